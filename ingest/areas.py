@@ -1,6 +1,6 @@
-"""Areas in degrees (EPSG:4326): sizes on the ellipsoid, discs, simple borders, the date line; typed positions.
+"""Areas in degrees (EPSG:4326): their size, discs, simplified borders, the date line; parsing of typed positions.
 
-No Django in here.
+This module does not use Django.
 """
 
 import re

@@ -179,7 +179,7 @@ def open_scenes(path: Path, source_format: str = "auto", declared: Declaration |
 
 
 def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:
-    """Return an image's format and what its name states, also of half a file; None for no image. Never raises."""
+    """Return an image's format and the facts in its name, even for a damaged file; None for no image. Never raises."""
     try:
         recognised = recognise(path, declared)
     except InputError:

@@ -1,4 +1,4 @@
-"""Place of the real data: the folder that GROUND_MOTION_DATA names, else beside the project; never in it."""
+"""Folder of the real data: the one that GROUND_MOTION_DATA names, else one beside the repository, never inside it."""
 
 import os
 from pathlib import Path

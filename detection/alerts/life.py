@@ -236,7 +236,7 @@ def _by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
 
 
 def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
-    """Return the figures of the fastest part in the newest data of a view."""
+    """Return a view's figures from its newest data: rates of the fastest detection, area of all of them."""
     ends = [data_end(measured_in(one)) for one in found]
     until = max(ends)
     newest = [one for one, end in zip(found, ends, strict=True) if end == until]

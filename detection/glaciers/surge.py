@@ -45,7 +45,7 @@ def day_number(day: dt.date) -> float:
 
 
 def day_of(number: float) -> dt.date:
-    """Return the day of a day number."""
+    """Return the date of a day number (days since EPOCH)."""
     return EPOCH + dt.timedelta(days=round(number))
 
 

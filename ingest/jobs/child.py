@@ -53,7 +53,7 @@ def arrival_load(
 
 
 def arrivals_in(path: Path) -> list[Path]:
-    """List what is to be loaded for a path: itself, or what a folder that is no product holds. Raises InputError."""
+    """List the files to load: the path itself, or the contents of a folder that is no product. Raises InputError."""
     if not path.is_dir() or _is_product(path):
         return [path]
     inside = sorted(path.iterdir())

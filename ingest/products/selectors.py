@@ -126,7 +126,7 @@ def _in_box(area: GEOSGeometry | None) -> str:
 
 
 def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:
-    """Return ids, longitudes, latitudes and velocities (mm/yr) of all points, or of a sample, always the same."""
+    """Return ids, longitudes, latitudes and velocities (mm/yr) of all points, or of a fixed sample of `most`."""
     share = sampling.share_leaving(n_points=product.n_points, most=sampling.SHARES[0] * most)
     sql = f"""
         SELECT pid, ST_X(position), ST_Y(position), velocity_mm_yr FROM {POINTS}
@@ -165,9 +165,9 @@ def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
 
 
 def points_behind(*, product_id: int, pid: str, boxes: Sequence[Polygon], most: int) -> list[dict[str, Any]]:
-    """Return a product's next points after the id `pid`, in the order of ids, from the boxes (EPSG:4326) or anywhere.
+    """Return a product's next points after the id `pid`, in the order of ids, within `boxes` (EPSG:4326) if given.
 
-    Columns of MeasurementPoint, and longitude and latitude. Reads by an index: no row before `pid` is visited.
+    Each has the columns of MeasurementPoint, longitude and latitude. An index is used: no row up to `pid` is visited.
     """
     inside = reduce(or_, (Q(tile_point__bboverlaps=box) for box in boxes), Q())
     points = MeasurementPoint.objects.filter(inside, product_id=product_id, pid__gt=pid)

@@ -1,4 +1,4 @@
-"""Folders, sizes and hashes of given files, before anything is read; zips that are unpacked for a while."""
+"""Names, sizes and hashes of given files, checked before anything is read; temporary unpacking of zips."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ CONTAINER_FAULTS = (*packages.FAULTS, RuntimeError, UnicodeDecodeError)
 
 
 def refuse_hollow(path: Path, declares: str, declared_bytes: float) -> None:
-    """Raise InputError where a file declares far more than it can hold. declares: "it declares 10 x 10 pixels"."""
+    """Raise InputError if a file declares far more than it can hold. declares: such as "it declares 10 x 10 pixels"."""
     size = path.stat().st_size
     if declared_bytes > MAX_RATIO * size:
         raise InputError(path, f"{declares} in {size:,} bytes and holds next to nothing", "Download or make it again")
@@ -49,7 +49,7 @@ def names_in_zip(path: Path) -> list[str]:
 
 
 def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.ZipInfo:
-    """Return the only member with a suffix, once its declared size, ratio and kind are found harmless."""
+    """Return the only member with a suffix. InputError if its declared size or compression ratio is suspicious."""
     if len(archive.infolist()) > MAX_MEMBERS:
         raise InputError(path, f"the zip holds {len(archive.infolist())} files", "Give one product per zip")
     members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
@@ -67,7 +67,7 @@ def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.Zip
 
 @contextmanager
 def unpacked(path: Path, endings: Sequence[str]) -> Iterator[Path]:
-    """Yield a folder with the one file of a zip with each ending, which lasts as long as it is read. InputError."""
+    """Unpack the zip's one file with each ending into a temporary folder, and yield the folder. Raises InputError."""
     with tempfile.TemporaryDirectory(prefix="unpacked-") as folder:
         try:
             with zipfile.ZipFile(path) as archive:
@@ -94,7 +94,7 @@ def file_sha256(path: Path) -> str:
 
 
 def files_sha256(paths: Sequence[Path]) -> str:
-    """Return the SHA-256 of one file; of several, that of their names and hashes, in hexadecimal."""
+    """Return the SHA-256 of one file, in hexadecimal; for several files, that of their names and hashes."""
     if len(paths) == 1:
         return file_sha256(paths[0])
     lines = sorted(f"{path.name} {file_sha256(path)}\n" for path in paths)

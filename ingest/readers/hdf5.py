@@ -1,9 +1,9 @@
-"""What readers of HDF5 and NetCDF-4 share: a file is opened, and looked at, before any of its values is believed.
+"""Functions that readers of HDF5 and NetCDF-4 share: a file is opened and checked before any of its values is used.
 
-Every value is fetched through `numbers`, `scalar`, `words` or `attributes`: these name the file and the dataset where
-bytes are damaged, whatever h5py makes of them. Texts of any length stand in global heaps (HDF5 File Format
-Specification, version 3.0, III.E), which the library (2.0.0, and those before it) walks from object to object by their
-sizes: a wrong size can keep it busy for ever, in C, where nothing interrupts it. So heaps are walked here first.
+Every value is read through `numbers`, `scalar`, `words` or `attributes`: for damaged bytes these name the file and the
+dataset, whatever h5py raises. Texts of variable length are stored in global heaps (HDF5 File Format Specification,
+version 3.0, III.E). The library (2.0.0 and earlier) walks a heap from object to object by their sizes, and a wrong size
+can keep it in an endless loop in C that nothing interrupts. Heaps are therefore walked here first.
 """
 
 import struct
@@ -54,7 +54,7 @@ def _fault_of(path: Path, size: int, changed_ns: int) -> str:
 
 
 def _signatures(stream: BinaryIO) -> Iterator[int]:
-    """Return offsets at which heaps may begin: in the order of the file, each once."""
+    """Yield the offsets at which heaps may begin, in the order of the file, each once."""
     overlap = len(SIGNATURE) - 1
     offset, tail = 0, b""
     stream.seek(0)
@@ -69,7 +69,7 @@ def _signatures(stream: BinaryIO) -> Iterator[int]:
 
 
 def _walks(stream: BinaryIO, place: int, file_size: int) -> bool:
-    """Return whether a heap's objects lead to its end; true of what is no heap at all."""
+    """Return whether a heap's objects lead to its end; True also if it is no heap at all."""
     stream.seek(place)
     head = stream.read(_HEAD.size)
     if len(head) < _HEAD.size:
@@ -118,7 +118,7 @@ _FAULTS = (
 
 
 def is_hdf5(path: Path) -> bool:
-    """Return whether a file begins as HDF5 does and is called so."""
+    """Return whether a file has the signature and an extension of HDF5."""
     try:
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             return False
@@ -130,7 +130,7 @@ def is_hdf5(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file whose every dataset keeps its values inside it and declares a size that can be; else InputError."""
+    """Open a file. Raises InputError if a dataset has its values in another file or declares an impossible size."""
     with _reading(path, "the HDF5 file"):
         file = _opened(path)
     try:
@@ -145,7 +145,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _opened(path: Path) -> h5py.File:
-    """Let the library open a file, unless that would keep it busy for ever."""
+    """Open a file with the library, unless a damaged heap would keep it busy for ever."""
     if is_hdf5(path) and (fault := fault_of(path)):
         raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY)
     return h5py.File(path, "r")
@@ -153,7 +153,7 @@ def _opened(path: Path) -> h5py.File:
 
 @contextmanager
 def _reading(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever a call of h5py raises into InputError, because the file is damaged."""
+    """Turn whatever h5py raises for a damaged file into InputError."""
     try:
         yield
     except InputError:
@@ -164,12 +164,12 @@ def _reading(path: Path, what: str) -> Iterator[None]:
 
 
 def names(path: Path) -> frozenset[str]:
-    """Return the names at the top of what may be an HDF5 file; empty where it is none."""
+    """Return the top-level names of a file; empty if it is no HDF5 file."""
     return look(path)[0]
 
 
 def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
-    """Return names and attributes at the top of what may be an HDF5 file; empty where it is none. Never raises."""
+    """Return the top-level names and attributes of a file; empty if it is no HDF5 file. Never raises."""
     if not is_hdf5(path):
         return frozenset(), {}
     try:
@@ -180,7 +180,7 @@ def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
 
 
 def holds(path: Path, name: str) -> bool:
-    """Return whether what may be an HDF5 file has something by a name, a path inside it. Never raises."""
+    """Return whether a file is HDF5 and has an object with this name, a path inside it. Never raises."""
     if not is_hdf5(path):
         return False
     try:
@@ -204,32 +204,32 @@ def is_dataset(path: Path, file: h5py.Group, name: str) -> bool:
 
 
 def shape_of(path: Path, file: h5py.Group, name: str) -> tuple[int, ...]:
-    """Return the shape of a dataset; () where there is none by that name."""
+    """Return the shape of a dataset; () if there is none with that name."""
     with _reading(path, f"dataset {name!r}"):
         return tuple(file[name].shape or ()) if is_dataset(path, file, name) else ()
 
 
 def text(value: Any) -> str:
-    """Return an attribute or a scalar as text; HDF5 has it as bytes, as str, or as an array of one."""
+    """Return an attribute or a scalar as text; h5py gives it as bytes, as str, or as an array of one."""
     if isinstance(value, np.ndarray):
         value = value.ravel()[0] if value.size else ""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def attributes(path: Path, file: h5py.Group, name: str = "/") -> dict[str, str]:
-    """Return the attributes of a file, or of something in it, as text."""
+    """Return the attributes of a file, or of an object in it, as text."""
     with _reading(path, "an attribute"):
         held = file[name].attrs
         return {str(key): text(held[key]) for key in held if _is_plain(held.get_id(key))}
 
 
 def _is_plain(item: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> bool:
-    """Return whether something holds numbers or texts; a damaged kind of anything else crashes the library."""
+    """Return whether an object holds numbers or texts; damaged data of any other type crash the library."""
     return isinstance(item.get_type(), _PLAIN)
 
 
 def words(path: Path, file: h5py.Group, name: str) -> str:
-    """Return a dataset of one text, or of one number as text; empty where there is none by that name."""
+    """Return the single text or number of a dataset as text; empty if there is no dataset with that name."""
     if not is_dataset(path, file, name):
         return ""
     with _reading(path, f"dataset {name!r}"):
@@ -248,7 +248,7 @@ def _numbers(path: Path, file: h5py.Group, name: str, where: Any) -> Any:
 
 
 def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32:
-    """Read the values of a dataset, or of a part of it; infinity, which measures nothing, becomes NaN."""
+    """Read the values of a dataset, or of a part of it; infinite values become NaN."""
     with np.errstate(over="ignore", invalid="ignore"):  # a damaged float64 may be larger than any float32
         values: Float32 = _numbers(path, file, name, where).astype(np.float32)
     values[~np.isfinite(values)] = np.nan
@@ -256,7 +256,7 @@ def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32
 
 
 def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
-    """Return the values of a short list in full precision. Raises InputError where one is no number."""
+    """Return the values of a short list in full precision. Raises InputError if one is not a finite number."""
     if shape_of(path, file, name)[1:] or not 0 < shape_of(path, file, name)[0] <= MAX_VALUES**0.5:
         problem = f"dataset {name!r} has the shape {shape_of(path, file, name)} where a list is expected"
         raise InputError(path, problem, REMEDY)
@@ -267,7 +267,7 @@ def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
 
 
 def scalar(path: Path, file: h5py.Group, name: str) -> float:
-    """Return the one number of a dataset. Raises InputError where there are more, or it is none."""
+    """Return the single number of a dataset. Raises InputError for several values or one that is not finite."""
     shape = shape_of(path, file, name)
     if np.prod(shape, dtype=np.float64) != 1:
         raise InputError(path, f"dataset {name!r} has the shape {shape} where one number is expected", REMEDY)
@@ -297,7 +297,7 @@ def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
 
 
 def day_of(stamp: Any) -> date:
-    """Return the day of YYYYMMDD, a number or a text. Raises ValueError."""
+    """Parse a date written YYYYMMDD as a number or text. Raises ValueError."""
     digits = text(stamp) if isinstance(stamp, bytes | str) else str(int(stamp))
     if len(digits) != 8 or not digits.isdigit():
         raise ValueError(f"{digits!r} is not YYYYMMDD")
@@ -305,25 +305,25 @@ def day_of(stamp: Any) -> date:
 
 
 def row_blocks(rows: int, cols: int, layers: int) -> Iterator[slice]:
-    """Yield rows to read at a time, so that all layers (dates) of a block together stay small."""
+    """Yield blocks of rows, so small that all layers (dates) of one fit in little memory."""
     step = max(1, min(BATCH_ROWS, MAX_BLOCK_VALUES // max(1, cols * layers)))
     for first in range(0, rows, step):
         yield slice(first, min(first + step, rows))
 
 
 def millimetres(metres: Float32) -> Float32:
-    """Convert metres to millimetres; infinite where no float32 holds them, which `refuse_too_far` refuses."""
+    """Convert metres to millimetres; float32 overflow gives infinity, which `refuse_too_far` refuses."""
     with np.errstate(over="ignore"):
         return metres * np.float32(1000)
 
 
 def refuse_too_fast(path: Path, velocity_mm_yr: Float32) -> None:
-    """Raise InputError where ground is faster than any ground: a wrong unit, or a damaged value."""
+    """Raise InputError for an impossibly high velocity: a wrong unit or a damaged value."""
     _refuse_beyond(path, velocity_mm_yr, FASTEST_MM_YR[Technique.INSAR], "velocity of {:.3g} mm/yr")
 
 
 def refuse_too_far(path: Path, displacement_mm: Float32) -> None:
-    """Raise InputError where ground has gone farther than any ground: a wrong unit, or a damaged value."""
+    """Raise InputError for an impossibly large displacement: a wrong unit or a damaged value."""
     _refuse_beyond(path, displacement_mm, FARTHEST_MM, "displacement of {:.3g} mm")
 
 
@@ -334,7 +334,7 @@ def _refuse_beyond(path: Path, values: Float32, most: float, what: str) -> None:
 
 
 def _refuse_foreign(path: Path, file: h5py.File) -> None:
-    """Refuse datasets whose values HDF5 would take from another file; a product never needs that."""
+    """Refuse links and datasets whose values HDF5 would take from another file; a product never needs them."""
     waiting: list[tuple[str, h5py.Group]] = [("", file)]
     seen = 0
     while waiting:

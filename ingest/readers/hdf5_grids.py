@@ -1,4 +1,4 @@
-"""A regular grid as HDF5 products describe it: where its pixels stand, and whether that can be."""
+"""Regular grid as HDF5 products describe it: the positions of its pixels, and checks that they are possible."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -49,7 +49,7 @@ class Grid:
         return np.where(x > 180, x - 360, np.where(x < -180, x + 360, x)), y
 
     def fits(self, other: "Grid") -> bool:
-        """Return whether both put every pixel at the same place."""
+        """Return whether both grids have every pixel at the same place."""
         if (self.rows, self.cols, self.epsg) != (other.rows, other.cols, other.epsg):
             return False
         corners = [(self.x, other.x, self.dx), (self.y, other.y, self.dy)]
@@ -58,7 +58,7 @@ class Grid:
         return all(abs(ours - theirs) <= abs(step) * _TOLERANCE for ours, theirs, step in corners)
 
     def checked(self, path: Path) -> "Grid":
-        """Return the grid itself. Raises InputError where it cannot stand on the Earth, or not in its system."""
+        """Return the grid itself. Raises InputError if it lies off the Earth or outside its reference system's area."""
         finest, coarsest = (FINEST_DEGREES, COARSEST_DEGREES) if self.epsg == GEOGRAPHIC else (FINEST_M, COARSEST_M)
         if not all(finest <= abs(step) <= coarsest for step in (self.dx, self.dy)):
             unit = "degrees" if self.epsg == GEOGRAPHIC else "metres"
@@ -95,7 +95,7 @@ class Grid:
 
 
 def metric_crs(path: Path, epsg: int) -> CRS:
-    """Return the projected system of an EPSG number. Raises InputError where it is none, or not in metres."""
+    """Return the projected system of an EPSG number. Raises InputError if there is none or it is not in metres."""
     try:
         crs = CRS.from_epsg(epsg)
     except ProjError as fault:

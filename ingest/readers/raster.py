@@ -1,4 +1,4 @@
-"""Functions that readers of grids share: opening by one driver, places and names of pixels, units, true directions."""
+"""Functions that readers of grids share: opening files; positions, names and units of pixels; true north."""
 
 import warnings
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ FAULTS = (RasterioError, CRSError, TransformNotInvertibleError, UnicodeDecodeErr
 
 
 def is_geotiff(path: Path) -> bool:
-    """Return whether a file begins as a TIFF does and is called one. Never raises."""
+    """Return whether a file has the signature and an extension of TIFF. Never raises."""
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     try:
@@ -54,7 +54,7 @@ def is_geotiff(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF of a sound size and place; faults become InputError."""
+    """Open a GeoTIFF whose size and position are possible; faults become InputError."""
     with of_sound_size(path, MAX_PIXELS) as dataset:
         if dataset.crs is None:
             raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
@@ -66,7 +66,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
 
 @contextmanager
 def of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF with that one driver once its declared size was looked at; faults become InputError."""
+    """Open a GeoTIFF, with no other driver, and check its declared size; faults become InputError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported where its place is needed
@@ -82,7 +82,7 @@ def of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
 
 
 def epsg_of(path: Path, dataset: DatasetReader) -> int:
-    """Return the number of a GeoTIFF's reference system: only that is passed to the projection library."""
+    """Return the EPSG number of a GeoTIFF's reference system; nothing else goes to the projection library."""
     epsg = dataset.crs.to_epsg()
     if epsg is None:
         problem = "its reference system has no EPSG number"
@@ -91,7 +91,7 @@ def epsg_of(path: Path, dataset: DatasetReader) -> int:
 
 
 def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-    """Transform places on a grid to longitude and latitude, EPSG:4326; NaN where impossible. Raises InputError."""
+    """Transform positions on a grid to longitude and latitude, EPSG:4326; NaN where impossible. Raises InputError."""
     try:
         longitude, latitude = Transformer.from_crs(epsg, 4326, always_xy=True).transform(x, y)
     except ProjError as fault:  # CRSError is one
@@ -110,7 +110,7 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
 def centres(
     transform: Affine, row: NDArray[np.int64] | Float64, col: NDArray[np.int64] | Float64
 ) -> tuple[Float64, Float64]:
-    """Return the middle of pixels, in the coordinates of their grid."""
+    """Return the centres of pixels, in the coordinates of their grid."""
     x: Float64 = transform.a * (col + 0.5) + transform.b * (row + 0.5) + transform.c
     y: Float64 = transform.d * (col + 0.5) + transform.e * (row + 0.5) + transform.f
     return x, y
@@ -122,7 +122,7 @@ def pids(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.bytes_]:
 
 
 def posting_m(transform: Affine, crs: CRS) -> float:
-    """Return the spacing of columns in metres (of degrees: as if on the equator), also of a turned grid."""
+    """Return the spacing of columns in metres, also for a rotated grid; degrees are converted as on the equator."""
     if crs.is_geographic:
         return float(np.hypot(transform.a, transform.d)) * METRES_PER_DEGREE
     return float(np.hypot(transform.a, transform.d)) * float(crs.linear_units_factor[1])
@@ -159,7 +159,7 @@ def values_of(path: Path, dataset: DatasetReader, window: Window, band: int = 1)
 
 
 def refuse_too_fast(path: Path, velocity_mm_yr: Float32 | Float64, technique: Technique) -> None:
-    """Raise InputError where a velocity cannot be: a wrong unit, or a nodata value that is not declared."""
+    """Raise InputError for an impossible velocity: a wrong unit, or a nodata value that is not declared."""
     largest = float(np.nanmax(np.abs(velocity_mm_yr), initial=0.0))
     if largest > FASTEST_MM_YR[technique]:
         problem = f"a velocity of {largest:.3g} mm/yr is impossible"
@@ -175,10 +175,10 @@ def batch(
     component: Component,
     **known: Float32,
 ) -> PointBatch:
-    """Return pixels with a velocity as points; those without a place or velocity are refused. All (n,).
+    """Return pixels as points; those without a position or velocity are refused. All (n,).
 
-    known: further columns of PointBatch by name; of the others the unit vector is the component's, the series has no
-    dates, the rest is NaN.
+    known: further columns of PointBatch by name. Of the others, the unit vector is the component's, the series is empty
+    and the rest is NaN.
     """
     unknown = np.full(row.size, np.nan, dtype=np.float32)
     vector = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
@@ -196,7 +196,7 @@ STEP_DEGREES = 1e-4  # about 11 m: short against any curvature, long against rou
 def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np.complex128]:
     """Return true north on a map as unit complex numbers x + iy, (n,), NaN where undefined.
 
-    Numerical derivative of the projection along the meridian. longitude, latitude: (n,), degrees. On a polar
+    It is the numerical derivative of the projection along the meridian. longitude, latitude: (n,), degrees. On a polar
     stereographic map true north turns with the longitude, through all directions around the pole.
     """
     step = np.where(latitude > 89.9, -STEP_DEGREES, STEP_DEGREES)  # never over the pole
@@ -216,6 +216,6 @@ def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np
 def true_velocity(
     component: Component, epsg: int, longitude: Float64, latitude: Float64, vx: Float64, vy: Float64
 ) -> Float64:
-    """Return the eastward or northward part of speeds along x and y of a conformal map, all (n,), in the same unit."""
+    """Convert velocities along x and y of a conformal map to the eastward or northward one, (n,), in the same unit."""
     turned = (vx + 1j * vy) * np.conj(north_on_map(epsg, longitude, latitude))  # real: north; imaginary: west
     return np.asarray(turned.real if component is Component.NORTH else -turned.imag, dtype=np.float64)

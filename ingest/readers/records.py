@@ -1,4 +1,4 @@
-"""The typed records that every reader yields: units and signs are already ours."""
+"""Typed records that every reader yields, already converted to the project's units and signs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -18,7 +18,7 @@ LONGEST_NAME = 200  # letters of a point's id that are shown
 
 
 class Component(StrEnum):
-    """Quantity of a product's numbers. LOS is positive toward the satellite; up, east and north are positive."""
+    """Component of motion that a product gives. Positive is toward the satellite (LOS), up, east or north."""
 
     LOS = "los"
     UP = "up"
@@ -30,7 +30,7 @@ UNIT_VECTORS = {Component.UP: (0.0, 0.0, 1.0), Component.EAST: (1.0, 0.0, 0.0), 
 
 
 class Reference(StrEnum):
-    """Zero of a product's rates: GNSS stations (absolute), or LOCAL, a point or the mean of the scene."""
+    """Zero of a product's rates: GNSS stations (absolute), or LOCAL: a point or the mean of the scene."""
 
     GNSS = "gnss"
     LOCAL = "local"
@@ -44,7 +44,7 @@ class Technique(StrEnum):
 
 
 class Direction(StrEnum):
-    """The way the satellite flew; empty where the file does not state it."""
+    """Flight direction of the satellite; empty where the file does not state it."""
 
     ASCENDING = "ascending"
     DESCENDING = "descending"
@@ -52,7 +52,7 @@ class Direction(StrEnum):
 
     @classmethod
     def from_los_east(cls, los_east: Float32) -> "Direction":
-        """Return the direction from the eastward vector: right-looking Sentinel-1 stands west when ascending."""
+        """Return the direction by the vector's east part: ascending, right-looking Sentinel-1 is west of the ground."""
         mean_east = float(np.nanmean(los_east)) if np.isfinite(los_east).any() else 0.0
         if mean_east == 0.0:
             return cls.UNKNOWN
@@ -64,10 +64,10 @@ class FieldHeader:
     """Facts about all points of one velocity product.
 
     posting_m is the spacing of a gridded product and None for scattered points; grid_epsg is the projected reference
-    system that the product is published on (None: choose the local UTM zone). tile names the piece of ground and track
-    that every release of a series of products covers again, so that a newer release supersedes an older one; empty
-    where the source publishes no releases. dates: the acquisitions; where has_series is false, the first and last day
-    of the period, or nothing where they are not stated. reference: LOCAL unless the source states its calibration.
+    system that the product is published on (None: choose the local UTM zone). tile names the area and track that
+    successive releases cover, so that a newer release supersedes an older one; it is empty if the source publishes no
+    releases. dates: the acquisitions; if has_series is false, the first and last day of the period, or nothing if they
+    are not stated. reference: LOCAL unless the source states its calibration.
     """
 
     source_format: str
@@ -96,9 +96,9 @@ class Declaration:
     """Facts that the submitter declares about a file because the file itself does not state them.
 
     mapping: a TOML file that names a table's columns; unit and positive: of a raster's or a table's values, as
-    `ingest.readers.raster` lists them; period: first and last day that velocities without a series stand for.
-    Of images: scale of the values (power, amplitude or db), polarisation (of a file of several: only this one), when
-    and by which satellite they were taken, which way it flew. None: not declared, and never guessed.
+    `ingest.readers.raster` lists them; period: first and last day of velocities without a series.
+    For images: scale of the values (power, amplitude or db), polarisation (the only one to read from a file of
+    several), time, satellite and flight direction. None: not declared, and never guessed.
     """
 
     mapping: Path | None = None
@@ -123,11 +123,11 @@ class RefusedRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PointBatch:
-    """n measurement points in columns; NaN where the source does not state it.
+    """Columns of n measurement points; NaN for values that the source does not state.
 
     longitude, latitude: (n,), degrees, EPSG:4326. velocity_*: (n,), mm/yr, sign as the header's component.
     displacement_mm: (n, dates), mm, same sign; (n, 0) where the header has no series.
-    los_*: (n,), unit vector from the ground to the satellite, or of the component's own direction.
+    los_*: (n,), unit vector from the ground to the satellite, or along the component's own direction.
     refused: the rows that were left out of this batch.
     """
 
@@ -173,9 +173,9 @@ class PointBatch:
 class VelocityField:
     """One product: its header, and its points in batches that are read on demand.
 
-    files: those it was read from, where it is a folder of them; empty: the one that was given.
-    expected_points: how many rows there will be about, for a progress bar; None: not known beforehand.
-    read_ahead: whether another thread may read the batches; not where they come from the database that they go to.
+    files: those of a folder that it was read from; empty: the given file itself.
+    expected_points: approximate number of rows, for a progress bar; None: not known beforehand.
+    read_ahead: whether another thread may read the batches; False if they come from the database that they go to.
     """
 
     header: FieldHeader
@@ -187,7 +187,7 @@ class VelocityField:
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """What comes with a file; empty: the file's own. loaded_by: never public; called: name where there's no track."""
+    """Details given with a file; empty: use the file's own. loaded_by: never public; called: name without a track."""
 
     source_format: str = "auto"
     declared: Declaration = field(default_factory=Declaration)

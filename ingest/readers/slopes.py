@@ -1,4 +1,4 @@
-"""The straight line through a displacement series: what readers give as velocity where the file gives none."""
+"""Straight line through a displacement series: its slope is the velocity if a file gives none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ BLOCK_ROWS = 20_000  # in float64, a row of 300 dates at a time of these is 48 M
 
 @dataclass(frozen=True, kw_only=True)
 class Slopes:
-    """Slopes and their errors: (n,), mm/yr, sign as the displacement's; NaN where not known."""
+    """Slopes and their standard errors: (n,), mm/yr, with the sign of the displacement; NaN unknown."""
 
     velocity_mm_yr: Float32
     velocity_std_mm_yr: Float32
@@ -28,7 +28,7 @@ def slope_mm_yr(displacement_mm: Float32, dates: Sequence[date]) -> Float32:
 def slopes(displacement_mm: Float32, dates: Sequence[date]) -> Slopes:
     """Fit each row's least-squares slope and its standard error by ordinary regression (independent residuals).
 
-    displacement_mm: (n, dates), mm, NaN where unknown. The slope wants two known dates, its error three; else NaN.
+    displacement_mm: (n, dates), mm, NaN unknown. The slope needs two known dates, its error three; else NaN.
     """
     days = np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
     years = (days - days.mean()) / DAYS_PER_YEAR if days.size else days

@@ -219,7 +219,7 @@ def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64
 
 
 def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[str, Any]:
-    """Return the file's content: coefficients for one track and for two, with heights and without."""
+    """Fit coefficients for one and two tracks, with and without heights; return the content of their file."""
     features = np.array([sample.features for sample in samples])
     mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
     standard = (features - mean) / scale

@@ -90,7 +90,7 @@ class Machine:
                 pairs.take_in(event)
 
     def wait_until(self, day: date) -> None:
-        """Let days go by; once a month is over, the stage runs that reports postponed updates."""
+        """Advance to a day. If a month has passed by then, first run the task that reports postponed updates."""
         month_over = self.today + MUTED_FOR + timedelta(days=1) if self.today else day
         if month_over < day:
             with clock_at(month_over):

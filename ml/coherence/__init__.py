@@ -1,4 +1,4 @@
-"""Coherence of two detected images, and its change against the pairs before."""
+"""Coherence of two detected images, and its change relative to earlier pairs."""
 
 NETWORK = "residual-unet"
 VERSIONS = {

@@ -1,8 +1,8 @@
-"""Coherence from two detected images by their classical estimators. No network, no training.
+"""Classical estimators of coherence from two detected images. No network, no training.
 
-Both follow from speckle with L looks, whose intensities correlate as the square of the coherence g:
-Guarnieri & Prati 1997: E[I1 I2] / sqrt(E[I1^2] E[I2^2]) = (L + g^2) / (L + 1), which texture common to both leaves as
-it is; Pearson's correlation of the intensities, r = g^2, which texture raises.
+Both assume speckle with L looks, whose intensities correlate as the square of the coherence g. Guarnieri & Prati 1997
+use E[I1 I2] / sqrt(E[I1^2] E[I2^2]) = (L + g^2) / (L + 1), which texture common to both images does not change.
+Pearson's correlation of the intensities, r = g^2, is raised by texture.
 """
 
 import math
@@ -26,7 +26,7 @@ BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0  # px; standard deviations of speckle
 
 
 class Coherence(NamedTuple):
-    """Coherence (rows, cols) 0-1 and its standard deviation; NaN unknown. looks: what was used (1 where unused)."""
+    """Coherence (rows, cols) 0-1 and its standard deviation; NaN unknown. looks: the number used (1 if none)."""
 
     coherence: torch.Tensor
     sigma: torch.Tensor
@@ -41,7 +41,7 @@ class Speckle(NamedTuple):
 
 
 def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
-    """Fit the speckle, median over samples (2, rows, cols). looks: if known. ValueError without samples."""
+    """Estimate the speckle: the median over samples (2, rows, cols). looks: if known. ValueError without samples."""
     if not samples:
         raise UnusableData("nowhere do both images show most of the ground")
     estimates = []
@@ -66,9 +66,9 @@ def guarnieri_prati(
 
 
 def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
-    """Return the power that a pixel is capped at: far above what speckle reaches, from the geometric mean around it.
+    """Return the power that caps each pixel: a multiple of the geometric mean around it, beyond what speckle reaches.
 
-    Second moments follow the brightest pixels. One metal roof that turns a little would spoil its whole window.
+    Second moments depend mostly on the brightest pixels: one metal roof that turns a little would spoil its window.
     """
     around = torch.exp(box_mean(torch.log(power.clamp_min(1e-9)), BRIGHT_WINDOW))
     return around * (1 + BRIGHT_SPREADS / math.sqrt(looks))
@@ -86,18 +86,18 @@ def pearson(power: torch.Tensor, window: int, speckle: Speckle | None = None) ->
 
 
 def estimate_looks(power: torch.Tensor) -> float:
-    """Estimate the equivalent number of looks from the local variance where texture disturbs that least.
+    """Estimate the equivalent number of looks from the local variance where texture disturbs it least.
 
-    The 20th percentile of the local variances stands for pure speckle; what the mere scatter of such variances takes
-    from it is put back. Of the variance of the log power and of the power over its squared mean the one that shows
-    more looks counts: texture disturbs the second more, what is left after noise was subtracted the first. Right on
-    homogeneous speckle; too low where no window is homogeneous. power: (n, rows, cols), linear.
+    The 20th percentile of the local variances represents pure speckle; its bias, from the scatter of such variances, is
+    corrected. The variance of the log power and that of the power over its squared mean give one estimate each, and the
+    larger is returned: texture disturbs the second more, noise subtraction the first. The result is right on
+    homogeneous speckle and too low where no window is homogeneous. power: (n, rows, cols), linear.
     """
     return looks_of(power, pixels_per_cell(power))
 
 
 def looks_of(power: torch.Tensor, shared: float) -> float:
-    """Estimate the looks where it is known how many pixels share a cell of speckle."""
+    """Estimate the equivalent number of looks. shared: number of pixels that share a cell of speckle."""
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
     # trigamma(L), about 1 / (L - 0.5): measured on simulated images.
     ratio = box_mean(power**2, LOOKS_WINDOW).div_(box_mean(power, LOOKS_WINDOW).square_()).sub_(1)
@@ -110,7 +110,7 @@ def looks_of(power: torch.Tensor, shared: float) -> float:
 
 
 def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], float]) -> float:
-    """Return the variance of speckle from local ones. tails: kurtosis less one at so many looks; shared: px a cell."""
+    """Return the variance of speckle from local ones. tails: kurtosis - 1 by the looks; shared: px per cell."""
     some = variance.flatten()[:: 1 + variance.numel() // MOST_VARIANCES]
     low = max(1e-3, float(np.quantile(some[torch.isfinite(some)].cpu().numpy(), 0.2)))
     n = LOOKS_WINDOW**2

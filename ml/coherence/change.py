@@ -1,4 +1,4 @@
-"""Change of coherence: a pair against its own predecessors, in robust standard deviations."""
+"""Change of coherence of a pair relative to its predecessors, in robust standard deviations."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
@@ -19,12 +19,12 @@ Float32 = NDArray[np.float32]
 FEWEST_PREDECESSORS = 3
 MOST_PREDECESSORS = 12
 SEASON_DAYS = 45  # of the year, on either side of a pair's own
-FEWEST_IN_SEASON = 6  # predecessors, for the others to be left out
+FEWEST_IN_SEASON = 6  # predecessors; with fewer in season, those of other seasons are used too
 # What the median absolute deviation of n values must be multiplied by: Croux and Rousseeuw 1992.
 SMALL_SAMPLES = ((3, 4, 5, 6, 7, 8, 9, 12), (1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107, 1.07))
 BELOW_ONE_SIGMA = 16  # per cent of a Gaussian
 SPREAD_PX = 13  # over which the spread of the past is averaged: the network's resolution
-MARGIN_PX = AVERAGED_PX // 2  # around a piece, that its neighbours have as well
+MARGIN_PX = AVERAGED_PX // 2  # around a piece, where it overlaps its neighbours
 LEAST_SIGMA_SHARE = 0.5  # of an estimate's own sigma: the rest of its error is the same in every pair and cancels
 
 
@@ -44,7 +44,7 @@ class CoherenceChange(NamedTuple):
 
 
 def of_scatterers(names: Collection[str]) -> tuple[str, str]:
-    """Return the bands of the coherence in which change is found and of its sigma: the only one where there is one."""
+    """Return the bands of coherence and sigma in which change is sought: the scatterers' if present."""
     prefix = "scatterers_" if "scatterers_coherence" in names else ""
     return f"{prefix}coherence", f"{prefix}coherence_sigma"
 
@@ -62,10 +62,10 @@ class Stack(NamedTuple):
 
 
 class ScaledChange(NamedTuple):
-    """Change whose scene-wide figures are known.
+    """Change of coherence, ready to be read window by window.
 
-    read: a window that reaches no farther than MARGIN_PX around one of PIECE_PX, to change_sigma, before and after, see
-    CoherenceChange.
+    weather: as in CoherenceChange; read: returns change_sigma, before and after (see there) for a place and a window
+    that reaches at most MARGIN_PX beyond the place's own.
     """
 
     weather: float
@@ -75,10 +75,10 @@ class ScaledChange(NamedTuple):
 def coherence_change(history: Float32, history_sigma: Float32, coherence: Float32) -> CoherenceChange:
     """Compare a pair with its predecessors. history, its sigma: (n, rows, cols); coherence: (rows, cols); 0-1.
 
-    What the whole scene lost (rain, wind, snow) is no event of the ground: that share is removed from the pair, and out
-    of each of its predecessors. The scale of a pixel is the spread of its past around it, or half of what an estimate
-    is uncertain by where that is more; it is widened where the sixth of the scene that lost most lies farther below
-    than that, since bad weather also decorrelates unevenly.
+    A loss in the whole scene (rain, wind, snow) is not an event on the ground: its share is removed from the pair and
+    from each predecessor. Change is measured in units of the past spread around the pixel, or of half an estimate's
+    sigma if that is larger. If the lowest sixth of the scene still lies more than one unit below zero, the unit is
+    enlarged until it does not, because bad weather also decorrelates unevenly.
     """
 
     def past(at: Window) -> tuple[Float32, Float32]:
@@ -96,7 +96,7 @@ def _part(values: Float32, at: Window) -> Float32:
 
 
 def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Window]) -> ScaledChange:
-    """Compute the scene-wide figures of a change in pieces. at: place -> window."""
+    """Compute the scene-wide statistics of a change, piece by piece. at: place -> window."""
     if n_past < FEWEST_PREDECESSORS:
         raise ValueError(f"{n_past} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
 
@@ -143,7 +143,7 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 
 
 def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list[float]:
-    """Return the share of its coherence that the whole scene lost in each predecessor, against all predecessors."""
+    """Return the share of coherence that the whole scene lost in each predecessor, relative to their median."""
     places, middle = {place: place for place in at}, None
     if not pieces.complete("past-lost"):
         pieces.each("first", at, lambda here: {"before": median_of_known(stack.past(here)[0])})
@@ -162,7 +162,7 @@ def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list
 
 
 def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> Arrays:
-    """Return the past of a window, how far a pair usually is off that, and where there is enough of a past."""
+    """Return a window's past coherence, the usual deviation from it, and where enough predecessors are known."""
     history, history_sigma = stack.past(grown(wide, SPREAD_PX // 2, stack.shape))
     floor = LEAST_SIGMA_SHARE * median_of_known(history_sigma)
     before = median_of_known(history)
@@ -183,16 +183,16 @@ def _z(now: Float32, before: Float32, scale: Float32, lost: float) -> Float32:
 
 
 def _able_to_lose(before: Float32, middle: float | None) -> Float32:
-    """Return the coherence of each pixel of the more coherent half of a scene, else NaN."""
+    """Return the coherence in the more coherent half of a scene, elsewhere NaN."""
     upper = before >= np.float32(np.inf if middle is None else middle)
     return np.where(upper, np.maximum(before, np.float32(0.05)), np.float32(np.nan))
 
 
 def in_season(days: Sequence[date], day: date, most: int = MOST_PREDECESSORS) -> list[int]:
-    """Return which of a pair's predecessors it is compared with, the latest first, at most so many.
+    """Return the indices of the predecessors to compare a pair with, the latest first, at most `most`.
 
-    Those of its season, this year's and earlier ones', where they are FEWEST_IN_SEASON; else the latest of all. days:
-    of the predecessors' secondary images; day: of the pair's.
+    These are the predecessors of the pair's season, in any year, if there are at least FEWEST_IN_SEASON; otherwise the
+    latest of all. days: dates of the predecessors' secondary images; day: that of the pair's.
     """
     latest = sorted(range(len(days)), key=lambda index: days[index], reverse=True)
     alike = [index for index in latest if _apart(days[index], day) <= SEASON_DAYS]
@@ -200,7 +200,7 @@ def in_season(days: Sequence[date], day: date, most: int = MOST_PREDECESSORS) ->
 
 
 def _apart(one: date, other: date) -> float:
-    """Return the days between two days of the year, 0 to half a year."""
+    """Return how many days apart two dates are within the year, 0 to half a year."""
     apart = abs((one - other).days) % 365.25
     return min(apart, 365.25 - apart)
 

@@ -1,4 +1,4 @@
-"""A pair's change of coherence with all that is said beside it, in pieces: a whole frame in the memory of a few."""
+"""A pair's change of coherence, its confirmation and backscatter, in pieces: a whole frame would not fit in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -31,7 +31,7 @@ UNITS = {
 
 
 class Beside(NamedTuple):
-    """Another pair's change. read: change_sigma and the coherence before, (rows, cols) of a window each."""
+    """Change of another pair. read: returns change_sigma and coherence before of a window, (rows, cols) each."""
 
     reference: date
     secondary: date
@@ -39,10 +39,10 @@ class Beside(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """Predecessors and images that a pair is compared with.
+    """A pair, and the predecessors and other pairs that it is compared with.
 
-    stack: its past and present; dates: its images'; area_sigma: of the mean coherence of a small area; images: the pair
-    itself.
+    stack: past and present coherence; dates: of the pair's images; beside: the other pairs; area_sigma: of the mean
+    coherence of a small area; images: the pair itself.
     """
 
     stack: Stack
@@ -54,7 +54,7 @@ class Compared(NamedTuple):
 
 
 def compared(these: Compared, transform: Affine, epsg: int, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Return the change in bands on the ground: against the past, confirmed by other pairs, with backscatter beside it.
+    """Return the bands of a pair's change: relative to its past, confirmed by other pairs, and of backscatter.
 
     ValueError where there are too few predecessors.
     """
@@ -70,7 +70,7 @@ def compared(these: Compared, transform: Affine, epsg: int, device: torch.device
 
 
 def _made(these: Compared, at: Mapping[str, Window], device: torch.device, pieces: Pieces) -> float:
-    """Make all pieces; returns what the weather did to the whole scene."""
+    """Compute all pieces; return the change of coherence that weather caused in the whole scene."""
     shape = these.stack.shape
     change = scaled_change(these.stack, these.n_past, pieces, at)
 

@@ -1,11 +1,11 @@
-"""Confirmation of a loss of coherence: an event of the ground, or one bad image.
+"""Confirmation of a loss of coherence: was it an event on the ground, or only one bad image?
 
-A pair spans an event when one image is older and the other younger. An event lowers every pair that spans it, and where
-the ground stays incoherent those that follow; a wet or windy day lowers the pairs that hold its image, and no others.
-These explanations are held against all pairs around: how well a loss in just those pairs, in proportion to what each
-had to lose, explains their z (the square root of what it takes from the sum of squares). What is reported is explained
-by an event beyond the high threshold and better than by any one image, by the low one; around such cells all that pass
-the low threshold is reported with them.
+A pair spans an event if one of its images is older than the event and the other younger. An event lowers every pair
+that spans it and, if the ground stays incoherent, the pairs that follow; a wet or windy day lowers only the pairs that
+hold its image. Each explanation is scored against the z of all pairs around: the score is the square root of what a
+loss in just those pairs, proportional to the coherence that each could lose, takes from the sum of squares. A cell is
+reported if an event scores above the high threshold and beats every single image by the low one; adjoining cells above
+the low threshold are reported with it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from scipy import ndimage
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 HIGH_SIGMA, LOW_SIGMA = 5.0, 2.5
-MOST_RISE = 1.0  # sigma that no pair that spans an event may have won
+MOST_RISE = 1.0  # sigma: if a lowered pair's z rose by more, there was no event
 FEWEST_ACQUISITIONS = 3
-LASTING_IMAGES = 3  # after an event, whose pairs stay low where the ground stays incoherent
+LASTING_IMAGES = 3  # after an event: pairs that begin before then stay low if the ground stays incoherent
 AVERAGED_PX = 5  # window over which z is averaged: less than half of the network's resolution
-NO_COHERENCE = 0.2  # what estimates from detected images do not fall below
+NO_COHERENCE = 0.2  # lower limit of estimates from detected images
 LEAST_WEIGHT = 0.05
 EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
@@ -38,8 +38,8 @@ Ints = NDArray[np.int64]
 class Evidence(NamedTuple):
     """Change of one pair.
 
-    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: coherence that it could lose,
-    likewise; None: alike in all pairs.
+    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: (rows, cols), coherence that
+    could be lost; None: the same in all pairs.
     """
 
     reference: date
@@ -51,8 +51,8 @@ class Evidence(NamedTuple):
 class Confirmed(NamedTuple):
     """Confirmed change, (rows, cols), NaN where nothing is confirmed.
 
-    change_sigma: of the pairs that the event lowers, together; onset_day: first image that shows it, days since
-    1970-01-01; confidence: 1 - 1 / z^2 of it, a bound whatever the noise.
+    change_sigma: combined over the pairs that the event lowers; onset_day: first image that shows the event, days since
+    1970-01-01; confidence: 1 - 1 / change_sigma^2, a lower bound for any distribution of the noise.
     """
 
     change_sigma: Float32
@@ -61,7 +61,7 @@ class Confirmed(NamedTuple):
 
 
 class _Pair(NamedTuple):
-    """Weighed change of a pair. z: NaN unknown; weighed: z times its weight, and the weight squared, both 0 unknown."""
+    """Weighted change of a pair. z: NaN unknown; weighed: z times its weight; squared: weight squared; 0 unknown."""
 
     images: frozenset[date]
     z: Float32
@@ -70,10 +70,10 @@ class _Pair(NamedTuple):
 
 
 class Patches(NamedTuple):
-    """Cells of one part of a scene that may be reported.
+    """Patches of cells in one part of a scene that may be reported.
 
-    touching: (n, 4) of those at its edges: which explanation, row and column in the scene, number of the patch there;
-    strong: (n, 2), explanation and number of patches that hold a cell which passes all.
+    touching: (n, 4), cells at the part's edges: number of the explanation, row and column in the scene, number of the
+    patch; strong: (n, 2), numbers of explanation and patch for each patch with a cell that passes every test.
     """
 
     touching: Ints
@@ -83,9 +83,9 @@ class Patches(NamedTuple):
 def confirmed(
     evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA, span: Span | None = None
 ) -> Confirmed:
-    """Find events between any two acquisitions in turn; the strongest counts.
+    """Find events between consecutive acquisitions; each cell gets its strongest one.
 
-    span: first and last date, outside of which no event is searched.
+    span: first and last date; no event is sought outside.
 
     ValueError without evidence and for rasters of different sizes.
     """
@@ -100,7 +100,7 @@ def confirmed_part(
     low: float = LOW_SIGMA,
     span: Span | None = None,
 ) -> Confirmed:
-    """Find events in a part of a scene; the evidence reaches AVERAGED_PX / 2 beyond it. joined: of joined_patches."""
+    """Find events in a part of a scene; the evidence reaches AVERAGED_PX / 2 beyond it. joined: from joined_patches."""
     result: Confirmed | None = None
     for number, (onset, event, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
         result = result or Confirmed(*(np.full(event.shape, np.nan, dtype=np.float32) for _ in range(3)))
@@ -125,7 +125,7 @@ def patches_of(
     low: float = LOW_SIGMA,
     span: Span | None = None,
 ) -> Patches:
-    """Return what neighbouring parts must know of a part. corner: its first row and column in the scene."""
+    """Return the patches that neighbouring parts must know. corner: the part's first row and column in the scene."""
     touching, passed = [np.zeros((0, 4), dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
     for number, (_, _, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
         patches, _ = ndimage.label(weak)
@@ -140,7 +140,7 @@ def patches_of(
 
 
 def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
-    """Return by part the explanation and number, (n, 2), of patches at its edges that join a reported patch."""
+    """Return each part's patches, (n, 2) as explanation and number, that adjoin a reported patch across its edges."""
     at: dict[tuple[int, int, int], tuple[str, int, int]] = {}
     one_with: dict[tuple[str, int, int], tuple[str, int, int]] = {}
 
@@ -169,9 +169,9 @@ def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
 def _explanations(
     evidence: Sequence[Evidence], part: Part | None, high: float, low: float, span: Span | None
 ) -> Iterator[tuple[date, Float32, Bools, Bools]]:
-    """Yield each onset and set of lowered pairs.
+    """Yield each possible onset, once or with the pairs that follow it.
 
-    Each with how well an event explains them, cells beyond the low threshold, and those of them that pass all.
+    With each: the event's score, the cells above the low threshold, and those of them that pass every test.
     """
     if not evidence or len({one.change_sigma.shape for one in evidence}) != 1:
         raise ValueError("pairs on one grid are needed, at least one")
@@ -210,26 +210,26 @@ def averaged(values: Float32, window: int) -> Float32:
 
 
 def _explained(pairs: Sequence[_Pair]) -> Float32:
-    """Return how well one loss in just these pairs explains those that are known, in sigma; 0 where they rose."""
+    """Return the score, in sigma, of a loss in just these pairs; 0 where they rose."""
     total, squares = (reduce(np.add, values) for values in zip(*(pair[2:] for pair in pairs), strict=True))
     return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_WEIGHT**2)))
 
 
 def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
-    """Return how well one image of the lowered pairs explains the change: the image that explains most."""
+    """Return the score of the single image of the lowered pairs that explains the change best."""
     images = frozenset.union(*(pair.images for pair in lowered))
     alone = (_explained([pair for pair in pairs if image in pair.images]) for image in sorted(images))
     return np.asarray(reduce(np.maximum, alone))
 
 
 def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> tuple[Bools, Bools]:
-    """Return cells beyond the low threshold, and those that pass all, with whose patches they are reported."""
-    rise = reduce(np.maximum, [pair.z for pair in lowered])  # unknown in one is unknown
+    """Return the cells above the low threshold, and those that pass every test; the latter make a patch reported."""
+    rise = reduce(np.maximum, [pair.z for pair in lowered])  # NaN in one pair is NaN in the result
     weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
     return weak, weak & (event >= high) & (event**2 - image**2 >= low**2)
 
 
 def _independent(spanning: Sequence[_Pair]) -> bool:
-    """Return whether three acquisitions take part and no single one in every pair."""
+    """Return whether the pairs have at least three acquisitions, none of which is in every pair."""
     images = [pair.images for pair in spanning]
     return bool(images) and len(frozenset.union(*images)) >= FEWEST_ACQUISITIONS and not frozenset.intersection(*images)

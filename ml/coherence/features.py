@@ -1,8 +1,8 @@
 """Features of two detected images for the network: statistics that do not change when the images are swapped.
 
-The log ratio of two dates is free of texture, its variance gives coherence where the looks are known; the correlation
-of the log powers and Guarnieri and Prati's moments are further estimates, each with errors of its own. Where earlier
-images of the track are at hand, the last two are taken again from the images over their temporal mean: free of texture.
+The log ratio of two dates is free of texture, and its variance gives coherence if the looks are known. The correlation
+of the log powers and the moments of Guarnieri and Prati are two further estimates, each with its own errors. If the
+track has earlier images, the estimates are repeated after division by the temporal mean, which removes texture.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FACTS = 10
 INPUTS = 12 + 4 * len(WINDOWS_PX) + 3 + FACTS
 DETAILS = 4
 HISTORY = 4 + 4 * len(WINDOWS_PX) + 2
-STRIP_ROWS, STRIP_MARGIN = 256, 32  # px, fours of them; no window reaches farther than the margin
+STRIP_ROWS, STRIP_MARGIN = 256, 32  # px, multiples of 4; no window reaches beyond the margin
 LARGEST = 8.0  # natural logarithm of power against the image's median
 
 
@@ -93,18 +93,18 @@ def _wide_mean(*parts: Tensor) -> Tensor:
 
 
 def _moments(d: Tensor, m: Tensor, x: Tensor, both: Tensor) -> Tensor:
-    """Compute what _statistics takes before windows, (n, 7, rows / 2, cols / 2)."""
+    """Compute the moments for _statistics, not yet averaged over windows, (n, 7, rows / 2, cols / 2)."""
     return torch.cat([_halved(part) for part in (d, d**2, m, m**2, both, x**2)], dim=1)
 
 
 def _halved(values: Tensor) -> Tensor:
-    """Average 2 x 2 px, sizes even: the bits of avg_pool2d, in less than half of its time on a CPU."""
+    """Average 2 x 2 px of even sizes: exactly avg_pool2d's result, in less than half its time on a CPU."""
     top, bottom = values[..., ::2, :], values[..., 1::2, :]
     return (top[..., ::2] + top[..., 1::2]).add_(bottom[..., ::2]).add_(bottom[..., 1::2]).div_(4)
 
 
 def _statistics(means: Tensor, looks: Tensor) -> Tensor:
-    """Compute the log variances of ratio and level over those of speckle and two correlations, of moments (n, 7, …)."""
+    """Compute from moments (n, 7, …) the log variances of ratio and level over speckle's, and two correlations."""
     of_ratio = (means[:, 1:2] - means[:, :1] ** 2).clamp_min(1e-3)
     of_level = (means[:, 3:4] - means[:, 2:3] ** 2).clamp_min(1e-4) * 2 * looks
     correlation = (of_level - of_ratio) / (of_level + of_ratio)
@@ -116,7 +116,7 @@ def _statistics(means: Tensor, looks: Tensor) -> Tensor:
 def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
     """Compute the channels of earlier images, (n, HISTORY, rows / 2, cols / 2).
 
-    past: of `temporal`, (n, 2, rows, cols).
+    past: from `temporal`, (n, 2, rows, cols).
     """
     known = torch.isfinite(log_power).all(dim=1, keepdim=True) & torch.isfinite(past).all(dim=1, keepdim=True)
     log = torch.where(known, log_power - past[:, :1], 0.0).clamp(-LARGEST, LARGEST)
@@ -135,10 +135,10 @@ def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
 def temporal(log_power: Tensor) -> Tensor:
     """Return log mean power and standard deviation of log power of earlier images, (2, rows, cols).
 
-    log_power: (n, rows, cols) of the earlier images. The mean powers are each against their median; both are over the
-    images in which a pixel is known, NaN where it is in none.
+    Each image is divided by its median power first. Both use the images in which a pixel is known; NaN without any.
 
-    log_power: natural logarithms, NaN unknown, registered onto the reference of the pair.
+    log_power: (n, rows, cols) of the earlier images, natural logarithms, NaN unknown, registered onto the reference of
+    the pair.
     """
     level = torch.nanmedian(log_power.flatten(1), dim=1).values[:, None, None]
     log = log_power - level
@@ -150,9 +150,9 @@ def temporal(log_power: Tensor) -> Tensor:
 class Facts(NamedTuple):
     """Facts that hold for a whole pair.
 
-    looks: equivalent ones; looks_known: from the product, not estimated; own_looks: estimated from the images all the
-    same; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px: rows, columns by which
-    the secondary is off; peak: correlation of the images at that shift; level: median log power of each image.
+    looks: equivalent number; looks_known: whether the product states it; own_looks: estimated from the images in any
+    case; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px: rows and columns by
+    which the secondary is displaced; peak: correlation of the images at that shift; level: median log power of each.
     """
 
     looks: float
@@ -168,7 +168,7 @@ class Facts(NamedTuple):
         return self._replace(lags=(*self.lags[2:], *self.lags[:2]), shift_px=self.shift_px[::-1])
 
     def row(self) -> list[float]:
-        """Return the facts for the network, (FACTS,); of the shift only the fraction of a pixel."""
+        """Return the facts as network inputs, (FACTS,); the shift is reduced to its fraction of a pixel."""
         part = [abs(by - round(by)) * 2 for by in self.shift_px]
         return [
             math.log(self.looks),

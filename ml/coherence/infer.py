@@ -21,7 +21,7 @@ from ml.runtime.memory import freed_memory_kept
 from ml.statistics.quantiles import MEDIAN, quantile
 
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
-TILE_PX = 1280  # of the network on a CPU: of 2,048 px take as long, with less halo, and more memory
+TILE_PX = 1280  # of the network on a CPU: tiles of 2,048 px have less halo, but take as long and more memory
 AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]
@@ -42,9 +42,9 @@ def parameters(method: str) -> dict[str, Any]:
 
 
 def area_share(method: str) -> float:
-    """Return the share of an estimate's sigma that is left in the mean over AREA_PX.
+    """Return the sigma of the mean over AREA_PX, as a share of one estimate's sigma.
 
-    Errors of the estimator's windows are independent; a network's are shared by a whole parcel.
+    The windows of classical estimators have independent errors; a network's errors are shared by a whole parcel.
     """
     return 1.0 if method == NETWORK else WINDOW_PX / AREA_PX
 
@@ -59,11 +59,11 @@ def estimate_coherence(
     truth: str = TRUTHS[0],
     pieces: Pieces | None = None,
 ) -> RasterResult:
-    """Estimate a pair's coherence, 0-1, tile by tile, the secondary registered first. looks None: estimated.
+    """Register a pair and estimate its coherence, 0-1, tile by tile. looks None: estimated.
 
-    window: of the classical estimators; pieces: where a large pair's lie. Bands coherence and coherence_sigma; of the
-    network they are those of truth, and those of the other of TRUTHS follow. ValueError for a method unknown,
-    and for a pair without ground.
+    window: of the classical estimators; pieces: store for the pieces of a large pair. The bands are coherence and
+    coherence_sigma; the network gives them for `truth`, and prefixed for the other of TRUTHS. ValueError for an unknown
+    method and for a pair without ground.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")

@@ -53,9 +53,9 @@ def registered(power: Tensor, facts: Facts) -> Tensor:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings with which the coherence network infers, beside its weights.
+    """Settings of the coherence network's inference, kept beside its weights.
 
-    The network's sigma is raised to sigma_power and multiplied by sigma_factor; sample_*: that of the sample coherence.
+    The sigma is raised to sigma_power and multiplied by sigma_factor; sample_*: the same for the sample coherence.
     """
 
     symmetric: bool = True
@@ -75,23 +75,23 @@ class Settings:
 
 
 class CoherenceNetwork(NamedTuple):
-    """A network ready to answer."""
+    """A coherence network that is ready for inference."""
 
     unet: ResidualUNet
     settings: Settings
     weights_sha256: str
 
     def halo_px(self) -> int:
-        """Return the halo of a tile, px: less than the layers could reach, no less than what arrives."""
+        """Return the halo of a tile, px: less than the layers' nominal reach, but enough for what has an effect."""
         return self.unet.reach_px // 2 + 4 * self.unet.stride
 
     def estimate(
         self, power: Tensor, facts: Facts, past: Tensor | None = None, within: tuple[slice, slice] | None = None
     ) -> dict[str, Estimate]:
-        """Estimate coherence, by each of TRUTHS, of power (2, rows, cols), linear; NaN where either is unknown.
+        """Estimate the coherence of power (2, rows, cols), linear, for each of TRUTHS; NaN where either is unknown.
 
-        past: (2, rows, cols), what features.temporal says of earlier images of the track, where there are any; within:
-        rows and columns that are answered for, else all: beyond them full resolution is left out.
+        past: (2, rows, cols), from features.temporal if the track has earlier images; within: rows and columns to
+        return, by default all: the margin beyond them is not computed at full resolution.
         """
         log_power, stride = registered(power.float(), facts), self.unet.stride
         rows, cols = log_power.shape[-2:]

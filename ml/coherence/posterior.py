@@ -2,7 +2,7 @@
 
 The density (Kibble 1941; Lee et al. 1994 for radar): log p(i1, i2 | g) = - L (i1 + i2) / (1 - g^2) - log(1 - g^2)
 - (L - 1) log g + log I_(L-1)(2 L g sqrt(i1 i2) / (1 - g^2)) + what is free of g; i1, i2: powers over their means.
-On even ground no estimator from detected images is better on average; it is the floor there.
+On homogeneous ground no estimator from detected images has a smaller mean error: it is the lower limit there.
 """
 
 import math
@@ -41,13 +41,13 @@ def _table(tenths_of_looks: int) -> NDArray[np.float64]:
 def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Coherence:
     """Estimate coherence and its posterior deviation over a window of independent cells. power: (2, rows, cols).
 
-    What both images are worth on average is taken from the same window; bright single pixels are held (brightest).
+    The mean power of each image is taken from the same window; single bright pixels are capped (see `brightest`).
     """
     power = power / torch.nanmedian(power)
     looks = max(1.0, round(speckle.looks, 1))
     held = torch.minimum(power, brightest(power, looks))
     level = box_mean(held, window)
-    # The window's own mean is used for the unknown one, so each pixel is too near to it: n - 1 cells of n are free.
+    # The window's own mean replaces the unknown one, so each pixel is too close to it: n - 1 cells of n are free.
     cells = max(2.0, window**2 / speckle.pixels_per_cell)
     weights = Weights(power[0])
     for gamma, log in likelihoods(held / level, looks):
@@ -73,14 +73,14 @@ def likelihoods(ratio: torch.Tensor, looks: float) -> Iterator[tuple[float, torc
     root = torch.exp(torch.log(ratio).sum(dim=0) / 2)
     for gamma, row in zip(GRID.tolist(), table, strict=True):
         decorrelated = 1 - gamma**2
-        # - L (i1 + i2) / (1 - g^2) and the growth z of the Bessel function nearly cancel: together, not apart
+        # - L (i1 + i2) / (1 - g^2) and the growth z of the Bessel function nearly cancel, so they are computed together
         quadratic = -looks * (both - 2 * gamma * root) / decorrelated
         bessel = row[index] * (1 - part) + row[index + 1] * part
         yield gamma, quadratic + bessel - looks * math.log(decorrelated)
 
 
 class Weights:
-    """Sums of exp(log weight) as the coherences come one by one, held against the largest weight so far."""
+    """Running sums of exp(log weight) over coherences, relative to the largest weight so far to avoid overflow."""
 
     def __init__(self, like: torch.Tensor) -> None:
         self.largest = torch.full_like(like, -math.inf)

@@ -27,7 +27,7 @@ LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
 
 def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
-    """Measure the facts, median over samples (2, rows, cols) of linear power. looks: as the product states them.
+    """Measure the pair's facts, median over samples (2, rows, cols) of linear power. looks: if the product states them.
 
     ValueError without samples.
     """
@@ -51,7 +51,7 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
 
 
 def _significant(shifts: Iterable[float]) -> float:
-    """Return the median of shifts; 0 where it is not significant, so that no image is interpolated for nothing."""
+    """Return the median of shifts, or 0 if it is too small to be worth an interpolation."""
     middle = median(shifts)
     return middle if abs(middle) >= LEAST_SHIFT_PX else 0.0
 
@@ -68,9 +68,9 @@ def _lags(passed: Tensor) -> Tensor:
 def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
     """Return ((rows, cols) in px, highest correlation at whole pixels, score), of high-passed images (2, rows, cols).
 
-    What stands at (r, c) of the first image stands at (r + rows, c + cols) in the second. Sought at half pixels in the
-    correlation of half-whitened images, whose peak stands farther above chance and between pixels too. score: standard
-    deviations of what chance reaches at one shift, less what a shift of so many USUAL_PX takes (squares).
+    The point (r, c) of the first image lies at (r + rows, c + cols) in the second. The shift is sought in steps of half
+    a pixel in the correlation of half-whitened images, whose peak stands out more from chance, also between pixels.
+    score: height of the peak in standard deviations of chance, reduced (in squares) by the shift over USUAL_PX.
     """
     spectra = torch.fft.fft2(passed.float())
     cross = spectra[0].conj() * spectra[1]
@@ -89,7 +89,7 @@ def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
 
 
 def _smooth(power: Tensor) -> Tensor:
-    """Average a power spectrum over SPECTRUM_BINS on each axis, round its edges."""
+    """Average a power spectrum over SPECTRUM_BINS on each axis, wrapping around its edges."""
     margin = SPECTRUM_BINS // 2
     around = functional.pad(power[None, None], (margin,) * 4, mode="circular")
     along = functional.avg_pool2d(around, (1, SPECTRUM_BINS), 1)

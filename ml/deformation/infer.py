@@ -50,7 +50,7 @@ class DeformationResult(NamedTuple):
     smallest_rate_mm_yr: NDArray[np.float32] | None = None
 
     def bands(self) -> dict[str, NDArray[np.float32]]:
-        """Return the bands in the order of the command line's contract; the classes' add up to the probability."""
+        """Return the bands in the order that the command line promises; the classes add up to the probability."""
         maps, limit = self.maps, self.smallest_rate_mm_yr
         classes = self.kinds or {"subsidence": maps.subsidence, "uplift": maps.uplift}
         bands = {"probability": maps.probability, **classes, "rate_mm_yr": maps.rate_mm_yr}

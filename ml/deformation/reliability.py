@@ -42,7 +42,7 @@ def reliability_of(settings: Mapping[str, Any], tracks: int) -> Reliability | No
 
 
 def highest_of_places(score: Float32) -> Float32:
-    """Return the highest score of each whole place, (rows, cols) of cells to places, NaN where none is known."""
+    """Return the highest score in each place, a square of PLACE_CELLS cells; NaN if none is known. (rows, cols)."""
     rows, cols = (size // PLACE_CELLS for size in score.shape)
     parts = score[: rows * PLACE_CELLS, : cols * PLACE_CELLS].reshape(rows, PLACE_CELLS, cols, PLACE_CELLS)
     highest = np.where(np.isnan(parts), -np.inf, parts).max(axis=(1, 3))

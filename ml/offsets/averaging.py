@@ -1,8 +1,8 @@
-"""Averages over ground that moves alike: at each node the widest window in which no answer contradicts.
+"""Averages over ground that moves alike: at each node, over the widest window whose answers agree.
 
-A mean replaces an answer while it stays within the answer's own sigma of the mean over the window before, and while the
-answers in its window scatter about it no more than their sigmas say. So every window but the first is accepted by the
-one before it (the intersection of confidence intervals of Goldenshluger and Nemirovski 1997), and an edge ends them.
+The window grows while its mean stays within the node's own sigma of the mean over the window before, and while the
+answers in it scatter about the mean no more than their sigmas predict. It stops growing at an edge of the motion (after
+the intersection of confidence intervals of Goldenshluger and Nemirovski 1997).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ LEAST_KNOWN = 0.5  # of the nodes of a window
 
 
 class Averaged(NamedTuple):
-    """Averages.
+    """Averaged offsets.
 
-    offset: (2, rows, cols), px; sigma: of the answers that were averaged, px; nodes: windows' sides, 1 for none.
+    offset: (2, rows, cols), px; sigma: of the answers that were averaged, px; nodes: the windows' sides, 1 if none.
     """
 
     offset: Tensor
@@ -32,7 +32,7 @@ class Averaged(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """Addition to log sigma by the side of the window, in nodes; folded: of power sampled below its band."""
+    """What is added to log sigma by the window's side, in nodes; *_folded: for power sampled below its band."""
 
     nodes: tuple[float, ...] = (1.0,)
     add: tuple[float, ...] = (0.0,)
@@ -44,7 +44,7 @@ NO_GAIN = Gain()
 
 
 def averaged(offset: Tensor, sigma: Tensor, known: Tensor) -> Averaged:
-    """Average nodes where the ground moves alike; nodes that are not known count for nothing and stay.
+    """Average nodes where the ground moves alike; unknown nodes are ignored and stay as they are.
 
     offset, sigma: (2, rows, cols), px; known: (rows, cols).
     """
@@ -66,7 +66,7 @@ def averaged(offset: Tensor, sigma: Tensor, known: Tensor) -> Averaged:
 
 
 def calibrated(found: Averaged, gain: Gain, folded: bool) -> Tensor:
-    """Calibrate sigma (2, rows, cols), px, of what was averaged."""
+    """Return the calibrated sigma of the averages, (2, rows, cols), px."""
     table = (gain.nodes_folded, gain.add_folded) if folded else (gain.nodes, gain.add)
     add = np.interp(found.nodes.numpy(), *table)
     return found.sigma * torch.from_numpy(np.exp(add).astype(np.float32))

@@ -17,15 +17,15 @@ SINGLE_KERNEL = (32,)
 SEARCH_PX = 6
 CHANCE_MARGIN = 1.5
 SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (chosen on validation pairs)
-MOVED_SEARCH_PX = 24  # the range that neighbours agree within a fifth of, where nodes start apart
+MOVED_SEARCH_PX = 24  # search range assumed for agreement with neighbours where nodes have different starts
 CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
-LOCKING_PX = 0.03  # what is left of the draw to whole pixels, as a standard deviation
+LOCKING_PX = 0.03  # remaining pull to whole pixels, as a standard deviation
 
 
 class Offsets(NamedTuple):
     """Offsets dx_px, dy_px (right, down), one standard deviation of each, and quality 0-1; NaN unknown.
 
-    All (rows, cols) on a grid of one node every `posting` pixels, the first in the middle of the first such square.
+    All (rows, cols) on a grid with one node in the middle of each square of `posting` pixels.
     """
 
     dx_px: torch.Tensor
@@ -46,8 +46,8 @@ def track(
 ) -> Offsets:
     """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; kernels from small to large.
 
-    shared: pixels that share a cell of speckle, estimated from these images where it is not given; margin: of a match
-    above chance; start: (2, nodes, nodes), whole px, around which each node is searched for.
+    shared: pixels that share a cell of speckle, by default estimated from these images; margin: by which a match must
+    exceed chance, in standard deviations; start: (2, nodes, nodes), whole px, centre of each node's search.
     """
     texture = high_pass(power)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
@@ -86,15 +86,15 @@ def track(
 
 
 def reach(kernels: tuple[int, ...], search: int, posting: int) -> int:
-    """Return how far around a node the images matter, px: window, search, high-pass, agreeing neighbours."""
+    """Return how far around a node pixels have an effect, px: window, search, high-pass, agreeing neighbours."""
     return max(kernels) // 2 + search + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting
 
 
 def chance_peak(kernel: int, search: int, pixels_per_cell: float, margin: float = CHANCE_MARGIN) -> float:
-    """Return the best correlation that chance reaches over all tried offsets, plus a margin in standard deviations.
+    """Return the highest correlation expected by chance over all offsets tried, plus a margin in standard deviations.
 
-    N independent cells correlate by chance with a spread of 1 / sqrt(N); the highest of M tries stands near
-    sqrt(2 ln M) of those (extreme values of a Gaussian).
+    N independent cells correlate by chance with a spread of 1 / sqrt(N); the highest of M tries is about sqrt(2 ln M)
+    times that spread (extreme values of a Gaussian).
     """
     cells = max(4.0, kernel**2 / pixels_per_cell)
     tries = max(2.0, (2 * search + 1) ** 2 / pixels_per_cell)
@@ -104,7 +104,7 @@ def chance_peak(kernel: int, search: int, pixels_per_cell: float, margin: float 
 def expected_sigma(
     peaks: list[Peaks], kernels: tuple[int, ...], known: torch.Tensor, pixels_per_cell: float
 ) -> torch.Tensor:
-    """Return the standard deviation (n,), px, of incoherent correlation of the smallest known kernel.
+    """Return the standard deviation (n,), px, of offsets by incoherent correlation with the smallest known kernel.
 
     Derived in this project.
 

@@ -1,4 +1,4 @@
-"""An image's texture block by block, wherever it is kept. Blocks lie where the image's own rows and columns are."""
+"""Textures of a pair of images, block by block, from memory or a file. Blocks are aligned with the image."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ml.runtime.feeding import feed_of, may_hold, on_device, pinned
 
 BLOCK_PX = 1024  # larger ones take as long on a CPU, and two or three times the memory
 ALIGN_PX = 64
-LOADED_PX = 2048  # at once, of a pair that a GPU holds
+LOADED_PX = 2048  # side of the parts in which a pair is loaded onto a GPU
 Read = TypeVar("Read")
 
 
 class Textures(NamedTuple):
-    """Texture of a pair of images of shape (rows, cols).
+    """Textures of a pair of images of shape (rows, cols).
 
-    read: a window that may reach beyond them, (2, rows, cols) on the device, 0 unknown and beyond; feed: by how many
-    threads at once.
+    read: returns a window, which may reach beyond the images, as (2, rows, cols) on the device, 0 unknown and beyond;
+    feed: how windows are read ahead.
     """
 
     shape: tuple[int, int]
@@ -37,7 +37,7 @@ class Textures(NamedTuple):
 
 
 def of_source(source: PairSource, device: torch.device) -> Textures:
-    """Return the textures of a pair that is read when needed, with what the high-pass needs around each window.
+    """Return the textures of a pair that is read on demand, each window with the margin that the high-pass needs.
 
     A GPU with room for the pair reads it once: the search and each pass use it again.
     """
@@ -75,7 +75,7 @@ def in_memory(images: Tensor) -> Textures:
 
 
 def _part_beyond(images: Tensor, at: Window, outside: float) -> Tensor:
-    """Return (n, rows, cols) of a window that may reach beyond images."""
+    """Cut a window, (n, rows, cols), out of images; `outside` fills what lies beyond them."""
     rows, cols = images.shape[1:]
     row, col = max(0, at.row), max(0, at.col)
     last_row, last_col = min(at.row + at.rows, rows), min(at.col + at.cols, cols)
@@ -84,7 +84,7 @@ def _part_beyond(images: Tensor, at: Window, outside: float) -> Tensor:
 
 
 def blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
-    """Yield core and outer windows of an image (rows, cols) cut at multiples of block; its size is rounded up."""
+    """Yield the core of each block of an image (rows, cols), and the core with its halo; sizes are rounded up."""
     for row in range(0, shape[0], block):
         for col in range(0, shape[1], block):
             core = Window(row, col, *(aligned(min(block, n - at)) for n, at in zip(shape, (row, col), strict=True)))
@@ -103,10 +103,10 @@ def over_blocks(
     read: Callable[[Window, Window], Read | None],
     work: Callable[[Window, Window, Read], Tensor],
 ) -> Iterator[tuple[Window, Tensor]]:
-    """Yield what `work` computes of each block, once; blocks without any are left out.
+    """Yield the core window of each block with the result of `work`; blocks without a result are left out.
 
-    size: of a block and of its halo; read: what its core and outer window need, ahead of the work where textures.feed
-    says so; None where there is nothing to do; work: of both and what was read.
+    size: of a block and of its halo; read: takes the core and outer windows and returns their input, or None if there
+    is nothing to do; it runs ahead if textures.feed says so; work: takes both windows and that input.
     """
     pieces, name = stage
     at = {f"{both[0].row}-{both[0].col}": both for both in blocks(textures.shape, *size)}
@@ -130,12 +130,12 @@ def aligned(size: int) -> int:
 
 
 def nodes_of(shape: tuple[int, int]) -> tuple[int, int]:
-    """Return the rows and columns of the network's nodes of an image, its size rounded up."""
+    """Return the number of rows and columns of the network's nodes for an image, its size rounded up."""
     return aligned(shape[0]) // NODE_PX, aligned(shape[1]) // NODE_PX
 
 
 def read_beyond(source: PairSource, at: Window) -> Float32:
-    """Read (2, rows, cols) of a window that may reach beyond the image, NaN there."""
+    """Read a window, (2, rows, cols), that may reach beyond the image; it is NaN there."""
     row, col = max(0, at.row), max(0, at.col)
     rows, cols = min(at.row + at.rows, source.shape[0]) - row, min(at.col + at.cols, source.shape[1]) - col
     if at == (row, col, rows, cols):

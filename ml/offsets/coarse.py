@@ -1,9 +1,9 @@
-"""First search of offsets to about a pixel, from near to far, so that ground that hardly moved costs little.
+"""First search for offsets, to about a pixel, from near to far, so that ground that hardly moved costs little.
 
-First everything is searched within NEAR_PX, in images of half the size. What has no match there is searched up to
-FARTHEST_PX at few nodes in yet smaller images, and then around what those and what matched neighbours say, so that
-motion is followed from where it is slow to where it is fast (autoRIFT's sparse search before a dense one: Lei, Gardner,
-Agram 2021, doi:10.3390/rs13040749). One node stands for STEP * NODE_PX pixels.
+First, every node is searched within NEAR_PX, in images of half the size. Nodes without a match are then searched up to
+FARTHEST_PX, at a sparse grid in smaller images still, and finally around the offsets of this grid and of matched
+neighbours, so that motion is followed from slow to fast ground (autoRIFT's sparse search before a dense one: Lei,
+Gardner, Agram 2021, doi:10.3390/rs13040749). One node stands for STEP * NODE_PX pixels.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ml.offsets.correlate import Peaks, correlate
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
 
-KERNELS_PX = (32, 64)  # of the image as it is; the smallest that stands out is taken
+KERNELS_PX = (32, 64)  # of the full-size image; the smallest with a match that stands out is used
 NEAR_PX = SEARCH_PX  # what is searched everywhere
 AROUND_PX = 12  # what is searched around a first answer
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
-# Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a node, at -0.5 seven.
+# Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
 STEP = 2  # nodes of the network for one node here
 SQUARE_PX = STEP * NODE_PX
@@ -38,15 +38,15 @@ SPARSE_PX = 64  # between the nodes of the far search
 SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))  # how much smaller the images are, and px of a window
 SPARSE_MARGIN = 1.0
 SPARSE_SHARE = 0.25  # of the ground around a sparse node that has no match yet
-SPARSE_BLOCKS = 2  # blocks on a side of what is searched in one
-ALIKE_PX, FEWEST_ALIKE = 8.0, 2  # of the eight sparse nodes around one, so many must move alike within so much
-FOLLOWED = 8  # times that matched neighbours say where to search
+SPARSE_BLOCKS = 2  # side, in blocks, of the area that the far search processes at once
+ALIKE_PX, FEWEST_ALIKE = 8.0, 2  # of the eight neighbours of a sparse node, at least two must move like it within 8 px
+FOLLOWED = 8  # repetitions of the search around matched neighbours' offsets
 LEAST_KNOWN = 0.5  # of the pixels around a node
 LEAST_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
 
 
 class Reason(IntEnum):
-    """Why a node has no value; MATCHED: the search found it, and whatever came after did not trust it."""
+    """Reason why a node has no value. MATCHED: the search found a match, but a later step rejected it."""
 
     MATCHED = 0
     TOO_FEW_PIXELS = 1
@@ -58,7 +58,7 @@ class Reason(IntEnum):
 class Search(NamedTuple):
     """Result of the search.
 
-    offset: (2, rows, cols), px, NaN unknown; reason: (rows, cols), of Reason; reach_px: how far it was believed.
+    offset: (2, rows, cols), px, NaN unknown; reason: (rows, cols), of Reason; reach_px: the largest offset accepted.
     """
 
     offset: Tensor
@@ -67,9 +67,9 @@ class Search(NamedTuple):
 
 
 class _Near(NamedTuple):
-    """Near matches.
+    """Result of the near search.
 
-    offset: as in Search; known: share of pixels around a node; contrast: mean square of their texture.
+    offset: as in Search; known: share of known pixels around a node; contrast: mean square of their texture.
     """
 
     offset: Tensor
@@ -78,7 +78,7 @@ class _Near(NamedTuple):
 
 
 class _Nodes(NamedTuple):
-    """Wanted nodes in a part of a field: rows and columns (n,) in it."""
+    """Nodes to be searched in a part of a field: their rows and columns (n,) within the part."""
 
     at: Window
     row: Tensor
@@ -86,7 +86,7 @@ class _Nodes(NamedTuple):
 
 
 def coarse(images: Tensor, search: int, kernels: tuple[int, ...] = KERNELS_PX) -> Tensor:
-    """Match offsets (2, rows, cols), px, of one node for STEP * NODE_PX pixels; NaN unknown.
+    """Match offsets (2, rows, cols), px, with one node for STEP * NODE_PX pixels; NaN unknown.
 
     images: (2, rows, cols), texture, 0 unknown; sizes are multiples of 64 px.
     """
@@ -100,9 +100,9 @@ def searched(
     block: int = BLOCK_PX,
     pieces: Pieces | None = None,
 ) -> Search:
-    """Search a pair. reach: px; matches up to twice as far widen it to twice, again and again, up to FARTHEST_PX.
+    """Search a pair. reach: px, doubled while there are matches up to twice as far, at most to FARTHEST_PX.
 
-    pieces: where a large pair's lie.
+    pieces: the store for the pieces of a large pair.
     """
     pieces = pieces or Pieces()
     near = _near(textures, min(reach, NEAR_PX), kernels, block, pieces)
@@ -123,7 +123,7 @@ def searched(
 
 
 def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Return whether the ground of a node lies outside the secondary, as its neighbours have it, (rows, cols)."""
+    """Return whether a node's ground, if displaced like its neighbours, lies outside the secondary, (rows, cols)."""
     rows, cols = (torch.arange(n) * SQUARE_PX + SQUARE_PX // 2 for n in offset.shape[1:])
     likely = filled(offset)
     there = torch.stack([rows[:, None] + likely[1], cols + likely[0]])
@@ -131,7 +131,7 @@ def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def widened(far: Tensor, reach: int) -> int:
-    """Double the reach while there are matches beyond it and within twice of it; far: (2, ...), NaN unknown."""
+    """Double the reach while there are matches beyond it but within twice of it. far: (2, ...), NaN unknown."""
     longest = torch.nan_to_num(far).abs().amax(dim=0)
     while reach < FARTHEST_PX and bool(((longest > reach) & (longest <= 2 * reach)).any()):
         reach = min(2 * reach, FARTHEST_PX)
@@ -139,9 +139,9 @@ def widened(far: Tensor, reach: int) -> int:
 
 
 def far_starts(found: Search) -> Tensor | None:
-    """Return the whole px (2, rows, cols) to begin at; None where all are 0.
+    """Return the offsets, whole px (2, rows, cols), from which correlation starts; None if all are 0.
 
-    They are 0 but where the ground moved farther than a window in its place would find.
+    They differ from 0 only where the ground moved farther than a window in its place would find.
     """
     start = filled(found.offset).round()
     start[:, start.abs().amax(dim=0) <= NEAR_PX - 2] = 0
@@ -186,7 +186,7 @@ def _place(whole: Tensor, at: Window, values: Tensor) -> None:
 
 
 def _shares(images: Tensor) -> Tensor:
-    """Return each square's share that both images know, and the lesser mean square of texture, (2, rows, cols)."""
+    """Return each square's share of pixels known in both images and lower mean square of texture, (2, rows, cols)."""
     known = (images != 0).all(dim=0)
     squares = torch.stack([known.to(images.dtype), *(images**2 * known)])
     means = functional.avg_pool2d(squares[None], SQUARE_PX)[0]
@@ -194,9 +194,9 @@ def _shares(images: Tensor) -> Tensor:
 
 
 def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Tensor:
-    """Match offsets (2, rows, cols), px, up to FARTHEST_PX, of the sparse nodes near what is missing; NaN unknown.
+    """Match offsets (2, rows, cols), px, up to FARTHEST_PX, at the sparse nodes near missing ones; NaN unknown.
 
-    What has matched is removed from the reference: still ground around what moves would speak for it.
+    Matched ground is removed from the reference: otherwise still ground would outweigh the moving ground beside it.
     """
     each = SPARSE_PX // SQUARE_PX
     wanted = functional.avg_pool2d(missing[None].float(), each)[0] >= SPARSE_SHARE
@@ -225,7 +225,7 @@ def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Ten
 
 
 def _sparse(images: Tensor, at: list[Tensor]) -> Tensor:
-    """Return offsets (2, n), px, of nodes at these rows and columns: the first scale at which a match stands out."""
+    """Return offsets (2, n), px, of nodes at rows and columns `at`, from the first scale where a match stands out."""
     found = torch.full((2, len(at[0])), torch.nan)
     shrunk = {by: smaller(images, by) for by, _ in SPARSE_LOOKS}
     for by, size in SPARSE_LOOKS:
@@ -242,7 +242,7 @@ def _sparse(images: Tensor, at: list[Tensor]) -> Tensor:
 
 
 def _moves_alike(found: Tensor) -> Tensor:
-    """Return whether enough of the eight around a sparse node (2, rows, cols) move as it does: (rows, cols)."""
+    """Return whether enough of the eight neighbours of each sparse node (2, rows, cols) move like it: (rows, cols)."""
     around = functional.unfold(functional.pad(found.nan_to_num(nan=1e9), (1,) * 4, value=1e9)[None], 3)
     near = (around.reshape(2, 9, *found.shape[1:]) - found[:, None]).abs() <= ALIKE_PX
     return near.all(dim=0).sum(dim=0) > FEWEST_ALIKE  # the node itself is among them
@@ -258,7 +258,7 @@ def _followed(
     block: int,
     pieces: Pieces,
 ) -> Tensor:
-    """Return near, and where it is missing what is found around what the far search and matched neighbours say."""
+    """Return `near` with missing nodes filled by searches around the far offsets and those of matched neighbours."""
     offset = near
     for turn in range(FOLLOWED):
         likely = filled(torch.where(torch.isfinite(offset), offset, far))
@@ -283,7 +283,7 @@ def _around(
     block: int,
     stage: tuple[Pieces, str],
 ) -> Tensor:
-    """Find offsets (2, rows, cols), px, of the wanted nodes within AROUND_PX of where likely points; else NaN."""
+    """Find offsets (2, rows, cols), px, of the wanted nodes within AROUND_PX of the likely ones; else NaN."""
     found = torch.full_like(likely, torch.nan)
     halo = aligned(max(KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
 
@@ -308,14 +308,14 @@ def _around(
 
 
 def smaller(images: Tensor, by: int) -> Tensor:
-    """Average by x by pixels; unknown (NaN) where most of them are."""
+    """Average squares of `by` x `by` pixels; NaN where at least half of them are unknown (0)."""
     known = functional.avg_pool2d((images != 0).to(images.dtype)[:, None], by)[:, 0]
     mean = functional.avg_pool2d(images[:, None], by)[:, 0]
     return torch.where(known > 0.5, mean, torch.nan)
 
 
 def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> Tensor:
-    """Match offsets in px of the image as it is, one node for NODE_PX of these pixels. search, kernels likewise."""
+    """Match images reduced by `by`, one node for NODE_PX of their pixels. search, kernels, result: full-size px."""
     rows, cols = (
         torch.arange(size // NODE_PX, device=images.device) * NODE_PX + NODE_PX // 2 for size in images.shape[1:]
     )
@@ -327,7 +327,7 @@ def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> 
 
 
 def _lags(search: int, by: int) -> int:
-    """Return how far a search of so many px goes in images smaller by so much: one more, for a peak's other side."""
+    """Return the lags of a search of `search` px in images reduced by `by`; one more, to see a peak's other side."""
     return -(-search // by) + 1
 
 
@@ -343,7 +343,7 @@ def _smallest_that_stands_out(
 ) -> Tensor:
     """Match offsets (2, n), px of images, by the smallest kernel whose match stands out from chance; NaN unknown.
 
-    images: smaller by so much; at: rows and columns (n,) in them; search and kernels: px of the image as it is.
+    images: reduced by `by`; at: rows and columns (n,) in them; search and kernels: px of the full-size image.
     """
     lags = _lags(search, by)
     row, col = (part.to(images.device) for part in at)
@@ -364,7 +364,7 @@ def _standing_out(peaks: Peaks, chance: float) -> Tensor:
 
 
 def filled(offset: Tensor) -> Tensor:
-    """Fill (2, rows, cols): means of ever wider surroundings, then the median of all, then zero."""
+    """Fill gaps in (2, rows, cols) with means of ever wider surroundings, else the median of all, else zero."""
     known = torch.isfinite(offset).all(dim=0)
     if not known.any():
         return torch.zeros_like(offset)
@@ -379,6 +379,6 @@ def filled(offset: Tensor) -> Tensor:
 
 
 def on_nodes(matched: Tensor) -> Tensor:
-    """Return the offsets of `coarse`, known everywhere, on the network's nodes."""
+    """Fill gaps in the offsets of `coarse` and interpolate them to the network's nodes."""
     held = filled(matched)[None]
     return functional.interpolate(held, scale_factor=float(STEP), mode="bilinear", align_corners=False)[0]

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _search(args: argparse.Namespace, pair: "PairSource") -> int:
-    """Return the reach in pixels. InputError where metres are given and the pixels are not counted in metres."""
+    """Return the reach in pixels. InputError if it is given in metres but the size of the pixels is not."""
     if args.days is None:
         return args.search or FARTHEST_PX
     from rasterio.crs import CRS

@@ -1,4 +1,4 @@
-"""Combination of many kernels' offsets into one with its uncertainty, and removal of those that neighbours contradict.
+"""Combination of several kernels' offsets into one with its sigma; removal of offsets that neighbours contradict.
 
 The rule over kernels follows Jung and co-workers' multi-kernel offset tracking as Kim, Jung, Lu 2025 use it
 (doi 10.1016/j.rse.2024.114577); the filter is autoRIFT's normalised displacement coherence (Lei et al. 2021).
@@ -9,7 +9,7 @@ import torch.nn.functional as functional
 
 from ml.statistics.robust import MAD_TO_SIGMA
 
-FLOOR_PX = 0.05  # kernels that agree better than this agree
+FLOOR_PX = 0.05  # smallest difference that counts as a disagreement of kernels
 NEIGHBOURS, FEWEST_NEIGHBOURS = 5, 8
 STRIP_ROWS = 128
 NEAR_SHARE = 0.2  # of the search range
@@ -17,7 +17,7 @@ SPREADS = 4.0
 
 
 def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Choose the smallest kernel that agrees with all. values: (kernels, n), px, from small to large; known: the same.
+    """Choose the smallest kernel that agrees with the rest. values (px, small to large) and known: (kernels, n).
 
     Returns the offset (n,), the spread over kernels (n,) as one standard deviation, and the share of kernels that
     agree (n,), 0-1; NaN where fewer than two do.
@@ -36,8 +36,8 @@ def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, 
 def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
     """Return whether an offset (2, rows, cols), px, NaN unknown, is supported by those around it: (rows, cols), bool.
 
-    At least 8 of the 25 in its 5 x 5 window lie within a fifth of the search range, and it lies within 4 median
-    absolute deviations of their median.
+    At least 8 neighbours in its 5 x 5 window must differ from it by at most a fifth of the search range, and it must
+    lie within 4 standard deviations (from the median absolute deviation) of the window's median.
     """
     rows, cols = offset.shape[1:]
     margin = NEIGHBOURS // 2

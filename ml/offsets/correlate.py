@@ -12,7 +12,7 @@ LEAST_KNOWN, LEAST_PART = 0.5, 0.25  # of a window
 
 
 class Peaks(NamedTuple):
-    """One kernel's answer at n nodes. dx_px, dy_px: columns right, rows down; height: correlation at the peak.
+    """Correlation peaks of one kernel at n nodes. dx_px, dy_px: columns right, rows down; height: of the peak.
 
     known: whether both windows hold enough known pixels and the peak does not touch the edge of the search.
     """
@@ -36,9 +36,9 @@ def correlate(
     """Find where the window around each node of the reference lies in the secondary.
 
     reference, secondary: (rows, cols), high-passed, NaN unknown; rows, cols: (n,) nodes; kernel: window size in px,
-    even; search: largest offset tried, px; start: (2, n), whole px right and down, around which each node is searched
-    for; whole: half of each of the windows must be known, else a part of the node's is enough, and of those that it is
-    compared with such are left out.
+    even; search: largest offset tried, px; start: (2, n), whole px right and down, centre of each node's search;
+    whole: True demands that half of every window is known; False accepts less in the reference, and skips the
+    offsets whose secondary window has less.
     Lewis 1995, fast normalised cross-correlation.
     """
     size = kernel + 2 * search
@@ -72,7 +72,7 @@ def _correlate_batch(
 
     images, known: padded; boxes: mean, mean square and known share of the secondary under every window.
 
-    first, second: (2, n), column and row of the corner of what is searched, were it in the reference, and where it is.
+    first, second: (2, n), column and row of the search area's corner, before and after the shift by `start`.
     """
     size = kernel + 2 * search
     (left, top), (cols, rows) = first + search, second
@@ -101,7 +101,7 @@ def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: 
 
 
 def box_means(image: torch.Tensor, kernel: int) -> torch.Tensor:
-    """Average every whole kernel x kernel window of an image, at its upper left corner, by running sums."""
+    """Average every complete kernel x kernel window of an image by running sums, stored at its upper left corner."""
     for dim in (0, 1):
         sums = functional.pad(image.double().movedim(dim, -1).cumsum(dim=-1), (1, 0))
         image = ((sums[..., kernel:] - sums[..., :-kernel]) / kernel).movedim(-1, dim)
@@ -122,10 +122,10 @@ def peaks_of(surface: torch.Tensor, enough: torch.Tensor, search: int) -> Peaks:
 
 
 def _vertex(three: torch.Tensor) -> torch.Tensor:
-    """Return where the Gaussian through three neighbouring values (n, 3) has its top, in pixels from the middle one.
+    """Return the peak of the Gaussian through three neighbouring values (n, 3), in pixels from the middle one.
 
-    A parabola through them draws the answer to whole pixels, by up to 0.15 px where an image is coarser than its
-    resolution; a Gaussian by 0.04 (docs/models/multi-kernel.md). Values in the noise are held at a share of the top.
+    A parabola would pull offsets to whole pixels by up to 0.15 px where an image's pixels are coarser than its
+    resolution, a Gaussian by 0.04 (docs/models/multi-kernel.md). Values in the noise are raised to NOISE_SHARE.
     """
     logs = torch.log(torch.maximum(three, NOISE_SHARE * three[:, 1:2].clamp_min(1e-3)))
     bend = (logs[:, 0] - 2 * logs[:, 1] + logs[:, 2]).clamp_max(-1e-6)

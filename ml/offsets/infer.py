@@ -1,7 +1,7 @@
 """One interface for every offset tracker: a pair in, offsets with their uncertainty out.
 
-All begin with one search (ml.offsets.coarse): the network searches around what it found, correlation does so where the
-ground moved farther than windows that stay in place would find.
+All trackers begin with the same search (ml.offsets.coarse). The network always starts from its offsets; correlation
+does so only where the ground moved farther than windows that stay in place would find.
 """
 
 import math
@@ -30,7 +30,7 @@ from ml.runtime.memory import freed_memory_kept
 
 WEIGHTS = dict.fromkeys((NETWORK, ONE_WINDOW), network.NAME)  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
-FLAT = 1e-6  # of the largest value: less range than this is none
+FLAT = 1e-6  # of the largest value: an image with a smaller range is flat
 REASONS = {
     Reason.TOO_FEW_PIXELS: "too few pixels",
     Reason.NO_TEXTURE: "no texture",
@@ -50,7 +50,7 @@ def parameters(method: str) -> dict[str, Any]:
 
 
 def reach_px(m_per_day: float, scale: PixelScale) -> int:
-    """Return how far, px, ground may move between two images at so many metres a day, within what is searched."""
+    """Return how far, px, ground can move between two images at this speed, within the limits of the search."""
     return min(FARTHEST_PX, max(NEAR_PX, math.ceil(m_per_day * scale.days / scale.posting_m)))
 
 
@@ -65,8 +65,8 @@ def track_offsets(
 ) -> RasterResult:
     """Track a pair's offsets tile by tile, px of the input: columns right, rows down.
 
-    search: reach, px, which matches up to twice as far widen; pieces: where a large pair's lie. ValueError for a pair
-    that is too small or shows no ground.
+    search: reach, px, doubled while there are matches up to twice as far; pieces: the store for the pieces of a large
+    pair. ValueError for a pair that is too small or shows no ground.
     """
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kernels = _kernels(method)
@@ -106,7 +106,7 @@ def _correlated(
     posting: int,
     pieces: Pieces | None,
 ) -> dict[str, Float32]:
-    """Return bands of the methods that correlate windows. sampled: parts of the pair, on the device to be used."""
+    """Return the bands of a method that correlates windows. sampled: parts of the pair, on the device to be used."""
     kernels, device, far = _kernels(method), sampled[0].device, coarse.far_starts(found)
     shared = median(pixels_per_cell(sample) for sample in sampled)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
@@ -129,7 +129,7 @@ def _correlated(
 
 
 def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
-    """Return the square of the search (..., rows, cols) in which each node of a window stands."""
+    """Return for each node of a window the value of the search's square, (..., rows, cols), in which it lies."""
     row, col = (
         ((torch.arange(max(1, size // posting)) * posting + posting // 2 + first) // SQUARE_PX).clamp_max(most - 1)
         for size, first, most in zip((at.rows, at.cols), (at.row, at.col), squares.shape[-2:], strict=True)
@@ -138,7 +138,7 @@ def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
 
 
 def _reasons(bands: dict[str, Float32], found: Search, posting: int) -> dict[str, float]:
-    """Return shares of all nodes that have no value, by the reason; what was matched and not trusted has no match."""
+    """Return the share of nodes without a value for each reason; a rejected match counts as no match."""
     unknown = np.isnan(bands["dx_px"])
     rows, cols = unknown.shape
     why = _at_nodes(found.reason, Window(0, 0, rows * posting, cols * posting), posting).numpy()
@@ -148,7 +148,7 @@ def _reasons(bands: dict[str, Float32], found: Search, posting: int) -> dict[str
 
 
 def _why_nothing(statistics: dict[str, float]) -> str:
-    """Return a sentence on a result in which nothing is known, else nothing."""
+    """Return a sentence on why no offset is known; empty if some are."""
     if statistics["known_share"] > 0:
         return ""
     shares = {name: statistics.get(f"{name.replace(' ', '_')}_share", 0.0) for name in REASONS.values()}

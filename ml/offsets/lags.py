@@ -1,8 +1,8 @@
 """Normalised cross-correlation on a regular grid of nodes, lag by lag, with sums shared between windows.
 
-The product of the images at one lag is averaged over CELL_PX squares, and every window of every kernel is a sum of
-such squares. So the cost is that of the lags, whatever the kernels; beyond FARTHEST_PX batched FFTs are cheaper
-(ml.offsets.correlate, which gives the same result to rounding).
+The product of the images at one lag is averaged over squares of CELL_PX, and every window of every kernel is a sum of
+such squares. The cost therefore grows with the lags, not with the kernels; beyond FARTHEST_PX batched FFTs are cheaper
+(ml.offsets.correlate, which gives the same result except for rounding).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ FARTHEST_PX = 10
 
 
 def fits(kernels: Sequence[int], search: int, posting: int) -> bool:
-    """Return whether windows around nodes are made of whole cells, and lags few enough."""
+    """Return whether the windows around nodes consist of whole cells and the lags are few enough."""
     return search <= FARTHEST_PX and posting % (2 * CELL_PX) == 0 and all(k % (2 * CELL_PX) == 0 for k in kernels)
 
 
 def correlate_grid(
     reference: Tensor, secondary: Tensor, kernels: Sequence[int], search: int, posting: int
 ) -> list[Peaks]:
-    """Correlate at the nodes of ml.offsets.baseline.grid_of_nodes, one answer a kernel.
+    """Correlate at the nodes of ml.offsets.baseline.grid_of_nodes, with one result for each kernel.
 
     reference, secondary: (rows, cols), high-passed, NaN unknown. ValueError where not fits().
     """
@@ -74,7 +74,7 @@ class _Windows:
         return cells
 
     def around(self, images: Tensor, search: int) -> Tensor:
-        """Average images (n, rows, cols), whose margin is wider by search, at every lag, (n, lags, lags, nodes)."""
+        """Average images (n, rows, cols), whose margin is `search` wider, at every lag: (n, lags, lags, nodes)."""
         boxes, reach = torch.stack([box_means(image, self.kernel) for image in images]), 2 * search + 1
         rows, cols = ((n - 1) * self.posting + 1 for n in self.nodes)
         per_kernel = boxes.new_empty(len(images), reach, reach, self.nodes[0] * self.nodes[1])
@@ -87,7 +87,7 @@ class _Windows:
 
 
 def _shared(first: Tensor, second: Tensor, windows: list[_Windows], search: int) -> list[Tensor]:
-    """Return means (2, lags, lags, nodes) over each kernel's windows of first times second, at every lag.
+    """Return means of first times second over each kernel's windows, at every lag: (2, lags, lags, nodes).
 
     first: (2, rows, cols).
     """
@@ -102,7 +102,7 @@ def _shared(first: Tensor, second: Tensor, windows: list[_Windows], search: int)
 
 
 def _surface(chip: Tensor, shared: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the correlation (nodes, lags, lags), and the least known share (nodes,) of the secondary's windows."""
+    """Return the correlation (nodes, lags, lags), and the secondary's lowest known share per node (nodes,)."""
     energy, mean, share = chip.reshape(3, -1)
     middle = mean / share.clamp_min(1e-6)
     covariance = shared[0] - middle * shared[1]

@@ -1,8 +1,8 @@
-"""Motion on the ground by offsets of a pair: metres a day to true east and true north, and how far they may be off.
+"""Motion on the ground from the offsets of a pair: metres a day to true east and true north, with standard deviations.
 
-The one place where pixels become metres a day. A pair is never registered perfectly: what stable ground seems to move
-is removed from everything, and what is left of it there is the error that ITS_LIVE reports (RMSE over stationary
-ground where there is some, else over the slowest quarter).
+Only this module converts pixels to metres a day. A pair is never registered perfectly: the apparent motion of stable
+ground is removed everywhere, and what remains of it there is the error that ITS_LIVE reports (RMSE over stationary
+ground if there is any, else over the slowest quarter).
 """
 
 from typing import NamedTuple
@@ -17,19 +17,19 @@ from ml.statistics.robust import MAD_TO_SIGMA
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-LEAST_NODES = 100  # of stationary ground, to speak for it
+LEAST_NODES = 100  # of stationary ground, else the slowest quarter is used
 QUARTER = 0.25
 
 
 class PixelScale(NamedTuple):
-    """Scale of the images in whose pixels offsets are counted: metres along a pixel, and days between the two."""
+    """Scale of the offsets of two images: metres for a pixel, and days between the images."""
 
     posting_m: float
     days: int
 
 
 class Nodes(NamedTuple):
-    """Offsets of single nodes, (n,): where they stand in metres of the map `epsg`, and what they moved by, px."""
+    """Offsets of single nodes, (n,): their positions in metres on a map, and their displacements in px."""
 
     x_m: Floats
     y_m: Floats
@@ -39,9 +39,9 @@ class Nodes(NamedTuple):
 
 
 class StableGround(NamedTuple):
-    """Stable ground: its apparent median motion, removed, and what is left. east, north in m/day.
+    """Apparent median motion of stable ground, which is removed, and the error that remains; in m/day.
 
-    where: 'stationary' or 'slowest', as ITS_LIVE distinguishes them; n: nodes that it stands on.
+    where: 'stationary' or 'slowest', as ITS_LIVE distinguishes them; n: number of nodes used.
     """
 
     east_m_day: float
@@ -52,7 +52,7 @@ class StableGround(NamedTuple):
 
 
 class GroundMotion(NamedTuple):
-    """Motion (n,): metres a day to true east and north, and one standard deviation of either."""
+    """Motion (n,): metres a day to true east and north, and one standard deviation of each."""
 
     east_m_day: Floats
     north_m_day: Floats
@@ -71,10 +71,10 @@ def ground_motion(nodes: Nodes, epsg: int, scale: PixelScale) -> GroundMotion:
 
 
 def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | None:
-    """Measure the motion left on stable ground, which should be none; None where nothing is known.
+    """Measure the apparent motion of stable ground, which should be zero; None where nothing is known.
 
-    stationary: (n,), True where ground is believed to stand still. Without enough of it the slowest quarter speaks;
-    its own noise makes it seem slower than it is, and the error with it too small.
+    stationary: (n,), True where ground is believed to be stable. Without enough of it the slowest quarter is used;
+    because noise decides which nodes seem slow, the error is then underestimated.
     """
     known = np.isfinite(motion.east_m_day) & np.isfinite(motion.north_m_day)
     at, where = known & stationary, "stationary"
@@ -88,14 +88,14 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
     for part in (motion.east_m_day[at], motion.north_m_day[at]):
         middle = float(np.median(part))
         spread = max(MAD_TO_SIGMA * float(np.median(np.abs(part - middle))), 1e-6)
-        own = part[np.abs(part - middle) <= 5 * spread]  # a slide in "stationary" ground is no error
+        own = part[np.abs(part - middle) <= 5 * spread]  # a slide on "stationary" ground is not an error of offsets
         shift.append(middle)
         left += float(np.mean((own - middle) ** 2)) / 2
     return StableGround(shift[0], shift[1], float(np.sqrt(left)), where, int(at.sum()))
 
 
 def against_stable(motion: GroundMotion, ground: StableGround) -> GroundMotion:
-    """Reduce motion by that of stable ground; no error is smaller than that ground's own."""
+    """Subtract the motion of stable ground; afterwards no error is smaller than that of stable ground."""
     return GroundMotion(
         motion.east_m_day - ground.east_m_day,
         motion.north_m_day - ground.north_m_day,
@@ -106,8 +106,8 @@ def against_stable(motion: GroundMotion, ground: StableGround) -> GroundMotion:
 def into_cells(motion: GroundMotion, cell: NDArray[np.intp], cells: int) -> GroundMotion:
     """Average the nodes of each cell, weighted by their inverse variance, (cells,); NaN where none is known.
 
-    cell: (n,), number of each node's cell, negative for none. Windows of neighbouring nodes overlap, so the error of a
-    mean is that of its nodes: nothing is taken off.
+    cell: (n,), number of each node's cell, negative for none. Windows of neighbouring nodes overlap, so averaging is
+    assumed not to reduce the error.
     """
     known = (cell >= 0) & np.isfinite(motion.east_m_day) & np.isfinite(motion.north_m_day)
     known &= np.isfinite(motion.sigma_m_day) & (motion.sigma_m_day > 0)

@@ -1,7 +1,7 @@
-"""CC-ResSiamNet over whole pairs: a coarse start everywhere, then the network, block by block, once or more often.
+"""CC-ResSiamNet over whole pairs: a coarse search, then one or more passes of the network, block by block.
 
-Blocks lie where the image's own rows and columns put them, so the answer at a place does not depend on how files are
-cut. What is kept for the whole image is on the grid of nodes, 64 times smaller than it.
+Blocks are aligned with the image, so the answer at a place does not depend on how files are cut. What is kept for the
+whole image is on the grid of nodes, 64 times smaller than the image.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them 
 
 
 class Calibration(NamedTuple):
-    """Calibration of sigma.
+    """Calibration of sigma: tables of what is added to log sigma, constant beyond their ends.
 
-    Tables, flat beyond their ends: by log sigma as the network reports it, by log local scatter, and by the log of the
-    pixels of a cell of speckle: few where power is sampled below its band, which pulls offsets to whole pixels.
+    They depend on the network's own log sigma, on log local scatter, and on the log of the pixels in a cell of speckle:
+    few if power is sampled below its band, which pulls offsets to whole pixels.
     """
 
     log_sigma: tuple[float, ...] = (0.0,)
@@ -59,10 +59,10 @@ class Calibration(NamedTuple):
 
 @dataclass(frozen=True)
 class Tracker:
-    """A trained network and how it is used. iterations: how often an answer is gathered by and refined.
+    """A trained network and how it is used. iterations: number of passes, each starting from the last one's answer.
 
-    choose: let the network choose the window at each node, else all have the one of 32 px; calibrations: what is added
-    to log sigma of the choice, and of the window of 32 px, from validation scenes; gain: of what is averaged after.
+    choose: let the network choose the window at each node, else use 32 px; calibration, calibration_of_window: of the
+    sigma of the chosen window and of 32 px, from validation scenes; gain: correction of sigma after averaging.
     """
 
     network: CCResSiamNet
@@ -80,8 +80,8 @@ class Tracker:
 class Answer(NamedTuple):
     """Output of the network on its grid.
 
-    own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share; cell_px: pixels of a cell of speckle, see
-    ml.rasters.imagery.pixels_per_cell.
+    own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share of known pixels; cell_px: pixels in a cell
+    of speckle, see ml.rasters.imagery.pixels_per_cell.
     """
 
     own: Tensor
@@ -140,24 +140,24 @@ def track_from(
 
 
 def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
-    """Run the search that the network begins with."""
+    """Run the search whose offsets the network starts from."""
     return coarse.searched(of_source(source, tracker.device), search, tracker.kernels, tracker.block)
 
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
-    """Run the network, before the windows are chosen; NaN where a whole block is unknown."""
+    """Run the network, but do not choose windows yet; NaN where a whole block is unknown."""
     textures = of_source(source, tracker.device)
     return _answered(source, textures, tracker, begun(source, tracker, search), Pieces())
 
 
 def _answered(source: PairSource, textures: Textures, tracker: Tracker, found: coarse.Search, pieces: Pieces) -> Answer:
-    """Run all passes; where the search has no match in reach the start is a guess, and the answer is not known."""
+    """Run all passes; the answer is unknown where the search has no match nearby and its start is only a guess."""
     start, in_reach = whole(coarse.on_nodes(found.offset)), _in_reach(found)
     answer = torch.full((9, 0, 0), torch.nan)
     for turn in range(tracker.iterations):
         if turn:
             start = _again(start, answer)
-            del answer  # before there is another: of a frame it fills a quarter of a gigabyte
+            del answer  # before the next is computed: for a frame it takes a quarter of a gigabyte
         answer = _pass(textures, tracker, start, (pieces, f"turn-{turn}"))
         answer[8] *= in_reach
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
@@ -166,13 +166,13 @@ def _answered(source: PairSource, textures: Textures, tracker: Tracker, found: c
 
 
 def _cell_px(source: PairSource) -> float:
-    """Return the pixels of a cell of speckle, median over parts of a pair; 1 where nothing is known."""
+    """Return the number of pixels in a cell of speckle, median over parts of a pair; 1 if nothing is known."""
     cells = [pixels_per_cell(torch.from_numpy(sample)) for sample in samples(source)]
     return median([cell for cell in cells if math.isfinite(cell)] or [1.0])
 
 
 def chosen(answer: Answer, tracker: Tracker) -> Tensor:
-    """Return offsets, px, and log sigmas of the window that is chosen at each node, (4, nodes, nodes)."""
+    """Choose a window at each node; return its offsets, px, and their log sigmas, (4, nodes, nodes)."""
     known = torch.nan_to_num(answer.known)[None]
     given = torch.cat([torch.nan_to_num(answer.own), torch.nan_to_num(answer.near), known])
     result = torch.full_like(answer.own, torch.nan)
@@ -192,10 +192,10 @@ def chosen(answer: Answer, tracker: Tracker) -> Tensor:
 
 
 def log_local_scatter(own: Tensor) -> Tensor:
-    """Return the scatter of offsets between neighbours over what sigma predicts, (2, nodes, nodes), natural logarithm.
+    """Return the scatter of offsets between neighbours relative to sigma, (2, nodes, nodes), natural logarithm.
 
-    own: of windows of 32 px. On even ground neighbours share most of their windows and agree; where motion varies they
-    do not.
+    own: from windows of 32 px. Where motion is uniform neighbours share most of their windows and agree; where it
+    varies they do not.
     """
     offset = torch.nan_to_num(own[:2])
     spread = (
@@ -208,7 +208,7 @@ def log_local_scatter(own: Tensor) -> Tensor:
 
 
 def _again(start: Tensor, answer: Tensor) -> Tensor:
-    """Return the start of the next pass: the answer where it is sure, else its surroundings."""
+    """Return the start of the next pass: the answer where it is sure, else filled from its surroundings."""
     sure = (answer[2:4].exp() < UNKNOWN_SIGMA_PX).all(dim=0) & (answer[8] >= LEAST_KNOWN)
     if not sure.any():
         return start
@@ -216,14 +216,14 @@ def _again(start: Tensor, answer: Tensor) -> Tensor:
 
 
 def _in_reach(found: coarse.Search) -> Tensor:
-    """Return 1 where the search has a match near a node, (nodes, nodes)."""
+    """Return 1 where the search has a match near a node, else 0, (nodes, nodes)."""
     matched = torch.isfinite(found.offset).all(dim=0).float()
     supported = (box_mean(matched, SEARCH_SUPPORT) > 0).float()
     return supported.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
 def _pass(textures: Textures, tracker: Tracker, shift: Tensor, stage: tuple[Pieces, str]) -> Tensor:
-    """Run one pass: own and near of Residuals, share of pixels known, (9, nodes, nodes). Unknown blocks are NaN."""
+    """Run one pass; return own and near of Residuals and the known share, (9, nodes, nodes), NaN in unknown blocks."""
     near = surroundings(shift)
 
     def read(_: Window, outer: Window) -> Tensor | None:
@@ -252,7 +252,7 @@ def _part(field: Tensor, at: Window) -> Tensor:
 
 
 def _gathered(textures: Textures, outer: Window, shift: Tensor) -> Tensor:
-    """Return the reference's texture, and the secondary's from where shift points, (2, rows, cols).
+    """Return the textures of the reference and of the secondary, the latter moved by `shift`, (2, rows, cols).
 
     shift: (2, nodes, nodes).
     """
@@ -273,11 +273,11 @@ def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, kno
 
 
 def offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
-    """Return offsets with sigma as calibrated.
+    """Return offsets with calibrated sigma.
 
     They are unknown where the images are, where sigma is too large, and beyond the search.
 
-    In strips as high as a block, each with one on either side: more than the choice and the averages reach.
+    They are computed in strips as high as a block, with a further strip on either side: more than windows reach.
     """
     step, parts = tracker.block // NODE_PX, []
     for row in range(0, answer.known.shape[0], step):
@@ -303,7 +303,7 @@ def _offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
 def averages(answer: Answer, tracker: Tracker, search: int) -> averaging.Averaged:
     """Average the chosen windows where the ground moves alike; NaN unknown. Sigma is that of the choice.
 
-    Where a window of 32 px has no answer averaging gives none either: uncertain neighbours agree with each other.
+    Without an answer of the 32 px window there is no average either: uncertain neighbours agree with each other.
     """
     choice = chosen(answer, tracker)
     sigma = calibrated(choice, answer, tracker.calibration)
@@ -318,7 +318,7 @@ def _kept(answer: Answer, offset: Tensor, sigma: Tensor, search: int) -> Tensor:
 
 
 def calibrated(chosen_offsets: Tensor, answer: Answer, calibration: Calibration) -> Tensor:
-    """Calibrate sigma (2, nodes, nodes), px. chosen_offsets: of `chosen`."""
+    """Return the calibrated sigma (2, nodes, nodes), px. chosen_offsets: offsets and log sigmas of one window."""
     log_sigma, local_scatter = chosen_offsets[2:4].numpy(), log_local_scatter(answer.own).numpy()
     log_sigma = log_sigma + np.interp(log_sigma, calibration.log_sigma, calibration.add)
     log_sigma += np.interp(np.log(answer.cell_px), calibration.log_cell_px, calibration.add_cell_px)

@@ -1,4 +1,4 @@
-"""Interpolation from the grid of the network to a grid of another posting."""
+"""Interpolation from the network's grid to a grid of another posting."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,9 @@ from ml.offsets.baseline import Offsets
 
 
 def at_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offsets:
-    """Interpolate to a grid of one node for `posting` pixels of an image of shape (rows, cols); linear.
+    """Interpolate linearly to a grid with one node for `posting` pixels of an image of shape (rows, cols).
 
-    A node is unknown where the nearest of the network's is; unknown neighbours do not count.
+    A node is unknown if the network's nearest node is; other unknown neighbours are ignored.
     """
     if posting == NODE_PX:
         return offsets
@@ -19,7 +19,7 @@ def at_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offset
 
 
 def _places(size: int, posting: int, nodes: int) -> Tensor:
-    """Return where the new nodes stand among the network's, counted in these."""
+    """Return the positions of the new nodes along one axis of the network's grid, counted in its nodes."""
     middle = torch.arange(max(1, size // posting)) * posting + posting / 2
     return ((middle - NODE_PX / 2) / NODE_PX).clamp(0, nodes - 1)
 

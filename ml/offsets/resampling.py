@@ -1,9 +1,9 @@
-"""Resampling of a secondary onto its reference, node by node: by whole pixels at first, then by parts of a pixel.
+"""Resampling of a secondary onto its reference, node by node: first by whole pixels, then by fractions of a pixel.
 
-Whole pixels interpolate nothing, and change seldom: what is the same over a wide neighbourhood is rounded once, and
-only what differs from it is rounded again. So ground that moves by half a pixel is not cut into patches of 0 and 1.
-Once an offset is known to a part of a pixel the secondary is interpolated there, so that next to nothing is left to
-find: half a pixel beside a whole one the same network errs by half as much again.
+Shifts by whole pixels need no interpolation. The mean over a wide neighbourhood is rounded first, and then only the
+deviation from it, so that ground that moves by half a pixel is not cut into patches of 0 and 1. Once an offset is known
+to a fraction of a pixel, the secondary is interpolated there, so that almost no offset is left to find: the error of
+the same network is half as large again at an offset of half a pixel.
 """
 
 from functools import cache
@@ -15,35 +15,35 @@ from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX
 
 NEAR_NODES, WIDE_NODES = 5, 31  # surroundings of a node
-PARTS = 32  # of a pixel, that a secondary is interpolated at
+PARTS = 32  # of a pixel, to which shifts are rounded
 TAPS = 8  # of the interpolation, along each axis
 KAISER_BETA = 4.5
 
 
 def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
-    """Return whole pixels, as floats, near a field of offsets (..., 2, nodes, nodes), px, all known."""
+    """Round a field of offsets (..., 2, nodes, nodes), px, all known, to whole pixels, as floats."""
     slow = box_mean(offset, wide)
     return slow.round() + (offset - slow).round()
 
 
 def in_parts(offset: Tensor) -> Tensor:
-    """Round a field of offsets, px, to whole parts of a pixel."""
+    """Round a field of offsets, px, to multiples of 1 / PARTS of a pixel."""
     return (offset * PARTS).round() / PARTS
 
 
 def surroundings(shift: Tensor) -> Tensor:
-    """Return the mean of the shifts around each node, which its answer is relative to."""
+    """Return the mean shift around each node; the network's answers are relative to it."""
     return box_mean(shift, NEAR_NODES)
 
 
 def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor:
-    """Gather every node's square of an image (rows, cols) from where shift points; 0 beyond the image.
+    """Gather the square of every node from an image (rows, cols), moved by `shift`; 0 beyond the image.
 
-    shift: (2, nodes, nodes).
+    shift: (2, nodes, nodes), from `whole` or `in_parts`. Fractions of a pixel are interpolated; the result is unknown
+    (0) where the nearest pixel is.
 
-    shift: of `whole` or `in_parts`; interpolated where it is no whole pixel, unknown (0) where the nearest pixel is.
-    row, col: where in the image the first node's square begins when nothing is shifted. The result has NODE_PX rows and
-    columns a node; what stands there lands where the reference has it.
+    row, col: where the first node's square begins in the image without a shift. The result has NODE_PX rows and columns
+    for each node and is aligned with the reference.
     """
     nearest = _at_whole(image, shift.round(), row, col)
     if bool((shift == shift.round()).all()):
@@ -61,7 +61,7 @@ def _at_whole(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
 
 
 def _interpolated(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
-    """Interpolate by a Kaiser-windowed sinc along one axis and then the other; at the edge the last pixel goes on."""
+    """Interpolate by a Kaiser-windowed sinc, one axis after the other; beyond the edge the last pixel is repeated."""
     rows, cols = image.shape
     begins = shift.floor().long()
     part = ((shift - begins) * PARTS).round().long()
@@ -81,9 +81,9 @@ def _interpolated(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
 
 @cache
 def _weights() -> Tensor:
-    """Return the weights by part of a pixel, (PARTS + 1, NODE_PX, NODE_PX + TAPS - 1).
+    """Return the interpolation weights for each fraction of a pixel, (PARTS + 1, NODE_PX, NODE_PX + TAPS - 1).
 
-    They are what each pixel of a square gets of the ones around.
+    They weigh, for each pixel of a square, the pixels around it.
     """
     part = torch.arange(PARTS + 1)[:, None, None] / PARTS
     at = torch.arange(NODE_PX + TAPS - 1) - (TAPS // 2 - 1) - torch.arange(NODE_PX)[:, None] - part

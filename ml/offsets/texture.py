@@ -1,6 +1,6 @@
-"""Texture of an image for the network: amplitude against its surroundings, in units of their spread.
+"""Texture of an image for the network: amplitude minus the mean of its surroundings, in units of their spread.
 
-Not its logarithm: a detected image just fits its band, a logarithm has overtones beyond it, and these alias.
+The logarithm is not used: a detected image just fits its band, and a logarithm adds harmonics beyond it, which alias.
 """
 
 import math
@@ -14,7 +14,7 @@ WINDOW_PX = 21
 LEAST_SHARE = 0.5  # of a window that must be known
 BRIGHTEST = 4.0  # times the surroundings' geometric mean of amplitude: what is brighter is held there
 LARGEST = 5.0
-TRACE = 1e-6  # of ground without contrast, which is known all the same
+TRACE = 1e-6  # texture of ground without contrast, because 0 means unknown
 
 
 def texture(log: Tensor) -> Tensor:

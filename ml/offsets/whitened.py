@@ -1,13 +1,13 @@
-"""Two-stage whitened correlation: whole pixels from plain correlation, the rest where every frequency counts alike.
+"""Two-stage whitened correlation: plain correlation finds whole pixels, whitened correlation the rest.
 
 Speckle is wider than a pixel, so its highest frequencies, which carry most of a shift, are weak. Whitening by the
 images' own mean spectrum brings them back (the generalised correlation of Knapp and Carter 1976). The second stage
 maximises the correlation of the whitened windows by Newton's steps, with the secondary's window shifted by the shift
 theorem.
 
-What is whitened is amplitude, not its logarithm: a logarithm has overtones beyond the images' band, they alias, and
-whitening makes them as strong as the rest: offsets were drawn to whole pixels by 0.014 to 0.017 px and scattered a
-fifth more.
+Amplitude is whitened, not its logarithm: a logarithm adds harmonics beyond the images' band, these alias, and whitening
+makes them as strong as the rest. Offsets were then pulled to whole pixels by 0.014 to 0.017 px, and scattered a fifth
+more.
 """
 
 import math
@@ -53,7 +53,7 @@ class Refined(NamedTuple):
 
 
 def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
-    """Return amplitude against its surroundings in units of its local spread.
+    """Return amplitude minus the mean of its surroundings, in units of its local spread.
 
     power: (n, rows, cols), linear; NaN stays.
     """
@@ -78,7 +78,7 @@ def whitening_of(sampled: Sequence[torch.Tensor]) -> Whitening:
 
 
 def whitened(texture: torch.Tensor, whitening: Whitening) -> torch.Tensor:
-    """Whiten images (2, rows, cols): all frequencies alike strong.
+    """Whiten images (2, rows, cols): give all frequencies the same strength.
 
     texture: high-passed, NaN unknown (0 afterwards).
     """
@@ -101,9 +101,9 @@ def track(
     shared: float = 1.0,
     start: torch.Tensor | None = None,
 ) -> Offsets:
-    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; shared: pixels a cell.
+    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear.
 
-    start: (2, nodes, nodes), whole px, around which each node is searched for.
+    shared: pixels in a cell of speckle; start: (2, nodes, nodes), whole px, centre of each node's search.
     """
     texture = high_pass(power)
     flat = whitened(amplitude_texture(power), whitening)
@@ -126,7 +126,7 @@ def track(
 
 
 def bound_px(height: torch.Tensor) -> torch.Tensor:
-    """Return the Cramer-Rao bound, px, of a shift from FINE_KERNEL^2 white samples, and a floor.
+    """Return the Cramer-Rao bound, px, of a shift estimated from FINE_KERNEL^2 white samples, plus a floor.
 
     height: their correlation.
     """
@@ -184,6 +184,6 @@ def _core(windows: torch.Tensor) -> torch.Tensor:
 
 
 def reach(search: int, posting: int) -> int:
-    """Return how far around a node the images matter, px."""
+    """Return how far around a node pixels have an effect, px."""
     widest = max(max(COARSE_KERNELS) // 2 + search, FINE_KERNEL // 2 + MARGIN_PX + search + 3 * LAGS)
     return widest + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting

@@ -1,8 +1,8 @@
-"""Work in pieces: each is made once and kept whole, so that whoever comes back after a kill makes what is missing.
+"""Work in pieces: each is computed once and stored whole, so that a killed computation resumes with the missing ones.
 
-A computation is a sequence of stages. A piece is named by its stage and its place; what it holds must depend on nothing
-but the inputs, so that it does not matter who made it, when, or in which order. So several workers may go through the
-same stages together: each makes pieces that nobody else has in hand, and waits at the end of a stage for the rest.
+A computation is a sequence of stages. A piece is named by its stage and its place; its content must depend on nothing
+but the inputs, so that it does not matter who computed it, when, or in which order. Several workers may therefore share
+a stage: each computes pieces that no other has claimed, and waits at the end of the stage for the rest.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class Store(Protocol):
-    """Store of finished pieces. A piece is there wholly or not at all."""
+    """Store of finished pieces. A piece exists completely or not at all."""
 
     def names(self, stage: str = "") -> set[str]:
         """Return the names of the pieces of a stage, or of all."""
 
     def put(self, name: str, arrays: Arrays) -> None:
-        """Store a piece, wholly or not at all."""
+        """Store a piece, completely or not at all."""
 
     def get(self, name: str) -> Arrays:
         """Return a piece. KeyError where it is not there or damaged; a damaged one is deleted."""
@@ -53,7 +53,7 @@ class Store(Protocol):
 
 
 class Team(Protocol):
-    """The workers that make the pieces of one computation. That two make the same one costs time and nothing else."""
+    """Workers that share the pieces of one computation. If two compute the same piece, only time is lost."""
 
     def share(self, missing: int) -> bool:
         """Return whether other workers take part from now on, given the number of missing pieces of a stage."""
@@ -70,7 +70,7 @@ class Alone:
         return False
 
     def take(self, name: str) -> bool:
-        """Return True: no other worker can have the piece."""
+        """Claim a piece: always True, because there is no other worker."""
         return True
 
 
@@ -99,7 +99,7 @@ class Memory:
 
 
 class Checked:
-    """A store whose pieces carry a checksum. A subclass says how one is read and deleted."""
+    """Store whose pieces carry a checksum. A subclass defines how a piece is read and deleted."""
 
     def get(self, name: str) -> Arrays:
         """Return a piece. KeyError where it is not there or damaged; a damaged one is deleted."""
@@ -121,9 +121,9 @@ class Checked:
 
 
 class Folder(Checked):
-    """Pieces as files. key: of all that decides what they hold; those of others go, but where another worker has begun.
+    """Pieces stored as files in a folder named by a key. Folders of other keys are deleted, unless `joined`.
 
-    joined: another worker has.
+    key: a hash of everything that determines the pieces; joined: another worker has already begun them.
     """
 
     def __init__(self, path: Path, key: str, joined: bool = False) -> None:
@@ -138,7 +138,7 @@ class Folder(Checked):
         return {name for name in os.listdir(self.path) if _is_of(name, stage) and not name.endswith(".partial")}
 
     def put(self, name: str, arrays: Arrays) -> None:
-        """Write a piece beside its place and rename it."""
+        """Write a piece to a temporary file and rename it."""
         partial = self.path / f"{name}.{secrets.token_hex(4)}.partial"
         with partial.open("wb") as file:
             file.writelines(packed(arrays))
@@ -200,9 +200,9 @@ class Pieces:
         read: Callable[[Item], Any] | None = None,
         feed: Feed = AT_ONCE,
     ) -> None:
-        """Make the pieces of a stage that are missing. items: place -> what the work is given, or what is read of it.
+        """Compute the missing pieces of a stage. items: place -> input of `work`, or of `read` before it.
 
-        feed: by how many threads it is read.
+        feed: how inputs are read ahead.
         """
         names = {f"{stage}@{place}": place for place in items}
         there = self.store.names(stage) & set(names)
@@ -251,7 +251,7 @@ class Pieces:
         return self.store.get(f"{stage}@{place}")
 
     def once(self, stage: str, make: Callable[[], Any]) -> Any:
-        """Compute once for the whole what JSON can hold: numbers, lists, dicts."""
+        """Compute a result for the whole once and store it as JSON: numbers, lists, dicts."""
 
         def kept() -> Arrays:
             return {"json": np.frombuffer(json.dumps(make()).encode(), dtype=np.uint8)}
@@ -260,11 +260,11 @@ class Pieces:
         return json.loads(self.get(stage, "all")["json"].tobytes())
 
     def complete(self, stage: str, places: Iterable[str] = ("all",)) -> bool:
-        """Return whether these pieces are there, undamaged: then none is needed that they were made from."""
+        """Return whether these pieces exist undamaged, so that the pieces they were made from are not needed."""
         return all(self._whole(f"{stage}@{place}") for place in places)
 
     def drop(self, *stages: str) -> None:
-        """Delete pieces that nothing needs any more; where others take part they stay until the end."""
+        """Delete pieces that are no longer needed; if other workers take part, they stay until the end."""
         for stage in () if self._shared else stages:
             self.store.drop(self.store.names(stage))
 

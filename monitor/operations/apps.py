@@ -1,4 +1,4 @@
-"""App of the wing, so that Django finds its management commands. It has no models."""
+"""Django app of this folder, so that its management commands are found. It has no models."""
 
 from django.apps import AppConfig
 

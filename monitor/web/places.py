@@ -56,7 +56,7 @@ def place_held(kind: str) -> Iterator[None]:
 
 
 def place_take(kind: str) -> Callable[[], None]:
-    """Take a place, after a short wait if need be; return its release, to be called once. Raises Busy."""
+    """Take a place, waiting briefly if necessary; return a function that releases it once. Raises Busy."""
     if not _in_hand.acquire(blocking=False):
         raise Busy
     try:
@@ -73,14 +73,14 @@ def place_take(kind: str) -> Callable[[], None]:
 
 
 def _counted(kind: str) -> Callable[[], None]:
-    """Take one of the places of this process; return its release. Raises Busy."""
+    """Take one of this process's places; return a function that releases it. Raises Busy."""
     if not _of_kind[kind].acquire(timeout=WAIT_SECONDS):
         raise Busy
     return _of_kind[kind].release
 
 
 def _file_locked(kind: str) -> Callable[[], None]:
-    """Take one of the places of the machine; return its release. Raises Busy."""
+    """Take one of this machine's places by locking its file; return a function that releases it. Raises Busy."""
     folder, ends = Path(settings.PLACES_DIR), time.monotonic() + WAIT_SECONDS
     folder.mkdir(parents=True, exist_ok=True)
     while True:

@@ -68,7 +68,7 @@ def styles(*names: str) -> SafeString:
 
 @register.filter
 def strong(text: object) -> SafeString:
-    """Stress a text, so that a mail's HTML shares its sentence with its plain text."""
+    """Make a text bold: HTML mails then share the translated sentence of plain-text mails."""
     return format_html("<strong>{}</strong>", text)
 
 

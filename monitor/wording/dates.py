@@ -11,7 +11,7 @@ WITHIN_A_MONTH_OR_TWO, WITHIN_HALF_A_YEAR = 60.0, 180.0  # days
 
 
 class DateWords(NamedTuple):
-    """Names of a date known to the month, to a third of a year (early, mid, late: seasons differ), or hardly."""
+    """Templates for a date known to the month, to a third of a year (seasons differ by hemisphere), or less exactly."""
 
     month: str
     thirds: tuple[str, str, str]

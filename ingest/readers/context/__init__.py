@@ -1,4 +1,4 @@
-"""One module per kind of context; `recognise` finds the kind where the content is unambiguous. No Django in here."""
+"""Readers of context, one module per kind; `recognise` finds the kind of a file. They do not use Django."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ def recognise(path: Path) -> ContextKind:
 
 @contextmanager
 def opened(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
-    """Open a file as a layer, its zip unpacked meanwhile. kind None: recognised by content. Raises InputError."""
+    """Open a file as a layer, unpacking a zip while it is open. kind None: recognise it. Raises InputError."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
     if not path.stat().st_size:
@@ -100,7 +100,7 @@ def _rows(path: Path, layer: Path, kind: ContextKind) -> Iterator[Record | Remar
 
 @contextmanager
 def _named(path: Path, layer: Path) -> Iterator[None]:
-    """Make a fault inside a zip name the zip, not the temporary folder."""
+    """Make errors about a file inside a zip name the zip instead of the temporary folder."""
     try:
         yield
     except InputError as fault:

@@ -1,8 +1,8 @@
-"""Rasters of context: GeoTIFF of one band on a north-up grid, of metres above the sea or of people per cell.
+"""Readers of elevation and population: GeoTIFF of one band on a north-up grid, in metres or people per cell.
 
 Copernicus DEM Product Handbook, 2022: Copernicus_DSM_COG_10_N46_00_E008_00_DEM.tif, EPSG:4326, heights over EGM2008.
 WorldPop, doi:10.5258/SOTON/WP00645 (unconstrained, 100 m, nodata -99999); GHS-POP R2023A (Mollweide or degrees, nodata
--200), doi:10.2905/2FF68A52-5B5B-4A22-8F40-C41DA8332CFE. A density per km² is refused as far as its unit says so.
+-200), doi:10.2905/2FF68A52-5B5B-4A22-8F40-C41DA8332CFE. A density per km² is refused if its unit says so.
 """
 
 import re
@@ -34,7 +34,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
 
 
 def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: str, of: str, units: set[str]) -> None:
-    """Raise InputError for a grid without a system, turned, too large, or not one band of these units."""
+    """Raise InputError for a grid without reference system, rotated, too large, or not one band in these units."""
     if raster.crs is None:
         raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
     grid = raster.transform
@@ -50,7 +50,7 @@ def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: 
 
 
 def outline(west: float, south: float, east: float, north: float, crs: CRS | int) -> Polygon:
-    """Return a box of a reference system in degrees, with points between its corners."""
+    """Convert a box of a reference system to a polygon in degrees, with points between its corners."""
     project: Callable[..., Any] = Transformer.from_crs(crs, 4326, always_xy=True).transform
     corners = box(west, south, east, north).segmentize((east - west) / 8)
     turned: Polygon = transform(corners, project, interleaved=False)
@@ -77,7 +77,7 @@ class ElevationGrid(NamedTuple):
 
 
 def read(path: Path) -> ElevationGrid:
-    """Check what the file declares, then read it. InputError for what cannot be metres above the sea."""
+    """Check what the file declares, then read it. InputError if the values cannot be metres above the sea."""
     with opened(path) as raster:
         epsg = _checked_epsg(path, raster)
         height, grid = raster.read(1, masked=True).astype(np.float32).filled(np.nan), raster.transform
@@ -100,7 +100,7 @@ def footprint(grid: ElevationGrid) -> Polygon:
 
 
 def credit(name: str) -> tuple[str, str]:
-    """Return attribution and licence where the file has the name of a Copernicus tile."""
+    """Return attribution and licence of a Copernicus tile, recognised by its file name; else empty texts."""
     return COPERNICUS if COPERNICUS_NAME.match(name) else ("", "")
 
 
@@ -136,7 +136,7 @@ PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "p
 
 
 def population_total(path: Path) -> float:
-    """Return how many people there are in all. Raises InputError for what cannot be people per cell."""
+    """Return the total population. Raises InputError if the values cannot be people per cell."""
     with opened(path) as raster:
         _check_cells(path, raster)
         people, highest = 0.0, 0.0

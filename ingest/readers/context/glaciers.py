@@ -71,7 +71,7 @@ def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
 
 
 def _reach_m_day(path: Path, text: str) -> float | None:
-    """Return a glacier's fastest expected motion; InputError where it is no positive number."""
+    """Parse a glacier's fastest expected motion, m/day. InputError if it is no positive number."""
     try:
         reach = float(text) if text else None
     except ValueError:

@@ -1,6 +1,6 @@
 """NASA's Global Landslide Catalog as CSV (Kirschbaum et al. 2010, doi:10.1007/s11069-009-9401-4).
 
-Its text was read once in the wrong encoding before it was published; that is taken back where it is unambiguous.
+Before publication its text was once decoded with the wrong encoding; this is undone where it is unambiguous.
 """
 
 import re
@@ -26,7 +26,7 @@ def recognised(names: set[str]) -> bool:
 
 
 def read(path: Path) -> Iterator[LandslideRecord | Remark]:
-    """Read every event with a position; a row whose columns are shifted is refused."""
+    """Read every event with a position; rows with shifted columns are refused."""
     for number, row in enumerate(read_rows(path, NEEDED), start=2):
         place = position(path, row["longitude"], row["latitude"], f"row {number}")
         known, accuracy_m = accuracy(row["location_accuracy"])
@@ -50,7 +50,7 @@ def read(path: Path) -> Iterator[LandslideRecord | Remark]:
 
 
 def accuracy(text: str) -> tuple[bool, float | None]:
-    """Return whether the words are the catalogue's, and the metres that they mean; None for unknown."""
+    """Return whether the catalogue uses these words, and the accuracy in metres that they mean, None for unknown."""
     word = text.strip().lower().replace("_", " ")
     if word in {"", "unknown"}:
         return True, None
@@ -71,6 +71,6 @@ def day(text: str) -> date | None:
 
 
 def words(text: str) -> str:
-    """Return 'Rock_Fall' as 'rock fall'; 'unknown' becomes empty."""
+    """Turn words such as 'Rock_Fall' into 'rock fall', and 'unknown' into an empty text."""
     word = text.strip().replace("_", " ").lower()
     return "" if word == "unknown" else word[:60]

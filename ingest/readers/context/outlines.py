@@ -1,4 +1,4 @@
-"""Polygons with their properties, mended where they cross themselves; those of mines and of administrative regions.
+"""Polygons with properties, repaired if they cross themselves: outlines of mines and of administrative regions.
 
 Mines: such as those of Maus et al. 2022, doi:10.1038/s41597-022-01547-4 (ISO3_CODE, COUNTRY_NAME, AREA); other lists
 may state a NAME, and in STATE or STATUS whether it works. Regions: Natural Earth's admin_0 and admin_1, geoBoundaries,
@@ -19,7 +19,7 @@ from ingest.vectors.features import POLYGONS, read_features
 
 
 class Outline(NamedTuple):
-    """properties by lower-case name; outline None where the feature has none that can be used, and why."""
+    """Feature of a file. properties: by lower-case name; outline: None if unusable; fault: why."""
 
     properties: dict[str, Any]
     outline: MultiPolygon | None
@@ -47,12 +47,12 @@ def property_names(path: Path) -> set[str]:
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
-    """Return the files that make up a layer: one, or those of a shapefile."""
+    """Return the files of a layer: one, or the several of a shapefile."""
     return shapefiles.parts_of(path) if path.suffix.lower() == shapefiles.SUFFIX else (path,)
 
 
 def text_of(properties: dict[str, Any], *names: str) -> str:
-    """Return the first of these properties with a value, as text."""
+    """Return the first of the named properties that has a value, as text."""
     for name in names:
         value = properties.get(name)
         if value is not None and str(value).strip():
@@ -80,7 +80,7 @@ def is_maus(properties: set[str]) -> bool:
 
 
 def read_mines(path: Path) -> Iterator[MineRecord | Remark]:
-    """Read every mine that has an outline; a name is not needed."""
+    """Read every mine that has an outline, even without a name."""
     for feature in read_outlines(path):
         if feature.outline is None:
             yield Remark(feature.fault, refused=True)
@@ -92,7 +92,7 @@ def read_mines(path: Path) -> Iterator[MineRecord | Remark]:
 
 
 def state_of(text: str) -> str:
-    """Return 'active' or 'closed' for the words that lists of mines use; empty for any other."""
+    """Return 'active' or 'closed' for the words of lists of mines; empty for any other word."""
     word = text.strip().lower()
     return "closed" if word in CLOSED else "active" if word in ACTIVE else ""
 
@@ -104,7 +104,7 @@ NO_CODE = "-99"  # of Natural Earth
 
 
 def is_natural_earth(properties: set[str]) -> bool:
-    """Return whether the columns are those of a list of regions; Natural Earth states what its features are."""
+    """Return whether the columns are those of Natural Earth, which states the kind of its features."""
     return "featurecla" in properties and bool(properties & {"admin", "adm0_a3"})
 
 

@@ -18,7 +18,7 @@ NAMES = {"name": ("name", "place"), "latitude": ("latitude", "lat"), "longitude"
 
 
 def is_geonames(path: Path) -> bool:
-    """Return whether the first line is one of GeoNames' tables."""
+    """Return whether the first line is like those of GeoNames' tables."""
     with open_text(path) as stream:
         fields = stream.readline().rstrip("\n").split("\t")
     return len(fields) == GEONAMES_COLUMNS and fields[0].isdigit() and number(fields[4]) is not None

@@ -1,4 +1,4 @@
-"""The typed records that every reader of context yields. Degrees, EPSG:4326, longitude first; outlines are valid."""
+"""Typed records that readers of context yield: degrees, EPSG:4326, longitude first; outlines are valid."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shapely import MultiLineString, MultiPolygon
 
 
 class ContextKind(StrEnum):
-    """The kinds of context, in the order in which they are listed."""
+    """Kind of context, in the order of lists."""
 
     REGIONS = "regions"
     PLACES = "places"
@@ -28,7 +28,7 @@ class ContextKind(StrEnum):
 
 
 class Surge(StrEnum):
-    """Whether a glacier surges: RGI's 0, 1, 2, 3 and 9 (RGI 6 technical note, 'Surging'; RGI 7 'surge_type')."""
+    """Evidence that a glacier surges: RGI's 0, 1, 2, 3 and 9 (RGI 6 technical note, 'Surging'; RGI 7 'surge_type')."""
 
     NONE = "none"
     POSSIBLE = "possible"
@@ -48,7 +48,7 @@ class RegionRecord(NamedTuple):
 
 
 class PlaceRecord(NamedTuple):
-    """population 0 where the file does not state it; country: name or ISO code, as the file has it."""
+    """Place of a file. population: 0 if the file does not state it; country: name or ISO code, as in the file."""
 
     name: str
     longitude: float
@@ -75,7 +75,7 @@ class GlacierRecord(NamedTuple):
 
 
 class MineRecord(NamedTuple):
-    """The outline of a mine; what the file does not state is empty. state: active or closed."""
+    """Mine with its outline; facts that the file does not state are empty. state: active or closed."""
 
     name: str
     country: str
@@ -98,7 +98,7 @@ class LandslideRecord(NamedTuple):
 
 
 class LineClass(StrEnum):
-    """Of roads: the ones that join towns, and all others for cars; and railways."""
+    """Class of a line: a road that joins towns, any other road for cars, or a railway."""
 
     MAIN = "main"
     OTHER = "other"
@@ -106,14 +106,14 @@ class LineClass(StrEnum):
 
 
 class BuildingRecord(NamedTuple):
-    """A point inside a building."""
+    """Building, as a point inside it."""
 
     longitude: float
     latitude: float
 
 
 class LineRecord(NamedTuple):
-    """A piece of a road or railway."""
+    """Piece of a road or railway."""
 
     line_class: LineClass
     tunnel: bool
@@ -121,7 +121,7 @@ class LineRecord(NamedTuple):
 
 
 class WaterClass(StrEnum):
-    """Rivers and canals; streams; lakes and the areas of wide rivers."""
+    """Class of water: river or canal, stream, or lake (also the area of a wide river)."""
 
     RIVER = "river"
     STREAM = "stream"
@@ -129,7 +129,7 @@ class WaterClass(StrEnum):
 
 
 class WaterRecord(NamedTuple):
-    """A piece of a river or stream, or the outline of a lake."""
+    """Piece of a river or stream, or outline of a lake."""
 
     water_class: WaterClass
     name: str
@@ -137,7 +137,7 @@ class WaterRecord(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """Something about a row: it was left out (refused), or taken with a change."""
+    """Remark on a row that was left out (refused) or changed."""
 
     text: str
     refused: bool
@@ -149,7 +149,7 @@ Record = PlacedRecord | BuildingRecord | LineRecord | WaterRecord
 
 @dataclass(frozen=True)
 class ContextFile:
-    """One file: its kind, the name that newer editions share, all its parts, the unpacked layer, its rows on demand."""
+    """File of context: kind, name shared by newer editions, all its parts, unpacked layer, and rows on demand."""
 
     kind: ContextKind
     name: str

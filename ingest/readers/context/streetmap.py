@@ -1,7 +1,7 @@
-"""Buildings, roads, railways and waters of OpenStreetMap: by its own tags, or the columns of Geofabrik's extracts.
+"""Buildings, roads, railways and waters of OpenStreetMap, by its own tags or the columns of Geofabrik's extracts.
 
-Tags: building, highway, railway, tunnel, waterway, natural, name (wiki.openstreetmap.org/wiki/Map_features); what a
-GeoPackage made by ogr2ogr keeps in `other_tags` is read too. Geofabrik: free shapefiles and GeoPackages with a column
+Tags: building, highway, railway, tunnel, waterway, natural, name (wiki.openstreetmap.org/wiki/Map_features); those that
+ogr2ogr writes to `other_tags` of a GeoPackage are read too. Geofabrik: free shapefiles and GeoPackages with a column
 `fclass` (OpenStreetMap Data in Layered GIS Format, Ramm 2022). Files without any of these hold buildings only.
 """
 
@@ -51,12 +51,12 @@ def read_buildings(path: Path) -> Iterator[BuildingRecord | Remark]:
 
 
 def read_roads(path: Path) -> Iterator[LineRecord | Remark]:
-    """Read roads for cars. Paths, tracks and what is only planned are left out."""
+    """Read roads for cars. Paths, tracks and planned roads are left out."""
     return _records(path, "highway", features.ROADS, _road_class, _line)
 
 
 def read_railways(path: Path) -> Iterator[LineRecord | Remark]:
-    """Read railways and trams in use. What is abandoned or only planned is left out."""
+    """Read railways and trams in use. Abandoned and planned ones are left out."""
     return _records(path, "railway", features.RAILWAYS, dict.fromkeys(RAILS, LineClass.RAIL).get, _line)
 
 
@@ -112,7 +112,7 @@ def _is_building(properties: dict[str, Any]) -> bool:
 
 
 def _tag(properties: dict[str, Any], key: str) -> str:
-    """Return a tag's value: a column, one of the other tags, or Geofabrik's class, which tunnels are not."""
+    """Return a tag's value, from its column, the other tags or Geofabrik's class, which does not cover tunnels."""
     value = text_of(properties, key) or dict(_OTHER_TAG.findall(text_of(properties, "other_tags"))).get(key, "")
     return (value or ("" if key == "tunnel" else text_of(properties, "fclass"))).lower()
 

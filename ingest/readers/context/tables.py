@@ -1,4 +1,4 @@
-"""Tables as text, read row by row: encoding and faults are settled here."""
+"""Tables as text, read row by row; this module handles encodings and faults."""
 
 import csv
 import math
@@ -41,7 +41,7 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> Iterator[Row]:
 
 
 class Names(list[str]):
-    """Column names, and the sign between them."""
+    """Column names, and the delimiter between them."""
 
     delimiter = ","
 
@@ -53,7 +53,7 @@ def column_names(path: Path) -> Names:
 
 
 def number(text: str) -> float | None:
-    """Parse a finite number; None where it is none."""
+    """Parse a finite number; None for any other text."""
     try:
         value = float(text)
     except ValueError:
@@ -62,7 +62,7 @@ def number(text: str) -> float | None:
 
 
 def position(path: Path, longitude: str, latitude: str, what: str) -> tuple[float, float] | None:
-    """Parse degrees; None where one is no number. InputError for impossible degrees: then the columns are wrong."""
+    """Parse a position in degrees; None if one is no number. InputError for impossible degrees (wrong columns)."""
     x, y = number(longitude), number(latitude)
     if x is None or y is None:
         return None

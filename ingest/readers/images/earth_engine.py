@@ -28,7 +28,7 @@ LICENCE = "Copernicus Sentinel data terms"
 
 
 def parse_name(path: Path) -> scenes.ParsedName:
-    """Return what the name states about an image that cannot be used."""
+    """Return what the name states about an image, even if the image cannot be used."""
     try:
         granules = scenes.granules_in(path.name)
     except ValueError:
@@ -40,7 +40,7 @@ def parse_name(path: Path) -> scenes.ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Recognise an export by a product's name in its own and the collection's names of bands. Never raises."""
+    """Recognise an export by the product's name in its name, and by its band names. Never raises."""
     if not (scenes.GRANULE.search(path.name) and raster.is_geotiff(path)):
         return False
     if OF_ONE_BAND.search(path.name):
@@ -118,7 +118,7 @@ def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:
 
 
 def _scale(path: Path, band: int) -> str:
-    """Return power where the name states it, decibels where the values leave no doubt; raise InputError otherwise."""
+    """Return power if the name states it, decibels if the values leave no doubt. Raises InputError otherwise."""
     if FLOAT in path.name:
         return "power"
     values = scene_raster.sample(path, band)

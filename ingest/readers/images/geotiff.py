@@ -33,7 +33,7 @@ SENTINEL1 = "Contains modified Copernicus Sentinel data"
 
 
 def parse_name(path: Path) -> scenes.ParsedName:
-    """Return what the name states about an image that cannot be used."""
+    """Return what the name states about an image, even if the image cannot be used."""
     try:
         return _from_name(path)
     except InputError:
@@ -41,12 +41,12 @@ def parse_name(path: Path) -> scenes.ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Return whether pyroSAR named the image. With a declared scale any GeoTIFF is one (`readers.recognise`)."""
+    """Return whether pyroSAR named the image. With a declared scale, any GeoTIFF is accepted (`readers.recognise`)."""
     return PYROSAR.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
 def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
-    """Read name, bands and grid; the image follows in blocks. Raises InputError where one is unknown."""
+    """Read name, bands and grid; the image follows in blocks. Raises InputError for missing facts."""
     named = _from_name(path)
     raster = scene_raster.look(path)
     polarisation, band = _band(path, raster, named.polarisation, declared)
@@ -72,7 +72,7 @@ def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
 
 
 class Known(NamedTuple):
-    """What must be known of an image, stated or declared. direction: None where it follows from time and place."""
+    """Facts that must be known about an image, stated or declared. direction: None: derive it from time and place."""
 
     scale: str
     track: int

@@ -36,7 +36,7 @@ LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 
 def parse_name(path: Path) -> scenes.ParsedName:
-    """Return what the name states about an image that cannot be used."""
+    """Return what the name states about an image, even if the image cannot be used."""
     named = FILE_NAME.fullmatch(path.name) or re.fullmatch(PRODUCT + r"(?:\.zip)?(?P<layer>)", path.name)
     if named is None:
         return scenes.ParsedName()
@@ -133,7 +133,7 @@ def _start(path: Path, named: re.Match[str]) -> datetime:
 
 
 def _named(path: Path) -> list[re.Match[str]]:
-    """Return the names of a product's images, of whatever layer. Never raises."""
+    """Return the matches of a product's file names, of all its layers. Never raises."""
     names = [path.name]
     if path.is_dir():
         names = [name for name in files.names_in(path) if raster.is_geotiff(path / name)]
@@ -170,7 +170,7 @@ def _text(path: Path, name: str) -> str:
 
 @contextmanager
 def _file(path: Path, polarisation: str) -> Iterator[Path]:
-    """Yield the image of one polarisation as a file; of a zip in a folder that lasts as long as it is read."""
+    """Yield the image file of one polarisation; out of a zip it is unpacked for as long as it is read."""
     if path.is_dir():
         images = sorted(file for file in path.iterdir() if _is_image(file.name, polarisation))
         if len(images) != 1:

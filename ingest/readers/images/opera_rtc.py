@@ -1,4 +1,4 @@
-"""OPERA RTC-S1: calibrated, terrain-corrected Sentinel-1 backscatter, one burst and polarisation a file.
+"""OPERA RTC-S1: calibrated, terrain-corrected Sentinel-1 backscatter, one burst and polarisation per file.
 
 Names and contents: NASA/JPL, OPERA RTC-S1 product specification, JPL D-108758. gamma0, linear power.
 """
@@ -25,7 +25,7 @@ LICENCE = "Copernicus Sentinel data terms; OPERA products are free and open"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """Return what the name states about an image that cannot be used."""
+    """Return what the name states about an image, even if the image cannot be used."""
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
         return ParsedName()

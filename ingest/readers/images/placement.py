@@ -1,8 +1,8 @@
-"""Where an image lies, the grid in UTM that it comes out on, and how its power is resampled, once.
+"""Position of an image, its output grid in UTM, and the single resampling of its power onto that grid.
 
-A grid in UTM (WGS 84) is kept, to the last digit. Any other, in degrees or projected, is resampled onto the local UTM
-zone: pixels of whole metres, the larger side of the file's own, on a lattice of whole multiples of them, so that images
-of one area lie on one lattice.
+A grid in UTM (WGS 84) is kept exactly. Any other, in degrees or projected, is resampled onto the local UTM zone: the
+pixels get whole metres, as the larger side of the file's own, and edges at whole multiples of them, so that images of
+one area share one lattice.
 
 The kernel is a triangle (bilinear), on linear power. Its weights are never negative and sum to one: power stays
 positive, and the mean power of speckle is kept. Cubic and sinc kernels ring below zero beside bright targets;
@@ -33,10 +33,10 @@ Places = tuple[Float64, Float64]
 def places_between(
     place: Callable[[Float64, Float64], Places], first: tuple[int, int], shape: tuple[int, int]
 ) -> Places:
-    """Interpolate where a piece's pixels lie, through `place` at every 32nd pixel of that grid.
+    """Compute where a piece's pixels lie on another grid: call `place` for every 32nd pixel, interpolate between.
 
-    place: rows and columns of one grid to those of another. first: row and column of the piece; shape: its size. The
-    nodes are counted from the grid's first pixel, so that every piece gets the same places as the whole.
+    place: maps rows and columns of the piece's grid to those of the other. first: first row and column of the piece;
+    shape: its size. Nodes are counted from the grid's first pixel, so that pieces agree with the whole image.
     """
     nodes, parts = [], []
     for start, size in zip(first, shape, strict=True):
@@ -56,7 +56,7 @@ def places_between(
 
 
 def resampled(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, float]) -> Float32:
-    """Resample power at places between pixels: the mean of those around, weighted by a triangle.
+    """Resample power at positions between pixels: the mean of the pixels around, weighted by a triangle.
 
     power: (r, c), linear, NaN unknown. rows, cols: (n, m), in pixels; 0 is the centre of the first one. reach: half the
     triangle's width along rows and columns, in pixels, at least 1. NaN where less than half of the weight is known.
@@ -103,7 +103,7 @@ def is_utm(epsg: int) -> bool:
 
 
 def middle(path: Path, own: PixelGrid) -> tuple[float, float]:
-    """Return longitude (-180 to 180) and latitude of a grid's middle. Raises InputError where there is none."""
+    """Return longitude (-180 to 180) and latitude of a grid's middle. Raises InputError if it is off the Earth."""
     x, y = own.transform @ (own.cols / 2, own.rows / 2)
     longitude, latitude = _transformed(path, own.epsg, 4326, np.array([x]), np.array([y]))
     if not abs(latitude[0]) <= 90 or not abs(longitude[0]) <= 360:
@@ -112,7 +112,7 @@ def middle(path: Path, own: PixelGrid) -> tuple[float, float]:
 
 
 def grid_out(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
-    """Return the grid that an image is resampled to. degrees: whether its own is one of longitude and latitude."""
+    """Return the grid to which an image is resampled. degrees: whether its own grid is in longitude and latitude."""
     a, b, _, d, e, _ = own.transform[:6]
     utm = is_utm(own.epsg)
     if b or d or a <= 0 or e >= 0 or (utm and not np.isclose(a, -e, rtol=1e-6)):
@@ -146,7 +146,7 @@ def _local(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
 
 
 def _posting_m(own: PixelGrid, side_m: float, degrees: bool) -> float:
-    """Return the posting in whole metres: the file's own where it is about true, for that is the same everywhere."""
+    """Return the posting in whole metres: the file's nominal one if nearly true, as it is the same everywhere."""
     named = max(own.transform.a, -own.transform.e) * (EARTH_ENGINE_METRES_PER_DEGREE if degrees else 1.0)
     return max(1.0, round(named if abs(named - side_m) <= NAMED_WITHIN * side_m else side_m))
 
@@ -160,14 +160,14 @@ def _bounds(path: Path, own: PixelGrid, epsg: int) -> tuple[float, float, float,
 
 
 class Placing:
-    """From the pixels of the grid that an image comes out on to those of its own; 0 is the centre of the first."""
+    """Function from pixels of the output grid to those of the image's own grid; 0 is the centre of the first."""
 
     def __init__(self, path: Path, own: PixelGrid, grid: PixelGrid, degrees: bool) -> None:
         self.path, self.own, self.grid, self.degrees = path, own, grid, degrees
         self._own_middle = (own.transform @ (own.cols / 2, own.rows / 2))[0]
 
     def __call__(self, rows: Float64, cols: Float64) -> Places:
-        """Return the rows and columns in the file of places on the output grid."""
+        """Return the file's rows and columns for rows and columns of the output grid."""
         x, y = _transformed(self.path, self.grid.epsg, self.own.epsg, *_on(self.grid.transform, cols + 0.5, rows + 0.5))
         if self.degrees:  # some grids run from 0 to 360, some across the antimeridian
             x = self._own_middle + (x - self._own_middle + 180) % 360 - 180
@@ -175,7 +175,7 @@ class Placing:
         return own_rows - 0.5, own_cols - 0.5
 
     def reach(self) -> tuple[float, float]:
-        """Half the kernel's width along rows and columns, in the image's own pixels: at least one of either grid."""
+        """Return half the kernel's width, in rows and columns of the image: at least one pixel of either grid."""
         row, col = self.grid.rows / 2, self.grid.cols / 2
         rows, cols = self(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
         down, across = np.hypot(*np.diff(rows[[0, 1, 0, 2]])[[0, 2]]), np.hypot(*np.diff(cols[[0, 1, 0, 2]])[[0, 2]])
@@ -183,13 +183,13 @@ class Placing:
 
 
 def _on(transform: Affine, cols: Float64, rows: Float64) -> Places:
-    """Return coordinates of columns and rows on a grid (n, m), x before y."""
+    """Return the coordinates x and y of columns and rows on a grid."""
     a, b, c, d, e, f = transform[:6]
     return a * cols + b * rows + c, d * cols + e * rows + f
 
 
 def _transformed(path: Path, source: int, target: int, x: Float64, y: Float64) -> Places:
-    """Transform from one reference system to another, x before y. Raises InputError for what lies nowhere."""
+    """Transform x and y from one reference system to another. Raises InputError for positions off the Earth."""
     try:
         east, north = transformer(source, target).transform(x, y)
     except ProjError as fault:  # CRSError is one

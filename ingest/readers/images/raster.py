@@ -1,7 +1,7 @@
-"""What readers of map-projected images share: a band of a GeoTIFF becomes linear power, in pieces of bounded size.
+"""Functions that readers of map-projected images share: a band of a GeoTIFF becomes linear power, in blocks.
 
-Scales: power (linear), amplitude (its square root) and db (10 log10 of power). Never seen: what the file masks, NaN,
-infinity, and 0 in power and amplitude. In decibels 0 is a value like any other (a power of 1).
+Scales: power (linear), amplitude (its square root) and db (10 log10 of power). Missing values are those that the file
+masks, NaN, infinity, and 0 in power and amplitude. In decibels 0 is a value like any other (a power of 1).
 A scale that the values contradict is refused; power and amplitude cannot be distinguished by the values.
 """
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Raster(NamedTuple):
-    """The header of a GeoTIFF. own: its grid; grid: the one that it comes out on; bands: their descriptions."""
+    """Header of a GeoTIFF. own: its grid; grid: that of the output; bands: their descriptions."""
 
     own: PixelGrid
     grid: PixelGrid
@@ -51,7 +51,7 @@ class Raster(NamedTuple):
         return self.own != self.grid
 
     def header(self, *, attribution: str, licence: str, extras: dict[str, str], **known: Any) -> SceneHeader:
-        """Return the header of an image on this grid; rights are empty if it is simulated. known: its other fields."""
+        """Return an image's header, without attribution and licence if it is simulated. known: its other fields."""
         return SceneHeader(
             **known,
             epsg=self.grid.epsg,
@@ -65,7 +65,7 @@ class Raster(NamedTuple):
         )
 
     def extras(self) -> dict[str, str]:
-        """Return how the image came onto its grid, for the scene's header."""
+        """Return how the image was resampled, for the scene's header."""
         return {"resampled": f"bilinear, of power, from EPSG:{self.own.epsg}"} if self.is_resampled else {}
 
 
@@ -82,7 +82,7 @@ def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]
 
 
 def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
-    """Read the header of a GeoTIFF, no values. Raises InputError for a place or a grid that cannot be used."""
+    """Read the header of a GeoTIFF, but no values. Raises InputError for an unusable position or grid."""
     with opened(path, most_pixels) as dataset:
         crs = dataset.crs
         if crs is None or not (crs.is_projected or crs.is_geographic):
@@ -110,7 +110,7 @@ def image(path: Path, header: SceneHeader, raster: Raster, scale: str, band: int
 
 
 def blocks(path: Path, raster: Raster, scale: str, band: int = 1) -> Iterator[Block]:
-    """Yield the image in pieces of bounded size, empty ones left out. Raises InputError where all are."""
+    """Yield the image in blocks of limited size, without empty ones. Raises InputError if all are empty."""
     seen = False
     with opened(path) as dataset:
         for block in (
@@ -124,7 +124,7 @@ def blocks(path: Path, raster: Raster, scale: str, band: int = 1) -> Iterator[Bl
 
 
 def sample(path: Path, band: int = 1) -> Float64:
-    """Sample a band's raw values, (n,), from all over the image; missing ones left out."""
+    """Return a sample of a band's raw values, (n,), from all over the image, without missing ones."""
     with opened(path) as dataset:
         starts = [
             np.unique(np.linspace(0, max(0, size - SAMPLE_PIXELS), SAMPLES).astype(int)).tolist()
@@ -139,7 +139,7 @@ def sample(path: Path, band: int = 1) -> Float64:
 
 
 def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
-    """Raise InputError where values, (n,), cannot be of a scale, or hold a fill value that is not declared."""
+    """Raise InputError if values, (n,), contradict a scale or contain an undeclared fill value."""
     if scale not in SCALES:
         raise InputError(path, f"{scale!r} is not a scale", f"Declare --scale {'|'.join(SCALES)}")
     known = values if scale == "db" else values[values != 0]
@@ -167,7 +167,7 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
 
 
 def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | None:
-    """Return what a file states or what is declared; None where unknown. Raises InputError where they differ."""
+    """Return the stated or declared value; None if there is neither. Raises InputError if the two differ."""
     if stated and declared and stated != declared:
         problem = f"its {what} is {stated}, but {declared} was declared"
         raise InputError(path, problem, "Declare what is true, or nothing")
@@ -181,7 +181,7 @@ def _refuse_extreme_db(path: Path, least: float, most: float) -> None:
 
 
 def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Window) -> Float32:
-    """Return linear power of a window. Raises InputError for what no ground scatters."""
+    """Read the linear power of a window. Raises InputError for values too bright or dark for any ground."""
     values = raster.values_of(path, dataset, window, band)
     if scale == "db":
         if np.isfinite(values).any():
@@ -208,7 +208,7 @@ def _kept(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator
 
 
 def _warped(path: Path, dataset: DatasetReader, raster: Raster, scale: str, band: int) -> Iterator[Block]:
-    """Yield pieces on the output grid; each reads the window of the file that it needs."""
+    """Yield blocks of the output grid, each computed from the window of the file that it needs."""
     placing = Placing(path, raster.own, raster.grid, raster.degrees)
     reach = placing.reach()
     for row, col in product(range(0, raster.grid.rows, PIECE_PIXELS), range(0, raster.grid.cols, PIECE_PIXELS)):

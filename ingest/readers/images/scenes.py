@@ -1,4 +1,4 @@
-"""What a reader of radar images yields: a header, and the image, read later in blocks; names of Sentinel-1 products.
+"""Records that readers of radar images yield: a header, and the image in blocks; names of Sentinel-1 products.
 
 Naming: ESA, Sentinel-1 Product Specification. Relative orbits: 12 days are 175 orbits, which each satellite counts from
 its own launch. S1A and S1B: P. Meadows, Sentinel-1 Mission Performance Centre, forum.step.esa.int/t/7042. S1C: until it
@@ -21,12 +21,12 @@ from ingest.readers.records import Direction, Float32
 
 @dataclass(frozen=True, kw_only=True)
 class SceneHeader:
-    """What is known of one image in one polarisation.
+    """Facts about one image in one polarisation.
 
     backscatter: gamma0 or sigma0, always linear power here; transform and epsg: a north-up projected grid in metres.
-    burst: which piece of the track, where the source names its pieces; empty where it does not. absolute_orbit: counted
-    from the launch; None where not stated. Sentinel-1 is right-looking. looks: equivalent number of
-    looks, where the product's is known.
+    burst: the piece of the track, if the source names its pieces, else empty. absolute_orbit: counted from the launch;
+    None if not stated. Sentinel-1 is right-looking. looks: equivalent number of looks; None if not known for the
+    product.
     """
 
     source_format: str
@@ -66,7 +66,7 @@ POLARISATIONS = ("VV", "VH", "HH", "HV")
 
 
 class Block(NamedTuple):
-    """A piece of an image: (rows, cols), linear power, NaN where nothing was seen; its first row and column."""
+    """Block of an image: its first row and column, and linear power (rows, cols), NaN unknown."""
 
     row: int
     col: int
@@ -74,10 +74,10 @@ class Block(NamedTuple):
 
 
 class Placing(NamedTuple):
-    """How an image is to be resampled to the map; None or empty: the image's own.
+    """Settings for resampling an image to the map; None or empty: the image's own.
 
     epsg: the UTM zone; elevation: a raster of heights, to correct for terrain; ground: the heights of an earlier image
-    of the track (`SceneFile.ground`), so that both lie alike where heights are known badly.
+    of the track (`SceneFile.ground`), so that errors of heights displace both images alike.
     """
 
     epsg: int | None = None
@@ -87,11 +87,11 @@ class Placing(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SceneFile:
-    """One image. `blocks` reads it piece by piece, each pixel once, pieces without a value left out if need be.
+    """One image. blocks: reads it block by block, each pixel once; blocks without any value may be left out.
 
-    files: what it was read from, where that is not just the file that was given.
-    projected: for an image that is not map-projected yet, the same one placed otherwise; None where the file already
-    lies on a map. ground: the heights that its place was worked out with, as text.
+    files: those that it was read from, if not just the given file.
+    projected: returns the image resampled with another Placing; None if the file is map-projected already. ground: the
+    heights that determined its position, as text.
     """
 
     header: SceneHeader
@@ -101,7 +101,7 @@ class SceneFile:
     ground: str = ""
 
     def power(self) -> Float32:
-        """Read the whole image, (rows, cols), for small ones."""
+        """Read a whole small image, (rows, cols)."""
         whole = np.full((self.header.rows, self.header.cols), np.nan, dtype=np.float32)
         for row, col, power in self.blocks():
             whole[row : row + power.shape[0], col : col + power.shape[1]] = power
@@ -110,7 +110,7 @@ class SceneFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedName:
-    """What a file's name states about its image; None or empty where it does not."""
+    """Facts that a file's name states about its image; None or empty for those that it does not state."""
 
     platform: str = ""
     track: int | None = None
@@ -143,7 +143,7 @@ S1C_MOVED = datetime(2026, 6, 9, tzinfo=UTC)  # to another phase of the orbit; i
 
 
 class Granule(NamedTuple):
-    """One product as it came from the ground segment. stop: when the last line was seen."""
+    """Product as published by the ground segment. stop: time of the last line."""
 
     name: str
     platform: str
@@ -158,13 +158,13 @@ class Granule(NamedTuple):
         return relative_orbit(self.platform, self.absolute_orbit, self.start)
 
     def parsed(self, polarisation: str) -> ParsedName:
-        """Return what the name states of an image."""
+        """Return the facts that the name states about an image."""
         own = ParsedName(platform=self.platform, mode=self.mode, acquired_at=self.start, polarisation=polarisation)
         return replace(own, track=self.track)
 
 
 def granules_in(text: str) -> list[Granule]:
-    """Return all different Sentinel-1 product names in a text, in order. Raises ValueError: no such date."""
+    """Return all distinct Sentinel-1 product names in a text, in order. Raises ValueError for an impossible date."""
     return [_granule(match) for match in {match.group(): match for match in GRANULE.finditer(text)}.values()]
 
 
@@ -179,7 +179,7 @@ def time_of(text: str) -> datetime:
 
 
 def relative_orbit(platform: str, absolute_orbit: int, acquired_at: datetime) -> int | None:
-    """Return the track, 1 to 175; None where it does not follow from the orbit's number alone."""
+    """Return the track, 1 to 175; None if the orbit's number alone does not determine it."""
     if platform not in FIRST_ORBIT or (platform == "S1C" and acquired_at >= S1C_MOVED):
         return None
     return (absolute_orbit - FIRST_ORBIT[platform]) % REPEAT_ORBITS + 1

@@ -1,4 +1,4 @@
-"""Points from the columns of any table: the one way that CSV, GeoPackage, GeoParquet and shapefiles share.
+"""Points from the columns of any table: code that CSV, GeoPackage, GeoParquet and shapefiles share.
 
 A Source gives a file's columns as record batches; a Plan assigns their roles, units and signs.
 """
@@ -38,9 +38,9 @@ AGREE_DEG = 0.005
 class Source(NamedTuple):
     """A table as stored in a file.
 
-    kind: what the file is called. batches: the columns of these names and types, about so many rows at a time, and with
-    them GEOMETRY where there is one. crs: of the geometry, an EPSG number or WKT; None: it has none, or one that is not
-    stated. parts: the files that it is read from, where they are several.
+    kind: of file, for people. batches: yields the columns of given names and types, about a given number of rows at a
+    time, and GEOMETRY if there is one. crs: of the geometry, an EPSG number or WKT; None: no geometry, or no system
+    stated. parts: the files that it is read from, if there are several.
     """
 
     kind: str
@@ -54,11 +54,11 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """Plan of how a table is read.
+    """Plan for reading a table.
 
-    columns: our role -> the file's column; constants: role -> one value for all rows; dates: the file's column -> day.
-    velocity_factor, series_factor: from the file's unit and sign to mm/yr and mm with ours. epsg: of easting and
-    northing; geometry_crs: of the geometry; look: +1 for a right-looking radar, -1 to the left.
+    columns: role -> the file's column; constants: role -> one value for all rows; dates: the file's column -> day.
+    velocity_factor, series_factor: from the file's unit and sign to mm/yr and mm with our sign. epsg: of easting and
+    northing; geometry_crs: of the geometry; look: +1 for a right-looking radar, -1 for a left-looking one.
     """
 
     columns: dict[str, str]
@@ -107,7 +107,7 @@ def after_first_row(source: Source) -> Source:
 
 
 def first_places(path: Path, source: Source, plan: Plan, most: int) -> tuple[Float64, Float64]:
-    """Return longitude and latitude of about the first `most` rows, (n,), degrees. Raises InputError."""
+    """Return longitude and latitude of the first rows, about `most` of them, (n,), degrees. Raises InputError."""
     types = {name: PLACE for role, name in plan.columns.items() if role in PLACES}
     taken, batches = list[tuple[Float64, Float64]](), source.batches(types, BATCH_ROWS)
     try:
@@ -122,7 +122,7 @@ def first_places(path: Path, source: Source, plan: Plan, most: int) -> tuple[Flo
 
 
 def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
-    """Read the first few points, for the header. Raises InputError where there are none, or they conflict."""
+    """Read the first points, for the header. Raises InputError if there are none, or velocity and series conflict."""
     batches = points(path, source, plan, FEW_ROWS)
     try:
         first = next((batch for batch in batches if batch.pid.size or batch.refused), None)
@@ -148,7 +148,7 @@ def line_of_sight(incidence_deg: Float64, heading_deg: Float64, look: float = 1.
 
 
 def _slope(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
-    """Return the slope of each series, NaN with fewer than three dates: two are no velocity."""
+    """Return the slope of each series; NaN with fewer than three dates, as two do not make a velocity."""
     velocity = slope_mm_yr(displacement_mm, dates)
     velocity[np.isfinite(displacement_mm).sum(axis=1) < 3] = np.nan
     return velocity
@@ -164,7 +164,7 @@ def transformer(path: Path, crs: int | str) -> Transformer:
 
 
 def array_of(path: Path, name: str, values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Convert values of any type, as a file without strict types has them. Raises InputError for no number."""
+    """Convert values of a file without strict types to an array. Raises InputError if one is no number."""
     if kind == TEXT:
         return pa.array([_as_text(value) for value in values], TEXT)
     try:
@@ -185,13 +185,13 @@ def _as_text(value: Any) -> bytes | None:
 
 
 class _Rows:
-    """One record batch under its plan."""
+    """Record batch of a table, read by its plan."""
 
     def __init__(self, path: Path, batch: pa.RecordBatch, plan: Plan) -> None:
         self.path, self.batch, self.plan, self.n = path, batch, plan, batch.num_rows
 
     def points(self, done: int) -> PointBatch:
-        """Return the rows as points; unusable ones are refused with their reason. done: rows before these."""
+        """Return the rows as points; unusable ones are refused with their reason. done: number of earlier rows."""
         plan = self.plan
         longitude, latitude = self.places()
         # file: the plan's unit and sign; ours: mm and mm/yr, positive toward the satellite, up or east
@@ -229,7 +229,7 @@ class _Rows:
         return np.where(values == self.plan.nodata, values.dtype.type(np.nan), values)
 
     def _column(self, role: str) -> Float32:
-        """Return a role's numbers, NaN where the table has none or what is no number."""
+        """Return the numbers of a role; NaN where the table has no such column or no finite number."""
         if role not in self.plan.columns:
             return np.full(self.n, self.plan.constants.get(role, np.nan), dtype=np.float32)
         values = self._values(self.plan.columns[role])
@@ -243,7 +243,7 @@ class _Rows:
             raise InputError(self.path, f"a {what} of {size.max():.3g} {unit} is impossible", remedy)
 
     def _pid(self, done: int) -> tuple[NDArray[np.bytes_], NDArray[np.bool_]]:
-        """Return ids, row numbers where there are none, and which of them can be stored."""
+        """Return the ids, or row numbers if there are no ids, and which of them can be stored."""
         if "pid" not in self.plan.columns:
             return np.arange(done + 1, done + self.n + 1).astype("S12"), np.ones(self.n, dtype=bool)
         column = self.batch.column(self.batch.schema.get_field_index(self.plan.columns["pid"]))
@@ -256,7 +256,7 @@ class _Rows:
         return np.asarray(values, dtype=f"S{max(longest, 1)}"), sound
 
     def places(self) -> tuple[Float64, Float64]:
-        """Return longitude and latitude; several kinds of coordinates must name the same place."""
+        """Return longitude and latitude; if there are several kinds of coordinates, they must agree."""
         plan, kinds = self.plan, list[tuple[Float64, Float64]]()
         if plan.geometry_crs is not None:
             kinds.append(self._geographic(plan.geometry_crs, self._place(GEOMETRY[0]), self._place(GEOMETRY[1])))
@@ -321,7 +321,7 @@ class _Rows:
 
 
 def printable(content: bytes | str) -> str:
-    """Return a file's text, fit to be stored and shown: other than letters, signs and spaces become question marks."""
+    """Return a file's text, safe to store and show: unprintable characters become question marks."""
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     return "".join(letter if letter.isprintable() else "?" for letter in text).strip()
 
@@ -346,7 +346,7 @@ def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) ->
 
 
 def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
-    """Check that velocities and series have one rate: this catches a wrong unit and a turned sign."""
+    """Check that velocities and series have the same rate: this detects a wrong unit or sign."""
     slope = _slope(first.displacement_mm, tuple(plan.dates.values())).astype(np.float64)
     known = np.isfinite(slope)
     velocity, slope = first.velocity_mm_yr[known].astype(np.float64), slope[known]

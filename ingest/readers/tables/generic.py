@@ -30,7 +30,7 @@ SAMPLED_PLACES = 100_000  # enough to show a grid, and a moment to read
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a table by its columns (a position, and a velocity or dates); the other kinds of files as such."""
+    """Recognise a CSV by its columns (a position, and a velocity or dates); accept every file of the other kinds."""
     if gpkg.is_gpkg(path) or geoparquet.is_parquet(path) or shp.is_shapefile(path):
         return True
     if path.suffix.lower() not in text_table.SUFFIXES or not path.is_file():
@@ -48,7 +48,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read a table's header; its points follow in batches. Raises InputError, also for what would be a guess."""
+    """Read a table's header; its points follow in batches. Raises InputError, also instead of guessing."""
     stated = mapping.mapping_of(declared.mapping)
     source = source_of(path)
     plan = mapping.plan_of(path, source, stated, declared)
@@ -78,7 +78,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> Spacing:
-    """Return the spacing of cells and the system that they are aligned with, by the mapping or their positions."""
+    """Return the spacing of cells, by the mapping or their positions, and the system with which they are aligned."""
     own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
     seen = spacing_of(*columns.first_places(path, source, plan, SAMPLED_PLACES), own)
     return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
@@ -108,7 +108,7 @@ def source_of(path: Path) -> Source:
 
 
 def csv_source(path: Path) -> Source:
-    """Open a CSV, in its zip or plain; whole to its last line, with points as decimal signs. Raises InputError."""
+    """Open a CSV, plain or zipped. Raises InputError if it is cut off or has decimal commas."""
     table = text_table.table_of(path)
     _check_text(path, table)
 
@@ -138,7 +138,7 @@ def _check_text(path: Path, table: text_table.Table) -> None:
 
 
 def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direction:
-    """Return the flight direction as stated, or by the line of sight; both must agree."""
+    """Return the flight direction, as stated or by the line of sight. Raises InputError if these differ."""
     seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
     return Direction(mapping.agreed(path, "direction", {"the mapping": stated, "its line of sight": seen.value}) or "")
 

@@ -1,7 +1,7 @@
 """GeoParquet (and Parquet with columns of coordinates), row group by row group.
 
-Source: OGC GeoParquet 1.1: key `geo` of the file's metadata, geometry as WKB or as native points, the reference system
-as PROJJSON, of which only the EPSG number is believed; none stated is OGC:CRS84, longitude and latitude.
+Source: OGC GeoParquet 1.1: key `geo` of the file's metadata, geometry as WKB or as native points. The reference system
+is PROJJSON, of which only the EPSG number is used; without one it is OGC:CRS84, longitude and latitude.
 """
 
 import json
@@ -33,7 +33,7 @@ _FAULTS = (pa.ArrowException, OSError, MemoryError, ValueError, RecursionError)
 
 
 class Geometry(NamedTuple):
-    """The primary geometry. encoding: WKB or point; epsg: None where it is not stated."""
+    """Primary geometry column. encoding: wkb or point; epsg: None if not stated."""
 
     name: str
     encoding: str
@@ -41,7 +41,7 @@ class Geometry(NamedTuple):
 
 
 def is_parquet(path: Path) -> bool:
-    """Return whether a file begins as Parquet does and is called so."""
+    """Return whether a file has the signature and an extension of Parquet."""
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     with path.open("rb") as stream:
@@ -67,7 +67,7 @@ def source(path: Path) -> Source:
 
 @contextmanager
 def _opened(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]:
-    """Open a file whose declared sizes can be; texts stay dictionaries until their lengths were looked at."""
+    """Open a file whose declared sizes are possible; columns of `texts` stay dictionaries until they are checked."""
     try:
         with pq.ParquetFile(
             path,
@@ -158,7 +158,7 @@ def _array(path: Path, name: str, column: pa.Array, kind: pa.DataType) -> pa.Arr
 
 
 def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
-    """Return texts or binaries after checking the longest: a dictionary can repeat one long value without end."""
+    """Unpack texts or binaries after checking the longest: a dictionary can repeat one long value endlessly."""
     values = column.dictionary if pa.types.is_dictionary(column.type) else column
     if pa.types.is_integer(values.type):
         values = column = column.cast(pa.string())
@@ -174,7 +174,7 @@ def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
 
 
 def _coordinates(path: Path, geometry: Geometry, column: pa.Array) -> tuple[Any, Any]:
-    """Return x and y, NaN where a geometry is empty or missing. Raises InputError for what is no point."""
+    """Return x and y, NaN where a geometry is empty or missing. Raises InputError for other shapes than points."""
     if geometry.encoding == "point":
         if not pa.types.is_struct(column.type) or {"x", "y"} - {field.name for field in column.type}:
             raise InputError(path, f"its points are stored as {column.type!s:.60}", "Encode them as WKB")

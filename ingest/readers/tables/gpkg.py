@@ -49,7 +49,7 @@ def _batches(path: Path, layer: Layer, types: dict[str, pa.DataType], rows: int)
 
 
 def _coordinates(path: Path, layer: Layer, blobs: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Return x and y of geometry blobs, NaN where one is empty or missing. Raises InputError for what is no point."""
+    """Return x and y of geometry blobs, NaN where one is empty or missing. Raises InputError for other shapes."""
     points = geopackages.geometries(path, layer, blobs, MAX_WKB_BYTES)
     kinds = shapely.get_type_id(points)
     if ((kinds != 0) & (kinds != -1)).any():

@@ -1,8 +1,8 @@
-"""Roles of a table's columns: by the aliases of common exports, or as a mapping file (TOML) names them; their dates.
+"""Roles and dates of a table's columns, from the aliases of common exports or from a mapping file (TOML).
 
-The aliases: commercial point exports (VEL, V_STDEV, COHERENCE, DYYYYMMDD) and the names that open tools and services
-write (P-SBAS: Vel, Coer, Topo, cosN, cosE, cosU). Units and signs are never guessed: a mapping, an option or the
-column's own name states them.
+The aliases cover commercial point exports (VEL, V_STDEV, COHERENCE, DYYYYMMDD) and the names that open tools and
+services write (P-SBAS: Vel, Coer, Topo, cosN, cosE, cosU). Units and signs are never guessed: a mapping, an option or
+the column's own name states them.
 """
 
 import math
@@ -31,7 +31,7 @@ NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
 
 
 def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
-    """Return the columns whose names are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like, or by a pattern."""
+    """Return the columns whose names are dates, by a pattern or as DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like."""
     if pattern is None:
         return text_table.date_columns(path, names, DATE_NAME)
     parts = re.split(r"(%.)", pattern)
@@ -45,7 +45,7 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
 
 
 def columns_between(path: Path, names: Sequence[str], ends: Sequence[str]) -> list[str]:
-    """Return the columns from the first to the last of two. Raises InputError."""
+    """Return the columns between two named ones, both included. Raises InputError."""
     text_table.require(path, names, ends, "Correct date_columns: it names what the file has not")
     first, last = (names.index(end) for end in ends)
     return list(names[first : last + 1])
@@ -71,7 +71,7 @@ def dates_in_first_row(path: Path, source: Source, names: Sequence[str], notatio
 
 
 def dates_by_order(path: Path, names: Sequence[str], days: Sequence[date]) -> dict[str, date]:
-    """Pair columns and days in their order. Raises InputError where they do not match."""
+    """Pair columns and days in their order. Raises InputError if their numbers differ or the days are unordered."""
     if len(names) != len(days):
         problem = f"{len(days)} days are listed for {len(names)} columns"
         raise InputError(path, problem, "Name the first and the last date column in date_columns")
@@ -132,12 +132,12 @@ LONGEST_WAVE_M = 1.5  # P band
 class Mapping:
     """A mapping file. columns: our role -> the file's column; constants: role -> a value that holds for all rows.
 
-    unit: mm/yr, cm/yr or m/yr; series: mm, cm or m; positive: toward, away, up, down, east or west; dates: the name of
-    a date column, with %Y, %m and %d in it, or the days in their order; date_row: how the first row, which is no point,
-    writes the days ("matlab" or "yyyymmdd"); date_columns: the first and the last, otherwise all that [columns] leaves;
-    first_day, last_day: what velocities without a series stand for; epsg: of easting and northing, or of a
-    geometry that does not state its own; posting_m: spacing of cells, where their positions do not show it; reference:
-    gnss or local, as `Reference`; wavelength_m: of the radar, of which an unwrapping error is half a multiple.
+    unit: mm/yr, cm/yr or m/yr; series: mm, cm or m; positive: toward, away, up, down, east or west; dates: pattern of
+    the date columns' names, with %Y, %m and %d, or a list of days in column order; date_row: notation of the days in
+    the first row ("matlab" or "yyyymmdd"), which then is no point; date_columns: the first and the last, by default all
+    that [columns] leaves; first_day, last_day: period of velocities without a series; epsg: of easting and northing, or
+    of a geometry that does not state its own; posting_m: spacing of cells, if positions do not show it; reference: gnss
+    or local, as `Reference`; wavelength_m: of the radar: unwrapping errors are multiples of half a wavelength.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -165,7 +165,7 @@ class Mapping:
 
 
 def mapping_of(path: Path | None) -> Mapping:
-    """Read a mapping file; an empty mapping where there is none. Raises InputError naming the mapping."""
+    """Read a mapping file; without a path, return an empty mapping. Raises InputError naming the mapping."""
     if path is None:
         return Mapping()
     try:
@@ -228,12 +228,12 @@ def _is_day(value: Any) -> bool:
 
 
 def plain(name: str) -> str:
-    """Return a column name without case, spaces, underscores and signs."""
+    """Return a column name in lower case, without spaces, underscores and punctuation."""
     return re.sub(r"[\W_]", "", name.lower())
 
 
 def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) -> dict[str, str]:
-    """Return the file's column of each role; in_metres: x, y are easting, northing. InputError for two velocities."""
+    """Return each role's column; in_metres: x and y are easting and northing. InputError for two velocities."""
     of_plain: dict[str, str] = {}
     for name in names:
         of_plain.setdefault(plain(name), name)
@@ -253,7 +253,7 @@ def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) 
 
 
 def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> Plan:
-    """Decide how a table is read. Raises InputError for what is missing, contradicts, or would have to be guessed."""
+    """Decide how a table is read. Raises InputError where facts are missing, contradictory or only to be guessed."""
     in_metres = not source.has_geometry and stated.epsg not in {None, 4326}
     columns = dict(stated.columns) or columns_by_alias(path, source.names, in_metres)
     text_table.require(
@@ -286,7 +286,7 @@ def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) 
 
 
 def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: Mapping) -> dict[str, date]:
-    """Return each date column's day: as listed, by the first row, or by the columns' names."""
+    """Return the day of each date column, as the mapping lists it, by the first row, or by the column's name."""
     used = set(columns.values())
     if stated.date_row is None and not isinstance(stated.dates, list):
         named = dates_by_name(path, source.names, stated.dates)
@@ -306,7 +306,7 @@ def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: M
 def _unit_and_sign(
     path: Path, columns: dict[str, str], stated: Mapping, declared: Declaration
 ) -> tuple[str | None, str]:
-    """Return what the mapping, the options and the velocity's own name state, if they agree."""
+    """Return the unit and sign stated by the mapping, the options and the velocity's column name, if they agree."""
     name = columns.get("velocity", "")
     parts = VELOCITY.fullmatch(plain(name))
     way, length = (parts["way"], parts["unit"]) if parts else (None, None)
@@ -337,7 +337,7 @@ def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
 def _reference_systems(
     path: Path, source: Source, columns: dict[str, str], stated: Mapping
 ) -> tuple[int | None, int | str | None]:
-    """Return the usable systems of easting and northing (EPSG), and of the geometry."""
+    """Return the reference systems of easting and northing (EPSG), and of the geometry. Raises InputError."""
     has_degrees = {"longitude", "latitude"} <= set(columns)
     has_metres = {"easting", "northing"} <= set(columns)
     if has_metres and stated.epsg is None and not has_degrees and not source.has_geometry:

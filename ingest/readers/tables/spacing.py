@@ -1,7 +1,7 @@
 """Spacing of points that are the cells of a regular grid.
 
-Between near cells of a grid every offset is a whole number of steps along its two axes, however many cells are missing
-and whichever way the axes point. Between scattered points hardly any is.
+Offsets between nearby cells of a grid are whole numbers of steps along its two axes, however many cells are missing and
+whichever way the axes point. Offsets between scattered points hardly ever are.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,7 @@ ALIGNED_DEG = 0.1
 
 
 class Lattice(NamedTuple):
-    """A grid's longer step, m, and the angle of its axes to those of the plane, degrees within ± 45."""
+    """Lattice of cells: its longer step, m, and the angle of its axes to those of the plane, degrees within ± 45."""
 
     posting_m: float
     turned_deg: float
@@ -47,7 +47,7 @@ class Spacing(NamedTuple):
 
 
 def lattice_of(x: Float64, y: Float64) -> Lattice | None:
-    """Find the grid whose cells stand at x, y: (n,), m, on a plane; None for scattered points."""
+    """Find the grid whose cells lie at x, y: (n,), m, on a plane; None for scattered points."""
     places = np.unique(np.column_stack([x, y]), axis=0)
     if len(places) < LEAST_POINTS:
         return None
@@ -72,10 +72,10 @@ def lattice_of(x: Float64, y: Float64) -> Lattice | None:
 
 
 def spacing_of(longitude: Float64, latitude: Float64, epsg: int | None = None) -> Spacing:
-    """Return the spacing if places (n,), degrees, are cells of a grid of degrees or of any projection.
+    """Return the spacing of positions (n,), degrees, if they are cells of a grid in degrees or any projection.
 
-    epsg: a system in metres that the places are given in, None for any other; those of unknown projection are looked at
-    in their UTM zone.
+    epsg: the system in metres in which the positions are given, if any; a grid in an unknown projection is sought in
+    its UTM zone.
     """
     known = np.isfinite(longitude) & np.isfinite(latitude)
     longitude, latitude = longitude[known], latitude[known]
@@ -101,12 +101,12 @@ def _metres_per_degree(longitude: float, latitude: float) -> tuple[float, float]
 
 
 def _axes(offsets: Float64) -> float:
-    """Return the direction of offsets (n, 2) that point along either of two upright axes, radians within ± pi/4."""
+    """Return the angle of two perpendicular axes from offsets (n, 2) along either of them, radians within ± pi/4."""
     return float(np.angle(np.exp(4j * np.arctan2(offsets[:, 1], offsets[:, 0])).mean()) / 4)
 
 
 def _side(lengths: NDArray[np.float64]) -> float | None:
-    """Return the shortest step along an axis, of the lengths of pairs along it; None where these are too few."""
+    """Return the step along an axis, from the lengths of pairs along it; None if there are too few."""
     if lengths.size < LEAST_PAIRS:
         return None
     shortest = float(np.percentile(lengths, 10))

@@ -1,6 +1,6 @@
-"""Functions that readers of tables share: opening a CSV, also inside a zip, its header line, its rows in batches.
+"""Functions that readers of tables share: opening a CSV, plain or zipped; reading its header and rows in batches.
 
-Columns are matched by name, never by position; nothing is unpacked before its declared size was looked at.
+Columns are matched by name, never by position; nothing is unpacked before its declared size is checked.
 """
 
 import os
@@ -34,7 +34,7 @@ DATE_NAME = re.compile(r"[12]\d{7}")
 
 @contextmanager
 def csv_stream(path: Path) -> Iterator[IO[bytes]]:
-    """Open the table, inside its zip where there is one; faults of the container become InputError."""
+    """Open a table, plain or inside a zip; faults of the zip become InputError."""
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive, archive.open(zip_member(path, archive, ".csv")) as stream:
@@ -47,7 +47,7 @@ def csv_stream(path: Path) -> Iterator[IO[bytes]]:
 
 
 def refuse_cut_off(path: Path) -> None:
-    """Raise InputError for a plain table whose last line has no end; a zip has a checksum."""
+    """Raise InputError for a plain table whose last line lacks its end; a zip has a checksum instead."""
     if path.suffix.lower() == ".zip":
         return
     with path.open("rb") as stream:
@@ -58,7 +58,7 @@ def refuse_cut_off(path: Path) -> None:
 
 
 def table_bytes(path: Path) -> int:
-    """Return a table's size, unpacked."""
+    """Return a table's unpacked size in bytes."""
     if path.suffix.lower() != ".zip":
         return path.stat().st_size
     try:
@@ -69,7 +69,7 @@ def table_bytes(path: Path) -> int:
 
 
 def zip_text(path: Path, suffix: str) -> bytes | None:
-    """Return the bytes of the one small member with a suffix; None where path is no zip or has no such member."""
+    """Read the only small member of a zip with a suffix; None if path is no zip or has no such member."""
     if path.suffix.lower() != ".zip":
         return None
     try:
@@ -85,7 +85,7 @@ def zip_text(path: Path, suffix: str) -> bytes | None:
 
 
 class Table(NamedTuple):
-    """A table's header line."""
+    """Header line of a table."""
 
     names: list[str]
     delimiter: str
@@ -108,7 +108,7 @@ def table_of(path: Path) -> Table:
 
 
 def header_names(path: Path) -> frozenset[str]:
-    """Return the column names of what may be a table; empty where it is none. Never raises."""
+    """Return the column names of a file; empty if it is no table. Never raises."""
     try:
         return frozenset(table_of(path).names)
     except InputError:
@@ -121,7 +121,7 @@ def date_columns(
     pattern: re.Pattern[str] = DATE_NAME,
     day: Callable[[str], date] = lambda name: day_of(name),
 ) -> dict[str, date]:
-    """Return the date columns in their order: name -> day. A name's digits are YYYYMMDD, or `day` reads it."""
+    """Return the date columns in their order, name -> day. `day` parses a name, by default its digits as YYYYMMDD."""
     try:
         columns = {name: day(name) for name in names if pattern.fullmatch(name)}
     except ValueError as fault:
@@ -131,13 +131,13 @@ def date_columns(
 
 
 def refuse_disorder(path: Path, days: Sequence[date]) -> None:
-    """Raise InputError where a day does not follow the one before it."""
+    """Raise InputError if the days are not in strictly rising order."""
     if any(later <= earlier for earlier, later in pairwise(days)):
         raise InputError(path, "the date columns are not in order", "Sort them by date")
 
 
 def day_of(text: str) -> date:
-    """Parse a text whose only eight digits are YYYYMMDD. Raises ValueError."""
+    """Parse a text whose digits are YYYYMMDD. Raises ValueError."""
     return datetime.strptime(re.sub(r"\D", "", text), "%Y%m%d").date()  # noqa: DTZ007 (a day has no time zone)
 
 
@@ -151,9 +151,9 @@ def require(path: Path, names: Sequence[str], required: Sequence[str], remedy: s
 def record_batches(
     path: Path, table: Table, types: Mapping[str, pa.DataType], block_bytes: int = BLOCK_BYTES
 ) -> Iterator[pa.RecordBatch]:
-    """Yield a table's rows in their order, columns of these types only, in batches of about block_bytes of text.
+    """Yield a table's rows in order, only the columns in `types`, in batches of about block_bytes of text.
 
-    Blocks of whole lines are parsed side by side: twice as fast on two cores as pyarrow's own streaming reader, which
+    Blocks of whole lines are parsed in parallel: on two cores twice as fast as pyarrow's own streaming reader, which
     splits and converts one block after the other.
     """
     convert = pa_csv.ConvertOptions(column_types=dict(types), include_columns=list(types))
@@ -170,7 +170,7 @@ def record_batches(
 
 
 def _whole_lines(path: Path, stream: IO[bytes], block_bytes: int) -> Iterator[bytes]:
-    """Return the rest of a stream in blocks that end with a line's end; the last one may lack it."""
+    """Yield the rest of a stream in blocks that end with a line's end; only the last may lack it."""
     begun = b""
     while block := stream.read(block_bytes):
         end = block.rfind(b"\n") + 1

@@ -1,4 +1,4 @@
-"""European Ground Motion Service L2a, L2b and L3, zip or csv, in the columns of every release so far.
+"""European Ground Motion Service L2a, L2b and L3, zip or csv, with the columns of every release so far.
 
 Source: EGMS product description and format specification (Copernicus Land Monitoring Service). Values are mm and
 mm/yr; LOS is positive toward the satellite; L3 is up or east. Columns are matched by name, never by position.
@@ -53,7 +53,7 @@ SIGN_OF_GRID = {"U": "up", "E": "east"}
 
 
 def recognises(path: Path) -> bool:
-    """Recognise an EGMS table by its columns, and an EGMS grid by its name (a GeoTIFF states it nowhere else)."""
+    """Recognise an EGMS table by its columns, and an EGMS grid (GeoTIFF) by its name, its only sign."""
     if path.suffix.lower() in raster.SUFFIXES:
         return L3_NAME.match(path.name) is not None and raster.is_geotiff(path)
     names = text_table.header_names(path)
@@ -129,7 +129,7 @@ def _header(
 
 
 def _read_grid(path: Path) -> records.VelocityField:
-    """Read an L3 grid as GeoTIFF: velocities only, mm/yr, up or east by its name."""
+    """Read an L3 grid (GeoTIFF) of velocities, mm/yr; its name states whether they are up or east."""
     name = L3_NAME.match(path.name)
     if name is None:
         raise InputError(path, "its name does not state which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
@@ -150,7 +150,7 @@ def _period(release: str | None) -> tuple[date, ...]:
 
 
 def _xml_header(path: Path) -> dict[str, str]:
-    """Return the leaves directly under the root of the product's XML; empty where there is no XML."""
+    """Return the elements directly under the root of the product's XML; empty if there is no XML."""
     text = text_table.zip_text(path, ".xml")
     if text is None:
         return {}
@@ -247,7 +247,7 @@ def _check_positions(
     easting: records.Float64,
     northing: records.Float64,
 ) -> None:
-    """Check that both kinds of coordinates name the same place: this catches a swap and a wrong system."""
+    """Check that both kinds of coordinates agree: this detects swapped ones and a wrong reference system."""
     placed = np.isfinite(longitude) & np.isfinite(latitude) & np.isfinite(easting) & np.isfinite(northing)
     sample = np.flatnonzero(placed)[:200]
     there = _geographic(easting[sample], northing[sample])

@@ -1,4 +1,4 @@
-"""A GeoTIFF of velocities. A file does not state its unit and sign reliably: the submitter declares them."""
+"""GeoTIFF of velocities. Files do not state unit and sign reliably: the submitter declares them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +19,12 @@ TRACKED_UNITS = {"m/day"}  # never used for phase measurements
 
 
 def recognises(path: Path) -> bool:
-    """Return whether it is any GeoTIFF that no other reader claims."""
+    """Return whether a file is a GeoTIFF that no other reader recognises."""
     return raster.is_geotiff(path)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the one band as velocities of the declared unit and sign. Raises InputError where they are not declared."""
+    """Read the single band as velocities in the declared unit and sign. Raises InputError if one is not declared."""
     if declared.unit is None:
         remedy = f"Add --unit {'|'.join(MM_PER_UNIT)}, or --scale power|amplitude|db if it is a radar image"
         raise InputError(path, "the unit of its values is not declared", remedy)
@@ -49,7 +49,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def field(path: Path, declared: Declaration, header: FieldHeader) -> VelocityField:
-    """Return the one band as a velocity field under the caller's header."""
+    """Return the single band as a velocity field with the caller's header."""
     factor = mm_per_value(path, declared)
     with opened(path) as dataset:  # refuse what cannot be used before its points are read
         raster.epsg_of(path, dataset)

@@ -1,4 +1,4 @@
-"""ASF HyP3 InSAR (GAMMA): the GeoTIFFs of one product or of several, in a folder, a zip, or one file alone.
+"""ASF HyP3 InSAR (GAMMA): GeoTIFFs of one or several products, as a folder, a zip, or a single file.
 
 Source: ASF HyP3 Sentinel-1 InSAR product guide. `los_disp` is m, plus is toward the satellite; `vert_disp` m, plus up;
 `unw_phase` rad, plus is **away**: the opposite of the displacement maps. `lv_theta` is the elevation of the look vector
@@ -32,7 +32,7 @@ LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 @dataclass(frozen=True)
 class Layer:
-    """Kind of an image of displacements. mm: what one of its values is in mm of our sign."""
+    """Kind of displacement image. mm: factor from its values to mm with our sign."""
 
     name: str
     component: Component
@@ -50,7 +50,7 @@ Products = dict[str, dict[str, Path]]  # product -> layer -> file
 
 
 def recognises(path: Path) -> bool:
-    """Recognise HyP3 images by their names, in a folder, its folders, or a zip; a file is a GeoTIFF. Never raises."""
+    """Recognise HyP3 images by their names, in a folder or zip, or as a single GeoTIFF. Never raises."""
     if path.is_dir():
         return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path))
     if path.suffix.lower() == ".zip":
@@ -59,7 +59,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Look at every image's header; a network of pairs is inverted in batches. Raises InputError."""
+    """Read every image's header; the network of pairs is inverted later, in batches. Raises InputError."""
     with _unpacked(path) as folder:
         stack, pol = _stack(path, folder)
         grid = stacks.checked(stack)
@@ -92,7 +92,7 @@ def _layer_of(name: str) -> str | None:
 
 
 def _files(path: Path) -> list[Path]:
-    """Return the files of a folder and of its own folders, sorted. Never raises."""
+    """Return the files of a folder and of its direct subfolders, sorted. Never raises."""
     found: list[Path] = []
     for name in files.names_in(path):
         if FILE_NAME.fullmatch(f"{name}_corr.tif") and (path / name).is_dir():  # a product that was unpacked
@@ -113,7 +113,7 @@ def _products(images: list[Path]) -> Products:
 
 
 def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
-    """Return the pairs of what was given, and the polarisation; folder: where its files lie, or the one file itself."""
+    """Return the pairs of a product, and their polarisations. folder: where its files lie, or its only file."""
     products = _products([folder] if folder.is_file() else _files(folder))
     chosen = next((layer for layer in LAYERS if all(layer.name in problem for problem in products.values())), None)
     if chosen is None or not products:
@@ -151,7 +151,7 @@ def _look_vectors(layers: dict[str, Path]) -> stacks.LookVectors | None:
 
 
 def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
-    """Return east, north and up from the elevation theta and the direction phi; 0 in both means unknown."""
+    """Return the unit vector east, north, up from the angles theta and phi; 0 in both means unknown."""
     theta, phi = angles
     theta = np.where((theta == 0) & (phi == 0), np.float32(np.nan), theta)
     return np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta)
@@ -159,7 +159,7 @@ def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Path]:
-    """Yield the folder or file itself, or of a zip the preferred displacement image, look vectors and heights alone."""
+    """Yield the folder or file itself; of a zip, unpack only the best displacement images, look vectors and heights."""
     if path.suffix.lower() != ".zip" or path.is_dir():
         yield path
         return

@@ -1,8 +1,8 @@
 """Series from a network of interferograms: least squares, pixel by pixel. Pure numerics: arrays in, arrays out.
 
 Source: small-baseline inversion, Berardino et al. 2002, doi 10.1109/TGRS.2002.803792, as LiCSBAS does it (Morishita et
-al. 2020, doi 10.3390/rs12030424). Where the pairs connect all dates, increments between consecutive dates and
-displacements at the dates are the same unknowns; here they are the displacements, with the first date at zero.
+al. 2020, doi 10.3390/rs12030424). Where the pairs connect all dates, increments between dates and displacements
+at dates are equivalent unknowns; this module solves for displacements, with zero at the first date.
 Temporal coherence: Pepe & Lanari 2006, doi 10.1109/TGRS.2006.873207.
 """
 
@@ -20,10 +20,10 @@ MATRIX_VALUES = 2**21  # of the matrices that are inverted at a time: 16 MiB
 
 @dataclass(frozen=True, kw_only=True)
 class Inverted:
-    """Series of n pixels: displacement_mm (n, dates), NaN where nothing connects a date; connected (n,): how many.
+    """Series of n pixels: displacement_mm (n, dates), NaN for unconnected dates; connected (n,): number of dates.
 
-    rmse_mm (n,): root mean square of what the series leaves of the pairs. temporal_coherence (n,): 0 to 1. Both are NaN
-    where a pixel has no more pairs than unknowns, so that nothing can be left.
+    rmse_mm (n,): root mean square of the residuals of the pairs. temporal_coherence (n,): 0 to 1. Both are NaN for a
+    pixel with no more pairs than unknowns, which has no residuals.
     """
 
     displacement_mm: Float32
@@ -33,7 +33,7 @@ class Inverted:
 
 
 def pieces(pairs: NDArray[np.int64], known: NDArray[np.bool_], n_dates: int) -> NDArray[np.int64]:
-    """Name each date's piece of a network by its first date: (patterns, dates). pairs (m, 2); known (patterns, m)."""
+    """Label each date with its connected part's first date: (patterns, dates). pairs (m, 2); known (patterns, m)."""
     piece = np.broadcast_to(np.arange(n_dates), (known.shape[0], n_dates)).T.copy()  # (dates, patterns)
     while True:
         before = piece.copy()
@@ -48,8 +48,8 @@ def pieces(pairs: NDArray[np.int64], known: NDArray[np.bool_], n_dates: int) -> 
 def inverted(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians_per_mm: float) -> Inverted:
     """Invert a network. change_mm: (m, n), from the first to the second date of each pair, NaN where unknown.
 
-    pairs: (m, 2), indices of dates. Pixels that miss the same pairs are solved together. A pixel whose pairs fall apart
-    keeps the piece with most dates, and that piece begins with zero. radians_per_mm turns residuals into phases.
+    pairs: (m, 2), indices of dates. Pixels that miss the same pairs are solved together. If a pixel's pairs fall into
+    unconnected parts, only the one with most dates is kept; it starts at zero. radians_per_mm: phase of a millimetre.
     """
     change = np.asarray(change_mm, dtype=np.float64).T  # (n, m)
     patterns, which = _patterns(np.isfinite(change))
@@ -84,7 +84,7 @@ def _patterns(known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.i
 
 
 class _Solver(NamedTuple):
-    """Inverse of u patterns: which dates (u, dates) and pairs (u, m) are solved, and the inverse (u, dates, dates)."""
+    """Solver for u patterns: the dates (u, dates) and pairs (u, m) used, and the inverse (u, dates, dates)."""
 
     dates: NDArray[np.bool_]
     used: NDArray[np.bool_]
@@ -118,7 +118,7 @@ class _Solver(NamedTuple):
         radians_per_mm: float,
         result: Inverted,
     ) -> None:
-        """Fill in the pixels whose changes (n, m) are of these patterns."""
+        """Solve pixels with changes (n, m) of these patterns, and store the series in `result`."""
         dates, used = self.dates[which], self.used[which]
         design = np.eye(dates.shape[1])[pairs[:, 1]] - np.eye(dates.shape[1])[pairs[:, 0]]  # (m, dates)
         known = np.where(used, change, 0.0)

@@ -1,4 +1,4 @@
-"""ITS_LIVE image-pair velocities of ice (NASA MEaSUREs, autoRIFT), NetCDF-4, one pair of images a file.
+"""ITS_LIVE image-pair velocities of ice (NASA MEaSUREs, autoRIFT), NetCDF-4, one pair of images per file.
 
 Source: ITS_LIVE image-pair product documentation v2; autoRIFT (Lei et al. 2021, doi 10.3390/rs13040749). `vx` and `vy`
 are m/yr along the x and y of the file's **map** (polar stereographic or UTM), int16, nodata -32767; here they become
@@ -44,7 +44,7 @@ class Pair(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a pair by the names of its variables, any of them: `read` reports what is missing. Never raises."""
+    """Recognise a pair by any of its variables; `read` reports missing ones. Never raises."""
     names = hdf5.names(path)
     return "img_pair_info" in names or {"vx", "vy", "mapping"} <= names
 
@@ -105,7 +105,7 @@ def _epsg(path: Path, file: h5py.File) -> int:
 
 
 def _transform(path: Path, file: h5py.File) -> Affine:
-    """Return GeoTransform, checked against the coordinates x and y of the pixels' centres."""
+    """Return the file's GeoTransform after checking it against the coordinates x and y of the pixels' centres."""
     text = hdf5.text(file["mapping"].attrs.get("GeoTransform", ""))
     try:
         x0, dx, row_turn, y0, col_turn, dy = (float(part) for part in text.split())
@@ -149,7 +149,7 @@ def _batches(path: Path, pair: Pair, component: Component) -> Iterator[PointBatc
 
 
 def _metres(path: Path, file: h5py.File, name: str, block: slice) -> Float64:
-    """Read rows of a variable, NaN where missing; scale and offset by CF, though the files have none."""
+    """Read rows of a variable, NaN where missing; apply CF's scale and offset if there are any."""
     dataset = file[name]
     raw = dataset[block].astype(np.float64)
     scale, offset, fill = (
@@ -169,7 +169,7 @@ def _number(path: Path, dataset: h5py.Dataset, key: str, default: float) -> floa
 
 
 def _errors(path: Path, file: h5py.File, block: slice) -> Float64:
-    """Read one standard deviation of a component, m/yr: the larger of those of vx and vy, else that of the speed."""
+    """Read the standard deviation of a component, m/yr: the larger one of vx and vy, else that of the speed."""
     names = [
         (file[name], key) for name in ("vx", "vy") for key in ("error", f"{name}_error") if key in file[name].attrs
     ]

@@ -1,7 +1,7 @@
 """LiCSBAS time series `cum.h5`.
 
 Source: LiCSBAS (Morishita et al. 2020, doi 10.3390/rs12030424). `cum` (dates, rows, cols) mm and `vel` mm/yr are LOS,
-positive toward the satellite, so nothing changes sign here. Pixels stand at corner + index x post, EPSG:4326.
+positive toward the satellite, so no sign is changed here. Pixels lie at corner + index x post, EPSG:4326.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ VECTOR_TOLERANCE = 0.05  # of the length of a unit vector that was averaged over
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a LiCSBAS series by the names of its datasets, any of them: `read` reports what is missing."""
+    """Recognise a LiCSBAS series by any of its datasets; `read` reports missing ones."""
     return len({"cum", "imdates", "corner_lat", "post_lat"} & hdf5.names(path)) >= 2
 
 
@@ -109,7 +109,7 @@ def _block(path: Path, file: h5py.File, grid: Grid, rows: slice) -> PointBatch:
 
 
 def unit_vectors(path: Path, los: list[Float32]) -> list[Float32]:
-    """Read the layers east, north, up, NaN where LiCSBAS writes zeros for no vector. Raises InputError."""
+    """Convert the layers east, north, up: NaN where LiCSBAS writes zeros for a missing vector. Raises InputError."""
     length = np.sqrt(sum(part.astype(np.float64) ** 2 for part in los))
     wrong = np.isfinite(length) & (length > 0) & (np.abs(length - 1) > VECTOR_TOLERANCE)
     if wrong.any():

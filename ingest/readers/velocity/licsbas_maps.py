@@ -1,8 +1,8 @@
-"""LiCSBAS results as maps: a folder of `vel.geo.tif` with `vstd`, `mask` and the unit vectors `E`, `N`, `U` beside it.
+"""LiCSBAS results as maps: a folder with `vel.geo.tif` and also `vstd`, `mask` and the unit vectors `E`, `N`, `U`.
 
 Source: LiCSBAS_flt2geotiff (Morishita et al. 2020, doi 10.3390/rs12030424). `vel` and `vstd` are mm/yr in the line of
-sight, positive toward the satellite, so nothing changes sign here; `mask` is 1 where a pixel is good. All lie on one
-grid. A frame's name (014A_04939_131313) before the layer's or as the folder's states track and direction.
+sight, positive toward the satellite, so no sign is changed here; `mask` is 1 where a pixel is good. All lie on one
+grid. The frame's name (014A_04939_131313) before a layer's name or as the folder's gives track and direction.
 """
 
 import re
@@ -79,7 +79,7 @@ def _files(path: Path) -> list[tuple[str, Path]]:
 
 
 def _layers(path: Path) -> dict[str, Path]:
-    """Return one file for each layer. Raises InputError where there are several, or a unit vector lacks a part."""
+    """Return one file per layer. Raises InputError if a layer has several, or a unit vector lacks a part."""
     files = _files(path)
     layers = dict(files)
     doubled = next((layer for layer in layers if sum(layer == other for other, _ in files) > 1), None)

@@ -1,8 +1,8 @@
-"""A folder of interferograms made by GAMMA and converted by PyRate: `*_unw.tif` (rad) and `*_cc.tif`, with their tags.
+"""Interferograms made by GAMMA and converted by PyRate: a folder of `*_unw.tif` (rad) and `*_cc.tif`, with tags.
 
 Source: PyRate (Geoscience Australia), GeoTIFF metadata of `conv2tif`: FIRST_DATE, SECOND_DATE, DATA_UNITS,
-WAVELENGTH_METRES, INSAR_PROCESSOR, INCIDENCE_DEGREES. GAMMA's phase is plus away from the satellite, as Mexico City,
-which sinks, and a series made from the same files by other code show (tests/ingest/readers/velocity/test_pyrate.py).
+WAVELENGTH_METRES, INSAR_PROCESSOR, INCIDENCE_DEGREES. GAMMA's phase is positive away from the satellite: Mexico City,
+which subsides, and a series made by other code show this (tests/ingest/readers/velocity/test_pyrate.py).
 """
 
 import re
@@ -30,12 +30,12 @@ LOOKED_INSIDE = 3
 
 
 def recognises(path: Path) -> bool:
-    """Recognise such a folder by the tags of its first interferograms. Never raises."""
+    """Recognise a folder by the tags of its first interferograms. Never raises."""
     return path.is_dir() and any(_is_ours(file) for file in _matching(path, PHASE)[:LOOKED_INSIDE])
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Look at every interferogram's header; the series are inverted in batches. Raises InputError."""
+    """Read every interferogram's header; the series are inverted later, in batches. Raises InputError."""
     stack, tags = _stack(path, declared)
     grid = stacks.checked(stack)
     stated = {name.lower(): tags[name] for name in ("INSAR_PROCESSOR", "INCIDENCE_DEGREES") if name in tags}
@@ -80,7 +80,7 @@ def _stack(path: Path, declared: Declaration) -> tuple[stacks.Stack, Mapping[str
 
 
 def _away(path: Path, processor: str, declared: Declaration) -> float:
-    """Return 1 where a positive phase means away from the satellite, -1 where toward."""
+    """Return 1 if a positive phase means away from the satellite, -1 if toward. Raises InputError if unknown."""
     if processor in PLUS_IS_AWAY:
         return 1.0
     if declared.positive not in {"away", "toward"}:

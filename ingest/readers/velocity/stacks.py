@@ -1,9 +1,9 @@
-"""Functions that readers of folders of interferograms share: one grid, one reference, blocks of rows of all pairs.
+"""Functions that readers of folders of interferograms share: grid, reference, and inversion in blocks of rows.
 
-The reference is the patch of ground that moves most alike: ground that sinks does so unevenly, and noise scatters. (The
-most coherent pixels are no such guess: in Mexico City they are the sinking ones.) Its mean in each pair is taken off
-that pair. Its zero is a convention, as in every such product. Memory is flat; the number of pairs and of phases is
-limited: small stacks only.
+The reference is the patch of ground whose pixels move most alike, because subsiding ground moves unevenly and noise
+scatters. (The most coherent pixels would be a bad choice: in Mexico City they subside.) Its mean in each pair is
+subtracted from that pair; as in every such product, this zero is a convention. Memory does not grow with the size of
+the stack, but the numbers of pairs and phases are limited.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ class Patches:
             pair += np.bincount(patch, one, minlength=n)
 
     def reference(self, mm: float) -> records.Float64 | None:
-        """Return each pair's mean over the most stable patch, (pairs,), or None. mm: what a value is in mm."""
+        """Return each pair's mean over the most stable patch, (pairs,), or None. mm: factor from values to mm."""
         known = self.count >= max(1.0, 0.5 * self.count.max())
         if not self.count.any():
             return None
@@ -82,7 +82,7 @@ APART = "its interferograms connect fewer than half of the dates"
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One interferogram, whose values are the change from the first to the second date."""
+    """Interferogram: its values are the change from the first to the second date."""
 
     first: date
     second: date
@@ -91,7 +91,7 @@ class Pair:
 
 
 class LookVectors(NamedTuple):
-    """Files of the look vectors, from which `vector` makes the unit vectors to the satellite: east, north, up."""
+    """Files of look vectors; `vector` converts their values to unit vectors to the satellite: east, north, up."""
 
     files: tuple[Path, ...]
     vector: Callable[[list[records.Float32]], tuple[records.Float32, records.Float32, records.Float32]]
@@ -99,7 +99,7 @@ class LookVectors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """The pairs of a folder. mm: what a value of the file is in mm of our sign; referenced: take a reference off."""
+    """Pairs of a folder. mm: factor from the files' values to mm with our sign; referenced: subtract a reference."""
 
     folder: Path
     pairs: tuple[Pair, ...]
@@ -112,7 +112,7 @@ class Stack:
 
     @property
     def dates(self) -> tuple[date, ...]:
-        """All dates of the pairs, in order."""
+        """Dates of all pairs, in order."""
         return tuple(sorted({day for pair in self.pairs for day in (pair.first, pair.second)}))
 
     @property
@@ -123,7 +123,7 @@ class Stack:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that are read."""
+        """Files to be read."""
         files = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
         return (
             *files,
@@ -133,12 +133,12 @@ class Stack:
 
 
 def mm_per_radian(wavelength_m: float) -> float:
-    """Return motion toward the satellite per radian of phase, mm, plus meaning away: -wavelength / 4 pi."""
+    """Return motion toward the satellite, mm, per radian of a phase that is positive away: -wavelength / 4 pi."""
     return -wavelength_m / (4 * np.pi) * 1000
 
 
 def checked(stack: Stack) -> PixelGrid:
-    """Look at the network and at every header. Raises InputError for what cannot be inverted; reads no pixel."""
+    """Check the network and every header without reading pixels; return the common grid. Raises InputError."""
     _check_network(stack)
     grid: PixelGrid | None = None
     for file in stack.files:
@@ -159,7 +159,7 @@ def checked(stack: Stack) -> PixelGrid:
 
 
 def direction(stack: Stack, grid: PixelGrid) -> records.Direction:
-    """Return the flight direction by a row in the middle of the look vectors."""
+    """Return the flight direction by the middle row of the look vectors."""
     if not stack.look_vectors:
         return records.Direction.UNKNOWN
     with np.errstate(invalid="ignore"):
@@ -220,7 +220,7 @@ def _blocks(stack: Stack, grid: PixelGrid) -> Iterator[slice]:
 
 
 def _image(file: Path, grid: PixelGrid, block: slice) -> tuple[records.Float32, str]:
-    """Read rows of the common ground from one file: (rows, cols), NaN where missing; and their stored type."""
+    """Read a block of the common grid from a file, (rows, cols), NaN where missing, and the name of its data type."""
     with raster.opened(file) as dataset:
         return _values(dataset, grid, block), str(dataset.dtypes[0])
 
@@ -234,7 +234,7 @@ def _values(dataset: DatasetReader, grid: PixelGrid, block: slice) -> records.Fl
 
 
 def _phases(stack: Stack, grid: PixelGrid, block: slice) -> records.Float32:
-    """Read all pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase."""
+    """Read a block of all pairs, (pairs, rows, cols), in the files' unit; 0 means missing and becomes NaN."""
     phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
     for number, pair in enumerate(stack.pairs):
         values, _ = _image(pair.phase, grid, block)
@@ -248,7 +248,7 @@ def _phases(stack: Stack, grid: PixelGrid, block: slice) -> records.Float32:
 
 
 def _coherence(stack: Stack, grid: PixelGrid, block: slice) -> records.Float64 | None:
-    """Average the coherence of a block of rows, 0 to 1, NaN where no map has any; None without maps."""
+    """Average the coherence of all pairs in a block, (rows, cols), 0 to 1, NaN unknown; None without maps."""
     total, count = np.zeros((block.stop - block.start, grid.cols)), 0
     for pair in stack.pairs:
         if pair.coherence:
@@ -262,7 +262,7 @@ def _coherence(stack: Stack, grid: PixelGrid, block: slice) -> records.Float64 |
 
 
 def _reference(stack: Stack, grid: PixelGrid) -> records.Float64:
-    """Return the reference of each pair, which is subtracted, (pairs,), in the unit of the files."""
+    """Return the value of each pair at the reference, (pairs,), in the unit of the files, to be subtracted."""
     years = np.array([(pair.second - pair.first).days / DAYS_PER_YEAR for pair in stack.pairs])
     patches = Patches(grid.rows, grid.cols, len(stack.pairs))
     for block in _blocks(stack, grid):
@@ -317,20 +317,20 @@ def _batch(
 
 
 def named(folder: Path, pattern: str) -> Path | None:
-    """Return the one file of a folder that a glob finds; None where there is none or there are several."""
+    """Return the only file of a folder that matches a pattern; None if there is none or several."""
     files = sorted(folder.glob(pattern))
     return files[0] if len(files) == 1 else None
 
 
 def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records.VelocityField:
-    """Return a stack as a velocity field under the caller's header."""
+    """Return a stack as a velocity field with the caller's header."""
     return records.VelocityField(
         header=header, batches=lambda: batches(stack, grid), files=stack.files, expected_points=grid.rows * grid.cols
     )
 
 
 def header_of(stack: Stack, grid: PixelGrid, extras: dict[str, str], **known: Any) -> records.FieldHeader:
-    """Return the header of a stack's velocities. known: what only its reader knows."""
+    """Return the header of a stack's velocities. known: fields that only its reader knows."""
     crs = CRS.from_epsg(grid.epsg)
     return records.FieldHeader(
         component=stack.component,

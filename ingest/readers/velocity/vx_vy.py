@@ -1,7 +1,7 @@
-"""A folder of one pair of GeoTIFFs, `*_vx.tif` and `*_vy.tif`: tracked motion along map x and y, its unit declared.
+"""Velocities along map x and y from feature tracking: a folder with the GeoTIFFs `*_vx.tif` and `*_vy.tif`.
 
-So autoRIFT, CARST, vmap and GLAFT's examples name them. Such files do not state their unit: it is declared, as for
-any GeoTIFF of velocities. The sign needs no declaration: plus is along the axis in the name.
+autoRIFT, CARST, vmap and GLAFT's examples use these names. Such files do not state their unit: it is declared, as for
+any GeoTIFF of velocities. The sign needs no declaration: positive is along the axis in the name.
 """
 
 import re
@@ -27,12 +27,12 @@ PERIOD = re.compile(r"(?<!\d)([12]\d{7})[-_]([12]\d{7})(?!\d)")
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a folder has exactly one vx and one vy of the same name, both GeoTIFFs. Never raises."""
+    """Return whether a folder has exactly one vx and one vy with the same prefix, both GeoTIFFs. Never raises."""
     return _pair_in(path) is not None
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read eastward and northward velocities from two images. Raises InputError where no unit is declared."""
+    """Read eastward and northward velocities from two images. Raises InputError if no unit is declared."""
     pair, unit = _pair_in(path), declared.unit
     if pair is None:
         raise InputError(path, "it does not hold one *_vx.tif and one *_vy.tif", "Give one pair per folder")
@@ -75,7 +75,7 @@ def _pair_in(path: Path) -> tuple[Path, Path] | None:
 
 
 def _period(file: Path) -> tuple[date, ...]:
-    """Return the two days in the name if they are in order, else nothing."""
+    """Return the two days in the file's name if they are in order, else an empty tuple."""
     named = PERIOD.search(file.name)
     try:
         days = tuple(text_table.day_of(day) for day in named.groups()) if named else ()

@@ -122,9 +122,9 @@ def _ice(place: Surroundings) -> Sequence[Term]:
 
 
 def _line(place: Surroundings) -> Sequence[Term]:
-    """Return the terms of long thin motion along lines: banks settle, and ground sinks over tunnels.
+    """Return the terms for long, thin motion along lines: embankments settle, and ground sinks over tunnels.
 
-    None of KINDS is a tunnel.
+    A tunnel is none of the network's causes and therefore counts as OTHER.
     """
     if place.line_share is None or place.line_share < ALONG_SHARE or place.elongation < LONG:
         return ()

@@ -132,7 +132,7 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
 def _opposite(
     tracks: Sequence[SortedPoints],
 ) -> tuple[tuple[LineOfSight, SortedPoints], tuple[LineOfSight, SortedPoints]] | None:
-    """Return the two tracks whose directions differ most over the ground, if they do by enough."""
+    """Return the two tracks whose horizontal viewing directions differ most; None if they differ too little."""
     seen = [(track.line_of_sight, track) for track in tracks if track.line_of_sight is not None]
     pair = max(combinations(seen, 2), key=lambda two: _apart(two[0][0], two[1][0]), default=None)
     return pair if pair and _apart(pair[0][0], pair[1][0]) >= OPPOSITE else None

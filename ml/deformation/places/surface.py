@@ -61,10 +61,10 @@ class Surface(NamedTuple):
 
 
 def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
-    """Drop points (n,) that their neighbours contradict; None where there are too few to know.
+    """Drop points (n,) that their neighbours contradict; return None for fewer points than NEIGHBOURS.
 
-    A point goes that stands out of the median of its nearest NEIGHBOURS, unless FEWEST_ALIKE of these go with it: a
-    core of three points that agree is motion.
+    A point that stands out from the median of its nearest NEIGHBOURS is dropped, unless FEWEST_ALIKE of them move like
+    it: three points that agree are motion.
     """
     if x.size < NEIGHBOURS:
         return None

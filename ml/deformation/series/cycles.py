@@ -100,7 +100,7 @@ def _calm(
     half_wave_mm: float,
     config: CycleConfig,
 ) -> NDArray[np.bool_]:
-    """Flag series (s,) without other errors, in which most seasons are joined correctly."""
+    """Flag series (s,) with low scatter, no other jumps at gaps, and fewer than half of the gaps wrong."""
     calm = robust_sigma(left, series.mask) <= config.scatter * half_wave_mm
     wrong = np.zeros(len(left), dtype=np.int64)
     for gap in gaps.T:

@@ -46,8 +46,8 @@ class Track(NamedTuple):
 class WideFit(NamedTuple):
     """Bowls on the cells of a scene.
 
-    still: (rows, cols), what counts as still, mm/yr; beside: motion beside the bowls; level_mm_yr: of the product's
-    rates, what counted as still.
+    still: (rows, cols), rate that counts as no motion, mm/yr; beside: (rows, cols), motion outside the bowls, mm/yr;
+    level_mm_yr: rate of the product that was taken as stable.
     """
 
     cells: WideCells
@@ -126,7 +126,7 @@ def fit_wide(
     reported: Sequence[BaseGeometry] = (),
     significant: float = SIGNIFICANT,
 ) -> WideFit:
-    """Return cells, bowls of a score of at least `significant`, and what they are measured against."""
+    """Find bowls that score at least `significant`; return them with their cells and the background motion."""
     cells = wide_cells(points)
     cells = cells._replace(rate_mm_yr=np.where(_inside(cells, reported), np.float32(np.nan), cells.rate_mm_yr))
     nothing = np.zeros_like(cells.rate_mm_yr)

@@ -60,7 +60,7 @@ THERE_MOVES = {
 
 
 class Line(NamedTuple):
-    """One line of a chart in figures: mm/yr, sign as the component's."""
+    """Rate of one line of a chart, mm/yr, with the sign of its component."""
 
     component: str
     rate_mm_yr: float

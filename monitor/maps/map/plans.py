@@ -153,7 +153,7 @@ def _fine(frame: plans.Frame, outline: BaseGeometry) -> BaseGeometry:
 
 
 def _shapes(frame: plans.Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:
-    """Return the shapes of a layer that the frame meets, clipped and as fine as the drawing shows."""
+    """Return a layer's shapes within the frame, clipped to it and simplified to the resolution of the drawing."""
     sql = f"""
         SELECT ST_AsBinary(ST_Simplify(ST_ClipByBox2D(feature.{column}, frame.box), %(fine)s))
         FROM (SELECT ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326) AS box) AS frame,

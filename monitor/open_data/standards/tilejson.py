@@ -142,7 +142,7 @@ def _of_raster(layer: RasterLayer, group: RasterGroup) -> Document:
 
 
 def _of_vectors(name: str, path: str, rows: QuerySet, described: str, deepest: int, layers: list[Document]) -> Document:
-    """Return the TileJSON of vector tiles, with who made the data of these rows, and whether any are simulated."""
+    """Return the TileJSON of vector tiles. rows: their data, for the attribution and a remark on simulated data."""
     depths = {"minzoom": 0, "maxzoom": deepest}
     listed = list(rows.values_list("attribution", "simulated").distinct())
     made_up = any(simulated for _, simulated in listed)

@@ -28,7 +28,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Content of a backup. files: by path in the folder; missing: rasters that rows name and that were not there."""
+    """Content of a backup. files: by path in the folder; missing: rasters that rows name but the storage lacked."""
 
     made_at: str
     code_version: str
@@ -39,7 +39,7 @@ class Manifest:
     format: int = FORMAT
 
     def write(self, folder: Path) -> None:
-        """Replace the list that the folder has, in one step."""
+        """Write the manifest into the folder; an older one is replaced in one step."""
         written(folder / NAME, BytesIO(json.dumps(asdict(self), indent=1).encode()))
 
 
@@ -58,7 +58,7 @@ def read(folder: Path) -> Manifest:
 
 
 def check(folder: Path, manifest: Manifest) -> None:
-    """Read every file of a backup. Raises Unusable for the first one that is not as it was written."""
+    """Verify size and checksum of every file of a backup. Raises Unusable for the first that differs."""
     for name, entry in manifest.files.items():
         try:
             with (folder / name).open("rb") as file:
@@ -70,7 +70,7 @@ def check(folder: Path, manifest: Manifest) -> None:
 
 
 def entry_of(source: IO[bytes], target: IO[bytes] | None = None) -> Entry:
-    """Return size and SHA-256 of what is read to its end, and copied to `target`."""
+    """Read `source` to its end and return its size and SHA-256; copy it to `target` if given."""
     digest, size = hashlib.sha256(), 0
     while chunk := source.read(CHUNK):
         digest.update(chunk)
@@ -81,7 +81,7 @@ def entry_of(source: IO[bytes], target: IO[bytes] | None = None) -> Entry:
 
 
 def written(path: Path, source: IO[bytes]) -> Entry:
-    """Write a file, readable by its owner only: whole under its name, or not at all."""
+    """Write a file that only its owner can read; it appears under its name only when complete."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

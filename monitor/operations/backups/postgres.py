@@ -1,4 +1,4 @@
-"""pg_dump and pg_restore, as the owner of the tables; passwords go through the environment, never the command line."""
+"""pg_dump and pg_restore, run as the tables' owner; passwords go through the environment, never the command line."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from django.conf import settings
 
 from monitor.operations.backups.manifest import Unusable
 
-# Policies name roles, and manage.py migrate makes them for those that are here; the other is PostGIS's own table.
+# Policies name roles: manage.py migrate creates them for this server's roles. The last one is PostGIS's own table.
 NOT_RESTORED = (" POLICY ", " ROW SECURITY ", " spatial_ref_sys ")
 
 
@@ -21,7 +21,7 @@ def dump(path: Path, snapshot: str) -> None:
 
 
 def restore(path: Path) -> None:
-    """Fill an empty database, in one transaction. Raises Unusable; then it is empty as before."""
+    """Fill an empty database in one transaction. Raises Unusable and leaves the database empty on failure."""
     contents = _run("pg_restore", "--list", str(path)).splitlines()
     chosen = "\n".join(line for line in contents if not any(mark in line for mark in NOT_RESTORED))
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
@@ -55,7 +55,7 @@ def _connection() -> dict[str, str]:
 
 
 def _found(program: str) -> str:
-    """Return the newest program there is: it must not be older than the server."""
+    """Return the path of the program's newest installed version: it must not be older than the server."""
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda path: int(path.parts[-3]))
     path = str(installed[-1]) if installed else shutil.which(program)
     if not path:

@@ -1,8 +1,8 @@
 """Backups: the database at one moment, every raster that a row of it names, the secret key and the settings.
 
-Rasters never change under a name, so a second backup into the same folder copies only new ones. Until its list is
-written, the folder holds the previous backup. In a series, every backup has a folder of its own, named by its time;
-unchanged files are hard links to those of the previous backup.
+A raster never changes under its name, so a second backup into the same folder copies only new ones. Until the new
+manifest is written, the folder holds the previous backup. In a series, every backup has its own folder, named by its
+time; unchanged files are hard links to those of the previous backup.
 """
 
 import os
@@ -34,7 +34,7 @@ SERIES, SERIES_TIME = "????-??-??T??????Z", "%Y-%m-%dT%H%M%SZ"  # names of the f
 
 
 def backup_make(*, folder: Path) -> Manifest:
-    """Copy everything into a folder, readable by its owner only. Raises Unusable; then its last backup is unharmed."""
+    """Make a backup in a folder that only its owner can read. On Unusable the folder's last backup remains valid."""
     before = _own_folder(folder)
     with _nothing_is_deleted(), _snapshot() as snapshot:
         migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
@@ -59,7 +59,7 @@ def backup_make(*, folder: Path) -> Manifest:
 
 
 def backup_add(*, series: Path, keep: int) -> tuple[Path, Manifest]:
-    """Add a backup to a series, delete all but the newest `keep`; return its folder and its list. Raises Unusable."""
+    """Add a backup to a series, delete all but the newest `keep`, and return its folder and manifest."""
     before = series_folders(series)
     name = f"{datetime.now(UTC):{SERIES_TIME}}"
     unfinished = series / f".{name}"  # renamed when the backup is complete
@@ -80,7 +80,7 @@ def series_folders(series: Path) -> list[Path]:
 
 
 def backup_restore(*, folder: Path) -> Manifest:
-    """Fill an empty service from a backup. Raises Unusable, before anything is changed wherever that can be known."""
+    """Fill an empty service from a backup. Raises Unusable, where possible before anything is changed."""
     manifest = lists.read(folder)
     for refuse in (_refuse_newer, _refuse_other_key, _refuse_filled_database):
         refuse(folder, manifest)
@@ -98,7 +98,7 @@ def backup_restore(*, folder: Path) -> Manifest:
 
 
 def _own_folder(folder: Path) -> dict[str, Entry]:
-    """Make the folder ours, and say what its last backup holds. Raises Unusable where other things lie in it."""
+    """Prepare the folder and return the files of its last backup. Raises Unusable if it holds anything else."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     finished = (folder / lists.NAME).exists()
     if not finished and not (folder / UNFINISHED).exists() and any(folder.iterdir()):
@@ -110,7 +110,7 @@ def _own_folder(folder: Path) -> dict[str, Entry]:
 
 @contextmanager
 def _nothing_is_deleted() -> Iterator[None]:
-    """Hold off manage.py prune, after the one that may be at it."""
+    """Keep manage.py prune from running; wait for one that is running already."""
     ends_at = time.monotonic() + WAIT_SECONDS
     while True:
         with try_locked(Lock.RETENTION) as alone:
@@ -124,7 +124,7 @@ def _nothing_is_deleted() -> Iterator[None]:
 
 @contextmanager
 def _snapshot() -> Iterator[str]:
-    """Hold one moment of the database, for this process and for pg_dump."""
+    """Open a snapshot of the database, for this process and for pg_dump; yield its name."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
@@ -133,7 +133,7 @@ def _snapshot() -> Iterator[str]:
 
 
 def _rasters_copy(folder: Path, before: dict[str, Entry]) -> tuple[dict[str, Entry], list[str]]:
-    """Copy the rasters that are not in the folder yet: what is there now, and what rows name in vain."""
+    """Copy the rasters that the folder lacks; return all its rasters, and the names of those missing from storage."""
     storage, files, missing = raster_storage(), {}, []
     for name in sorted(set(rasters_named())):
         path = f"{RASTERS}/{name}"
@@ -170,7 +170,7 @@ def _refuse_newer(folder: Path, manifest: Manifest) -> None:
 
 
 def _refuse_other_key(folder: Path, manifest: Manifest) -> None:
-    """Refuse another secret key, with which the links in mails that were sent would be dead."""
+    """Refuse a secret key other than the backup's, because it would break the links in mails already sent."""
     if "SECRET_KEY" in os.environ and (folder / SECRET_KEY).read_text() != settings.SECRET_KEY:
         raise Unusable(f"SECRET_KEY is not that of the backup; set it to what {folder / SECRET_KEY} holds, or unset it")
 
@@ -187,7 +187,7 @@ def _refuse_filled_database(folder: Path, manifest: Manifest) -> None:
 
 
 def _rasters_restore(folder: Path, manifest: Manifest) -> None:
-    """Put every raster into the storage under its name; one that is there already must be the same."""
+    """Put every raster into the storage under its name; one that exists already must be identical."""
     storage = raster_storage()
     rasters = {name.removeprefix(f"{RASTERS}/"): entry for name, entry in manifest.files.items() if "/" in name}
     for check in (True, False):  # check all before changing something

@@ -1,8 +1,8 @@
-"""Public pages read from a replica of the database (DATABASE_REPLICA_URL) while it follows closely; all else does not.
+"""Reading of public pages from a replica of the database (DATABASE_REPLICA_URL), while it follows closely.
 
-Read from it: what people who are not signed in GET of the public pages and data. Whoever has just sent something reads
-the primary until the replica must have it. Where the replica is away or too far behind, fails, or does not know what is
-asked for, the primary answers.
+The replica answers GET requests for public pages and data by visitors who are not signed in. A visitor who has just
+sent something reads the primary until the replica must have caught up. The primary also answers if the replica is
+unavailable, too far behind or failing, or does not find what is requested.
 """
 
 import logging
@@ -41,21 +41,21 @@ PUBLIC = (
 )
 CHECK_SECONDS = 1.0
 RETRY_SECONDS = 10.0  # where it did not answer
-POSITION = "SELECT {} - '0/0'::pg_lsn"  # bytes of the log; nothing of a replica that has become a primary
+POSITION = "SELECT {} - '0/0'::pg_lsn"  # bytes of the log; NULL for a replica that has become a primary
 WRITTEN = POSITION.format("pg_current_wal_lsn()")
 REPLAYED = POSITION.format("CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END")
 
 
 class Follower:
-    """State of the replica: whether it follows closely enough; one object for all threads of a process."""
+    """Check of whether the replica follows closely enough; one object for all threads of a process."""
 
     def __init__(self) -> None:
         self._usable, self._check_at = False, 0.0
-        self._unreplayed: deque[tuple[float, int]] = deque(maxlen=1000)  # when the primary had written so many bytes
+        self._unreplayed: deque[tuple[float, int]] = deque(maxlen=1000)  # time, and bytes written by the primary then
         self._one_checks = threading.Lock()
 
     def usable(self) -> bool:
-        """Return whether what the replica says is at most REPLICA_LAG_SECONDS old; checked at most every second."""
+        """Return whether the replica lags by at most REPLICA_LAG_SECONDS; this is checked at most once a second."""
         if time.monotonic() >= self._check_at and self._one_checks.acquire(blocking=False):
             try:
                 self._check()
@@ -113,10 +113,10 @@ def from_replica() -> Iterator[None]:
 
 
 class ReadReplica(MiddlewareMixin):
-    """The last middleware: it calls a view that may read from the replica with it."""
+    """Last middleware: calls a view with the replica as its database if that is allowed."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Remember in a cookie that a browser has sent something."""
+        """Set a cookie if the browser has just sent something."""
         if request.method not in READING:
             response.set_cookie(  # type: ignore[attr-defined]
                 WROTE,
@@ -131,13 +131,13 @@ class ReadReplica(MiddlewareMixin):
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
-        """Answer from the replica if that is allowed and it can; None to answer from the primary."""
+        """Answer from the replica if that is allowed and succeeds; None lets the primary answer."""
         if not may_be_a_little_old(request) or not FOLLOWER.usable():
             return None
         try:
             with from_replica():
                 response = view(request, *args, **kwargs)
-        except Http404:  # it may be new
+        except Http404:  # the page may be too new for the replica
             return None
         except DatabaseError as fault:
             logger.warning("the replica could not answer %s, the primary does: %s", request.path, fault)
@@ -148,7 +148,7 @@ class ReadReplica(MiddlewareMixin):
 
 
 def may_be_a_little_old(request: HttpRequest) -> bool:
-    """Return whether the answer is for anybody, and not for somebody who has just sent something."""
+    """Return whether the page is public, and the visitor is not signed in and has not just sent something."""
     known = {settings.SESSION_COOKIE_NAME, WROTE} & set(request.COOKIES)
     public = request.path == "/" or request.path.startswith(PUBLIC)
     return request.method in READING and public and not known and "Authorization" not in request.headers

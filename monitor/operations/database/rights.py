@@ -1,4 +1,4 @@
-"""Rights in the database, the one table of them, applied after every migration: what is not listed is refused."""
+"""Rights of the database roles, in one table that is applied after every migration; what it lacks is refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,14 +51,14 @@ FUNCTIONS = {
 }
 
 
-# without partitions, which are read through their parents and need no right
+# without partitions: they are read through their parents and need no rights
 OUR_TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
     AND NOT relispartition AND relowner = current_user::regrole ORDER BY relname"""
 
 
 class Policy(NamedTuple):
-    """Policy: which rows of a table a role's verb reaches; of rows that are added, all."""
+    """Row-level policy: the rows on which a role may use a verb; new values of changed rows are not checked."""
 
     table: str
     role: str
@@ -79,7 +79,7 @@ POLICIES = (
 
 
 def rights_settle() -> None:
-    """Make the functions, and give every role that is not the owner its rights and no others. Runs as the owner."""
+    """Create the functions, and give every role but the owner exactly its rights. Runs as the owner."""
     owner, application, reader = (settings.DATABASE_ROLES[part] for part in ("owner", APPLICATION, READER))
     roles = {part: role for part, role in ((READER, reader), (APPLICATION, application)) if role != owner}
     if reader == application:
@@ -117,7 +117,7 @@ def _grants(database: str, tables: list[str], roles: dict[str, str]) -> Iterator
 
 
 def _limit_rows(cursor, policy: Policy, role: str) -> None:
-    """Make a policy where it is not there yet: that locks its table, and waits for whoever is loading a file."""
+    """Create a policy, but only if it is missing: creating one locks the table and waits for files being loaded."""
     name = f"{policy.role}_{policy.verb}".lower()
     cursor.execute("SELECT roles FROM pg_policies WHERE tablename = %s AND policyname = %s", [policy.table, name])
     known = cursor.fetchone()
@@ -139,7 +139,7 @@ LOGIN = ("USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
 
 @contextmanager
 def as_owner() -> Iterator[None]:
-    """Work as the owner of the tables until the block ends. Not for use in a transaction."""
+    """Connect as the owner of the tables until the block ends. Must not be used in a transaction."""
     used = {name: connection.settings_dict[name] for name in LOGIN}
     if used["USER"] == settings.DATABASE_ROLES["owner"]:
         yield

@@ -1,1 +1,1 @@
-"""Health of the service: one table of conditions, and everyone who reads it: doctor, probes, metrics and alarms."""
+"""Health of the service: one table of conditions, and what uses it: doctor, probes, metrics and alarms."""

@@ -1,8 +1,8 @@
 """Alarms: a condition that stays wrong becomes a row, and a mail to administrators.
 
-Both have to last ALARM_AFTER_MINUTES, being wrong and being right again, so that what comes and goes makes one alarm.
-One mail reports everything that has opened or ended since the one before, and once a day of what is still wrong. It
-goes straight to the mail server: the outbox may be what is wrong.
+A condition must be wrong for ALARM_AFTER_MINUTES to open an alarm, and right for as long to end it, so that one that
+comes and goes makes a single alarm. One mail reports all alarms opened or ended since the last mail, and those open for
+another day. It goes straight to the mail server, because the outbox itself may be at fault.
 """
 
 import logging
@@ -31,7 +31,7 @@ TITLES = ("Wrong", "Still wrong", "Right again")
 
 
 class News(NamedTuple):
-    """Alarms to report: opened ones, ones that are still open after a day, and ended ones."""
+    """Alarms to report: newly opened ones, those still open a day after their last mail, and ended ones."""
 
     opened: list[Alarm]
     still: list[Alarm]
@@ -39,7 +39,7 @@ class News(NamedTuple):
 
 
 def alarms_open() -> QuerySet[Alarm]:
-    """Return what has been wrong long enough for somebody to look, the newest first."""
+    """Return the open alarms: conditions that have been wrong long enough for somebody to look."""
     return Alarm.objects.filter(opened_at__isnull=False, ended_at=None)
 
 
@@ -51,7 +51,7 @@ def recipients() -> list[str]:
 
 
 def alarms_update(reports: Iterable[Report]) -> None:
-    """Bring the alarms of these conditions up to what was found just now."""
+    """Open, keep or end alarms according to the reports."""
     unfinished = {alarm.condition: alarm for alarm in Alarm.objects.filter(ended_at=None)}
     for report in reports:
         known = unfinished.get(report.condition.name)
@@ -64,7 +64,7 @@ def alarms_update(reports: Iterable[Report]) -> None:
 
 
 def alarms_mail(*, to: list[str]) -> None:
-    """Send what has not been reported yet in one mail; what cannot be sent now is in the next round's mail."""
+    """Send unreported alarms in one mail; if it cannot be sent, the next round tries again."""
     news = _news()
     if any(news) and news_mail(news=news, to=to):
         now = database_now()
@@ -73,7 +73,7 @@ def alarms_mail(*, to: list[str]) -> None:
 
 
 def news_mail(*, news: News, to: list[str]) -> bool:
-    """Send one mail. Return False if there is nobody to send it to, or it cannot be sent now."""
+    """Send one mail about these alarms. Return False without recipients or if sending fails."""
     words = {"groups": [(title, with_remedies(rows)) for title, rows in zip(TITLES, news, strict=True)]}
     text = render_to_string("operations/health/alarm_mail.txt", words | {"public_url": settings.PUBLIC_URL})
     try:
@@ -84,13 +84,13 @@ def news_mail(*, news: News, to: list[str]) -> bool:
 
 
 def with_remedies(alarms: Iterable[Alarm]) -> list[tuple[Alarm, str]]:
-    """Return alarms, each with what to do, for pages and mails."""
+    """Return each alarm with its remedy, for pages and mails."""
     remedies = {condition.name: condition.remedy for condition in CONDITIONS}
     return [(alarm, remedies.get(alarm.condition, "")) for alarm in alarms]
 
 
 def long_enough() -> timedelta:
-    """Return how long something must be wrong to become an alarm, and right to end it."""
+    """Return how long a condition must be wrong to open an alarm, and right to end it."""
     return timedelta(minutes=settings.ALARM_AFTER_MINUTES)
 
 

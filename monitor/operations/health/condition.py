@@ -8,12 +8,12 @@ from ingest.errors import one_line
 
 
 class Wrong(Exception):
-    """Fault of a condition that does not hold: one plain sentence, without secrets and addresses."""
+    """Condition that does not hold, as one plain sentence without secrets or addresses."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that holds in a healthy service."""
+    """Condition that holds in a healthy service, with its check and its remedy."""
 
     name: str
     check: Callable[[], str]  # what holds, in a few words; raises Wrong where it does not
@@ -50,5 +50,5 @@ def _examined(condition: Condition) -> Report:
         return Report(condition, detail=condition.check())
     except Wrong as fault:
         return Report(condition, wrong=str(fault))
-    except Exception as fault:  # whatever goes wrong in a check is what we are here to report
+    except Exception as fault:  # any fault of a check has to be reported
         return Report(condition, wrong=one_line(str(fault)) or type(fault).__name__, unexpected=True)

@@ -1,4 +1,4 @@
-"""The one table of what holds in a healthy service, and what to do where it does not."""
+"""Table of the conditions that hold in a healthy service, each with its remedy."""
 
 from functools import partial
 

@@ -105,14 +105,14 @@ def debug() -> str:
 
 
 def demo() -> str:
-    """Check that nobody may read the mails of others."""
+    """Check that no visitor can read other people's mails."""
     if settings.DEMO:
         raise Wrong("GROUND_MOTION_DEMO is on: anybody may read its mails")
     return "off"
 
 
 def removed_settings() -> str:
-    """Check that no setting of an earlier version is set."""
+    """Check that no setting is set that only an earlier version knew."""
     if ignored := [name for name in NO_SETTINGS_ANY_MORE if name in os.environ]:
         raise Wrong(f"set, but ignored, for they are no settings any more: {', '.join(ignored)}")
     return "none is set"

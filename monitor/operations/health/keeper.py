@@ -23,7 +23,7 @@ REQUEST = "GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
 
 
 class Keeper(threading.Thread):
-    """Thread that has the service ended after `silent_seconds` without an answer. server: gunicorn's arbiter."""
+    """Thread that ends the service after `silent_seconds` without an answer. server: gunicorn's arbiter."""
 
     def __init__(self, server: Any, *, silent_seconds: float) -> None:
         super().__init__(name="keeper", daemon=True)

@@ -18,7 +18,7 @@ PREFIX = "ground_motion_"
 
 
 def metrics_text() -> bytes:
-    """Return all metrics; those of requests too, where PROMETHEUS_MULTIPROC_DIR lets the web processes share them."""
+    """Return all metrics, including those of requests if the web processes share PROMETHEUS_MULTIPROC_DIR."""
     registry = CollectorRegistry()
     registry.register(ServiceCollector())
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -27,7 +27,7 @@ def metrics_text() -> bytes:
 
 
 class ServiceCollector(Collector):
-    """Collector of what is waiting, what failed, who lives, and how much disk is left."""
+    """Collector of waiting and failed work, signs of life and free disk space."""
 
     def describe(self) -> list[Metric]:
         """Return nothing, so that the values are not read when the collector is registered."""

@@ -2,7 +2,7 @@
 
 Use: python -m monitor.operations.health.process web|worker|mail-worker|beat.
 
-It starts without Django, which would take seconds of every minute. Exit code 1 and one line where the process is dead.
+It does not load Django, which would take seconds of every minute. A dead process gives exit code 1 and one line.
 """
 
 import os
@@ -17,17 +17,17 @@ SILENT_SECONDS = 60.0
 
 
 def beat_sign(host: str) -> str:
-    """Return the name of the sign of life of one machine's beat, whether it leads or waits for another."""
+    """Return the name of the sign of life of a machine's beat, whether that beat is active or on standby."""
     return f"beat@{host}"
 
 
 def own_host() -> str:
-    """Return a host name under which the site may be requested."""
+    """Return a host name that the site accepts in requests."""
     return os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].replace("*", "localhost").lstrip(".")
 
 
 def web() -> str:
-    """Return what is wrong with this machine's web process, empty if nothing is; so do those below."""
+    """Return what is wrong with this machine's web process; empty if nothing is, as in the other checks."""
     address = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/healthz"
     try:
         urllib.request.urlopen(urllib.request.Request(address, headers={"Host": own_host()}), timeout=ANSWER_SECONDS)
@@ -37,7 +37,7 @@ def web() -> str:
 
 
 def worker(queue: str) -> str:
-    """Return whether a worker of this machine that takes from the queue answers over the broker."""
+    """Check that a worker of this machine serves the queue and answers over the broker."""
     from monitor.broker import broker_url
     from monitor.celery import app
 

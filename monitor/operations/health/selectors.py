@@ -1,4 +1,4 @@
-"""Waiting, failed and newest work: a few cheap queries, by the clock of the database."""
+"""Waiting work, failed work and the newest data: a few cheap queries, timed by the database's clock."""
 
 from datetime import datetime, timedelta
 
@@ -31,15 +31,15 @@ FAILED_DAYS = 7.0  # older failures are history
 
 
 def waiting() -> dict[str, QuerySet]:
-    """Return the waiting rows of each queue by its name; `since`: when the row was added, or its next try is due."""
-    due = Greatest("created_at", "next_try_at")  # of the two that there are
+    """Return the waiting rows of each kind; `since`: when a row was added, or when its next try was due."""
+    due = Greatest("created_at", "next_try_at")  # NULL is ignored
     tried = When(attempts__gt=0, then=F("created_at"))
     return {
         "run": Run.objects.filter(state=Run.State.QUEUED).annotate(since=due),
         "file": IngestJob.objects.filter(state=IngestJob.State.QUEUED).annotate(since=due),
         "download": SceneDownload.objects.filter(state=SceneDownload.State.WANTED).annotate(since=due),
         "message": OutgoingMessage.objects.filter(state=State.QUEUED)
-        .exclude(Q(attempts__gt=0) & ~Q(channel=DEFAULT_CHANNEL))  # what a server of a reader's own does not take
+        .exclude(Q(attempts__gt=0) & ~Q(channel=DEFAULT_CHANNEL))  # messages that a subscriber's own server refuses
         .exclude(is_held(now=timezone.now()))
         .annotate(since=Case(tried, default=F("next_try_at"))),
     }
@@ -53,7 +53,7 @@ def longest_waits() -> dict[str, float]:
 
 
 def counts_by_state() -> dict[str, dict[str, int]]:
-    """Count rows by kind and state; states without a row count 0. Sent messages are too many to be counted."""
+    """Count rows by kind and state, including states without rows. Sent messages are too many to count."""
     counts = {}
     for kind, model in KINDS.items():
         if kind != "message":
@@ -65,7 +65,7 @@ def counts_by_state() -> dict[str, dict[str, int]]:
 
 
 def failures() -> dict[str, QuerySet]:
-    """Return lately failed runs, files, downloads and later steps, each with `failed_at`, the last one first."""
+    """Return recently failed runs, files, downloads and follow-up steps, each with `failed_at`, newest first."""
     times = {"run": "finished_at", "file": "finished_at", "download": "finished_at", "step": "created_at"}
     return {
         kind: KINDS[kind]
@@ -77,7 +77,7 @@ def failures() -> dict[str, QuerySet]:
 
 
 def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
-    """Return messages that failed lately after more than so many attempts; refused ones, with fewer, are left out."""
+    """Return messages that failed recently after more than `attempts`; fewer attempts mean a refusal, left out here."""
     lately = Now() - timedelta(days=FAILED_DAYS)
     failed = OutgoingMessage.objects.filter(
         channel=DEFAULT_CHANNEL, state=State.FAILED, attempts__gt=attempts, next_try_at__gte=lately
@@ -86,7 +86,7 @@ def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
 
 
 def abandoned(*, seconds: float) -> dict[str, int]:
-    """Count the rows of each kind that are marked as running although their lease ended so long ago."""
+    """Count the rows of each kind still marked as running although their lease ended `seconds` ago or earlier."""
     ended = Now() - timedelta(seconds=seconds)
     return {
         kind: KINDS[kind]._default_manager.filter(state=running, lease_until__lt=ended).count()
@@ -95,7 +95,7 @@ def abandoned(*, seconds: float) -> dict[str, int]:
 
 
 def is_worked_on(kind: str) -> bool:
-    """Return whether a living worker has a row of this kind."""
+    """Return whether a worker is processing a row of this kind under a valid lease."""
     return KINDS[kind]._default_manager.filter(state=RUNNING[kind], lease_until__gte=Now()).exists()
 
 

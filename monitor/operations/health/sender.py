@@ -27,17 +27,17 @@ def _domain(address: str) -> str:
 
 
 def sender_domain() -> str:
-    """Return the domain that readers see behind the @."""
+    """Return the domain of the sender's address that readers see."""
     return _domain(settings.DEFAULT_FROM_EMAIL)
 
 
 def return_domain() -> str:
-    """Return the domain to which mails come back, and for which servers ask SPF."""
+    """Return the domain to which undelivered mails return, whose SPF record receiving servers look up."""
     return _domain(settings.BOUNCE_ADDRESS or settings.DEFAULT_FROM_EMAIL)
 
 
 def resolver() -> "Resolver":
-    """Return the name servers of this machine. Raises Wrong without dnspython."""
+    """Return a resolver that uses this machine's name servers. Raises Wrong without dnspython."""
     try:
         from dns.resolver import Resolver
     except ImportError as fault:
@@ -48,7 +48,7 @@ def resolver() -> "Resolver":
 
 
 def _answers(name: str, kind: str) -> list[str]:
-    """Return the records of a name, texts joined; none if there are none. Raises Wrong if no server answers."""
+    """Return the DNS records of a name, with split texts joined, if any. Raises Wrong if no server answers."""
     asked = resolver()
     from dns.exception import DNSException
     from dns.resolver import NXDOMAIN, NoAnswer
@@ -71,7 +71,7 @@ def _records(name: str, version: str) -> list[str]:
 
 
 def spf() -> str:
-    """Check which servers may send for the domain to which mails come back."""
+    """Check the SPF record, which lists the servers that may send mails for the return domain."""
     domain = return_domain()
     records = _records(domain, "v=spf1")
     if len(records) != 1:
@@ -88,7 +88,7 @@ def spf() -> str:
 
 
 def dkim() -> str:
-    """Check the public key with which receivers verify signatures."""
+    """Check the public DKIM key, with which receivers verify signatures."""
     domain = sender_domain()
     if not settings.DKIM_SELECTOR:
         raise Wrong("DKIM_SELECTOR is not set, so that the key cannot be looked up")
@@ -112,7 +112,7 @@ def dkim() -> str:
 
 
 def dmarc() -> str:
-    """Check the record of the domain, else of the domains above it; a single label, such as com, is not asked."""
+    """Check the DMARC record of the sender's domain, or else of a parent domain, except a top-level one."""
     labels = sender_domain().split(".")
     for start in range(len(labels) - 1):
         domain = ".".join(labels[start:])
@@ -128,7 +128,7 @@ def dmarc() -> str:
 
 
 def returns() -> str:
-    """Check that mails can come back."""
+    """Check that undelivered mails can return."""
     domain = return_domain()
     if not settings.BOUNCE_ADDRESS:
         raise Wrong("BOUNCE_ADDRESS is not set: addresses that come back later are not noticed")

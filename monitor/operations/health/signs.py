@@ -1,4 +1,4 @@
-"""Signs of life: who is alive writes a row every few seconds. Times and ages are those of the database's clock."""
+"""Signs of life: each living process updates a row every few seconds, timed by the database's clock."""
 
 from datetime import timedelta
 
@@ -13,12 +13,12 @@ KEEP = timedelta(days=1)  # of processes that are gone for good
 
 
 def queue_sign(queue: str) -> str:
-    """Return the name of a sign that came through a queue: beat, broker and a worker of it are alive."""
+    """Return the name of a queue's sign of life, which shows that beat, broker and a worker of it are alive."""
     return f"queue {queue}"
 
 
 def sign_give(*, name: str) -> None:
-    """Write that somebody is alive now."""
+    """Record a sign of life now."""
     row = SignOfLife(name=name, seen_at=Now())
     SignOfLife.objects.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=["seen_at"])
 
@@ -29,7 +29,7 @@ def signs_forget() -> None:
 
 
 def sign_ages() -> dict[str, float]:
-    """Return the seconds since each sign of life; after the clock was set back, how far a sign is ahead."""
+    """Return the seconds since each sign of life; never negative, even if the clock was set back."""
     age = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
     rows = SignOfLife.objects.annotate(age=age).values_list("name", "age")
     return {name: abs(age.total_seconds()) for name, age in rows}

@@ -64,7 +64,7 @@ def database() -> str:
 
 
 def replica() -> str:
-    """Return whether the replica has, within REPLICA_LAG_SECONDS, what the primary has now."""
+    """Check that the replica catches up with the primary's present state within REPLICA_LAG_SECONDS."""
     if REPLICA not in settings.DATABASES:
         return "none"
     with _asked() as primary, _asked(REPLICA) as follower:
@@ -123,7 +123,7 @@ def web() -> str:
 
 
 def requests() -> str:
-    """Check that no web process was ended in the last day because of a request that hung. Raises Wrong."""
+    """Check that no web process was killed in the last day because a request hung. Raises Wrong."""
     ages = {name.removeprefix(PREFIX): age for name, age in sign_ages().items() if name.startswith(PREFIX)}
     if not ages:
         return "none hung in the last day"
@@ -144,7 +144,7 @@ def cache() -> str:
 
 
 def database_role() -> str:
-    """Check that the service works with a role that owns nothing in the database."""
+    """Check that the service's database role owns no tables and is no superuser."""
     with _asked() as cursor:
         cursor.execute(
             "SELECT rolname, rolsuper, EXISTS (SELECT FROM pg_class WHERE relname = %s AND relowner = pg_roles.oid)"
@@ -196,7 +196,7 @@ def geocoder() -> str:
 
 
 def second_person() -> str:
-    """Return whether two people are here where one of them may not publish alone."""
+    """Check that two people can confirm and publish, if the settings require a second person."""
     if not settings.SECOND_PERSON_FROM:
         return "one person confirms"
     may_publish, may_propose = publishers().count(), reviewers().count()
@@ -211,7 +211,7 @@ def gdal() -> str:
 
 
 def push_key() -> str:
-    """Return whether messages can go to phones and other devices."""
+    """Check that there is a key for messages to phones and other devices."""
     if not settings.PUSH_PRIVATE_KEY:
         raise Wrong("there is no key for messages to phones and other devices: nobody can add one")
     return "set"

@@ -1,4 +1,4 @@
-"""Probes: does this process live, and can it answer pages? And metrics, for whoever has the token."""
+"""Probes of whether the process is alive and can serve pages; metrics for requests with the token."""
 
 import time
 from functools import lru_cache
@@ -21,14 +21,14 @@ KEEP_SECONDS = 2.0
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer that the process lives. Nothing else is checked."""
+    """Answer that the process is alive; nothing else is checked."""
     return HttpResponse("alive\n", content_type="text/plain; charset=utf-8")
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Return whether database, migrations and broker are right, and 503 where one is not. Public: no details."""
+    """Report whether the site is ready, with status 503 if it is not. Public, therefore without details."""
     reports = _examined(int(time.monotonic() / KEEP_SECONDS))
     wrong = {
         report.condition.name: "it could not be checked" if report.unexpected else report.wrong
@@ -41,7 +41,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Return the metrics for Prometheus, if METRICS_TOKEN is set and given as bearer token."""
+    """Return the metrics for Prometheus, if the request has METRICS_TOKEN as its bearer token."""
     if not settings.METRICS_TOKEN:
         raise Http404("This service offers no metrics.")
     if not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"):
@@ -51,5 +51,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 @lru_cache(maxsize=1)
 def _examined(moment: int) -> list[Report]:
-    """Examine what the site needs; once a moment, so that a visitor who asks all the time costs nothing."""
+    """Examine what the site needs, only once per moment, so that frequent requests cost nothing."""
     return examine(condition for condition in CONDITIONS if condition.site_needs)

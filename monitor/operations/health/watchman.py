@@ -1,7 +1,7 @@
-"""The watchman: examines the service every minute, in a thread of the mail worker and in one of beat.
+"""Watchman that examines the service every minute, in a thread of the mail worker and in one of beat.
 
-Whoever of the two is left reports the other's death. Beat asks only what the database alone can answer: it may run on
-a machine without the disks. Without a database the mail worker writes to the addresses that it knew last.
+If one of the two dies, the other reports it. Beat checks only what the database alone can answer, because it may run on
+a machine without the disks. Without a database the mail worker writes to the addresses that it last knew.
 """
 
 import logging
@@ -24,7 +24,7 @@ MOST_SECONDS = 60.0
 
 
 class Watchman(threading.Thread):
-    """Thread that examines the service. everything: also this machine, and with mails even without a database."""
+    """Thread that examines the service. everything: include this machine, and send mails even without a database."""
 
     def __init__(self, *, everything: bool) -> None:
         super().__init__(name="watchman", daemon=True)
@@ -33,17 +33,17 @@ class Watchman(threading.Thread):
         self.lost: Alarm | None = None  # the database; kept here, because there is nowhere else
 
     def run(self) -> None:
-        """Examine the service again and again."""
+        """Examine the service repeatedly."""
         pause = max(1.0, min(MOST_SECONDS, 60 * settings.ALARM_AFTER_MINUTES / 4))
         while True:
             try:
                 self.round()
-            except Exception:  # the next round may see it otherwise, and nobody else would report it
+            except Exception:  # the next round may succeed, and no other thread would report this fault
                 logger.exception("the service could not be examined")
             time.sleep(pause)
 
     def round(self) -> None:
-        """Examine the service once, and report to administrators what is new; one watchman at a time."""
+        """Examine the service once and report news to administrators, unless another watchman is doing so."""
         try:
             with try_locked(Lock.WATCHING) as alone:
                 if alone:
@@ -63,7 +63,7 @@ class Watchman(threading.Thread):
         alarms.alarms_mail(to=self.recipients)
 
     def _record_no_database(self) -> None:
-        """Report that the database is gone, once, after it has been so for long enough."""
+        """Report once that the database does not answer, after it has been so for long enough."""
         if self.lost is None:
             self.lost = Alarm(condition=DATABASE.name, sentence="the database does not answer")
             self.lost.first_seen_at = timezone.now()
@@ -75,7 +75,7 @@ class Watchman(threading.Thread):
             self.lost.mailed_at = timezone.now() if sent else None
 
     def _record_database_back(self, lost: Alarm) -> None:
-        """Save the alarm that was kept here, now that the database is back; its end becomes a mail."""
+        """Save the alarm kept in memory, now that the database is back, as ended; the end is reported by mail."""
         self.lost = None
         if lost.opened_at is not None:
             lost.right_since = lost.ended_at = timezone.now()

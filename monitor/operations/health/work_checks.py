@@ -43,7 +43,7 @@ def channels() -> str:
 
 
 def dead_letters() -> str:
-    """Check that no message was given up lately."""
+    """Check that no message was given up recently."""
     given_up = selectors.messages_given_up(attempts=len(BACK_OFF))
     last = given_up.first()
     if last is None:
@@ -55,7 +55,7 @@ def dead_letters() -> str:
 
 
 def failures() -> str:
-    """Check that no work failed lately."""
+    """Check that no work failed recently."""
     failed = {kind: rows for kind, rows in selectors.failures().items() if rows}
     if not failed:
         return "nothing has failed"
@@ -79,7 +79,7 @@ def stuck() -> str:
 
 
 def new_data() -> str:
-    """Check that data came within ALARM_NO_DATA_DAYS."""
+    """Check that new data were loaded within ALARM_NO_DATA_DAYS."""
     if not settings.ALARM_NO_DATA_DAYS:
         return "not watched (ALARM_NO_DATA_DAYS)"
     ages = selectors.newest_data_ages()
@@ -115,12 +115,12 @@ def beat() -> str:
 
 
 def queue(name: str) -> str:
-    """Return whether a task that beat sent has come through the queue lately."""
+    """Check that a task sent by beat has come through the queue recently."""
     return _sign_of_life(queue_sign(name), MAIL_SILENT_SECONDS if name == "mail" else QUEUE_SILENT_SECONDS)
 
 
 def workers() -> str:
-    """Return whether every queue has a worker that answers now."""
+    """Check that every queue has a worker that answers now."""
     answers = app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
     served = {queue["name"] for queues in answers.values() for queue in queues}
     missing = [name for name in QUEUES if name not in served]
@@ -130,7 +130,7 @@ def workers() -> str:
 
 
 def backup() -> str:
-    """Check the age of the last backup. A site without any by manage.py passes, because it may use other tools."""
+    """Check the age of the last backup. A site that has never used manage.py backup passes: it may use other tools."""
     age = sign_ages().get(BACKUP)
     if age is None:
         return "manage.py backup has made none yet"

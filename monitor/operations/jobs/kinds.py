@@ -1,4 +1,4 @@
-"""The kinds of job, in one table: their rows, states and how they are tried again or ended; no addresses."""
+"""Table of the kinds of job: their rows and states, and how to retry or cancel them; texts show no addresses."""
 
 import re
 from collections.abc import Callable
@@ -59,7 +59,7 @@ GROUP_OF_STATE = {  # of the rows of every kind
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
-    """Kind of job. retry, cancel: return how many rows of a queryset they changed."""
+    """Kind of job. retry, cancel: functions that change the rows of a queryset and return how many."""
 
     label: str
     model: type[Model]
@@ -74,7 +74,7 @@ class JobKind:
 
     @property
     def states(self) -> dict[str, str]:
-        """Return the group of each state of a row."""
+        """Return the group (waiting, running, …) of each state of a row."""
         return {state.value: GROUP_OF_STATE[state.value] for state in self.model.State}
 
     def rows(self) -> QuerySet[Any]:
@@ -83,7 +83,7 @@ class JobKind:
 
 
 def without_addresses(text: str) -> str:
-    """Hide addresses in a text: a server's answer quotes the address that it refuses."""
+    """Hide addresses in a text, because a server's answer quotes the address that it refuses."""
     return _ADDRESS.sub("…", text)
 
 

@@ -1,4 +1,4 @@
-"""Jobs: chosen, shown as rows of the page with what to do about a failure, tried again, cancelled."""
+"""Jobs for the page: selecting, showing as rows with advice on failures, retrying and cancelling them."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -60,7 +60,7 @@ def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
 
 
 def job_retry(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
-    """Put a failed, cancelled or delayed job back into its queue. Return False if it is none of these."""
+    """Put a failed, cancelled or delayed job back into its queue. Return False for any other job."""
     with transaction.atomic():
         changed = KINDS[kind].retry(KINDS[kind].model._default_manager.filter(pk=pk)) == 1
         if changed:
@@ -69,7 +69,7 @@ def job_retry(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
 
 
 def job_cancel(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
-    """End a waiting or running job. Return False if it is neither, or its kind cannot be ended."""
+    """Cancel a waiting or running job. Return False for any other job or a kind that cannot be cancelled."""
     cancel = KINDS[kind].cancel
     if cancel is None:
         return False
@@ -84,7 +84,7 @@ OPEN = ("waiting", "running", "failed")
 
 
 class JobChoice(NamedTuple):
-    """Chosen part of the jobs. kind: of KINDS; group: of GROUPS, or empty for what is not over."""
+    """Selection of jobs. kind: of KINDS; group: of GROUPS, or empty for waiting, running and failed ones."""
 
     kind: str
     group: str
@@ -103,7 +103,7 @@ def job_counts() -> dict[str, dict[str, int]]:
 
 
 def jobs_of(*, choice: JobChoice) -> QuerySet[Any]:
-    """Return jobs of a kind, the newest first."""
+    """Return the selected jobs, the newest first."""
     kind, groups = KINDS[choice.kind], [choice.group] if choice.group else OPEN
     return (
         kind.rows().filter(state__in=[state for state, group in kind.states.items() if group in groups]).order_by("-pk")

@@ -1,4 +1,4 @@
-"""Pages of the service's work: what runs, what failed and why; for operators."""
+"""Pages about the service's jobs, for operators: what runs, what failed, and why."""
 
 from collections.abc import Callable
 from typing import Any

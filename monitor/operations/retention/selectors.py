@@ -1,4 +1,4 @@
-"""Data that is over, kind by kind. Everything that somebody still needs is left out."""
+"""Data past their retention period, kind by kind. Whatever is still needed is left out."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -49,7 +49,7 @@ def predictions_over() -> QuerySet[Prediction]:
 
 
 def images_over() -> QuerySet[Scene]:
-    """Return old images beyond the newest of their track whose pairs are done, and that no review needs."""
+    """Return old images that no unfinished run, event or review needs, except the newest of each track."""
     if not settings.KEEP_SCENE_DAYS:
         return Scene.objects.none()
     newest = Window(RowNumber(), partition_by=[F(name) for name in GROUND], order_by=[F("acquired_at").desc(), "-id"])
@@ -65,14 +65,14 @@ def images_over() -> QuerySet[Scene]:
 
 
 def pairs_over() -> QuerySet[ScenePair]:
-    """Return pairs of which an image is deleted and no result is left."""
+    """Return pairs without results, one of whose images has been deleted."""
     gone = Q(reference__state=Scene.State.DELETED) | Q(secondary__state=Scene.State.DELETED)
     results = Run.objects.filter(Q(prediction__isnull=False) | Q(state__in=Run.UNSETTLED), pair=OuterRef("pk"))
     return ScenePair.objects.filter(gone, events=None).exclude(Exists(results)).order_by("id")
 
 
 def scene_rows_over() -> QuerySet[Scene]:
-    """Return rows of deleted images in no pair, and of refused images."""
+    """Return rows of refused images, and of deleted images that are in no pair."""
     own = ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk")))
     alone = Q(state=Scene.State.DELETED) & ~Exists(own)
     refused = Q(state=Scene.State.REFUSED, loaded_at__lt=_before(settings.KEEP_JOB_DAYS))
@@ -80,7 +80,7 @@ def scene_rows_over() -> QuerySet[Scene]:
 
 
 def releases_over() -> Iterator[tuple[Product, bool]]:
-    """Yield superseded releases that may go. True: only their points, because alerts were detected in them."""
+    """Yield superseded releases that may be deleted. True: only their points, because alerts were detected in them."""
     # An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
     for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
         if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
@@ -94,7 +94,7 @@ def releases_over() -> Iterator[tuple[Product, bool]]:
 
 
 def jobs_over() -> QuerySet[IngestJob]:
-    """Return rows of files that were loaded, refused or failed, and of which no file is left."""
+    """Return old rows of loaded, refused or failed files that no longer exist."""
     if not settings.KEEP_JOB_DAYS:
         return IngestJob.objects.none()
     old = IngestJob.objects.filter(created_at__lt=_before(settings.KEEP_JOB_DAYS))
@@ -107,7 +107,7 @@ def jobs_over() -> QuerySet[IngestJob]:
 
 
 def downloads_over() -> QuerySet[SceneDownload]:
-    """Return rows of fetched files that are gone from the disk; young enough to be found again, they stay."""
+    """Return rows of finished downloads without a file, old enough that no search will find their images again."""
     if not settings.KEEP_JOB_DAYS:
         return SceneDownload.objects.none()
     since = _before(settings.KEEP_JOB_DAYS + 2 * settings.ACQUIRE_DAYS)
@@ -116,7 +116,7 @@ def downloads_over() -> QuerySet[SceneDownload]:
 
 
 def orphans() -> Iterator[tuple[str, int]]:
-    """Yield files in the raster storage that no row names, with their bytes; young ones may get one yet."""
+    """Yield name and bytes of raster files that no row names, without recent ones, which may still get a row."""
     oldest_kept = timezone.now() - ORPHAN_AFTER
     old = sorted(entry for entry in raster_entries() if entry.modified < oldest_kept)
     for start in range(0, len(old), BATCH):
@@ -126,7 +126,7 @@ def orphans() -> Iterator[tuple[str, int]]:
 
 
 def inputs_without_row() -> Iterator[Entry]:
-    """Yield given files in the object store that no job or download names, left a day ago."""
+    """Yield given files in the object store that no job or download names, if older than a day."""
     if (store := input_store()) is None:
         return
     oldest_kept = timezone.now() - ORPHAN_AFTER
@@ -139,7 +139,7 @@ def inputs_without_row() -> Iterator[Entry]:
 
 
 def uploads_unfinished() -> Iterator[Callable[[], object]]:
-    """Yield what discards the parts of uploads to the object store that broke off a day ago."""
+    """Yield functions that discard the parts of uploads to the object store that broke off over a day ago."""
     if store := input_store():
         for storage in (store, raster_storage(), storages["pieces"]):
             yield from storage.unfinished(before=timezone.now() - ORPHAN_AFTER)

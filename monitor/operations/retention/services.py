@@ -1,4 +1,4 @@
-"""Deleting what is over, one at a time: the row, then its file; a file that a crash leaves is swept up as well."""
+"""Deletion of old data, one by one: first the row, then its file; files left by a crash are deleted as well."""
 
 import logging
 import time
@@ -27,18 +27,18 @@ IMAGE_DELETED = "Its image was deleted because it is older than this service kee
 
 
 class Busy(RuntimeError):
-    """Conflict: somebody else deletes, or makes a backup."""
+    """Conflict with another process that is deleting or making a backup."""
 
 
 class Over(NamedTuple):
-    """Thing that may go: its bytes on the disk (of a row alone 0), and how it is deleted."""
+    """Item that may be deleted: its bytes on disk (0 for a mere row), and a function that deletes it."""
 
     size_bytes: int
     delete: Callable[[], object]
 
 
 class Kind(NamedTuple):
-    """Kind of data that may go. name and why: in words; due: what may go now."""
+    """Kind of data that is deleted. name, why: in words; due: yields the items that may be deleted now."""
 
     name: str
     why: str
@@ -46,7 +46,7 @@ class Kind(NamedTuple):
 
 
 class Pruned(NamedTuple):
-    """Outcome of a kind: how many were deleted, or would be, and their bytes."""
+    """Outcome for one kind: how many items were deleted, or would be, and their bytes."""
 
     kind: Kind
     n: int
@@ -58,7 +58,7 @@ class Pruned(NamedTuple):
 
 
 def prune(*, dry_run: bool = False, seconds: float | None = None) -> list[Pruned]:
-    """Delete what is over, for so many seconds; dry_run: only count it. Raises Busy where somebody else is at it."""
+    """Delete old data for at most `seconds`; dry_run: only count them. Raises Busy if another process is deleting."""
     ends_at = None if seconds is None else time.monotonic() + seconds
     with try_locked(Lock.RETENTION) as alone:
         if not alone:
@@ -86,7 +86,7 @@ def _predictions() -> Iterator[Over]:
 
 
 def _prediction_delete(row: Prediction) -> bool:
-    """Delete a result and its raster; its run stays, so that it is not run again. False where it is needed again."""
+    """Delete a result and its raster, but keep its run, so that it is not repeated. Return False if now needed."""
     with transaction.atomic():
         Prediction.objects.select_for_update().filter(pk=row.pk).first()
         still = selectors.predictions_over().filter(pk=row.pk).first()
@@ -116,7 +116,7 @@ def _release_delete(*, product: Product) -> None:
 
 
 def _rows(due: Callable[[], QuerySet[Any]]) -> Callable[[], Iterator[Over]]:
-    """Return how rows without a file are deleted: one by one, and only those that are still over."""
+    """Return a function that yields rows without a file; each is deleted only if it is then still due."""
 
     def chosen() -> Iterator[Over]:
         for row in _one_by_one(due()):
@@ -135,7 +135,7 @@ def _orphans() -> Iterator[Over]:
 
 
 def _one_by_one(due: QuerySet[Any]) -> Iterator[Model]:
-    """Yield rows in the order of their keys, a batch at a time: what is deleted meanwhile does no harm."""
+    """Yield rows in the order of their keys, in batches, so that rows may be deleted meanwhile."""
     after = None
     while batch := list(
         due.order_by("pk")[:BATCH] if after is None else due.filter(pk__gt=after).order_by("pk")[:BATCH]

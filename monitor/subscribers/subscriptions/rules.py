@@ -69,7 +69,7 @@ def _before(transition: AlertTransition, *causes: str) -> list[str]:
 
 
 def _is_reviewed(transition: AlertTransition) -> bool:
-    """Return whether a specialist stands behind the news; behind an end, if one had confirmed or ended the motion."""
+    """Return whether a specialist has confirmed the alert, or, if it has finished, had confirmed or ended it."""
     if transition.to_state == State.FINISHED:
         return transition.from_state == State.CONFIRMED or hasattr(transition, "review")
     return transition.to_state == State.CONFIRMED

@@ -121,7 +121,7 @@ def subscription_pause(*, subscription: Subscription, until: date | None = None)
 
 
 def test_request(*, subscription: Subscription) -> OutgoingMessage | None:
-    """Queue a message that shows its owner that messages arrive; None where the address had too many mails today."""
+    """Queue a test message to the subscriber; None if the address has received too many mails today."""
     if not limits.allowed_for_address(email=subscription.email):
         return None
     about = {"channel": subscription.channel, "subscription": subscription}

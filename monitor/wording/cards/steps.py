@@ -59,7 +59,7 @@ def update_sentences(step: AlertTransition) -> list[str]:
 
 
 def kin(alert: Alert) -> list[dict[str, Any]]:
-    """Return the alerts that this one was merged into or split from, and the reverse."""
+    """Return the alerts that this one was merged into or split from, and those merged into or split from it."""
     rows = []
     for one in alerts_related(alert=alert):
         own, others = RELATION_WORDS[one.relation]

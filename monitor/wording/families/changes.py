@@ -98,7 +98,7 @@ def _change_when(change: Mapping[str, Any]) -> dict[str, str]:
 
 
 def what_changed(component: str, change: Mapping[str, Any]) -> str:
-    """Return one change of a series, as its `as_dict` has it, in a sentence."""
+    """Return a sentence on one change of a series. change: the result of the change's `as_dict`."""
     # Translators, here and below: %(way)s is "sinking" or "away from the satellite"
     figures = {"size": figure(change["size"]), "way": direction(component, change["size"])}
     if change["kind"] == "rate":

@@ -16,7 +16,7 @@ LEAST_POWER = 1e-5  # -50 dB, some 20 dB below the noise of the instrument
 
 
 class Window(NamedTuple):
-    """Lines and pixels of an image, the last ones not included."""
+    """Window of an image: first line and pixel, and how many of each."""
 
     line: int
     pixel: int
@@ -36,14 +36,14 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """Vectors along a line, each with pixels of its own. line: (n,), rising; pixel, value: n arrays of one length."""
+    """Table of n vectors, each along one line, at its own pixels. line: (n,), rising; pixel, value: n arrays each."""
 
     line: Float64
     pixel: tuple[Float64, ...]
     value: tuple[Float64, ...]
 
     def over(self, window: Window) -> Float32:
-        """Interpolate bilinearly between vectors and pixels, (lines, pixels); constant beyond the first and last."""
+        """Interpolate bilinearly to all pixels of a window, (lines, pixels); constant beyond the table's ends."""
         lines, pixels = window.line_numbers, window.pixel_numbers
         values = np.empty((window.lines, window.pixels), dtype=np.float32)
         above = np.clip(np.searchsorted(self.line, lines, side="right") - 1, 0, len(self.line) - 1)
@@ -68,7 +68,7 @@ class Table:
 
 
 class AzimuthBlock(NamedTuple):
-    """Change of noise with the line within a block of the image, last line and pixel included."""
+    """Factor of noise by line within a block of the image; last line and pixel are included."""
 
     first_line: int
     last_line: int
@@ -103,8 +103,8 @@ def sigma0_amplitude(
 ) -> tuple[Float32, NDArray[np.bool_]]:
     """Return the square root of sigma0 and where data exist (DN 0 is the border), both (lines, pixels).
 
-    Where noise takes all the power of a pixel, its power is LEAST_POWER and neither less nor NaN: to leave such pixels
-    out would make dark water brighter by far more than the floor does, and a logarithm can be taken of every pixel.
+    A pixel with no power left after the noise is subtracted gets LEAST_POWER, so that its logarithm exists. Leaving
+    such pixels out would make dark water brighter by far more than this floor does.
     """
     seen = digital != 0
     power = digital.astype(np.float32)

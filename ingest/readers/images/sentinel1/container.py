@@ -1,4 +1,4 @@
-"""The files of a Sentinel-1 product (a folder *.SAFE, a zip that holds one, or the folder around one) and their XML."""
+"""Files of a Sentinel-1 product (a folder *.SAFE, a zip that holds one, or the folder around one), and their XML."""
 
 import os
 import re
@@ -37,7 +37,7 @@ MOST_IN_A_FOLDER = 1000
 
 @dataclass(frozen=True)
 class Safe:
-    """One product: the path given, its name without .SAFE, its folder in the zip or on disk, its files of interest."""
+    """Product: the given path, name without .SAFE, folder (in the zip or on disk), files that may be read."""
 
     path: Path
     name: str
@@ -61,7 +61,7 @@ class Safe:
 
     @contextmanager
     def unpacked(self, file: str, most_bytes: int) -> Iterator[Path]:
-        """Yield a large file as one that can be read anywhere; out of a zip for as long as it is needed."""
+        """Yield the path of a large file; out of a zip it is unpacked for as long as it is needed."""
         if not self.packed:
             yield self._on_disk(file)
             return
@@ -105,7 +105,7 @@ class Safe:
 
 
 def is_safe(path: Path) -> bool:
-    """Return whether a folder or zip holds one Sentinel-1 product, or several in one zip. Never raises."""
+    """Return whether a folder holds a Sentinel-1 product, or a zip one or several. Never raises."""
     try:
         if path.is_dir():
             return _folder_of(path) is not None
@@ -132,7 +132,7 @@ def product_name(path: Path) -> str:
 
 
 def opened(path: Path) -> Safe:
-    """List a product's files. Raises InputError where there is no product or several, or where it is hostile."""
+    """List a product's files. Raises InputError if there is no product, several, or a suspicious one."""
     if path.is_dir():
         folder = _folder_of(path)
         if folder is None:
@@ -214,7 +214,7 @@ class Node:
 
     @classmethod
     def of_file(cls, safe: Safe, file: str) -> "Node":
-        """Parse a file and return its root. Raises InputError for what is no XML, or XML that leads elsewhere."""
+        """Parse a file and return its root. Raises InputError for invalid XML or XML that refers to other files."""
         content = safe.xml(file)
         try:
             return cls(safe, file, fromstring(content, forbid_dtd=True))

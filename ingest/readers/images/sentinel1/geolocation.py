@@ -1,14 +1,14 @@
-"""Positions of the pixels of a ground-range image on a map, and back, and its resampling, once: pure numerics.
+"""Map positions of a ground-range image's pixels, their inverse, and the image's single resampling: pure numerics.
 
 An annotation gives positions on a coarse grid (some 10 x 21), each at the height of the ground there. A pixel at height
 h lies h / tan(incidence) farther from the satellite than one at height 0, so that mountains make positions jump by
-kilometres from point to point. Positions are therefore taken down to height 0, where they are smooth and a cubic spline
-holds, and the lift is put back on, interpolated without overshoot (Fritsch and Carlson 1980, doi:10.1137/0717021).
-At the grid's own points this is exact. Between them the ground is unknown: only an elevation raster can provide it.
+kilometres from point to point. Positions are therefore first reduced to height 0, where they are smooth enough for a
+cubic spline; then the effect of height is added, interpolated without overshoot (Fritsch and Carlson 1980,
+doi:10.1137/0717021). This is exact at the grid's own points. Between them only an elevation raster knows the ground.
 
-What is interpolated is amplitude, by the cubic spline through the samples (Unser 1999, doi:10.1109/79.799930): it keeps
-what a Sentinel-1 GRD holds (some 20 m resolved on pixels of 10 m), where a bilinear kernel would blur every pixel by
-another amount, and rings by far less than power would around bright targets. The mean power of speckle as a GRD has it
+Amplitude is interpolated, by the cubic spline through the samples (Unser 1999, doi:10.1109/79.799930). It keeps the
+resolution of a Sentinel-1 GRD (some 20 m on pixels of 10 m), whereas a bilinear kernel would blur each pixel by a
+different amount; and amplitude rings far less than power around bright targets. The mean power of a GRD's speckle
 changes by less than 0.05 dB (tested). Where the spline swings below zero, the power is LEAST_POWER.
 """
 
@@ -46,7 +46,7 @@ class GridPoints(NamedTuple):
     incidence_deg: Float64
 
     def as_text(self) -> str:
-        """Write the points for the record, to a centimetre and better; `from_text` reads it."""
+        """Return the points as text for `from_text`, to a centimetre or better."""
         return json.dumps([np.round(values, 7).tolist() for values in self])
 
     @classmethod
@@ -57,7 +57,7 @@ class GridPoints(NamedTuple):
 
 @dataclass(frozen=True)
 class Positions:
-    """Map positions, metres (n, m), on an even grid of lines and pixels; bilinear, going on straight outside."""
+    """Map positions, metres (n, m), on an even grid of lines and pixels; bilinear, extrapolated linearly outside."""
 
     line: float
     pixel: float
@@ -72,7 +72,7 @@ class Positions:
         return x, y
 
     def image_of(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """Find line and pixel (fractional) at places, by Newton's method; NaN where it does not converge."""
+        """Find fractional line and pixel at map positions, by Newton's method; NaN where it does not converge."""
         line, pixel = self._guess(x, y)
         for _ in range(MOST_ROUNDS):
             at_x, at_y, x_line, x_pixel, y_line, y_pixel = self._cell(line, pixel)
@@ -97,7 +97,7 @@ class Positions:
         return self.place_of(around_line, around_pixel)
 
     def is_sane(self, posting_m: float) -> bool:
-        """Return whether the grid nowhere folds over, nor stretches or shrinks beyond belief."""
+        """Return whether the grid folds over nowhere and is nowhere implausibly stretched or shrunk."""
         width, height = posting_m * self.step_pixel, posting_m * self.step_line
         along_x, along_y = np.diff(self.x, axis=1)[:-1], np.diff(self.y, axis=1)[:-1]
         down_x, down_y = np.diff(self.x, axis=0)[:, :-1], np.diff(self.y, axis=0)[:, :-1]
@@ -108,7 +108,7 @@ class Positions:
         return bool(same_way and believable and (np.abs(area) > width * height / FARTHEST**2).all())
 
     def _guess(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """Return line and pixel by the plane through three corners."""
+        """Estimate line and pixel by the plane through three corners."""
         n, m = self.x.shape
         down = np.array([self.x[-1, 0] - self.x[0, 0], self.y[-1, 0] - self.y[0, 0]]) / ((n - 1) * self.step_line)
         along = np.array([self.x[0, -1] - self.x[0, 0], self.y[0, -1] - self.y[0, 0]]) / ((m - 1) * self.step_pixel)
@@ -117,7 +117,7 @@ class Positions:
         return self.line + a * off_x + b * off_y, self.pixel + c * off_x + d * off_y
 
     def _cell(self, line: Float64, pixel: Float64) -> tuple[Float64, Float64, Float64, Float64, Float64, Float64]:
-        """Return x, y, and their slopes along line and pixel, in the cell that a place is in or nearest to."""
+        """Return x, y, and their slopes along line and pixel, in the cell that contains a place or is nearest."""
         n, m = self.x.shape
         along, across = (line - self.line) / self.step_line, (pixel - self.pixel) / self.step_pixel
         i = np.clip(np.nan_to_num(along), 0, n - 2).astype(np.intp)
@@ -134,9 +134,9 @@ class Positions:
 
 
 def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None) -> Positions:
-    """Compute the grid's points on a map, made dense. epsg: a projected system in metres.
+    """Compute the map positions of a denser grid than the annotation's. epsg: a projected system in metres.
 
-    ground: the grid of the pass whose heights count: two images that are compared must be wrong alike between points.
+    ground: the grid of the pass whose heights are used: images to be compared must have the same errors between points.
     """
     at_zero, lift_per_m = _at_zero(points, epsg)
     ground = ground or points
@@ -154,7 +154,7 @@ def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None
 
 
 def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
-    """Return where pixels of height 0 lie, and by how much a metre of height moves them on the map: (2, n, m)."""
+    """Return the positions of pixels at height 0, and their shift on the map per metre of height, (2, n, m)."""
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])  # from the satellite
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -176,7 +176,7 @@ def _dense(points: GridPoints, values: Float64, spline: Callable[..., Any]) -> F
 
 
 def grid_over(positions: Positions, lines: int, pixels: int, epsg: int, posting_m: float) -> PixelGrid:
-    """Return the smallest grid that holds an image, edges on multiples of the posting: one lattice for every pass."""
+    """Return the smallest grid that holds an image, with edges at multiples of the posting, alike for all passes."""
     x, y = positions.outline(lines, pixels)
     west, north = np.floor(x.min() / posting_m), np.ceil(y.max() / posting_m)
     cols, rows = int(np.ceil(x.max() / posting_m) - west), int(north - np.floor(y.min() / posting_m))
@@ -210,7 +210,7 @@ class Piece(NamedTuple):
         return grid_row, grid_col
 
     def between(self, nodes: Float64) -> Float32:
-        """Return values of all pixels, (rows, cols), from those at the nodes."""
+        """Interpolate values at the nodes to all pixels, (rows, cols)."""
         share = (np.arange(NODE_STEP) / NODE_STEP).astype(np.float32)
         values = nodes.astype(np.float32)
         step = np.diff(values, axis=0)[:, None, :]
@@ -220,7 +220,7 @@ class Piece(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """Positions of a piece's pixels in the image. at: (2, rows, cols), line and pixel counted from `line`, `pixel`."""
+    """Positions of a piece's pixels in the image. at: (2, rows, cols), lines and pixels relative to `line`, `pixel`."""
 
     line: int
     pixel: int
@@ -228,20 +228,20 @@ class Sighting(NamedTuple):
 
 
 class Locator(Protocol):
-    """A function from a piece to the samples that show it."""
+    """Function from a piece of the map to its positions in the image."""
 
     def __call__(self, piece: Piece) -> Sighting | None:
-        """Return which line and pixel show each place; None where nothing does."""
+        """Return the line and pixel of each place of the piece; None if the image shows none of them."""
 
 
 class ByPoints:
-    """A locator by the geolocation grid alone."""
+    """Locator that uses the geolocation grid alone."""
 
     def __init__(self, grid: PixelGrid, positions: Positions) -> None:
         self.grid, self.positions = grid, positions
 
     def __call__(self, piece: Piece) -> Sighting | None:
-        """Return locate the samples of a piece; None where it has none."""
+        """Locate the places of a piece in the image; None if the image shows none of them."""
         line, pixel = self.positions.image_of(*raster.centres(self.grid.transform, *piece.nodes()))
         if not np.isfinite(line).any():
             return None
@@ -267,7 +267,7 @@ def pieces_of(grid: PixelGrid, positions: Positions, lines: int, pixels: int, ma
 
 
 def window_of(sighting: Sighting, lines: int, pixels: int) -> tuple[Window, NDArray[np.bool_]] | None:
-    """Return the samples that a piece needs, and which pixels lie in the image, (rows, cols); None without one."""
+    """Return the window of samples that a piece needs, and which of its pixels lie in the image; None without one."""
     line, pixel = sighting.at
     inside = (line >= -0.5 - sighting.line) & (line <= lines - 0.5 - sighting.line)
     inside &= (pixel >= -0.5 - sighting.pixel) & (pixel <= pixels - 0.5 - sighting.pixel)
@@ -285,9 +285,9 @@ def window_of(sighting: Sighting, lines: int, pixels: int) -> tuple[Window, NDAr
 def resampled(
     amplitude: Float32, seen: NDArray[np.bool_], window: Window, sighting: Sighting, inside: NDArray[np.bool_]
 ) -> Float32 | None:
-    """Resample power at the places of a piece, (rows, cols), NaN without data; None where that is everywhere.
+    """Resample power at the places of a piece, (rows, cols), NaN without data; None if there are no data at all.
 
-    amplitude, seen: (lines, pixels) of the window. A place is seen where the nearest sample is.
+    amplitude, seen: (lines, pixels) of the window. A place has data if its nearest sample has.
     """
     if not seen.any():
         return None

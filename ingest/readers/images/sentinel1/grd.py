@@ -1,11 +1,11 @@
 """Sentinel-1 GRD as ESA publishes it (SAFE): calibrated to sigma0, without thermal noise, resampled to a UTM grid.
 
-Of each polarisation one image. It is read, calibrated and resampled piece by piece, so that a scene of 25,000 x 16,700
-samples never stands in memory. By the geolocation grid alone, places between its points (some 13 x 20 km apart) are as
-right as heights between them are even: in mountains wrong by h / tan(incidence), and two passes of one track are wrong
-alike only if both take the heights of the first one's grid (`Placing.ground`). With an elevation raster and the extra
-`terrain` every pixel is right. What is dark at the border of products of processors before 2.9 (border noise) is kept:
-it is power that was measured. The noise tables of processors before 2.5 hold zeros, and nothing is subtracted then.
+Each polarisation gives one image. It is read, calibrated and resampled piece by piece, so that a scene of 25,000 x
+16,700 samples never fills the memory. With the geolocation grid alone, positions between its points (some 13 x 20 km
+apart) are right only on even ground. A height error h displaces them by h / tan(incidence); two passes of a track are
+displaced alike only if both use the heights of the first one's grid (`Placing.ground`). With an elevation raster and
+the extra `terrain` every pixel is right. Border noise of products of processors before 2.9 is kept, because it is
+measured power. The noise tables of processors before 2.5 hold zeros, so nothing is subtracted then.
 ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
 """
 
@@ -34,12 +34,12 @@ POLARISATIONS = {"SV": "VV", "SH": "HH"}
 
 
 def recognises(path: Path) -> bool:
-    """Recognise any Sentinel-1 SAFE product, so that another than GRD is refused by its name. Never raises."""
+    """Recognise any Sentinel-1 SAFE product, so that `read` can refuse other kinds than GRD by name. Never raises."""
     return is_safe(path)
 
 
 def parse_name(path: Path) -> ParsedName:
-    """Return what the name states about an image that cannot be used."""
+    """Return what the name states about an image, even if the image cannot be used."""
     named = PRODUCT_NAME.match(product_name(path))
     if named is None:
         return ParsedName()
@@ -59,7 +59,7 @@ def parse_name(path: Path) -> ParsedName:
 
 
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-    """Read the XML files of each polarisation or the one declared. Raises InputError."""
+    """Read the XML files of each polarisation, or of the declared one. Raises InputError."""
     safe = opened(path)
     named = PRODUCT_NAME.match(safe.name)
     if named and named["kind"] != "GRD":
@@ -98,7 +98,7 @@ def _image(safe: Safe, manifest: contents.Manifest, polarisation: str, file: str
 
 
 def _scene(image: Image, placing: Placing) -> SceneFile:
-    """Read one image in a zone: that of its centre unless one is given."""
+    """Prepare one image for a UTM zone: that of its centre unless `placing` gives one."""
     points, annotation, elevation = image.annotation.points, image.annotation, placing.elevation
     longitude = (float(points.longitude.mean()) + 180) % 360 - 180
     epsg = placing.epsg or utm_epsg(longitude, float(points.latitude.mean()))

@@ -1,4 +1,4 @@
-"""The samples of one polarisation of a Sentinel-1 GRD product, read piece by piece and resampled to a map."""
+"""Samples of one polarisation of a Sentinel-1 GRD product, read piece by piece and resampled to a map."""
 
 import math
 import os
@@ -34,7 +34,7 @@ GDAL = {"GTIFF_DIRECT_IO": True, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "G
 
 @dataclass(frozen=True)
 class Image:
-    """One polarisation of a product, as known before a sample is read."""
+    """Metadata of one polarisation of a product, read before any sample."""
 
     safe: Safe
     manifest: Manifest
@@ -52,7 +52,7 @@ class Image:
 def blocks_of(
     image: Image, grid: PixelGrid, positions: geolocation.Positions, terrain: Terrain | None
 ) -> Iterator[Block]:
-    """Yield the pieces that hold data, row by row; two threads read ahead. Raises InputError where there are none."""
+    """Yield the pieces that hold data, row by row; two threads read ahead. Raises InputError if none does."""
     lines, pixels, empty = image.annotation.lines, image.annotation.pixels, True
     with ExitStack() as stack:
         path = stack.enter_context(_on_disk(image))
@@ -119,7 +119,7 @@ def _read(image: Image, dataset: DatasetReader, window: Window) -> NDArray[np.ui
 
 @contextmanager
 def _on_disk(image: Image) -> Iterator[Path]:
-    """Yield the measurement as a file, unpacked once: in a zip, lines would be inflated again for every piece."""
+    """Yield the measurement's file, unpacked once: inside a zip, every piece would inflate lines again."""
     most = 2 * image.annotation.lines * image.annotation.pixels
     with image.safe.unpacked(image.measurement, 2 * most + 2**26) as path:
         yield path
@@ -127,7 +127,7 @@ def _on_disk(image: Image) -> Iterator[Path]:
 
 @contextmanager
 def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
-    """Open the measurement, once it agrees with the annotation. Raises InputError."""
+    """Open the measurement. Raises InputError if it does not agree with the annotation."""
     annotation, file = image.annotation, image.measurement
     with ExitStack() as stack:
         if path is None:

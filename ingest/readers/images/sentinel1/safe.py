@@ -24,7 +24,7 @@ MOST_PER_LINE = 200_000
 
 
 class Manifest(NamedTuple):
-    """Facts about the whole product. track: the relative orbit; formula_track: by the absolute one, where known."""
+    """Facts about the whole product. track: the stated relative orbit; formula_track: that by the absolute orbit."""
 
     platform: str
     track: int
@@ -81,7 +81,7 @@ class Annotation:
 
 
 def manifest_of(safe: Safe) -> Manifest:
-    """Read the manifest. Raises InputError, also for another product than GRD."""
+    """Read the manifest. Raises InputError, also for products other than GRD."""
     if MANIFEST not in safe.files:
         raise safe.fault(f"{MANIFEST} is missing", "Copy or download the whole product again")
     root = Node.of_file(safe, MANIFEST)
@@ -111,7 +111,7 @@ def manifest_of(safe: Safe) -> Manifest:
 
 
 def annotations_of(safe: Safe) -> dict[str, str]:
-    """Return the annotation file of each polarisation. Raises InputError where there is none, or one twice."""
+    """Return the annotation file of each polarisation. Raises InputError if there is none, or two of one."""
     annotations: dict[str, str] = {}
     for file in sorted(safe.files):
         if named := ANNOTATION.fullmatch(file.lower()):
@@ -206,7 +206,7 @@ def _direction(root: Node, place: str) -> Direction:
 
 
 def _footprint(root: Node) -> tuple[tuple[float, float], ...]:
-    """Return longitude and latitude of the corners, as the manifest gives them; empty where it does not."""
+    """Return longitude and latitude of the corners that the manifest states; empty without any."""
     corners = re.findall(r"(-?\d+\.?\d*),(-?\d+\.?\d*)", root.maybe(".//{*}footPrint/{*}coordinates")[:1000])
     return tuple((float(longitude), float(latitude)) for latitude, longitude in corners)
 

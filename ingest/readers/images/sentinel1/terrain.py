@@ -1,13 +1,13 @@
-"""Terrain correction: the pixel of a place of known height, by the orbit (range and Doppler), through sarsen.
+"""Terrain correction: finds the pixel that shows a place of known height by the orbit (range and Doppler), with sarsen.
 
-sarsen (B-Open, Apache-2.0; the extra `terrain`) finds when the satellite passed a place abeam and how far it was. It is
-computed at the nodes of a piece and at three heights; between them a bilinear mesh and a parabola in height give line
-and pixel to a few centimetres, which makes it quick. UZH, Guide to Sentinel-1 Geocoding, UZH-S1-GC-AD 1.10.
+sarsen (B-Open, Apache-2.0; the extra `terrain`) finds when the satellite passed a place abeam, and at what distance. To
+save time this is done only for the nodes of a piece, at three heights; between them a bilinear mesh and a parabola in
+height give line and pixel to a few centimetres. UZH, Guide to Sentinel-1 Geocoding, UZH-S1-GC-AD 1.10.
 
-Elevation rasters count heights from the sea (a geoid), the orbit from the ellipsoid. The difference is taken from the
-product itself: its geolocation grid gives ellipsoidal heights at some 200 places, and the median difference to the
-raster there is added to it (to a metre or two, 0.2 pixels of 10 m, where both know the ground to 20 m). Where the
-raster knows nothing (the sea), its height is 0. Layover and shadow are kept.
+Heights of elevation rasters refer to the sea (a geoid), those of the orbit to the ellipsoid. The product itself gives
+the difference: its geolocation grid has ellipsoidal heights at some 200 places, and their median difference to the
+raster is added to the raster (right to a metre or two, 0.2 pixels of 10 m, if both know the ground to 20 m). Where the
+raster has no value (the sea), its height is 0. Layover and shadow are kept.
 """
 
 import math
@@ -43,7 +43,7 @@ ImageOf = Callable[[Float64, Float64, Float64], tuple[Float64, Float64]]
 
 @dataclass(frozen=True)
 class Terrain:
-    """Heights from a raster. offset_m: what is added to them; reach_m: how far places may move by them."""
+    """Heights from a raster. offset_m: added to each height; reach_m: how far heights may move places."""
 
     elevation: Path
     offset_m: float
@@ -58,13 +58,13 @@ class Terrain:
 
 
 class ByTerrain:
-    """A locator by the orbit and the height of every pixel."""
+    """Locator that uses the orbit and the height of every pixel."""
 
     def __init__(self, terrain: Terrain, grid: PixelGrid, positions: Positions, dataset: DatasetReader) -> None:
         self.terrain, self.grid, self.positions, self.dataset = terrain, grid, positions, dataset
 
     def __call__(self, piece: Piece) -> Sighting | None:
-        """Locate the samples of a piece by range and Doppler at its heights."""
+        """Locate the places of a piece in the image by range and Doppler, at their heights."""
         height = self._height(piece)
         middle = float(height.min() + height.max()) / 2
         span = max(float(np.ptp(height)) / 2, LEAST_SPAN_M)
@@ -89,7 +89,7 @@ class ByTerrain:
 
 
 def terrain_of(annotation: Annotation, elevation: Path, path: Path) -> Terrain | str:
-    """Prepare to place an image by its orbit; or why that cannot be. Raises InputError for a raster of no use."""
+    """Prepare terrain correction by the orbit, or return why it is impossible. InputError for a useless raster."""
     with _opened(elevation) as dataset:
         if find_spec("sarsen") is None:
             return NOT_INSTALLED
@@ -105,7 +105,7 @@ def terrain_of(annotation: Annotation, elevation: Path, path: Path) -> Terrain |
 
 
 def image_of_orbit(annotation: Annotation) -> ImageOf:
-    """Return line and pixel (fractional) of longitudes, latitudes (degrees) and ellipsoidal heights (metres)."""
+    """Return a function from longitude, latitude (degrees) and ellipsoidal height (m) to fractional line and pixel."""
     import xarray as xr
     from sarsen import geocoding
     from sarsen.orbit import OrbitPolyfitInterpolator
@@ -135,7 +135,7 @@ def image_of_orbit(annotation: Annotation) -> ImageOf:
 
 
 class _RangeTable:
-    """Slant range to pixel: the polynomials of the annotation, linear in time between them."""
+    """Conversion from slant range to pixel, by the annotation's polynomials, interpolated linearly in time."""
 
     def __init__(self, annotation: Annotation) -> None:
         first = annotation.first_line_time
@@ -164,7 +164,7 @@ class _RangeTable:
 
 
 def _offset_and_top(annotation: Annotation, dataset: DatasetReader) -> tuple[float, float]:
-    """Return the median of ellipsoidal minus raster heights at the grid's points (0 with few), and the maximum."""
+    """Return the median of ellipsoidal minus raster heights at the grid's points (0 with few), and a height limit."""
     points = annotation.points
     x, y = transformer(4326, dataset.crs.to_wkt()).transform(points.longitude.ravel(), points.latitude.ravel())
     there = np.isfinite(x) & np.isfinite(y)

@@ -1,4 +1,4 @@
-"""MintPy's HDF-EOS5 product (`save_hdfeos5.py`), as UNAVCO's archive and insarmaps take it: all in one file.
+"""MintPy's HDF-EOS5 product (`save_hdfeos5.py`), the single file that UNAVCO's archive and insarmaps accept.
 
 Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). Displacement is m along the line of sight,
 positive toward the satellite; for the geometry see `ingest.readers.velocity.mintpy.stack`. A product in radar
@@ -78,7 +78,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:
-    """Return whether a layer is there. Raises InputError where it has another size than the displacements."""
+    """Return whether a layer exists. Raises InputError if its size differs from that of the displacements."""
     if not hdf5.is_dataset(path, file, name):
         return False
     if hdf5.shape_of(path, file, name) != shape[1:]:
@@ -88,7 +88,7 @@ def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> boo
 
 
 def _grid(path: Path, attributes: dict[str, str], layers: dict[str, Layer], shape: tuple[int, ...]) -> Grid:
-    """Return the grid that the attributes describe; in radar coordinates only its size is true."""
+    """Return the grid that the attributes describe; in radar coordinates only its size has a meaning."""
     if "X_FIRST" in attributes or not POSITIONS.keys() <= layers.keys():
         return mintpy_stack.grid_of(path, attributes, *shape[1:])
     return Grid(x=0.0, dx=0.0, y=0.0, dy=0.0, rows=shape[1], cols=shape[2])

@@ -1,8 +1,8 @@
 """MintPy: a geocoded `timeseries*.h5`, a `velocity.h5`, or the folder `geo` that holds both with their geometry.
 
 Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). `timeseries` (dates, rows, cols) is m and
-`velocity` m/yr along the line of sight, positive toward the satellite. A file alone is read alone; only a folder that
-is given as such brings its other files in.
+`velocity` m/yr along the line of sight, positive toward the satellite. A single file is read alone; the other files
+are used only if their folder is given.
 """
 
 from datetime import date
@@ -35,7 +35,7 @@ MAX_FILES = 200
 
 
 class Part(NamedTuple):
-    """A file of a product: where its layers stand, and on which grid."""
+    """File of a product: its grid, layers and attributes."""
 
     grid: Grid
     layers: dict[str, Layer]
@@ -73,7 +73,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:
-    """Return a file's kind in a product: a key of SIDE, or '' where it is not MintPy's or not used."""
+    """Return the kind of a file, a key of SIDE; '' for a file that is not MintPy's or not used."""
     stated, signs = attributes.get("FILE_TYPE", ""), SIGNS & attributes.keys()
     for kind in MAIN:
         if stated == kind or (not stated and signs and kind in names):

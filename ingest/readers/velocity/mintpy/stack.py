@@ -40,7 +40,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """Location of each quantity of a product; None: nowhere. heading_deg is of the flight, clockwise from north."""
+    """Location of each quantity of a product; None: missing. azimuth_deg: of the line of sight, see `los_vector`."""
 
     grid: Grid
     dates: tuple[date, ...] = ()
@@ -58,12 +58,12 @@ class Stack:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers that are there."""
+        """Layers that the product has."""
         return tuple(value for value in vars(self).values() if isinstance(value, Layer))
 
     @property
     def main(self) -> Layer:
-        """The layer that cannot be missing."""
+        """Layer that every product has: displacement, else velocity."""
         layer = self.displacement or self.velocity
         if layer is None:
             raise ValueError("a stack has displacements or velocities")
@@ -71,7 +71,7 @@ class Stack:
 
 
 def grid_of(path: Path, attributes: dict[str, str], rows: int, cols: int) -> Grid:
-    """Return the grid of a geocoded file. Raises InputError for radar coordinates and a missing unit."""
+    """Return the grid of a geocoded file. Raises InputError for radar coordinates or a missing unit."""
     if "X_FIRST" not in attributes:
         remedy = "Geocode it with MintPy's geocode.py and give the file geo_…"
         raise InputError(path, "it is in radar coordinates (it has no attribute X_FIRST)", remedy)
@@ -157,7 +157,7 @@ def los_vector(incidence_deg: Float32, azimuth_deg: Float32) -> tuple[Float32, F
 
 
 class Rows(NamedTuple):
-    """Some rows of a stack whose files are open."""
+    """Block of rows of a stack whose files are open."""
 
     stack: Stack
     opened: dict[Path, h5py.File]
@@ -184,7 +184,7 @@ class Rows(NamedTuple):
         return los_vector(self.plane(self.stack.incidence)[row, col], azimuth)
 
     def positions(self, row: Places, col: Places) -> tuple[Float64, Float64]:
-        """Return longitude and latitude of pixels: of the grid, or as they are listed."""
+        """Return longitude and latitude of pixels, by the grid or from the layers that list them."""
         if self.stack.longitude is None or self.stack.latitude is None:
             return self.stack.grid.positions(row + self.rows.start, col)
         longitude = self.plane(self.stack.longitude)[row, col].astype(np.float64)
@@ -239,7 +239,7 @@ def _block(block: Rows) -> PointBatch:
 
 
 def _measured(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bool_]:
-    """Return where there is a value: MintPy writes NaN or, on every date, 0 where it has none."""
+    """Return where there is a measurement; MintPy marks missing ones by NaN or by 0 on every date."""
     good: Any = True
     if series is not None:
         known = np.isfinite(series)

@@ -1,7 +1,7 @@
-"""The files of an OPERA DISP-S1 frame: which dates each spans, which of two counts, how they make one series.
+"""Files of an OPERA DISP-S1 frame: the dates of each, the newest of duplicates, and their chain to one series.
 
-A file's displacement is relative to the reference date of its ministack, and the reference date moves on from ministack
-to ministack: a file from D to E adds to what the file that ends on D has reached. NASA/JPL, OPERA DISP-S1 product
+A file's displacement is relative to the reference date of its ministack, and every ministack has a later one: the
+displacement of a file from D to E is added to that of the file that ends on D. NASA/JPL, OPERA DISP-S1 product
 specification, JPL D-108772; opera-utils' `rebase_timeseries` does the same.
 """
 
@@ -36,7 +36,7 @@ _CF_UNIT = re.compile(r"(seconds|minutes|hours|days) since (\S+)[ T]?(\S*)")
 
 @dataclass(frozen=True)
 class DispFile:
-    """Facts that one file states about itself. reference, secondary: the days between which the ground has moved."""
+    """Facts that a file states about itself. reference, secondary: first and last day of its displacement."""
 
     path: Path
     frame: str
@@ -57,7 +57,7 @@ def files_in(path: Path) -> list[Path]:
 
 
 def described(path: Path) -> DispFile:
-    """Return what a file states about itself in its name and inside. Raises InputError where the two disagree."""
+    """Return what a file states about itself by name and content. Raises InputError if the two disagree."""
     match = FILE_NAME.match(path.name)
     named = match.groupdict() if match else {}
     with hdf5.opened(path) as file:
@@ -93,7 +93,7 @@ def _frame(path: Path, file: h5py.File, named: str) -> str:
 
 
 def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
-    """Return the day of an acquisition, as name and content agree on it."""
+    """Return the day of an acquisition. Raises InputError if name and content disagree."""
     variable, words = TIMES[which]
     times = {"name": _moment(path, which, named)} if named else {}
     if hdf5.is_dataset(path, file, variable):
@@ -110,7 +110,7 @@ def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
 
 
 def _moment(path: Path, what: str, stated: str) -> datetime:
-    """Parse a time in the ways that these files write it, all of them UTC; without a zone."""
+    """Parse a time as these files write it; the result is in UTC, without a time zone."""
     try:
         return datetime.fromisoformat(stated.strip().replace("Z", "")).replace(tzinfo=None)
     except ValueError as fault:
@@ -130,7 +130,7 @@ def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:
 
 
 def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
-    """Return the files to use, by their second date, and how many superseded processings were left out."""
+    """Return the newest file for each second date, in order, and how many superseded ones were left out."""
     if len(files) > MAX_FILES:
         raise InputError(path, f"it holds {len(files)} files", f"Give at most {MAX_FILES}, of a shorter time")
     chosen: dict[date, DispFile] = {}
@@ -151,7 +151,7 @@ def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
 
 
 def chained(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
-    """Return the series' dates, the first reference first. InputError where a file builds on a date none reaches."""
+    """Return the series' dates, from the first reference date on. InputError if a file builds on a missing date."""
     dates = [files[0].reference]
     for file in files:
         if file.reference not in dates:

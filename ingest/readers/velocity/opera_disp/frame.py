@@ -1,8 +1,8 @@
-"""OPERA DISP-S1: surface displacement of North America from Sentinel-1, a file for each acquisition of a frame.
+"""OPERA DISP-S1: surface displacement of North America from Sentinel-1, one file per acquisition of a frame.
 
 Source: NASA/JPL, OPERA DISP-S1 product specification, JPL D-108772, and the program that writes it (opera-adt/disp-s1).
 `displacement` is m along the line of sight, positive toward the satellite, between the reference date of its ministack
-and its own: `chain` puts the files one on the other. Two corrections stand beside it, of which the product states
+and its own: `chain` adds the files up. The product has two corrections, of which it states
 "subtract from displacement to apply". recommended_mask is 1 where a pixel is good; water_mask is 0 on water.
 """
 
@@ -47,7 +47,7 @@ def recognises(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Frame:
-    """The files of a frame, by their second date; the series they make; what is subtracted from each."""
+    """Files of a frame by their second date, the dates of their series, and the corrections subtracted from each."""
 
     path: Path
     files: tuple[DispFile, ...]
@@ -57,7 +57,7 @@ class Frame:
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the headers of a folder of files of one frame, or of one file; points follow. Raises InputError."""
+    """Read the headers of one file or of all files of a frame; points follow in batches. Raises InputError."""
     paths = opera_chain.files_in(path) if path.is_dir() else [path]
     given = [opera_chain.described(file) for file in paths[: opera_chain.MAX_FILES + 1]]
     frames = sorted({file.frame for file in given})
@@ -139,7 +139,7 @@ def _require_metres(path: Path, name: str, unit: str) -> None:
 
 
 def _epsg(path: Path, file: h5py.File) -> int:
-    """Return the reference system's number in spatial_ref; its text is not parsed any further."""
+    """Return the EPSG number in spatial_ref; nothing else of its text is parsed."""
     hdf5.require(path, file, ("spatial_ref",), opera_chain.REMEDY)
     attributes = hdf5.attributes(path, file, "spatial_ref")
     ends = _EPSG_AT_END.search(attributes.get("crs_wkt") or attributes.get("spatial_ref") or "")
@@ -154,7 +154,7 @@ def _epsg(path: Path, file: h5py.File) -> int:
 
 
 def _corrections(files: list[DispFile]) -> tuple[str, ...]:
-    """Return the corrections that every file holds. Raises InputError where only some do: a series cannot mix."""
+    """Return the corrections that all files hold. Raises InputError if only some hold one: a series cannot mix."""
     applied = []
     for name in CORRECTIONS:
         lacking = [file for file in files if name not in file.corrections]
@@ -167,7 +167,7 @@ def _corrections(files: list[DispFile]) -> tuple[str, ...]:
 
 
 def _batches(frame: Frame) -> Iterator[PointBatch]:
-    """Yield blocks of the frame, each of all dates. Every file stays open: a frame has some thousand blocks."""
+    """Yield the frame's points block by block, with all dates. Files stay open, as there are thousands of blocks."""
     n_points, grid = 0, frame.grid
     with ExitStack() as stack:
         opened = [stack.enter_context(hdf5.opened(file.path)) for file in frame.files]
@@ -210,7 +210,7 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
 
 
 def _good(path: Path, file: h5py.File, where: tuple[slice, slice]) -> NDArray[np.bool_]:
-    """Return where the product advises to use a pixel that is not water (255: made without a water mask)."""
+    """Return which pixels the product recommends and are not water (255: made without a water mask)."""
     good: NDArray[np.bool_] = hdf5.numbers(path, file, "recommended_mask", where) == 1
     if hdf5.is_dataset(path, file, "water_mask"):
         good &= hdf5.numbers(path, file, "water_mask", where) != 0

@@ -1,4 +1,4 @@
-"""manage.py acquire: search for new images of the watched areas, and fetch them; the schedule does the same."""
+"""manage.py acquire: search for new images of the watched areas and fetch them, as the schedule does."""
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Search ASF or a STAC catalogue for new images, fetch them, and queue them for loading."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add where, how far back and how much is searched, and what is done with it."""
+        """Add the options for where and how far back to search, and what to do with the images found."""
         parser.add_argument("--source", choices=("asf", "stac"), default=settings.ACQUIRE_SOURCE or None)
         parser.add_argument("--days", type=float, default=settings.ACQUIRE_DAYS, help="how far back to look")
         parser.add_argument("--area", metavar="WKT|W,S,E,N", help="in place of the areas that are watched")
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--retry-failed", action="store_true", help="want again what could not be fetched")
 
     def handle(self, *args, **options) -> None:
-        """Search, and mark what is new to be fetched."""
+        """Search, and queue new images for fetching."""
         if options["source"] is None:
             raise CommandError("no source: give --source asf or --source stac, or set ACQUIRE_SOURCE")
         try:

@@ -1,4 +1,4 @@
-"""manage.py backup FOLDER: database, rasters, secret key and settings, as of one moment; once, or every day."""
+"""manage.py backup FOLDER: back up database, rasters, secret key and settings, once or every day."""
 
 import signal
 import sys
@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 raise CommandError(f"no backup was made: {fault}") from fault
 
     def _every_day(self, series: Path, keep: int) -> None:
-        """Add a backup a day after the last one, or an hour after one that failed; run until stopped."""
+        """Add a backup every day, or an hour after one that failed; run until stopped."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # otherwise ignored by the first process of a container
         while True:
             time.sleep(_seconds_until_due(series))

@@ -1,4 +1,4 @@
-"""manage.py bounces: what came back to a return address; the mail server pipes each mail in."""
+"""manage.py bounces: process undelivered mails that came back; the mail server pipes each one in."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the mail
 
 
 class Command(BaseCommand):
-    """Command that takes in mails that came back."""
+    """Command that processes mails that came back undelivered."""
 
     help = "Take in a mail that came back, from standard input, or all mails of a Maildir; prints no address."
 

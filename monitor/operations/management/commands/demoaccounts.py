@@ -1,4 +1,4 @@
-"""manage.py demoaccounts: an operator and an administrator to try the service with. Never for a real one."""
+"""manage.py demoaccounts: make an operator's and an administrator's account for the demo, never for a real site."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from monitor.web.roles import ADMINISTRATORS, OPERATORS
 
 ACCOUNTS = {"operator": OPERATORS, "administrator": ADMINISTRATORS}
-MARK = "Demo"  # a first name by which the command knows its own
+MARK = "Demo"  # first name by which the command recognises its own accounts
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     requires_system_checks = []  # `prepare` has made them
 
     def handle(self, *args, **options) -> None:
-        """Make the accounts that are missing."""
+        """Make the accounts that are missing, and restore the others' passwords and groups."""
         if settings.BEHIND_HTTPS:
             raise CommandError(
                 "this is a public service (BEHIND_HTTPS); make accounts of its own, see docs/administrators.md"
@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
 
 def _passwords(path: Path) -> dict[str, str]:
-    """Return the passwords kept there; make them if there are none. Only the owner can read them."""
+    """Return the passwords in a file; make the file if there is none, readable by its owner only."""
     if path.exists():
         return json.loads(path.read_text())
     passwords = {name: secrets.token_urlsafe(15) for name in ACCOUNTS}

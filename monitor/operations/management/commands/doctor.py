@@ -1,4 +1,4 @@
-"""manage.py doctor: check that everything which the service needs is there and works."""
+"""manage.py doctor: check that everything that the service needs is present and works."""
 
 import sys
 
@@ -16,10 +16,10 @@ class Command(BaseCommand):
     """Command that examines the service."""
 
     help = "Examine the service; exit code 1, and what to do, where something is wrong."
-    requires_system_checks = []  # it is to speak where they fail, too
+    requires_system_checks = []  # it must report also if they fail
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the options that examine something else instead."""
+        """Add the options that examine the deployment or the sender's domain instead."""
         instead = parser.add_mutually_exclusive_group()
         instead.add_argument("--deploy", action="store_true", help="examine the settings of a public site instead")
         instead.add_argument("--dns", action="store_true", help="ask name servers about the sender's domain instead")
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _context(self) -> None:
-        """Print what is merely possible: none of it is needed, so what is missing is no fault."""
+        """Print which optional context is loaded; missing context is not a fault."""
         try:
             states = layer_states()
         except DatabaseError:  # reported above

@@ -59,7 +59,7 @@ class Command(BaseCommand):
         with self._timed("simulated"):
             nation = simulate_nation(options["seed"], self.config)
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as beside:
-            images = beside.submit(simulate_images, nation)  # on another core while the velocity fields are loaded
+            images = beside.submit(simulate_images, nation)  # on another core, while velocity fields are loaded
             for load in missing:
                 load(nation, images, Path(folder))
 
@@ -85,7 +85,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
 
     def _context(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
-        """Load borders, places, heights, the glacier, the mine and what is built, so that alerts have surroundings."""
+        """Load simulated borders, places, heights, a glacier, a mine, buildings, roads and rivers as context."""
         layers = (
             (ContextKind.REGIONS, borders.write_border(nation, folder / "country.geojson")),
             (ContextKind.REGIONS, borders.write_provinces(nation, folder / "provinces.geojson")),
@@ -112,6 +112,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(paths)} simulated images, {pairs} pairs")
 
     def _truth(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
-        """Keep the simulated truth for the switch on the map; nothing that detects reads it."""
+        """Store the simulated truth, which the map can show; detection never reads it."""
         n = truth_load(path=nation_files.write_truth(nation, images.result(), folder / "truth.geojson"))
         self.stdout.write(f"{n} outlines of what was simulated")

@@ -1,4 +1,4 @@
-"""manage.py migrate: Django's, as the owner of the tables; then every role has its rights and no others."""
+"""manage.py migrate: Django's command, run as the tables' owner; afterwards every role gets exactly its rights."""
 
 from django.core.management import CommandError
 from django.core.management.commands import migrate
@@ -14,19 +14,19 @@ OURS = {"ingest", "ml", "detection", "monitor"}
 class WholeMigrationExecutor(MigrationExecutor):
     """Executor that commits a migration together with the row that says it was applied.
 
-    Django writes that row after the commit where indexes or foreign keys come last. Killed in between, the migration
-    would be there and be applied again, and fail for ever.
+    Django writes that row after the commit if indexes or foreign keys come last. If it is killed in between, it applies
+    the migration again next time, which then always fails.
     """
 
     def apply_migration(self, state, migration, fake=False, fake_initial=False):
-        """Apply a migration and record it in one transaction, if it may run in one."""
+        """Apply a migration and record it in one transaction, unless the migration is not atomic."""
         if not migration.atomic:
             return super().apply_migration(state, migration, fake, fake_initial)
         with transaction.atomic(using=self.connection.alias):
             return super().apply_migration(state, migration, fake, fake_initial)
 
     def unapply_migration(self, state, migration, fake=False):
-        """Revert a migration and record it in one transaction, if it may run in one."""
+        """Revert a migration and record it in one transaction, unless the migration is not atomic."""
         if not migration.atomic:
             return super().unapply_migration(state, migration, fake)
         with transaction.atomic(using=self.connection.alias):
@@ -34,7 +34,7 @@ class WholeMigrationExecutor(MigrationExecutor):
 
 
 def refuse_older() -> None:
-    """Raise CommandError for a database that has only some of the migrations which one of ours replaces."""
+    """Raise CommandError for a database that has only some of the migrations replaced by one of ours."""
     loader = MigrationLoader(connection)
     for migration in loader.disk_migrations.values():
         missing = [name for name in migration.replaces if name not in loader.applied_migrations]
@@ -45,17 +45,17 @@ def refuse_older() -> None:
             )
 
 
-migrate.MigrationExecutor = WholeMigrationExecutor  # the command takes it from no other place
+migrate.MigrationExecutor = WholeMigrationExecutor  # the command offers no other way to replace it
 
 
 class Command(migrate.Command):
-    """Django's migrate, as the owner of the tables."""
+    """Django's migrate command, run as the owner of the tables."""
 
     def handle(self, *args, **options) -> None:
-        """Migrate, then settle the rights."""
+        """Migrate, then set the rights of all roles."""
         with as_owner():
             refuse_older()
             super().handle(*args, **options)
             executor = WholeMigrationExecutor(connection)
-            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):  # rights are to today's tables
+            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):  # rights refer to the newest tables
                 rights_settle()

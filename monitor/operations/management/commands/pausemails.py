@@ -1,4 +1,4 @@
-"""manage.py pausemails ADDRESS: for addresses whose mails came back."""
+"""manage.py pausemails ADDRESS: pause the subscriptions of an address whose mails came back."""
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -15,5 +15,5 @@ class Command(BaseCommand):
         parser.add_argument("address")
 
     def handle(self, *args, **options) -> None:
-        """Pause them and print how many they were."""
+        """Pause the subscriptions and print their number."""
         self.stdout.write(f"paused subscriptions: {address_pause(email=options['address'])}")

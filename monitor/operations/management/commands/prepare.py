@@ -1,4 +1,4 @@
-"""manage.py prepare: bring database, static files and keys up to this code; does little where they are."""
+"""manage.py prepare: update database, static files and keys to this code; may be run again at any time."""
 
 import time
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Apply migrations, collect static files, and make the key for messages to devices."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the option that only waits for another machine."""
+        """Add the option to only wait until another machine has prepared the database."""
         parser.add_argument(
             "--wait",
             action="store_true",

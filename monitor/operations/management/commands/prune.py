@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="delete nothing; say what would go")
 
     def handle(self, *args, **options) -> None:
-        """Delete, and print number and size of each kind of data."""
+        """Delete old data, and print the number and size of each kind."""
         try:
             pruned = services.prune(dry_run=options["dry_run"])
         except services.Busy as busy:

@@ -1,4 +1,4 @@
-"""manage.py resetfactor NAME: for somebody who has lost both the app and the recovery codes."""
+"""manage.py resetfactor NAME: remove an account's second factor if both app and recovery codes are lost."""
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("name")
 
     def handle(self, *args, **options) -> None:
-        """Remove it, and end all sessions."""
+        """Remove the second factor, and end all sessions of the account."""
         try:
             account = User.objects.get_by_natural_key(options["name"])
         except User.DoesNotExist:

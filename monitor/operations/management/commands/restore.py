@@ -1,4 +1,4 @@
-"""manage.py restore FOLDER: a service as it was when manage.py backup was run, into an empty database."""
+"""manage.py restore FOLDER: restore a service from a backup into an empty database."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path)
 
     def handle(self, *args, **options) -> None:
-        """Restore, or say why that is refused."""
+        """Restore the backup, or report why that is refused."""
         folder = options["folder"].absolute()
         try:
             restored = backup_restore(folder=folder)

@@ -1,4 +1,4 @@
-"""manage.py retry [KIND] [--id N | --failed]: put what failed back into its queue; the page Jobs does the same."""
+"""manage.py retry [KIND] [--id N | --failed]: put failed jobs back into their queues, as the page Jobs does."""
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         which.add_argument("--failed", action="store_true", help="whatever has failed for good")
 
     def handle(self, *args, **options) -> None:
-        """Queue what failed, and print how much."""
+        """Queue the chosen jobs again, and print how many."""
         if options["id"] is not None and options["kind"] is None:
             raise CommandError("name the kind of the job as well, such as: retry runs --id 12", returncode=2)
         for name in [options["kind"]] if options["kind"] else KINDS:

@@ -1,4 +1,4 @@
-"""manage.py sendalerts: what the schedule does by itself, now and in this process."""
+"""manage.py sendalerts: announce and send news of alerts now, in this process, as the schedule does by itself."""
 
 from django.core.management.base import BaseCommand
 
@@ -6,7 +6,7 @@ from monitor.notifications import announcements, rounds
 
 
 class Command(BaseCommand):
-    """Announce and send the news of alerts now."""
+    """Command that announces and sends news of alerts now."""
 
     help = "Queue the messages of new transitions, and send every message that is due."
 

@@ -1,4 +1,4 @@
-"""manage.py senddigests: what the schedule does by itself, now and in this process."""
+"""manage.py senddigests: make and send digests now, in this process, as the schedule does by itself."""
 
 from django.core.management.base import BaseCommand
 
@@ -7,7 +7,7 @@ from monitor.pages.reviews.visits import visits_remind
 
 
 class Command(BaseCommand):
-    """Make and send digests now."""
+    """Command that makes and sends digests now."""
 
     help = "Make the digests that are due, and send every message that is due."
 
