@@ -13,17 +13,17 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from monitor.wording.refusals import number_or_none
 
 MAGIC, VERSION = b"PMTiles", 3
-MOST_BYTES = 16 * 2**20  # of one part; the reader asks for much less
-HEADER = struct.Struct("<8s 11Q x 3B 27x")  # section 3: magic, offsets and lengths, counts, how it is packed
+MOST_BYTES = 16 * 2**20  # of one answer; browsers ask for much less
+HEADER = struct.Struct("<8s 11Q x 3B 27x")  # section 3: magic, offsets and lengths, counts, compressions, tile type
 SECTIONS = ("root", "metadata", "leaves", "tiles")
 GZIP, MVT = 2, 1
-READABLE = {1, GZIP}  # not packed; what browsers unpack
-SCHEMA_SIGNS = {"earth", "transportation"}  # layers that only Protomaps, only OpenMapTiles have
+READABLE = {1, GZIP}  # uncompressed, or compressed as browsers expect
+SCHEMA_SIGNS = {"earth", "transportation"}  # one layer that only Protomaps has, one that only OpenMapTiles has
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def fault_of(path: Path) -> str:
-    """Return why a file cannot be a base map, else nothing. Reads header, root directory and metadata, no tile."""
+    """Return why a file cannot be a base map, or ''. Checks the header, the root directory and the metadata."""
     try:
         state = path.stat()
     except OSError:
@@ -44,7 +44,7 @@ def _fault(path: Path, size: int, changed_ns: int) -> str:
             return "this file ends within its header"
         values = HEADER.unpack(head)
         sections = {name: values[n : n + 2] for n, name in zip(range(1, 9, 2), SECTIONS, strict=True)}
-        packed, packed_tiles, tile_type = values[-3:]  # of directories, of tiles; what tiles are
+        packed, packed_tiles, tile_type = values[-3:]  # compression of directories and of tiles; type of tiles
         missing = max(offset + length for offset, length in sections.values()) - size
         if missing > 0:
             return f"this file is cut off: {missing:,} bytes are missing"
@@ -63,7 +63,7 @@ def _fault(path: Path, size: int, changed_ns: int) -> str:
 
 
 def _read(file: BinaryIO, offset: int, length: int, packed: int) -> bytes:
-    """Return a section, unpacked. Raises OSError, EOFError, zlib.error, ValueError."""
+    """Return the decompressed bytes of a section. Raises OSError, EOFError, zlib.error, ValueError."""
     if length > MOST_BYTES:
         raise ValueError("too long")
     file.seek(offset)
@@ -77,7 +77,7 @@ def _read(file: BinaryIO, offset: int, length: int, packed: int) -> bytes:
 
 
 def part_of(request: HttpRequest, path: Path) -> HttpResponseBase:
-    """Answer with the range of a file that a request names, or all of it."""
+    """Answer with the byte range that a request's Range header names, or with the whole file."""
     state = path.stat()
     etag = f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
     wanted = _RANGE.fullmatch(request.headers.get("Range", ""))

@@ -1,4 +1,4 @@
-"""Vector tiles of loaded land, waters, roads, railways, buildings and places, under everything else."""
+"""Vector tiles of loaded land, waters, roads, railways, buildings and places, drawn below all other layers."""
 
 from typing import NamedTuple
 
@@ -17,11 +17,11 @@ KINDS = (
     ContextKind.BUILDINGS,
     ContextKind.PLACES,
 )
-MOST_FEATURES = 20_000  # of a layer in a tile; the same ones every time, evenly chosen
+MOST_FEATURES = 20_000  # per layer and tile; an even sample, the same at every request
 
 
 class GroundLayer(NamedTuple):
-    """Layer of the tiles. from_zoom: of a row, which is left out further out. Names differ, or readers lose one."""
+    """Layer of the tiles. name: unique, or readers drop a layer; from_zoom: SQL of the first zoom that shows a row."""
 
     name: str
     table: str
@@ -65,15 +65,15 @@ GROUND_LAYERS = (
 
 
 def ground_version() -> str:
-    """Return a mark that changes when a layer is loaded or goes; empty where nothing is loaded."""
+    """Return a version that changes when a layer is loaded or removed; empty if no layer is loaded."""
     loaded = ContextLayer.objects.filter(kind__in=KINDS)
     newest = loaded.aggregate(at=Max("loaded_at"))["at"]
     return f"{newest.timestamp():.0f}-{loaded.count()}" if newest else ""
 
 
 def ground_tile(*, z: int, x: int, y: int) -> bytes:
-    """Return a vector tile with the layers of GROUND_LAYERS, as fine as it can show."""
-    parts = " || ".join(map(_part, GROUND_LAYERS))  # layers of a tile can stand one after the other
+    """Return a vector tile with the layers of GROUND_LAYERS, simplified to the resolution of the tile."""
+    parts = " || ".join(map(_part, GROUND_LAYERS))  # a tile is the concatenation of its layers
     return read_tile(f"WITH {BOUNDS} SELECT {parts}", parameters(z, x, y))
 
 

@@ -16,11 +16,11 @@ FROM_ZOOM, FINEST_ZOOM = 6, 14
 MOST_RASTERS = 64
 EQUATOR_M = 40_075_017.0
 OFFSET_M = 32_768.0
-STEPS_OF_PIXEL = 128  # steps of heights, as parts of a pixel's side: noise does not compress
+STEPS_OF_PIXEL = 128  # heights are rounded to 1/128 of a pixel's side, because noise does not compress
 
 
 def heights_zoom() -> int | None:
-    """Return the zoom at which tiles are as fine as the finest raster; None without heights."""
+    """Return the zoom at which tiles have the resolution of the finest raster; None if no heights are loaded."""
     posting_m = ElevationTile.objects.aggregate(finest=Min("posting_m"))["finest"]
     if posting_m is None:
         return None
@@ -28,17 +28,17 @@ def heights_zoom() -> int | None:
 
 
 def heights_version() -> str:
-    """Return a mark that changes when heights are loaded or go."""
+    """Return a version that changes when heights are loaded or removed."""
     rows = ElevationTile.objects.all()
     return f"{rows.aggregate(newest=Max('pk'))['newest']}-{rows.count()}"
 
 
 def heights_tile(*, z: int, x: int, y: int) -> bytes:
-    """Return a PNG of 256 x 256; 0 m where no height is known, as over the sea."""
+    """Return the heights of a tile as a PNG of 256 x 256; 0 m where no height is known, as over the sea."""
     box = Polygon.from_bbox(drawing.tile_bounds_deg(z, x, y))
     rows = ElevationTile.objects.filter(footprint__intersects=box).order_by("-posting_m", "-pk")[:MOST_RASTERS]
     heights_m = np.zeros((drawing.TILE_PIXELS, drawing.TILE_PIXELS))
-    for row in rows:  # the finest is on top
+    for row in rows:  # the finest comes last and covers the others
         read = read_source(
             RasterSource(row.raster, ""), lambda dataset: drawing.tile_values(dataset, ["elevation_m"], z, x, y)
         )
@@ -49,7 +49,7 @@ def heights_tile(*, z: int, x: int, y: int) -> bytes:
 
 
 def encoded(heights_m: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return heights (rows, cols) as red, green, blue and full opacity; (rows, cols, 4)."""
+    """Return heights (rows, cols), m, encoded as red, green, blue and full opacity, (rows, cols, 4)."""
     shifted = np.clip(heights_m + OFFSET_M, 0.0, 65_535.0)
     whole = np.floor(shifted)
     bands = (whole // 256, whole % 256, np.floor((shifted - whole) * 256), np.full_like(whole, 255))

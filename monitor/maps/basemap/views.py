@@ -1,4 +1,4 @@
-"""Views of the base map: a description, tiles of what is loaded, and the file that the settings name."""
+"""Views of the base map: its description, tiles of loaded layers, and the file that BASEMAP_ARCHIVE names."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ MINUTE = "public, max-age=60"
 
 @require_safe
 def description(request: HttpRequest) -> JsonResponse:
-    """Describe the layers available to a map; null for missing ones."""
+    """Answer with the addresses of the base map's layers; null for missing layers."""
     ground, finest = ground_version(), heights_zoom()
     heights = None
     if finest is not None:
@@ -38,7 +38,7 @@ def description(request: HttpRequest) -> JsonResponse:
 @require_safe
 @only_parameters("v")
 def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
-    """Answer with a tile of the ground."""
+    """Answer with a vector tile of the ground: land, waters, roads, railways, buildings and places."""
     tile_or_404(z, x, y)
     life = _life(request, ground_version())  # read before the tile: a layer may be loaded in between
     return HttpResponse(ground_tile(z=z, x=x, y=y), content_type=VECTOR_TILE, headers={"Cache-Control": life})
@@ -47,7 +47,7 @@ def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 @require_safe
 @only_parameters()
 def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
-    """Answer with a tile of the atlas."""
+    """Answer with a vector tile of the world atlas."""
     tile_or_404(z, x, y, known=z <= FINEST_ZOOM)
     return HttpResponse(world_tile(z=z, x=x, y=y), content_type=VECTOR_TILE, headers={"Cache-Control": DAY})
 
@@ -63,7 +63,7 @@ def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 
 @require_safe
 def archive(request: HttpRequest) -> HttpResponseBase:
-    """Answer with a part of the file that the settings name."""
+    """Answer with a byte range of the file that BASEMAP_ARCHIVE names."""
     if not _has_archive():
         raise Http404("This site has no base map of its own.")
     return archives.part_of(request, Path(settings.BASEMAP_ARCHIVE))
@@ -76,5 +76,5 @@ def _life(request: HttpRequest, version: str) -> str:
 
 
 def _has_archive() -> bool:
-    """Return whether the settings name a readable file; the doctor reports one that is not, and maps do without."""
+    """Return whether BASEMAP_ARCHIVE names a readable file; if not, maps omit it and the doctor reports why."""
     return bool(settings.BASEMAP_ARCHIVE) and not archives.fault_of(Path(settings.BASEMAP_ARCHIVE))

@@ -16,8 +16,8 @@ from shapely.geometry.base import BaseGeometry
 from monitor.maps.map.tile_geometry import MERCATOR_DEGREES, read_tile, tile_box
 from monitor.wording.places import WORLD, Line, atlas_arcs, atlas_rings
 
-FINEST_ZOOM = 6  # a browser enlarges these further in; the atlas is no finer
-UNITS = 4096  # along a tile
+FINEST_ZOOM = 6  # browsers enlarge these tiles at higher zooms, as the atlas has no more detail
+UNITS = 4096  # along the side of a tile
 TURNS = (-360.0, 0.0, 360.0)
 
 _SHAPES = """(SELECT ST_AsMVT(rows, '{layer}', 4096, 'geometry') FROM (
@@ -35,7 +35,7 @@ _TILE = (
 
 
 class World(NamedTuple):
-    """Shapes in degrees. size: of the largest part of a country, square degrees of the equator."""
+    """Shapes of the atlas, degrees. names, sizes: of countries; size: of the largest part, degrees² at the equator."""
 
     land: STRtree
     borders: STRtree
@@ -96,7 +96,7 @@ def _polygons(country: dict[str, Any], arcs: list[Line]) -> list[Polygon]:
 
 
 def _flat(ring: Line) -> Line:
-    """Close a ring around the pole along the edge of the flat map."""
+    """Return a ring with continuous longitudes; a ring around the South Pole is closed along the map's lower edge."""
     ring = _unwrapped(ring)
     if abs(ring[0, 0] - ring[-1, 0]) < 180:
         return ring
@@ -104,12 +104,12 @@ def _flat(ring: Line) -> Line:
 
 
 def _unwrapped(line: Line) -> Line:
-    """Continue longitudes past 180° instead of jumping back: the atlas is made for a globe."""
+    """Continue longitudes past 180°, where the atlas, made for a globe, jumps back to -180°."""
     return np.column_stack([np.unwrap(line[:, 0], period=360), line[:, 1]])
 
 
 def _tree(shapes: Iterable[BaseGeometry]) -> STRtree:
-    """Return the shapes on a flat map, also those that pass its edge."""
+    """Return an index of the shapes, split at 180° and cut to the extent of the web map."""
     valid = [shape if shape.is_valid else shape.buffer(0) for shape in shapes]
     turned = np.array([translate(shape, turn) for shape in valid for turn in TURNS])
     flat = shapely.clip_by_rect(turned, -180.0, -MERCATOR_DEGREES, 180.0, MERCATOR_DEGREES)

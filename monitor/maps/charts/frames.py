@@ -1,4 +1,4 @@
-"""Displacement of the points of a view, date by date, for the slider that plays it."""
+"""Displacement of the points in view on each date, for the map's time slider."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -17,11 +17,11 @@ from monitor.wording.refusals import Refusal
 MOST_POINTS = 1200
 MOST_FRAMES = 48
 MOST_PRODUCTS = 8
-AT_START = 3  # frames whose mean is the zero of a point
+AT_START = 3  # known frames of a point whose mean is its zero
 
 
 def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
-    """Return whole mm since a point's first frames, by point and frame; None where unknown. Raises Refusal."""
+    """Return for each point its displacement since its first frames, in whole mm, None if unknown. Raises Refusal."""
     products = [one for one in selectors.products_over(area=view, layer=layer) if one.has_series][:MOST_PRODUCTS]
     most = MOST_POINTS // max(1, len(products))
     found = [selectors.points_in_view(product=product, area=view, most=most) for product in products]
@@ -41,7 +41,7 @@ def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
 
 
 def frame_days(dates: Sequence[Sequence[date]]) -> list[date]:
-    """Return at most 48 days for all products: the dates of the only one if they are few, else evenly spaced."""
+    """Return at most 48 days for all products: the dates of a single product with few dates, else evenly spaced."""
     if len(dates) == 1 and len(dates[0]) <= MOST_FRAMES:
         return list(dates[0])
     first, last = min(one[0] for one in dates), max(one[-1] for one in dates)
@@ -50,7 +50,7 @@ def frame_days(dates: Sequence[Sequence[date]]) -> list[date]:
 
 
 def since_start(series_mm: Float32) -> Float32:
-    """Return displacement since the mean of each point's first known frames. (n, frames), mm, NaN where missing."""
+    """Return displacement relative to the mean of each point's first known frames; (n, frames), mm, NaN if missing."""
     known = np.isfinite(series_mm)
     early = known & (np.cumsum(known, axis=1) <= AT_START)
     count = early.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Vector tiles whose rates are fitted to the series of a period, as a chart fits them; for close views only."""
+"""Vector tiles of points with rates fitted to a period of their series, as in charts; for high zooms only."""
 
 from collections import defaultdict
 
@@ -14,7 +14,7 @@ from monitor.maps.charts.query import Period
 from monitor.maps.map import selectors
 from monitor.maps.map.tile_geometry import read_tile
 
-MOST_FITTED = 2500  # points of a tile; an even sample of more
+MOST_FITTED = 2500  # points per tile, about; of more, an even sample is fitted
 
 _SERIES_OF_TILE = f"""
     WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile),
@@ -35,8 +35,8 @@ _UNFITTED_NOTE = """
 
 
 def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) -> bytes:
-    """Return a tile of points with the rates of a period, from PERIOD_FROM_ZOOM on."""
-    # `sample` holds how many points there are where the tile shows a part of them; `unfitted`, how many are left out
+    """Return a vector tile of points with their rates in a period, for zoom PERIOD_FROM_ZOOM and above."""
+    # If the tile shows a sample, layer `sample` holds the number of all points; `unfitted`, the number left out
     # because they have too few dates.
     counts = selectors.points_in_tile(products=products, z=z, x=x, y=y)
     n_points = sum(counts.values())

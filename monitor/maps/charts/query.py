@@ -1,4 +1,4 @@
-"""Queries of charts: points, an area, a line, a period, a reference. Checked; degrees are EPSG:4326."""
+"""Parsing and checks of chart requests: points, area, line, period and reference. Degrees are EPSG:4326."""
 
 import json
 from collections.abc import Sequence
@@ -35,26 +35,26 @@ _SHAPES = (
 
 
 class Period(NamedTuple):
-    """First and last day, both inside; None: from the first or to the last date."""
+    """First and last day of a period, both included; None: no limit on that side."""
 
     first: date | None
     last: date | None
 
     def holds(self, days: Sequence[date]) -> NDArray[np.bool_]:
-        """Return which days lie in the period, (dates,)."""
+        """Return for each day whether it lies in the period, (dates,)."""
         first, last = self.first or date.min, self.last or date.max
         return np.array([first <= one <= last for one in days], dtype=bool)
 
 
 class PointName(NamedTuple):
-    """Name of a point: product and point."""
+    """Name of a point: the product's number and the point's identifier."""
 
     product_id: int
     pid: str
 
 
 class SeriesQuery(NamedTuple):
-    """Query of one chart of series."""
+    """Request for a chart of series."""
 
     points: list[PointName]
     area: Region | None
@@ -64,7 +64,7 @@ class SeriesQuery(NamedTuple):
 
 
 class ProfileQuery(NamedTuple):
-    """Query of a profile. line: corners (longitude, latitude); width_m: of the strip around it."""
+    """Request for a profile. line: corners (longitude, latitude); width_m: width of the strip around the line."""
 
     line: list[tuple[float, float]]
     length_m: float
@@ -74,7 +74,7 @@ class ProfileQuery(NamedTuple):
 
 
 def series_query(asked: QueryDict) -> SeriesQuery:
-    """Read the query of a chart of series. Raises Refusal."""
+    """Parse the parameters of a chart of series. Raises Refusal."""
     query = SeriesQuery(
         [_point(text) for text in dict.fromkeys(asked.getlist("point"))],
         named_area("area", asked.get("area", ""), LARGEST_AREA_KM2),
@@ -93,7 +93,7 @@ def series_query(asked: QueryDict) -> SeriesQuery:
 
 
 def profile_query(asked: QueryDict) -> ProfileQuery:
-    """Read the query of a profile. Raises Refusal."""
+    """Parse the parameters of a profile. Raises Refusal."""
     remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
     line = [_position(part, "line", remedy) for part in asked.get("line", "").split(";")]
     if not 2 <= len(line) <= MOST_CORNERS:
@@ -121,7 +121,7 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
 
 
 def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
-    """Return layer and box of the points that are played. Raises Refusal."""
+    """Parse ?layer= and ?bbox= of the time slider; return the layer and the box. Raises Refusal."""
     parts = boxes(asked.get("bbox", ""))
     west, south, east, north = parts[0]
     if len(parts) > 1 or max(east - west, north - south) > LARGEST_VIEW_DEGREES:
@@ -134,7 +134,7 @@ def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
 
 
 def period_query(asked: QueryDict) -> Period:
-    """Read a period. Raises Refusal."""
+    """Parse ?from= and ?until=, of which at least one is required. Raises Refusal."""
     period = _period(asked)
     if period == Period(None, None):
         raise Refusal("no period was asked for", "Give from=2021-05-31, until=2023-05-31, or both.")
@@ -142,7 +142,7 @@ def period_query(asked: QueryDict) -> Period:
 
 
 def position_query(asked: QueryDict) -> tuple[float, float]:
-    """Return longitude and latitude. Raises Refusal."""
+    """Parse ?at= into longitude and latitude, degrees. Raises Refusal."""
     return _position(asked.get("at", ""), "at", "Give at=longitude,latitude in degrees, for example at=9.18,48.78.")
 
 
@@ -155,7 +155,7 @@ def _point(text: str) -> PointName:
 
 
 def named_area(name: str, text: str, largest_km2: float) -> Region | None:
-    """Return a box, a circle or a drawn area; None for nothing. Raises Refusal."""
+    """Parse a box, a circle or a drawn area; None for an empty text. Raises Refusal."""
     if not text:
         return None
     parts = text.split(";")

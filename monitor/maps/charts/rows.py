@@ -1,4 +1,4 @@
-"""Charts as JSON, every line with its fit, its changes and its figures, and as files to download."""
+"""Charts as JSON, with the fit, changes and figures of every line, and as files to download."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ Row = Mapping[str, Any]  # columns of one feature; geometry: GEOSGeometry
 
 
 def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]) -> dict[str, object]:
-    """Return a chart as JSON. Raises Refusal where no line is left."""
+    """Return a chart of series as JSON. Raises Refusal if it has no line."""
     if not traces and missing:
         raise Refusal(
             _("none of these points is part of the data any more"), _("A newer release may hold others near them.")
@@ -55,7 +55,7 @@ def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]
 
 
 def reference_body(reference: Region | None) -> dict[str, object] | None:
-    """Return the reference with its name and outline."""
+    """Return the name and outline of a reference area as JSON."""
     if reference is None:
         return None
     return {"label": reference.label, "outline": reference.outline.__geo_interface__}
@@ -90,7 +90,7 @@ def _trace(trace: Trace, shown: PeriodFit) -> dict[str, object]:
 
 
 def near_body(longitude: float, latitude: float, found: Iterable[Near]) -> dict[str, object]:
-    """Return the nearest point of each component, direction and track within 250 m, nearest first. Raises Refusal."""
+    """Return the nearest point within 250 m for each component, direction and track, sorted. Raises Refusal if none."""
     best: dict[tuple[str, str, int | None], tuple[float, Near]] = {}
     for near in found:
         product, _pid, x, y = near
@@ -121,7 +121,7 @@ def _product(product: Product) -> dict[str, object]:
 
 
 def as_csv(rows: Sequence[Row]) -> bytes:
-    """Write rows as CSV: lists of equal length become rows, everything else is repeated; geometry as its centre."""
+    """Write rows as CSV: lists become one row per item, single values are repeated; a geometry becomes its centre."""
     file = io.StringIO()
     writer = csv.writer(file)
     names = [name for name in rows[0] if name != "geometry"]
@@ -173,7 +173,7 @@ FORMATS: dict[str, tuple[str, Callable[[Sequence[Row]], bytes]]] = {
 
 
 def series_rows(body: Mapping[str, Any], places: Sequence[GEOSGeometry]) -> list[Row]:
-    """Return one row for each line of a chart (`monitor.maps.charts.rows.chart_body`)."""
+    """Return one row for each line of a chart. body: as `chart_body` returns it; places: geometries of its lines."""
     return [
         {
             "line": number,

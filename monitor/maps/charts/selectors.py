@@ -1,4 +1,4 @@
-"""Points for charts, in queries with limited rows and duration."""
+"""Queries for the points of charts, limited in rows and duration."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +21,8 @@ from monitor.wording.figures import whole
 from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 
-SECONDS = 4  # that one statement may take
-MOST_COUNTED = 50_000  # points of one data set in an area
+SECONDS = 4  # limit of one statement
+MOST_COUNTED = 50_000  # points of one data set in an area; more are refused
 _COLUMNS = "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesce(velocity_std_mm_yr::float8, 'NaN')"
 
 
@@ -44,7 +44,7 @@ Near = tuple[Product, str, float, float]  # a point near a place: product, pid, 
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """End statements inside after a few seconds, see `monitor.web.middleware.AnswerBusy`."""
+    """Cancel database statements inside the block after SECONDS; `monitor.web.middleware.AnswerBusy` answers."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SECONDS}s"])
@@ -52,13 +52,13 @@ def bounded() -> Iterator[None]:
 
 
 def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet[Product]:
-    """Return current products whose footprint touches an area's box; those of a layer, or all of InSAR."""
+    """Return the current products of a layer, or of InSAR, whose footprint overlaps the bounding box of an area."""
     products = layer.products() if layer else Product.objects.current().filter(technique="insar")
     return products.filter(footprint__bboverlaps=area, points_deleted_at=None).order_by("pk")
 
 
 def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: bool = True) -> PointsIn:
-    """Return the points of an area; the same even sample every time if there are more than `most`. Raises Refusal."""
+    """Return a product's points in an area; of more than `most`, always the same even sample. Raises Refusal."""
     n_points = points_count_within(product=product, area=area)
     if n_points > MOST_COUNTED:
         raise Refusal(
@@ -70,7 +70,7 @@ def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: b
 
 
 def points_in_view(*, product: Product, area: GEOSGeometry, most: int) -> PointsIn:
-    """Return an even sample of the points in a view; n_points is the size of the sample."""
+    """Return an even sample of a product's points in a view; n_points is an estimate."""
     shared = product.footprint.intersection(area).area / (product.footprint.area or 1.0)
     return _sample(product, area, int(product.n_points * shared), most, product.has_series)
 
@@ -93,7 +93,7 @@ def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int, with
 
 
 def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[Near]:
-    """Return the nearest point of every current product within reach on the map, in no order."""
+    """Return the nearest point of every current InSAR product, unsorted; reach_degrees: largest distance on the map."""
     at = GEOSGeometry(f"SRID=4326;POINT({longitude!r} {latitude!r})")
     sql = f"""
         SELECT pid, ST_X(position), ST_Y(position) FROM {POINTS},

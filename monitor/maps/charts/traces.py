@@ -1,4 +1,4 @@
-"""Lines of a chart: displacement of points and of areas, against a reference, with their fits in a period."""
+"""Lines of a chart: displacement of points and areas relative to a reference, with their fits in a period."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
@@ -31,16 +31,16 @@ MOST_AREA_TRACES = 4
 class Trace(NamedTuple):
     """One line of a chart."""
 
-    key: str  # 'PRODUCT/POINT', or 'PRODUCT' of an area
+    key: str  # 'PRODUCT/POINT', or 'PRODUCT' for an area
     product: Product
     place: GEOSGeometry
     n_points: int
     dates: Sequence[date]
     values_mm: Float64  # (dates,), NaN where missing
-    low_mm: Float64 | None  # the middle two thirds of an area's points, None for a point
+    low_mm: Float64 | None  # low to high: the middle two thirds of an area's points; None for a point
     high_mm: Float64 | None
-    stated_mm_yr: float  # by the data set, less the reference; of an area the mean of its points
-    stated_sigma_mm_yr: float | None  # of an area the scatter of its points
+    stated_mm_yr: float  # the data set's rate minus the reference's; for an area, the mean of its points
+    stated_sigma_mm_yr: float | None  # for an area, the scatter of its points
     n_reference: int
 
     @property
@@ -54,11 +54,11 @@ class PeriodFit(NamedTuple):
 
     first: date
     last: date
-    rate_mm_yr: float  # fitted to its dates in the period, or as stated where there are too few
+    rate_mm_yr: float  # fitted to the dates in the period; as stated by the data set if they are too few
     sigma_mm_yr: float | None
     fitted: bool
     fit_mm: Float64  # (dates,), NaN outside the period
-    band_mm: float | None  # usual scatter
+    band_mm: float | None  # standard deviation of the series around the fit
     changes: tuple[DatedChange, ...]
 
 
@@ -71,7 +71,7 @@ class Reference(NamedTuple):
 
 
 def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
-    """Return the lines in the order of the query, and the points that no longer exist. Raises Refusal."""
+    """Return the lines of a chart in the order of its request, and the points that no longer exist. Raises Refusal."""
     references: dict[int, Reference] = {}
     traces, missing = [], []
 
@@ -100,7 +100,7 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
 
 
 def _by_direction(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
-    """Group tiles side by side that show one motion: same direction, track and dates."""
+    """Group products that show the same motion, such as neighbouring tiles: same component, direction, track, dates."""
     views: dict[Hashable, list[PointsIn]] = defaultdict(list)
     for one in found:
         product = one.product
@@ -111,7 +111,7 @@ def _by_direction(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
 
 
 def fit_in(trace: Trace, period: Period) -> PeriodFit:
-    """Return fit and changes of the dates in the period."""
+    """Fit a line's dates in a period and find its changes; return the stated rate if they are too few."""
     first, last = trace.product.dates[0], trace.product.dates[-1]
     nothing = np.full(len(trace.dates), np.nan)
     stated = PeriodFit(first, last, trace.stated_mm_yr, trace.stated_sigma_mm_yr, False, nothing, None, ())
@@ -174,7 +174,7 @@ def _of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Ref
 
 
 def _over_points(series_mm: Float64) -> tuple[Float64, Float64, Float64]:
-    """Return mean and the middle two thirds on each date, (dates,); NaN on dates that no point knows."""
+    """Return the mean and the 16th and 84th percentiles of points on each date, (dates,); NaN without a value."""
     figures = np.full((3, series_mm.shape[1]), np.nan)
     known = np.isfinite(series_mm).any(axis=0)
     if known.any():
@@ -184,7 +184,7 @@ def _over_points(series_mm: Float64) -> tuple[Float64, Float64, Float64]:
 
 
 def reference_of(product: Product, place: Region | None) -> Reference:
-    """Return the ground that everything is measured against; zero where none was chosen. Raises Refusal."""
+    """Return the mean series and rate of a product in a reference area; zero if no area is chosen. Raises Refusal."""
     if place is None:
         return Reference(0, np.zeros(1), 0.0)
     points = selectors.points_in(product=product, area=geos(place.outline), most=MOST_OF_REFERENCE)

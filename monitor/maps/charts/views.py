@@ -18,14 +18,14 @@ from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.answers import tile_or_404, unless_held
 from monitor.wording.refusals import only_parameters, refusals_as_json
 
-REACH_DEGREES = 0.01  # on the map, a little more than the distance that counts
+REACH_DEGREES = 0.01  # degrees of the map, a little more than NEAR_M
 CACHE = "public, max-age=300"
 
 
 @require_safe
 @refusals_as_json
 def series(request: HttpRequest, form: str) -> HttpResponse:
-    """Answer ?point=PRODUCT/POINT up to six times, &area=, &from=, &until=, &reference=."""
+    """Answer with a chart of series for ?point=PRODUCT/POINT (up to 6), &area=, &from=, &until=, &reference=."""
     _known(form)
     asked = query.series_query(request.GET)
     with bounded():
@@ -39,7 +39,7 @@ def series(request: HttpRequest, form: str) -> HttpResponse:
 @require_safe
 @refusals_as_json
 def profile(request: HttpRequest, form: str) -> HttpResponse:
-    """Answer ?line=longitude,latitude;longitude,latitude&layer=, &width=, &reference=."""
+    """Answer with a profile for ?line=longitude,latitude;longitude,latitude&layer=, &width=, &reference=."""
     _known(form)
     asked = query.profile_query(request.GET)
     with bounded():
@@ -50,7 +50,7 @@ def profile(request: HttpRequest, form: str) -> HttpResponse:
 @require_safe
 @refusals_as_json
 def near(request: HttpRequest) -> JsonResponse:
-    """Answer ?at=longitude,latitude with the nearest point of each data set."""
+    """Answer with the nearest point of each component and track for ?at=longitude,latitude."""
     longitude, latitude = query.position_query(request.GET)
     with bounded():
         found = nearest_points(longitude=longitude, latitude=latitude, reach_degrees=REACH_DEGREES)
@@ -60,7 +60,7 @@ def near(request: HttpRequest) -> JsonResponse:
 @require_safe
 @refusals_as_json
 def frames(request: HttpRequest) -> JsonResponse:
-    """Answer ?layer=&bbox=west,south,east,north."""
+    """Answer with the displacement of points on each date for ?layer=&bbox=west,south,east,north."""
     layer, view = query.view_query(request.GET)
     with bounded():
         body = frames_body(layer, view)
@@ -70,7 +70,7 @@ def frames(request: HttpRequest) -> JsonResponse:
 @require_safe
 @only_parameters("from", "until")
 def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
-    """Answer ?from=&until= with points and their rates in that period; below zoom 12 with stated rates."""
+    """Answer with a tile of points and their rates for ?from=&until=; below zoom 12, with their stated rates."""
     tile_or_404(z, x, y, layer in BY_NAME)
     period = query.period_query(request.GET)
     products = layer_products(layer=BY_NAME[layer], tile=(z, x, y))

@@ -1,4 +1,4 @@
-"""Sentences about charts."""
+"""Sentences about charts of series and profiles."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -11,7 +11,7 @@ from monitor.wording.dates import month_words
 from monitor.wording.figures import figure, length_words, listed, rate_words, whole
 from monitor.wording.points import STILL_MM_YR
 
-# Of a line, by its component: of a negative rate, of a positive one.
+# Sentences about a line by component: for a negative rate, for a positive rate.
 # Translators: %(rate)s is "14 mm a year (probably 12 to 16)"; %(first)s and %(last)s are months, "March 2021"
 LINE_MOVED = {
     "los": (
@@ -37,7 +37,7 @@ LINE_MOVED = {
         gettext_lazy("Line %(number)s moved north by about %(rate)s between %(first)s and %(last)s."),
     ),
 }
-# Of a place on a profile.
+# Sentences about a place on a profile by component: for a negative rate, for a positive rate.
 # Translators: %(rate)s is a figure, "14"
 THERE_MOVES = {
     "los": (
@@ -69,12 +69,12 @@ class Line(NamedTuple):
 
     @property
     def moves(self) -> bool:
-        """Return whether the rate is clearly above zero."""
+        """Return whether the absolute rate reaches STILL_MM_YR and twice its uncertainty."""
         return abs(self.rate_mm_yr) >= max(STILL_MM_YR, 2 * (self.sigma_mm_yr or 0.0))
 
 
 def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
-    """Return which lines moved, the fastest with its rate, and which changed speed. first, last: of the period."""
+    """Describe which lines moved, how fast the fastest is, and which changed speed between the first and last day."""
     period = {"first": month_words(first), "last": month_words(last)}
     moving = [number for number, line in enumerate(lines, 1) if line.moves]
     if len(lines) == 1:
@@ -125,7 +125,7 @@ def _changed(numbers: Sequence[str]) -> str:
 
 
 def profile_sentence(component: str, length_m: float, width_m: float, n_points: int, peak: tuple[float, float]) -> str:
-    """Return where along the line the ground moves most. peak: m from the start, and median mm/yr there."""
+    """Describe where along a line the ground moves most. peak: distance from the start, m, and median rate, mm/yr."""
     # Translators: %(length)s is "350 metres" or "1.2 km"
     opening = ngettext(
         "%(number)s point stands within %(reach)s m of the line, which is %(length)s long.",
