@@ -1,4 +1,4 @@
-"""Charts as SVG: a series over time, and counts by month. Pure: figures in, positions and paths out."""
+"""Charts as SVG: a series over time, and counts in columns. Pure: figures in, positions and paths out."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from monitor.wording.figures import short
 WIDTH, HEIGHT = 640, 220  # units of the drawing
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
 TICKS = 5
-GAP = 0.3  # between two columns, of their distance
-MOST_YEARS = 9  # named below a series
+GAP = 0.3  # gap between two columns, as a share of their spacing
+MOST_YEARS = 9  # labelled below a series
 
 
 class Curve(NamedTuple):
-    """Values over time, one per date; None where unknown. low, high: edges of the band around them; line: the fit."""
+    """Values on dates, None where unknown. low, high: limits of the band around the values; line: their fit."""
 
     dates: Sequence[date]
     values: Sequence[float | None] = ()
@@ -26,7 +26,7 @@ class Curve(NamedTuple):
 
 
 def series_chart(curve: Curve, height: int = HEIGHT) -> dict[str, Any]:
-    """Return paths of dots, fit and band, and positions of changes and ticks. Raises ValueError without any value."""
+    """Return SVG paths of dots, fit and band, and positions of changes and ticks. Raises ValueError without a value."""
     known = [value for part in (curve.values, curve.line, curve.low, curve.high) for value in part if value is not None]
     if not known:
         raise ValueError("a chart needs at least one value")
@@ -60,7 +60,7 @@ def series_chart(curve: Curve, height: int = HEIGHT) -> dict[str, Any]:
 
 
 def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -> dict[str, Any]:
-    """Draw columns of (label, total, new of these), from zero."""
+    """Return the positions of columns for (label, total, number of new ones in the total)."""
     steps = [step for step in rounded_steps(0.0, max(1, *(total for _, total, _ in counts))) if step == int(step)]
     pitch = (WIDTH - LEFT - RIGHT) / len(counts)
     base = height - BOTTOM
@@ -80,7 +80,7 @@ def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -
 
 
 def rounded_steps(low: float, high: float) -> list[float]:
-    """Return about five round numbers that reach from low or less to high or more."""
+    """Return about five evenly spaced round numbers that cover low to high."""
     reach = (high - low) or 1.0
     power = 10.0 ** math.floor(math.log10(reach / TICKS))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= reach / TICKS * (1 - 1e-9))

@@ -29,7 +29,7 @@ EARTH = Geod(ellps="WGS84")
 
 
 class Arrow(NamedTuple):
-    """Motion of one cell. bearing_deg clockwise from north, toward which it moves."""
+    """Motion of one cell. bearing_deg: direction of the motion, clockwise from north."""
 
     longitude: float
     latitude: float
@@ -39,18 +39,18 @@ class Arrow(NamedTuple):
 
 
 class InputGrid(NamedTuple):
-    """Images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them."""
+    """Grid and dates of a pair's images. column_step, row_step: (x, y) to the next pixel in the raster's CRS."""
 
     posting_m: float
     column_step: tuple[float, float]
     row_step: tuple[float, float]
     days: int
-    last_day: int  # of the later one, counted from 1970-01-01
-    shift_px: tuple[float, float] = (0.0, 0.0)  # overall, columns and rows: no motion, and removed
+    last_day: int  # date of the later image, days since 1970-01-01
+    shift_px: tuple[float, float] = (0.0, 0.0)  # shift of the whole image (columns, rows), which is removed
 
 
 def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:
-    """Return the numbers of the bands with these names, the first one for no name. Raises ValueError."""
+    """Return the numbers of the bands with these names; [1] if no name is given. Raises ValueError."""
     if not names:
         return [1]
     missing = [name for name in names if name not in dataset.descriptions]
@@ -67,7 +67,7 @@ def tile_bounds_m(z: int, x: int, y: int) -> Bounds:
 
 
 def tile_bounds_deg(z: int, x: int, y: int, margin_deg: float = 0.0) -> Bounds:
-    """Return west, south, east, north of a tile in degrees, widened by a margin and kept on the earth."""
+    """Return west, south, east, north of a tile in degrees, widened by a margin, within ±180° and ±90°."""
     west, south, east, north = transform_bounds("EPSG:3857", "EPSG:4326", *tile_bounds_m(z, x, y))
     return (
         max(west - margin_deg, -180.0),
@@ -78,14 +78,14 @@ def tile_bounds_deg(z: int, x: int, y: int, margin_deg: float = 0.0) -> Bounds:
 
 
 def tile_values(dataset: DatasetReader, bands: Sequence[str], z: int, x: int, y: int) -> Float32:
-    """Return the bands in a tile, nearest cells, (bands, 256, 256), NaN where unknown or outside."""
+    """Return the bands of a raster in a tile by nearest neighbour, (bands, 256, 256), NaN where unknown or outside."""
     return window_values(dataset, bands, 3857, tile_bounds_m(z, x, y), (TILE_PIXELS, TILE_PIXELS))
 
 
 def window_values(
     dataset: DatasetReader, bands: Sequence[str], epsg: int, bounds_m: Bounds, shape: tuple[int, int]
 ) -> Float32:
-    """Return the bands in a box of a projected system, nearest cells, (bands, rows, cols), NaN where not known."""
+    """Return the bands of a raster in a projected box by nearest neighbour, (bands, rows, cols), NaN where unknown."""
     rows, cols = shape
     with WarpedVRT(
         dataset,
@@ -93,7 +93,7 @@ def window_values(
         transform=from_bounds(*bounds_m, cols, rows),
         width=cols,
         height=rows,
-        add_alpha=dataset.nodata is None,  # what lies outside is unknown, too
+        add_alpha=dataset.nodata is None,  # marks cells outside the raster, which are unknown too
     ) as resampled:
         values = np.ma.filled(resampled.read(band_numbers(dataset, bands), masked=True).astype(np.float32), np.nan)
         if dataset.nodata is None:
@@ -102,7 +102,7 @@ def window_values(
 
 
 def paint(values: Float32, stops: Sequence[str], low: float, high: float, level: int = 6) -> bytes:
-    """Return a PNG of (rows, cols) values, coloured from low to high; unknown is transparent. level: of `png`."""
+    """Return a PNG of values (rows, cols), coloured from low to high, transparent where unknown. level: as in `png`."""
     known = np.isfinite(values)
     if not known.any():
         return empty_tile(values.shape)
@@ -111,14 +111,14 @@ def paint(values: Float32, stops: Sequence[str], low: float, high: float, level:
 
 
 def coloured(values: Float32, stops: Sequence[str], low: float, high: float) -> NDArray[np.uint8]:
-    """Return red, green and blue of values from low to high, (rows, cols, 3); of unknown ones those of low."""
+    """Return red, green and blue for values from low to high, (rows, cols, 3); unknown values get the colour of low."""
     share = np.clip((np.where(np.isfinite(values), values, low) - low) / (high - low), 0, 1)
     return colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]
 
 
 @lru_cache(maxsize=32)
 def colour_table(stops: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Return 256 colours through evenly spaced stops like '#0b5f73'; (256, 3)."""
+    """Return 256 colours interpolated between evenly spaced stops such as '#0b5f73'; (256, 3)."""
     colours = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops], dtype=float)
     places = np.linspace(0, 1, len(stops))
     return np.stack(
@@ -128,13 +128,13 @@ def colour_table(stops: tuple[str, ...]) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=4)
 def empty_tile(shape: tuple[int, ...] = (TILE_PIXELS, TILE_PIXELS)) -> bytes:
-    """Return a tile, or a picture of the given rows and columns, that is fully transparent."""
+    """Return a fully transparent PNG of (rows, cols), by default a tile."""
     return png(np.zeros((*shape, 2), np.uint8))
 
 
 def png(pixels: NDArray[np.uint8], level: int = 6) -> bytes:
-    """Return a PNG of (rows, cols, 2 or 4), opacity last. level: of compression, 1 quick to 9 small."""
-    # GDAL's own is not safe in threads.
+    """Encode pixels (rows, cols, 2 or 4), opacity last, as PNG. level: compression, from 1 (quick) to 9 (small)."""
+    # GDAL's own PNG driver is not safe in threads.
     out = BytesIO()
     Image.fromarray(pixels).save(out, "PNG", compress_level=level)
     return out.getvalue()
@@ -171,7 +171,7 @@ def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -
 
 
 def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
-    """Return the cells of a north-up raster that lie in a box of degrees."""
+    """Return the window of a north-up raster that lies in a box of degrees; None if there is none."""
     west, south, east, north = transform_bounds("EPSG:4326", dataset.crs, *bounds)
     back = ~dataset.transform
     (left, top), (right, bottom) = back @ (west, north), back @ (east, south)
@@ -183,7 +183,7 @@ def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
 
 
 def _bearings(wkt: str, x: Any, y: Any, dx: Any, dy: Any, grid: InputGrid) -> tuple[Any, Any, Any]:
-    """Return the cells' places (degrees) and the true bearing of their motion; x, y in the raster's CRS."""
+    """Return longitudes, latitudes and bearings of motion, degrees. x, y: in the raster's CRS; dx, dy: pixels."""
     to_degrees = transformer(wkt, 4326)
     longitude, latitude = to_degrees.transform(x, y)
     far = to_degrees.transform(

@@ -16,26 +16,26 @@ SIGMAS = 5.0
 
 
 class NearMotion(NamedTuple):
-    """Motion between the two images, against the rest of the window."""
+    """Motion between the two images near an event, relative to stable ground around it. known: share of the cells."""
 
     known: float
-    share: float  # of known cells that moved significantly
-    fastest_m: float | None  # 95th percentile of these; None if nothing moved significantly
-    sigma_m: float  # of fastest_m
+    share: float  # share of the known cells that moved significantly
+    fastest_m: float | None  # 95th percentile of the motion of these cells; None if nothing moved significantly
+    sigma_m: float  # uncertainty of fastest_m
     bearing_deg: float
 
 
 class NearCoherence(NamedTuple):
-    """Coherence near the place, 0-1, of what is known."""
+    """Coherence of the known cells near an event, 0-1."""
 
-    known: float  # share of the cells
+    known: float  # share of all cells
     median: float
     lowest: float  # 5th percentile
-    sigma: float  # of a cell
+    sigma: float  # median uncertainty of a cell
 
 
 class Around(NamedTuple):
-    """Place and radius of the results, degrees and metres."""
+    """Circle around an event: centre in degrees, radius in metres."""
 
     longitude: float
     latitude: float
@@ -43,7 +43,7 @@ class Around(NamedTuple):
 
 
 def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> NearMotion | None:
-    """Return the motion from offsets; None where the raster does not reach there or knows nothing."""
+    """Return the motion in a circle from a raster of offsets; None if the raster has no values there."""
     near = _near(raster, around, ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px"))
     if near is None:
         return None
@@ -68,7 +68,7 @@ def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> Nea
 
 
 def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | None:
-    """Return the coherence; None where the raster does not reach there or knows nothing."""
+    """Return the coherence in a circle; None if the raster has no values there."""
     near = _near(raster, around, ("coherence", "coherence_sigma"))
     if near is None:
         return None
@@ -85,7 +85,7 @@ def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | Non
 
 
 def _near(raster: DatasetReader, around: Around, names: tuple[str, ...]) -> tuple[Floats, Floats, Floats] | None:
-    """Return the bands' cells within the circle, (bands, n), and their places, m."""
+    """Return the values of bands in a circle, (bands, n), and the cells' x and y, m; None outside the raster."""
     centre = transformer(4326, raster.crs.to_wkt()).transform(around.longitude, around.latitude)
     col, row = ~raster.transform @ centre
     reach = around.radius_m / abs(raster.transform.a)

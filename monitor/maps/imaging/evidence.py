@@ -1,4 +1,4 @@
-"""Pictures of the ground around an alert: score map, measurement points, wrapped rates, with its outline. Pure."""
+"""Pictures of the ground around an alert with its outline: score map, points, wrapped rates. Pure: no files."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,17 +13,17 @@ from shapely.geometry import MultiPolygon
 
 from monitor.maps.imaging.drawing import Bounds, Float32, coloured
 
-SIDE_PX = 480  # of a picture, along its longer side
-CELLS = 96  # of the points' picture, along its longer side: gaps between points stay small
-AROUND = 0.75  # of the outline's longer side, that is shown on each side of it
+SIDE_PX = 480  # longer side of a picture
+CELLS = 96  # along the longer side of a picture of points; few, so that gaps between points stay small
+AROUND = 0.75  # margin on each side of the outline, as a share of its longer side
 LEAST_M = 400.0
-SMOOTHED = 5  # cells, before rates are wrapped
+SMOOTHED = 5  # cells along the side of the mean that is taken before rates are wrapped
 OUTLINE, HALO = (20, 20, 20), (255, 255, 255)
 UNKNOWN = (238, 238, 236)
 RATE_STOPS = ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478")
-PHASE_STOPS = ("#3b4cc0", "#5fb4a2", "#f4e04d", "#e07a3f", "#b0305c", "#3b4cc0")  # ends as it begins
+PHASE_STOPS = ("#3b4cc0", "#5fb4a2", "#f4e04d", "#e07a3f", "#b0305c", "#3b4cc0")  # cyclic: ends as it begins
 ARROW_PX, HEAD_PX = 16, 5
-RINGS = 3.0  # at least, from the surroundings to the peak: enough to see a shape, few enough to count
+RINGS = 3.0  # least number from the surroundings to the peak: enough to see a shape, few enough to count
 
 
 class Pointer(NamedTuple):
@@ -42,7 +42,7 @@ class Frame(NamedTuple):
 
 
 def frame_of(outline: MultiPolygon) -> Frame:
-    """Return the ground around an outline, both in metres."""
+    """Return the frame of a picture of the ground around an outline. outline: in metres."""
     west, south, east, north = outline.bounds
     around = AROUND * max(east - west, north - south, LEAST_M)
     west, south, east, north = west - around, south - around, east + around, north + around
@@ -51,7 +51,7 @@ def frame_of(outline: MultiPolygon) -> Frame:
 
 
 def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], values: Float32) -> Float32:
-    """Return the mean of the points (x, y: m) in each cell of the frame, CELLS along the longer side; NaN if none."""
+    """Return the mean value of the points in each cell of a frame, (rows, cols), NaN without points. x, y: m."""
     west, south, east, north = frame.bounds_m
     cell = max(east - west, north - south) / CELLS
     rows, cols = math.ceil((north - south) / cell), math.ceil((east - west) / cell)
@@ -66,7 +66,7 @@ def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], valu
 
 
 def smoothed(values: Float32, side: int = SMOOTHED) -> Float32:
-    """Return the mean of known values in side x side cells around each known one: single points scatter."""
+    """Return the mean of the known values in side x side cells around each known cell, NaN elsewhere."""
     known = np.isfinite(values)
     planes = np.where(known, values, 0), known.astype(np.float32)
     total, share = (scipy.ndimage.uniform_filter(plane, side, mode="constant") for plane in planes)
@@ -74,14 +74,14 @@ def smoothed(values: Float32, side: int = SMOOTHED) -> Float32:
 
 
 def fringe_mm_yr(peak_mm_yr: float) -> float:
-    """Return the rate of one ring for a peak, mm/yr: 1, 2 or 5 times a power of ten."""
+    """Return the rate that one ring stands for, mm/yr: 1, 2 or 5 times a power of ten, about a third of the peak."""
     value = max(abs(peak_mm_yr), 1.0) / RINGS
     power = 10.0 ** math.floor(math.log10(value))
     return power * max(step for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
 
 
 def wrapped(rate_mm_yr: Float32, fringe: float) -> Float32:
-    """Return rates as shares of a ring, 0-1: wrapped as an interferogram is (Anantrasirichai et al. 2019)."""
+    """Wrap rates to 0-1 shares of one ring, as an interferogram is wrapped (Anantrasirichai et al. 2019)."""
     return np.asarray((rate_mm_yr / np.float32(fringe)) % 1, dtype=np.float32)
 
 
@@ -94,7 +94,7 @@ def picture(
     outline: MultiPolygon,
     pointers: Sequence[Pointer] = (),
 ) -> bytes:
-    """Return a PNG of values, each a square of the frame, with the outline of the alert; grey where unknown."""
+    """Return a PNG of values (rows, cols) on a frame, with the alert's outline and arrows; grey where unknown."""
     rgb = coloured(values, stops, low, high)
     rgb[~np.isfinite(values)] = UNKNOWN
     rows, cols = frame.shape
@@ -118,7 +118,7 @@ def _onto(frame: Frame) -> Callable[[float, float], tuple[float, float]]:
 
 
 def _point(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:
-    """Draw an arrow whose middle is at a pixel."""
+    """Draw an arrow with its middle at the pixel (x, y)."""
     turn = math.radians(bearing_deg)
     along, across = (math.sin(turn), -math.cos(turn)), (math.cos(turn), math.sin(turn))
     tip, tail = ((x + way * ARROW_PX / 2 * along[0], y + way * ARROW_PX / 2 * along[1]) for way in (1, -1))

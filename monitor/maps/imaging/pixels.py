@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from monitor.maps.imaging.drawing import Float32, paint, png
 from monitor.maps.imaging.evidence import smoothed
 
-MOST_PX = 1200  # of a picture, along one side
+MOST_PX = 1200  # longest side of a picture
 LEAST_PX = 16
 GREY_PERCENTILES = (2.0, 98.0)
-QUICK = 2  # compression of a PNG of speckle, which hardly gets smaller by more work
-NO_STRETCH = (-25.0, 0.0)  # where neither image has a value
+QUICK = 2  # compression level of a PNG; speckle hardly gets smaller at higher levels
+NO_STRETCH = (-25.0, 0.0)  # dB, for images without any value
 RATIO_DB = 6.0  # four times as bright, or a quarter
 RATIO_MEAN_PX = 5
 RATIO_STOPS = ("#1d4a94", "#7ea2d6", "#f5f5f4", "#e3967d", "#9e2a1c")
@@ -28,14 +28,14 @@ _NUMBER = re.compile(r"\d{1,7}", re.ASCII)
 
 
 class Stretch(NamedTuple):
-    """Values of black and of white, dB."""
+    """Backscatter that is shown as black and as white, dB."""
 
     black_db: float
     white_db: float
 
 
 class Piece(NamedTuple):
-    """Window of a grid and the size of the picture that is made of it, all in pixels."""
+    """Window of a grid, and the size (rows, cols) of its picture, all in pixels."""
 
     row: int
     col: int
@@ -45,13 +45,13 @@ class Piece(NamedTuple):
 
 
 def decibels(power: Float32) -> Float32:
-    """Return dB of linear power; NaN where nothing came back or nothing is known."""
+    """Convert linear power to dB; NaN where the power is zero or unknown."""
     with np.errstate(invalid="ignore"):
         return 10 * np.log10(np.where(power > 0, power, np.float32(np.nan)))
 
 
 def common_stretch(images: Sequence[Float32]) -> Stretch:
-    """Return one stretch for all images, so that equal greys are equal values: the middle 96 % of decibels."""
+    """Return one stretch for all images, the middle 96 % of their dB, so that equal greys mean equal values."""
     values = np.concatenate([decibels(image).ravel() for image in images])
     values = values[np.isfinite(values)]
     if not values.size:
@@ -61,7 +61,7 @@ def common_stretch(images: Sequence[Float32]) -> Stretch:
 
 
 def grey_png(power: Float32, stretch: Stretch) -> bytes:
-    """Return linear power (rows, cols) as grey by its decibels; unknown pixels are transparent."""
+    """Return a PNG of linear power (rows, cols) in greys by its dB; unknown pixels are transparent."""
     values = decibels(power)
     known = np.isfinite(values)
     share = (np.where(known, values, stretch.black_db) - stretch.black_db) / (stretch.white_db - stretch.black_db)
@@ -70,19 +70,19 @@ def grey_png(power: Float32, stretch: Stretch) -> bytes:
 
 
 def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) -> Float32:
-    """Return how much brighter the secondary is, dB, of means of linear power over side x side pixels, or NaN."""
+    """Return the ratio of secondary to reference, dB, from means of power over side x side pixels; NaN if unknown."""
     means = [smoothed(np.where(image > 0, image, np.float32(np.nan)), side) for image in (reference, secondary)]
     return decibels(means[1]) - decibels(means[0])
 
 
 def ratio_png(ratio: Float32) -> bytes:
-    """Return a ratio in dB as picture: red brighter, blue darker, white the same; unknown is transparent."""
+    """Return a PNG of a ratio in dB: red is brighter, blue darker, white the same; unknown pixels are transparent."""
     return paint(ratio, RATIO_STOPS, -RATIO_DB, RATIO_DB, level=QUICK)
 
 
 def piece_of(parameters: Mapping[str, str], rows: int, cols: int) -> Piece:
-    """Return the window that ?row=&col=&rows=&cols=&side= names on a grid. Raises ValueError, in words."""
-    # All may be left out. side: the longest side of the picture; it is never enlarged.
+    """Parse ?row=&col=&rows=&cols=&side= as a window of a grid. Raises ValueError with a message for readers."""
+    # All parameters may be left out. side: the longest side of the picture, which is never larger than the window.
     row, col = (_number(parameters, name, 0) for name in ("row", "col"))
     if row >= rows or col >= cols:
         raise ValueError(f"row {row} and column {col} lie outside the grid of {rows} x {cols} pixels")

@@ -1,4 +1,4 @@
-"""Maps as PNG, for mails: the drawing of `plans` in the light colours of the site. Pure: a plan in, bytes out."""
+"""Maps as PNG for mails: a plan of `plans`, drawn in the site's light colours. Pure: a plan in, bytes out."""
 
 import math
 import re
@@ -14,17 +14,17 @@ from monitor.paths import SITE_DIR
 
 VARIABLES = SITE_DIR / "static" / "css" / "variables.css"
 FONT = SITE_DIR / "static" / "vendor" / "dejavu-fonts-ttf" / "DejaVuSansCondensed.ttf"
-OVERSAMPLING = 2  # factor of the drawing, reduced afterwards for smooth edges
+OVERSAMPLING = 2  # the map is drawn larger by this factor and then reduced, for smooth edges
 COLOURS = 64
-LARGER = 1.5  # than on a page are letters, which a phone shows half as large
-LETTERS = LARGER * 12.5  # units of the drawing; static/css/drawing.css
+LARGER = 1.5  # letters, compared with a page: a phone shows a mail's map at about half its size
+LETTERS = LARGER * 12.5  # height in units of the drawing; 12.5 as in static/css/drawing.css
 DOT, MARK, EDGE = 3.0, 8.0, 3.0
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
 
 
 class Style(NamedTuple):
-    """Style of a shape: tokens of static/css/variables.css, units of the drawing, share of the fill."""
+    """Style of a shape. line, fill: tokens of static/css/variables.css; width: drawing units; share: opacity, 0-1."""
 
     line: str = ""
     width: float = 1.0
@@ -32,7 +32,7 @@ class Style(NamedTuple):
     share: float = 1.0
 
 
-STYLES = {  # by the last class of a shape; static/css/drawing.css has the same for pages
+STYLES = {  # by the last CSS class of a shape; static/css/drawing.css has the same styles for pages
     "land": Style("map-border", 1.0, "map-land"),
     "border": Style(line="map-coast"),
     "region": Style("accent", 2.0, "accent", 0.14),
@@ -47,7 +47,7 @@ STYLES = {  # by the last class of a shape; static/css/drawing.css has the same 
 
 
 def plan_png(plan: Plan) -> bytes:
-    """Return the map, plan.width x plan.height pixels, in few colours; light, whatever the colours around it."""
+    """Return a map as a PNG of plan.width x plan.height pixels with at most 64 colours, always in the light theme."""
     size = (plan.width * OVERSAMPLING, plan.height * OVERSAMPLING)
     image = Image.new("RGB", size, colour("map-water"))
     draw = ImageDraw.Draw(image)
@@ -74,7 +74,7 @@ def _colours() -> dict[str, Colour]:
 
 
 def colour(token: str) -> Colour:
-    """Return red, green and blue of a token. Raises KeyError."""
+    """Return red, green and blue of a colour token. Raises KeyError."""
     return _colours()[token]
 
 
@@ -106,14 +106,14 @@ def _shape(image: Image.Image, draw: ImageDraw.ImageDraw, shape: Shape) -> None:
 
 
 def _lines(path: str) -> Iterator[tuple[list[Point], bool]]:
-    """Yield the lines of a path of `plans`, in pixels, and whether they are closed."""
+    """Yield each line of an SVG path of `plans`, in pixels, and whether it is closed."""
     for part in path.split("M")[1:]:
         numbers = [float(number) * OVERSAMPLING for number in re.findall(r"[-\d.e]+", part)]
         yield list(zip(numbers[::2], numbers[1::2], strict=True)), part.endswith("Z")
 
 
 def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
-    """Draw names beside their dots, or in the middle of an area; a mark that covers a dot moves its name."""
+    """Draw each name beside its dot or in the middle of its area, farther from a dot that a mark covers."""
     for name in filter(lambda name: _can_write(name.text), plan.names):
         x, y = name.x * OVERSAMPLING, name.y * OVERSAMPLING
         if name.anchor == "middle":
@@ -163,6 +163,6 @@ def _font() -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=1024)
 def _can_write(text: str) -> bool:
-    """Return whether the font has every letter of a name, which would otherwise show empty boxes."""
+    """Return whether the font has every letter of a text; other letters would be drawn as empty boxes."""
     unknown = bytes(_font().getmask("\uffff"))
     return all(letter.isspace() or bytes(_font().getmask(letter)) != unknown for letter in text)

@@ -11,17 +11,17 @@ from shapely.geometry.base import BaseGeometry
 from monitor.wording.figures import short
 
 WIDTH = 640  # units of the drawing
-FLATTEST, TALLEST = 0.55, 1.0  # height over width
+FLATTEST, TALLEST = 0.55, 1.0  # limits of height divided by width
 KM_PER_DEGREE = 111.32
-LETTER, LINE = 6.4, 15.0  # size of a letter of a name
-SCALE_SHARE = 0.3  # of the width, that the bar of the scale takes at most
-SMALLEST = 9.0  # an outline smaller than this is shown by its mark alone
+LETTER, LINE = 6.4, 15.0  # width and height of a letter of a name
+SCALE_SHARE = 0.3  # longest scale bar, as a share of the width
+SMALLEST = 9.0  # a smaller outline is shown by its mark alone
 
 Bounds = tuple[float, float, float, float]
 
 
 class Frame(NamedTuple):
-    """A box in degrees and its drawing: x to the right, y down."""
+    """Box in degrees and its scale in drawing units per degree: x to the right, y down."""
 
     west: float
     north: float
@@ -31,17 +31,17 @@ class Frame(NamedTuple):
 
     @property
     def bounds(self) -> Bounds:
-        """Return west, south, east, north."""
+        """Return west, south, east, north of the frame, degrees."""
         east, south = self.west + WIDTH / self.x_per_degree, self.north - self.height / self.y_per_degree
         return self.west, south, east, self.north
 
     @property
     def width_km(self) -> float:
-        """Return the width."""
+        """Return the width of the frame, km."""
         return WIDTH / self.y_per_degree * KM_PER_DEGREE
 
     def place(self, longitude: float, latitude: float) -> tuple[float, float]:
-        """Return where a position lies on the drawing."""
+        """Return x and y of a position, in drawing units."""
         return (
             round((longitude - self.west) * self.x_per_degree, 1),
             round((self.north - latitude) * self.y_per_degree, 1),
@@ -49,14 +49,14 @@ class Frame(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """A path with the class of its style."""
+    """SVG path with the CSS classes of its style."""
 
     css: str
     d: str
 
 
 class Mark(NamedTuple):
-    """A mark of an alert at its place. css: of its kind and state; text: inside it."""
+    """Mark of an alert. css: classes of its kind and state; form: its shape; text: shown inside it."""
 
     x: float
     y: float
@@ -68,7 +68,7 @@ class Mark(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A name; anchor: which end of it stands at its place, or its middle."""
+    """Name on a map. anchor: the part of the text that is placed at (x, y): start, middle or end."""
 
     x: float
     y: float
@@ -96,17 +96,17 @@ class Plan(NamedTuple):
 
     @property
     def scale_y(self) -> int:
-        """Return the height of the scale."""
+        """Return y of the scale bar."""
         return self.height - 14
 
     @property
     def north_x(self) -> int:
-        """Return the place of the arrow to the north."""
+        """Return x of the north arrow."""
         return self.width - 22
 
 
 def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01, tallest: float = TALLEST) -> Frame:
-    """Return the frame of a box with a margin, in shares of its longer side, neither too flat nor too tall."""
+    """Return the frame of a box, neither too flat nor too tall. margin: a share of the box's longer side."""
     west, south, east, north = bounds
     stretch = max(0.02, math.cos(math.radians((south + north) / 2)))
     width, height = (east - west) * stretch, north - south  # in degrees of latitude
@@ -125,13 +125,13 @@ def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01, t
 
 
 def drawn(frame: Frame, css: str, shapes: Iterable[BaseGeometry]) -> list[Shape]:
-    """Return shapes in degrees as one path; none where there is nothing to draw."""
+    """Return one path of all shapes (degrees), or an empty list if there is nothing to draw."""
     path = "".join(_path(frame, part) for shape in shapes for part in get_parts(shape))
     return [Shape(css, path)] if path else []
 
 
 def is_small(frame: Frame, shape: BaseGeometry, smallest: float = SMALLEST) -> bool:
-    """Return whether an outline would be a speck."""
+    """Return whether an outline would be smaller than `smallest` drawing units in both directions."""
     west, south, east, north = shape.bounds
     return max((east - west) * frame.x_per_degree, (north - south) * frame.y_per_degree) < smallest
 
@@ -143,8 +143,8 @@ def names_on(
     most: int,
     size: float = 1.0,
 ) -> list[Name]:
-    """Return the first names (name, longitude, latitude) that fit, none over another or over what is taken."""
-    # size: of letters, as a factor of the usual one.
+    """Return at most `most` names that fit the frame and overlap neither each other nor the taken positions."""
+    # places: (name, longitude, latitude), by priority; taken: x, y in drawing units; size: factor of the letters.
     boxes = [(x - 10, y - 10, x + 10, y + 10) for x, y in taken]
     names: list[Name] = []
     for text, longitude, latitude in places:
@@ -163,7 +163,7 @@ def names_on(
 
 
 def scale_of(frame: Frame) -> Scale:
-    """Return the longest bar of 1, 2 or 5 times a power of ten that fits."""
+    """Return the longest scale bar of 1, 2 or 5 times a power of ten that fits SCALE_SHARE of the width."""
     reach = SCALE_SHARE * frame.width_km
     power = 10.0 ** math.floor(math.log10(reach))
     km = next(factor * power for factor in (5, 2, 1) if factor * power <= reach)

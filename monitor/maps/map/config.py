@@ -29,11 +29,11 @@ URLS = {
     "desk": "/workbench/",
 }
 
-WORDED = ("series", "alerts", "rasters")  # public data, in the language of their address
+WORDED = ("series", "alerts", "rasters")  # public data whose texts are in the language that the address names
 
 
 def urls() -> dict[str, str]:
-    """Return the addresses for a page in the active language."""
+    """Return the address templates of a map's data, in the active language."""
     language = get_language()
     if language == settings.LANGUAGE_CODE:
         return URLS
@@ -56,6 +56,6 @@ def map_config(bounds: Sequence[float] | None) -> dict[str, object]:
 
 
 def map_at(west: float, south: float, east: float, north: float) -> str:
-    """Return the part of the map's address that opens it on a box, which fills about half of a desktop map."""
+    """Return the fragment of an address that opens the map on a box (degrees), about half as wide as a desktop map."""
     zoom = max(2.0, min(14.0, math.log2(360 / max(east - west, 0.001))))
     return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"

@@ -1,4 +1,4 @@
-"""Glaciers, mines, landslides and regions as vector tiles, for the map."""
+"""Vector tiles of glaciers, mines, landslides and regions for the map."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from ingest.context.selectors import kinds_loaded
 from ingest.context.simulated_truth import truth_is_loaded
 from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
-ZOOM_OF_OUTLINES = 7  # further out a glacier is smaller than its mark
-MOST_FEATURES = 4000  # the same ones every time, evenly chosen
-# what the address of its page calls it (`monitor.pages.glaciers.views.ident_of`); nothing where no pair has seen it yet
+ZOOM_OF_OUTLINES = 7  # at lower zooms a glacier is smaller than its mark
+MOST_FEATURES = 4000  # per tile; an even sample, the same at every request
+# SQL of a glacier's identifier in addresses (`monitor.pages.glaciers.views.ident_of`); NULL if no speed is known
 PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ingest_glacier.id::text)
     FROM detection_glaciermotion AS motion
     WHERE motion.glacier_id = ingest_glacier.id AND motion.speed_m_day IS NOT NULL)"""
@@ -18,7 +18,7 @@ PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ing
 
 @dataclass(frozen=True)
 class Overlay:
-    """One kind on the map. columns: what a feature states, by name; far, near: the geometry below and from zoom 7."""
+    """Layer of surroundings. columns: SQL by name; far, near: geometry columns below zoom 7 and from zoom 7 on."""
 
     kind: str
     label: str
@@ -57,7 +57,7 @@ OVERLAYS = (
         "position",
     ),
 )
-# What a simulation put in: a switch of its own, and only where a simulation is loaded.
+# The simulated motion has its own switch, shown only if a simulation is loaded.
 TRUTH = Overlay(
     "truth",
     _("Show what was simulated"),
@@ -70,22 +70,22 @@ BY_KIND = {overlay.kind: overlay for overlay in (*OVERLAYS, TRUTH)}
 
 
 def overlays_available() -> list[Overlay]:
-    """Return the overlays that have something to show."""
+    """Return the overlays whose data are loaded."""
     loaded = kinds_loaded()
     return [overlay for overlay in OVERLAYS if overlay.kind in loaded]
 
 
 def truth_overlay() -> Overlay | None:
-    """Return the switch that shows what was simulated, where a simulation is loaded."""
+    """Return the overlay of the simulated motion, or None if no simulation is loaded."""
     return TRUTH if truth_is_loaded() else None
 
 
 def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
-    """Return a vector tile with the layer 'context'; outlines are as fine as the tile can show."""
+    """Return a vector tile of an overlay with the layer 'context', simplified to the resolution of the tile."""
     columns = ", ".join(f"{value} AS {name}" for name, value in overlay.columns.items())
     geometry = overlay.near if z >= ZOOM_OF_OUTLINES else overlay.far
     indexed = f"{geometry} && clip"
-    if geometry.startswith("coalesce"):  # columns have an index, expressions none
+    if geometry.startswith("coalesce"):  # only the columns have an index, the expression has none
         indexed = "(outline && clip OR (outline IS NULL AND position && clip))"
     sql = f"""
         WITH {BOUNDS}, found AS (

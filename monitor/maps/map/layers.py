@@ -8,11 +8,11 @@ from django.utils.translation import gettext_lazy
 from ingest.models import Product
 from monitor.wording.components import both_directions
 
-PERIOD_FROM_ZOOM = 12  # further out, tiles of points show the stated rates instead of those of a period
+PERIOD_FROM_ZOOM = 12  # at lower zooms, tiles show the stated rates instead of those of a period
 
 
 class Layer(NamedTuple):
-    """Layer of points: component and direction select products; direction None takes every one."""
+    """Layer of points: component, technique and direction select its products; direction None selects all."""
 
     name: str
     label: str
@@ -27,7 +27,7 @@ class Layer(NamedTuple):
         return products if self.direction is None else products.filter(direction=self.direction)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the layer for the page's configuration."""
+        """Return the layer as JSON for the configuration of a map."""
         negative, positive = both_directions(self.component)
         return {
             "name": self.name,

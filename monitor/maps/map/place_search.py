@@ -1,4 +1,4 @@
-"""Search for coordinates, loaded places, regions and countries; what a geocoder answers is kept for a day."""
+"""Search for coordinates, loaded places, regions, countries and addresses; a geocoder's answers are kept a day."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ MOST = 8
 LONGEST = 100
 SHORTEST_ADDRESS = 3  # letters
 KEPT_SECONDS = 24 * 3600
-REST_SECONDS = 60  # after a fault nobody waits for the geocoder again so soon
+REST_SECONDS = 60  # after a fault, the geocoder is not asked for this long
 TURN, REST = "geocoder-turn", "geocoder-rest"
 AROUND_ADDRESS_DEGREES = 0.003  # about 300 m
 AROUND_DEGREES = 0.06  # a place without extent is shown with about 6 km around it
@@ -49,22 +49,22 @@ class Hit:
     detail: str
     bounds: tuple[float, float, float, float]  # west, south, east, north
     url: str
-    page: str = ""  # of a region
+    page: str = ""  # address of a region's page
     at: tuple[float, float] | None = None  # longitude and latitude of a place or address; None for a region or country
 
 
 @dataclass(frozen=True)
 class PlaceAnswer:
-    """Answer of a search."""
+    """Answer to a search for a place."""
 
     text: str
     hits: list[Hit]  # the best first
-    note: str  # a plain line where something is missing or nothing was found
-    by: str = ""  # the host of the geocoder whose hits they are
+    note: str  # line for readers if a list is not loaded or nothing was found
+    by: str = ""  # host of the geocoder that was asked
 
 
 def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
-    """Search for a text; anything may be typed. addresses: ask the geocoder, too, where nothing here has the name."""
+    """Search for a text as people type it. addresses: ask the geocoder if no loaded place has this name."""
     text = " ".join(text.replace("\0", "").split())[:LONGEST]
     at = parse_position(text)
     if at:
@@ -118,7 +118,7 @@ def _of(place: PlaceMatch) -> Hit:
 
 
 def _region(level: int | None, country: str) -> str:
-    """Return 'country', 'region of Atlantis'."""
+    """Return the detail line of a region, such as 'country' or 'region of Atlantis'."""
     if level == 0:
         return pgettext("answer to a search", "country")
     if country:
@@ -157,12 +157,12 @@ def _hit(name: str, detail: str, bounds: tuple[float, float, float, float]) -> H
 
 
 def geocoder_host() -> str:
-    """Return the host of the geocoder; empty where none is set."""
+    """Return the host of the geocoder; empty if none is set."""
     return urlsplit(settings.GEOCODER_URL).hostname or ""
 
 
 def addresses_named(text: str, most: int) -> tuple[list[Found], str]:
-    """Return the geocoder's results for a text, and a line with its attribution or the reason why there are none."""
+    """Return a geocoder's results for a text, and a line with its attribution or the reason for having no results."""
     language = (get_language() or "en").split("-")[0]
     asked = json.dumps([settings.GEOCODER_URL, language, most, text.casefold()])
     key = f"geocoder-{hashlib.sha256(asked.encode()).hexdigest()}"
@@ -196,7 +196,7 @@ class NumberField(forms.FloatField):
         self.widget.attrs["inputmode"] = "text"  # a phone's keypad of digits may lack the minus sign
 
     def to_python(self, value: Any) -> float | None:
-        """Return the number."""
+        """Convert the typed text to a number. Raises ValidationError."""
         if isinstance(value, str):
             value = value.strip().rstrip("°").strip().replace("−", "-")
             value = value.replace(",", ".") if "." not in value else value

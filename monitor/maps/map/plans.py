@@ -19,12 +19,12 @@ from monitor.wording.cards.cards import AlertCard
 from monitor.wording.figures import whole
 from monitor.wording.places import countries_in
 
-MOST_FEATURES = 3000  # of one layer
+MOST_FEATURES = 3000  # drawn per layer
 MOST_NAMES = 9
-LEAST_KM = 16.0  # shown around an alert
-COUNTRIES_KM = 600.0  # and where nothing is known of so near
-MARKED_BELOW = 24.0  # units of a drawing: a smaller outline gets a mark in a mail
-NEAR_KM = 24.0  # a frame so wide shows small roads too
+LEAST_KM = 16.0  # least width of a map around an alert
+COUNTRIES_KM = 600.0  # the width of a mail's map if no surroundings are loaded
+MARKED_BELOW = 24.0  # drawing units; a smaller outline gets a mark in a mail
+NEAR_KM = 24.0  # small roads are drawn up to this width of the frame
 LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
     ("glacier", "glacier", "outline", "shown", 2000.0),
     ("water", "water", "shape", "true", 150.0),
@@ -38,7 +38,7 @@ LAYERS = (  # class of the style, table, column, condition on rows, widest frame
 def region_plan(
     region: AdministrativeRegion, alerts: Sequence[Alert], cards: Sequence[AlertCard], numbered: bool
 ) -> plans.Plan:
-    """Draw a region with marks of these alerts; numbered as they come, else with the symbols of their kinds."""
+    """Draw a region with marks of alerts, which show their number in the list or the symbol of their kind."""
     frame = plans.frame_around(region.view.extent)
     outline = _fine(frame, from_wkb(bytes(region.outline.wkb)))
     shapes = [
@@ -58,7 +58,7 @@ def region_plan(
 
 
 def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> plans.Plan:
-    """Draw the surroundings of an alert with its outline. inner: outlines within it, GeoJSON."""
+    """Draw the surroundings of an alert with its outline. inner: outlines of its faster parts, GeoJSON."""
     west, south, east, north = alert.area.extent
     frame = plans.frame_around((west, south, east, north), margin=1.5, least_km=LEAST_KM)
     shapes = [
@@ -71,8 +71,8 @@ def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> plans.Pl
 
 
 def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
-    """Draw the surroundings of an alert for a mail, always as flat; a small outline has a mark on it."""
-    # Where nothing of the ground is loaded, the countries around it are named.
+    """Draw the surroundings of an alert for a mail, in a flat frame; a small outline gets a mark."""
+    # If no surroundings are loaded, a wider map names the countries.
     extent, area = alert.area.extent, from_wkb(bytes(alert.area.wkb))
     frame = plans.frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=plans.FLATTEST)
     context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
@@ -96,13 +96,13 @@ def _plan(
 
 
 def _places(frame: plans.Frame, simulated: bool) -> list[tuple[str, float, float]]:
-    """Return names, longitudes and latitudes, the largest first."""
+    """Return names, longitudes and latitudes of the places in a frame, the most populous first."""
     places = Place.objects.filter(position__within=Polygon.from_bbox(frame.bounds), layer__simulated=simulated)
     return [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
 
 
 def _countries(frame: plans.Frame) -> list[tuple[str, float, float]]:
-    """Return names, longitudes and latitudes of countries, each once, in the middle of its visible part."""
+    """Return name, longitude and latitude of each country in a frame, at a point of its largest visible part."""
     parts = sorted(countries_in(box(*frame.bounds)), key=lambda part: part[1].area)
     middles = {name: shape.representative_point() for name, shape in parts}
     return [(name, middle.x, middle.y) for name, middle in reversed(middles.items())]
@@ -124,7 +124,7 @@ def _context(frame: plans.Frame, simulated: bool) -> list[plans.Shape]:
 
 
 def _outlines(frame: plans.Frame, alerts: Sequence[Alert], always: bool = False) -> list[plans.Shape]:
-    """Draw outlines of alerts, each in the colour of its kind, where they are more than a speck."""
+    """Draw outlines of alerts in the colours of their kinds. always: also those too small to see."""
     shapes: list[plans.Shape] = []
     for alert in alerts:
         area = from_wkb(bytes(alert.area.wkb))
@@ -147,7 +147,7 @@ def _mark(frame: plans.Frame, card: AlertCard, text: str) -> plans.Mark:
 
 
 def _fine(frame: plans.Frame, outline: BaseGeometry) -> BaseGeometry:
-    """Clip an outline and simplify it as far as the drawing shows."""
+    """Clip an outline to a frame and simplify it to the resolution of the drawing."""
     clipped = outline if isinstance(outline, MultiPolygon) and outline.is_valid else outline.buffer(0)
     return clipped.intersection(box(*frame.bounds)).simplify(0.5 / frame.y_per_degree)
 

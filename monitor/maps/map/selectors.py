@@ -24,8 +24,8 @@ from monitor.maps.rasters.answers import etag_of
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
-MOST_POINTS_OF_TILE = 5000  # as many as cover a tile on the screen; about 200 kB
-ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile so many levels further in
+MOST_POINTS_OF_TILE = 5000  # enough to cover a tile on the screen; about 200 kB
+ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
 TILE_VERSION = 2  # raise when tiles of the same products look different
 
 _POINTS_TILE = """
@@ -36,7 +36,7 @@ _POINTS_TILE = """
         FROM {table}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
         AND {sample} ORDER BY {order} LIMIT %(most)s
     ) AS rows"""
-# a layer of its own with one feature, where a tile shows a sample: how many points there are
+# layer of a tile that shows a sample; its one feature holds the number of all points
 SAMPLE_NOTE = """
     SELECT ST_AsMVT(rows, 'sample', 4096, 'geometry') FROM (
         SELECT %(n)s AS n, ST_MakePoint(2048, 2048) AS geometry) AS rows"""
@@ -55,7 +55,7 @@ WORLD_M = 2 * 20037508.342789244
 
 
 def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) -> list[int]:
-    """Return ids of the products of a layer; with a tile (z, x, y), those whose footprint reaches into it."""
+    """Return the ids of a layer's products; with a tile (z, x, y), only of those that overlap it."""
     products = layer.products()
     if tile is not None:
         products = products.filter(footprint__bboverlaps=tile_box(*tile))
@@ -63,7 +63,7 @@ def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) ->
 
 
 def layers_available() -> list[Layer]:
-    """Return the layers that have data; a direction of its own only where there are several."""
+    """Return the layers that have data; layers of one direction only if several directions have data."""
     known = set(Product.objects.current().values_list("component", "technique", "direction"))
     los_directions = {direction for component, technique, direction in known if component == "los"}
     kinds = {(component, technique) for component, technique, _ in known}
@@ -76,13 +76,13 @@ def layers_available() -> list[Layer]:
 
 
 def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: int, period: str = "") -> str:
-    """Return an ETag: the same while the tile shows the same products, as a product's points never change."""
+    """Return an ETag of a tile from its products, as the points of a product never change."""
     return etag_of(TILE_VERSION, layer.name, period, z, x, y, sorted(products))
 
 
 def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
-    """Return a vector tile of the points of products, below zoom 10 their averages on a grid."""
-    # Where there are more than MOST_POINTS_OF_TILE, it has an even sample, and a layer `sample` that holds how many.
+    """Return a vector tile of the points of products; below ZOOM_OF_SINGLE_POINTS, of their means on a grid."""
+    # Of more than MOST_POINTS_OF_TILE points, it shows an even sample, and a layer `sample` holds their number.
     if z < ZOOM_OF_SINGLE_POINTS:
         return read_tile(*tile_query(products=products, z=z, x=x, y=y))
     counts = points_in_tile(products=products, z=z, x=x, y=y)
@@ -93,7 +93,7 @@ def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
 
 
 def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0) -> tuple[str, dict[str, object]]:
-    """Return the SQL of a tile and its values. n_points: of a tile of single points; decides on the sample."""
+    """Return the SQL of a tile and its values. n_points: number of points in a tile, from which its sample follows."""
     values: dict[str, object] = {"z": z, "x": x, "y": y, "products": products}
     if z < ZOOM_OF_SINGLE_POINTS:
         return _PYRAMID_TILE, values
@@ -105,7 +105,7 @@ def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0
 
 
 def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, int]:
-    """Return how many points each product has in a tile, or in the smallest tile around it that is counted."""
+    """Return the number of points of each product in a tile, or in the smallest counted tile that contains it."""
     below = max(0, z - FINEST_ZOOM - ZOOM_OF_CELL)
     z, x, y = z - below - ZOOM_OF_CELL, x >> below, y >> below
     cell = (y % CELLS) * CELLS + x % CELLS
@@ -115,9 +115,9 @@ def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, 
 
 
 def map_totals() -> dict[str, Any]:
-    """Return how much is loaded, and where the map opens: at the alerts, else at the data."""
+    """Return the numbers of loaded products, points and pairs, and the bounds at which the map opens."""
     searched = Product.objects.current().filter(derived_from=None)
-    insar = Q(technique=Technique.INSAR)  # ice is shown, and not searched
+    insar = Q(technique=Technique.INSAR)  # only InSAR is searched for alerts and counted
     totals = searched.aggregate(
         n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=Extent("footprint")
     )
@@ -128,7 +128,7 @@ def map_totals() -> dict[str, Any]:
 
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:
-    """Return the mean series over an alert's area, from the newest release of every product that showed it."""
+    """Return the mean series in an alert's area for the newest release of each product in which it was found."""
     runs = Run.objects.filter(prediction__scan__detections__alert=alert, product__isnull=False).distinct()
     products = {_newest_release(product) for run in runs for product in products_of(run=run)}
     by_product = []

@@ -1,4 +1,4 @@
-"""Series over time as programs and charts read them: of one point, and of an alert's area."""
+"""Series of one point and of an alert's area as JSON, for charts and programs."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -22,14 +22,14 @@ from monitor.wording.points import point_sentence
 
 
 def point_find(*, product_id: int, pid: str) -> MeasurementPoint:
-    """Return a point with its product. Raises MeasurementPoint.DoesNotExist, also for an impossible name."""
+    """Return a point with its product. Raises MeasurementPoint.DoesNotExist, also for an invalid name."""
     if "\0" in pid:
         raise MeasurementPoint.DoesNotExist("no point has a zero byte in its name")
     return point_get(product_id=product_id, pid=pid)
 
 
 def point_body(point: MeasurementPoint) -> dict[str, object]:
-    """Return a point's displacements with a fit and a sentence. mm; sign as the product's component says."""
+    """Return a point's series as JSON with its fit and a sentence. Displacement in mm, signed as its component."""
     product, displacement = point.product, point_series(point=point)
     dates = product.dates if product.has_series else []
     fit = fit_series(dates, displacement) if dates else None
@@ -65,8 +65,8 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
 def motion_of_series(
     product: Product, dates: Sequence[date], displacement: NDArray[np.floating], as_measured: bool = True
 ) -> SeriesMotion | None:
-    """Return the changes that a series of a product shows, (dates,), mm; None for ice and for few dates."""
-    # as_measured: the series of one point, which may jump by whole cycles; of means and differences it does not.
+    """Find changes of motion in a series (dates,), mm; None for ice and if the dates are too few."""
+    # as_measured: one point's own series, which may jump by whole phase cycles; means and differences do not.
     if product.technique != Technique.INSAR:
         return None
     cycles = as_measured and has_cycles(product.has_series, product.component, product.technique)
@@ -74,7 +74,7 @@ def motion_of_series(
 
 
 def alert_body(alert: Alert) -> dict[str, object]:
-    """Return the mean series of every product that showed the alert, with the middle two thirds of its points. mm."""
+    """Return as JSON the series of `selectors.alert_series`: mean and middle two thirds of the points, mm."""
     negative, positive = both_directions(alert.component)
     series = [
         {
@@ -90,13 +90,13 @@ def alert_body(alert: Alert) -> dict[str, object]:
 
 
 def changes_body(product: Product, changes: Iterable[DatedChange]) -> list[dict[str, object]]:
-    """Return changes of a series of a product, each with a sentence."""
+    """Return the changes found in a product's series as JSON, each with a sentence."""
     rows = [one.as_dict() for one in changes]
     return [row | {"sentence": what_changed(product.component, row)} for row in rows]
 
 
 def product_summary(product: Product) -> dict[str, object]:
-    """Return what a chart says of the product it draws."""
+    """Return the properties of a product that charts show, as JSON."""
     return {
         "id": product.pk,
         "name": data_set_name(product.name),
@@ -110,10 +110,10 @@ def product_summary(product: Product) -> dict[str, object]:
 
 
 def number(value: float | None, digits: int = 2) -> float | None:
-    """Return a rounded number; None where it is missing."""
+    """Round a number; return None if it is missing or NaN."""
     return None if value is None or np.isnan(value) else round(float(value), digits)
 
 
 def numbers(values: Iterable[float], digits: int = 1) -> list[float | None]:
-    """Return rounded numbers; None where one is missing."""
+    """Round numbers; NaN becomes None."""
     return [number(value, digits) for value in values]

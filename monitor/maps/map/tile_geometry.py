@@ -1,4 +1,4 @@
-"""Geometry of vector tiles in SQL: where a tile is, and shapes in degrees as fine as the tile can show."""
+"""Geometry of vector tiles in SQL: the bounds of a tile, and shapes simplified to its resolution."""
 
 from collections.abc import Mapping, Sequence
 from math import atan, degrees, pi, sinh
@@ -8,9 +8,9 @@ from django.db import connection
 
 WORLD_DEGREES, MERCATOR_DEGREES = 360.0, 85.06
 VECTOR_TILE = "application/vnd.mapbox-vector-tile"
-MARGIN = 0.02  # of a tile; the buffer of the tile itself is a sixty-fourth
+MARGIN = 0.02  # share of a tile's side; more than the buffer of a vector tile, one sixty-fourth
 
-# A table expression: `tile` in EPSG:3857, and `clip`, the same with a margin in degrees.
+# SQL table: `tile`, the bounds in EPSG:3857; `clip`, the bounds with a margin in EPSG:4326.
 BOUNDS = """bounds AS (
     SELECT tile, ST_SetSRID(ST_MakeBox2D(
         ST_Point(ST_XMin(box) - %(margin)s, greatest(-%(most)s, ST_YMin(box) - %(margin)s)),
@@ -20,20 +20,20 @@ BOUNDS = """bounds AS (
 
 
 def drawn(shape: str) -> str:
-    """Return SQL of a geometry of EPSG:4326 in the tile's own units, clipped and simplified. Needs BOUNDS."""
+    """Return SQL that clips, simplifies and converts an EPSG:4326 geometry to tile units. Needs BOUNDS."""
     return f"""ST_AsMVTGeom(ST_Transform(ST_ClipByBox2D(
         CASE WHEN ST_Dimension({shape}) = 0 THEN {shape} ELSE ST_Simplify({shape}, %(fine)s, true) END, clip), 3857),
         tile, 4096, 64)"""
 
 
 def parameters(z: int, x: int, y: int) -> dict[str, float]:
-    """Return the values of BOUNDS and `drawn`."""
+    """Return the values of a tile for the placeholders in BOUNDS and `drawn`."""
     width = WORLD_DEGREES / 2**z
     return {"z": z, "x": x, "y": y, "margin": width * MARGIN, "fine": width / 2048, "most": MERCATOR_DEGREES}
 
 
 def read_tile(sql: str, values: Mapping[str, object] | Sequence[object]) -> bytes:
-    """Return the tile that a query makes."""
+    """Run a query that returns one vector tile, and return its bytes."""
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         (tile,) = cursor.fetchone()
@@ -41,7 +41,7 @@ def read_tile(sql: str, values: Mapping[str, object] | Sequence[object]) -> byte
 
 
 def tile_box(z: int, x: int, y: int) -> Polygon:
-    """Return a tile with its margin, EPSG:4326."""
+    """Return the box of a tile with its margin, EPSG:4326."""
     west, east = ((column / 2**z - 0.5) * WORLD_DEGREES for column in (x - MARGIN, x + 1 + MARGIN))
     south, north = (degrees(atan(sinh((1 - 2 * row / 2**z) * pi))) for row in (y + 1 + MARGIN, y - MARGIN))
     box = Polygon.from_bbox((west, south, east, north))

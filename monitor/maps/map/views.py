@@ -1,4 +1,4 @@
-"""Pages of the map and of what it shows; search for places, series of points, and vector tiles as data."""
+"""Views of the map, of the pages that explain it, of place search, of point series, and of vector tiles."""
 
 from dataclasses import asdict
 from functools import partial
@@ -26,7 +26,7 @@ from monitor.wording.glossary import GLOSSARY
 from monitor.wording.refusals import only_parameters
 from monitor.wording.states import STATE_LABELS
 
-MOST_CARDS = 200  # on the map's own list; the map shows all, and so does the page of alerts
+MOST_CARDS = 200  # in the list beside the map; the map itself and the page of alerts show all
 STATES_OF_LEGEND = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 
 
@@ -66,7 +66,7 @@ def reading(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
-    """Show what the site does, and how."""
+    """Show the page that explains what the site does, and how."""
     context = {"raster_layers": RASTER_LAYERS, "kinds": KINDS.values(), "states": STATE_LABELS.items()}
     context["geocoder_host"] = geocoder_host()
     return render(request, "web/site/about.html", context)
@@ -74,27 +74,27 @@ def about(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def place_list(request: HttpRequest) -> HttpResponse:
-    """Show the answer of a search."""
+    """Show the results of a search for a place."""
     answer = place_search(request.GET.get("q", ""), addresses=True)
     return render(request, "maps/map/place_list.html", {"answer": answer, "searched": answer.text})
 
 
 @require_safe
 def places_json(request: HttpRequest) -> JsonResponse:
-    """Answer a search as data."""
-    addresses = request.GET.get("addresses") == "1"  # of a search that was sent, not of one that is being typed
+    """Answer with the results of a search for a place as JSON."""
+    addresses = request.GET.get("addresses") == "1"  # true for a submitted search, not while the text is being typed
     return JsonResponse(asdict(place_search(request.GET.get("q", ""), addresses=addresses)))
 
 
 @require_safe
 def series_json(request: HttpRequest, product: int, pid: str) -> JsonResponse:
-    """Answer with the series as JSON."""
+    """Answer with the series of a point as JSON."""
     return JsonResponse(point_body(_point_or_404(product, pid)))
 
 
 @require_safe
 def series_csv(request: HttpRequest, product: int, pid: str) -> HttpResponse:
-    """Answer with the series as CSV."""
+    """Answer with the series of a point as CSV."""
     point = _point_or_404(product, pid)
     series = point_series(point=point)
     rows = zip(point.product.dates[: series.size], numbers(series, 2), strict=True)
@@ -111,7 +111,7 @@ def _point_or_404(product: int, pid: str) -> MeasurementPoint:
 @require_safe
 @only_parameters()
 def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
-    """Answer with a tile of points."""
+    """Answer with a vector tile of a layer's points."""
     tile_or_404(z, x, y, layer in BY_NAME)
     products = selectors.layer_products(layer=BY_NAME[layer], tile=(z, x, y))
     etag = selectors.tile_fingerprint(layer=BY_NAME[layer], products=products, z=z, x=x, y=y)
@@ -122,7 +122,7 @@ def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResp
 @require_safe
 @only_parameters()
 def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResponse:
-    """Answer with a tile of the surroundings."""
+    """Answer with a vector tile of glaciers, mines, landslides, regions or simulated motion."""
     tile_or_404(z, x, y, kind in BY_KIND)
     tile = context_tile(overlay=BY_KIND[kind], z=z, x=x, y=y)
     return HttpResponse(tile, content_type=VECTOR_TILE, headers={"Cache-Control": "public, max-age=300"})

@@ -1,4 +1,4 @@
-"""Responses with pictures and tiles, made only if the client has no current copy, and with tables as CSV."""
+"""Responses with pictures and tiles, which are only drawn if the client's copy is outdated, and with CSV tables."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -13,13 +13,13 @@ GONE = gettext_lazy("The file with the result of this run is no longer in the st
 
 
 class ImageGone(LookupError):
-    """Error: a picture's file is missing from the storage or damaged. The message is for readers."""
+    """Error for a picture whose file is missing from the storage or damaged. The message is for readers."""
 
 
 def png_response(
     request: HttpRequest, etag: str, make: Callable[[], bytes], cache: str = "public, max-age=300"
 ) -> HttpResponseBase:
-    """Answer with a picture. make: raises ImageGone; cache: the header Cache-Control."""
+    """Answer with a PNG, or 404 if make raises ImageGone. cache: value of the header Cache-Control."""
     try:
         return unless_held(request, etag, make, "image/png", cache)
     except ImageGone as gone:
@@ -27,14 +27,14 @@ def png_response(
 
 
 def etag_of(*parts: object) -> str:
-    """Return an ETag that is the same while the parts are."""
+    """Return an ETag computed from the parts."""
     return f'"{sha256(chr(0).join(map(str, parts)).encode()).hexdigest()[:32]}"'
 
 
 def unless_held(
     request: HttpRequest, etag: str, make: Callable[[], bytes], content_type: str, cache: str
 ) -> HttpResponseBase:
-    """Answer with content that is made only if the client has no current copy."""
+    """Answer with the content that make returns, or 304, without calling make, if the client has a current copy."""
     response = get_conditional_response(request, etag=etag) or HttpResponse(make(), content_type=content_type)
     response["ETag"] = etag
     response["Cache-Control"] = cache
@@ -42,13 +42,13 @@ def unless_held(
 
 
 def tile_or_404(z: int, x: int, y: int, known: bool = True) -> None:
-    """Raise Http404 unless the numbers name a tile of Web Mercator that a map can show. known: whether its layer is."""
+    """Raise Http404 unless z, x, y is a tile of Web Mercator that a map can show. known: False if its layer is not."""
     if not (known and z <= MAX_ZOOM and x < 2**z and y < 2**z):
         raise Http404("There is no such tile.")
 
 
 def csv_response(name: str, rows: Iterable[Sequence[object]]) -> HttpResponse:
-    """Answer with a table to save under a name. rows: the names of the columns first."""
+    """Answer with a CSV file to save as name.csv. rows: the first holds the names of the columns."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
     csv.writer(response).writerows(rows)

@@ -1,4 +1,4 @@
-"""Catalogue of rasters: for each layer its dates, and the files of one date in one place."""
+"""Catalogue of rasters: the dates of each layer, and the files of one date in a box."""
 
 import re
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ from monitor.wording.figures import whole
 
 OF_PRODUCTS = ModelVersion.Task.DEFORMATION
 OF_PAIRS = frozenset(ModelVersion.Task) - {OF_PRODUCTS}
-POLARISATIONS = ("VV", "HH", "VH", "HV")  # the first one there is, is shown
+POLARISATIONS = ("VV", "HH", "VH", "HV")  # by priority: the first available one is shown
 _PAIR = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{1,4})d", re.ASCII)
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})", re.ASCII)
 _YEAR = re.compile(r"(\d{4})", re.ASCII)
 
 
 class RasterGroup(NamedTuple):
-    """The rasters of one layer that are shown together. bounds: west, south, east, north in degrees."""
+    """Rasters of one layer and date, shown together. bounds: west, south, east, north in degrees."""
 
     key: str
     label: str
@@ -47,7 +47,7 @@ class RasterGroup(NamedTuple):
 
 
 class RasterSource(NamedTuple):
-    """One file in the storage "rasters". grid: the images of the pair that it comes from."""
+    """One file in the storage "rasters". grid: grid and dates of its pair of images; None if it has no pair."""
 
     file: FieldFile
     fingerprint: str
@@ -56,7 +56,7 @@ class RasterSource(NamedTuple):
 
 def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
     """Return the layers that have rasters, each with its dates, oldest first."""
-    # One query for scenes, and one for products and for pairs with each figure that their layers need.
+    # One query for scenes; for products and for pairs, one query per statistic that their layers need.
     products = {one.needs: _groups_of_products(one.needs) for one in RASTER_LAYERS if one.task == OF_PRODUCTS}
     pairs = {needs: _groups_of_pairs(needs) for needs in {one.needs for one in RASTER_LAYERS if one.task in OF_PAIRS}}
     scenes = _groups_of_scenes()
@@ -71,7 +71,7 @@ def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
 
 
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
-    """Return the files of a layer's date that may reach into a box, by priority; None for an invalid date."""
+    """Return the files of a layer's group that may overlap a box, in drawing order; None for an invalid group."""
     box = Polygon.from_bbox(bounds)
     if layer.task == ModelVersion.Task.DEFORMATION:
         return _sources_of_products(layer, group, box)
@@ -79,7 +79,7 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
 
 
 def raster_group(prediction: Prediction) -> tuple[str, str] | None:
-    """Return the layer and the group in which a prediction is shown, or None."""
+    """Return the names of the layer and the group that show a prediction; None if no layer shows its task."""
     run = prediction.run
     layer = LAYER_OF_TASK.get(run.model_version.task)
     if layer is None:
@@ -90,7 +90,7 @@ def raster_group(prediction: Prediction) -> tuple[str, str] | None:
 
 
 def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
-    """Return what a small map shows of an alert from image pairs, its newest one; None for velocity fields."""
+    """Return the newest raster of an alert from image pairs for its small map; None for velocity fields."""
     of_pairs = [one for one in predictions if one.run.pair is not None]
     newest = max(of_pairs, key=lambda one: (one.run.pair.secondary.acquired_at, one.pk), default=None)
     place = raster_group(newest) if newest else None
@@ -106,19 +106,19 @@ def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
 
 
 def day_label(day: date) -> str:
-    """Return '13 Dec 2021'."""
+    """Return a date in words, such as '13 Dec 2021'."""
     return date_format(day, "SHORT_DATE_FORMAT")
 
 
 def pair_label(reference: date, secondary: date, days: int) -> str:
-    """Return '13 Dec 2021 (12 days since 1 Dec 2021)'."""
+    """Return the dates of a pair in words, such as '13 Dec 2021 (12 days since 1 Dec 2021)'."""
     # Translators: two dates, "13 Dec 2021 (12 days since 1 Dec 2021)"
     words = ngettext("%(last)s (%(days)s day since %(first)s)", "%(last)s (%(days)s days since %(first)s)", days)
     return words % {"last": day_label(secondary), "days": whole(days), "first": day_label(reference)}
 
 
 def _succeeded(needs: str = "") -> QuerySet[Prediction]:
-    """Return results. needs: a figure of the statistics that must be above 0."""
+    """Return the predictions of successful runs. needs: name of a statistic that must be above 0."""
     figure = {f"statistics__{needs}__gt": 0} if needs else {}
     return Prediction.objects.filter(run__state=Run.State.SUCCEEDED, **figure)
 
@@ -138,7 +138,7 @@ def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
             bounds=Extent("run__pair__footprint"),
             made_up=BoolOr(Q(run__pair__secondary__simulated=True) | Q(run__pair__reference__simulated=True)),
         )
-        .order_by("last", "-days")  # of two pairs that end on one day the shorter one comes last, as the newest does
+        .order_by("last", "-days")  # of pairs that end on one day, the shortest comes last, as if it were the newest
     )
     by_task: dict[str, list[RasterGroup]] = {}
     for row in rows:
@@ -148,7 +148,7 @@ def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
 
 
 def _groups_of_products(needs: str) -> list[RasterGroup]:
-    """Group products by the year in which they end: tracks of one release end days apart."""
+    """Group products by the year of their last date, as the tracks of one release end days apart."""
     rows = (
         _succeeded(needs)
         .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS)
@@ -236,7 +236,7 @@ def _sources_of_scenes(group: str, box: Polygon) -> list[RasterSource] | None:
 
 
 def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> list[Any]:
-    """Return the polarisation shown of each image, or of each pair (with the time of its second image)."""
+    """Return one polarisation of each image or pair. images: scene, time of a pair's second image, item to return."""
     best: dict[tuple[Any, ...], tuple[int, Any]] = {}
     for scene, until, one in images:
         place = (scene.track, scene.burst, scene.acquired_at, until)
@@ -247,7 +247,7 @@ def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> l
 
 
 def images_of(prediction: Prediction) -> InputGrid:
-    """Return the images of a pair as its raster's grid: posting, steps, days and shift."""
+    """Return the grid, the dates and the overall shift of the images behind a prediction."""
     pair, statistics = prediction.run.pair, prediction.statistics
     shift = statistics.get("median_dx_px", 0.0), statistics.get("median_dy_px", 0.0)
     a, b, _, d, e, _ = pair.reference.grid

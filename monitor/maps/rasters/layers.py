@@ -1,4 +1,4 @@
-"""Table of the map's raster layers, their sources and colours; texts are translated where they are shown."""
+"""Table of the map's raster layers, their sources and colours; texts are translated when they are shown."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -25,17 +25,17 @@ class RasterLayer(NamedTuple):
     low: float
     high: float
     stops: tuple[str, ...]  # colours evenly spaced from low to high; values beyond get the end colours
-    words: tuple[str, str, str]  # of the legend for low, middle and high
+    words: tuple[str, str, str]  # legend at low, middle and high
     description: str
     details: str
     caption: str  # the colours in words, for use without a legend
     overlap: str = "first"  # the value shown where rasters overlap: first, highest or lowest
-    # Corrects the bands by the pair's images, before `value`.
+    # Applied to the bands before `value`; uses the grid and dates of the pair's images.
     of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
     needs: str = ""  # a statistic that must be above 0 for a result to be shown
 
     def as_dict(self) -> dict[str, object]:
-        """Return the layer for the map's legend."""
+        """Return the layer as JSON for the map's legend."""
         own = {name: getattr(self, name) for name in ("name", "low", "high")}
         texts = {name: str(getattr(self, name)) for name in ("label", "unit", "description", "details")}
         words = dict(zip(("low_word", "middle_word", "high_word"), map(str, self.words), strict=True))
@@ -47,7 +47,7 @@ def _only(bands: Float32) -> Float32:
 
 
 def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
-    """Return motion relative to the overall shift of the images, as in detection. offsets: (2, rows, cols), px."""
+    """Convert offsets (2, rows, cols), px, to m/day, without the overall shift of the images, as in detection."""
     shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
     return (offsets - shift) * np.float32(images.posting_m / images.days)
 
@@ -223,4 +223,4 @@ RASTER_LAYERS = (
 )
 RASTER_LAYERS_BY_NAME = {layer.name: layer for layer in RASTER_LAYERS}
 ARROW_LAYER = RASTER_LAYERS_BY_NAME["speed"]
-LAYER_OF_TASK = {layer.task: layer for layer in reversed(RASTER_LAYERS) if layer.task}  # the first one of each
+LAYER_OF_TASK = {layer.task: layer for layer in reversed(RASTER_LAYERS) if layer.task}  # the first layer of each task

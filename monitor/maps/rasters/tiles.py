@@ -1,4 +1,4 @@
-"""Tiles and arrows of a layer's date: files from the storage through `monitor.maps.imaging.drawing`."""
+"""Tiles and arrows of one date of a layer, drawn from stored files by `monitor.maps.imaging.drawing`."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -23,13 +23,13 @@ MOST_ARROWS = 400
 
 
 def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str) -> str:
-    """Return an ETag: the same while neither the rasters nor the way they are painted change."""
+    """Return an ETag that changes with the rasters and with the way they are painted."""
     painted = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, layer.overlap)
     return etag_of(*painted, place, *(source.fingerprint for source in sources))
 
 
 def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int, y: int) -> bytes:
-    """Return a PNG of 256 x 256 with every source that reaches into the tile; transparent where nothing is known."""
+    """Return a PNG of 256 x 256 of all sources that overlap the tile; transparent where no source has a value."""
     shown: Float32 | None = None
     for source in sources:
         values = read_source(source, lambda dataset: rasters.tile_values(dataset, layer.bands, z, x, y))
@@ -43,7 +43,7 @@ def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int
 
 
 def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]:
-    """Return at most about 400 arrows in a box of degrees."""
+    """Return about MOST_ARROWS arrows at most in a box of degrees."""
     drawn: list[Arrow] = []
     for source in sources:
         if (grid := source.grid) is not None:
@@ -59,8 +59,8 @@ def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
 
 
 def read_source(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
-    """Return what `work` reads in a raster; None if the file is missing or damaged. Raises StorageFailed."""
-    # A missing file leaves a hole in the map; of a temporary failure browsers would keep such a hole.
+    """Open a raster and return the result of `work`; None if the file is missing or damaged. Raises StorageFailed."""
+    # A missing file leaves a hole in the map; after a temporary failure, browsers would cache that hole.
     try:
         with stored_tiff(source.file) as dataset:
             return work(dataset)

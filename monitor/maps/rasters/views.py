@@ -12,14 +12,14 @@ from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
-MIN_ZOOM = 5  # below, a tile would open hundreds of rasters
-MARGIN_DEG = 0.01  # a raster may reach a cell beyond the footprint that the database knows
+MIN_ZOOM = 5  # at lower zooms, a tile would open hundreds of rasters
+MARGIN_DEG = 0.01  # a raster may extend one cell beyond its footprint in the database
 CACHE = "public, max-age=300"
 
 
 @require_safe
 def catalogue(request: HttpRequest) -> JsonResponse:
-    """Answer with the layers that have rasters, their dates, and what their colours mean."""
+    """Answer with the layers that have rasters, with their dates and legends, as JSON."""
     layers = [
         layer.as_dict() | {"groups": [group.as_dict() for group in groups]} for layer, groups in rasters_available()
     ]
@@ -29,7 +29,7 @@ def catalogue(request: HttpRequest) -> JsonResponse:
 @require_safe
 @only_parameters()
 def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
-    """Answer with a tile of a layer's date."""
+    """Answer with a PNG tile of one date of a layer."""
     tile_or_404(z, x, y, layer in RASTER_LAYERS_BY_NAME)
     chosen = RASTER_LAYERS_BY_NAME[layer]
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
@@ -41,7 +41,7 @@ def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -
 @require_safe
 @refusals_as_json
 def arrows(request: HttpRequest, group: str) -> JsonResponse:
-    """Answer with arrows of the motion between two images, thinned to about 400 for ?bbox=west,south,east,north."""
+    """Answer with about 400 arrows of the motion between two images in ?bbox=west,south,east,north, as GeoJSON."""
     drawn = [
         arrow
         for box in boxes(request.GET.get("bbox", ""))
@@ -72,7 +72,7 @@ def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[Rast
 
 @require_safe
 def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
-    """Answer with the Cloud-Optimised GeoTIFF of a run."""
+    """Answer with the Cloud-Optimised GeoTIFF of a prediction."""
     row = Prediction.objects.filter(pk=prediction).first()
     if row is None or not row.raster.storage.exists(row.raster.name):
         raise Http404("There is no such raster.")

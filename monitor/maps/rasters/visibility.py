@@ -1,4 +1,4 @@
-"""Visibility of slow motion: the detectable rate, the share of ground where it is not, the last measurement."""
+"""Visibility of slow motion: smallest rate noticed, share of ground where slow motion is missed, last date."""
 
 import hashlib
 import math
@@ -30,14 +30,14 @@ from monitor.wording.figures import percent_or_less, whole
 LAYER = RASTER_LAYERS_BY_NAME["smallest-rate"]
 SLOW_MM_YR = 10.0
 AROUND_KM, KM_PER_DEGREE = 3.0, 111.0
-MOST_OF_IT = 0.75  # share of a region
+MOST_OF_IT = 0.75  # share of a region in which noticed_mm_yr holds
 CELLS = 128  # along the longer side of a region
-MOST_RASTERS = 100  # each takes some milliseconds; of more, nothing is stated
+MOST_RASTERS = 100  # each takes some milliseconds; with more, no visibility is stated
 KEPT_S = 24 * 3600
 
 
 class Scope(StrEnum):
-    """Scope of a sentence: what our data cover, a region, or the surroundings of a place."""
+    """Ground that a sentence is about: all covered ground, a region, or the surroundings of a place."""
 
     COVERED = "covered"
     REGION = "region"
@@ -76,23 +76,23 @@ NOTICED = {
 
 
 class Visibility(NamedTuple):
-    """Visibility of motion."""
+    """Visibility of slow motion on some ground."""
 
     unseen: float  # share where motion slower than SLOW_MM_YR would not be noticed, 0-1
-    # Rate at which nine of ten places (`ml.deformation.detection_limit`) would be noticed in most of the region;
-    # infinite where too much of it has no points.
+    # Rate at which nine of ten moving places (`ml.deformation.detection_limit`) would be noticed in most of the region;
+    # infinite if too much of the region has no points.
     noticed_mm_yr: float
     last_measured: date
 
 
 def visibility_in(region: MultiPolygon | None) -> Visibility | None:
-    """Return visibility in a region, or wherever velocity fields are current; None where none states it."""
+    """Return the visibility in a region, or (None) on all ground with current velocity fields; None if unknown."""
     here = Q() if region is None else Q(run__product__footprint__intersects=region)
     return _visibility(region, list(_latest(here)[: MOST_RASTERS + 1]))
 
 
 def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility | None]:
-    """Return the visibility in many regions, in one query however many there are."""
+    """Return the visibility in each of many regions, read with one query; None if unknown."""
     if not regions:
         return {}
     west, south, east, north = zip(*(region.extent for region in regions.values()), strict=True)
@@ -130,13 +130,13 @@ def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) 
 
 
 def visibility_sentence(region: MultiPolygon | None) -> str:
-    """Return the sentence on a region's visibility for lists, mails and subscriptions; empty if nothing is known."""
+    """Describe the visibility in a region, or (None) on all covered ground; empty if it is unknown."""
     found = visibility_in(region)
     return "" if found is None else visibility_words(found, Scope.COVERED if region is None else Scope.REGION)
 
 
 def visibility_around(area: MultiPolygon) -> str:
-    """Return the visibility around an alert, about three kilometres to each side, in words."""
+    """Describe the visibility around an alert, about 3 km to each side; empty if it is unknown."""
     west, south, east, north = area.extent
     up = AROUND_KM / KM_PER_DEGREE
     aside = up / max(0.02, math.cos(math.radians((south + north) / 2)))
@@ -146,7 +146,7 @@ def visibility_around(area: MultiPolygon) -> str:
 
 
 def visibility_words(found: Visibility, scope: Scope) -> str:
-    """Return 'Over most of this region we would probably notice ground that moves faster than about 4 mm …'."""
+    """Describe a visibility: 'Over most of this region we would probably notice ground that moves faster than …'."""
     figures = {
         "share": percent_or_less(found.unseen),
         "slow": whole(SLOW_MM_YR),
@@ -168,7 +168,7 @@ def visibility_words(found: Visibility, scope: Scope) -> str:
 
 
 def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
-    """Return `unseen` and `noticed_mm_yr` of Visibility; kept, because every raster has to be opened."""
+    """Return `unseen` and `noticed_mm_yr` of Visibility, cached, because computing them opens every raster."""
     parts = [region.wkb.tobytes(), *(f"{one.pk} {one.raster_sha256}".encode() for one in predictions)]
     key = f"noticed-{hashlib.sha256(b''.join(parts)).hexdigest()}"
     shares: tuple[float, float] | None = cache.get(key)
