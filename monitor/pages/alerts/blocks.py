@@ -18,10 +18,10 @@ from monitor.wording.figures import area_label, figure, mm_a_year, percent, with
 from monitor.wording.images import data_set_name, method_name
 from monitor.wording.points import tilt_sentence
 
-MOST_ROWS = 8  # of the table of places
-LEVELS = ("half", "core")  # outlines within that of the alert
-OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods; others stand in the card of their task
-SURE, HINT = 0.99, 0.1  # of a method's own scores: where it is clear, and where there is something at all
+MOST_ROWS = 8  # rows of the table of places
+LEVELS = ("half", "core")  # outlines inside the alert's own
+OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods with a model card of their own
+SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
 HOW = {
     "model": gettext_lazy("It has learnt from simulated ground what motion looks like among errors."),
     "matched-filter": gettext_lazy(
@@ -34,7 +34,7 @@ HOW = {
 
 
 def motion_rows(alert: Alert) -> dict[str, Any] | None:
-    """Return the sentences, table and chart data of the motion; None without a series."""
+    """Return the sentences, table and chart data of an alert's motion; None without a series."""
     motion = AlertMotion.objects.filter(alert=alert).select_related("product").first()
     if motion is None:
         return None
@@ -50,7 +50,7 @@ def motion_rows(alert: Alert) -> dict[str, Any] | None:
 
 
 def places_rows(detections: Sequence[Detection]) -> dict[str, Any] | None:
-    """Return table rows and map outlines of the detection with the fastest motion; None without places."""
+    """Return rows and outlines of the fastest places in the detection with the fastest motion; None without places."""
     measured = [detection for detection in detections if detection.places]
     if not measured:
         return None
@@ -77,7 +77,7 @@ def _place_row(place: Mapping[str, Any]) -> dict[str, str]:
 
 
 def provenance(detection: Detection) -> dict[str, Any]:
-    """Return method, thresholds, hashes and model cards of one detection, for the template `_provenance.html`."""
+    """Return the method, thresholds, hashes and model cards behind a detection, for the template `_provenance.html`."""
     prediction = detection.scan.prediction
     run, version = prediction.run, prediction.run.model_version
     series = SurgeSeries.objects.filter(detection=detection).first() if detection.kind == Kind.GLACIER_SURGE else None
@@ -105,7 +105,7 @@ def _series(series: SurgeSeries) -> str:
 
 
 def method_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any] | None:
-    """Return a sentence and a row for each method; None where no other method covers this ground."""
+    """Return a sentence on how many methods flag an alert, and a row for each; None if only one method covers it."""
     kept = AlertMethods.objects.filter(alert=alert).first()
     if kept is None or not kept.looks or not detections:
         return None
@@ -150,7 +150,7 @@ def _answer(score: float, share: float) -> str:
 
 
 def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[str, Any]]:
-    """Return a row for each velocity field on this ground: whether its own points show the motion."""
+    """Return a row for each velocity field at an alert, stating whether its points alone show the motion."""
     if family(alert.kind) is not Family.VELOCITY:
         return []
     flagged = {
@@ -164,7 +164,7 @@ def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[s
 
 
 def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Count how many of `agreement_rows` show the motion by themselves, in one sentence."""
+    """Return a sentence on how many velocity fields of `agreement_rows` show the motion by themselves."""
     counts = {"n": sum(row["shows"] for row in rows), "total": len(rows)}
     if counts["n"] == counts["total"] == 2:
         return _("Both sets of measurements show it, each by itself.")

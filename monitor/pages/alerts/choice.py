@@ -1,4 +1,4 @@
-"""Filters of the list of alerts: a form whose values are in the address, with the number of alerts for each value."""
+"""Filters of the list of alerts, read from the address, with the number of alerts for each value."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -47,7 +47,7 @@ DAY = forms.DateInput(attrs={"type": "date"})
 
 
 class ChoiceForm(forms.Form):
-    """Form of filters and order; all fields are optional, and invalid values are reported and ignored."""
+    """Form of filters and order. All fields are optional; invalid values are reported and ignored."""
 
     kind = forms.ChoiceField(choices=KINDS, required=False)
     state = forms.ChoiceField(choices=STATES, required=False)
@@ -61,7 +61,7 @@ class ChoiceForm(forms.Form):
     moving_to = forms.DateField(required=False, widget=DAY)
 
     def clean_region(self) -> AdministrativeRegion | None:
-        """Return the loaded region with this name."""
+        """Return the region that the text names, or None. Raises ValidationError if no such region is loaded."""
         text = self.cleaned_data["region"]
         region = region_by_name(text=text) if text else None
         if text and region is None:
@@ -71,7 +71,7 @@ class ChoiceForm(forms.Form):
         return region
 
     def clean_bbox(self) -> MultiPolygon | None:
-        """Return the area of the box."""
+        """Convert the box to an area, or None. Raises ValidationError."""
         text = self.cleaned_data["bbox"]
         try:
             return area_of(text) if text else None
@@ -91,7 +91,7 @@ class Choice:
 
     @cached_property
     def where_and_when(self) -> dict[str, Any]:
-        """Return the area and the periods, within which the other filters are counted."""
+        """Return the chosen box, region and periods; kind, state and severity are counted within them."""
         found, moving = (
             Period(self.values.get(f"{name}_from"), self.values.get(f"{name}_to")) for name in ("found", "moving")
         )
@@ -99,16 +99,16 @@ class Choice:
         return {"area": self.values.get("bbox"), "among": among, "found": found, "moving": moving}
 
     def alerts(self) -> QuerySet[Alert]:
-        """Return the chosen alerts in the chosen order."""
+        """Return the alerts that match all filters, in the chosen order."""
         named = {name: self.values.get(name, "") for name, *_ in FACETS}
         return alerts_matching(**named, **self.where_and_when, order=Order(self.values.get("sort") or Order.STRONGEST))
 
     def alerts_around(self) -> QuerySet[Alert]:
-        """Return alerts of any kind, state and severity in the chosen area and periods."""
+        """Return the alerts of all kinds, states and severities in the chosen area and periods."""
         return alerts_within(**self.where_and_when)
 
     def query(self, for_feeds: bool = False) -> str:
-        """Return the chosen filters as the query string of an address."""
+        """Return the chosen filters as a query string. for_feeds: leave out the order of the list."""
         return urlencode(
             {
                 name: self.region.slug if name == "region" and self.region else self.form.data.get(name)
@@ -119,7 +119,7 @@ class Choice:
         )
 
     def facets(self, counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
-        """Return the three filters with lists of values; each is counted under the values of the other two."""
+        """Return kind, state and severity with their values and counts; each count keeps the other two filters."""
         return [
             {
                 "name": name,
@@ -133,7 +133,7 @@ class Choice:
         ]
 
     def n_alerts(self, counts: Iterable[AlertCount], **instead: str) -> int:
-        """Return the number of chosen alerts. instead: other values of filters."""
+        """Return the number of alerts that match the filters. instead: values that replace chosen ones."""
         wanted = {name: self.values.get(name, "") for name, *_ in FACETS} | instead
         states = {wanted["state"]} if wanted["state"] else PUBLIC_STATES
         return sum(

@@ -1,4 +1,4 @@
-"""Context of an alert's page, public or for reviewers: card, evidence, limits and surroundings."""
+"""Template context of an alert's pages for the public and for reviewers: card, evidence, limits, surroundings."""
 
 import math
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from monitor.wording.states import VERDICT_HEADINGS, in_language
 
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
-    """Return the context of the public page. with_missing: name layers that are not loaded, for operators."""
+    """Return the context of an alert's public page. with_missing: name layers not loaded, for operators."""
     reviews = [
         {
             "heading": VERDICT_HEADINGS[review.verdict],
@@ -42,13 +42,13 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
             "note": in_language(review.public_note),
             "at": review.created_at,
         }
-        for review in reviews_standing(alert=alert)  # for everybody: without names and internal notes
+        for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
     ]
     return alert_context(alert) | surroundings(alert, with_missing) | exposure_block(alert) | {"reviews": reviews}
 
 
 def alert_context(alert: Alert) -> dict[str, Any]:
-    """Return the context that the public page and the page of a reviewer share."""
+    """Return the part of an alert's context that the public page and the reviewers' page share."""
     card, detections = alert_card(alert), detections_shown(alert=alert)
     newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
     sources = [source for detection in detections for source in _sources(detection)]
@@ -85,7 +85,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
 
 
 def _sources(detection: Detection) -> list[Product | ScenePair]:
-    """Return the input of a detection's run, and the other tracks whose points show the motion too."""
+    """Return the pair of a detection's run; or its product, and the run's other products that show the motion."""
     run = detection.scan.prediction.run
     if run.pair_id:
         return [run.pair]
@@ -101,7 +101,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
     return {
         "source": data_set_name(str(run.input)),
         "product_url": reverse("product-analysis", args=[run.product_id]) if has_points else "",
-        "pair_url": reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",  # for operators
+        "pair_url": reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",  # shown to operators only
         "figure": finding.figure,
         "direction": finding.direction,
         "pictures": captions(detection),
@@ -120,7 +120,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
 
 
 def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
-    """Return how often a score like this one is right, where the method's parameters state it."""
+    """Describe how often a detection with this score is right; empty for wide regions and if it is unknown."""
     reliability = reliability_of(parameters.get("settings", {}), max(1, len(detection.reasons)))
     if reliability is None or detection.extent != Extent.LOCAL:
         return ""

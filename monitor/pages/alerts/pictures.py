@@ -1,4 +1,4 @@
-"""Pictures of a run's results at an alert, and of the two images behind it, made on request."""
+"""Pictures of a run's results at an alert and of the two images behind them, drawn on request."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -39,15 +39,15 @@ FREE_LICENCE = "Copernicus Sentinel data terms"  # free, full and open, with att
 GREYS = RASTER_LAYERS_BY_NAME["radar"].stops
 MOST_ARROWS = 600
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
-MOST_PRODUCTS = 4  # of a run, whose points are drawn
-STILL_SCATTER_MM_YR = 5.0  # of the ground around a place; more: another place moves beside it
-MOST_POINTS = 200_000  # of the ground around a wide region, about; a picture has some thousand squares
+MOST_PRODUCTS = 4  # products of a run whose points are drawn
+STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
+MOST_POINTS = 200_000  # points read for a picture of a wide region, about; it has a few thousand squares
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
 PAINT_VERSION = 5  # raise when pictures of the same figures look different
 
 
 class Captioned(NamedTuple):
-    """Picture of a page: its name, its content, and the meaning of its colours."""
+    """Caption of a picture: its name in the address, its title, and the meaning of its colours."""
 
     name: str
     title: str
@@ -55,7 +55,7 @@ class Captioned(NamedTuple):
 
 
 def pair_captions(detection: Detection) -> Iterator[Captioned]:
-    """Yield the available pictures of a detection in a pair of images."""
+    """Yield the captions of the available pictures of a detection in a pair of images."""
     pair = detection.scan.prediction.run.pair
     scenes = (pair.reference, pair.secondary)
     may_be_shown = all(scene.simulated or scene.licence.startswith(FREE_LICENCE) for scene in scenes)
@@ -81,7 +81,7 @@ def _image_captions(pair: ScenePair) -> Iterator[Captioned]:
 
 
 def pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
-    """Return the picture of `pair_captions` with this name. Raises ImageGone where a file is gone or broken."""
+    """Return the picture of `pair_captions` with this name as PNG. Raises ImageGone if a file is missing or damaged."""
     pair = detection.scan.prediction.run.pair
     try:
         if name == "result":
@@ -99,7 +99,7 @@ def pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: i
 
 
 def _images(pair: ScenePair, frame: evidence.Frame, epsg: int) -> PairImages:
-    """Read both images on the frame, linear power."""
+    """Read both images of a pair on the grid of a frame, as linear power."""
     west, _, east, north = frame.bounds_m
     rows, cols = frame.shape
     side = (east - west) / cols
@@ -122,7 +122,7 @@ def _result(detection: Detection, frame: evidence.Frame, epsg: int, outline: Mul
 
 
 def captions(detection: Detection) -> list[Captioned]:
-    """Return the available pictures of a detection; deleted points have none."""
+    """Return the captions of the available pictures of a detection; products without points have none."""
     run = detection.scan.prediction.run
     if run.product is None:
         return list(pair_captions(detection))
@@ -166,7 +166,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
 
 
 def _products(detection: Detection) -> list[Product]:
-    """Return the products with points at the place; of a region only the run's own, in which it was found."""
+    """Return the run's products with points at a detection; for a wide region, only the run's main product."""
     run = detection.scan.prediction.run
     if _is_region(detection):
         return [run.product]
@@ -179,7 +179,7 @@ def _is_region(detection: Detection) -> bool:
 
 
 def _still_mm_yr(detection: Detection, product: Product) -> float:
-    """Return the rate of still ground, mm/yr: around a place, or the run's if that ground moves too; 0 for regions."""
+    """Return the rate of still ground, mm/yr: around the place; the run's if that ground moves; 0 for wide regions."""
     if _is_region(detection):
         return 0.0
     for one in detection.reasons:
@@ -189,19 +189,19 @@ def _still_mm_yr(detection: Detection, product: Product) -> float:
 
 
 def stretch_of(area: AreaFigures) -> int:
-    """Return the colour range that shows the differences of an alert or a detection, mm/yr."""
+    """Return the rate of the strongest colour in pictures of an alert or a detection, mm/yr."""
     peak = abs(area.peak_rate_mm_yr or 0.0)
     return next((reach for reach in STRETCHES_MM_YR if reach >= peak), STRETCHES_MM_YR[-1])
 
 
 def fingerprint(detection: Detection, name: str) -> str:
-    """Return an ETag that changes with the run and with the way it is painted."""
+    """Return an ETag of a picture that changes with the run's result and with the way it is painted."""
     parts = (PAINT_VERSION, name, detection.pk, detection.scan.prediction.raster_sha256, detection.area.hexewkb)
     return etag_of(*parts)
 
 
 def evidence_png(detection: Detection, name: str) -> bytes:
-    """Return the picture of `captions` with this name. Raises ImageGone where the run's raster is gone."""
+    """Return the picture of `captions` with this name as PNG. Raises ImageGone if a file is missing or damaged."""
     outline, epsg = _on_plane(detection.area)
     frame = evidence.frame_of(outline)
     if name == "score":

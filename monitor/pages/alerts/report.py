@@ -1,4 +1,4 @@
-"""Printed report of an alert on one or two pages: the content of its page, with a map and a chart without scripts."""
+"""Printed report of an alert on one or two sheets: the content of its page, with maps and charts as SVG."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -23,12 +23,12 @@ from monitor.wording.places import coordinates
 MOST_SERIES = 2
 MOST = {"evidence": 4, "agreement": 8, "reviews": 2, "limits": 8, "credits": MOST_CREDITS}
 LONGEST_NOTE = 500
-LOW = 150  # of each chart, where there are several
-PICTURES = ("points-1", "score")  # the first that there is
+LOW = 150  # height of each chart if there are several
+PICTURES = ("points-1", "score")  # by priority: the first available one is printed
 
 
 def alert_report(alert: Alert) -> dict[str, Any]:
-    """Return the context of the printed report; every figure is one of the alert's page."""
+    """Return the context of the printed report, with the same figures as the alert's page."""
     context = alert_page(alert, with_missing=False) | {"credits": site_facts()["attributions"]}
     card, places = context["card"], context["places"]
     inner = [one["geometry"] for one in places["outlines"]["features"]] if places else []
@@ -47,7 +47,7 @@ def alert_report(alert: Alert) -> dict[str, Any]:
 
 
 def likely_words(alert: Alert) -> str:
-    """Return the 90 % interval of the fastest rate in words, where it is known."""
+    """Describe the 90 % interval of the fastest rate; empty if it is unknown."""
     if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
         return ""
     low, high = sorted((abs(alert.peak_low_mm_yr), abs(alert.peak_high_mm_yr)))
@@ -56,7 +56,7 @@ def likely_words(alert: Alert) -> str:
 
 
 def _picture(evidence: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the first available picture: what was measured, else what was scored."""
+    """Return the first available picture of PICTURES and its detection, or None."""
     for name in PICTURES:
         for item in evidence:
             for picture in item["pictures"]:
@@ -66,7 +66,7 @@ def _picture(evidence: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _charts(alert: Alert, context: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the series against its surroundings; else the means of each data set, or speeds by pair."""
+    """Draw the motion relative to the surroundings; else the mean series of each data set, or the speeds by pair."""
     if context["motion"]:
         return [_of_motion(context["motion"])]
     if context["evidence_words"].series == "points":

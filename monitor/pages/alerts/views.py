@@ -1,4 +1,4 @@
-"""Views of alerts: the list, which works without scripts, the page of each, and both as data."""
+"""Views of alerts: the list, the page of one alert, its printed report, its pictures and its series as JSON."""
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -27,7 +27,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     choice = Choice(request.GET)
     counts = alert_counts(alerts=choice.alerts_around())
     pages = Paginator(choice.alerts(), ALERTS_ON_A_PAGE)
-    pages.count = choice.n_alerts(counts)  # known already, so that nothing counts again
+    pages.count = choice.n_alerts(counts)  # already counted, so that the paginator runs no query
     page = pages.get_page(request.GET.get("page"))
     query = choice.query()
     context = {
@@ -54,13 +54,13 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_safe
 def report(request: HttpRequest, code: str) -> HttpResponse:
-    """Show the page of an alert for paper, without scripts."""
+    """Show the printed report of an alert."""
     return render(request, "pages/alerts/report.html", alert_report(alert_or_404(code)))
 
 
 @require_safe
 def alert_picture(request: HttpRequest, code: str, detection: int, name: str) -> HttpResponseBase:
-    """Return a picture of a run at the alert: its score map, the points, or their wrapped rates."""
+    """Answer with a picture of an alert: score map, points, wrapped rates, or the images of a pair."""
     shown = detection_of(alert=alert_or_404(code), number=detection)
     if shown is None or name not in {one.name for one in captions(shown)}:
         raise Http404("There is no such picture of this alert.")
@@ -69,5 +69,5 @@ def alert_picture(request: HttpRequest, code: str, detection: int, name: str) ->
 
 @require_safe
 def alert_series(request: HttpRequest, code: str) -> JsonResponse:
-    """Return the series of an alert as JSON."""
+    """Answer with the series of an alert as JSON."""
     return JsonResponse(alert_body(alert_or_404(code)))

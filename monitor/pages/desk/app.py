@@ -1,4 +1,4 @@
-"""Dash application of the workbench: one sheet, defined by the address, and the points chosen on its map."""
+"""Dash application of the workbench: draws the sheet of an address, and the points chosen on its map."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -12,7 +12,7 @@ from monitor.pages.desk import sheets
 from monitor.web.languages import asked_language
 
 BASE = "/workbench/"
-PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # of Dash's page, which stand in ours
+PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # parts of Dash's page that our page contains
 
 app = Dash(
     __name__,
@@ -28,7 +28,7 @@ app.layout = html.Div([dcc.Location(id="address", refresh=False), html.Div(id="s
 
 @app.callback(Output("sheet", "children"), Input("address", "search"))
 def draw_sheet(search: str | None) -> list[Any]:
-    """Draw the sheet of an address."""
+    """Draw the sheet that the page's address names. search: query string of the address."""
     with _language_of(search or ""):
         return sheets.sheet(search or "")
 
@@ -49,12 +49,12 @@ def draw_chosen(clicked: dict | None, selected: dict | None, listed: list[str] |
 
 
 def dash_answer(path: str = "", body: dict[str, Any] | None = None) -> Response:
-    """Return Dash's answer to a GET below BASE, or to a POST of a body. Exceptions of callbacks are raised."""
+    """Return Dash's response to a GET of BASE + path, or to a POST if there is a body. Callbacks' errors are raised."""
     with app.server.test_request_context(BASE + path, method="POST" if body else "GET", json=body):
         return app.server.full_dispatch_request()
 
 
 def _language_of(search: str) -> AbstractContextManager[None]:
-    """Activate the language that the page's address names, if it names one; else keep that of the request."""
+    """Activate the language that the page's address names; without one, keep the request's language."""
     asked = asked_language(QueryDict(search.removeprefix("?")))
     return translation.override(asked) if asked else nullcontext()

@@ -1,4 +1,4 @@
-"""Attributes of a point that can stand on an axis."""
+"""Attributes of points that the workbench can plot on an axis."""
 
 from typing import NamedTuple
 
@@ -9,12 +9,12 @@ USUAL = ("coherence", "velocity")
 
 
 class Attribute(NamedTuple):
-    """Attribute of a point."""
+    """Attribute of a point, with its label, its unit and its SQL."""
 
     name: str
     label: str | Promise
     unit: str | Promise
-    sql: str  # with {longitude} and {latitude} of the middle of the ground; empty: of series
+    sql: str  # {longitude} and {latitude}: middle of the chosen ground; empty if computed from the series
 
 
 _RATE = _("mm/year")

@@ -1,4 +1,4 @@
-"""The published figures of docs/figures: results of methods on benchmarks, with their command and weights."""
+"""Published figures of docs/figures: results of methods on benchmarks, with their commands and weights."""
 
 import json
 import tomllib
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from monitor.paths import INSTALLED, SITE_DIR
 
 FOLDER = SITE_DIR / "figures" if INSTALLED else SITE_DIR / "docs" / "figures"
-SPEED = "speed-"  # before the names of benchmarks of speed
+SPEED = "speed-"  # prefix of the names of speed benchmarks
 
 
 class Value(NamedTuple):
-    """Figure of a result. low, high: the interval that the benchmark states."""
+    """Figure of a result. low, high: ends of the interval that the benchmark states; None if it states none."""
 
     value: float
     low: float | None
@@ -22,7 +22,7 @@ class Value(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Result of one method. weights: SHA-256, empty for methods without; commit and command may be empty."""
+    """Result of one method. weights: SHA-256, empty for methods without weights; commit, command: may be empty."""
 
     method: str
     values: dict[str, Value]
@@ -33,7 +33,7 @@ class Result(NamedTuple):
 
 
 class Benchmark(NamedTuple):
-    """Results of methods. metrics: name -> label."""
+    """Results of several methods on one benchmark. metrics: label by name."""
 
     name: str
     metrics: dict[str, str]
@@ -42,7 +42,7 @@ class Benchmark(NamedTuple):
 
 @cache
 def benchmarks(folder: Path = FOLDER) -> dict[str, Benchmark]:
-    """Return every benchmark by its name; empty where no figures lie."""
+    """Return every benchmark in a folder by its name; empty if the folder has no figures."""
     labels = _labels(folder / "tables.toml")
     found: dict[str, list[Result]] = {}
     for path in sorted(folder.glob("*.json")):
@@ -58,7 +58,7 @@ def _benchmark(name: str, results: list[Result], labels: Mapping[str, str]) -> B
 
 
 def _labels(path: Path) -> dict[str, str]:
-    """Return the labels of metrics in documents, except those with different labels in several tables."""
+    """Read the labels of metrics from tables.toml, except those that differ between tables."""
     if not path.is_file():
         return {}
     said: dict[str, set[str]] = {}
@@ -70,7 +70,7 @@ def _labels(path: Path) -> dict[str, str]:
 
 
 def _speed(content: Mapping[str, Any]) -> tuple[str, list[Result]]:
-    """Read a report of scripts/bench: each row with a control gives the ratio of our value to the control's."""
+    """Return the benchmark's name and the ratios to the control in a report of scripts/bench."""
     values = {
         row["what"]: Value(row["ratio"], row.get("low"), row.get("high"))
         for row in content["results"]
@@ -84,7 +84,7 @@ def _speed(content: Mapping[str, Any]) -> tuple[str, list[Result]]:
 
 
 def _methods(content: Mapping[str, Any], stem: str) -> tuple[str, list[Result]]:
-    """Read one file of `evaluate`, or several methods of `compare`."""
+    """Return the benchmark's name and the results in a file of `evaluate` (one method) or `compare` (several)."""
     hashes = content.get("weights_sha256") or {}
     common = str(content.get("command", "")), str(content.get("note", ""))
 

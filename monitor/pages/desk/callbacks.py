@@ -1,4 +1,4 @@
-"""Schemas of valid requests to the workbench's callbacks; all others are refused before any computation."""
+"""Schemas of valid requests to the workbench's callbacks; other requests are refused before any computation."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,20 +15,20 @@ Degrees = list[Annotated[float, Field(allow_inf_nan=False)]]
 
 
 class Mark(BaseModel):
-    """A point in a chart, as Plotly describes it; the rest of the description is not read."""
+    """Point in a chart as Plotly describes it; other fields of the description are ignored."""
 
     customdata: Text | None = None
 
 
 class Corners(BaseModel):
-    """Corners of a box, or of what was drawn with the lasso; degrees."""
+    """Corners of a box or of a lasso, degrees."""
 
     x: Degrees = Field(default=[], max_length=MOST_MARKS)
     y: Degrees = Field(default=[], max_length=MOST_MARKS)
 
 
 class Marks(BaseModel):
-    """Points that are chosen, and the box or lasso around them."""
+    """Chosen points, and the box or lasso around them."""
 
     points: list[Mark] = Field(default=[], max_length=MOST_MARKS)
     range: Corners | None = None
@@ -36,7 +36,7 @@ class Marks(BaseModel):
 
 
 class Address(BaseModel):
-    """Address of the page."""
+    """Query string of the page's address."""
 
     id: Literal["address"]
     property: Literal["search"]
@@ -84,11 +84,11 @@ class DrawChosen(BaseModel):
 
 
 class Callback(RootModel[DrawSheet | DrawChosen]):
-    """Callback with its values."""
+    """Request to one of the two callbacks."""
 
 
 def callback_body(text: bytes) -> dict[str, Any]:
-    """Check the body of a request of the workbench and return it for Dash to dispatch. Raises Refusal."""
+    """Validate the body of a callback request and return it in the form that Dash dispatches. Raises Refusal."""
     try:
         callback = Callback.model_validate_json(text).root
     except ValidationError as fault:

@@ -1,4 +1,4 @@
-"""Sheets of the workbench that compare: two attributes, two data sets, many series."""
+"""Sheets of the workbench that compare two attributes, two data sets or many series."""
 
 import math
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def cross(view: View, product: Product) -> list[Component]:
 
 
 def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[int, int, Relation | None]:
-    """Return how many points stand there, of how many the attributes were read, and their relation."""
+    """Return the number of points on the ground, the number read, and the relation of two of their attributes."""
     if x.sql and y.sql:
         read = samples.columns_of(product=product, ground=view.ground, attributes=(x, y))
         return read.n_points, len(read.values), relation(*read.values.T)
@@ -77,7 +77,7 @@ def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[
 
 
 def compare(view: View, product: Product) -> list[Component]:
-    """Draw where and by how much two data sets differ."""
+    """Draw where two data sets differ, and by how much."""
     other = Product.objects.get(pk=view.other)
     found, drawn, zoom = _differences(view, product, other)
     if found is None or drawn is None:
@@ -134,7 +134,7 @@ def compare(view: View, product: Product) -> list[Component]:
 
 
 def second_product(view: View, product: Product) -> Product | None:
-    """Return the data set with which a view compares: the one it names, else the most similar one."""
+    """Return the data set to compare a product with: the one that the view names, else the most similar one."""
     partners = samples.partners_of(product)
     return next((one for one in partners if one.pk == view.other), partners[0] if partners else None)
 
@@ -173,7 +173,7 @@ def _differences_table(found: Difference) -> Component:
 
 
 def groups(view: View, product: Product) -> list[Component]:
-    """Draw groups of similar series, and the positions of their members."""
+    """Draw groups of similar series, and the positions of the points in each group."""
     if not product.has_series:
         return [
             parts.fault(
@@ -232,7 +232,7 @@ def groups(view: View, product: Product) -> list[Component]:
 
 
 def _grouped(view: View, product: Product) -> tuple[int, np.ndarray, Groups | None]:
-    """Return how many points stand there; longitude, latitude and velocity of those read; the groups of these."""
+    """Return the number of points; longitude, latitude, velocity of those read, (n, 3); and their groups."""
     wanted = [BY_NAME[name] for name in (*PLACE, "velocity")]
     sampled = samples.series_of(product=product, ground=view.ground, attributes=wanted)
     found = group(sampled.series_mm, view.groups, by_shape=view.way == "shape")

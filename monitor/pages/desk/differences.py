@@ -1,4 +1,4 @@
-"""Two products over the same ground, cell by cell."""
+"""Differences between two products over the same ground, cell by cell."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from ingest.products.pyramid import CELLS
 from ingest.readers.records import Float64
 from ml.statistics.relations import correlation
 
-MOST_PIXELS = 160  # along a side of the map of differences
+MOST_PIXELS = 160  # longest side of the map of differences
 
 
 class Cells(NamedTuple):
-    """Means of a product on cells of the web map. column, row: (n,), from the north-west; sigma: NaN where unknown."""
+    """Means of a product on cells of the web map, (n,). column, row: from the north-west; sigma: NaN if unknown."""
 
     column: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -22,7 +22,7 @@ class Cells(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Second minus first where both have a cell, (n,), mm/yr."""
+    """Velocities of two products on the n cells that both have, and statistics of second minus first, mm/yr."""
 
     column: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -33,17 +33,17 @@ class Difference(NamedTuple):
     median_mm_yr: float
     spread_mm_yr: float  # 1.4826 times the median absolute deviation
     correlation: float
-    share_beyond: float  # off the median by more than two standard deviations of both; NaN where none is stated
+    share_beyond: float  # share of cells more than two combined sigmas off the median; NaN if none is stated
     usual_sigma_mm_yr: float
 
     @property
     def change_mm_yr(self) -> Float64:
-        """Return second minus first."""
+        """Return second minus first for each cell, (n,)."""
         return self.second_mm_yr - self.first_mm_yr
 
 
 class Picture(NamedTuple):
-    """Map of differences. longitude: (columns,), latitude: (rows,), degrees; change_mm_yr: (rows, columns), or NaN."""
+    """Map of differences. longitude (columns,), latitude (rows,): degrees; change_mm_yr: (rows, columns), or NaN."""
 
     longitude: Float64
     latitude: Float64
@@ -51,7 +51,7 @@ class Picture(NamedTuple):
 
 
 def difference(first: Cells, second: Cells) -> Difference | None:
-    """Return how two products differ; None where they share no cell."""
+    """Compare two products on the cells that both have; None if they share no cell."""
     mine, theirs = (cells.column << 32 | cells.row for cells in (first, second))
     shared, here, there = np.intersect1d(mine, theirs, return_indices=True)
     if not shared.size:
@@ -80,8 +80,8 @@ def difference(first: Cells, second: Cells) -> Difference | None:
 def cells_of_points(
     longitude: Float64, latitude: Float64, velocity_mm_yr: Float64, sigma_mm_yr: Float64, zoom: int
 ) -> Cells:
-    """Return means of points, (n,), on the cells of a zoom level."""
-    # Errors of neighbours have much in common, so the sigma of a cell is the mean of its points' and no smaller.
+    """Return the means of points, (n,), on the cells of a zoom level."""
+    # Errors of neighbours are correlated, so the sigma of a cell is the mean sigma of its points, not a smaller one.
     across = CELLS * 2**zoom
     column = ((longitude + 180) / 360 * across).astype(np.int64)
     row = ((1 - np.arcsinh(np.tan(np.radians(latitude))) / np.pi) / 2 * across).astype(np.int64)
@@ -91,7 +91,7 @@ def cells_of_points(
 
 
 def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, zoom: int) -> Picture:
-    """Return a map of cells; several share a pixel where they are many."""
+    """Draw cells as a map of at most MOST_PIXELS a side; a pixel is the mean of its cells."""
     left, top = int(column.min()), int(row.min())
     step = -(-max(int(column.max()) - left + 1, int(row.max()) - top + 1) // MOST_PIXELS)
     across, down = (column - left) // step, (row - top) // step

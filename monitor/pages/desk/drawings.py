@@ -1,4 +1,4 @@
-"""Charts of the workbench, drawn from figures; their sentences are in `words`."""
+"""Plotly charts of the workbench; the sentences beside them are in `words`."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -26,7 +26,7 @@ LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
 
 
 def layout(**changes: Any) -> dict[str, Any]:
-    """Return what all charts share; numbers are written as the reader's language does."""
+    """Return the layout that all charts share, with the separators of numbers in the active language, and changes."""
     separators = f"{get_format('DECIMAL_SEPARATOR')}{get_format('THOUSAND_SEPARATOR')}"
     return {
         "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
@@ -40,7 +40,7 @@ def layout(**changes: Any) -> dict[str, Any]:
 
 
 def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0) -> go.Figure:
-    """Draw the distribution of values in 80 bars, as % of all, with a line at the marked value."""
+    """Draw the distribution of values in 80 bars, in % of all values, with a line at `marked`."""
     low, high = np.percentile(values, [0.25, 99.75])
     room = 0.5 if high - low < 1e-3 else 0.0
     counts, edges = np.histogram(values, bins=80, range=(low - room, high + room))
@@ -52,10 +52,10 @@ def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0) ->
 
 
 def point_map(marks: Marks, unit: str) -> go.Figure:
-    """Draw points by their velocity."""
+    """Draw a map of points, coloured by velocity."""
     reach = max(2.0, float(np.percentile(np.abs(marks.velocity_mm_yr), 98))) if marks.pid else 2.0
     figure = go.Figure(
-        go.Scatter(  # Plotly draws with WebGL only where a page may use eval; ours may not
+        go.Scatter(  # not WebGL, for which Plotly needs eval, which our pages forbid
             x=marks.longitude,
             y=marks.latitude,
             mode="markers",
@@ -91,7 +91,7 @@ def _as_map(figure: go.Figure, latitudes: np.ndarray) -> go.Figure:
 def lines(
     dates: Sequence[date], named: Sequence[tuple[str, np.ndarray]], unit: str, bands: Sequence[Any] = ()
 ) -> go.Figure:
-    """Draw series over time, by colour, dash and name; around each its band (low, high), where one is given."""
+    """Draw named series over time, each with its own colour and dash. bands: (low, high) around each series."""
     figure = go.Figure()
     for place, (low, high) in enumerate(bands):
         figure.add_scatter(
@@ -129,7 +129,7 @@ def lines(
 
 
 def density(found: Relation, x_title: str, y_title: str, line: str, count: str) -> go.Figure:
-    """Draw the density of points in steps of ten, or single points if they are few, with the robust line."""
+    """Draw the density of points on a logarithmic scale, or single points if they are few, with the robust line."""
     figure = go.Figure()
     edges, counts = found.density, found.density.counts
     if found.x.size:
@@ -165,7 +165,7 @@ def density(found: Relation, x_title: str, y_title: str, line: str, count: str) 
 
 
 def cell_map(picture: Picture, reach: float, unit: str) -> go.Figure:
-    """Draw differences from -reach to reach."""
+    """Draw a map of differences, coloured from -reach to reach."""
     figure = go.Figure(
         go.Heatmap(
             x=picture.longitude,
@@ -182,7 +182,7 @@ def cell_map(picture: Picture, reach: float, unit: str) -> go.Figure:
 
 
 def member_map(groups: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> go.Figure:
-    """Draw where the members of each group stand (name, longitudes, latitudes), by colour and by shape."""
+    """Draw a map of groups of points (name, longitudes, latitudes), each with its own colour and symbol."""
     figure = go.Figure()
     for place, (name, x, y) in enumerate(groups):
         mark = {"size": 7, "color": TRACES[place % len(TRACES)], "symbol": SYMBOLS[place % len(SYMBOLS)]}
@@ -193,7 +193,7 @@ def member_map(groups: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> go.Figur
 
 
 def intervals(named: Sequence[tuple[str, Value]], title: str, marked: float | None = None) -> go.Figure:
-    """Draw one dot for each name with the interval that is stated; a line where ours equals its control."""
+    """Draw a dot with its stated interval for each name. marked: position of a line, such as parity with a control."""
     names = [escape(name if len(name) < 60 else f"{name[:57]}…") for name, _ in named]
     values = [one.value for _, one in named]
     high = [0.0 if one.high is None else max(0.0, one.high - one.value) for _, one in named]

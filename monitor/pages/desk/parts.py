@@ -1,4 +1,4 @@
-"""Parts of every sheet of the workbench: a heading, words, a chart with a name, and its numbers as a table."""
+"""Parts of the workbench's sheets: charts with heading and sentences, and their numbers as tables."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -22,7 +22,7 @@ from monitor.pages.desk.samples import Marks
 from monitor.wording.figures import whole
 from monitor.wording.places import COMPASS
 
-MOST_DATES = 60  # rows of a table of series
+MOST_DATES = 60  # rows of a table of series, about
 MOST_LISTED = 20  # points at each end of a list
 NORTH, NORTH_EAST, EAST, SOUTH_EAST, SOUTH, SOUTH_WEST, WEST, NORTH_WEST = COMPASS
 PARTS = (
@@ -36,7 +36,7 @@ GRAPH = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["s
 def chart(
     name: str, heading: str, said: str, figure: go.Figure, numbers: Component | None = None, **config: object
 ) -> Component:
-    """Return a chart with a heading (a title inside would be cut off on a phone), sentences and tables."""
+    """Return a chart below a heading and sentences, above its tables. A title inside is cut off on phones."""
     described = f"{name}-words"
     drawn = html.Div(
         dcc.Graph(
@@ -51,7 +51,7 @@ def chart(
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]], *, is_open: bool = False) -> Component:
-    """Return numbers beside a chart; the first cell of every row names it."""
+    """Return a table that can be unfolded. rows: the first cell of each row is its heading."""
     body = [
         html.Tr([html.Th(row[0], scope="row"), *(html.Td(cell, className="number") for cell in row[1:])])
         for row in rows
@@ -70,7 +70,7 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]], *
 
 
 def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]]) -> Component:
-    """Return what a chart of series draws: a column for each, a row for each date or, of many, for some. mm."""
+    """Return a table of series, mm: one column for each series, one row for each of about MOST_DATES dates at most."""
     step = -(-len(dates) // MOST_DATES)
     shown = sorted({*range(0, len(dates), step), len(dates) - 1})
     rows = [
@@ -82,7 +82,7 @@ def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]
 
 
 def figures_table(caption: str, rows: Sequence[Sequence[object]]) -> Component:
-    """Return an open table of named figures."""
+    """Return an open table of figures and their names."""
     return table(caption, [_("Figure"), _("Value")], rows, is_open=True)
 
 
@@ -93,8 +93,8 @@ def ground_table(
     head: Sequence[str],
     cells: Callable[[NDArray[np.bool_]], list[str]],
 ) -> Component:
-    """Return what a map draws for nine parts of the ground, each a link to its own sheet. sheet: view and product."""
-    # cells: the figures, under head, of the points for which the array is true.
+    """Return a table of the nine parts of the ground, each with a link to its own sheet. sheet: view and product."""
+    # cells: returns a row's figures, in the order of head, for the points at which its argument is true.
     rows: list[Sequence[object]] = []
     view, product = sheet
     for index, (part, box) in enumerate(zip(PARTS, ground.boxes, strict=True)):
@@ -118,7 +118,7 @@ def values_table(
     head: Sequence[str],
     percentiles: Sequence[float],
 ) -> Component:
-    """Return the number of values and three of their percentiles for nine parts of the ground."""
+    """Return a table with the number and the percentiles of values in each of the nine parts of the ground."""
 
     def cells(inside: NDArray[np.bool_]) -> list[str]:
         own = values[inside]
@@ -128,7 +128,7 @@ def values_table(
 
 
 def points_listed(marks: Marks) -> Component:
-    """Return points to choose by keyboard: all where they are few, else the most negative and the most positive."""
+    """Return a list of points to tick: all if they are few, else the most negative and the most positive."""
     order = np.argsort(marks.velocity_mm_yr)
     is_all = order.size <= 2 * MOST_LISTED
     text = _("%(point)s: %(velocity)s mm a year (%(latitude)s, %(longitude)s)")
@@ -153,7 +153,7 @@ def points_listed(marks: Marks) -> Component:
 
 
 def bands_table(found: Relation, x: str, y: str, counted: str) -> Component:
-    """Return percentiles of y in parts of x."""
+    """Return a table with the percentiles of y in each band of x. counted: heading of the counts of points or cells."""
     head = [x, counted, _("%(name)s: 16 %% are below") % {"name": y}, _("Median"), _("84 % are below")]
     rows = [
         [
@@ -167,7 +167,7 @@ def bands_table(found: Relation, x: str, y: str, counted: str) -> Component:
 
 
 def fault(text: str, remedy: str = "") -> Component:
-    """Return what is wrong and what to do."""
+    """Return a message that states a fault and its remedy."""
     return html.Div(
         [html.P(html.Strong(text)), html.P(remedy)] if remedy else html.P(html.Strong(text)),
         className="empty",
@@ -176,12 +176,12 @@ def fault(text: str, remedy: str = "") -> Component:
 
 
 def sentences(*parts: str) -> str:
-    """Join sentences, without the empty ones."""
+    """Join the sentences that are not empty."""
     return " ".join(filter(None, parts))
 
 
 def extent(n_drawn: int, n_points: int, *more: str) -> Component:
-    """Return the line about how many points a sheet shows."""
+    """Return a paragraph that states how many of the points a sheet shows."""
     return html.P(sentences(words.extent(n_drawn, n_points), *more), id="extent", className="soft")
 
 

@@ -1,4 +1,4 @@
-"""Parsing of the workbench's address, which defines everything that is shown. Degrees are EPSG:4326."""
+"""Parsing of the workbench's address, which alone defines what is shown. Degrees are EPSG:4326."""
 
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ MOST_LETTERS = 2000
 
 
 class View(NamedTuple):
-    """One sheet of the workbench. product, other: numbers of data sets; area: as it stands in the address."""
+    """Sheet of the workbench and its options. product, other: ids of data sets; area: text from the address."""
 
     tab: str = "points"
     product: int | None = None
@@ -42,18 +42,18 @@ class View(NamedTuple):
 
     @property
     def ground(self) -> GEOSGeometry | None:
-        """Return the chosen ground: a box of any size, or an area as the map's tools draw it. Raises Refusal."""
+        """Return the chosen ground, a box of any size or an area drawn on the map; None for all. Raises Refusal."""
         if self.area.count(",") == 3 and ";" not in self.area:
             return area_of(self.area)
         region = named_area("area", self.area, LARGEST_KM2)
         return geos(region.outline) if region else None
 
 
-NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # in the address; the others as they are
+NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # names in the address, where they differ
 
 
 def view_of(asked: QueryDict) -> View:
-    """Return the sheet that an address asks for. Raises Refusal."""
+    """Parse the parameters of an address. Raises Refusal."""
     view = View(
         tab=choice("tab", asked.get("tab", ""), list(TABS)) or TABS[0],
         product=_product("on", asked),
@@ -69,7 +69,7 @@ def view_of(asked: QueryDict) -> View:
     )
     if len(view.area) > MOST_LETTERS or view.area.count(";") >= MOST_CORNERS:
         raise Refusal("the area has too many corners", f"Draw one of at most {MOST_CORNERS}.")
-    _ = view.ground  # parsed once, so that a faulty one is refused
+    _ = view.ground  # parsed here, so that an invalid area is refused
     return view
 
 
@@ -79,7 +79,7 @@ def _product(name: str, asked: QueryDict) -> int | None:
 
 
 def address(view: View, **changes: Any) -> str:
-    """Return the view's address, with changes; what is as usual is left out."""
+    """Return the address of a view with changes to its fields; fields with default values are left out."""
     view, usual = view._replace(**changes), View()
     said = {
         NAMES.get(name, name): value
@@ -90,7 +90,7 @@ def address(view: View, **changes: Any) -> str:
 
 
 def layer_of(product: Product) -> Layer | None:
-    """Return the layer of the map that shows a product alone, or with few others."""
+    """Return the map layer that shows a product with the fewest others, or None."""
     fitting = [
         layer
         for layer in LAYERS.values()
@@ -102,7 +102,7 @@ def layer_of(product: Product) -> Layer | None:
 
 
 def map_address(product: Product, view: View) -> str:
-    """Return the address of the map on the chosen ground, with its mean series if it is small, or on a product."""
+    """Return the map's address at a view's ground, with the mean series of a small area, or else at the product."""
     layer, ground = layer_of(product), view.ground
     said = {"layer": layer.name} if layer else {}
     with suppress(Refusal):  # an area too large for a chart

@@ -1,4 +1,4 @@
-"""Samples that the workbench draws, bounded whatever the size of a product, and cells of the pyramid."""
+"""Samples and cells that the workbench draws, of limited size for a product of any size."""
 
 import json
 import math
@@ -31,18 +31,18 @@ from monitor.pages.desk.differences import Cells, cells_of_points
 from monitor.pages.desk.query import View
 from monitor.web.places import place_held
 
-MOST_MARKS = 3000  # what a browser draws quickly as SVG
+MOST_MARKS = 3000  # a browser still draws this number quickly as SVG
 MOST_BINNED = 100_000
 MOST_SERIES = 2000
 MOST_CELLS = 40_000
-FEW_CELLS = 400  # of the pyramid's finest level: below that, points make smaller ones
+FEW_CELLS = 400  # of the pyramid's finest level; on fewer, smaller cells are computed from points
 SMALL_CELLS_ZOOM = 12  # about 50 m in the middle of Europe
 MOST_LISTED = 200  # data sets to choose from
 KEPT_SECONDS = 24 * 3600
 
 
 class Marks(NamedTuple):
-    """Even sample of a product's points, (n,). Degrees, mm/yr. n_points: how many stand there, about."""
+    """Even sample of a product's points, (n,), in degrees and mm/yr. n_points: number sampled from, about."""
 
     n_points: int
     pid: list[str]
@@ -51,20 +51,20 @@ class Marks(NamedTuple):
     velocity_mm_yr: Float64
 
     def extreme_pids(self) -> list[str]:
-        """Return the most negative, the middle and the most positive point, shown before a choice is made."""
+        """Return the points with the lowest, median and highest velocity, shown until points are chosen."""
         order = np.argsort(self.velocity_mm_yr)
         return [self.pid[order[index]] for index in (0, len(order) // 2, -1)] if len(order) else []
 
 
 class Columns(NamedTuple):
-    """Attributes of points: (n, attributes), NaN where not stated, of n_points that stand there, about."""
+    """Attributes of points, (n, attributes), NaN where not stated. n_points: number sampled from, about."""
 
     n_points: int
     values: Float64
 
 
 class SampledSeries(NamedTuple):
-    """Series of points: (n, dates), mm, NaN where missing; columns: (n, attributes)."""
+    """Series of points, (n, dates), mm, NaN where missing, and their attributes in columns, (n, attributes)."""
 
     n_points: int
     columns: Float64
@@ -72,7 +72,7 @@ class SampledSeries(NamedTuple):
 
 
 def chosen_product(view: View) -> Product | None:
-    """Return the data set of a view: the one it names, else the largest on its ground and layer, else the newest."""
+    """Return a view's data set: the one it names, else the largest on its ground and layer, else the largest of all."""
     if view.product:
         return Product.objects.filter(pk=view.product, points_deleted_at=None).first()
     ground = view.ground
@@ -82,14 +82,14 @@ def chosen_product(view: View) -> Product | None:
 
 
 def products_listed(view: View) -> QuerySet[Product]:
-    """Return the data sets to choose from on the chosen ground, older releases included."""
+    """Return the data sets to choose from on a view's ground, including older releases."""
     found = Product.objects.filter(points_deleted_at=None)
     ground = view.ground
     return (found.filter(footprint__bboverlaps=ground) if ground else found).order_by("name", "pk")[:MOST_LISTED]
 
 
 def partners_of(product: Product) -> list[Product]:
-    """Return what a data set can be compared with: other releases first, then other views of the same ground."""
+    """Return the data sets to compare a product with: other releases first, then others over the same ground."""
     found = Product.objects.filter(points_deleted_at=None, technique=product.technique).exclude(pk=product.pk)
     over = list(found.filter(footprint__bboverlaps=product.footprint)[:MOST_LISTED])
 
@@ -103,14 +103,14 @@ def partners_of(product: Product) -> list[Product]:
 
 
 def kept(product: Product, about: Sequence[object], make: Callable[[], list[Component]]) -> list[Any]:
-    """Return the figures of a product, cached for a day in each language. Raises Busy if no place is free."""
-    # They are plain values, so that the cache never holds pickled objects.
+    """Return a product's components from make(), cached for a day per language. Raises Busy if no place is free."""
+    # The components are kept as JSON, so that the cache never holds pickled objects.
     named = sha256(repr([get_language(), *about]).encode()).hexdigest()
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
     found: str | None = cache.get(key)
     if found is None:
         with place_held("workbench"):
-            found = cache.get(key)  # perhaps drawn while this one waited
+            found = cache.get(key)  # another request may have drawn them in the meantime
             if found is None:
                 with bounded():
                     found = to_json_plotly(make())
@@ -120,12 +120,12 @@ def kept(product: Product, about: Sequence[object], make: Callable[[], list[Comp
 
 
 def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
-    """Estimate from the pyramid how many points stand in the box around an area."""
+    """Estimate the number of points in the bounding box of an area from the pyramid; all if ground is None."""
     if ground is None:
         return product.n_points
     west, north, east, south = _cells_around(ground, 1.0)
     zoom = FINEST_ZOOM
-    while zoom and max(east - west, south - north) * CELLS * 2**zoom > 200:  # cells along a side: enough to count by
+    while zoom and max(east - west, south - north) * CELLS * 2**zoom > 200:  # 200 cells a side are enough
         zoom -= 1
     side = CELLS * 2**zoom
     left, top, right, bottom = (math.floor(edge * side) for edge in (west, north, east, south))
@@ -141,7 +141,7 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
 
 
 def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, float, float]:
-    """Return west, north, east, south of the box around an area on the square map of the world of this side."""
+    """Return west, north, east, south of an area's bounding box on the web map, in units of 1/side of its width."""
     west, south, east, north = ground.extent
 
     def down(latitude: float) -> float:
@@ -154,8 +154,8 @@ def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, floa
 def columns_of(
     *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_BINNED
 ) -> Columns:
-    """Return attributes of the points of an area or a product; of an even sample where there are more than `most`."""
-    # Of a product or a large part of it, whole pages of the table are read: neighbours come together, and few pages.
+    """Return attributes of a product's points in an area, or everywhere; of an even sample if more than `most`."""
+    # For a large part of a product, whole pages of the table are read: fewer reads, but neighbours come together.
     n_points = points_about(product=product, ground=ground)
     chosen = ", ".join(f"coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
     if n_points > product.n_points / 8:
@@ -179,7 +179,7 @@ def _on(ground: GEOSGeometry | None) -> str:
 
 
 def _copied(sql: str, columns: int) -> Float64:
-    """Return rows of numbers, none of them NULL, (n, columns)."""
+    """Return the rows of a query as an array, (n, columns). The query returns float8 without NULL."""
     row = np.dtype([("n", ">i2"), *(part for i in range(columns) for part in ((f"b{i}", ">i4"), (f"v{i}", ">f8")))])
     with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
         raw = b"".join(copy)  # header 19 bytes, trailer 2
@@ -188,7 +188,7 @@ def _copied(sql: str, columns: int) -> Float64:
 
 
 def marks_of(*, product: Product, ground: GEOSGeometry | None, most: int = MOST_MARKS) -> Marks:
-    """Return at most so many points, the same ones every time."""
+    """Return an even sample of at most `most` points on the ground, always the same."""
     n_points, rows = _sampled(product, ground, most, "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8")
     numbers = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 3).T
     return Marks(n_points, [row[0] for row in rows], *numbers)
@@ -197,7 +197,7 @@ def marks_of(*, product: Product, ground: GEOSGeometry | None, most: int = MOST_
 def series_of(
     *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_SERIES
 ) -> SampledSeries:
-    """Return series and attributes of the points of an area, or of an even sample of `most` of them."""
+    """Return series and attributes of a product's points in an area; of an even sample if more than `most`."""
     chosen = "".join(f", coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
     series = f"JOIN {SERIES} USING (product_id, pid) WHERE product_id = {product.pk:d}"
     n_points, rows = _sampled(product, ground, most, f"packed{chosen}", series) if product.has_series else (0, [])
@@ -208,7 +208,7 @@ def series_of(
 def _sampled(
     product: Product, ground: GEOSGeometry | None, most: int, columns: str, joined: str = ""
 ) -> tuple[int, list[Any]]:
-    """Return how many points stand there, about, and columns of an even sample; a few times as many rows are read."""
+    """Return the number of points on the ground, about, and the columns of an even sample of at most `most` points."""
     n_points = points_about(product=product, ground=ground)
     share = sampling.share_leaving(n_points=n_points, most=sampling.SHARES[0] * most)
     sql = f"""
@@ -217,21 +217,21 @@ def _sampled(
             ORDER BY {sampling.ORDER} LIMIT {most:d}
         ) AS points {joined}"""  # noqa: S608
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample lie apart, most of them in memory
+        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample lie apart, but most are in memory
         cursor.execute(sql)
         rows = cursor.fetchall()
     return n_points if len(rows) >= most or share > 1 else len(rows), rows
 
 
 def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, Float32]]:
-    """Return the series of some points, in the given order; mm, NaN where missing."""
+    """Return (pid, series) of the points that exist, in the given order; mm, NaN where missing."""
     rows = dict(DisplacementSeries.objects.filter(product=product, pid__in=pids).values_list("pid", "packed"))
     known = [pid for pid in pids if pid in rows]
     return list(zip(known, unpack_series([bytes(rows[pid]) for pid in known], len(product.dates)), strict=True))
 
 
 def cells_zoom(ground: GEOSGeometry) -> int:
-    """Return the level of the cells that two products are compared on: the finest that leaves not too many."""
+    """Return the zoom of the cells on which products are compared: the finest with at most MOST_CELLS, about."""
     west, north, east, south = _cells_around(ground, CELLS * 2.0**FINEST_ZOOM)
     n_cells = max(east - west, 1.0) * max(south - north, 1.0)
     if n_cells <= FEW_CELLS:
@@ -240,9 +240,9 @@ def cells_zoom(ground: GEOSGeometry) -> int:
 
 
 def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: Sequence[Attribute]) -> Cells:
-    """Return mean velocities on cells: of the pyramid, or, below its finest level, of points."""
-    # Their sigma is what is stated for the points, and not smaller for their number: neighbours share their errors.
-    # attributes: longitude, latitude, velocity, uncertainty.
+    """Return a product's mean velocities on cells, from the pyramid or, beyond its finest zoom, from points."""
+    # The sigma of a cell is that stated for its points, not a smaller one: errors of neighbours are correlated.
+    # attributes: longitude, latitude, velocity and uncertainty, in this order.
     if zoom > FINEST_ZOOM:
         points = columns_of(product=product, ground=ground, attributes=attributes).values
         return cells_of_points(*points.T, zoom)

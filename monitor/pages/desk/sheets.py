@@ -1,4 +1,4 @@
-"""Sheets of the workbench: what an address shows, as charts with their sentences and tables."""
+"""Sheets of the workbench: the charts, sentences and tables for an address."""
 
 import math
 from typing import Any
@@ -23,12 +23,12 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
 MOST_CHOSEN = 12  # series on one chart
-MOST_LASSO = 30  # corners that are kept
+MOST_LASSO = 30  # corners kept of a lasso, about
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
 
 
 def sheet(search: str) -> list[Any]:
-    """Return what the address of the page shows. search: its part from the question mark on."""
+    """Return the components of a sheet, or a message. search: query string of the page's address."""
     try:
         view = view_of(QueryDict(search.removeprefix("?")))
         if view.tab == "benchmarks":
@@ -149,7 +149,7 @@ def _benchmarks(view: View) -> list[Component]:
 
 
 def _origins(results: list[Result]) -> list[Component]:
-    """List command, weights and commit behind the figures; methods of one file share a command."""
+    """List the commands behind figures, each with the weights and commits of its methods."""
     listed: list[Component] = []
     for command in dict.fromkeys(one.command for one in results):
         of_command = [one for one in results if one.command == command]
@@ -163,7 +163,7 @@ def _origins(results: list[Result]) -> list[Component]:
 
 
 def chosen(pids: list[str], shape: dict | None, search: str) -> list[Any]:
-    """Return the series of chosen points, and links to their ground. shape: as Plotly reports a selection."""
+    """Return a chart of the chosen points' series, and links to their ground. shape: selection as Plotly reports it."""
     view = view_of(QueryDict(search.removeprefix("?")))
     product = samples.chosen_product(view)
     if product is None:
@@ -177,7 +177,7 @@ def chosen(pids: list[str], shape: dict | None, search: str) -> list[Any]:
 
 
 def _chosen(view: View, product: Product, pids: list[str], area: str) -> list[Component]:
-    """Draw the extremes where no point is chosen. area: of the choice, as the address has it."""
+    """Draw the series of pids; if empty, of the extreme points. area: outline of the choice, as in the address."""
     taken = view._replace(product=product.pk, area=area or view.area)
     links = [(_("Show on the map"), map_address(product, taken))]
     if area:
@@ -209,13 +209,13 @@ def _chosen(view: View, product: Product, pids: list[str], area: str) -> list[Co
 
 
 def _moved(series: Float32) -> tuple[float, float, float]:
-    """Return the motion from first to last known date, the smallest and the largest value, mm; NaN if unknown."""
+    """Return the change from first to last known date, the smallest and the largest value, mm; NaN if unknown."""
     known = series[np.isfinite(series)]
     return (float(known[-1] - known[0]), float(known.min()), float(known.max())) if known.size else (math.nan,) * 3
 
 
 def area_text(shape: dict | None) -> str:
-    """Return a box or a lasso as the address has it; empty for nothing. shape: range and lassoPoints, degrees."""
+    """Return a box or a lasso in the format of the address, or ''. shape: range and lassoPoints, degrees."""
     box, lasso = (shape or {}).get("range"), (shape or {}).get("lassoPoints")
     if box and len(box["x"]) == len(box["y"]) == 2:
         (west, east), (south, north) = sorted(box["x"]), sorted(box["y"])

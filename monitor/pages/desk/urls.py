@@ -1,4 +1,4 @@
-"""The workbench, and the addresses that Dash asks for below it."""
+"""Addresses of the workbench, and of the resources that Dash requests."""
 
 from django.urls import path
 

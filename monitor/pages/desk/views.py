@@ -1,4 +1,4 @@
-"""The page of the workbench: its controls, and Dash's own layout and callbacks, without a session."""
+"""Views of the workbench: its page with controls, and Dash's layout, callbacks and scripts, without a session."""
 
 import re
 from typing import Any
@@ -26,12 +26,12 @@ from monitor.wording.refusals import Refusal, refusals_as_json
 
 SCRIPT = re.compile(r'src="/workbench/_dash-component-suites/([^"?]+)[^"]*"')
 GONE = "There is no such data set, or its points are deleted; a newer one replaces it."
-LATER = ("plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js")  # what Dash asks for when it draws a chart
+LATER = ("plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js")  # scripts that Dash loads when it draws charts
 
 
 @require_safe
 def desk(request: HttpRequest) -> HttpResponse:
-    """Show the page of every sheet: controls as a form, below it what Dash draws."""
+    """Show the page of the workbench: a form of controls, above the sheet that Dash draws."""
     try:
         view = view_of(request.GET)
     except Refusal as refusal:
@@ -99,7 +99,7 @@ def _option(value: object, label: object, chosen: object) -> dict[str, object]:
 
 @require_safe
 def of_product(request: HttpRequest, product: int) -> HttpResponse:
-    """Redirect to the workbench of one data set, as it was once addressed."""
+    """Redirect a former address of one data set to the workbench."""
     if not Product.objects.filter(pk=product, points_deleted_at=None).exists():
         raise Http404(GONE)
     return HttpResponseRedirect(address(View(product=product)))
@@ -107,7 +107,7 @@ def of_product(request: HttpRequest, product: int) -> HttpResponse:
 
 @require_safe
 def of_dash(request: HttpRequest, part: str) -> HttpResponse:
-    """Answer with what Dash states of its layout or its callbacks."""
+    """Answer with Dash's layout or its list of callbacks, as JSON."""
     return HttpResponse(dash_answer(part).get_data(), content_type="application/json")
 
 
@@ -115,20 +115,20 @@ def of_dash(request: HttpRequest, part: str) -> HttpResponse:
 @require_POST
 @refusals_as_json
 def update(request: HttpRequest) -> HttpResponse:
-    """Answer a callback, which only reads. Status 204 where there is nothing to draw."""
+    """Answer a callback, which only reads data; 204 if there is nothing to draw."""
     answer = dash_answer("_dash-update-component", callback_body(request.body))
     return HttpResponse(answer.get_data(), status=answer.status_code, content_type="application/json")
 
 
 @require_safe
 def component(request: HttpRequest, resource: str) -> HttpResponse:
-    """Redirect to a script that Dash loads, among the static files."""
+    """Redirect to the static file of a script that Dash loads."""
     return HttpResponseRedirect(_lies_at(resource))
 
 
 def _dash_parts(nonce: object) -> SafeString:
-    """Return Dash's scripts, which no visitor can influence, with the nonce of the content security policy."""
-    # Each has the address where it lies, so that the browser need not be redirected.
+    """Return Dash's script tags, free of visitors' input, with the nonce of the content security policy."""
+    # Each tag has the address of its static file, so that the browser needs no redirect.
     page: str = dash_answer().get_data(as_text=True)
     page = SCRIPT.sub(lambda found: f'src="{_lies_at(found[1])}"', page)
     return mark_safe(page.replace("<script", f'<script nonce="{nonce}"'))  # noqa: S308

@@ -18,11 +18,11 @@ from monitor.wording.components import both_directions, component_label
 from monitor.wording.figures import decimal, percent, whole
 from monitor.wording.images import data_set_name
 
-STRONG, WEAK = 0.7, 0.3  # of a correlation, as it is called
+STRONG, WEAK = 0.7, 0.3  # limits of a correlation for the words used
 
 
 def extent(n_drawn: int, n_points: int) -> str:
-    """Return how many points a sheet shows."""
+    """Describe how many of the points a sheet shows."""
     if n_drawn >= n_points:
         text = ngettext("All %(drawn)s point.", "All %(drawn)s points.", n_drawn)
         return text % {"drawn": whole(n_drawn)}
@@ -30,18 +30,18 @@ def extent(n_drawn: int, n_points: int) -> str:
 
 
 def sides(product: Product) -> str:
-    """Return what the signs of a data set mean."""
+    """Describe the meaning of negative and positive values in a data set."""
     negative, positive = both_directions(product.component)
     return _("Negative: %(negative)s. Positive: %(positive)s.") % {"negative": negative, "positive": positive}
 
 
 def titled(attribute: Attribute) -> str:
-    """Return an attribute with its unit."""
+    """Return the label of an attribute with its unit."""
     return _("%(name)s (%(unit)s)") % {"name": attribute.label, "unit": attribute.unit}
 
 
 def product_title(product: Product) -> str:
-    """Return a data set as it stands in lists: name, component, first and last year."""
+    """Return the title of a data set in lists: name, component, first and last year."""
     return _("%(name)s, %(component)s, %(first)s–%(last)s") % {
         "name": data_set_name(product.name),
         "component": component_label(product.component),
@@ -51,14 +51,14 @@ def product_title(product: Product) -> str:
 
 
 def middle_half(values: NDArray[Any]) -> str:
-    """Return between which velocities half of the points lie. mm/yr."""
+    """Describe the range of the middle half of velocities, mm/yr."""
     low, high = np.percentile(values, [25, 75])
     text = _("Half of the points move at %(low)s to %(high)s mm a year.")
     return text % {"low": signed(float(low)), "high": signed(float(high))}
 
 
 def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
-    """Return a sentence that names the parts of the ground with the lowest and highest median, mm/yr; empty for one."""
+    """Name the parts of the ground with the lowest and the highest median, mm/yr; empty if there is only one part."""
     if len(medians) < 2:
         return ""
     low, high = min(medians, key=lambda at: medians[at]), max(medians, key=lambda at: medians[at])
@@ -69,7 +69,7 @@ def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
 
 
 def ends(named: Sequence[tuple[str, float]]) -> str:
-    """Return the smallest and the largest of named figures."""
+    """Describe the smallest and the largest of named figures."""
     low, high = min(named, key=lambda one: one[1]), max(named, key=lambda one: one[1])
     text = _("Smallest: %(low)s (%(lowest)s). Largest: %(high)s (%(highest)s).")
     shown = {"low": number(low[1], 3), "lowest": low[0], "high": number(high[1], 3), "highest": high[0]}
@@ -77,7 +77,7 @@ def ends(named: Sequence[tuple[str, float]]) -> str:
 
 
 def moved_most(named: Sequence[tuple[str, float]]) -> str:
-    """Return which series moved farthest from its first to its last date, mm; empty where none is known."""
+    """Name the series with the largest change from first to last date, mm; empty if no change is known."""
     known = [one for one in named if math.isfinite(one[1])]
     if not known:
         return ""
@@ -87,7 +87,7 @@ def moved_most(named: Sequence[tuple[str, float]]) -> str:
 
 
 def related(found: Relation) -> str:
-    """Return how two attributes go together."""
+    """Describe how two attributes are correlated."""
     if not math.isfinite(found.spearman) or not math.isfinite(found.slope):
         return _("One of the two is the same for all points: nothing can be said about how they go together.")
     strength = abs(found.spearman)
@@ -105,7 +105,7 @@ def related(found: Relation) -> str:
 
 
 def compared(found: Difference) -> str:
-    """Return by how much two data sets differ."""
+    """Describe the median difference between two data sets and its scatter."""
     first = _("The second minus the first is %(median)s mm a year in the middle, on %(cells)s cells that both see.")
     second = _("Two thirds of the cells lie within %(spread)s mm a year of that.")
     middle = {"median": signed(found.median_mm_yr), "cells": whole(found.column.size)}
@@ -113,7 +113,7 @@ def compared(found: Difference) -> str:
 
 
 def beyond(found: Difference) -> str:
-    """Return how many cells differ by more than noise."""
+    """Describe the share of cells that differ by more than noise."""
     if not math.isfinite(found.share_beyond):
         return _("The files state no uncertainty, so it cannot be said which changes are more than noise.")
     text = _(
@@ -124,7 +124,7 @@ def beyond(found: Difference) -> str:
 
 
 def views(first: Product, second: Product) -> str:
-    """Explain the meaning of the difference of two data sets."""
+    """Explain the meaning of a difference between two data sets."""
     if first.component != second.component:
         return _("The two measure different directions of motion: their difference is no change over time.")
     if first.direction != second.direction:
@@ -138,12 +138,12 @@ def views(first: Product, second: Product) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """Return a number with its sign; a dash where nothing is known."""
+    """Format a number with its sign; a dash if it is not finite."""
     return number(value, digits, plus="+")
 
 
 def number(value: float, digits: int = 2, plus: str = "") -> str:
-    """Return a number; a dash where nothing is known. plus: the sign of positive ones."""
+    """Format a number; a dash if it is not finite. plus: sign of positive numbers."""
     if not math.isfinite(value):
         return "–"
     rounded = round(value, digits)

@@ -1,4 +1,4 @@
-"""The form in which an operator reports an event."""
+"""Form with which operators report an event."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -15,11 +15,11 @@ from monitor.pages.events.words import KIND_WORDS
 from monitor.wording.figures import short
 
 FARTHEST_KM, NEAREST_KM = 200.0, 0.5
-FIRST_YEAR = 2014  # of Sentinel-1
+FIRST_YEAR = 2014  # year of the first Sentinel-1 images
 
 
 class EventForm(forms.Form):
-    """Where, when, what."""
+    """Kind, place, time and radius of an event."""
 
     kind = forms.ChoiceField(choices=list(KIND_WORDS.items()))
     place = forms.CharField(
@@ -37,7 +37,7 @@ class EventForm(forms.Form):
     )
 
     def clean_place(self) -> str:
-        """Set the position from coordinates, or from a name that only one place has."""
+        """Set the position from coordinates or from the name of a single place. Raises ValidationError."""
         text = self.cleaned_data["place"]
         at = parse_position(text)
         if at is None:
@@ -55,7 +55,7 @@ class EventForm(forms.Form):
         return text
 
     def clean_happened_on(self) -> Any:
-        """Return the day, which lies between the first satellite image and today."""
+        """Return the day. Raises ValidationError unless it lies between FIRST_YEAR and today."""
         day = self.cleaned_data["happened_on"]
         if day > timezone.now().date():
             raise forms.ValidationError(_("This day has not come yet."))
@@ -64,7 +64,7 @@ class EventForm(forms.Form):
         return day
 
     def clean_radius_km(self) -> float:
-        """Return the radius within its limits."""
+        """Return the radius, km. Raises ValidationError beyond its limits."""
         radius_km = float(self.cleaned_data["radius_km"])
         if not NEAREST_KM <= radius_km <= FARTHEST_KM:
             between = _("Type a distance between %(least)s and %(most)s km.")
@@ -72,7 +72,7 @@ class EventForm(forms.Form):
         return radius_km
 
     def report(self) -> dict[str, Any]:
-        """Arguments of `ml.events.event_report`. Without a time of day it may have been at any."""
+        """Return the arguments of `ml.events.event_report`. Without a time, the event is between 0 and 24 h UTC."""
         cleaned = self.cleaned_data
         moment = cleaned.get("happened_at")
         first = datetime.combine(cleaned["happened_on"], moment or time(), tzinfo=UTC)

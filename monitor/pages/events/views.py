@@ -1,4 +1,4 @@
-"""Views of event response: operators report an event; image pairs across it are processed first and shown together."""
+"""Views of event response: operators report events and see the results of the image pairs that span them."""
 
 import logging
 from typing import Any
@@ -85,7 +85,7 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     rows = [row for row in run_rows(pair, runs, alerts) if row["task"] in events.TASKS]
     predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
     for row in rows:
-        if prediction := predictions.get(row.get("id")):  # the result near the place comes first
+        if prediction := predictions.get(row.get("id")):  # the sentence about the surroundings of the event comes first
             row["sentences"] = [_near(event, pair, prediction), *row.get("sentences", [])]
     days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
     return {
@@ -116,7 +116,7 @@ def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction) -> str:
 @operators_only
 @csrf_protect
 def event_list(request: HttpRequest) -> HttpResponse:
-    """Show the reported events, or report one."""
+    """Show the reported events; on POST, report an event."""
     form = EventForm(request.POST) if request.method == "POST" else EventForm()
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():

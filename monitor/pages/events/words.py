@@ -1,4 +1,4 @@
-"""Events in words: their progress, and what the pair across one shows near its place. Pure."""
+"""Sentences about events: kind, time, and results of image pairs near the place. Pure: figures in, text out."""
 
 from datetime import datetime
 
@@ -33,14 +33,14 @@ LARGE_M = 10.0
 
 
 def when_words(first: datetime, last: datetime) -> str:
-    """'on 14 October 2023' (UTC), 'on 14 October 2023 at 06:30 UTC'."""
+    """Return the time of an event: 'on 14 October 2023' (UTC) or 'on 14 October 2023 at 06:30 UTC'."""
     if last > first:
         return _("on %(day)s") % {"day": day_words(first)}
     return _("on %(day)s at %(time)s UTC") % {"day": day_words(first), "time": f"{first:%H:%M}"}
 
 
 def motion_near(near: NearMotion | None, radius_km: float) -> str:
-    """Describe the offsets near the place in one sentence."""
+    """Describe the motion near an event in one sentence."""
     if near is None:
         return _("Within %(radius)s km of the place these offsets have no value.") % {"radius": short(radius_km)}
     if near.fastest_m is None:
@@ -62,7 +62,7 @@ def motion_near(near: NearMotion | None, radius_km: float) -> str:
 
 
 def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
-    """Describe the coherence near the place and its uncertainty."""
+    """Describe the coherence near an event and its uncertainty."""
     if near is None:
         return _("Within %(radius)s km of the place this coherence has no value.") % {"radius": short(radius_km)}
     match = _(
@@ -78,7 +78,7 @@ def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
 
 
 def waiting_sentence(before: datetime | None, after: datetime | None, days: list[int]) -> str:
-    """Explain why there is no pair yet."""
+    """Explain why no pair spans an event yet. before, after: times of the images around it; days: allowed baselines."""
     if before is None and after is None:
         return _("No radar image of this place is loaded.")
     if before is None:

@@ -1,4 +1,4 @@
-"""Views of the motion of glaciers: the list, which works without scripts, a page for each, and its series as CSV."""
+"""Views of glaciers' motion: the list, the page of one glacier, and its series as CSV."""
 
 from datetime import date
 from typing import Any
@@ -28,12 +28,12 @@ from monitor.wording.cards.whereabouts import area_names
 from monitor.wording.figures import cell_text, speed_words
 from monitor.wording.images import track_of_series
 
-COLUMNS = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")  # of a series
+COLUMNS = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")  # columns of a series
 PER_PAGE = 50
 
 
 def ident_of(glacier: Glacier) -> str:
-    """Return the identifier of a glacier in addresses: its own, or its row where it has none."""
+    """Return the identifier of a glacier in addresses: its own, or the row's number if it has none."""
     return glacier.glacier_id or str(glacier.pk)
 
 
@@ -81,13 +81,13 @@ def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
 
 
 def middles(view: dict[str, Any]) -> list[date]:
-    """Return the day in the middle of each step."""
+    """Return the middle day of each step of a series. view: a series of one track, as in GlacierMotion.views."""
     starts, ends = ([date.fromisoformat(day) for day in view[name]] for name in ("start", "end"))
     return [start + (end - start) // 2 for start, end in zip(starts, ends, strict=True)]
 
 
 def series_table(view: dict[str, Any]) -> dict[str, Any]:
-    """Return a series as a table, the newest step first."""
+    """Return the name and the table rows of a series, the newest step first."""
     columns = zip(*(view[name] for name in COLUMNS), strict=True)
     rows = [
         {
@@ -118,7 +118,7 @@ def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
 
 @require_safe
 def glacier_list(request: HttpRequest) -> HttpResponse:
-    """Show the glaciers whose motion is known."""
+    """Show the list of glaciers whose motion is known."""
     page = Paginator(glacier_selectors.motions_known(), PER_PAGE).get_page(request.GET.get("page"))
     places = area_names([(motion.glacier.outline, motion.glacier.layer.simulated) for motion in page])
     rows = [_row(motion, place) for motion, place in zip(page, places, strict=True)]
@@ -134,7 +134,7 @@ def glacier_detail(request: HttpRequest, glacier: str) -> HttpResponse:
 
 @require_safe
 def glacier_csv(request: HttpRequest, glacier: str) -> HttpResponse:
-    """Return one row a step and track: m/day, one standard deviation, empty where nothing is known."""
+    """Answer with a glacier's series as CSV, one row for each step and track: m/day, empty if unknown."""
     motion = _motion_or_404(glacier)
     name = cell_text(motion.glacier.glacier_id or motion.glacier.name)
     rows = [

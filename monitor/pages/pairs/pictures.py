@@ -1,4 +1,4 @@
-"""Pictures of windows of a pair and of what models detected in it, from stored files (`monitor.maps.imaging`)."""
+"""Pictures of a window of a pair's images and of the results of its runs, drawn from stored files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,19 +23,19 @@ from monitor.wording.dates import day_words
 from monitor.wording.figures import listed
 
 IMAGES = ("reference", "secondary", "ratio")
-OVERVIEW_PX = 400  # what the stretch is computed from, along the longer side
+OVERVIEW_PX = 400  # longer side of the overview from which the stretch is computed
 STRETCH_KEPT_S = 24 * 3600
 PAINT_VERSION = 2  # raise when pictures of the same files look different
 
 
 def missing_images(pair: ScenePair) -> list[Scene]:
-    """Return the images of a pair whose files are gone."""
+    """Return the images of a pair whose files are missing from the storage."""
     scenes = (pair.reference, pair.secondary)
     return [one for one in scenes if not (one.raster and one.raster.storage.exists(one.raster.name))]
 
 
 def pair_png(pair: ScenePair, image: str, piece: pixels.Piece) -> bytes:
-    """Return a window of one image, or of how they differ. Raises ImageGone."""
+    """Return a PNG of a window of one image, or of the ratio of both. Raises ImageGone."""
     part = pair.pixel_grid.part(*piece[:4])
     with _files_of(pair):
         if image == "ratio":
@@ -45,8 +45,8 @@ def pair_png(pair: ScenePair, image: str, piece: pixels.Piece) -> bytes:
 
 
 def _ratio(pair: ScenePair, piece: pixels.Piece) -> Float32:
-    """Return the ratio of means over RATIO_MEAN_PX pixels, or over as much ground in a coarser picture."""
-    # At full resolution the neighbours of a window count, so that windows fit together.
+    """Return the ratio, dB, of means over RATIO_MEAN_PX full-resolution pixels, also in a coarser picture."""
+    # At full resolution, pixels around the window are read too, so that adjacent windows match at their edges.
     factor = piece.shape[1] / piece.cols
     side = 2 * round((pixels.RATIO_MEAN_PX * factor - 1) / 2) + 1
     if piece.shape != (piece.rows, piece.cols):
@@ -61,7 +61,7 @@ def _ratio(pair: ScenePair, piece: pixels.Piece) -> Float32:
 
 
 def pair_stretch(pair: ScenePair) -> pixels.Stretch:
-    """Return what is black and white in both images, computed once from an overview of them."""
+    """Return the common stretch of both images, computed from an overview and cached."""
     key = f"pair-stretch-{etag_of(*_of_files(pair))}"
     stretch = cache.get(key)
     if stretch is None:
@@ -74,7 +74,7 @@ def pair_stretch(pair: ScenePair) -> pixels.Stretch:
 
 
 def run_png(prediction: Prediction, layer: RasterLayer, piece: pixels.Piece) -> bytes:
-    """Return what a run detected in a window of the pair's grid. Raises ImageGone."""
+    """Return a PNG of a run's result in a window of the pair's grid. Raises ImageGone."""
     pair = prediction.run.pair
     part: PixelGrid = pair.pixel_grid.part(*piece[:4])
     try:
@@ -87,20 +87,20 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: pixels.Piece) -> 
 
 
 def fingerprint(pair: ScenePair, image: str, piece: pixels.Piece) -> str:
-    """Return an ETag that changes with the files and with the way they are painted."""
+    """Return an ETag of `pair_png` that changes with the files and with the way they are painted."""
     appearance = (PAINT_VERSION, image, piece, pixels.RATIO_DB, pixels.RATIO_MEAN_PX, pixels.RATIO_STOPS)
     return etag_of(*appearance, *_of_files(pair))
 
 
 def run_fingerprint(prediction: Prediction, layer: RasterLayer, piece: pixels.Piece) -> str:
-    """Return an ETag that changes with the result and with the way it is painted."""
+    """Return an ETag of `run_png` that changes with the result and with the way it is painted."""
     appearance = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, piece)
     return etag_of(*appearance, prediction.pk, prediction.raster_sha256)
 
 
 @contextmanager
 def _files_of(pair: ScenePair) -> Iterator[None]:
-    """Turn faults of files that are gone or broken into ImageGone."""
+    """Raise ImageGone if a file of the pair is missing, or if the block finds one damaged."""
     gone = missing_images(pair)
     if gone:
         raise ImageGone(gone_words(gone))
@@ -111,7 +111,7 @@ def _files_of(pair: ScenePair) -> Iterator[None]:
 
 
 def gone_words(scenes: list[Scene]) -> str:
-    """Return the message about missing files."""
+    """Return the message that the files of these images are missing."""
     # Translators: %(days)s is "1 December 2021", or two such days
     return ngettext(
         "The file of the image of %(days)s is no longer in the storage, so there is nothing to show. Load it again.",

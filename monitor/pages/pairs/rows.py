@@ -1,4 +1,4 @@
-"""Images and pairs as the operators' pages show them: every label made once, in one place."""
+"""Rows and labels of images, pairs and runs for the operators' pages."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ WHERE_TO_SAY = "on the page “Add data”, and send the file again"
 
 
 def pair_rows(pairs: Sequence[ScenePair]) -> list[dict[str, Any]]:
-    """Return the rows of one page of the list, with two queries and those for places; runs are prefetched."""
+    """Return the rows of one page of the list of pairs, in few queries; runs of pairs are expected to be prefetched."""
     alerts = pair_selectors.alerts_counted(pairs=pairs)
     places = area_names([(pair.footprint, pair.simulated) for pair in pairs])
     return [_pair_row(pair, place, alerts[pair.pk]) for pair, place in zip(pairs, places, strict=True)]
@@ -87,7 +87,7 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
 
 
 def pair_facts(pair: ScenePair) -> dict[str, Any]:
-    """Return what is known of a pair, in words."""
+    """Return the properties of a pair in words, for its page."""
     first, second = pair.reference, pair.secondary
     day = second.acquired_at.date().isoformat()
     licences = dict.fromkeys((scene.attribution, scene.licence) for scene in (first, second))
@@ -133,7 +133,7 @@ def _file_row(which: str, scene: Scene) -> dict[str, Any]:
 
 
 def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]]) -> list[dict[str, Any]]:
-    """Return the result of each run, task by task, and a row for tasks without a run."""
+    """Return a row for each run on a pair, sorted by task, and a row for each task without a run."""
     cards = {card.code: card for card in alert_cards({a.pk: a for of_run in alerts.values() for a in of_run}.values())}
     rows = []
     for task, label in words.TASKS.items():
@@ -181,7 +181,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
 
 
 def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
-    """Return links to the previous and the next pair of the same ground."""
+    """Return links to the previous and the next pair over the same ground."""
     rows = zip(("earlier", "later"), pair_selectors.neighbours(pair=pair), strict=True)
     return [
         {"which": which, "days": words.two_days(*_days(one)), "url": reverse("pair-detail", args=[one.pk])}
@@ -191,7 +191,7 @@ def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
 
 
 def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the configuration of the comparison's script."""
+    """Return the configuration of the script that compares the images of a pair. rows: as `run_rows` returns them."""
     images = {name: reverse("pair-image", args=[pair.pk, name]) for name in ("reference", "secondary", "ratio")}
     results = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
     first, second = (day_label(scene.acquired_at.date()) for scene in (pair.reference, pair.secondary))

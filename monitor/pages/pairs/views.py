@@ -1,4 +1,4 @@
-"""Images and their pairs, and what models detected in them; for operators."""
+"""Views of images, their pairs and the results of runs on them, for operators."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ CACHE = "private, max-age=3600"
 @never_cache
 @operators_only
 def pair_list(request: HttpRequest) -> HttpResponse:
-    """Show the pairs of images with their filters."""
+    """Show the list of image pairs with its filters."""
     wanted = PairChoice(
         track=_number(request, "track"),
         burst=request.GET.get("burst", "")[:20],
@@ -60,7 +60,7 @@ def pair_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @operators_only
 def image_list(request: HttpRequest) -> HttpResponse:
-    """Show the images with their filters."""
+    """Show the list of images with its filters."""
     state = request.GET.get("state", "")
     wanted = ImageChoice(state if state in IMAGE_STATES else "", _number(request, "track"))
     page = _page(request, pair_selectors.images_matching(wanted=wanted))
@@ -100,7 +100,7 @@ def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
 @operators_only
 @refusals_as_json
 def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
-    """Return a window of an image of the common grid as PNG of at most 1200 x 1200."""
+    """Answer with a window of one image or of the ratio on the pair's grid, as PNG of at most 1200 x 1200."""
     if image not in IMAGES:
         raise Http404("A pair has the images reference, secondary and ratio.")
     known = _pair_or_404(pair)
@@ -113,7 +113,7 @@ def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
 @operators_only
 @refusals_as_json
 def pair_run_image(request: HttpRequest, pair: int, run: int) -> HttpResponseBase:
-    """Return the result of a run in a window of the pair's common grid."""
+    """Answer with a run's result in a window of the pair's grid, as PNG of at most 1200 x 1200."""
     known = _pair_or_404(pair)
     of_pair = pair_selectors.run_of_pair(pair=known, number=run)
     if of_pair is None:
@@ -144,7 +144,7 @@ def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:
 
 
 def _around(request: HttpRequest, page: Page) -> dict[str, Any]:
-    """Return what both lists share: counts, and the query of other pages of the same choice."""
+    """Return the context that both lists share: totals, the page, and the query string of its other pages."""
     choice = request.GET.copy()
     choice.pop("page", None)
     query = choice.urlencode()

@@ -1,4 +1,4 @@
-"""Views of the loaded data and their provenance."""
+"""Views of the loaded data sets and their provenance."""
 
 from datetime import date
 from itertools import groupby
@@ -26,7 +26,7 @@ from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
 from monitor.wording.points import change_sentence
 
-GROUND = attrgetter("source_format", "simulated", "track", "burst")  # of a scene
+GROUND = attrgetter("source_format", "simulated", "track", "burst")  # key of the scenes of one stack
 AS_STORED = (
     "component",
     "n_points",
@@ -57,7 +57,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
-    """Return the first thousand rows of a file that were left out, with reasons, as CSV."""
+    """Answer with the first 1000 rows of a product's file that were left out, and their reasons, as CSV."""
     loaded = get_object_or_404(Product, pk=product)
     rows = [("point", "reason"), *((cell_text(pid), cell_text(reason)) for pid, reason in loaded.refused_rows)]
     more = loaded.n_refused - len(loaded.refused_rows)
@@ -68,7 +68,7 @@ def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
 
 @require_safe
 def release_change(request: HttpRequest, product: int) -> FileResponse:
-    """Return the change since the previous release per cell as a Cloud-Optimised GeoTIFF."""
+    """Answer with the change of each cell since the previous release, as a Cloud-Optimised GeoTIFF."""
     change = get_object_or_404(Product, pk=product).changes_before.order_by("updated_at").last()
     if change is None or not change.raster.storage.exists(change.raster.name):
         raise Http404("There is no release before this one.")
@@ -133,7 +133,7 @@ def _between(first: date, last: date) -> str:
 
 
 def _track_label(product: Product) -> str:
-    """Return a track in words, such as '117 ascending'."""
+    """Return the track and direction of a product, such as '117 ascending'."""
     direction = str(DIRECTION_WORDS.get(product.direction, product.direction))
     if product.track is None:
         return direction or not_stated()

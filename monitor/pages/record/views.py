@@ -25,7 +25,7 @@ COLUMNS = ("alert", "kind", "place", "simulated", "first_seen", "found_as", "jud
 
 
 def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
-    """Return the whole record of alerts on real, or on simulated data."""
+    """Return the precision of alerts on real or on simulated data: in total, by kind, by state found and by year."""
     own = [review for review in reviews if review.alert.simulated == simulated]
     return {
         "simulated": simulated,
@@ -43,7 +43,7 @@ def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
 
 
 def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
-    """Return each judged alert with its verdict, without names of persons."""
+    """Return a row for each judged alert with its verdict, without reviewers' names."""
     cards = alert_cards([review.alert for review in reviews])
     return [
         {
@@ -59,7 +59,7 @@ def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
 
 
 def found_words(review: Review) -> str:
-    """Return in how many data sets an alert was found before its review, in words."""
+    """Describe the number of data sets in which an alert was found before its review."""
     return str(FOUND_AS[review.found_as])
 
 
@@ -71,7 +71,7 @@ def _row(one: Precision) -> dict[str, Any]:
 
 @require_safe
 def record(request: HttpRequest) -> HttpResponse:
-    """Show how right the alerts were."""
+    """Show the public record: the share of alerts that were right, and the judged alerts."""
     reviews = list(judgements())
     records = [record_of(reviews, simulated=False), record_of(reviews, simulated=True)]
     page = Paginator(reviews, PER_PAGE).get_page(request.GET.get("page"))
@@ -86,7 +86,7 @@ def record(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def record_csv(request: HttpRequest) -> HttpResponse:
-    """Return one row for each judged alert, the latest verdict first."""
+    """Answer with the judged alerts as CSV, one row each, the latest verdict first."""
     reviews, rows = list(judgements()), [COLUMNS]
     for review, card in zip(reviews, alert_cards([review.alert for review in reviews]), strict=True):
         simulated, first_seen = "yes" if card.simulated else "no", f"{card.first_seen:%Y-%m-%d}"

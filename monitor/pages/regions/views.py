@@ -1,4 +1,4 @@
-"""Regions: the list of those that are loaded, a page for each, its report for paper, and a widget for other sites."""
+"""Views of regions: the list, the page of one region, its printed report, and its widget for other sites."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -41,9 +41,9 @@ from monitor.wording.states import UNREVIEWED
 MOST_CARDS = 24
 MOST_ON_WIDGET = 5
 MOST_ON_REPORT = 12
-MOST = {"fields": 6, "credits": MOST_CREDITS}  # on paper
+MOST = {"fields": 6, "credits": MOST_CREDITS}  # rows in the printed report
 MONTHS = 12
-STATES = {  # of a place that moves or moved, as headings of columns
+STATES = {  # headings of columns with numbers of places by state
     State.FIRST: pgettext_lazy("heading of a column", "Not yet reviewed"),
     State.PROVISIONAL: pgettext_lazy("heading of a column", "In two data sets"),
     State.CONFIRMED: pgettext_lazy("heading of a column", "Confirmed"),
@@ -54,19 +54,19 @@ LONGEST = 100
 
 
 def coverage_of(*, region: MultiPolygon) -> tuple[int, date | None, date | None]:
-    """Return the number of velocity fields that reach into a region, their last date, and that of images."""
+    """Return the number of velocity fields in a region, their last date, and the last date of images there."""
     known = fields_in(region=region).order_by().aggregate(n=Count("pk"), last=Max(last_date("dates")))
     images = Scene.objects.filter(footprint__intersects=region).aggregate(last=Max("acquired_at"))
     return known["n"], known["last"], images["last"] and images["last"].date()
 
 
 def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
-    """Return velocity fields that reach into a region, the last loaded first, without derived ones."""
+    """Return the current velocity fields that overlap a region, the last loaded first, without derived ones."""
     return Product.objects.current().filter(derived_from=None, footprint__intersects=region)
 
 
 def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: bool = False) -> dict[str, Any]:
-    """Return a region's alerts, trend and surroundings; the number of queries does not grow with the alerts."""
+    """Return the context of a region: alerts, trend, coverage and map. The queries do not grow with the alerts."""
     among = alerts_touching(region)
     counts = alert_counts(alerts=alerts_within(among=among))
     alerts = list(alerts_matching(among=among, order=Order.STRONGEST)[:most])
@@ -98,7 +98,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
 
 
 def report_context(region: AdministrativeRegion) -> dict[str, Any]:
-    """Return the report for paper: the strongest alerts numbered as on the map, and their sources."""
+    """Return the context of a region's printed report: the strongest alerts, numbered as on the map, and sources."""
     address = reverse("region-detail", args=[region.slug])
     lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
     return (
@@ -113,7 +113,7 @@ def report_context(region: AdministrativeRegion) -> dict[str, Any]:
 
 
 def embed_line(region: AdministrativeRegion, address: str) -> str:
-    """Return the line of HTML that puts the widget on another page."""
+    """Return the HTML that embeds a region's widget in another page. address: absolute address of the widget."""
     title = _("Moving ground: %(region)s") % {"region": region.name}
     return (
         f'<iframe src="{escape(address)}" title="{escape(title)}" width="100%" height="620" '
@@ -173,7 +173,7 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 def region_report(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the report of a region for paper, without scripts."""
+    """Show the printed report of a region."""
     region = region_or_404(slug)
     return render(request, "pages/regions/report.html", report_context(region))
 
@@ -183,6 +183,6 @@ def region_report(request: HttpRequest, slug: str) -> HttpResponse:
 @xframe_options_exempt
 @csp_replace({"frame-ancestors": ["*"], "script-src": ["'none'"], "form-action": ["'none'"]})
 def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the only page that other sites may frame: without script, form and cookie."""
+    """Show the widget of a region, the only page that other sites may frame; it has no script, form or cookie."""
     context = region_page(region_or_404(slug), most=MOST_ON_WIDGET, numbered=True)
     return render(request, "pages/regions/embed.html", context)

@@ -1,4 +1,4 @@
-"""Views of similar cases: one verdict on several of them at once, and undoing it."""
+"""Views of similar cases: recording one verdict on several of them at once, and taking it back."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ NOTES = ("public_note", "internal_note")
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_similar(request: HttpRequest, code: str) -> HttpResponse:
-    """Show a case and similar ones with ticks, and record one verdict on those that are ticked."""
+    """Show a case and similar ones to tick; on POST, record one verdict on the ticked cases."""
     alert = alert_or_404(code)
     if request.method != "POST":
         return _similar(request, alert)
@@ -56,7 +56,7 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
-    """Show what one act changed; a POST takes it back."""
+    """Show the cases that one verdict changed together; on POST, take the verdict back."""
     row = get_object_or_404(ReviewBatch, pk=batch)
     if request.method != "POST":
         return _batch(request, row)
@@ -69,7 +69,7 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
 
 
 def _ticked(request: HttpRequest) -> dict[int, str]:
-    """Return the rows of ticked cases and the state in which each was shown. A tick is 'row:state'."""
+    """Return the shown state of each ticked alert by its id. A tick is 'id:state'."""
     ticks = [tick.partition(":") for tick in request.POST.getlist("case")[: batches.MOST + 1]]
     numbered = [(number_or_none(row), state) for row, _colon, state in ticks]
     return {row: state for row, state in numbered if row is not None}
@@ -121,7 +121,7 @@ def _similar(request: HttpRequest, alert: Alert, fault: str = "", status: int = 
 
 
 def _reasons(request: HttpRequest, verdict: Verdict) -> list[tuple[str, str, bool]]:
-    """Return value, words and whether it is chosen, for every reason for a verdict."""
+    """Return the value, the label and whether it is chosen, for each possible reason of a verdict."""
     chosen = request.POST.get("answer", "")
     values = [(f"{verdict}:{code}", in_language(reason.label)) for code, reason in REASONS[verdict].items()]
     return [(value, words, value == chosen) for value, words in values]

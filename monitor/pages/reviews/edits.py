@@ -1,4 +1,4 @@
-"""Views of edits by people: drawing a missed alert, changing one, and private notes with files."""
+"""Views of edits by reviewers: drawing a missed alert, changing an alert, and private notes with files."""
 
 from datetime import date
 from typing import Any
@@ -42,7 +42,7 @@ TYPES = ",".join(SUFFIXES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_edit(request: HttpRequest, code: str) -> HttpResponse:
-    """Show the form of a change, or record one."""
+    """Show the form for changing an alert; on POST, record or propose the change."""
     alert = alert_or_404(code)
     if request.method != "POST":
         return _page(request, alert)
@@ -70,7 +70,7 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
-    """Take a change back."""
+    """Take a change of an alert back."""
     alert = alert_or_404(code)
     edit = alert.edits.filter(pk=number_or_none(request.POST.get("edit", ""))).first()
     if edit is None:
@@ -86,9 +86,9 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_note(request: HttpRequest, code: str) -> HttpResponse:
-    """Keep a private note with its files."""
+    """Record a private note on an alert, with its files."""
     alert = alert_or_404(code)
-    sent = request.FILES.getlist("files")[: MOST_FILES + 1]  # one more than allowed, so that it is refused
+    sent = request.FILES.getlist("files")[: MOST_FILES + 1]  # one more than allowed, so that `note_add` refuses it
     files = [Given(file.name or "", file.read()) for file in sent]
     try:
         note_add(alert=alert, author=request.user, text=request.POST.get("note", ""), files=files)
@@ -101,7 +101,7 @@ def review_note(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 @reviewers_only
 def review_file(request: HttpRequest, code: str, file: int) -> HttpResponse:
-    """Return a file as an attachment, so that nothing that a person sent opens inside this site."""
+    """Answer with a note's file as an attachment, so that a file from outside never opens within this site."""
     kept = get_object_or_404(CaseFile, note__alert=alert_or_404(code), pk=file)
     response = HttpResponse(bytes(kept.content), content_type=kept.media_type)
     response["X-Content-Type-Options"] = "nosniff"
@@ -118,7 +118,7 @@ def _unchanged(fault: ValueError) -> str:
 
 
 def wanted_of(request: HttpRequest) -> dict[str, Any]:
-    """Return the changes that a form asks for; a field that was not sent stays as it is."""
+    """Return the new values in a form by field; fields that were not sent keep their value. Raises Unfit."""
     wanted: dict[str, Any] = {name: request.POST[name] for name in ("kind", "severity") if name in request.POST}
     if request.POST.get("outline_is", "same") != "same":
         wanted["area"] = request.POST.get("outline", "") if request.POST["outline_is"] == "drawn" else ""
@@ -129,7 +129,7 @@ def wanted_of(request: HttpRequest) -> dict[str, Any]:
 
 
 def choices(kinds: list[Any], kind: str, severity: str) -> dict[str, Any]:
-    """Return kinds and grades as a form offers them; an unknown kind has the grades of the first."""
+    """Return the kinds and severities that a form offers. An unknown kind has the severities of the first kind."""
     grades = voice(kind if kind in kinds else kinds[0])
     return {
         "kinds": [(one.value, row_of(one).label, one == kind) for one in kinds],
@@ -165,7 +165,7 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_draw(request: HttpRequest) -> HttpResponse:
-    """Show the form, and again with a question where living alerts lie at the place; else draw the alert."""
+    """Show the form for drawing an alert; on POST, draw it, or first ask about alerts at the same place."""
     if request.method != "POST":
         return _form(request, {})
     draft = request.POST.dict()
@@ -184,7 +184,7 @@ def review_draw(request: HttpRequest) -> HttpResponse:
 
 
 def _outline(request: HttpRequest) -> str:
-    """Return the outline of the chosen file, else the one that was drawn or written. Raises Unfit."""
+    """Return the outline as GeoJSON: from the file that was sent, else as drawn or typed. Raises Unfit."""
     file = request.FILES.get("file")
     if file is None:
         return request.POST.get("outline", "")

@@ -1,4 +1,4 @@
-"""Parts of a case beyond its public page: layers of the map, neighbours, both images by swipe, and proposals."""
+"""Parts of a case that its public page lacks: map layers, neighbours, a swipe between both images, proposals."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ from monitor.wording.states import in_language
 
 
 def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
-    """Return rasters, overlays, outlines, neighbours and image pairs of a case."""
+    """Return the rasters, overlays, outlines, neighbours and image pairs of a case."""
     change = (proposal and proposal.change) or {}
     proposed = from_json(_wanted(alert, change, "area")) if "area" in change else None
     detections, near = detections_shown(alert=alert), alerts_near(alert=alert)
@@ -53,7 +53,7 @@ def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
 
 
 def _rasters(detections: list[Detection]) -> list[dict[str, Any]]:
-    """Return the results behind a case, one for each layer and date, as the map's script needs them."""
+    """Return the rasters behind a case for the map's script, one for each layer and date."""
     rasters = {}
     for prediction in (detection.scan.prediction for detection in detections):
         if shown_as := raster_group(prediction):
@@ -75,7 +75,7 @@ def _outline(area: MultiPolygon, role: str, label: str) -> dict[str, Any]:
 
 
 def _swipe(alert: Alert, detection: Detection) -> dict[str, str] | None:
-    """Return both images of the pair behind a detection, where they may be shown."""
+    """Return addresses and titles of both images behind a detection; None if they may not be shown."""
     titles = {one.name: one.title for one in captions(detection)}
     images = ("before", "after")
     if not set(images) <= titles.keys():
@@ -85,7 +85,7 @@ def _swipe(alert: Alert, detection: Detection) -> dict[str, str] | None:
 
 
 def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> dict[str, Any]:
-    """Return who proposed what and when, and whether the reader may answer."""
+    """Return a proposal, its proposer and its changes in words, and whether the reader may answer it."""
     own = proposal.proposer_id == request.user.pk
     said = REASONS[Verdict.CONFIRM].get(proposal.reason_code)
     texts = (proposal.change or {}).get("texts") or {}
@@ -102,7 +102,7 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
 
 
 def _wanted(alert: Alert, change: dict[str, Any], name: str) -> Any:
-    """Return the new value of a column: what was set, or what the computer computed."""
+    """Return the value that a change gives to a field: the value set by hand or, for None, the computed one."""
     set_by_hand = by_hand_of(alert)
     return change[name] if change[name] is not None or set_by_hand is None else set_by_hand.computed.get(name)
 

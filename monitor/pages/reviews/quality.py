@@ -1,4 +1,4 @@
-"""Quality of reviews in words: agreement between people, time to a verdict, precision by kind; no names."""
+"""Quality of reviews, without names: agreement between reviewers, time to a verdict, precision by kind."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -20,7 +20,7 @@ LOOKED_BACK = timedelta(days=365)
 
 
 def quality_context() -> dict[str, Any]:
-    """Return the context of the page about the quality of reviews."""
+    """Return the context of the page on the quality of reviews."""
     reviews = list(judgements())
     return {
         "agreement": [_agreement(one) for one in agreement()],

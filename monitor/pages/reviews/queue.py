@@ -1,4 +1,4 @@
-"""List of cases: filters, waiting cases by urgency, recently judged ones, and the targets of keyboard shortcuts."""
+"""List of cases: filters, waiting cases by urgency, recently reviewed ones, and targets of keyboard shortcuts."""
 
 from datetime import datetime
 from functools import cached_property
@@ -33,11 +33,11 @@ CHOICES = {name: {value for value, _ in values} for name, values in (
     ("publication", PUBLICATION), ("visit", VISITS),
 )}  # fmt: skip
 REVIEWED_LATELY = 12
-PER_PAGE = 40  # rows of the list; the keys lead on beyond them
+PER_PAGE = 40  # rows of the list; keyboard shortcuts also reach the cases beyond them
 
 
 class QueueChoice:
-    """Filters of one request, without invalid ones."""
+    """Filters of the list in a request; invalid values are ignored."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.person = request.user
@@ -51,17 +51,17 @@ class QueueChoice:
 
     @cached_property
     def colleagues(self) -> list[User]:
-        """Return the reviewers."""
+        """Return all reviewers, to whom cases can be assigned."""
         return list(reviewers())
 
     @cached_property
     def region(self) -> AdministrativeRegion | None:
-        """Return the chosen region."""
+        """Return the chosen region; None if none is chosen or its name is unknown."""
         return region_by_name(text=self.region_text) if self.region_text else None
 
     @property
     def wanted(self) -> Wanted:
-        """Return the filters as the queue needs them."""
+        """Return the filters as arguments of the query for cases."""
         given = {"": None, NOBODY: None, ME: self.person.pk}
         return Wanted(
             kind=self.values["kind"],
@@ -78,7 +78,7 @@ class QueueChoice:
 
     @property
     def chosen(self) -> dict[str, str]:
-        """Return the filters that are set, as parameters of an address."""
+        """Return the filters that are set, by parameter of the address."""
         region = self.region.slug if self.region else ""
         return {name: value for name, value in {**self.values, "region": region, "given": self.given}.items() if value}
 
@@ -107,7 +107,7 @@ class QueueChoice:
 
 
 def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str, Any]:
-    """Return the part of the list with the chosen case, and the cases before and after it."""
+    """Return the context of the page of the list with the chosen case, and the codes of the cases around it."""
     now, choice = timezone.now(), QueueChoice(request)
     rows = _waiting(request, choice, now)
     all_open = not (choice.values["state"] or choice.values["publication"])
@@ -128,7 +128,7 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
         "n_proposed": len(proposed),
         "first_shown": start + 1,
         "last_shown": start + len(waiting),
-        "page_before": page if start else 0,  # pages count from 1
+        "page_before": page if start else 0,  # numbered from 1; 0 if there is none
         "page_after": page + 2 if start + PER_PAGE < len(rows) else 0,
         "waiting": listed[: len(waiting)],
         "lately": listed[len(waiting) :],
@@ -140,7 +140,7 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
 
 
 def case_following(request: HttpRequest, alert: Alert) -> Alert | None:
-    """Return the first case of the list that nobody else holds."""
+    """Return the first other case of the list that no other reviewer holds, or None."""
     now, choice = timezone.now(), QueueChoice(request)
     held = {pk for pk, claim in detections.claims_living(now=now).items() if claim.holder != request.user}
     free = [pk for pk in _waiting(request, choice, now) if pk not in held and pk != alert.pk]
@@ -152,7 +152,7 @@ def _waiting(request: HttpRequest, choice: QueueChoice, now: datetime) -> list[i
 
 
 def _page(request: HttpRequest, at: int, n_rows: int) -> int:
-    """Return the part of the list, from 0: that of the chosen case, else the one in the address."""
+    """Return the page of the list, from 0, with the chosen case, else the page in the address. at: row, or -1."""
     if 0 <= at < n_rows:
         return at // PER_PAGE
     number = number_or_none(request.GET.get("page", "")) or 1

@@ -1,4 +1,4 @@
-"""The trail of a case: every change of state, every verdict and every change by hand."""
+"""Trail of a case: its changes of state, verdicts, changes by hand, proposals and visits."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ OUTCOMES = {
 
 
 def trail_of(alert: Alert) -> list[dict[str, Any]]:
-    """Return every change of state, verdict, change by hand, proposal and visit, the latest first."""
+    """Return the entries of an alert's trail, the latest first."""
     reviews = list(alert.reviews.select_related("reviewer", "transition", "takes_back", "proposal__decided_by"))
     undone = {review.takes_back_id for review in reviews if review.takes_back_id}
     verdicts = [
@@ -71,7 +71,7 @@ def _edits(alert: Alert) -> list[dict[str, Any]]:
 
 
 def _proposals(alert: Alert) -> list[dict[str, Any]]:
-    """Return proposals and their answers; what was published stands in the trail itself."""
+    """Return entries for proposals and their answers, except publications, which have entries of their own."""
     entries = []
     for one in alert.proposals.select_related("proposer", "decided_by"):
         what = _("Proposed to change it") if one.change else _("Proposed to confirm it")
@@ -98,7 +98,7 @@ def _visits(alert: Alert) -> list[dict[str, Any]]:
 
 
 def _who(person: AbstractBaseUser | None, proposal: Proposal | None = None) -> str:
-    """Return a name, and that of whoever published what this person had proposed."""
+    """Return a person's name; if the act was proposed, also the name of its publisher."""
     name = str(person or _("an account that is gone"))
     if proposal is None:
         return name

@@ -1,4 +1,4 @@
-"""Views of the review queue and of single cases, with evidence, trail and verdict."""
+"""Views of the review queue, of single cases, and of the acts on a case."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -55,7 +55,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_case(request: HttpRequest, code: str) -> HttpResponse:
-    """Show a case, or record a verdict on it."""
+    """Show a case; on POST, record a verdict on it."""
     alert = alert_or_404(code)
     if request.method == "POST":
         return _answer(request, alert)
@@ -65,7 +65,7 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_undo(request: HttpRequest, code: str) -> HttpResponse:
-    """Take a verdict back."""
+    """Take a verdict on a case back."""
     alert = alert_or_404(code)
     review = alert.reviews.filter(pk=number_or_none(request.POST.get("review", ""))).first()
     if review is None:
@@ -81,7 +81,7 @@ def review_undo(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_claim(request: HttpRequest, code: str) -> HttpResponse:
-    """Keep holding a case, as JSON for the open page, or release it and return to the list."""
+    """Renew the reviewer's hold on a case and answer with JSON, or release it and redirect to the list."""
     alert = alert_or_404(code)
     if request.POST.get("act") == "release":
         claim_release(alert=alert, holder=request.user)
@@ -92,7 +92,7 @@ def review_claim(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
-    """Record whether another person agrees with the verdict; the state stays."""
+    """Record whether a second reviewer agrees with the verdict; the alert's state does not change."""
     alert, said = alert_or_404(code), request.POST.get("agrees", "")
     if said not in {"yes", "no"}:
         return _case(request, alert, fault=_("Please choose an answer."))
@@ -121,14 +121,14 @@ def review_visit(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 @reviewers_only
 def review_quality(request: HttpRequest) -> HttpResponse:
-    """Show how well reviewing goes."""
+    """Show the page on the quality of reviews."""
     return render(request, "pages/reviews/quality.html", quality_context())
 
 
 @require_POST
 @reviewers_only
 def review_assign(request: HttpRequest, code: str) -> HttpResponse:
-    """Give a case to a colleague, or to nobody."""
+    """Assign a case to a colleague, or to nobody."""
     alert, person = alert_or_404(code), request.POST.get("assignee", "")
     colleague = next((one for one in reviewers() if str(one.pk) == person), None)
     if person and colleague is None:
@@ -144,7 +144,7 @@ def review_assign(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @publishers_only
 def review_publish(request: HttpRequest, code: str) -> HttpResponse:
-    """Agree with what a colleague proposed, or give it back with a reason."""
+    """Publish a colleague's proposal, or decline it with a reason."""
     alert = alert_or_404(code)
     proposal, act = _proposal(request, alert), request.POST.get("act", "")
     if proposal is None or act not in {"publish", "decline"}:
@@ -167,7 +167,7 @@ def review_publish(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @reviewers_only
 def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
-    """Take back what one proposed and nobody has answered yet."""
+    """Withdraw the reviewer's own proposal that is not answered yet."""
     alert = alert_or_404(code)
     proposal = _proposal(request, alert)
     if proposal is None:
@@ -187,7 +187,7 @@ def _done(request: HttpRequest, alert: Alert, words: str) -> HttpResponse:
 def _refused(
     request: HttpRequest, alert: Alert, fault: ValueError, draft: dict[str, str] | None = None, takes_back: bool = False
 ) -> HttpResponse:
-    """Show the case again, with the reason why nothing was recorded and with what was written."""
+    """Show the case again with the reason why nothing was recorded. draft: what the reviewer had entered."""
     status = 409 if takes_back or isinstance(fault, (Claimed, Overtaken)) else 400
     if isinstance(fault, Claimed):
         words = _("%(name)s holds this case until %(time)s UTC. Yours was not recorded.")
@@ -213,7 +213,7 @@ def _with_choice(request: HttpRequest, path: str, **more: str) -> str:
 
 
 def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
-    """Record the verdict of the form and open the next case; or explain why not, and keep what was written."""
+    """Record the verdict in the form and open the next case; else show the reason and the entered values again."""
     verdict, fields = request.POST.get("verdict", ""), {name: request.POST.get(name, "") for name in FIELDS}
     draft = fields | {"verdict": verdict}
     if verdict not in set(Verdict) or fields["reason_code"] not in REASONS[Verdict(verdict)]:
@@ -269,7 +269,7 @@ def _case(
 
 
 def _recorded(request: HttpRequest) -> dict[str, Any] | None:
-    """Return the reviewer's last verdict on ?after=CODE, where it can still be taken back."""
+    """Return the reviewer's last verdict or proposal on ?after=CODE; None if it cannot be taken back."""
     try:
         alert = detections.alert_by_code(code=request.GET.get("after", ""))
     except Alert.DoesNotExist:
@@ -285,7 +285,7 @@ def _recorded(request: HttpRequest) -> dict[str, Any] | None:
 
 
 def _verdicts(alert: Alert, waiting: Proposal | None, draft: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the forms of possible decisions; a confirmation that needs a second person is proposed once."""
+    """Return the forms of the possible verdicts, without a confirmation that already waits for a second person."""
     proposes = needs_second(alert=alert)
     forms = {verdict: VERDICT_FORMS[verdict] for verdict in verdicts_open(State(alert.state))}
     if proposes and Verdict.CONFIRM in forms:
@@ -308,7 +308,7 @@ def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> 
 
 
 def _second_look(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
-    """Return another person's standing verdict, and this person's opinion of it."""
+    """Return another reviewer's current verdict and the reader's opinion of it; None if there is no such verdict."""
     review = verdict_standing(alert=alert)
     if review is None or review.reviewer_id == request.user.pk:
         return None

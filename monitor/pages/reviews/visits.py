@@ -1,4 +1,4 @@
-"""Visits on site: the plan beside the verdict, and what was seen there."""
+"""Forms of visits on site: their plan, their result, and reminders of them."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ PLAN_FIELDS = ("visit_day", "visitor", "remind")
 
 
 def plan_of(request: HttpRequest) -> Plan | None:
-    """Return the plan in the form of a verdict; None where no day is given. Raises Unfit."""
+    """Read the plan of a visit from the form of a verdict; None without a day. Raises Unfit."""
     written = request.POST.get("visit_day", "").strip()
     if not written:
         return None
@@ -47,7 +47,7 @@ def plan_of(request: HttpRequest) -> Plan | None:
 
 
 def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
-    """Record the result that a form states. A result may end in ':judge'. Raises what `visit_report` raises."""
+    """Record the result of a visit from its form; after ':judge', also the verdict. Raises as `visit_report`."""
     visit = visit_of(alert=alert)
     if visit is None or str(visit.pk) != request.POST.get("visit", ""):
         raise Overtaken(f"the visit of {alert.code} has been reported or planned anew")
@@ -64,7 +64,7 @@ def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
 
 
 def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
-    """Return the planned or due visit and the values of its form."""
+    """Return the open visit of an alert and the values of its form; None without a visit."""
     visit = visit_of(alert=alert)
     if visit is None:
         return None
@@ -85,7 +85,7 @@ def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
 
 
 def visits_remind() -> int:
-    """Queue one mail to each visitor who wishes a reminder of visits until tomorrow; return how many."""
+    """Queue one mail to each visitor with reminders due until tomorrow; return the number of mails."""
     tomorrow = timezone.now().date() + timedelta(days=1)
     with transaction.atomic():
         wished = visits_open().filter(remind=True, reminded_at=None, day__lte=tomorrow, visitor__is_active=True)

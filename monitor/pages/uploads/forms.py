@@ -1,4 +1,4 @@
-"""Form of a sender's declarations about files, and rows of the list of jobs."""
+"""Form in which a sender declares properties of files, and rows of the list of jobs."""
 
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ SOURCE_WORDS = {
 
 
 class FileForm(forms.Form):
-    """Form of declarations about files; where a field is empty, the file's own metadata count."""
+    """Form of declared properties of files; for empty fields, the file's own metadata apply."""
 
     source_format = forms.ChoiceField(
         required=False,
@@ -100,7 +100,7 @@ class FileForm(forms.Form):
     licence = forms.CharField(required=False, max_length=300)
 
     def clean(self) -> dict[str, Any]:
-        """Check that the days are given together and in order."""
+        """Check that the first and the last day are given together and in order. Raises ValidationError."""
         cleaned = super().clean()
         first, last = cleaned.get("first_day"), cleaned.get("last_day")
         if (first is None) != (last is None):
@@ -110,7 +110,7 @@ class FileForm(forms.Form):
         return cleaned
 
     def submission(self, account: str, mapping: Path | None = None) -> Submission:
-        """Return the declaration of a file that an account sends."""
+        """Return the submission of a file with the entered declarations. mapping: file with the list of columns."""
         entered: dict[str, Any] = self.cleaned_data
         period = (entered["first_day"], entered["last_day"]) if entered["first_day"] else None
         direction = Direction(entered["direction"]) if entered["direction"] else None
@@ -126,7 +126,7 @@ class FileForm(forms.Form):
 
 
 def job_row(job: IngestJob) -> dict[str, Any]:
-    """Return a job in the list, for operators only. Its products and scenes are expected to be prefetched."""
+    """Return the row of a job in the operators' list. Its products and scenes are expected to be prefetched."""
     declared = {name: getattr(job, name) for name in FileForm.base_fields if name not in {"attribution", "licence"}}
     return {
         "id": job.pk,
@@ -152,7 +152,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
 
 
 def state_words(job: IngestJob) -> str:
-    """Return the state of a job in words, with the number of points."""
+    """Return the state of a job in words, with the number of points read."""
     figures = {"number": whole(job.points_done)}
     if job.state == IngestJob.State.RUNNING and job.points_done:
         words = ngettext("being read, %(number)s point so far", "being read, %(number)s points so far", job.points_done)
@@ -163,5 +163,5 @@ def state_words(job: IngestJob) -> str:
 
 
 def plain_reason(job: IngestJob) -> str:
-    """Return the fault of a job in the words of the page."""
+    """Return the fault of a job, with a remedy that can be followed on the page of uploads."""
     return plain_words(job.error, "below and try again" if may_retry(job) else "on this page, and send the file")

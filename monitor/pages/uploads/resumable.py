@@ -1,7 +1,7 @@
-"""Files that people send: streamed straight to their private folder, counted and hashed on the way.
+"""Reception of uploaded files, each written to a private folder and hashed while it arrives.
 
-Each file lies in a folder of its own with a random name, under a cleaned copy of its own name (readers need the name
-and the ending); the name as it was given is data only. Nothing under UPLOAD_DIR is ever served.
+Each file has a folder with a random name and is stored there under a cleaned form of its name (readers need the name
+and the ending); the original name is only kept as data. Nothing under UPLOAD_DIR is ever served.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ NO_ROOM = gettext_lazy(
 
 
 class Incoming(UploadedFile):
-    """A file on its way to its own folder."""
+    """Uploaded file that is written to a folder of its own and hashed while it arrives."""
 
     def __init__(self, name: str) -> None:
         self.folder = Path(settings.UPLOAD_DIR) / secrets.token_hex(12)
@@ -48,7 +48,7 @@ class Incoming(UploadedFile):
 
 
 class PrivateFolderHandler(TemporaryFileUploadHandler):
-    """Handler of files that go straight to their folder; unknown kinds are not kept."""
+    """Upload handler that writes each file to a folder of its own and skips files with an unknown ending."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         self.full = False
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Open a file in a folder of its own, or refuse its ending."""
+        """Open a file in a folder of its own, or skip it if its ending is unknown."""
         FileUploadHandler.new_file(self, *args, **kwargs)
         known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES_OF_ONE_FILE
         if Path(self.file_name).suffix.lower() not in known:
@@ -68,7 +68,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         self.taken.append(self.file)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Write and hash a part of the file."""
+        """Write and hash the next bytes of the file."""
         if self.field_name == MAPPING_FIELD and start + len(raw_data) > MAX_MAPPING_BYTES:
             fault = _("%(file)s was not taken: a column list has at most %(size)s.")
             self._refuse(fault, size=in_words(MAX_MAPPING_BYTES))
@@ -79,7 +79,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
     def file_complete(self, file_size: int) -> Incoming:
         """Close the file and return it."""
         with self._onto_disk():
-            self.file.close()  # writes what is left
+            self.file.close()  # writes the buffered rest
         self.file.size = file_size
         return self.file
 
@@ -96,10 +96,10 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         raise SkipFile
 
     def upload_interrupted(self) -> None:
-        """Keep the files: whoever made this handler discards what became no job."""
+        """Keep the files of an interrupted upload; `discard` deletes them later."""
 
     def discard(self, kept: set[Path]) -> None:
-        """Delete every folder but those of jobs."""
+        """Close all files and delete their folders, except the kept folders, which belong to jobs."""
         for file in self.taken:
             file.close()
             if file.folder not in kept:
@@ -107,14 +107,14 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
 
 
 def clean_name(name: str) -> str:
-    """Return a name that is harmless in any path: letters, digits, dot, dash, underscore and its ending."""
+    """Return a file name of letters, digits, dots, dashes and underscores, safe in any path, with the same ending."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).name).lstrip(".-") or "file"
     suffix = Path(plain).suffix
     return f"{plain.removesuffix(suffix)[: LONGEST_NAME - len(suffix)]}{suffix}"
 
 
 def too_much(content_length: int) -> str:
-    """Return the reason why an upload of this size is refused, before reading it; empty if it is accepted."""
+    """Return the reason why an upload of this many bytes is refused unread; empty if it is accepted."""
     if content_length > settings.UPLOAD_MAX_BYTES:
         return _("This is too large: at most %(size)s can be sent at a time.") % {
             "size": in_words(settings.UPLOAD_MAX_BYTES)
@@ -125,7 +125,7 @@ def too_much(content_length: int) -> str:
 
 
 def in_words(size_bytes: float) -> str:
-    """Return a size in words: 1.5 GB, 20 MB, 300 kB."""
+    """Return a number of bytes in words, such as 1.5 GB, 20 MB or 300 kB."""
     for factor, words in ((10**9, _("%(size)s GB")), (10**6, _("%(size)s MB"))):
         if size_bytes >= factor:
             return words % {"size": short(float(f"{size_bytes / factor:.3g}"))}

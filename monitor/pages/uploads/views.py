@@ -34,11 +34,11 @@ SHOWN = 40
 BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; please send it again.")
 
 
-@csrf_exempt  # the form's token is checked below: it stands in the same body as the files
+@csrf_exempt  # `_receive` checks the token, which is in the same body as the files
 @require_http_methods(["GET", "HEAD", "POST"])
 @loaders_only
 def uploads(request: HttpRequest) -> HttpResponse:
-    """Show the files that were given, or receive some."""
+    """Show the form and the latest uploaded files; on POST, receive files."""
     if request.method != "POST":
         return _page(request)
     fault = too_much(number_or_none(request.META.get("CONTENT_LENGTH") or "") or 0)
@@ -55,7 +55,7 @@ def uploads(request: HttpRequest) -> HttpResponse:
 @require_safe
 @loaders_only
 def uploads_jobs(request: HttpRequest) -> HttpResponse:
-    """Return as JSON what changes while a job runs."""
+    """Answer with the states and faults of the latest jobs as JSON."""
     jobs = list(job_selectors.jobs_lately(limit=SHOWN))
     rows = [{"id": job.pk, "state": job.state, "words": state_words(job), "reason": plain_reason(job)} for job in jobs]
     return JsonResponse({"busy": any(job.state in IngestJob.UNSETTLED for job in jobs), "jobs": rows})
@@ -64,7 +64,7 @@ def uploads_jobs(request: HttpRequest) -> HttpResponse:
 @require_POST
 @loaders_only
 def upload_again(request: HttpRequest, job: int) -> HttpResponse:
-    """Try a file again with a new declaration."""
+    """Try to load a file again with new declarations."""
     known = get_object_or_404(IngestJob, pk=job)
     form = FileForm(request.POST)
     if not form.is_valid():
@@ -79,7 +79,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
 
 @csrf_protect
 def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
-    """Read the whole body. `whole` is the form's last field: without it the end is missing."""
+    """Read the body and queue its files. Without `whole`, the form's last field, the body is incomplete."""
     try:
         form, files = FileForm(cleaned(request.POST)), request.FILES.getlist("files")
         mapping = request.FILES.get(MAPPING_FIELD)
@@ -125,7 +125,7 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
 def _answer(
     request: HttpRequest, names: list[str], faults: list[str], status: int, unread: bool = False
 ) -> HttpResponse:
-    """Answer the page's script with JSON, a plain form with a page."""
+    """Answer a script with JSON, and a browser's form with a page or a redirect."""
     if "application/json" in request.headers.get("Accept", ""):
         response: HttpResponse = JsonResponse({"queued": names, "faults": faults}, status=status)
     elif faults:
