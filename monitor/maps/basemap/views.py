@@ -55,7 +55,7 @@ def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 @require_safe
 @only_parameters("v")
 def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
-    """Answer with a tile of heights."""
+    """Answer with a PNG tile of heights for the relief."""
     tile_or_404(z, x, y, known=z >= FROM_ZOOM)
     life = _life(request, heights_version())  # read before the tile: a layer may be loaded in between
     return HttpResponse(heights_tile(z=z, x=x, y=y), content_type="image/png", headers={"Cache-Control": life})

@@ -21,7 +21,7 @@ AT_START = 3  # known frames of a point whose mean is its zero
 
 
 def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
-    """Return for each point its displacement since its first frames, in whole mm, None if unknown. Raises Refusal."""
+    """Return as JSON each point's displacement since its first frames, whole mm, None if unknown. Raises Refusal."""
     products = [one for one in selectors.products_over(area=view, layer=layer) if one.has_series][:MOST_PRODUCTS]
     most = MOST_POINTS // max(1, len(products))
     found = [selectors.points_in_view(product=product, area=view, most=most) for product in products]
@@ -59,7 +59,7 @@ def since_start(series_mm: Float32) -> Float32:
 
 
 def _rows(points: PointsIn, days: Sequence[date]) -> list[list[object]]:
-    """Return [longitude, latitude, [mm, …]] of each point."""
+    """Return [longitude, latitude, [mm on each day, …]] for each point."""
     moved = since_start(on_dates(points.series_mm, points.product.dates, days))
     whole = [[None if np.isnan(value) else round(float(value)) for value in row] for row in moved]
     return [

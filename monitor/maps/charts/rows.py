@@ -90,7 +90,7 @@ def _trace(trace: Trace, shown: PeriodFit) -> dict[str, object]:
 
 
 def near_body(longitude: float, latitude: float, found: Iterable[Near]) -> dict[str, object]:
-    """Return the nearest point within 250 m for each component, direction and track, sorted. Raises Refusal if none."""
+    """Return the closest point within 250 m for each component, direction and track, nearest first. Raises Refusal."""
     best: dict[tuple[str, str, int | None], tuple[float, Near]] = {}
     for near in found:
         product, _pid, x, y = near

@@ -29,7 +29,7 @@ MOST_AREA_TRACES = 4
 
 
 class Trace(NamedTuple):
-    """One line of a chart."""
+    """Line of a chart: the series of one point, or the mean series of an area."""
 
     key: str  # 'PRODUCT/POINT', or 'PRODUCT' for an area
     product: Product
@@ -50,7 +50,7 @@ class Trace(NamedTuple):
 
 
 class PeriodFit(NamedTuple):
-    """Fit of a line in a period."""
+    """Fit of a chart's line to its dates in a period."""
 
     first: date
     last: date

@@ -1,4 +1,4 @@
-"""Motion and coherence near an event, from rasters of the image pair across it, for operators. Pure."""
+"""Motion and coherence near an event, from rasters of the image pair that spans it. Pure: rasters in, figures out."""
 
 import math
 from typing import NamedTuple
@@ -16,7 +16,7 @@ SIGMAS = 5.0
 
 
 class NearMotion(NamedTuple):
-    """Motion between the two images near an event, relative to stable ground around it. known: share of the cells."""
+    """Motion between the two images near an event, relative to stable ground there. known: share of the cells."""
 
     known: float
     share: float  # share of the known cells that moved significantly

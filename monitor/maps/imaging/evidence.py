@@ -35,7 +35,7 @@ class Pointer(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A box in a projected system, metres, and the size of its picture, pixels."""
+    """Box in a projected system, metres, and the size (rows, cols) of its picture, pixels."""
 
     bounds_m: Bounds
     shape: tuple[int, int]
@@ -74,7 +74,7 @@ def smoothed(values: Float32, side: int = SMOOTHED) -> Float32:
 
 
 def fringe_mm_yr(peak_mm_yr: float) -> float:
-    """Return the rate that one ring stands for, mm/yr: 1, 2 or 5 times a power of ten, about a third of the peak."""
+    """Return the rate that one ring stands for, mm/yr: 1, 2 or 5 times a power of ten, at most a third of the peak."""
     value = max(abs(peak_mm_yr), 1.0) / RINGS
     power = 10.0 ** math.floor(math.log10(value))
     return power * max(step for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))

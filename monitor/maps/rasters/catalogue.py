@@ -71,7 +71,7 @@ def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
 
 
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
-    """Return the files of a layer's group that may overlap a box, in drawing order; None for an invalid group."""
+    """Return the files of a layer's group that may overlap a box, sorted by priority; None for an invalid group."""
     box = Polygon.from_bbox(bounds)
     if layer.task == ModelVersion.Task.DEFORMATION:
         return _sources_of_products(layer, group, box)

@@ -72,7 +72,7 @@ class SampledSeries(NamedTuple):
 
 
 def chosen_product(view: View) -> Product | None:
-    """Return a view's data set: the one it names, else the largest on its ground and layer, else the largest of all."""
+    """Return the data set that a view names, else the largest on its ground, else the first by technique and size."""
     if view.product:
         return Product.objects.filter(pk=view.product, points_deleted_at=None).first()
     ground = view.ground

@@ -43,7 +43,7 @@ class Incoming(UploadedFile):
 
     @property
     def sha256(self) -> str:
-        """Return the hash of the bytes received so far."""
+        """Return the SHA-256 of the bytes received so far."""
         return self.digest.hexdigest()
 
 
