@@ -28,7 +28,7 @@ PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that
 
 
 class Report(NamedTuple):
-    """Report of a failed delivery. about_reader: whether the address is the cause; else this service is, as in 5.7.1."""
+    """Report of a failed delivery. about_reader: the address is the cause, not this service as in 5.7.1."""
 
     code: str
     about_reader: bool
