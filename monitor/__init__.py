@@ -1,4 +1,4 @@
-"""The project package and everything that people see."""
+"""Project package: settings, tasks, and all pages, mails and interfaces that people use."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""Celery beat that may be started twice: the one with the advisory lock sends tasks, and signs each tick as alive."""
+"""Celery beat that may be started twice: the one with the advisory lock sends tasks; both record signs of life."""
 
 import logging
 import signal
@@ -22,7 +22,7 @@ SIGN_SECONDS = 10.0
 
 
 class GuardedScheduler(DatabaseScheduler):
-    """The database scheduler, silent while another beat leads. The lock dies with its process."""
+    """Database scheduler that sends nothing while another beat holds the lock, which that beat loses when it dies."""
 
     leading = False
     _last_tick = float("inf")  # by the wall clock: at the first tick the clock seems to have been set back
@@ -45,7 +45,7 @@ class GuardedScheduler(DatabaseScheduler):
         return Held(Lock.BEAT)
 
     def _leads(self) -> bool:
-        """Return whether this process holds the lock, which is taken once and then only checked."""
+        """Return whether this process holds the lock; take it if it is free."""
         try:
             leads = self._lock.take()
         except DatabaseError:
@@ -57,7 +57,7 @@ class GuardedScheduler(DatabaseScheduler):
         return leads
 
     def _follow_clock_back(self) -> None:
-        """Move last runs that lie in the future of a clock set back to now, or they would wait until then."""
+        """Set last runs in the future of a clock that was set back to now; else their tasks would wait until then."""
         for entry in self.schedule.values():
             now = entry._default_now()
             if entry.last_run_at > now:

@@ -1,4 +1,4 @@
-"""Broker, Redis or RabbitMQ as BROKER_URL says; messages only wake workers, so losing one costs a minute or nothing."""
+"""Broker: Redis or RabbitMQ, by BROKER_URL. Its messages only wake workers; a lost one costs a minute at most."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ def is_rabbitmq(url: str) -> bool:
 
 
 def name(url: str) -> str:
-    """Return the name of the kind of server."""
+    """Return the name of the broker's software: RabbitMQ or Redis."""
     return "RabbitMQ" if is_rabbitmq(url) else "Redis"
 
 

@@ -1,4 +1,4 @@
-"""The Celery application; what runs when stands in monitor/schedule.py."""
+"""Celery application; monitor/schedule.py states which task runs when."""
 
 import os
 

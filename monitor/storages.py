@@ -18,7 +18,7 @@ PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the 
 
 
 def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
-    """Return the storages of rasters, and in an object store of inputs and pieces too. Raises ImproperlyConfigured."""
+    """Return the storage of rasters; in an object store also of inputs and pieces. Raises ImproperlyConfigured."""
     folder = {"location": env("RASTER_DIR", default=str(var_dir / "rasters"))}
     on_disk = {"BACKEND": "ingest.storage.WholeFileStorage", "OPTIONS": folder}
     if PARENT in os.environ:

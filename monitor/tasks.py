@@ -1,4 +1,4 @@
-"""Celery's entry points: news become messages and are sent, old things are deleted, new images are searched for."""
+"""Celery tasks that queue and send messages, delete old data and search for new images."""
 
 import logging
 from typing import Any
@@ -42,7 +42,7 @@ def issue_cap_messages() -> None:
 
 @stage
 def send_messages() -> None:
-    """Send what is due; of much that goes to one server, other processes of the worker take their shares."""
+    """Send the messages that are due; if one server gets many, other processes of the worker send a share each."""
     if selectors.messages_due(now=timezone.now())[rounds.BATCH :].exists():
         for share in range(1, settings.MAIL_SENDERS):
             help_to_send.apply_async(args=[share], expires=SEND_SECONDS)
@@ -51,7 +51,7 @@ def send_messages() -> None:
 
 @shared_task(ignore_result=True)
 def help_to_send(share: int) -> None:
-    """Send one share of MAIL_SENDERS. If no worker takes this up, the shares of the others include its messages."""
+    """Send one of MAIL_SENDERS shares of the messages. If no worker runs this task, the other shares include them."""
     rounds.messages_help(share=share, of=settings.MAIL_SENDERS, seconds=SEND_SECONDS)
 
 
@@ -64,7 +64,7 @@ def queue_digests() -> None:
 
 @stage
 def delete_what_is_over() -> None:
-    """Delete unconfirmed subscriptions, old invitations, sessions and signs of life."""
+    """Delete unconfirmed subscriptions, and old invitations, sessions and signs of life."""
     subscriptions.purge()
     accounts.invitations_forget()
     sessions_forget()
@@ -73,13 +73,13 @@ def delete_what_is_over() -> None:
 
 @shared_task(ignore_result=True)
 def give_sign(queue: str) -> None:
-    """Record that a message of beat has arrived: beat, the broker and a worker of the queue are alive."""
+    """Record that a message from beat arrived: beat, the broker and a worker of the queue are therefore alive."""
     signs.sign_give(name=signs.queue_sign(queue))
 
 
 @shared_task(ignore_result=True, autoretry_for=(retention.Busy,), default_retry_delay=600, max_retries=36)
 def prune() -> None:
-    """Delete results, images, releases and rows that are over; what is left after ten minutes waits for tomorrow."""
+    """Delete expired results, images, releases and rows; stop after ten minutes and continue the next day."""
     retention.prune(seconds=RETENTION_SECONDS)
 
 

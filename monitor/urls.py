@@ -1,4 +1,4 @@
-"""Addresses. Pages end with a slash; data say their format."""
+"""URL routes. Addresses of pages end with a slash, those of data with the name of their format."""
 
 from allauth.account.views import reauthenticate
 from django.contrib import admin

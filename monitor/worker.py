@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 class SteadyConsumer(Consumer):
     """Consumer that connects again where kombu, closing a connection ended by Redis, fails with an AttributeError.
 
-    It takes its own connection apart before it gives back what was not acknowledged. That stands in tables anyway.
+    kombu discards its own connection before it returns unacknowledged messages; tables hold their work anyway.
     """
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:

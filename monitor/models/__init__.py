@@ -1,3 +1,3 @@
-"""The tables, each in one module. Django finds them because these are imported here."""
+"""Tables of the application, imported here so that Django finds them."""
 
 from monitor.models import messages, operations, subscriptions  # noqa: F401

@@ -13,7 +13,7 @@ from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
 
 class Endpoint(models.Model):
-    """Address of a program or a browser that a person added; only tests go there before it has answered one."""
+    """Address of a program or browser that a person added; it gets only test messages until it has answered one."""
 
     class EndReason(models.TextChoices):
         FAILING = "failing", "it took nothing for a week"
@@ -52,7 +52,7 @@ class Endpoint(models.Model):
 
 
 class Invitation(models.Model):
-    """An address that was invited to make an account with a role. Its link is signed when the mail is written."""
+    """Invitation of an address to make an account with a role. Its link is signed when the mail is written."""
 
     class Role(models.TextChoices):
         VIEWER = VIEWERS, pgettext_lazy("role", "viewer")
@@ -75,7 +75,7 @@ class Invitation(models.Model):
 
 
 class OutgoingMessage(models.Model):
-    """One message of the outbox. Its words are written when it is delivered; its key says what it is about."""
+    """Message of the outbox. Its text is written when it is delivered; its key identifies its subject and address."""
 
     class Kind(models.TextChoices):
         CONFIRM = "confirm"
@@ -141,14 +141,14 @@ class OutgoingMessage(models.Model):
 
     @classmethod
     def queue(cls, kind: str, key: str, address: str, **more: Any) -> "OutgoingMessage":
-        """Save such a message, so that the next round delivers it."""
+        """Save the message that `due` returns for the same arguments, so that the next round delivers it."""
         message = cls.due(kind, key, address, **more)
         message.save(force_insert=True)
         return message
 
     @property
     def server(self) -> Endpoint | None:
-        """Return the endpoint that it goes to; None if it goes to the mailbox of `address`."""
+        """Return the endpoint that the message is sent to; None if it is sent to the mailbox `address`."""
         return self.endpoint if self.channel != DEFAULT_CHANNEL else None
 
     def __str__(self) -> str:
@@ -156,7 +156,7 @@ class OutgoingMessage(models.Model):
 
 
 class Notification(models.Model):
-    """One transition for one subscription: in one message, alone or among others, or in none."""
+    """Report of one transition to one subscription, in at most one message, which may hold several reports."""
 
     transition = models.ForeignKey(AlertTransition, models.CASCADE, related_name="notifications")
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="notifications")
@@ -195,7 +195,7 @@ class ChannelPause(models.Model):
 
 
 class Announcement(models.Model):
-    """Record that the messages of a transition have been queued, which is done once."""
+    """Mark that the messages of a transition were queued, so that this happens only once."""
 
     transition = models.OneToOneField(AlertTransition, models.CASCADE, related_name="announcement")
     n_notifications = models.PositiveIntegerField(default=0)
@@ -206,7 +206,7 @@ class Announcement(models.Model):
 
 
 class CapMessage(models.Model):
-    """A message as it was issued after one step of an alert's life. Rows are only added."""
+    """CAP message as it was issued after one step of an alert's life. Rows are only added."""
 
     class Type(models.TextChoices):
         ALERT = "Alert", "the first of a place"

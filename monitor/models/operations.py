@@ -28,7 +28,7 @@ class SignOfLife(models.Model):
 
 
 class Alarm(models.Model):
-    """Condition that does not hold: seen, then open once that has lasted, then over once it has held as long."""
+    """Failed condition of the service: first seen, opened when the failure lasts, ended when it holds again as long."""
 
     condition = models.CharField(max_length=40, help_text="name of the condition")
     sentence = models.CharField(max_length=600, help_text="what is wrong, as it was last seen")

@@ -12,12 +12,12 @@ DEFAULT_CHANNEL = "mail"
 
 
 def language_of_request() -> str:
-    """Return the language that the reader of the current request reads."""
+    """Return the active language, that of the current request's reader."""
     return translation.get_language() or settings.LANGUAGE_CODE
 
 
 class Organisation(models.Model):
-    """Several people who follow the same places."""
+    """Organisation: several people who follow the same places."""
 
     name = models.CharField(max_length=60)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -30,7 +30,7 @@ class Organisation(models.Model):
 
 
 class Membership(models.Model):
-    """One address in one organisation: invited, then a member until it leaves. Nothing comes before it has agreed."""
+    """Membership of an address in an organisation: invited, then a member until it leaves; no news before it joins."""
 
     class Role(models.TextChoices):
         OWNER = "owner", pgettext_lazy("in an organisation", "owner")
@@ -61,7 +61,7 @@ class Membership(models.Model):
 
 
 class Subscription(models.Model):
-    """Subscription to alerts: what its owner wants to hear of, and where. Nothing is sent before its confirmation."""
+    """Subscription of an address to alerts: region and filters. Nothing is sent before it is confirmed."""
 
     class Frequency(models.TextChoices):
         AT_ONCE = "at-once", gettext_lazy("At once")
@@ -129,17 +129,17 @@ class Subscription(models.Model):
 
     @property
     def title(self) -> str:
-        """Return the name that its owner knows it by."""
+        """Return the name under which its owner knows the subscription."""
         return self.name or self.label
 
     @property
     def source(self) -> int:
-        """Return the key of the subscription that has the list of sites: for a seat, the organisation's."""
+        """Return the key of the subscription that holds the list of sites; for a seat, that of the organisation."""
         return self.shared_id or self.pk
 
 
 class Asset(models.Model):
-    """One site of a list that somebody watches; its subscription's region is the union of all their areas."""
+    """Site of a subscription's list; the subscription's region is the union of all its sites' areas."""
 
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="assets")
     name = models.CharField(max_length=120)

@@ -1,1 +1,1 @@
-"""The outbox and what carries it: news of alerts become messages, and each message goes out by its channel."""
+"""Outbox and channels: news of alerts are queued as messages, and each message is sent through its channel."""

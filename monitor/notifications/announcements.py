@@ -1,4 +1,4 @@
-"""Announcements of transitions of alerts: who is to hear of what. Messages are queued here, and none is sent."""
+"""Announcement of alerts' transitions: choose the readers of each and queue their messages, without sending them."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def transitions_announce() -> None:
 
 
 def transition_announce(*, transition_id: int) -> Announcement | None:
-    """Queue the messages of one transition. Return None if that has been done. All of it or nothing, in their order."""
+    """Queue the messages of one transition, in one database transaction. Return None if they were queued before."""
     with locked(Lock.ANNOUNCING):
         announcement, created = Announcement.objects.get_or_create(transition_id=transition_id)
         if not created:
@@ -48,7 +48,7 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
 
 
 def _readers(news: AlertTransition) -> list[Any]:
-    """Return pk, email, channel and frequency of who watches the place; for a correction, of who had been notified."""
+    """Return pk, email, channel, frequency of subscriptions that want the news; for a correction, of those notified."""
     rejected = news.to_state == State.REJECTED
     audience = (
         selectors.subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
@@ -92,7 +92,7 @@ def _unsent(news: AlertTransition) -> QuerySet[Notification]:
 
 
 def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
-    """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all."""
+    """Withdraw unsent earlier news that this news replaces, for these subscriptions; None: for all."""
     # A new state overtakes the one before, but no update, whose changes are reported as well.
     unsent = _unsent(news)
     if subscriptions is not None:

@@ -1,4 +1,4 @@
-"""Channels: their interface and their registration. The outbox knows channels by nothing else."""
+"""Interface and registration of channels; the outbox uses channels through this interface only."""
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Later:
-    """Outcome: the channel cannot take messages now, whichever they are; this one is tried again."""
+    """Outcome: the channel cannot take any message now; this one is tried again later."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Outcome: this message was refused, which may pass: it is tried again, not before `retry_after` if that is known.
+    """Outcome: this message was refused, perhaps for a while; it is tried again, after `retry_after` if that is known.
 
-    Where one server takes all messages and refuses all of them, the channel is at fault.
+    If one server serves the whole channel and refuses every message, the channel counts as faulty.
     """
 
     reason: str
@@ -37,7 +37,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Never:
-    """Outcome: there is no such address; it is not tried again, and the address is paused after some of these."""
+    """Outcome: the address does not exist; the message is given up, and several such outcomes pause the address."""
 
     reason: str
 
@@ -47,13 +47,13 @@ Outcome = Delivered | Later | Refused | Never
 
 @dataclass(frozen=True)
 class InHand:
-    """Rest of a delivery, ready to run beside others in a thread of its own: it touches no database."""
+    """Rest of a delivery, to be run in a thread of its own, parallel to others; it uses no database."""
 
     finish: Callable[[], Outcome]
 
 
 class Channel(Protocol):
-    """Carrier of messages to their addresses; made for each sender of a round, and closed at the end of it.
+    """Carrier of messages to their addresses; made for each sender of a round, and closed when the round ends.
 
     one_server: whether one server takes all messages, so that several senders share them; otherwise every address is
     a server of its own (`Endpoint`), and one sender has `at_once` deliveries in hand.
@@ -70,7 +70,7 @@ class Channel(Protocol):
         # An exception puts off this message alone. Delivering the same `key` again must do no harm.
 
     def close(self) -> None:
-        """Let go of connections; called again after every `Later`, and the next message opens them anew."""
+        """Close connections; also called after every `Later`, after which the next message opens new ones."""
 
 
 def channel_class(*, name: str) -> type[Channel]:
@@ -88,7 +88,7 @@ def channel_open(*, name: str) -> Channel:
 
 
 def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:
-    """Post a message to a server of its reader. gone_by: the statuses that say that the address is no more."""
+    """Post a message to its reader's server. gone_by: HTTP statuses that mean that the address no longer exists."""
     try:
         answer = outward.post(url=url, body=body, headers=headers, seconds=seconds)
     except outward.Unreachable as fault:

@@ -85,7 +85,7 @@ def _digest_queue(reader: dict[str, str], moment: datetime, now: datetime) -> bo
 
 
 def signs_of_life_queue(*, now: datetime | None = None) -> int:
-    """Queue a message for every address that has heard nothing for a quarter and wants to know; return how many."""
+    """Queue a sign of life for every address that wants one and got nothing for a quarter; return how many."""
     now = now or timezone.now()
     with transaction.atomic():
         due = list(signs_due(now=now).values_list("pk", "email", "channel"))

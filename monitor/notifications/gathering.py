@@ -1,4 +1,4 @@
-"""Gathering: "at once" is soon, not often. What comes close together for one address is one message.
+"""Gathering: readers who hear "at once" get news soon, not often; close news for an address is one message.
 
 A first message leaves some minutes after its news, and no other follows within the hour. A message about many places is
 a summary: after it, what a computer alone has found waits for a day. Channels that are not in settings.GATHERING carry
@@ -65,7 +65,7 @@ def messages_gather(*, now: datetime | None = None) -> int:
 
 
 def duplicates_withdraw(*, waiting: QuerySet[Notification]) -> None:
-    """Withdraw waiting news that another subscription of the same person has brought already."""
+    """Withdraw waiting news that the same person already got, or gets, by another subscription."""
     brought = Notification.objects.filter(
         transition=OuterRef("transition"),
         subscription__email=OuterRef("subscription__email"),
@@ -89,7 +89,7 @@ def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
 
 
 def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notification, str]:
-    """Return the addresses whose first news has waited long enough and that had no message for a while."""
+    """Return addresses whose oldest news is older than `pace.delay` and that had no message within `pace.rest`."""
     lately = _messages(channel).filter(created_at__gt=now - pace.rest, address=OuterRef("subscription__email"))
     return (
         _waiting(channel, now)
@@ -109,7 +109,7 @@ def _messages(channel: str) -> QuerySet[OutgoingMessage]:
 
 
 def _queue(channel: str, pace: Pace, now: datetime) -> int:
-    """Queue one message for each address that is due, in few statements however many there are."""
+    """Queue one message for each address that is due, in a fixed number of statements; return how many."""
     due = list(_of_addresses_due(channel, pace, now))
     duplicates_withdraw(waiting=_waiting(channel, now).filter(subscription__email__in=due))
     fields = {"email": F("subscription__email"), "alert": F("transition__alert"), "state": F("transition__to_state")}
@@ -128,7 +128,7 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
 
 
 def _message(channel: str, items: list[Any]) -> OutgoingMessage:
-    """Make one message of these items: one step of one alert by itself, more in a list, many in a summary."""
+    """Make one message of these items: an alert mail for one step, a digest for several, a summary for many places."""
     transitions = {item.transition for item in items}
     if len(transitions) == 1:
         kind = Kind.CORRECTION if items[0].state == AlertState.REJECTED else Kind.ALERT
@@ -142,14 +142,14 @@ MOST = 0.5  # share of the alerts
 
 
 class Burst(StrEnum):
-    """Common reason of much news."""
+    """Common reason of many news items at once."""
 
     NEW_DATA = "new-data"
     NEW_MODEL = "new-model"
 
 
 def burst_of(*, news: Sequence[Notification]) -> Burst | None:
-    """Return why much news comes at once: often the ground has not changed. None if there is no common reason."""
+    """Return the common reason of most news items, new data or a new model; None if there is none."""
     # A new model version: most of these alerts were last detected by one in data that an older one had searched. New
     # data: most were last detected in data that had not been searched before.
     alerts = {one.transition.alert_id for one in news if one.transition.actor == "automatic"}

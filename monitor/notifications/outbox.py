@@ -1,4 +1,4 @@
-"""The outbox: a message is claimed under a lease, so a sender that dies leaves one message, which is sent after it."""
+"""Outbox: senders claim messages under a lease; if a sender dies, the lease ends and another sends its message."""
 
 import hashlib
 import logging
@@ -51,7 +51,7 @@ _MARK_SENT = """
 
 
 def message_key(kind: str, about: object, address: str) -> str:
-    """Return the key of a message: the same news for the same address is always the same message."""
+    """Return the key of a message; the same news for the same address always has the same key."""
     return f"{kind}:{about}:{hashlib.sha256(address.encode()).hexdigest()[:32]}"
 
 
@@ -61,7 +61,7 @@ def message_about(kind: str, about: object, address: str, **more: Any) -> Outgoi
 
 
 def message_claim(*, message: OutgoingMessage) -> bool:
-    """Take a message for this sender; False where another one was quicker, or it was withdrawn or put off."""
+    """Claim a message for this sender; False if another sender was quicker, or it was withdrawn or put off."""
     # The claim does not wait for the disk: after a crash of the database an unsent message is merely unclaimed again.
     # Only the mark that it was sent has to last, and committing that one writes this one as well.
     as_read = (message.pk, message.state, message.attempts, message.next_try_at)
@@ -74,7 +74,7 @@ def message_claim(*, message: OutgoingMessage) -> bool:
 
 
 def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
-    """Return whether this sender holds the lease of a message for `seconds` more; until then no other one sends it."""
+    """Return whether this sender's lease of a message lasts `seconds` more; until then no other sender takes it."""
     with connection.cursor() as cursor:
         held = [message.pk, State.SENDING, message.attempts, timedelta(seconds=seconds)]
         cursor.execute(_IS_HELD, held)
@@ -82,13 +82,13 @@ def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
 
 
 def message_mark_sent(*, message: OutgoingMessage) -> None:
-    """Mark a message as sent, unless this sender has lost it."""
+    """Mark a message as sent, unless this sender has lost its lease."""
     with connection.cursor() as cursor:
         cursor.execute(_MARK_SENT, [State.SENT, timezone.now(), message.pk, State.SENDING, message.attempts])
 
 
 def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | InHand | None:
-    """Hand one claimed message to its channel and record the outcome; None where it was withdrawn or is faulty."""
+    """Pass a claimed message to its channel and record the outcome; None if it is faulty or no longer needed."""
     # message: as `selectors.messages_to_deliver` reads it. in_trouble: the channel took nothing lately, so that its
     # answers say nothing about an address. Of what is still in hand the outcome is recorded later (`message_settle`).
     try:
@@ -107,7 +107,7 @@ def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: b
 
 
 def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
-    """Record what became of a claimed message."""
+    """Record the outcome of a claimed message."""
     if message.server:
         endpoint_settle(message=message, endpoint=message.server, outcome=outcome)
     elif isinstance(outcome, Delivered):
@@ -123,7 +123,7 @@ def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
 
 
 def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Outcome) -> None:
-    """Record what became of a message to a server of its own: what fails there delays only what goes there."""
+    """Record the outcome of a message to an endpoint; a failure delays only messages to the same endpoint."""
     if isinstance(outcome, Delivered):
         message_mark_sent(message=message)
         endpoints.endpoint_answered(endpoint=endpoint, checked=message.kind == Kind.CHECK)
@@ -144,14 +144,14 @@ def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Ou
 
 
 def message_put_off(*, message: OutgoingMessage, error: str) -> None:
-    """Try a message again later, for as long as it takes, because the channel takes nothing now."""
+    """Queue a message again for later, without a limit of attempts, because the channel takes none now."""
     logger.warning("%s was put off: %s", message, error)
     delay = BACK_OFF[min(message.attempts, len(BACK_OFF)) - 1]
     LEASE.settle(message, State.QUEUED, next_try_at=timezone.now() + delay, error=error[:LONGEST_ERROR])
 
 
 def message_retry(*, message: OutgoingMessage, error: str) -> None:
-    """Try a message again that was refused or is faulty; give up after the last delay, and not before days."""
+    """Queue a refused or faulty message again; give it up after the last delay and after GIVE_UP_AFTER."""
     if message.attempts > len(BACK_OFF) and message.created_at < timezone.now() - GIVE_UP_AFTER:
         logger.error("%s is given up: %s", message, error)
         LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
@@ -160,7 +160,7 @@ def message_retry(*, message: OutgoingMessage, error: str) -> None:
 
 
 def message_bounce(*, message: OutgoingMessage, error: str) -> None:
-    """Give up a message whose address does not exist; after three in a row its subscriptions are paused."""
+    """Give up a message to an address that does not exist; MOST_BOUNCES in a row pause the address's subscriptions."""
     logger.warning("%s was refused: %s", message, error)
     LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
     active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
@@ -204,17 +204,17 @@ def _pause_refused(active: QuerySet[Subscription]) -> None:
 
 
 def messages_retry(*, messages: QuerySet[OutgoingMessage]) -> int:
-    """Send failed and delayed messages in the next round; return how many. What was withdrawn stays so."""
+    """Queue failed and delayed messages for the next round; return how many. Withdrawn ones stay withdrawn."""
     return LEASE.retry(messages.exclude(state=State.WITHDRAWN), next_try_at=timezone.now())
 
 
 def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
-    """Withdraw waiting messages; return how many. One that is being sent cannot be called back."""
+    """Withdraw waiting messages; return how many. A message that is being sent cannot be withdrawn."""
     return LEASE.cancel(messages.filter(state=State.QUEUED), error=f"Cancelled by {by}.")
 
 
 def _is_still_needed(message: OutgoingMessage) -> bool:
-    """Return whether there is something left to report; news that has been overtaken is removed from the message."""
+    """Return whether a message is still needed; remove news that no longer holds from it."""
     if message.kind == Kind.CONFIRM:
         wanted = message.subscription
         return wanted is not None and not wanted.confirmed_at and not wanted.ended_at

@@ -1,4 +1,4 @@
-"""Rounds through the outbox, message by message, outside transactions; one at a time for every channel."""
+"""Rounds of sending: messages of the outbox, outside transactions; one round at a time for every channel."""
 
 import logging
 import time
@@ -24,7 +24,7 @@ PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
 
 
 def channel_pause(*, channel: str, reason: str) -> None:
-    """Pause a channel through which nothing got, longer each time. Several senders of one round count as one."""
+    """Pause a channel that delivered nothing, longer each time. Several senders of one round count as one."""
     logger.error("nothing gets through on the channel %s: %s", channel, reason)
     now = timezone.now()
     reason = reason[: ChannelPause._meta.get_field("reason").max_length]
@@ -54,7 +54,7 @@ ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
 
 
 def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = False) -> int:
-    """Send what is due, for at most so many seconds; how many were sent. Channels with a round are left to it."""
+    """Send due messages for at most `seconds`; return how many. Channels with a running round are skipped."""
     # of: processes that share the messages of a channel with one server, this one included (`messages_help`). beside:
     # each channel in a thread of its own, so that none waits for another; else all of them in this one.
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -75,7 +75,7 @@ def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = F
 
 
 def messages_help(*, share: int, of: int, seconds: float | None = None) -> int:
-    """Send a share of what is due on channels with one server, beside the process that has share 0; return how many."""
+    """Send one share of the due messages of channels with one server; return how many. Another process has share 0."""
     deadline = None if seconds is None else time.monotonic() + seconds
     names = filter(_has_one_server, sorted(selectors.channels_due(now=timezone.now())))
     return sum(_send(name, deadline, share, of) for name in names)
@@ -89,7 +89,7 @@ def _in_thread(name: str, deadline: float | None, of: int) -> int:
 
 
 def _send(name: str, deadline: float | None, share: int, of: int) -> int:
-    """Run one round of a share of a channel, unless one goes on. The lock of mails is that of the first release."""
+    """Run a round for a share of a channel, unless one is running. The lock of mails is that of the first release."""
     if share:
         key: int | None = short_text_key(f"{name}, share {share}")
     else:
@@ -108,7 +108,7 @@ def _has_one_server(name: str) -> bool:
 
 
 class _Round:
-    """Walk through a share of a channel's messages, and then through what is left of the others' shares."""
+    """Round of one sender: its share of a channel's messages, then the rest of the other senders' shares."""
 
     def __init__(self, name: str, share: int, of: int) -> None:
         self.name, self.share, self.of = name, share, of
@@ -138,7 +138,7 @@ class _Round:
         return self.sent
 
     def _next_batch(self, deadline: float | None) -> list[OutgoingMessage]:
-        """Return the next messages that are due, also while deliveries are in hand, as long as there is time."""
+        """Return the next due messages, while there is time; if none are due, wait for deliveries under way."""
         while not self.left_alone and not _is_over(deadline):
             if batch := list(self._due()[:BATCH]):
                 self._read_ahead(batch)
@@ -155,7 +155,7 @@ class _Round:
         return []
 
     def _read_ahead(self, batch: list[OutgoingMessage]) -> None:
-        """Read what all messages of a batch need, in few queries. If that fails, each of them reads for itself."""
+        """Read the data for all messages of a batch, in few queries. If that fails, each message reads its own."""
         try:
             self.channel = self.channel or base.channel_open(name=self.name)
             self.channel.read_ahead(batch)
@@ -184,7 +184,7 @@ class _Round:
         return due.alias(share=Mod("id", self.of)).filter(share=self.share) if self.of > 1 else due
 
     def _is_busy(self, message: OutgoingMessage) -> bool:
-        """Return whether a server of its own has one message in hand: it gets one after the other."""
+        """Return whether a delivery to the message's endpoint is under way: an endpoint gets one message at a time."""
         return message.endpoint_id is not None and any(
             other.endpoint_id == message.endpoint_id for other in self.in_hand.values()
         )
@@ -210,7 +210,7 @@ class _Round:
             self._settle_what_is_done()
 
     def _settle_what_is_done(self, seconds: float = NEXT_CHECK_SECONDS) -> None:
-        """Record what became of deliveries in hand; wait for one of them, but not for long."""
+        """Record the outcomes of finished deliveries; wait up to `seconds` for one of them to finish."""
         done, _ = wait(self.in_hand, timeout=seconds, return_when=FIRST_COMPLETED)
         for future in done:
             message = self.in_hand.pop(future)
@@ -234,7 +234,7 @@ class _Round:
             channel_resume(channel=self.name)
 
     def _note_trouble(self, address: str, outcome: base.Later | base.Refused | base.Never) -> None:
-        """Pause a channel that takes nothing; one that took nothing in the last round either, at once."""
+        """Pause a channel after several failures in a row; if it was paused already, after one failure."""
         if isinstance(outcome, base.Later):
             self.troubles += 1
             if self.channel:

@@ -1,4 +1,4 @@
-"""Reading the outbox: what is due, what waits for a digest, who has been notified."""
+"""Queries of the outbox: messages that are due, news that waits for a digest, subscriptions already notified."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ State = OutgoingMessage.State
 
 
 def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
-    """Return who has had a message about this transition's alert, or has one on its way."""
+    """Return the subscriptions that got, or are about to get, a message about this transition's alert."""
     earlier = Notification.objects.filter(
         transition__alert=transition.alert_id,
         transition__lt=transition.pk,
@@ -30,7 +30,7 @@ def transitions_unannounced() -> QuerySet[AlertTransition]:
 
 
 def notifications_waiting() -> QuerySet[Notification]:
-    """Return the notifications that stand in no message yet: the content of digests."""
+    """Return the notifications that belong to no message yet: the content of digests."""
     return Notification.objects.filter(message=None, withdrawn_at=None)
 
 
@@ -46,7 +46,7 @@ def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
 
 
 def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
-    """Return due messages with what their words need; `news`: their notifications of active subscriptions."""
+    """Return due messages with the rows that their words need; `news`: their notifications of active subscriptions."""
     news = (
         Notification.objects.filter(withdrawn_at=None, subscription__in=subscriptions_active())
         .select_related("subscription", "transition__alert", "transition__update")

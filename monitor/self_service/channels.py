@@ -25,7 +25,7 @@ LONGEST_URL = 500
 
 @private_page
 def ways(request: HttpRequest, token: str) -> HttpResponse:
-    """Show and change devices and webhooks of one person. A secret is shown once, in the answer that made it."""
+    """Show and change devices and webhooks of one person. A secret is shown once, right after it was made."""
     email = owner_of(token)
     if request.method != "POST":
         return _page(request, token, email)
@@ -46,7 +46,7 @@ def _act(request: HttpRequest, email: str) -> dict[str, Any]:
 
 
 def act_on_webhooks(request: HttpRequest, **owner: Any) -> dict[str, Any]:
-    """Do what the form wants; return what the next page shows once. Nonsense changes nothing. owner: of endpoints."""
+    """Carry out a webhook form; return values that the page shows once. Ignore invalid forms. owner: of endpoints."""
     deed = request.POST.get("deed", "")
     if deed == "webhook-add":
         return _webhook_add(request.POST.get("url", "").strip(), **owner)
@@ -137,7 +137,7 @@ def mail_page(request: HttpRequest, name: str) -> HttpResponse:
 @xframe_options_sameorigin
 @demo_only
 def mail_html(request: HttpRequest, name: str) -> HttpResponse:
-    """Return the HTML of a mail for a frame that may do nothing."""
+    """Return the HTML of a mail for a sandboxed frame."""
     response = HttpResponse(_mail_or_404(name).html)
     response._csp_replace = {
         "default-src": ["'none'"],

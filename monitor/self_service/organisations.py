@@ -1,4 +1,4 @@
-"""Pages of organisations, behind the signed link of each member, and the page to join one, behind that of a mail."""
+"""Pages of organisations, opened by each member's signed link; the page to join one, opened by a mailed link."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ OWNERS_MAY = {*ABOUT_ONE, "invite", "rename", "dissolve"}
 
 
 class ChangeForm(places.MoveForm, ChoiceForm):
-    """Form of a place that there is: where, what and how often."""
+    """Form of an existing place: where, what and how often."""
 
 
 @private_page
@@ -49,7 +49,7 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
 
 @private_page
 def organisation_page(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """Show what an organisation follows, who belongs to it, and what its reader may do there."""
+    """Show an organisation's places and members, with the actions that its reader may take."""
     mine = member_of(token, organisation)
     if request.method != "POST":
         return _page(request, token, mine)
@@ -70,14 +70,14 @@ def organisation_page(request: HttpRequest, token: str, organisation: int) -> Ht
 
 @private_page
 def place_add(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """Add a place for everybody: the form of subscribing, without an address."""
+    """Add a place for all members, with the form of subscribing but without an address."""
     mine = member_of(token, organisation, as_owner=True)
     return _place(request, token, mine.organisation, None)
 
 
 @private_page
 def place_change(request: HttpRequest, token: str, organisation: int, subscription: int) -> HttpResponse:
-    """Change where, what and how often, of a place that there is: for everybody."""
+    """Change an existing place, its filters and its frequency, for all members."""
     mine = member_of(token, organisation, as_owner=True)
     shared = mine.organisation.subscriptions.filter(pk=subscription, ended_at=None).first()
     if shared is None:
@@ -87,7 +87,7 @@ def place_change(request: HttpRequest, token: str, organisation: int, subscripti
 
 @private_page
 def organisation_ways(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """Show and change the webhooks of an organisation, which go on whoever of its members pauses or leaves."""
+    """Show and change the webhooks of an organisation, which continue when members pause or leave."""
     mine = member_of(token, organisation, as_owner=True)
     shown: dict[str, Any] = {}
     if request.method == "POST":
@@ -109,14 +109,14 @@ def organisation_ways(request: HttpRequest, token: str, organisation: int) -> Ht
 @private_page
 @require_GET
 def organisation_export(request: HttpRequest, token: str, organisation: int) -> JsonResponse:
-    """Export everything that is held of an organisation."""
+    """Export all data held of an organisation."""
     mine = member_of(token, organisation, as_owner=True)
     return download(services.organisation_exported(organisation=mine.organisation), "ground-motion-organisation.json")
 
 
 @private_page
 def join(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask whether a person joins. Mail scanners open links, so a GET accepts nothing."""
+    """Ask a person to confirm joining. Mail scanners open links, so a GET accepts nothing."""
     asked = Membership.objects.filter(pk=tokens.read_join(token, members.INVITED_FOR), left_at=None)
     membership = asked.select_related("organisation", "invited_by").first()
     if membership is None:
@@ -134,7 +134,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def member_of(token: str, organisation: int, as_owner: bool = False) -> Membership:
-    """Return the membership of the owner of a link. Raises Expired if there is none, PermissionDenied for no owner."""
+    """Return the link owner's membership. Raises Expired if there is none, PermissionDenied if `as_owner` fails."""
     mine = members.memberships_of(email=owner_of(token)).filter(organisation=organisation).first()
     if mine is None:
         raise tokens.Expired("it was dissolved, or the person has left")
@@ -144,7 +144,7 @@ def member_of(token: str, organisation: int, as_owner: bool = False) -> Membersh
 
 
 def _act(deed: str, request: HttpRequest, mine: Membership) -> None:
-    """Do what the form wants. Nonsense changes nothing. Raises Refusal."""
+    """Carry out the action `deed` of a form; ignore unknown ones. Raises Refusal."""
     organisation = mine.organisation
     if deed in ("mails", "no-mails"):
         services.mails_set(membership=mine, wanted=deed == "mails")
@@ -212,7 +212,7 @@ def _place(request: HttpRequest, token: str, organisation: Organisation, shared:
 
 
 def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | None) -> bool:
-    """Save the place of a form; return False where that is refused, and the form says why."""
+    """Save the place of a form; if that is refused, add the reason to the form and return False."""
     wanted = form.choice() | {name: form.cleaned_data[name] for name in ("name", "sites")}
     try:
         if shared:

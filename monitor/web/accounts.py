@@ -1,4 +1,4 @@
-"""Signing in and out. Django's admin uses the same door, so that one throttle guards both."""
+"""Pages to sign in and out. Django's admin uses the same page, so that one throttle guards both."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ from monitor.web.request_limits import network_of
 
 
 class SignIn(LoginView):
-    """Page that takes the password; where the account has a second factor, allauth asks for it next."""
+    """Page that asks for the password; if the account has a second factor, allauth asks for it next."""
 
     template_name = "web/site/login.html"
     redirect_authenticated_user = True
@@ -34,7 +34,7 @@ class SignIn(LoginView):
 
 
 def sign_in(request: HttpRequest, user: User, then: str = "") -> HttpResponse:
-    """Sign in an account whose password was just checked: go on to its second factor, or in."""
+    """Sign in an account whose password was just checked, or lead to its second factor first."""
     record_authentication(request, user, "password", reauthenticated=True)
     return perform_login(request, user, redirect_url=then or home_of(user))
 
@@ -47,7 +47,7 @@ def home_of(user: User) -> str:
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """Lead visitors whom Django's admin does not let in to the sign-in of the site."""
+    """Redirect visitors without access to Django's admin to the site's page to sign in."""
     if second_factor_missing(request.user):
         return redirect("mfa_activate_totp")
     if request.user.is_authenticated and not may_administrate(request.user):

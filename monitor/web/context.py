@@ -26,7 +26,7 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def site_facts() -> dict[str, object]:
-    """Return whether anything shown is simulated, and whom to thank."""
+    """Return whether any data shown are simulated, and the credits of the data."""
     lines = {
         line
         for model in (Product, Scene, ContextLayer)
@@ -37,7 +37,7 @@ def site_facts() -> dict[str, object]:
 
 
 def shortened(lists: Mapping[str, Any], most: Mapping[str, int]) -> dict[str, Any]:
-    """Return lists cut for paper to at most so many rows each, and under `more`, by name, how many were left out."""
+    """Return lists cut for paper to the lengths in `most`; `more` has the number of rows left out, by list."""
     left = {name: len(lists[name]) - n for name, n in most.items()}
     more = {
         name: ngettext("%(number)s more", "%(number)s more", n) % {"number": whole(n)}

@@ -150,7 +150,7 @@ class Watchdog(threading.Thread):
 
 
 def _end_process(late: list[Clock]) -> None:
-    """Log the late requests, give the others a moment to finish, and end the process."""
+    """Log the late requests, give other requests a moment to finish, and end the process."""
     frames = sys._current_frames()
     for clock in late:
         stack = "".join(traceback.format_stack(frames.get(clock.thread)))

@@ -1,4 +1,4 @@
-"""Cache whose server may be away: every answer is then a miss, and no page fails."""
+"""Cache whose server may be unavailable: every lookup is then a miss, and no page fails."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def _or(miss: Any, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the method, with the answer of an empty cache if its server fails; `miss` may use the arguments."""
+    """Wrap a cache method to return `miss`, or call it with the arguments, if the server fails."""
 
     @wraps(method)
     def guarded(self: RedisCacheClient, *args: Any, **options: Any) -> Any:
@@ -31,13 +31,13 @@ def _no_such_key(key: str, *args: Any, **options: Any) -> None:
 
 
 class JsonSerializer:
-    """Serializer of values as JSON: what lies on a server is never unpickled."""
+    """Serializer of values as JSON, so that data from the server is never unpickled."""
 
     dumps, loads = staticmethod(json.dumps), staticmethod(json.loads)
 
 
 class FailOpenClient(RedisCacheClient):
-    """Client with the same operations, none of which raises because of the server."""
+    """Redis client whose operations do not raise if the server fails."""
 
     add = _or(True, RedisCacheClient.add)
     get = _or(lambda key, default=None: default, RedisCacheClient.get)

@@ -1,4 +1,4 @@
-"""Permissions: the one module that every view and template asks.
+"""Permissions, in the one module that every view and template uses.
 
 | who           | sees                                                | may                                     |
 |---------------|-----------------------------------------------------|-----------------------------------------|
@@ -12,7 +12,7 @@
 | administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
 | superuser     | also the list of accounts                           | everything: invite, deactivate          |
 
-Groups and their permissions stand in `roles`, signed links in `monitor.subscribers`; docs/access.csv has the
+`roles` defines groups and their permissions, `monitor.subscribers` signed links; docs/access.csv has the
 answer of every address to each of them. From operators on, a role begins once its account has a second factor.
 """
 
@@ -41,7 +41,7 @@ READING = {"GET", "HEAD", "OPTIONS"}
 
 
 def second_factor_missing(user: User) -> bool:
-    """Return whether an account that decides, adds or administers lacks a second factor: its role sleeps until then."""
+    """Return whether an account lacks the second factor that its role needs; until then the role has no effect."""
     if not settings.MFA_REQUIRED or not user.is_authenticated:
         return False
     if not hasattr(user, "_second_factor_missing"):
@@ -78,7 +78,7 @@ def may_administrate(user: User) -> bool:
 
 
 def may_manage_accounts(user: User) -> bool:
-    """Return whether this account is a superuser: whoever edits accounts could give themselves every right."""
+    """Return whether this account is a superuser; only they edit accounts, because an editor could take any right."""
     return user.is_active and user.is_superuser and not second_factor_missing(user)
 
 
@@ -102,7 +102,7 @@ def reviewers_only(view: ViewFunction) -> ViewFunction:
 
 
 def publishers_only(view: ViewFunction) -> ViewFunction:
-    """Guard what a second person has to agree to."""
+    """Guard views in which a second person agrees to a colleague's proposal."""
     refusal = gettext_lazy(
         "Your account may not publish what a colleague proposed. An administrator can add it to the publishers."
     )
@@ -110,7 +110,7 @@ def publishers_only(view: ViewFunction) -> ViewFunction:
 
 
 def loaders_only(view: ViewFunction) -> ViewFunction:
-    """Guard the sending of files; nothing of a body is read before."""
+    """Guard uploads; no part of the body is read before the check."""
     refusal = gettext_lazy("Your account may not add data. An administrator can add it to the operators.")
     return never_cache(_guarded(view, lambda request: may_load(request.user), refusal, _to_page("uploads")))
 
@@ -150,7 +150,7 @@ def demo_only(view: ViewFunction) -> ViewFunction:
 
 
 def _to_case(request: HttpRequest, kwargs: dict[str, Any]) -> str:
-    """Return the address of the case, to which a sign-in leads back; not that of a form."""
+    """Return the address to open after signing in: that of the case, not of a form."""
     return reverse("review-case", args=[kwargs["code"]]) if "code" in kwargs else request.path
 
 
@@ -168,7 +168,7 @@ def _guarded(
     refusal: str,
     back: Callable[[HttpRequest, dict[str, Any]], str],
 ) -> ViewFunction:
-    """Ask an anonymous visitor to sign in, which leads `back`; refuse an account without the role."""
+    """Redirect an anonymous visitor to sign in and then to `back`; refuse an account that fails `may`."""
 
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""The language of an answer: that of the address, a cookie or the browser; public data follow their address only."""
+"""Language of an answer: from the address, a cookie or the browser; for public data from the address only."""
 
 import hashlib
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def follow_language(get_response: GetResponse) -> GetResponse:
 
 
 def asked_language(asked: QueryDict) -> str | None:
-    """Return the language that an address names; None if it names none of ours."""
+    """Return the language in an address's query; None if it has none or one that the site lacks."""
     try:
         return translation.get_supported_language_variant(asked.get("language", ""))
     except LookupError:
@@ -61,7 +61,7 @@ def asked_language(asked: QueryDict) -> str | None:
 
 
 def _lead_on_in(language: str, response: HttpResponseBase) -> None:
-    """Request the page of this site that an answer redirects to in the same language."""
+    """Add the language to the address of an answer's redirect, if it leads to a page of this site."""
     address = urlsplit(response.get("Location", ""))
     query = QueryDict(address.query, mutable=True)
     if address.path.startswith("/") and not address.netloc and "language" not in query:
@@ -75,7 +75,7 @@ choose_language = csrf_exempt(require_POST(set_language))
 
 @require_safe
 def words(request: HttpRequest, language: str, version: str) -> HttpResponse:
-    """Return the catalogue of the scripts in one language, as a script."""
+    """Return the translations for the site's scripts in one language, as a script."""
     if language not in dict(settings.LANGUAGES):
         raise Http404
     etag = f'"{words_version(language)}"'
@@ -90,7 +90,7 @@ def words(request: HttpRequest, language: str, version: str) -> HttpResponse:
 
 @cache
 def words_version(language: str) -> str:
-    """Return a text that changes with the catalogue and with the code that writes it."""
+    """Return a version text that changes with the translations and with the code that writes them."""
     digest = hashlib.sha256(django.__version__.encode())
     for folder in settings.LOCALE_PATHS:
         path = Path(folder, language, "LC_MESSAGES", "djangojs.mo")

@@ -52,7 +52,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def public_data(get_response: GetResponse) -> GetResponse:
-    """Allow any page to read public data: no cookies go with such a request, so nothing private can be read."""
+    """Allow pages of any site to read public data: such requests carry no cookies, so nothing private can be read."""
     # Every answer has an ETag and is not sent again if it has not changed; errors are explained in words for programs.
     conditional = ConditionalGetMiddleware(get_response)
 

@@ -71,7 +71,7 @@ def _key(kind: str, network: str, window: int) -> str:
 
 
 def limit_statements() -> None:
-    """Let every connection that this process opens from now on end statements after WEB_STATEMENT_TIMEOUT_SECONDS."""
+    """Limit statements to WEB_STATEMENT_TIMEOUT_SECONDS on every connection that this process opens from now on."""
     # Behind DATABASE_POOLER that would limit whoever gets the connection next: there, PgBouncer limits the web's pool.
     if settings.DATABASE_POOLER:
         return
@@ -91,7 +91,7 @@ def network_of(request: HttpRequest) -> str:
 
 
 def visitor_network(*, remote_address: str, forwarded_for: str) -> str:
-    """Return the address of a visitor; for IPv6 the network, because whoever has one has all of its addresses."""
+    """Return the address of a visitor; for IPv6 the network, because one customer has all its addresses."""
     # Behind n proxies of ours it is the n-th address from the right in X-Forwarded-For; others can be made up.
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     trusted = settings.PROXIES

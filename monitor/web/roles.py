@@ -11,7 +11,7 @@ LOAD = "ingest.add_ingestjob"
 
 
 def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
-    """Make the groups after migrations, and bring their permissions up to the tables that exist."""
+    """Create the groups after migrations, with permissions for the tables that exist."""
     if sender is not [config for config in apps.get_app_configs() if config.models_module][-1]:
         return  # permissions of later apps do not exist yet
     from django.contrib.auth.models import Group, Permission

@@ -22,14 +22,14 @@ register = template.Library()
 
 @register.simple_tag
 def words_address() -> str:
-    """Return the address of the words of the scripts; empty in English, which they contain."""
+    """Return the address of the scripts' translations; empty in English, which the scripts contain."""
     language = translation.get_language() or settings.LANGUAGE_CODE
     return "" if language == settings.LANGUAGE_CODE else reverse("words", args=[language, words_version(language)])
 
 
 @register.simple_tag
 def languages_spoken() -> list[tuple[str, str]]:
-    """Return the codes of the languages, each with the name that it has in itself."""
+    """Return the codes of the languages, each with its own name for itself."""
     return settings.LANGUAGES
 
 

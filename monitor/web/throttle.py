@@ -1,4 +1,4 @@
-"""Limits of wrong passwords and codes: for one name from one address, from one address, for one name.
+"""Limits of wrong passwords and codes, counted per name and address, per address, and per name.
 
 A browser in which somebody has signed in before is known to this name: there, only what went wrong for that name from
 that address counts. So nobody else can lock an owner out, neither a colleague behind the same address nor an attacker.
@@ -27,7 +27,7 @@ _SALT = "monitor.known-browser"
 
 
 class SignInThrottle(AxesDatabaseHandler):
-    """Handler with several limits where django-axes has one; `AXES_FAILURE_LIMIT` is 1: as many may be used up."""
+    """Handler with several limits where django-axes has one; with `AXES_FAILURE_LIMIT` 1, one used-up limit locks."""
 
     def get_failures(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> int:
         """Return how many of the limits are used up."""

@@ -1,4 +1,4 @@
-"""Administrative regions in words: what they are, and how many places move in them."""
+"""Administrative regions in words: their level, and the number of moving places in them."""
 
 from datetime import date
 
@@ -21,7 +21,7 @@ def level_label(level: int) -> str:
 
 
 def moving_sentence(name: str, n_moving: int, n_unreviewed: int, is_measured: bool) -> str:
-    """Return how many places move, how sure that is, and what it means that nothing was found."""
+    """Return how many places move and how many were reviewed; if none moves, what that means."""
     if n_moving:
         moves = ngettext(
             "The ground moves at one place in %(region)s.",
@@ -67,7 +67,7 @@ def year_sentence(year: int, n_found: int, n_finished: int) -> str:
 
 
 def measured_sentence(n_products: int, last_measured: date | None, last_image: date | None) -> str:
-    """Return when the region was last measured, and in how many velocity fields; empty where it never was."""
+    """Return when the region was last measured, and in how many velocity fields; empty if never."""
     parts = []
     if last_measured:
         sentence = ngettext(

@@ -16,7 +16,7 @@ FASTEST_UP_TO = gettext_lazy("The fastest part moved by up to %(rate)s %(when)s.
 
 
 class Way(NamedTuple):
-    """One way of moving in words.
+    """Direction of motion in words, as templates of sentences.
 
     Translators: a rate is "8 mm a year (probably 7 to 10)", when is "between 2020 and 2024", "until March 2023" or
     "when this was last reported, on 3 February 2025", since is "since March 2023".
@@ -115,7 +115,7 @@ WAYS = {"los": (AWAY, TOWARD), "up": (SANK, ROSE), "east": (WEST, EAST), "north"
 
 
 def way(component: str, rate_mm_yr: float) -> Way:
-    """Return the way of a measurement: negative or positive along its component."""
+    """Return the words for a rate's direction, by its sign along the component."""
     return WAYS[component][rate_mm_yr > 0]
 
 
@@ -136,7 +136,7 @@ def component_label(component: str) -> str:
 
 
 def colour_caption(component: str, stretch_mm_yr: int) -> str:
-    """Return what the colours of a small map mean."""
+    """Return the meaning of a small map's colours, from -stretch to +stretch."""
     negative, positive = both_directions(component)
     # Translators: %(negative)s is "sinking" or "away from the satellite", %(positive)s the opposite
     return _("Brown: %(negative)s. Grey: still. Blue: %(positive)s. Full colour at %(stretch)s mm a year.") % {

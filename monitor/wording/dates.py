@@ -18,7 +18,7 @@ class DateWords(NamedTuple):
     about: str
 
     def of(self, day: date, within_days: float) -> str:
-        """Return 'in March 2023', 'in mid-2023', 'in about 2023': a date that is known to within so many days."""
+        """Return 'in March 2023', 'in mid-2023', 'in about 2023': a date that is known to ± `within_days`."""
         if within_days <= WITHIN_A_MONTH_OR_TWO:
             return self.month % {"month": month_words(day)}
         template = self.thirds[(day.month - 1) // 4] if within_days <= WITHIN_HALF_A_YEAR else self.about

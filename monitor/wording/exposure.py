@@ -1,4 +1,4 @@
-"""Exposure in words: what stands on the ground of an alert. Pure: figures in, sentences out. None: not known."""
+"""Exposure in words: buildings, roads, railways and people in an alert's area. Pure. None: not known."""
 
 from collections.abc import Callable
 from typing import Any
@@ -75,7 +75,7 @@ def _crossing(lines: dict[str, str]) -> str:
 def building_tilt_sentence(
     tilt_mm_m_yr: tuple[float, float, float] | None, buildings: int | None, people: float | None
 ) -> str:
-    """Return how much a house tilts, if it surely reaches the allowed tilt in ten years; empty on open ground."""
+    """Return a house's tilt if it surely reaches the allowed tilt in ten years; empty on ground known to be open."""
     # tilt_mm_m_yr: the steepest, with the ends of its 90 % interval.
     if tilt_mm_m_yr is None or tilt_mm_m_yr[1] < MODERATE_TILT_MM_M_YR:
         return ""
@@ -101,7 +101,7 @@ def exposure_rows(
     railway_km: float | None,
     people: float | None,
 ) -> list[tuple[str, str]]:
-    """Return every figure with its name; 'none' is not 'not known here'."""
+    """Return every figure with its name: 'none' for almost 0, 'not known here' for None."""
     lengths = ((_("Railways"), railway_km), (_("Main roads"), main_road_km), (_("Other roads"), other_road_km))
     return [
         (_("Buildings"), _figure(buildings, count_words, 0.5)),

@@ -24,12 +24,12 @@ def whole(value: float) -> str:
 
 
 def decimal(value: float, digits: int) -> str:
-    """Return '1,300.5': with so many decimals."""
+    """Return '1,300.5': a number with `digits` decimals."""
     return number_format(Decimal(f"{value:.{digits}f}"), digits, force_grouping=True)
 
 
 def short(value: float) -> str:
-    """Return '0.5', '10', '−2.5': with as many decimals as it needs, six digits at most."""
+    """Return '0.5', '10', '−2.5': a number without trailing zeros, six digits at most."""
     return number_format(Decimal(f"{value:g}"), force_grouping=True).replace("-", "−")
 
 
@@ -142,7 +142,7 @@ def _speed_unit(speed_m_day: float) -> tuple[str, float]:
 
 
 def _joined(parts: Sequence[str], end: str) -> str:
-    """Join a list. end: of a list of two or more, with %(others)s and %(last)s."""
+    """Join a list. end: template that joins the last part, %(last)s, to the %(others)s."""
     if len(parts) < 2:
         return "".join(map(str, parts))
     return end % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
@@ -152,5 +152,5 @@ _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
 
 
 def cell_text(text: str) -> str:
-    """Return text as a cell that no spreadsheet takes for a formula; numbers are written without this."""
+    """Return text as a table cell that spreadsheets do not run as a formula; numbers do not need it."""
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text

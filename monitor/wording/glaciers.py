@@ -61,7 +61,7 @@ def moment_words(moment: dict[str, Any] | None) -> str:
 
 
 def surge_facts(surge: Surge, cell_km2: float) -> dict[str, str]:
-    """Return one surge as a row: when it began, was fastest, ended, how fast, over what area."""
+    """Return one surge as a row: dates of beginning, greatest speed and end, the speed, and the area."""
     return {
         "onset": moment_words(surge["onset"]),
         "peak": moment_words(surge["peak"]),

@@ -1,4 +1,4 @@
-"""Words of the field in plain words, for the page that explains them and for hints on others."""
+"""Glossary: terms of the field in plain words, for the page that explains them and for hints on other pages."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from django.utils.translation import pgettext_lazy
 
 
 class Term(NamedTuple):
-    """One word with its meaning in a sentence or two. key: its English name, for templates and addresses."""
+    """Term with its meaning in a sentence or two. key: its English name, for templates and addresses."""
 
     key: str
     name: Any

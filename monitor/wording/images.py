@@ -101,7 +101,7 @@ NOT_RUN = {
 
 
 def method_name(method: str) -> str:
-    """Return the name of a method for use in a sentence; the name in the code if it has no wording yet."""
+    """Return the name of a method for use in a sentence; its name in the code if it has no wording yet."""
     return str(METHODS.get(method, method.replace("-", " ")))
 
 
@@ -134,7 +134,7 @@ def headline(first: date, last: date, days: int) -> str:
 
 
 class TrackedImage(Protocol):
-    """Image, or another row that has a track. track: None where it is not known."""
+    """Image, or another row that has a track. track: None if unknown."""
 
     track: int | None
     direction: str
@@ -188,7 +188,7 @@ def _part_of_name(part: str) -> str:
 
 
 def platforms(first: str, last: str) -> str:
-    """Return 'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; 'not stated' where a file leaves it out."""
+    """Return 'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; 'not stated' if the file has no name."""
     names = [PLATFORMS.get(name, name) or not_stated() for name in (first, last)]
     if names[0] == names[1]:
         return names[0]
@@ -197,7 +197,7 @@ def platforms(first: str, last: str) -> str:
 
 
 def not_stated() -> str:
-    """Return the words for what a file leaves out."""
+    """Return 'not stated', for a value that a file lacks."""
     return _("not stated")
 
 
@@ -248,7 +248,7 @@ def result_sentences(task: str, statistics: Mapping[str, float], posting_m: floa
 
 
 def _why_nothing(statistics: Mapping[str, float], posting_m: float) -> str:
-    """Return the reason for most of a result without values."""
+    """Return the most frequent reason for cells of a result without a value."""
     likely = max(NO_VALUE, key=lambda name: statistics.get(f"{name}_share", 0.0))
     if not statistics.get(f"{likely}_share"):
         return _("It has no value for this pair: nothing in the two images could be matched.")
@@ -336,7 +336,7 @@ def _offsets(statistics: Mapping[str, float], posting_m: float, days: int) -> li
 
 
 def _shift(east_m: float, south_m: float) -> str:
-    """Return how the images lie on each other. The rows of a raster run to the south."""
+    """Return the shift of the second image against the first, in words: metres to the east and to the south."""
     ways = [
         # Translators: %(direction)s is "to the south"
         _("%(number)s metres %(direction)s") % {"number": decimal(abs(metres), 1), "direction": toward(bearing_deg)}

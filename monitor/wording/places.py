@@ -49,7 +49,7 @@ def longitude_label(longitude: float) -> str:
 
 
 def country_near(longitude: float, latitude: float) -> str:
-    """Return the country at a place, or the nearest one within a degree; empty where there is none."""
+    """Return the country at a place, or the nearest one within a degree; empty if there is none."""
     names, tree = _countries()
     nearest = tree.query_nearest(Point(longitude, latitude), max_distance=NEAR_DEGREES)
     return names[int(nearest[0])] if nearest.size else ""
@@ -144,7 +144,7 @@ def compass(bearing_deg: float) -> str:
 
 
 def toward(bearing_deg: float) -> str:
-    """Return 'to the south-east': the way of something that moves."""
+    """Return 'to the south-east': the direction of a motion, from its bearing."""
     return str(TOWARD[_eighth(bearing_deg)])
 
 

@@ -32,7 +32,7 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
 
 
 def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return which of the tracks searched together show an area by themselves, in the order that follows."""
+    """Return how many of the data sets searched together show an area by themselves, and their names in order."""
     n = len(reasons)
     names = ", ".join(f"{one['product']} ({DIRECTION_WORDS.get(one['track'], one['track'])})" for one in reasons)
     searched = ngettext(
@@ -87,7 +87,7 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
 
 
 def _assumed_sentence(kept: str) -> str:
-    """Say what rates are relative to where little stands still. kept: as `ml.deformation.filters.still` states it."""
+    """Return the reference of rates if little ground is stable. kept: as `ml.deformation.filters.still` words it."""
     if share := re.search(r"(\d+) %", kept):
         only = _("Only %(share)s of the product's view stands still: rates are taken against that.")
         return only % {"share": percent(int(share[1]) / 100)}
@@ -95,7 +95,7 @@ def _assumed_sentence(kept: str) -> str:
 
 
 def _of_series(reason: Mapping[str, Any]) -> list[str]:
-    """Return what the series inside show, see `ml.deformation.series.evidence`; older detections have none."""
+    """Return sentences on jumps and scatter of the series inside (`ml.deformation.series.evidence`), if stored."""
     lines = []
     if reason.get("jump_share", 0) >= MANY:
         figures = {
@@ -119,7 +119,7 @@ def _of_series(reason: Mapping[str, Any]) -> list[str]:
 
 
 def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: float | None, component: str) -> str:
-    """Return what changed since an older release of the same ground."""
+    """Return how points and speeds changed since an older release of the same ground."""
     figures = {"gone": whole(n_gone), "new": whole(n_new)}
     if release:
         # Translators: %(release)s is "2019–2023, version 1"
@@ -143,7 +143,7 @@ def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: 
 
 
 def tilt_sentence(place: Mapping[str, Any]) -> str:
-    """Return the steepest tilt of a place, over the length of a house; empty where it was not measured."""
+    """Return the steepest tilt of a place, over the length of a house; empty if it was not measured."""
     if not place.get("tilt_mm_m_yr"):
         return ""
     names = {"rate": "tilt_mm_m_yr", "least": "tilt_low_mm_m_yr", "most": "tilt_high_mm_m_yr"}

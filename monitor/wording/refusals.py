@@ -1,4 +1,4 @@
-"""Refusals: what is wrong and what to do, for users and for programs (RFC 9457); parameters of addresses, checked."""
+"""Refusals with error and remedy, for people and programs (RFC 9457), and checks of addresses' parameters."""
 
 import math
 import re
@@ -29,7 +29,7 @@ OPTION_WORDS = {
 
 
 class Refusal(ValueError):
-    """Error that states what is wrong, and what to do (empty where the first line says it)."""
+    """Error with its cause and its remedy, which is empty if the cause implies it."""
 
     status = 400
 
@@ -39,13 +39,13 @@ class Refusal(ValueError):
 
 
 class Missing(Refusal):
-    """Refusal of what is not there."""
+    """Refusal because the requested row or page does not exist: status 404."""
 
     status = 404
 
 
 def plain_words(line: str, where: str) -> str:
-    """Return a line for the command line in the words of a page. where: at which place one says more."""
+    """Replace command-line options in a message by words for a page. where: the place on the page to act."""
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
         lambda match: f"{OPTION_WORDS.get(match[1], 'Add what is missing')} {where}",
@@ -63,14 +63,14 @@ FAULT = ("The request could not be answered.", "Try again later.")
 
 
 def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
-    """Answer with what is wrong, and what to do about it (RFC 9457)."""
+    """Return an error answer with the cause and the remedy, as RFC 9457 problem JSON."""
     detail = f"{error.rstrip('.')}. {remedy}".strip()
     members = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return JsonResponse(members | {"error": error, "remedy": remedy}, status=status, content_type=PROBLEM)
 
 
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Give an error that carries no words for programs words; people with a browser keep their page."""
+    """Replace an error page by problem JSON, unless the client accepts HTML or the answer is such JSON already."""
     says_why = response.headers.get("Content-Type", "").startswith(PROBLEM)
     if response.status_code < 400 or says_why:
         return response
@@ -92,7 +92,7 @@ BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,4
 
 
 def refusals_as_json(view: ViewFunction) -> ViewFunction:
-    """Turn the refusals of a view into answers with status 400, or 404."""
+    """Make a view answer with status 400 or 404 and problem JSON if it raises Refusal."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
@@ -105,7 +105,7 @@ def refusals_as_json(view: ViewFunction) -> ViewFunction:
 
 
 def only_parameters(*known: str) -> Callable[[ViewFunction], ViewFunction]:
-    """Make a view refuse unknown parameters, because the proxy caches an answer for each address."""
+    """Make a view refuse unknown parameters, which would fill the proxy's cache with an answer per address."""
 
     def decorate(view: ViewFunction) -> ViewFunction:
         @refusals_as_json
@@ -183,14 +183,14 @@ def whole_number(name: str, text: str, low: int, high: int) -> int:
 
 
 def choice(name: str, value: str, allowed: list[str]) -> str:
-    """Return the value, or empty. Raises Refusal if it is not among the allowed ones."""
+    """Return the value if it is empty or among the allowed ones. Raises Refusal for any other."""
     if value and value not in allowed:
         raise Refusal(f"there is no {name} {value[:40]!r}", f"Give one of {', '.join(allowed)}.")
     return value
 
 
 def day(name: str, text: str) -> date | None:
-    """Return a day in ISO 8601; None for nothing. Raises Refusal."""
+    """Parse a day in ISO 8601; return None for empty text. Raises Refusal."""
     if not text:
         return None
     try:
@@ -200,7 +200,7 @@ def day(name: str, text: str) -> date | None:
 
 
 def moment(name: str, text: str) -> datetime | None:
-    """Return a day or a moment in ISO 8601, UTC where it names no zone; None for nothing. Raises Refusal."""
+    """Parse a day or moment in ISO 8601, in UTC if without a zone; return None for empty text. Raises Refusal."""
     if not text:
         return None
     try:

@@ -31,7 +31,7 @@ class Region(NamedTuple):
 
 
 def circle(longitude: float, latitude: float, distance_m: float, name: str = "") -> Region:
-    """Return everything within a distance of a point. name: of the place, where it was found by it."""
+    """Return the region within a distance of a point. name: of the place, if a search by name found it."""
     outline = disc(longitude, latitude, distance_m)
     # Translators: "2 km around 19.41° N 99.08° W"
     label = gettext("%(distance)s around %(place)s")
@@ -40,7 +40,7 @@ def circle(longitude: float, latitude: float, distance_m: float, name: str = "")
 
 
 def disc(longitude: float, latitude: float, distance_m: float) -> MultiPolygon:
-    """Return the outline of everything within a distance of a point. Raises Refusal."""
+    """Return the outline of the area within a distance of a point. Raises Refusal."""
     try:
         return areas.disc(longitude, latitude, distance_m)
     except UnusableData as fault:
@@ -99,13 +99,13 @@ def administrative(outline: BaseGeometry, name: str) -> Region:
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> str:
-    """Return a view of the map as GeoJSON, as if it had been drawn."""
+    """Return the bounds of a map view as GeoJSON, like a drawn area."""
     corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return json.dumps({"type": "Polygon", "coordinates": [corners]})
 
 
 def around(area: BaseGeometry, label: str) -> Region:
-    """Return an area with a margin: the place of an alert that somebody follows."""
+    """Return an alert's area with a margin, as the region of a subscription to its place."""
     middle = area.representative_point()
     degrees_up = MARGIN_M / 111_000
     stretch = 1 / max(0.02, float(np.cos(np.radians(middle.y))))
@@ -133,7 +133,7 @@ def distance_label(distance_m: float) -> str:
 
 
 def _refuse(constant: str) -> None:
-    """Refuse NaN and Infinity: Python reads them, JSON has none."""
+    """Refuse NaN and Infinity, which Python parses although JSON does not allow them."""
     raise ValueError(constant)
 
 

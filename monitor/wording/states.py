@@ -110,12 +110,12 @@ CONFIRMED_WORDS = _("A specialist had confirmed the motion, its end is the compu
 
 
 def in_language(kept: str) -> str:
-    """Translate a sentence that a row keeps in English; what people wrote stays as it is."""
+    """Translate a sentence that a row stores in English; return sentences that people wrote unchanged."""
     return gettext(kept) if kept else ""
 
 
 def step_reason(kept: str) -> str:
-    """Return why an alert took a step, in the language of the reader. kept: as the row has it."""
+    """Return the reason of an alert's step, in the reader's language. kept: the stored reason."""
     text, ended, _rest = kept.partition(CONFIRMED_BEFORE)
     for pattern, words in STEP_REASONS:
         if found := re.fullmatch(pattern, text):

@@ -58,7 +58,7 @@ def near_words(name: str, distance_m: float, bearing_deg: float) -> str:
 
 
 def where_sentence(near: str, region: str, country: str) -> str:
-    """Return '3 km south of Aldwick, in Westshore, Atlantis.'; empty where nothing is known."""
+    """Return '3 km south of Aldwick, in Westshore, Atlantis.'; empty if none of the three is known."""
     inside = ", ".join(dict.fromkeys(part for part in (region, country) if part))
     if near and inside:
         # Translators: "3 km south of Aldwick, in Westshore, Atlantis."
@@ -104,7 +104,7 @@ def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
 
 
 def landslide_sentence(count: int, last: date | None, accuracy_m: float | None, more: bool = False) -> str:
-    """Return the landslides reported within 5 km. more: than were counted; last, accuracy_m: of the latest one."""
+    """Return the landslides reported within 5 km. more: there are more than `count`. last, accuracy_m: the latest's."""
     if not count:
         return ""
     several = more and count > 1
@@ -132,7 +132,7 @@ def _sure(accuracy_m: float | None) -> str:
 
 
 def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | None) -> str:
-    """Return height and slope. aspect_deg: the way down, clockwise from north; None where there is no one way."""
+    """Return height and slope. aspect_deg: downhill bearing, clockwise from north; None if it is not uniform."""
     if elevation_m < 0:
         height = _("The ground lies about %(height)s m below sea level.") % {"height": whole(-elevation_m)}
     else:
@@ -155,7 +155,7 @@ def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | No
 
 
 def missing_sentence(kinds: Sequence[str]) -> str:
-    """Return what is not loaded, for those who run the service."""
+    """Return which kinds of layers are not loaded, for those who run the service."""
     if not kinds:
         return ""
     # Translators: a list of kinds of data; the command stays as it is

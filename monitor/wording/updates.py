@@ -33,7 +33,7 @@ SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 
 
 def change_sentences(kind: str, changes: Iterable[Change], reported_on: date) -> list[str]:
-    """Return sentences for each change, as `detection.rules.updates.Change` is stored. kind: of the alert now."""
+    """Return sentences for each change, a stored `detection.rules.updates.Change`. kind: the alert's present kind."""
     day = day_words(reported_on)
     said = (_sentences(kind, change, day) for change in changes)
     return [" ".join(sentences) for sentences in said if sentences]
@@ -85,7 +85,7 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
 
 
 def _rates(kind: str, change: Change, day: str, words: str) -> list[str]:
-    """Return the rate before, and the rate now with its way where that turned. words: of the way, moved or fastest."""
+    """Return the previous rate, then the present one, with the direction if it turned. words: 'moved' or 'fastest'."""
     earlier, now = (_way(kind, change["component"], change[name]) for name in ("before", "after"))
     # Translators: stands for a period, as in "The ground here sank by about 8 mm a year when this was last reported, …"
     when = _("when this was last reported, on %(day)s") % {"day": day}
@@ -101,7 +101,7 @@ def _way(kind: str, component: str, rate_mm_yr: float) -> Way:
 
 
 def preview_sentence(mails: int, years: int, records_begin: datetime | None) -> str:
-    """Return the mails that a subscription would have brought in two or more years, and when records begin."""
+    """Return how many mails a subscription would have brought in `years` (two or more), and when records begin."""
     if mails:
         # Translators: %(years)s is 2 or more
         sentence = ngettext(

@@ -1,4 +1,4 @@
-"""Mail: one message is one mail, sent over one connection to the mail server for as long as it holds."""
+"""Channel of mails: each message is one mail; the connection to the mail server is reused while it lasts."""
 
 import logging
 import smtplib
@@ -21,7 +21,7 @@ SERVICE_CLOSES = 421
 
 
 class Channel(base.Channel):
-    """Channel of mails, by Django's mail backend: a server, or files on a machine without one."""
+    """Channel of mails through Django's mail backend, which sends them to a server or, without one, writes files."""
 
     def __init__(self) -> None:
         self.server = get_connection()
@@ -61,7 +61,7 @@ class Channel(base.Channel):
 
 
 def _refusal(code: int, answer: bytes | str) -> Later | Refused | Never:
-    """Return what an answer of the server about one mail means."""
+    """Return the outcome that the server's answer about one mail stands for."""
     # Only an address that does not exist is refused for good: other codes from 500 on are often about this service.
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
     reason = f"{code} {text}"

@@ -1,4 +1,4 @@
-"""From a message of the outbox to a mail with words, as things stand at the moment of sending."""
+"""Composition of the mail for a message of the outbox, from the data at the moment of sending."""
 
 import logging
 from collections import defaultdict
@@ -48,7 +48,7 @@ def map_of(alert: Alert, card: AlertCard) -> MIMEImage | None:
 
 
 class Composer:
-    """Composer of one round's mails. The words about an alert are made once for all its readers of a language."""
+    """Composer of one round's mails. The words about an alert are made once per language, for all its readers."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[object, ...], AlertCard] = {}
@@ -57,7 +57,7 @@ class Composer:
         self._visibilities: dict[int, Visibility | None] = {}
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
-        """Read the alerts and regions of these digests, in as many queries however many digests there are."""
+        """Read the alerts and regions of these digests, in a fixed number of queries."""
         digests = [one for one in messages if one.kind in DIGESTS and one.news]
         subscriptions = {one.subscription_id for message in digests for one in message.news}
         regions = Subscription.objects.filter(pk__in=subscriptions).values_list("pk", "region")
@@ -169,7 +169,7 @@ class Composer:
         return visibility_words(visibility, Scope.REGION) if visibility else ""
 
     def _burst(self, news: list[Notification]) -> Burst | None:
-        """Return why much news comes at once; worked out once for all who hear of the same."""
+        """Return the common reason of many news items, if any; computed once for all readers of the same news."""
         steps = frozenset(one.transition_id for one in news)
         many = len({one.transition.alert_id for one in news}) > MANY_PLACES
         return self._bursts.get_or_make(steps, lambda: burst_of(news=news)) if many else None
@@ -179,7 +179,7 @@ class Composer:
         return self._cards[_version(alert)]
 
     def unseen_around(self, alert: Alert) -> str:
-        """Return what would not be detected around an alert; worked out once."""
+        """Return the sentence on what could not be detected around an alert; computed once per language."""
         about = (alert.pk, translation.get_language())
         return self._unseen.get_or_make(about, lambda: visibility_around(alert.area))
 

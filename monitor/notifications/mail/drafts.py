@@ -1,4 +1,4 @@
-"""Drafts: what is the same in the mails of many readers is written and encoded once; blanks stand for the rest."""
+"""Drafts: parts shared by many readers' mails are written and encoded once; blanks mark the reader's own words."""
 
 import re
 from collections.abc import Callable, Hashable, Mapping
@@ -61,12 +61,12 @@ class Draft:
 
 
 class Letter(EmailMultiAlternatives):
-    """A mail made of a draft: what all its readers have in common is not encoded again."""
+    """Mail made from a draft; the parts that all its readers share are not encoded again."""
 
     draft: Draft
 
     def message(self) -> Message:
-        """Return the mail as Django makes it; Django makes it itself if a line is too long."""
+        """Return the mail that Django would make, from the encoded draft; if a line is too long, let Django make it."""
         bodies = [part.replace("\n", "\r\n").encode() for part in (self.body, self.alternatives[0].content)]
         if any(len(line) > RFC5322_EMAIL_LINE_LENGTH_LIMIT for body in bodies for line in body.split(b"\r\n")):
             return super().message()
@@ -82,7 +82,7 @@ class Letter(EmailMultiAlternatives):
 
 
 class Encoded(Message):
-    """Headers of one reader, and the bytes of the whole mail."""
+    """Encoded mail: the headers of one reader, and the bytes of the whole mail."""
 
     content: bytes
 
@@ -95,10 +95,10 @@ class Encoded(Message):
 
 
 class Kept(dict[Hashable, Any]):
-    """Drafts, maps and words by what they depend on; the oldest are forgotten."""
+    """Cache of drafts, maps and words by the values that they depend on; the oldest are dropped."""
 
     def get_or_make(self, about: Hashable, make: Callable[[], Made]) -> Made:
-        """Return what is kept about something, made if it is not known yet."""
+        """Return the value kept for the key `about`; make and keep it if it is missing."""
         if about not in self:
             while len(self) >= MOST_KEPT:
                 del self[next(iter(self))]

@@ -56,7 +56,7 @@ def mails_kept(*, newest: int = 100) -> list[KeptMail]:
 
 
 def mail_kept(*, name: str) -> KeptMail | None:
-    """Return one mail; None if there is none of this name, which comes from an address: sixteen hexadecimal digits."""
+    """Return one mail; None if there is none. name: sixteen hexadecimal digits, from the page's address."""
     if len(name) != 16 or not set(name) <= set("0123456789abcdef"):
         return None
     path = Path(settings.EMAIL_FILE_PATH) / f"{name}.eml"
@@ -79,7 +79,7 @@ def read_mail(path: Path) -> KeptMail:
 
 
 def _part(message: Parsed, kind: str) -> str:
-    """Return text or HTML; pictures are put into the HTML itself, where mail programs look for parts."""
+    """Return the text or HTML of a mail; pictures attached as parts are embedded in the HTML."""
     body = message.get_body((kind,))
     content = body.get_content() if body else ""
     for part in message.walk():

@@ -48,7 +48,7 @@ SHOWN_OF_MANY = 5  # places of a region, in a summary
 
 
 class AlertNews(NamedTuple):
-    """Alert in a digest."""
+    """Alert in a digest, with its steps since the last one."""
 
     card: AlertCard
     steps: tuple[AlertTransition, ...]
@@ -56,7 +56,7 @@ class AlertNews(NamedTuple):
 
 
 class RegionNews(NamedTuple):
-    """News in the region of a subscription. unseen: what would not be noticed there."""
+    """News in the region of a subscription. unseen: the sentence on what could not be detected there."""
 
     subscription: Subscription
     items: Sequence[AlertNews]
@@ -64,7 +64,7 @@ class RegionNews(NamedTuple):
 
 
 class Part(NamedTuple):
-    """News of a region as shown: of many places the most important ones, and how many there are of a kind."""
+    """News of a region as a digest shows it; of many places only the most important, with the number of each kind."""
 
     label: str
     unseen: str
@@ -74,7 +74,7 @@ class Part(NamedTuple):
 
 
 def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
-    """Ask whether the address agrees. Nothing else is ever sent to an address that did not answer this."""
+    """Ask an address to confirm its subscription. Nothing else is sent to an address that has not confirmed."""
     context = {
         "subscription": subscription,
         "confirm_url": absolute("subscribe-confirm", tokens.confirm_token(subscription.pk)),
@@ -84,13 +84,13 @@ def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternati
 
 
 def link_mail(*, key: str, email: str, token: str) -> EmailMultiAlternatives:
-    """Send the link to what is held of this address, or the sentence that nothing is."""
+    """Return the mail with the link to all data held of an address, or with a sentence that there are none."""
     url = absolute("subscription-manage", token) if token else ""
     return _mail("link", key, email, {"manage_url": url, "subscribe_url": absolute("subscribe")})
 
 
 def test_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
-    """Show that mails arrive, and state what comes when."""
+    """Return a test mail, which states what the subscription reports and when."""
     context = {"subscription": subscription, "wanted": described(subscription)["wanted"]}
     return to_reader(_draft("test", context), key=key, subscriptions=[subscription])
 
@@ -117,13 +117,13 @@ def ended_mail(*, key: str, email: str, endpoint: Endpoint, token: str) -> Email
 
 
 def invitation_mail(*, key: str, invitation: Invitation) -> EmailMultiAlternatives:
-    """Ask somebody to make themselves an account."""
+    """Return the mail that invites a person to make an account."""
     url = absolute("invitation-open", invitation_token(invitation.pk))
     return _mail("invitation", key, invitation.email, {"invitation": invitation, "join_url": url})
 
 
 def membership_mail(*, key: str, membership: Membership) -> EmailMultiAlternatives:
-    """Ask whether the address joins an organisation. Nothing else is sent to it before it has."""
+    """Invite an address to an organisation, which sends it nothing else before it has joined."""
     context = {
         "organisation": membership.organisation.name,
         "owner": membership.invited_by.email if membership.invited_by else "",
@@ -160,7 +160,7 @@ def alert_draft(
 
 
 def correction_draft(*, card: AlertCard, transition: AlertTransition) -> Draft:
-    """Correct an earlier mail."""
+    """Return the draft of a mail that corrects an earlier one."""
     return _draft("correction", _of_alert(card, transition))
 
 
@@ -183,7 +183,7 @@ def digest_draft(*, places: Sequence[RegionNews], burst: Burst | None = None, si
 def to_reader(
     draft: Draft, *, key: str, subscriptions: Sequence[Subscription], words: dict[str, str] | None = None
 ) -> EmailMultiAlternatives:
-    """Return the mail of one reader. words: what else stands in blanks."""
+    """Return the mail of one reader. words: for the draft's other blanks, by their names."""
     # subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
     stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
@@ -198,7 +198,7 @@ def to_reader(
 def digest_to_reader(
     draft: Draft, *, key: str, places: Sequence[RegionNews], readers: Sequence[Subscription] = ()
 ) -> EmailMultiAlternatives:
-    """Return the digest of one reader. readers: the subscriptions that brought it, also those without a part of it."""
+    """Return the digest of one reader. readers: subscriptions that caused it, also those without a section in it."""
     subscriptions = list(readers) or [place.subscription for place in places]
     words = {f"place{n}": capfirst(place.subscription.label) for n, place in enumerate(places)}
     words["news"] = absolute("subscription-news", tokens.manage_token(subscriptions[0].pk))
@@ -223,7 +223,7 @@ def absolute(name: str, *args: object) -> str:
 
 
 def message_id(key: str) -> str:
-    """Return the headers of a mail. The same mail has the same Message-ID, so that a second copy is recognised."""
+    """Return the Message-ID for a message's key. It is always the same, so that a second copy is recognised."""
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{host}>"
 
@@ -235,7 +235,7 @@ def _title(card: AlertCard) -> str:
 
 
 def _label(subscription: Subscription) -> str:
-    """Return what a mail came for; of a place that an organisation follows, with its name."""
+    """Return the label of a subscription; for one of an organisation, with the organisation's name."""
     if not subscription.shared_id:
         return subscription.label
     # Translators: a place, and the organisation that follows it: "2 km around Aldwick (Aldwick Waterworks)"
@@ -260,7 +260,7 @@ def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
 
 
 def _draft(name: str, context: dict[str, Any], signed: bool = True) -> Draft:
-    """Write the words of a mail. signed: it says for which subscriptions it came, and how to end them."""
+    """Render a mail from its templates. signed: it ends with its subscriptions and a link to end them."""
     if signed:
         context |= {"labels": blank("labels"), "stop_url": blank("stop"), "manage_url": blank("manage")}
     picture = context.get("picture")

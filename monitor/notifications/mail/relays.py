@@ -22,14 +22,14 @@ def addresses() -> list[URLPattern | URLResolver]:
 
 
 def listen() -> None:
-    """Connect the receiver of what relays report."""
+    """Connect the receiver of relays' reports."""
     from anymail.signals import tracking
 
     tracking.connect(tracked, dispatch_uid="returned mails")
 
 
 def tracked(sender: object, event: Any, **more: object) -> None:
-    """Take in one report. Relays use names of their own: the newest mail that was sent to this address is meant."""
+    """Record one report about the newest mail sent to its address: relays do not use our message names."""
     if event.event_type not in FAILED or event.reject_reason in OURS:
         return
     sent = OutgoingMessage.objects.filter(

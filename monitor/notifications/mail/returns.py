@@ -28,21 +28,21 @@ PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that
 
 
 class Report(NamedTuple):
-    """Report of a mail that was not delivered. about_reader: else it is about this service, as 5.7.1 is."""
+    """Report of a failed delivery. about_reader: the address is the cause, not this service as in 5.7.1."""
 
     code: str
     about_reader: bool
 
 
 def return_address(message_id: int, today: date | None = None) -> str:
-    """Return the address to which a message comes back. It names nobody, and is in lower case: servers change it."""
+    """Return the return address of a message. It names nobody, and is in lower case because servers change the case."""
     name, _, host = settings.BOUNCE_ADDRESS.partition("@")
     day = ((today or timezone.now().date()) - FIRST_DAY).days
     return f"{name}+{int_to_base36(message_id)}-{int_to_base36(day)}-{_signature(message_id, day)}@{host}"
 
 
 def read_return_address(text: str, today: date | None = None) -> int | None:
-    """Return the message of a return address of ours; None for a forged one and for one that is too old."""
+    """Return the message id in a return address of this site; None for a forged or expired address."""
     found = TOKEN.search(text)
     if found is None:
         return None
@@ -58,7 +58,7 @@ def _signature(message_id: int, day: int) -> str:
 
 
 def report_of(mail: Message) -> Report | None:
-    """Read a report of a failed delivery; None if it is none, or about a mail that is merely late or was delivered."""
+    """Return the failure that a mail reports; None if it reports none, for example only a delay."""
     for fields in _recipients(mail):
         if str(fields.get("Action", "")).strip().lower() != "failed":
             continue
@@ -77,7 +77,7 @@ def _recipients(mail: Message) -> Iterator[Message]:
 
 
 def return_take(*, content: bytes, recipient: str = "") -> str:
-    """Take in a mail that came to a return address; return what became of it, without any address."""
+    """Process a mail sent to a return address; return the result as a sentence for the log, without any address."""
     # recipient: as the mail server names it; without one the mail's own headers are read.
     mail: EmailMessage = message_from_bytes(content[:MOST_BYTES], policy=policy.default)
     named = [recipient] if recipient else [str(value) for name in RECIPIENTS for value in mail.get_all(name, [])]

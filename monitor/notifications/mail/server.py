@@ -1,4 +1,4 @@
-"""SMTP backend: that of Django, with a time limit for each part of a conversation.
+"""SMTP backend: Django's, with a time limit for each part of a conversation with the mail server.
 
 EMAIL_TIMEOUT limits connecting and signing in, and again the transfer of a mail. The answer to a whole mail may take
 twice as long: a server that is cut off before it answers has the mail, and would get it again (RFC 5321, 4.5.3.2.6).
@@ -23,7 +23,7 @@ class EmailBackend(smtp.EmailBackend):
 
     @property
     def connection_class(self) -> Any:
-        """Return the conversation to hold with the server: encrypted from the start, or not."""
+        """Return the class of the connection: encrypted from the start, or not."""
         return partial(_SecureConversation if self.use_ssl else _Conversation)
 
     def open(self) -> bool | None:

@@ -23,7 +23,7 @@ GONE = (404, 410)
 
 
 class Channel(base.Channel):
-    """Channel of encrypted messages; requests run beside others, each device with one in hand."""
+    """Channel of encrypted messages; requests run in parallel, at most one per device at a time."""
 
     one_server = False
 
@@ -57,7 +57,7 @@ LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters
 
 
 def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
-    """Return what a device shows, as JSON for its service worker, without an address or a region of a person."""
+    """Return the text that a device shows, as JSON for its service worker, without personal addresses or regions."""
     with translation.override(message.language):
         if message.transition is None:
             summary = message.kind == OutgoingMessage.Kind.SUMMARY

@@ -1,4 +1,4 @@
-"""Devices of people: endpoints whose address and keys a browser gave, with its owner's leave to show messages."""
+"""Devices of people: endpoints whose address and keys a browser gave after its owner allowed messages."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ def browser_key() -> str:
 
 
 def device_add(*, email: str, given: Mapping[str, str], agent: str) -> Endpoint:
-    """Keep a device and send it a first message. Raises Refusal. given: url, p256dh, auth; agent: User-Agent."""
+    """Save a device and queue its first message. given: url, p256dh, auth; agent: User-Agent. Raises Refusal."""
     url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
     if not browser_key() or outward.url_fault(url) or len(url) > LONGEST_URL or not _are_keys(keys):
         raise Refusal(_("This browser gave no address that messages can be sent to. Reload the page and try again."))

@@ -51,7 +51,7 @@ def point(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def authorization(*, url: str, now: float) -> str:
-    """Return the header for a push service: who we are, and until when that holds. now: seconds since 1970."""
+    """Return the Authorization header for a push service, signed and valid for a while. now: seconds since 1970."""
     key, service = private_key(settings.PUSH_PRIVATE_KEY), urlsplit(url)
     claims = {
         "aud": f"{service.scheme}://{service.netloc}",
@@ -85,7 +85,7 @@ def encrypt(
     salt: bytes | None = None,
     sender: ec.EllipticCurvePrivateKey | None = None,
 ) -> bytes:
-    """Encrypt one record of aes128gcm with its header. Raises ValueError for what is no key."""
+    """Encrypt one record of aes128gcm, with its header. Raises ValueError for an invalid key."""
     # browser: its public key (p256dh), 65 bytes; secret: `auth`, 16. salt and sender are new for each message; they are
     # given by tests alone.
     salt, sender = salt or secrets.token_bytes(16), sender or ec.generate_private_key(CURVE)

@@ -22,7 +22,7 @@ GONE = (410,)
 
 
 class Channel(base.Channel):
-    """Channel of signed messages; requests run beside others, each server with one in hand."""
+    """Channel of signed messages; requests run in parallel, at most one per server at a time."""
 
     one_server = False
 

@@ -1,4 +1,4 @@
-"""Check of a message by its receiver: the example on the page for programs, and in the tests. It needs Python alone."""
+"""Example, for the page for programs and the tests, of how a receiver checks a message; uses only plain Python."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""From rows of the database to answers of the interface."""
+"""Conversion of database rows to answers of the API."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ from monitor.wording.states import step_reason
 
 
 def page(request: HttpRequest, rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
-    """Return a part of the rows, how many there are, and where the next part is."""
+    """Return a page of the rows, their total number, and the address of the next page."""
     return _part(request, rows, limit, offset, [make(row) for row in rows[offset : offset + limit]])
 
 
 def alert_page(request: HttpRequest, alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
-    """Return a part of the alerts, whose places are looked up together."""
+    """Return a page of the alerts; the names of their places are looked up together."""
     listed = list(alerts[offset : offset + limit])
     items = [alert_row(alert, card) for alert, card in zip(listed, alert_cards(listed), strict=True)]
     return _part(request, alerts, limit, offset, items)
@@ -39,7 +39,7 @@ def _part(request: HttpRequest, rows: QuerySet, limit: int, offset: int, items: 
 
 
 def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
-    """Return an alert as the list has it."""
+    """Return an alert as an item of the list."""
     motion = getattr(alert, "motion", None)  # read with the card
     own = {"bbox": _box(alert.area.extent), "motion": _filled(MotionOut, motion) if motion else None}
     return _filled(AlertOut, card, alert, **_filled(Figures, alert), **own)

@@ -1,4 +1,4 @@
-"""The API as a whole: its name, its faults, and the page for people that lists its operations without scripts."""
+"""The API itself: its name, its error answers, and a page for people that lists its operations without scripts."""
 
 from inspect import getsource
 from typing import Any
@@ -36,11 +36,11 @@ class Interface(NinjaAPI):
     """API whose errors state the media type that they have, and whose operations keep their names."""
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
-        """Return the name that programs made from the description call: it outlives the module's place."""
+        """Return the operation's name in generated clients; it stays the same if the module moves."""
         return f"monitor_api_operations_{operation.view_func.__name__}"
 
     def get_openapi_schema(self, **options: Any) -> dict[str, Any]:
-        """Return the description, with errors under their media type."""
+        """Return the OpenAPI description, with error answers under their own media type."""
         schema = super().get_openapi_schema(**options)
         for path in schema["paths"].values():
             for status, answer in path["get"]["responses"].items():
@@ -82,7 +82,7 @@ def not_found(request: HttpRequest, fault: Http404) -> HttpResponse:
 
 @require_safe
 def api_page(request: HttpRequest) -> HttpResponse:
-    """Show what programs can ask for."""
+    """Show the page that lists the operations of the API."""
     schema = api.get_openapi_schema()
     operations = [_operation(path, methods["get"]) for path, methods in schema["paths"].items()]
     context = {

@@ -1,4 +1,4 @@
-"""The XML of a message, CAP 1.2. What an alert says comes from its card; the protocol's words are here."""
+"""XML of a CAP 1.2 message: the text comes from the card of an alert, the protocol's terms from this module."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -37,12 +37,12 @@ def moment(at: datetime) -> str:
 
 
 def sender() -> str:
-    """Return the host of this service, which no other service has."""
+    """Return the CAP sender of this service: its host name, which is unique."""
     return urlsplit(settings.PUBLIC_URL).hostname or "localhost"
 
 
 def reference(message: CapMessage) -> str:
-    """Return how CAP refers to a message."""
+    """Return a CAP reference to a message: sender, identifier and time of sending."""
     return f"{sender()},{message.identifier},{moment(message.sent_at)}"
 
 

@@ -1,4 +1,4 @@
-"""Issuing a message after each step of an alert's life."""
+"""Issue of a CAP message after each step of an alert's life."""
 
 import secrets
 
@@ -37,7 +37,7 @@ def transitions_due() -> QuerySet[AlertTransition]:
 
 @database.atomic
 def message_issue(*, transition: AlertTransition) -> CapMessage:
-    """Write the message of a step. A place that wakes up after its end begins with a new Alert."""
+    """Write the CAP message of a step. An alert that resumes after its end begins anew with message type Alert."""
     alert, standing = transition.alert, _standing(transition.alert)
     words = [_words(transition, language) for language, _name in settings.LANGUAGES]
     follows = Type.UPDATE if standing else Type.ALERT

@@ -1,4 +1,4 @@
-"""The messages one by one, and the feed that leads to them."""
+"""Views of single CAP messages, and of the feed that links to them."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,1 +1,1 @@
-"""What a subscription brings, to be fetched: Atom, CAP and a calendar, each behind a secret link of its own token."""
+"""News of a subscription as feeds: Atom, CAP and a calendar, each behind a secret link with a token of its own."""

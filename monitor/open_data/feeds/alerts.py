@@ -1,4 +1,4 @@
-"""Alerts for feed readers and maps of others: Atom with GeoRSS, and GeoJSON."""
+"""Alerts for feed readers and other sites' maps: Atom with GeoRSS, and GeoJSON."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -114,7 +114,7 @@ def _etag(request: HttpRequest) -> str:
 @refusals_as_json
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_atom(request: HttpRequest) -> HttpResponse:
-    """Return the last hundred changes."""
+    """Return a feed of the hundred alerts that changed last."""
     has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
     alerts = list(alerts_requested(request.GET).annotate(has_message=has_message)[:MOST_ENTRIES])
     steps, region = last_steps(alerts), region_by_slug(slug=request.GET.get("region", ""))

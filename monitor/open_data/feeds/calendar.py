@@ -1,4 +1,4 @@
-"""Subscription as a calendar (iCalendar, RFC 5545): each alert to its end or last change, and a day for each change."""
+"""Subscription as a calendar (iCalendar, RFC 5545): a period for each alert, and a day for each of its changes."""
 
 import uuid
 from collections.abc import Sequence

@@ -56,7 +56,7 @@ def entries_of(*, subscription: Subscription) -> list[Entry]:
 
 
 def messages_of(*, entries: list[Entry]) -> list[CapMessage]:
-    """Return the CAP messages of these steps, the newest first. Steps that came together share a message."""
+    """Return the CAP messages of the steps in `entries`, the newest first. Simultaneous steps share a message."""
     issued: dict[int, list[CapMessage]] = defaultdict(list)
     for one in CapMessage.objects.filter(alert__in=[entry.alert.pk for entry in entries]).order_by("transition_id"):
         issued[one.alert_id].append(one)
@@ -75,7 +75,7 @@ def feed_id(subscription: Subscription, name: str) -> str:
 
 
 def subscription_atom(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
-    """Return one entry for each alert, which changes with each wanted step."""
+    """Return an Atom feed with one entry for each alert; each step that matches the filters updates the entry."""
     last = {entry.alert.pk: entry.last for entry in entries}
     alerts = [entry.alert for entry in entries]
     with_message = set(CapMessage.objects.filter(alert__in=alerts).values_list("alert", flat=True))
@@ -91,6 +91,6 @@ def subscription_atom(request: HttpRequest, subscription: Subscription, entries:
 
 
 def subscription_cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
-    """Return one entry for each CAP message of the entries."""
+    """Return an Atom feed with one entry for each CAP message of the alerts in `entries`."""
     title = _("Ground Motion Monitor, CAP messages: %(place)s") % {"place": subscription.title}
     return cap_feed(request, messages_of(entries=entries), title, feed_id(subscription, "cap"))

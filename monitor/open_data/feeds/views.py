@@ -23,7 +23,7 @@ Make = Callable[[HttpRequest, Subscription, list[Entry]], HttpResponseBase]
 
 
 def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
-    """Make a view of a feed in its reader's language, uncached by others and answered only when changed."""
+    """Make a view that serves a feed in its reader's language, only if it has changed; shared caches do not keep it."""
 
     @require_safe
     @wraps(make)

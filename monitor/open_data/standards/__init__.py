@@ -1,1 +1,1 @@
-"""Interfaces that other programs know already: OGC API Features, STAC, TileJSON and CAP."""
+"""Standard interfaces that other programs already support: OGC API Features, STAC, TileJSON and CAP."""

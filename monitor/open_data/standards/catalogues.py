@@ -1,4 +1,4 @@
-"""Catalogues: what is on the ground, for maps of others, and the data behind it, for analysts; with their OpenAPI."""
+"""Catalogues and their OpenAPI descriptions: one of alerts for other sites' maps, one of data for analysts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

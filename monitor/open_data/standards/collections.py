@@ -1,4 +1,4 @@
-"""What every collection of features offers, and collections that are rows of one table."""
+"""Base class of every collection of features, and the class of collections stored in one table."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,7 @@ class Collection(ABC):
 
 
 class Rows(Collection):
-    """Rows in the order of their keys: what is added comes last, and no part is skipped or repeated."""
+    """Collection of rows in the order of their keys: new rows come last, so paging skips and repeats none."""
 
     known: ClassVar[Callable[[], QuerySet]]  # every row
     feature_of: ClassVar[Callable[[Any], Feature]]  # the feature of a row
@@ -93,7 +93,7 @@ class Rows(Collection):
 
 
 def row_of(rows: QuerySet, ident: str) -> Any | None:
-    """Return the row with this key; None for what is no key."""
+    """Return the row with this key; None if there is none or `ident` is not a key."""
     return rows.filter(pk=number_or_none(ident)).first()
 
 

@@ -1,4 +1,4 @@
-"""Collections of what the pages show: alerts, data sets and glaciers."""
+"""Collections for the content of the pages: alerts, data sets and glaciers."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")
 
 
 class Alerts(Rows):
-    """Alerts that are public, or asked for."""
+    """Collection of alerts: public ones, or those of the states that the query names."""
 
     name = "alerts"
     title = "Places where the ground moves"

@@ -78,7 +78,7 @@ def _shown() -> QuerySet[Product]:
 
 
 def _products(query: Query) -> QuerySet[Product]:
-    """Return the data set that is asked for by its id, of any release, else the newest of each."""
+    """Return the data set with the id in the query, of any release; without an id, the newest release of each."""
     if "product" in query.filters:
         asked = Product.objects.filter(points_deleted_at=None, pk=int(query.filters["product"]))
         return products_wanted(asked, query)

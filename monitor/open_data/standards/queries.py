@@ -1,4 +1,4 @@
-"""What an address asks of a collection: bbox, datetime, limit, the key of the page before, and its own filters."""
+"""Query parameters of a collection: bbox, datetime, limit, the key of the previous page, and its own filters."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=U
 
 
 class Filter(NamedTuple):
-    """Parameter of one collection. values: those it may have; empty: a whole number."""
+    """Query parameter of one collection. values: the allowed ones; if empty, any whole number is allowed."""
 
     description: str
     values: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Query(NamedTuple):
 
 
 def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:
-    """Read a query. most: features of an answer; few: where no limit is given. Raises Refusal."""
+    """Read a query. most: highest limit of features in an answer; few: the default limit. Raises Refusal."""
     # A parameter that is not known is refused: a filter with a typing error would find everything.
     refuse_unknown(parameters, [*COMMON, *filters])
     bbox = parameters.get("bbox", "")
@@ -66,7 +66,7 @@ def _value(name: str, text: str, allowed: Filter) -> str:
 
 
 def period(text: str) -> Period | None:
-    """Parse a moment or 'first/last', one of them '..' or empty; a day is the whole of it. Raises Refusal."""
+    """Parse a moment or 'first/last', of which one may be '..' or empty; a date means the whole day. Raises Refusal."""
     if not text:
         return None
     first, slash, last = text.partition("/")

@@ -1,4 +1,4 @@
-"""Items of several collections at once, as STAC's item search asks for them."""
+"""STAC item search over several collections at once."""
 
 import json
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ def parameters_of(body: Mapping[str, Any]) -> QueryDict:
 
 
 def _one_after_the_other(chosen: list[Collection], query: Query) -> tuple[Found, str]:
-    """Search one collection after the other. A key is the name of a collection and the key in there."""
+    """Search one collection after the other. The page key joins a collection's name and the key within it."""
     name, _, behind = query.after.partition(":")
     names = [one.name for one in chosen]
     if name and name not in names:

@@ -1,4 +1,4 @@
-"""Collections of the STAC catalogue: velocity fields, radar images, and what models made of them."""
+"""Collections of the STAC catalogue: velocity fields, radar images, and results of models."""
 
 from django.db.models import Q, QuerySet
 

@@ -1,4 +1,4 @@
-"""OGC API Features and STAC: one set of views, for the catalogue that the address names."""
+"""Views of OGC API Features and STAC, shared by both catalogues; the address names the catalogue."""
 
 from typing import Any
 
@@ -70,7 +70,7 @@ def description(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
 
 @require_safe
 def conformance(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
-    """Return the standards that are followed."""
+    """Return the conformance classes of the catalogue."""
     return JsonResponse({"conformsTo": catalogue.conforms_to})
 
 

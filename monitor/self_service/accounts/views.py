@@ -59,7 +59,7 @@ class AcceptForm(BaseUserCreationForm):
 
 
 class OwnPasswordForm(PasswordChangeForm):
-    """Form of the own password. Wrong old ones count as they do at the sign-in: a stolen session cannot guess here."""
+    """Form to change one's password. Wrong old ones count as at the sign-in, so a stolen session cannot guess it."""
 
     def __init__(self, *args, request, **kwargs) -> None:
         self.request = request
@@ -84,7 +84,7 @@ OPENED = "invitation"  # in the session: so that the link stands in no address t
 @superusers_only
 @reauthentication_required
 def account_list(request: HttpRequest) -> HttpResponse:
-    """List who has an account and who is invited; a POST invites."""
+    """List accounts and open invitations; a POST invites."""
     form = InvitationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -150,7 +150,7 @@ def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(PAGE_OR_DEED)
 @never_cache
 def invitation_accept(request: HttpRequest) -> HttpResponse:
-    """Choose a name and a password; the second factor, where the role needs one, is next."""
+    """Make an account with a chosen name and password; then lead to the second factor if the role needs one."""
     invitation = selectors.invitations_open().filter(pk=request.session.get(OPENED)).first()
     if invitation is None or request.user.is_authenticated:
         return _no_invitation(request)
@@ -179,7 +179,7 @@ def password_forgotten(request: HttpRequest) -> HttpResponse:
 
 
 class OwnPassword(PasswordChangeView):
-    """Page of the own password; a change ends all other sessions."""
+    """Page to change one's password, which ends all other sessions."""
 
     template_name = "web/site/password.html"
     form_class = OwnPasswordForm
@@ -196,18 +196,18 @@ class OwnPassword(PasswordChangeView):
         return response
 
     def get_success_url(self) -> str:
-        """Return to the page, which then says that it is done."""
+        """Return the address of the page itself, which then states that the password was changed."""
         return f"{self.request.path}?done=yes"
 
 
 class NewPassword(PasswordResetConfirmView):
-    """Page of a mailed link, to choose a password; all sessions end, the second factor stays."""
+    """Page of a mailed link to choose a new password, which ends all sessions and keeps the second factor."""
 
     template_name = "self_service/accounts/new_password.html"
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: SetPasswordForm) -> HttpResponse:
-        """Remember the browser: whoever reads the owner's mail is the owner."""
+        """Remember the browser, because a reader of the owner's mail counts as the owner."""
         response = super().form_valid(form)
         browser_remember(response, self.user.get_username())
         return response

@@ -51,7 +51,7 @@ HOURS = [(str(hour), f"{hour:02}:00") for hour in range(24)]
 
 
 class ChoiceForm(WhereForm):
-    """Form of where, what and how often: all that a preview needs."""
+    """Form of a place, filters and frequency: the fields that a preview needs."""
 
     kinds = forms.MultipleChoiceField(
         choices=list(KIND_LABELS.items()),
@@ -75,7 +75,7 @@ class ChoiceForm(WhereForm):
         return cleaned
 
     def choice(self) -> dict[str, Any]:
-        """Return the choices, by the names of the services' parameters."""
+        """Return the chosen filters, by the names of the services' parameters."""
         return {name: self.cleaned_data[name] for name in ("region", *WISH)}
 
     def often(self) -> dict[str, Any]:
@@ -96,4 +96,4 @@ class EmailForm(forms.Form):
 
 
 class SubscribeForm(EmailForm, ChoiceForm):
-    """Form of the whole page; the address comes last."""
+    """Form of the subscription page, with the mail address last."""

@@ -62,7 +62,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 @csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
 @private_page
 def stop(request: HttpRequest, token: str) -> HttpResponse:
-    """Unsubscribe: a GET shows a button, a POST acts. It may come twice, and long after everything was deleted."""
+    """Unsubscribe: a GET shows a button, a POST acts, also if repeated or long after everything was deleted."""
     ids = tokens.read_stop(token)
     if request.method == "POST":
         subscriptions.subscriptions_end(ids=ids)
@@ -72,7 +72,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
 
 @private_page
 def manage(request: HttpRequest, token: str) -> HttpResponse:
-    """Show everything of one person, and act on it."""
+    """Show all subscriptions of one person, and carry out the actions of its forms."""
     email = owner_of(token)
     if request.method == "POST":
         if request.POST.get("deed") == "delete":
@@ -128,7 +128,7 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
 @private_page
 @require_GET
 def news(request: HttpRequest, token: str) -> HttpResponse:
-    """List what the subscriptions of one person have brought, the newest first; a summary links to this page."""
+    """List the news of one person's subscriptions, the newest first; summaries link to this page."""
     email = owner_of(token)
     return render(request, "self_service/subscriptions/news.html", {"token": token, **news_of(email=email)})
 
@@ -136,7 +136,7 @@ def news(request: HttpRequest, token: str) -> HttpResponse:
 @private_page
 @require_GET
 def export(request: HttpRequest, token: str) -> JsonResponse:
-    """Export everything that is held of a person."""
+    """Export all data held of a person."""
     return download(subscriptions.person_export(email=owner_of(token)), "ground-motion-subscriptions.json")
 
 
@@ -148,7 +148,7 @@ def download(content: dict[str, Any], name: str) -> JsonResponse:
 
 
 def owner_of(token: str) -> str:
-    """Return the address of the person whose link this is. Raises Expired, Wrong."""
+    """Return the mail address of the link's owner. Raises Expired, Wrong."""
     subscription, membership = tokens.read_manage(token)
     held = Subscription.objects.filter(pk=subscription).exclude(email="").first()
     held = held or Membership.objects.filter(pk=membership).first()

@@ -1,4 +1,4 @@
-"""News of the past: what subscriptions have brought, and what one would have brought by the rules of today."""
+"""Past news: news that subscriptions brought, and news that one would have brought under today's rules."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ class Replay(NamedTuple):
 
 
 def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet | None = None) -> Replay:
-    """Return what such a subscription would have brought. What was rejected later is left out."""
+    """Return the news that a subscription would have brought, without alerts that were rejected later."""
     past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
     past = past.order_by("-created_at", "-id")
     steps = [one for one in past if wants(wish, step_of(one))]
@@ -51,7 +51,7 @@ def _mails(steps: Sequence[AlertTransition], frequency: str, quiet: Quiet | None
 
 
 def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
-    """Return into how many mails `monitor.notifications.gathering` would have put them."""
+    """Return the number of mails that `monitor.notifications.gathering` would have made of these steps."""
     waiting: list[tuple[datetime, AlertTransition]] = sorted(
         ((one.created_at, one) for one in steps), key=lambda each: each[0]
     )
@@ -72,7 +72,7 @@ MOST = 300
 
 
 def news_of(*, email: str) -> dict[str, Any]:
-    """Return the rows of a person's news, each step once, newest first, with its regions; `more`: there are others."""
+    """Return rows of a person's news, each step once with its regions, newest first; `more`: older ones exist."""
     brought = (
         Notification.objects.filter(subscription__email=email, withdrawn_at=None)
         .select_related("subscription", "transition__alert", "transition__update", "transition__review")

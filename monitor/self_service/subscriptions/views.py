@@ -66,7 +66,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
-    """Show the place of one alert, with one field to fill in."""
+    """Show the form to follow the place of one alert, which asks only for an address."""
     alert, form = alert_or_404(code), EmailForm(request.POST)
     if not form.is_valid():
         return render(
@@ -85,13 +85,13 @@ def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_GET
 def subscribe_sent(request: HttpRequest) -> HttpResponse:
-    """Show the same page for every address."""
+    """Show the page after a request, which is the same for every address."""
     return render(request, "self_service/subscriptions/subscribe_sent.html")
 
 
 @require_POST
 def subscribe_preview(request: HttpRequest) -> JsonResponse:
-    """Count the mails that this would have brought. By POST: regions are private, and addresses end up in logs."""
+    """Count the mails that a form's subscription would have brought; by POST, as regions must not end up in logs."""
     form = ChoiceForm(request.POST, request.FILES)
     form.asks_geocoder = bool(request.POST.get("hit"))  # then its answer is known already
     if not form.is_valid():
@@ -121,7 +121,7 @@ def subscribe_preview(request: HttpRequest) -> JsonResponse:
 
 
 def _past_news(form: ChoiceForm) -> dict[str, Any]:
-    """Return what the choice of a valid form would have brought, for the page and for its script."""
+    """Return the past news that a valid form's choices would have brought, for the page and its script."""
     choice = form.choice()
     region, frequency = choice.pop("region"), choice.pop("frequency")
     outline = geos(region.outline)
@@ -146,7 +146,7 @@ def _quiet(form: ChoiceForm) -> Quiet | None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscription_link(request: HttpRequest) -> HttpResponse:
-    """Send the link to its owner again. The answer is the same whether anything is held of the address or not."""
+    """Send the link to one's subscriptions again. The answer does not reveal whether the address is known."""
     form = EmailForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         status = 422 if form.is_bound else 200

@@ -1,4 +1,4 @@
-"""The second factor, kept by django-allauth: who needs one, codes that work once, secrets encrypted in the database."""
+"""Second factor of accounts, by django-allauth: codes that work once, secrets encrypted in the database."""
 
 import base64
 import hashlib
@@ -40,7 +40,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Add no message: the pages themselves say what happened."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return the network of the visitor, behind the proxies: of IPv4 the address without its last part."""
+        """Return the visitor's network, as seen before our proxies; for IPv4 the address without its last part."""
         address = client_address(request) or NOWHERE
         return f"{address.rpartition('.')[0]}.0" if "." in address else address
 
@@ -68,7 +68,7 @@ class FactorAdapter(DefaultMFAAdapter):
 
 
 class Throttled:
-    """Form for a code: wrong ones count as wrong passwords do, and a code of the app works once."""
+    """Form for a code: a wrong code counts like a wrong password, and a code of the app works once."""
 
     def clean_code(self) -> str:
         """Refuse a code while the account is paused, and one that was used already."""
@@ -92,7 +92,7 @@ class CodeAgainForm(Throttled, ReauthenticateForm):
 
 
 def factor_reset(*, user: User, actor: str) -> int:
-    """Take the second factor from an account that lost it, and end its sessions; return how many means it had."""
+    """Remove a lost second factor from an account and end its sessions; return how many authenticators it had."""
     with transaction.atomic():
         n_removed, _ = Authenticator.objects.filter(user=user).delete()
         AuditEntry.objects.create(actor=actor, action="second factor reset", subject=user.get_username()[:40])
@@ -113,7 +113,7 @@ def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs:
 
 
 def _first_use(authenticator: Authenticator, code: str) -> bool:
-    """Return whether no code of this step or a later one was used before; the row remembers it for all processes."""
+    """Return whether no code of this time step or a later one was used yet; record the step in the database."""
     secret = decrypt(authenticator.data["secret"])
     fitting = [step for step in yield_hotp_counters_from_time() if format_hotp_value(hotp_value(secret, step)) == code]
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Life of an account, with entries in the audit: invited, accepted, deactivated; the link to a new password."""
+"""Services of accounts, recorded in the audit: inviting, accepting, deactivating; links to a new password."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -51,7 +51,7 @@ def invitation_accept(*, invitation: Invitation, username: str, password: str) -
 
 
 def account_set_active(*, account: User, active: bool, actor: User) -> None:
-    """Let an account in, or not any more: then it is signed out everywhere. Raises Refusal for one's own."""
+    """Activate or deactivate an account; the latter signs it out everywhere. Raises Refusal for the actor's own."""
     if account == actor:
         raise Refusal(_("You cannot deactivate your own account."), _("Another superuser can."))
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Limits of a session, and the page on which people see and end theirs."""
+"""Limits of sessions, and the page on which people see and end their own sessions."""
 
 import time
 from collections.abc import Callable
@@ -100,13 +100,13 @@ class SignOut(LogoutView):
 
 
 def sessions_forget() -> int:
-    """Delete what is kept of sessions that have ended by themselves; return how many."""
+    """Delete the records of expired sessions; return how many."""
     over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     return UserSession.objects.filter(last_seen_at__lt=over).delete()[0]
 
 
 def session_renew(request: HttpRequest, **kwargs: object) -> None:
-    """Change the key of the session of whoever proves again who they are."""
+    """Change the key of a session whose account was authenticated again."""
     if request.user.is_authenticated and kwargs.get("reauthenticated"):
         before = request.session.session_key
         request.session.cycle_key()

@@ -1,4 +1,4 @@
-"""The life of an organisation: founded, joined, left, passed on, dissolved; what it watches, and its members' seats."""
+"""Services of organisations: founding, joining, leaving, ownership, dissolving; watched places and members' seats."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ def may_found(*, email: str) -> bool:
 
 
 def organisation_rename(*, organisation: Organisation, name: str) -> None:
-    """Rename an organisation. Raises Refusal for a name that cannot stand in a mail."""
+    """Rename an organisation. Raises Refusal for a name that must not appear in a mail."""
     title = _title(name)
     with _alone(organisation) as mine:
         mine.name = title
@@ -60,12 +60,12 @@ def organisation_rename(*, organisation: Organisation, name: str) -> None:
 
 
 def organisation_dissolve(*, organisation: Organisation) -> None:
-    """Delete it with all that is its own: what it watches, seats, memberships, webhooks. Its members get no mail."""
+    """Delete an organisation with its watched places, seats, memberships and webhooks. Its members get no mail."""
     organisation.delete()
 
 
 def member_invite(*, owner: Membership, email: str) -> None:
-    """Ask an address to join, by mail. Who declined is not asked again while that is kept. Raises Refusal."""
+    """Invite an address by mail; one that declined is not asked again while its refusal is kept. Raises Refusal."""
     email = services.email_normal(email)
     with _alone(owner.organisation) as organisation:
         _title(organisation.name)  # a stored name may be older than the rule
@@ -86,7 +86,7 @@ def member_invite(*, owner: Membership, email: str) -> None:
 
 
 def invitation_accept(*, membership: Membership, time_zone: str = "") -> None:
-    """Accept an invitation, and read in the language of this page; a second time changes nothing."""
+    """Accept an invitation; the member's language becomes that of this page. A second call changes nothing."""
     with _alone(membership.organisation) as organisation:
         asked = invitations(organisation=organisation).filter(pk=membership.pk)
         zone = services.time_zone_known(time_zone)
@@ -111,7 +111,7 @@ def member_leave(*, membership: Membership) -> None:
 
 
 def member_remove(*, organisation: Organisation, pk: int) -> None:
-    """Remove a member who is no owner, or withdraw an invitation. Nonsense changes nothing."""
+    """Remove a member who is no owner, or withdraw an invitation. An unknown pk changes nothing."""
     with _alone(organisation) as mine:
         invitations(organisation=mine).filter(pk=pk).delete()
         gone = members(organisation=mine).filter(pk=pk, role=Membership.Role.MEMBER)
@@ -120,7 +120,7 @@ def member_remove(*, organisation: Organisation, pk: int) -> None:
 
 
 def ownership_share(*, organisation: Organisation, pk: int) -> None:
-    """Make a member an owner beside the present ones. Nonsense changes nothing."""
+    """Make a member an owner beside the present ones. An unknown pk changes nothing."""
     with _alone(organisation) as mine:
         members(organisation=mine).filter(pk=pk).update(role=Membership.Role.OWNER)
 
@@ -144,7 +144,7 @@ def mails_set(*, membership: Membership, wanted: bool) -> None:
 def shared_add(
     *, organisation: Organisation, region: Region, name: str = "", sites: Sequence[SiteArea] = (), **wish: Any
 ) -> Subscription:
-    """Add a place that all follow. wish: kinds … frequency, as `subscription_request` has them. Raises Refusal."""
+    """Add a place for all members. wish: kinds … frequency, as for `subscription_request`. Raises Refusal."""
     with _alone(organisation) as mine:
         if mine.subscriptions.filter(ended_at=None).count() >= MOST_SHARED:
             raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MOST_SHARED)})
@@ -158,7 +158,7 @@ def shared_add(
 def shared_change(
     *, shared: Subscription, region: Region | None, name: str, sites: Sequence[SiteArea] = (), **wish: Any
 ) -> None:
-    """Change the wish, the name, and the region if one is given, for every member."""
+    """Change filters, name, and region if one is given, of a watched place, for every member."""
     with _alone(shared.organisation) as mine:
         services.subscription_move(subscription=shared, name=name, region=region, sites=sites)
         Subscription.objects.filter(pk=shared.pk).update(**wish)
@@ -166,15 +166,15 @@ def shared_change(
 
 
 def shared_end(*, organisation: Organisation, pk: int) -> None:
-    """Stop following a place. Nonsense changes nothing."""
+    """Stop following a place. An unknown pk changes nothing."""
     with _alone(organisation) as mine:
         services.subscriptions_end(ids=list(mine.subscriptions.filter(pk=pk).values_list("pk", flat=True)))
         seats_settle(organisation=mine)
 
 
 def seats_settle(*, organisation: Organisation) -> None:
-    """Give every member who wants mails a seat for each place, within the caller's transaction; nobody else has one."""
-    # A seat that its member ended stays ended. As often as one likes.
+    """Give each member who wants mails a seat for each place, and end all other seats, in the caller's transaction."""
+    # A seat that its member ended stays ended. Repeated calls change nothing more.
     shared = list(organisation.subscriptions.filter(ended_at=None))
     readers = {one.email: one for one in members(organisation=organisation).filter(wants_mails=True)}
     seats = Subscription.objects.filter(shared__organisation=organisation)
@@ -201,7 +201,7 @@ def seats_settle(*, organisation: Organisation) -> None:
 
 
 def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
-    """Return everything that is held of an organisation, for its owners, in a form that a machine can read."""
+    """Return all data held of an organisation, for its owners, in machine-readable form."""
     return {
         "name": organisation.name,
         "founded": organisation.created_at,
@@ -214,7 +214,7 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
 
 
 def _seats_again(organisation: Organisation, email: str) -> None:
-    """Continue what one member had ended, from now."""
+    """Reopen the seats that one member had ended; they report news from now on."""
     ended = Subscription.objects.filter(shared__organisation=organisation, shared__ended_at=None, email=email)
     ended.exclude(ended_at=None).update(
         ended_at=None, confirmed_at=timezone.now(), paused_at=None, paused_until=None, pause_reason=""
@@ -222,7 +222,7 @@ def _seats_again(organisation: Organisation, email: str) -> None:
 
 
 def _reads(emails: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return in which language and at which hours people read, by their newest subscription."""
+    """Return language, time zone and quiet hours by address, from each address's newest subscription."""
     rows = Subscription.objects.filter(email__in=emails).order_by("email", "-id").distinct("email")
     return {row["email"]: {field: row[field] for field in READER} for row in rows.values("email", *READER)}
 
@@ -242,7 +242,7 @@ def _title(name: str) -> str:
 
 @contextmanager
 def _alone(organisation: Organisation) -> Iterator[Organisation]:
-    """Hold the lock of an organisation for one change, whole or not at all. Raises Refusal if it has been dissolved."""
+    """Lock an organisation for one change, in one transaction. Raises Refusal if it has been dissolved."""
     with transaction.atomic():
         mine = Organisation.objects.select_for_update().filter(pk=organisation.pk).first()
         if mine is None:

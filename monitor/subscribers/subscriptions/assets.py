@@ -28,7 +28,7 @@ class SiteArea(NamedTuple):
 
 
 def assets_replace(*, subscription: Subscription, sites: Sequence[SiteArea]) -> None:
-    """Keep these sites instead of the ones before; within the caller's transaction."""
+    """Replace the sites of a subscription, within the caller's transaction."""
     Asset.objects.filter(subscription=subscription).delete()
     Asset.objects.bulk_create(
         [
@@ -67,7 +67,7 @@ def sites_now(subscription: Subscription) -> str:
 
 
 def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
-    """Return '12 of your 340 sites lie in moving ground: Dam, Mill and 10 more.' names: of those concerned."""
+    """Return '12 of your 340 sites lie in moving ground: Dam, Mill and 10 more.' names: of these 12 sites."""
     n, of = len(names), subscription.n_assets
     if of == 1:
         one = _("Your site %(name)s lies in moving ground.") % {"name": names[0]} if n else ""
@@ -83,7 +83,7 @@ def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
 
 
 def concerned_read(*, news: Sequence[Notification]) -> None:
-    """Read the sites that news are about, for all of them in one query where there is a list, else in none."""
+    """Read the sites concerned by all these news items: one query if a subscription has a list of sites, else none."""
     of_lists = [one for one in news if one.subscription.n_assets and one.transition.alert.state != State.REJECTED]
     lists, alerts = {one.subscription.source for one in of_lists}, {one.transition.alert_id for one in of_lists}
     found = assets_concerned(alerts=alerts, subscriptions=lists) if lists else {}

@@ -1,6 +1,6 @@
 """Endpoints of people and organisations: added, checked by a first message, sent the news, and ended.
 
-What fails delays only what goes to the same endpoint: from seconds to a day. After a week in which nothing was taken
+A failure delays only messages to the same endpoint, from seconds to a day. After a week in which nothing was taken
 the endpoint is ended, and its owner gets one mail that says so. `owner`: email=… of a person, or organisation=….
 """
 
@@ -40,7 +40,7 @@ State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 
 
 def endpoint_key(kind: str, about: object, endpoint: Endpoint) -> str:
-    """Return the key of a message to an endpoint, always the same."""
+    """Return the key of a message to an endpoint; it is the same for the same kind, subject and endpoint."""
     return f"{kind}:{about}:endpoint:{endpoint.pk}"
 
 
@@ -50,7 +50,7 @@ def message_id(message: OutgoingMessage) -> str:
 
 
 def back_off(failures: int) -> timedelta:
-    """Return how long to wait after so many failures in a row."""
+    """Return how long to wait after `failures` failures in a row."""
     return BACK_OFF[min(failures, len(BACK_OFF)) - 1]
 
 
@@ -74,7 +74,7 @@ def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = ""
 
 
 def endpoint_check(*, endpoint: Endpoint) -> None:
-    """Send a test; an endpoint that was ended becomes active again once it answers. Raises Refusal."""
+    """Queue a test message; an ended endpoint becomes active again once it answers. Raises Refusal."""
     _refuse_sending(endpoint)
     with transaction.atomic():
         _check_queue(endpoint)
@@ -128,7 +128,7 @@ def news_queue(*, news: AlertTransition) -> int:
 
 
 def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -> OutgoingMessage:
-    """Return the message of a transition; a summary is the same for all of an hour."""
+    """Return the message of a transition; all transitions of an hour share one summary."""
     held_until = endpoint.next_try_at or now
     if kind == Kind.SUMMARY:
         return _message(endpoint, kind, f"{now:%Y%m%d%H}", next_try_at=max(now + SUM_UP_AFTER, held_until))
@@ -136,7 +136,7 @@ def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -
 
 
 def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
-    """Return endpoints with so many messages in this hour, or waiting, that more become one (settings.MOST_AN_HOUR)."""
+    """Return endpoints that got or await settings.MOST_AN_HOUR messages, so that further news becomes a summary."""
     enough: set[int] = set()
     for channel, most in settings.MOST_AN_HOUR.items():
         theirs = OutgoingMessage.objects.filter(
@@ -163,12 +163,12 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
 
 
 def is_overtaken(transition: AlertTransition) -> bool:
-    """Return whether news no longer holds: of motion once it is rejected, a correction once that is taken back."""
+    """Return whether news no longer holds: motion that was rejected since, or a correction that was taken back."""
     return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)
 
 
 def labels_of(message: OutgoingMessage) -> list[str]:
-    """Return the owner's subscriptions that this news is for, by the owner's names, the oldest first."""
+    """Return the names of the owner's subscriptions that want this news, the oldest first."""
     if message.labels is None:
         news_read(messages=[message])
     return message.labels or []
@@ -207,7 +207,7 @@ def _group(message: OutgoingMessage) -> int | None:
 
 
 def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
-    """Record that an endpoint took a message; checked: a test, from which on news go there."""
+    """Record that an endpoint took a message. checked: it was a test, after which the endpoint gets news."""
     now = timezone.now()
     if endpoint.failures or endpoint.failing_since:
         mine = Endpoint.objects.filter(pk=endpoint.pk, ended_at=None)
@@ -217,7 +217,7 @@ def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
 
 
 def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | None) -> datetime:
-    """Record that an endpoint took no message; return until when nothing is tried there. Too many failures end it."""
+    """Record that an endpoint took no message; return the time of the next attempt. Too many failures end it."""
     # A device that is gone is forgotten: its browser gave the address up, and will never take it again.
     now = timezone.now()
     with transaction.atomic():
@@ -237,7 +237,7 @@ def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | 
 
 
 def _end(endpoint: Endpoint, reason: str) -> None:
-    """Switch an endpoint off; the owners of a webhook that had worked hear of it."""
+    """Switch an endpoint off; if it was a webhook that had worked, queue a mail to its owners."""
     if endpoint.ended_at:
         return
     endpoint.ended_at, endpoint.end_reason = timezone.now(), reason
@@ -260,7 +260,7 @@ def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
 
 
 def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
-    """Send one of the last messages again, with the same id. Raises Refusal for too many; nonsense changes nothing."""
+    """Send one of the last messages again, with the same id; ignore an unknown pk. Raises Refusal for too many."""
     wanted = number_or_none(pk)
     if wanted not in [one.pk for one in deliveries(endpoint=endpoint)] or endpoint.ended_at:
         return

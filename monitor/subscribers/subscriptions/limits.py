@@ -33,7 +33,7 @@ def allowed_for_address(*, email: str) -> bool:
 
 
 def allowed_for_connection(*, ip: str) -> bool:
-    """Count one request from this connection and in all. Return False if either is used up."""
+    """Count one request for this connection and for all. Return False if either has reached its daily limit."""
     # Requests of one connection that are over its limit do not count for the others.
     if not _count(f"connection {ip}", settings.MAIL_LIMIT_PER_IP):
         return False
@@ -46,18 +46,18 @@ def allowed_for_connection(*, ip: str) -> bool:
 
 
 def allowed_for_endpoints(*, email: str, organisation: int | None = None) -> bool:
-    """Count one message that a person or an organisation sends to an endpoint; False where they sent enough today."""
+    """Count one message of a person or an organisation to an endpoint. Return False if they reached the daily limit."""
     who = f"organisation {organisation}" if organisation else mailbox_of(email)
     return _count(f"endpoints {who}", settings.ENDPOINT_LIMIT_PER_PERSON)
 
 
 def allowed_for_organisation(*, organisation: int, most: int) -> bool:
-    """Count one invitation by an organisation. Return False if it invited enough today."""
+    """Count one invitation by an organisation. Return False if it has reached its daily limit."""
     return _count(f"organisation {organisation}", most)
 
 
 def mailbox_of(email: str) -> str:
-    """Return one name for all spellings that reach one mailbox, only for counting: no +tag, no dots."""
+    """Return one name, without +tag and dots, for all spellings of a mailbox; for counting only."""
     # Some providers deliver a.b@ and ab@ to two people: these two then share a limit.
     local = email.strip().lower().rpartition("@")[0]
     return f"{local.partition('+')[0].replace('.', '') or local}@{domain_of(email)}"

@@ -28,7 +28,7 @@ def owners(*, organisation: int) -> QuerySet[Membership]:
 
 
 def invitations(*, organisation: Organisation) -> QuerySet[Membership]:
-    """Return who was invited and has not answered."""
+    """Return the unanswered invitations of an organisation."""
     return organisation.memberships.filter(confirmed_at=None, left_at=None)
 
 
@@ -42,7 +42,7 @@ def manage_token_of(*, email: str) -> str:
 
 
 def seats_kept() -> QuerySet[Subscription]:
-    """Return ended seats of what an organisation still watches: they remember that no mail is wanted."""
+    """Return members' seats for places still watched; they are kept: ended ones record that no mail is wanted."""
     mine = Membership.objects.filter(ACTIVE, organisation=OuterRef("shared__organisation"), email=OuterRef("email"))
     return Subscription.objects.filter(Exists(mine), shared__ended_at=None, shared__isnull=False)
 
@@ -61,7 +61,7 @@ def person_forget(*, email: str) -> None:
 
 
 def person_exported(*, email: str) -> list[dict[str, Any]]:
-    """Return what is held of an address as a member, or as somebody who was invited."""
+    """Return the data held of an address's memberships and invitations."""
     times = {"invited": F("created_at"), "joined": F("confirmed_at"), "left": F("left_at")}
     mine = Membership.objects.filter(email=email).annotate(of=F("organisation__name"), **times)
     rows = mine.values("of", "role", "wants_mails", "language", "time_zone", *times)
@@ -69,13 +69,13 @@ def person_exported(*, email: str) -> list[dict[str, Any]]:
 
 
 def memberships_purge(*, now: datetime, keep: timedelta) -> None:
-    """Delete invitations that nobody answered, and whoever left or declined so long ago."""
+    """Delete unanswered invitations that have expired, and memberships left or declined longer than `keep` ago."""
     unanswered = Q(confirmed_at=None, left_at=None, created_at__lt=now - INVITED_FOR)
     Membership.objects.filter(unanswered | Q(left_at__lt=now - keep)).delete()
 
 
 def counts() -> dict[str, int]:
-    """Count organisations, members and places: all that anybody but members learns of organisations."""
+    """Count organisations, members and places: the only figures about organisations that non-members see."""
     joined = Membership.objects.filter(ACTIVE).aggregate(
         organisations=Count("organisation", distinct=True), members=Count("pk")
     )

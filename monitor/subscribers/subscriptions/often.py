@@ -31,7 +31,7 @@ def is_quiet(hour: int, start: int, end: int) -> bool:
 
 
 def quiet_ends(at: datetime, quiet: Quiet | None) -> datetime:
-    """Return when a message may come: at that moment, or at the end of the quiet hours that it lies in."""
+    """Return the earliest time for a message from `at` on: `at` itself, or the end of the quiet hours around it."""
     if quiet is None:
         return at
     local = at.astimezone(ZoneInfo(quiet.zone))
@@ -42,7 +42,7 @@ def quiet_ends(at: datetime, quiet: Quiet | None) -> datetime:
 
 
 def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[Subscription]:
-    """Leave out subscriptions whose readers have their quiet hours now."""
+    """Return the subscriptions whose readers do not have quiet hours now."""
     return subscriptions.exclude(_asleep(now))
 
 
@@ -68,7 +68,7 @@ def _asleep(now: datetime) -> Q:
 
 
 def morning_of(*, day: date, zone: str) -> datetime:
-    """Return when a day begins for a reader in this time zone."""
+    """Return the first moment of a day in a reader's time zone."""
     return datetime.combine(day, time(), ZoneInfo(zone))
 
 

@@ -1,4 +1,4 @@
-"""Place of a subscription: the part of the forms that chooses it, and what a search offers for it."""
+"""Place of a subscription: the form fields that choose it, and the search results that they offer."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ class Offer(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """Chosen region; of a list of sites also the sites."""
+    """Chosen region; for a list of sites, also the sites."""
 
     region: regions.Region
     sites: Sequence[assets.SiteArea] = ()
@@ -88,12 +88,12 @@ class WhereForm(forms.Form):
         return cleaned
 
     def search(self, text: str) -> None:
-        """Offer what there is of this name; anything may be typed."""
+        """Offer the places of this name; the text may be anything that a visitor typed."""
         answer = place_search(text, addresses=self.asks_geocoder)
         self.offers, self.note = [offer for hit in answer.hits if (offer := _offer(hit))], answer.note
 
     def chosen_region(self) -> AdministrativeRegion | None:
-        """Return the administrative region that was found, typed, or filled in by a link."""
+        """Return the administrative region chosen by search, by typing its name, or by a link."""
         hit, text = str(self["hit"].value() or ""), str(self["region"].value() or "")
         if hit.startswith(REGION_MARK):
             return region_by_slug(slug=hit.removeprefix(REGION_MARK))
@@ -129,7 +129,7 @@ class WhereForm(forms.Form):
         return None if longitude is None or latitude is None else (longitude, latitude)
 
     def _only_one(self, cleaned: dict[str, Any]) -> tuple[float, float]:
-        """Return longitude and latitude of a place that is the only one of its name. Raises Refusal."""
+        """Return longitude and latitude of the only place of the typed name. Raises Refusal for none or several."""
         text = cleaned.get("place") or ""
         if not text:
             raise Refusal(_("Search for a place, click it on the map, or type its latitude and longitude."))
@@ -140,7 +140,7 @@ class WhereForm(forms.Form):
         raise Refusal(_("Choose which of these places you mean.") if self.offers else self.note)
 
     def _name_of(self, at: tuple[float, float], cleaned: dict[str, Any]) -> str:
-        """Return the name of the place that was searched for, looked up again: nobody may write into our mails."""
+        """Look up the name of the searched place again, so that nobody can put a text of their own into our mails."""
         text = cleaned.get("place") or ""
         if not text:
             return ""
@@ -175,7 +175,7 @@ class WhereForm(forms.Form):
         return Chosen(*given_files.sites_read(content=file.read(), name=file.name, radius_m=radius_m))
 
     def _file(self, cleaned: dict[str, Any], field: str, most_bytes: int, none: str) -> UploadedFile:
-        """Return the file of a field. Raises Refusal, also with the fault of the field: it is shown with the place."""
+        """Return the file of a field. Raises Refusal, also for the field's own error, to show it beside the place."""
         file = cleaned.get(field)
         if file is None:
             raise Refusal(" ".join(self.errors.pop(field, [])) or none)
@@ -184,7 +184,7 @@ class WhereForm(forms.Form):
 
 
 class MoveForm(WhereForm):
-    """Form of the place of a subscription that there is: it may stay as it is."""
+    """Form of the place of an existing subscription, which may stay unchanged."""
 
     where = forms.ChoiceField(choices=[(KEEP, gettext_lazy("As it is")), *WHERE_WORDS])
 
@@ -209,7 +209,7 @@ def form_of(form_class: type[WhereForm], request: HttpRequest, initial: dict[str
 
 
 def searched(form_class: type[WhereForm], data: QueryDict) -> WhereForm:
-    """Return a form without complaints, as far as it was filled in, with what its search found."""
+    """Return a form with its fields as far as filled in and its search results, but without error messages."""
     many = forms.MultipleChoiceField
     filled = {
         name: data.getlist(name) if isinstance(field, many) else data.get(name, "")

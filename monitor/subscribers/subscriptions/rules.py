@@ -36,7 +36,7 @@ class Step(NamedTuple):
 
 
 def step_of(transition: AlertTransition) -> Step:
-    """Return what subscription filters use of a step. transition: with its alert; the rest is read if need be."""
+    """Return the step with the fields that filters use. transition: with its alert; the rest is read if need be."""
     # A kind or severity before its change counts too, so that readers of the old one hear of the new one.
     alert, exposure = transition.alert, getattr(transition.alert, "exposure", None)
     known = [value for value in (exposure.people, exposure.buildings) if value is not None] if exposure else []
@@ -51,7 +51,7 @@ def step_of(transition: AlertTransition) -> Step:
 
 
 def wants(wish: Wanted | Subscription, step: Step) -> bool:
-    """Return whether this step is reported to whoever has this wish, if it lies in their region."""
+    """Return whether a step matches these filters; its position is not checked."""
     return (
         step.news
         and not step.kinds.isdisjoint(wish.kinds)

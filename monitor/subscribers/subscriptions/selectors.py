@@ -1,4 +1,4 @@
-"""Reading subscriptions; those of organisations bring no message themselves: their members' seats do."""
+"""Queries of subscriptions; an organisation's own ones bring no messages, because its members' seats do."""
 
 from datetime import datetime, timedelta
 
@@ -12,22 +12,22 @@ from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
 
 
 def subscriptions_active() -> QuerySet[Subscription]:
-    """Return confirmed subscriptions, not paused, not ended: those that messages may go to."""
+    """Return the subscriptions that messages may be sent for: confirmed, not paused and not ended."""
     return Subscription.objects.filter(confirmed_at__isnull=False, paused_at=None, ended_at=None, organisation=None)
 
 
 def subscriptions_shared() -> QuerySet[Subscription]:
-    """Return what organisations watch, whatever their members chose for themselves."""
+    """Return the subscriptions of organisations, whatever their members chose for their own seats."""
     return Subscription.objects.filter(organisation__isnull=False, ended_at=None)
 
 
 def subscriptions_of(*, email: str) -> QuerySet[Subscription]:
-    """Return everything that is held of a person, the oldest first."""
+    """Return all subscriptions of an address, the oldest first."""
     return Subscription.objects.filter(email=email)
 
 
 def subscriptions_matching(*, transition: AlertTransition, shared: bool = False) -> QuerySet[Subscription]:
-    """Return active or shared subscriptions whose region meets the alert of this step, and that want to hear of it."""
+    """Return active or shared subscriptions whose region meets this step's alert and whose filters match the step."""
     some = subscriptions_shared() if shared else subscriptions_active()
     there = some.filter(confirmed_at__lt=transition.created_at, region__intersects=transition.alert.area)
     step = step_of(transition)

@@ -1,4 +1,4 @@
-"""The life of a subscription: requested, confirmed, paused, changed, ended, deleted."""
+"""Services of subscriptions: requesting, confirming, pausing, changing, ending and deleting them."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -59,7 +59,7 @@ def subscription_request(
     sites: Sequence[SiteArea] = (),
     **wish: Any,
 ) -> Subscription | None:
-    """Keep a request, in the language of the page, and queue a mail to confirm it; None after too many mails today."""
+    """Save a request, in the language of the page, and queue a mail to confirm it; None after too many mails today."""
     # Known and unknown addresses are treated alike, so that nobody can find out who is subscribed. wish: other fields
     # of the subscription, from lowest_severity to sign_of_life.
     email = email_normal(email)
@@ -80,7 +80,7 @@ def subscription_request(
 
 
 def place_of(region: Region, sites: Sequence[SiteArea]) -> dict[str, Any]:
-    """Return the fields of a subscription that say where it is."""
+    """Return the fields of a subscription that describe its place."""
     return {"region": geos(region.outline), "label": region.label[:LONGEST_LABEL], "n_assets": len(sites)}
 
 
@@ -101,7 +101,7 @@ def demo_subscription_make() -> Subscription:
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:
-    """Confirm a subscription. Raises Refusal for one too many; a second time changes nothing."""
+    """Confirm a subscription. Raises Refusal if its owner has too many; a second call changes nothing."""
     held = selectors.subscriptions_of(email=subscription.email).filter(
         confirmed_at__isnull=False, ended_at=None, shared=None
     )
@@ -113,7 +113,7 @@ def subscription_confirm(*, subscription: Subscription) -> None:
 
 
 def subscription_pause(*, subscription: Subscription, until: date | None = None) -> None:
-    """Pause, until its owner resumes it or, where one is given, until the morning of a day to come."""
+    """Pause a subscription until its owner resumes it or, if `until` is given, until the morning of that day."""
     ends = morning_of(day=until, zone=subscription.time_zone) if until else None
     Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(
         paused_at=timezone.now(), paused_until=ends, pause_reason=Subscription.PauseReason.OWNER
@@ -142,7 +142,7 @@ def subscription_set_frequency(*, subscription: Subscription, frequency: str) ->
 def subscription_move(
     *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = ()
 ) -> None:
-    """Change the name, and the region if one is given. What waits to be sent is still sent."""
+    """Change a subscription's name, and its region if one is given. Queued messages are still sent."""
     with transaction.atomic():
         mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
         if not mine.update(name=one_line(name)[:LONGEST_NAME]) or region is None:
@@ -152,7 +152,7 @@ def subscription_move(
 
 
 def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
-    """Set in which language, by which clock and at which hours a person reads all their messages."""
+    """Set the language, time zone and quiet hours of all messages to a person."""
     # An unknown language or clock changes nothing. quiet: from which hour of the day until which no message comes.
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
@@ -178,7 +178,7 @@ def time_zone_known(name: str) -> str:
 
 
 def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
-    """Change a subscription; nonsense changes nothing. Return what its page reports: test-sent, test-limit or ""."""
+    """Change a subscription; an invalid deed changes nothing. Return the page's notice: test-sent, test-limit or ""."""
     mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
     if mine is None:
         return ""
@@ -206,7 +206,7 @@ def _day_to_come(text: str) -> date | None:
 
 
 def subscriptions_end(*, ids: Sequence[int]) -> int:
-    """End subscriptions for good and withdraw what waits for them; return how many were still alive."""
+    """End subscriptions for good and withdraw their unsent news; return how many had not ended before."""
     now = timezone.now()
     ended = Subscription.objects.filter(pk__in=ids, ended_at=None).update(ended_at=now)
     Notification.objects.filter(subscription__in=ids, message=None, withdrawn_at=None).update(withdrawn_at=now)
@@ -214,7 +214,7 @@ def subscriptions_end(*, ids: Sequence[int]) -> int:
 
 
 def link_request(*, email: str) -> OutgoingMessage | None:
-    """Queue a mail with the link to all that is held of an address. Return None if it had too many such mails today."""
+    """Queue a mail with the link to all data held of an address. Return None if it got too many such mails today."""
     email = email_normal(email)
     if not limits.allowed_for_address(email=email):
         return None
@@ -222,7 +222,7 @@ def link_request(*, email: str) -> OutgoingMessage | None:
 
 
 def person_export(*, email: str) -> dict[str, Any]:
-    """Return everything that is held of a person, in a form that a machine can read."""
+    """Return all data held of a person, in machine-readable form."""
     return {
         "email": email,
         "subscriptions": [_exported_of_person(one) for one in selectors.subscriptions_of(email=email)],
@@ -236,7 +236,7 @@ def person_export(*, email: str) -> dict[str, Any]:
 
 
 def person_delete(*, email: str) -> None:
-    """Forget everything of a person."""
+    """Delete all data held of a person."""
     with transaction.atomic():
         members.person_forget(email=email)
         OutgoingMessage.objects.filter(address=email).delete()
@@ -245,7 +245,7 @@ def person_delete(*, email: str) -> None:
 
 
 def purge() -> None:
-    """Delete what is over: unconfirmed requests after two days, ended subscriptions, old letters, news and counts."""
+    """Delete expired rows: requests unconfirmed after two days, ended subscriptions, old messages, news and counts."""
     now = timezone.now()
     Subscription.objects.filter(confirmed_at=None, created_at__lt=now - CONFIRM_FOR).delete()
     members.memberships_purge(now=now, keep=KEEP_ENDED)
@@ -265,7 +265,7 @@ def purge() -> None:
 
 
 def described(one: Subscription) -> dict[str, Any]:
-    """Return a subscription in words, for its owner."""
+    """Return the settings of a subscription in words, for its owner."""
     kinds = [str(label) for kind, label in KIND_LABELS.items() if kind in one.kinds]
     every_kind = len(kinds) == len(KIND_LABELS)
     return {
@@ -301,7 +301,7 @@ def email_normal(email: str) -> str:
 
 
 def exported(one: Subscription) -> dict[str, Any]:
-    """Return what a subscription asks for, in a form that a machine can read."""
+    """Return the settings of a subscription in machine-readable form."""
     return {
         "name": one.name,
         "label": one.label,

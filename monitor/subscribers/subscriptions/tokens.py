@@ -1,4 +1,4 @@
-"""Signed links for the owner of a mailbox, each for one purpose and without an address in it."""
+"""Signed links for the owner of a mailbox, each for one purpose and without a mail address in it."""
 
 import secrets
 from collections.abc import Iterable
@@ -25,12 +25,12 @@ def confirm_token(subscription_id: int) -> str:
 
 
 def manage_token(subscription_id: int) -> str:
-    """Return the token that opens everything of the person whose subscription this is."""
+    """Return the token that opens the pages with all data of a subscription's owner."""
     return signing.dumps(subscription_id, salt=_MANAGE)
 
 
 def member_token(membership_id: int) -> str:
-    """Return the same token for somebody who belongs to an organisation, or is invited to one."""
+    """Return the token that opens the pages with all data of a member of an organisation, or of an invited person."""
     return signing.dumps([_MEMBERSHIP, membership_id], salt=_MANAGE)
 
 
@@ -50,7 +50,7 @@ def read_confirm(token: str) -> int:
 
 
 def read_manage(token: str) -> tuple[int, int]:
-    """Return a subscription or else a membership of the person; 0: not of this kind."""
+    """Return the keys of a subscription and of a membership of the token's person; one of them is 0."""
     held = signing.loads(token, salt=_MANAGE, max_age=MANAGE_FOR)
     return (0, held[1]) if isinstance(held, list) else (held, 0)
 
@@ -75,11 +75,11 @@ def feeds_open(*, subscription: Subscription) -> None:
 
 
 def feeds_close(*, subscription: Subscription) -> None:
-    """Take the links away."""
+    """Close the feeds of a subscription: their links open nothing from now on."""
     Subscription.objects.filter(pk=subscription.pk).update(feed_key=None)
 
 
 def feed_addresses(*, subscription: Subscription) -> dict[str, str]:
-    """Return the feeds by the names of their addresses; none if their owner wants none."""
+    """Return the addresses of the feeds by the names of their routes; none while the feeds are closed."""
     key = subscription.feed_key
     return {name: settings.PUBLIC_URL + reverse(name, args=[key]) for name in FEEDS} if key else {}

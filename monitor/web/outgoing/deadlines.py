@@ -15,7 +15,7 @@ TLS_RECORD_BYTES = 16 * 1024
 
 
 class Deadline:
-    """Moment, `seconds` from now, at which a conversation ends: then all but `limit` raise TimeoutError."""
+    """Moment, `seconds` from now, at which a conversation ends: then all methods but `limit` raise TimeoutError."""
 
     def __init__(self, seconds: float) -> None:
         self.ends = time.monotonic() + seconds

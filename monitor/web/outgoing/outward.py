@@ -1,4 +1,4 @@
-"""One short POST over HTTPS to an address that people gave us: resolved once, checked to be public, not redirected."""
+"""POST over HTTPS to an address that a person gave: resolved once, checked to be public, not redirected."""
 
 import http.client
 import socket
@@ -33,7 +33,7 @@ class Unreachable(OSError):
 
 
 def url_fault(url: str) -> str:
-    """Return why nothing can be sent to a URL, in a word for programs; empty for one that looks right."""
+    """Return the reason why nothing can be sent to a URL, as a code; empty if the URL looks right."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -47,7 +47,7 @@ def url_fault(url: str) -> str:
 
 
 def leads_out(url: str) -> bool:
-    """Return whether messages may be sent to the addresses of a URL's host; each delivery checks them again."""
+    """Return whether all addresses of a URL's host may receive messages; each delivery checks them again."""
     # True if no resolver answers, which says nothing about the address.
     parts = urlsplit(url)
     try:
@@ -139,7 +139,7 @@ def _answer(head: bytes) -> Answer:
 
 
 def _retry_after(text: str) -> timedelta | None:
-    """Return the wait of seconds, or until a date (RFC 9110, 10.2.3)."""
+    """Parse a Retry-After header, given in seconds or as a date (RFC 9110, 10.2.3)."""
     if text.isdecimal():
         return timedelta(seconds=min(int(text), 10**6))
     try:

@@ -63,7 +63,7 @@ class AlertCard:
 
     @property
     def sentences(self) -> list[str]:
-        """Return all that mails, feeds and programs say of an alert, the motion first."""
+        """Return the sentences about an alert for mails, feeds and programs, the motion first."""
         more = (
             self.source_sentence,
             self.public_text,
@@ -131,19 +131,19 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
 
 
 def _exposures(alerts: Sequence[Alert]) -> dict[int, AlertExposure]:
-    """Return exposures by the alert's row, in one query; none for alerts that were never counted."""
+    """Return exposures by the alert's key, in one query; alerts whose exposure was never counted are left out."""
     return {one.alert_id: one for one in AlertExposure.objects.filter(alert__in=[alert.pk for alert in alerts])}
 
 
 def _as_answer(exposure: AlertExposure) -> dict[str, object]:
-    """Return figures, null where no layer covers the area, and the layers that were counted."""
+    """Return the figures of an exposure, None if no layer covers the area, and the layers that were counted."""
     figures = {name: getattr(exposure, name) for name in EXPOSED}
     rounded = {name: round(value, 2) if isinstance(value, float) else value for name, value in figures.items()}
     return rounded | {"sources": exposure.sources}
 
 
 def exposure_block(alert: Alert) -> dict[str, Any]:
-    """Return what stands on the ground of an alert, for its page; empty where no layer covers it."""
+    """Return buildings, roads, railways and people in an alert's area, for its page; empty if no layer covers it."""
     exposure = _exposures([alert]).get(alert.pk)
     if exposure is None or not exposure.sources:
         return {"exposure_rows": []}

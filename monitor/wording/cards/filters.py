@@ -40,7 +40,7 @@ def _period(query: Mapping[str, str], name: str) -> Period:
 
 
 def touching_region(slug: str) -> list[int]:
-    """Return the rows of the alerts that touch a region's outline. Raises Refusal for one that is not loaded."""
+    """Return the keys of the alerts that touch a region's outline. Raises Refusal if the region is not loaded."""
     region = region_by_slug(slug=slug)
     if region is None:
         raise Refusal(f"there is no region {slug[:40]!r}", "Give one that /regions/ lists, by its part of the address.")
@@ -48,7 +48,7 @@ def touching_region(slug: str) -> list[int]:
 
 
 def region_or_404(slug: str) -> AdministrativeRegion:
-    """Return a region by its part of the address. Raises Http404."""
+    """Return a region by its slug. Raises Http404."""
     region = region_by_slug(slug=slug)
     if region is None:
         raise Http404("There is no region of this name.")
@@ -67,7 +67,7 @@ KEPT_S = 24 * 3600
 
 
 def alerts_touching(region: AdministrativeRegion) -> list[int]:
-    """Return the rows of the alerts that touch a region, of every state, kept until an alert changes."""
+    """Return the keys of the alerts of every state that touch a region, cached until an alert changes."""
     # Borders have many corners: the database reads its own, and none is sent to it.
     known = Alert.objects.aggregate(n=Count("pk"), newest=Max("pk"), last=Max("updated_at"))
     parts = f"{region.pk} {region.layer.file_sha256} {sorted(known.items())}"

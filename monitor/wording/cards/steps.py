@@ -1,4 +1,4 @@
-"""Steps of an alert's life, as its page, its mails and the interface for programs state them."""
+"""Steps of an alert's life in words, for its page, its mails and the API."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def alert_steps(alert: Alert) -> list[dict[str, Any]]:
 
 
 def step_row(step: AlertTransition) -> dict[str, Any]:
-    """Return one step. from_label: empty at the beginning, and where the state stayed."""
+    """Return one step. from_label: empty for the first step, and for a step that kept the state."""
     before, after = state_label(step.from_state), state_label(step.to_state)
     from_label = before if step.changes_state else ""
     label = after if from_label else capfirst(after)
@@ -53,7 +53,7 @@ def step_row(step: AlertTransition) -> dict[str, Any]:
 
 
 def update_sentences(step: AlertTransition) -> list[str]:
-    """Return what changed in the figures with a step; nothing where only the state did."""
+    """Return sentences on the figures that changed with a step; empty if only the state changed."""
     update: AlertUpdate | None = getattr(step, "update", None)
     return change_sentences(step.alert.kind, update.changes, update.told_at.date()) if update else []
 
@@ -70,7 +70,7 @@ def kin(alert: Alert) -> list[dict[str, Any]]:
 
 
 def what_happened(transition: AlertTransition) -> str:
-    """Return what a step means, and what has changed in the figures since the last one."""
+    """Return the meaning of a step, and the changes of the figures since the last report."""
     return " ".join(str(part) for part in (_step_words(transition), *update_sentences(transition)) if part)
 
 

@@ -1,4 +1,4 @@
-"""Names of places, for many alerts at once; the surroundings of one alert, and what they say of its cause."""
+"""Names of places, for many alerts at once; the surroundings of one alert, and their evidence for its cause."""
 
 from collections.abc import Sequence
 
@@ -31,12 +31,12 @@ def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
 
 
 def near_of(where: Whereabouts) -> str:
-    """Return 'distance and direction from the nearest place'; empty where no place is loaded."""
+    """Return '3 km south of Aldwick', for the nearest place; empty if no place is loaded."""
     return words.near_words(*where.near[:1], *where.near[2:]) if where.near else ""
 
 
 def surroundings(alert: Alert, with_missing: bool) -> dict[str, object]:
-    """Return the surroundings as sentences; what is not loaded only for those who run the service."""
+    """Return the surroundings as sentences; with_missing: also name layers not loaded, for operators."""
     context = context_at(area=alert.area, simulated=alert.simulated)
     return {
         "here": [sentence for sentence in _sentences(context) if sentence],
@@ -59,7 +59,7 @@ def _sentences(context: Context) -> list[str]:
 
 
 def with_surroundings(alert: Alert, sentences: Sequence[str]) -> list[str]:
-    """Add sentences about the surroundings before the last sentence about causes, which says what they rest on."""
+    """Insert sentences about the surroundings before the last sentence on causes, which names their basis."""
     cause = AlertCause.objects.filter(alert=alert).first()
     if cause is None or not sentences:
         return list(sentences)

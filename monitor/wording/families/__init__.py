@@ -1,4 +1,4 @@
-"""The voice of each family of alerts: `voice(kind)` has everything that pages, mails and feeds say about its alerts."""
+"""Voices of families of alerts: `voice(kind)` has the words about an alert for pages, mails and feeds."""
 
 from detection.kinds import Family, Kind, family
 from monitor.wording.families.motion import MotionVoice, SurgeVoice

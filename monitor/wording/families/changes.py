@@ -1,4 +1,4 @@
-"""Changes of speed in words: since when ground moves, and whether faster than before."""
+"""Changes of speed in words: the date since which ground moves, and the comparison with the speed before."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -48,18 +48,18 @@ def motion_of(alert: Any) -> MotionFigures | None:
 
 
 def is_at_rest(alert: Any) -> bool:
-    """Return whether its series show that it has come to rest."""
+    """Return whether the series of an alert show that it has come to rest."""
     motion = motion_of(alert)
     return motion is not None and motion.trend == Trend.AT_REST
 
 
 def since_change(motion: MotionFigures) -> str:
-    """Return 'since March 2023', 'since mid-2023' or 'since about 2023', as well as it is known."""
+    """Return 'since March 2023', 'since mid-2023' or 'since about 2023', by the date's uncertainty."""
     return SINCE.of(*_changed(motion))
 
 
 def change_sentences(motion: MotionFigures, component: str, own: Way, least_sigma: float = 0.0) -> list[str]:
-    """Return what the ground did and since when."""
+    """Return sentences on the motion before and after the change, and its date."""
     # 'The ground here has sunk by about 8 mm a year (probably 6 to 10) since March 2023. That is faster than before
     # (about 3 mm a year).' own: how the alert's kind says it; least_sigma: of the alert's rate, which knows what points
     # next to each other differ by.
@@ -79,18 +79,18 @@ def change_sentences(motion: MotionFigures, component: str, own: Way, least_sigm
 
 
 def _changed(motion: MotionFigures) -> tuple[date, float]:
-    """Return the day of the change, and within how many days that is known."""
+    """Return the day of the change, and the half-width of its 90 % interval, in days."""
     assert motion.changed_on is not None  # noqa: S101
     return motion.changed_on, WITHIN_90 * (motion.changed_sigma_days or 0.0)
 
 
 def change_rows(component: str, fit: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return every change that a series shows: when, between which dates that is, and what changed."""
+    """Return every change of a series: its day, the interval of that day, and the change in words."""
     return [_change_when(one) | {"what": what_changed(component, one)} for one in fit["changes"]]
 
 
 def _change_when(change: Mapping[str, Any]) -> dict[str, str]:
-    """Return the day of a change; a speed that changes evenly has none."""
+    """Return the day and interval of a change; an evenly changing speed has 'All the time' and no interval."""
     if change["kind"] == "curve":
         return {"when": _("All the time"), "between": ""}
     day, *between = (day_words(date.fromisoformat(change[name])) for name in ("day", "first", "last"))
@@ -135,7 +135,7 @@ def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:
-    """Return a sentence about a yearly wave that is sure, and large enough for a word."""
+    """Return a sentence about a significant yearly wave of at least LEAST_SEASON_MM; else nothing."""
     if motion.season_month is None or motion.season_mm < LEAST_SEASON_MM:
         return []
     wave = _(

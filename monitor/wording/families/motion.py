@@ -60,12 +60,12 @@ class MotionVoice(PairVoice):
         return str(row_of(alert.kind).moved % figures)
 
     def cause(self, alert: AlertFigures) -> str:
-        """Return that the cause is not identified, unless the kind names it."""
+        """Return a sentence that the cause is not identified; empty if the kind names it."""
         named = alert.kind in (Kind.FAST_LANDSLIDE, Kind.GLACIER_SURGE)
         return "" if named else _("The cause is not identified.")
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
-        """Return the slowest motion that shows, and that only motion along the ground does."""
+        """Return the limits: the slowest visible motion, and that only motion along the ground is measured."""
         return [
             _("Motion of less than about %(metres)s metres in %(days)s days does not show in these images.")
             % {"metres": whole(MOTION.least_px * cell_m), "days": days},
@@ -105,7 +105,7 @@ class SurgeVoice(MotionVoice):
         return ", ".join([label, _("%(times)s times as fast as usual") % {"times": whole(times)}])
 
     def sentence(self, alert: AlertFigures) -> str:
-        """Return since when the glacier surges, how fast it flowed lately, and what is usual."""
+        """Return the beginning of the surge, the latest speed of the glacier, and its usual speed."""
         margin = max(1, round(2 * alert.onset_sigma_days))
         usual = speed_words(max(alert.usual_speed_m_day, LEAST_USUAL_M_DAY))
         since = ngettext(

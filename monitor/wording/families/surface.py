@@ -61,11 +61,11 @@ class SurfaceVoice(PairVoice):
         return (far_changed if -alert.change_sigma >= FAR_SIGMAS else changed) % figures
 
     def cause(self, alert: AlertFigures) -> str:
-        """Return that the images do not show a cause."""
+        """Return a sentence that the images do not show a cause."""
         return _("The images do not show why: building work, a harvest, a flood, a fire and a landslide look alike.")
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
-        """Return where changes of the surface look alike or do not show."""
+        """Return the limits: surface changes that look alike or stay invisible."""
         return [
             _("The cause cannot be identified: snow, ploughing, building work and a landslide look alike."),
             _("Over water, in dense forest and under fresh snow such changes do not show."),

@@ -95,7 +95,7 @@ class VelocityVoice(FamilyVoice):
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """Return 'sinking 14 mm/year'; 'moving up to 17 mm/year …' where parts are much faster."""
+        """Return 'sinking 14 mm/year'; 'moving up to 17 mm/year …' if parts are much faster."""
         if _uneven(alert):
             rate = _("up to %(number)s mm/year") % {"number": figure(alert.peak_rate_mm_yr)}
         else:
@@ -108,7 +108,7 @@ class VelocityVoice(FamilyVoice):
         return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
 
     def sentence(self, alert: AlertFigures) -> str:
-        """Return how it moved, since when and compared with what; how fast parts are that are much faster."""
+        """Return how the ground moved, since when and relative to what; also the fastest part if it is much faster."""
         motion, when = motion_of(alert), period_words(alert.first_motion, alert.last_motion)
         own = _way(alert)
         if motion:
@@ -143,7 +143,7 @@ class VelocityVoice(FamilyVoice):
         return str(ASSUMES[alert.reference]) if _is_region(alert) else ""
 
     def causes(self, alert: AlertFigures) -> list[str]:
-        """Return the network's causes and what they rest on; nothing where no network classified the area."""
+        """Return the network's causes and their basis; empty if no network classified the area."""
         likely = _likely_causes(alert)
         if not likely:
             return []
@@ -226,7 +226,7 @@ def _way(alert: AlertFigures) -> Way:
 
 
 def _of_ten(name: str, share: float) -> str:
-    """Return 'mining in 7'; never all of them: no network is that sure."""
+    """Return 'mining in 7', of ten cases; at most 'in more than 9', because no network is certain."""
     if share >= ALMOST_ALL:
         return _("%(cause)s in more than 9") % {"cause": _cause(name)}
     # Translators: a part of a list; "mining in 7" of ten cases
@@ -238,7 +238,7 @@ def _cause(name: str) -> Any:
 
 
 def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
-    """Return share and network's class of each cause that is worth naming, the likeliest first."""
+    """Return the share (0-1) and the network's class of each cause of at least LEAST_SHARE, the likeliest first."""
     shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
     return [(share, name) for share, name in shares if share >= LEAST_SHARE]
 

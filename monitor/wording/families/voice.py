@@ -23,7 +23,7 @@ REJECTED_ADVICE = (
 
 
 class AreaFigures(Protocol):
-    """Figures of an alert or a detection: columns of `detection.models.AreaFigures`. Other families' are None."""
+    """Figures of an alert or a detection: columns of `detection.models.AreaFigures`; None if of another family."""
 
     kind: str
     extent: str
@@ -45,7 +45,7 @@ class AreaFigures(Protocol):
 
 
 class AlertFigures(AreaFigures, Protocol):
-    """Figures of an alert. is_measured: not so of a place that a person drew and no data show."""
+    """Figures of an alert. is_measured: False for a place that a person drew and no data show."""
 
     is_measured: bool
     component: str
@@ -69,7 +69,7 @@ class Severity(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Words around a family's detections."""
+    """Words for the evidence on an alert's page: headings and labels of a family's detections."""
 
     why: Any  # what the computer compared
     figure_heading: Any
@@ -80,7 +80,7 @@ class Evidence(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One detection in words. figure: what was measured; direction: of what component, or against what."""
+    """Detection in words. figure: the measured value; direction: its component, or the reference of the value."""
 
     figure: str
     direction: str
@@ -100,10 +100,10 @@ class FamilyVoice(ABC):
 
     @abstractmethod
     def sentence(self, alert: AlertFigures) -> str:
-        """Return what happened, how fast, when: in plain words, with how sure that is."""
+        """Return in plain words what happened, how fast and when, with the uncertainty."""
 
     def cause(self, alert: AlertFigures) -> str:
-        """Return the likeliest cause and how sure it is, in one sentence; empty where none is known."""
+        """Return the likeliest cause and its probability, in one sentence; empty if none is known."""
         return ""
 
     def severity(self, grade: str) -> Severity:
@@ -115,11 +115,11 @@ class FamilyVoice(ABC):
         return ""
 
     def causes(self, alert: AlertFigures) -> list[str]:
-        """Return likely causes and how sure they are; nothing where none is known."""
+        """Return likely causes and their probabilities; empty if none is known."""
         return []
 
     def steps(self, kind: str) -> Sequence[Any]:
-        """Return what a resident can do: calm, concrete, nothing that the data cannot support."""
+        """Return steps that a resident can take: calm, concrete, and supported by the data."""
         return row_of(kind).advice
 
     def advice(self, kind: str, state: str) -> list[str]:
@@ -159,7 +159,7 @@ class PairVoice(FamilyVoice):
 
 
 class DrawnVoice(FamilyVoice):
-    """Voice of one alert, in the place of its family's, which lends the names of grades and the advice."""
+    """Voice of an alert that a person drew; names of grades and advice come from the voice of its family."""
 
     def __init__(self, own: FamilyVoice) -> None:
         self._own, self.ended = own, own.ended
