@@ -70,7 +70,7 @@ class ViewLife(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """Proof required that motion is over: observations without motion, and the time from the last motion to the newest."""
+    """Proof required that motion is over: observations without motion, and time from the last motion to the newest."""
 
     observations: int
     time: timedelta

@@ -51,7 +51,7 @@ class ChangeThresholds(NamedTuple):
 
 
 class MotionThresholds(NamedTuple):
-    """Thresholds of offsets. enter, leave: length in standard deviations; least_px: length; agreement of directions, 0-1.
+    """Thresholds of offsets. enter, leave: length in standard deviations; least_px: length; agreement: of headings.
 
     fewest_nodes: wider than one window of 24 px, because nodes with overlapping windows share their errors.
     """
