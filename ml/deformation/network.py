@@ -98,8 +98,8 @@ def on_lattice(
 ) -> Lattice:
     """Put the grids of a product's tracks on one lattice, which begins and ends on whole multiples of `multiple` cells.
 
-    They are counted from the plane's origin, so that a place has the same phase in every product. planes: `surroundings`
-    or an `Ahead`. ValueError if the grids differ in cell size or projected system.
+    They are counted from the plane's origin, so that a place has the same phase in every product. planes:
+    `surroundings` or an `Ahead`. ValueError if the grids differ in cell size or projected system.
     """
     cell, epsg = grids[0].cell_m, grids[0].epsg
     if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):
@@ -200,7 +200,7 @@ def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) ->
 
 
 def standing(tracks: Sequence[TrackCells]) -> Float32:
-    """Return the highest values of all tracks, (2, rows, cols): a bowl's significance against the delay, and `unusual`."""
+    """Return a bowl's significance against the delay, and `unusual`: the maximum of all tracks, (2, rows, cols)."""
     most = np.zeros((FOR_THRESHOLDS, *tracks[0].velocity_mm_yr.shape), dtype=np.float32)
     for track in tracks:
         if track.around is not None:

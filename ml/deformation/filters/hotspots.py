@@ -55,9 +55,9 @@ class Neighbours(NamedTuple):
 def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig | None = None) -> DeformationMaps:
     """Find clusters of active points like ADAfinder (Barra et al. 2017, doi 10.3390/rs9101002).
 
-    A point is active where its rate is more than sigmas standard deviations (robust, of the whole map) from the
-    background, and stays active if at least `fewest` active points of its sign lie in influence_m. The quality index
-    (ours, because the original grades series, which a rate does not have) is the mean |z| of these neighbours times
+    A point is active if its rate is more than sigmas standard deviations (robust, of the whole map) from the
+    background, and stays active if at least `fewest` active points of its sign lie within influence_m. Quality index
+    (ours, because the original grades series, which a rate lacks) is the mean |z| of these neighbours times
     their share of all points there. Maps are on the cells of grid, which must be of the same points.
     """
     config = config or AdaConfig()

@@ -24,7 +24,7 @@ def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:
 
 
 def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -> NDArray[np.intp]:
-    """Return indices of each point and its four nearest within reach_m, (n, 5); n for none. Needs five points or more."""
+    """Return indices of each point and its four nearest within reach_m, (n, 5); n for none. At least five points."""
     # Split at the middle and not at the median: built in half of the time, and searched as fast.
     tree = cKDTree(np.column_stack([points.x, points.y]), balanced_tree=False, compact_nodes=False)
     reach = max(reach_m, 1.6 * (points.posting_m or 0.0))

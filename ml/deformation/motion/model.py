@@ -9,7 +9,7 @@ from ml.deformation.motion.noise import NOISE_MODELS, Float64, NoiseModel, White
 DAYS_PER_YEAR = 365.25
 SHORTEST_FOR_A_SEASON_YEARS = 1.5
 SHORTEST_FOR_HALF_YEARS = 2.0
-LARGEST_INFLATION = 4.0  # of the season's variances, by dates that leave months out: beyond, there is no half-yearly wave
+LARGEST_INFLATION = 4.0  # of the season's variances, if dates leave months out; with more, no half-yearly wave
 RATE = 1  # row of `base`
 NO_POWER = 1e-9
 NEARLY = 4.0  # of twice the log-likelihood: noise models that are nearly as likely as the best
@@ -19,7 +19,7 @@ Kind = Literal["rate", "step", "curve"]
 class Change(NamedTuple):
     """Change of a curve.
 
-    kind: a sudden change of the rate, a step, or an even change of the rate from then on; day: of the change, for a step
+    kind: a sudden change of the rate, a step, or an even change of rate from then on; day: of the change, for a step
     the first date after it.
     """
 

@@ -26,7 +26,7 @@ LEAST_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
 WILD = 5.0  # robust standard deviations from the medians of the neighbours
 BESIDE = 3  # neighbours on either side
 LEAST_NOISE_MM = 0.1
-WHOLE_LEAST, WHOLE_MOST = 0.08, 0.16  # cycles: limits of the distance, by its own error, at which a step is a whole number
+WHOLE_LEAST, WHOLE_MOST = 0.08, 0.16  # cycles: limits of a step's distance from a whole number, by its own error
 SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard deviations
 
 
@@ -155,7 +155,7 @@ def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | Non
 
 
 def _wild(values_mm: Float64) -> NDArray[np.bool_]:
-    """Flag outliers: values far above, or far below, both the median before and the median after, unlike a trend or step."""
+    """Flag outliers: values far above, or far below, both the median before and the median after, unlike in a step."""
     known = np.flatnonzero(np.isfinite(values_mm))
     wild = np.zeros(values_mm.size, dtype=bool)
     if known.size > BESIDE:
@@ -257,7 +257,7 @@ def _trend(before: Rate, now: Rate) -> Trend:
 
 
 def _season(fit: Fit, days: Float64, first: date) -> tuple[float, int | None]:
-    """Return half the difference of highest and lowest day, mm, and the highest's month; (0, None) if no season is sure."""
+    """Return half the range of the season, mm, and the month of its highest day; (0, None) if no season is sure."""
     waves = fit.coefficients.size - len(fit.changes) - 2
     if not waves:
         return 0.0, None
