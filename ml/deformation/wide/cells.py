@@ -12,7 +12,7 @@ from ml.deformation.gridding.points import Float32, PointCloud
 
 CELL_M = 1_000.0
 MOST_POINTS = 4_000_000  # more are thinned evenly: a dozen points give a cell's median
-MOST_FINE_CELLS = 15_000  # scenes with more known cells are searched in cells twice as wide, which still show bowls of 5 km
+MOST_FINE_CELLS = 15_000  # with more known cells, cells are twice as wide: they still show bowls of 5 km
 STABLE_WITHIN_MM_YR = 5.0
 STABLE_SHARE = 0.1
 SMOOTHED_KM = 2.5

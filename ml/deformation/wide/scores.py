@@ -154,7 +154,7 @@ class Scores:
 
     @cached_property
     def _draws(self) -> Complex64:
-        """Transforms of weighted simulated noise, (draws, rows, cols), with level and slopes free within their prior."""
+        """Transforms of weighted simulated noise, (draws, rows, cols); level and slopes free within their prior."""
         n = int(np.clip(DRAWS_CELLS // self.known.size, FEWEST_DRAWS, MOST_DRAWS))
         rng = np.random.default_rng(20)
 
@@ -186,7 +186,7 @@ class Scores:
         return [(shape, bowl, self._sigma(shape, bowl)) for shape, bowl in bowls]
 
     def background(self) -> Float32:
-        """Return the fitted level and slopes over the scene, (rows, cols), mm/yr, without the bowls subtracted so far."""
+        """Return the fitted level and slopes over the scene, (rows, cols), mm/yr, without bowls taken out so far."""
         return np.tensordot(self.normal @ np.tensordot(self.free, self.left, axes=([1, 2], [0, 1])), self.free, 1)[
             : self.extent[0], : self.extent[1]
         ]
@@ -205,7 +205,7 @@ class Scores:
 
     @lru_cache(maxsize=1)  # noqa: B019 (of the last place only)
     def _at(self, shape: Shape, row: int, col: int) -> tuple[Float32, Float32, Float32]:
-        """Return three (rows, cols): a shape on a cell on known cells, A^-1 of it, and A^-1 with level and slopes free."""
+        """Return a shape on a cell where cells are known, A^-1 of it, and that with level and slopes free."""
         bowl = np.roll(self.bowl(shape), (row, col), axis=(0, 1)) * self.known
         solved = self.solve(bowl[None])[0]
         return bowl, solved, self._without_free(solved)
