@@ -24,8 +24,8 @@ class DeformationUnet(nn.Module):
 
     channels: of each track, RATE and WEIGHT before the others; widths: at a half, quarter, eighth, sixteenth.
 
-    means: whether each size gets the plain means. Output channels: logits of motion by at least THRESHOLDS_MM_YR, logits
-    of the `kinds`, and arcsinh of half the rate in mm/yr.
+    means: whether each size gets the plain means. Output channels: logits of motion by at least THRESHOLDS_MM_YR,
+    logits of the `kinds`, and arcsinh of half the rate in mm/yr.
     """
 
     def __init__(

@@ -149,7 +149,7 @@ def _in_strips(x: Tensor) -> bool:
 
 
 def _strips(x: Tensor) -> Iterator[tuple[slice, slice, slice]]:
-    """Yield for each strip of x (n, channels, rows, cols): rows read, its own rows relative to these, and its own in x."""
+    """Yield for each strip of x (n, channels, rows, cols): rows read, its own rows within these, and its own in x."""
     rows = x.shape[2]
     step = max(1, STRIP_VALUES // max(1, 2 * x[:, :, 0].numel())) * 2
     for row in range(0, rows, step):

@@ -206,7 +206,7 @@ class Pieces:
         """
         names = {f"{stage}@{place}": place for place in items}
         there = self.store.names(stage) & set(names)
-        if not self._shared:  # otherwise another worker has computed them
+        if not self._shared:  # pieces of a worker that is running need no check
             there = {name for name in there if self._whole(name)}
         missing = {name: place for name, place in names.items() if name not in there}
         self._shared = self._shared or self._team.share(len(missing))

@@ -48,7 +48,7 @@ def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Ite
 def regions_by_strips(
     score: Callable[[Window], Float32], shape: tuple[int, int], enter: float, leave: float, rows: int = STRIP_ROWS
 ) -> Iterator[Region]:
-    """Yield `regions` with only a strip and one region in memory. score: returns that of a part; called twice for each."""
+    """Yield `regions` with only a strip and one region in memory. score: of a part; it is called twice for each."""
     found, above = _Patches(), np.zeros(shape[1], dtype=np.int64)
     for row in range(0, shape[0], rows):
         above = found.add(score(Window(row, 0, min(rows, shape[0] - row), shape[1])), row, above, (enter, leave))
@@ -74,7 +74,7 @@ class _Patches:
         self._one_with: list[int] = []
 
     def add(self, score: Float32, row: int, above: Ints, limits: tuple[float, float]) -> Ints:
-        """Add a strip; return 1 + number of the patch in each column of its last row, 0 none. above: of the last strip."""
+        """Add a strip; return 1 + patch number in each column of its last row, 0 none. above: the last strip's."""
         enter, leave = limits
         labels, n = ndimage.label(score >= leave, structure=EIGHT)
         enters = np.unique(labels[score >= enter])
