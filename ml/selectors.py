@@ -150,7 +150,7 @@ def changes_held_up() -> QuerySet[Run]:
 
 
 def fastest_motion(*, pair: ScenePair) -> float:
-    """Return the speed up to which a pair's offsets are searched, m/day: of its fastest glacier, at least the default."""
+    """Return the speed up to which a pair's offsets are searched, m/day: of its fastest glacier, or the default."""
     shown = Glacier.objects.filter(shown=True, outline__intersects=pair.footprint, layer__simulated=pair.simulated)
     of_glaciers = Coalesce("reach_m_day", Value(settings.OFFSETS_REACH_GLACIER_M_DAY))
     fastest: float | None = shown.aggregate(fastest=Max(of_glaciers))["fastest"]

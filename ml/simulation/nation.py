@@ -173,7 +173,7 @@ def simulate_nation_terrain(rng: np.random.Generator, config: TerrainConfig, fra
 
 
 def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
-    """Return the steepest places of the valley that face east or west, SPREAD_M apart; a radar observes slides there."""
+    """Return the steepest places of the valley that face east or west, SPREAD_M apart: radars show slides there."""
     east_m, north_m = terrain.cell_centres()
     free = np.hypot(east_m - VALLEY.east_m, north_m - VALLEY.north_m) < VALLEY_M
     facing: Floats = np.abs(ndimage.uniform_filter(terrain.slope_east, round(600 / terrain.posting_m)))
@@ -220,7 +220,7 @@ def _city() -> tuple[Source, ...]:
 
 
 def _coalfield() -> tuple[Source, ...]:
-    """Return sources in the coalfield: two active panels, an older field that still sinks, and a flooded part that rises."""
+    """Return sources in the coalfield: two active panels, an older, still sinking field, a flooded part that rises."""
     east, north = MINING_TOWN
     return (
         MiningSubsidence(Offset(east + 2_600, north + 3_900), Panel(1_300, 300, 35), 560.0, 420.0),

@@ -59,7 +59,7 @@ class _Place(NamedTuple):
 
 
 def pair_dates(sparse_pairs: int, dense_dates: int) -> tuple[dt.datetime, ...]:
-    """Return dates of pairs every 48 days; dense_dates passes follow at the end, which is LAST. dense_dates: 0 for none."""
+    """Return dates of pairs every 48 days, followed by dense_dates consecutive passes, if any; the last one is LAST."""
     repeat, sparse = dt.timedelta(days=REPEAT_DAYS), dt.timedelta(days=SPARSE_DAYS)
     dense = [LAST - n * repeat for n in range(dense_dates)][::-1]
     last_pair = dense[0] - sparse if dense else LAST - repeat
@@ -167,7 +167,7 @@ def _place(rng: np.random.Generator, nation: Nation, centre: Offset) -> _Place:
     cell = terrain.cell_of(easting_m, northing_m)
     cover = nation.region.land_cover[cell]
     uneven = 1.2 * fractal_field(rng, x.shape[0], -2.2) - 12 * np.clip(terrain.slope_east[cell], -0.5, 0.5)
-    even = (cover == LandCover.SEA) | (cover == LandCover.ICE)  # one speed across the border of the ice
+    even = (cover == LandCover.SEA) | (cover == LandCover.ICE)  # a fixed pattern of brightness would hide the flow
     level = BACKSCATTER_DB[cover] + np.where(even, 0.0, uneven)
     amplitude = np.sqrt(10 ** (level / 10)).astype(np.float32)
     return _Place(grid, COHERENCE[cover], amplitude, *terrain.frame.to_local(easting_m, northing_m))

@@ -13,7 +13,7 @@ from shapely import MultiPolygon, Polygon, contains_xy
 from ml.statistics.robust import MAD_TO_SIGMA
 
 Float64 = NDArray[np.float64]
-NEAR_M, FAR_M = 200.0, 1_500.0  # limits of the ground around an area: not its own edge, and not another place; at least,
+NEAR_M, FAR_M = 200.0, 1_500.0  # limits of the ground around an area, without its own edge or other places; at least,
 NEAR_SHARE, FAR_SHARE = 0.2, 1.0  # and as a share of the area's square root, because a wide bowl has a wide edge
 FEWEST_AROUND = 5
 FEWEST_INSIDE, MOST = 3, 0.5  # points, and share of them, for a track to show motion of an area

@@ -79,7 +79,7 @@ def ninths(longitude: Float64, latitude: Float64) -> Ninths:
 
 
 def relation(x: Float64, y: Float64) -> Relation | None:
-    """Return the relation of two attributes of points, (n,), without missing values; None with fewer than three points."""
+    """Return the relation of two attributes of points, (n,), without missing values; None with fewer than three."""
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
     if x.size < 3:

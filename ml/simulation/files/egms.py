@@ -1,4 +1,4 @@
-"""Writing of a simulated track in the form of an EGMS release: a zip with wide CSV and XML header, marked as simulated."""
+"""Writing of a simulated track like an EGMS release: a zip with wide CSV and XML header, marked as simulated."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
 
 
 def _ways_down(height_m: NDArray[np.float32], cell_m: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return each cell's next one (flat indices) on its shortest way to the sea, -9999 in the sea, and the way's length.
+    """Return each cell's next one (flat index) on its shortest way to the sea, -9999 in the sea, and the way's length.
 
     Climbing counts as a detour. The length, m, has the shape of the heights.
     """

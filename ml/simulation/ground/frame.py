@@ -65,7 +65,7 @@ class LineOfSight(NamedTuple):
         return math.degrees(math.atan2(math.hypot(self.east, self.north), self.up))
 
     def track_angle_deg(self) -> float:
-        """Return a right-looking satellite's heading, degrees clockwise from north: its bearing plus 90."""
+        """Return a right-looking satellite's heading, degrees clockwise from north: the bearing to it plus 90."""
         return (math.degrees(math.atan2(self.east, self.north)) + 90.0) % 360.0
 
 

@@ -31,7 +31,7 @@ BACKSCATTER_DB = np.array([-19.0, -3.0, -6.0, -11.0, -8.0, -9.0], dtype=np.float
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Settings of grid, dates and events. Coherence: of one repeat; speeds: m/day; bearing: clockwise from grid north."""
+    """Settings of grid, dates and events. Coherence: of one repeat; speeds: m/day; bearing: from grid north."""
 
     pixels: int = 320
     posting_m: float = 30.0
@@ -153,7 +153,7 @@ class _Ground:
         return np.asarray(COHERENCE[self.region.land_cover[self._cells(x, y)]])
 
     def backscatter_db(self, rng: np.random.Generator, x: Floats, y: Floats, moving: Event) -> Float32:
-        """Return backscatter by cover, slope toward the radar and some texture, dB; the moving body is bare and even."""
+        """Return backscatter by cover, slope toward the radar and texture, dB; the moving body is bare and even."""
         cell = self._cells(x, y)
         texture = fractal_field(rng, x.shape[0], -2.2).astype(np.float32)
         level = BACKSCATTER_DB[self.region.land_cover[cell]] - 12 * np.clip(

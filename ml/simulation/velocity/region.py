@@ -90,7 +90,7 @@ class TrackPoints:
 
 @dataclass(frozen=True)
 class Region:
-    """A simulated region. land_cover: (rows, cols) of LandCover on the terrain's grid; truths: in the sources' order."""
+    """A simulated region. land_cover: (rows, cols) of LandCover on the terrain's grid; truths: in sources' order."""
 
     seed: int
     config: RegionConfig
