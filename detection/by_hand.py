@@ -12,7 +12,7 @@ from detection.models import Alert
 from detection.tables.reviews import SetByHand
 from ingest.areas import area_of
 
-COLUMNS = ("kind", "severity", "area")  # of an alert, which a search and a person may both state
+COLUMNS = ("kind", "severity", "area")  # columns that both a search and a person can set
 
 
 def by_hand_of(alert: Alert) -> SetByHand | None:

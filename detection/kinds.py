@@ -81,10 +81,10 @@ class KindRow:
     """Facts and words of one kind.
 
     label: heading of its alerts; short: in the legend; meaning: on the about page, and as the likely cause;
-    sign: None where the kind implies no vertical motion, or either; advice, limits: beyond those of the whole family;
-    network_class: its class in `ml.rasters.areas.KINDS`, and class_words for it; event: it happens once, so that the
-    same at another time is another alert; moved: the sentence about motion by metres. Words are translated where they
-    are shown; nothing stores or compares them.
+    sign: None if the kind implies no vertical sign; advice, limits: in addition to those of the whole family;
+    network_class, class_words: name in `ml.rasters.areas.KINDS` and words for it; event: the kind happens once, so that
+    motion at another time is another alert; moved: the sentence about motion by metres. Words are translated when they
+    are shown; they are neither stored nor compared.
     """
 
     family: Family
@@ -248,7 +248,7 @@ KIND_OF_CLASS: dict[str, Kind] = {row.network_class: kind for kind, row in KINDS
 
 
 def row_of(kind: str) -> KindRow:
-    """Return the row of a kind as the database holds it."""
+    """Return the row of a kind. kind: its value in the database."""
     return KINDS[Kind(kind)]
 
 

@@ -17,14 +17,14 @@ from detection.selectors import PUBLIC_STATES, strongest_first
 
 
 class Period(NamedTuple):
-    """Days, both included; None: no limit."""
+    """Period between two days, both included; None: no limit."""
 
     first: date | None = None
     last: date | None = None
 
 
 class Order(StrEnum):
-    """Order of a list. Changed, found: the latest first."""
+    """Order of a list. CHANGED, FOUND: the latest first."""
 
     STRONGEST = "strongest"
     CHANGED = "changed"
@@ -67,7 +67,7 @@ def alerts_matching(
     moving: Period = ALL_TIME,
     order: Order = Order.CHANGED,
 ) -> QuerySet[Alert]:
-    """Return public alerts that fit every filter given. They touch the area; among: their rows."""
+    """Return public alerts that pass every filter given. area: an area that they touch; among: their rows."""
     alerts = alerts_within(area=area, among=among, found=found, moving=moving)
     alerts = alerts.filter(state__in=[state] if state else PUBLIC_STATES)
     if kind:
@@ -86,9 +86,9 @@ def alerts_within(
     found: Period = ALL_TIME,
     moving: Period = ALL_TIME,
 ) -> QuerySet[Alert]:
-    """Return alerts of every state by area, days of detection and days of motion, in no order.
+    """Return alerts of every state, unordered, filtered by area, days of detection and days of motion.
 
-    among: their rows; area: a shape, or a query of the one row and column that holds it.
+    among: their rows; area: a shape, or a query with one row and column, the shape.
     """
     alerts = Alert.objects.order_by()
     if area is not None:
@@ -113,7 +113,7 @@ def alert_counts(*, alerts: QuerySet[Alert]) -> list[AlertCount]:
 
 
 def monthly_counts(*, among: Sequence[int], until: date, n_months: int = 12) -> list[Month]:
-    """Count these alerts in each of the last months, up to that of `until`, in one query."""
+    """Count alerts in each of the last months, up to that of `until`, in one query. among: the alerts' rows."""
     steps = AlertTransition.objects.filter(alert__in=_rows(among)).exclude(alert__state__in=NEVER_WERE)
     months = steps.annotate(month=TruncMonth("created_at", tzinfo=UTC)).order_by()
     rows = months.values_list("month", "from_state", "to_state").annotate(n=Count("pk"))
@@ -128,7 +128,7 @@ def monthly_counts(*, among: Sequence[int], until: date, n_months: int = 12) -> 
 
 
 def _rows(numbers: Sequence[int]) -> RawSQL:
-    """Return many rows as one parameter."""
+    """Return an SQL expression for many row numbers that takes them as one parameter."""
     return RawSQL("SELECT unnest(%s::bigint[])", [list(numbers)])
 
 

@@ -1,8 +1,8 @@
 """Detection: one area in one run. Alert: a moving place that people follow, with all its detections.
 
 Transition: a step of an alert's life; updates and relations are in `detection.tables.alerts`.
-Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
-AlertMotion: since when an alert moves, and whether faster than before.
+Review: a specialist's verdict. Claim: a reviewer's hold on an alert. AuditEntry: who did what, kept for ever.
+AlertMotion: an alert's motion over time, from a mean series.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
 Assignment, Proposal, SecondLook, ReviewBatch, FieldVisit: in `detection.tables.reviews`.
 Evidence by which people check an alert: `detection.tables.alerts`.
@@ -55,7 +55,7 @@ def _choices(values) -> list[tuple[str, str]]:
 
 
 class Scan(models.Model):
-    """Search of a prediction for areas, once, with these thresholds."""
+    """Search of a prediction for areas, done once, with the thresholds that were used."""
 
     prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="scan")
     thresholds = models.JSONField()
@@ -67,7 +67,7 @@ class Scan(models.Model):
         return f"{self.n_detections} areas in {self.prediction}"
 
 
-AREA_FIGURES = (  # numbers of an area that leave the service, in this order
+AREA_FIGURES = (  # published numbers of an area, in this order
     "area_m2",
     "rate_mm_yr",
     "peak_rate_mm_yr",
@@ -87,7 +87,7 @@ AREA_FIGURES = (  # numbers of an area that leave the service, in this order
 class AreaFigures(models.Model):
     """Figures of an area. Velocity fields fill the rates, offsets the speed, coherence change the coherence.
 
-    Rates against the surroundings, sign as the component says; bearing clockwise from north, toward which it moves.
+    Rates are against the surroundings, their sign is the component's; bearing: of the motion, clockwise from north.
     """
 
     area = models.MultiPolygonField(srid=4326)
@@ -148,7 +148,7 @@ class Alert(AreaFigures):
 
     @property
     def is_measured(self) -> bool:
-        """Return whether data have shown the alert; a place that a person drew counts once a search finds it."""
+        """Return whether data have shown the alert; one that a person drew counts as soon as a search finds it."""
         figures = (self.rate_mm_yr, self.speed_m_day, self.change_sigma)
         return self.source == Source.COMPUTER or any(figure is not None for figure in figures)
 
@@ -157,7 +157,7 @@ class Alert(AreaFigures):
 
 
 class AlertExposure(models.Model):
-    """Exposure on the ground of an alert. Empty: no loaded layer covers it, which is not 0."""
+    """Exposure on the ground of an alert. A null means that no loaded layer covers the ground; it is not 0."""
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="exposure")
     buildings = models.PositiveIntegerField(null=True)
@@ -208,7 +208,7 @@ class Detection(AreaFigures):
 
 
 class AlertTransition(models.Model):
-    """A step of an alert's life and why: a change of state, or an update of its figures, which stays in its state.
+    """A step of an alert's life with its reason: a change of state, or an update of figures in the same state.
 
     Rows are only added.
     """
@@ -295,9 +295,9 @@ class AuditEntry(models.Model):
 
 
 class AlertMotion(models.Model):
-    """How an alert's ground moves over time, from one product's mean series against the ground around it.
+    """Motion of an alert's ground over time, from one product's mean series against the ground around it.
 
-    Rates in mm/yr, sign as the product's component says. No row where no product has a series.
+    Rates in mm/yr, their sign is that of the product's component. No row if no product has a series.
     """
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="motion")
@@ -325,9 +325,9 @@ class AlertMotion(models.Model):
 
 
 class GlacierScan(models.Model):
-    """Offsets in which the glaciers have been measured.
+    """Measurement of glaciers in a prediction of offsets.
 
-    stable_ground: the ground that their error is estimated on, in ITS_LIVE's terms.
+    stable_ground: the ground on which the offsets' error was estimated, in ITS_LIVE's terms.
     """
 
     prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="glacier_scan")
@@ -341,7 +341,7 @@ class GlacierScan(models.Model):
 
 
 class GlacierSample(models.Model):
-    """Velocities of one glacier's cells from one pair, packed as `detection.glaciers.cells` says."""
+    """Velocities of one glacier's cells from one pair, packed by `detection.glaciers.cells.pack`."""
 
     glacier = models.ForeignKey(Glacier, models.CASCADE, related_name="samples")
     prediction = models.ForeignKey(Prediction, models.CASCADE, related_name="glacier_samples")

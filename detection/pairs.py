@@ -1,4 +1,4 @@
-"""Reading images, pairs and what was detected in them for the operators' pages, in few queries."""
+"""Selectors of images, pairs and their detections for the operators' pages, in few queries."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ RUN_OF = "scan__prediction__run"
 
 
 class PairChoice(NamedTuple):
-    """Filters of pairs, each left out where it does not matter. image: a scene that they hold."""
+    """Filters of pairs, each optional. image: row of a scene that the pairs contain."""
 
     track: int | None = None
     burst: str = ""
@@ -32,7 +32,7 @@ class ImageChoice(NamedTuple):
 
 
 def totals() -> dict[str, int]:
-    """Count images, pairs and runs, and those that need somebody, with three queries."""
+    """Count images, pairs and runs, also refused, unpaired, waiting and failed ones, with three queries."""
     ready, refused = Q(state=Scene.State.READY), Q(state=Scene.State.REFUSED)
     images = Scene.objects.aggregate(
         n_images=Count("id", filter=ready),
@@ -47,7 +47,7 @@ def totals() -> dict[str, int]:
 
 
 def pair_choices() -> dict[str, list[Any]]:
-    """Return the values in which pairs differ: tracks with directions, polarisations, days; with one query."""
+    """Return the values that pairs can be filtered by: tracks with directions, polarisations, days; with one query."""
     rows = ScenePair.objects.values_list(
         "reference__track", "reference__direction", "reference__polarisation", "temporal_baseline_days"
     )
@@ -60,7 +60,7 @@ def pair_choices() -> dict[str, list[Any]]:
 
 
 def pairs_matching(*, wanted: PairChoice) -> QuerySet[ScenePair]:
-    """Return pairs, the newest first, each with its images and its runs."""
+    """Return the pairs that pass the filters, the newest first, each with its images and its runs."""
     columns = {
         "reference__track": wanted.track,
         "reference__burst": wanted.burst or None,
@@ -80,7 +80,7 @@ def pairs_matching(*, wanted: PairChoice) -> QuerySet[ScenePair]:
 
 
 def images_matching(*, wanted: ImageChoice) -> QuerySet[Scene]:
-    """Return images, the newest first, those of an unknown day before all others."""
+    """Return the images that pass the filters, the newest first, those without a date before all others."""
     scenes = Scene.objects.order_by(F("acquired_at").desc(nulls_first=True), "-id")
     if wanted.track is not None:
         scenes = scenes.filter(track=wanted.track)

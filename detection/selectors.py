@@ -1,4 +1,4 @@
-"""Reading alerts and detections."""
+"""Selectors of alerts and detections."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -29,7 +29,7 @@ _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "compon
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:
-    """Return finished predictions that could hold areas, are not searched, and need not wait for another.
+    """Return finished predictions to be searched that need not wait for another prediction.
 
     A change of coherence waits for the offsets of its pair: ground that moved by metres has lost its coherence too.
     """
@@ -46,7 +46,7 @@ def predictions_unscanned() -> QuerySet[Prediction]:
 def predictions_in_turn() -> QuerySet[Prediction]:
     """Return unscanned predictions in the order of search.
 
-    Those across an event come first, then one of each product or track in turn.
+    Those of pairs that span an event come first, then one of each product or track in turn.
     """
     track = [f"run__pair__reference__{name}" for name in ("source_format", "track", "direction", "burst")]
     urgent = GroundEvent.pairs.through.objects.filter(scenepair=OuterRef("run__pair"))
@@ -63,8 +63,8 @@ def offsets_of(*, pair: ScenePair) -> Prediction | None:
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     """Return the alert's detections in the latest successful run of each product: what is known of it now.
 
-    Where a newer run searched the same ground in this product and another track together, its result counts.
-    A release counts until a newer one of its tile has been searched.
+    If a newer run searched this product together with another track on the same ground, its result counts instead.
+    Detections in a release count until a newer release of its tile has been searched.
     """
     latest = (
         Run.objects.filter(prediction__scan__isnull=False)
@@ -93,7 +93,7 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
 
 
 def detections_shown(*, alert: Alert) -> list[Detection]:
-    """Return the current detections of an alert; where newer data show none, the last one."""
+    """Return the current detections of an alert; if there are none, the last one."""
     current = list(detections_current(alert=alert))
     return current or list(alert.detections.select_related(*WITH_RUN).order_by(f"-{RUN}__finished_at", "-pk")[:1])
 
@@ -135,7 +135,7 @@ def alerts_touching(
 ) -> QuerySet[Alert]:
     """Return alerts of a family and extent whose area meets this one; of merged ones those called duplicates.
 
-    during: and whose dates meet these: what goes on from one pair to the next is one event.
+    during: days that the alert's dates must overlap, because motion that continues in the next pair is one event.
     """
     duplicates = Review.objects.filter(verdict=Verdict.DUPLICATE, taken_back_by=None).exclude(other=None)
     alerts = Alert.objects.exclude(Q(state=State.MERGED) & ~Q(pk__in=duplicates.values("alert")))
@@ -146,7 +146,7 @@ def alerts_touching(
 
 
 def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
-    """Return unreviewed alerts on the place of this one that none of the latest runs shows any more."""
+    """Return unreviewed alerts that touch this one and have no detection in any latest run."""
     beside = (
         alerts_touching(area=alert.area, family=family, extent=alert.extent)
         .filter(state__in=UNREVIEWED_STATES)
@@ -159,9 +159,9 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
 def alerts_missed(
     *, views: Iterable[str], seen: Product | ScenePair, family: Family, found: Iterable[int]
 ) -> QuerySet[Alert]:
-    """Return followed alerts on ground that was seen, which a view has shown before; without those found.
+    """Return followed alerts on the ground of `seen` that one of the views has shown before, without those in `found`.
 
-    Events that are over do not wake, and surges are followed by the series of their glacier.
+    Finished events are left out, as are surges, which are followed in the series of their glacier.
     """
     return (
         Alert.objects.filter(state__in=FOLLOWED_STATES, kind__in=FAMILIES[family])
@@ -174,7 +174,7 @@ def alerts_missed(
 
 
 def alerts_awaiting_update(*, reported_before: datetime) -> QuerySet[Alert]:
-    """Return living alerts with new data since their last report, which is some time ago."""
+    """Return living alerts last reported before a time, and updated since their last report."""
     known = Alert.objects.filter(state__in=LIVING, life__told_at__lt=reported_before, updated_at__gt=F("life__told_at"))
     return known.select_related("life").order_by("pk")
 
@@ -186,7 +186,7 @@ def alerts_uncompared() -> QuerySet[Alert]:
 
 
 def alerts_related(*, alert: Alert) -> list[AlertRelation]:
-    """Return the merges and splits of an alert, in both directions."""
+    """Return the merges and splits of an alert, whether it is the part or the whole."""
     relations = AlertRelation.objects.filter(Q(alert=alert) | Q(other=alert))
     return list(relations.select_related("alert", "other").defer("alert__area", "other__area"))
 
@@ -194,7 +194,7 @@ def alerts_related(*, alert: Alert) -> list[AlertRelation]:
 def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> QuerySet[Alert]:
     """Return unreviewed alerts, strongest first; those with a planned visit come last (`visit_planned`).
 
-    visit_due: its day has come, and nobody has said what was seen.
+    visit_due: the day of its visit has come, and the visit has no result.
     """
     visit = Review.objects.filter(alert=OuterRef("pk"), verdict=Verdict.FIELD_VISIT, taken_back_by=None)
     today, open_visit = timezone.now().date(), visit.exclude(visit__result__gt="")
@@ -238,9 +238,9 @@ def followed_as(*, alert: Alert) -> Alert:
 
 
 def reviews_standing(*, alert: Alert) -> list[Review]:
-    """Return what specialists say of an alert now, latest first.
+    """Return the standing verdicts of specialists on an alert, latest first.
 
-    That is the verdict that made its state, and visits since then that are still to come.
+    These are the verdict that led to its state, and later visits without a result.
     """
     standing = []
     reviews = alert.reviews.exclude(verdict=Verdict.TAKEN_BACK).exclude(visit__result__gt="")

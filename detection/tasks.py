@@ -17,13 +17,13 @@ from ml.models import Prediction
 
 logger = logging.getLogger(__name__)
 
-SEARCHES_AT_ONCE = 2  # workers that look for areas in finished predictions
-HELP_SECONDS = 60.0  # a worker that is free later is not called
+SEARCHES_AT_ONCE = 2  # workers that search finished predictions
+HELP_SECONDS = 60.0  # a call that no worker has taken by then expires
 
 
 @stage
 def scan_finished_predictions() -> None:
-    """Search every finished prediction that has not been searched; of several, other workers take some."""
+    """Search every finished prediction that has not been searched; if there are several, call other workers to help."""
     due = list(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
     if len(due) > 1:
         for number in range(1, SEARCHES_AT_ONCE):
@@ -40,7 +40,7 @@ def help_to_scan(number: int) -> None:
 
 
 def _scan(due: Iterable[Prediction]) -> None:
-    """Search predictions one by one; a failing one does not hold up the others."""
+    """Search predictions one by one; a failing one does not stop the others."""
     for prediction in due:
         with attempt(Step.SEARCH, prediction):
             services.prediction_scan(prediction=prediction)
@@ -48,7 +48,7 @@ def _scan(due: Iterable[Prediction]) -> None:
 
 @stage
 def follow_glaciers() -> None:
-    """Measure the glaciers in every pair that was searched, then work out what that makes of each of them."""
+    """Measure glaciers in every searched pair, then compute the motion of each glacier with new measurements."""
     for prediction in rows_due(Step.MEASURE, glacier_selectors.predictions_unmeasured()):
         with attempt(Step.MEASURE, prediction):
             glacier_services.glaciers_measure(prediction=prediction)
@@ -59,7 +59,7 @@ def follow_glaciers() -> None:
 
 @stage
 def complete_evidence() -> None:
-    """Run other methods on the ground of every new or changed alert, and examine its series where missing."""
+    """Run other methods on the ground of every new or changed alert, and examine its series if not done yet."""
     for alert in rows_due(Step.COMPARE, selectors.alerts_uncompared()):
         with attempt(Step.COMPARE, alert):
             evidence.evidence_complete(alert=alert)
@@ -67,7 +67,7 @@ def complete_evidence() -> None:
 
 @stage
 def follow_alerts() -> None:
-    """Report changes that had to wait for an earlier report; a failing alert holds up no other."""
+    """Report changes that had to wait because of an earlier report; a failing alert does not stop the others."""
     for alert in selectors.alerts_awaiting_update(reported_before=timezone.now() - MUTED_FOR):
         try:
             services.alert_follow(alert=alert)

@@ -1,4 +1,4 @@
-"""Three methods, one folder each, and what they share. Numerics are pure; only the job side knows Django."""
+"""Three methods, one folder each, and their common parts. Numerics are pure; only runs and their jobs use Django."""
 
 import os
 

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
 
 
 def _imported(name: str, module: str) -> ModuleType:
-    """Import the module of a command. ValueError if it belongs to the laboratory, which is not there."""
+    """Import the module of a command. ValueError if it belongs to the laboratory and that is not installed."""
     try:
         return import_module(module)
     except ModuleNotFoundError as fault:

@@ -1,4 +1,4 @@
-"""The table of runs, read-only: waiting, running, failed and why."""
+"""Read-only admin pages of runs, versions of methods, and events."""
 
 from django.contrib import admin
 
@@ -37,7 +37,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(GroundEvent)
 class GroundEventAdmin(ReadOnlyAdmin):
-    """Events that fast runs are made for."""
+    """Events, with pairs whose runs come first."""
 
     list_display = ("kind", "name", "happened_at", "reported_by", "created_at")
     list_filter = ("kind",)

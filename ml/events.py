@@ -1,4 +1,4 @@
-"""Event response: the pairs across an event are found, and their runs go before all others. Needs no torch."""
+"""Event response: pairs that span an event are found, and their runs come before all others. Needs no torch."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ _PIECE = ("track", "direction", "burst", "polarisation", "source_format", "simul
 def event_report(
     *, kind: str, name: str, position: Point, radius_km: float, between: tuple[datetime, datetime], reported_by: str
 ) -> GroundEvent:
-    """Store a reported event and find the existing pairs across it. between: not before, not after."""
+    """Store a reported event and find the existing pairs that span it. between: its earliest and latest time."""
     first, last = between
     event = GroundEvent.objects.create(
         kind=kind,
@@ -32,9 +32,9 @@ def event_report(
 
 
 def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
-    """Find the pair across the event of each piece of a track that shows its place; returns those that are new.
+    """Find, for each piece of a track that shows an event's place, the pair that spans it; return the new pairs.
 
-    Of several the one whose images are closest to it in time: the latest before, then the earliest after.
+    Of several pairs, the one with images closest to the event counts: the latest before, then the earliest after.
     """
     across = ScenePair.objects.filter(
         footprint__intersects=event.position,
@@ -46,23 +46,23 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
     ).distinct(*(f"reference__{name}" for name in _PIECE))
     chosen, known = set(best.values_list("pk", flat=True)), set(event.pairs.values_list("pk", flat=True))
     if chosen != known:
-        event.pairs.set(chosen)  # an image that came late may be closer in time
+        event.pairs.set(chosen)  # an image that arrives late may be closer in time
     return list(ScenePair.objects.filter(pk__in=chosen - known).select_related("reference", "secondary"))
 
 
 def events_followed() -> QuerySet[GroundEvent]:
-    """Return events for which images may still come."""
+    """Return events for which images may still arrive."""
     return GroundEvent.objects.filter(created_at__gte=timezone.now() - MOST_WAIT)
 
 
 def runs_urgent() -> QuerySet[Run]:
-    """Return waiting runs on pairs across an event, the newest event first."""
+    """Return waiting runs on pairs that span an event, the newest event first."""
     waiting = Run.objects.filter(state=Run.State.QUEUED, model_version__task__in=TASKS, pair__events__isnull=False)
     return waiting.order_by("-pair__events__created_at", "id")
 
 
 def images_around(*, event: GroundEvent) -> tuple[Scene | None, Scene | None]:
-    """Return the last image of the place before the event and the first one after it, whatever their tracks."""
+    """Return the last image of an event's place before it and the first one after it, from any tracks."""
     here = Scene.objects.ready().filter(footprint__intersects=event.position)
     before = here.filter(acquired_at__lt=event.happened_at).order_by(F("acquired_at").desc()).first()
     after = here.filter(acquired_at__gte=event.over_at).order_by("acquired_at").first()

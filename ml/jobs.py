@@ -1,4 +1,4 @@
-"""Work of a run, task by task: rows in, a raster out. Every method is registered here once."""
+"""Work of a run, task by task, from database rows to a raster. JOBS registers every method once."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -37,16 +37,16 @@ from ml.rasters.windows import Window
 from ml.stored import RasterWindows, opened_prediction
 
 Task = ModelVersion.Task
-BESIDE_M = 3_000.0  # beyond a product's points another track's are read as well: the network sees as far
-COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions that a change of coherence stands on
+BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
+COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 
 class Job(NamedTuple):
     """Job of a task.
 
-    methods: the module that names METHODS, VERSIONS, parameters, and WEIGHTS where there are networks (method -> name
-    of the card); work: the job itself, which makes its pieces only once.
+    methods: a module with METHODS, VERSIONS, parameters and, if there are networks, WEIGHTS (method -> name of the
+    card); work: the job itself, which computes each piece only once.
     """
 
     methods: ModuleType
@@ -54,9 +54,9 @@ class Job(NamedTuple):
 
 
 def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
-    """Detect deformation in a product, together with another track of the same ground where there is one."""
+    """Detect deformation in a product, together with another track of the same ground if there is one."""
     product = run.product
-    companions = sorted(selectors.companions_of(run=run), key=lambda one: one.pk)  # as a finished run keeps them
+    companions = sorted(selectors.companions_of(run=run), key=lambda one: one.pk)  # in the order of a finished run
     postings = [one.posting_m for one in [product, *companions] if one.posting_m]
     posting_m = max(postings, default=None)  # all tracks lie on cells of one size
     cloud, corrected = _cloud(product, product.grid_epsg, posting_m)
@@ -92,9 +92,9 @@ def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
 def _cloud(
     product: Product, epsg: int | None, posting_m: float | None, area: Polygon | None = None
 ) -> tuple[PointCloud, int | None]:
-    """Read a product's points, or those in an area's box, without what unwrapping errors added to their rates.
+    """Read a product's points, or those in an area's box, with rates corrected for unwrapping errors.
 
-    Also how many rates were corrected; None where its series were not searched.
+    Also return how many rates were corrected, None if its series were not searched.
     """
     points = ingest_selectors.product_points(product=product, area=area)
     if not points.longitude.size:
@@ -125,7 +125,7 @@ def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Measure a pair's offsets, searched as far as ground may move there; a repeated run searches as it did."""
+    """Measure a pair's offsets, searched as far as ground may move there; a repeated run keeps its search range."""
     fastest = selectors.fastest_motion(pair=run.pair)
     scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
     first = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)}
@@ -174,9 +174,9 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
 
 
 def _due(run: Run) -> dict[str, list[int]]:
-    """Return the predictions that a run is to compare now.
+    """Return the ids of the predictions that a new run must compare, by the names in COMPARED.
 
-    They are its pair's coherence, that of the predecessors, and changes of pairs beside.
+    They are the coherence of its pair, that of predecessors, and changes of overlapping pairs.
     """
     own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
     newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
@@ -185,9 +185,9 @@ def _due(run: Run) -> dict[str, list[int]]:
 
 
 def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
-    """Load the predictions of `_due`: a run that is repeated, or begun again, compares the same ones.
+    """Load the predictions of `_due`; a run that is repeated or begun again compares the same ones.
 
-    NotRepeatable where they are no longer stored.
+    Raises NotRepeatable if some are no longer stored.
     """
     kept = Prediction.objects.select_related(
         "run__model_version", "run__pair__reference", "run__pair__secondary"
@@ -205,7 +205,7 @@ def _dates(pair: ScenePair) -> tuple[date, date]:
 
 
 def looks_of(pair: ScenePair) -> float | None:
-    """Return both images' equivalent number of looks; None, and so estimated, where it is not known or differs."""
+    """Return both images' equivalent number of looks; None, so that it is estimated, if unknown or different."""
     first, second = pair.reference.looks, pair.secondary.looks
     return first if first == second else None
 
@@ -234,7 +234,7 @@ JOBS = {
     Task.COHERENCE_CHANGE: Job(change_infer, coherence_change),
     Task.OFFSETS: Job(offsets_infer, offsets),
 }
-METHODS: dict[str, list[ModelVersion.Task]] = {}  # every name, and the tasks that have a method of that name
+METHODS: dict[str, list[ModelVersion.Task]] = {}  # name of a method -> tasks with a method of that name
 for _task, _job in JOBS.items():
     for _method in _job.methods.METHODS:
         METHODS.setdefault(_method, []).append(_task)

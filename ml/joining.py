@@ -1,6 +1,6 @@
-"""A worker that has nothing else to do makes pieces of a run that another worker holds (docs/decisions/0014).
+"""Help of an idle worker, which computes pieces of another worker's run (docs/decisions/0014).
 
-It goes through the same stages as the one that holds the run, and writes neither its row nor its result.
+It goes through the same stages as the worker that holds the run, but writes neither the run's row nor its result.
 """
 
 import logging
@@ -23,18 +23,18 @@ from ml.services import SPARE_IN_USE, pieces_key, run_progress, run_work
 from ml.sharing import Claims, store_of
 
 logger = logging.getLogger(__name__)
-HELP_SECONDS = 60.0  # then what else waits for this worker comes first, and it returns
-_failed: set[tuple[int, int]] = set()  # attempts of runs that this process could not help with
+HELP_SECONDS = 60.0  # afterwards other waiting work comes first, then help again
+_failed: set[tuple[int, int]] = set()  # (run, attempt) that this process could not help with
 
 
 class Leaves(Exception):
-    """The run needs no help any more, or something else comes before."""
+    """Signal to stop helping: the run needs no more help, or other work comes first."""
 
 
 def run_join() -> Run | None:
-    """Help with the first run that can be helped with from here; the run where it may be helped with again.
+    """Help with the first run that this worker can help with; return the run if it may need more help, else None.
 
-    What goes wrong is not the run's fault: it is logged.
+    Failures here are logged and do not fail the run.
     """
     if not _may_help():
         return None
@@ -46,7 +46,7 @@ def run_join() -> Run | None:
 
 
 def _help(run: Run, device: torch.device) -> bool:
-    """Make pieces of a run; whether the time of this turn was over before the work was."""
+    """Compute pieces of a run; return whether the time ran out before the work was done."""
     ends, over = time.monotonic() + HELP_SECONDS, False
     claims, progress = Claims(run, run.shared_key, str(device), joined=True), run_progress()
 
@@ -84,10 +84,10 @@ def _makes_the_same(run: Run, device: torch.device) -> bool:
 
 
 def _may_help() -> bool:
-    """Return whether nothing that waits comes first, and there is room."""
+    """Return whether no run is due and there is room on the disk."""
     return not selectors.runs_due().exists() and not disk_full(SPARE_IN_USE)
 
 
 def _shared(run: Run) -> QuerySet[Run]:
-    """Return the run, while the same attempt at it shares the same pieces."""
+    """Return the run as a query, empty once this attempt no longer shares these pieces."""
     return LEASE.held(run).filter(shared_key=run.shared_key)

@@ -1,4 +1,4 @@
-"""Model versions, their runs on products and pairs, the predictions, and events that are followed."""
+"""Model versions, their runs on products and pairs, predictions, and events."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from ingest.models import Product, ScenePair
 from ingest.models.jobs import CAUSES
 from ingest.storage import raster_storage
 
-MOST_WAIT = timedelta(days=60)  # images of an event come later, and other tracks later still
+MOST_WAIT = timedelta(days=60)  # for images after an event, also of other tracks
 
 
 class ModelVersion(models.Model):
@@ -104,7 +104,7 @@ class Run(models.Model):
 
 
 class PieceClaim(models.Model):
-    """A piece of a running run that a worker has in hand, or has made."""
+    """Claim of a worker on a piece of a running run that it computes or has computed."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="claims")
     piece = models.CharField(max_length=100)
@@ -133,7 +133,7 @@ class Prediction(models.Model):
 
 
 class GroundEvent(models.Model):
-    """An earthquake, an eruption, a landslide or a calving: its place, its time, and the pairs that span it."""
+    """An earthquake, eruption, landslide or calving: its place, its time, and the pairs that span it."""
 
     class Kind(models.TextChoices):
         EARTHQUAKE = "earthquake", "earthquake"

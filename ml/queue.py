@@ -20,7 +20,7 @@ LEASE = Lease(
 
 
 def run_claim(*, run_id: int) -> Run | None:
-    """Take a waiting run for this worker; None where another one has it, its time has not come, or a disk is full."""
+    """Claim a waiting run for this worker; None if another worker has it, it is not due yet, or a disk is full."""
     if disk_full():
         return None
     waiting = Run.objects.filter(LEASE.due(), pk=run_id)
@@ -30,20 +30,20 @@ def run_claim(*, run_id: int) -> Run | None:
 
 
 def is_finished(run: Run) -> bool:
-    """Return whether this attempt has brought the run to its end."""
+    """Return whether this attempt at a run has succeeded."""
     return Run.objects.filter(pk=run.pk, attempts=run.attempts, state=Run.State.SUCCEEDED).exists()
 
 
 def runs_requeue_expired() -> int:
-    """Give runs whose lease ran out (their worker died) back to the queue; how many."""
+    """Return runs with an expired lease (their worker died) to the queue; return their number."""
     return LEASE.return_expired(error="The worker that computed it ended without a result.")
 
 
 def runs_retry(*, runs: QuerySet[Run]) -> int:
-    """Put failed, cancelled and delayed runs back into the queue; how many."""
+    """Put failed, cancelled and delayed runs back into the queue; return their number."""
     return LEASE.retry(runs, **NO_FAULT, queued_at=None, finished_at=None, share_done=0.0)
 
 
 def runs_cancel(*, runs: QuerySet[Run], by: str) -> int:
-    """Cancel waiting and running runs; how many. A running one ends at the next sign of life of its worker."""
+    """Cancel waiting and running runs; return their number. A running one ends at its worker's next heartbeat."""
     return LEASE.cancel(runs, error=f"Cancelled by {by}.", finished_at=timezone.now())

@@ -1,4 +1,4 @@
-"""Finished runs are done once more: what is missing for it, and whether the same comes out. Nothing is stored."""
+"""Repetition of finished runs: missing inputs, and comparison of results. Nothing is stored."""
 
 import json
 import math
@@ -24,14 +24,14 @@ SHORT = 12  # letters of a hash
 
 
 class Missing(NamedTuple):
-    """Why a run cannot be done again as it was, in a sentence and in a few words."""
+    """Reason why a run cannot be repeated exactly, in a sentence and in a few words."""
 
     reason: str
     brief: str
 
 
 class Repetition(NamedTuple):
-    """A run done once more. same: whether every cell of every band is what is stored; largest_difference: over all."""
+    """Comparison of a repeated run. same: whether all cells of all bands are equal; largest_difference: over all."""
 
     same: bool
     largest_difference: float
@@ -40,9 +40,9 @@ class Repetition(NamedTuple):
 
 
 def run_repeat(*, run: Run) -> Repetition:
-    """Do a finished run again and compare. LookupError where it found nothing to compare with.
+    """Repeat a finished run and compare. LookupError if it has no stored result.
 
-    InputError where the weights on this machine are no longer those of the run.
+    InputError if the weights on this machine are no longer those of the run.
     """
     prediction = Prediction.objects.filter(run=run).first()
     if prediction is None:
@@ -61,7 +61,7 @@ def run_repeat(*, run: Run) -> Repetition:
 
 
 def run_again(*, run: Run) -> RasterResult:
-    """Compute a finished run once more from the same input. NotRepeatable names what is missing."""
+    """Repeat a finished run on the same input. Raises NotRepeatable, which names what is missing."""
     if missing := [*_missing_of_method(run.model_version), *_missing_of_input(run)]:
         raise NotRepeatable(*("; ".join(texts) for texts in zip(*missing, strict=True)))
     result, _ = run_compute(run, choose_device(settings.ML_DEVICE))
@@ -73,7 +73,7 @@ def run_again(*, run: Run) -> RasterResult:
 
 
 def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
-    """Yield what differs between a version of a method and what this machine has of it, the first thing first."""
+    """Yield the first difference between a version of a method and the method on this machine, if there is one."""
     name, task = version.method, Task(version.task)
     if task not in METHODS.get(name, []):
         yield Missing(f"the method {name} is not part of this code any more", f"missing: method {name}")
@@ -97,7 +97,7 @@ def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
 
 
 def _missing_of_input(run: Run) -> Iterator[Missing]:
-    """Yield what is no longer stored of the products or the pair of a run."""
+    """Yield the products or images of a run that are no longer stored."""
     if run.pair is None:
         for product in products_of(run=run):
             if product.points_deleted_at:

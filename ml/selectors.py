@@ -1,4 +1,4 @@
-"""Reading runs and predictions."""
+"""Selectors of runs and predictions."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,19 +17,19 @@ from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
 from ml.queue import LEASE
 
 Task = ModelVersion.Task
-MOST_ANNOUNCED = 128  # and not begun; more than workers begin between two checks
-MOST_COMPANIONS = 8  # neighbouring files of one track; each is a track of its own, for each has a zero of its own
+MOST_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
+MOST_COMPANIONS = 8  # neighbouring files of one track; each counts as a track, because it has its own zero
 
 
 def velocity_fields() -> QuerySet[Product]:
-    """Return current products that are searched: no derived ones, which add nothing, and no glaciers."""
+    """Return current products to be searched: neither derived ones, which add nothing, nor those of glaciers."""
     return Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
 
 
 def inputs_due(
     *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
 ) -> QuerySet[Product] | QuerySet[ScenePair]:
-    """Return products or pairs that are ready for a task and that this version of the method (or any) has no run for.
+    """Return products or pairs that are ready for a task and without a run of this version of the method (or any).
 
     A network with other weights is another version.
     """
@@ -46,11 +46,11 @@ def inputs_due(
 
 
 def companions_of(*, run: Run) -> list[Product]:
-    """Return products in which a run sees the same ground from another track, largest share first.
+    """Return the products of one other track that a run uses for the same ground, largest share first.
 
-    Those of one track, for the network was trained with two: of the other direction where there is one, and then of
-    the track that shares most ground. Both measure the line of sight, at the same time, real or simulated alike. Of a
-    finished run, those that it saw.
+    They are of one track, because the network was trained with two tracks: of the other direction if there is one,
+    then of the track that shares most ground. Both measure the line of sight, in the same period, and are both real or
+    both simulated. For a finished run, return those that it used.
     """
     if run.state == Run.State.SUCCEEDED:
         return list(run.companions.order_by("id"))
@@ -95,9 +95,9 @@ def _at_the_same_time(one: Product, other: Product) -> bool:
 
 
 def pairs_with_history() -> QuerySet[ScenePair]:
-    """Return pairs whose coherence is known, and that of three predecessors or more, none of which is waited for.
+    """Return pairs with known coherence, also of enough predecessors, and with no predecessor's still to come.
 
-    All by one version of one method: figures of different methods are not compared.
+    All are by one version of one method, because figures of different methods are not compared.
     """
     coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
     before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
@@ -111,10 +111,10 @@ def pairs_with_history() -> QuerySet[ScenePair]:
 
 
 def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
-    """Return a pair's coherence and at most so many of its predecessors by the same version, latest first.
+    """Return a pair's coherence and that of at most `most` predecessors by the same version, latest first.
 
-    Those of the pair's season where there are enough (`ml.coherence.change.in_season`), else the latest. Of several
-    versions the newest that has predecessors enough. LookupError where none has.
+    Predecessors are of the pair's season if there are enough (`ml.coherence.change.in_season`), else the latest. Of
+    several versions, the newest with enough predecessors is used. LookupError if none has enough.
     """
     coherence = Prediction.objects.filter(
         run__state=Run.State.SUCCEEDED, run__model_version__task=Task.COHERENCE
@@ -130,10 +130,10 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
 
 
 def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
-    """Return changes of coherence of earlier pairs of the same ground whose time overlaps or meets that of a pair.
+    """Return coherence changes of earlier pairs of the same ground whose period overlaps or meets that of a pair.
 
-    Those that only meet it hold one of its images: whether that image is a bad one shows in them. Earlier pairs ended
-    before it, or with it and are shorter: what a run sees does not depend on which worker was quicker.
+    Pairs that only meet it contain one of its images, and show whether that image is bad. Earlier pairs ended before
+    it, or with it and are shorter, so that a run's input does not depend on the speed of workers.
     """
     beside = list(_beside(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
     changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)
@@ -141,7 +141,7 @@ def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
 
 
 def changes_held_up() -> QuerySet[Run]:
-    """Return waiting runs of changes of coherence whose predecessors may still come from earlier pairs."""
+    """Return waiting runs of coherence change for which results of earlier pairs are still to come."""
     to_come = Run.objects.filter(
         pair=OuterRef("pk"), model_version__task__in=(Task.COHERENCE, Task.COHERENCE_CHANGE), state__in=Run.UNSETTLED
     )
@@ -150,7 +150,7 @@ def changes_held_up() -> QuerySet[Run]:
 
 
 def fastest_motion(*, pair: ScenePair) -> float:
-    """Return the metres a day that offsets of a pair are searched for: of its fastest glacier, else elsewhere."""
+    """Return the speed up to which a pair's offsets are searched, m/day: of its fastest glacier, or the default."""
     shown = Glacier.objects.filter(shown=True, outline__intersects=pair.footprint, layer__simulated=pair.simulated)
     of_glaciers = Coalesce("reach_m_day", Value(settings.OFFSETS_REACH_GLACIER_M_DAY))
     fastest: float | None = shown.aggregate(fastest=Max(of_glaciers))["fastest"]
@@ -158,11 +158,11 @@ def fastest_motion(*, pair: ScenePair) -> float:
 
 
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-LEAST_SHARE = 0.5  # of a pair's ground that a predecessor shows; slices of one track overlap a little
+LEAST_SHARE = 0.5  # of a pair's ground that a predecessor must show, because slices of one track overlap a little
 
 
 def _fields_of(pair: ScenePair) -> dict[str, object]:
-    """Return what is compared of a pair, by the name of the field."""
+    """Return the values of a pair that are compared, by field name."""
     return {
         "pk": pair.pk,
         "reference__acquired_at": pair.reference.acquired_at,
@@ -182,14 +182,14 @@ def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
 
 
 def _earlier(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Return pairs of its ground that ended before, or together and are shorter. value: field name -> value."""
+    """Return pairs of the same ground that ended earlier, or together and are shorter. value: field name -> value."""
     began, ended = (value(f"{image}__acquired_at") for image in ("reference", "secondary"))
     together = Q(reference__acquired_at__gt=began) | Q(reference__acquired_at=began, pk__lt=value("pk"))
     return _same_ground(value).filter(Q(secondary__acquired_at__lt=ended) | Q(together, secondary__acquired_at=ended))
 
 
 def _beside(value: Callable[[str], object]) -> QuerySet[ScenePair]:
-    """Return earlier pairs whose time overlaps or meets."""
+    """Return earlier pairs whose period overlaps or meets that of a pair. value: field name -> value."""
     return _earlier(value).filter(secondary__acquired_at__gte=value("reference__acquired_at"))
 
 
@@ -206,21 +206,21 @@ def _polygon(ground: Polygon) -> Value:
 
 
 def _shared_area(ground: object) -> Func:
-    """Return the area that a footprint shares with other ground, in square degrees: to compare, not to report."""
+    """Return the area that a footprint shares with other ground, in square degrees, for comparisons only."""
     intersection = "ST_Area(ST_Intersection(%(expressions)s))"
     return Func(F("footprint"), ground, template=intersection, output_field=FloatField())
 
 
 def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
-    """Return whether a correlated subquery has so many rows."""
+    """Return a condition that a correlated subquery has at least n rows."""
     return Exists(rows.order_by("id")[n - 1 : n])
 
 
 def runs_to_announce(*, queued_before: datetime) -> list[Run]:
-    """Return due runs never announced to the broker, or before this time; none that must wait for others.
+    """Return due runs that were never announced to the broker, or only before this time.
 
-    Only the first MOST_ANNOUNCED of those that are due are ever announced, so that messages do not pile up: pairs
-    across an event, then one of each track in turn, so that a nation does not keep a burst waiting.
+    Only the first MOST_ANNOUNCED due runs are considered, so that messages do not pile up: those on pairs that span
+    an event, then one of each track in turn, so that a nation does not keep a burst waiting.
     """
     grounds = [Coalesce(f"pair__reference__{name}", f"product__{name}") for name in ("source_format", "track")]
     in_turn = Window(RowNumber(), partition_by=[*grounds, "pair__reference__burst"], order_by="id")
@@ -239,7 +239,7 @@ def runs_due() -> QuerySet[Run]:
 
 
 def runs_shared() -> QuerySet[Run]:
-    """Return running runs that more workers may help with: those on pairs across an event first, then the oldest."""
+    """Return running runs that more workers may help with: those on pairs that span an event first, then the oldest."""
     at_work = PieceClaim.objects.filter(run=OuterRef("pk"), until__gt=Now()).order_by().values("run")
     workers = Subquery(at_work.annotate(n=Count("worker", distinct=True)).values("n"))
     shared = LEASE.alive().exclude(shared_key="").annotate(workers=Coalesce(workers, Value(0)))
@@ -249,7 +249,7 @@ def runs_shared() -> QuerySet[Run]:
 
 
 def runs_of_products() -> dict[int, list[Run]]:
-    """Return all runs on velocity fields by product, the newest first. One query."""
+    """Return all runs on velocity fields by the product's row, the newest first, in one query."""
     runs: dict[int, list[Run]] = {}
     for run in Run.objects.filter(pair=None).select_related("model_version"):
         runs.setdefault(run.product_id, []).append(run)

@@ -1,4 +1,4 @@
-"""Making and executing runs; how they are claimed and given back stands in `ml.queue`."""
+"""Creating and executing runs; `ml.queue` claims and returns them."""
 
 import errno
 import hashlib
@@ -37,14 +37,14 @@ from ml.sharing import Claims, pieces_delete, pieces_prune, store_of
 
 logger = logging.getLogger(__name__)
 LONGEST_RUN = timedelta(hours=6)
-SPARE_IN_USE = 0.5  # of the room that is to stay free: a run that has begun may use the rest
+SPARE_IN_USE = 0.5  # of the disk space reserved as free: a run that has begun may use the rest
 
 
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
-    """Return the row of the method as this code, and the weights on this machine, have it.
+    """Return the row of a method's version in this code, with the weights on this machine.
 
-    ValueError where the method does not exist, or several tasks have one of that name and none is given; InputError
-    where its weights are missing.
+    ValueError if the method does not exist, or if several tasks have it and no task is given; InputError if its weights
+    are missing.
     """
     task = task_of(method, task)
     methods, weights = JOBS[task].methods, card_of(task, method)
@@ -59,13 +59,13 @@ def model_version_current(*, method: str, task: str | None = None) -> ModelVersi
 
 
 def card_of(task: ModelVersion.Task, method: str) -> str | None:
-    """Name of the card of a method that is a network."""
+    """Return the name of a network's card; None for other methods."""
     name: str | None = getattr(JOBS[task].methods, "WEIGHTS", {}).get(method)
     return name
 
 
 def task_of(method: str, task: str | None = None) -> ModelVersion.Task:
-    """Return the task whose method is meant. ValueError where there is none, or more than one and none is given."""
+    """Return the task of a method. ValueError if there is none, or more than one and no task is given."""
     tasks = METHODS.get(method, [])
     if task is not None and task in tasks:
         return ModelVersion.Task(task)
@@ -77,7 +77,7 @@ def task_of(method: str, task: str | None = None) -> ModelVersion.Task:
 
 
 def runs_queue(*, method: str, task: str | None = None) -> list[Run]:
-    """Make a waiting run for every product or pair that is ready and that the method has not seen."""
+    """Create a waiting run for every product or pair that is ready and has no run of the method."""
     version = model_version_current(method=method, task=task)
     due = selectors.inputs_due(
         task=version.task, method=method, version=version.version, weights_sha256=version.weights_sha256
@@ -86,14 +86,14 @@ def runs_queue(*, method: str, task: str | None = None) -> list[Run]:
 
 
 def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:
-    """Make the run of this version on a product or a pair, or return the one there is."""
+    """Return the run of a version on a product or pair, creating it if there is none."""
     wanted = {"product": subject} if isinstance(subject, Product) else {"pair": subject}
     run, _ = Run.objects.get_or_create(model_version=version, **wanted)
     return run
 
 
 def run_execute(*, run_id: int) -> Run | None:
-    """Claim a run and carry it through. A fault goes into the row and is raised; None where there was nothing to do."""
+    """Claim and execute a run. An error is stored in its row and raised; return None if there was nothing to do."""
     run = run_claim(run_id=run_id)
     if run is None:
         return None
@@ -139,7 +139,7 @@ def run_execute(*, run_id: int) -> Run | None:
 
 
 def run_progress() -> Progress:
-    """Report the progress of a run from now on, within what the settings allow."""
+    """Return a new record of a run's progress, with the time limits of the settings."""
     return Progress(stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=LONGEST_RUN)
 
 
@@ -158,11 +158,11 @@ def run_compute(
 
 
 class GivesWay(Exception):
-    """A run leaves its worker to another one that goes before, and comes back to the pieces that it has made."""
+    """Signal that a run makes room for a more urgent one; it continues later with the pieces made so far."""
 
 
 def _go_on(run: Run) -> None:
-    """Check before each piece: GivesWay where an urgent run waits, OSError (ENOSPC) where there is no room."""
+    """Check before each piece: raise GivesWay if an urgent run waits, OSError (ENOSPC) if the disk is full."""
     if full := disk_full(SPARE_IN_USE):
         raise OSError(errno.ENOSPC, full)
     if runs_urgent().filter(LEASE.due()).exists() and not (run.pair and run.pair.events.exists()):
@@ -170,9 +170,9 @@ def _go_on(run: Run) -> None:
 
 
 def pieces_key(run: Run, device: torch.device) -> str:
-    """Hash all that decides what the pieces of a run hold; scenes and products never change under their number.
+    """Hash everything that determines the pieces of a run; scenes and products never change under their number.
 
-    The weights are those of this machine: where they are not the run's, its pieces are not either.
+    The weights are those of this machine: if they are not the run's, the pieces are not the run's either.
     """
     version = run.model_version
     weights = card_of(ModelVersion.Task(version.task), version.method)
@@ -182,7 +182,7 @@ def pieces_key(run: Run, device: torch.device) -> str:
 
 
 def run_work(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Apply the run's version to its input. InputError where this machine holds other weights than the run's."""
+    """Apply the run's version to its input. InputError if this machine's weights are not the run's."""
     version = run.model_version
     task = ModelVersion.Task(version.task)
     if weights := card_of(task, version.method):

@@ -1,4 +1,4 @@
-"""Several workers on one run: where its pieces lie, and who has which of them in hand (docs/decisions/0014)."""
+"""Several workers on one run: storage of its pieces, and the workers' claims on them (docs/decisions/0014)."""
 
 import io
 import logging
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ingest.storage.objects import ObjectStorage  # whose libraries are an extra
 
 logger = logging.getLogger(__name__)
-FEWEST_SHARED = 4  # missing pieces of a stage; fewer are made before another worker has read what it needs
+FEWEST_SHARED = 4  # missing pieces of a stage; fewer are finished before another worker has read its input
 TAKE = """
 INSERT INTO ml_piececlaim (run_id, piece, worker, until) VALUES (%s, %s, %s, clock_timestamp() + %s)
 ON CONFLICT (run_id, piece) DO UPDATE SET worker = EXCLUDED.worker, until = EXCLUDED.until
@@ -33,7 +33,7 @@ WHERE ml_piececlaim.until < clock_timestamp() OR ml_piececlaim.worker = EXCLUDED
 
 
 class Objects(Checked):
-    """Pieces as objects, each a checksum and its arrays. folder: of the run and the key, as in `Folder`."""
+    """Pieces as objects, each a checksum and its arrays. folder: run and key, as in `Folder`."""
 
     def __init__(self, storage: "ObjectStorage", folder: str) -> None:
         self._storage, self._folder = storage, folder
@@ -61,7 +61,7 @@ class Objects(Checked):
 
 
 class Claims:
-    """The team of one run. What is taken stands in the database; where that does not answer, everybody takes all.
+    """The team of one run. Claims are rows in the database; without a database, every worker may take every piece.
 
     joined: this worker helps another one, which holds the run.
     """
@@ -72,7 +72,7 @@ class Claims:
         self._in_hand = ""
 
     def share(self, missing: int) -> bool:
-        """Open the run to other workers where enough pieces are missing; return whether it is open."""
+        """Open the run to other workers if enough pieces are missing; return whether it is open."""
         if not self._shared and missing >= FEWEST_SHARED and settings.RUN_WORKERS > 1:
             try:
                 self._shared = LEASE.held(self._run).update(shared_key=self._key, device=self._device) == 1
@@ -81,7 +81,7 @@ class Claims:
         return self._shared
 
     def take(self, name: str) -> bool:
-        """Claim a piece; return False where another worker has it."""
+        """Claim a piece; return False if another worker has it."""
         try:
             with connection.cursor() as cursor:
                 cursor.execute(TAKE, [self._run.pk, name, self._worker, LEASE.duration])
@@ -94,18 +94,18 @@ class Claims:
         return taken
 
     def prolong(self) -> None:
-        """Keep what is in hand, from the thread of the heartbeat. Raises DatabaseError."""
+        """Prolong the claim on the current piece, in the heartbeat's thread. Raises DatabaseError."""
         if self._in_hand:
             own = PieceClaim.objects.filter(run=self._run, piece=self._in_hand, worker=self._worker)
             own.update(until=Now() + LEASE.duration)
 
     def end(self) -> None:
-        """Close the run to other workers: every stage is made."""
+        """Close the run to other workers, because every stage is complete."""
         if self._shared:
             LEASE.held(self._run).filter(shared_key=self._key).update(shared_key="")
 
     def leave(self) -> None:
-        """Let go of what is in hand; others take it at once."""
+        """Delete this worker's claims, so that others can take the pieces at once."""
         if self._shared:
             try:
                 PieceClaim.objects.filter(run=self._run, worker=self._worker).delete()
@@ -119,7 +119,7 @@ def _without_database(what: str) -> None:
 
 
 def store_of(run: Run, key: str, joined: bool = False) -> Store:
-    """Return the store of a run's pieces until it has ended: beside the rasters in an object store, else none."""
+    """Return the store of a run's pieces: the object store for pieces if configured, else a local folder."""
     if (objects := _objects()) is None:
         return Folder(_folder(run.pk), key, joined)
     if not joined:
@@ -137,7 +137,7 @@ def pieces_delete(run_id: int) -> None:
 
 
 def pieces_prune() -> None:
-    """Delete the pieces of runs that have ended otherwise."""
+    """Delete the remaining pieces of all runs that have ended."""
     objects, here = _objects(), {path.name for path in Path(settings.WORK_DIR).glob("[0-9]*")}
     there = set() if objects is None else set(objects.listdir("")[0])
     numbers = {int(name) for name in here | there}

@@ -1,4 +1,4 @@
-"""Rasters in storage become arrays. Nothing here imports torch, so that every floor above may use it."""
+"""Reading of stored rasters into arrays. Nothing here imports torch, so that every layer above may use it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from ingest.storage import stored_tiff
 from ml.models import Prediction
 
-Part = tuple[int, int, int, int]  # first row and column, how many of each
+Part = tuple[int, int, int, int]  # first row and column, number of rows and columns
 
 
 class StoredRaster(NamedTuple):
@@ -35,7 +35,7 @@ class StoredRaster(NamedTuple):
 class RasterWindows(NamedTuple):
     """Stored raster that is read window by window, on its own grid or another.
 
-    read: band and part to (rows, cols) float32, NaN unknown.
+    read: returns a part of a band, (rows, cols) float32, NaN unknown.
     """
 
     shape: tuple[int, int]
@@ -46,7 +46,7 @@ class RasterWindows(NamedTuple):
 
 
 class StoredBand:
-    """A band of an open raster, of which only what is asked for is read: band[rows, cols], float32, NaN unknown."""
+    """A band of an open raster that reads only the requested part: band[rows, cols], float32, NaN unknown."""
 
     def __init__(self, raster: RasterWindows, name: str) -> None:
         self._raster, self._name, self.shape = raster, name, raster.shape
@@ -58,7 +58,7 @@ class StoredBand:
 
 @contextmanager
 def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None) -> Iterator[RasterWindows]:
-    """Open a run's raster; where another one is given, its nearest cells on that one's grid."""
+    """Open a run's raster, resampled to the nearest cells of the grid `onto` if given."""
     with stored_tiff(prediction.raster) as raster:
         names = raster.descriptions
 
@@ -76,7 +76,7 @@ def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None)
 
 @contextmanager
 def opened_bands(prediction: Prediction) -> Iterator[StoredRaster]:
-    """Open all bands of a run's raster, by name, none of them read yet."""
+    """Open all bands of a run's raster, by name, without reading them."""
     with opened_prediction(prediction) as raster:
         yield StoredRaster({name: StoredBand(raster, name) for name in raster.names}, raster.transform, raster.epsg)
 
@@ -98,6 +98,6 @@ def _moved(band: rasterio.Band, part: Part, onto: RasterWindows) -> NDArray[np.f
         dst_transform=onto.transform @ Affine.translation(col, row),
         dst_crs=CRS.from_epsg(onto.epsg),
         dst_nodata=np.nan,
-        tolerance=0,  # an approximation would depend on where the parts are cut
+        tolerance=0,  # an approximation would depend on the cutting of parts
     )
     return moved

@@ -14,7 +14,7 @@ from ml.models import Run
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
 INSPECT_SECONDS = 1.0
-CALL_EXPIRES_SECONDS = 5  # then there is the next one, or nothing to help with
+CALL_EXPIRES_SECONDS = 5  # later, there is another call or nothing to help with
 
 
 @stage
@@ -41,13 +41,13 @@ def queue_due_runs() -> None:
 
 
 def _call_for_help(run: Run) -> None:
-    """Call a worker that has nothing to do now, on a device such as the run's."""
+    """Call an idle worker with a device like the run's for help."""
     queue = "gpu" if run.device.startswith("cuda") else "cpu"
     join_run.apply_async((), queue=queue, expires=CALL_EXPIRES_SECONDS)
 
 
 def _gpu_listens() -> bool:
-    """Return whether any worker takes from the queue `gpu`. Without an answer, the queue `cpu` is safe."""
+    """Return whether any worker serves the queue `gpu`; False without an answer, because the queue `cpu` is safe."""
     try:
         answers = current_app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
     except (OSError, OperationalError):
@@ -57,20 +57,20 @@ def _gpu_listens() -> bool:
 
 @shared_task(ignore_result=True)
 def execute_run(run_id: int) -> None:
-    """Execute a run, urgent ones before it: the message only wakes a worker, the table says what comes first."""
+    """Execute a run, but urgent ones first: the message only wakes a worker, and the table determines the order."""
     from ml import services
 
     urgent = events.runs_urgent().filter(queue.LEASE.due()).exclude(pk=run_id).first()
     if urgent is not None:
         services.run_execute(run_id=urgent.pk)
     services.run_execute(run_id=run_id)
-    if not selectors.runs_unfinished().exists():  # what this result makes due does not wait for the schedule
+    if not selectors.runs_unfinished().exists():  # queue runs that are due by this result at once
         queue_due_runs.apply_async(expires=CALL_EXPIRES_SECONDS)
 
 
 @shared_task(ignore_result=True)
 def join_run() -> None:
-    """Help with a run that another worker has, for a while; then once more, behind whatever waits by then."""
+    """Help with another worker's run for a while; then queue this task again, behind other waiting work."""
     from ml import joining
 
     if run := joining.run_join():
@@ -79,5 +79,5 @@ def join_run() -> None:
 
 @stage
 def requeue_expired_runs() -> None:
-    """Queue runs again whose lease has expired."""
+    """Return runs with an expired lease to the queue."""
     queue.runs_requeue_expired()

@@ -30,13 +30,13 @@ from ml.selectors import products_of
 
 
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
-    """Return the loaded surroundings of an area, and its shape."""
+    """Return what the loaded layers show around an area, together with its elongation and diameter."""
     elongation, across_m = shape_of(area)
     return Surroundings(**nearby(area=area, simulated=simulated)._asdict(), elongation=elongation, across_m=across_m)
 
 
 def shape_of(area: GEOSGeometry) -> tuple[float, float]:
-    """Return the side ratio of the smallest rectangle around an area, and the diameter of the circle around it, m."""
+    """Return the side ratio of an area's smallest rectangle, and the diameter, m, of the circle of the same area."""
     shape = from_wkb(bytes(area.wkb))
     project = transformer(4326, utm_epsg(area.centroid.x, area.centroid.y))
     flat = transform_geometry(shape, project.transform, interleaved=False)
@@ -45,7 +45,7 @@ def shape_of(area: GEOSGeometry) -> tuple[float, float]:
 
 
 def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
-    """Save the evidence for an alert's kind; nothing if no network named a cause."""
+    """Save the evidence for an alert's kind; delete it if no network classified the alert's detections."""
     shares = mean_shares([detection.class_shares for detection in detections])
     if family(alert.kind) is not Family.VELOCITY or alert.extent != Extent.LOCAL or not shares:
         AlertCause.objects.filter(alert=alert).delete()
@@ -71,7 +71,7 @@ def exposure_at(*, area: GEOSGeometry, simulated: bool) -> Exposure:
 
 
 def exposure_refresh(*, alert: Alert) -> AlertExposure:
-    """Recount what stands on an alert's ground, replacing the earlier count."""
+    """Recount buildings, roads, railways and people on an alert's ground, replacing the earlier count."""
     exposed = exposed_in(area=alert.area, simulated=alert.simulated)
     values = {name: getattr(exposed, name) for name in COLUMNS} | {
         "weight": exposure_points(_for_severity(exposed)),
@@ -128,7 +128,7 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
 
 
 def independent_views(detection: Detection) -> set[Hashable]:
-    """Return the independent views: tracks for velocity fields, later images for pairs.
+    """Return keys of a detection's independent views: tracks of velocity fields, the later image of a pair.
 
     A run on two tracks together counts twice if each of them shows the motion by itself.
     """
@@ -140,7 +140,7 @@ def independent_views(detection: Detection) -> set[Hashable]:
 
 
 def measured_in(detection: Detection) -> Product | ScenePair:
-    """Return the data that gave a detection its figures; of several tracks, the one that gave the rate."""
+    """Return the data that a detection's figures are from: its pair, or the product of the track that gave the rate."""
     run = detection.scan.prediction.run
     orbit = detection.reasons[0].get("orbit") if detection.reasons else None
     if run.pair or orbit in {None, run.product.track}:
@@ -154,7 +154,7 @@ def view_of_detection(detection: Detection) -> str:
 
 
 def views_of_run(run: Run) -> dict[str, date]:
-    """Return the last date of the data of each view of a run, by the names of `view_of_detection`."""
+    """Return the last date of the data of each view of a run. Keys: names as `view_of_detection` returns them."""
     seen = [run.pair] if run.pair else products_of(run=run)
     views: dict[str, date] = {}
     for one in seen:
@@ -183,7 +183,7 @@ def data_end(seen: Product | ScenePair) -> date:
 
 
 def event_span(detection: Detection) -> tuple[date, date] | None:
-    """Return first and last day of a kind that happens once, a surface change or a surge; None for lasting motion."""
+    """Return the first and last day of an event, that is a surface change or a surge; None for lasting motion."""
     if not row_of(detection.kind).event:
         return None
     first, last = data_span(detection)
@@ -220,7 +220,7 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float, ground: Ground
 
 
 def _accelerates(detections: Sequence[Detection]) -> bool:
-    """Return whether the alert's series, if examined before, accelerates."""
+    """Return whether the series of the detections' alert has been examined and accelerates."""
     alerts = {detection.alert_id for detection in detections if detection.alert_id}
     return AlertMotion.objects.filter(alert__in=alerts, accelerating_since__isnull=False).exists()
 

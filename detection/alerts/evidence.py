@@ -32,15 +32,15 @@ from ml.rasters.areas import to_geographic
 from ml.selectors import products_of
 from ml.statistics.reasons import reach_of
 
-VERSION = "1"  # of the method: raise it and rows are made anew when their alerts are refreshed
-MOST_SERIES = 600  # points inside, and around
+VERSION = "1"  # of the method: if raised, rows are computed anew when their alerts are refreshed
+MOST_SERIES = 600  # points inside an alert, and as many around it
 DIGITS = 2
 
 
 def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> AlertMotion | None:
     """Update an alert's motion from its current detections; no row is kept if no product has a series of its area.
 
-    Repeating it on the same data changes nothing. Earlier results stay where the points have since been deleted.
+    Repeating it on the same data changes nothing. Earlier results stay if the points have since been deleted.
     """
     products = _series_products(alert, detections)
     kept = [product for product in products if not product.points_deleted_at]
@@ -60,7 +60,7 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
 
 
 def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Product]:
-    """Return products whose series measure the component of the alert's rate: its detections' first, then by length."""
+    """Return products with series of the component of the alert's rate: those searched first, then by length."""
     if family(alert.kind) is not Family.VELOCITY:
         return []
     runs = [detection.scan.prediction.run for detection in detections]
@@ -90,7 +90,7 @@ def _has_cycles(product: Product) -> bool:
 
 
 def _ring(area: MultiPolygon) -> GEOSGeometry:
-    """Return the ground around an area, as reasons are computed with (`ml.statistics.reasons`)."""
+    """Return the ground around an area that `ml.statistics.reasons` would compare it with."""
     geographic = from_wkb(bytes(area.wkb))
     epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
     metric = transform(geographic, transformer(4326, epsg).transform, interleaved=False)
@@ -137,7 +137,7 @@ def _as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
 def evidence_complete(*, alert: Alert) -> AlertMethods:
     """Update other methods' results for an alert from its current detections, and its motion if it has none yet.
 
-    Repeating it on the same data changes only the time. Earlier results stay where points have been deleted.
+    Repeating it on the same data changes only the time. Earlier results stay if points have been deleted.
     """
     begun, current = timezone.now(), list(detections_current(alert=alert))
     if not AlertMotion.objects.filter(alert=alert).exists():
@@ -157,11 +157,11 @@ def _motion_begin(alert: Alert, current: Sequence[Detection]) -> None:
     with locked(Lock.ALERTS):
         motion = alert_motion_refresh(alert=alert, detections=current)
     if motion and motion.accelerating_since:
-        alert_recount(alert=alert)  # it counts for the importance
+        alert_recount(alert=alert)  # an acceleration raises the severity
 
 
 def _products(current: Sequence[Detection]) -> list[Product]:
-    """Return each product that the runs behind an alert saw."""
+    """Return the products that the runs behind an alert searched, each once."""
     seen = {product.pk: product for one in current for product in products_of(run=one.scan.prediction.run)}
     return [seen[number] for number in sorted(seen)]
 
@@ -172,7 +172,7 @@ def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) ->
 
 
 def _method_results(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the results of methods on the ground around an alert, with the points and rates that its search saw."""
+    """Run methods on the ground around an alert, with the points and rates of its search; return their results."""
     geographic = from_wkb(bytes(alert.area.wkb))
     epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
     place = transform(geographic, transformer(4326, epsg).transform, interleaved=False)

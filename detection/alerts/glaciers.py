@@ -56,18 +56,18 @@ from ml.stored import StoredRaster, read_prediction
 logger = logging.getLogger(__name__)
 
 LEAST_KM2 = 0.25  # a smaller glacier cannot surge by the rule
-NEWS_DAYS = 180  # a surge that was over longer ago, counted back from the last pair, is history and no alert
+NEWS_DAYS = 180  # a surge that ended longer than this before the last pair is history and no alert
 
 
 class Measured(NamedTuple):
-    """Velocities from one pair. ground: where errors are estimated; samples: packed velocities by glacier row."""
+    """Velocities from one pair. ground: where errors were estimated; samples: velocities by the glacier's row."""
 
     ground: StableGround | None
     samples: dict[int, GroundMotion]
 
 
 class Sampled(NamedTuple):
-    """Samples of a glacier's series, oldest first, and its cells."""
+    """Glacier with its cells, and the rows of its samples in one track, oldest first."""
 
     glacier: Glacier
     cells: Cells
@@ -164,7 +164,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
 
 
 def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]) -> None:
-    """Examine each track's series again, and finish the alert of a surge that has ended."""
+    """Examine the series of each track again, and finish a surge's alert if the surge has ended."""
     begin, end = day_number(alert.first_motion), day_number(alert.last_motion)
     for view, run in observations:
         (name,) = views_of_run(run)
@@ -193,7 +193,7 @@ def surges_in(sampled: Sampled) -> list[Detection]:
 
 
 def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSample]]:
-    """Merge samples of two bursts of one pass; return them with the sample that stands for each pair of days."""
+    """Merge samples of the same days (bursts of one pass); return them, and by days the sample with the most cells."""
     by_days: dict[tuple, list[tuple[GlacierSample, GroundMotion]]] = {}
     n_cells = sampled.cells.n
     for row in sampled.rows:

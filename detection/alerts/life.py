@@ -23,7 +23,7 @@ from ml.models import Run
 
 UNITS = {Family.VELOCITY: "mm/yr", Family.OFFSETS: "m/day", Family.SURFACE: ""}
 WITHIN_90 = 1.645  # standard deviations
-PAIRS_TOGETHER = 3  # of which the middle counts: one wrong pair is not reported
+PAIRS_TOGETHER = 3  # last pairs; their median counts, so that one wrong pair is not reported
 
 
 def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
@@ -56,7 +56,7 @@ def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> Aler
 
 
 def lives_begin() -> None:
-    """Give every followed alert of an earlier release its memory, before new data change its figures."""
+    """Create the memory of followed alerts of an earlier release, before new data change their figures."""
     for alert in Alert.objects.filter(life=None, state__in=FOLLOWED_STATES):
         life_of(alert)
 
@@ -68,7 +68,7 @@ def begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
 
 
 def step_apply(alert: Alert, step: plan.Step, run: Run | None = None) -> AlertTransition:
-    """Apply a planned step and report it. run: that showed what the step is based on."""
+    """Apply a planned step and report it. run: the run that the step is based on."""
     if step.to != alert.state:
         return alert_transition(alert=alert, to=step.to, reason=step.reason, changed=step.changes, run=run)
     Alert.objects.filter(pk=alert.pk).update(updated_at=timezone.now())
@@ -86,7 +86,7 @@ def alert_transition(
 ) -> AlertTransition:
     """Change an alert's state and report why; no other function changes a state.
 
-    changed: what is new in its figures; run: that showed it. ValueError for a change that is not allowed.
+    changed: changes of its figures; run: the run that showed them. ValueError for a change that is not allowed.
     """
     current = State(alert.state)
     if not may_become(current, to):
@@ -127,7 +127,7 @@ def changes_since_report(alert: Alert, current: Sequence[Detection]) -> tuple[Ch
     life = life_of(alert)
     before, now = updates.from_json(life.told), figures_of(alert, current)
     found = updates.changes(before, now)
-    if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # its outline is not that of the data
+    if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # data do not change its outline
         found = tuple(one for one in found if one.cause != Cause.AREA)
     known = updates.as_json(updates.rebased(before, now))
     if known != life.told:
@@ -154,7 +154,7 @@ def since_report(alert: Alert) -> timedelta:
 
 
 def is_newer(alert: Alert, until: date) -> bool:
-    """Return whether data end later than everything that any view has shown of an alert."""
+    """Return whether data that end on `until` are newer than all earlier observations of an alert by any view."""
     return all(
         until > max(one.moved_until, one.rest_until or one.moved_until) for one in _views(life_of(alert)).values()
     )
@@ -193,10 +193,10 @@ def series_resumed(alert: Alert) -> bool:
 
 
 def rest_of(alert: Alert, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
-    """Return the start of an alert's rest, or end, with the change to report; None if it has not lasted long enough.
+    """Return the date since when an alert is at rest or over, and the change to report; None if not for long enough.
 
-    until: last date of the newest data; noise_mm_yr: one standard deviation of its rates, which counts if it is larger
-    than before.
+    until: last date of the newest data; noise_mm_yr: standard deviation of their rates, used if larger than the alert's
+    own.
     """
     life = life_of(alert)
     reported = updates.from_json(life.told)
@@ -213,7 +213,7 @@ def rest_of(alert: Alert, until: date, noise_mm_yr: float) -> tuple[date, Change
 
 
 def _event_proof(alert: Alert) -> Proof:
-    """Return the proof that ends an event; a surge may pause for as many pairs as its rule bridges."""
+    """Return the proof required to end an event; a surge may pause for as many pairs as its rule bridges."""
     if family(alert.kind) is Family.SURFACE:
         return lifecycle.event_proof(alert.change_sigma, CHANGE.enter)
     rise = (alert.speed_m_day - alert.usual_speed_m_day) / alert.speed_sigma_m_day
@@ -221,7 +221,7 @@ def _event_proof(alert: Alert) -> Proof:
 
 
 def _series_of(alert: Alert) -> SeriesMotion:
-    """Return the motion in the series of an alert, where they were examined."""
+    """Return the motion in an alert's series, empty if they have not been examined."""
     motion = AlertMotion.objects.filter(alert=alert).first()
     if motion is None:
         return SeriesMotion()
@@ -248,7 +248,7 @@ def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
 
 
 def _figures_as_speed(found: Sequence[Detection]) -> ViewFigures:
-    """Return the median of the last pairs, with the error of one of them."""
+    """Return a view's figures from its last pairs: medians of the speed, of its error in one pair, and of the area."""
     last = sorted(found, key=lambda one: data_span(one)[1])[-PAIRS_TOGETHER:]
     speed, sigma, area_m2 = (
         median(getattr(one, name) or 0.0 for one in last) for name in ("speed_m_day", "speed_sigma_m_day", "area_m2")
@@ -270,7 +270,7 @@ def _moves(detection: Detection) -> bool:
 
 
 def _views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
-    """Return what each view has shown, from the detections of an alert without a memory."""
+    """Return the observations by each view, from the detections of an alert without a memory."""
     views: dict[str, ViewLife] = {}
     for one in sorted(detections, key=lambda each: data_end(measured_in(each))):
         view = view_of_detection(one)

@@ -14,13 +14,13 @@ from detection.rules.updates import Cause, Change, may_report
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 
 SAME_PLACE_SHARE = 0.1  # of the smaller area
-INSIDE_SHARE = 0.5  # of an alert that another one takes over
+INSIDE_SHARE = 0.5  # of an alert's area, for another alert to take it over
 METRES_PER_DEGREE = 111_320.0
 EVENT_WORDS: dict[str, str] = {Kind.SURFACE_CHANGE: "change of the surface", Kind.GLACIER_SURGE: "surge"}
 
 
 class Step(NamedTuple):
-    """Planned change of an alert: to another state, or, if `to` is its present state, an update of its figures."""
+    """Planned change of an alert to another state; if `to` is its present state, an update of its figures."""
 
     to: State
     reason: str
@@ -59,7 +59,7 @@ def next_step(facts: Facts) -> Step | None:
 
 
 def end_step(kind: str, state: State, rest: tuple[date, Change], source: str) -> Step:
-    """Plan the end of an alert that has been at rest, or over, for long enough. rest: since when, and the change."""
+    """Plan the end of an alert that has been at rest, or over, for long enough. rest: its first date, its change."""
     since, change = rest
     reason = f"no {EVENT_WORDS.get(kind, 'motion')} after {since:%-d %B %Y} in {source}"
     if state is State.CONFIRMED:
@@ -88,7 +88,7 @@ def is_taken_over(outline: BaseGeometry, by: BaseGeometry) -> bool:
 def parts_apart(shapes: Sequence[BaseGeometry], areas_m2: Sequence[float]) -> list[list[int]]:
     """Group outlines, in degrees, into separate parts, the part with the largest outline first; return positions.
 
-    Parts are further from each other than patches that the search joins to one area.
+    Parts are farther apart than patches that the search would join into one area.
     """
     shrink = math.cos(math.radians(shapes[0].centroid.y))
     on_plane = [affinity.scale(shape, xfact=shrink, origin=(0, 0)) for shape in shapes]

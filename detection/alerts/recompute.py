@@ -33,7 +33,7 @@ WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__
 
 
 class Done(NamedTuple):
-    """Results of a repeated run. samples: by the row of the glacier, packed as `cells` says."""
+    """Results of a repeated run. samples: by the row of the glacier, packed by `cells.pack`."""
 
     detections: list[Detection]
     samples: dict[int, bytes]
@@ -47,7 +47,7 @@ class Series(NamedTuple):
 
 
 class Reruns:
-    """Runs that are repeated once each, for all of their alerts. again: repeats a run, or raises NotRepeatable."""
+    """Repeated runs, each repeated once for all of its alerts. again: repeats a run, or raises NotRepeatable."""
 
     def __init__(self, again: Again) -> None:
         self.again = again
@@ -55,7 +55,7 @@ class Reruns:
         self._surges: dict[tuple[int, ...], list[Detection]] = {}
 
     def detections(self, stored: Detection) -> list[Detection]:
-        """Return the detections of a repeated run; for a surge, those of its series."""
+        """Repeat the run of a stored detection, for a surge all runs of its series; return the new detections."""
         if stored.kind != Kind.GLACIER_SURGE:
             return self._of(stored.scan.prediction).detections
         series = series_of(stored)
@@ -83,16 +83,16 @@ class Reruns:
 
 
 def runs_behind(stored: Detection) -> list[Run]:
-    """Return the runs behind a stored detection. NotRepeatable where some of them are no longer stored."""
+    """Return the runs behind a stored detection. Raises NotRepeatable if some of them are no longer stored."""
     if stored.kind == Kind.GLACIER_SURGE:
         return [one.run for one in series_of(stored).predictions]
     return [stored.scan.prediction.run]
 
 
 def series_of(stored: Detection) -> Series:
-    """Return the series behind a surge; without a record (earlier releases), the series of today.
+    """Return the series in which a surge was found; the present series if none was recorded (earlier releases).
 
-    NotRepeatable where a part of it is no longer there.
+    Raises NotRepeatable if a part of it is no longer stored.
     """
     kept = SurgeSeries.objects.filter(detection=stored).select_related("glacier").first()
     if kept is None:
@@ -141,8 +141,8 @@ def _samples(run: Run, raster: StoredRaster) -> dict[int, bytes]:
 
 
 LEAST_IOU = 0.99
-RELATIVE = 0.005  # of a figure: the rounding of another processor is far below
-ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}  # by the end of a name
+RELATIVE = 0.005  # of a figure: rounding errors of another processor are far smaller
+ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}  # by the end of a figure's name
 FIGURES = (
     "rate_mm_yr",
     "peak_rate_mm_yr",
@@ -182,7 +182,7 @@ class Recomputation(NamedTuple):
     """Outcome of a recomputation, with all differences.
 
     iou: intersection over union of both outlines, 0-1, None if one is missing; runs: code and inputs;
-    notes: differences of this machine that alone do not change the outcome.
+    notes: differences in code and thresholds, which alone do not change the outcome.
     """
 
     outcome: Outcome
@@ -201,13 +201,13 @@ class Recomputation(NamedTuple):
 
 
 class Recomputer:
-    """Repetition of the search for alerts; a run of several alerts is repeated once. again: repeats a run."""
+    """Recomputation of alerts that repeats each run once, for all of its alerts. again: repeats a run."""
 
     def __init__(self, again: Again) -> None:
         self.reruns = Reruns(again)
 
     def recompute(self, alert: Alert) -> Recomputation:
-        """Repeat the runs of an alert, search them and compare, in a transaction that cannot write."""
+        """Repeat the runs of an alert, search their results and compare, in a transaction that cannot write."""
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
             return self._recompute(alert)
@@ -244,7 +244,7 @@ def _twin(stored: Detection, found: Sequence[Detection]) -> Detection | None:
     best, twin = max(shared, key=lambda pair: pair[0], default=(0.0, None))
     if twin is None or best <= 0:
         return None
-    twin.alert_id = stored.alert_id  # whether its series speeds up counts for the importance
+    twin.alert_id = stored.alert_id  # an acceleration of the alert's series raises the severity
     return twin
 
 
@@ -255,7 +255,7 @@ def overlap(one: BaseGeometry, other: BaseGeometry) -> float:
 
 
 def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing]:
-    """Return why an alert cannot be recomputed, regardless of its stored runs."""
+    """Yield reasons, other than missing runs, why an alert cannot be recomputed."""
     if not stored and alert.source == Source.PERSON:
         yield Missing("a person drew it: no run shows it", "drawn by a person")
     elif not stored:
@@ -271,12 +271,12 @@ def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing
 
 
 def _runs(stored: Sequence[Detection]) -> Iterator[dict[str, Any]]:
-    """Return the inputs and the code of each run behind an alert, for the record."""
+    """Yield the inputs, code and thresholds of each run behind an alert, for the record."""
     runs: dict[int, Run] = {}
     for one in stored:
         try:
             runs |= {run.pk: run for run in runs_behind(one)}
-        except NotRepeatable:  # it is said where the runs are done again
+        except NotRepeatable:  # reported when the runs are repeated
             runs[one.scan.prediction.run_id] = one.scan.prediction.run
     for run in runs.values():
         scan = getattr(run.prediction, "scan", None)

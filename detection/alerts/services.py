@@ -32,7 +32,7 @@ from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 from ml.runtime.code_version import code_version
 
-LEAST_KNOWN = 0.5  # of an alert's cells, for a pair that shows its ground
+LEAST_KNOWN = 0.5  # of an alert's cells: a pair with fewer known cells does not show its ground
 FAMILY_OF = {
     ModelVersion.Task.DEFORMATION: Family.VELOCITY,
     ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,
@@ -43,7 +43,7 @@ FAMILY_OF = {
 def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan | None:
     """Search a prediction and merge its detections into alerts, in one transaction.
 
-    Return None where the prediction has been searched, or another worker searches it. Several workers search in
+    Return None if the prediction has been searched, or another worker is searching it. Several workers search in
     parallel, because no search reads an alert; they merge one after the other.
     """
     used = thresholds or SEARCHES[prediction.run.model_version.task].thresholds
@@ -71,7 +71,7 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
 
 
 def alert_follow(*, alert: Alert) -> AlertTransition | None:
-    """Report what has changed in a living alert since its last report, where enough time has passed."""
+    """Report a living alert's changes since its last report, if enough time has passed since then."""
     with locked(Lock.ALERTS):
         alert.refresh_from_db()
         current = list(detections_current(alert=alert))
@@ -94,9 +94,9 @@ def alert_end_where_over(alert: Alert, run: Run) -> AlertTransition | None:
 
 
 def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, list[Detection]]]:
-    """Save detections under the alerts of their places; return each alert with its detections, by its row.
+    """Save detections under the alerts of their places; return, by the alert's row, each alert with its detections.
 
-    All places are planned before any row is written: an alert that falls into pieces keeps all of them.
+    All alerts are looked up before any row is written, so that all parts of a divided area stay in its alert.
     """
     places = [_same_place(detection) for detection in detections]
     alerts: dict[int, tuple[Alert, list[Detection]]] = {}
@@ -111,9 +111,9 @@ def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, l
 
 
 def _same_place(detection: Detection) -> Alert | None:
-    """Return the alert of the same family and extent that shares most with a detection's area, where one does.
+    """Return the alert of a detection's family and extent that overlaps its area most; None if none overlaps enough.
 
-    A change of the surface and a surge are events: one at another time is another alert.
+    For events, that is a surface change or a surge, the dates must overlap as well.
     """
     touching = list(
         alerts_touching(
@@ -147,7 +147,7 @@ def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
 
 
 def _facts(alert: Alert, current: Sequence[Detection], run: Run | None) -> plan.Facts:
-    """Gather what the next step of an alert depends on."""
+    """Gather the facts on which the next step of an alert depends."""
     changes = life.changes_since_report(alert, current)
     return plan.Facts(
         state=State(alert.state),
@@ -168,7 +168,7 @@ def _end_step(alert: Alert, run: Run) -> plan.Step | None:
 
 
 def _has_resumed(alert: Alert, current: Sequence[Detection], seen_again: bool) -> bool:
-    """Return whether a finished alert has resumed, by a view that recorded its rest or by its series. Events do not."""
+    """Return whether a finished alert has resumed by its series, or by a view that showed its rest. Events never do."""
     if row_of(alert.kind).event or seen_again:
         return not row_of(alert.kind).event
     alert_motion_refresh(alert=alert, detections=current)
@@ -202,7 +202,7 @@ def _split_off(alert: Alert, current: list[Detection], found: Sequence[Detection
     kept, *others = [[current[at] for at in part] for part in positions]
     for part in others:
         if not any(one in part for one in found):
-            kept = [*kept, *part]  # the newest data do not show this part, so they do not separate it
+            kept = [*kept, *part]  # the newest data do not show this part, so it is not split off
             continue
         new = Alert.objects.create(state=State.FIRST, **describe(part))
         Detection.objects.filter(pk__in=[one.pk for one in part]).update(alert=new)
@@ -216,9 +216,9 @@ def _split_off(alert: Alert, current: list[Detection], found: Sequence[Detection
 
 
 def _take_over(alert: Alert) -> None:
-    """Merge alerts that a newer run detects as one area under one code; the pages of both name the other.
+    """Merge into an alert those that a newer run detects as parts of it; the pages of both name the other.
 
-    An alert is merged only where most of it lies inside, it is not reviewed, and no latest run shows it by itself.
+    An alert is merged only if most of it lies inside, it is not reviewed, and no latest run shows it by itself.
     """
     kind = family(alert.kind)
     if kind is not Family.VELOCITY or alert.state not in LIVING:
@@ -236,7 +236,7 @@ def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]
     for alert in alerts_missed(views=views, seen=seen, family=FAMILY_OF[run.model_version.task], found=touched):
         moves_elsewhere = any(one.extent == alert.extent and one.area.intersects(alert.area) for one in found)
         if moves_elsewhere or not _shows_afterwards(run, alert):
-            continue  # the ground moves under another code, or is not shown since then: neither is rest
+            continue  # the ground moves under another code, or has not been observed since: neither is rest
         for view, until in views.items():
             life.observation_note(alert, view, until, [])
         alert_end_where_over(alert, run)

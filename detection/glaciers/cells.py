@@ -1,4 +1,4 @@
-"""The cells of a glacier: squares of a fixed grid whose middles lie on its ice, the same for every pair. Pure."""
+"""Cells of a glacier: squares of a fixed grid with centres on its ice, the same for every pair. Pure."""
 
 import math
 from typing import NamedTuple
@@ -16,12 +16,12 @@ from ml.offsets.motion import GroundMotion
 
 Floats = NDArray[np.float64]
 
-SIDE_M = 250.0  # no less than the nodes of 30 m images are apart, or cells between them would stay empty
+SIDE_M = 250.0  # at least the spacing of nodes in 30 m images, or cells between nodes would stay empty
 MOST_CELLS = 2000  # larger glaciers have larger cells
 
 
 class Cells(NamedTuple):
-    """Cells of a glacier. number: (rows, cols) of the grid, -1 off the ice; transform: of its corner, metres."""
+    """Cells of a glacier. number: each cell's number, (rows, cols), -1 off the ice; transform: of the grid, metres."""
 
     epsg: int
     transform: Affine
@@ -35,11 +35,11 @@ class Cells(NamedTuple):
 
     @property
     def km2(self) -> float:
-        """Return the area of one cell."""
+        """Return the area of one cell, km²."""
         return float(self.transform.a) ** 2 / 1e6
 
     def of_points(self, epsg: int, x_m: Floats, y_m: Floats) -> NDArray[np.intp]:
-        """Return the number of the cell in which each point of another system lies, -1 for none; (n,)."""
+        """Return the number of the cell in which each point (metres, epsg) lies, -1 for none; (n,)."""
         east, north = transformer(epsg, self.epsg).transform(x_m, y_m)
         col, row = (np.floor(part) for part in ~self.transform @ (np.asarray(east), np.asarray(north)))
         rows, cols = self.number.shape
@@ -50,7 +50,7 @@ class Cells(NamedTuple):
 
 
 def cells_of(outline: BaseGeometry) -> Cells:
-    """Return the cells of an outline in degrees, EPSG:4326; none where it is smaller than a cell."""
+    """Return the cells of an outline in degrees, EPSG:4326; possibly none if it is smaller than a cell."""
     middle = outline.representative_point()
     epsg = utm_epsg(middle.x, middle.y)
     on_map = transform_geometry(outline, transformer(4326, epsg).transform, interleaved=False)  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ def cells_of(outline: BaseGeometry) -> Cells:
 
 
 def pack(motion: GroundMotion) -> bytes:
-    """Return east, north and sigma of every cell as float32, one after the other."""
+    """Return the bytes of three float32 arrays, one after the other: east, north and sigma of every cell, m/day."""
     return np.stack(motion).astype("<f4").tobytes()
 
 

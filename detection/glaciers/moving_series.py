@@ -12,10 +12,10 @@ from ml.offsets.motion import GroundMotion
 
 
 def series_of(detections: Iterable[Detection]) -> list[dict[str, Any]]:
-    """Return a series of each track, as `surge.as_json` writes it: mean velocities, m/day, NaN left out.
+    """Return one series per track, in the form of `surge.as_json`: velocities of the detections, m/day.
 
     Of two detections in pairs of the same days (two polarisations, two bursts) the first one counts. Pairs in which
-    the area did not differ from still ground are missing: the series is no proof of rest.
+    the area did not differ from still ground are missing, so the series does not prove rest.
     """
     views: dict[str, dict[tuple[Any, Any], PairSample]] = {}
     km2: dict[str, float] = {}

@@ -14,7 +14,7 @@ from ingest.readers.context.records import ContextKind
 from ml.models import ModelVersion, Prediction
 from ml.selectors import predictions_finished
 
-POLARISATIONS = ("VV", "HH", "VH", "HV")  # ice is brighter where both are alike
+POLARISATIONS = ("VV", "HH", "VH", "HV")  # ice is brighter in like polarisations
 
 
 def ice_share(*, area: MultiPolygon, simulated: bool) -> float:
@@ -31,12 +31,12 @@ def glaciers_with_outlines() -> QuerySet[Glacier]:
 
 
 def glaciers_in(*, pair: ScenePair) -> QuerySet[Glacier]:
-    """Return the glaciers of which a pair shows any part."""
+    """Return the glaciers that a pair covers, at least partly."""
     return glaciers_with_outlines().filter(outline__intersects=pair.footprint, layer__simulated=pair.simulated)
 
 
 def predictions_unmeasured() -> QuerySet[Prediction]:
-    """Return searched offsets in which the glaciers that are loaded now have not been measured."""
+    """Return searched offsets in which the loaded glaciers have not been measured."""
     newest = ContextLayer.objects.filter(kind=ContextKind.GLACIERS).aggregate(at=Max("loaded_at"))["at"]
     offsets = predictions_finished().filter(run__model_version__task=ModelVersion.Task.OFFSETS, scan__isnull=False)
     if newest is None:
@@ -46,9 +46,9 @@ def predictions_unmeasured() -> QuerySet[Prediction]:
 
 
 def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
-    """Return the samples of a glacier by track, of each pair those of the latest run; oldest first.
+    """Return the samples of a glacier by track, oldest first; only the latest run of each pair counts.
 
-    Of a pass that was kept in several polarisations, one is taken.
+    If a pass was stored in several polarisations, one is used.
     """
     pair = "prediction__run__pair"
     rows = (
@@ -69,7 +69,7 @@ def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
 
 
 def surges_living(*, glacier: Glacier) -> list[Alert]:
-    """Return a glacier's surge alerts that have not ended, those whose inner point lies on it."""
+    """Return living surge alerts with an inner point on a glacier."""
     living = Alert.objects.filter(
         kind=Kind.GLACIER_SURGE,
         state__in=LIVING,
@@ -80,19 +80,19 @@ def surges_living(*, glacier: Glacier) -> list[Alert]:
 
 
 def glaciers_stale() -> QuerySet[GlacierMotion]:
-    """Return the glaciers whose motion has to be computed again."""
+    """Return the motions of glaciers that must be computed again."""
     return GlacierMotion.objects.filter(stale=True).select_related("glacier__layer").order_by("id")
 
 
 def motions_known() -> QuerySet[GlacierMotion]:
-    """Return glaciers with a known speed: surging ones first, then by speed."""
+    """Return motions of glaciers with a known speed: surging ones first, then by speed."""
     surging = Case(When(state=GlacierMotion.State.SURGING, then=0), default=1)
     known = GlacierMotion.objects.filter(speed_m_day__isnull=False, glacier__shown=True)
     return known.select_related("glacier__layer").order_by(surging, "-speed_m_day", "id")
 
 
 def motion_of(*, ident: str) -> GlacierMotion | None:
-    """Return the motion of the glacier with this identifier (RGI) or, where it has none, this row number."""
+    """Return the motion of a glacier. ident: its identifier (RGI), or its row number if it has none."""
     wanted = Q(glacier__glacier_id=ident)
     if ident.isascii() and ident.isdecimal() and len(ident) <= 9:
         wanted |= Q(glacier__glacier_id="", glacier=int(ident))
@@ -100,7 +100,7 @@ def motion_of(*, ident: str) -> GlacierMotion | None:
 
 
 def motions_touching(*, area: MultiPolygon, simulated: bool) -> list[GlacierMotion]:
-    """Return the motion of the glaciers that an area touches."""
+    """Return the motions of the glaciers that an area touches."""
     motions = GlacierMotion.objects.filter(
         glacier__outline__intersects=area, glacier__shown=True, glacier__layer__simulated=simulated
     )

@@ -14,7 +14,7 @@ from ml.offsets.motion import GroundMotion
 Floats = NDArray[np.float64]
 
 RULE = SurgeRule()
-FEWEST_STEPS = 8  # below, the usual speed is not estimated
+FEWEST_STEPS = 8  # with fewer, the usual speed is not estimated
 LEAST_SHOWN = 0.25  # of the cells, for a mean speed
 MOSTLY_ICE = 0.5
 STEEP_DEG, DOWNHILL_DEG = 8.0, 60.0
@@ -22,7 +22,7 @@ EPOCH = dt.date(1970, 1, 1)
 
 
 class PairSample(NamedTuple):
-    """One pair: its two days, and the velocities of the glacier's cells."""
+    """Sample from one pair: its two days, and the velocities of the glacier's cells."""
 
     first: dt.date
     last: dt.date
@@ -30,7 +30,7 @@ class PairSample(NamedTuple):
 
 
 class GlacierView(NamedTuple):
-    """Series from one track, and the surges found in it. speed, sigma, usual: (steps,), of all cells together."""
+    """Series from one track, and the surges found in it. speed, sigma, usual: (steps,), means over all cells."""
 
     series: SpeedSeries
     speed_m_day: Floats
@@ -50,7 +50,7 @@ def day_of(number: float) -> dt.date:
 
 
 def view_of(samples: list[PairSample], cell_km2: float) -> GlacierView:
-    """Build a series of steps from pairs and apply the rule. At least one sample, all of the same cells."""
+    """Build a series of steps from pairs and find surges by RULE. samples: at least one, all of the same cells."""
     stacked = (np.stack([getattr(one.motion, name) for one in samples]) for name in GroundMotion._fields)
     first, last = (np.array([day_number(getattr(one, name)) for one in samples]) for name in ("first", "last"))
     series = velocity_series(PairVelocities(first, last, *stacked))
@@ -67,7 +67,7 @@ def _enough(series: SpeedSeries) -> bool:
 def mean_speed(series: SpeedSeries, cells: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Return the mean speed of some cells and its error, (steps,) m/day; NaN where fewer than a quarter are known.
 
-    The error is that of one cell: a pair's own error is common to all of them.
+    The error is the mean of the cells' errors, no smaller, because a pair's error is common to all cells.
     """
     speeds, errors = series.speed_m_day[:, cells], series.sigma_m_day[:, cells]
     known = np.isfinite(speeds)
@@ -86,7 +86,7 @@ def bearing_of(series: SpeedSeries, step: int, cells: NDArray[np.bool_]) -> floa
 
 
 def as_json(view: GlacierView, name: str) -> dict[str, Any]:
-    """Return what is stored of a view: dates in ISO 8601, m/day, null where nothing is known."""
+    """Return a view as it is stored: dates in ISO 8601, speeds in m/day, null for unknown values."""
     steps = range(view.series.day.size)
     return {
         "name": name,
@@ -123,7 +123,7 @@ def _numbers(values: Floats) -> list[float | None]:
 
 
 def slides(slope_deg: float, aspect_deg: float | None, bearing_deg: float) -> bool:
-    """Return whether moving ground is a slide: on a slope, and moving down it."""
+    """Return whether moving ground is a slide: it lies on a slope and moves down the slope."""
     if not slope_deg >= STEEP_DEG or aspect_deg is None:
         return False
     return abs((bearing_deg - aspect_deg + 180) % 360 - 180) <= DOWNHILL_DEG

@@ -40,7 +40,7 @@ class Waiting(NamedTuple):
 
 
 def verdict_standing(*, alert: Alert) -> Review | None:
-    """Return the verdict that made the alert confirmed or rejected."""
+    """Return the standing verdict by which the alert is confirmed or rejected, if there is one."""
     return next((one for one in reviews_standing(alert=alert) if one.verdict in JUDGED), None)
 
 
@@ -61,7 +61,7 @@ def second_look_record(*, alert: Alert, reviewer: AbstractBaseUser, agrees: bool
 
 
 def agreement() -> list[Agreement]:
-    """Return how often second opinions agreed, by kind of opinion.
+    """Return how often second opinions agreed, by kind of verdict.
 
     A verdict taken back or reversed by another person, or a declined confirmation, counts as disagreement.
     Each person counts once for each verdict; changes to one's own verdict do not count.
@@ -108,7 +108,7 @@ def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
 
 
 def oldest_waiting(*, simulated: bool) -> tuple[int, datetime | None]:
-    """Return how many cases wait, and since when the oldest does."""
+    """Return the number of waiting cases, and since when the oldest one has been waiting."""
     waiting = Alert.objects.filter(state__in=list(UNREVIEWED_STATES), simulated=simulated)
     return waiting.count(), waiting.aggregate(first=Min("created_at"))["first"]
 

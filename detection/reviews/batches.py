@@ -1,6 +1,6 @@
 """Batches: one verdict on several similar cases, which can be taken back together.
 
-Cases that somebody else holds, or that have changed since they were shown, are reported and stay as they are.
+Cases that another person holds, or that have changed since they were shown, are skipped and reported.
 """
 
 from collections.abc import Mapping
@@ -26,14 +26,14 @@ NEAR_DEGREES = 0.5
 
 
 class Skipped(NamedTuple):
-    """Case that a batch left unchanged. holder: who holds it; empty where something has changed since it was shown."""
+    """Case that a batch left unchanged. holder: the person who holds it; empty if it has changed since it was shown."""
 
     alert: Alert
     holder: str = ""
 
 
 class Batch(NamedTuple):
-    """Outcome of the cases of one batch. row: None where nothing was decided; proposed: to a second person."""
+    """Outcome of a batch. row: None if nothing was decided; proposed: cases that a second person must agree to."""
 
     row: ReviewBatch | None
     done: list[Alert]
@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 
 
 def cases_similar(*, alert: Alert) -> list[Alert]:
-    """Return other waiting cases of the same kind from the same product, pair or burst, or near by in the same week.
+    """Return other waiting cases of the same kind from the same product, pair or burst, or nearby in the same week.
 
     The nearest come first.
     """
@@ -70,7 +70,7 @@ def batch_review(
     internal_note: str,
     reviewer: AbstractBaseUser,
 ) -> Batch:
-    """Give one verdict on several cases, in one transaction. cases: rows of alerts, and the state each was shown in.
+    """Give one verdict on several cases, in one transaction. cases: row of an alert -> state in which it was shown.
 
     ValueError for a verdict that several cases cannot share, and for a note that is too long.
     """
@@ -80,7 +80,7 @@ def batch_review(
         raise ValueError(f"a note of more than {LONGEST_NOTE} characters; shorten it")
     with transaction.atomic():
         batch = Batch(ReviewBatch.objects.create(reviewer=reviewer), [], [], [])
-        for alert in Alert.objects.filter(pk__in=cases).order_by("pk"):  # one order, so that two batches do not meet
+        for alert in Alert.objects.filter(pk__in=cases).order_by("pk"):  # in one order, against deadlocks
             try:
                 with transaction.atomic():
                     review = alert_review(
@@ -125,7 +125,7 @@ def may_take_back_batch(*, batch: ReviewBatch) -> bool:
 
 
 def _noted(batch: Batch, reviewer: AbstractBaseUser, action: str, reason: str) -> Batch:
-    """Record a batch in the audit and return it; one that did nothing leaves no row."""
+    """Record a batch in the audit and return it. If it decided nothing, nothing is recorded and its row is None."""
     if not batch.done:
         if batch.row is not None and not batch.row.reviews.exists():
             batch.row.delete()

@@ -17,11 +17,11 @@ from detection.reviews.audit import audit_write
 
 
 class Overtaken(ValueError):
-    """Conflict: the alert has changed since the person saw it, by somebody else or by new data."""
+    """Conflict: another person or new data have changed the alert since this person saw it."""
 
 
 class Claimed(ValueError):
-    """Conflict: somebody else holds the alert; `claim` holds who, and until when."""
+    """Conflict: another person holds the alert. claim: that person's, with its end."""
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(f"alert {claim.alert.code} is held by {claim.holder.get_username()}")
@@ -47,7 +47,7 @@ def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
 
 
 def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
-    """Extend a claim; return None if it is gone, because it was released or somebody else has the alert."""
+    """Extend a claim; return None if it has been released or taken by another person."""
     with alone(alert) as now:
         if not Claim.objects.filter(alert=alert, holder=holder).update(until=_ends(now)):
             return None
@@ -55,7 +55,7 @@ def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
 
 
 def claim_release(*, alert: Alert, holder: AbstractBaseUser) -> None:
-    """Release one's own claim on an alert; others' claims stay."""
+    """Release a person's own claim on an alert; claims of others stay."""
     Claim.objects.filter(alert=alert, holder=holder).delete()
 
 
@@ -66,7 +66,7 @@ def claim_of_another(*, alert: Alert, person: AbstractBaseUser) -> Claim | None:
 
 
 def unclaimed(*, alert: Alert, person: AbstractBaseUser) -> None:
-    """Raise Claimed where another person holds the alert."""
+    """Raise Claimed if another person holds the alert."""
     if claim := claim_of_another(alert=alert, person=person):
         raise Claimed(claim)
 

@@ -32,7 +32,7 @@ from ingest.areas import area_of
 from ingest.locks import Lock, locked
 from ingest.models import Product
 
-KINDS_DRAWN = [kind for kind in KINDS if kind is not Kind.GLACIER_SURGE]  # a surge is followed by its glacier's series
+KINDS_DRAWN = [kind for kind in KINDS if kind is not Kind.GLACIER_SURGE]  # surges are found in glaciers' series
 REASON = "reported by a specialist"
 SAME_PLACE_M = 250.0
 MOST_SHOWN = 8
@@ -51,7 +51,7 @@ class Drawn(NamedTuple):
     """Statement of a person about a place.
 
     outline: GeoJSON; seen_on: the day on which the motion was seen; texts: public, by language;
-    reason: of REASONS of Verdict.DRAWN; note: for reviewers only.
+    reason: a key of REASONS[Verdict.DRAWN]; note: for reviewers only.
     """
 
     kind: str
@@ -68,8 +68,8 @@ def alert_draw(*, drawn: Drawn, by: AbstractBaseUser, known: Collection[str] = (
 
     If its severity requires a second person, the alert is unreviewed and its confirmation proposed.
 
-    known: codes of nearby living alerts that the person has checked to be other places. Raises PlaceTaken for further
-    ones, so that no place is followed twice, and Unfit for invalid input.
+    known: codes of nearby living alerts that the person has checked to be other places. Raises PlaceTaken if there are
+    more, so that no place is followed twice, and Unfit for invalid input.
     """
     outline, texts = _checked(drawn), texts_of(drawn.texts)
     area = to_django(outline)
@@ -122,7 +122,7 @@ def living_near(outline: BaseGeometry) -> list[Alert]:
 
 
 def _checked(drawn: Drawn) -> BaseGeometry:
-    """Return the outline, once all other fields have been checked. Raises Unfit."""
+    """Check all fields; return the outline, in degrees. Raises Unfit."""
     if drawn.kind not in KINDS_DRAWN:
         raise Unfit(_("Please choose a kind."))
     if drawn.severity not in set(Severity):

@@ -33,7 +33,7 @@ REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken
 
 
 def kinds_open(kind: str) -> list[Kind]:
-    """Return the kinds to which a person may change an alert of this kind: same family, and equally lasting or not."""
+    """Return kinds to which a person may change a kind: of the same family, and events only to events."""
     row = row_of(kind)
     return [one for one, other in KINDS.items() if (other.family, other.event) == (row.family, row.event)]
 
@@ -54,9 +54,9 @@ def alert_edit(
 ) -> AlertEdit | Proposal | None:
     """Set an alert's columns permanently, or propose this if a second person must agree; None if nothing changes.
 
-    wanted: of kind, severity, area (GeoJSON text), texts (by language); empty: as computed. announce: whether a
-    change of the text alone is reported; all else always is. Overtaken where somebody was quicker, Claimed where
-    somebody else holds the alert, Unfit for what cannot be taken.
+    wanted: values of kind, severity, area (GeoJSON), texts (by language); empty: as computed. announce: whether to
+    report a change of texts alone; other changes always are. Raises Overtaken if the alert has changed since it was
+    shown, Claimed if another person holds it, Unfit for invalid input.
     """
     with transaction.atomic():
         _locked(alert, editor)
@@ -82,7 +82,7 @@ def alert_edit(
 
 
 def edit_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_state: str) -> AlertEdit:
-    """Agree with a proposed change: it is public from now on. Raises as `services.review_publish` does."""
+    """Agree with a proposed change and publish it. Raises the errors of `services.review_publish`."""
     alert, change = proposal.alert, proposal.change
     with transaction.atomic():
         _locked(alert, publisher)
@@ -146,7 +146,7 @@ def _values(set_by_hand: SetByHand) -> dict[str, Any]:
 
 
 def _checked(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the wanted values as they are stored: empty if they equal the computed ones."""
+    """Check the wanted values and return them as stored, None if equal to the computed ones. Raises Unfit."""
     checked: dict[str, Any] = {}
     computed = set_by_hand.computed
     if "kind" in wanted:
@@ -210,7 +210,7 @@ def _set(
 
 
 def _changes(alert: Alert, shown: Mapping[str, Any], after: Mapping[str, Any]) -> Sequence[Change]:
-    """Return the changes that are new to readers of the alert."""
+    """Return the changes that an edit makes in what readers of the alert see."""
     changes = []
     if alert.kind != shown["kind"]:
         changes.append(Change(Cause.NAMED, shown["kind"], alert.kind))

@@ -88,7 +88,7 @@ def label_rows() -> Iterator[dict[str, Any]]:
 
 
 def _of_outline(review: Review) -> dict[str, Any]:
-    """Return the labels of places that people drew because the computer had missed them."""
+    """Return the label of a place that a person drew because the search had missed it."""
     alert = review.alert
     return {
         "kind": alert.kind,
@@ -126,7 +126,7 @@ def _of_detection(detection: Detection) -> dict[str, Any]:
 
 
 def _of_run(detection: Detection) -> dict[str, Any]:
-    """Return the data and method behind a label. An image of a pair states track and direction for both."""
+    """Return the data and method behind a label. Of a pair, track and direction are those of its reference image."""
     prediction = detection.scan.prediction
     run, version, source = prediction.run, prediction.run.model_version, prediction.run.input
     files = [source] if isinstance(source, Product) else [source.reference, source.secondary]

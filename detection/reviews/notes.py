@@ -20,7 +20,7 @@ SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf"
 
 
 class Given(NamedTuple):
-    """File as a person sent it."""
+    """Unchecked file from a person."""
 
     name: str
     content: bytes
@@ -56,7 +56,7 @@ def _kept(given: Given) -> CaseFile:
 
 
 def _cleaned(given: Given) -> tuple[str, bytes]:
-    """Return media type and content; a photo is encoded anew by a confined process. Raises Unfit."""
+    """Return the media type and content of a file; a photo is encoded anew by a confined process. Raises Unfit."""
     if given.content.startswith(b"%PDF-"):
         return "application/pdf", given.content
     try:

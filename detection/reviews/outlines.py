@@ -14,7 +14,7 @@ from shapely.validation import explain_validity
 
 from ingest.areas import area_of
 
-LEAST_M2, MOST_M2 = 100.0, 2e9  # a house; more than the widest region that was found
+LEAST_M2, MOST_M2 = 100.0, 2e9  # a house; more than the largest region found so far
 MOST_CORNERS = 5000
 LONGEST_TEXT = 500_000
 NEAR_M = 5000.0
@@ -27,7 +27,7 @@ class Unfit(ValueError):
 
 
 def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
-    """Parse an area from GeoJSON, in degrees. near: an outline that it must not be far from. Raises Unfit."""
+    """Parse an area from GeoJSON, in degrees. near: an outline near which it must lie. Raises Unfit."""
     area = _area(text)
     if not area.is_valid:
         raise Unfit(_("The outline crosses itself or touches itself (%(where)s).") % {"where": explain_validity(area)})
@@ -43,7 +43,7 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
 
 
 def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
-    """Return the distance of two areas in degrees, m, 0 if they touch; nearest points are found in degrees."""
+    """Return the distance, m, between two areas in degrees; 0 if they touch. Nearest points are found in degrees."""
     here, there = nearest_points(one, other)
     return float(_GEOD.inv(here.x, here.y, there.x, there.y)[2])
 

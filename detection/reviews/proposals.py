@@ -39,7 +39,7 @@ def needs_second(*, alert: Alert, severity: str = "") -> bool:
 
 
 def proposal_waiting(*, alert: Alert) -> Proposal | None:
-    """Return the proposals that wait for a second person."""
+    """Return the proposal on an alert that waits for a second person, if any."""
     waiting = Proposal.objects.select_related("alert", "proposer")
     return waiting.filter(alert=alert, outcome=Outcome.WAITING).first()
 

@@ -16,7 +16,7 @@ JUDGED = (Verdict.CONFIRM.value, Verdict.REJECT.value)
 
 
 class Precision(NamedTuple):
-    """Confirmed and judged alerts of one group; share with its 95 % interval, 0-1."""
+    """Numbers of confirmed and judged alerts in one group, and their ratio with its 95 % interval, 0-1."""
 
     group: str
     confirmed: int
@@ -25,7 +25,7 @@ class Precision(NamedTuple):
 
 
 def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[Review]:
-    """Return the standing verdict on each alert of a source, latest first, without verdicts taken back.
+    """Return the standing verdict on each alert of a source, latest first.
 
     A drawn alert counts as judged once it is confirmed. found_as: the alert's state before any review.
     """

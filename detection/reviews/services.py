@@ -14,7 +14,7 @@ from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from detection.tables.alerts import MERGED_INTO
 
-SPECIALIST = "a specialist"  # the public never reads a name
+SPECIALIST = "a specialist"  # names are never published
 LONGEST_NOTE = 1000
 
 
@@ -31,8 +31,8 @@ def alert_review(
 ) -> Review | Proposal:
     """Record a specialist's verdict. Without a note, the sentence of the reason is published.
 
-    A confirmation that a second person has to agree to is only proposed (`proposals`). other: of a duplicate, the alert
-    that goes on. Overtaken where the alert is no longer in expected_state, Claimed where somebody else holds it;
+    A confirmation that a second person must agree to is only proposed (`proposals`). other: the alert of which this one
+    is a duplicate. Raises Overtaken if the alert is no longer in expected_state, Claimed if another person holds it,
     ValueError for a verdict that its state does not allow.
     """
     if reason_code not in REASONS.get(verdict, {}) or verdict is Verdict.TAKEN_BACK:
@@ -60,10 +60,10 @@ def alert_review(
 
 
 def review_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_state: str) -> Review:
-    """Agree with a proposed confirmation: it is public from now on, and counts as a second look.
+    """Agree with a proposed confirmation and publish it; this counts as a second opinion.
 
-    Overtaken where the alert or the proposal is no longer what the publisher saw, Claimed where somebody else holds it;
-    ValueError for one's own, and where its state allows it no more.
+    Raises Overtaken if the alert or proposal has changed since it was shown, Claimed if another person holds the alert,
+    ValueError for the publisher's own proposal, or if the alert's state no longer allows a confirmation.
     """
     alert = proposal.alert
     with transaction.atomic():
@@ -106,7 +106,7 @@ def review_take_back(*, review: Review, reviewer: AbstractBaseUser) -> Review:
 
 
 def may_take_back(*, review: Review, alert: Alert) -> bool:
-    """Return whether a review stands, was the last to change the state, and that state still holds."""
+    """Return whether a review can be taken back: it stands and, if it changed the state, that state still holds."""
     if review.verdict in {Verdict.TAKEN_BACK, Verdict.DRAWN} or Review.objects.filter(takes_back=review).exists():
         return False
     if review.transition is None:
@@ -116,7 +116,7 @@ def may_take_back(*, review: Review, alert: Alert) -> bool:
 
 
 def _locked(alert: Alert, expected_state: str, person: AbstractBaseUser) -> State:
-    """Lock the alert's row until the end of the transaction, and refresh the object."""
+    """Lock the alert's row until the end of the transaction; return its state. Raises Overtaken, Claimed."""
     locked = Alert.objects.select_for_update().values_list("state", "severity")
     alert.state, alert.severity = locked.get(pk=alert.pk)
     if alert.state != expected_state:
@@ -126,7 +126,7 @@ def _locked(alert: Alert, expected_state: str, person: AbstractBaseUser) -> Stat
 
 
 def _record(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> Review:
-    """Change the alert's state as a verdict requires, and save both."""
+    """Save a verdict, and change the alert's state as it requires."""
     alert, other, to = review.alert, review.other, STATE_AFTER.get(Verdict(review.verdict))
     why = f"the same place as alert {other.code}" if other else review.reason.label
     review.transition = alert_transition(alert=alert, to=to, reason=why, actor=SPECIALIST) if to else None
@@ -138,7 +138,7 @@ def _record(review: Review, before: State, publisher: AbstractBaseUser | None = 
 
 
 def _after(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> None:
-    """Finish a verdict: set the alert's date, release its claim, and write to the audit."""
+    """Finish a verdict: update the alert's date, release the person's claim, and write to the audit."""
     alert, undone, actor = review.alert, review.takes_back, publisher or review.reviewer
     alert.updated_at = timezone.now()
     alert.save(update_fields=["updated_at"])

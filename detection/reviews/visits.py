@@ -20,13 +20,13 @@ from detection.rules.lifecycle import LIVING, State
 from detection.rules.verdicts import Verdict, verdicts_open
 
 Result = FieldVisit.Result
-RESULTS = (Result.SEEN, Result.NOTHING, Result.UNREACHED)  # that a visitor can report
+RESULTS = (Result.SEEN, Result.NOTHING, Result.UNREACHED)  # results that a visitor can report
 VERDICTS = {Result.SEEN: (Verdict.CONFIRM, "seen-on-site"), Result.NOTHING: (Verdict.REJECT, "nothing-on-site")}
 LONGEST_AHEAD = timedelta(days=2 * 366)
 
 
 class Plan(NamedTuple):
-    """Plan of a visit: the day, the person, and whether they get a mail before."""
+    """Plan of a visit: the day, the visitor, and whether to remind the visitor by mail."""
 
     day: date
     visitor: AbstractBaseUser
@@ -34,19 +34,19 @@ class Plan(NamedTuple):
 
 
 def visits_open() -> QuerySet[FieldVisit]:
-    """Return visits without a result, the earliest first, without those planned by a withdrawn verdict."""
+    """Return visits that have no result and whose verdict has not been taken back."""
     return FieldVisit.objects.filter(result="", review__taken_back_by=None).select_related("review__alert", "visitor")
 
 
 def visits_coming(*, visitor: AbstractBaseUser) -> list[FieldVisit]:
-    """Return the visits planned for a person until tomorrow, of alerts that are followed."""
+    """Return a person's open visits until tomorrow, of living alerts."""
     tomorrow = timezone.now().date() + timedelta(days=1)
     followed = visits_open().filter(visitor=visitor, day__lte=tomorrow, review__alert__state__in=LIVING)
     return list(followed.order_by("day", "pk"))
 
 
 def visit_of(*, alert: Alert) -> FieldVisit | None:
-    """Return the visit of an alert that is planned or due."""
+    """Return the visit of an alert that has no result yet, if there is one."""
     return visits_open().filter(review__alert=alert).last()
 
 
@@ -59,9 +59,9 @@ def visit_plan(
     public_note: str = "",
     internal_note: str = "",
 ) -> FieldVisit:
-    """Plan a visit and record the verdict that one is planned, in one transaction; it replaces an earlier plan.
+    """Plan a visit and record the verdict for it, in one transaction; an earlier plan is replaced.
 
-    Raises Unfit for a day in the past or too far ahead, and as `alert_review` does.
+    Raises Unfit for a day in the past or too far ahead, and the errors of `alert_review`.
     """
     today = timezone.now().date()
     if not today <= plan.day <= today + LONGEST_AHEAD:

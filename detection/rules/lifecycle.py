@@ -1,8 +1,8 @@
 """The life of an alert. First: found in one data set. Provisional: found in two. Reviewers decide the rest.
 
-An alert enters high, by the thresholds of the search, and leaves low: finished is what the newest data do not show
-any more, or below half of the level that counts as motion, for as long as their noise asks for. It can wake up again.
-Events (a surge, a change of the surface) end in the same way, and do not wake: the next one is another alert.
+An alert begins above the thresholds of the search, and ends at a lower level: it is finished if the newest data show
+no motion, or less than half of the rate that counts as motion, for a time that depends on their noise. It can resume.
+Events (a surge, a change of the surface) end in the same way and never resume: the next one is another alert.
 """
 
 import math
@@ -12,9 +12,9 @@ from enum import StrEnum
 from statistics import NormalDist
 from typing import NamedTuple
 
-LEAVING_MM_YR = 2.0  # what counts as motion (ml.deformation.reliability.MOVING_MM_YR); rest is less than half of it
+LEAVING_MM_YR = 2.0  # rate that counts as motion (ml.deformation.reliability.MOVING_MM_YR); rest is below half of it
 FEWEST_OBSERVATIONS, MOST_OBSERVATIONS = 2, 12
-MISSED_BY_ALL = 0.01  # probability that all observations miss an event that goes on
+MISSED_BY_ALL = 0.01  # probability that all observations miss an ongoing event
 SHORTEST_REST, LONGEST_REST = timedelta(days=90), timedelta(days=3 * 365)
 YEAR = timedelta(days=365)
 
@@ -45,23 +45,23 @@ ALLOWED: dict[State, frozenset[State]] = {
     State.REJECTED: frozenset({State.CONFIRMED, State.FIRST, State.PROVISIONAL}),
     # it moves again, or the verdict that ended it was taken back
     State.FINISHED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED}),
-    # its place is followed under another alert, unless the verdict that said so was taken back
+    # its place is followed under another alert, unless the verdict of a duplicate was taken back
     State.MERGED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED}),
 }
 LIVING = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 
 
 class Observation(NamedTuple):
-    """Observation of a place by one run. until: last date of its data; moves: it finds motion there, `is_motion`."""
+    """Observation of a place by one run. until: last date of its data; moves: whether it shows motion (`is_motion`)."""
 
     until: date
     moves: bool
 
 
 class ViewLife(NamedTuple):
-    """Observations by one view. moved_until: last date of data that show motion; rest_looks: observations since then.
+    """Observations by one view. moved_until: last date of data with motion; rest_looks: number of later observations.
 
-    rest_until: last date of the data of those; None where there is none.
+    rest_until: last date of the later observations' data; None if there are none.
     """
 
     moved_until: date
@@ -70,14 +70,14 @@ class ViewLife(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """Proof that motion is over: observations without it, and the time from the last with it to the last without."""
+    """Proof required that motion is over: observations without motion, and time from the last motion to the newest."""
 
     observations: int
     time: timedelta
 
 
 class SeriesMotion(NamedTuple):
-    """Motion in the time series: since when it is faster than before, is at rest, and moves after it was still."""
+    """Motion in the time series: since when it has accelerated, rested, or moved after a rest; None if it has not."""
 
     accelerating_since: date | None = None
     at_rest_since: date | None = None
@@ -85,12 +85,12 @@ class SeriesMotion(NamedTuple):
 
 
 def is_motion(rate_mm_yr: float) -> bool:
-    """Return whether a rate is motion for a place that was found: half of what counts for one that was not."""
+    """Return whether a rate counts as motion of a known place: at least half of the rate required to find a new one."""
     return abs(rate_mm_yr) >= LEAVING_MM_YR / 2
 
 
 def may_become(state: State, target: State) -> bool:
-    """Return whether an alert in one state may go to another."""
+    """Return whether an alert may change from one state to another."""
     return target in ALLOWED[state]
 
 
@@ -104,7 +104,7 @@ def after_sighting(state: State, independent_products: int) -> State:
 def after_observation(life: ViewLife | None, observation: Observation) -> ViewLife | None:
     """Return the life of a view after another observation.
 
-    Data that end no later than known ones say nothing new about rest.
+    Data that end no later than earlier data add nothing about rest.
     """
     if life is None:
         return ViewLife(observation.until) if observation.moves else None
@@ -116,10 +116,10 @@ def after_observation(life: ViewLife | None, observation: Observation) -> ViewLi
 
 
 def required_rest(sigma_mm_yr: float | None) -> timedelta:
-    """Return how long the data must show rest: a year where the rate's error is half of the leaving level.
+    """Return how long data must show rest: a year if the rate's error is half of LEAVING_MM_YR.
 
-    The error of a rate falls with the 1.5th power of the time: quieter data need less, noisier more, within bounds.
-    None: of pairs of images, a year, so that a winter of snow ends nothing.
+    The error of a rate falls with the 1.5th power of the time: less noise requires less time, within bounds. Without an
+    error (pairs of images), it is a year, so that snow in winter ends no alert.
     """
     if sigma_mm_yr is None:
         return YEAR
@@ -128,14 +128,14 @@ def required_rest(sigma_mm_yr: float | None) -> timedelta:
 
 
 def rest_proof(sigma_mm_yr: float | None) -> Proof:
-    """Return the proof that lasting motion is over."""
+    """Return the proof required that lasting motion is over. sigma_mm_yr: error of the rate, None for image pairs."""
     return Proof(FEWEST_OBSERVATIONS, required_rest(sigma_mm_yr))
 
 
 def event_proof(z: float, found_from: float, fewest: int = FEWEST_OBSERVATIONS) -> Proof:
-    """Return the proof that an event is over: observations that would hardly all miss it, and three months.
+    """Return the proof required that an event is over: three months, and enough observations not to miss it in all.
 
-    z: by how many standard deviations it stood out; found_from: z from which one observation finds it.
+    z: significance of the event, in standard deviations; found_from: z above which one observation finds it.
     """
     missed = max(NormalDist().cdf(found_from - abs(z)), MISSED_BY_ALL)
     observations = math.ceil(math.log(MISSED_BY_ALL) / math.log(missed)) if missed < 1.0 else MOST_OBSERVATIONS
@@ -143,7 +143,7 @@ def event_proof(z: float, found_from: float, fewest: int = FEWEST_OBSERVATIONS) 
 
 
 def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
-    """Return the last date that showed motion, where no view has shown any for long enough; else None."""
+    """Return the last date with motion in any view, if rest since then is proved; else None."""
     if not views:
         return None
     moved_until = max(life.moved_until for life in views.values())
@@ -154,20 +154,20 @@ def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
 
 
 def series_rest(at_rest_since: date | None, until: date, sigma_mm_yr: float | None) -> date | None:
-    """Return since when the series rest, where that is long enough by the end of the data; else None."""
+    """Return at_rest_since if rest has lasted long enough by the end of the data; else None."""
     long_enough = at_rest_since is not None and until - at_rest_since >= required_rest(sigma_mm_yr)
     return at_rest_since if long_enough else None
 
 
 def series_moves_again(rested_since: date | None, series: SeriesMotion) -> bool:
-    """Return whether series that said rest show motion that began, or grew, after it."""
+    """Return whether series at rest since a date now show motion that began or accelerated after that date."""
     if rested_since is None or series.at_rest_since is not None:
         return False
     return any(day is not None and day > rested_since for day in (series.moving_since, series.accelerating_since))
 
 
 def moves_again(life: ViewLife | None, observation: Observation) -> bool:
-    """Return whether data show motion after data of the same view that showed none."""
+    """Return whether a view observes motion after it observed rest."""
     return (
         life is not None and life.rest_until is not None and observation.moves and observation.until > life.rest_until
     )

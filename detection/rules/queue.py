@@ -1,13 +1,13 @@
-"""The order in which cases wait for a specialist: severity × exposure × certainty × age. The highest product is first.
+"""Order in which cases wait for a specialist: severity × exposure × certainty × age. The highest product is first.
 
 | factor | values | why |
 |---|---|---|
 | severity | minor 1, moderate 2, strong 4 | each step counts twice the one below |
-| exposure | nothing known there 1, something 1.5, much 2 | `severity` counts it, too: here it decides within a step |
+| exposure | nothing known there 1, something 1.5, much 2 | also part of `severity`: here it decides within a grade |
 | certainty | 0.5 to 1 by score, times 0.6 while only one data set shows it | what is probably noise can wait |
 | age | 1 at first, 2 after 30 days, 3 after 60 days and later | no minor case waits for ever behind moderate ones |
 
-Where as much stands and as much is sure, a new strong case is ahead of any minor one, however old.
+With equal exposure and certainty, a new strong case precedes any minor one, however old.
 """
 
 from detection.rules.lifecycle import State
@@ -23,7 +23,7 @@ AGE_DAYS, AGED_MOST = 30, 2.0
 def priority(
     *, severity: Severity, exposure_weight: int | None, state: State, score: float | None, days_waiting: int
 ) -> float:
-    """Return how urgent a case is, 0.3 to 24.
+    """Return the urgency of a case, 0.3 to 24.
 
     exposure_weight: 0 to 2, None where it was not counted; score: the highest of its detections, 0-1; days_waiting:
     whole days since it was found. Without a score it counts as the least certain.

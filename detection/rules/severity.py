@@ -1,6 +1,6 @@
-"""How much an alert matters, in three steps: how it moves, how sure that is, and what stands on it.
+"""Severity of an alert, in three grades, by its motion, the certainty of that motion, and the exposure on its ground.
 
-Velocity fields: points are added; 2 make it moderate, 4 strong.
+Velocity fields: points are added; 2 points are moderate, 4 strong.
 
 | what | points | why |
 |---|---|---|
@@ -12,8 +12,8 @@ Velocity fields: points are added; 2 make it moderate, 4 strong.
 | significantly faster than before | 1 | |
 | on it: anything, much | 1, 2 | see `exposure_points`; what is not known adds nothing and takes nothing away |
 
-Motion of metres: less than 1 m/day 2 points, 1 m/day or more 4, and what stands on it. Changes of the surface: their
-size alone, for building work is a change too.
+Motion by metres: less than 1 m/day 2 points, 1 m/day or more 4, plus exposure. Changes of the surface: their size
+alone, because building work is a change too.
 """
 
 from enum import StrEnum
@@ -69,7 +69,7 @@ def severity(
 
 
 def severity_of_speed(peak_speed_m_day: float, exposure: Exposure = UNKNOWN_EXPOSURE) -> Severity:
-    """Grade motion of metres: never minor."""
+    """Grade motion by metres, by its speed and exposure: never minor."""
     motion = STRONG_POINTS if peak_speed_m_day >= FAST_M_DAY else MODERATE_POINTS
     return _of_points(motion + exposure_points(exposure))
 
@@ -82,7 +82,7 @@ def severity_of_change(area_m2: float) -> Severity:
 
 
 def exposure_points(exposure: Exposure) -> int:
-    """Return 0 where nothing is known to be there, 1 for anything, 2 for much."""
+    """Return points for exposure: 0 if none is known, 1 for any, 2 for much."""
     steps = ((exposure.buildings, BUILDINGS), (exposure.people, PEOPLE))
     lengths = ((exposure.main_road_km, MAIN_ROAD_KM), (exposure.railway_km, RAILWAY_KM))
     known = [(value, limits) for value, limits in (*steps, *lengths) if value is not None]

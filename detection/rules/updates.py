@@ -1,6 +1,6 @@
-"""Changes to be reported of a known alert: its figures now against those of its last report. Pure.
+"""Changes of a known alert to be reported: its present figures compared with those of its last report. Pure.
 
-The rule, and why it is this one, stand in docs/decisions/0008-updates.md.
+docs/decisions/0008-updates.md gives the rule and its reasons.
 """
 
 import math
@@ -14,10 +14,10 @@ from detection.rules.lifecycle import SeriesMotion
 from detection.rules.severity import Severity
 from ml.rasters.areas import SURE_SHARE
 
-SIGMAS = 2.0  # of the difference of two rates
+SIGMAS = 2.0  # a difference of two rates must reach this many of its standard deviations
 RATE_SHARE = 0.25  # of the reported rate
 AREA_FACTOR = 1.5
-SURE_MARGIN = 0.15  # a named cause is taken back where its share is that much below what names one
+SURE_MARGIN = 0.15  # a named cause is withdrawn if its share is this much below SURE_SHARE
 MUTED_FOR = timedelta(days=30)
 GRADES = [grade.value for grade in Severity]  # from the lowest
 
@@ -41,9 +41,9 @@ class Cause(StrEnum):
 class ViewFigures(NamedTuple):
     """Figures of one view (a track, a component) in its newest data.
 
-    rate: mm/yr, or m/day of offsets, of the fastest part found; sigma: one standard deviation; area_m2: all parts
-    together; until: last date of the data; by: format and method, for outlines of different methods are not compared;
-    peak, peak_sigma: where the fastest part moves fastest, None where its error is not known.
+    rate: of the fastest part found, mm/yr, or m/day of offsets; sigma: one standard deviation; area_m2: all parts
+    together; until: last date of the data; by: format and method, because outlines of different methods are not
+    compared; peak, peak_sigma: highest rate in the fastest part and its error, None if not known.
     """
 
     rate: float
@@ -78,7 +78,7 @@ class Change(NamedTuple):
 
 
 def changes(reported: Figures, now: Figures) -> tuple[Change, ...]:
-    """Return what has changed beyond noise since the last report. Each view is compared with itself."""
+    """Return the changes since the last report that exceed noise. Figures are compared within one view only."""
     found = []
     view = common_view(reported, now)
     if view:
@@ -94,7 +94,7 @@ def changes(reported: Figures, now: Figures) -> tuple[Change, ...]:
 
 
 def common_view(reported: Figures, now: Figures) -> str:
-    """Return the view of the last report, or another view that is known of both times and has newer data."""
+    """Return the name of a view that was reported and has newer data, preferably a main one; empty if there is none."""
     newer = [
         name for name in now.views if name in reported.views and now.views[name].until > reported.views[name].until
     ]
@@ -102,7 +102,7 @@ def common_view(reported: Figures, now: Figures) -> str:
 
 
 def may_report(found: Iterable[Change], since_report: timedelta) -> bool:
-    """Return whether an update may be reported: at most one a month; a higher grade does not wait."""
+    """Return whether changes may be reported: at most once a month, but a higher grade at once."""
     found = tuple(found)
     rises = any(
         one.cause == Cause.SEVERITY and GRADES.index(str(one.after)) > GRADES.index(str(one.before)) for one in found
@@ -111,7 +111,7 @@ def may_report(found: Iterable[Change], since_report: timedelta) -> bool:
 
 
 def rebased(reported: Figures, now: Figures) -> Figures:
-    """Add views that are new, or have another method, to the baseline, without reporting them as changes."""
+    """Add new views, and outlines by a new method, to the baseline, so that they are not reported as changes."""
     views = dict(reported.views)
     for name, seen in now.views.items():
         before = views.get(name)
@@ -124,7 +124,7 @@ def rebased(reported: Figures, now: Figures) -> Figures:
 
 
 def reported_by_step(now: Figures, changed: Iterable[Change]) -> Figures:
-    """Return the figures that a step reports, the next baseline. Views with older data do not show a change yet."""
+    """Return the baseline after a step: the present figures or, after a change of rate or area, the newest data's."""
     if not {one.cause for one in changed} & {Cause.RATE, Cause.PEAK, Cause.AREA}:
         return now
     newest = max((seen.until for seen in now.views.values()), default=date.min)
@@ -132,7 +132,7 @@ def reported_by_step(now: Figures, changed: Iterable[Change]) -> Figures:
 
 
 def as_json(figures: Figures) -> dict[str, Any]:
-    """Return dates in ISO 8601, and other values unchanged."""
+    """Return figures as JSON values: dates in ISO 8601, other values unchanged."""
     series = {name: day.isoformat() if day else None for name, day in figures.series._asdict().items()}
     views = {name: seen._asdict() | {"until": seen.until.isoformat()} for name, seen in figures.views.items()}
     return figures._asdict() | {"views": views, "series": series, "shares": dict(figures.shares)}
@@ -151,7 +151,7 @@ def _of_view(view: str, reported: ViewFigures, now: ViewFigures, unit: str) -> l
     found, component = [], view.split("/")[0]
     if unit and _rate_changed(reported, now):
         found.append(Change(Cause.RATE, reported.rate, now.rate, unit, component))
-    elif unit and _peaks_differ(reported, now):  # an outline grows with its rate, and the median inside hardly changes
+    elif unit and _peaks_differ(reported, now):  # if an outline grows with its rate, the median inside hardly changes
         found.append(Change(Cause.PEAK, reported.peak, now.peak, unit, component))
     small, large = sorted((reported.area_m2, now.area_m2))
     if reported.by == now.by and large >= AREA_FACTOR * small:
@@ -175,13 +175,13 @@ def _peaks_differ(reported: ViewFigures, now: ViewFigures) -> bool:
 
 
 def _by_network(kind: str, shares: Mapping[str, float]) -> bool:
-    """Return whether the network is, or lately was, sure of a kind; else the rate alone names it."""
+    """Return whether a kind is based on the network's shares, with a margin below sure; else on the rate alone."""
     name = row_of(kind).network_class
     return bool(name) and shares.get(name, 0.0) >= SURE_SHARE - SURE_MARGIN
 
 
 def _named_anew(reported: Figures, now: Figures) -> bool:
-    """Return whether a kind is another one for more than noise: where the rate alone decides, it must have changed."""
+    """Return whether a new kind is due to more than noise: if the rate alone names it, the rate must have changed."""
     if now.unit != "mm/yr" or _by_network(reported.kind, reported.shares) or _by_network(now.kind, now.shares):
         return True
     view = common_view(reported, now)
@@ -189,7 +189,7 @@ def _named_anew(reported: Figures, now: Figures) -> bool:
 
 
 def _graded_anew(reported: Figures, now: Figures) -> bool:
-    """Return whether the ground explains another grade: a rate beyond noise or an area, not a map or method."""
+    """Return whether a new grade is due to the ground (its rate, area or acceleration), not to a map or method."""
     view = common_view(reported, now)
     if not view:
         return False

@@ -17,11 +17,11 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     FIELD_VISIT = "field-visit"
     TAKEN_BACK = "taken-back"
-    DRAWN = "drawn"  # of a place that the computer had missed: nothing is answered by it
+    DRAWN = "drawn"  # of a place that the search had missed: it answers no case
 
 
 class Reason(NamedTuple):
-    """Reasons in English, as rows keep them; translated where they are shown."""
+    """Reason of a verdict, its label and sentence in English as stored; translated when shown."""
 
     label: str
     sentence: str
@@ -85,7 +85,7 @@ _VISITED_IN = frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED})
 
 
 def verdicts_open(state: State) -> list[Verdict]:
-    """Return the verdicts that are possible in this state; none of an alert that is over."""
+    """Return the verdicts that are possible in a state; none for an alert that is over."""
     if state in {State.FINISHED, State.MERGED}:
         return []
     verdicts = [verdict for verdict, target in STATE_AFTER.items() if target is not state and may_become(state, target)]

@@ -1,4 +1,4 @@
-"""A finished prediction becomes detections: each task has its own way of looking, registered here once."""
+"""Search of finished predictions for detections. SEARCHES registers one search for each task."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -39,15 +39,15 @@ from ml.stored import StoredRaster, opened_bands, read_prediction
 
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations
-MOST_CORRECTED = 100_000  # points around an area whose series are read: some seconds
-MOST_SERIES = 1_000  # points inside whose series are examined one by one
+MOST_CORRECTED = 100_000  # points in and around an area: with more, series are not read (this takes seconds)
+MOST_SERIES = 1_000  # points inside an area whose series are examined one by one
 
 
 class Search(NamedTuple):
     """Search of one task.
 
-    thresholds: a named tuple, kept with the scan; find: returns what a prediction's raster shows, not yet saved;
-    by_parts: whether it reads parts of a raster that does not fit into memory.
+    thresholds: a named tuple, stored with the scan; find: returns the detections in a prediction's raster, unsaved;
+    by_parts: whether it can search a raster in parts that does not fit into memory.
     """
 
     thresholds: Any
@@ -63,7 +63,7 @@ class View(NamedTuple):
 
 
 def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
-    """Return what a prediction shows, strongest first, without scan and alert."""
+    """Return the detections in a prediction, strongest first, unsaved and without scan and alert."""
     way = SEARCHES[prediction.run.model_version.task]
     with opened_bands(prediction) if way.by_parts else nullcontext(read_prediction(prediction)) as raster:
         return way.find(prediction, raster, thresholds or way.thresholds)
@@ -72,7 +72,7 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Return the areas that the raster flags, redrawn and measured on the points of every track of the run.
 
-    What lies beside the product's own points is left to the runs of the products that lie there.
+    Areas outside the footprint of the run's own product are left to runs of other products.
     """
     detections, products = [], products_of(run=prediction.run)
     causes = causes_for(prediction.run.model_version.weights_sha256)
@@ -101,7 +101,7 @@ def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
 
 
 def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
-    """Return a region of motion that the run found; its rates are against the product's reference."""
+    """Return a detection of a region found by the run; its rates are against the product's reference."""
     product, geometry, figures = prediction.run.product, shape(feature["geometry"]), feature["properties"]
     place, area_m2 = to_django(geometry), area_of(geometry)
     rate, peak, sigma = (figures[name] for name in ("rate_mm_yr", "peak_rate_mm_yr", "peak_rate_sigma_mm_yr"))
@@ -122,7 +122,7 @@ def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detectio
 
 
 def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: int) -> Detection:
-    """Return the reasons with the track that gave the rates first."""
+    """Return a detection of an area. Its reasons begin with the track that gave the rates."""
     place = to_django(to_geographic(area.polygon, epsg))
     product, strongest = views[area.track].product, area.places[0].peak if area.places else None
     ordered = [views[area.track], *(view for number, view in enumerate(views) if number != area.track)]
@@ -148,7 +148,7 @@ def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: 
 
 
 def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """Ground that moved by metres has lost its coherence too: it is an alert of motion, not of its surface as well."""
+    """Find changes of the surface, without ground that moved by metres: its loss of coherence is no second alert."""
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
     offsets = offsets_of(pair=prediction.run.pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
@@ -200,7 +200,7 @@ def _points_around(product: Product, area: Area, epsg: int) -> SortedPoints:
 
 
 def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints:
-    """Return the product's points in the box around some ground (metres, epsg), as the detector saw them."""
+    """Return the product's points in the box around some ground (metres, epsg), as the detector used them."""
     box = to_django(to_geographic(ground.envelope, epsg))
     points = ingest_selectors.product_points(product=product, area=box)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
@@ -228,13 +228,13 @@ def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str,
 
 
 def _assumed(prediction: Prediction) -> dict[str, Any]:
-    """Return the stable reference where little ground is still; nothing where most of the view is still."""
+    """Return a sentence on the assumed reference of the rates, empty if most of the ground is still."""
     sentence = assumed(prediction.statistics.get("still_share"))
     return {"assumes": sentence} if sentence else {}
 
 
 def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
-    """Return what the series of the points inside shows; nothing where the product has none of phase."""
+    """Return evidence from the series of points inside an area; empty if the product has no series of phase."""
     if not _has_cycles(product):
         return {}
     _, series = ingest_selectors.series_within(product=product, area=place, most=MOST_SERIES)
@@ -242,7 +242,7 @@ def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
 
 
 def _rate_sigma(between: float, product: Product, place: MultiPolygon) -> float:
-    """Return one standard deviation of an area's rate, mm/yr: over the ground (`between`), and of its mean series."""
+    """Return a rate's standard deviation, mm/yr: `between` (over the ground) and the mean series' own, combined."""
     series = ingest_selectors.area_series(product=product, area=place)
     fit = fit_series(series.dates, series.mean_mm) if series else None
     return math.hypot(between, fit.rate_sigma_mm_yr if fit else 0.0)

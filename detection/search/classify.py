@@ -13,7 +13,7 @@ UNKNOWN_PLACE = Surroundings()
 class Evidence(NamedTuple):
     """Evidence of one area in one product. component: los, up or east; direction: of the pass, or empty; rates mm/yr.
 
-    shares: class of a network -> its share in what the area may be, 0-1; empty where the method knows the sign only.
+    shares: class of a network -> its probability, 0-1; empty if the method knows the sign only.
     """
 
     component: str
@@ -30,9 +30,9 @@ def evidence_of(
     area_m2: float,
     shares: Mapping[str, float],
 ) -> list[Evidence]:
-    """Return evidence of an area's kind by track: the one that gave its rate, and each other that sees it move.
+    """Return one item of evidence per track: the track that gave the area's rate, then others that show it moving.
 
-    reasons: of the tracks, the rate's first, as `ml.statistics.reasons` describes them.
+    reasons: of the tracks in this order, as `ml.statistics.reasons` describes them.
     """
     first, *others = reasons
     own = Evidence(component, first["track"], rate_mm_yr, area_m2, shares)
@@ -46,14 +46,14 @@ def evidence_of(
 # Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.
 SMALL_M2 = 150_000.0
 SLOW_MM_YR = 3.0
-VERTICAL_SHARE = 1 / 3  # a direction may see the other sign at up to a third of what the other one sees
+VERTICAL_SHARE = 1 / 3  # the mean rate of all directions must be at least this share of the fastest direction's
 
 
 def classify(evidence: Sequence[Evidence], place: Surroundings = UNKNOWN_PLACE) -> Kind:
-    """Name the motion of one area from all its evidence and what is known of its place.
+    """Name the kind of motion of one area from all its evidence and the surroundings of its place.
 
-    A network's class counts where it is sure with the surroundings taken in, and no sign contradicts it; where it is
-    surely none of them the cause is not known; else the sign alone decides.
+    A network's class counts if it is sure after weighing with the surroundings, and no sign contradicts it. If another
+    cause is the likeliest, the kind is unknown; else the sign alone decides.
     """
     shares = weigh(mean_shares([e.shares for e in evidence]), place).shares
     if shares:
@@ -73,11 +73,11 @@ def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _fits(kind: Kind, evidence: Sequence[Evidence]) -> bool:
-    """Return whether no sign speaks against a kind. One without a sign, a slope, may come from either side.
+    """Return whether the signs of the rates allow a kind. A kind without a sign (a slope) fits either sign.
 
-    Mined ground goes toward its middle as well as down, and where that has lost its points only one side is seen: one
-    direction then sees it come. In the mean of two directions motion along the ground cancels; what is left must be of
-    the right sign and VERTICAL_SHARE of the fastest.
+    Mined ground moves toward its middle as well as down. If only one side of it has points, one direction may measure
+    motion toward the satellite. The mean of two directions cancels sideways motion; it must have the right sign and at
+    least VERTICAL_SHARE of the fastest rate.
     """
     sign = KINDS[kind].sign
     if sign is None:
@@ -91,9 +91,9 @@ def _fits(kind: Kind, evidence: Sequence[Evidence]) -> bool:
 def classify_by_sign(evidence: Sequence[Evidence]) -> Kind:
     """Classify by sign, size and speed.
 
-    A vertical product decides by its sign. Line of sight decides by its sign where the directions that saw it agree;
-    a single direction only for an area that is both wide and fast enough for sideways motion to be an unlikely
-    explanation. Everything else, and east-west motion, is unknown.
+    A vertical product decides by its sign. Line-of-sight rates decide by their sign if both directions agree; a single
+    direction decides only for an area so wide and fast that sideways motion is unlikely. Everything else, and east-west
+    motion, is unknown.
     """
     vertical = [e for e in evidence if e.component == "up"]
     los = [e for e in evidence if e.component == "los"]

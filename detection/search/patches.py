@@ -1,4 +1,4 @@
-"""Rasters of image pairs become patches: where the surface changed, and where the ground moved by metres."""
+"""Patches in rasters of image pairs, where the surface changed or the ground moved by metres."""
 
 import math
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _GEOD = Geod(ellps="WGS84")
 
 
 class Band(Protocol):
-    """Band in memory, or one of which only the windows asked for are read."""
+    """Band in memory, or one that is read window by window."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -34,11 +34,11 @@ class Band(Protocol):
 
 
 class ChangeThresholds(NamedTuple):
-    """Thresholds of a loss: robust z-scores; least_drop: of coherence, 0-1, without the share of the weather.
+    """Thresholds of a loss of coherence. enter, leave: robust z-scores; least_drop: 0-1, corrected for weather.
 
-    least_certain: median loss over area_sigma, with one false alarm in twenty: a parcel of which the estimate was
-    always sure, and suddenly is not, has lost nothing.
-    fewest_cells: one scatterer that comes or goes spoils a whole window of 9 x 9; a patch holds two and a half of them.
+    least_certain: median loss over area_sigma, for one false alarm in twenty: a parcel whose estimate has only become
+    less certain has lost no coherence.
+    fewest_cells: two and a half windows of 9 x 9 cells, because one scatterer can change a whole window.
     fewest_confirmed: cells of a patch that pairs without an image in common confirm (ml.coherence.confirm).
     """
 
@@ -51,9 +51,9 @@ class ChangeThresholds(NamedTuple):
 
 
 class MotionThresholds(NamedTuple):
-    """Thresholds of an offset: its length in standard deviations; least_px; agreement: of directions, 0-1.
+    """Thresholds of offsets. enter, leave: length in standard deviations; least_px: length; agreement: of headings.
 
-    fewest_nodes: nodes whose windows overlap share their faults; a patch is wider than one window of 24 px.
+    fewest_nodes: wider than one window of 24 px, because nodes with overlapping windows share their errors.
     """
 
     enter: float = 6.0
@@ -84,13 +84,13 @@ class Patch(NamedTuple):
 def changed_patches(
     bands: Mapping[str, Band], transform: Affine, weather: float, thresholds: ChangeThresholds = CHANGE
 ) -> list[Patch]:
-    """Find where coherence was lost, in the memory of a strip of the raster.
+    """Find patches where coherence was lost, with only a strip of the raster in memory.
 
     bands: change_sigma, coherence_before,
     coherence_after and, in rasters that hold them, area_sigma (of an area's coherence) and confidence (by other pairs).
 
-    A cell that is confirmed enters whatever its own z; a patch confirmed in half of its cells may be smaller and within
-    area_sigma, and its score is that confidence. weather: what the whole scene lost or won, as the change gave it.
+    A confirmed cell counts whatever its own z; a patch confirmed in half of its cells may be smaller, its loss within
+    area_sigma, and its score is that confidence. weather: change of coherence of the whole scene, from the statistics.
     """
     layers = {name: bands[name] for name in CHANGE_BANDS if name in bands}
 
@@ -145,10 +145,10 @@ def moving_patches(
     days: float,
     thresholds: MotionThresholds = MOTION,
 ) -> list[Patch]:
-    """Find where the ground moved against the rest of the scene. bands: as `python -m ml offsets` writes them.
+    """Find patches that moved against the rest of the scene. bands: as `python -m ml offsets` writes them.
 
     posting_m: of the images, metres per px of offset; days: temporal baseline. The scene's median offset is the
-    misregistration of the pair and is removed; the scene's own scatter is the least that an offset may be wrong by.
+    misregistration of the pair and is removed; the scene's scatter is the smallest error assumed for an offset.
     """
     if not np.isfinite(bands["dx_px"]).any():
         return []
@@ -179,7 +179,7 @@ def moving_patches(
 
 
 def bearing(polygon: Any, epsg: int, dx: float, dy: float) -> float:
-    """Return degrees clockwise from north of a step of dx right and dy down on a north-up grid, at a polygon."""
+    """Return the bearing, degrees clockwise from north, of a step on a north-up grid, dx right and dy down."""
     at, length = polygon.centroid, math.hypot(dx, dy)
     further = (at.x + 1000 * dx / length, at.y - 1000 * dy / length)
     to_geographic = transformer(epsg, 4326).transform

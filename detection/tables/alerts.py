@@ -11,8 +11,8 @@ RELATIONS = [(MERGED_INTO, "became part of"), (SPLIT_FROM, "split from")]
 class AlertUpdate(models.Model):
     """Changes in the figures of an alert that a step of its life reported. Rows are only added.
 
-    The step is a transition: to another state, or, where nothing but figures changed, from a state to itself. It is
-    announced like any other.
+    The step is a transition to another state, or, if only figures changed, from a state to itself. It is announced like
+    any other.
     """
 
     transition = models.OneToOneField("detection.AlertTransition", models.CASCADE, related_name="update")
@@ -29,7 +29,7 @@ class AlertUpdate(models.Model):
 
 
 class AlertLife(models.Model):
-    """Memory of an alert that the rules compare with: its last report, and what each view has shown."""
+    """Memory of an alert for comparison with new data: its last report, and the observations by each view."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="life")
     told = models.JSONField(help_text="of detection.rules.updates.Figures")
@@ -43,7 +43,7 @@ class AlertLife(models.Model):
 class AlertRelation(models.Model):
     """Two alerts of one place: one was merged into the other, or split from it.
 
-    Rows are only added; one that a verdict made goes when the verdict is taken back.
+    Rows are only added, but taking back a verdict deletes the row that it added.
     """
 
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="relations")
@@ -60,7 +60,7 @@ class AlertRelation(models.Model):
 
 
 class SurgeSeries(models.Model):
-    """Sources of a surge detection: the pairs of its glacier that existed, and the rule."""
+    """Sources of a surge detection: its glacier, the predictions of pairs that existed then, and the rule."""
 
     detection = models.OneToOneField("detection.Detection", models.CASCADE, related_name="surge_series")
     glacier = models.ForeignKey(Glacier, models.SET_NULL, null=True, related_name="+")

@@ -21,7 +21,7 @@ class SetByHand(models.Model):
 class AlertEdit(models.Model):
     """One act of a person who changed an alert. Rows are only added: taking one back adds another.
 
-    before, after: of the fields that it changed (kind, severity, area, texts); null: as computed.
+    before, after: values of the changed fields (kind, severity, area, texts); null: as computed.
     """
 
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="edits")
@@ -42,7 +42,7 @@ class AlertEdit(models.Model):
 
 
 class CaseNote(models.Model):
-    """A note of an operator on an alert, for those who review. Rows are only added."""
+    """A note of an operator on an alert, for reviewers only. Rows are only added."""
 
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="notes")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -57,7 +57,7 @@ class CaseNote(models.Model):
 
 
 class CaseFile(models.Model):
-    """A photo or document of a note, as it is kept: photos without the position and all else that a camera writes."""
+    """A photo or document of a note, as stored: photos without position and other metadata."""
 
     note = models.ForeignKey(CaseNote, models.CASCADE, related_name="files")
     name = models.CharField(max_length=160)
@@ -85,7 +85,7 @@ class Assignment(models.Model):
 
 
 class SecondLook(models.Model):
-    """Second opinion: whether another person would have given the same verdict. It changes no state."""
+    """Opinion of another person on a verdict: whether they agree. It changes no state."""
 
     review = models.ForeignKey("detection.Review", models.CASCADE, related_name="second_looks")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -103,7 +103,7 @@ class SecondLook(models.Model):
 class Proposal(models.Model):
     """Decision of one person to which a second one has to agree: a confirmation, or a change of what is published.
 
-    Nothing of it is public. Published, it becomes a review or an edit of the person who proposed it.
+    A proposal is not public. When published, it becomes a review or an edit of the person who proposed it.
     """
 
     class Outcome(models.TextChoices):
@@ -141,7 +141,7 @@ class Proposal(models.Model):
 
 
 class ReviewBatch(models.Model):
-    """Verdicts on several cases that were given in one act, and can be taken back in one."""
+    """Batch of verdicts on several cases, given together; they can be taken back together."""
 
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -154,7 +154,7 @@ class ReviewBatch(models.Model):
 
 
 class FieldVisit(models.Model):
-    """A visit on site: when, by whom, and what was seen. One that was planned anew is another row."""
+    """A visit on site: its day, visitor and result. A visit planned anew is another row."""
 
     class Result(models.TextChoices):
         SEEN = "seen", "traces of motion were seen"

@@ -32,16 +32,16 @@ CONFIGS: dict[str, type[ClassicalConfig]] = {
     "ada": AdaConfig,
     "getis-ord": GetisOrdConfig,
 }
-COMPARED = ("matched-filter", "ada")  # with a network, place by place
-TILE_M = 10_000.0  # side of the ground that they read: that of the tiles on which their thresholds were set
-AROUND_M = 3_000.0  # of ground that is wider, on each side of it
+COMPARED = ("matched-filter", "ada")  # compared with a network, place by place
+TILE_M = 10_000.0  # side of the ground that these methods read: as the tiles on which their thresholds were set
+AROUND_M = 3_000.0  # margin on each side of a place too wide for TILE_M
 
 
 class MethodResult(NamedTuple):
     """Result of one method at a place. score: its highest probability inside, 0-1, comparable within one method only.
 
-    share: of the place covered by the areas it flags, 0-1. peak_rate_mm_yr: of the fastest of these areas, sign as the
-    product's; None without one.
+    share: of the place covered by areas the method flags, 0-1. peak_rate_mm_yr: of the fastest of these areas, with
+    the product's sign; None without one.
     """
 
     method: str
@@ -76,9 +76,9 @@ def ground_around(place: Polygon | MultiPolygon) -> tuple[float, float, float, f
 def results_at(
     place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], methods: Sequence[str] = COMPARED
 ) -> list[MethodResult]:
-    """Return what each method finds at a place, in each of several tracks alone and in all together.
+    """Return the result of each method at a place, for each track alone and for all tracks together.
 
-    place, tracks: in one projected system, metres; tracks: the points of `ground_around` it.
+    place, tracks: in one projected system, metres; tracks: points within `ground_around` the place.
     """
     return [_result(place, tracks, method) for method in methods]
 

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Detect, write, print a summary. Raises InputError or ValueError for what cannot be used."""
+    """Detect moving areas, write the files, print a summary. Raises InputError or ValueError for unusable input."""
     from ml.deformation import files  # torch takes seconds, and --help needs none
 
     return files.run(args)

@@ -1,8 +1,8 @@
 """Smallest detectable rate at each place, from the points there, the delay around it and the tracks.
 
-It holds for a bowl of RADIUS_M. The bowl has to move the faster, the smaller the share covered by points, and the more
-means of its size differ on the ground around, mainly by atmospheric delay. The law and its constants are fitted to
-bowls that the network found or missed (`lab.deformation.detection_limit`); the scatter of points did not improve it.
+It holds for a bowl of RADIUS_M. The rate is higher where points cover a smaller share of the bowl, and where means over
+its size differ more on the ground around, mainly by atmospheric delay. The law and its constants are fitted to bowls
+that the network found or missed (`lab.deformation.detection_limit`); the scatter of points did not improve the fit.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from ml.deformation.gridding.points import Float32, Float64
 from ml.statistics.robust import MAD_TO_SIGMA
 
 RADIUS_M = 800.0  # rate · exp(−(r / RADIUS_M)²)
-SQUARE_M = 400.0  # places are that far apart
+SQUARE_M = 400.0  # distance of neighbouring places
 AROUND_SQUARES = 25  # side of the blocks in which delay is measured: 10 km, far wider than a bowl
 STRIP_SQUARES = 128  # rows that are summed at a time: a nation's planes need not be in memory together
 WIDER = 3.0  # windows of a bowl's size are compared with ones this many times wider
 LEAST_WEIGHT = 0.4  # of a square's points, for it to count as covered: a cell of n points weighs n / (n + 1)
-FASTEST_MM_YR = 10.0  # a rate beyond counts as so much
-LIKELY_DELAY_MM_YR = (0.1, 2.0)  # beyond what was simulated, no better or worse is promised
+FASTEST_MM_YR = 10.0  # faster rates are clipped to this
+LIKELY_DELAY_MM_YR = (0.1, 2.0)  # the simulated range: delays are clipped to it
 TYPICAL_DELAY_MM_YR = 0.3
-FEWEST_POINTS = 5.0  # within a bowl: fewer and no area is reported
+FEWEST_POINTS = 5.0  # within a bowl: with fewer points no area is reported
 FEWEST_SQUARES = 12  # of a block, for its own delay
-HIGHEST_MM_YR = 50.0  # beyond, no rate is stated
+HIGHEST_MM_YR = 50.0  # higher limits are not stated
 
 
 class LimitConstants(NamedTuple):
@@ -46,9 +46,9 @@ CONSTANTS = LimitConstants(rate_mm_yr=3.08, covered=-0.93, delay=0.21, tracks=5.
 
 
 class Components(NamedTuple):
-    """Components of one track's limit, (rows, cols) of squares.
+    """Quantities that determine one track's limit, (rows, cols) of squares.
 
-    Share of a bowl there that is covered, 0-1; delay, mm/yr; points in it.
+    They are, for a bowl at each square: share covered by points, 0-1; delay, mm/yr; number of points.
     """
 
     covered: Float64
@@ -61,8 +61,8 @@ def smallest_rate(
 ) -> Float32:
     """Return the line-of-sight rate at which nine tenths of bowls are found, mm/yr, (rows, cols); NaN: not detectable.
 
-    velocities: of each track, (rows, cols), against its background, in units of `scale` mm/yr as the network sees them,
-    NaN unknown, all on the same cells; n_points: in each cell.
+    velocities: of each track, (rows, cols), against its background, in units of `scale` mm/yr like the network's, NaN
+    unknown, all on the same cells; n_points: number of points in each cell.
     """
     size = square_cells(cell_m)
     limit = rate_of([components(v, n, cell_m) for v, n in zip(velocities, n_points, strict=True)])
@@ -76,7 +76,7 @@ def square_cells(cell_m: float) -> int:
 
 
 def rate_of(tracks: Sequence[Components], constants: LimitConstants = CONSTANTS) -> Float64:
-    """Return the smallest rate by all tracks together, of the shape of their components."""
+    """Return the smallest rate detectable by all tracks together, mm/yr, (rows, cols) of squares."""
     powers = sum(_of_track(one, constants) ** -constants.tracks for one in tracks)
     limit = np.asarray(powers) ** (-1 / constants.tracks)
     few = np.maximum.reduce([one.points for one in tracks]) < FEWEST_POINTS
@@ -90,7 +90,7 @@ def _of_track(track: Components, constants: LimitConstants) -> Float64:
 
 
 def components(velocity: Float32, n_points: NDArray[np.integer], cell_m: float) -> Components:
-    """Compute what limits detection in one track. velocity, n_points: as of `smallest_rate`."""
+    """Compute the quantities that limit detection in one track. velocity, n_points: as in `smallest_rate`."""
     size = square_cells(cell_m)
     strips = [slice(row, row + STRIP_SQUARES * size) for row in range(0, len(velocity), STRIP_SQUARES * size)]
     by_strip = [_squares(velocity[strip], n_points[strip], size) for strip in strips]
@@ -103,7 +103,7 @@ def components(velocity: Float32, n_points: NDArray[np.integer], cell_m: float) 
 
 
 def _squares(velocity: Float32, n_points: NDArray[np.integer], size: int) -> tuple[Float64, ...]:
-    """Return sums over squares of size x size cells: of weights, of rates times weights, and of points."""
+    """Return three sums over squares of size x size cells: of weights, of rates times weights, and of points."""
     known = np.isfinite(velocity)
     weight = np.where(known, n_points / (n_points + np.float32(1)), 0).astype(np.float32)
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
@@ -125,7 +125,7 @@ def _mean(total: Float64, weights: Float64, sigma: float) -> Float64:
 
 
 def _around(difference: Float64) -> Float64:
-    """Return the robust standard deviation of differences by block, or of all if a block holds few; in their shape."""
+    """Return the robust standard deviation of differences in each block, of all if a block has few; (rows, cols)."""
     rows, cols = difference.shape
     blocks = _blocks(difference, AROUND_SQUARES, np.nan).transpose(0, 2, 1, 3)
     flat = blocks.reshape(-1, AROUND_SQUARES**2)

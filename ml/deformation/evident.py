@@ -17,14 +17,14 @@ from ml.deformation.gridding.points import Float32
 
 EVIDENT_MM_YR, BEYOND_CYCLES_MM_YR = 6.0, 15.0  # in units of the product's noise scale
 AROUND_CELLS, FEWEST_CELLS, FEWEST_POINTS = 3, 3, 5
-ENDS = 2 / 3  # of the limit: where such an area ends
+ENDS = 2 / 3  # of the limit: an area ends below it
 LN4 = 1.3863  # from a fifth to one half, in logits
 
 
 def evident(tracks: Sequence[TrackCells]) -> tuple[Float32, Float32]:
     """Return the probability that a cell moves evidently, and its rate, mm/yr, (rows, cols) each.
 
-    Both come from the track with the strongest motion. The probability is one half at the limit, a fifth at ENDS of it,
+    Both are from the track with the strongest motion. The probability is one half at the limit, a fifth at ENDS of it,
     and 0 below or with fewer than FEWEST_CELLS or FEWEST_POINTS around.
     """
     views = [_of_track(track) for track in tracks]

@@ -31,7 +31,7 @@ from ml.statistics.reasons import reach_of, track_reason
 
 
 def run(args: argparse.Namespace) -> int:
-    """Detect, write, print a summary. Raises InputError or ValueError for what cannot be used."""
+    """Detect moving areas, write the files, print a summary. Raises InputError or ValueError for unusable input."""
     for target in filter(None, (args.out, args.areas)):
         if not target.parent.is_dir():
             raise InputError(target, "its folder does not exist", "Make the folder first")
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _bar() -> Iterator[Callable[[float], None]]:
-    """Show a progress bar on a terminal, nothing elsewhere; call it with the share that is done."""
+    """Show a progress bar on a terminal, nothing elsewhere. Yields a function to call with the share done, 0-1."""
     with tqdm(total=100, unit="%", leave=False, disable=not sys.stderr.isatty()) as bar:
 
         def show(share: float) -> None:
@@ -128,7 +128,7 @@ def _feature(
 def _feature_of_place(
     area: Area, place: Place, result: DeformationResult, tracks: Mapping[str, SortedPoints]
 ) -> dict[str, Any]:
-    """Return one place of an area as a feature: ground that moves at half of its peak or more."""
+    """Return one place of an area as a feature; its outline is ground that moves at half of the peak or more."""
     measured = place_as_dict(place, result.epsg)
     inside = [points.rates_within(place.half) for points in tracks.values()]
     rates: list[float] = [float(np.median(rate)) - result.maps.background_mm_yr for rate in inside if rate.size]
@@ -155,7 +155,7 @@ def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
 
 
 def _strongest(area: Area) -> dict[str, float | None]:
-    """Return the figures of an area's strongest place; nothing where the points did not suffice to measure one."""
+    """Return the figures of an area's strongest place; None for each if too few points measured one."""
     if not area.places:
         return dict.fromkeys(("peak_low_mm_yr", "peak_high_mm_yr", "half_area_m2", "core_area_m2"))
     place = area.places[0]

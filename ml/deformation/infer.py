@@ -30,11 +30,11 @@ Config = ClassicalConfig | WhiteningConfig | NetworkConfig
 
 CONFIGS: dict[str, type[Config]] = {**classical.CONFIGS, "whitening": WhiteningConfig, "model": NetworkConfig}
 LIMIT_BAND = "smallest_rate_mm_yr"
-WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
+WEIGHTS = {"model": "deformation"}  # methods that are networks, and the names of their cards
 
 
 class DeformationResult(NamedTuple):
-    """Maps (rows, cols) with their place on the ground. kinds: name -> probability, of a method that names kinds.
+    """Maps (rows, cols) with their position. kinds: name -> probability, only of a method that names kinds.
 
     reliability: calibration of the decision score, for methods where it was measured. still_share: share of still
     cells, 0 if the product's zero is assumed to be still; None for methods that do not estimate it.
@@ -77,7 +77,7 @@ class DeformationResult(NamedTuple):
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """Return the constants a method runs with, for the record; of a network, also its card's settings."""
+    """Return the constants of a method, for the record; for a network, also its card's settings."""
     constants = asdict(CONFIGS[method]())
     if method not in WEIGHTS:
         return constants
@@ -88,7 +88,7 @@ def parameters(method: str) -> dict[str, Any]:
 def detect_deformation(
     points: PointCloud, method: str, device: torch.device | None = None, config: Config | None = None
 ) -> DeformationResult:
-    """Run a detector on one track. ValueError for a method that does not exist. config: in place of the default."""
+    """Run a detector on one track. ValueError for an unknown method. config: replaces the method's default."""
     return detect_tracks([points], method, device, config)
 
 
@@ -97,8 +97,8 @@ def detect_tracks(
 ) -> DeformationResult:
     """Run a detector on every track of one place, all in one projected system.
 
-    A network sees them together; of the other methods, each track's own result, and the surer one stands. ValueError
-    for a method that does not exist; InputError where a network's weights are missing.
+    A network uses all tracks together; other methods run on each track, and the surer result counts. ValueError for
+    an unknown method; InputError if a network's weights are missing.
     """
     if method not in CONFIGS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
@@ -131,7 +131,7 @@ def with_network(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> DeformationResult:
-    """Detect deformation with a network in all tracks together, on the cells that any of them spans."""
+    """Detect deformation with a network in all tracks together, on all cells covered by any of them."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     return on_grids([grid_robust(points, cell_m) for points in tracks], network, device, config)
 

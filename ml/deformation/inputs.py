@@ -15,7 +15,7 @@ from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 
 
 class InputTrack(NamedTuple):
-    """All points of one direction, its name: ascending, descending, or nothing where it is not stated; and its zero."""
+    """All points of one direction, with its name (ascending, descending, or empty if not stated) and its zero."""
 
     name: str
     points: PointCloud
@@ -45,11 +45,11 @@ def read_points(path: Path, unit: str | None = None, positive: str | None = None
 
 
 def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[InputTrack], list[Path]]:
-    """Read velocity products of one region, of any known format; returns also which files they were.
+    """Read velocity products of one region, of any known format; return their tracks and their files.
 
-    Points of one direction become one cloud, whatever file they stand in; all clouds are in one projected system: the
-    first product's own, or the UTM zone of its middle. Unit, sign and columns are declared where a file does not state
-    them. Raises InputError, also for files that measure different things.
+    Points of one direction become one cloud, even from several files; all clouds are in one projected system: the
+    first product's own, or the UTM zone of its middle. Unit, sign and columns must be declared if a file does not state
+    them. Raises InputError, also for files of different components.
     """
     fields = [open_velocity_field(path, declared=declared) for path in paths]
     header = fields[0].header

@@ -1,4 +1,4 @@
-"""The five kinds of motion that a network names, and which of them each simulated source is."""
+"""The five kinds of motion that a network names, and the kind of each simulated source."""
 
 from ml.rasters.areas import KINDS
 from ml.simulation.ground.sources import Source
@@ -6,7 +6,7 @@ from ml.simulation.ground.sources import Source
 __all__ = ["KINDS", "kind_of"]
 _OF_SOURCE = {
     "mining_subsidence": "mining_subsidence",
-    "tunnel": "mining_subsidence",  # ground is taken from below in both
+    "tunnel": "mining_subsidence",  # in both, ground is removed from below
     "groundwater_subsidence": "groundwater_subsidence",
     "pressure_source": "groundwater_subsidence",  # sinking: something is pumped from a point at depth
     "quarry": "fill_or_quarry",
@@ -16,7 +16,7 @@ _OF_SOURCE = {
 
 
 def kind_of(source: Source) -> int:
-    """Return the index in KINDS: what rises is uplift whatever drives it, except a slope that slides."""
+    """Return a source's index in KINDS: all rising ground is uplift, except a sliding slope."""
     if source.kind != "landslide" and source.peak_mm_yr > 0:
         return KINDS.index("uplift")
     return KINDS.index(_OF_SOURCE[source.kind])

@@ -26,18 +26,18 @@ from ml.runtime.device import full_precision, ready
 from ml.runtime.feeding import feed_of
 from ml.runtime.progress import report_progress
 
-READ_CELLS = 8  # a cell's maps depend on nothing farther in the network's answer
-JOINT_M = 1_000.0  # a track counts where it has a point within this distance
+READ_CELLS = 8  # a cell's maps depend on the network's output within this distance
+JOINT_M = 1_000.0  # a track is used in cells with one of its points within this distance
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """Settings with which the deformation network infers over a nation.
 
-    core_cells: side of what one window answers for; batch: windows at a time on a GPU; weights: name of the card.
+    core_cells: side of a window's core; batch: windows at a time on a GPU; weights: name of the card.
 
-    bfloat16: half as exact and faster where the hardware has it. Off: windows then agree to the last digits, and the
-    network is the smaller part of the time either way (docs/performance.md).
+    bfloat16: half the digits, and faster if the hardware supports it. It is off so that windows agree to the last
+    digits; the network takes the smaller part of the time either way (docs/performance.md).
     """
 
     weights: str = "deformation"
@@ -49,9 +49,9 @@ class NetworkConfig:
 class Window(NamedTuple):
     """Window of a lattice.
 
-    core: rows and columns that are answered for; outer: those that are read; tracks: which of them count.
+    core: rows and columns with results; outer: rows and columns of input; tracks: indices of the tracks used.
 
-    read: those in which the network's answer is made into maps.
+    read: rows and columns in which the network's output is converted to maps.
     """
 
     core: tuple[slice, slice]
@@ -60,7 +60,7 @@ class Window(NamedTuple):
 
     @property
     def read(self) -> tuple[slice, slice]:
-        """Window to read: the core with its margins."""
+        """Rows and columns of output to convert: the core with READ_CELLS around it."""
         rows, cols = (
             slice(max(outer.start, core.start - READ_CELLS), min(outer.stop, core.stop + READ_CELLS))
             for core, outer in zip(self.core, self.outer, strict=True)
@@ -80,7 +80,7 @@ def predict(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> tuple[NetworkMaps, Lattice]:
-    """Map everything that any track covers, with the lattice of the maps. ValueError where grids do not match."""
+    """Return maps of all ground that any track covers, with their lattice. ValueError if grids do not match."""
     config, device = config or NetworkConfig(), device or torch.device("cpu")
     ahead, feed = Ahead(), feed_of(device)
     lattice = on_lattice(grids, planes=ahead)
@@ -120,7 +120,7 @@ def _by(items: list[Window], size: int) -> list[list[Window]]:
 def _one_ahead(
     pool: Executor, work: Callable[[list[Window]], Tensor], items: Sequence[list[Window]]
 ) -> Iterator[Tensor]:
-    """Yield the result of each item in turn, the next being computed meanwhile."""
+    """Yield the result of each item in turn; the next one is computed meanwhile."""
     following = [pool.submit(work, item) for item in items[:1]]
     for number in range(1, len(items) + 1):
         made = following.pop().result()
@@ -145,7 +145,7 @@ def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: in
 
 
 def _choice(tracks: Sequence[TrackCells], core: tuple[slice, slice]) -> np.ndarray:
-    """Return the tracks used in each cell as bits; 0 where there is no value."""
+    """Return the tracks used in each cell of a core as bits; 0 for cells without a value."""
     code = np.zeros(tracks[0].distance_m[core].shape, dtype=np.int64)
     for number, track in enumerate(tracks):
         code |= (track.distance_m[core] <= JOINT_M).astype(np.int64) << number
@@ -158,7 +158,7 @@ def _tracks_of(code: int, n: int) -> tuple[int, ...]:
 
 
 def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
-    """Return the key by which windows are batched: those of one row, because surroundings are filled from the north."""
+    """Return the key by which windows are batched: by row first, because surroundings are filled from the north."""
     return window.core[0].start, window.shape, window.tracks
 
 

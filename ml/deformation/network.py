@@ -37,22 +37,22 @@ from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
 CLASSES5 = KINDS
 HALO_CELLS = 144
-REACH_M = 200.0  # no value farther than this from all points
+REACH_M = 200.0  # cells farther than this from all points get no value
 FINE_BLEND = 0.3  # of the lowest threshold's logit, in the score of small areas
-STANDING_BLEND, MOST_STANDING = 0.3, 2.5  # of standard deviations, in the score of unusual ones; more counts as so many
-UNUSUAL_STEEP = 3.0  # in gaps: such an area ends at two thirds of the limit
-STANDS_OUT, STANDS_OUT_GAP = 5.0, 0.7  # standard deviations where areas begin, and so many less where they end
+STANDING_BLEND, MOST_STANDING = 0.3, 2.5  # weight and limit of standard deviations in the score of unusual areas
+UNUSUAL_STEEP = 3.0  # in gaps: an unusual area ends at two thirds of the limit
+STANDS_OUT, STANDS_OUT_GAP = 5.0, 0.7  # standard deviations at which areas begin, and how many less at their ends
 FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
-MEASURED_CELLS = 5  # a rate lies within what was measured so far around it
+MEASURED_CELLS = 5  # a rate is limited to rates measured within this distance
 
 
 class NetworkMaps(NamedTuple):
-    """Per cell, float32, NaN farther than REACH_M from all points.
+    """Maps of cells, float32, NaN farther than REACH_M from all points.
 
-    probability: (rows, cols), that the ground moves; class_probability: (5, rows, cols), its share of each of
-    CLASSES5, which sum to probability; rate_mm_yr: of the line of sight that sees it move faster, against the
-    background, + toward the satellite, within what was measured there. Areas grow on `probability`; an area is of the
-    kind with the largest sum in it.
+    probability: (rows, cols), that the ground moves; class_probability: (kinds, rows, cols), parts of it for each of
+    KINDS, which sum to probability; rate_mm_yr: along the line of sight with faster motion, against the background,
+    + toward the satellite, within the range measured there. Areas are drawn on `probability`; an area is of the kind
+    with the largest sum in it.
     """
 
     probability: Float32
@@ -61,7 +61,7 @@ class NetworkMaps(NamedTuple):
 
 
 class DeformationNetwork:
-    """Weights with their card. Not trained further: always in evaluation mode, float32."""
+    """Trained network with its card, always in evaluation mode, float32."""
 
     def __init__(self, card: Card, module: DeformationUnet) -> None:
         self.card, self.module = card, module.eval()
@@ -73,7 +73,7 @@ class DeformationNetwork:
 
     @classmethod
     def load(cls, name: str = "deformation", folder: Path = WEIGHTS) -> DeformationNetwork:
-        """Load the shipped network of that name. InputError where card or weights are missing or do not fit."""
+        """Load a shipped network. InputError if its card or weights are missing or do not match."""
         card = read_card(name, folder)
         module = DeformationUnet(**card.network)
         load(card, module, folder)
@@ -83,7 +83,7 @@ class DeformationNetwork:
 class Lattice(NamedTuple):
     """Tracks of one product on common cells, each minus its own still ground. transform: of the lattice.
 
-    scale: what the tracks' rates were divided by; maps that are read from them are in units of it.
+    scale: divisor of the tracks' rates; maps computed from them are in units of it.
     """
 
     tracks: list[TrackCells]
@@ -96,10 +96,10 @@ class Lattice(NamedTuple):
 def on_lattice(
     grids: Sequence[RobustGrid], multiple: int = ALIGN_CELLS, planes: Callable[..., Float32] = surroundings
 ) -> Lattice:
-    """Lay the grids of a product's tracks over each other; the lattice begins and ends on whole multiples of cells.
+    """Put the grids of a product's tracks on one lattice, which begins and ends on whole multiples of `multiple` cells.
 
-    Counted from the plane's origin, so that the same place has the same phase in every product. planes: `surroundings`,
-    or an `Ahead` of it. ValueError where the grids differ in cell size or projected system.
+    They are counted from the plane's origin, so that a place has the same phase in every product. planes:
+    `surroundings` or an `Ahead`. ValueError if the grids differ in cell size or projected system.
     """
     cell, epsg = grids[0].cell_m, grids[0].epsg
     if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):
@@ -155,7 +155,7 @@ def _placed(
 def predict_block(
     network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device | None = None
 ) -> NetworkMaps:
-    """Map one block, whatever its size. tracks: those of a Lattice, or the same window cut out of each."""
+    """Return the maps of one block of any size. tracks: those of a Lattice, or the same window cut out of each."""
     device = device or torch.device("cpu")
     shape = tracks[0].velocity_mm_yr.shape
     reach = np.minimum.reduce([track.distance_m for track in tracks]) <= REACH_M
@@ -169,8 +169,8 @@ def predict_block(
 def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float32:
     """Limit the rate to the range of rates measured around each cell by any track; NaN stays.
 
-    That is the range of a cell's neighbourhood of 3 x 3 where half of it is known, else of all within MEASURED_CELLS,
-    and 0. The network's own rate overshoots six times at the edge of fast ground and falls short in its middle.
+    It is the range in a cell's neighbourhood of 3 x 3 if half of that is known, else of all within MEASURED_CELLS and
+    0. The network's own rate is up to six times too fast at the edge of fast ground, and too slow in its middle.
     """
     velocity = [track.velocity_mm_yr for track in tracks]
     known = np.maximum.reduce([ndimage.uniform_filter(np.isfinite(v).astype(np.float32), 3) for v in velocity]) >= 0.5
@@ -194,13 +194,13 @@ def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float3
 
 
 def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32, Float32]:
-    """Return what calibration fits: logits of the two lowest thresholds (2, rows, cols); rate, mm/yr; `standing`."""
+    """Return the input of calibration: logits of the two lowest thresholds (2, rows, cols); rate, mm/yr; `standing`."""
     out = _forward(network, tracks, torch.device("cpu"))
     return out[:2].numpy(), _rate_of(out).numpy(), standing(tracks)
 
 
 def standing(tracks: Sequence[TrackCells]) -> Float32:
-    """Return a bowl's significance against the delay, and `unusual`: the highest of all tracks, (2, rows, cols)."""
+    """Return a bowl's significance against the delay, and `unusual`: the maximum of all tracks, (2, rows, cols)."""
     most = np.zeros((FOR_THRESHOLDS, *tracks[0].velocity_mm_yr.shape), dtype=np.float32)
     for track in tracks:
         if track.around is not None:
@@ -223,7 +223,7 @@ def _rate_of(out: torch.Tensor) -> torch.Tensor:
 
 
 def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach: np.ndarray) -> NetworkMaps:
-    """Convert the network's channels (thresholds + kinds + 1, rows, cols) to maps; evident motion counts without them.
+    """Convert the network's channels (thresholds + kinds + 1, rows, cols) to maps, and add evident motion.
 
     reach: mask of the cells that get values.
     """
@@ -243,12 +243,12 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
 def calibrated(
     logits: torch.Tensor, calibration: dict[str, float], standing: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Combine the thresholds' (thresholds, rows, cols) to one logit: areas enter at one half and leave at a fifth.
+    """Combine the thresholds' logits (thresholds, rows, cols) to one: areas begin at one half and end at a fifth.
 
-    The higher of two scores counts: mostly the logit of 2 mm/yr, which shows small areas and where their edge is, from
-    the card's `fine` on; and, where the rate is unusual or a bowl stands out of the delay, the logit of the lowest
-    threshold, from `agreed` on, or less with such a bowl. `gap` below that they stand for a fifth. standing:
-    (2, rows, cols) of `standing`, None for none.
+    The higher of two scores counts. One is mostly the logit of 2 mm/yr, which shows small areas and their edges, above
+    the card's `fine`. The other, for unusual rates or a bowl that stands out of the delay, is the logit of the lowest
+    threshold, above `agreed`, or less with such a bowl. A score lower by `gap` means a fifth. standing: (2, rows, cols)
+    of `standing`, or None.
     """
     score = FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1] - calibration["fine"]
     if standing is not None:

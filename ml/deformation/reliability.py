@@ -16,7 +16,7 @@ from ml.deformation.gridding.points import Float32, Float64
 PLACE_CELLS = 10  # side of the square that is one place: 1 km² of 100 m cells
 BASE_RATE = 0.005  # share of a nation's places with points in which ground moves by 2 mm/yr or more: an assumption
 MOVING_MM_YR = 2.0
-LARGEST_LOGIT = 12.0  # of a score; beyond, samples of any likely size hold no false alarm
+LARGEST_LOGIT = 12.0  # of a score; higher ones have no false alarm in samples of any likely size
 
 
 class Reliability(NamedTuple):
@@ -50,9 +50,9 @@ def highest_of_places(score: Float32) -> Float32:
 
 
 def fit(score: NDArray[np.floating], moves: NDArray[np.bool_], rounds: int = 50) -> Reliability:
-    """Fit motion to the logit of the score by logistic regression, both outcomes given equal weight. (n,) each.
+    """Fit motion to the logit of the score, (n,) each, by logistic regression in which both outcomes weigh the same.
 
-    ValueError where one of the outcomes is missing.
+    ValueError if one of the outcomes is missing.
     """
     if moves.all() or not moves.any():
         raise ValueError("there must be places that move and places that do not")

@@ -1,10 +1,10 @@
-"""Velocity series from pairs that overlap in time: what moved from one date to the next.
+"""Velocity series from pairs that overlap in time: the velocity from each date to the next.
 
 A pair measures the mean velocity between its two dates. Least squares find, for each cell, the velocities of the steps
-between neighbouring dates whose means fit all pairs best, each weighted by its inverse variance; where pairs leave a
-choice (a step that only a longer pair covers) neighbouring steps are taken alike within CHANGE_M_DAY. A pair that
-contradicts those that overlap it counts less, or one wrong match would make a surge of several steps. A series of pairs
-that do not overlap comes out as it went in.
+between neighbouring dates whose means fit all pairs best, each weighted by its inverse variance; if pairs leave a
+choice (a step that only a longer pair covers), neighbouring steps are assumed alike within CHANGE_M_DAY. A pair that
+contradicts overlapping pairs counts less, or one wrong match would make a surge of several steps. Pairs that do
+not overlap keep their velocities.
 """
 
 from typing import NamedTuple
@@ -16,9 +16,9 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 Floats = NDArray[np.float64]
 
 CHANGE_M_DAY = 2.0  # one standard deviation, from one step to the next
-OUTLIER = 5.0  # standard deviations by which a pair may miss what the others say before it counts less
-OF_THE_WAY = 0.03  # of the speed: what may be off beside sigma
-POWERS = (1, 1, 1, 2, 2, 2, 2)  # of OUTLIER over the miss, round by round: absolute values first, then as if not there
+OUTLIER = 5.0  # standard deviations: a pair that differs more from the others counts less
+OF_THE_WAY = 0.03  # of the speed: an error in addition to sigma
+POWERS = (1, 1, 1, 2, 2, 2, 2)  # of OUTLIER over the difference, by round: outliers count less and less
 
 
 class PairVelocities(NamedTuple):
@@ -34,7 +34,7 @@ class PairVelocities(NamedTuple):
 class SpeedSeries(NamedTuple):
     """Velocities of steps.
 
-    start, end: (steps,), days; east, north, sigma: (steps, cells), m/day, NaN where no pair knows the step.
+    start, end: (steps,), days; east, north, sigma: (steps, cells), m/day, NaN if no pair has a value for the step.
     """
 
     start_day: Floats
@@ -50,12 +50,12 @@ class SpeedSeries(NamedTuple):
 
     @property
     def speed_m_day(self) -> Floats:
-        """Return the length of the velocity; near rest noise makes it a little too fast."""
+        """Return the speed, (steps, cells), m/day; near rest, noise makes it a little too high."""
         return np.hypot(self.east_m_day, self.north_m_day)
 
 
 def velocity_series(pairs: PairVelocities) -> SpeedSeries:
-    """Fit velocities of the steps between neighbouring dates. ValueError where a pair does not end after it begins."""
+    """Fit velocities of the steps between neighbouring dates. ValueError if a pair does not end after it begins."""
     if pairs.east_m_day.shape != pairs.sigma_m_day.shape or pairs.east_m_day.shape[0] != pairs.start_day.size:
         raise ValueError(f"{pairs.start_day.size} pairs do not fit velocities of {pairs.east_m_day.shape}")
     if not (pairs.end_day > pairs.start_day).all():
@@ -86,7 +86,7 @@ def _least_squares(
     """Return velocities (steps, 2) and their standard deviation (steps,)."""
     steps = rows.shape[1]
     first, last = (rows > 0).argmax(axis=1), steps - 1 - (rows[:, ::-1] > 0).argmax(axis=1)
-    if (first == last).all():  # no pair spans two steps: each stands for itself
+    if (first == last).all():  # no pair spans two steps: each gives one step
         diagonal = weight @ rows**2
         return np.asarray((rows.T * weight) @ values / diagonal[:, None]), np.asarray(1 / np.sqrt(diagonal))
     band = max(int((last - first).max()), 1)
@@ -102,7 +102,7 @@ def _least_squares(
         upper[band - 1, tied + 1] -= CHANGE_M_DAY**-2
         return cholesky_banded(upper), False
 
-    error = np.maximum(weight**-0.5, np.median(weight**-0.5))  # a wrong match may be the surest of all
+    error = np.maximum(weight**-0.5, np.median(weight**-0.5))  # a wrong match may have the smallest error
     trust = np.ones(weight.size)
     for power in POWERS:
         even = trust / error**2

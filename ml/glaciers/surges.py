@@ -1,8 +1,8 @@
-"""Glacier surges in the velocity series of one glacier: far above its season and trend, for long, over an area.
+"""Surges in the velocity series of one glacier: speeds far above season and trend, for long, over an area.
 
-A pair counts where the robust z of the speed, season and trend removed, is at least 3. A surge is three such pairs in a
-row whose mean speed is also at least twice the median and 1.6 times what the season would bring, with an increase of
-at least max(0.2 m/day, 5 sigma), over at least 0.25 km2 of the glacier; shorter ones than 20 days do not count.
+A pair counts if the robust z of the speed, season and trend removed, is at least 3. A surge is three such pairs in a
+row whose mean speed is also at least twice the median and 1.6 times the seasonal speed, with an increase of at least
+max(0.2 m/day, 5 sigma), over at least 0.25 km2 of the glacier; surges shorter than 20 days do not count.
 """
 
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ VERSIONS = {"surge-rule": "3"}  # raise when the numbers change
 YEAR_DAYS = 365.25
 ROUNDS = 6
 ONSET_SHARE = 0.1  # of the whole rise
-PEAK_PAIRS = 3  # whose median is a pair's place in the search for the peak
+PEAK_PAIRS = 3  # their median counts in the search for the peak
 
 
 @dataclass(frozen=True)
 class SurgeRule:
-    """The thresholds. Lengths in pairs and days, speeds in m/day, areas in km2."""
+    """Thresholds of a surge: durations in pairs and days, speeds in m/day, areas in km2."""
 
     z: float = 3.0
     pairs: int = 3
-    least_days: float = 20.0  # between the middles of the first and the last of them: overlapping pairs err together
+    least_days: float = 20.0  # between the middles of the first and last pair: overlapping pairs share errors
     times_median: float = 2.0
-    times_season: float = 1.6  # of what season and trend would bring then
+    times_season: float = 1.6  # of the speed by season and trend at that time
     least_increase_m_day: float = 0.2
     sigmas: float = 5.0
     least_km2: float = 0.25
@@ -51,11 +51,11 @@ class Moment(NamedTuple):
 class Surge(NamedTuple):
     """Surge.
 
-    onset, end: where the rise passes a tenth of its height; end None: not over in the last pair that is known.
+    onset, end: days on which the rise passes a tenth of its height; end None: not over in the last known pair.
 
-    peak_m_day: the highest median speed of the cells that surge, of three pairs the middle one, and its standard
-    deviation; usual_m_day: what they would do then without the surge; cells: (cells,), those that surge at any time;
-    first, last: numbers of the pairs in which enough of them do.
+    peak_m_day: highest median speed of the surging cells (median of three pairs), with its standard deviation;
+    usual_m_day: their speed then without the surge; cells: (cells,), cells that surge at any time; first, last:
+    numbers of the first and last pair in which enough cells surge.
     """
 
     onset: Moment
@@ -74,8 +74,8 @@ def surges(
 ) -> tuple[Surge, ...]:
     """Find the surges of a glacier.
 
-    day: (pairs,), the middle of each pair, rising; speed, sigma: (pairs, cells), NaN unknown; cell_km2: of one cell.
-    ValueError where a series is not as long as its dates.
+    day: (pairs,), the middle of each pair, ascending; speed, sigma: (pairs, cells), NaN unknown; cell_km2: of one cell.
+    ValueError if a series is not as long as its dates.
     """
     rule = rule or SurgeRule()
     if speed_m_day.shape != sigma_m_day.shape or speed_m_day.shape[0] != day.size:
@@ -94,8 +94,8 @@ def surges(
 def _surging(day: Floats, speed: Floats, sigma: Floats, usual: Floats, spread: Floats, rule: SurgeRule) -> Bools:
     """Return which pairs are part of a surge, (pairs, cells).
 
-    They are pairs of a window of `rule.pairs` known pairs, each of which stands out of its season, and whose mean is
-    fast and much faster than usual, if such windows last. Pairs that are not known are skipped.
+    They are in a window of `rule.pairs` known pairs, each of which exceeds its season and whose mean is fast and much
+    faster than usual, if such windows last. Pairs without a value are skipped.
     """
     kept = np.zeros(speed.shape, dtype=bool)
     middle = _median(speed)
@@ -123,7 +123,7 @@ def _described(
     body = np.asarray(cells[first : last + 1].any(axis=0))
     known = np.isfinite(speed[:, body]) & np.isfinite(usual[:, body])
     n = known.sum(axis=1)
-    seen = n >= max(1, body.sum() // 4)  # a pair that shows a corner only shows little of the body
+    seen = n >= max(1, body.sum() // 4)  # a pair that covers only a corner shows too little of the body
 
     def middle(values: Floats) -> Floats:
         return _median(np.where(known, values[:, body], np.nan)[seen].T)
@@ -156,9 +156,9 @@ def _spacing(days: Floats, at: int) -> float:
 
 
 def _crossing(days: Floats, rise: Floats, low: float, noise: Floats, peak: int, step: int) -> Moment | None:
-    """Return where the rise falls below `low`, going back (step -1) or on (+1) from it; None: nowhere.
+    """Return the moment at which the rise falls below `low`, before (step -1) or after (+1) `peak`; None: never.
 
-    Between two pairs it is taken to change evenly; its error is the noise over the slope, and that assumption.
+    Between two pairs it is assumed to change evenly; the error is from noise over slope, and from that assumption.
     """
     at = peak
     while 0 <= at + step < days.size:
@@ -175,8 +175,8 @@ def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats,
     """Fit the speed of each cell without a surge, (pairs, cells), and the robust spread around it, (cells,).
 
     Level, trend and two harmonics of a year (without harmonics below two years, without a trend below one), fitted with
-    Tukey's weights from the median on, so that a surge, which only ever adds, does not pull the fit. NaN where a cell
-    has too few pairs.
+    Tukey's weights starting at the median, so that a surge, which only adds speed, does not affect the fit. NaN for a
+    cell with too few pairs.
     """
     design = _design(day)
     freedom = design.shape[1]
@@ -188,7 +188,7 @@ def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats,
     values, known = np.where(known, speed, np.nan)[:, fitted], known[:, fitted]
     floor = _median(np.where(known, sigma[:, fitted], np.nan))
     fit = np.broadcast_to(_median(values), values.shape)
-    # A ridge on all but the level keeps harmonics from running away through gaps.
+    # A ridge on all terms except the level keeps harmonics from diverging in gaps.
     ridge = np.diag([0.0, *([1e-2] * (freedom - 1))])
     squares = (design[:, :, None] * design[:, None, :]).reshape(day.size, -1)
     for _ in range(ROUNDS):
@@ -215,7 +215,7 @@ def _design(day: Floats) -> Floats:
 
 
 def _median(values: Floats) -> Floats:
-    """Return the median of each column, (cells,), without what is unknown; NaN for a column of nothing."""
+    """Return the median of the known values in each column, (cells,); NaN for a column without any."""
     ordered = np.sort(values, axis=0)  # NaN comes last
     n = np.isfinite(values).sum(axis=0)
     cols = np.arange(values.shape[1])
@@ -224,7 +224,7 @@ def _median(values: Floats) -> Floats:
 
 
 def _stretches(flags: Bools, gap: int) -> list[tuple[int, int]]:
-    """Return first and last index of every stretch of True; no more than gap False between two join them."""
+    """Return first and last index of every stretch of True; those with at most `gap` False between them are joined."""
     at = np.flatnonzero(flags)
     if not at.size:
         return []

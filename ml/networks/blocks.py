@@ -1,11 +1,11 @@
-"""Parts that several networks are made of, none of which normalises over the image: far ground must not count."""
+"""Parts of several networks. None normalises over the image, because distant ground must not affect a result."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """Two 3 × 3 convolutions around which the input goes unchanged; at first it changes nothing."""
+    """Two 3 × 3 convolutions added to their input; they begin as zero."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Residual(nn.Module):
 
 
 class Down(nn.Module):
-    """Half the rows and columns: every 2 × 2 cells become one."""
+    """Layer that halves rows and columns: every 2 × 2 cells become one."""
 
     def __init__(self, width: int, to: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Twice the rows and columns, added to what was seen at that size on the way down."""
+    """Layer that doubles rows and columns and adds the features of that size from the way down."""
 
     def __init__(self, width: int, to: int) -> None:
         super().__init__()

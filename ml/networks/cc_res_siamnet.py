@@ -1,11 +1,11 @@
 """CC-ResSiamNet: residual offsets between two images, with their uncertainty, from one pass over both.
 
 After Kim, Jung and Lu 2025 (doi 10.1016/j.rse.2024.114577): Siamese residual encoders that are connected at every
-scale, attention, a U-Net decoder. Ours answers on a grid of one node every 8 px; its encoders also meet in a local
-correlation of their features at lags of up to 2 px, the images themselves among these, so that it begins where
-correlation ends; what they give is averaged over a window of 32 px and one of 16 px, and only then read, node by node,
-so that an answer is as sharp as a window of correlation is; and it predicts sigma. No layer uses statistics of the
-image: a tile answers as the whole does.
+scale, attention, a U-Net decoder. Ours has one output node every 8 px. The features of its encoders, and the images
+themselves, are also correlated at lags of up to 2 px, so that it refines the result of correlation. This evidence is
+averaged over a window of 32 px and one of 16 px, and only then decoded, node by node, so that results are as sharp
+as a correlation window; and it predicts sigma. No layer uses statistics of the image: results of a tile equal those
+of the whole.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from torch.nn import functional
 
 from ml.networks.window_choice import LEAST_LOG_SIGMA, WindowChoice
 
-NODE_PX = 8  # one node for so many pixels
+NODE_PX = 8  # pixels per node
 ALIGN_PX = 16  # sizes and origins of tiles are multiples of it
 FARTHEST_LAG_PX = 2  # of the correlation of features
 LAGS = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if abs(y) + abs(x) <= FARTHEST_LAG_PX]
-WINDOWS_PX = (32, 16)  # around a node, over which evidence is averaged: nothing beyond the first is seen
-REACH_WEIGHTS = (0.5, 1.0, 1.0, 1.0, 0.5)  # nodes around one whose squares are in its window of 32 px, by their shares
+WINDOWS_PX = (32, 16)  # around a node, over which evidence is averaged: nothing beyond the first affects it
+REACH_WEIGHTS = (0.5, 1.0, 1.0, 1.0, 0.5)  # shares of the nodes around one in its window of 32 px
 KEYS = 8
-FACTS = 7  # of a node, that are no evidence: beyond (2), known, sine and cosine of the part (4)
-STRIP_ROWS, STRIP_MARGIN = 128, 8  # of pixels, multiples of POOL_PX; a square sees no farther than the margin
-POOL_PX = 4  # it is averaged over so many pixels before it is used
+FACTS = 7  # of a node, besides evidence: beyond (2), known, sine and cosine of the part (4)
+STRIP_ROWS, STRIP_MARGIN = 128, 8  # px, multiples of POOL_PX; a square depends on no pixel beyond the margin
+POOL_PX = 4  # side of the squares over which correlation is averaged first
 
 
 class Residuals(NamedTuple):
-    """Answers of windows.
+    """Results of the two windows.
 
     own: of a window of 32 px; near: of 16 px. (n, 4, nodes, nodes) each: dx, dy, px, and logs of their sigmas.
     """
@@ -48,9 +48,9 @@ class Residuals(NamedTuple):
 class CCResSiamNet(nn.Module):
     """Siamese network of residual offsets.
 
-    width: channels of the encoders; features: that are correlated, the image among them; nodes: of all that follows.
+    width: channels of the encoders; features: channels correlated, with the image; nodes: channels of all later layers.
 
-    cross: connect the encoders before they meet; attention: weigh what is averaged and what is passed over.
+    cross: whether the encoders are connected before the correlation; attention: whether averages are weighted.
     """
 
     def __init__(
@@ -88,13 +88,13 @@ class CCResSiamNet(nn.Module):
 
         texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
 
-        beyond: (n, 2, nodes, nodes), pixels that a node's secondary was gathered from beyond its surroundings'
-        mean; part: the same, by what part of a pixel a secondary was interpolated, which blurs it and moves its finest
-        detail less than the rest; known: (n, 1, nodes, nodes), share of pixels known in both. The answer is relative to
-        that mean.
+        beyond: (n, 2, nodes, nodes), px, shift at which a node's secondary was gathered minus the mean shift around;
+        part: likewise, fraction of a pixel by which a secondary was interpolated, which blurs it and moves its finest
+        detail less; known: (n, 1, nodes, nodes), share of pixels known in both. The result is relative to that mean
+        shift.
         """
         met = self._met(texture)
-        with torch.autocast(texture.device.type, enabled=False):  # means over a window want all their digits
+        with torch.autocast(texture.device.type, enabled=False):  # means over a window need full precision
             apart = functional.interpolate(beyond.float(), scale_factor=NODE_PX / POOL_PX, mode="nearest")
             placed = self.placed(met)
             evidence = _joined([met, placed * apart[:, :1], placed * apart[:, 1:], apart])
@@ -107,14 +107,14 @@ class CCResSiamNet(nn.Module):
         return Residuals(_placed(own, wide[:, -2:]), _placed(close, near[:, -2:]))
 
     def _met(self, texture: Tensor) -> Tensor:
-        """Return answers of squares of POOL_PX pixels, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
+        """Return evidence of squares of POOL_PX pixels, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
         met = self.joint(self._merged(texture))
         if self.weight is not None:
             met = met * torch.sigmoid(self.weight(met))
         return met.float()  # type: ignore[no-any-return]
 
     def _merged(self, texture: Tensor) -> Tensor:
-        """Return the features of squares by themselves; without gradients, on a CPU, in strips that stay near it."""
+        """Return the features of squares; without gradients, on a CPU, computed in strips that fit its cache."""
         if torch.is_grad_enabled() or texture.device.type != "cpu":
             return self._merged_at_once(texture)
         rows, strips = texture.shape[2], []
@@ -135,9 +135,9 @@ class CCResSiamNet(nn.Module):
 
 
 def _conv_after(image: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Stack an image (n, 1, rows, cols) on a convolution of x over one pixel.
+    """Stack an image (n, 1, rows, cols) onto a convolution of x over one pixel.
 
-    A channel is added into a free one, as to join one with seven takes longer than the convolution.
+    It is added into a free channel, because joining one with seven takes longer than the convolution.
     """
     assert conv.bias is not None  # noqa: S101 (it has one)
     weight, bias = functional.pad(conv.weight, (0, 0, 0, 0, 0, 0, 1, 0)), functional.pad(conv.bias, (1, 0))
@@ -152,15 +152,15 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 def _placed(answer: Tensor, shift: Tensor) -> Tensor:
-    """Return offsets about where a window was gathered from, and bounded log sigmas."""
+    """Return offsets with the gathering shift of a window added, and bounded log sigmas."""
     log_sigma = LEAST_LOG_SIGMA + functional.softplus(answer[:, 2:] - LEAST_LOG_SIGMA - 2.0)
     return torch.cat([answer[:, :2] + shift, log_sigma], dim=1)
 
 
 def _window_mean(evidence: Tensor, size: int) -> Tensor:
-    """Average windows of size px around the middle of every node; beyond the edge nothing counts.
+    """Average windows of size px around the middle of every node; cells beyond the edge are left out.
 
-    Along one axis and then the other, by adding: in a third of the time of pooling.
+    It adds along one axis and then the other, in a third of the time of pooling.
     """
     for dim in (2, 3):
         ones = evidence.new_ones([n if axis == dim else 1 for axis, n in enumerate(evidence.shape)])
@@ -212,7 +212,7 @@ class _Correlated(torch.autograd.Function):
 
 
 def _pooled_products(first: Tensor, wide: Tensor) -> Tensor:
-    """Compute `correlated`; wide: the second, padded. In float32, a square's rows added as they are multiplied."""
+    """Compute `correlated` in float32; wide: the second, padded. Rows of a square are added as they are multiplied."""
     inner, outer = (features.float().permute(0, 2, 3, 1).contiguous() for features in (first, wide))
     lags = []
     for _, by_row, by_col in _lagged(first):
@@ -226,7 +226,7 @@ def _pooled_products(first: Tensor, wide: Tensor) -> Tensor:
 
 
 def _lagged(features: Tensor) -> Iterator[tuple[EllipsisType, slice, slice]]:
-    """Yield where features (..., rows, cols) meet others that are padded by FARTHEST_LAG_PX, lag by lag."""
+    """Yield, for each lag, the part of features padded by FARTHEST_LAG_PX that meets features (..., rows, cols)."""
     rows, cols = features.shape[-2:]
     for row, col in ((FARTHEST_LAG_PX + y, FARTHEST_LAG_PX + x) for y, x in LAGS):
         yield (..., slice(row, row + rows), slice(col, col + cols))
@@ -254,10 +254,10 @@ class RectifiedResidual(nn.Module):
 
 
 class Alike(nn.Module):
-    """Attention: a mean over the window of the answers of those nodes that agree with its middle.
+    """Attention: a mean over the nodes of a window that agree with its middle.
 
-    A node counts by exp(-d^2), d the distance between keys, read from a narrow window around each; where none
-    nodes it is the mean over REACH_WEIGHTS, a window of 32 px.
+    A node has weight exp(-d^2), d the distance between keys, which are computed from a narrow window around each;
+    with equal keys it is the mean over REACH_WEIGHTS, a window of 32 px.
     """
 
     def __init__(self, evidence: int, width: int) -> None:
@@ -282,9 +282,9 @@ class Alike(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Decoder of the windows' evidence, every node for itself.
+    """Decoder of the windows' evidence, node by node.
 
-    No layer sees neighbouring nodes: the windows alone set how sharp an answer is.
+    No layer uses neighbouring nodes, so that the windows alone determine the sharpness of a result.
     """
 
     def __init__(self, channels_in: int, width: int) -> None:

@@ -1,8 +1,8 @@
-"""A U-Net over what one track or several show of each cell of a velocity field.
+"""A U-Net on velocity fields of one track or several.
 
-Cells are gathered 2 × 2 at the door, so that nothing costly runs at full size. One stem reads each track; the tracks
-are then joined (weighted mean and maximum), so that the same weights serve any number of them. Beside what it
-has learnt to carry down, each size sees the plain weighted mean of the rates at that size: a matched filter for free.
+Cells are first gathered 2 × 2, so that no costly layer runs at full size. The same stem processes each track; the
+tracks are then joined (weighted mean and maximum), so that the same weights serve any number of them. Each size also
+gets the plain weighted mean of the rates at that size, which is a matched filter.
 """
 
 from itertools import pairwise
@@ -24,8 +24,8 @@ class DeformationUnet(nn.Module):
 
     channels: of each track, RATE and WEIGHT before the others; widths: at a half, quarter, eighth, sixteenth.
 
-    means: whether each size sees the plain means. Output channels: logits that the ground moves by THRESHOLDS_MM_YR at
-    least, of the `kinds`, and arcsinh of half the rate in mm/yr.
+    means: whether each size gets the plain means. Output channels: logits of motion by at least THRESHOLDS_MM_YR,
+    logits of the `kinds`, and arcsinh of half the rate in mm/yr.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class DeformationUnet(nn.Module):
             self.head.weight.mul_(0.1)
 
     def forward(self, image: Tensor, tracks: int = 1) -> Tensor:
-        """Map a place. image: (n · tracks, channels, rows, cols), the tracks of a place one after the other.
+        """Apply the network. image: (n · tracks, channels, rows, cols), the tracks of a place one after the other.
 
         Returns (n, thresholds + kinds + 1, rows, cols).
         """
@@ -76,7 +76,7 @@ class DeformationUnet(nn.Module):
         return functional.pixel_shuffle(self.head(torch.relu(x)), 2)
 
     def _means(self, image: Tensor, tracks: int) -> list[Tensor]:
-        """Return the mean rate over tracks, spread between them, and their weight, of each size (n, 3, …)."""
+        """Return mean rate over tracks, spread between tracks, and weight, for each size, (n, 3, …)."""
         weight = image[:, WEIGHT : WEIGHT + 1].float()
         total = torch.cat([image[:, RATE : RATE + 1].float() * weight, weight], dim=1)
         levels = []
@@ -94,11 +94,11 @@ class DeformationUnet(nn.Module):
 
 
 def _joined(seen: Tensor, tracks: int) -> list[Tensor]:
-    """Join what each track's stem saw: weighted mean, maximum and sum of weights; its last channel is the weight."""
+    """Join the tracks' features: weighted mean, maximum and sum of weights. seen: its last channel is the weight."""
     if tracks == 1:
         features = torch.relu(seen[:, :-1])
         return [features, features, torch.sigmoid(seen[:, -1:])]
     parts = seen.reshape(-1, tracks, *seen.shape[1:])  # (n, tracks, width + 1, rows, cols)
     weight = functional.logsigmoid(parts[:, :, -1:])
-    features, shares = torch.relu(parts[:, :, :-1]), torch.softmax(weight, dim=1)  # of weights too small for a quotient
+    features, shares = torch.relu(parts[:, :, :-1]), torch.softmax(weight, dim=1)  # without a quotient of tiny weights
     return [(features * shares).sum(dim=1), features.amax(dim=1), weight.exp().sum(dim=1)]

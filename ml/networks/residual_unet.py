@@ -1,7 +1,7 @@
 """A residual U-Net that begins at half resolution: statistics in, a few maps at full resolution out.
 
-No layer normalises over a batch or an image, so that a pixel's result depends on its surroundings alone: neither on
-what it was trained beside (batches of one number of looks misled a trial) nor on where a tile ends.
+No layer normalises over a batch or an image, so that a pixel's result depends on its surroundings alone: not on other
+samples of a batch (batches of one number of looks misled a trial), and not on the ends of tiles.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 FULL_WIDTH = 16  # channels at full resolution: each costs as much as four at half resolution
-STRIP_VALUES = 1 << 21  # without gradients, on a CPU, large layers come in strips of rows that stay near it
+STRIP_VALUES = 1 << 21  # without gradients, on a CPU, large layers are computed in strips of rows that fit its cache
 STRIP_MARGIN = 2  # rows that a block, or the layers of full resolution, read beyond a strip
 
 
 class Block(nn.Module):
-    """Two convolutions; residual: they add to what came in, little at first."""
+    """Two convolutions; residual: they are added to the input, and begin small."""
 
     def __init__(self, width: int, residual: bool = True) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Block(nn.Module):
         if not _in_strips(x):
             inside = self._inside(functional.relu(x))
             return inside.add_(x) if self.residual else inside
-        before = x[:, :, :0]  # of what the last strip saw, the rows that this one sees too; x is another there now
+        before = x[:, :, :0]  # input rows that this strip shares with the last one, which has overwritten them in x
         for seen, own, rows in _strips(x):
             known = before.shape[2]
             rectified = torch.empty(
@@ -58,7 +58,7 @@ class Block(nn.Module):
 class ResidualUNet(nn.Module):
     """U-Net. inputs: channels at half resolution; details: at full resolution; outputs: maps at full resolution.
 
-    optionals: channels at half resolution that may be missing; what they add begins at nothing.
+    optionals: channels at half resolution that may be missing; their contribution begins as zero.
 
     widths: channels at 1/2, 1/4, 1/8 … of the resolution; blocks: at each of them on the way down.
     """
@@ -104,8 +104,8 @@ class ResidualUNet(nn.Module):
 
         half: (n, inputs, rows / 2, cols / 2); detail: (n, details, rows, cols), sizes multiples of stride.
 
-        optional: (n, optionals, rows / 2, cols / 2) where it is at hand; within: rows and columns of half that are
-        answered for, else all. ValueError for a network without optionals.
+        optional: (n, optionals, rows / 2, cols / 2) if available; within: rows and columns of half to compute, by
+        default all. ValueError for a network without optionals.
         """
         x, kept = self.stem(half), []
         if optional is not None:
@@ -121,7 +121,7 @@ class ResidualUNet(nn.Module):
         rows, cols = (_around(part, size) for part, size in zip(answered, half.shape[2:], strict=True))
         for level in reversed(range(len(self.up))):
             seen = kept.pop()
-            if level == 0 and within:  # from here on no layer reads farther than _around
+            if level == 0 and within:  # later layers need only what lies within `_around`
                 x, seen = x[:, :, _half(rows), _half(cols)], seen[:, :, rows, cols]
             x = self.outward[level](_wider(self.up[level], functional.relu_(x), seen))
         out = self._out(x, detail[:, :, _twice(rows), _twice(cols)])
@@ -140,7 +140,7 @@ class ResidualUNet(nn.Module):
         """Apply the last layers. x: (n, widths[0], rows / 2, cols / 2), read no farther than STRIP_MARGIN."""
         full = self.detail(detail).add_(functional.pixel_shuffle(self.unfold(functional.relu(x)), 2))
         full = functional.relu_(self.mix(functional.relu(full)).add_(full))
-        with torch.autocast(full.device.type, enabled=False):  # rounded to bfloat16, a logit has steps that can be seen
+        with torch.autocast(full.device.type, enabled=False):  # rounded to bfloat16, logits would have visible steps
             return torch.as_tensor(self.head(full.float()))
 
 
@@ -149,7 +149,7 @@ def _in_strips(x: Tensor) -> bool:
 
 
 def _strips(x: Tensor) -> Iterator[tuple[slice, slice, slice]]:
-    """Yield each strip of x (n, channels, rows, cols): rows that are read, its own among these, and its own in x."""
+    """Yield for each strip of x (n, channels, rows, cols): rows read, its own rows within these, and its own in x."""
     rows = x.shape[2]
     step = max(1, STRIP_VALUES // max(1, 2 * x[:, :, 0].numel())) * 2
     for row in range(0, rows, step):
@@ -158,7 +158,7 @@ def _strips(x: Tensor) -> Iterator[tuple[slice, slice, slice]]:
 
 
 def _wider(mix: nn.Module, coarse: Tensor, fine: Tensor) -> Tensor:
-    """Add to each pixel of fine (n, channels, 2 rows, 2 cols) what mix makes of the coarse pixel.
+    """Add mix of each coarse pixel to its pixels of fine (n, channels, 2 rows, 2 cols).
 
     Without gradients fine is overwritten.
     """
@@ -170,12 +170,12 @@ def _wider(mix: nn.Module, coarse: Tensor, fine: Tensor) -> Tensor:
 
 
 def _around(part: slice, size: int) -> slice:
-    """Widen a part by what the last block and the layers after it read, from an even number to another."""
+    """Widen a part by the reach of the last block and later layers, to even numbers."""
     return slice(max(0, part.start - 2 * STRIP_MARGIN) // 2 * 2, min(size, -(-(part.stop + 2 * STRIP_MARGIN) // 2) * 2))
 
 
 def _from(outer: slice, part: slice) -> slice:
-    """Return where a part lies in another that holds it."""
+    """Return a part relative to another one that contains it."""
     return slice(part.start - outer.start, part.stop - outer.start)
 
 
@@ -188,10 +188,10 @@ def _twice(part: slice) -> slice:
 
 
 def _reach_px(blocks: Sequence[int]) -> int:
-    """Return how far a pixel of the output depends on the input, at most, in whole strides."""
+    """Return the greatest distance, px, at which input affects an output pixel, in whole strides."""
     far = 2 + 2
     for level, n in enumerate(blocks):
         convolutions = 2 * n + (2 if level + 1 < len(blocks) else 0) + (level == 0)
-        far += (convolutions + 1) * 2 ** (level + 1)  # and one for what falls between two of its pixels
+        far += (convolutions + 1) * 2 ** (level + 1)  # and one for positions between two of its pixels
     stride = 2 ** len(blocks)
     return int(-(-far // stride) * stride)

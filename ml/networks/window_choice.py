@@ -1,9 +1,9 @@
-"""Choice of a window at each node: a learnt consensus of answers from 8 to 96 px around it.
+"""Choice of a window at each node: a learnt consensus of offsets from windows of 8 to 96 px.
 
-Multi-kernel offset tracking takes the smallest kernel that agrees with the others. So does this, but learnt: a node's
-own answers, of narrow windows and of one of 32 px, stand beside the means of its neighbours' over wider ones, weighted
-by their sigmas, and beside the means of those neighbours alone that agree with it. What is chosen is a
-mixture of these, so it never lies outside them. Still ground is averaged far, an edge is not averaged over.
+Multi-kernel offset tracking uses the smallest kernel that agrees with the others. This choice is learnt. Its candidates
+are a node's own offsets, of narrow windows and of one of 32 px; means of its neighbours' over wider windows, weighted
+by their sigmas; and means of only those neighbours that agree with it. The result is a mixture of the candidates and
+thus within their range. Averages are wide on still ground, and do not cross edges of motion.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 WIDE_NODES = (3, 5, 9)  # windows over neighbours' answers: 48, 64 and 96 px
-ALIKE_NODES = (5, 9)  # the same, of those that agree
-REACH_NODES = 8  # how far a node looks: half of the widest window, and three layers of 3 x 3
+ALIKE_NODES = (5, 9)  # likewise, over neighbours that agree
+REACH_NODES = 8  # reach of a node: half of the widest window, and three layers of 3 x 3
 CANDIDATES = 2 + len(WIDE_NODES) + len(ALIKE_NODES)
-OWN = 1  # which candidate is the window of 32 px
+OWN = 1  # index of the candidate from the window of 32 px
 LEAST_LOG_SIGMA = -5.5  # natural logarithm, px, that a network can report
-NOTHING = 1e-9  # of a weight
+NOTHING = 1e-9  # added to weights, against division by zero
 
 
 class WindowChoice(nn.Module):
@@ -38,7 +38,7 @@ class WindowChoice(nn.Module):
 
         own, near: (n, 4, nodes, nodes): dx, dy, px, in one frame for all nodes, and their log sigmas.
 
-        known: (n, 1, nodes, nodes), share of pixels known; where none is, own and near are finite and mean nothing.
+        known: (n, 1, nodes, nodes), share of pixels known; where it is 0, own and near are finite and meaningless.
         Returns offsets and log sigmas, (n, 2, nodes, nodes) each.
         """
         held, log_sigma = candidates(own, near, known)
@@ -56,9 +56,9 @@ class WindowChoice(nn.Module):
 
 
 def candidates(own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the candidates and what they would err by: offsets and log sigmas, (n, 2, CANDIDATES, nodes, nodes).
+    """Return offsets and log sigmas of the candidates, (n, 2, CANDIDATES, nodes, nodes) each.
 
-    The sigma of a mean is that of answers which err together, the mean of theirs: how much a mean gains is learnt.
+    The sigma of a mean is the mean of sigmas, as if errors were common; the gain by averaging is learnt.
     """
     precision = torch.exp(-2 * own[:, 2:]) * (known > 0) + NOTHING
     means = [_mean(own, precision, size) for size in WIDE_NODES]
@@ -77,7 +77,7 @@ def _mean(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _agreeing(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Average neighbours by how likely they move as the node does, given both sigmas."""
+    """Average neighbours, weighted by the likelihood that they move like the node, given both sigmas."""
     reach, (rows, cols) = size // 2, own.shape[-2:]
     held = torch.cat([own[:, :2], torch.exp(2 * own[:, 2:]), precision], dim=1)
     wide = functional.pad(held, (reach,) * 4)

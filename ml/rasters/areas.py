@@ -1,4 +1,4 @@
-"""A probability raster becomes areas: enter at a high probability, leave at a low one."""
+"""Areas in a probability raster: they contain a high probability and end at a low one."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,9 +18,9 @@ from ingest.projections import transformer
 from ml.rasters.line_of_sight import LineOfSight
 from ml.rasters.regions import Region, regions
 
-CLASSES = ("subsidence", "uplift")  # bands of a raster of a method that knows the sign only
-KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")  # and one that names
-SURE_SHARE = 0.6  # of one kind: more than all others together, with a margin; below, an area is named by its sign only
+CLASSES = ("subsidence", "uplift")  # bands of a method that knows the sign only
+KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")  # of one with kinds
+SURE_SHARE = 0.6  # of one kind: more than all others together, with a margin; with less, only the sign names an area
 Float32 = NDArray[np.float32]
 
 
@@ -43,8 +43,8 @@ class Tilt(NamedTuple):
 class Place(NamedTuple):
     """One peak of motion, measured on the points. Outlines in the area's system, each inside the one before.
 
-    motion: what moves and belongs to this peak alone; half, core: where it moves by half and by 0.8 of the peak. tilt:
-    at its edge, None where too few points are there.
+    motion: moving ground that belongs to this peak alone; half, core: ground that moves by half and by 0.8 of the peak.
+    tilt: at its edge, None with too few points.
     """
 
     motion: Polygon | MultiPolygon
@@ -57,13 +57,13 @@ class Place(NamedTuple):
 class Area(NamedTuple):
     """One area of one run, in the raster's projected system.
 
-    kind: the class whose probability stands highest; score: highest probability, 0-1; rate_mm_yr: median of the rate
-    inside; peak_rate_mm_yr: its 95th percentile, away from zero; kinds: share of each of KINDS in the probability
-    inside, empty where the method knows the sign only. places: the peaks inside, strongest first; empty until the
-    points were measured (`ml.deformation.places`), which then also give outline and rates. region: number of the
-    flagged area that this is, or is a part of; 0 before. core_kinds, rim_kinds: the network's own shares within the
-    outline of half the strongest peak, and outside it. track: which of the tracks given gave outline and rates.
-    rate_sigma_mm_yr: of the median, one standard deviation, None before.
+    kind: the class with the highest probability; score: highest probability, 0-1; rate_mm_yr: median rate inside;
+    peak_rate_mm_yr: 95th percentile of its magnitude, signed; kinds: share of each of KINDS in the probability inside,
+    empty if the method knows the sign only. places: the peaks inside, strongest first; empty until the area is measured
+    on points (`ml.deformation.places`), which then also give outline and rates. region: number of the flagged area of
+    which this is all or a part, 0 until numbered. core_kinds, rim_kinds: the network's own shares within the outline of
+    half the strongest peak, and outside it. track: index of the track that gave outline and rates. rate_sigma_mm_yr:
+    standard deviation of the median, None until measured.
     """
 
     polygon: Polygon | MultiPolygon
@@ -84,9 +84,9 @@ class Area(NamedTuple):
 class AreaThresholds(NamedTuple):
     """Thresholds of areas.
 
-    joined_m: patches this close to each other are one area: ground without points between them cuts nothing in two.
+    joined_m: patches this close to each other are one area, because ground without points does not divide an area.
 
-    fewest_points is for whoever has the points: `find_areas` sees the raster only.
+    fewest_points is for callers with the points: `find_areas` uses the raster only.
     """
 
     enter: float = 0.5
@@ -100,9 +100,9 @@ DEFAULT_THRESHOLDS = AreaThresholds()
 
 
 class Motion(NamedTuple):
-    """Cells that move together. sign: of CLASSES, of most of them, which are `main`; shares: of each of KINDS, or none.
+    """Cells that move together. sign: class of most of them, which are `main`; shares: of each of KINDS, or empty.
 
-    A slope that slides, or the rim of a mine, may come toward the satellite in one part and go away in another.
+    A sliding slope, or the rim of a mine, may move toward the satellite in one part and away in another.
     """
 
     region: Region
@@ -121,15 +121,15 @@ def areas_in(
 ) -> list[Area]:
     """Find the areas of a deformation raster, strongest first. bands: name -> (rows, cols), as the command writes them.
 
-    A method that names kinds has its areas drawn by sign, and each is named afterwards by what is likeliest in it, so
-    that two likely names do not cut one bowl in two.
+    Areas of a method that names kinds are drawn by sign, and then named by the likeliest kind inside, so that two
+    likely kinds do not divide one bowl.
     """
     classes, kinds = signs_and_names(bands)
     return find_areas(classes, bands["rate_mm_yr"], transform, thresholds, kinds)
 
 
 def signs_and_names(bands: Mapping[str, Float32]) -> tuple[dict[str, Float32], dict[str, Float32]]:
-    """Return probabilities by sign, CLASSES, and by name, KINDS; no names of a method that knows the sign only."""
+    """Return probabilities by sign (CLASSES), and by kind (KINDS), empty for a method that knows the sign only."""
     if not set(KINDS) <= set(bands):
         return {name: bands[name] for name in CLASSES}, {}
     signs = by_sign(bands["probability"], bands["rate_mm_yr"])
@@ -170,7 +170,7 @@ def motions(
     """Group cells that move together. classes: sign -> probability (rows, cols), NaN unknown; kinds: by name.
 
     Cells above `leave` that are connected (eight neighbours) to a cell above `enter` are a patch; patches of one sign
-    within `joined_m` of each other are one motion, and so are two of opposite signs that have the same name.
+    within `joined_m` of each other are one motion, as are two of opposite signs with the same kind.
     """
     widened = max(0, round((thresholds.joined_m / cell_m - 1) / 2))
     candidates = [
@@ -192,7 +192,7 @@ def motions(
 
 
 def _touch(one: Region, other: Region, widened: int) -> bool:
-    """Return whether two regions, both widened by so many cells as their windows are, have cells in common."""
+    """Return whether two regions share cells after both are widened by a number of cells."""
     sides = zip(one.window, other.window, strict=True)
     if any(max(a.start, b.start) >= min(a.stop, b.stop) for a, b in sides):
         return False
@@ -201,7 +201,7 @@ def _touch(one: Region, other: Region, widened: int) -> bool:
 
 
 def _in_common_window(one: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the window that holds both regions, and both masks in it."""
+    """Return the smallest window that contains both regions, and both masks in it."""
     pairs = zip(one.window, other.window, strict=True)
     rows, cols = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
     masks = np.zeros((2, rows.stop - rows.start, cols.stop - cols.start), dtype=bool)
@@ -231,7 +231,7 @@ def _area(
     transform: Affine,
     thresholds: AreaThresholds,
 ) -> Area:
-    """Describe an area, its rates those of the cells that move as most do."""
+    """Describe a motion as an area; its rates are those of its main cells."""
     (rows, cols), mask = motion.region.window, motion.region.mask
     polygon = outline(mask, transform @ Affine.translation(cols.start, rows.start), thresholds.smallest_m2)
     rates = rate_mm_yr[rows, cols][motion.main]
@@ -243,7 +243,7 @@ def _area(
 
 
 def _shares(region: Region, kinds: Mapping[str, Float32]) -> dict[str, float]:
-    """Return the share of every name inside; none where there are no names."""
+    """Return the share of every kind in a region; empty without kinds."""
     sums = {name: float(np.nansum(band[region.window][region.mask])) for name, band in kinds.items()}
     whole = sum(sums.values())
     return {name: part / whole for name, part in sums.items()} if whole > 0 else {}
@@ -275,9 +275,9 @@ def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
 
 
 class SortedPoints:
-    """Points (n,) sorted by their easting once, so that searching near many areas does not mean reading all points.
+    """Points (n,) sorted once by easting, so that searches near many areas need not read all points.
 
-    line_of_sight: from where their track sees them; None where that is not known, or its rates are no line of sight's.
+    line_of_sight: of their track; None if unknown, or if the rates are not along a line of sight.
     """
 
     def __init__(
@@ -306,7 +306,7 @@ class SortedPoints:
         return velocity[contains_xy(polygon, x, y)]
 
     def heights_near(self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0) -> Float32 | None:
-        """Return the heights of the points of `near`; None where none are known."""
+        """Return the heights of the points of `near`; None if no heights are known."""
         return None if self.height_m is None else self.height_m[self._near(polygon, reach_m)]
 
     def _near(self, polygon: Polygon | MultiPolygon, reach_m: float) -> NDArray[np.intp]:
@@ -318,5 +318,5 @@ class SortedPoints:
 
 
 def count_within(polygon: Polygon | MultiPolygon, tracks: Iterable[SortedPoints]) -> int:
-    """Count the points of all tracks, in the polygon's system, that stand inside."""
+    """Count the points of all tracks inside a polygon. tracks: in the polygon's system."""
     return sum(track.rates_within(polygon).size for track in tracks)

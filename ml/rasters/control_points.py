@@ -26,15 +26,15 @@ from ml.rasters.windows import Window, cut, inner, shared
 
 FEWEST = 6  # points, for a polynomial of the second order
 UTM_ENDS = 84.0  # degrees from the equator; polar stereographic beyond
-PIECE_PX = 512  # small: what is read reaches over a few
-MARGIN_PX = 8  # around what is resampled: more than its kernel reaches
-EDGE_POINTS = 9  # on each side of a part of the map, where its place in the swath is worked out
+PIECE_PX = 512  # small, because reading one touches several blocks
+MARGIN_PX = 8  # around resampled windows: more than the kernel's reach
+EDGE_POINTS = 9  # on each side of a part of the map, from which its window in the swath is computed
 POLAR = {True: 5041, False: 5042}  # north, south
 Points = Sequence[GroundControlPoint]
 
 
 class _Swath(NamedTuple):
-    """An image of (rows, cols) in a file whose values have a scale, and its control points in a coordinate system."""
+    """An image (rows, cols) in a file, the scale of its values, and its control points in a coordinate system."""
 
     path: Path
     scale: str
@@ -44,7 +44,7 @@ class _Swath(NamedTuple):
 
 
 def has_control_points(path: Path) -> bool:
-    """Return whether control points alone say where an image lies; False for what cannot be read."""
+    """Return whether an image is georeferenced by control points only; False for an unreadable file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -55,12 +55,12 @@ def has_control_points(path: Path) -> bool:
 
 
 def resampled_to_one_grid(reference: Path, secondary: Path, scale: str) -> PairSource:
-    """Resample two images where both show ground, on UTM (polar stereographic beyond 84 degrees).
+    """Resample the common ground of two images on UTM (polar stereographic beyond 84 degrees).
 
     The posting is the coarser one.
 
-    Amplitude by a cubic kernel. scale: of the values, as of open_pair. InputError for too few control points, images
-    that do not overlap, and what would be too large.
+    Amplitude is resampled by a cubic kernel. scale: of the values, as in open_pair. InputError for too few control
+    points, images that do not overlap, and results that would be too large.
     """
     swaths = [_read(path, scale) for path in (reference, secondary)]
     epsg = _map_of(swaths[0])
@@ -84,7 +84,7 @@ def resampled_to_one_grid(reference: Path, secondary: Path, scale: str) -> PairS
 
 
 def in_pieces(source: PairSource, pieces: Pieces) -> PairSource:
-    """Keep a pair in pieces, as it is read many times and costs something each time."""
+    """Store a pair in pieces, because it is read many times and resampling is costly."""
     at = cut(source.shape, PIECE_PX)
     pieces.each("images", at, lambda here: {"images": source.read(here)})
 
@@ -133,14 +133,14 @@ def _placed(swath: _Swath, epsg: int) -> NDArray[np.float64]:
 
 
 def _posting_m(points: Points, placed: NDArray[np.float64]) -> float:
-    """Return the root of the area of a pixel, from the plane through the points."""
+    """Return the square root of a pixel's area, m, from a plane through the points."""
     at = np.array([[1.0, point.row, point.col] for point in points])
     plane = np.linalg.lstsq(at, placed, rcond=None)[0]
     return float(np.sqrt(abs(np.linalg.det(plane[1:]))))
 
 
 def _resampled(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
-    """Resample linear power to a part of a grid of the map, NaN unknown. Only what lies there is read of the swath."""
+    """Resample linear power to a part of a map grid, NaN unknown. Only that part of the swath is read."""
     resampled = np.full((at.rows, at.cols), np.nan, dtype=np.float32)
     transform = grid @ Affine.translation(at.col, at.row)
     seen = _seen(swath, transform, at, epsg)
@@ -159,13 +159,13 @@ def _resampled(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
         src_nodata=np.nan,
         dst_nodata=np.nan,
         resampling=Resampling.cubic,
-        tolerance=0,  # an approximation, an eighth of a pixel by default, would depend on where the parts are cut
+        tolerance=0,  # an approximation (an eighth of a pixel by default) would depend on the cutting of parts
     )
     return np.where(resampled > 0, resampled, np.float32(np.nan)) ** 2
 
 
 def _seen(swath: _Swath, transform: Affine, at: Window, epsg: int) -> Window | None:
-    """Return the part of a swath under a part of the map, with what its kernel needs; None where there is none."""
+    """Return the part of a swath under a part of the map, with the kernel's margin; None if there is none."""
     along = np.linspace(0, 1, EDGE_POINTS)
     row, col = (part.ravel() * size for part, size in zip(np.meshgrid(along, along), at[2:], strict=True))
     east, north = transform.c + transform.a * col, transform.f + transform.e * row

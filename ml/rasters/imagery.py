@@ -1,4 +1,4 @@
-"""Two radar images on one grid: how they are read, and the local statistics that coherence and offsets share."""
+"""Reading of two radar images on one grid, and local statistics used by coherence and offsets."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ TO_POWER: dict[str, Callable[[Float32], Float32]] = {  # from each scale of inge
 
 
 class PairSource(NamedTuple):
-    """A pair whose pixels are read when they are needed. read: (2, rows, cols), linear power, NaN unknown.
+    """A pair whose pixels are read when needed. read: returns (2, rows, cols), linear power, NaN unknown.
 
     epsg None: a pixel grid.
     """
@@ -64,8 +64,8 @@ class ImagePair(NamedTuple):
 def open_pair(reference: Path, secondary: Path, scale: str = "power", slack_px: int = 0) -> PairSource:
     """Inspect two GeoTIFFs (band 1) on one grid. scale: power, amplitude or db. Raises InputError.
 
-    slack_px: edges of grids of one posting may differ by so much; then whole pixels of the reference that both show
-    are read, and a shift by a part of a pixel is left to whoever registers.
+    slack_px: allowed difference between the edges of grids of one posting; then the common pixels on the reference's
+    grid are read, and a shift by a part of a pixel is left to registration.
     """
     paths = (reference, secondary)
     grids = [_grid_of(path, scale) for path in paths]
@@ -92,7 +92,7 @@ Corners = tuple[tuple[int, int], tuple[int, int]]
 
 
 def _shared(reference: Grid, secondary: Grid, slack_px: int) -> tuple[tuple[int, int], Corners] | None:
-    """Return rows and columns that both show, and their first (row, col) in each; None where the grids differ more."""
+    """Return the common rows and columns, and their first (row, col) in each image; None if the grids differ more."""
     if reference == secondary:
         return reference[0], ((0, 0), (0, 0))
     (own, transform, epsg), (other, moved, other_epsg) = reference, secondary
@@ -120,7 +120,7 @@ def _opened(path: Path) -> Iterator[DatasetReader]:
 
 
 def _grid_of(path: Path, scale: str) -> Grid:
-    """Check every value and return the grid: in strips, so that a large image does not fill the memory."""
+    """Check every value of an image and return its grid, in strips, so that a large image does not fill the memory."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
     with _opened(path) as raster:
@@ -140,7 +140,7 @@ def _grid_of(path: Path, scale: str) -> Grid:
 
 
 def _write_linear(values: Any, scale: str, power: Float32) -> None:
-    """Convert values of a scale, masked where unknown, to linear power; in strips that stay near the processor."""
+    """Convert values of a scale, masked where unknown, to linear power, in strips that fit the processor's cache."""
     for first in range(0, len(power), LINEAR_ROWS):
         strip = slice(first, first + LINEAR_ROWS)
         linear = TO_POWER[scale](values[strip].astype(np.float32).filled(np.nan))
@@ -164,7 +164,7 @@ def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> tor
 
 
 def high_pass(power: torch.Tensor, window: int = HIGH_PASS_PX) -> torch.Tensor:
-    """Return log power against its surroundings in units of its local spread.
+    """Return log power minus its local mean, in units of its local spread.
 
     power: (n, rows, cols), linear; NaN stays.
     """
@@ -175,7 +175,7 @@ def high_pass(power: torch.Tensor, window: int = HIGH_PASS_PX) -> torch.Tensor:
 
 
 def pixels_per_cell(power: torch.Tensor) -> float:
-    """Return how many pixels share one independent cell of speckle, by the high-passed images' autocorrelation."""
+    """Return the number of pixels per independent cell of speckle, from the high-passed images' autocorrelation."""
     texture = high_pass(power, 15)
     known = torch.isfinite(texture)
     held = None if known.all() else known.to(texture.dtype)

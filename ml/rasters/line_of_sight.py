@@ -1,6 +1,6 @@
-"""Line of sight of a track at an area: what it shows of a motion sideways, inward or down a slope.
+"""Line of sight of a track at an area, for motion sideways, inward or down a slope.
 
-Nominal directions of radars that look to the right, as all but a few do; a few degrees more or less change no sign.
+Directions are nominal, for right-looking radars, as nearly all are; a few degrees of error change no sign.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class LineOfSight(NamedTuple):
 def line_of_sight_at(direction: str, epsg: int, x_m: float, y_m: float) -> LineOfSight | None:
     """Return the line of sight of a direction at a place in a projected system; None where no direction is known.
 
-    Axes of a system are turned against true east and north away from its middle, in Europe's by up to 16°.
+    Away from the middle of a system its axes are turned against true east and north, in Europe's by up to 16°.
     """
     if direction not in EAST_NORTH_UP:
         return None

@@ -23,10 +23,10 @@ Method = Callable[[PairSource, torch.device, Pieces], RasterResult]
 
 
 def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0, lay: bool = False) -> int:
-    """Read, run, write, print a summary. slack_px: by which the grids may differ; lay: lay swaths on one map.
+    """Run a method on two files, write the result, print a summary. slack_px: as in open_pair; lay: resample swaths.
 
-    Pieces lie beside the result until it is written: a command that was killed and is given again makes what is
-    missing. InputError or ValueError for what cannot be used.
+    Pieces lie beside the result until it is written, so that a killed command continues when given again.
+    InputError or ValueError for unusable input.
     """
     if not args.out.parent.is_dir():
         raise InputError(args.out, "its folder does not exist", "Make the folder first")
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
             pieces = Pieces(folder)
             result = method(in_pieces(pair, pieces) if lay else pair, device, pieces)
             write_result(args.out, result, tags)
-        except ValueError:  # nobody will come back
+        except ValueError:  # the command will not be continued
             folder.close()
             raise
         folder.close()
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
 
 
 def _folder(args: argparse.Namespace, facts: Sequence[str]) -> Folder:
-    """Return the pieces of this command; those of other options, inputs or code in their place are deleted."""
+    """Return the folder of this command's pieces; pieces of other options, inputs or code there are deleted."""
     given = {name: str(value) for name, value in vars(args).items() if name not in ("out", "run")}
     key = hashlib.sha256(json.dumps([given, facts], sort_keys=True).encode()).hexdigest()
     return Folder(args.out.with_name(f".{args.out.name}.pieces"), key[:16])

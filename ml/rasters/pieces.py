@@ -32,7 +32,7 @@ Float32 = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 Item = TypeVar("Item")
 
-WAIT_SECONDS = 0.3  # between two checks of what other workers have made
+WAIT_SECONDS = 0.3  # between two checks of other workers' pieces
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -161,7 +161,7 @@ class Folder(Checked):
 
 
 def packed(arrays: Arrays) -> tuple[bytes, bytes]:
-    """Return a checksum and the content that it belongs to."""
+    """Return a checksum and the packed content of a piece."""
     ordered = {f"{number:03d} {key}": values for number, (key, values) in enumerate(arrays.items())}
     content = save({key: np.ascontiguousarray(values) for key, values in ordered.items()})
     return hashlib.sha256(content).digest(), content
@@ -182,7 +182,7 @@ def _is_of(name: str, stage: str) -> bool:
 class Pieces:
     """Pieces of one computation.
 
-    between: called before each piece is begun, and while others are waited for; it may raise to leave the work.
+    between: called before each piece, and while waiting for other workers; it may raise to stop the work.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class Pieces:
         """
         names = {f"{stage}@{place}": place for place in items}
         there = self.store.names(stage) & set(names)
-        if not self._shared:  # then a worker that is at work has made them
+        if not self._shared:  # pieces of a worker that is running need no check
             there = {name for name in there if self._whole(name)}
         missing = {name: place for name, place in names.items() if name not in there}
         self._shared = self._shared or self._team.share(len(missing))
@@ -217,7 +217,7 @@ class Pieces:
             while missing:
                 report_progress(1 - len(missing) / len(names))
                 self._between()
-                if self._shared:  # checked before one is taken: whoever has made one keeps it in hand for a while
+                if self._shared:  # check before taking: the claim on a finished piece lasts for a while
                     there = self.store.names(stage)
                     missing = {name: place for name, place in missing.items() if name not in there}
                 name = next((one for one in missing if not self._shared or self._team.take(one)), None)
@@ -234,7 +234,7 @@ class Pieces:
             with closing(fed(taken(), given, feed)) as begun:
                 for name, held in begun:
                     arrays = work(held)
-                    del held  # before the next is read
+                    del held  # frees its memory before the next one is read
                     self.store.put(name, arrays)
             if missing:
                 time.sleep(WAIT_SECONDS)
@@ -314,10 +314,9 @@ def _sparse(rows: Sequence[NDArray[np.int64]]) -> Arrays:
 
 
 class PieceBands(Mapping[str, Float32]):
-    """Bands (rows, cols) of a whole that lie in pieces. A band is put together when it is asked for; NaN unknown.
+    """Bands (rows, cols) of a whole that is stored in pieces. A band is assembled when requested; NaN unknown.
 
-    at: place -> the part of the whole that a piece of the stage holds; what has no value in a whole piece may lack
-    there.
+    at: place -> part of the whole that a piece of the stage contains. A piece may lack bands without values.
     """
 
     def __init__(
@@ -341,13 +340,13 @@ class PieceBands(Mapping[str, Float32]):
         return len(self._names)
 
     def blocks(self) -> Iterator[tuple[Window, Mapping[str, Float32]]]:
-        """Yield each piece and where it lies."""
+        """Yield the window and the bands of each piece."""
         for place, at in self._at.items():
             yield at, self._pieces.get(self._stage, place)
 
 
 def blocks_of(bands: Mapping[str, Float32]) -> Iterator[tuple[Window, Mapping[str, Float32]]]:
-    """Yield bands part by part, wherever they lie."""
+    """Yield windows and bands part by part, from pieces or from memory."""
     if isinstance(bands, PieceBands):
         yield from bands.blocks()
     else:

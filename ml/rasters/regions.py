@@ -1,4 +1,4 @@
-"""Cells of a raster that hang together: entered at a high score, left at a low one; in one piece or strip by strip."""
+"""Connected regions of a raster that contain a high score and end at a low one; as a whole or strip by strip."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 
 
 class Region(NamedTuple):
-    """Cells that belong together: a window around them, and which of its cells they are."""
+    """Connected cells: a window around them, and their mask in it."""
 
     window: tuple[slice, slice]
     mask: NDArray[np.bool_]
@@ -27,7 +27,7 @@ def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Ite
 
     score: (rows, cols).
 
-    widened: regions that touch when all are widened by so many cells are one; windows are as wide.
+    widened: number of cells by which regions are widened; those that then touch are one, and windows are as wide.
     """
     labels, n = ndimage.label(score >= leave, structure=EIGHT)  # NaN is not above anything
     if not n:
@@ -48,7 +48,7 @@ def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Ite
 def regions_by_strips(
     score: Callable[[Window], Float32], shape: tuple[int, int], enter: float, leave: float, rows: int = STRIP_ROWS
 ) -> Iterator[Region]:
-    """Yield `regions` in the memory of a strip and of the largest region. score: of a part, asked for twice."""
+    """Yield `regions` with only a strip and one region in memory. score: of a part; it is called twice for each."""
     found, above = _Patches(), np.zeros(shape[1], dtype=np.int64)
     for row in range(0, shape[0], rows):
         above = found.add(score(Window(row, 0, min(rows, shape[0] - row), shape[1])), row, above, (enter, leave))
@@ -62,7 +62,7 @@ def regions_by_strips(
 
 
 class _Patches:
-    """Patches in strips, and which of them are one across strips.
+    """Patches in strips, joined across strips.
 
     boxes: first row and column, and those after the last; cells: one of each.
     """
@@ -74,7 +74,7 @@ class _Patches:
         self._one_with: list[int] = []
 
     def add(self, score: Float32, row: int, above: Ints, limits: tuple[float, float]) -> Ints:
-        """Join a strip; above, and what is returned: 1 + number of the patch in each column of the last row, 0 none."""
+        """Add a strip; return 1 + patch number in each column of its last row, 0 none. above: the last strip's."""
         enter, leave = limits
         labels, n = ndimage.label(score >= leave, structure=EIGHT)
         enters = np.unique(labels[score >= enter])
@@ -99,7 +99,7 @@ class _Patches:
         return below
 
     def strong(self) -> list[int]:
-        """Return the patches that enter, each once, in the order of their first cells."""
+        """Return the patches that reach `enter`, each once, in the order of their first cells."""
         return sorted({self._root(number) for number, enters in enumerate(self._enters) if enters})
 
     def _root(self, number: int) -> int:

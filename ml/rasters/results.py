@@ -1,4 +1,4 @@
-"""Result of every method: named bands on a grid, and what is worth knowing about them."""
+"""Result of every method: named bands on a grid, with metadata."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from ml.rasters.pieces import PieceBands
 
 
 class NotRepeatable(ValueError):
-    """A finished run cannot be done again as it was; says what is missing. brief: the same in a few words."""
+    """Error: a finished run cannot be repeated exactly; the message names what is missing, `brief` in a few words."""
 
     def __init__(self, reason: str, brief: str) -> None:
         super().__init__(reason)
@@ -27,9 +27,9 @@ class RasterResult(NamedTuple):
     bands: name -> (rows, cols) float32, NaN unknown, in memory or in pieces; units: one for each band; epsg None: a
     plain pixel grid.
 
-    regions: wide motion beside what the bands show, as GeoJSON features; parameters: what it was made with beside the
-    constants of its version; note: what a person should know of it, a sentence or nothing; companions: keys of the
-    products that were used beside its own.
+    regions: wide motion in addition to the bands, as GeoJSON features; parameters: used in addition to the constants of
+    the version; note: a remark for people, a sentence or empty; companions: keys of the products used in addition to
+    the run's own.
     """
 
     bands: Mapping[str, NDArray[np.float32]]
@@ -45,7 +45,7 @@ class RasterResult(NamedTuple):
 
 
 def write_result(path: Path, result: RasterResult, tags: Mapping[str, str]) -> None:
-    """Write the bands as COG, whole or not at all; piece by piece where they lie in pieces."""
+    """Write the bands as COG, completely or not at all; piece by piece if they are stored in pieces."""
     tags = result.tags | dict(tags)
     if not isinstance(result.bands, PieceBands):
         write_cog(path, result.bands, result.transform, result.epsg, result.units, tags)

@@ -1,6 +1,6 @@
-"""Large pairs a tile at a time, so that memory stays that of a tile; arrays in, arrays out, any method.
+"""Tiling of large pairs for any method, with only a tile in memory; arrays in, arrays out.
 
-A tile is read with a halo at least as wide as the method looks, so that its result does not know where tiles end.
+A tile is read with a halo at least as wide as the method's reach, so that the result does not depend on tiles.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,11 +17,11 @@ from ml.runtime.feeding import pinned
 
 Float32 = NDArray[np.float32]
 CORE_PX, STRIP_ROWS = 2048, 64
-SAMPLE_PX, SAMPLES = 512, 16  # of a large pair, for what is estimated once
+SAMPLE_PX, SAMPLES = 512, 16  # of a large pair, for quantities that are estimated once
 
 
 class Tile(NamedTuple):
-    """Tile. core: what the tile answers for; outer: what it has to read."""
+    """Tile. core: window of its results; outer: window of its input."""
 
     core: Window
     outer: Window
@@ -56,7 +56,7 @@ def over_tiles(
     pieces: Pieces | None = None,
     feed: Feed = AT_ONCE,
 ) -> Mapping[str, Float32]:
-    """Compute bands of the whole from those of its tiles; in memory, or in pieces where those are given.
+    """Compute bands of the whole from those of its tiles; in memory, or in pieces if given.
 
     work: images (2, rows, cols) of a tile's outer window to bands (rows, cols) of its core, or more to the lower right,
     at the posting. Pixels at the lower and right edge that fill no whole posting are left out, as in one piece. feed:
@@ -90,13 +90,13 @@ def over_tiles(
 
 
 def _shows_ground(images: Float32) -> bool:
-    """Return whether all images know any pixel; read in strips, as the first usually says so."""
+    """Return whether every image has a known pixel; checked in strips, because the first is usually enough."""
     strips = range(0, images.shape[1], STRIP_ROWS)
     return any(bool(np.isfinite(images[:, row : row + STRIP_ROWS]).all(axis=0).any()) for row in strips)
 
 
 def samples(source: PairSource) -> list[Float32]:
-    """Read samples (2, rows, cols) spread over a large pair, those in which most is known; a small pair wholly."""
+    """Read samples (2, rows, cols) spread over a large pair, those with most known pixels; a small pair completely."""
     if max(source.shape) <= CORE_PX:
         return [source.read(Window(0, 0, *source.shape))]
     gathered = []

@@ -1,10 +1,10 @@
-"""Parts of an image: how it is cut, and what lies around a part."""
+"""Windows of an image: cutting, widening and overlaps."""
 
 from typing import NamedTuple
 
 
 class Window(NamedTuple):
-    """A part of an image: its first row and column, how many of each."""
+    """A part of an image: its first row and column, and numbers of rows and columns."""
 
     row: int
     col: int
@@ -22,20 +22,20 @@ def cut(shape: tuple[int, int], side: int) -> dict[str, Window]:
 
 
 def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
-    """Widen a window by so many pixels on each side, as far as the image reaches."""
+    """Widen a window by a margin, px, on each side, as far as the image reaches."""
     row, col = max(0, at.row - margin), max(0, at.col - margin)
     rows, cols = min(at.row + at.rows + margin, shape[0]), min(at.col + at.cols + margin, shape[1])
     return Window(row, col, rows - row, cols - col)
 
 
 def inner(at: Window, outer: Window) -> tuple[slice, slice]:
-    """Return where a window lies in a wider one."""
+    """Return slices of a window relative to a wider one."""
     row, col = at.row - outer.row, at.col - outer.col
     return slice(row, row + at.rows), slice(col, col + at.cols)
 
 
 def shared(one: Window, other: Window) -> Window:
-    """Return what two windows that overlap have in common."""
+    """Return the common part of two windows that overlap."""
     row, col = max(one.row, other.row), max(one.col, other.col)
     rows, cols = min(one.row + one.rows, other.row + other.rows), min(one.col + one.cols, other.col + other.cols)
     return Window(row, col, rows - row, cols - col)

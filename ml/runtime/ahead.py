@@ -12,8 +12,8 @@ Read = TypeVar("Read")
 class Feed(NamedTuple):
     """Settings with which windows are read ahead of the computation.
 
-    readers: threads that read; without any, whoever wants an item reads it. So many and one more items are read, or
-    being read, beside the one in use. pinned: into memory from which a GPU copies by itself.
+    readers: number of threads that read, 0 for reading in the caller's thread; besides the item in use, readers + 1
+    items are read or being read. pinned: whether to read into memory from which a GPU copies by itself.
     """
 
     readers: int = 0
@@ -26,10 +26,10 @@ AT_ONCE = Feed()
 def fed(
     items: Iterable[Item], read: Callable[[Item], Read], feed: Feed = AT_ONCE
 ) -> Generator[tuple[Item, Read], None, None]:
-    """Yield each item and what was read of it, in their order.
+    """Yield each item with the result of reading it, in order.
 
-    Items are drawn where the result is used, never in a reader. What a reader raises is raised at its item. Close the
-    iterator to stop early: what no reader has begun is left out, and what one has is waited for.
+    Items are iterated in the caller's thread, never in a reader. An exception in a reader is raised at its item. Close
+    the iterator to stop early: reads that have not begun are dropped, and those that have are waited for.
     """
     if not feed.readers:
         for item in items:
@@ -50,6 +50,6 @@ def fed(
 
 
 def _first(waiting: deque[tuple[Item, Future[Any]]]) -> tuple[Item, Any]:
-    """Read one item so that nobody holds what was read but the one who uses it."""
+    """Return the first item and its result, and keep no reference to the result."""
     item, late = waiting.popleft()
     return item, late.result()

@@ -1,4 +1,4 @@
-"""Weights as files: NAME.safetensors, and beside it NAME.json, the card: what they are and how they came to be."""
+"""Weights as files: NAME.safetensors, and beside it NAME.json, the card, which describes them and their training."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 class Card:
     """Card of a weight file.
 
-    network: arguments of its constructor; settings: what else inference must know (normalisation, thresholds,
-    calibration); training: command, commit, seed, device, seconds, steps, data; figures: metric -> value on
-    validation scenes, never on a benchmark's.
+    network: arguments of its constructor; settings: further parameters of inference (normalisation, thresholds,
+    calibration); training: command, commit, seed, device, seconds, steps, data; figures: metric -> value on validation
+    scenes, never on those of a benchmark.
     """
 
     task: str
@@ -38,7 +38,7 @@ class Card:
 
 
 def save(folder: Path, card: Card, network: nn.Module | Mapping[str, Tensor]) -> Card:
-    """Write weights and card, each wholly or not at all; returns the card with the weights' hash."""
+    """Write weights and card, each completely or not at all; return the card with the weights' hash."""
     weights = network.state_dict() if isinstance(network, nn.Module) else network
     path = folder / f"{card.name}.safetensors"
     partial = path.with_suffix(".partial")
@@ -50,14 +50,14 @@ def save(folder: Path, card: Card, network: nn.Module | Mapping[str, Tensor]) ->
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """Write a card alone, wholly or not at all: new settings of weights that stay as they are."""
+    """Write a card alone, completely or not at all, for new settings of unchanged weights."""
     partial = folder / f"{card.name}.partial"
     partial.write_text(json.dumps(asdict(card), indent=2) + "\n")
     partial.replace(folder / f"{card.name}.json")
 
 
 def read_card(name: str, folder: Path = WEIGHTS) -> Card:
-    """Read the card of some weights. InputError where it is missing or not a card."""
+    """Read the card of a weight file. InputError if it is missing or not a card."""
     path = folder / f"{name}.json"
     try:
         return Card(**json.loads(path.read_text()))
@@ -70,7 +70,7 @@ def read_card(name: str, folder: Path = WEIGHTS) -> Card:
 def load(card: Card, network: nn.Module, folder: Path = WEIGHTS) -> None:
     """Put the weights of a card into a network made with card.network.
 
-    InputError where the file is missing, is not the one of the card (by its hash) or does not fit the network.
+    InputError if the file is missing, is not that of the card (by its hash) or does not fit the network.
     """
     path = folder / f"{card.name}.safetensors"
     remedy = "Restore the file or train the model anew"

@@ -10,7 +10,7 @@ BUILT_FROM = Path(__file__).with_name("code_version.txt")  # in a wheel only; sc
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """Return what a wheel was built from, else the commit of the checkout; 'unknown' where neither is known."""
+    """Return the commit that a wheel was built from, else that of the checkout; 'unknown' if neither is known."""
     if BUILT_FROM.is_file():
         return BUILT_FROM.read_text().strip()
     try:

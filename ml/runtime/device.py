@@ -13,7 +13,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def choose_device(wish: str = "auto") -> torch.device:
-    """Turn auto, cpu or cuda into a device. ValueError where CUDA is wished for and there is none."""
+    """Turn auto, cpu or cuda into a device. ValueError if CUDA is requested and not available."""
     if wish == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if wish == "cuda" and not torch.cuda.is_available():
@@ -29,7 +29,7 @@ def ready(network: Network, device: torch.device) -> Network:
 
 @contextmanager
 def low_precision(device: torch.device) -> Iterator[None]:
-    """Use bfloat16 where `precision` says so, else `full_precision`, which also holds for what stays in float32."""
+    """Use bfloat16 if `precision` is that, else float32; operations that remain in float32 use `full_precision`."""
     with full_precision(device), torch.autocast(device.type, torch.bfloat16, enabled=precision(device) == BFLOAT16):
         yield
 
@@ -38,7 +38,7 @@ def low_precision(device: torch.device) -> Iterator[None]:
 def full_precision(device: torch.device) -> Iterator[None]:
     """Use float32 with all its digits.
 
-    Else a GPU multiplies it with ten bits (TF32), which is for ML_PRECISION=tf32.
+    Otherwise a GPU would multiply float32 with ten bits (TF32), which is used only for ML_PRECISION=tf32.
     """
     if device.type != "cuda":
         yield
@@ -53,12 +53,12 @@ def full_precision(device: torch.device) -> Iterator[None]:
 
 
 def precision(device: torch.device) -> str:
-    """Return the precision that networks multiply in on a device.
+    """Return the precision in which networks multiply on a device.
 
-    It is bfloat16 where that is fast, unless ML_PRECISION=float32 forbids it or ML_PRECISION=tf32 has a GPU multiply in
-    that, and a CPU in float32.
+    It is bfloat16 if that is fast. ML_PRECISION=float32 sets float32; ML_PRECISION=tf32 sets TF32 on a GPU and float32
+    on a CPU.
 
-    ValueError for any other ML_PRECISION than these and auto.
+    ValueError for any ML_PRECISION except these and auto.
     """
     wish = os.environ.get("ML_PRECISION") or AUTO
     if wish not in (AUTO, FLOAT32, TF32):
@@ -69,7 +69,7 @@ def precision(device: torch.device) -> str:
 
 
 def input_type(device: torch.device) -> torch.dtype:
-    """Return the type that a network in `low_precision` converts its input to."""
+    """Return the type to which a network in `low_precision` converts its input."""
     return torch.bfloat16 if precision(device) == BFLOAT16 else torch.float32
 
 
@@ -80,11 +80,11 @@ def has_fast_bfloat16() -> bool:
 
 
 def numerics(device: torch.device) -> list[str]:
-    """Return what the last bits of a result may depend on beside code and weights.
+    """Return the facts, besides code and weights, on which the last bits of a result may depend.
 
-    Pieces made otherwise are not put together.
+    Pieces with different facts are never combined.
 
-    On a CPU the number of threads is among them: it decides in which order a network adds up.
+    On a CPU they include the number of threads, which determines the order of a network's sums.
     """
     common = [torch.__version__, precision(device)]
     if device.type == "cuda":

@@ -1,6 +1,6 @@
-"""Progress of a long computation, reported from deep inside without passing anything down.
+"""Progress of a long computation, reported from inner functions without passing a callback down.
 
-A tiling loop calls `report_progress`; whoever started the work listens, or nobody does.
+A tiling loop calls `report_progress`; the caller of the computation may listen.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ def report_progress(share: float) -> None:
 
 @contextmanager
 def listening(listener: Callable[[float], None]) -> Iterator[None]:
-    """Hear of the progress of everything that this block does in its own thread."""
+    """Call a listener with the progress of everything done in this block's own thread."""
     token = _listener.set(listener)
     try:
         yield

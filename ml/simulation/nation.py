@@ -1,4 +1,4 @@
-"""The demo nation: an invented country of 60 by 60 km, what moves in it, and how two tracks see it for five years.
+"""The demo nation: an invented country of 60 by 60 km, its moving ground, and five years of data from two tracks.
 
 Lowlands with a city in the south-west, a coalfield in the south-east, mountains in the north with a valley of
 landslides and a glacier; in between large areas that are still. Places are fixed, so that the country looks the same
@@ -79,7 +79,7 @@ VILLAGES = (
 
 
 class Glacier(NamedTuple):
-    """A tongue: half its length along the bearing (clockwise from true north, the way it flows) and half its width."""
+    """A glacier's tongue: half its length along the bearing of its flow (clockwise from true north), half its width."""
 
     name: str
     centre: Offset
@@ -114,7 +114,7 @@ def _region_config() -> RegionConfig:
 
 @dataclass(frozen=True)
 class NationConfig:
-    """Size of the demo: points by `region`, images by the rest. pixels: side of each of the three images."""
+    """Settings of the demo: `region` for points, the others for images. pixels: side of each of the three images."""
 
     region: RegionConfig = field(default_factory=_region_config)
     pixels: int = 192
@@ -124,7 +124,7 @@ class NationConfig:
 
 @dataclass(frozen=True)
 class Nation:
-    """The country: its points, and the place of the slope that fails."""
+    """The demo nation: its region with points, and the place of the slope that fails."""
 
     region: Region
     config: NationConfig
@@ -133,7 +133,7 @@ class Nation:
 
 
 def simulate_nation(seed: int, config: NationConfig | None = None) -> Nation:
-    """Make the country; the same seed and config give the same numbers. Raises ValueError for a negative seed."""
+    """Simulate the country; the same seed and config give the same numbers. Raises ValueError for a negative seed."""
     if seed < 0:
         raise ValueError(f"seed {seed} is negative: give 0 or a positive whole number")
     config = config or NationConfig()
@@ -173,7 +173,7 @@ def simulate_nation_terrain(rng: np.random.Generator, config: TerrainConfig, fra
 
 
 def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
-    """Return the steepest places of the valley that face east or west, SPREAD_M apart: a radar sees these slide."""
+    """Return the steepest places of the valley that face east or west, SPREAD_M apart: radars show slides there."""
     east_m, north_m = terrain.cell_centres()
     free = np.hypot(east_m - VALLEY.east_m, north_m - VALLEY.north_m) < VALLEY_M
     facing: Floats = np.abs(ndimage.uniform_filter(terrain.slope_east, round(600 / terrain.posting_m)))
@@ -186,7 +186,7 @@ def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
 
 
 def on_glacier(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> Floats:
-    """Return each place's speed over that of the middle of the tongue, 0–1: slow at sides and ends, 0 off the ice."""
+    """Return each place's speed relative to the middle of the tongue, 0–1: slow at sides and ends, 0 off the ice."""
     turn = math.radians(glacier.bearing_deg)
     east_m, north_m = east_m - glacier.centre.east_m, north_m - glacier.centre.north_m
     along = (east_m * math.sin(turn) + north_m * math.cos(turn)) / glacier.half_length_m
@@ -208,7 +208,7 @@ def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], for
 
 
 def _city() -> tuple[Source, ...]:
-    """Return pumped ground under the growing half of the city, and new ground in its harbour that settles."""
+    """Return sources in the city: pumped ground under its growing half, and settling fill in its harbour."""
     bowl = Offset(CITY.east_m + 200, CITY.north_m + 250)
     fill = Offset(VILLAGES[1].at.east_m - 150, VILLAGES[1].at.north_m + 100)
     return (
@@ -220,7 +220,7 @@ def _city() -> tuple[Source, ...]:
 
 
 def _coalfield() -> tuple[Source, ...]:
-    """Return two panels that are worked, an older field that goes on sinking, and a flooded part that rises."""
+    """Return sources in the coalfield: two active panels, an older, still sinking field, a flooded part that rises."""
     east, north = MINING_TOWN
     return (
         MiningSubsidence(Offset(east + 2_600, north + 3_900), Panel(1_300, 300, 35), 560.0, 420.0),

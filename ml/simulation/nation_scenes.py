@@ -1,4 +1,4 @@
-"""Two years of radar images of three places of the demo nation: a glacier that surges, a pit that is dug, a slope.
+"""Two years of radar images of three places of the demo nation: a surging glacier, a growing pit, a failing slope.
 
 Speckle as on the island (ml.simulation.sar.scenes): complex scatterers finer than the resolution, moved exactly and
 never as an image, then band-limited, detected and averaged. Images come in pairs twelve days apart, one pair every 48
@@ -33,7 +33,7 @@ FLOW_LEVELS = 5  # of the glacier's speed across its width
 WINTER_M_DAY, SUMMER_M_DAY = 0.2, 0.45  # middle of the tongue
 SURGE_M_DAY = (0.9, 2.2, 3.6, 4.6, 5.0)  # of the last repeats, one after the other
 FAILING_HALF_M = (520.0, 340.0)
-PIT_PAIR, SLOPE_PAIR = -4, -2  # the pair, counted from the last, within which the pit is dug wider; the slope fails
+PIT_PAIR, SLOPE_PAIR = -4, -2  # pair, counted from the end, in which the pit is widened; in which the slope fails
 
 
 class AreaImages(NamedTuple):
@@ -59,7 +59,7 @@ class _Place(NamedTuple):
 
 
 def pair_dates(sparse_pairs: int, dense_dates: int) -> tuple[dt.datetime, ...]:
-    """Return pairs every 48 days, the last one or the passes of the last months ending on LAST. dense_dates 0: none."""
+    """Return dates of pairs every 48 days, followed by dense_dates consecutive passes, if any; the last one is LAST."""
     repeat, sparse = dt.timedelta(days=REPEAT_DAYS), dt.timedelta(days=SPARSE_DAYS)
     dense = [LAST - n * repeat for n in range(dense_dates)][::-1]
     last_pair = dense[0] - sparse if dense else LAST - repeat
@@ -79,7 +79,7 @@ def simulate_images(nation: Nation) -> tuple[AreaImages, ...]:
 
 
 def simulate_glacier_images(nation: Nation) -> AreaImages:
-    """Simulate the images of the glacier alone, as `simulate_images` has it."""
+    """Simulate the images of the glacier alone, the same as in `simulate_images`."""
     config = nation.config
     return _glacier(_rngs(nation)[0], nation, pair_dates(config.sparse_pairs, config.dense_dates))
 
@@ -89,7 +89,7 @@ def _rngs(nation: Nation) -> list[np.random.Generator]:
 
 
 def glacier_speeds(dates: tuple[dt.datetime, ...]) -> tuple[float, ...]:
-    """Return the mean speed of the middle of the tongue between dates, m/day: fast in early summer, then the surge."""
+    """Return the mean speed in the middle of the tongue between dates, m/day: fast in early summer, later the surge."""
     speeds = []
     for earlier, later in itertools.pairwise(dates):
         day = (earlier + (later - earlier) / 2).timetuple().tm_yday
@@ -167,7 +167,7 @@ def _place(rng: np.random.Generator, nation: Nation, centre: Offset) -> _Place:
     cell = terrain.cell_of(easting_m, northing_m)
     cover = nation.region.land_cover[cell]
     uneven = 1.2 * fractal_field(rng, x.shape[0], -2.2) - 12 * np.clip(terrain.slope_east[cell], -0.5, 0.5)
-    even = (cover == LandCover.SEA) | (cover == LandCover.ICE)  # what stands still must not hold back what flows
+    even = (cover == LandCover.SEA) | (cover == LandCover.ICE)  # a fixed pattern of brightness would hide the flow
     level = BACKSCATTER_DB[cover] + np.where(even, 0.0, uneven)
     amplitude = np.sqrt(10 ** (level / 10)).astype(np.float32)
     return _Place(grid, COHERENCE[cover], amplitude, *terrain.frame.to_local(easting_m, northing_m))
@@ -180,7 +180,7 @@ def _centres(grid: Affine, cells: int, oversampling: int) -> tuple[Floats, Float
 
 
 def _xy(frame: LocalFrame, at: Offset) -> tuple[float, float]:
-    """Return where a place stands in the images' system, m."""
+    """Return the position of a place in the images' system, m."""
     easting_m, northing_m = frame.to_grid(np.array(at.east_m), np.array(at.north_m))
     x_m, y_m = transformer(GRID_EPSG, UTM_EPSG).transform(float(easting_m), float(northing_m))
     return float(x_m), float(y_m)

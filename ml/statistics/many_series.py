@@ -12,7 +12,7 @@ from ingest.readers.records import Float32, Float64
 
 LEAST_DATES = 8
 LEAST_KNOWN = 0.6  # of the dates of a series that is sorted into a group
-PARTS = 12  # principal components that groups are looked for in: the rest is noise
+PARTS = 12  # principal components in which groups are searched: the rest is noise
 STARTS = 6
 
 
@@ -24,7 +24,7 @@ class Fitted(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Group of alike series: their median and the middle two thirds, relative to the mean of each, (dates,), mm."""
+    """Group of similar series: median and limits of the middle two thirds, each series minus its mean, (dates,), mm."""
 
     members: NDArray[np.int64]
     median_mm: Float64
@@ -35,9 +35,9 @@ class Group(NamedTuple):
 class Groups(NamedTuple):
     """Groups of series."""
 
-    groups: list[Group]  # the one that sinks most first
+    groups: list[Group]  # the group that sinks most comes first
     explained: float  # share of the variance that membership explains, 0-1
-    n_left_out: int  # that miss too many dates
+    n_left_out: int  # series that miss too many dates
 
 
 def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:

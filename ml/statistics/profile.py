@@ -1,4 +1,4 @@
-"""Points along a line: how far along it each stands, and what is usual there."""
+"""Points along a line: their positions on it, and medians of their values by piece of the line."""
 
 from typing import NamedTuple
 
@@ -35,18 +35,18 @@ class Bins(NamedTuple):
 
 
 def along_line(x_m: Float64, y_m: Float64, corners_m: Float64) -> Along:
-    """Place of points, (n,), on a line through corners, (corners, 2), in one metric system."""
+    """Return the positions of points, (n,), on a line through corners, (corners, 2), in one metric system."""
     line, points = shapely.linestrings(corners_m), shapely.points(x_m, y_m)
     return Along(np.asarray(shapely.line_locate_point(line, points)), np.asarray(shapely.distance(line, points)))
 
 
 def piece_of(distance_m: Float64, length_m: float, n_bins: int) -> NDArray[np.int64]:
-    """Return the number of the piece that each point stands on, (n,), 0 to n_bins - 1."""
+    """Return the number of the piece of the line at each point, (n,), 0 to n_bins - 1."""
     return np.clip((distance_m / length_m * n_bins).astype(np.int64), 0, n_bins - 1)
 
 
 def binned(distance_m: Float64, values: Float64, length_m: float, n_bins: int) -> Bins:
-    """Return what is usual on each piece of the line. values: (n,), NaN where missing."""
+    """Return medians and middle two thirds of the values on each piece of the line. values: (n,), NaN where missing."""
     piece, known = piece_of(distance_m, length_m, n_bins), np.isfinite(values)
     figures = np.full((3, n_bins), np.nan)
     counts = np.bincount(piece[known], minlength=n_bins)

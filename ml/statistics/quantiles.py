@@ -23,7 +23,7 @@ MEDIAN = 0.5
 def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | None:
     """Return the value below which this share of finite ones lies, linear between neighbours; None without any.
 
-    blocks: called twice, gives the values in arrays of any shape.
+    blocks: returns the values in arrays of any shape; it is called twice.
     """
     counts = np.zeros(BUCKETS, dtype=np.int64)
     for values in blocks():

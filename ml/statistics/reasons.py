@@ -1,6 +1,6 @@
-"""Why an area was flagged, in figures that stand by themselves: its points against those around it, track by track.
+"""Reasons why an area was flagged: figures of its points against those around it, track by track.
 
-Pure functions of points; whatever the method was, this is what a reader can check.
+Pure functions of points, independent of the method, so that readers can check them.
 """
 
 import math
@@ -13,10 +13,10 @@ from shapely import MultiPolygon, Polygon, contains_xy
 from ml.statistics.robust import MAD_TO_SIGMA
 
 Float64 = NDArray[np.float64]
-NEAR_M, FAR_M = 200.0, 1_500.0  # what counts as around an area: not its own edge, and not another place; at least,
-NEAR_SHARE, FAR_SHARE = 0.2, 1.0  # and of the side of a square as large: a wide bowl has a wide edge
+NEAR_M, FAR_M = 200.0, 1_500.0  # limits of the ground around an area, without its own edge or other places; at least,
+NEAR_SHARE, FAR_SHARE = 0.2, 1.0  # and as a share of the area's square root, because a wide bowl has a wide edge
 FEWEST_AROUND = 5
-FEWEST_INSIDE, MOST = 3, 0.5  # of the points, for a track to count as one that sees an area
+FEWEST_INSIDE, MOST = 3, 0.5  # points, and share of them, for a track to show motion of an area
 
 
 class TrackReason(NamedTuple):
@@ -36,11 +36,11 @@ class TrackReason(NamedTuple):
 
     @property
     def shows(self) -> bool:
-        """Whether this track shows by itself that the area moves: most of its points stand out of those around."""
+        """Whether this track alone shows that the area moves: most points inside differ from those around."""
         return bool(self.n_points >= FEWEST_INSIDE and self.beyond >= MOST)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the reason for JSON: rounded, and nothing where there is no figure."""
+        """Return the reason for JSON: rounded, None for missing figures."""
 
         def as_json(value: Any) -> Any:
             if not isinstance(value, float):
@@ -51,7 +51,7 @@ class TrackReason(NamedTuple):
 
 
 def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:
-    """Return from how far off an area to how far off its surroundings are taken, m."""
+    """Return the distances from an area at which its surroundings begin and end, m."""
     side_m = polygon.area**0.5
     return max(NEAR_M, NEAR_SHARE * side_m), max(FAR_M, FAR_SHARE * side_m)
 
@@ -59,7 +59,7 @@ def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:
 def track_reason(
     track: str, polygon: Polygon | MultiPolygon, x: Float64, y: Float64, velocity_mm_yr: NDArray[np.floating]
 ) -> TrackReason:
-    """Describe what one track's points show of an area. polygon, x, y: (n,), in one projected system, metres.
+    """Compute one track's evidence of an area's motion. polygon, x, y: (n,), in one projected system, metres.
 
     Only points within reach of the area's box count, so that giving more changes nothing.
     """

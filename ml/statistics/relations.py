@@ -9,8 +9,8 @@ from ingest.readers.records import Float64
 
 BINS = 60
 BANDS = 10  # of x, each with the median of y
-MOST_SINGLE = 1500  # points that are drawn one by one
-PAIRS = 20_000  # of points, whose slopes are looked at
+MOST_SINGLE = 1500  # points that are plotted one by one
+PAIRS = 20_000  # of points whose slopes are used
 TAIL = 0.25  # % at each end that the picture leaves out
 SIDES = 3  # parts of the ground along each side
 ROOM_DEGREES = 1e-4  # around the outermost points
@@ -79,7 +79,7 @@ def ninths(longitude: Float64, latitude: Float64) -> Ninths:
 
 
 def relation(x: Float64, y: Float64) -> Relation | None:
-    """Return the relation of points, (n,), without those that lack a value; None with fewer than three."""
+    """Return the relation of two attributes of points, (n,), without missing values; None with fewer than three."""
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
     if x.size < 3:

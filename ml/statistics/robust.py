@@ -1,4 +1,4 @@
-"""Statistics that a few wild values do not disturb."""
+"""Statistics that are robust against a few outliers."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 MAD_TO_SIGMA = 1.4826  # the median absolute deviation of a Gaussian, to its standard deviation
-STRIP_VALUES = 1 << 18  # of all layers together: they stay near a CPU
+STRIP_VALUES = 1 << 18  # of all layers together: they fit a CPU's cache
 
 
 def median_of_known(values: Float32) -> Float32:
@@ -28,7 +28,7 @@ def median_of_known(values: Float32) -> Float32:
 
 
 def _middle(values: Float32) -> Float32:
-    """Return the middle along the first axis; NaN where any is unknown."""
+    """Return the median along the first axis; NaN where any value is unknown."""
     layers = list(values.astype(np.float32, order="C"))
     spare = np.empty_like(layers[0])
     for low, high in _comparisons(len(layers)):
@@ -41,7 +41,7 @@ def _middle(values: Float32) -> Float32:
 
 @cache
 def _comparisons(n: int) -> tuple[tuple[int, int], ...]:
-    """Return which layers are compared in turn, so that the middle one or two come to stand at their place."""
+    """Return pairs of layers to compare in turn, so that the middle one or two layers are sorted."""
     needed, kept = {(n - 1) // 2, n // 2}, []
     for both in reversed(list(_sorting_network(n))):
         if needed & set(both):

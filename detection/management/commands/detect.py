@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         """Search every finished prediction, then follow glaciers."""
         n_areas = 0
-        while predictions := list(selectors.predictions_unscanned()):  # some wait for others
+        while predictions := list(selectors.predictions_unscanned()):  # some wait for other predictions
             for prediction in predictions:
                 scan = services.prediction_scan(prediction=prediction)
                 if scan:

@@ -15,7 +15,7 @@ from ml.repetition import run_again
 
 EXIT_CODES = {Outcome.SAME: 0, Outcome.DIFFERENT: 1, Outcome.IMPOSSIBLE: 2}
 ROW = "{:<5} {:<9} {:<24} {:>7}  {:<34} {}"
-MOST_NAMED = 2  # figures of a row of the table
+MOST_NAMED = 2  # most figures named in one row of the table
 
 
 class Command(BaseCommand):

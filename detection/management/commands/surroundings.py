@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = "Bring every public alert up to the layers of context that are loaded now."
 
     def handle(self, *args, **options) -> None:
-        """Bring every public alert up to the loaded layers."""
+        """Update every public alert from the loaded layers."""
         alerts = list(alerts_public())
         changed = sum(alert_recount(alert=alert) for alert in alerts)
         self.stdout.write(f"{len(alerts)} alerts looked at, {changed} of another kind or importance than before")

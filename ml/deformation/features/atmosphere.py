@@ -22,12 +22,12 @@ from scipy.linalg import lapack
 from ml.deformation.gridding.points import Float32, Float64
 
 SQUARE_CELLS = 8  # side of the squares over which rates are averaged
-BLOCK, MARGIN = 4, 6  # squares on a side that are answered together, and around them that are read
-ALIGN_CELLS = BLOCK * SQUARE_CELLS  # where a map begins, counted in cells, must be whole multiples of it
+BLOCK, MARGIN = 4, 6  # side, in squares, of a block computed at once, and of the margin read around it
+ALIGN_CELLS = BLOCK * SQUARE_CELLS  # maps must begin at whole multiples of it, in cells
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
 PLANES = len(RADII_CELLS) + 2
 STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16, 0.4, 1.2)  # (mm/yr)², semivariances of the delay at KNEE_M
-FIRST_STRENGTH = 2  # where the search begins
+FIRST_STRENGTH = 2  # at which the search begins
 KNEE_M = 1_500.0
 SPECTRA = (
     (-11 / 3, -8 / 3),
@@ -36,15 +36,15 @@ SPECTRA = (
     (-11 / 3, -11 / 3),
 )  # exponents below KNEE_M and above
 CELL_NOISE_MM_YR = 0.3  # standard deviation of a cell's rate for which NOISE_MM2_YR2 holds
-NOISE_MM2_YR2 = 0.35  # variance of a point's rate with what its neighbours share
-LEAST_NOISE_MM2_YR2 = 0.005  # of what all cells of a square share
-FASTEST_MM_YR = 10.0  # a rate beyond counts as so much
+NOISE_MM2_YR2 = 0.35  # variance of a point's rate, with errors shared by its neighbours
+LEAST_NOISE_MM2_YR2 = 0.005  # of errors that all cells of a square share
+FASTEST_MM_YR = 10.0  # faster rates are clipped to this
 FEWEST_SQUARES = 12
-MANY_SQUARES = 96  # every other one of so many gives the delay's spectrum
+MANY_SQUARES = 96  # from so many squares on, every other one gives the delay's spectrum
 LEAST_WEIGHT = 0.4
-LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: less gives no value
+LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: with less there is no value
 MAY_BE, MAY_BE_MM_YR = 1.5, 0.7  # score and rate of a square, from which on a bowl is sought with weaker delay,
-INSIDE = 0.9  # where some bowl of the block has at least so much of its rate
+INSIDE = 0.9  # squares where a bowl of the block has at least this share of its rate
 LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
 FINER = 16  # parts of a step that are distinguished: a steep spectrum does not bear distances rounded to whole steps
 
@@ -69,13 +69,13 @@ def standing_out(
 ) -> Float32:
     """Compute the significance of a bowl at each place against the atmosphere, (PLANES, rows, cols).
 
-    The planes: amplitude of a bowl of RADII_CELLS at each place over its standard deviation, + as the rate; the delay's
-    strength as its index in STRENGTHS, from FIRST_STRENGTH; and the likelihood ratio of the likeliest bowl of any
-    radius to none, as the root of twice its logarithm: standard deviations too, no less than the scores'.
+    The planes: amplitude of a bowl of each of RADII_CELLS over its standard deviation, + as the rate; the delay's
+    strength as its index in STRENGTHS, from FIRST_STRENGTH; and the likelihood ratio of the likeliest bowl to none, as
+    the root of twice its logarithm: in standard deviations as well, and not below the scores.
 
-    velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: the rows
-    that are answered for, from a whole multiple of ALIGN_CELLS on; noise: standard deviation of one cell's rate. 0
-    where too few squares are known. The score of a place depends on nothing beyond ALIGN_CELLS + MARGIN * SQUARE_CELLS.
+    velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: rows to compute,
+    from a whole multiple of ALIGN_CELLS on; noise: standard deviation of a cell's rate. Values are 0 if too few squares
+    are known. A score depends on no cell farther away than ALIGN_CELLS + MARGIN * SQUARE_CELLS.
     """
     noise = NOISE_MM2_YR2 * (noise_mm_yr / CELL_NOISE_MM_YR) ** 2
     squares = _squares(velocity, n_points, height_m, cell_m)
@@ -144,7 +144,7 @@ def _left(known: Float64) -> Float64:
 
 
 def _lag_m(square_m: float) -> float:
-    """Return the step of distances: LAG_M, wider where the cells are wider than it."""
+    """Return the step of distances, m: LAG_M, or more if cells are wider."""
     return max(LAG_M, square_m / SQUARE_CELLS)
 
 
@@ -171,8 +171,8 @@ def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
 class _Fit(NamedTuple):
     """Fit of one delay.
 
-    delay: its covariance (n, n) at strength 1; at: its strength among STRENGTHS; root: (n, n), of the whole covariance,
-    lower; known: (k + 1, n), over that root; normal: (k + 1, k + 1), products of `known`.
+    delay: covariance (n, n) at strength 1; at: index of its strength in STRENGTHS; root: (n, n), lower, of the whole
+    covariance; known: (k + 1, n), divided by that root; normal: (k + 1, k + 1), products of `known`.
     """
 
     delay: Float32
@@ -184,10 +184,10 @@ class _Fit(NamedTuple):
 
 
 def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> _Fit:
-    """Fit the likeliest strength of the first of SPECTRA, or of another that is likelier.
+    """Fit the likeliest strength of the first of SPECTRA, or of another spectrum that is likelier.
 
-    lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate. Every other square
-    decides which other spectrum is tried, where there are many squares.
+    lags: (n, n); noise: (n,), variance; known: (k + 1, n), free terms, then the rate. If there are many squares, every
+    other one decides which other spectrum is tried.
     """
     first, *_ = delays = [_covariance(lag_m, *spectrum) for spectrum in SPECTRA]
     delay = first.take(lags, mode="clip")
@@ -204,7 +204,7 @@ def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Flo
 
 
 def _strongest(delay: Float32, noise: Float64, known: Float32, best: _Fit) -> _Fit:
-    """Fit stronger delays while the likelihood rises, which has one summit. delay: (n, n), at strength 1."""
+    """Fit stronger delays while the likelihood rises; it has one maximum. delay: (n, n), at strength 1."""
     began = best.at
     for way in (-1, 1):
         while 0 <= best.at + way < len(STRENGTHS):
@@ -221,7 +221,7 @@ def _fit(at: int, delay: Float32, noise: Float64, known: Float32) -> _Fit:
     covariance = delay * np.float32(STRENGTHS[at])
     covariance.flat[:: noise.size + 1] += noise
     root, failed = lapack.spotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
-    if failed:  # rounded distances of a steep strong delay: as good as impossible
+    if failed:  # due to rounded distances of a steep strong delay: counts as impossible
         return _Fit(delay, at, -np.inf, root, known.astype(np.float64), np.eye(len(known)))
     over_root = lapack.strtrs(root, known.T, lower=1)[0].T.astype(np.float64)
     normal: Float64 = over_root @ over_root.T
@@ -245,7 +245,7 @@ def _scores(fit: _Fit, bowls: Float32) -> Float32:
 def _likelihood_ratio(fit: _Fit, scores: Float32, noise: Float64, known: Float32, bowls: Float32) -> Float32:
     """Return the likelihood ratio of `standing_out`, (1, BLOCK, BLOCK). scores: at fit.
 
-    It is with ever weaker delay, while any bowl grows likelier.
+    It is computed for weaker and weaker delay, as long as any bowl becomes likelier.
     """
     gain = np.square(scores)
     for at in reversed(range(fit.at)):
@@ -259,7 +259,7 @@ def _likelihood_ratio(fit: _Fit, scores: Float32, noise: Float64, known: Float32
 
 @cache
 def _covariance(lag_m: float, below: float, above: float) -> Float32:
-    """Return the delay's covariance, semivariance 1 at KNEE_M, by distance in lags; only differences count."""
+    """Return the delay's covariance by distance in lags, with semivariance 1 at KNEE_M; only differences matter."""
     size = 2 * LAGS
     frequency = np.hypot(np.fft.fftfreq(size, lag_m)[:, None], np.fft.rfftfreq(size, lag_m))
     frequency[0, 0] = np.inf

@@ -18,16 +18,16 @@ OWN = 7  # channels before those of the surroundings
 CHANNELS = OWN + PLANES - FOR_THRESHOLDS
 STILL_WITHIN_MM_YR = 5.0
 FARTHEST_M = 1_000.0
-LIKELY_NOISE_MM_YR = (0.1, 0.6)  # what noise a cell's rate may be given
+LIKELY_NOISE_MM_YR = (0.1, 0.6)  # limits of the noise assumed for a cell's rate
 TRAINING_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years of Sentinel-1 (0.24)
-BEARABLE_NOISE_MM_YR = 0.4  # rates are scaled down beyond it
+BEARABLE_NOISE_MM_YR = 0.4  # with more noise, rates are scaled down
 
 
 class TrackCells(NamedTuple):
     """One track on a lattice, (rows, cols) each. velocity: minus the product's background, NaN without a point.
 
-    raw: the same of points that were not despiked, None where it is the same; around: (PLANES, rows, cols) of
-    `surroundings`, None where a network does not use it. cycles_undone: as of the points.
+    raw: velocity of points that were not despiked, None if the same; around: (PLANES, rows, cols) of `surroundings`,
+    None if a network does not use it. cycles_undone: as in PointCloud.
     """
 
     velocity_mm_yr: Float32
@@ -40,21 +40,21 @@ class TrackCells(NamedTuple):
 
 
 def background_of(grid: RobustGrid) -> float:
-    """Return the rate of still ground in a whole product, mm/yr; it is measured once, not block by block."""
+    """Return the rate of still ground in a whole product, mm/yr, measured once and not block by block."""
     return still_ground(grid.velocity_mm_yr, grid_noise(grid), STILL_WITHIN_MM_YR).rate_mm_yr
 
 
 def grid_noise(grid: RobustGrid) -> float:
     """Return the standard deviation of a cell's rate, mm/yr: from cells, or a lower one stated by points or series.
 
-    0 where it is unknown.
+    It is 0 if unknown.
     """
     known = [noise for noise in (cell_noise(grid.velocity_mm_yr), grid.noise_mm_yr) if noise]
     return min(known, default=0.0)
 
 
 def noise_scale(noises_mm_yr: Sequence[float]) -> float:
-    """Return the ratio of a product's noise to what the network allows, at least 1. noises: `grid_noise` of each.
+    """Return the ratio of a product's noise to BEARABLE_NOISE_MM_YR, at least 1. noises: `grid_noise` of each track.
 
     Rates from a few months have errors above the 2 mm/yr at which motion is outlined; they are divided by this factor.
     """
@@ -74,9 +74,9 @@ def cell_noise_of(velocity: Float32) -> float:
 def channels(tracks: list[TrackCells]) -> Tensor:
     """Build the input channels of one or more tracks, (tracks, CHANNELS, rows, cols) float32.
 
-    The channels: rate (0 where unknown), weight of the plain mean, known, points, spread, distance; rate
-    of points not despiked; planes of `surroundings`, but FOR_THRESHOLDS. A network of fewer channels takes the first of
-    them.
+    The channels: rate (0 if unknown), weight in the plain mean, known, points, spread, distance; rate of points
+    not despiked; planes of `surroundings` except the last FOR_THRESHOLDS. A network with fewer channels uses the first
+    ones.
     """
     shape = tracks[0].velocity_mm_yr.shape
     shown = torch.zeros((len(tracks), CHANNELS, *shape))

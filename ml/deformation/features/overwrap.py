@@ -1,4 +1,4 @@
-"""Over-wrapping: turns slow motion into fringes for a network trained on fringes.
+"""Over-wrapping of slow motion into fringes, for a network trained on fringes.
 
 Anantrasirichai et al. 2019, arXiv:1909.02321, and 2020, arXiv:2005.03221: the line-of-sight displacement over the span
 is wrapped as if it were `gain` times as large; results of several gains are merged by their mean (or, here also, their

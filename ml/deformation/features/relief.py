@@ -1,7 +1,7 @@
-"""Relief by the heights of a product's points: where ground can slide, and stratified delay.
+"""Relief from the heights of a product's points, by which slides and stratified delay are recognised.
 
-Stratified atmospheric delay leaves a rate that is proportional to height over kilometres; a slide needs a slope. Three
-planes that do not change when a map is turned, and are zero where it is unknown.
+Stratified atmospheric delay leaves a rate that is proportional to height over kilometres; a slide needs a slope. The
+three planes do not depend on the orientation of the map; they are zero where unknown.
 """
 
 import numpy as np
@@ -13,13 +13,13 @@ from ml.deformation.gridding.points import Float32
 PLANES = 3
 NEAR_CELLS, WIDE_CELLS = 21, 61  # windows: of the mean height; of the regression of rates on heights
 SMOOTH_CELLS = 1.5  # heights before their slope is taken
-FASTEST_MM_YR = 5.0  # rates beyond count as so much in the regression
-FLAT_M = 30.0  # with a spread of heights below, the regression is held toward none
+FASTEST_MM_YR = 5.0  # in the regression, faster rates are clipped to this
+FLAT_M = 30.0  # with a smaller spread of heights, the regression's slope is shrunk toward 0
 LEAST_WEIGHT = 1e-3
 
 
 def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
-    """Return height over the surroundings, 100 m; slope, m/m; the rate that goes with height, mm/yr: (3, rows, cols).
+    """Return (3, rows, cols): height over the surroundings, 100 m; slope, m/m; rate explained by height, mm/yr.
 
     velocity: (rows, cols), mm/yr against the product's background; height_m: mean of each cell's points; NaN unknown.
     """
@@ -33,7 +33,7 @@ def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
 
 
 def _means(known: NDArray[np.bool_], size: int, *planes: Float32) -> list[Float32]:
-    """Average what is known (zero elsewhere) in a square window, of each plane."""
+    """Average the known values of each plane in a square window. planes: zero where unknown."""
     share = np.maximum(ndimage.uniform_filter(known.astype(np.float32), size, mode="constant"), 1 / size**2)
     return [ndimage.uniform_filter(plane, size, mode="constant") / share for plane in planes]
 

@@ -26,12 +26,12 @@ from ml.deformation.gridding.points import Float32
 
 WINDOWS_CELLS = (9, 17, 33)
 PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE + 1
-FOR_THRESHOLDS = 2  # the last planes are no channels of a network: how far a bowl stands out; unusual
+FOR_THRESHOLDS = 2  # number of last planes that are no channels of a network: significance of a bowl; unusual
 WIDER, SCATTER_CELLS = 3, 99
-FASTEST_MM_YR = 20.0  # a rate beyond counts as so much
-LARGEST_MM_YR = 0.6  # a difference beyond counts as so much in the scatter, which is of still ground
+FASTEST_MM_YR = 20.0  # faster rates are clipped to this
+LARGEST_MM_YR = 0.6  # larger differences are clipped to this in the scatter, which is that of still ground
 LEAST_SCATTER_MM_YR = 0.1
-REACH_CELLS = 128  # no plane depends on what lies farther: windows of rates on heights, of means, of their scatter
+REACH_CELLS = 128  # no plane depends on cells farther away: windows of rates on heights, of means, of their scatter
 STRIP_CELLS, THREADS = 320, 2  # rows that a thread fills at a time: whole multiples of ALIGN_CELLS; one thread a core
 FEWEST = 5.0  # cells with points, each counted as its weight, in a window
 
@@ -45,8 +45,8 @@ def surroundings(
 ) -> Float32:
     """Describe the surroundings of each cell, (PLANES, rows, cols).
 
-    The planes: of `relief`; differences of means, mm/yr; the same over their scatter; of `atmosphere`; of `unusual`. 0
-    unknown.
+    The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`; of `unusual`. They
+    are 0 where unknown.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
     NaN unknown, None without heights; noise: standard deviation of one cell's rate.
@@ -66,7 +66,7 @@ class Ground(NamedTuple):
     noise_mm_yr: float
 
     def around(self, own: slice, reach: int) -> tuple[Ground, slice]:
-        """Return these rows with `reach` on both sides of them, and where they lie therein."""
+        """Return the ground of some rows widened by `reach` on both sides, and the position of these rows in it."""
         first = max(0, own.start - reach)
         seen = slice(first, own.stop + reach)
         height = None if self.height_m is None else self.height_m[seen]
@@ -75,7 +75,7 @@ class Ground(NamedTuple):
 
 
 class Ahead:
-    """Surroundings that threads fill, strip after strip from the north, while the first are in use already."""
+    """Surroundings computed by threads, strip by strip from the north; the first strips can be used meanwhile."""
 
     def __init__(self) -> None:
         self._grounds: list[tuple[Ground, Float32]] = []
@@ -89,14 +89,14 @@ class Ahead:
         cell_m: float,
         noise_mm_yr: float = CELL_NOISE_MM_YR,
     ) -> Float32:
-        """Compute as `surroundings`; nothing is in the result before `wait`."""
+        """Begin to compute `surroundings`; rows of the result are valid only after `wait`."""
         planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
         self._grounds.append((Ground(velocity, n_points, height_m, cell_m, noise_mm_yr), planes))
         return planes
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Run the threads for this block; work that has not begun at its end is dropped."""
+        """Run the threads during a `with` block; work that has not begun at its end is dropped."""
         rows = max(len(ground.velocity) for ground, _ in self._grounds)
         pool = ThreadPoolExecutor(THREADS)
         try:
@@ -108,7 +108,7 @@ class Ahead:
             pool.shutdown(cancel_futures=True)
 
     def wait(self, row: int) -> None:
-        """Wait until all rows before this one are filled; raises what went wrong in them."""
+        """Wait until all rows before this one are filled. Raises the exceptions of their threads."""
         for first, strip in self._strips:
             if first < row:
                 strip.result()
@@ -147,7 +147,7 @@ def _sum(values: Float32, window: int) -> Float32:
 
 
 def _against_wider(rate: Float32, weight: Float32, known: NDArray[np.bool_], window: int) -> Float32:
-    """Return the weighted mean in a window less that in a wider one; 0 if too little is known. rate: times weight."""
+    """Return the weighted mean in a window minus that in a wider one; 0 if too little is known. rate: times weight."""
     near, wide = _sum(weight, window), _sum(weight, WIDER * window)
     difference = _sum(rate, window) / np.maximum(near, 1e-3) - _sum(rate, WIDER * window) / np.maximum(wide, 1e-3)
     return np.where(known & (near >= FEWEST), difference, np.float32(0))

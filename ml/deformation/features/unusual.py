@@ -6,17 +6,17 @@ from scipy import ndimage
 
 from ml.deformation.gridding.points import Float32
 
-LEAST_MM_YR, SPREADS = 1.8, 4.5  # what is unusual: in units of the product's noise scale; of the means' spread around
+LEAST_MM_YR, SPREADS = 1.8, 4.5  # limits of usual means: in units of the noise scale; in spreads of the means around
 WINDOWS_CELLS, OF_SPREAD_CELLS, SPREAD_CELLS = (5, 7, 9), 7, 99
-LARGEST_MM_YR = 1.0  # a mean beyond counts as so much in the spread, which is of still ground
-FEWEST_SHARE, FEWEST_WEIGHT = 0.15, 6.0  # a window has a mean where its weights sum to more than the lesser of both
+LARGEST_MM_YR = 1.0  # larger means are clipped to this in the spread, which is that of still ground
+FEWEST_SHARE, FEWEST_WEIGHT = 0.15, 6.0  # a window has a mean if its weights sum to more than the smaller of both
 ABSOLUTE_TO_SIGMA = 1.2533  # mean absolute value of a normal distribution to its standard deviation
 
 
 def unusual(velocity: Float32, n_points: NDArray[np.integer]) -> Float32:
     """Return the largest ratio of a window's mean rate to its limit over WINDOWS_CELLS, (rows, cols); 0 where unknown.
 
-    The limit is LEAST_MM_YR, or SPREADS of the spread within SPREAD_CELLS where that is more. velocity: (rows, cols),
+    The limit is LEAST_MM_YR, or SPREADS times the spread within SPREAD_CELLS if that is more. velocity: (rows, cols),
     mm/yr against the product's background, NaN unknown.
     """
     known = np.isfinite(velocity)

@@ -17,10 +17,10 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 
 class DeformationMaps(NamedTuple):
-    """Per cell of a grid: (rows, cols) float32, NaN where nothing is known.
+    """Maps of a detector on a grid: (rows, cols) float32, NaN where unknown.
 
     probability that the ground moves against its surroundings, split into away (subsidence) and toward (uplift) by the
-    sign of the product; rate_mm_yr: local rate minus the background; background_mm_yr: what counts as still.
+    sign of the product; rate_mm_yr: local rate minus the background; background_mm_yr: rate that counts as still.
     """
 
     probability: Float32
@@ -33,7 +33,7 @@ class DeformationMaps(NamedTuple):
 
 @dataclass(frozen=True)
 class MatchedFilterConfig:
-    """Scales are the standard deviations of Gaussian kernels, m. See docs/models/matched-filter.md."""
+    """Settings of the matched filter; scales: standard deviations of kernels, m. See docs/models/matched-filter.md."""
 
     scales_m: tuple[float, ...] = (150.0, 300.0, 600.0, 1200.0)
     score_at_half: float = 4.8
@@ -66,9 +66,9 @@ def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None
     """Flag cells where the weighted mean rate under a Gaussian exceeds the noise on any scale.
 
     The score on one scale is the mean rate over its standard error: white noise of the cells (measured between
-    neighbours, so that motion does not count as noise) and a correlated part, made wider where the scores of still
-    ground spread more than they should. A cell is flagged only where its own neighbourhood moves, so that a wide
-    kernel does not paint the surroundings of a small bowl, and only within reach_m of a measurement.
+    neighbours, so that motion does not count as noise) and a correlated part, increased if the scores of still ground
+    spread more than expected. A cell is flagged only if its own neighbourhood moves, so that a wide kernel does not
+    flag the surroundings of a small bowl, and only within reach_m of a measurement.
     """
     config = config or MatchedFilterConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
@@ -90,7 +90,7 @@ def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None
         local[first] = mean[first]
         if np.isnan(local_sigma) and first.any():
             local_sigma = float(np.median(error[first]))
-    local[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan  # nothing was seen here
+    local[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan  # no measurement is near
     moves = (np.abs(local) >= config.smallest_rate_mm_yr) & (np.sign(local) == np.sign(score))
     probability = np.where(moves, logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
     probability[np.isnan(local)] = np.nan
@@ -100,8 +100,8 @@ def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None
 def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> tuple[float, float]:
     """Return the rate that counts as still and the standard deviation of a cell, from its neighbours; both mm/yr.
 
-    The still rate is the median of the cells near zero; in a plain that sinks as a whole it is the plain's rate, so
-    places in it are compared with that. The network uses `still_ground` instead.
+    The still rate is the median of the cells near zero. If a plain sinks as a whole, it is the plain's rate, and places
+    in the plain are compared with that. The network uses `still_ground` instead.
     """
     noise = _neighbour_noise(velocity_mm_yr)
     values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]
@@ -119,7 +119,7 @@ def _neighbour_noise(velocity_mm_yr: Float32) -> float:
 def cell_noise(velocity_mm_yr: Float32) -> float:
     """Return the standard deviation of a cell's rate, mm/yr, from second differences, which cancel slopes.
 
-    0 where too few cells stand three in a row.
+    It is 0 if too few cells lie three in a row.
     """
     v = velocity_mm_yr
     bends = np.concatenate([(v[2:] - 2 * v[1:-1] + v[:-2]).ravel(), (v[:, 2:] - 2 * v[:, 1:-1] + v[:, :-2]).ravel()])
@@ -127,12 +127,12 @@ def cell_noise(velocity_mm_yr: Float32) -> float:
 
 
 def _spread(values: NDArray[np.floating]) -> float:
-    """Return the robust standard deviation about zero-centred values; 0 where there are too few."""
+    """Return the robust standard deviation of values with mean zero; 0 if there are too few."""
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))) if values.size >= 10 else 0.0
 
 
 def weighted_mean(residual: Float32, weight: Float32, sigma_cells: float) -> tuple[Float32, Float32]:
-    """Return the mean under a Gaussian of sigma_cells and the independent cells under it; both (rows, cols)."""
+    """Return the mean under a Gaussian of sigma_cells and the count of independent cells in it; both (rows, cols)."""
     total, weights = _gaussian(residual * weight, sigma_cells), _gaussian(weight, sigma_cells)
     squares = _gaussian(weight**2, sigma_cells / float(np.sqrt(2)))
     known = weights > 1e-6

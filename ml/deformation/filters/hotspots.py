@@ -18,8 +18,8 @@ from ml.statistics.robust import MAD_TO_SIGMA
 class AdaConfig:
     """Settings of the detector of active deformation areas (ADA).
 
-    sigmas: a point is active beyond so many standard deviations of the map; fewest: active points of one sign within
-    influence_m, itself included. quality_at_half: quality index (see `active_areas`) where probability is one half.
+    sigmas: standard deviations of the map beyond which a point is active; fewest: active points of one sign within
+    influence_m, itself included. quality_at_half: quality index (see `active_areas`) at which probability is one half.
     """
 
     sigmas: float = 2.0
@@ -34,7 +34,7 @@ class AdaConfig:
 class GetisOrdConfig:
     """Settings of the detector of hot and cold spots by Getis and Ord's Gi*.
 
-    band_m: neighbours are the cells within this distance; z_at_half: |Gi*| where probability is one half.
+    band_m: neighbours are the cells within this distance; z_at_half: |Gi*| at which probability is one half.
     """
 
     band_m: float = 500.0
@@ -45,7 +45,7 @@ class GetisOrdConfig:
 
 
 class Neighbours(NamedTuple):
-    """Neighbours of each point, (n,): active ones of its own sign in reach, all in reach, sum of the active ones' z."""
+    """Neighbours of each point, (n,): count of active ones of its sign, count of all, sum of the active ones' z."""
 
     n_active: NDArray[np.int64]
     n_all: NDArray[np.int64]
@@ -53,12 +53,12 @@ class Neighbours(NamedTuple):
 
 
 def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig | None = None) -> DeformationMaps:
-    """Find clusters of active points after the manner of ADAfinder (Barra et al. 2017, doi 10.3390/rs9101002).
+    """Find clusters of active points like ADAfinder (Barra et al. 2017, doi 10.3390/rs9101002).
 
-    A point is active where its rate is more than sigmas standard deviations (robust, of the whole map) from the
-    background, and stays so where at least `fewest` active points of its sign lie within influence_m. Quality index
-    (ours: the original grades series, which a rate does not have): mean |z| of these neighbours times the share that
-    they are of all points there. Maps are those of grid, which must be of the same points.
+    A point is active if its rate is more than sigmas standard deviations (robust, of the whole map) from the
+    background, and stays active if at least `fewest` active points of its sign lie within influence_m. Quality index
+    (ours, because the original grades series, which a rate lacks) is the mean |z| of these neighbours times
+    their share of all points there. Maps are on the cells of grid, which must be of the same points.
     """
     config = config or AdaConfig()
     background, _ = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)

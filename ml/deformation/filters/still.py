@@ -1,4 +1,4 @@
-"""Still ground of a product, also if little of it stands still."""
+"""Level of still ground in a product, even if most of its ground moves."""
 
 from typing import NamedTuple
 
@@ -7,18 +7,18 @@ import numpy as np
 from ml.deformation.gridding.points import Float32
 
 FEWEST_STILL = 5  # cells
-STILL_SPREAD_MM_YR = 1.0  # within which still ground stands, and by how many noises, where
-MOSTLY_STILL = 0.6  # of the cells do
-STANDS_AT_MM_YR = 0.75  # likewise, of the cells at one level,
-LEAST_STILL = 0.01  # of all, at least; the more, the farther that level is from zero
-ZERO_OFF_MM_YR = 2.0  # by which products' zeros differ from still ground, standard deviation
+STILL_SPREAD_MM_YR = 1.0  # greatest difference from the level of still ground, where
+MOSTLY_STILL = 0.6  # of the cells lie within it
+STANDS_AT_MM_YR = 0.75  # greatest difference from any other level, where
+LEAST_STILL = 0.01  # of the cells must lie within it; more, the farther the level is from zero
+ZERO_OFF_MM_YR = 2.0  # standard deviation of products' zeros against still ground
 
 
 class StillGround(NamedTuple):
     """Level of still ground.
 
-    rate_mm_yr: what counts as still; share: of the known cells that stand at it, 0 where the product's zero is kept
-    because too few stand still.
+    rate_mm_yr: rate that counts as still; share: of the known cells with this rate, 0 if the product's zero is kept
+    because too few cells are still.
     """
 
     rate_mm_yr: float
@@ -28,9 +28,9 @@ class StillGround(NamedTuple):
 def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: float) -> StillGround:
     """Estimate the rate of still ground from cells (rows, cols), NaN unknown.
 
-    It is the median of the cells near zero, because a product's reference is never far from it; so a scene of which
-    most sinks keeps its zero. If fewer than MOSTLY_STILL of the cells share it, it is the commonest rate, with rates
-    far from zero weighted less; and zero itself if fewer than LEAST_STILL of the cells share that.
+    It is the median of the cells near zero, because a product's reference is never far from it; so a scene that mostly
+    sinks keeps its zero. If fewer than MOSTLY_STILL of the cells have this rate, it is the commonest rate, with rates
+    far from zero weighted less; or zero itself if fewer than LEAST_STILL of the cells have that.
     """
     values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]
     near = values[np.abs(values) <= max(within_mm_yr, 3 * noise_mm_yr)]

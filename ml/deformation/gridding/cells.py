@@ -14,7 +14,7 @@ from ml.deformation.gridding.noise import stated_noise
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
-ON_EDGE = 1e-4  # of a cell: products of cells give some of their corners or middles, exactly or to the centimetre
+ON_EDGE = 1e-4  # of a cell: gridded products give corners or centres of cells, exactly or to the centimetre
 HALF, SIGN = np.uint64(32), np.uint32(1 << 31)
 
 
@@ -33,13 +33,13 @@ class VelocityGrid(NamedTuple):
 
 
 class RobustGrid(NamedTuple):
-    """Rates and scatter of one track in each cell, (rows, cols). Row 0 is the north.
+    """Rates and scatter of one track in each cell, (rows, cols). Row 0 is in the north.
 
-    velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
-    mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
-    raw_mm_yr: median of the points as released; height_m: mean height of the points, None where the product has none.
-    noise_mm_yr: of one cell's rate, without motion, as points or series show it; None where they do not. cycles_undone:
-    as of the points.
+    velocity_mm_yr: median of the despiked points, with the product's sign, NaN without points; n_points; mad_mm_yr:
+    median absolute deviation of the points as released from that median, NaN without points; raw_mm_yr: median of the
+    points as released; height_m: mean height of the points, None if the product has no heights; noise_mm_yr: standard
+    deviation of one cell's rate without motion, from points or series, None if unknown; cycles_undone: as in
+    PointCloud.
     """
 
     velocity_mm_yr: Float32
@@ -67,9 +67,9 @@ class Cells(NamedTuple):
 
 
 def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
-    """Lay a grid whose edges are whole multiples of cell_m over the points (as EGMS L3's are) and place each point.
+    """Assign points to the cells of a grid whose edges are whole multiples of cell_m, as those of EGMS L3 are.
 
-    x, y: (n,), m. A point on an edge belongs to the cell east and north of it, also where rounding moved it off.
+    x, y: (n,), m. A point on an edge belongs to the cell east and north of it, even if rounding moved it off the edge.
     """
     col, up = np.floor(x / cell_m + ON_EDGE).astype(np.int64), np.floor(y / cell_m + ON_EDGE).astype(np.int64)
     west, top = int(col.min()), int(up.max())
@@ -79,7 +79,7 @@ def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
 
 
 def grid_median(points: PointCloud, cell_m: float | None = None) -> VelocityGrid:
-    """Return the median velocity of the points of each cell. cell_m: 100 m, or the posting where that is wider."""
+    """Return the median velocity of the points in each cell. cell_m: default 100 m, or the posting if wider."""
     size = cell_m or max(CELL_M, float(np.ceil(points.posting_m or 0.0)))
     cells = assign_cells(points.x, points.y, size)
     velocity, counts = cell_median(cells, points.velocity_mm_yr)
@@ -87,16 +87,16 @@ def grid_median(points: PointCloud, cell_m: float | None = None) -> VelocityGrid
 
 
 def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = True, workers: int = -1) -> RobustGrid:
-    """Bin the points first, fill nothing. cell_m: or the posting where that is wider; workers: threads, -1 all.
+    """Grid points by medians; empty cells stay NaN. cell_m: at least the posting is used; workers: threads, -1 all.
 
-    despiked: whether each velocity first becomes the median of its neighbourhood (`despike`). ValueError where there
-    is no point.
+    despiked: whether each velocity is first replaced by the median of its neighbourhood (`despike`). ValueError without
+    points.
     """
     if not points.x.size:
         raise UnusableData("there is no point to grid")
     cells = assign_cells(points.x, points.y, max(cell_m, float(np.ceil(points.posting_m or 0.0))))
     released = points.velocity_mm_yr.astype(np.float32, copy=False)
-    with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while the tree of neighbours is built and searched
+    with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while a thread searches neighbours
         as_released = beside.submit(cell_median, cells, released)
         heights = beside.submit(_heights, cells, points)
         kept, noise = released, None
@@ -115,16 +115,16 @@ def _heights(cells: Cells, points: PointCloud) -> Float32 | None:
 
 
 def distance_to_points_m(occupied: NDArray[np.bool_], cell_m: float) -> Float32:
-    """Return the distance from each cell's middle to that of the nearest occupied one, (rows, cols), m."""
+    """Return the distance between the centres of each cell and its nearest occupied one, (rows, cols), m."""
     if not occupied.any():
         return np.full(occupied.shape, np.inf, dtype=np.float32)
     return np.asarray(ndimage.distance_transform_edt(~occupied) * cell_m, dtype=np.float32)
 
 
 def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int32]]:
-    """Return the median of each cell's values (n,), NaN where it is empty, and their number; both (rows, cols).
+    """Return the median of each cell's values (n,), NaN for an empty cell, and their number; both (rows, cols).
 
-    Cell and value are sorted as one whole number, many times faster than by two keys. NaN is the largest value.
+    Cell and value are sorted as one integer, many times faster than by two keys. NaN counts as the largest value.
     """
     ordered = np.sort((cells.cell.astype(np.uint64) << HALF) | _rank(values))
     cell = (ordered >> HALF).astype(np.int64)
@@ -148,7 +148,7 @@ def _rank(values: Float32) -> NDArray[np.uint32]:
 
 
 def _ranked(ordered: NDArray[np.uint64]) -> Float32:
-    """Return the values whose ranks stand in the lower halves."""
+    """Return the values whose ranks are the lower halves of the numbers."""
     rank = ordered.astype(np.uint32)
     return (rank ^ np.where(rank & SIGN, SIGN, ~np.uint32(0))).view(np.float32)
 

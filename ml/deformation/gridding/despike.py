@@ -24,13 +24,13 @@ def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:
 
 
 def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -> NDArray[np.intp]:
-    """Return each point and its four nearest within reach_m, (n, 5); n where there is none. At least five points."""
-    # Halved at the middle and not at the median: built in half of the time, and searched as fast.
+    """Return indices of each point and its four nearest within reach_m, (n, 5); n for none. At least five points."""
+    # Split at the middle and not at the median: built in half of the time, and searched as fast.
     tree = cKDTree(np.column_stack([points.x, points.y]), balanced_tree=False, compact_nodes=False)
     reach = max(reach_m, 1.6 * (points.posting_m or 0.0))
     index = np.empty((points.x.size, NEIGHBOURS), dtype=np.intp)
     for first in range(0, points.x.size, AT_ONCE):
-        some = tree.indices[first : first + AT_ONCE]  # in the tree's order, so that one looks where the last one did
+        some = tree.indices[first : first + AT_ONCE]  # in the tree's order: consecutive searches share memory
         _, index[some] = tree.query(tree.data[some], k=NEIGHBOURS, distance_upper_bound=reach, workers=workers)
     alone = (index < points.x.size).sum(axis=1) < 3
     index[alone, 0] = np.flatnonzero(alone)
@@ -39,7 +39,7 @@ def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -
 
 
 def median_of(values: Float32, index: NDArray[np.intp]) -> Float32:
-    """Return the median of the values (n,) that each row of index (m, k) names, (m,) float32; n names nothing."""
+    """Return the median of the values (n,) at the indices in each row of (m, k), (m,) float32; index n means none."""
     held = np.append(values, np.float32(np.nan))
     parts = [index[first : first + AT_ONCE] for first in range(0, len(index), AT_ONCE)]
     return np.concatenate([_medians(held[part]) for part in parts] or [values[:0]])

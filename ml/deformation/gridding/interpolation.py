@@ -1,6 +1,6 @@
-"""Ways to fill the cells that hold no point, for comparisons with arXiv 2005.03221: pure functions of one track's grid.
+"""Filling of cells without points, for comparisons with arXiv 2005.03221: pure functions of one track's grid.
 
-velocity: (rows, cols), mm/yr, NaN unknown; returns the same with no NaN, known cells unchanged.
+velocity: (rows, cols), mm/yr, NaN unknown. Each returns a copy without NaN; known cells are unchanged.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ RANK, ROUNDS, SHRINK = 8, 15, 3.0
 
 
 def none(velocity: Float32) -> Float32:
-    """Fill with zero, the background: the mask holds the rest."""
+    """Fill unknown cells with zero, the background."""
     return np.nan_to_num(velocity, nan=0.0)
 
 
@@ -39,7 +39,7 @@ def _inverse_squares() -> NDArray[np.float32]:
 
 
 def inverse_distance(velocity: Float32) -> Float32:
-    """Fill with the inverse-square mean of the known cells within REACH_CELLS; zero beyond."""
+    """Fill unknown cells with the inverse-square mean of known cells within REACH_CELLS; with zero beyond."""
     known = np.isfinite(velocity)
     total, weight = (
         signal.fftconvolve(plane.astype(np.float32), _inverse_squares(), mode="same")
@@ -50,9 +50,9 @@ def inverse_distance(velocity: Float32) -> Float32:
 
 
 def soft_impute(velocity: Float32) -> Float32:
-    """Complete the matrix: the field of low rank with small singular values that agrees with what is known.
+    """Fill unknown cells by matrix completion: a field of low rank and small singular values that fits the known cells.
 
-    Alternating ridge regressions of rank RANK, started alike every time. Hastie et al. 2015, JMLR 16 (softImpute-ALS);
+    Alternating ridge regressions of rank RANK from a fixed start. Hastie et al. 2015, JMLR 16 (softImpute-ALS);
     the modified matrix completion of arXiv 2005.03221 is of this family.
     """
     known = np.isfinite(velocity)

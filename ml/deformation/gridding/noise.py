@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from ml.deformation.gridding.points import PointCloud
 
 SAMPLED = 3_000
-DATES_MISS = 2.0  # errors that all dates share are not in a rate's standard deviation: twice it is taken for a cell's
-CELL_SHARE = 0.8  # of a point's noise is left in a cell of despiked points; less in nine of ten simulated still tiles
+DATES_MISS = 2.0  # a rate's standard deviation lacks errors shared by all dates, so twice is used for a cell
+CELL_SHARE = 0.8  # of a point's noise remains in a cell of despiked points; less in nine of ten simulated still tiles
 FEWEST = 10
 MEDIAN_OF_TWO = float(np.log(2))  # median of a sum of squares of two degrees of freedom, over its mean
 
 
 def stated_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
-    """Return the standard deviation of one cell's rate without the motion in it, mm/yr; None where it is unknown.
+    """Return the standard deviation of one cell's rate, without motion, mm/yr; None if unknown.
 
-    By what the product states or its series show (`PointCloud.sigma_mm_yr`), or else by its points. near: (n, 5), each
-    point and its four nearest, n where there is none (`despike.neighbours`).
+    It is based on the product's statement or series (`PointCloud.sigma_mm_yr`), or else on its points. near: (n, 5),
+    indices of each point and its four nearest, n for none (`despike.neighbours`).
     """
     if points.sigma_mm_yr is not None:
         return DATES_MISS * points.sigma_mm_yr
@@ -31,7 +31,7 @@ def stated_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
 def point_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
     """Return the standard deviation of one point's rate, mm/yr: median misfit to a plane through it and its neighbours.
 
-    Of SAMPLED points at most. None where fewer than FEWEST have four neighbours.
+    At most SAMPLED points are used. None if fewer than FEWEST have four neighbours.
     """
     some = near[:: max(1, len(near) // SAMPLED)]
     some = some[(some < len(near)).all(axis=1)]

@@ -15,12 +15,12 @@ Float64 = NDArray[np.float64]
 
 
 class PointCloud(NamedTuple):
-    """Points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), sign as the product's.
+    """Points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), with the product's sign.
 
-    Rates are the product's, without what unwrapping errors in its series, where it has them, added (`series.product`).
-    height_m: (n,), above any one level, NaN unknown; None where the product has no heights. sigma: the usual standard
-    deviation of its rates, mm/yr, as it states it or as its series show; None unknown. cycles_undone: whether whole
-    cycles were searched in its series. direction: of its line of sight, ascending or descending; empty where unknown.
+    Rates are the product's, corrected for unwrapping errors if it has series (`series.product`). height_m: (n,), above
+    any common level, NaN unknown; None if the product has no heights. sigma: usual standard deviation of its rates,
+    mm/yr, from its statement or series; None unknown. cycles_undone: whether whole cycles were searched in its series.
+    direction: of its line of sight, ascending or descending; empty if unknown.
     """
 
     x: Float64
@@ -42,7 +42,7 @@ def project(
     epsg: int | None = None,
     posting_m: float | None = None,
 ) -> PointCloud:
-    """Put geographic points (degrees, EPSG:4326) on a plane: the given one, or the UTM zone of their middle."""
+    """Project geographic points (degrees, EPSG:4326) to a plane: the given one, or the UTM zone of their middle."""
     if epsg is None:
         epsg = utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
     x, y = transformer(4326, epsg).transform(longitude, latitude)
@@ -60,6 +60,6 @@ def sorted_points(cloud: PointCloud) -> SortedPoints:
 
 
 def usual(sigma_mm_yr: Float32) -> float | None:
-    """Return the median of the known standard deviations of (n,), mm/yr; None where none is."""
+    """Return the median of the known standard deviations (n,), mm/yr; None if none is known."""
     known = sigma_mm_yr[np.isfinite(sigma_mm_yr)]
     return float(np.median(known)) if known.size else None

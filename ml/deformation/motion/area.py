@@ -10,7 +10,7 @@ from ml.deformation.series.steps import undo
 from ml.deformation.series.summary import summarise
 
 FEWEST_AROUND = 5
-KNOWN = 0.8  # share of the dates that a point must know: points that come and go make jumps in a mean
+KNOWN = 0.8  # share of the dates on which a point needs a value: points that come and go cause jumps in a mean
 
 
 def series_of_area(
@@ -18,9 +18,9 @@ def series_of_area(
 ) -> Float64:
     """Return the displacement of an area, (dates,), mm, NaN where unknown.
 
-    inside_mm, around_mm: of points, (n, dates), mm, NaN where missing; of those around the median is subtracted, which
-    takes out delay and motion that both share, where there are enough. half_wave_mm: None where the series can hold no
-    unwrapping errors.
+    inside_mm, around_mm: series of points, (n, dates), mm, NaN where missing; if enough points are around, their median
+    is subtracted, which removes shared delay and motion. half_wave_mm: None if the series cannot contain unwrapping
+    errors.
     """
     inside = _complete(_mended(inside_mm, days, half_wave_mm))
     if not inside.size:
@@ -37,14 +37,14 @@ def _mended(series_mm: Float32, days: NDArray[np.integer], half_wave_mm: float |
 
 
 def _complete(series_mm: Float32) -> Float64:
-    """Return the series with values on most dates, each against its own mean: those with gaps shift no mean."""
+    """Return the series with values on most dates, each minus its own mean, so that gaps shift no mean over points."""
     known = np.isfinite(series_mm)
     kept = series_mm[known.sum(axis=1) >= KNOWN * known.any(axis=0).sum()].astype(np.float64)
     return np.asarray(kept - np.nanmean(kept, axis=1, keepdims=True)) if kept.size else kept
 
 
 def _over_points(statistic: Callable[..., Float64], series_mm: Float64) -> Float64:
-    """Apply a statistic to the points on each date; NaN on dates that no point knows."""
+    """Apply a statistic to the points on each date; NaN on dates without values."""
     result = np.full(series_mm.shape[1], np.nan)
     known = np.isfinite(series_mm).any(axis=0)
     result[known] = statistic(series_mm[:, known], axis=0)

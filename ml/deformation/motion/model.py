@@ -9,7 +9,7 @@ from ml.deformation.motion.noise import NOISE_MODELS, Float64, NoiseModel, White
 DAYS_PER_YEAR = 365.25
 SHORTEST_FOR_A_SEASON_YEARS = 1.5
 SHORTEST_FOR_HALF_YEARS = 2.0
-LARGEST_INFLATION = 4.0  # of the variances of the season, where its dates leave months out: no half-yearly wave then
+LARGEST_INFLATION = 4.0  # of the season's variances, if dates leave months out; with more, no half-yearly wave
 RATE = 1  # row of `base`
 NO_POWER = 1e-9
 NEARLY = 4.0  # of twice the log-likelihood: noise models that are nearly as likely as the best
@@ -19,8 +19,8 @@ Kind = Literal["rate", "step", "curve"]
 class Change(NamedTuple):
     """Change of a curve.
 
-    kind: the rate changes at once, the ground steps, or the rate changes evenly from here on; day: of the change, and
-    of a step the first date after it.
+    kind: a sudden change of the rate, a step, or an even change of rate from then on; day: of the change, for a step
+    the first date after it.
     """
 
     kind: Kind
@@ -60,7 +60,7 @@ class Profile(NamedTuple):
 
 
 def base(days: Float64) -> Float64:
-    """Return offset, years, and waves of a year and of half a year where the dates carry them, (2, 4 or 6, dates)."""
+    """Return offset, years, and waves of a year and half a year if the dates determine them, (2, 4 or 6, dates)."""
     years = (days - days.mean()) / DAYS_PER_YEAR
     rows = [np.ones_like(years), years]
     if np.ptp(years) >= SHORTEST_FOR_A_SEASON_YEARS:
@@ -79,7 +79,7 @@ def _inflation(rows: Float64) -> float:
 
 
 def curves_of(days: Float64, changes: tuple[Change, ...]) -> Float64:
-    """Return what changes of 1 mm/yr, 1 mm or 1 mm/yr² add on each date, (changes, dates), mm."""
+    """Return the displacement on each date due to changes of 1 mm/yr, 1 mm or 1 mm/yr², (changes, dates), mm."""
     rows = np.empty((len(changes), days.size))
     for row, change in zip(rows, changes, strict=True):
         since = np.maximum(days - change.day, 0) / DAYS_PER_YEAR
@@ -97,12 +97,12 @@ class SeriesLikelihood:
         self._squares = self.whitening.weighted(values_mm[None])[:, 0] @ values_mm  # (models,)
 
     def candidates(self, changes: tuple[Change, ...]) -> Candidates:
-        """Prepare the likelihood of further changes beside these."""
+        """Prepare candidate changes for `profile`."""
         rows = curves_of(self.days, changes)
         return Candidates(changes, rows, self.whitening.weighted(rows))
 
     def profile(self, changes: tuple[Change, ...], candidates: Candidates) -> Profile:
-        """Return the likelihood of each candidate beside the changes."""
+        """Return the likelihood with each candidate in addition to the changes."""
         design, weighted = self._design(changes)
         factor = np.linalg.inv(np.linalg.cholesky(weighted @ design.T))  # (models, k, k)
         own = (factor @ (weighted @ self.values_mm)[:, :, None])[:, :, 0]
@@ -142,6 +142,6 @@ class SeriesLikelihood:
         return rows, self.whitening.weighted(rows)
 
     def _twice_log(self, left: Float64) -> Float64:
-        """Return twice the log-likelihood; the variance is the mean of left, (models, m), weighted squares."""
+        """Return twice the log-likelihood without constants. left: weighted squares of residuals, (models, m)."""
         fixed, freedom = self.whitening.log_determinant[:, None], self.days.size - len(self.base)
         return np.asarray(-freedom * np.log(np.maximum(left, NO_POWER)) - fixed, dtype=np.float64)

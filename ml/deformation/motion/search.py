@@ -12,7 +12,7 @@ import numpy as np
 from ml.deformation.motion.model import DAYS_PER_YEAR, Candidates, Change, Fit, Kind, SeriesLikelihood
 from ml.deformation.motion.noise import Float64
 
-KINDS: tuple[Kind, ...] = ("rate", "step")  # that are searched
+KINDS: tuple[Kind, ...] = ("rate", "step")  # of changes that are searched
 MOST_DATES = 120  # tried for the interval of a change
 
 
@@ -20,10 +20,10 @@ MOST_DATES = 120  # tried for the interval of a change
 class SearchConfig:
     """Settings of the search for changes of a series' motion.
 
-    critical_rate, critical_step: twice the log of the likelihood ratio that a change needs. most: changes.
+    critical_rate, critical_step: twice the log of the likelihood ratio that a change needs. most: number of changes.
 
-    A bend has at least edge_dates and edge_years on either side of it, a step step_dates; apart_years lie between two
-    bends. tried: dates at which each kind is tried first, before the dates between are.
+    At least edge_dates and edge_years lie on either side of a change of rate, step_dates on either side of a step, and
+    apart_years between two changes of rate. tried: number of dates tried first, before those between them.
     """
 
     critical_rate: float = 22.0
@@ -41,7 +41,7 @@ class SearchConfig:
 
 
 def find_changes(series: SeriesLikelihood, config: SearchConfig) -> Fit:
-    """Fit the curve with every change that is significant beside the others."""
+    """Fit the curve with every change that is significant in addition to the others."""
     candidates = series.candidates(tuple(_tried(series.days, config)))
     changes: tuple[Change, ...] = ()
     while len(changes) < config.most:
@@ -97,7 +97,7 @@ def _refined(series: SeriesLikelihood, changes: tuple[Change, ...], config: Sear
 
 
 def _near(days: Float64, change: Change, others: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
-    """Return the change moved to each of the dates around it."""
+    """Return copies of a change, moved to each of the dates around it."""
     possible = _possible(days, change.kind, config)
     reach = 2 * max(1, -(-possible.size // config.tried))
     at = int(np.argmin(np.abs(possible - change.day)))

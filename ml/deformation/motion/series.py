@@ -22,28 +22,28 @@ WITHIN_90 = 1.645  # standard deviations
 DROP_90 = 5.0  # of twice the log-likelihood; 2.7 if the noise were known, set on validation series
 STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
 SURELY = 3.0  # standard deviations of a rate that is surely not 0
-LEAST_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not worth a word
+LEAST_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
 WILD = 5.0  # robust standard deviations from the medians of the neighbours
 BESIDE = 3  # neighbours on either side
 LEAST_NOISE_MM = 0.1
-WHOLE_LEAST, WHOLE_MOST = 0.08, 0.16  # cycles: a step so near to a whole number is one, by its own error
+WHOLE_LEAST, WHOLE_MOST = 0.08, 0.16  # cycles: limits of a step's distance from a whole number, by its own error
 SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard deviations
 
 
 class Trend(StrEnum):
     """Trend of the motion at the end of a series."""
 
-    STEADY = "steady"  # no change, or none worth a word
+    STEADY = "steady"  # no change, or only small ones
     FASTER = "faster"
     SLOWER = "slower"
     AT_REST = "at rest"  # after it had moved
     BEGAN = "began"  # moves, and did not before
     REVERSED = "reversed"
-    SPEEDING = "speeding"  # faster all the time, with no day on which it began
+    SPEEDING = "speeding"  # gradually faster, without a day on which it began
     SLOWING = "slowing"
 
 
-EVENLY = {  # of a rate that changes all the time
+EVENLY = {  # trends of a rate that changes evenly all the time
     Trend.STEADY: Trend.STEADY,
     Trend.REVERSED: Trend.STEADY,
     Trend.FASTER: Trend.SPEEDING,
@@ -54,7 +54,7 @@ EVENLY = {  # of a rate that changes all the time
 
 
 class Rate(NamedTuple):
-    """Rate in mm/yr with one standard deviation; sign as the series'."""
+    """Rate in mm/yr with one standard deviation; its sign is the series'."""
 
     mm_yr: float
     sigma_mm_yr: float
@@ -93,13 +93,13 @@ class DatedChange(NamedTuple):
 class SeriesMotion(NamedTuple):
     """Motion of a series.
 
-    trend: at the end of the series, after the last change of its rate; now: its rate there; before: the rate before
-    that change, None where there was none; changed: that change.
+    trend: at the end of the series, after the last change of its rate; now: the rate there; before: the rate before
+    that change, None without a change; changed: that change.
 
-    accelerating_since, at_rest_since, moving_since: dates of the first of the changes that led to it, None where it did
-    not happen, or before the series begins. season_mm: half of the way between the highest and the lowest day of the
-    year, 0 where none is sure; season_month: of the highest. changes: all, unwrapping errors that are left too.
-    fit_mm: (dates,), the curve; values_mm: (dates,), the series without undone errors, NaN where missing or wild.
+    accelerating_since, at_rest_since, moving_since: dates of the first change that led to this, None if it did not
+    happen or began before the series. season_mm: half the difference between the highest and the lowest day of the
+    year, 0 if no season is sure; season_month: of the highest day. changes: all, also remaining unwrapping errors.
+    fit_mm: (dates,), the curve; values_mm: (dates,), the series without undone errors, NaN if missing or an outlier.
     """
 
     n_dates: int
@@ -127,7 +127,7 @@ def series_motion(
 ) -> SeriesMotion | None:
     """Describe the motion of one series, (dates,), mm, NaN where missing; None with too few dates.
 
-    half_wave_mm: size of an unwrapping error, None where the series can hold none.
+    half_wave_mm: size of an unwrapping error, None if the series cannot contain any.
     """
     config, all_days = config or SearchConfig(), np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
     values = _without_cycles(all_days, np.asarray(displacement_mm, dtype=np.float64), half_wave_mm)
@@ -155,7 +155,7 @@ def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | Non
 
 
 def _wild(values_mm: Float64) -> NDArray[np.bool_]:
-    """Flag outliers: values far above, or far below, the medians both before and after, as no trend or step is."""
+    """Flag outliers: values far above, or far below, both the median before and the median after, unlike in a step."""
     known = np.flatnonzero(np.isfinite(values_mm))
     wild = np.zeros(values_mm.size, dtype=bool)
     if known.size > BESIDE:
@@ -170,7 +170,7 @@ def _wild(values_mm: Float64) -> NDArray[np.bool_]:
 
 
 def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
-    """Prefer one rate that changes evenly all the time, where that is as likely as rates that change at once."""
+    """Prefer one rate that changes evenly all the time, if that is as likely as sudden changes of rate."""
     steps = tuple(one for one in fit.changes if one.kind == "step")
     if len(steps) == len(fit.changes):
         return fit
@@ -186,7 +186,7 @@ def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date, config:
 
 
 def _whole(change: DatedChange, half_wave_mm: float | None) -> DatedChange:
-    """Name a step of whole cycles an unwrapping error."""
+    """Return a change, renamed to an unwrapping error if it is a step of whole cycles."""
     if change.kind != "step" or half_wave_mm is None:
         return change
     cycles, sigma = change.size / half_wave_mm, change.sigma / half_wave_mm
@@ -205,14 +205,14 @@ def _rate_on(fit: Fit, day: float) -> Rate:
 
 
 def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date) -> SeriesMotion:
-    """Describe the motion of a fit, all but the curve."""
+    """Describe the motion of a fit, except the curve."""
     bends = sorted((one for one in changes if one.kind in ("rate", "curve")), key=lambda one: one.day)
     starts = [float(days[0]), *(float((one.day - first).days) for one in bends if one.kind == "rate")]
     rates = [_rate_on(fit, day) for day in starts]
     if any(one.kind == "curve" for one in bends):  # from the rate at the beginning to that at the end
         rates, starts = [rates[0], _rate_on(fit, float(days[-1]))], [starts[0], starts[0]]
     trends = [Trend.STEADY, *(_trend(before, now) for before, now in pairwise(rates))]
-    if bends and bends[-1].kind == "curve":  # on no day did it begin, turn or come to rest
+    if bends and bends[-1].kind == "curve":  # there is no day on which it began, turned or came to rest
         trends[-1] = EVENLY[trends[-1]]
 
     def since(those: set[Trend]) -> date | None:
@@ -257,7 +257,7 @@ def _trend(before: Rate, now: Rate) -> Trend:
 
 
 def _season(fit: Fit, days: Float64, first: date) -> tuple[float, int | None]:
-    """Return half of the way from lowest to highest, mm, and the month of the highest; (0, None): no season is sure."""
+    """Return half the range of the season, mm, and the month of its highest day; (0, None) if no season is sure."""
     waves = fit.coefficients.size - len(fit.changes) - 2
     if not waves:
         return 0.0, None

@@ -31,8 +31,8 @@ from ml.rasters.areas import KINDS, Area, SortedPoints
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 NAME = "deformation-causes.json"
-LEAST_SHARE = 0.05  # the network is surer of cells than it is right
-INWARD, ALONG = 0.06, 0.25  # what is surely motion toward the middle, and along the ground: see `Sideways`
+LEAST_SHARE = 0.05  # because the network is overconfident about cells
+INWARD, ALONG = 0.06, 0.25  # values of `Sideways` that are surely motion toward the middle, and along the ground
 FEWEST_POINTS = 3
 WITHOUT_HEIGHTS = " without heights"
 FEATURES = (
@@ -68,7 +68,7 @@ FEATURES = (
 class Causes(NamedTuple):
     """Fitted coefficients. mean, scale: (features,); coefficients: `table_name` -> (kinds, features + 1), last: bias.
 
-    weights_sha256: of the network whose shares it was fitted to.
+    weights_sha256: of the network to whose shares they were fitted.
     """
 
     mean: Float64
@@ -77,10 +77,10 @@ class Causes(NamedTuple):
     weights_sha256: str
 
     def shares(self, features: Float64, n_tracks: int, heights: bool = True) -> dict[str, float]:
-        """Return the probability of each of KINDS.
+        """Return the probability of each of KINDS from an area's features.
 
-        heights: whether points have heights; else the slope is unknown, not 0, and coefficients fitted without
-        heights are used, if there are any.
+        heights: whether points have heights; otherwise the slope is unknown, not 0, and coefficients fitted
+        without heights are used, if there are any.
         """
         usual = self.coefficients[table_name(n_tracks, True)]
         table = self.coefficients.get(table_name(n_tracks, heights), usual)
@@ -96,7 +96,7 @@ def table_name(n_tracks: int, heights: bool) -> str:
 
 @lru_cache(maxsize=4)
 def fitted(folder: Path = WEIGHTS) -> Causes | None:
-    """Read the coefficients of a folder; None if they are missing or were fitted to other weights than the folder's."""
+    """Read the coefficients of a folder; None if they are missing or were fitted to other weights or features."""
     path, card = folder / NAME, folder / "deformation.json"
     if not path.exists() or not card.exists():
         return None
@@ -183,7 +183,7 @@ def _direction_and_edge(along: Sideways, log_edge: float) -> list[float]:
 def shares_in(
     bands: Mapping[str, Float32], transform: Affine, where: BaseGeometry, but: BaseGeometry | None = None
 ) -> dict[str, float]:
-    """Return the network's share of each kind over the raster's cells in an outline; empty where it shows none there.
+    """Return the network's share of each kind over the raster's cells in an outline; empty if it finds none there.
 
     but: an outline whose cells are left out. Cells are selected instead of cutting outlines, which may be invalid.
     """
@@ -205,7 +205,7 @@ def shares_in(
 
 
 def _elongation(outline: Polygon | MultiPolygon) -> float:
-    """Return the logarithm of the longer over the shorter side of the smallest rectangle around it."""
+    """Return the logarithm of an outline's elongation: longer over shorter side of its smallest rectangle."""
     corners = get_coordinates(outline.minimum_rotated_rectangle)
     sides = np.hypot(*np.diff(corners, axis=0).T)[:2]
     return float(np.log(max(sides) / max(min(sides), 1.0)))
@@ -217,7 +217,7 @@ def knows_heights(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon)
 
 
 def _agreement(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> float:
-    """Return the slower track's median rate over the faster's, -1 to 1; 0 for one track: sideways motion differs."""
+    """Return the ratio of the slower track's median rate to the faster's, -1 to 1; 0 for one track."""
     rates = [track.rates_within(where) for track in tracks]
     medians = sorted((float(np.median(rate)) for rate in rates if rate.size >= FEWEST_POINTS), key=abs)
     return medians[0] / medians[-1] if len(medians) > 1 and medians[-1] else 0.0

@@ -12,7 +12,7 @@ from typing import NamedTuple
 OTHER = "other"
 MINING, GROUNDWATER, FILL = "mining_subsidence", "groundwater_subsidence", "fill_or_quarry"
 LANDSLIDE, UPLIFT = "landslide", "uplift"
-LEAST_SHARE = 0.002  # so that no cause is out of reach; more makes sure names doubtful that are right
+LEAST_SHARE = 0.002  # so that every cause is possible; a higher value makes correct sure names doubtful
 OTHER_SHARE = 0.05
 AT_MINE_M, NEAR_MINE_M = 300.0, 2_000.0
 AT_SLIDE_M, NEAR_SLIDE_M = 500.0, 5_000.0
@@ -23,10 +23,10 @@ ON_ICE_SHARE = 0.3
 class Surroundings(NamedTuple):
     """Facts about an area's place. None: not loaded; inf: loaded, but none is near.
 
-    mine_m, slide_m: to the nearest mine's outline, the nearest reported landslide; mine_state: closed, active or empty;
-    ice_share: of the area on glaciers, 0-1; line_share: of the area within reach of mapped roads and railways, 0-1;
-    in_tunnel: whether these run in a tunnel there; elongation: longer over shorter side; across_m: of the circle of
-    the same area.
+    mine_m, slide_m: distance to the nearest mine's outline, the nearest reported landslide; mine_state: closed, active
+    or empty; ice_share: of the area on glaciers, 0-1; line_share: of the area near mapped roads and railways, 0-1;
+    in_tunnel: whether these run in a tunnel there; elongation: longer over shorter side; across_m: diameter of the
+    circle of the same area.
     """
 
     mine_m: float | None = None
@@ -41,7 +41,7 @@ class Surroundings(NamedTuple):
 
 
 class Term(NamedTuple):
-    """One fact. fact: its name; value: its figure, as words take it; factors: by which it multiplies odds of causes."""
+    """Term of one fact. fact: its name; value: its figure, for a text; factors: by cause, each multiplies its odds."""
 
     fact: str
     value: float
@@ -56,12 +56,12 @@ class Weighed(NamedTuple):
     terms: tuple[Term, ...]
 
 
-# slope in degrees, from its first to below the next: factor of a landslide's odds
+# (least slope in degrees, factor of a landslide's odds from there to the next)
 SLOPES = ((0.0, 0.12), (2.0, 0.56), (5.0, 1.1), (10.0, 1.7))
 
 
 def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:
-    """Weigh the causes by the surroundings; the shares themselves where nothing is known. shares: add up to 1."""
+    """Weigh the causes by the surroundings; without facts, return the shares. shares: by cause, with a sum of 1."""
     known = terms_of(place)
     if not shares or not known:
         return Weighed(dict(shares), ())
@@ -82,9 +82,9 @@ def terms_of(place: Surroundings) -> tuple[Term, ...]:
 
 
 def _mine(place: Surroundings) -> Sequence[Term]:
-    """Return the terms of mines: ground sinks over workings and rises where they flood; heaps lie beside pits.
+    """Return the terms of mines: ground sinks over workings and rises if they flood; heaps lie beside pits.
 
-    Lists of mines have gaps.
+    A missing mine counts little, because lists of mines have gaps.
     """
     if place.mine_m is None:
         return ()

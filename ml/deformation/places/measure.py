@@ -18,24 +18,24 @@ from ml.deformation.places.tilt import steepest
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPoints, Tilt, outline
 from ml.statistics.robust import MAD_TO_SIGMA
 
-MOVING_MM_YR = 2.0  # what is drawn as moving, at least
-LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5  # and by so many standard errors of the surface, and of its surroundings
+MOVING_MM_YR = 2.0  # least rate that is drawn as moving
+LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5  # also in standard errors of the surface, and of its surroundings
 HALF, CORE = 0.5, 0.8  # of the peak
-WIDER_M, WIDER_SHARE = 200.0, 0.25  # how far beyond a flagged area is read, at least and of its side
-AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach, likewise
-OFF_M, OFF_SHARE = 300.0, 0.5  # and where they begin
+WIDER_M, WIDER_SHARE = 200.0, 0.25  # margin read around a flagged area: at least, and as a share of its side
+AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach: likewise
+OFF_M, OFF_SHARE = 300.0, 0.5  # distance at which they begin: likewise
 FEWEST_AROUND = 20
-MOST_PARTS = 100  # of an area: more are scattered over all of its ground
+MOST_PARTS = 100  # of an area; more parts are scattered over all of its ground
 PEAK_REACH = 1.3  # radii of the half outline whose points give the peak
 FEWEST_CELLS = 4
-MODEL_SHARE = 0.07  # of the peak: what a smooth covariance misses of the ground's shapes
-MEDIAN_SHARE = 0.2  # of the median: what outlines that are drawn too narrow or wide make of it, on validation tiles
-INTERVAL_FACTOR = 1.2  # with it nine in ten intervals hold the truth, on validation tiles
-SINGLE_PIECE_SIGMAS = 3.0  # by which a second piece must stand above the level it is drawn at
+MODEL_SHARE = 0.07  # of the peak: error because a smooth covariance does not fit all shapes of ground
+MEDIAN_SHARE = 0.2  # of the median: its error from outlines drawn too narrow or wide, on validation tiles
+INTERVAL_FACTOR = 1.2  # so that nine in ten intervals contain the truth, on validation tiles
+SINGLE_PIECE_SIGMAS = 3.0  # by which a second piece must exceed the level at which it is drawn
 
 
 class Background(NamedTuple):
-    """Rate of the surroundings of an area, as the product's; sigma: how much they differ over such distances, mm/yr."""
+    """Rate of the surroundings of an area, with the product's sign; sigma: its standard deviation, mm/yr."""
 
     rate_mm_yr: float
     sigma_mm_yr: float
@@ -51,15 +51,15 @@ class View(NamedTuple):
 
 
 def reach_m(area: Area) -> float:
-    """Return how far around an area its surroundings reach, m."""
+    """Return the distance from an area to which its surroundings reach, m."""
     return float(max(AROUND_M, AROUND_SHARE * area.polygon.area**0.5))
 
 
 def measure(area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float) -> list[Area]:
-    """Redraw the area by the track in which it moves fastest, with its places; several where its pieces lie apart.
+    """Redraw an area, with its places, by the track in which it moves fastest; several areas if its pieces lie apart.
 
-    tracks: points in the area's projected system; background_mm_yr: of the whole product, for where no points are
-    around. The area comes back as it is where the points do not suffice, or none moves against them as the area does.
+    tracks: points in the area's projected system; background_mm_yr: of the whole product, used if no points are around.
+    The area is returned unchanged if there are too few points, or none of them moves as the area does.
     """
     sign = 1.0 if area.rate_mm_yr >= 0 else -1.0
     seen = {number: _view(area, track, background_mm_yr, sign) for number, track in enumerate(tracks)}
@@ -100,7 +100,7 @@ def _fastest(view: View) -> float:
 
 
 def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
-    """Simplify an outline for a margin of that width: without holes; the hull where there are very many parts."""
+    """Simplify an outline to which a margin is added: without holes; the hull if it has very many parts."""
     parts = get_parts(polygon)
     if len(parts) > MOST_PARTS:
         return polygon.convex_hull
@@ -128,9 +128,9 @@ def _background(polygon: Polygon | MultiPolygon, samples: Samples, otherwise_mm_
 
 
 def _level(view: View) -> float:
-    """Return the height at which the outline of motion is drawn.
+    """Return the height at which the outline of motion is drawn, mm/yr.
 
-    Above the errors of surface and surroundings, not above half of the peak.
+    It exceeds the errors of surface and surroundings, but not half of the peak.
     """
     known = np.isfinite(view.height)
     surface = LEVEL_SIGMAS * float(np.median(view.surface.sigma_mm_yr[known]))

@@ -1,4 +1,4 @@
-"""Nested outlines on a rate surface, and which of its peaks are places of their own."""
+"""Nested outlines on a rate surface, and the peaks of it that are separate places."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from ml.deformation.gridding.points import Float64
 
 EIGHT = np.ones((3, 3), dtype=bool)
 LEVELS = 40
-OWN_SHARE = 0.5  # of its height: a peak that stands out less from its saddle belongs to the higher one
+OWN_SHARE = 0.5  # of its height: a peak that rises less above its saddle belongs to the higher peak
 OWN_SIGMAS = 4.0
 BoolMap = NDArray[np.bool_]
 
 
 class Peak(NamedTuple):
-    """A maximum of a height map. at: row and column; saddle: where it meets a higher peak, or the lowest level."""
+    """A maximum of a height map. at: row and column; saddle: height at which it meets a higher peak, or the lowest."""
 
     at: tuple[int, int]
     height: float
@@ -25,11 +25,11 @@ class Peak(NamedTuple):
 
 
 def peaks_of(height: Float64, sigma: Float64, lowest: float) -> list[Peak]:
-    """Return the separate peaks above `lowest`, highest first; the highest node where nothing is above it.
+    """Return the separate peaks above `lowest`, highest first; only the highest node if none exceeds it.
 
     height: (rows, cols), mm/yr in the direction of the motion, -inf where unknown; sigma: its standard error. A peak is
-    its own place where the outline of half its height does not hold a higher one: it falls by OWN_SHARE of its height,
-    and by OWN_SIGMAS errors, on every way to it.
+    a separate place if the outline at half its height contains no higher one: on every way to a higher one, the height
+    falls by OWN_SHARE of the peak, and by OWN_SIGMAS errors.
     """
     summit = divmod(int(height.argmax()), height.shape[1])
     top = float(height[summit])
@@ -62,7 +62,7 @@ def _stands_alone(peak: Peak, sigma: float) -> bool:
 def across_gaps(height: Float64, gap_nodes: float) -> Float64:
     """Fill gaps with the nearest known height within gap_nodes: unmeasured ground divides nothing.
 
-    A hair lower than that, so that no peak stands where nothing was measured.
+    Filled heights are minimally lower, so that no peak lies on unmeasured ground.
     """
     unknown = np.isinf(height)
     away, (row, col) = ndimage.distance_transform_edt(unknown, return_indices=True)
@@ -70,7 +70,7 @@ def across_gaps(height: Float64, gap_nodes: float) -> Float64:
 
 
 def around(height: Float64, at: tuple[int, int], level: float) -> BoolMap:
-    """Return the connected nodes above a level that hold the node `at`; at least that node."""
+    """Return the connected nodes above a level that include the node `at`; at least that node."""
     mask = height >= min(level, float(height[at]))
     labels, _ = ndimage.label(mask, structure=EIGHT)
     return np.asarray(labels == labels[at])

@@ -19,13 +19,13 @@ from ml.rasters.areas import SortedPoints
 from ml.rasters.line_of_sight import LineOfSight
 
 FEWEST_POINTS, FEWEST_CELLS, FEWEST_HEIGHTS = 3, 8, 10
-NEAR_M = 100.0  # of an outline, whose heights count
-OFF_M, AROUND_M, FEWEST_AROUND = 300.0, 1_500.0, 20  # points around an area, whose median is its zero
-STEEP = 0.1  # rise per metre from which a slope counts wholly
-LEAST_SEEN = 0.2  # of a motion down the slope, along a line of sight
-OPPOSITE = 0.6  # least length of the difference of two directions over the ground
+NEAR_M = 100.0  # margin around an outline in which heights are used
+OFF_M, AROUND_M, FEWEST_AROUND = 300.0, 1_500.0, 20  # of points around an area whose median is its zero
+STEEP = 0.1  # rise per metre from which a slope counts fully
+LEAST_SEEN = 0.2  # of a motion down the slope, measured along a line of sight
+OPPOSITE = 0.6  # least length of the difference of two horizontal directions
 CELLS_A_RADIUS, FARTHEST_RADII = 5.0, 2.5
-SPACINGS = 1.5  # between points, for the side of the squares in which two tracks are compared
+SPACINGS = 1.5  # of points, along the side of the squares in which two tracks are compared
 EDGE_REACH = 0.6  # radii on either side of an outline
 WIDTHS = tuple(0.04 * 1.4**j for j in range(12))  # of an edge, in radii
 SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # of the outline, in radii
@@ -36,9 +36,9 @@ Outline = Polygon | MultiPolygon
 class Sideways(NamedTuple):
     """Sideways share of a motion.
 
-    share: of the motion that goes along the ground, 0 straight up or down to 1; inward: toward the area's middle, in
-    parts of the vertical motion times radii, + inward; known: whether two tracks see enough common ground from opposite
-    sides, else both are 0.
+    share: of the motion along the ground, from 0 (vertical) to 1; inward: motion toward the area's middle, relative to
+    vertical motion times radii, + inward; known: whether two tracks observe enough common ground from opposite sides;
+    otherwise both are 0.
     """
 
     share: float = 0.0
@@ -67,7 +67,7 @@ def slope_of(tracks: Sequence[SortedPoints], where: Outline) -> tuple[float, flo
 
 
 def rates_of(tracks: Sequence[SortedPoints], area: Outline, where: Outline) -> list[float | None]:
-    """Return each track's median rate in an outline against the ground around, mm/yr; None where few points are."""
+    """Return each track's median rate in an outline against the ground around, mm/yr; None with too few points."""
     inner, outer = area.buffer(OFF_M, quad_segs=4), area.buffer(AROUND_M, quad_segs=4)
     rates: list[float | None] = []
     for track in tracks:
@@ -82,7 +82,7 @@ def rates_of(tracks: Sequence[SortedPoints], area: Outline, where: Outline) -> l
 def down_the_slope(
     tracks: Sequence[SortedPoints], rates: Sequence[float | None], slope: tuple[float, float] | None
 ) -> float:
-    """Return how well the rates of all tracks fit a slide straight down the slope, -1 to 1; 0 on flat ground."""
+    """Return the fit of the rates of all tracks to a slide straight down the slope, -1 to 1; 0 on flat ground."""
     if slope is None:
         return 0.0
     steep = float(np.hypot(*slope))
@@ -101,7 +101,7 @@ def down_the_slope(
 
 
 def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Sideways:
-    """Measure motion along the ground between the sides from which two tracks observe."""
+    """Measure motion along the ground from two tracks that observe it from opposite sides."""
     pair = _opposite([track for track in tracks if track.rates_within(area).size >= FEWEST_CELLS])
     if pair is None:
         return Sideways()
@@ -111,7 +111,7 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
     upward = other_los.up + los.up
 
     def counts(x: Float64, y: Float64) -> NDArray[np.bool_]:
-        """Return which points lie in the area near its peak; outlines are not cut, for they need not be valid."""
+        """Flag points in the area near its peak; outlines are not intersected, because they may be invalid."""
         near = np.hypot(x - middle.x, y - middle.y) <= FARTHEST_RADII * radius
         return np.asarray((near & contains_xy(area, x, y)) | contains_xy(half, x, y))
 
@@ -147,7 +147,7 @@ def _common_cells(
     counts: Callable[[Float64, Float64], NDArray[np.bool_]],
     radius: float,
 ) -> tuple[Float64, Float64, Float64]:
-    """Return middles (n, 2) of squares in which both tracks have points that count, and the mean rate of each there.
+    """Return centres (n, 2) of squares in which both tracks have points that count, and each track's mean rates there.
 
     tracks: x, y and rate of the points of each. Squares are as small as the points allow, a fifth to half a radius.
     """
@@ -172,7 +172,7 @@ def _common_cells(
 
 
 def edge_width(track: SortedPoints, half: Outline) -> float:
-    """Return over how many radii the rate falls at the half outline; 1 where too few points stand there."""
+    """Return the distance over which the rate falls at the half outline, in radii; 1 with too few points."""
     radius = radius_m(half)
     reach = EDGE_REACH * radius
     x, y, velocity = track.near(half, reach)

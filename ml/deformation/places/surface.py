@@ -1,8 +1,8 @@
 """A local robust rate surface from scattered points, with its standard error.
 
-Spikes are left out point by point; then every node takes the widest kernel that still agrees with all narrower ones
-(intersection of confidence intervals: Goldenshluger & Nemirovski 1997; Katkovnik 1999). So the scale follows density
-and noise of the points, and a small core stays as high as its points are.
+Spikes are left out point by point; then every node uses the widest kernel that agrees with all narrower ones
+(intersection of confidence intervals: Goldenshluger & Nemirovski 1997; Katkovnik 1999). The scale thus follows density
+and noise of the points, and a small core remains as high as its points.
 """
 
 from typing import NamedTuple
@@ -17,21 +17,21 @@ from ml.deformation.gridding.points import Float32, Float64
 from ml.statistics.robust import MAD_TO_SIGMA
 
 NEIGHBOURS = 8
-SPIKE_SIGMAS = 4.0  # beyond so many of its neighbours' median a point is a spike,
+SPIKE_SIGMAS = 4.0  # a point is a spike if it differs by more than this from its neighbours' median,
 SPIKE_SHARE = 0.5  # and by more than this share of that median,
-FEWEST_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # unless so many of the neighbours go with it as nearly as this
+FEWEST_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # unless so many neighbours differ less than this from it
 CORRELATED_M = 50.0  # points closer than this share their errors
 REACH_M = 200.0  # no motion is drawn farther than this from all points
 FINEST_M, MOST_NODES = 50.0, 250  # of the grid; nodes along its longer side
 SCALES = tuple(0.6 * 2 ** (0.5 * j) for j in range(9))  # standard deviations of the kernels, in nodes
-AGREEMENT = 2.0  # standard errors by which kernels may differ
-NOISE_POINTS = 3_000  # from which the noise is estimated
-FEWEST_CELLS = 3.0  # that the narrowest kernel of a node averages
+AGREEMENT = 2.0  # standard errors by which agreeing kernels may differ
+NOISE_POINTS = 3_000  # points from which the noise is estimated
+FEWEST_CELLS = 3.0  # averaged by the narrowest kernel of a node
 LEAST_NOISE_MM_YR = 0.2
 
 
 class Samples(NamedTuple):
-    """Points of one track around a place, (n,): m in a projected system, and mm/yr as the product's.
+    """Points of one track around a place, (n,): m in a projected system; mm/yr with the product's sign.
 
     height_m: NaN unknown. spacing_m: mean distance between neighbours; noise_mm_yr: of one point, standard deviation.
     """
@@ -47,7 +47,7 @@ class Samples(NamedTuple):
 class Surface(NamedTuple):
     """Nodes (rows, cols), row 0 in the north. rate_mm_yr: NaN out of reach of all points.
 
-    sigma_mm_yr: standard error, larger the farther from the nearest point.
+    sigma_mm_yr: standard error; it grows with the distance from the nearest point.
     """
 
     rate_mm_yr: Float64
@@ -63,8 +63,8 @@ class Surface(NamedTuple):
 def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
     """Drop points (n,) that their neighbours contradict; return None for fewer points than NEIGHBOURS.
 
-    A point that stands out from the median of its nearest NEIGHBOURS is dropped, unless FEWEST_ALIKE of them move like
-    it: three points that agree are motion.
+    A point that differs from the median of its nearest NEIGHBOURS is dropped, unless FEWEST_ALIKE of them move like
+    it, because three points that agree are motion.
     """
     if x.size < NEIGHBOURS:
         return None
@@ -79,7 +79,7 @@ def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Fl
     alike = apart <= np.maximum(ALIKE_SIGMAS * noise, ALIKE_SHARE * np.abs(velocity))[:, None]
     kept = ~stands_out | (alike.sum(axis=1) >= FEWEST_ALIKE)
     heights = np.full(x.size, np.nan) if height_m is None else np.asarray(height_m, dtype=np.float64)
-    spacing = max(1.0, float(np.median(away[:, 4])) / 1.13)  # the fourth nearest of a Poisson process stands 1.1 off
+    spacing = max(1.0, float(np.median(away[:, 4])) / 1.13)  # in a Poisson process the fourth nearest is 1.1 away
     return Samples(x[kept], y[kept], velocity[kept], heights[kept], spacing, noise)
 
 
@@ -96,7 +96,7 @@ def square_of(x: Float64, y: Float64, side_m: float) -> NDArray[np.int64]:
 
 
 def _tree(at: Float64) -> cKDTree:
-    """Build a tree halved at the middle, not the median: built in half of the time, and searched as fast."""
+    """Build a tree split at the middle, not the median: built in half of the time, and searched as fast."""
     return cKDTree(at, balanced_tree=False, compact_nodes=False)
 
 

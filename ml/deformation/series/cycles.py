@@ -1,10 +1,10 @@
 """Unwrapping errors among steps: whole cycles, half a wavelength of motion each, and nothing else.
 
-Steps count as errors only if all criteria are met (`CycleConfig`): an error kept costs a false alarm, but real motion
-removed hides a landslide. Series with gaps (snow) are joined across them by unwrapping, and may
-be wrong by a cycle from one season to the next; national services search seasons whose slope departs from the line of
-all years and whose edge is a step (NORCE, insar-norway-ml). Least squares of a step at the gap beside line and season
-weighs both; the choice must be clearly better than every other choice of one or two gaps.
+Steps count as errors only if all criteria are met (`CycleConfig`): keeping an error costs a false alarm, but removing
+real motion hides a landslide. Unwrapping joins series across gaps (snow) and may be wrong by a cycle from
+one season to the next; national services search seasons whose slope differs from the line of all years and whose edge
+is a step (NORCE, insar-norway-ml). Least squares of a step at the gap, with line and season, weighs both; the choice
+must be clearly better than every other choice of one or two gaps.
 """
 
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ KINKS = 20  # dates at which a change of the rate is tried
 
 @dataclass(frozen=True)
 class CycleConfig:
-    """When the steps of a series are whole cycles: all of them are, or none is undone. Lengths in cycles.
+    """Criteria for steps that are whole cycles; all steps of a series must meet them, or none is undone. In cycles.
 
-    A step's size lies within whole_sigmas standard errors of a whole number (these held between whole_least and
-    whole_most) of at most `largest`, is surest_z standard errors large and known to within `known`; the jump from the
-    last to the first `sharp_dates` around it is within `sharp` of that number. What is left scatters by less than
-    `scatter` and jumps nowhere else by more than `loose` across a gap, longer than gap_days, at whose edges `trimmed`
-    dates are not used; less than half of the gaps are wrong. A change of the rate at any date, or other cycles at
-    one or two gaps, leaves `margin` variances of the noise more.
+    A step's size lies within whole_sigmas standard errors (whole_least to whole_most) of a whole number up to
+    `largest`, is surest_z standard errors large, and has an error below `known`; the jump between the means of
+    `sharp_dates` before and after it is within `sharp` of that number. Residuals scatter by less than `scatter` and
+    jump by at most `loose` across other gaps, which are longer than gap_days, without `trimmed` dates at their edges;
+    less than half of the gaps are wrong. With a change of the rate at any date instead, or other cycles at one or two
+    gaps, the squares of the residuals are larger by `margin` variances of the noise.
     """
 
     whole_sigmas: float = 2.5
@@ -111,7 +111,7 @@ def _calm(
 
 
 def _gaps(mask: Float32, days: NDArray[np.integer], gap_days: int) -> NDArray[np.intp]:
-    """Return the first dates after gaps of each series, (s, most gaps of any), 0 where a series has fewer."""
+    """Return indices of the first dates after gaps of each series, (s, gaps), padded with 0."""
     last = np.maximum.accumulate(np.where(mask > 0, days, days[0]), axis=1)
     after = np.zeros(mask.shape, dtype=bool)
     after[:, 1:] = (mask[:, 1:] > 0) & (days[1:] - last[:, :-1] > gap_days)
@@ -136,7 +136,7 @@ def _squares(left: Float32) -> Float32:
 
 
 def _with_a_kink(series: ProjectedSeries, days: NDArray[np.integer]) -> Float32:
-    """Return the squares that a change of the rate, in place of all steps, would leave at best, (s,), mm²."""
+    """Return the smallest sum of squares with a change of the rate in place of all steps, (s,), mm²."""
     at = np.linspace(days[0], days[-1], KINKS + 2)[1:-1]
     kinks = (np.clip(days[:, None] - at, 0, None) / DAYS_PER_YEAR).astype(np.float32)
     product = series.residual @ kinks
@@ -148,7 +148,7 @@ def _with_a_kink(series: ProjectedSeries, days: NDArray[np.integer]) -> Float32:
 def _other_choices(
     series: ProjectedSeries, mended: Float32, gaps: NDArray[np.intp], half_wave_mm: float
 ) -> Iterator[Float32]:
-    """Yield by how much the squares grow when one or two gaps get one cycle more or less, (s,) for each choice."""
+    """Yield the growth of the sum of squares if one or two gaps get one cycle more or less, (s,) for each choice."""
     steps = [series.step(gap) * np.float32(half_wave_mm) for gap in gaps.T]
     product = [np.einsum("st,st->s", step, mended) for step in steps]
     square = [np.where(gap > 0, _squares(step), np.inf) for gap, step in zip(gaps.T, steps, strict=True)]
@@ -161,7 +161,7 @@ def _other_choices(
 
 
 def _jump(left: Float32, mask: Float32, at: NDArray[np.intp], gap: NDArray[np.bool_], config: CycleConfig) -> Float32:
-    """Return the mean just after a date (s,) minus that just before, (s,), mm. gap: one ends there."""
+    """Return the mean just after a date (s,) minus that just before, (s,), mm. gap: whether a gap ends there."""
     reach = np.arange(2 * config.sharp_dates)
     first = np.where(gap, config.trimmed, 0)[:, None]
     total = np.zeros(len(left), dtype=np.float32)

@@ -9,17 +9,17 @@ import numpy as np
 from ml.deformation.series.regression import Float32
 from ml.deformation.series.summary import summarise
 
-MOSTLY = 0.5  # a step makes a point's rate where it makes more than this share of it
+MOSTLY = 0.5  # of a point's rate: with a larger share, a step mostly makes up the rate
 WHOLE_WITHIN = 0.15  # a median step this near to a whole number of cycles
 
 
 class SeriesEvidence(NamedTuple):
     """Evidence on the series of an area's points.
 
-    jump_share: of the points, those whose rate is mostly made by one step within an image of jump_date, the first date
-    after it; jump_mm: its median size, sign as the series'; jump_cycles: its whole number of cycles, 0 where it is not
-    near one. odd_even_mm_yr: median difference between the rates of the odd and of the even dates, without sign. None
-    where there are no steps, or no summary.
+    jump_share: share of points whose rate is mostly due to one step within an image of jump_date, the first date after
+    it; jump_mm: median size, with the series' sign; jump_cycles: whole number of cycles, 0 if it is not near one.
+    odd_even_mm_yr: median absolute difference between the rates of odd and even dates. None without steps, or without
+    a summary.
     """
 
     jump_share: float = 0.0
@@ -49,7 +49,7 @@ def series_evidence(displacement_mm: Float32, dates: Sequence[date], half_wave_m
     if not mostly.any():
         return SeriesEvidence(odd_even_mm_yr=odd_even)
     when = np.bincount(steps.date[mostly], minlength=len(dates))
-    around = np.convolve(when, [1, 1, 1], "same") + when / (when.sum() + 1)  # of equal sums, the date of most
+    around = np.convolve(when, [1, 1, 1], "same") + when / (when.sum() + 1)  # of equal sums, that with most steps
     at = int(np.argmax(around))
     those = mostly & (np.abs(steps.date - at) <= 1)
     size = float(np.median(steps.size_mm[those]))

@@ -18,14 +18,14 @@ from ml.deformation.series.summary import SeriesSummary
 
 @dataclass(frozen=True)
 class AgreementConfig:
-    """When whole steps are left alone after all; sizes are shares of a cycle.
+    """Criteria by which neighbours contradict or confirm whole steps; sizes are shares of a cycle.
 
-    odd: a step further than this from every whole number is odd. Around a step are those in the 3 x 3 cells of cell_m
-    around it and at most one image earlier or later, itself included; and all of the product on that date, where more
-    than everywhere_share of its points step then. It is left alone where more than odd_share of these are odd, where
-    the others, at least `several`, are off by more than bias on average, or where more than most_share of the product
-    steps then: that changes no rate against those around, and may be an earthquake. A step that was in doubt is undone
-    where `several` of those around are, and sure_share of those that are not odd.
+    odd: a step farther than this from every whole number is odd. A step is compared with the steps in 3 x 3 cells of
+    cell_m around it, at most one image earlier or later, itself included; and with all steps of the product on its date
+    if more than everywhere_share of the points step then. It is kept if more than odd_share of these are odd, if the
+    others, at least `several`, are off by more than bias on average, or if more than most_share of the product steps
+    then: this changes no relative rate, and may be an earthquake. A doubtful step is undone if at least `several` of
+    the steps around it are undone, and sure_share of those that are not odd.
     """
 
     odd: float = 0.25
@@ -41,7 +41,7 @@ class AgreementConfig:
 class _Around(NamedTuple):
     """Sums over the steps around each step, (steps,).
 
-    Odd ones, others, the sum of these's distances to whole cycles, and those that are undone.
+    odd: number of odd steps; near: of others; distance: sum of the others' distances to whole cycles; undone: number.
     """
 
     odd: Float64
@@ -68,7 +68,7 @@ def agreed(
 ) -> SeriesSummary:
     """Drop whole steps that neighbouring points contradict, and add those that they confirm.
 
-    x, y: (n,), m, of its points. Rates follow; the other figures stay those of each series by itself.
+    x, y: (n,), m, of its points. Rates are corrected; other figures remain those of each series by itself.
     """
     config, steps = config or AgreementConfig(), summary.steps
     cells = [np.floor(axis[steps.point] / config.cell_m).astype(np.int64) for axis in (x, y)]
@@ -94,7 +94,7 @@ def agreed(
 
 
 def _of_points(steps: Steps, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the steps of points all of whose steps are good, (steps,): those of one point were fitted together."""
+    """Flag the steps of points with good steps only, (steps,), because steps of one point were fitted together."""
     return ~np.isin(steps.point, steps.point[~good])
 
 
@@ -108,7 +108,7 @@ def _evidence(steps: Steps, half_wave_mm: float, config: AgreementConfig) -> _Ar
 
 
 def _around(axes: list[NDArray[np.int64]], evidence: _Around) -> _Around:
-    """Sum over the steps at most one away on every axis. axes: each (steps,), whole numbers."""
+    """Sum evidence over the steps at most one away on every axis. axes: each (steps,), whole numbers."""
     if not axes[0].size:
         return evidence
     shifted = [axis - axis.min() + 1 for axis in axes]

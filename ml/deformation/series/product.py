@@ -13,22 +13,22 @@ from ml.deformation.series.regression import Float32, Float64
 from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.deformation.series.summary import SeriesSummary, joined, summarise
 
-WAVELENGTHS = ("wavelength_m", "WAVELENGTH")  # names in what readers keep of a file, m
+WAVELENGTHS = ("wavelength_m", "WAVELENGTH")  # names in the metadata of a file, m
 
 
 def has_cycles(has_series: bool, component: str, technique: str) -> bool:
-    """Return whether a product's series can hold unwrapping errors: phase along the line of sight, not parts of it."""
+    """Return whether a product's series can contain unwrapping errors: they are phase along the line of sight."""
     return has_series and component == Component.LOS and technique == Technique.INSAR
 
 
 def half_wave_mm(stated: Mapping[str, Any]) -> float:
-    """Return the line-of-sight motion of one cycle, mm, from what a file states; C band without a stated wavelength."""
+    """Return the line-of-sight motion of one cycle, mm, by the wavelength in a file's metadata, else by C band."""
     wavelength_m = next((float(stated[name]) for name in WAVELENGTHS if stated.get(name)), None)
     return HALF_WAVE_MM if wavelength_m is None else 500 * wavelength_m
 
 
 class SeriesReader:
-    """Takes the series of a product piece by piece and keeps only their summary. half_wave: motion of one cycle, mm."""
+    """Reader of a product's series piece by piece that keeps only their summary. half_wave: motion of one cycle, mm."""
 
     def __init__(self, dates: Sequence[date], half_wave: float) -> None:
         self.days = np.array([(day - dates[0]).days for day in dates])
@@ -40,7 +40,7 @@ class SeriesReader:
         self._parts.append(summarise(displacement_mm, self.days, self.half_wave))
 
     def summary(self, longitude: Float64, latitude: Float64) -> SeriesSummary:
-        """Summarise all points in their order; places (n,), in degrees: steps of neighbours are compared."""
+        """Summarise all points in their order. Their places (n,), in degrees, show which steps are neighbours."""
         middle = np.median(latitude) if latitude.size else 0.0
         east_m = METRES_PER_DEGREE * np.cos(np.radians(middle)) * longitude
         return agreed(joined(self._parts), east_m, METRES_PER_DEGREE * latitude, self.half_wave)

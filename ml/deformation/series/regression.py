@@ -1,7 +1,7 @@
 """Least squares for many series at once, with different missing dates.
 
-A mask is (1, dates) where all series of a block miss the same dates, as most products' do, and (n, dates) otherwise:
-everything here is written once for both, and numpy's broadcasting makes the first the cheap one.
+A mask is (1, dates) if all series of a block miss the same dates, as in most products, and (n, dates) otherwise. All
+functions accept both; by numpy's broadcasting the first is cheap.
 """
 
 from typing import NamedTuple
@@ -18,13 +18,13 @@ DAYS_PER_YEAR = 365.25
 SHORTEST_FOR_A_SEASON_YEARS = 1.5
 RATE, ACCELERATION, SINE, COSINE = 1, 2, 3, 4  # columns of `curves`; the first is constant
 LARGEST_LAG_ONE = 0.95
-RIDGE = 1e-3  # dates: where the dates there are cannot separate the curves, errors are large instead of infinite
+RIDGE = 1e-3  # dates: if the dates cannot separate the curves, errors are large instead of infinite
 
 
 def curves(days: NDArray[np.integer]) -> Float32:
     """Return the columns constant, years, half their square, and the yearly wave from 1.5 years on: (dates, 3 or 5).
 
-    days: (dates,). The square is made orthogonal to the line, so that the rate stays the mean rate.
+    days: (dates,). The square is orthogonal to the line, so that the rate remains the mean rate.
     """
     years = (days - days.mean()) / DAYS_PER_YEAR
     line = np.stack([np.ones_like(years), years], axis=1)

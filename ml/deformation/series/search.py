@@ -19,8 +19,8 @@ LEAST_NOISE_MM = 0.2
 class SearchConfig:
     """Settings of the search for steps.
 
-    most: steps of one series; fewest_dates: on each side of a step; smallest: size of a step, in cycles; surest_z: and
-    in standard errors of the noise between neighbouring dates.
+    most: steps of one series; fewest_dates: on each side of a step; smallest: least size of a step, in cycles;
+    surest_z: its least size in standard errors of the noise between neighbouring dates.
     """
 
     most: int = 5
@@ -30,7 +30,7 @@ class SearchConfig:
 
 
 class ProjectedSeries(NamedTuple):
-    """Series without their curves, and a step at each date without them. All (s, dates), or more.
+    """Series minus their fitted curves, and a step at each date likewise. All (s, dates), or more.
 
     residual: mm, 0 where missing; mask: 1 or 0; basis: (s, dates, curves). From each date on: sums of the residual,
     counts of the values, sums of the basis (s, dates, curves). power: squared length of a step there, 0 where too few
@@ -54,14 +54,14 @@ class ProjectedSeries(NamedTuple):
         return ProjectedSeries(*(np.broadcast_to(part, (len(self.residual), *part.shape[1:])) for part in self))
 
     def overlaps(self, at: NDArray[np.intp]) -> Float32:
-        """Return the product of a step at a date (s,) with one at every date, both without the curves, (s, dates)."""
+        """Return the product of a step at a date (s,) with one at every date, both minus the curves, (s, dates)."""
         rows = np.arange(len(at))
-        after_both = np.minimum(self.counts, self.counts[rows, at][:, None])  # they fall from date to date
+        after_both = np.minimum(self.counts, self.counts[rows, at][:, None])  # counts fall from date to date
         common = _product(self.basis_sums, self.basis_sums[rows, at])
         return np.asarray(after_both - common, dtype=np.float32)
 
     def step(self, at: NDArray[np.intp]) -> Float32:
-        """Return a step of 1 mm at a date (s,), without the curves, (s, dates)."""
+        """Return a step of 1 mm at a date (s,), minus the curves, (s, dates)."""
         after = (np.arange(self.sums.shape[1]) >= at[:, None]) * self.mask
         common = _product(self.basis, self.basis_sums[np.arange(len(at)), at])
         return np.asarray(after - common, dtype=np.float32)
@@ -91,12 +91,12 @@ class PickedSteps(NamedTuple):
 
 
 def pick(series: ProjectedSeries, least_mm: float, config: SearchConfig) -> tuple[NDArray[np.intp], PickedSteps]:
-    """Return which of s series step, (k,), and their steps. least_mm: size of the smallest."""
+    """Return the indices of series with steps, (k,), and their steps. least_mm: least size of a step."""
     noise_mm = _noise_between_dates(series.residual, series.mask)
     rows = np.flatnonzero(_best(series, series.sums, noise_mm, least_mm, config))
     some, noise_mm = series.only(rows), noise_mm[rows]
     steps = fit(some, np.zeros((rows.size, config.most), dtype=np.intp))
-    for refined in (False, True):  # one after the other; then each once more beside the others
+    for refined in (False, True):  # one after the other; then each once more, given the others
         active = np.flatnonzero((steps.at > 0).sum(axis=1) > 1) if refined else np.arange(rows.size)
         for slot in range(config.most):
             if not active.size:
@@ -158,7 +158,7 @@ def _noise_between_dates(residual_mm: Float32, mask: Float32) -> Float32:
 def _best(
     series: ProjectedSeries, sums: Float32, noise_mm: Float32, least_mm: float, config: SearchConfig
 ) -> NDArray[np.intp]:
-    """Return the date at which a step explains most of what is left, (s,); 0 where none is large and sure enough."""
+    """Return the date at which a step explains most of the residual, (s,); 0 if none is large and sure enough."""
     power = np.maximum(series.power, np.float32(1e-6))
     explained = np.where(series.power > 0, np.abs(sums) / np.sqrt(power), np.float32(0))
     at = np.argmax(explained, axis=1)

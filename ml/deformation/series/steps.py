@@ -20,10 +20,10 @@ class StepConfig(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """One row for each step seen, sorted by point. Sign as the series'.
+    """Steps found, one row each, sorted by point, with the series' sign.
 
-    point: which one; date: of the first image after it; size_mm: as fitted; cycles: how many whole ones were undone,
-    0 where it was left alone; per_year: what a step of 1 mm there adds to the point's rate, 1/yr.
+    point: index; date: index of the first image after it; size_mm: as fitted; cycles: number of whole cycles undone,
+    0 if none; per_year: change of the point's rate by a step of 1 mm there, 1/yr.
     """
 
     point: NDArray[np.int64]
@@ -33,7 +33,7 @@ class Steps(NamedTuple):
     per_year: Float32
 
     def undone_mm_yr(self, half_wave_mm: float) -> Float32:
-        """Return what the undone cycles had added to the rate, (steps,), mm/yr."""
+        """Return the error in the rate due to the undone cycles, (steps,), mm/yr."""
         return self.cycles * np.float32(half_wave_mm) * self.per_year
 
 
@@ -45,7 +45,7 @@ NO_STEPS = Steps(
 def find_steps(
     residual_mm: Float32, curves: Projection, days: NDArray[np.integer], half_wave_mm: float, config: StepConfig
 ) -> Steps:
-    """Find steps of every series, and which are whole cycles. residual_mm: (n, dates), what `curves` leave."""
+    """Find steps of every series, and those that are whole cycles. residual_mm: (n, dates), after fitting `curves`."""
     series = projected(residual_mm, curves, config.search)
     rows, picked = pick(series, config.search.smallest * half_wave_mm, config.search)
     if not rows.size:

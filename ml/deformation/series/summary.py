@@ -27,13 +27,13 @@ REWEIGHTED = 2
 
 
 class SeriesSummary(NamedTuple):
-    """Summary of the series of n points, (n,), NaN for points with fewer than FEWEST_DATES. Signs as the series'.
+    """Summary of the series of n points, (n,), NaN for points with fewer than FEWEST_DATES, with the series' sign.
 
     Of a robust fit of rate, curvature and yearly wave, after steps of whole cycles were undone: rate_mm_yr, mean over
     the span; season_mm, amplitude, 0 for a span too short for one; scatter_mm, robust standard deviation of what is
     left; acceleration_mm_yr2; odd_even_mm_yr, rate of the odd minus rate of the even dates: real noise, twice the
     standard error where dates are independent; noise_mm_yr, standard error of the rate, widened for dates that are not.
-    step_mm_yr: what the undone steps had added to the rate, 0 where none was.
+    step_mm_yr: error in the rate due to the undone steps, 0 without any.
     """
 
     steps: Steps
@@ -54,7 +54,7 @@ def summarise(
 ) -> SeriesSummary:
     """Summarise series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
 
-    Point by point; see `neighbours.agreed` for what points near each other show of a step. ValueError where the shapes
+    Each point is treated by itself; `neighbours.agreed` then compares steps of near points. ValueError if the shapes
     do not match.
     """
     if displacement_mm.shape[1:] != days.shape:

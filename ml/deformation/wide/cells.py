@@ -12,7 +12,7 @@ from ml.deformation.gridding.points import Float32, PointCloud
 
 CELL_M = 1_000.0
 MOST_POINTS = 4_000_000  # more are thinned evenly: a dozen points give a cell's median
-MOST_FINE_CELLS = 15_000  # scenes of more known cells are searched in cells twice as wide: bowls of 5 km still show
+MOST_FINE_CELLS = 15_000  # with more known cells, cells are twice as wide: they still show bowls of 5 km
 STABLE_WITHIN_MM_YR = 5.0
 STABLE_SHARE = 0.1
 SMOOTHED_KM = 2.5
@@ -41,7 +41,7 @@ class WideCells(NamedTuple):
 
 
 def wide_cells(points: PointCloud, cell_m: float = CELL_M) -> WideCells:
-    """Return medians of the points of each cell; cells as wide as the product's own where that is coarser."""
+    """Return medians of the points in each cell; cells are at least as wide as the product's posting."""
     step = -(-points.x.size // MOST_POINTS)
     x, y, velocity = points.x[::step], points.y[::step], points.velocity_mm_yr[::step].astype(np.float32)
     size = max(cell_m, float(np.ceil(points.posting_m or 0.0)))
@@ -53,7 +53,7 @@ def wide_cells(points: PointCloud, cell_m: float = CELL_M) -> WideCells:
 
 
 def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
-    """Return the rate of the part of a scene that counts as still, where no reference is stated; mm/yr.
+    """Return the rate of the still part of a scene, mm/yr, for products without a stated reference.
 
     A processor's reference is ground assumed to be still, so the stable part has rates near zero: within 5 mm/yr or
     three times the noise, or else the tenth of the cells nearest to zero. Its level is the mode of smoothed rates, in

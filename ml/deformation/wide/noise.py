@@ -16,11 +16,11 @@ from ml.deformation.gridding.points import Float32, Float64
 from ml.statistics.robust import MAD_TO_SIGMA
 
 LAGS_KM = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
-LEAST_LAGS, LAGS_A_SCENE = 4, 12  # a scene must be so many lags wide: what may fill it must not bend over one
+LEAST_LAGS, LAGS_A_SCENE = 4, 12  # least width of a scene, in lags: motion that fills it is nearly straight over one
 KNEE_KM = 10.0
 EXPONENTS = (2.2, 2.4, 2.67, 3.0, 3.3, 3.67)  # of the two-dimensional spectrum; 8/3: turbulent atmosphere
 USUAL_EXPONENT = 2.67
-OUTER_KM = 100.0  # no power is added at waves longer than this
+OUTER_KM = 100.0  # waves longer than this have no more power
 FEWEST_DIFFERENCES = 30
 LEAST_WHITE_MM2_YR2, LEAST_LONG_MM2_YR2 = 0.01, 0.1
 LEAST_WHITE_SHARE = 0.05  # of the long waves: less would only slow the solution down
@@ -64,7 +64,7 @@ def _fitted(exponent: float, lags: Float64, variances: Float64, counts: Float64)
 
 
 def _second_differences(rate: Float32, cell_km: float) -> tuple[Float64, Float64, Float64]:
-    """Return lags, km; robust variances at them; how many differences each rests on."""
+    """Return lags, km; robust variances of second differences; numbers of differences; (lags,) each."""
     found = []
     farthest = max(LEAST_LAGS, max(_extent(rate)) / LAGS_A_SCENE)
     for steps in sorted({max(1, round(lag / cell_km)) for lag in LAGS_KM}):

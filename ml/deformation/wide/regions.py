@@ -18,15 +18,15 @@ from ml.rasters.regions import EIGHT
 from ml.statistics.robust import MAD_TO_SIGMA
 
 SIGNIFICANT = 4.5  # score of a bowl that is reported
-SLOWEST_MM_YR = 3.0  # bowl that is reported: seams between frames are up to 2
+SLOWEST_MM_YR = 3.0  # peak of a bowl that is reported: seams between frames are up to 2
 DRAWN_MM_YR = 2.0
 MOST_BOWLS = 16
-PLACES_FOR_SPREAD = 25.0  # of a shape side by side in a scene: fewer do not show how its scores scatter
+PLACES_FOR_SPREAD = 25.0  # for a shape side by side in a scene: with fewer, the scatter of its scores is unknown
 WIDEST_SPREAD = 2.0
 SMALLEST_M2, SMALLEST_HOLE_M2 = 20e6, 25e6
-FARTHEST_RADII = 1.5  # from its middle that a bowl is drawn
-SHARP_KM = 1.0  # rates smoothed by so much limit the peak
-SHADOW = 0.5  # of a bowl, beside it and weaker or of the other sign: a misfit of its shape
+FARTHEST_RADII = 1.5  # from its middle to which a bowl is drawn
+SHARP_KM = 1.0  # width of the smoothing of rates that limit the peak
+SHADOW = 0.5  # of a bowl's peak: a weaker bowl at its rim, of the other sign, is a misfit of its shape
 
 
 class Bowl(NamedTuple):
@@ -43,10 +43,10 @@ class Bowl(NamedTuple):
 class WideRegion(NamedTuple):
     """Ground that moves together over kilometres, in the product's system; rates against the reference.
 
-    outline: where it moves by DRAWN_MM_YR or the noise of its bowls, core: by half of its fastest smoothed rate;
-    rate_mm_yr: median of smoothed rates in the outline; peak_mm_yr: of the fitted bowls, within what was measured;
-    sigma_mm_yr, score: standard deviation of the surest bowl's peak, and how many of them it stands out; bowls: the
-    surest first.
+    outline: ground that moves by DRAWN_MM_YR or the noise of its bowls; core: by half of its fastest smoothed rate;
+    rate_mm_yr: median of smoothed rates in the outline; peak_mm_yr: of the fitted bowls, within measured rates;
+    sigma_mm_yr, score: standard deviation of the surest bowl's peak, and its peak in these; bowls: the surest
+    first.
     """
 
     outline: Polygon | MultiPolygon
@@ -64,12 +64,12 @@ class WideRegion(NamedTuple):
 
     @property
     def probability(self) -> float:
-        """One half at the decision, as the scores of local areas; no chance of one in two."""
+        """Score on the scale of local areas, one half at the threshold; it is no calibrated probability."""
         return float(logistic(np.array(self.score - SIGNIFICANT)))
 
 
 def find_bowls(scores: Scores, transform: Affine, significant: float = SIGNIFICANT) -> list[Bowl]:
-    """Find the surest shape, subtract it, and repeat until none exceeds `significant`."""
+    """Find the surest shape, subtract it, and repeat until no score exceeds `significant`; return all bowls."""
     spreads = {
         shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.amplitudes()
     }
@@ -101,7 +101,7 @@ def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> 
 
 
 def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
-    """Return the factor by which a shape's scores scatter more than 1 over a scene, from their centre and their tails.
+    """Return the scatter of a shape's scores over a scene, at least 1, from their centre and their tails.
 
     Unwrapping errors cause heavier tails than a Gaussian's. It is limited, because motion may fill much of a scene.
     """
@@ -127,7 +127,7 @@ def draw_regions(
 
 
 class _Field:
-    """Smoothed rates of a scene, against the reference, and where its cells are."""
+    """Smoothed rates of a scene, against the reference, with the positions of its cells."""
 
     def __init__(self, cells: WideCells, still_mm_yr: Float32, beside_mm_yr: Float32) -> None:
         self.transform, self.known, self.beside = cells.transform, cells.known, beside_mm_yr
@@ -143,7 +143,7 @@ class _Field:
         return np.asarray(bowl.peak_mm_yr * bowl.shape.at(south, east), dtype=np.float32)
 
     def inside(self, bowl: Bowl) -> NDArray[np.bool_]:
-        """Return where the ground moves with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
+        """Flag cells that move with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
         level = min(max(DRAWN_MM_YR, bowl.sigma_mm_yr), abs(bowl.peak_mm_yr) / 2)
         reach = np.exp(-(FARTHEST_RADII**2)) * abs(bowl.peak_mm_yr)
         return np.asarray(self.faster(bowl, level) & (np.abs(self.model(bowl)) >= reach))
@@ -153,7 +153,7 @@ class _Field:
 
 
 def _is_shadow(bowl: Bowl, surer: Sequence[Bowl]) -> bool:
-    """Return whether a bowl is only a residual of a surer one: weaker, of opposite sign and at its rim."""
+    """Return whether a bowl is only a residual at the rim of a surer one."""
     return any(
         bowl.peak_mm_yr * other.peak_mm_yr < 0
         and abs(bowl.peak_mm_yr) < SHADOW * abs(other.peak_mm_yr)

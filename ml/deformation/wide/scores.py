@@ -24,8 +24,8 @@ ELONGATED = 2.0  # long axis over short one
 WAYS_DEG = (0.0, 45.0, 90.0, 135.0)
 MARGIN_KM, SMALLEST_KM = 100.0, 128.0  # of the torus
 LEAST_INFORMATION = 1e-3  # of a bowl of 1 mm/yr
-LEAST_SEEN = 0.3  # of a shape, or of the scene where that is smaller
-LARGE_SCENE = 10.0  # times a shape
+LEAST_SEEN = 0.3  # share of a shape, or of the scene if that is smaller, that must be known
+LARGE_SCENE = 10.0  # times the size of a shape
 FEWEST_CELLS = 12.0  # under a shape
 SEEN_BINS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.01])
 TOLERANCE, MOST_STEPS, LEAST_DOT = 5e-3, 50, np.float32(1e-30)
@@ -38,7 +38,7 @@ Complex64 = NDArray[np.complex64]
 class Shape(NamedTuple):
     """Shape exp(-r²) of an ellipse: radius_km where it falls to 1/e, the mean of both axes.
 
-    aspect: long axis over short one; way_deg: of the long one, from east towards south.
+    aspect: long axis over short one; way_deg: direction of the long axis, from east towards south.
     """
 
     radius_km: float
@@ -101,7 +101,7 @@ class Scores:
         return whole
 
     def _free(self, prior: Prior) -> Float32:
-        """Return level and slopes, (3, rows, cols), in units of their standard deviations, 0 where unknown."""
+        """Return level and slopes, (3, rows, cols), each scaled by its prior standard deviation, 0 where unknown."""
         down, right = (np.arange(size, dtype=np.float32) * self.cell_km for size in self.torus)
         seen = self.known > 0
         down, right = np.broadcast_to(down[:, None], seen.shape), np.broadcast_to(right, seen.shape)
@@ -143,7 +143,7 @@ class Scores:
         return x
 
     def _robust(self) -> Float32:
-        """Return A^-1 data with less weight on cells that differ from their surroundings."""
+        """Return A^-1 data, with less weight on cells that differ from their surroundings."""
         plain, data = self.white, self.data[None]
         solved = self.solve(data)
         for _ in range(ROUNDS):
@@ -154,7 +154,7 @@ class Scores:
 
     @cached_property
     def _draws(self) -> Complex64:
-        """Transforms of weighted simulated noise, (draws, rows, cols); level and slopes as free as their prior."""
+        """Transforms of weighted simulated noise, (draws, rows, cols); level and slopes free within their prior."""
         n = int(np.clip(DRAWS_CELLS // self.known.size, FEWEST_DRAWS, MOST_DRAWS))
         rng = np.random.default_rng(20)
 
@@ -174,7 +174,7 @@ class Scores:
     def amplitudes(self) -> Iterator[tuple[Shape, Float32, Float32]]:
         """Yield each shape, its amplitude and standard deviation, mm/yr, centred on each cell of the scene.
 
-        (rows, cols), NaN where too little of the shape is seen.
+        Each is (rows, cols), NaN if too little of the shape is known.
         """
         weighted = _forward(self.weighted)
         for shape, bowl, sigma in self._shapes:
@@ -186,7 +186,7 @@ class Scores:
         return [(shape, bowl, self._sigma(shape, bowl)) for shape, bowl in bowls]
 
     def background(self) -> Float32:
-        """Return level and slopes over the scene, mm/yr, as far as they are left free, without the bowls removed."""
+        """Return the fitted level and slopes over the scene, (rows, cols), mm/yr, without bowls taken out so far."""
         return np.tensordot(self.normal @ np.tensordot(self.free, self.left, axes=([1, 2], [0, 1])), self.free, 1)[
             : self.extent[0], : self.extent[1]
         ]
@@ -205,13 +205,13 @@ class Scores:
 
     @lru_cache(maxsize=1)  # noqa: B019 (of the last place only)
     def _at(self, shape: Shape, row: int, col: int) -> tuple[Float32, Float32, Float32]:
-        """Return a shape on a cell, as far as it is covered, A^-1 of it, and that with level and slopes left free."""
+        """Return a shape on a cell where cells are known, A^-1 of it, and that with level and slopes free."""
         bowl = np.roll(self.bowl(shape), (row, col), axis=(0, 1)) * self.known
         solved = self.solve(bowl[None])[0]
         return bowl, solved, self._without_free(solved)
 
     def _without_free(self, solved: Float32) -> Float32:
-        """Return A^-1 data, (rows, cols), with level and slopes as free as their prior has them."""
+        """Return `solved`, (rows, cols), with level and slopes free within their prior."""
         of_data = np.tensordot(self.free, solved, axes=([1, 2], [0, 1]))
         return np.asarray(solved - np.tensordot(self.normal @ of_data, self.of_free, 1), dtype=np.float32)
 
@@ -224,7 +224,7 @@ class Scores:
         simulated = np.square(self._correlate(self._draws, bowl)).mean(axis=0)
         if self.known.sum() >= LARGE_SCENE * weight:
             information = _by_share(simulated, seen / weight)
-        else:  # no share of it is seen at enough places
+        else:  # no covered share of it occurs at enough places
             information = ndimage.gaussian_filter(simulated, shape.radius_km / self.cell_km / 2)
         usable = (
             (seen >= LEAST_SEEN * min(weight, self.known.sum()))

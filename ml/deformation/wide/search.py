@@ -32,12 +32,12 @@ ASSUMES = {
     Reference.LOCAL: "The part of the scene that is nearest to zero is taken for still; its own motion is missing.",
 }
 FEWEST_CELLS = 60
-MOST_REPORTED = 0.5  # of a region, in areas that are reported by themselves
+MOST_REPORTED = 0.5  # of a region, in areas that are reported separately
 SAME_SHARE = 0.5
 
 
 class Track(NamedTuple):
-    """Points of one track, and what their zero is."""
+    """Points of one track, and the reference of their rates."""
 
     points: PointCloud
     reference: Reference
@@ -47,7 +47,7 @@ class WideFit(NamedTuple):
     """Bowls on the cells of a scene.
 
     still: (rows, cols), rate that counts as no motion, mm/yr; beside: (rows, cols), motion outside the bowls, mm/yr;
-    level_mm_yr: rate of the product that was taken as stable.
+    level_mm_yr: rate of the product that counts as stable.
     """
 
     cells: WideCells
@@ -58,7 +58,7 @@ class WideFit(NamedTuple):
 
 
 class ReferredRegion(NamedTuple):
-    """A region, what its rates are measured against, and the product's rate that counted as still."""
+    """A region, the reference of its rates, and the product's rate that counts as still."""
 
     region: WideRegion
     reference: Reference
@@ -87,9 +87,9 @@ class ReferredRegion(NamedTuple):
 
 
 def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
-    """Find regions of all tracks of one place, each track alone; where two overlap the surer one stands.
+    """Find regions in each track of one place; if regions of two tracks overlap, keep the surer one.
 
-    reported: areas that are known already, in the same projected system; see `find_wide_regions`.
+    reported: known areas in the same projected system; see `find_wide_regions`.
     """
     regions = [region for track in tracks for region in find_wide_regions(track, reported)]
     kept: list[ReferredRegion] = []
@@ -108,8 +108,8 @@ def _same(one: WideRegion, other: WideRegion) -> bool:
 def find_wide_regions(track: Track, reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
     """Find regions that move over kilometres, unexplained by the areas `reported` already, the surest first.
 
-    The ground inside reported areas is left out, so that a region is what moves beside them. One of which they
-    cover half, or that is the rim of one, is left out.
+    The ground inside reported areas is left out, so that a region is motion beside them. A region is dropped if
+    they cover half of it, or if it is the rim of one.
     """
     fit = fit_wide(track.points, track.reference, reported)
     regions = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)

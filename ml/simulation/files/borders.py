@@ -16,7 +16,7 @@ from ml.simulation.nation import CITY, COUNTRY, MINING_TOWN, VALLEY, Nation
 
 
 class Province(NamedTuple):
-    """A part of the country with a code of its own; it reaches as far as its seat is the nearest one."""
+    """A part of the country with its own code: all ground to which its seat is the nearest."""
 
     name: str
     code: str
@@ -33,12 +33,12 @@ PROVINCES = (
 
 
 def write_border(nation: Nation, path: Path) -> Path:
-    """Write the coast as the border of the country, to about 200 m."""
+    """Write the coast as the border of the country, exact to about 200 m."""
     return write_features(path, [(_in_degrees(_coast(nation)), {"name": COUNTRY, "level": 0, "type": "country"})])
 
 
 def write_provinces(nation: Nation, path: Path) -> Path:
-    """Write the provinces: each the part of the country that lies nearer to its seat than to any other."""
+    """Write the provinces, each the part of the country that is nearer to its seat than to any other."""
     frame, coast = nation.region.terrain.frame, _coast(nation)
     east_m, north_m = (np.array(part) for part in zip(*(province.seat for province in PROVINCES), strict=True))
     seats = [Point(*seat) for seat in zip(*frame.to_grid(east_m, north_m), strict=True)]
@@ -63,7 +63,7 @@ def _coast(nation: Nation) -> Polygon:
 
 
 def _winding(places_m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return borders as they run in a landscape, the same for both sides; (n, 2)."""
+    """Return border points moved to an irregular course, the same for both sides, (n, 2), m."""
     x, y = places_m.T
     return np.column_stack([x + 700 * np.sin(y / 1_700) + 250 * np.sin(y / 600), y + 700 * np.sin(x / 1_900)])
 

@@ -1,4 +1,4 @@
-"""Writes a simulated track as EGMS releases one: a zip with the wide CSV and its XML header, marked as simulated."""
+"""Writing of a simulated track like an EGMS release: a zip with wide CSV and XML header, marked as simulated."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def egms_name(track: TrackPoints) -> str:
 def write_egms_l2b(path: Path, track: TrackPoints) -> None:
     """Write one track as a zip of CSV and XML, named after path. mm, mm/yr, + toward the satellite, one decimal.
 
-    The XML carries <simulated>true</simulated>. Written under another name first and then renamed.
+    The XML contains <simulated>true</simulated>. The file is written under another name and then renamed.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -102,7 +102,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 def xml_header(track: TrackPoints) -> str:
-    """Return the header of a track, in the elements of the real one, plus the mark of a simulation."""
+    """Return the XML header of a track, with the elements of a real one and a mark of simulation."""
     place = track.geometry
     return HEADER.format(
         track=place.number,
@@ -116,7 +116,7 @@ def xml_header(track: TrackPoints) -> str:
 
 
 def csv_bytes(tracks: Sequence[TrackPoints]) -> bytes:
-    """Write the wide CSV of some tracks, one below the other. Raises ValueError where their dates differ."""
+    """Return the wide CSV of tracks, one below the other. Raises ValueError if their dates differ."""
     dates = tracks[0].dates
     if any(track.dates != dates for track in tracks):
         raise ValueError("tracks with different dates do not fit one CSV: write one file per track")

@@ -1,4 +1,4 @@
-"""The demo nation as files: velocity fields, images, what stands around them, and what was simulated."""
+"""The demo nation as files: velocity fields, images, their context, and the simulated truth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ml.simulation.nation import GLACIER, PIT, PIT_HALF_M, PIT_NAME, VILLAGES, G
 from ml.simulation.nation_scenes import FAILING_HALF_M, SURGE_M_DAY, AreaImages
 from ml.simulation.velocity.region import TrackPoints
 
-MINE_HALF_M = (1_500.0, 1_200.0)  # the whole pit's outline; what is dug at once is smaller
+MINE_HALF_M = (1_500.0, 1_200.0)  # the whole pit's outline; single diggings are smaller
 NAMES = {
     "mining_subsidence": "Mining subsidence",
     "groundwater_subsidence": "Pumped ground",
@@ -47,7 +47,7 @@ def write_products(nation: Nation, folder: Path) -> tuple[Path, ...]:
 
 
 def part_of(track: TrackPoints, inside: NDArray[np.bool_], burst: int) -> TrackPoints:
-    """Return the points of a track that a burst holds. inside: (n,)."""
+    """Return the part of a track in a burst. inside: (n,), mask of its points."""
     single = {
         name: getattr(track, name)[inside]
         for name in (
@@ -100,9 +100,9 @@ def write_mine(nation: Nation, path: Path) -> Path:
 
 
 def write_truth(nation: Nation, images: Sequence[AreaImages], path: Path) -> Path:
-    """Write outlines of everything that was put in, each with a title and a phrase in plain words.
+    """Write outlines of all simulated motion and events, each with a title and a phrase in plain words.
 
-    Velocities are outlined where they reach the config's truth_threshold_mm_yr, events where they happen.
+    Velocities are outlined at the config's truth_threshold_mm_yr, events by their extent.
     """
     moving = [(area.polygon, _of_source(area)) for area in nation.region.truths]
     return write_features(path, [*moving, *_events(nation, images)])

@@ -16,13 +16,13 @@ from ml.simulation.nation import Nation
 
 NAMES = ("Linder", "Marn", "Tarrow Water", "Hart", "Skarn Beck", "Sallow", "Corrow Burn")
 APART_M, COARSE_M, RIVER_M = 8_000.0, 200.0, 12_000.0
-CLIMB = 60.0  # metres of detour that a metre uphill is worth
+CLIMB = 60.0  # metres of detour that equal a metre uphill
 SMOOTHED_M = 120.0
 STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 class River(NamedTuple):
-    """River. cells: from the spring to the sea or to the river that it joins, of the coarse grid."""
+    """River. cells: of the coarse grid, from the spring to the sea or to the river that it joins."""
 
     cells: list[tuple[int, int]]
     length_m: float
@@ -46,7 +46,7 @@ def write_rivers(nation: Nation, path: Path) -> Path:
 
 
 def rivers_of(land: Terrain, step: int) -> list[River]:
-    """Return ways down from the highest places that lie apart, each until it meets the sea or another river."""
+    """Return rivers from distant high places down to the sea or another river."""
     height_m = land.height_m[::step, ::step]
     cell_m = step * land.posting_m
     below, far_m = _ways_down(height_m, cell_m)
@@ -64,7 +64,7 @@ def rivers_of(land: Terrain, step: int) -> list[River]:
 
 
 def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
-    """Return the cells of the highest score, so many cells apart."""
+    """Return the cells of highest score with a distance of at least `apart` cells."""
     rows, cols = np.indices(score.shape)
     left = np.where(np.isfinite(score), score, -np.inf)
     springs = []
@@ -76,9 +76,9 @@ def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
 
 
 def _ways_down(height_m: NDArray[np.float32], cell_m: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return each flat cell's next one on its shortest way to the sea (-9999 in the sea), and that way's length.
+    """Return each cell's next one (flat index) on its shortest way to the sea, -9999 in the sea, and the way's length.
 
-    Climbing counts as a detour. The second result has the shape of the heights, m.
+    Climbing counts as a detour. The length, m, has the shape of the heights.
     """
     dry = np.isfinite(height_m)
     level = np.where(dry, height_m, 0.0).astype(float)

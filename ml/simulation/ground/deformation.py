@@ -1,4 +1,4 @@
-"""Forward models: what the ground does above a mine, a well field, a flooded mine, or on a slide.
+"""Forward models of ground motion above a mine, a well field, a flooded mine, or on a slide.
 
 Each takes offsets from its centre in metres (any shape) and returns a `Motion` of that shape: mm/yr, + east, + north,
 + up. Textbook formulas, gathered in the project's science notes (section 1); nothing here is fitted to a real place.
@@ -162,7 +162,7 @@ def mogi(east_m: Floats, north_m: Floats, depth_m: float, volume_m3_yr: float) -
 
 
 def mogi_volume_m3_yr(up_mm_yr: float, depth_m: float) -> float:
-    """Return the change of volume that lifts the ground right above by up_mm_yr."""
+    """Return the change of volume, m³/yr, that lifts the ground right above by up_mm_yr."""
     return up_mm_yr / 1000 * math.pi * depth_m**2 / (1 - POISSON_RATIO)
 
 

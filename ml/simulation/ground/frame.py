@@ -1,4 +1,4 @@
-"""Directions and positions: line of sight, true east and north, and the map grid they are not parallel to."""
+"""Directions and positions: line of sight, true east and north, and the map grid, which is not parallel to them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class LineOfSight(NamedTuple):
         return math.degrees(math.atan2(math.hypot(self.east, self.north), self.up))
 
     def track_angle_deg(self) -> float:
-        """Return a right-looking satellite's heading, degrees clockwise from north: 90 beyond the bearing to it."""
+        """Return a right-looking satellite's heading, degrees clockwise from north: the bearing to it plus 90."""
         return (math.degrees(math.atan2(self.east, self.north)) + 90.0) % 360.0
 
 
@@ -76,7 +76,7 @@ def project_to_los_mm_yr(motion: Motion, los: LineOfSight) -> Floats:
 
 @dataclass(frozen=True)
 class LocalFrame:
-    """A true east/north plane around one origin, and its way to EPSG:3035 and back.
+    """A true east/north plane around one origin, with conversion to EPSG:3035 and back.
 
     Grid north of EPSG:3035 is not true north away from 10° E (about 16° apart at 12° W), while LOS vectors are given in
     true east, north and up: `grid_turn_rad` is the bearing of true north in the grid, clockwise. One angle serves the
@@ -88,7 +88,7 @@ class LocalFrame:
     grid_turn_rad: float
 
     def to_local(self, easting_m: Floats, northing_m: Floats) -> tuple[Floats, Floats]:
-        """Grid position to (east_m, north_m) from the origin."""
+        """Convert a grid position, metres in EPSG:3035, to (east_m, north_m) from the origin."""
         return self.turn_to_true(easting_m - self.easting_m, northing_m - self.northing_m)
 
     def to_grid(self, east_m: Floats, north_m: Floats) -> tuple[Floats, Floats]:

@@ -55,7 +55,7 @@ def _nudged(rng: np.random.Generator, place: Offset, by_m: float) -> Offset:
 
 
 def _lowest_bearing_deg(rng: np.random.Generator, terrain: Terrain) -> float:
-    """Return the bearing from the island's centre whose ground 2.9 km out is lowest and all land: towns stand low."""
+    """Return the bearing with the lowest ground, all land, 2.9 km from the island's centre, because towns lie low."""
     start_deg = rng.uniform(0, 30)
     east_m, north_m = terrain.cell_centres()
     choices: list[tuple[float, float]] = []
@@ -95,7 +95,7 @@ def _landslide(rng: np.random.Generator, terrain: Terrain, centre: Offset) -> La
 def _steepest_free_site(terrain: Terrain, taken: tuple[Offset, ...]) -> Offset:
     """Return the steepest place facing east or west, well inland, clear of everything else.
 
-    A radar looks sideways from east or west: a slide to the north or south would hardly show. Raises ValueError where
+    A radar looks sideways from east or west and would hardly show a slide to the north or south. Raises ValueError if
     the island has no room left.
     """
     east_m, north_m = terrain.cell_centres()

@@ -1,6 +1,6 @@
-"""Sources of motion in a region: one frozen class per kind, all answering the same questions.
+"""Sources of motion in a region: one frozen class per kind, all with the interface `Source`.
 
-A new kind is one class here that answers `Source`; nothing else in the simulator depends on the kind.
+A new kind is one class here that implements `Source`; nothing else in the simulator depends on the kind.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ml.simulation.ground.terrain import Terrain
 
 
 class Source(Protocol):
-    """Something that moves the ground. Offsets are from the frame's origin, metres, true east and north."""
+    """Source of ground motion. Offsets are from the frame's origin, metres, true east and north."""
 
     kind: ClassVar[str]
     rate_along: ClassVar[str]  # what peak_mm_yr measures: "up" or "downslope"
@@ -71,7 +71,7 @@ class MiningSubsidence:
 
     @property
     def peak_mm_yr(self) -> float:
-        """Up at the centre, negative."""
+        """Upward rate at the centre, negative."""
         zero = np.zeros(1)
         return float(longwall_mining(zero, zero, self.panel, self.subsidence_mm_yr, self.influence_m).up_mm_yr[0])
 
@@ -120,7 +120,7 @@ class MineWaterUplift:
 
 @dataclass(frozen=True)
 class FaultedMineWaterUplift:
-    """Rising ground over a flooded mine that a fault seals on one side; dome_mm_yr: of the whole dome's middle."""
+    """Rising ground over a flooded mine, sealed by a fault on one side; dome_mm_yr: in the middle of the whole dome."""
 
     kind: ClassVar[str] = "mine_water_uplift"
     rate_along: ClassVar[str] = "up"
@@ -133,7 +133,7 @@ class FaultedMineWaterUplift:
 
     @property
     def peak_mm_yr(self) -> float:
-        """Up beside the fault, where the step is over and the dome has not fallen yet."""
+        """Upward rate beside the fault, just beyond its step, mm/yr."""
         right = np.linspace(0, self.ellipse.semi_minor_m, 200)
         straight = Ellipse(self.ellipse.semi_major_m, self.ellipse.semi_minor_m, 0.0)
         rates = mine_water_half_dome(right, np.zeros(200), straight, self.dome_mm_yr, self.fault_width_m).up_mm_yr
@@ -177,7 +177,7 @@ class TunnelSettlement:
 
     @property
     def peak_mm_yr(self) -> float:
-        """Up above the axis, negative."""
+        """Upward rate above the axis, negative."""
         return -self.subsidence_mm_yr
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
@@ -266,7 +266,7 @@ def outline_truth(source: Source, terrain: Terrain, threshold_mm_yr: float, reac
     """Draw the line where a source alone moves the ground by threshold_mm_yr (length of the vector).
 
     Walks 96 rays outward in steps of 5 m and takes the farthest point above the threshold: right for shapes that every
-    ray from the centre leaves once. Raises ValueError where the source nowhere reaches the threshold.
+    ray from the centre leaves once. Raises ValueError if the source nowhere reaches the threshold.
     """
     bearing_rad = np.linspace(0, 2 * np.pi, 96, endpoint=False)[:, None]
     distance_m = np.arange(0.0, reach_m, 5.0)[None, :]

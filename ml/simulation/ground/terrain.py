@@ -16,7 +16,7 @@ LOWEST_LAND_M = 1.0
 
 
 class LandCover(IntEnum):
-    """Land cover of a cell, as far as it decides how many points reflect steadily."""
+    """Land cover of a cell, which determines the number of steady points."""
 
     SEA = 0
     TOWN = 1
@@ -58,7 +58,7 @@ class Terrain:
     slope_north: Floats
 
     def cell_of(self, easting_m: Floats, northing_m: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return row and column that hold a position; positions off the grid take its nearest edge."""
+        """Return row and column of the cells at positions; positions off the grid get the nearest edge cells."""
         rows, cols = self.height_m.shape
         row = np.clip(np.floor((self.top_m - northing_m) / self.posting_m), 0, rows - 1).astype(np.intp)
         col = np.clip(np.floor((easting_m - self.west_m) / self.posting_m), 0, cols - 1).astype(np.intp)
@@ -91,9 +91,9 @@ def fractal_field(rng: np.random.Generator, size: int, spectral_slope: float) ->
 
 
 def make_terrain(rng: np.random.Generator, config: TerrainConfig, frame: LocalFrame) -> Terrain:
-    """Raise one island from the sea: an envelope with fractal hills, only its largest part kept, lakes filled.
+    """Generate one island: an envelope with fractal hills, of which the largest part is kept and lakes are filled.
 
-    Hills are kept within two standard deviations, so that the inner 78 % of the radius is land whatever the seed.
+    Hills are limited to two standard deviations, so that the inner 78 % of the radius is land for every seed.
     """
     size = round(config.side_m / config.posting_m)
     axis_m = (np.arange(size) + 0.5) * config.posting_m - config.side_m / 2

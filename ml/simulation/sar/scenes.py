@@ -1,6 +1,6 @@
 """Radar images of the simulated island: speckle that decorrelates, one surface that changes, one body that moves.
 
-Simple on purpose, and true where it matters: scatterers are complex Gaussians on a grid finer than the resolution;
+Simple on purpose, but physically correct: scatterers are complex Gaussians on a grid finer than the resolution;
 motion is applied to them, never to a detected image; only then the field is band-limited, detected and averaged to
 looks. Towns of point scatterers, layover and relief in the geometry are left out: `ml.simulation.sar` has them.
 """
@@ -31,7 +31,7 @@ BACKSCATTER_DB = np.array([-19.0, -3.0, -6.0, -11.0, -8.0, -9.0], dtype=np.float
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Grid, dates and events. Coherence is that of one repeat; speeds in m/day, bearing clockwise from grid north."""
+    """Settings of grid, dates and events. Coherence: of one repeat; speeds: m/day; bearing: from grid north."""
 
     pixels: int = 320
     posting_m: float = 30.0
@@ -58,7 +58,7 @@ class Event(NamedTuple):
     half_m: tuple[float, float]
 
     def holds(self, x_m: Floats, y_m: Floats) -> NDArray[np.bool_]:
-        """Return whether the object covers each position, in metres."""
+        """Return whether the event covers each position, m."""
         return ((x_m - self.x_m) / self.half_m[0]) ** 2 + ((y_m - self.y_m) / self.half_m[1]) ** 2 <= 1.0
 
 
@@ -68,7 +68,7 @@ class SceneSeries:
 
     power: (dates, rows, cols), linear. coherence, dx_px, dy_px: (dates - 1, rows, cols), truth of each repeat.
 
-    What stands at column x, row y of one image stands at x + dx, y + dy in the next.
+    Ground at column x, row y of one image is at x + dx, y + dy in the next.
     """
 
     config: SceneConfig
@@ -84,7 +84,7 @@ class SceneSeries:
 
 
 def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneSeries:
-    """Image the region again and again; the same region and config give the same numbers."""
+    """Simulate a series of images of a region; the same region and config give the same numbers."""
     config = config or SceneConfig()
     rng = np.random.default_rng([region.seed, 0x5A2])
     ground = _Ground(region, config)
@@ -128,7 +128,7 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
 
 
 class _Ground:
-    """The region as the images see it, on their UTM grid."""
+    """The region on the images' UTM grid."""
 
     def __init__(self, region: Region, config: SceneConfig) -> None:
         self.region, self.config = region, config
@@ -153,7 +153,7 @@ class _Ground:
         return np.asarray(COHERENCE[self.region.land_cover[self._cells(x, y)]])
 
     def backscatter_db(self, rng: np.random.Generator, x: Floats, y: Floats, moving: Event) -> Float32:
-        """Cover, slope toward the radar and some texture; the moving body is bare and even."""
+        """Return backscatter by cover, slope toward the radar and texture, dB; the moving body is bare and even."""
         cell = self._cells(x, y)
         texture = fractal_field(rng, x.shape[0], -2.2).astype(np.float32)
         level = BACKSCATTER_DB[self.region.land_cover[cell]] - 12 * np.clip(
@@ -164,7 +164,7 @@ class _Ground:
         return level.astype(np.float32)
 
     def quiet_sites(self) -> tuple[Event, Event]:
-        """Return where the surface changes and where the body moves: open land, far from all else."""
+        """Return the sites of the changing surface and of the moving body: open land, far from all else."""
         x, y = self.centres(1)
         cell = self._cells(x, y)
         land = self.region.land_cover[cell] != LandCover.SEA

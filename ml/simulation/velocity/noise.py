@@ -1,4 +1,4 @@
-"""Errors of a velocity field: related over tens of metres, with heavy tails."""
+"""Errors of a velocity field, correlated over tens of metres, with heavy tails."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ GRID_M = 10.0
 class VelocityNoise(NamedTuple):
     """Semivariance of the error: γ(h) = near + (sill − near) · (1 − exp(−h²/L²)), in (mm/yr)², spikes included.
 
-    With L = 45 m it stands at 0.45 on average over pairs closer than 30 m and at 1.1 over pairs 60–120 m apart, as the
-    project's science notes state. spike_share of the points are off by spike_floor plus an exponential tail.
+    With L = 45 m it is 0.45 on average over pairs closer than 30 m and 1.1 over pairs 60–120 m apart, as the project's
+    science notes state. spike_share: of the points; they have errors of spike_floor plus an exponential tail.
     """
 
     nugget_mm2_yr2: float = 0.30
@@ -28,7 +28,7 @@ class VelocityNoise(NamedTuple):
     spike_tail_mm_yr: float = 1.5
 
     def spike_variance_mm2_yr2(self) -> float:
-        """Return what the spikes add to the semivariance at every distance."""
+        """Return the part of the semivariance due to spikes, at every distance."""
         floor, tail = self.spike_floor_mm_yr, self.spike_tail_mm_yr
         return self.spike_share * (floor**2 + 2 * floor * tail + 2 * tail**2)
 
@@ -36,10 +36,10 @@ class VelocityNoise(NamedTuple):
 def velocity_errors(
     rng: np.random.Generator, easting_m: Floats, northing_m: Floats, noise: VelocityNoise, series_variance: float
 ) -> Floats:
-    """Draw the error of each point's rate, (n,), mm/yr.
+    """Simulate the error of each point's rate, (n,), mm/yr.
 
-    series_variance: (mm/yr)² that the noise of the series will add later and that is left out here, so that the total
-    is as stated. Raises ValueError where spikes and series alone exceed the nugget.
+    series_variance: (mm/yr)² that the noise of the series adds later; it is left out here, so that the total is as
+    stated. Raises ValueError if spikes and series alone exceed the nugget.
     """
     white_variance = noise.nugget_mm2_yr2 - noise.spike_variance_mm2_yr2() - series_variance
     if white_variance < 0:

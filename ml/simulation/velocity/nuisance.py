@@ -24,7 +24,7 @@ USTICA = VelocityNoise(nugget_mm2_yr2=0.32, sill_mm2_yr2=0.66, length_m=26.0)
 
 
 class Range(NamedTuple):
-    """Values are drawn evenly between the two."""
+    """Range of values, with uniform distribution."""
 
     low: float
     high: float
@@ -39,10 +39,10 @@ class Nuisance(NamedTuple):
 
     noise: white, related and spiky part of each point. turbulence: semivariance at 1.25 km, (mm/yr)²; between 0.4 and
     1.25 km Ustica's tracks grow by 0.23 and 0.18, of which 0.125 is common to both and thus not atmospheric: 0.06–0.10
-    is left, the middle of the range. stratified: mm/yr per km of height. ramp: mm/yr across 10 km (a choice:
-    EGMS is levelled to GNSS). seam: a step across a frame's edge, in seam_share of the tracks. block_share: of the
-    tracks hold an unwrapping error. warm_share: of the 40 m blocks in built-up land stand tall buildings,
-    whose yearly dilation (mm) leaks into the rate by leak per year.
+    is left, the middle of the range. stratified: mm/yr per km of height. ramp: mm/yr across 10 km (a choice: EGMS is
+    levelled to GNSS). seam: a step across a frame's edge, in seam_share of the tracks. block_share: of the tracks, with
+    an unwrapping error. warm_share: of the 40 m blocks in built-up land, with tall buildings, whose yearly dilation
+    (mm) leaks into the rate by leak per year.
     """
 
     factor: float = 1.0
@@ -72,7 +72,7 @@ class Ground(NamedTuple):
 class Errors(NamedTuple):
     """Errors of a track.
 
-    rate: (n,), mm/yr, + toward the satellite; yearly: amplitude of buildings' dilation, mm; what was put in.
+    rate: (n,), mm/yr, + toward the satellite; yearly: amplitude of buildings' dilation, mm; the simulated values.
     """
 
     rate_mm_yr: Floats
@@ -81,7 +81,7 @@ class Errors(NamedTuple):
 
 
 def draw_errors(rng: np.random.Generator, ground: Ground, nuisance: Nuisance, years: float) -> Errors:
-    """Simulate everything that makes a track's rates wrong. years: the span, which unwrapping errors divide by."""
+    """Simulate all errors of a track's rates. years: time span, by which unwrapping errors are divided."""
     kinds = ["noise", "turbulence", "stratified", "ramp"]
     error = velocity_errors(rng, ground.x_m, ground.y_m, nuisance.noise, 0.0)
     error += turbulence(rng, ground) * math.sqrt(nuisance.turbulence_mm2_yr2.draw(rng))
@@ -117,7 +117,7 @@ def _turbulence_amplitude(size: int, posting_m: float) -> Floats:
 def turbulence_field(rng: np.random.Generator, size: int, posting_m: float) -> Floats:
     """Generate the turbulent delay left in a rate, (size, size).
 
-    It is a power law of semivariance 1 at 1.25 km, and periodic: cut a part out.
+    It is a power law of semivariance 1 at 1.25 km, and periodic: use only a part of it.
     """
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * _turbulence_amplitude(size, posting_m)
     return np.asarray(np.fft.irfft2(spectrum, s=(size, size)), dtype=np.float64)
@@ -139,7 +139,7 @@ def stratified(rng: np.random.Generator, ground: Ground, mm_yr_km: float) -> Flo
 
 
 def ramp(rng: np.random.Generator, ground: Ground, across: Range) -> Floats:
-    """Simulate an orbit's or a reference's error: a plane that rises by so many mm/yr over the side of the tile."""
+    """Simulate an error of orbit or reference: a plane. across: rise over the side of the tile, mm/yr."""
     bearing = rng.uniform(0, 2 * math.pi)
     along = (ground.x_m / ground.side_m - 0.5) * math.sin(bearing) + (ground.y_m / ground.side_m - 0.5) * math.cos(
         bearing

@@ -1,4 +1,4 @@
-"""A whole region: an island, what moves on it, and how two tracks see it."""
+"""Simulation of a whole region: an island, its moving ground, and measurements from two tracks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ DESCENDING = TrackGeometry(902, "descending", LineOfSight(0.59, -0.12, 0.80))
 
 @dataclass(frozen=True)
 class RegionConfig:
-    """Everything that shapes a region besides its seed."""
+    """Settings of a region besides its seed."""
 
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
     tracks: tuple[TrackGeometry, ...] = (ASCENDING, DESCENDING)
@@ -66,7 +66,7 @@ class RegionConfig:
 class TrackPoints:
     """Measurements of one track. All (n,) and in one order; series_mm: (n, dates), mm, + toward the satellite.
 
-    velocity and the other released figures are in `fit`, computed from series_mm. truth: the motion that was put in,
+    velocity and the other released figures are in `fit`, computed from series_mm. truth: the simulated motion,
     true east, north and up, without any noise. height_m: above the geoid.
     """
 
@@ -90,7 +90,7 @@ class TrackPoints:
 
 @dataclass(frozen=True)
 class Region:
-    """A simulated region. land_cover: (rows, cols) of LandCover on the terrain's grid; truths in sources' order."""
+    """A simulated region. land_cover: (rows, cols) of LandCover on the terrain's grid; truths: in sources' order."""
 
     seed: int
     config: RegionConfig
@@ -102,10 +102,10 @@ class Region:
 
 
 def simulate_region(seed: int, config: RegionConfig | None = None, sources: tuple[Source, ...] | None = None) -> Region:
-    """Make a region with a known truth; the same seed and config give the same numbers.
+    """Simulate a region with a known truth; the same seed and config give the same numbers.
 
-    sources: what moves, in place of the default four; () is a region at rest. Each part draws from a generator of its
-    own, so a change in one leaves the others as they were. Raises ValueError for a negative seed.
+    sources: replace the default four; () is a region at rest. Each part has its own random generator, so that a
+    change in one leaves the others unchanged. Raises ValueError for a negative seed.
     """
     if seed < 0:
         raise ValueError(f"seed {seed} is negative: give 0 or a positive whole number")
@@ -130,7 +130,7 @@ def survey(
     date_rng: np.random.Generator,
     track_rngs: Sequence[np.random.Generator],
 ) -> Region:
-    """Survey land and what moves on it from every track of the config."""
+    """Simulate the measurements of land and moving sources from every track of the config."""
     dates = acquisition_dates(date_rng, config.first_date, config.years, config.repeat_days, config.date_count)
     scene = Scene(terrain, cover, moving, dates)
     tracks = tuple(

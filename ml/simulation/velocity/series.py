@@ -1,4 +1,4 @@
-"""Displacement through time, and the figures that a release derives from it."""
+"""Displacement series, and the figures that a release derives from them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def years_of(dates: tuple[dt.date, ...]) -> Floats:
 
 
 def simulate_series(rng: np.random.Generator, trend: Trend, years: Floats) -> NDArray[np.float32]:
-    """Draw the displacements of each point: (n, dates), mm, + toward the satellite, rounded to 0.1 mm as released.
+    """Simulate the displacements of each point: (n, dates), mm, + toward the satellite, rounded to 0.1 mm as released.
 
     The acceleration acts around the middle of the span, so that the mean rate stays velocity_mm_yr; noise is white.
     """
@@ -78,7 +78,7 @@ def simulate_series(rng: np.random.Generator, trend: Trend, years: Floats) -> ND
 
 
 def slope_variance(noise_mm: float, years: Floats) -> float:
-    """Return the variance of a fitted rate, (mm/yr)², when each date carries white noise of noise_mm."""
+    """Return the variance of a fitted rate, (mm/yr)², with white noise of noise_mm on each date."""
     return float(noise_mm**2 / ((years - years.mean()) ** 2).sum())
 
 
