@@ -22,7 +22,7 @@ from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import Float32, open_pair
 
 NAME = re.compile(r"T\d+-(?P<burst>\d+-IW\d)_(?P<date>\d{8})T.*_(?P<polarisation>V[VH])\.tif$")
-BASELINES_DAYS = (6, 12, 24)  # of which changes are searched
+BASELINES_DAYS = (6, 12, 24)  # temporal baselines in which changes are searched
 SEA = "IW1"
 
 
