@@ -48,7 +48,7 @@ def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
 
 
 def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
-    """Return the evidence of images (dates, rows, cols). estimates: gives coherence and sigma of pairs of them."""
+    """Return the evidence from images (dates, rows, cols). estimates: function from pairs to coherence and sigma."""
     evidence = []
     for apart in STEPS_APART:
         coherence, sigma = estimates(list(zip(power[:-apart], power[apart:], strict=True)))

@@ -324,7 +324,7 @@ def begin_with(network: nn.Module, folder: Path) -> None:
 
 
 def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dict[str, Any]:
-    """Return the stretch of each truth's sigma with which it covers 68 % of the validation errors."""
+    """Return, by truth, the correction of sigma (`stretch`) with which it covers 68 % of the validation errors."""
     settings: dict[str, Any] = {}
     errors = task.errors(network)
     for truth in truths:
