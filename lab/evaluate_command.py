@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write and print. Raises ValueError for a missing folder or a size below the least useful one."""
+    """Measure, write and print. Raises ValueError for a missing folder, an unknown method or a size below 1."""
     if not args.json.parent.is_dir():
         raise InputError(args.json, "its folder does not exist", "Make the folder first")
     benchmark = next(one for one in TASKS[args.task] if one.name == args.benchmark)

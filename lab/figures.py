@@ -48,7 +48,7 @@ def tables(path: Path = TABLES) -> dict[str, dict[str, Any]]:
 
 
 def results_of(content: Mapping[str, Any]) -> list[Result]:
-    """Return the results in one file: one of `evaluate`, or several of `compare`, perhaps each with its own commit."""
+    """Return the results in a file: one from `evaluate`, or several from `compare`, perhaps of different commits."""
     frozen, note = content.get("frozen"), str(content.get("note", ""))
     common = ("", f"{FROZEN} {note}".strip()) if frozen else (str(content["command"]), note)
     if "methods" in content:

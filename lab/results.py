@@ -1,4 +1,4 @@
-"""Figures of several methods in one file, as lab.figures reads them: with weights, commit and command."""
+"""Writing of figures of several methods to one file for lab.figures, with weights, commit and command."""
 
 import json
 import math
@@ -16,7 +16,7 @@ Compared = dict[str, dict[str, Interval]]  # method -> metric -> interval
 
 
 def exact(value: float) -> Interval:
-    """Return a figure whose interval is not known."""
+    """Return a figure without an interval."""
     return Interval(value, math.nan, math.nan)
 
 

@@ -1,6 +1,6 @@
 """Simulated tiles of 100 km² for training and the frozen benchmarks of velocity fields.
 
-Each has one ground truth observed by two tracks, each with points and errors of its own. A tile takes a few tenths of a
+Each tile has one ground truth observed by two tracks with separate points and errors. A tile takes a few tenths of a
 second and holds rates only; series and files are made on request (lab.simulation.tile_files).
 """
 
@@ -71,7 +71,7 @@ class TileTrack(NamedTuple):
 
     @property
     def velocity_mm_yr(self) -> NDArray[np.float32]:
-        """Return what is released, (n,): truth and errors, to 0.1 mm/yr."""
+        """Return the released rates, (n,): truth plus errors, rounded to 0.1 mm/yr."""
         return np.round(self.truth_mm_yr + self.errors.rate_mm_yr, 1).astype(np.float32)
 
 

@@ -32,7 +32,7 @@ AS_SHIPPED = "wide-shipped"  # the service's search, with its own threshold
 
 
 class Still(NamedTuple):
-    """Scene without motion. false: (thresholds,), regions that no other frame confirms; km2: of its known cells."""
+    """A scene without motion. false: (thresholds,), regions that other frames do not confirm; km2: known area."""
 
     frame: str
     false: Float64
