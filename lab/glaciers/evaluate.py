@@ -102,7 +102,7 @@ def per_100_years(rows: Float64) -> float:
 
 
 def figures(groups: list[Float64]) -> dict[str, Interval]:
-    """Return metric name -> interval over glaciers; the error of the onset is a median."""
+    """Return metric name -> interval over glaciers. `onset_within_one_pair`: error of at most LONG_DAYS."""
 
     def recall_between(low: float, high: float, rows: Float64) -> float:
         return share(rows[(rows[:, 6] >= low) & (rows[:, 6] < high)])

@@ -132,7 +132,7 @@ def at_nodes(truth: Tensor) -> Tensor:
 
 
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """Draw a start (2, nodes, nodes) near the truth: whole pixels, as of a coarse search, or an answer's."""
+    """Draw a start (2, nodes, nodes) near the truth, like a coarse search (whole pixels) or the network's answer."""
     return likely_coarse(rng, truth) if rng.random() < COARSE_SHARE else likely_answer(rng, truth)
 
 

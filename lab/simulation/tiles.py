@@ -121,7 +121,7 @@ class Tile:
 
 
 def make_tile(generator: np.random.Generator, config: TileConfig | None = None) -> Tile:
-    """Draw one tile; the same generator and config give the same tile, and what moves does not change the rest."""
+    """Draw one tile, reproducible from generator and config; its moving sources do not change the rest."""
     config = config or TileConfig()
     relief_rng, cover_rng, layout_rng, *track_rngs = generator.spawn(5)
     terrain = _terrain(relief_rng, config)
@@ -135,7 +135,7 @@ def make_tile(generator: np.random.Generator, config: TileConfig | None = None) 
 
 
 def with_sources(tile: Tile, sources: tuple[Source, ...]) -> Tile:
-    """Add moving sources to a tile; ground that then moves too fast, and quarries' floors, lose points."""
+    """Add moving sources to a tile; points on too fast ground and on the floors of quarries are removed."""
     if not sources:
         return tile
     motions = tuple(_cell_means(source, tile.terrain) for source in sources)
@@ -144,7 +144,7 @@ def with_sources(tile: Tile, sources: tuple[Source, ...]) -> Tile:
 
 
 def _cell_means(source: Source, terrain: Terrain) -> Motion:
-    """Return the motion of a source, mean of 2 × 2 places in each cell, (CELLS, CELLS)."""
+    """Return the motion of a source, a mean of 2 × 2 positions in each cell, (CELLS, CELLS)."""
     at = (np.arange(2 * CELLS) + 0.5) * CELL_M / 2
     east_m, north_m = terrain.frame.to_local(*np.meshgrid(terrain.west_m + at, terrain.top_m - at))
     fine = source.motion_at(east_m, north_m, terrain)
@@ -204,7 +204,7 @@ def _land_cover(rng: np.random.Generator, terrain: Terrain, config: TileConfig) 
 
 
 def _geometry(rng: np.random.Generator, config: TileConfig, number: int, ascending: bool) -> TrackGeometry:
-    """Draw a track with an incidence of its own; the satellite is 10° off due west (ascending) or east."""
+    """Draw a track with a random incidence; the satellite is 10° off due west (ascending) or east."""
     incidence = math.radians(config.incidence_deg.draw(rng))
     side = -1.0 if ascending else 1.0
     turn = math.radians(10.0)
@@ -255,7 +255,7 @@ def _lay_out(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
 
 
 def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
-    """Draw a place at least 1 km inside the tile: on steep ground, or else likelier where more points are."""
+    """Draw a position at least 1 km inside the tile: on steep ground, or else more probable where points are dense."""
     per_km2 = np.zeros(len(LandCover))
     per_km2[[LandCover.TOWN, LandCover.SUBURB, LandCover.OPEN]] = tile.config.density[:3]
     weight = np.sqrt(per_km2[tile.land_cover])
