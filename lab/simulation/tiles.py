@@ -1,7 +1,7 @@
 """Simulated tiles of 100 km² for training and the frozen benchmarks of velocity fields.
 
 Each tile has one ground truth observed by two tracks with separate points and errors. A tile takes a few tenths of a
-second and holds rates only; series and files are made on request (lab.simulation.tile_files).
+second and holds rates only.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Tile:
         return Affine(CELL_M, 0, self.terrain.west_m, 0, -CELL_M, self.terrain.top_m)
 
     def truths(self, los: LineOfSight) -> list[SourceTruth]:
-        """Return each source as seen along a line of sight; those that nowhere reach moving_mm_yr are left out."""
+        """Return the truth of each source along a line of sight, without those slower than moving_mm_yr everywhere."""
         truths = []
         for source, motion in zip(self.sources, self.motions, strict=True):
             rate = project_to_los_mm_yr(motion, los).astype(np.float32)

@@ -99,7 +99,7 @@ def _each_anew(times: int):
 
 
 def _stopped_in_copy(loader: Forked) -> bool:
-    """Stop the loader (SIGSTOP) while it copies: the COPY that is seen then cannot end before the fault."""
+    """Stop the loader (SIGSTOP) while it copies, so that its COPY cannot end before the fault; False if it ended."""
     while loader.poll() is None:
         if _copies():
             loader.send(signal.SIGSTOP)

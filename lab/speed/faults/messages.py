@@ -44,7 +44,7 @@ State = OutgoingMessage.State
 
 
 def measure(*, senders: int) -> list[dict[str, Any]]:
-    """Kill senders of each channel one after the other while messages go to a server; then send what is left."""
+    """Kill senders of each channel in turn while they send to a server; then send the remaining messages."""
     return [line for channel in PREPARE for line in _measured(channel, senders)]
 
 
