@@ -40,7 +40,7 @@ def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
 
 
 def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: int = 2) -> list[T]:
-    """Return measure(seed) for n seeds from `first` on, in order. Processes are spawned: torch breaks on fork."""
+    """Return measure(seed) for n seeds from `first` on, in order. Processes are spawned, as torch breaks on fork."""
     if n <= processes or processes == 1:
         return [measure(seed) for seed in range(first, first + n)]
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:

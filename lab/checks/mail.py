@@ -50,7 +50,7 @@ def check(site: Site) -> str:
 
 
 def _stop_with_one_click(site: Site, address: str) -> None:
-    """Unsubscribe as a mail program does (RFC 8058): a POST without cookies. A GET before it only asks."""
+    """Unsubscribe like a mail program, by a POST without cookies (RFC 8058); check that a GET only shows a button."""
     mine = Subscription.objects.get(email=address)
     stop = f"subscribe/stop/{tokens.stop_token([mine.pk])}/"
     if b"Stop these mails?" not in site.get(stop):

@@ -243,7 +243,7 @@ class OffsetTrainingTask:
         return _together(crops)
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the loss of both answers, of the choice between them, and of their bias."""
+        """Return the loss of both answers, of the choice between them, and of the answers' bias."""
         answer = network(*(batch[name] for name in SEEN))
         usable, target = (batch["known"] > 0.5).float(), batch["target"]
         trained = 1.0 if self.settings.begin else progress

@@ -17,7 +17,7 @@ TURN_RAD = 0.25
 AMPLITUDE_SHARE = 0.4  # share of pairs interpolated as amplitude
 CUBIC_SHARE = 0.6
 LOOKS_PX = 16  # side of the squares in which looks are measured
-BRIGHTEST = 6.0  # times the mean; brighter pixels are taken for single scatterers
+BRIGHTEST = 6.0  # times the mean; brighter pixels (single scatterers) are clipped
 
 
 def resampled_on_map(rng: np.random.Generator, pair: SarPair, size: int) -> SarPair:

@@ -233,7 +233,7 @@ def independent(lags: Sequence[float], pool: tuple[int, int]) -> float:
 
 
 def _stated_looks(rng: np.random.Generator, looks: float, pool: tuple[int, int], gain: float) -> float:
-    """Draw a product's stated number of looks: nearly right, wrong, or counted before pixels were averaged.
+    """Draw a product's stated number of looks: nearly right, wrong, or too high by counting dependent pixels.
 
     looks: before pixels were averaged; gain: the number of independent pixels in a mean.
     """
