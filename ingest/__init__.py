@@ -1,1 +1,1 @@
-"""Readers for published formats, and the tables that they fill. Imports nothing of the packages above."""
+"""Readers for published formats, and the tables that they fill. This package imports none of those above it."""

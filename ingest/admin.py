@@ -1,4 +1,4 @@
-"""Admin pages of products and scenes, read-only: commands change them, so that points and rows stay together."""
+"""Read-only admin pages of products and scenes. Only commands change these, so that points and rows stay consistent."""
 
 from django.contrib import admin
 

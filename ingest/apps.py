@@ -1,4 +1,4 @@
-"""Django's entry of the application."""
+"""Django configuration of the application `ingest`."""
 
 from django.apps import AppConfig
 

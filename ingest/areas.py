@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.errors import UnusableData, gettext_noop
 
-LARGEST_KM2 = 200_000.0  # largest area to be watched
+LARGEST_KM2 = 200_000.0  # largest area that can be watched
 MOST_VERTICES = 500
 FARTHEST_M = 50_000.0
 FINEST_BORDER_DEGREES = 0.001  # about 100 m; the first step
@@ -24,7 +24,7 @@ _WORLD = box(-180, -90, 180, 90)
 
 
 def area_of(geographic: BaseGeometry) -> float:
-    """Return the size of an area in square metres, on the ellipsoid."""
+    """Return the size of an area (degrees) on the ellipsoid, m²."""
     return abs(float(_GEOD.geometry_area_perimeter(geographic)[0]))
 
 
@@ -39,12 +39,12 @@ def disc(longitude: float, latitude: float, distance_m: float, corners: int = _C
     bearings = np.linspace(0, 360, corners, endpoint=False)
     same = np.ones(corners)
     xs, ys, _ = _GEOD.fwd(longitude * same, latitude * same, bearings, distance_m * same)
-    xs = longitude + (np.asarray(xs) - longitude + 180) % 360 - 180  # without the jump at 180°
+    xs = longitude + (np.asarray(xs) - longitude + 180) % 360 - 180  # removes the jump at 180°
     return on_the_map(Polygon(np.column_stack([xs, ys])))
 
 
 def simple_border(outline: BaseGeometry) -> MultiPolygon:
-    """Return an area of at most MOST_VERTICES corners around an outline; the outline itself if it has no more."""
+    """Return an area around an outline with at most MOST_VERTICES corners; the outline itself if it has no more."""
     border, step = outline, FINEST_BORDER_DEGREES
     while get_num_coordinates(border) > MOST_VERTICES:
         border = make_valid(outline.buffer(step, quad_segs=1).simplify(step))

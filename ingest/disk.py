@@ -1,4 +1,4 @@
-"""Free room on the disks that the service fills. Below what is to stay free, no new work is claimed."""
+"""Free space on the disks that the service fills. No new work is claimed while less than the spare space is free."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 
 
 class DiskPlace(NamedTuple):
-    """A folder of the service and the disk it lies on; bytes. spare_bytes: what is to stay free."""
+    """A folder of the service with the size of its disk, bytes. spare_bytes: space that must stay free."""
 
     name: str
     path: Path
@@ -26,16 +26,16 @@ class DiskPlace(NamedTuple):
 
     @property
     def state(self) -> str:
-        """'full' below what is to stay free, 'low' below twice that, else 'ok'."""
+        """'full' if less than spare_bytes is free, 'low' if less than twice that, else 'ok'."""
         if self.free_bytes < self.spare_bytes:
             return "full"
         return "low" if self.free_bytes < 2 * self.spare_bytes else "ok"
 
 
 def disk_places() -> list[DiskPlace]:
-    """Return the folders that fill up, as they are now; those on other machines are left out."""
+    """Return the folders that fill up with their present free space; folders on other machines are left out."""
     places = {
-        "rasters": (raster_folder() or tempfile.gettempdir(), settings.DISK_SPARE_BYTES),  # they are made there
+        "rasters": (raster_folder() or tempfile.gettempdir(), settings.DISK_SPARE_BYTES),  # made there
         "runs": (settings.WORK_DIR, settings.DISK_SPARE_BYTES),
         "uploads": (settings.UPLOAD_DIR, settings.UPLOAD_SPARE_BYTES),
         "downloads": (settings.ACQUIRE_FOLDER, settings.ACQUIRE_SPARE_BYTES),
@@ -45,7 +45,7 @@ def disk_places() -> list[DiskPlace]:
 
 
 def disk_full(share: float = 1.0) -> str:
-    """Return why no new work may begin and what to do; empty with room. share: of the spare space, 1 for new work."""
+    """Return why no work may begin and the remedy, or an empty text. share: part of the spare space that is needed."""
     for place in disk_places():
         if place.free_bytes < share * place.spare_bytes:
             return (
@@ -76,7 +76,7 @@ def _place(name: str, path: Path, spare_bytes: int) -> DiskPlace:
 
 
 def database_disk() -> str:
-    """Return a folder on the database's disk where that is this machine's and may be known; else empty."""
+    """Return a folder on the database's disk; empty if the disk is another machine's or must not be known."""
     if settings.DATABASE_DISK_PATH:
         return str(settings.DATABASE_DISK_PATH)
     try:
@@ -89,6 +89,6 @@ def database_disk() -> str:
                 " WHERE pg_has_role(current_user, 'pg_read_all_settings', 'usage')"
             )
             row = cursor.fetchone()
-    except OperationalError:  # the other disks matter without it, too
+    except OperationalError:  # the other disks are checked without the database, too
         return ""
     return row[0] if row and os.path.exists(row[0]) else ""

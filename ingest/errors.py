@@ -1,4 +1,4 @@
-"""Exceptions for input that cannot be used. Their text is for the person who gave it."""
+"""Exceptions for input that cannot be used. Their text is for the person who submitted the input."""
 
 import errno
 from os import PathLike
@@ -8,7 +8,7 @@ FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def one_line(text: str) -> str:
-    """Return text as one line without control characters and not too long, for a database, a page and a terminal."""
+    """Return text as one line without control characters, shortened to fit a database, a page and a terminal."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
@@ -24,14 +24,14 @@ class UnusableData(ValueError):
 
 
 def gettext_noop(text: str) -> str:
-    """Mark a text for the catalogues of the languages; whoever shows it on a page translates it."""
+    """Mark a text for the translation catalogues; the page that shows it translates it."""
     return text
 
 
 class InputError(UnusableData):
-    """A file cannot be used: which one, what is wrong with it and what to do about it, on one line.
+    """Error for a file that cannot be used: the file, the problem and the remedy on one line.
 
-    values: of the %(names)s in problem and remedy. words: problem and remedy without them, to translate.
+    values: replace the %(names)s in problem and remedy. words: problem and remedy before that, to translate.
     """
 
     def __init__(self, path: str | PathLike[str], problem: str, remedy: str, **values: str | int) -> None:
@@ -45,12 +45,12 @@ class InputError(UnusableData):
 
     @property
     def sentence(self) -> str:
-        """The whole text; it begins with a file's name, which keeps its case."""
+        """The whole text on one line; it begins with the file's name, whose case is kept."""
         return one_line(str(self))
 
 
 class AlreadyLoaded(InputError):
-    """The very same file (by SHA-256) is in the database: loading it again would change nothing."""
+    """Error for a file whose content (by SHA-256) is already in the database."""
 
 
 class _Passing(OSError):
@@ -64,17 +64,17 @@ class _Passing(OSError):
 
 
 class DiskFull(_Passing):
-    """A disk has no room for the work now. Nothing of it was kept, and it can be done once there is room."""
+    """Error for a disk without room for the work. No result was kept; the work can be done once there is room."""
 
     number = errno.ENOSPC
 
 
 class StorageFailed(_Passing):
-    """The object store did not do what was wanted. Nothing of the work was kept, and it can be done later."""
+    """Error for a failed request to the object store. No result was kept; the work can be done later."""
 
 
 def sentence_of(fault: Exception) -> str:
-    """Return why something failed: the sentence of unusable data; anything else is a fault of this program."""
+    """Return why work failed: the sentence of an UnusableData; any other exception is named a fault in this program."""
     if isinstance(fault, UnusableData):
         return fault.sentence
     return one_line(f"A fault in this program ({type(fault).__name__}: {fault}).")

@@ -1,7 +1,7 @@
-"""Causes of failed work, and what follows: when it is tried again, and when it is given up.
+"""Causes of failed work, when the work is tried again, and when it is given up.
 
-A full disk, missing memory or a database that is away will be better one day: such work is tried again for as long as
-it takes, at most half an hour apart. A file that cannot be used never is. Nothing here reads or writes anything.
+A full disk, missing memory or an unavailable database can recover, so that such work is tried again, at most half an
+hour apart. Work on an unusable file is not tried again. This module has no side effects.
 """
 
 import errno
@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from ingest.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
-FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # few tries are made, so they are spread
+FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # only a few attempts are made, so they are spread out
 
 
 class Cause(StrEnum):
@@ -32,13 +32,13 @@ class Cause(StrEnum):
     PROGRAM = "program"
 
 
-# How often in a row work may fail for a cause before it is given up; None: as often as it takes.
+# Failures in a row after which work is given up, for each cause; None: never.
 MOST_FAULTS = {
     Cause.DISK: None,
     Cause.DATABASE: None,
     Cause.BROKER: None,
-    Cause.MEMORY: 20,  # the work may need more than the machine will ever have
-    Cause.LOST: 10,  # the work may be what kills its workers
+    Cause.MEMORY: 20,  # the work may need more memory than the machine has
+    Cause.LOST: 10,  # the work itself may kill its workers
     Cause.STALLED: 3,
     Cause.PROGRAM: 3,
     Cause.INPUT: 1,
@@ -62,14 +62,14 @@ _SQL_PASSING = ("08", "40", "53", "57", "58")  # connection, conflict, resources
 
 
 class Step(NamedTuple):
-    """Consequence of a failure. faults: in a row; next_try_at: None where the work is given up."""
+    """Consequence of a failure. faults: failures in a row; next_try_at: None if the work is given up."""
 
     faults: int
     next_try_at: datetime | None
 
 
 def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) -> Step:
-    """Return when failed work is tried again. Failures of the surroundings and of the work are counted apart."""
+    """Return when failed work is tried again. Faults of the machine and of the work itself are counted separately."""
     same_sort = cause_before in MOST_FAULTS and _is_limited(Cause(cause_before)) == _is_limited(cause)
     faults, most = (faults + 1 if same_sort else 1), MOST_FAULTS[cause]
     if most is not None and faults >= most:
@@ -85,7 +85,7 @@ def delay(cause: Cause, faults: int) -> timedelta:
 
 
 def cause_of(fault: BaseException) -> Cause:
-    """Return the cause of an exception; a cause behind it counts where it is the disk."""
+    """Return the cause of an exception; DISK if any exception in its chain is a fault of the disk."""
     chain = list(_chain(fault))
     if any(_is_disk(one) for one in chain):
         return Cause.DISK

@@ -1,7 +1,7 @@
-"""One module per format; `recognise` finds the right one by content. No Django in here.
+"""Registry of formats, one module each; `recognise` finds the right one by content. No Django here.
 
-A reader is a module that offers what `VelocityReader` or `SceneReader` lists; mypy checks it. A new format is its
-module, its line in REGISTERED, its maker in tests/makers and its test: see CONTRIBUTING.md.
+A reader is a module with the members of `VelocityReader` or `SceneReader`; mypy checks this. A new format needs its
+module, a line in REGISTERED, a maker in tests/makers and a test: see CONTRIBUTING.md.
 """
 
 import zipfile
@@ -38,8 +38,8 @@ from ingest.vectors import shapefiles
 class Reader(Protocol):
     """Common interface of readers of velocities and of images.
 
-    NAME: as the option --format and the database have it. TITLE: as people read it. SUFFIXES: of its files, in lower
-    case with the dot; empty where a product is always a folder.
+    NAME: the value of the option --format and in the database. TITLE: the name shown to people. SUFFIXES: of its
+    files, in lower case with the dot; empty if a product is always a folder.
     """
 
     NAME: str
@@ -54,7 +54,7 @@ class VelocityReader(Reader, Protocol):
     """A reader of one format of velocity fields."""
 
     def read(self, path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-        """Read the header of each component; its points follow in our units and signs. Both raise InputError."""
+        """Read the header of each component; its points are read later, in our units and signs. Raises InputError."""
 
 
 @runtime_checkable
@@ -62,15 +62,15 @@ class SceneReader(Reader, Protocol):
     """A reader of one format of radar images."""
 
     def read(self, path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-        """Read the header of each polarisation; its image, linear power, follows in blocks. Raises as above."""
+        """Read the header of each polarisation; its image is read later in blocks, linear power. Raises InputError."""
 
     def parse_name(self, path: Path) -> ParsedName:
         """Return what the name states about an image that cannot be read. Never raises."""
 
 
-# in the order in which they are tried: the particular before the general
+# Readers are tried in this order: specific ones before general ones.
 REGISTERED: tuple[VelocityReader | SceneReader, ...] = (
-    sentinel1_grd,  # its folder or zip holds files that others would recognise
+    sentinel1_grd,  # first, because its folder or zip holds files that other readers would recognise
     egms,
     insar_norway,
     licsbas,
@@ -90,14 +90,14 @@ REGISTERED: tuple[VelocityReader | SceneReader, ...] = (
     geotiff,
     generic,
 )
-GENERAL = frozenset({geotiff.NAME, generic.NAME})  # these also read what a particular reader recognises
+GENERAL = frozenset({geotiff.NAME, generic.NAME})  # these also read files that a specific reader recognises
 READERS = {reader.NAME: reader for reader in REGISTERED}
 SCENE_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, SceneReader)}
 VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstance(reader, SceneReader)}
 FORMATS = tuple(READERS)
 TITLES = {reader.NAME: reader.TITLE for reader in REGISTERED}
 SUFFIXES = frozenset[str]().union(*(reader.SUFFIXES for reader in REGISTERED))
-SUFFIXES_OF_ONE_FILE = SUFFIXES - {shapefiles.SUFFIX}  # a shapefile is several; alone it can be sent as a zip
+SUFFIXES_OF_ONE_FILE = SUFFIXES - {shapefiles.SUFFIX}  # a shapefile is several files; it is sent as a zip
 _PARTICULAR = {name: title for name, title in TITLES.items() if name not in {*GENERAL, image_geotiff.NAME}}
 KNOWN = (
     f"velocities ({', '.join(title for name, title in _PARTICULAR.items() if name in VELOCITY_READERS)}, "
@@ -108,7 +108,7 @@ KNOWN = (
 
 
 def recognise(path: Path, declared: Declaration | None = None) -> str:
-    """Name the reader for a file or folder by its content and what is declared of it. Raises InputError."""
+    """Return the name of the reader for a file or folder, by its content and declarations. Raises InputError."""
     if not path.exists():
         raise InputError(path, "there is no such file", "Check the path")
     if path.is_file() and not path.stat().st_size:

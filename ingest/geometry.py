@@ -1,4 +1,4 @@
-"""Geometry of the line of sight: two tracks become up and east."""
+"""Geometry of the line of sight: two tracks are combined into up and east."""
 
 import math
 from typing import NamedTuple
@@ -30,10 +30,10 @@ def decompose_up_east(
     second_mm_yr: NDArray[np.floating],
     second_los: LineOfSight,
 ) -> UpEast:
-    """Solve two LOS velocities for up and east, with no motion to the north.
+    """Solve two LOS velocities for up and east, assuming no motion to the north.
 
     All arrays of one shape; mm/yr, LOS positive toward the satellite, up and east positive; NaN where a track is
-    missing or both look from the same side. EGMS L3 is made by the same 2 x 2 system (EGMS algorithm document).
+    missing or both look from the same side. EGMS L3 solves the same 2 x 2 system (EGMS algorithm document).
     """
     determinant = first_los.up * second_los.east - second_los.up * first_los.east
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,10 +1,10 @@
 """Leases: a waiting row is claimed by one worker, kept by a heartbeat, and taken back when its worker is dead.
 
-A table of such rows has the columns `state`, `attempts`, `next_try_at`, `lease_until` and `error`; one whose rows are
-given back (`give_back`, `return_expired`) has `faults`, `cause` and `finished_at` as well. The row is the truth about
-the work, the broker's message only a bell: a claim is an update of a row that is still waiting, and every later update
-is one of a row that this attempt still owns. `attempts` only grows, so a late worker sees that it has lost. Leases run
-by the clock of the database, the one that all workers share.
+The table of the rows has the columns `state`, `attempts`, `next_try_at`, `lease_until` and `error`, and for `give_back`
+and `return_expired` also `faults`, `cause` and `finished_at`. The row holds the state of the work; the broker's message
+only wakes a worker. A claim updates a row only while it waits, and later updates apply only while the attempt owns the
+row. `attempts` only grows, so that a late worker notices that it has lost the row. Leases use the database's clock,
+which all workers share.
 """
 
 import logging
@@ -29,17 +29,17 @@ from ingest.locks import Lock, locked
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 20
-NO_FAULT: dict[str, Any] = {"faults": 0, "cause": "", "next_try_at": None}  # of a row that succeeded, or begins anew
+NO_FAULT: dict[str, Any] = {"faults": 0, "cause": "", "next_try_at": None}  # of a row that succeeded or was requeued
 Row = TypeVar("Row", bound=Model)
 
 
 class Overtaken(Exception):
-    """Another worker has the row now: nothing of this attempt may stay."""
+    """Error for a row that another worker owns now; the results of this attempt must be discarded."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lease(Generic[Row]):
-    """Rules by which rows of a table are claimed: the names of its states, and how long a claim lasts."""
+    """Rules for claiming rows of a table: the names of its states, and the duration of a claim."""
 
     model: type[Row]
     queued: str
@@ -49,11 +49,11 @@ class Lease(Generic[Row]):
     duration: timedelta
 
     def due(self) -> Q:
-        """Return waiting rows that may be taken now."""
+        """Return the condition for waiting rows that may be claimed now."""
         return Q(state=self.queued) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
 
     def expired(self) -> Q:
-        """Return rows whose lease ran out (its worker is dead), or ends later than any can (the clock was set back)."""
+        """Return the condition for rows whose lease ran out, or ends too late because the clock was set back."""
         return Q(state=self.running) & ~self._lasts()
 
     def alive(self) -> QuerySet[Row]:
@@ -61,32 +61,32 @@ class Lease(Generic[Row]):
         return self.model._default_manager.filter(self._lasts(), state=self.running)
 
     def held(self, row: Row) -> QuerySet[Row]:
-        """Return the row, as long as the attempt that read it still owns it."""
+        """Return a query for the row that is empty once the attempt that read the row no longer owns it."""
         return self.model._default_manager.filter(pk=row.pk, state=self.running, attempts=row.attempts)
 
     def claim(self, waiting: QuerySet[Row], **values: Any) -> bool:
-        """Take the one row of `waiting` for this worker; False where another one has it."""
+        """Claim the one row of `waiting` for this worker; return False if another worker has it."""
         return self._take(waiting, values) == 1
 
     def claim_one_of(self, waiting: QuerySet[Row], *, at_most: int, lock: Lock, **values: Any) -> bool:
-        """Claim a row where only so many may be worked on at a time, counted under the lock."""
+        """Claim a row if fewer than `at_most` are worked on, counted under the lock; return whether it is claimed."""
         with locked(lock):
             return self.alive().count() < at_most and self._take(waiting, values) == 1
 
     def prolong(self, row: Row, **values: Any) -> bool:
-        """Extend the lease of a row; return False where the worker has lost it."""
+        """Extend the lease of a row; return False if this attempt no longer owns the row."""
         return self.held(row).update(lease_until=Now() + self.duration, **values) == 1
 
     def settle(self, row: Row, state: str, **values: Any) -> bool:
-        """End the lease with what became of the row; False where this attempt has lost it."""
+        """End the lease of a row with its final state; return False if this attempt no longer owns the row."""
         return self.held(row).update(state=state, lease_until=None, **values) == 1
 
     def give_back(self, row: Row, error: str, cause: Cause) -> bool:
-        """Requeue a row with a growing delay, or fail it after its last attempt; False where this attempt lost it."""
+        """Requeue a row with a growing delay, or fail it after its last attempt; False if this attempt lost the row."""
         return self._put_back(self.held(row), row, error, cause)
 
     def return_expired(self, *, error: str) -> int:
-        """Give back the rows of dead workers; return how many."""
+        """Requeue or fail the rows of dead workers; return their number."""
         expired = self.model._default_manager.filter(self.expired())
         return sum(
             self._put_back(expired.filter(pk=row.pk, attempts=row.attempts), row, error, Cause.LOST)
@@ -94,18 +94,18 @@ class Lease(Generic[Row]):
         )
 
     def retry(self, rows: QuerySet[Row], **values: Any) -> int:
-        """Put failed and cancelled rows, and those that wait for their time, back into the queue; how many."""
+        """Requeue failed, cancelled and delayed rows to be worked on now; return their number."""
         waiting = Q(state=self.queued, next_try_at__isnull=False)
         again = rows.filter(waiting | Q(state__in=[self.failed, self.cancelled]))
         return again.update(state=self.queued, lease_until=None, error="", **values)
 
     def cancel(self, rows: QuerySet[Row], *, error: str, **values: Any) -> int:
-        """End rows that wait or are worked on; how many. A worker sees it at its next sign of life."""
+        """Cancel waiting and running rows; return their number. A worker notices when it next prolongs its lease."""
         unfinished = rows.filter(state__in=[self.queued, self.running])
         return unfinished.update(state=self.cancelled, lease_until=None, error=one_line(error), **values)
 
     def _take(self, waiting: QuerySet[Row], values: dict[str, Any]) -> int:
-        """Claim a row; all claims are made here but those of messages (`monitor.notifications.outbox`)."""
+        """Claim a row; every claim is made here except those of messages (`monitor.notifications.outbox`)."""
         return waiting.update(
             state=self.running, attempts=F("attempts") + 1, lease_until=Now() + self.duration, **values
         )
@@ -132,7 +132,7 @@ class Lease(Generic[Row]):
 
 
 class Progress:
-    """Progress of a piece of work, and since when it has not moved. Nothing else prolongs a lease."""
+    """Progress of a piece of work, with the time of its last change. Only progress justifies prolonging a lease."""
 
     def __init__(self, *, stalled_after: timedelta, most: timedelta) -> None:
         self._stalled_after, self._most = stalled_after.total_seconds(), most.total_seconds()
@@ -141,16 +141,16 @@ class Progress:
 
     @property
     def done(self) -> object:
-        """As it was reported last; None before."""
+        """The progress last reported; None before the first report."""
         return self._done
 
     def report(self, done: object) -> None:
-        """Take down how far the work is; only another value than before is progress."""
+        """Record the state of the work; only a changed value counts as progress."""
         if done != self._done:
             self._done, self._moved = done, time.monotonic()
 
     def fault(self) -> str:
-        """Return why the work is to be ended; empty while it progresses and has time left."""
+        """Return why the work must be ended; empty while it makes progress and has time left."""
         now = time.monotonic()
         if now - self._moved > self._stalled_after:
             return f"It made no progress for {self._stalled_after / 60:g} minutes."
@@ -158,7 +158,7 @@ class Progress:
 
 
 def end_process() -> None:
-    """End this process at once, whatever its threads are doing; its worker starts another one."""
+    """End this process immediately, with all its threads; its worker starts another one."""
     logger.error("this process is ended: what it works on has been taken from it")
     logging.shutdown()
     os._exit(1)
@@ -168,9 +168,9 @@ def end_process() -> None:
 def heartbeat(
     prolong: Callable[[], object], every_seconds: float = BEAT_SECONDS, lost: Callable[[], object] = end_process
 ) -> Iterator[None]:
-    """Call `prolong` every few seconds from a thread with a database connection of its own, until the block ends.
+    """Call `prolong` every `every_seconds` in a thread with its own database connection, until the block ends.
 
-    lost: called where it returns False, which is when the work is another worker's, or nobody's.
+    lost: called if `prolong` returns False, because this worker no longer owns the work.
     """
     stop = threading.Event()
 

@@ -1,6 +1,6 @@
-"""Queries without a model, and advisory locks by name: what must not be done twice at a time, by whichever process.
+"""Queries without a model, and named advisory locks for work that only one process may do at a time.
 
-The numbers are those of the first release, so that an old and a new process exclude each other during an upgrade.
+The numbers are those of the first release, so that old and new processes exclude each other during an upgrade.
 """
 
 import hashlib
@@ -14,20 +14,20 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class Lock(IntEnum):
-    """Kinds of locks, and their keys in the database."""
+    """Kinds of locks with their keys in the database."""
 
     WATCHED_FOLDER = 0x3A7C  # with the folder (`short_text_key`): one round over it
-    ALERTS = 0x6A1E  # carrying detections into alerts, so that no place gets two alerts
+    ALERTS = 0x6A1E  # turning detections into alerts, so that no place gets two alerts
     BEAT = 0x6A2E  # sending scheduled tasks
     ANNOUNCING = 0x6A3D  # queueing the messages of transitions, in their order
     SENDING = 0x6A4E  # sending what is in the outbox
-    WATCHING = 0x6A5A  # examining the service and telling administrators
-    DOWNLOADS = 0x5CE7E  # counting downloads and the room that they need
+    WATCHING = 0x6A5A  # checking the service and notifying administrators
+    DOWNLOADS = 0x5CE7E  # counting downloads and the space that they need
     INGEST_JOBS = 0x1A6E57  # counting jobs
-    RETENTION = 0x6A5F  # deleting what is over, or copying it: never both
-    PARTS = 0x6A70  # merging the partitions of points, or taking one away
+    RETENTION = 0x6A5F  # deleting old data or making a backup, never both at once
+    PARTS = 0x6A70  # merging or dropping partitions of points
     STAGE = 0x57A6E  # with the task (`short_text_key`): one scheduled task of a kind at a time
-    RIGHTS = 0x6A6D  # granting rights after a migration: two at once would meet in the catalogue
+    RIGHTS = 0x6A6D  # granting rights after a migration, because two at once would conflict in the catalogue
     CONTEXT_LAYERS = 0x6374780000  # plus the number of the kind: loading a layer of it
 
 
@@ -54,7 +54,7 @@ def rows_of(statement: str, parameters: Sequence[Any] | Mapping[str, Any] | None
 
 
 def lock(key: int) -> None:
-    """Wait for a lock and hold it until the transaction ends that this is called in."""
+    """Wait for a lock and hold it until the end of the current transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
@@ -68,10 +68,10 @@ def locked(key: int) -> Iterator[None]:
 
 
 class Held:
-    """A lock that is held by a transaction of its own, on a connection of its own, for as long as both live.
+    """A lock held by its own transaction on its own connection, as long as both live.
 
-    A transaction keeps its connection to PostgreSQL whatever stands in between (PgBouncer), and ends when the process
-    dies. It reads and writes no row, so it keeps none from being vacuumed. Not for use by several threads.
+    A transaction keeps its connection to PostgreSQL even behind PgBouncer, and ends when the process dies. It reads and
+    writes no row, so that it does not delay vacuuming. Not for use by several threads.
     """
 
     def __init__(self, key: Lock, part: int | None = None) -> None:
@@ -79,14 +79,14 @@ class Held:
         self._own: BaseDatabaseWrapper | None = None
 
     def take(self) -> bool:
-        """Take a lock and return whether it is held, by now or since before. Raises DatabaseError."""
+        """Take the lock unless this object holds it already; return whether it holds the lock. Raises DatabaseError."""
         try:
             if self._own is None:
                 self._own = connection.copy()
                 self._own.set_autocommit(False)
                 wanted = f"SELECT pg_try_advisory_xact_lock({', '.join(['%s'] * len(self._keys))})"
             else:
-                wanted = "SELECT true"  # by which a connection that was lost is noticed
+                wanted = "SELECT true"  # detects a lost connection
             with self._own.cursor() as cursor:
                 cursor.execute(wanted, self._keys if "%s" in wanted else None)
                 (held,) = cursor.fetchone()
@@ -98,7 +98,7 @@ class Held:
         return bool(held)
 
     def free(self) -> None:
-        """Let go of the lock."""
+        """Release the lock."""
         own, self._own = self._own, None
         if own is not None:
             with suppress(DatabaseError):
@@ -108,7 +108,7 @@ class Held:
 
 @contextmanager
 def try_locked(key: Lock, part: int | None = None) -> Iterator[bool]:
-    """Yield whether a lock was free, and hold it until the block or the process ends. part: its second key."""
+    """Try to take a lock until the block or the process ends; yield whether it was free. part: its second key."""
     lock = Held(key, part)
     try:
         yield lock.take()

@@ -1,4 +1,4 @@
-"""Grids of images: where they lie, and the one grid that two images share. Pure."""
+"""Pixel grids of images: their position, and the common grid of two images. Pure functions."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ ALIGNED_PX = 1e-3  # grids that differ by less than this are the same lattice
 
 
 class PixelGrid(NamedTuple):
-    """A north-up grid of square pixels. transform: of its upper left corner, metres of the projected system `epsg`."""
+    """A north-up grid of square pixels. transform: from (col, row) to metres of the projected system `epsg`."""
 
     epsg: int
     transform: Affine
@@ -27,32 +27,32 @@ class PixelGrid(NamedTuple):
 
     @property
     def bounds_m(self) -> tuple[float, float, float, float]:
-        """West, south, east, north."""
+        """West, south, east and north edge, metres."""
         west, north = self.transform @ (0, 0)
         east, south = self.transform @ (self.cols, self.rows)
         return west, south, east, north
 
     def part(self, row: int, col: int, rows: int, cols: int) -> "PixelGrid":
-        """Return the piece of so many rows and columns that begins at a row and column."""
+        """Return the part of the grid with `rows` x `cols` pixels whose first pixel is (row, col)."""
         return PixelGrid(self.epsg, self.transform @ Affine.translation(col, row), rows, cols)
 
     def shift_from(self, other: "PixelGrid") -> tuple[float, float]:
-        """Return row and column of the other grid, of the same system and posting, at which this one begins."""
+        """Return the row and column of another grid (same system and posting) at which this grid begins."""
         col, row = ~other.transform @ (self.transform.c, self.transform.f)
         return row, col
 
 
 def same_lattice(first: PixelGrid, second: PixelGrid) -> bool:
-    """Return whether the pixels of both grids fall on each other, so that no image has to be resampled."""
+    """Return whether the pixels of both grids coincide, so that neither image must be resampled."""
     if first.epsg != second.epsg or not np.isclose(first.posting_m, second.posting_m, rtol=1e-9):
         return False
     return all(abs(shift - round(shift)) < ALIGNED_PX for shift in first.shift_from(second))
 
 
 def common_grid(reference: PixelGrid, secondary: PixelGrid) -> PixelGrid | None:
-    """Return the reference's pixels that the secondary covers too; None without overlap or with different postings.
+    """Return the grid of reference pixels covered by the secondary; None without overlap or if postings differ.
 
-    Pixels are the reference's own, so that it is never resampled and the secondary once at most.
+    Thus the reference is never resampled, and the secondary at most once.
     """
     if not np.isclose(reference.posting_m, secondary.posting_m, rtol=1e-6):
         return None
@@ -62,7 +62,7 @@ def common_grid(reference: PixelGrid, secondary: PixelGrid) -> PixelGrid | None:
         west, south, east, north = transform_bounds(
             f"EPSG:{secondary.epsg}", f"EPSG:{reference.epsg}", *secondary.bounds_m
         )
-    # pixels that are covered wholly, up to what two grids of one lattice differ by
+    # Keep fully covered pixels, within the tolerance ALIGNED_PX for grids on one lattice.
     first_col, first_row = ~reference.transform @ (west, north)
     last_col, last_row = ~reference.transform @ (east, south)
     left, top = (max(0, int(np.ceil(edge - ALIGNED_PX))) for edge in (first_col, first_row))
@@ -74,7 +74,7 @@ def common_grid(reference: PixelGrid, secondary: PixelGrid) -> PixelGrid | None:
 
 
 def footprint_of(grid: PixelGrid) -> Polygon:
-    """Return the outline in degrees (EPSG:4326), its edges bent by the projection."""
+    """Return the outline of a grid in degrees (EPSG:4326), with edges densified to follow the projection."""
     west, south, east, north = grid.bounds_m
     project = transformer(grid.epsg, 4326).transform
     outline = box(west, south, east, north).segmentize(max(east - west, north - south) / 8)

@@ -1,4 +1,4 @@
-"""Coordinates from one reference system into another. Making a transformer takes longer than using it."""
+"""Transformation of coordinates between reference systems. Transformers are cached, because making one is slow."""
 
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ SEMI_MAJOR_M = 6_378_137.0  # of WGS 84
 
 @lru_cache(maxsize=64)
 def transformer(source: int | str, target: int | str) -> Transformer:
-    """Return a transformer between EPSG codes or WKT texts, x before y in and out; threads may share it."""
+    """Return a transformer between EPSG codes or WKT texts, with x before y; it may be shared between threads."""
     return Transformer.from_crs(source, target, always_xy=True)
 
 
@@ -29,7 +29,7 @@ def local_system(longitude: float, latitude: float) -> str:
 
 @lru_cache(maxsize=64)
 def is_metric(epsg: int) -> bool:
-    """Return whether a system's coordinates are metres on the ground; those of web maps (Pseudo-Mercator) are not."""
+    """Return whether a system's coordinates are metres on the ground; those of Pseudo-Mercator (web maps) are not."""
     crs = CRS.from_epsg(epsg)
     method = crs.coordinate_operation.method_name if crs.coordinate_operation else ""
     metres = all(axis.unit_conversion_factor == 1.0 for axis in crs.axis_info)

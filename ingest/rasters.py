@@ -1,4 +1,4 @@
-"""Rasters that are written: Cloud-Optimised GeoTIFF with named bands and the tags that let a number be traced."""
+"""Writing of rasters: Cloud-Optimised GeoTIFF with named bands and tags that make every number traceable."""
 
 import errno
 import math
@@ -24,12 +24,12 @@ from ingest.errors import UnusableData
 from ingest.pixel_grids import PixelGrid
 from ingest.readers.images.scenes import Block
 
-# no side files: a raster says everything itself, and names no other file
+# No side files: a raster is complete in itself and refers to no other file.
 PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
-NO_SESSION = DummySession()  # else rasterio searches for keys at each opening, where the environment has some
-TILE_PX = 512  # the driver's own
-CACHE_MB = 256  # GDAL's own would be a share of all memory
-FULL_RATIO = 2  # room for so many unpacked copies is left: then a fault was not that of the disk
+NO_SESSION = DummySession()  # else rasterio looks for AWS keys each time that it opens a file
+TILE_PX = 512  # the driver's default
+CACHE_MB = 256  # GDAL's default is a share of all memory
+FULL_RATIO = 2  # with room for this many unpacked copies, a fault was not caused by a full disk
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def write_cog(
         "transform": transform,
         "compress": "DEFLATE",
         "predictor": 3,
-        "level": 1,  # a third faster than the driver's own 6, three hundredths larger
+        "level": 1,  # a third faster than the default of 6, and 3 % larger
     }
     with (
         _appearing_whole(path, len(bands) * rows * cols) as partial,
@@ -80,10 +80,10 @@ def write_cog(
 def write_cog_blocks(
     path: Path, grid: PixelGrid, blocks: Iterable[Block], band: tuple[str, str], tags: Mapping[str, str]
 ) -> int:
-    """Write an image that comes in pieces as float32 COG of one band (name, unit); returns how many pixels are known.
+    """Write an image given in blocks as float32 COG of one band (name, unit); return the number of known pixels.
 
-    Memory stays that of a piece. What no piece covers is unknown (NaN). The file appears whole or not at all. Raises
-    OSError (ENOSPC) where the disk is full.
+    Only one block is in memory. Pixels outside of all blocks are NaN. The file appears whole or not at all. Raises
+    OSError (ENOSPC) if the disk is full.
     """
     known = 0
 
@@ -99,7 +99,7 @@ def write_cog_blocks(
 
 
 class RasterExtent(NamedTuple):
-    """Where a raster of (rows, cols) lies; epsg None: a plain pixel grid without a place on the ground."""
+    """Position of a raster of (rows, cols); epsg None: a plain pixel grid without a position on the ground."""
 
     shape: tuple[int, int]
     transform: Affine
@@ -112,12 +112,12 @@ Part = tuple[tuple[int, int], Mapping[str, NDArray[np.float32]]]
 def write_cog_parts(
     path: Path, place: RasterExtent, parts: Iterable[Part], units: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
-    """Write bands that come in parts as float32 COG, in the memory of a part. units: of every band, by its name.
+    """Write bands given in parts as float32 COG, with only one part in memory. units: by name of the band.
 
-    Overviews are means of what is known, made band by band: the driver's own way takes ten times as long.
+    Overviews are means of known pixels, made band by band, because the driver's own method takes ten times as long.
 
-    parts: first row and column, and bands by name; what no part holds is unknown (NaN). The file appears whole or not
-    at all. Raises OSError (ENOSPC) where the disk is full.
+    parts: first row and column, and bands by name; pixels outside of all parts are NaN. The file appears whole or not
+    at all. Raises OSError (ENOSPC) if the disk is full.
     """
     plain = path.with_name(f".{path.name}.plain")
     profile = {
@@ -159,13 +159,13 @@ def write_cog_parts(
 
 
 def _halvings(shape: tuple[int, int]) -> list[int]:
-    """Return by how often an image is halved until it fits into a tile."""
+    """Return the factors 2, 4, 8 … of overviews, until the image fits into a tile."""
     steps = math.ceil(math.log2(max(1, max(shape) / TILE_PX)))
     return [2**step for step in range(1, steps + 1)]
 
 
 def copy_as_cog(source: Path, path: Path) -> None:
-    """Write a GeoTIFF once more as COG without overviews, whole or not at all. Raises OSError (ENOSPC)."""
+    """Copy a GeoTIFF as COG without overviews, whole or not at all. Raises OSError (ENOSPC)."""
     with open_tiff(source) as raster:
         values = raster.count * raster.height * raster.width
     with _appearing_whole(path, values) as partial, rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
@@ -174,9 +174,9 @@ def copy_as_cog(source: Path, path: Path) -> None:
 
 @contextmanager
 def _appearing_whole(path: Path, values: int) -> Iterator[Path]:
-    """Yield a file beside `path` that replaces it once it was written and read through; deleted otherwise.
+    """Yield a file beside `path`, which replaces `path` after it was written and read completely, else is deleted.
 
-    values: float32 in it. On a full disk GDAL raises errors that do not say so, or none at all: OSError (ENOSPC) here.
+    values: number of its float32 values. Raises OSError (ENOSPC) on a full disk, for which GDAL has no clear error.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -192,7 +192,7 @@ def _appearing_whole(path: Path, values: int) -> Iterator[Path]:
 
 
 def _read_through(path: Path) -> None:
-    """Unpack every tile of every size of a raster. Raises rasterio.errors.RasterioIOError where one is damaged."""
+    """Read every tile of a raster and its overviews. Raises rasterio.errors.RasterioIOError if one is damaged."""
     with open_tiff(path) as raster:
         levels = len(raster.overviews(1))
     bounded = {"GDAL_CACHEMAX": CACHE_MB, "GDAL_NUM_THREADS": "ALL_CPUS"}

@@ -1,6 +1,6 @@
-"""Scheduled tasks, each run once at a time, and their steps, which are tried again and given up row by row.
+"""Scheduled tasks, each run by one worker at a time, and their steps, tried again and given up for each row.
 
-A step pulls the rows that are due for it. What fails leaves a `StepFailure`, which holds the row back until its time.
+A step selects its due rows. A failure is recorded as a `StepFailure`, which holds the row back until its next attempt.
 """
 
 import logging
@@ -24,7 +24,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
-    """Return rows due for a step, without those held back; failures of other rows are deleted."""
+    """Return the pending rows of a step without those held back; delete failures of rows no longer pending."""
     failures = StepFailure.objects.filter(step=step)
     if not failures.exists():
         return pending
@@ -35,7 +35,7 @@ def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
 
 @contextmanager
 def attempt(step: Step, row: Model) -> Iterator[None]:
-    """Work on one row; record a fault, so that it does not hold up the others."""
+    """Run the block for one row; record an exception instead of raising it, so that other rows are worked on."""
     try:
         yield
     except Exception as fault:
@@ -59,7 +59,7 @@ def _write_down(step: Step, row: Model, fault: Exception) -> None:
 
 
 def stage(work: Callable[[], None]) -> Callable[[], None]:
-    """Make a Celery task of this name that returns at once while another worker runs it, to free its slot."""
+    """Make a function a Celery task that returns immediately while another worker runs the same task."""
 
     @shared_task(ignore_result=True)
     @wraps(work)

@@ -1,4 +1,4 @@
-"""Celery's entry points of the stage."""
+"""Celery tasks of ingest."""
 
 import logging
 import time
@@ -19,10 +19,10 @@ from ingest.steps import stage
 
 logger = logging.getLogger(__name__)
 
-ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
+ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # because the broker may have lost the message
 MOST_ANNOUNCED = 20
-DERIVE_AFTER_SECONDS = 60  # neighbours of a new track may be on their way
-FETCH_SECONDS = 50.0  # then the worker is free for other tasks; the next round resumes the same file
+DERIVE_AFTER_SECONDS = 60  # because neighbours of a new track may arrive
+FETCH_SECONDS = 50.0  # afterwards the worker is free for other tasks, and the next round resumes the file
 
 
 @stage
@@ -40,7 +40,7 @@ def compare_releases() -> None:
 
 @stage
 def derive_products() -> None:
-    """Derive vertical and eastward motion."""
+    """Derive products of vertical and eastward motion."""
     if not disk_full():
         derived_make(settled_before=timezone.now() - timedelta(seconds=DERIVE_AFTER_SECONDS))
 
@@ -54,7 +54,7 @@ def merge_points() -> None:
 
 @shared_task(ignore_result=True)
 def execute_job(job_id: int) -> None:
-    """Carry out one job, then announce as many waiting jobs as the settings let run at once."""
+    """Execute one job, then announce at most INGEST_JOBS_AT_ONCE waiting jobs."""
     if jobs.job_execute(job_id=job_id) is not None:
         for job in jobs.jobs_to_announce(queued_longer_than=timedelta())[: settings.INGEST_JOBS_AT_ONCE]:
             jobs.job_announce(job_id=job.pk)
@@ -70,7 +70,7 @@ def announce_jobs() -> None:
 
 @stage
 def watch_folder() -> None:
-    """Scan WATCH_FOLDER once, where one is set."""
+    """Scan WATCH_FOLDER once if it is set."""
     if not settings.WATCH_FOLDER:
         return
     try:
@@ -81,16 +81,16 @@ def watch_folder() -> None:
 
 @stage
 def delete_uploads() -> None:
-    """Delete uploads that are done with."""
+    """Delete uploads that are no longer needed."""
     jobs.uploads_tidy()
 
 
 @shared_task(ignore_result=True)
 def fetch_images() -> None:
-    """Settle downloads whose jobs have ended, and fetch those that are due, where a source is set."""
+    """Settle downloads whose jobs have ended, and fetch due ones, if a source is set."""
     if not settings.ACQUIRE_SOURCE:
         return
-    from ingest.sources import services  # HTTP is needed where images are fetched, and nowhere else
+    from ingest.sources import services  # HTTP clients are imported only where images are fetched
 
     ends_at = time.monotonic() + FETCH_SECONDS
     services.downloads_settle()

@@ -1,4 +1,4 @@
-"""Names as people type them, text in the wrong encoding, and text that tables and feeds can hold."""
+"""Normalisation of typed names, repair of wrongly decoded text, and text that tables and feeds can hold."""
 
 import re
 import unicodedata

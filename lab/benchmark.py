@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Benchmark(NamedTuple):
-    """Benchmark. size: the number of tiles, pairs or glaciers (named in `of`) behind its published figures.
+    """A benchmark. size: the number of tiles, pairs or glaciers (named in `of`) behind the published figures.
 
     methods: name -> version. evaluate: (method, size) -> {metric: interval}. truth_sha256: size -> hash of the
     generated truth. Its scenes use seeds that training never uses (lab.simulation.seeds).
@@ -31,7 +31,7 @@ class Benchmark(NamedTuple):
     methods: Mapping[str, str]
     evaluate: Callable[..., dict[str, Interval]]
     truth_sha256: Callable[[int], str]
-    weights: Mapping[str, str] = MappingProxyType({})  # networks, and the names of their cards
+    weights: Mapping[str, str] = MappingProxyType({})  # name of a network -> name of its card
 
 
 def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
@@ -40,7 +40,7 @@ def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
 
 
 def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: int = 2) -> list[T]:
-    """Return measure(seed) for n seeds from `first` on, in order. Processes are spawned: torch breaks on fork."""
+    """Return measure(seed) for n seeds from `first` on, in order. Processes are spawned, as torch breaks on fork."""
     if n <= processes or processes == 1:
         return [measure(seed) for seed in range(first, first + n)]
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:

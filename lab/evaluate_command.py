@@ -1,4 +1,4 @@
-"""`python -m ml evaluate`: measure a method on a benchmark; writes the JSON from which documents take their figures."""
+"""`python -m ml evaluate`: measure a method on a benchmark; write the JSON from which documents take their figures."""
 
 import argparse
 import json
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write, print. ValueError for a folder that does not exist or a size that measures nothing."""
+    """Measure, write and print. Raises ValueError for a missing folder, an unknown method or a size below 1."""
     if not args.json.parent.is_dir():
         raise InputError(args.json, "its folder does not exist", "Make the folder first")
     benchmark = next(one for one in TASKS[args.task] if one.name == args.benchmark)

@@ -1,8 +1,8 @@
 """`scripts/figures`: the tables in documents, made from the results under docs/figures.
 
-A table stands in a document between `<!-- figures: NAME -->` and `<!-- end -->`; docs/figures/tables.toml says which
-results and which figures it shows: `shown` and `left_out` keep a table short, while all labels stay for the workbench.
-Under each table stand the weights, the commit and the command of its results.
+A table is written between `<!-- figures: NAME -->` and `<!-- end -->`. docs/figures/tables.toml lists its results and
+figures; `shown` and `left_out` shorten a table, while the workbench uses all labels. Weights, commit and command of the
+results are printed under each table.
 """
 
 import argparse
@@ -38,17 +38,17 @@ class Result(NamedTuple):
 
 
 def documents(root: Path = ROOT) -> list[Path]:
-    """Return every document that may hold a table."""
+    """Return every document that can contain a table."""
     return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
 def tables(path: Path = TABLES) -> dict[str, dict[str, Any]]:
-    """Read name of a table -> its definition."""
+    """Read the definition of each table, by name."""
     return tomllib.loads(path.read_text())
 
 
 def results_of(content: Mapping[str, Any]) -> list[Result]:
-    """Return the results in one file: one of `evaluate`, or several of `compare`, perhaps each with its own commit."""
+    """Return the results in a file: one from `evaluate`, or several from `compare`, perhaps of different commits."""
     frozen, note = content.get("frozen"), str(content.get("note", ""))
     common = ("", f"{FROZEN} {note}".strip()) if frozen else (str(content["command"]), note)
     if "methods" in content:
@@ -73,7 +73,7 @@ def read(name: str, folder: Path = FOLDER) -> dict[str, Any]:
 
 
 def render(table: Mapping[str, Any], folder: Path = FOLDER) -> str:
-    """Render a definition as a table in Markdown, with what made it underneath."""
+    """Render a table in Markdown from its definition, with the origin of its results underneath."""
     contents = [read(name, folder) for name in table["results"]]
     if table.get("kind") == "bench":
         return _speeds(contents, table.get("left_out", ()))
@@ -109,14 +109,14 @@ def _interval(interval: Mapping[str, float | None] | None, digits: int, bounds: 
 
 
 def _number(value: float | None, digits: int) -> str:
-    """Format a number with the given digits after the point, none from 100 on."""
+    """Format a number with the given number of decimals, none from 100 on."""
     if value is None or value != value:
         return NO_VALUE
     return f"{value:,.{digits if abs(value) < WHOLE_FROM else 0}f}"
 
 
 def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
-    """Yield lines on weights, commits, commands and notes; methods that share them share a line."""
+    """Yield lines with weights, commits, commands and notes; methods with the same ones share a line."""
     if len({(one.weights_sha256, one.origin) for one in results}) == 1:
         yield f"{_weights(results[0]) or 'No weights'}, {results[0].origin}."
     else:
@@ -148,7 +148,7 @@ def _with_weights(result: Result, names: Mapping[str, str]) -> str:
 
 
 def _general(result: Result, several: bool) -> str:
-    """Return the command without its output; METHOD in place of the method where other columns have another one."""
+    """Return the command without its output option, and with METHOD for the method if the table has several."""
     words = shlex.split(result.command)
     if "--json" in words:
         at = words.index("--json")
@@ -201,7 +201,7 @@ def _bench_made_by(content: Mapping[str, Any]) -> str:
 
 
 def renewed(text: str, definitions: Mapping[str, Any], folder: Path = FOLDER) -> str:
-    """Return a document with every table made anew. KeyError for a table that tables.toml does not define."""
+    """Return a document with every table rendered again. KeyError for a table that tables.toml does not define."""
 
     def table(block: re.Match[str]) -> str:
         return f"{block[1]}\n{render(definitions[block[2]], folder)}\n{block[3]}"
@@ -210,7 +210,7 @@ def renewed(text: str, definitions: Mapping[str, Any], folder: Path = FOLDER) ->
 
 
 def measurable(folder: Path = FOLDER) -> dict[str, list[str]]:
-    """Return name of a result -> the command that measures it again, of commands that write JSON."""
+    """Return the command that measures each result again, by name of the result, for commands that write JSON."""
     commands = {}
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text())
@@ -223,7 +223,7 @@ def measurable(folder: Path = FOLDER) -> dict[str, list[str]]:
 
 
 def measure(name: str | None) -> None:
-    """Measure one result again, or all; results without a command for it are listed and left as they are."""
+    """Measure one result or all again; list results without a command and leave them unchanged."""
     commands = measurable()
     if name and name not in commands:
         raise SystemExit(f"{name} is not measured by a command that writes JSON. Choose one of: {', '.join(commands)}")
@@ -238,7 +238,7 @@ def measure(name: str | None) -> None:
 
 
 def main() -> None:
-    """Renew the tables of all documents, or check them."""
+    """Update the tables of all documents, or check them."""
     parser = argparse.ArgumentParser(prog="scripts/figures", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 where a table differs")
     parser.add_argument("--measure", nargs="?", const="", metavar="NAME", help="run the benchmarks first (hours)")

@@ -1,4 +1,4 @@
-"""Folder of the real data: the one that GROUND_MOTION_DATA names, else one beside the repository, never inside it."""
+"""Folder of the real data: GROUND_MOTION_DATA, else a folder beside the repository, never inside it."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ VARIABLE = "GROUND_MOTION_DATA"
 
 
 def folder(*parts: str) -> Path:
-    """Return a folder of real data. InputError where it is missing."""
+    """Return a folder of real data. Raises InputError if it is missing."""
     at = Path(os.environ.get(VARIABLE, "../shared/data")).joinpath(*parts)
     if not at.is_dir():
         raise InputError(at, "there is no such folder of real data", f"Set {VARIABLE} to where they lie")

@@ -1,4 +1,4 @@
-"""Figures of several methods in one file, as lab.figures reads them: with weights, commit and command."""
+"""Writing of figures of several methods to one file for lab.figures, with weights, commit and command."""
 
 import json
 import math
@@ -16,7 +16,7 @@ Compared = dict[str, dict[str, Interval]]  # method -> metric -> interval
 
 
 def exact(value: float) -> Interval:
-    """Return a figure whose interval is not known."""
+    """Return a figure without an interval."""
     return Interval(value, math.nan, math.nan)
 
 
@@ -35,8 +35,8 @@ def write(
 ) -> None:
     """Write and print method -> metric -> interval; NaN becomes null.
 
-    module: whose command it was. weights: shipped networks and the names of their cards. more: of methods, what stands
-    beside their metrics. about: what else the file says, weights_sha256 of other networks too.
+    module: module of the command. weights: shipped networks and the names of their cards. more: by method, other
+    entries beside the metrics. about: other entries of the file, for example weights_sha256 of other networks.
     """
     record = {
         "weights_sha256": {name: read_card(weights[name]).weights_sha256 for name in metrics if name in weights},

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Simulate ahead, train, calibrate, write weights and card. InputError for a config that does not fit."""
+    """Simulate in advance, train, calibrate, write weights and card. InputError for an invalid config."""
     recipe = RECIPES[args.task]
     settings = read_settings(recipe.settings, args.config)
     minutes = recipe.minutes if args.minutes is None else args.minutes

@@ -40,9 +40,9 @@ class TrainingTask(Protocol):
 class TrainingRecipe(NamedTuple):
     """Steps by which `python -m ml train` trains the network of a task.
 
-    settings: a frozen dataclass of everything --config may change. prepare: settings, folder for what is simulated
-    ahead, and seed to network, training task and a card that lacks its training and figures. finish: what is determined
-    on validation scenes once the network is trained (calibration, thresholds) and goes into the card's settings.
+    settings: frozen dataclass of settings that --config can change. prepare: function of settings, folder for simulated
+    data and seed; returns network, training task and a card without training and figures. finish: function of the
+    trained network and task; returns settings of the card found on validation scenes (calibration, thresholds).
     """
 
     settings: type

@@ -1,1 +1,1 @@
-"""What is known of a place without any radar: regions, place names, glaciers, mines, landslides, elevation."""
+"""Context of a place that does not come from radar: regions, names, glaciers, mines, landslides, elevation."""

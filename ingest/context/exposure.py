@@ -1,4 +1,4 @@
-"""Buildings, roads, railways and people on an area; mines, landslides, ice and slope near it as causes of motion."""
+"""Buildings, roads, railways and people in an area; nearby mines, landslides, ice and slopes that may cause motion."""
 
 from datetime import date
 from typing import NamedTuple
@@ -18,13 +18,13 @@ from ingest.models import ContextLayer, PopulationTile
 from ingest.readers.context.records import ContextKind, LineClass
 from ingest.storage import stored_tiff
 
-MOST_CELLS = 4_000_000  # of the mask; a region that is larger is counted in whole cells
-MOST_PARTS = 10  # into which a cell's side is cut where the area is small
+MOST_CELLS = 4_000_000  # of the mask; in a larger region each cell counts wholly or not at all
+MOST_PARTS = 10  # most parts into which the side of a cell is cut; fewer for a large area
 KINDS = (ContextKind.BUILDINGS, ContextKind.ROADS, ContextKind.RAILWAYS, ContextKind.POPULATION)
 
 
 class Source(NamedTuple):
-    """A layer that was asked."""
+    """A context layer that covers an area and was used to compute its exposure."""
 
     kind: str
     name: str
@@ -33,7 +33,7 @@ class Source(NamedTuple):
 
 
 class Exposed(NamedTuple):
-    """Exposure of an area. None: no loaded layer covers it, which is not 0."""
+    """Exposure of an area. None: no loaded layer covers the area, so that the number is unknown, not 0."""
 
     buildings: int | None
     main_road_km: float | None
@@ -44,7 +44,7 @@ class Exposed(NamedTuple):
 
 
 def exposed_in(*, area: GEOSGeometry, simulated: bool = False) -> Exposed:
-    """Count what is on an area (EPSG:4326). Of several layers of a kind the one with most is taken, no sum."""
+    """Return the exposure of an area (EPSG:4326). Of several layers of a kind, the highest count is used, no sum."""
     layers = list(
         ContextLayer.objects.filter(kind__in=KINDS, simulated=simulated, coverage__intersects=area.point_on_surface)
         .defer("coverage")
@@ -90,13 +90,13 @@ def _people(area: GEOSGeometry, layers: list[int]) -> float | None:
         try:
             with stored_tiff(tile.raster) as raster:
                 found.append(people_in(raster, shape))
-        except (FileNotFoundError, RasterioError):  # a raster that is gone is no reason to hide the rest
+        except (FileNotFoundError, RasterioError):  # a missing raster must not hide the other figures
             continue
     return max(found, default=None)
 
 
 def people_in(raster: DatasetReader, area: BaseGeometry) -> float:
-    """Return people inside an area (degrees): of cells that it cuts, their share. Cells without a value are empty."""
+    """Return the number of people in an area (degrees). A cell counts by its share inside; NaN and nodata are 0."""
     project = Transformer.from_crs(4326, raster.crs, always_xy=True).transform
     shape = transform(area, project, interleaved=False)
     window = window_of(raster, shape)
@@ -112,11 +112,11 @@ def people_in(raster: DatasetReader, area: BaseGeometry) -> float:
     return float((np.nan_to_num(people, nan=0.0) * share).sum())
 
 
-LISTED_WITHIN_M = 50_000.0  # a list without an entry so near may not be about this country
+LISTED_WITHIN_M = 50_000.0  # a list without an entry within this distance may not cover this country
 
 
 class Nearby(NamedTuple):
-    """Evidence near an area; None: not loaded, or no entry within 50 km. Distances from its edge; shares 0-1."""
+    """Evidence near an area; None: not loaded, or no entry within 50 km. Distances from the area's edge; shares 0-1."""
 
     mine_m: float | None
     mine_state: str
@@ -128,7 +128,7 @@ class Nearby(NamedTuple):
 
 
 def nearby(*, area: GEOSGeometry, simulated: bool = False) -> Nearby:
-    """Return everything nearby that can explain motion in an area (EPSG:4326)."""
+    """Return the evidence near an area (EPSG:4326) that can explain motion in it."""
     loaded, asked = kinds_loaded(), [bytes(area.ewkb), simulated]
     mine = next(iter(rows_of(_MINES, asked)), None) if ContextKind.MINES in loaded else None
     slide = next(iter(rows_of(_LANDSLIDES, asked)), None) if ContextKind.LANDSLIDES in loaded else None
@@ -146,7 +146,7 @@ def nearby(*, area: GEOSGeometry, simulated: bool = False) -> Nearby:
     )
 
 
-# The nearest by degrees, then the shortest on the ellipsoid.
+# Select the nearest candidates by degrees, then the one at the shortest distance on the ellipsoid.
 _MINES = """
     WITH place AS (SELECT %s::geometry AS area)
     SELECT ST_Distance(near.outline::geography, place.area::geography) AS away, near.state
@@ -168,7 +168,7 @@ _ICE = """
     SELECT coalesce(sum(ST_Area(ST_Intersection(ice.outline, place.area))) / min(ST_Area(place.area)), 0)
     FROM place JOIN ingest_glacier ice ON ice.shown AND ST_Intersects(ice.outline, place.area)
     JOIN ingest_contextlayer layer ON layer.id = ice.layer_id WHERE layer.simulated = %s"""
-# Within 60 m of its middle: a bank, a cutting, a tunnel.
+# Count what lies within 60 m of the centre line, which includes banks, cuttings and tunnels.
 _LINES = """
     WITH place AS (SELECT %s::geometry AS area),
     reach AS (

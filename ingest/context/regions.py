@@ -1,4 +1,4 @@
-"""Administrative regions: their slugs, one by its address, a list of them, and those around and within one."""
+"""Administrative regions: their slugs, and queries for one region, a list, and the units around and within one."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
@@ -16,14 +16,14 @@ MOST_WITHIN = 200
 
 
 def region_by_slug(*, slug: str) -> AdministrativeRegion | None:
-    """Return a region by its part of an address, with its layer."""
+    """Return the region with this slug, and its layer; None if there is none."""
     if "\0" in slug:
         return None
     return AdministrativeRegion.objects.select_related("layer").filter(slug=slug).first()
 
 
 def region_by_name(*, text: str) -> AdministrativeRegion | None:
-    """Return a region by its slug or its exact name; of several the largest unit."""
+    """Return the region with this slug or exact name; the largest unit if several have the name, None if none has."""
     key = search_key(text)
     exact = region_by_slug(slug=text.strip())
     if exact or not key:
@@ -32,7 +32,7 @@ def region_by_name(*, text: str) -> AdministrativeRegion | None:
 
 
 def regions_listed(*, text: str = "", level: int | None = None, covered: bool = True) -> QuerySet[AdministrativeRegion]:
-    """Return regions by name, without outlines. text: beginnings of words; covered: only with velocity fields."""
+    """Return regions without outlines, by level and name. text: beginnings of words; covered: with velocity fields."""
     regions = AdministrativeRegion.objects.defer("outline")
     if search_key(text):
         regions = named(regions, search_key(text)[:100])
@@ -62,7 +62,7 @@ def regions_around(*, region: AdministrativeRegion) -> list[AdministrativeRegion
 
 
 def regions_within(*, region: AdministrativeRegion) -> list[AdministrativeRegion]:
-    """Return the smaller units that lie in a region, by level and name."""
+    """Return the smaller units within a region, sorted by level and name."""
     below = AdministrativeRegion.objects.filter(
         outline__bboverlaps=region.outline, level__gt=region.level, layer__simulated=region.layer.simulated
     )
@@ -82,7 +82,7 @@ class Named(NamedTuple):
 
 
 def slugs_give(regions: Any) -> None:
-    """Give every row of the model that has none a slug of its own, countries first, then in the order of their file."""
+    """Give each region without a slug a unique one, by level and file order. regions: the model."""
     without = regions.objects.filter(slug=None).order_by("level", "pk")
     rows = list(without.values_list("pk", "name", "country", "code"))
     taken = regions.objects.exclude(slug=None).values_list("slug", flat=True)
@@ -96,7 +96,7 @@ def slugs_give(regions: Any) -> None:
 
 
 def slugs(regions: Sequence[Named], taken: Iterable[str]) -> list[str]:
-    """Return a slug for each region, all different from each other and from those taken: 'georgia-united-states'."""
+    """Return a slug for each region ('georgia-united-states'); no two are equal, and none is in `taken`."""
     used = set(taken)
     given = []
     for region in regions:
@@ -106,7 +106,7 @@ def slugs(regions: Sequence[Named], taken: Iterable[str]) -> list[str]:
 
 
 def slug_of(text: str) -> str:
-    """Return a name as part of an address: lower case, words joined by hyphens."""
+    """Return a name as part of a URL: lower case, words joined by hyphens."""
     return search_key(text).replace(" ", "-")[:LONGEST].strip("-")
 
 

@@ -27,7 +27,7 @@ FARTHEST_PLACE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0
 MOST_NAMED = 20
 MOST_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
-MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # alerts say nothing of them
+MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # alerts do not mention these
 _GEOD = Geod(ellps="WGS84")
 BRINGS = {
     ContextKind.REGIONS: "alerts name their province and the search finds regions",
@@ -46,7 +46,7 @@ BRINGS = {
 
 
 class LayerState(NamedTuple):
-    """One kind: its layers, and what it brings."""
+    """A kind of context with its layers; brings: what it adds to alerts or to the map."""
 
     kind: ContextKind
     layers: list[ContextLayer]
@@ -54,7 +54,7 @@ class LayerState(NamedTuple):
 
 
 class PlaceMatch(NamedTuple):
-    """One answer to a search. bounds: west, south, east, north, or None; detail: where it lies."""
+    """A place or region found by a search. bounds: west, south, east, north, or None; detail: its country."""
 
     name: str
     detail: str
@@ -63,12 +63,12 @@ class PlaceMatch(NamedTuple):
     bounds: tuple[float, float, float, float] | None
     rank: int
     population: int
-    slug: str = ""  # of a region: its part of an address
+    slug: str = ""  # of a region, for its URL
     level: int | None = None
 
 
 class NearPlace(NamedTuple):
-    """The place nearest to a point: how far the point lies from it, and in which direction, degrees from north."""
+    """The place nearest to a point, with distance and bearing (degrees from north) from the place to the point."""
 
     name: str
     country: str
@@ -77,7 +77,7 @@ class NearPlace(NamedTuple):
 
 
 class Whereabouts(NamedTuple):
-    """Names of a point: the nearest place, and the smallest region that holds it."""
+    """Names for a point: the nearest place, and the smallest region that contains the point."""
 
     near: NearPlace | None
     region: str
@@ -85,7 +85,7 @@ class Whereabouts(NamedTuple):
 
 
 class TerrainMeans(NamedTuple):
-    """Means over an area; aspect_deg: the way down, None where it has no one direction."""
+    """Means over an area; aspect_deg: direction of the downward slope, None where no direction prevails."""
 
     elevation_m: float
     slope_deg: float
@@ -93,7 +93,7 @@ class TerrainMeans(NamedTuple):
 
 
 class Context(NamedTuple):
-    """Context of an area. glaciers, mines: those that it touches; landslides: within 5 km, the latest first."""
+    """Context of an area. glaciers, mines: those that touch the area; landslides: within 5 km, the latest first."""
 
     whereabouts: Whereabouts
     glaciers: list[Glacier]
@@ -115,7 +115,7 @@ def kinds_loaded() -> set[ContextKind]:
 
 
 def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
-    """Return places and regions whose name has words that begin so: exact names first, then the most people."""
+    """Return places and regions whose words begin with those of `text`: by rank, regions first, then by population."""
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
@@ -126,7 +126,7 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
 
 
 def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Whereabouts]:
-    """Name many points (longitude, latitude, simulated) in two queries. Simulated places name simulated points."""
+    """Name many points (longitude, latitude, simulated) in two queries. Simulated points get simulated names only."""
     known = ContextLayer.objects.filter(kind__in=["places", "regions"]).values_list("kind", "simulated", "pk")
     layers = list(known) if points else []
     if not layers:
@@ -165,14 +165,14 @@ def _ground_shown(area: GEOSGeometry, simulated: bool) -> TerrainMeans | None:
 
 
 def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | None:
-    """Return the means of the finest elevation tile that has any of an area; None without one. Raises StorageFailed."""
+    """Return terrain means from the finest elevation tile with values in an area, else None. Raises StorageFailed."""
     shape = wkb.loads(bytes(area.wkb))
     tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=simulated)
     for tile in tiles.order_by("posting_m", "pk"):
         try:
             with stored_tiff(tile.raster) as raster:
                 ground = _ground(raster, shape)
-        except (FileNotFoundError, RasterioError):  # a raster that is gone is no reason to hide the rest
+        except (FileNotFoundError, RasterioError):  # a missing raster must not hide the other tiles
             continue
         if ground is not None:
             return ground
@@ -180,7 +180,7 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | 
 
 
 def named(rows: QuerySet, key: str) -> QuerySet:
-    """Filter rows whose name has every word of a search key as a beginning; rank 0: the exact name."""
+    """Filter rows by name: each word of the key must begin a word of the name. Adds `rank`; 0 is the exact name."""
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
         When(search_name=key, then=Value(0)),
@@ -210,7 +210,7 @@ def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list
 
 
 def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, NearPlace]:
-    """Return the nearest places: sixteen candidates by degrees, then the shortest distance on the ellipsoid."""
+    """Return each point's nearest place: the nearest on the ellipsoid of the sixteen nearest by degrees."""
     if not layers:
         return {}
     query = """
@@ -279,7 +279,7 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
 
 
 def window_of(raster: DatasetReader, shape: BaseGeometry) -> Window | None:
-    """Return whole pixels of the raster under a shape; None where there are none."""
+    """Return the window of whole raster pixels around a shape; None if the shape lies beyond the raster."""
     around = from_bounds(*shape.bounds, transform=raster.transform)
     first_row, first_col = max(0, int(np.floor(around.row_off))), max(0, int(np.floor(around.col_off)))
     last_row = min(raster.height, int(np.ceil(around.row_off + around.height)))

@@ -1,4 +1,4 @@
-"""Services that load context: a layer in one transaction, or nothing. Records become rows of their tables."""
+"""Services that load context. A layer is loaded in one transaction, or not at all; each record becomes a row."""
 
 import hashlib
 import tempfile
@@ -117,8 +117,8 @@ Progress = Callable[[int], None]
 PROGRESS_ROWS = 1000
 BANDS = {"elevation_m": "m", "slope_deg": "degree", "aspect_deg": "degree"}
 
-# What a row says of a surge: its own file's word, raised to 'observed' by a list of surges; the list's own point is
-# hidden where the glacier itself is loaded, and so is a bare position beside an outline.
+# A glacier's surge is what its own file states, raised to 'observed' by a list of surges. An entry of such a list is
+# hidden where the glacier itself is loaded, and a position is hidden where an outline is loaded.
 _SURGES = """
     UPDATE ingest_glacier SET surge = surge_in_file, shown = true WHERE surge <> surge_in_file OR NOT shown;
     UPDATE ingest_glacier g SET surge = 'observed' FROM ingest_glacier l
@@ -176,7 +176,7 @@ def parts_sha256(parts: Iterable[Path]) -> str:
 
 
 def layer_delete(*, layer: ContextLayer) -> None:
-    """Remove a layer with its rows; its raster goes when the transaction holds."""
+    """Delete a layer with its rows; its raster is deleted once the transaction is committed."""
     for tiles in (ElevationTile, PopulationTile):
         delete_files(tile.raster for tile in tiles.objects.filter(layer=layer))
     layer.delete()
@@ -231,8 +231,8 @@ def _counted(
     progress(waiting)
 
 
-# The file of a country says nothing of the one beside it: a layer is taken as complete near its features, within so
-# many degrees. Railways are far apart.
+# The file of a country does not describe its neighbour, so that a layer counts as complete only within this many
+# degrees of its features. The distance is larger for railways, because these are sparse.
 COVERING = {
     records.ContextKind.BUILDINGS: ("ingest_building", "position", 0.1),
     records.ContextKind.ROADS: ("ingest_transportline", "line", 0.1),
@@ -241,7 +241,7 @@ COVERING = {
 
 
 def _cover(cursor, layer: ContextLayer) -> None:
-    """Write down where a layer is taken as complete: squares around its features."""
+    """Set the layer's coverage, the area in which it counts as complete: squares around its features."""
     table, column, degrees = COVERING[records.ContextKind(layer.kind)]
     statement = sql.SQL("""
         UPDATE ingest_contextlayer SET coverage = (

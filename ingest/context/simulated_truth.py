@@ -1,4 +1,4 @@
-"""Simulated truth: loaded with the demo, shown beside what was detected. No detector reads it."""
+"""Simulated truth, loaded with the demo and shown beside the detections. No detector reads it."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ COLUMNS = ("kind", "title", "description", "rate_mm_yr", "rate_along", "speed_m_
 
 
 def truth_load(*, path: Path) -> int:
-    """Replace the simulated truth by that of a file of the simulator; returns the number of outlines."""
+    """Replace the simulated truth by the content of a file from the simulator; return the number of outlines."""
     rows = []
     for feature in json.loads(path.read_text(encoding="utf-8"))["features"]:
         outline = MultiPolygon(GEOSGeometry(json.dumps(feature["geometry"])), srid=4326)
@@ -36,6 +36,6 @@ def truth_in(*, area: MultiPolygon) -> QuerySet[SimulatedTruth]:
 
 
 def truth_share(*, area: MultiPolygon) -> float:
-    """Share of an area in which something was simulated, 0-1."""
+    """Return the share of an area in which motion or change was simulated, 0-1."""
     inside = truth_in(area=area).aggregate(Union("outline"))["outline__union"]
     return inside.intersection(area).area / area.area if inside else 0.0

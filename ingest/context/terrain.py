@@ -24,11 +24,11 @@ from ingest.storage import stored_tiff
 
 BLOCK_ROWS = 256
 _GEOD = Geod(ellps="WGS84")
-_NODES = 17  # of the mesh on which a map projection's stretch and turn are computed
+_NODES = 17  # nodes per side of the mesh on which the scale and rotation of a map projection are computed
 
 
 class Spacing(NamedTuple):
-    """Size of a pixel, metres, and the grid's turn clockwise from north; each broadcasts to (rows, cols)."""
+    """Size of a pixel, metres, and rotation of the grid clockwise from north; each broadcasts to (rows, cols)."""
 
     east_m: Float64
     south_m: Float64
@@ -45,7 +45,7 @@ class SlopeAspect(NamedTuple):
 def slope_and_aspect(height_m: Float32, transform: Affine, crs: CRS) -> SlopeAspect:
     """Compute slope and aspect (Horn). height_m: (rows, cols), metres, NaN unknown; a north-up grid in any system.
 
-    Beyond its edges the grid is continued in a straight line; next to an unknown pixel both are NaN.
+    Beyond its edges the grid is extrapolated linearly; next to an unknown pixel, slope and aspect are NaN.
     """
     rows, cols = height_m.shape
     slope, aspect = (np.empty((rows, cols), dtype=np.float32) for _ in range(2))
@@ -81,7 +81,7 @@ def mean_bearing(bearing_deg: Float32) -> float:
 
 
 def _padded(height_m: Float32, first: int, last: int) -> Float64:
-    """Return the rows with one more on every side, extrapolated in a straight line at the grid's edges."""
+    """Return rows first to last with one more pixel on every side, extrapolated linearly at the grid's edges."""
     rows = height_m.shape[0]
     block = height_m[max(first - 1, 0) : min(last + 1, rows)].astype(float)
     if first == 0:
@@ -104,7 +104,7 @@ def _horn(z: Float64, spacing: Spacing) -> SlopeAspect:
 
 
 def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: Float64) -> tuple[Float64, Float64]:
-    """Return map length per ground length, and the turn of grid north from true north, (rows, cols)."""
+    """Return map length per ground length, and the rotation of grid north from true north, (rows, cols)."""
     mesh_row, mesh_col = np.linspace(0, shape[0], _NODES), np.linspace(0, shape[1], _NODES)
     x = transform.c + transform.a * np.tile(mesh_col, _NODES)
     y = transform.f + transform.e * np.repeat(mesh_row, _NODES)
@@ -132,7 +132,7 @@ WRITTEN_ROWS = 512
 
 
 def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Path) -> bool:
-    """Write the finest loaded elevation over an area (EPSG:4326), m, NaN unknown, as GeoTIFF; False without any."""
+    """Write the finest loaded elevation of an area (EPSG:4326) as GeoTIFF, m, NaN unknown; return False without any."""
     tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=False)
     tiles = list(tiles.order_by("-posting_m", "-pk"))  # the finest is written last
     if not tiles:

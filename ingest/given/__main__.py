@@ -12,7 +12,7 @@ READERS: dict[str, Callable[..., bytes]] = {"boundary": boundaries.read, "sites"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run reader, file, descriptor, options (JSON); write a line of JSON with its fault if any, then its answer."""
+    """Run a reader and write a line of JSON (its fault, if any), then its answer; see `read_given` for arguments."""
     reader, file, descriptor, options = arguments
     head: dict[str, object] = {}
     answer = b""

@@ -24,7 +24,7 @@ SIMPLIFY = gettext_noop("Simplify it first")
 def read(path: Path) -> bytes:
     """Return the joined polygons of a file, and their area before the border was simplified.
 
-    path: with any name, since the type is recognised by the content. The answer is JSON: outline, a MultiPolygon in
+    path: any name, because the type is recognised by the content. The answer is JSON: outline, a MultiPolygon in
     degrees as hexadecimal WKB; size_m2. Raises InputError.
     """
     named = path.rename(path.with_name(f"boundary{_suffix(path)}"))
@@ -61,7 +61,7 @@ def _suffix(path: Path) -> str:
 def _joined(layer: Path) -> BaseGeometry:
     """Return all polygons of a layer as one area in degrees, empty if there are none. Raises InputError.
 
-    The time to repair and join outlines grows with the square of the crossing corners: only small ones may need it.
+    Time to repair and join outlines grows with the square of the number of crossings: large outlines are not repaired.
     """
     outlines: list[BaseGeometry] = []
     n_corners = 0

@@ -1,4 +1,4 @@
-"""Photos, encoded anew: upright, without metadata, and without anything else that is hidden in a file."""
+"""Re-encoding of photos: upright, without metadata or other hidden content."""
 
 import io
 import warnings
@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from ingest.errors import InputError, gettext_noop
 
-MOST_PIXELS = 25_000_000  # encoded anew within 512 MB of memory and five seconds
+MOST_PIXELS = 25_000_000  # can be re-encoded within 512 MB of memory and five seconds
 MOST_JPEG_PIXELS = 4 * MOST_PIXELS  # a large JPEG is decoded at half its width and height
 JPEG_QUALITY = 90
 
@@ -23,7 +23,7 @@ def read(path: Path) -> bytes:
     except InputError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:  # of a disk; errors of Pillow have no number
+        if isinstance(fault, OSError) and fault.errno is not None:  # from a disk; errors of Pillow have no number
             raise
         problem = gettext_noop("it is not a readable picture")
         raise InputError(path, problem, gettext_noop("Give JPEG, PNG or PDF")) from fault

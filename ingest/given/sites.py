@@ -39,7 +39,7 @@ def read(path: Path, radius_m: float) -> bytes:
     """Return the sites of a table, or the faults of its rows.
 
     Encodings are UTF-8 with or without a byte order mark, UTF-16, else Windows-1252; decimals have a point or a comma.
-    radius_m: of rows without one. The answer is JSON: sites, each [name, longitude, latitude, radius_m, outline];
+    radius_m: for rows without one. The answer is JSON: sites, each [name, longitude, latitude, radius_m, outline];
     joined, the outline of all; faults, each [row, text to translate, its values]. Outlines are MultiPolygons in degrees
     as hexadecimal WKB. If there are faults, there are no sites. Raises InputError if the whole table cannot be used.
     """

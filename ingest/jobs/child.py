@@ -1,4 +1,4 @@
-"""Work of the confined process: load the file as what it is and write the outcome into the job's row, or neither."""
+"""Work of the confined process: load a file by its format and record the outcome in the job's row, or do neither."""
 
 import errno
 import logging
@@ -25,7 +25,7 @@ from ingest.storage.inputs import input_path
 
 
 class Loaded(NamedTuple):
-    """Outcome of a load."""
+    """The products and scenes that were loaded from a file or folder."""
 
     products: list[Product]
     scenes: list[Scene]
@@ -46,7 +46,7 @@ def arrival_load(
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
 ) -> Loaded:
-    """Load a file or folder as what it is. Raises InputError (AlreadyLoaded); then nothing has changed."""
+    """Load a file or folder by its format. Raises InputError (AlreadyLoaded); then nothing has changed."""
     if recognise(path, submission.declared) in SCENE_READERS:
         return Loaded([], scenes_load(path=path, submission=submission))
     return Loaded(products_load(path=path, submission=submission, progress=progress, expect=expect), [])
@@ -73,7 +73,7 @@ WRITE_SECONDS = 1.0
 
 
 class Progress:
-    """A counter of points that writes their number now and then, on a connection of its own: others see it at once."""
+    """A counter of points that writes its state once a second on its own connection, visible before the commit."""
 
     def __init__(self, job: IngestJob) -> None:
         self._job, self._points, self._written_at = job, 0, 0.0
@@ -83,7 +83,7 @@ class Progress:
         return self
 
     def __call__(self, points: int) -> None:
-        """Count points, and prolong the lease from time to time."""
+        """Count points, and write their number into the job's row at most once a second."""
         self._points += points
         if time.monotonic() - self._written_at >= WRITE_SECONDS:
             self._written_at = time.monotonic()
@@ -101,11 +101,11 @@ class Progress:
 
 
 def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> None:
-    """Load the file of a job that this attempt owns; the outcome is in its row. folder: of copies from the store."""
+    """Load the file of a job that this attempt owns; record the outcome in its row. folder: of files from the store."""
     job = IngestJob.objects.filter(pk=job_id, attempts=attempt, state=IngestJob.State.RUNNING).first()
     if job is None:
         return
-    if folder is not None:  # from here on paths; the row keeps what it has
+    if folder is not None:  # local paths from here on; the columns of the row keep the store's keys
         job.stored_path = str(input_path(job.stored_path, folder))
         job.mapping_path = str(input_path(job.mapping_path, folder)) if job.mapping_path else ""
     name = job.original_name
@@ -145,7 +145,7 @@ def _load(job: IngestJob) -> None:
         with Progress(job) as progress, transaction.atomic():
             loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
             _finish(job, loaded.products, loaded.scenes, "")
-    except BaseException:  # the rows are rolled back; the files of images must go with them
+    except BaseException:  # the rows are rolled back, so the files of images are deleted
         scenes_forget(loaded.scenes)
         raise
 

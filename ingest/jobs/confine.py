@@ -1,7 +1,7 @@
-"""A command in a process of its own with limits, so that a hostile or broken file can take that process only.
+"""Execution of a command in its own process with limits, so that a hostile or broken file can harm only that process.
 
-The limits are set before the command starts: this module is its own launcher (python -m ingest.jobs.confine), which
-sets them on itself and then becomes the command. Linux only.
+This module is also the launcher (python -m ingest.jobs.confine): it sets the limits on its own process, which then
+becomes the command. Linux only.
 """
 
 import argparse
@@ -25,8 +25,8 @@ MOST_OPEN_FILES = 256
 class Limits(NamedTuple):
     """Limits of a confined command.
 
-    memory_bytes: address space, of which libraries reserve more than they use; file_bytes: the largest file it may
-    write; niceness: added to that of the caller, 0 if somebody waits for the answer.
+    memory_bytes: address space, of which libraries reserve more than they use; file_bytes: size of the largest file
+    that may be written; niceness: added to the caller's, 0 if a person waits for the answer.
     """
 
     memory_bytes: int
@@ -64,9 +64,9 @@ def run_confined(
     every_seconds: float,
     descriptors: Sequence[int] = (),
 ) -> Outcome:
-    """Run a command and wait for it. descriptors: what it inherits besides its error stream.
+    """Run a command and wait for its end. descriptors: file descriptors that it inherits besides its error stream.
 
-    go_on is called every few seconds with the seconds that it has computed; when it returns False, it is killed.
+    go_on is called every `every_seconds` with the command's processor time, s; False kills the command.
     """
     launcher = [
         sys.executable,
@@ -111,7 +111,7 @@ def _outcome(code: int) -> Outcome:
 
 
 def _computed_seconds(pid: int) -> float:
-    """Return the processor time of a process; 0 where it has ended."""
+    """Return the processor time of a process, s; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -126,14 +126,14 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Become the command, with the limits set."""
+    """Set the limits on this process and replace it by the command."""
     parser = argparse.ArgumentParser(prog="python -m ingest.jobs.confine")
     for name in ("parent", "memory_bytes", "cpu_seconds", "file_bytes", "niceness"):
         parser.add_argument(name, type=int)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # who waits for us is gone: nobody would hear of the outcome
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # end with the parent, which reads the outcome
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.getppid() != options.parent:
         sys.exit(1)

@@ -1,7 +1,7 @@
-"""Uploaded files are read in a confined process: its environment, and the reading that visitors wait for.
+"""Environment of the confined process that reads uploaded files, and the reads for which visitors wait.
 
-Its GDAL opens one file, and it knows no secrets. GDAL reads its options when it starts, so only the environment of a
-process works, not `rasterio.Env`.
+The process has no secrets, and its GDAL opens one file. GDAL reads its options when it starts, so that they are set
+in the environment, not by `rasterio.Env`.
 """
 
 import json
@@ -19,9 +19,9 @@ from ingest.errors import DiskFull, InputError
 from ingest.jobs.confine import Limits, run_confined
 
 HARDENED = {
-    # drivers that read other files or other hosts by what a file says, as far as rasterio's build has them
+    # drivers in rasterio's build that read other files or hosts named in a file
     "GDAL_SKIP": "VRT,GTI,DERIVED,WMS,WMTS,WCS,HTTP,STACIT,STACTA,PLMOSAIC,DAAS,EEDA,EEDAI,Zarr,MBTiles,MRF",
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .ovr, .aux.xml, .tfw beside the file
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .ovr, .aux.xml or .tfw beside the file is read
     "GDAL_PAM_ENABLED": "NO",
     "GDAL_GEOREF_SOURCES": "INTERNAL",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
@@ -31,7 +31,7 @@ HARDENED = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
     "CPL_VSIL_CURL_USE_HEAD": "NO",
     "PROJ_NETWORK": "OFF",
-    "HDF5_PLUGIN_PATH": "/nonexistent",  # no filter is loaded as code
+    "HDF5_PLUGIN_PATH": "/nonexistent",  # no filter plugin is loaded
     "HDF5_VDS_PREFIX": "/nonexistent",
     "HDF5_EXT_PREFIX": "/nonexistent",
     "OMP_NUM_THREADS": "2",
@@ -43,7 +43,7 @@ SECRETS = (
     "DATABASE_OWNER_URL",
     "DATABASE_READER_URL",
     "EARTHDATA_TOKEN",
-    "EARTHDATA_PASSWORD",  # the latter of a version before 0.5.0, perhaps still set
+    "EARTHDATA_PASSWORD",  # used before version 0.5.0, perhaps still set
     "STAC_TOKEN",
     "RASTER_STORAGE_URL",
     "S3_ACCESS_KEY_ID",
@@ -61,12 +61,12 @@ def job_environment(around: Mapping[str, str] | None = None) -> dict[str, str]:
     around = os.environ if around is None else around
     kept = {name: value for name, value in around.items() if name.lower() not in LEFT_OUT}
     nothing = {"EMAIL_URL": "", "REDIS_URL": "redis://nobody.invalid:1/0", "SECRET_KEY": secrets.token_urlsafe(50)}
-    nothing |= dict.fromkeys(SECRETS, "")  # set and empty: a .env file does not fill them again
+    nothing |= dict.fromkeys(SECRETS, "")  # set but empty, so that a .env file does not fill them again
     return kept | HARDENED | nothing | {"DATABASE_URL": _database_url(settings.DATABASE_READER_URL)}
 
 
 def _database_url(url: str) -> str:
-    """Return the address in the settings with the present name of the database (a test's is another)."""
+    """Return a database URL with the name of the present database, which differs in tests."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{settings.DATABASES['default']['NAME']}"))
 
 
@@ -86,7 +86,7 @@ class NotRead(Exception):
 
 
 def read_given(reader: str, content: bytes, **options: float) -> bytes:
-    """Return the answer of a reader of ingest.given about a file's content.
+    """Run a reader of ingest.given on a file's content and return its answer.
 
     reader: "boundary", "sites" or "picture"; options: arguments of the reader. Raises the reader's InputError, NotRead,
     and DiskFull if the temporary folder has no room.

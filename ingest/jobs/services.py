@@ -34,12 +34,12 @@ logger = logging.getLogger(__name__)
 
 State = IngestJob.State
 BEAT_SECONDS = 10.0
-# Limits of the process that reads one file, so that no file takes a machine's memory, its disk or a worker for ever.
+# Limits of the process that reads one file, so that no file exhausts the memory or the disk, or blocks a worker.
 INGEST_MEMORY_BYTES = 4 * 2**30  # of address space
-INGEST_FILE_BYTES = 4 * 2**30  # of the largest file that it may write
-INGEST_SECONDS = 2 * 3600  # waiting, and computing
-UPLOADS = "uploads"  # keys of uploads in the object store begin so
-DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")  # columns and declarations of one name
+INGEST_FILE_BYTES = 4 * 2**30  # of the largest file that the process may write
+INGEST_SECONDS = 2 * 3600  # both elapsed and processor time
+UPLOADS = "uploads"  # first part of the keys of uploads in the object store
+DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")  # names of both columns and declared values
 LEASE = Lease(
     model=IngestJob,
     queued=State.QUEUED,
@@ -59,7 +59,7 @@ def job_queue(
     size_bytes: int = 0,
     sha256: str = "",
 ) -> IngestJob:
-    """Make a waiting job for a file (its path, or its key in the object store), and announce it once committed."""
+    """Create a waiting job for a file (path, or key in the object store), and announce the job after the commit."""
     job = IngestJob.objects.create(
         source=source,
         stored_path=str(path),
@@ -76,7 +76,7 @@ def job_queue(
 
 
 def job_announce(*, job_id: int) -> None:
-    """Announce a waiting job to the broker. Where it is away, the schedule announces the job later."""
+    """Announce a waiting job to the broker. If the broker is unavailable, the schedule announces the job later."""
     try:
         current_app.send_task("ingest.tasks.execute_job", [job_id], queue="ingest", retry=False)
     except BrokerError:
@@ -86,7 +86,7 @@ def job_announce(*, job_id: int) -> None:
 
 
 def job_claim(*, job_id: int) -> IngestJob | None:
-    """Take a job that is due for this worker; None where another one has it, as many run as may, or a disk is full."""
+    """Claim a due job for this worker; None if another worker has it, too many jobs run, or a disk is full."""
     if disk_full():
         return None
     claimed = LEASE.claim_one_of(
@@ -103,8 +103,8 @@ def job_claim(*, job_id: int) -> IngestJob | None:
 def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: float = BEAT_SECONDS) -> IngestJob | None:
     """Claim a job and have its file read by a confined process, which writes the outcome into the row.
 
-    Return None if there was nothing to do, or if the job was deleted while its file was read. A process that ends
-    without an outcome is judged here.
+    Return None if there was nothing to do, or if the job was deleted while its file was read. If the process ends
+    without an outcome, this function rejects or requeues the job.
     """
     job = job_claim(job_id=job_id)
     if job is None:
@@ -156,7 +156,7 @@ def _fetch(job: IngestJob, folder: Path) -> None:
 
 
 def job_retry(*, job: IngestJob, submission: Submission) -> bool:
-    """Queue a failed job again, or a refused one whose declared values are others now; False where it may not."""
+    """Queue a failed job again, or a refused one with changed declared values; return False where neither applies."""
     wanted = _declared(submission)
     same = all(getattr(job, name) == value for name, value in wanted.items())
     if not may_retry(job) or (job.state == State.REJECTED and same):
@@ -177,18 +177,18 @@ def job_retry(*, job: IngestJob, submission: Submission) -> bool:
 
 
 def may_retry(job: IngestJob) -> bool:
-    """Return whether a job came to nothing and its file is still there."""
+    """Return whether an upload's job failed, was refused or was cancelled, and its file still exists."""
     ended = job.state in (State.FAILED, State.REJECTED, State.CANCELLED)
     return ended and job.source == IngestJob.Source.UPLOAD and bool(job.stored_path) and input_exists(job.stored_path)
 
 
 def jobs_requeue_expired() -> int:
-    """Give jobs whose lease ran out (their worker died) back to the queue; how many."""
+    """Requeue jobs whose lease ran out because their worker died; return their number."""
     return LEASE.return_expired(error="The program that reads it ended before it was done.")
 
 
 def jobs_retry(*, jobs: QuerySet[IngestJob]) -> int:
-    """Requeue failed, cancelled and delayed jobs whose file is there; how many. `job_retry` takes refused ones."""
+    """Requeue failed, cancelled and delayed jobs with an existing file; return their number. Refused: `job_retry`."""
     there = [job.pk for job in jobs.exclude(stored_path="") if input_exists(job.stored_path)]
     return LEASE.retry(jobs.filter(pk__in=there), **NO_FAULT, queued_at=None, finished_at=None, points_done=0)
 
@@ -199,13 +199,13 @@ def jobs_cancel(*, jobs: QuerySet[IngestJob], by: str) -> int:
 
 
 def jobs_to_announce(*, queued_longer_than: timedelta) -> QuerySet[IngestJob]:
-    """Return due jobs that were never announced to the broker, or longer ago than this; the oldest first."""
+    """Return due jobs, oldest first, that were not announced to the broker within `queued_longer_than`."""
     waiting = IngestJob.objects.filter(LEASE.due()).order_by("id")
     return waiting.exclude(queued_at__gte=timezone.now() - queued_longer_than)
 
 
 def job_tidy(*, job: IngestJob) -> None:
-    """Delete what an upload left, once it is not needed any more: after loading, and a while after a refusal."""
+    """Delete the files of an upload that are no longer needed: after loading, and some hours after a failure."""
     if job.source != IngestJob.Source.UPLOAD or not job.stored_path or job.state in IngestJob.UNSETTLED:
         return
     if job.state == State.LOADED:
@@ -218,7 +218,7 @@ def job_tidy(*, job: IngestJob) -> None:
 
 
 def uploads_tidy() -> None:
-    """Delete what uploads left behind: of settled jobs, and of transfers that never became a job."""
+    """Delete files of uploads that are no longer needed: of settled jobs, and of transfers that never became a job."""
     for job in IngestJob.objects.filter(source=IngestJob.Source.UPLOAD).exclude(stored_path=""):
         job_tidy(job=job)
     root = Path(settings.UPLOAD_DIR)
@@ -233,7 +233,7 @@ def uploads_tidy() -> None:
 
 
 def folder_delete(folder: Path) -> None:
-    """Delete one upload's own folder; anything that is not directly inside UPLOAD_DIR is left alone."""
+    """Delete the folder of an upload; a folder that is not directly inside UPLOAD_DIR is left alone."""
     if folder.parent == Path(settings.UPLOAD_DIR):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -249,12 +249,12 @@ def limits_set() -> Limits:
 
 
 def job_reject(job: IngestJob, error: str) -> None:
-    """Fail a job for good, because trying again would refuse its file again."""
+    """Mark a job as refused; it is not tried again, because its file would be refused again."""
     LEASE.settle(job, State.REJECTED, error=one_line(error), finished_at=timezone.now())
 
 
 def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
-    """Settle a job whose process ended without writing an outcome; one that did is not `mine` any more."""
+    """Reject or requeue a job by the way its process ended; a job whose row has an outcome stays unchanged."""
     sentence = _SENTENCES.get(outcome.ended)
     if sentence:
         job_reject(job, sentence(job, outcome, limits))
@@ -263,7 +263,7 @@ def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
 
 
 def _given_back(job: IngestJob, outcome: Outcome) -> tuple[str, Cause]:
-    """Return why a possibly good file was not read; SIGKILL is how Linux reclaims memory."""
+    """Return why a possibly good file was not read, and the cause; Linux sends SIGKILL when memory runs out."""
     if outcome.code == -signal.SIGKILL:
         return f"{job.original_name}: the program that reads it was killed; memory may have run out.", Cause.MEMORY
     return f"{job.original_name}: the program that reads it was stopped ({outcome.code}).", Cause.LOST
@@ -304,5 +304,5 @@ def jobs_lately(*, limit: int) -> QuerySet[IngestJob]:
 
 
 def is_waiting(*, sha256: str) -> bool:
-    """Return whether the very same file is already waiting or being read."""
+    """Return whether a file with this content is already waiting or being read."""
     return IngestJob.objects.filter(sha256=sha256, state__in=IngestJob.UNSETTLED).exists()

@@ -1,12 +1,12 @@
-"""The watched folder: each file becomes a job, and ends in a folder that shows what became of it.
+"""The watched folder: each file becomes a job, and is moved to a folder that shows the outcome.
 
     FOLDER/              put files here, or folders that are one product
-    FOLDER/.working/     what is waiting or being read, each in a folder of its own
+    FOLDER/.working/     files that wait or are being read, each in a folder of its own
     FOLDER/done/         loaded
     FOLDER/rejected/     not loaded; NAME.reason.txt beside it says why
 
-Nothing is deleted and nothing overwritten. One round at a time (advisory lock), so any number of watchers is safe;
-after a crash the next round continues from where each file lies.
+No file is deleted or overwritten. An advisory lock allows one round at a time, so that any number of watchers is safe.
+After a crash the next round continues with each file where it lies.
 """
 
 import ctypes
@@ -36,12 +36,12 @@ logger = logging.getLogger(__name__)
 WORKING, DONE, REJECTED, SEEN = ".working", "done", "rejected", ".seen.json"
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
 MOST_IN_A_PRODUCT = 100_000
-LONGEST_NAME_BYTES = 180  # leaves room for what is added to a name
+LONGEST_NAME_BYTES = 180  # leaves room for a number and a suffix
 AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
 
 
 class FileState(NamedTuple):
-    """Outside state of a file, or of everything in a folder: equal states mean that nothing has changed."""
+    """Number, size and latest change of a file, or of all files in a folder; equal states mean no change."""
 
     files: int
     size_bytes: int
@@ -49,11 +49,11 @@ class FileState(NamedTuple):
 
 
 class Refused(ValueError):
-    """Reason why something in the folder is refused, which is no file."""
+    """Reason why an entry of the watched folder is refused before it becomes a job."""
 
 
 def round_make(*, folder: str | Path) -> int:
-    """Scan a watched folder once: settle ended jobs, requeue, queue new files; return how many jobs are new."""
+    """Scan a watched folder once: move files of ended jobs, queue new files; return the number of new jobs."""
     folder = Path(folder).resolve()
     with try_locked(Lock.WATCHED_FOLDER, short_text_key(str(folder))) as alone:
         if not alone:
@@ -71,7 +71,7 @@ def _own_folder(path: Path) -> None:
 
 
 def _settle(folder: Path) -> None:
-    """Move what is loaded to done/ and what is not to rejected/."""
+    """Move the files of loaded jobs to done/, and those of other ended jobs to rejected/."""
     keys = {_key(path): path for path in (folder / WORKING).glob("*/*")}
     inside = Q(stored_path__startswith=f"{folder / WORKING}/") | Q(stored_path__in=keys)
     jobs = IngestJob.objects.filter(inside, source=IngestJob.Source.WATCH)
@@ -95,7 +95,7 @@ def _key(path: Path) -> str:
 
 
 def _take_up(folder: Path) -> int:
-    """Queue what was moved to .working/ by a watcher that died before it made the job."""
+    """Queue files in .working/ without a job, because their watcher died before it made one; return their number."""
     new = 0
     for own in sorted((folder / WORKING).iterdir()):
         for path in sorted(own.iterdir()) if own.is_dir() and not own.is_symlink() else ():
@@ -109,7 +109,7 @@ def _take_up(folder: Path) -> int:
 
 
 def _scan(folder: Path) -> int:
-    """Queue what has not changed for a while; refuse what is no file. One that cannot be handled holds up no other."""
+    """Queue entries unchanged for WATCH_STABLE_SECONDS and refuse unusable ones; return the number of new jobs."""
     now, before, seen, new = clock(), _seen_before(folder), {}, 0
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in {DONE, REJECTED} or path.suffix.lower() in UNFINISHED:
@@ -138,7 +138,7 @@ def _refuse(folder: Path, path: Path, refused: Refused) -> None:
 
 
 def _state_of(path: Path) -> FileState | None:
-    """Return the outside state without opening anything. None while it is empty or still receives. Raises Refused."""
+    """Return an entry's state without opening files; None for a folder that is empty or unfinished. Raises Refused."""
     if not _readable(path.name):
         raise Refused("its name is not readable text. Give it another name")
     entry = path.lstat()
@@ -154,7 +154,7 @@ def _state_of(path: Path) -> FileState | None:
 
 
 def _readable(name: str) -> bool:
-    """Return whether a name is one line of text without control characters, as an object store may demand."""
+    """Return whether a name has no control characters or lone surrogates, which object stores may refuse."""
     return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
 
 
@@ -177,12 +177,12 @@ def _state_inside(path: Path) -> FileState | None:
 
 
 def _claim(folder: Path, path: Path, state: FileState) -> int:
-    """Move it out of everybody's reach, compare its state again, and make the job."""
+    """Move an entry to .working/, compare its state again, and queue it; return the number of new jobs."""
     own = folder / WORKING / secrets.token_hex(8)
     own.mkdir(mode=0o700)
     try:
         path.rename(own / path.name)
-    except FileNotFoundError:  # its owner took it back
+    except FileNotFoundError:  # its owner has moved or deleted it
         own.rmdir()
         return 0
     try:
@@ -190,7 +190,7 @@ def _claim(folder: Path, path: Path, state: FileState) -> int:
     except Refused as refused:
         _refuse(folder, own / path.name, refused)
         same = True
-    if not same:  # somebody still writes
+    if not same:  # the file is still being written
         _put(own / path.name, folder)
     if not any(own.iterdir()):
         own.rmdir()
@@ -211,7 +211,7 @@ def _queue(folder: Path, path: Path) -> int:
 
 
 def _put(path: Path, target: Path, note: str = "", kind: str = "") -> None:
-    """Move to a folder under a free name, with the line beside it, which is written first; never over anything."""
+    """Move a file to a folder under a free name, after writing the note beside it; overwrite nothing."""
     whole = _short(path.name)
     stem, dot, suffix = whole.rpartition(".")
     for count in range(1, 10_000):
@@ -230,18 +230,18 @@ def _short(name: str) -> str:
 
 
 def _move(path: Path, new: Path) -> bool:
-    """Rename without overwriting (POSIX's rename would); return False where the new name is taken."""
+    """Rename without overwriting, unlike POSIX's rename; return False if the new name is taken."""
     names = os.fsencode(path), os.fsencode(new)
     if ctypes.CDLL(None, use_errno=True).renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_NOREPLACE) == 0:
         return True
     if ctypes.get_errno() == errno.EEXIST:
         return False
-    path.rename(new)  # a file system that does not know the flag; the name was free a moment ago
+    path.rename(new)  # the file system lacks the flag; the name was free a moment ago
     return True
 
 
 def _write_new(path: Path, text: str) -> bool:
-    """Write a file that is not there yet, or that says the very same; False where it is somebody else's."""
+    """Write a new file; return False if there is one with another content."""
     try:
         with path.open("x", encoding="utf-8", errors="replace") as stream:
             stream.write(text)
@@ -251,7 +251,7 @@ def _write_new(path: Path, text: str) -> bool:
 
 
 def _seen_before(folder: Path) -> dict[str, tuple[list[int], float]]:
-    """Return the previous round's state of each name, and since when; empty where unknown."""
+    """Return for each name the state in the previous round and the time since when it holds; empty if unknown."""
     try:
         kept = json.loads((folder / SEEN).read_text(encoding="utf-8"))
         return {str(name): (list(state), float(since)) for name, (state, since) in kept.items()}

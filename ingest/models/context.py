@@ -1,4 +1,4 @@
-"""Tables of context. Each row belongs to the layer that it was loaded with; a layer is loaded whole or not at all."""
+"""Tables of context. Each row belongs to the layer with which it was loaded, whole or not at all."""
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex
@@ -43,7 +43,7 @@ class ContextLayer(models.Model):
 
 
 class AdministrativeRegion(models.Model):
-    """A country (level 0), a province or state (1), or what lies below."""
+    """A country (level 0), a province or state (1), or a smaller unit."""
 
     layer = models.ForeignKey(ContextLayer, models.CASCADE)
     name = models.CharField(max_length=200)

@@ -11,7 +11,7 @@ CAUSES = [(cause.value, label) for cause, label in LABELS.items()]
 
 
 class StepFailure(models.Model):
-    """One step that failed on one row of a table. The row goes when the step has succeeded, or is not due any more."""
+    """A failed step on one row of a table. It is deleted when the step has succeeded, or is no longer due."""
 
     class Step(models.TextChoices):
         SEARCH = "search", "search for moving areas"
@@ -44,7 +44,7 @@ class StepFailure(models.Model):
 
 
 class IngestJob(models.Model):
-    """One file (or folder) that is to be loaded. The row holds its state; the queue only wakes a worker."""
+    """One file or folder to load. The row holds the state of the work; the message queue only wakes a worker."""
 
     class Source(models.TextChoices):
         UPLOAD = "upload", "sent from the page"
@@ -104,7 +104,7 @@ class IngestJob(models.Model):
 
 
 class SceneDownload(models.Model):
-    """One file of a search service, from the decision to download it until it is loaded or has failed."""
+    """One file of a search service, from the decision to download the file until it is loaded or has failed."""
 
     class State(models.TextChoices):
         WANTED = "wanted", "waiting"

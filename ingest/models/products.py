@@ -1,4 +1,4 @@
-"""Velocity products with their measurement points and series, which are partitioned by product (migration 0001)."""
+"""Velocity products, their measurement points and series; points and series are partitioned by product."""
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
@@ -10,7 +10,7 @@ DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
 
 class FromFile(models.Model):
-    """The source of a row: the file, its attribution and licence, when and by whom it was loaded."""
+    """Base of rows loaded from a file: the file, its attribution and licence, the time and the person of the load."""
 
     simulated = models.BooleanField(default=False)
     attribution = models.CharField(max_length=300, blank=True)
@@ -29,12 +29,12 @@ class ProductQuerySet(models.QuerySet):
     """Products, filtered by release."""
 
     def current(self) -> "ProductQuerySet":
-        """Exclude superseded releases; the others are shown and searched."""
+        """Return products without superseded releases; only these are shown and searched."""
         return self.filter(superseded_by=None)
 
 
 class Product(FromFile):
-    """One velocity field as it was published: a track, a tile, a time series. It is loaded whole or not at all."""
+    """One velocity field as published, for example a track or a tile. It is loaded whole or not at all."""
 
     name = models.CharField(max_length=120)
     source_format = models.CharField(max_length=30)
@@ -83,7 +83,7 @@ class Product(FromFile):
 
     @property
     def n_dates(self) -> int:
-        """How many images its series have; 0 without series."""
+        """Number of dates in each series of the product; 0 without series."""
         return len(self.dates) if self.has_series else 0
 
 
@@ -111,7 +111,7 @@ class MeasurementPoint(models.Model):
 
 
 class DisplacementSeries(models.Model):
-    """A point's displacements on the product's dates, packed as `ingest.products.encoding` says."""
+    """A point's displacements on the product's dates, packed by `ingest.products.encoding`."""
 
     pk = models.CompositePrimaryKey("product", "pid")
     product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, db_index=False)
@@ -150,7 +150,7 @@ class DerivedTile(models.Model):
 
 
 class PyramidCell(models.Model):
-    """Points of a product averaged over a cell of a map tile, as `ingest.products.pyramid` says."""
+    """Points of a product averaged over a cell of a map tile by `ingest.products.pyramid`."""
 
     pk = models.CompositePrimaryKey("z", "tile_x", "tile_y", "product", "cell")
     product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False)

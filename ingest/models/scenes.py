@@ -10,18 +10,18 @@ from ingest.storage import raster_storage
 
 
 class SceneQuerySet(models.QuerySet):
-    """Images, filtered by whether they can be used."""
+    """A query of images that can be limited to usable ones."""
 
     def ready(self) -> "SceneQuerySet":
-        """Return usable images; the others only state why they cannot be used."""
+        """Return usable images; the rows of the others only hold the reason why they are unusable."""
         return self.filter(state=Scene.State.READY)
 
 
 class Scene(FromFile):
     """One calibrated, map-projected image in one polarisation: linear power in storage, NaN where there is no data.
 
-    A file that is no usable image leaves a row as well, with what its name states and the reason. So does one whose
-    image was deleted for its age (monitor.operations.retention), as long as a pair needs the row.
+    An unusable file gets a row, too, with the facts in its name and the reason. The row of an image deleted for its
+    age (monitor.operations.retention) is kept while a pair needs it.
     """
 
     class State(models.TextChoices):
@@ -94,7 +94,7 @@ class Scene(FromFile):
 
     @property
     def piece(self) -> str:
-        """'track 137 ascending, burst 292320-IW2'."""
+        """Track, direction and burst as text: 'track 137 ascending, burst 292320-IW2'."""
         return f"track {self.track:03d} {self.direction}" + (f", burst {self.burst}" if self.burst else "")
 
 

@@ -1,7 +1,7 @@
 """Decomposition of two viewing directions into up and east on a grid of cells, as in EGMS's Ortho product.
 
-Points of one direction that fall into a cell are averaged; where both directions see the cell, their velocities and
-their series are solved for up and east with no motion to the north (EGMS algorithm document; `ingest.geometry`).
+Points of one direction within a cell are averaged. In cells with points of both directions, velocities and series are
+solved for up and east, assuming no motion to the north (EGMS algorithm document; `ingest.geometry`).
 """
 
 from collections.abc import Sequence
@@ -43,14 +43,14 @@ class Cells(NamedTuple):
 
 
 def cells_around(x: Float64, y: Float64, posting_m: float) -> Cells:
-    """Return the smallest grid on multiples of the posting that holds all positions (metres)."""
+    """Return the smallest grid, with edges at multiples of the posting, that contains all positions (metres)."""
     west, north = np.floor(x.min() / posting_m) * posting_m, np.ceil(y.max() / posting_m) * posting_m
     cols, rows = int((x.max() - west) // posting_m) + 1, int((north - y.min()) // posting_m) + 1
     return Cells(float(west), float(north), posting_m, rows, cols)
 
 
 def mean_of_runs(values: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.floating]:
-    """Average rows from each start to the next, without NaN. values: (n,) or (n, m); returns (len(starts), …)."""
+    """Average the rows from each start to the next, ignoring NaN. values: (n,) or (n, m); returns (len(starts), …)."""
     if not starts.size:
         return values[:0]
     known = np.isfinite(values)
@@ -68,7 +68,7 @@ def count_by_cell(cells: Cells, index: NDArray[np.int64]) -> Float32:
 
 
 def median_by_cell(cells: Cells, index: NDArray[np.int64], values: Float32) -> Float32:
-    """Return the median of each cell's values, NaN where there is none. index, values: (n,); returns (rows, cols)."""
+    """Return the median of each cell's values, NaN in empty cells. index, values: (n,); returns (rows, cols)."""
     known = (index >= 0) & np.isfinite(values)
     index, values = index[known], values[known]
     order = np.lexsort((values, index))
@@ -81,7 +81,7 @@ def median_by_cell(cells: Cells, index: NDArray[np.int64], values: Float32) -> F
 
 
 class View(NamedTuple):
-    """Points of one direction in columns. velocity and std (n,), mm/yr; series (n, dates), mm; LOS toward plus."""
+    """n points of one viewing direction as columns. x, y, height: metres; LOS: positive toward the satellite."""
 
     x: Float64
     y: Float64
@@ -93,7 +93,7 @@ class View(NamedTuple):
 
 
 class UpEastCells(NamedTuple):
-    """k cells that both directions see. (k,) mm/yr and (k, dates) mm, up and east positive."""
+    """k cells with points of both directions. Velocities (k,), mm/yr; series (k, dates), mm; up and east positive."""
 
     index: NDArray[np.int64]
     height_m: Float32
@@ -158,7 +158,7 @@ def on_dates(displacement_mm: Float32, own: Sequence[date], wanted: Sequence[dat
     later = np.clip(np.searchsorted(days, at), 1, len(days) - 1)
     weight = ((at - days[later - 1]) / (days[later] - days[later - 1])).astype(np.float32)
     before, after = displacement_mm[:, later - 1], displacement_mm[:, later]
-    # on one of its own dates a value needs no neighbour, and before the first or after the last there is none
+    # A value on an own date needs no neighbour, so that a NaN beside it does not spread; outside the span it is NaN.
     mixed = np.where(weight == 0, before, np.where(weight == 1, after, before + weight * (after - before)))
     mixed[:, (weight < 0) | (weight > 1)] = np.nan
     return mixed.astype(np.float32)

@@ -1,7 +1,7 @@
 """Up and east products, derived where ascending and descending tracks overlap and none is published.
 
-Tiles of 100 km on the products' own grid, as EGMS cuts its Ortho product. A derived product is known by the files it
-was made from: when they change, it is made again and the old one goes.
+Tiles of 100 km on the products' own grid, like those of EGMS's Ortho product. A derived product is identified by its
+input files; when these change, it is made again and the old one is deleted.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ from ingest.readers.records import Component, FieldHeader, PointBatch, Reference
 
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
 LEVEL = "derived"
-EDGE_POINTS = 5  # along an edge: it bends in degrees
-MOST_PLACES = 50  # of more, all are looked at
+EDGE_POINTS = 5  # per edge of a tile, which is curved in degrees
+MOST_PLACES = 50  # with more changed places, all places are examined
 METHOD = "up and east from two directions, version 1"
 COMPONENTS = (Component.UP, Component.EAST)
 
@@ -52,7 +52,7 @@ class TilePlace(NamedTuple):
 
     @property
     def outline(self) -> Polygon:
-        """A box in degrees that holds it."""
+        """The bounding box of the square, degrees."""
         along = np.linspace(0, TILE_M, EDGE_POINTS)
         x, y = (axis.ravel() for axis in np.meshgrid(self.east * TILE_M + along, self.north * TILE_M + along))
         longitude, latitude = transformer(self.epsg, 4326).transform(x, y)
@@ -60,7 +60,7 @@ class TilePlace(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """A square of 100 km of one source's grid, and the products that see it."""
+    """A square of 100 km of one source's grid, and the products of each direction that have points in it."""
 
     place: TilePlace
     level: str
@@ -70,7 +70,7 @@ class Tile(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of a derived tile's inputs."""
+        """The name of the tile: source, level, EPSG code and place."""
         return f"{self.place.source_format}/{self.level}/{self.place.epsg}/{self.place.burst}"
 
     @property
@@ -80,7 +80,7 @@ class Tile(NamedTuple):
 
     @property
     def loaded_at(self) -> datetime:
-        """When the last of its products came."""
+        """The time at which the last of its products was loaded."""
         return max(product.loaded_at for product in self.products)
 
     @property
@@ -97,9 +97,9 @@ class Tile(NamedTuple):
 
 
 def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
-    """Make missing derived products where products came or went, and remove those with inputs that are no longer shown.
+    """Make missing derived products where products changed, and delete those whose inputs are no longer shown.
 
-    settled_before: skip tiles with a product loaded later than this, because more may be arriving.
+    settled_before: skip tiles with a product loaded after this time, because more products may arrive.
     """
     changed = list(_products_changed())
     if not changed:
@@ -127,7 +127,7 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
 
 
 def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Tile]:
-    """Return tiles (only at these places) seen from both directions whose vertical product nobody published."""
+    """Yield tiles (at `places` only) with products of both directions and without a published vertical product."""
     near = reduce(or_, (Q(footprint__bboverlaps=place.outline) for place in places or ()), Q())
     candidates = Product.objects.current().filter(near, component=Component.LOS, technique=Technique.INSAR)
     candidates = candidates.exclude(direction="").order_by("source_format", "level", "simulated", "id")
@@ -156,10 +156,10 @@ def _products_changed() -> QuerySet[Product]:
 
 
 def tile_derive(*, tile: Tile) -> list[Product]:
-    """Make the up and the east product of a tile; nothing if the two directions share no cell."""
+    """Make the up and the east product of a tile; return an empty list if the two directions share no cell."""
     with tempfile.TemporaryDirectory() as folder, locked(content_key(tile.key)), connection.cursor() as cursor:
         if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:
-            return []  # somebody else was faster
+            return []  # another process has made it
         bands = _solve(tile, Path(folder))
         made = []
         for component in COMPONENTS if bands else ():
@@ -189,7 +189,7 @@ def _project(footprint: Polygon, epsg: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dates(products: tuple[Product, ...]) -> tuple[date, ...]:
-    """Return the dates of the product with most; the others are interpolated to them."""
+    """Return the dates of the product with the most dates; the other series are interpolated to these."""
     return tuple(max((product.dates for product in products if product.has_series), key=len, default=()))
 
 
@@ -217,7 +217,7 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
 
 
 def _solve(tile: Tile, folder: Path) -> list[tuple[Cells, Path]]:
-    """Solve the tile in bands from north to south; a file for each band, so that memory stays bounded."""
+    """Solve a tile in bands from north to south, with a file for each band, so that memory stays bounded."""
     cells = tile.cells
     lines = int(BAND_M / POSTING_M)
     dates = (_dates(tile.ascending), _dates(tile.descending))

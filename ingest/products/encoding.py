@@ -1,7 +1,7 @@
 """Packing of displacement series, and rows in PostgreSQL's binary COPY format.
 
-A series is little-endian int16 in steps of 0.1 mm where it fits and float32 mm where it does not; its length in bytes
-shows which. Nothing is ever clipped. Binary COPY: PostgreSQL documentation, COPY, "Binary Format".
+A series is little-endian int16 in steps of 0.1 mm if its values fit, else float32 in mm; the length in bytes shows
+which. No value is clipped. Binary COPY: PostgreSQL documentation, COPY, "Binary Format".
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ _EWKB_POINT_WITH_SRID = 0x20000001
 
 
 def fits_int16(displacement_mm: Float32) -> NDArray[np.bool_]:
-    """Return whether, per row, every value fits 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
+    """Return for each row whether all its values fit 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
     return _range_fits(displacement_mm, axis=1)
 
 
 def _range_fits(displacement_mm: Float32, axis: int | None) -> NDArray[np.bool_]:
-    # fmin and fmax leave NaN out, and need no array of the size of the input
+    # fmin and fmax ignore NaN without a copy of the input
     least, most = (f.reduce(displacement_mm, axis=axis, initial=0) for f in (np.fmin, np.fmax))
     return np.asarray((least >= -_LARGEST_MM) & (most <= _LARGEST_MM))
 
@@ -44,7 +44,7 @@ def pack_int16(displacement_mm: Float32) -> NDArray[np.int16]:
 
 def unpack_series(packed: Sequence[bytes], n_dates: int) -> Float32:
     """Decode packed series. Returns (len(packed), n_dates), mm, NaN where missing. ValueError for a wrong length."""
-    if packed and all(len(blob) == 2 * n_dates for blob in packed):  # nearly always, and many times faster
+    if packed and all(len(blob) == 2 * n_dates for blob in packed):  # the usual case, and many times faster
         return _from_steps(np.frombuffer(b"".join(packed), dtype="<i2").reshape(len(packed), n_dates))
     series = np.empty((len(packed), n_dates), dtype=np.float32)
     for row, blob in enumerate(packed):
@@ -73,8 +73,8 @@ def copy_rows(columns: Sequence[NDArray[np.generic]]) -> list[memoryview]:
     """Encode equally long columns as rows of binary COPY, without header and trailer.
 
     Floats become float4 or float8 and NaN becomes NULL; integers become int4; bytes, records and 2-D arrays are
-    copied as they stand (text, geometry, bytea). Rows are grouped by which values are NULL and how long their text
-    is, because numpy writes records of one size: their order is not kept. Returns blocks to be written one by one.
+    copied unchanged (text, geometry, bytea). Rows are grouped by their NULL values and lengths of text, because numpy
+    writes records of one size: the order of rows is not kept. Returns blocks to be written one by one.
     """
     keys = [key for key in map(_null_key, columns) if key is not None and (key != key[0]).any()]
     if not keys:

@@ -1,4 +1,4 @@
-"""Functions of the database that make, attach and drop the tables of a product, with the rights of the tables' owner.
+"""Database functions that make, attach and drop the tables of a product with the rights of the tables' owner.
 
 Roles that load files own no tables. A role that begins a product may insert rows into its two tables until they are
 attached in the same transaction, and never into the tables of another product. Parts are merged by number: no text from
@@ -32,7 +32,7 @@ _SETTLE = """
 
 
 def _function(head: str, body: str, options: str = "") -> str:
-    """Return SQL of a function that runs as its owner and resolves no name that a caller made."""
+    """Return SQL of a function that runs as its owner and does not resolve names that its caller created."""
     return (
         f"CREATE OR REPLACE FUNCTION {head} LANGUAGE plpgsql SECURITY DEFINER"
         f" SET search_path = public, pg_temp {options} AS $function$ {body} $function$;"
@@ -40,7 +40,7 @@ def _function(head: str, body: str, options: str = "") -> str:
 
 
 def _filled(sql: str, **variables: str) -> str:
-    """Return a statement that executes `sql` after replacing each name in capitals by the text of its expression."""
+    """Return a statement that executes `sql` after replacing each name in capitals by the value of its expression."""
     expression = f"$sql${sql}$sql$"
     for name, value in variables.items():
         expression = f"replace({expression}, '{name}', {value})"
@@ -48,7 +48,7 @@ def _filled(sql: str, **variables: str) -> str:
 
 
 def _of_product(*statements: str) -> str:
-    """Return statements about a product; PRODUCT is its number, CALLER the role that is signed in."""
+    """Return a statement in which PRODUCT becomes the product's number and CALLER the role that is signed in."""
     return _filled("".join(statements), PRODUCT="product::text", CALLER="quote_ident(session_user)")
 
 
@@ -57,7 +57,7 @@ def _for_others(statement: str) -> str:
 
 
 def _of_parts(sql: str) -> str:
-    """Return a statement with variables for a merged part, a source copied into it, and its products' ids."""
+    """Return a statement in which MERGED, SOURCE, MEMBERS (ids of the products) and PRODUCT become their values."""
     variables = {"MERGED": "merged::text", "SOURCE": "source::text", "MEMBERS": "members", "PRODUCT": "product::text"}
     return _filled(sql, **{name: value for name, value in variables.items() if name in sql})
 
@@ -69,9 +69,9 @@ def _samples(part: str, of: Callable[[str], str]) -> str:
     )
 
 
-LOCK_MS = 1000  # so long at most readers wait behind an exchange that waits itself
-# Points of a product lie by Hilbert's curve in a part that was merged, and nothing is put into it later. Sorting by the
-# point alone takes a quarter of the time of sorting by product and point.
+LOCK_MS = 1000  # the longest time that readers wait behind a waiting exchange
+# In a merged part, points of a product are ordered by a Hilbert curve, and none are added later. Sorting by point alone
+# takes a quarter of the time of sorting by product and point.
 _COPY = f"""
     IF (SELECT cardinality(products) FROM ({partitions.PARTS}) AS known WHERE part = source) > 1
         THEN {_of_parts(partitions.copy_points("SOURCE", "MERGED"))}
@@ -104,7 +104,7 @@ _BUILD = f"""
     END LOOP;
     {_of_parts(partitions.index("MERGED"))} {_samples("MERGED", _of_parts)}
     RETURN merged; END"""
-# Whoever waits holds nothing yet: an exchange and a reader never wait for each other.
+# The exchange holds no lock while it waits for its first one, so that it and a reader never wait for each other.
 _SWAP = f"""
     DECLARE members text := {_MEMBERS}; built text; tables text; BEGIN
     SELECT string_agg(matched[1], ', ' ORDER BY matched[1]::bigint) INTO built
@@ -171,37 +171,37 @@ CREATE_FUNCTIONS = "".join(
 
 
 def product_begin() -> int:
-    """Make the tables of a new product and return its number. For use in a transaction."""
+    """Create the tables of a new product and return the product's number. For use in a transaction."""
     return _call("ingest_product_begin")
 
 
 def product_attach(product_id: int, n_points: int) -> None:
-    """Index the filled tables, make them partitions and average them; an id that appears twice is an IntegrityError."""
+    """Index a product's filled tables, attach them and fill the pyramid. IntegrityError for a repeated point id."""
     _call("ingest_product_attach", product_id, n_points)
 
 
 def product_drop(product_id: int) -> None:
-    """Remove a product's points, series and pyramid. Waits while parts are merged, with no table locked."""
+    """Delete a product's points, series and pyramid. Waits, without locking a table, while parts are merged."""
     _call("ingest_product_drop", product_id)
 
 
 def parts_build(parts: Sequence[int]) -> int:
-    """Copy parts into one that is detached, and index it; its number. To be committed before `parts_swap`."""
+    """Copy parts into a detached part, index that, and return its number. To be committed before `parts_swap`."""
     return int(_call("ingest_parts_build", list(parts)))
 
 
 def parts_swap(merged: int, parts: Sequence[int]) -> None:
-    """Put a merged part in its sources' place. OperationalError where readers would wait longer than a second."""
+    """Replace the source parts by the merged part. OperationalError if readers would wait longer than a second."""
     _call("ingest_parts_swap", merged, list(parts))
 
 
 def parts_sweep() -> int:
-    """Drop the tables of merged parts that did not get into place; how many tables."""
+    """Drop the tables of merged parts that were never attached; return the number of tables."""
     return int(_call("ingest_parts_sweep"))
 
 
 def releases_order(source_format: str, tile: str, component: str, simulated: bool) -> None:
-    """Link every release of a tile to the next, ordered by name, presence of series, last image and loading time."""
+    """Link each release of a tile to the next one, ordered by name, presence of series, last image and loading time."""
     _call("ingest_releases_settle", source_format, tile, component, simulated)
 
 

@@ -1,4 +1,4 @@
-"""A velocity field goes into partitions of its own: checked, packed, copied, indexed and attached in a transaction."""
+"""Loading of a velocity field into its own partitions: check, pack, copy, index and attach in one transaction."""
 
 import queue
 import threading
@@ -19,11 +19,11 @@ from ingest.products import encoding, functions, partitions
 from ingest.projections import web_mercator
 from ingest.readers.records import FieldHeader, PointBatch, RefusedRow, VelocityField
 
-# What PostgreSQL keeps of a point and of its series, measured on 200,000 points of random values.
-POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # the latter with the pyramid
+# Bytes that PostgreSQL needs for a point and for its series, measured on 200,000 points of random values.
+POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # the index figure includes the pyramid
 SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
-MOST_POINTS_A_BYTE = 10  # packed measurements need a byte each at least; constants pack without end
-FEW_POINTS = 100_000  # do no harm, however they are packed
+MOST_POINTS_A_BYTE = 10  # real measurements need at least a byte each when compressed; constants need almost none
+FEW_POINTS = 100_000  # so few points do no harm, however small the file is
 CHECK_SECONDS = 0.5
 
 
@@ -36,19 +36,19 @@ def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
 
 
 def point_bytes(header: FieldHeader) -> float:
-    """Return about how many bytes a point takes in the database, its series and all indexes included."""
+    """Return the approximate bytes of a point in the database, including its series and all indexes."""
     series = SERIES_BYTES + SERIES_INDEX_BYTES + DATE_BYTES * len(header.dates) if header.has_series else 0
     return POINT_BYTES + POINT_INDEX_BYTES + series
 
 
 def _bytes_needed(path: Path, field: VelocityField) -> float:
-    """Return the most bytes needed; a pixel without a value becomes no point, and packs to less than a byte."""
+    """Return the most bytes needed. At most one point per byte of the file: pixels without a value become no points."""
     expected, size = field.expected_points or 0, _file_bytes(path, field)
     return (expected if size is None else min(expected, size)) * point_bytes(field.header)
 
 
 def _file_bytes(path: Path, field: VelocityField) -> int | None:
-    """Return the size of a field's files; None where it is derived from the database."""
+    """Return the size of a field's files; None if the field is derived from the database."""
     files = [file for file in field.files or (path,) if file.is_file()]
     return sum(file.stat().st_size for file in files) if files else None
 
@@ -61,7 +61,7 @@ class LoadWatch:
         self._index_bytes = POINT_INDEX_BYTES + SERIES_INDEX_BYTES * field.header.has_series
 
     def add(self, points: int) -> None:
-        """Count points that are about to be copied. Raises InputError or DiskFull; the load must then be undone."""
+        """Count points before they are copied. Raises InputError or DiskFull; the load must then be rolled back."""
         self._points += points
         if self._points > settings.INGEST_MOST_POINTS:
             raise _too_many(self._path, f"it holds more than {settings.INGEST_MOST_POINTS:,} points")
@@ -102,7 +102,7 @@ AHEAD = 2  # batches that are packed before the database asks for them
 
 
 class Totals:
-    """Totals of a product, gathered while its points stream by."""
+    """Totals of a product, collected while its batches are loaded."""
 
     def __init__(self) -> None:
         self.points = 0
@@ -165,7 +165,7 @@ class _Packed(NamedTuple):
 
 
 def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
-    """Concatenate small batches, because each statement of COPY costs a millisecond or two."""
+    """Concatenate small batches, because each COPY statement costs one or two milliseconds."""
     n_points, points, series = 0, [], []
     for batch in batches:
         n_points, points, series = n_points + batch.n_points, points + batch.points, series + batch.series
@@ -187,7 +187,7 @@ def _packed(path: Path, field: VelocityField, totals: Totals) -> Generator[_Pack
 
 
 def _with_writable_ids(batch: PointBatch) -> PointBatch:
-    """Drop rows whose id PostgreSQL cannot keep: it takes no zero byte and nothing but UTF-8."""
+    """Drop rows whose id PostgreSQL cannot store: one with a zero byte, or one that is not UTF-8."""
     if not batch.pid.size or not batch.pid.dtype.itemsize:
         return batch
     letters = np.ascontiguousarray(batch.pid).view(np.uint8).reshape(batch.pid.size, -1)
@@ -222,7 +222,7 @@ def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> No
     with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
         copy.write(encoding.COPY_HEADER)
         for block in blocks:
-            for start in range(0, len(block), MESSAGE_BYTES):  # one message of the protocol each: fits a cache
+            for start in range(0, len(block), MESSAGE_BYTES):  # one protocol message each, small enough for a CPU cache
                 copy.write(block[start : start + MESSAGE_BYTES])
         copy.write(encoding.COPY_TRAILER)
 
@@ -255,7 +255,7 @@ def _series_rows(batch: PointBatch) -> list[memoryview]:
 
 
 def _mixed_series_rows(batch: PointBatch) -> list[memoryview]:
-    """Encode rows as 16 bits where they fit, else as float32. Slower: it checks each row."""
+    """Encode each row's series as int16 if it fits, else as float32; slower than int16 for all rows."""
     small = encoding.fits_int16(batch.displacement_mm)
     packed = encoding.pack_int16(batch.displacement_mm[small])
     wide = batch.displacement_mm[~small].astype("<f4")
@@ -267,7 +267,7 @@ Item = TypeVar("Item")
 
 
 def ahead(items: Generator[Item, None, None], depth: int) -> Iterator[Item]:
-    """Yield items that a thread makes, at most `depth` in advance, and its exceptions; closing ends and awaits it."""
+    """Yield items made by a thread at most `depth` in advance; raise its exceptions. Closing ends and joins it."""
     ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
     over = threading.Event()
 
@@ -301,7 +301,7 @@ def ahead(items: Generator[Item, None, None], depth: int) -> Iterator[Item]:
                 raise fault
             assert item is not None  # noqa: S101 (only an end or a fault comes without one)
             yield item
-            del item  # nothing is kept while waiting for the next
+            del item  # free the item while waiting for the next one
     finally:
         over.set()
         thread.join()

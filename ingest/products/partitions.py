@@ -1,7 +1,7 @@
 """SQL of the two partitioned tables: building a product's partitions apart, then attaching them.
 
-A part is a partition of each of the two, of the same products. One that was loaded has the number of its product; parts
-that are merged get a number from the same sequence (docs/decisions/0010).
+A part is a pair of partitions, one of each table, for the same products. A loaded part has the number of its product; a
+merged part gets a number from the same sequence (docs/decisions/0010).
 """
 
 POINTS = "ingest_measurementpoint"
@@ -38,11 +38,11 @@ POINT_COLUMNS = (
 )
 
 MERGED = "merged"  # the constraint of a merged part until it is attached
-REST = "autovacuum_enabled = off"  # it gives way to who waits for its lock, but an exchange does not wait
+REST = "autovacuum_enabled = off"  # autovacuum yields to waiting locks, but the exchange locks with NOWAIT
 
 
 def create_detached(product_id: int | str) -> str:
-    """Return SQL of two tables like the parents (LIKE would lock those); the CHECK spares the scan when attached."""
+    """Return SQL of two tables like their parents (LIKE would lock these); the CHECK avoids a scan when attaching."""
     return "".join(
         f"CREATE TABLE {table}_p{product_id} ({columns},"
         f" CONSTRAINT whole_product CHECK (product_id = {product_id}));"
@@ -52,7 +52,7 @@ def create_detached(product_id: int | str) -> str:
 
 
 def create_merged(part: str, products: str) -> str:
-    """Return SQL of two detached tables for several products. products: their ids, with commas between them."""
+    """Return SQL of two detached tables for several products. products: ids separated by commas."""
     return "".join(
         f"CREATE TABLE {table}_p{part} ({columns},"
         f" CONSTRAINT {MERGED} CHECK (product_id IN ({products}))) WITH ({REST});"
@@ -61,31 +61,31 @@ def create_merged(part: str, products: str) -> str:
 
 
 def rest(part: str) -> str:
-    """Keep autovacuum away from a part that is to be exchanged, and wait until it has left."""
+    """Return SQL that turns autovacuum off for a part to be exchanged, and waits until a running one has ended."""
     return "".join(f"ALTER TABLE {table}_p{part} SET ({REST});" for table in (POINTS, SERIES))
 
 
 def attach_merged(part: str, products: str) -> str:
-    """Make the tables of a merged part partitions, and let autovacuum look after them again."""
+    """Return SQL that attaches the tables of a merged part as partitions and turns autovacuum on again."""
     return attach(part, products, MERGED) + "".join(
         f"ALTER TABLE {table}_p{part} RESET (autovacuum_enabled);" for table in (POINTS, SERIES)
     )
 
 
 def copy_points(source: str, part: str, order: str = "") -> str:
-    """Copy all points of one part into another, in stored order or sorted."""
+    """Return SQL that copies all points of one part into another, in stored order or sorted by `order`."""
     columns = f"product_id, {POINT_COLUMNS}"
     return f"INSERT INTO {POINTS}_p{part} ({columns}) SELECT {columns} FROM {POINTS}_p{source} {order}"  # noqa: S608
 
 
 def copy_series(source: str, part: str) -> str:
-    """Copy all series of one part into another."""
+    """Return SQL that copies all series of one part into another."""
     columns = "product_id, pid, packed"
     return f"INSERT INTO {SERIES}_p{part} ({columns}) SELECT {columns} FROM {SERIES}_p{source}"  # noqa: S608
 
 
 def index(part: int | str) -> str:
-    """Return SQL that indexes filled tables as their parents are and analyses them."""
+    """Return SQL that gives filled tables the indexes of their parents and analyses them."""
     spatial = f"CREATE INDEX ON {POINTS}_p{part} USING gist (tile_point);"
     return spatial + "".join(
         f"ALTER TABLE {table}_p{part} ADD PRIMARY KEY (product_id, pid);ANALYZE {table}_p{part};"
@@ -94,7 +94,7 @@ def index(part: int | str) -> str:
 
 
 def attach(part: int | str, products: int | str, constraint: str = "whole_product") -> str:
-    """Attach indexed tables as partitions. constraint: the CHECK that they hold only these products."""
+    """Return SQL that attaches indexed tables as partitions. constraint: the tables' CHECK for these products."""
     return "".join(
         f"ALTER TABLE {table} ATTACH PARTITION {table}_p{part} FOR VALUES IN ({products});"
         f"ALTER TABLE {table}_p{part} DROP CONSTRAINT {constraint};"

@@ -1,7 +1,7 @@
-"""Partitions of points and series, and the merging of neighbouring ones, so that their number stays bounded.
+"""Partitions of points and series, and merging of neighbouring partitions so that their number stays bounded.
 
-A row is copied only into a part at least twice as large as the one it lies in: at most log2 of the points times
-(docs/decisions/0010).
+A row is copied only into a part at least twice as large as its present one, and so at most log2(number of points)
+times (docs/decisions/0010).
 """
 
 import logging
@@ -22,13 +22,13 @@ from ingest.products.partitions import PARTS, POINTS, SERIES
 
 LEAST_FULL = 4_000_000
 MOST_FULL = 64
-FEWEST_LOOSE = 96  # so that products of usual size are copied once: 80 of 50,000 points fill a part
-MOST_AT_ONCE = 128  # their tables and indexes are locked together
+FEWEST_LOOSE = 96  # so that products of usual size are copied once: 80 products of 50,000 points fill a part
+MOST_AT_ONCE = 128  # because all their tables and indexes are locked together
 _BITS = 16  # of each coordinate on the curve: half a kilometre
 
 
 class Part(NamedTuple):
-    """Partition. kind: of its products; the map separates kinds; longitude, latitude: of their middle, degrees."""
+    """A part. kind: component and direction of its products; longitude, latitude: of their mean centre, degrees."""
 
     number: int
     n_points: int
@@ -38,7 +38,7 @@ class Part(NamedTuple):
 
 
 def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
-    """Return groups of parts, each of which is to become one.
+    """Return groups of parts; each group is to be merged into one part.
 
     A part is full, and no longer merged, at a 64th of all points or four million, whichever is more. Fewer than 96
     other parts are not merged. If no group is returned, there are fewer than 160 parts (below 10^11 points).
@@ -73,7 +73,7 @@ def _worth(group: Sequence[Part]) -> bool:
 
 
 def _without_largest(group: Sequence[Part]) -> list[Part]:
-    """Return the part of a group worth merging: of n parts, all but log2 of the largest."""
+    """Return the subset of a group that is worth merging: of n parts, all but at most about log2(n) of the largest."""
     kept = sorted(group, key=lambda part: part.n_points)
     while kept and not _worth(kept):
         kept.pop()
@@ -91,11 +91,11 @@ def _place(part: Part) -> tuple[str, int, int]:
 logger = logging.getLogger(__name__)
 
 PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)  # between attempts to put a merged part into place
-ROOM = 1.5  # for a second copy of a group and its log
+ROOM = 1.5  # times the group's size, for its second copy and the write-ahead log
 
 
 class Merged(NamedTuple):
-    """Numbers of parts and points that became one part."""
+    """Number of parts and of points that were merged into one part."""
 
     n_parts: int
     n_points: int
@@ -105,7 +105,7 @@ class Merged(NamedTuple):
 
 
 def parts() -> list[Part]:
-    """Return all parts with points, with the facts that decide on their merging."""
+    """Return all parts that hold points."""
     middle = {
         axis: Func(Centroid("footprint"), function=f"ST_{axis.upper()}", output_field=FloatField()) for axis in "xy"
     }
@@ -123,7 +123,7 @@ def parts() -> list[Part]:
 
 
 def parts_merge() -> Merged | None:
-    """Merge one group of small neighbouring parts; None if there is none, or it cannot be done now.
+    """Merge one group of small neighbouring parts; return None if there is no group or it cannot be merged now.
 
     Readers see the same rows throughout. Leftovers of a process that died while merging are dropped first.
     """
@@ -146,7 +146,7 @@ def parts_merge() -> Merged | None:
 
 
 def part_points(*, product: Product) -> int:
-    """Return about how many points stand in a product's part; 0 where it holds none."""
+    """Return the approximate number of points in a product's part; 0 if the product has none."""
     sql = f"""
         SELECT reltuples FROM pg_class
         WHERE oid = (SELECT tableoid FROM {POINTS} WHERE product_id = %s ORDER BY product_id, pid LIMIT 1)"""  # noqa: S608
@@ -154,7 +154,7 @@ def part_points(*, product: Product) -> int:
 
 
 def product_bytes(*, product: Product) -> int:
-    """Return the size of a product's points, series and indexes, as its share of their part."""
+    """Return the bytes of a product's points, series and indexes, as a share of the part by number of points."""
     for number, _, ids in rows_of(PARTS):
         if product.pk in ids:
             held = Product.objects.filter(pk__in=ids, points_deleted_at=None).values_list("n_points", flat=True)
@@ -165,11 +165,11 @@ def product_bytes(*, product: Product) -> int:
 def _enough_loose() -> bool:
     sizes = [max(int(n_points), 0) for _, n_points, _ in rows_of(PARTS)]
     full = full_at(sum(sizes))
-    return sum(size < 1.1 * full for size in sizes) >= FEWEST_LOOSE  # they are counted from a sample
+    return sum(size < 1.1 * full for size in sizes) >= FEWEST_LOOSE  # 1.1, because PostgreSQL estimates sizes
 
 
 def _may_begin(numbers: list[int]) -> bool:
-    """Return whether there is room for a second copy and no backup runs: the exchange would fail."""
+    """Return whether there is room for a second copy of parts, and no backup runs, which would block the exchange."""
     room = database_room_bytes()
     if room is not None and room < ROOM * _bytes(numbers):
         logger.warning("%d parts are not merged: there is no room for a second copy of them", len(numbers))
@@ -185,7 +185,7 @@ def _bytes(numbers: list[int]) -> int:
 
 
 def _swap(merged: int, numbers: list[int]) -> bool:
-    """Exchange a merged part for its sources; False if readers or a backup leave no gap for it."""
+    """Replace the source parts by the merged one; return False if readers or a backup block every attempt."""
     for pause in (*PAUSES_SECONDS, None):
         try:
             with try_locked(Lock.RETENTION) as nobody_copies:

@@ -1,7 +1,7 @@
 """The pyramid behind far-out map tiles: points averaged on a grid that halves with every zoom level.
 
-A tile is CELLS x CELLS cells, numbered row by row from its north-west corner; a cell keeps how many points it holds and
-their mean velocity. It is made with the product, in the same transaction.
+A tile has CELLS x CELLS cells, numbered row by row from its north-west corner; a cell stores the number of its points
+and their mean velocity. The pyramid is made in the transaction that loads the product.
 """
 
 from ingest.products.partitions import POINTS

@@ -1,4 +1,4 @@
-"""A newer release of the same tile supersedes the older one, which is kept; and what changed between them is stored."""
+"""Releases of a tile: a newer one supersedes the older one, which is kept, and the changes between them are stored."""
 
 import math
 import tempfile
@@ -23,7 +23,7 @@ from ingest.readers.records import Float32, Float64
 from ingest.storage import delete_files, raster_put
 
 POSTING_M = 100.0
-MATCH_M = 20.0  # a point of the other release so near is the same ground: about what Sentinel-1 resolves
+MATCH_M = 20.0  # points of two releases within this distance show the same ground; about the resolution of Sentinel-1
 MOST_CELLS = 10**7
 
 
@@ -38,7 +38,7 @@ class Released(NamedTuple):
 class Change(NamedTuple):
     """Counts of points, and (rows, cols) of the cells: counts, and median new minus median old, mm/yr, NaN unknown.
 
-    median_change_mm_yr is that of all cells which both releases see: a shift of the whole reference shows there.
+    median_change_mm_yr is the median over all cells with points of both releases; it shows a shift of the reference.
     """
 
     n_gone: int
@@ -52,7 +52,7 @@ class Change(NamedTuple):
 
 
 def compare(older: Released, newer: Released) -> Change:
-    """Match points by place and velocities by cell; cells are larger where the ground is too much for small ones."""
+    """Match points by position and velocities by cell; cells are larger where more than MOST_CELLS would be needed."""
     x, y = np.concatenate([older.x, newer.x]), np.concatenate([older.y, newer.y])
     posting_m = POSTING_M
     while np.ptp(x) * np.ptp(y) / posting_m**2 > MOST_CELLS:
@@ -81,7 +81,7 @@ def _has_near(points: Released, others: Released) -> np.ndarray:
 
 
 def releases_settle(*, like: Product) -> None:
-    """Let every release of a product's tile point at the next one; the newest stands. For use in a transaction."""
+    """Link each release of a product's tile to the next one; the newest is current. For use in a transaction."""
     if not like.tile:
         return
     lock(text_key(repr((like.source_format, like.tile, like.component, like.simulated))))
@@ -89,14 +89,14 @@ def releases_settle(*, like: Product) -> None:
 
 
 def release_changes_due() -> QuerySet[Product]:
-    """Return superseded releases that were not yet compared with the one that stands."""
+    """Return superseded releases that have not been compared with their successor."""
     compared = ReleaseChange.objects.filter(newer=F("older__superseded_by")).values("older")
     with_points = Product.objects.filter(points_deleted_at=None, superseded_by__points_deleted_at=None)
     return with_points.exclude(superseded_by=None).exclude(pk__in=compared).select_related("superseded_by")
 
 
 def releases_older_than(*, keep: int) -> Iterator[tuple[Product, list[Product]]]:
-    """Return superseded releases beyond the newest `keep` of their tile, each with its successors."""
+    """Yield superseded releases with more than `keep` successors, each with its successors."""
     products = Product.objects.defer("refused_rows", "header").in_bulk()
     for release in sorted(products.values(), key=lambda product: product.pk):
         later = []
@@ -114,7 +114,7 @@ def release_changes_make() -> list[ReleaseChange]:
 
 
 def release_change_make(*, older: Product) -> ReleaseChange:
-    """Compare a superseded release with the one that stands; store the figures, and the cells as a raster."""
+    """Compare a superseded release with its successor; store the figures, and the cells as a raster."""
     newer = older.superseded_by
     longitude, latitude = newer.footprint.centroid.coords
     epsg = newer.grid_epsg or utm_epsg(longitude, latitude)

@@ -1,18 +1,18 @@
-"""Even samples of a product's points that are the same every time, and cheap to read whatever the product's size.
+"""Even, reproducible samples of a product's points that are cheap to read for any size of product.
 
-A point's place in the samples follows from a hash of its id: one of `share` points belongs to a sample, and the points
-of a thin sample belong to every thicker one. Each sample of a large product has a spatial index of its own.
+A hash of a point's id decides on its samples: one of `share` points belongs to a sample, and the points of a sparse
+sample belong to every denser one. Each sample of a large product has its own spatial index.
 """
 
 from ingest.products.partitions import POINTS
 
 SHARES = (4, 16, 64, 256, 1024, 4096)
-LEAST_POINTS = {share: 1000 * share for share in SHARES}  # a sample of fewer than a thousand is not wanted
+LEAST_POINTS = {share: 1000 * share for share in SHARES}  # samples of fewer than a thousand points are not used
 ORDER = "hashtext(pid), pid"
 
 
 def condition(share: int) -> str:
-    """Return SQL that holds for one of `share` points. share: 1 or one of SHARES."""
+    """Return an SQL condition that is true for one of `share` points. share: 1 or one of SHARES."""
     return "true" if share == 1 else f"hashtext(pid) & {share - 1:d} = 0"
 
 

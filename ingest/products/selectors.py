@@ -27,7 +27,7 @@ POINT_VALUES = ("product_id", "pid", "velocity_mm_yr", *QUALITY, "los_east", "lo
 
 
 class PointColumns(NamedTuple):
-    """All points of a product as columns. Degrees (EPSG:4326), mm/yr, and m, NaN where no height is stated."""
+    """Points of a product as columns: degrees (EPSG:4326), mm/yr, and height in m, NaN if unknown."""
 
     longitude: Float64
     latitude: Float64
@@ -36,7 +36,7 @@ class PointColumns(NamedTuple):
 
 
 class AreaSeries(NamedTuple):
-    """Mean and 16th and 84th percentiles, (dates,), mm, of n_sampled of the n_points of an area."""
+    """Mean, 16th and 84th percentile, (dates,), mm, of n_sampled points out of the n_points in an area."""
 
     n_points: int
     n_sampled: int
@@ -52,7 +52,7 @@ def products() -> QuerySet[Product]:
 
 
 def last_date(dates: str) -> Func:
-    """Return the last of a product's dates as an expression. dates: the path to that column."""
+    """Return an expression for the last of a product's dates. dates: the path to that column."""
     last = "(%(expressions)s)[array_upper(%(expressions)s, 1)]"
     return Func(F(dates), template=last, output_field=DateField())
 
@@ -63,7 +63,7 @@ def scenes_by_ground() -> QuerySet[Scene]:
 
 
 def product_points(*, product: Product, area: GEOSGeometry | None = None, most: int | None = None) -> PointColumns:
-    """Return all points, or those in the box of an area (EPSG:4326), by id; of more than `most` an even sample."""
+    """Return points by id: all, or those in an area's box (EPSG:4326); an even sample if there are more than `most`."""
     columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8, COALESCE(height_m::float8, 'NaN')"
     chosen = f"product_id = {product.pk:d} {_in_box(area)} AND {sampling.condition(_share(product, area, most))}"
     sql = f"SELECT {columns} FROM {POINTS} WHERE {chosen} ORDER BY pid"  # noqa: S608
@@ -77,7 +77,7 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None, most: 
 
 
 def usual_velocity_std(*, product: Product) -> float | None:
-    """Return the median of the stated errors of rates, mm/yr, of an even sample of many; None where none is stated."""
+    """Return the median stated standard deviation of velocity, mm/yr, of a sample of points; None if none is stated."""
     source, condition = rows_sampled(product=product, n_points=product.n_points, most=STD_SAMPLED)
     sql = f"""
         SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY velocity_std_mm_yr::float8)
@@ -87,7 +87,7 @@ def usual_velocity_std(*, product: Product) -> float | None:
 
 
 def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, str]:
-    """Return what to read FROM and the condition to get about `most` of a product's n_points; all of fewer.
+    """Return the FROM item and the condition that select about `most` of a product's n_points, or all if fewer.
 
     It samples whole pages of the table, so that few pages are read. If the part holds so many other products that this
     would read more rows than the product has, it takes an even sample by an index.
@@ -112,7 +112,7 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
 
 
 def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int:
-    """Return the share of points to read (one of how many) for at most so many, if they are spread evenly."""
+    """Return the `share` of `sampling` that leaves at most `most` points in the area, if points are spread evenly."""
     if most is None:
         return 1
     inside = (
@@ -132,7 +132,7 @@ def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[floa
         SELECT pid, ST_X(position), ST_Y(position), velocity_mm_yr FROM {POINTS}
         WHERE product_id = {product.pk:d} AND {sampling.condition(share)} ORDER BY {sampling.ORDER} LIMIT %s"""  # noqa: S608
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample lie apart, most of them in memory
+        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample are scattered, but mostly in memory
         cursor.execute(sql, [most])
         rows = cursor.fetchall()
     pids, *numbers = (list(column) for column in zip(*rows, strict=True))
@@ -140,7 +140,7 @@ def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[floa
 
 
 def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:
-    """Return a product's points on a piece of a grid (metres, epsg) as columns; series brought onto other dates."""
+    """Return a product's points within a grid (metres, epsg) as columns, with series interpolated to `dates`."""
     x0, y0, side = cells.x0, cells.y0, cells.posting_m
     edge = Polygon.from_bbox((x0, y0 - cells.rows * side, x0 + cells.cols * side, y0))
     sql = f"""
@@ -165,7 +165,7 @@ def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
 
 
 def points_behind(*, product_id: int, pid: str, boxes: Sequence[Polygon], most: int) -> list[dict[str, Any]]:
-    """Return a product's next points after the id `pid`, in the order of ids, within `boxes` (EPSG:4326) if given.
+    """Return a product's next `most` points after the id `pid`, ordered by id, within `boxes` (EPSG:4326) if given.
 
     Each has the columns of MeasurementPoint, longitude and latitude. An index is used: no row up to `pid` is visited.
     """
@@ -188,12 +188,12 @@ def point_series(*, point: MeasurementPoint) -> Float32:
 
 
 def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
-    """Return how many points of a product stand in an area (EPSG:4326)."""
+    """Return the number of a product's points in an area (EPSG:4326)."""
     return MeasurementPoint.objects.filter(product=product, tile_point__intersects=area).count()
 
 
 def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[int, Float32]:
-    """Count a product's points in an area (EPSG:4326), and return it with at most so many series, (n, dates)."""
+    """Return the number of a product's points in an area (EPSG:4326), and at most `most` series, (n, dates), mm."""
     sql = f"""
         SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
         WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))

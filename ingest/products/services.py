@@ -1,4 +1,4 @@
-"""Services that load a velocity product: all of it in one transaction, or nothing."""
+"""Services that load a velocity product in one transaction, whole or not at all."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ingest.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Sub
 from ingest.storage import delete_files
 
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
-# columns that have the name and the value of the header's field
+# Columns with the name and value of a field of the header.
 PLACED = ("track", "burst", "polarisation", "tile", "posting_m", "grid_epsg")
 SAME = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
 
@@ -27,7 +27,7 @@ SAME = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
 def product_load(
     *, path: Path, submission: Submission = PLAIN_SUBMISSION, progress: Progress = lambda points: None
 ) -> Product:
-    """Load a file of one component; of several, all, and return the first. Raises as `products_load` does."""
+    """Load all components of a file and return the first product. Raises as `products_load` does."""
     return products_load(path=path, submission=submission, progress=progress)[0]
 
 
@@ -40,7 +40,7 @@ def products_load(
 ) -> list[Product]:
     """Load a file or folder, each component as one product.
 
-    expect gets the approximate number of points beforehand, progress that of each batch loaded. Raises InputError
+    expect is called first with the approximate number of points, progress with that of each batch. Raises InputError
     (AlreadyLoaded for the same content) or DiskFull; then nothing has changed.
     """
     fields = open_velocity_fields(path, submission.source_format, submission.declared)
@@ -63,19 +63,19 @@ def products_load(
 
 
 def product_delete(*, product: Product) -> None:
-    """Remove a product with its points, its series, and the files of what changed from and to it."""
+    """Delete a product with its points, its series, and the rasters of changes to and from other releases."""
     changes = ReleaseChange.objects.filter(Q(older=product) | Q(newer=product))
     with transaction.atomic():
         delete_files([change.raster for change in changes])
         functions.product_drop(product.pk)
         product.delete()
         releases_settle(like=product)
-        # what was derived with it, or not derived because of it, is looked at again
+        # Tiles derived with this product, or not derived because of it, are examined again.
         Product.objects.filter(footprint__intersects=product.footprint).update(derived_at=None)
 
 
 def product_points_delete(*, product: Product) -> None:
-    """Remove points and series of a superseded release; its row stays for the alerts that were detected in it."""
+    """Delete points and series of a superseded release; its row is kept for the alerts detected in it."""
     with transaction.atomic():
         functions.product_drop(product.pk)
         Product.objects.filter(pk=product.pk).update(points_deleted_at=timezone.now())
@@ -126,10 +126,10 @@ def product_create(
 
 
 def product_name(header: FieldHeader, called: str) -> str:
-    """Return a short name of what the product is, where it comes from and its direction."""
+    """Return a short name from a product's kind, source and direction."""
     title = f"{TITLES[header.source_format]} {header.level}"
     parts = ["Simulated velocity field" if header.simulated else title]
-    if header.track is None and not header.burst:  # only its place on the disk distinguishes it
+    if header.track is None and not header.burst:  # only its path distinguishes it
         parts.append(called)
     if header.component is not Component.LOS:
         parts.append(WAYS[header.component])

@@ -1,4 +1,4 @@
-"""The pixels of scenes and pairs, a piece at a time. The secondary comes onto the common grid here, at most once."""
+"""Reading of pixels of scenes and pairs. The secondary is resampled to the common grid here, at most once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ from ingest.readers.records import Float32
 from ingest.storage import stored_tiff
 
 PIECE_PX = 2048
-MARGIN_PX = 4  # around what is resampled: more than its kernel reaches
+MARGIN_PX = 4  # around resampled pixels; wider than the kernel
 
 
 class PairImages(NamedTuple):
@@ -31,10 +31,10 @@ class PairImages(NamedTuple):
 
 
 def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> Float32:
-    """Read a scene's pixels on a part of the earth, by default its own grid; (rows, cols), linear power, NaN unknown.
+    """Read a scene's pixels on a grid, by default its own; (rows, cols), linear power, NaN unknown.
 
-    A part on the scene's own lattice is read as it is; any other is resampled, amplitude by a cubic kernel. shape:
-    fewer rows and columns than the part has, for a picture: means of pixels.
+    A part on the scene's own lattice is read unchanged; for any other, the amplitude is resampled by a cubic kernel.
+    shape: fewer rows and columns than the part has, each pixel then a mean, for a picture.
     """
     part = part or scene.pixel_grid
     with stored_tiff(scene.raster) as raster:
@@ -58,13 +58,13 @@ def _window(raster: DatasetReader, window: Window, shape: tuple[int, int] | None
 
 
 def _resampled(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tuple[int, int] | None) -> Float32:
-    """Resample the amplitude cubically: the power of a bright target would ring below zero much further."""
+    """Resample the amplitude cubically, because power would ring further below zero around a bright target."""
     rows, cols = shape or (part.rows, part.cols)
     target = part.transform @ Affine.scale(part.cols / cols, part.rows / rows)
     west, south, east, north = transform_bounds(f"EPSG:{part.epsg}", f"EPSG:{own.epsg}", *part.bounds_m, densify_pts=64)
     left, top = (int(np.floor(edge)) - MARGIN_PX for edge in ~own.transform @ (west, north))
     right, bottom = (int(np.ceil(edge)) + MARGIN_PX for edge in ~own.transform @ (east, south))
-    step = max(1, int(part.posting_m * part.cols / cols / own.posting_m))  # a picture is made of an overview
+    step = max(1, int(part.posting_m * part.cols / cols / own.posting_m))  # pictures are read from an overview
     width, height = max(1, (right - left) // step), max(1, (bottom - top) // step)
     power = _window(raster, Window(left, top, width * step, height * step), (height, width) if step > 1 else None)
     amplitude = np.full((rows, cols), np.nan, dtype=np.float32)
@@ -83,7 +83,7 @@ def _resampled(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tu
 
 
 def pair_write(*, pair: ScenePair, folder: Path) -> tuple[Path, Path]:
-    """Write both images of a pair on its common grid, as `python -m ml` takes them: COG, linear power, NaN unknown."""
+    """Write both images of a pair on the common grid, as input of `python -m ml`: COG, linear power, NaN unknown."""
     paths = folder / "reference.tif", folder / "secondary.tif"
     for path, scene in zip(paths, (pair.reference, pair.secondary), strict=True):
         tags = {

@@ -1,4 +1,4 @@
-"""Pairing images that show the same ground from the same track, a set number of days apart."""
+"""Pairing of images of the same ground and track that are a given number of days apart."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from ingest.models import Scene, ScenePair
 from ingest.pixel_grids import common_grid, footprint_of, same_lattice
 from ingest.scenes.services import geos
 
-LEAST_SHARE = 0.3  # of the smaller footprint; less is the seam of two neighbouring slices
+LEAST_SHARE = 0.3  # of the smaller footprint; neighbouring slices overlap less
 BATCH = 1000
 
 _ALIKE = """
     JOIN ingest_scene secondary
     USING (source_format, track, direction, burst, polarisation, mode, backscatter, simulated)"""
 _APART = "round(extract(epoch FROM secondary.acquired_at - reference.acquired_at) / 86400)::int"
-# an image corrected for terrain and one that is not differ by the mountains between them
+# An image corrected for terrain is not paired with an uncorrected one, because relief displaces the latter's pixels.
 _SHARES = """
     ST_Intersects(reference.footprint, secondary.footprint)
     AND ST_Area(ST_Intersection(reference.footprint, secondary.footprint))
@@ -31,7 +31,7 @@ _MISSING = f"""
                       WHERE known.reference_id = reference.id AND known.secondary_id = secondary.id)"""  # noqa: S608
 _OF_NEW = f"{_MISSING} AND reference.id = ANY(%(new)s) UNION {_MISSING} AND secondary.id = ANY(%(new)s)"
 _IN_ORDER = "SELECT * FROM ({missing}) AS missing (reference, secondary, days, acquired_at) ORDER BY 4, 1, 2"
-# of every image in no pair: how many others there are of its kind, how many show its ground, how near in time
+# For each image in no pair: the number of others of its kind, of those that show its ground, and days to the nearest.
 _ALONE = f"""
     SELECT reference.id, count(secondary.id), count(secondary.id) FILTER (WHERE shares),
            min(abs({_APART})) FILTER (WHERE shares)
@@ -49,7 +49,7 @@ _ALONE = f"""
 
 
 class Alone(NamedTuple):
-    """An image in no pair: others of its track and kind, those of them that show its ground, days to the nearest."""
+    """An image in no pair: the number of others of its track and kind, of those on its ground, days to the nearest."""
 
     scene: int
     n_others: int
@@ -58,10 +58,10 @@ class Alone(NamedTuple):
 
 
 def pairs_make(*, baselines_days: Sequence[int], new_only: bool = False) -> int:
-    """Pair every two scenes that share ground and are so many days apart; returns how many pairs are new.
+    """Pair scenes that share ground and are one of `baselines_days` apart; return the number of new pairs.
 
-    new_only: look for partners of those alone that nobody has looked for yet, and touch no other track.
-    A scene that is in no pair afterwards says why in its row.
+    new_only: search partners only for scenes not searched before, and update only their tracks.
+    The reason why a scene is in no pair is stored in its row.
     """
     unpaired = dict(Scene.objects.ready().filter(paired_at=None).values_list("pk", "track"))
     if new_only and not unpaired:

@@ -1,4 +1,4 @@
-"""Services that load radar images: each becomes a scene, or a scene's row that says why it cannot be used."""
+"""Services that load radar images. Each becomes a scene, or a row with the reason why it cannot be used."""
 
 import logging
 import tempfile
@@ -25,8 +25,8 @@ from ingest.storage import delete_files, save_with_raster
 logger = logging.getLogger(__name__)
 
 ELEVATION_POSTING_M = 30.0
-ALIKE = 0.5  # of an image's ground that another one shows whose heights it takes
-# columns that have the name and the value of the header's field
+ALIKE = 0.5  # share of an image's ground that another image must show to pass on its heights
+# Columns with the name and value of a field of the header.
 NAMED = ("source_format", "backscatter", "platform", "look_direction", "mode", "burst", "polarisation")
 SAME = (*NAMED, "track", "absolute_orbit", "acquired_at", "epsg", "posting_m", "rows", "cols", "simulated", "looks")
 
@@ -45,9 +45,9 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
             for file in new:
                 with tempfile.TemporaryDirectory() as folder:
                     scenes.append(_create(path, sha256, _placed(file, Path(folder)), submission, Path(folder)))
-    except BaseException as fault:  # the rows are rolled back; their files must go with them
+    except BaseException as fault:  # the rows are rolled back, so their files are deleted
         scenes_forget(scenes)
-        if isinstance(fault, IntegrityError):  # another file of it, in the same moment
+        if isinstance(fault, IntegrityError):  # another file of the same image is being loaded
             raise InputError(path, "the same image is just being loaded from another file", "Keep one") from fault
         raise
     return scenes
@@ -56,7 +56,7 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
 def scene_refuse(
     *, path: Path, fault: InputError, submission: Submission = PLAIN_SUBMISSION, reason: str = ""
 ) -> Scene | None:
-    """Record an unusable image by its name; None for no image. reason: instead of a fault that may hold a path."""
+    """Record an unusable image by its name; None if it is no image. reason: replaces a fault that has a path in it."""
     known = scene_by_name(path, submission.declared)
     if known is None or isinstance(fault, AlreadyLoaded):
         return None
@@ -87,7 +87,7 @@ def scene_refuse(
 
 
 def scene_image_delete(*, scene: Scene, reason: str) -> bool:
-    """Delete the image of a scene that is over and keep its row, which says why; False where it is in use again."""
+    """Delete a scene's image and keep its row with the reason; return False if the scene was not usable any more."""
     with transaction.atomic():
         ready = Scene.objects.ready().filter(pk=scene.pk)
         if not ready.update(state=Scene.State.DELETED, raster="", reason=reason):
@@ -103,7 +103,7 @@ def scenes_forget(scenes: list[Scene]) -> None:
 
 
 def geos(geometry: BaseGeometry) -> GEOSGeometry:
-    """Convert a shape in degrees to the database's type."""
+    """Convert a shapely geometry in degrees to a Django one (EPSG:4326)."""
     return GEOSGeometry(memoryview(to_wkb(geometry)), srid=4326)
 
 
@@ -114,13 +114,13 @@ def _files_of(path: Path, file: SceneFile | None) -> list[Path]:
 
 
 def _forget_refused(sha256: str) -> None:
-    """Delete a refused image's row only: nothing belongs to it, and a reader may delete nothing else."""
+    """Delete the rows of a refused file by SQL: they have no raster, and the reader's role may delete no other rows."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM ingest_scene WHERE file_sha256 = %s AND state = 'refused'", [sha256])
 
 
 def _known(path: Path, sha256: str, header: SceneHeader) -> bool:
-    """Return whether this image of this file is loaded. Raises InputError where it is, but from another file."""
+    """Return whether this image is loaded from this file. Raises InputError if it is loaded from another file."""
     same = Scene.objects.ready().filter(polarisation=header.polarisation)
     if same.filter(file_sha256=sha256).exists():
         return True
@@ -143,7 +143,7 @@ def _numbers(sha256: str) -> str:
 
 
 def _placed(file: SceneFile, folder: Path) -> SceneFile:
-    """Place an unplaced image on the grid of its track's others, with the elevation that is loaded."""
+    """Project an image without a map grid onto that of its track's other images, using the loaded elevation."""
     if file.projected is None:
         return file
     header, outline = file.header, geos(footprint_of(file.header.pixel_grid))
@@ -177,7 +177,7 @@ def _create(path: Path, sha256: str, file: SceneFile, submission: Submission, fo
     if not write_cog_blocks(cog, header.pixel_grid, file.blocks(), band, _tags(path, sha256, header)):
         raise InputError(path, f"no pixel of {header.polarisation} has a value", "Download it again")
     deleted = Scene.objects.filter(file_sha256=sha256, polarisation=row.polarisation, state=Scene.State.DELETED).first()
-    if deleted:  # its pairs have an image again
+    if deleted:  # its row and pairs are used again
         row.pk, row.loaded_at = deleted.pk, timezone.now()
     save_with_raster(row, cog)
     return row

@@ -1,1 +1,1 @@
-"""Sources of new images: search services are queried, files are downloaded, and jobs load them."""
+"""Sources of new images: query search services, download files, and queue jobs that load the files."""

@@ -1,4 +1,4 @@
-"""Sources as configured: hosts, credentials, where to search. Credentials come from the environment only."""
+"""Configuration of sources: hosts, credentials and services. Credentials are read from the environment only."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -50,14 +50,14 @@ def credentials() -> tuple[Credential, ...]:
 
 
 def download_session() -> "requests.Session":
-    """Return a session for one download: its cookies end with it."""
+    """Return a new session for one download, so that cookies are not shared between downloads."""
     import requests
 
     return guard(requests.Session(), allow_list(), credentials())
 
 
 def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: int) -> Iterator[CatalogueScene]:
-    """Ask a search service. Raises SourceError."""
+    """Search images over an area in a search service. Raises SourceError."""
     if source == asf.SOURCE:
         return asf.search(
             area=area,
@@ -85,7 +85,7 @@ def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: 
 
 
 def geocoder_kind() -> str:
-    """Return 'nominatim' or 'photon'; empty where no geocoder is set. Raises ImproperlyConfigured."""
+    """Return 'nominatim' or 'photon'; empty if no geocoder is configured. Raises ImproperlyConfigured."""
     if not settings.GEOCODER_URL:
         return ""
     from ingest.sources.client.geocoder import kind_of
@@ -97,7 +97,7 @@ def geocoder_kind() -> str:
 
 
 def geocode(*, text: str, language: str, most: int) -> "list[Found]":
-    """Ask the geocoder of the settings. Raises SourceError, ImproperlyConfigured."""
+    """Search places in the configured geocoder. Raises SourceError, ImproperlyConfigured."""
     from ingest.sources.client import geocoder
 
     kind = geocoder_kind()

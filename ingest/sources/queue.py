@@ -1,4 +1,4 @@
-"""Downloads as rows of a queue, and the files that make way for new ones. Nothing here imports what speaks HTTP."""
+"""Queue of downloads, and the choice of files to delete for new ones. This module imports no HTTP client."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from ingest.sources.client.scene import CatalogueScene
 
 
 class Processed(NamedTuple):
-    """A file that has done its work. loaded: False where the reader refused it."""
+    """A downloaded file that is no longer needed. loaded: False if the reader refused the file."""
 
     key: int
     size_bytes: int
@@ -58,17 +58,17 @@ LEASE = Lease(
     running=State.FETCHING,
     failed=State.FAILED,
     cancelled=State.CANCELLED,
-    duration=timedelta(minutes=5),  # longer than any wait between two bytes or two tries
+    duration=timedelta(minutes=5),  # longer than any wait between two bytes or two attempts
 )
 
 
 def downloads_due() -> QuerySet[SceneDownload]:
-    """Return downloads to take: waiting and due, or left behind by a dead worker. The newest image first."""
+    """Return downloads that are due or whose worker died, the newest image first."""
     return SceneDownload.objects.filter(LEASE.due() | LEASE.expired()).order_by("-acquired_at", "id")
 
 
 def downloads_retry(*, downloads: QuerySet[SceneDownload]) -> int:
-    """Requeue downloads that ended or wait unfetched; what the reader refused would be refused again."""
+    """Requeue failed, cancelled and delayed downloads without a job; others would be refused by the reader again."""
     return LEASE.retry(downloads.filter(job=None), **NO_FAULT, finished_at=None, damaged=0)
 
 
@@ -78,7 +78,7 @@ def downloads_cancel(*, downloads: QuerySet[SceneDownload], by: str) -> int:
 
 
 def is_known(*, scene: CatalogueScene) -> bool:
-    """Return whether an image is wanted, fetched or loaded already, by this service or otherwise."""
+    """Return whether an image has a download row already, or was loaded by any means."""
     return (
         SceneDownload.objects.filter(source=scene.source, scene_id=scene.scene_id).exists()
         or Scene.objects.ready().filter(file_name=scene.file_name).exists()

@@ -1,4 +1,4 @@
-"""Services that queue, claim and fetch downloads, hand them to jobs, and make room for them."""
+"""Services that queue, claim and fetch downloads, queue jobs that load the files, and make room for new ones."""
 
 import logging
 import shutil
@@ -35,12 +35,12 @@ PROLONG_SECONDS = 5.0
 MOST_FOUND = 200  # per area and product in one search
 CONNECT_SECONDS = 15.0
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360, 1440))  # then a download has failed
-STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that gives less in this time is left
-LONGEST_RETRY_AFTER = timedelta(days=1)  # a longer wait that a server demands is cut to this
+STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that sends less in this time is abandoned
+LONGEST_RETRY_AFTER = timedelta(days=1)  # longer waits requested by a server are shortened to this
 
 
 class Search(NamedTuple):
-    """The result of a search. refused: (scene, why) for images that lie outside the allow-list."""
+    """The result of a search. refused: (scene, reason) for images on hosts outside of the allow-list."""
 
     new: list[CatalogueScene]
     known: int
@@ -48,7 +48,7 @@ class Search(NamedTuple):
 
 
 def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None) -> Search:
-    """Query a service for the images of the last days over some areas; changes nothing. Raises SourceError."""
+    """Search images of the last `days` over some areas; change nothing. Raises SourceError."""
     end = timezone.now()
     most = MOST_FOUND
     allowed = configured.allow_list()
@@ -71,7 +71,7 @@ def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: 
 
 
 def scenes_want(*, scenes: Iterable[CatalogueScene]) -> list[SceneDownload]:
-    """Make a row for each image that has none yet."""
+    """Create a download row for each image that has none; return the new rows."""
     made = []
     for scene in scenes:
         row, new = SceneDownload.objects.get_or_create(
@@ -82,7 +82,7 @@ def scenes_want(*, scenes: Iterable[CatalogueScene]) -> list[SceneDownload]:
 
 
 def download_claim(*, download_id: int) -> SceneDownload | None:
-    """Take a row for this worker; None where another one has it, as many are fetched as may, or a disk is full."""
+    """Claim a download for this worker; None if another worker has it, too many run, or a disk is full."""
     if disk_full():
         return None
     claimed = LEASE.claim_one_of(
@@ -98,7 +98,7 @@ def download_claim(*, download_id: int) -> SceneDownload | None:
 def downloads_fetch(
     *, until: Callable[[], bool] = lambda: False, sleep: Callable[[float], None] = time.sleep
 ) -> list[SceneDownload]:
-    """Fetch what is due, one after the other, until time is over; returns what was taken, each as it is now."""
+    """Fetch due downloads one after the other until `until` returns True; return the rows in their final state."""
     taken: list[SceneDownload] = []
     while not until():
         row = downloads_due().exclude(pk__in=[row.pk for row in taken]).first()
@@ -112,7 +112,7 @@ def downloads_fetch(
 def download_fetch(
     *, download: SceneDownload, until: Callable[[], bool] = lambda: False, sleep: Callable[[float], None] = time.sleep
 ) -> SceneDownload:
-    """Fetch a claimed row's file and queue it for loading. Whatever happens is in the row afterwards."""
+    """Fetch the file of a claimed row and queue it for loading; record the outcome in the row and return it."""
     wanted = _wanted(download)
     known = Known(download.etag, download.modified, download.damaged)
     try:
@@ -132,7 +132,7 @@ def download_fetch(
     else:
         try:
             _hand_over(download, wanted.path, fetched.size_bytes)
-        except OSError as fault:  # the object store is away; what was fetched is kept
+        except OSError as fault:  # the object store is unavailable; the fetched bytes are kept
             wanted.path.replace(wanted.part)
             LEASE.give_back(download, reason_of(fault), cause_of(fault))
     download.refresh_from_db()
@@ -140,7 +140,7 @@ def download_fetch(
 
 
 def downloads_settle() -> int:
-    """Write into each row what became of its job; returns how many are settled."""
+    """Record the outcome of ended jobs in the rows of their downloads; return the number of rows settled."""
     settled = 0
     for row in SceneDownload.objects.filter(state=State.FETCHED).select_related("job"):
         if row.job is None:
@@ -157,7 +157,7 @@ def downloads_settle() -> int:
 
 
 def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
-    """Delete processed files until the bytes fit besides what others still fetch; returns their rows. Raises NoRoom."""
+    """Delete processed files until the needed bytes and those of running downloads fit; return rows. Raises NoRoom."""
     folder = Path(settings.ACQUIRE_FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     downloads_settle()
@@ -262,7 +262,7 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
 
 
 def _put_off(download: SceneDownload, fault: Later) -> None:
-    """Try again later, each time after a longer while; after the last one it has failed."""
+    """Requeue a download with a longer wait each time; mark it as failed after the last one."""
     if download.faults >= len(WAITS):
         _settle(download, State.FAILED, f"{fault} This was the last of {len(WAITS) + 1} rounds.")
         return

@@ -1,6 +1,6 @@
 """Storage of rasters: a Django storage on a disk or in an object store, never the database.
 
-Whoever reads or writes a raster does it through this module, and never asks where it lies.
+All code reads and writes rasters through this module, without regard to where they are stored.
 """
 
 import os
@@ -44,10 +44,10 @@ class RasterStorage(Protocol):
 
 
 class WholeFileStorage(FileSystemStorage):
-    """Files of this machine that appear whole or not at all, also where the disk is full."""
+    """Storage on a disk of this machine. Files appear whole or not at all, even on a full disk."""
 
     def _save(self, name: str, content: File) -> str:
-        name = super()._save(name, ContentFile(b""))  # nobody else can have this name any more
+        name = super()._save(name, ContentFile(b""))  # reserves the name
         partial = f"{name}.partial"
         try:
             super()._save(partial, content)
@@ -84,7 +84,7 @@ def raster_storage() -> Storage:
 
 @contextmanager
 def rasters_in(folder: Path) -> Iterator[None]:
-    """Keep the rasters of this block in a folder, wherever those of the service lie. For rehearsals, in one thread."""
+    """Store the rasters of this block in a folder instead of the service's storage. For rehearsals in one thread."""
     usual, ours = raster_storage(), WholeFileStorage(location=folder)
     columns = [field for model in apps.get_models() for field in model._meta.local_fields]
     fields = [field for field in columns if isinstance(field, FileField) and field.storage is usual]
@@ -100,7 +100,7 @@ def rasters_in(folder: Path) -> Iterator[None]:
 
 
 def raster_folder() -> Path | None:
-    """Return the folder of the rasters on a disk of this machine; None where they are elsewhere."""
+    """Return the folder of the rasters on a disk of this machine; None if they are in an object store."""
     storage = raster_storage()
     return Path(storage.location) if isinstance(storage, FileSystemStorage) else None
 
@@ -112,7 +112,7 @@ def raster_entries() -> Iterator[Entry]:
 
 @contextmanager
 def raster_put(path: Path) -> Iterator[str]:
-    """Store a finished file and yield its name, for the block to commit; taken out where that fails."""
+    """Store a finished file and yield its name; delete the stored file if the block fails."""
     storage = raster_storage()
     with path.open("rb") as stream:
         name = storage.save(path.name, File(stream, name=path.name), max_length=200)
@@ -124,19 +124,19 @@ def raster_put(path: Path) -> Iterator[str]:
 
 
 def raster_put_back(name: str, stream: File) -> None:
-    """Store a raster under exactly this name, which is free."""
+    """Store a raster under exactly this name, which must be free."""
     cast(RasterStorage, raster_storage())._save(name, stream)
 
 
 def save_with_raster(row: Model, path: Path) -> None:
-    """Save a row whose field `raster` is this file: both, or neither."""
+    """Store a file and save a row with the file as its field `raster`: both or neither."""
     with raster_put(path) as name:
         row.raster = name  # type: ignore[attr-defined]
         row.save()
 
 
 def rasters_named(*, among: Sequence[str] | None = None) -> Iterator[str]:
-    """Yield the files in the raster storage that rows of any table name; among: only of these."""
+    """Yield the names of raster files referred to by rows of any table; among: only these names."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
             if isinstance(field, FileField):
@@ -146,13 +146,13 @@ def rasters_named(*, among: Sequence[str] | None = None) -> Iterator[str]:
 
 
 def delete_files(files: Iterable[FieldFile]) -> None:
-    """Delete rasters once this transaction is committed: a file may be left without its row, never the reverse."""
+    """Delete rasters after the commit, so that a file may remain without its row, but no row without its file."""
     for file in [file for file in files if file]:
         transaction.on_commit(lambda storage=file.storage, name=file.name: storage.delete(name))
 
 
 @contextmanager
 def stored_tiff(file: FieldFile) -> Iterator[DatasetReader]:
-    """Open a raster where it lies, so that only the parts in use are read. Raises OSError, RasterioError."""
+    """Open a raster in its storage, so that only the needed parts are read. Raises OSError, RasterioError."""
     with file.storage.tiff(file.name) as raster:
         yield raster

@@ -1,7 +1,7 @@
-"""The raster storage of the process that reads a given file: its worker stores for it, so that it needs no keys.
+"""Raster storage of the confined process that reads a file: its worker stores for it, so that it needs no keys.
 
-Each request is a line of JSON over a socket; the files lie in a folder that both reach. The worker trusts no request:
-it stores files of that folder only, gives elevation only, and deletes only what it stored for this process.
+Each request is a line of JSON over a socket; the files are in a folder shared by both. The worker trusts no request: it
+stores files of that folder only, hands out elevation only, and deletes only rasters that it stored for this process.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ from ingest.rasters import open_tiff
 from ingest.storage import raster_storage
 
 LONGEST_REQUEST = 4096  # bytes
-GIVEN = "elevation_"  # names of what an image is placed with begin so
+GIVEN = "elevation_"  # prefix of the rasters of elevation, used to project images
 
 
 class HandedStorage(Storage):
-    """The process's end. What is not there raises FileNotFoundError, what cannot be done StorageFailed."""
+    """Storage in the confined process. FileNotFoundError for a missing raster, StorageFailed for a failed request."""
 
     def __init__(self, descriptor: int) -> None:
         self._stream = socket.socket(fileno=descriptor).makefile("rw", encoding="utf-8")
@@ -37,8 +37,8 @@ class HandedStorage(Storage):
         return str(self._ask("put", name=name, path=content.file.name))
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """Return the name, because the worker chooses."""
-        return name  # the worker chooses
+        """Return the name unchanged, because the worker chooses a free one."""
+        return name
 
     def delete(self, name: str) -> None:
         """Ask the worker to delete a raster."""
@@ -66,7 +66,7 @@ class HandedStorage(Storage):
 
 
 class Handed(NamedTuple):
-    """Access of a process to its worker's storage: its environment, and the descriptors that it inherits."""
+    """Access of a confined process to the storage: variables for its environment, and descriptors to inherit."""
 
     environment: dict[str, str]
     descriptors: tuple[int, ...]
@@ -74,7 +74,7 @@ class Handed(NamedTuple):
 
 @contextmanager
 def storage_handed(folder: Path) -> Iterator[Handed]:
-    """Store for a process that is started in this block, from and into the folder."""
+    """Serve storage requests of a process started in this block; files are exchanged in the folder."""
     ours, theirs = socket.socketpair()
     thread = threading.Thread(target=_serve, args=(ours, folder.resolve()), name="storing", daemon=True)
     thread.start()
@@ -121,7 +121,7 @@ def _done(request: dict[str, Any], folder: Path, stored: set[str]) -> str:
 
 
 def _opened(path: str, folder: Path) -> Any:
-    """Open a file of the folder, whatever links lead to. Raises ValueError for any other."""
+    """Open a regular file inside the folder, with links resolved. Raises ValueError for any other file."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     inside = Path(os.readlink(f"/proc/self/fd/{file.fileno()}")).is_relative_to(folder)
     if not inside or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -1,4 +1,4 @@
-"""Location of given files until they are loaded: a path of this machine, or a key of the object store.
+"""Location of submitted files until they are loaded: a path of this machine, or a key of the object store.
 
 A path begins with a slash, a key (uploads/…, downloads/…, watched/…) does not. A key may name a folder.
 """
@@ -15,23 +15,23 @@ from ingest.errors import DiskFull
 from ingest.storage import Entry
 
 if TYPE_CHECKING:
-    from ingest.storage.objects import ObjectStorage  # whose libraries are an extra
+    from ingest.storage.objects import ObjectStorage  # its libraries are an optional extra
 
-SPARE = 1.1  # of a file's size that is free before it is fetched
+SPARE = 1.1  # times a file's size must be free before it is fetched
 
 
 def input_store() -> "ObjectStorage | None":
-    """Return the object store of given files; None where they stay on the disk."""
+    """Return the object store of submitted files; None if they stay on the disk."""
     return cast("ObjectStorage", storages["inputs"]) if "inputs" in storages.backends else None
 
 
 def is_path(place: str) -> bool:
-    """Return whether a place is on a disk."""
+    """Return whether a location is a path on a disk, not a key."""
     return os.path.isabs(place)
 
 
 def input_put(path: Path, key: str) -> str:
-    """Store a file or folder under the key, or leave it; return where it now lies. Raises OSError."""
+    """Store a file or folder under a key if there is an object store; return the key or the path. Raises OSError."""
     if (store := input_store()) is None:
         return str(path)
     try:
@@ -46,12 +46,12 @@ def input_put(path: Path, key: str) -> str:
 
 
 def input_path(place: str, folder: Path) -> Path:
-    """Return the local path of a file or folder: its own, or its copy in the folder from the object store."""
+    """Return the local path of a location: its own, or that of its copy in `folder` for a key."""
     return Path(place) if is_path(place) else folder / Path(place).name
 
 
 def input_fetch(place: str, folder: Path) -> None:
-    """Copy what lies in the object store into the folder, if it fits. Raises OSError (DiskFull, StorageFailed)."""
+    """Copy a file or folder from the object store into `folder`. Raises OSError (DiskFull, StorageFailed)."""
     store, there = cast("ObjectStorage", input_store()), _entries(place)
     if not there:
         raise FileNotFoundError(f"{Path(place).name} is no longer in {store.place}")
@@ -68,12 +68,12 @@ def input_fetch(place: str, folder: Path) -> None:
 
 
 def input_exists(place: str) -> bool:
-    """Return whether the file is still there."""
+    """Return whether the file or folder at a location still exists."""
     return Path(place).exists() if is_path(place) else bool(place and input_store() and _entries(place))
 
 
 def input_delete(key: str) -> None:
-    """Delete what lies in the object store under a key; a path is left alone."""
+    """Delete the objects under a key; a path is left alone."""
     if (store := input_store()) is not None and key and not is_path(key):
         for entry in _entries(key):
             store.delete(entry.name)

@@ -1,4 +1,4 @@
-"""Rasters and inputs in an S3-compatible store. GDAL reads them there by ranges, never the whole of one."""
+"""Rasters and inputs in an S3-compatible store. GDAL reads parts of rasters by range requests."""
 
 import io
 import posixpath
@@ -30,14 +30,14 @@ from ingest.storage import Entry
 
 R = TypeVar("R")
 
-FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}  # what servers call it
-TRIES = 4  # of one request, with growing pauses; then the work as a whole is tried again later
+FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}  # error codes of servers
+TRIES = 4  # of one request, with growing pauses; afterwards the whole work is tried again later
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 CHUNK_BYTES = 2**20
-MOST_DELETED = 1000  # by one request, as S3 has it
+MOST_DELETED = 1000  # objects in one request, a limit of S3
 TRANSFER = TransferConfig(multipart_threshold=32 * 2**20, multipart_chunksize=16 * 2**20, max_concurrency=4)
 CLIENT = Config(
-    s3={"addressing_style": "path"},  # one host for every bucket
+    s3={"addressing_style": "path"},  # one host for all buckets
     signature_version="s3v4",
     connect_timeout=CONNECT_SECONDS,
     read_timeout=READ_SECONDS,
@@ -59,7 +59,7 @@ READING = {
 
 
 def _failing_clearly(method: Callable[..., R]) -> Callable[..., R]:
-    """Turn faults of the store into OSError: FileNotFoundError, or DiskFull and StorageFailed with a remedy."""
+    """Make a method raise the store's faults as OSError: FileNotFoundError, DiskFull or StorageFailed."""
 
     @wraps(method)
     def clear(self: "ObjectStorage", *args: Any, **kwargs: Any) -> R:
@@ -72,14 +72,14 @@ def _failing_clearly(method: Callable[..., R]) -> Callable[..., R]:
 
 
 class ObjectStorage(S3Storage):
-    """Objects below a prefix of one bucket: each is there whole or not at all, and its name is never used again."""
+    """Objects below a prefix of one bucket. Each appears whole or not at all, and its name is never reused."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"client_config": CLIENT, "transfer_config": TRANSFER, "file_overwrite": False} | settings)
 
     @property
     def place(self) -> str:
-        """Where the store is, for people."""
+        """The store's address as shown to people."""
         return f"s3://{posixpath.join(self.bucket_name, self.location)} at {self.endpoint_url}"
 
     def fault(self, fault: Exception) -> OSError:
@@ -105,14 +105,14 @@ class ObjectStorage(S3Storage):
     get_modified_time = _failing_clearly(S3Storage.get_modified_time)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """Return a name that nobody else chooses: checking whether one is free would be a race."""
+        """Return a name with a random part, because checking whether a name is free would be a race."""
         stem, suffix = posixpath.splitext(name)
         end = f"_{secrets.token_hex(8)}{suffix}"
         return stem[: (max_length or 10**4) - len(end)] + end
 
     @_failing_clearly
     def _open(self, name: str, mode: str = "rb") -> File:
-        """Open a stream, to be read once from its beginning; nothing is kept in memory or on a disk."""
+        """Open a stream that can be read once from its beginning, without a copy in memory or on a disk."""
         if mode != "rb":
             raise ValueError("objects are written whole, by save()")
         answer = self.bucket.Object(self.key(name)).get()
@@ -124,7 +124,7 @@ class ObjectStorage(S3Storage):
 
     @_failing_clearly
     def entries(self, folder: str = "") -> Iterator[Entry]:
-        """Yield everything below a folder, by its name in this storage."""
+        """Yield every object below a folder, with its name in this storage."""
         top = f"{self.location}/"
         pages = self.connection.meta.client.get_paginator("list_objects_v2")
         there = (
@@ -136,14 +136,14 @@ class ObjectStorage(S3Storage):
 
     @_failing_clearly
     def delete_all(self, names: Iterable[str]) -> None:
-        """Delete many, with few requests."""
+        """Delete many objects with few requests."""
         keys = [{"Key": self.key(name)} for name in names]
         for first in range(0, len(keys), MOST_DELETED):
             self.bucket.delete_objects(Delete={"Objects": keys[first : first + MOST_DELETED], "Quiet": True})
 
     @contextmanager
     def tiff(self, name: str) -> Iterator[DatasetReader]:
-        """Open a raster in the store, a part at a time."""
+        """Open a raster in the store; only the needed parts are read."""
         address, path = urlsplit(self.endpoint_url), f"/vsis3/{self.bucket_name}/{self.key(name)}"
         own = {
             "AWS_S3_ENDPOINT": address.netloc,
@@ -153,7 +153,7 @@ class ObjectStorage(S3Storage):
         with ExitStack() as stack:
             try:
                 opened = stack.enter_context(open_tiff(path, self._session, **READING, **own))
-            except RasterioError as fault:  # perhaps of another thread, a moment ago
+            except RasterioError as fault:  # may stem from a failure in another thread, cached by GDAL
                 self._look_into(fault, name, path)
                 opened = stack.enter_context(open_tiff(path, self._session, **READING, **own))
             try:
@@ -163,8 +163,8 @@ class ObjectStorage(S3Storage):
                 raise
 
     def _look_into(self, fault: RasterioError, name: str, path: str) -> None:
-        """Raise FileNotFoundError or StorageFailed where the store is the cause."""
-        lgdal.VSICurlPartialClearCache(path.encode())  # GDAL would remember for ever that it could not read this
+        """Raise FileNotFoundError or StorageFailed if the store is the cause of a fault."""
+        lgdal.VSICurlPartialClearCache(path.encode())  # GDAL caches failures to read a file
         if not self.exists(name):
             raise FileNotFoundError(f"there is no {name} in {self.place}") from fault
 
@@ -180,14 +180,14 @@ class ObjectStorage(S3Storage):
 
     @_failing_clearly
     def clock_ahead_seconds(self) -> float:
-        """Return how far this machine's clock is ahead of the store's, which refuses requests from another time."""
+        """Return the seconds by which this machine's clock is ahead of the store's; requests fail if they differ."""
         answer = self.connection.meta.client.list_objects_v2(Bucket=self.bucket_name, MaxKeys=1)
         there = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
         return (now() - there).total_seconds()
 
     @_failing_clearly
     def unfinished(self, *, before: datetime) -> list[Callable[[], object]]:
-        """Return what discards each upload begun before then and never ended."""
+        """Return a function for each unfinished upload begun before a time; calling it discards the upload."""
         client = self.connection.meta.client
         pages = client.get_paginator("list_multipart_uploads")
         begun = (
@@ -203,7 +203,7 @@ class ObjectStorage(S3Storage):
 
 
 class _Body(io.RawIOBase):
-    """The body of an answer. One that breaks off is a fault, never the end."""
+    """The body of an answer as a stream. An interrupted body raises OSError instead of looking complete."""
 
     def __init__(self, storage: ObjectStorage, body: IO[bytes]) -> None:
         self._storage, self._body = storage, body

@@ -1,4 +1,4 @@
-"""Geometries with their properties, from GeoJSON, KML, a shapefile or a GeoPackage, in degrees. One at a time.
+"""Reading of features one by one from GeoJSON, KML, a shapefile or a GeoPackage; geometries in degrees.
 
 GeoJSON: RFC 7946; a `crs` of the 2008 draft is honoured. Shapefile: ESRI, Shapefile Technical Description, 1998,
 read by pyshp; its reference system is that of its .prj. GeoPackage: see `ingest.vectors.geopackages`.
@@ -24,15 +24,15 @@ from ingest.vectors import geopackages, kml, shapefiles
 UNKNOWN_SYSTEM = gettext_noop("its reference system is unknown (%(system)s)")
 EXPORT_4326 = gettext_noop("Export it in degrees (EPSG:4326)")
 MOST_LAYERS = 20  # of one type in a GeoPackage; Geofabrik's extracts of OpenStreetMap have 18
-TOLERANCE_DEGREES = 0.01  # Natural Earth closes Antarctica a little beyond
+TOLERANCE_DEGREES = 0.01  # beyond ±180 and ±90, as in Natural Earth's Antarctica
 Project = Callable[..., Any] | None
 
 
 class Wanted(NamedTuple):
-    """Kinds of geometries that are read. types: GeoJSON's; shape_types: pyshp's; one, a_type, types_words: in messages.
+    """Kinds of geometries to read. types: GeoJSON's; shape_types: pyshp's; one, a_type, types_words: for messages.
 
-    most_geojson_bytes: GeoJSON is held in memory as a whole, at about eight times its size. key: a column of a
-    GeoPackage without which a row is none of these.
+    most_geojson_bytes: limit for GeoJSON, which takes about eight times its size in memory. key: a column of a
+    GeoPackage; rows without a value in it are skipped.
     """
 
     types: frozenset[str]
@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """One feature: properties by lower-case name; geometry (degrees) None where it cannot be used, and why."""
+    """One feature: properties by lower-case name; geometry (degrees), None if unusable; fault: the reason."""
 
     properties: dict[str, Any]
     geometry: BaseGeometry | None
@@ -170,7 +170,7 @@ def _geopackage(path: Path, wanted: Wanted) -> Iterator[Feature]:
 
 
 def _projection(path: Path, crs: CRS) -> Project:
-    """Return a function to degrees, longitude first; None where the coordinates are in degrees already."""
+    """Return a function to degrees, longitude first; None if the coordinates are in degrees already."""
     if crs.is_geographic and crs.ellipsoid is not None and crs.ellipsoid.name in {"WGS 84", "WGS_1984"}:
         return None
     try:

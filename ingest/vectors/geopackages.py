@@ -1,7 +1,7 @@
-"""Functions that readers of GeoPackages share: SQLite files from which nothing is allowed but to select.
+"""Shared functions of readers of GeoPackages, which are SQLite files; only SELECT statements are allowed.
 
 Source: OGC 12-128r19, GeoPackage Encoding Standard 1.4, clause 2.1.3 for the geometry blobs.
-No GDAL here: rasterio brings the one GDAL of the process.
+GDAL is not used here, because the only GDAL of the process is that of rasterio.
 """
 
 import math
@@ -45,7 +45,7 @@ class Layer(NamedTuple):
 
 
 def is_gpkg(path: Path) -> bool:
-    """Return whether a file begins as SQLite does and is called a GeoPackage."""
+    """Return whether a file begins like SQLite and has the suffix of a GeoPackage."""
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     with path.open("rb") as stream:
@@ -95,7 +95,7 @@ def layer_of(path: Path, listed: tuple[Any, ...]) -> Layer:
 def rows_of(
     path: Path, layer: Layer, names: Sequence[str], batch: int, known: str = ""
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows in batches: the geometry's blob, then the values of these columns. known: one that is not null."""
+    """Yield rows in batches: the geometry's blob, then the named columns. known: a column that must not be null."""
     wanted = ", ".join(quoted(name) for name in (layer.geometry, *names))
     where = f" WHERE {quoted(known)} IS NOT NULL" if known else ""
     with opened(path, frozenset({layer.table})) as connection:
@@ -105,7 +105,7 @@ def rows_of(
 
 
 def features_of(path: Path, layer: Layer, key: str = "") -> Iterator[tuple[dict[str, Any], BaseGeometry | None]]:
-    """Yield each row's values by lower-case name, and geometry or None. key: a column that must have a value."""
+    """Yield each row's values by lower-case name, and its geometry or None. key: a column that must not be null."""
     names = [name.lower() for name in layer.names]
     for rows in rows_of(path, layer, layer.names, BATCH_ROWS, key if key in layer.names else ""):
         for geometry, row in zip(geometries(path, layer, [row[0] for row in rows]), rows, strict=True):
@@ -169,7 +169,7 @@ def quoted(name: str) -> str:
 
 
 def _check_whole(path: Path) -> None:
-    """Refuse a file shorter than its header states: it was cut off, even if the part that is read is there."""
+    """Refuse a file that is shorter than its header states, because it was cut off."""
     with path.open("rb") as stream:
         head = stream.read(100)
         length = stream.seek(0, 2)

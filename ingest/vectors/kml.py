@@ -1,6 +1,6 @@
-"""Outlines in KML, as programs of maps export it. OGC 12-007r2: always degrees of WGS 84, longitude first.
+"""Reading of outlines in KML, as exported by map programs. OGC 12-007r2: always degrees of WGS 84, longitude first.
 
-Nothing that a file links to is opened.
+Links in a file are not followed.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def _ring(path: Path, boundary: Element) -> list[tuple[float, float]]:
 
 
 def _tag(element: Element) -> str:
-    """Return an element's name without its namespace, of which there are several; empty for a comment."""
+    """Return an element's name without its namespace; empty for a comment."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 

@@ -27,7 +27,7 @@ CHECK_SOURCE = gettext_noop("Check where this file comes from")
 
 @contextmanager
 def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MOST_BYTES) -> Iterator[Path]:
-    """Yield a zip's layer (of several, the named one) in a temporary folder; any other file as it is. InputError."""
+    """Yield the unpacked layer of a zip (the named one of several), or any other file itself. Raises InputError."""
     if path.suffix.lower() != ".zip":
         yield path
         return
@@ -38,7 +38,7 @@ def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int =
                 _unpack(archive, info, Path(folder) / f"layer{PurePosixPath(info.filename).suffix.lower()}")
             yield Path(folder) / f"layer{PurePosixPath(main.filename).suffix.lower()}"
     except FAULTS as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:  # of a disk; an unpacker's own has no number
+        if isinstance(fault, OSError) and fault.errno is not None:  # from a disk; errors of unpacking have no number
             raise
         raise InputError(path, DAMAGED, DOWNLOAD, fault=str(fault)[:120]) from fault
 
@@ -105,7 +105,7 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> No
 
 
 def member_name(path: Path, info: zipfile.ZipInfo) -> PurePosixPath:
-    """Return a member's name inside its zip. InputError for a name outside it, a link, and what is encrypted."""
+    """Return a member's name inside its zip. InputError for a path outside the zip, a link or an encrypted member."""
     name = PurePosixPath(info.filename.replace("\\", "/"))
     named = {"name": info.filename[:80]}
     if name.is_absolute() or ".." in name.parts:

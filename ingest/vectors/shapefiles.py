@@ -1,4 +1,4 @@
-"""Functions that readers of shapefiles share: the parts of one, its reference system, and opening it by pyshp.
+"""Shared functions of readers of shapefiles: parts, reference system, and opening with pyshp.
 
 Source: ESRI, Shapefile Technical Description, 1998. Shapes (.shp) and table (.dbf) are read one after the other, so the
 index (.shx) is not needed.
@@ -26,7 +26,7 @@ DOWNLOAD, EXPORT = gettext_noop("Download it again"), gettext_noop("Export it ag
 
 
 def is_shapefile(path: Path) -> bool:
-    """Return whether a file begins as a shapefile does and is called one. Never raises."""
+    """Return whether a file begins like a shapefile and has its suffix. Never raises."""
     if path.suffix.lower() != SUFFIX or not path.is_file():
         return False
     try:
@@ -37,7 +37,7 @@ def is_shapefile(path: Path) -> bool:
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
-    """Return the existing files that decide what a shapefile says."""
+    """Return the existing files that make up the content of a shapefile."""
     return tuple(part for suffix in (".shp", ".dbf", ".prj") if (part := sibling(path, suffix)) is not None)
 
 
@@ -47,7 +47,7 @@ def sibling(path: Path, suffix: str) -> Path | None:
 
 
 def reference_system(path: Path) -> CRS | None:
-    """Return the system that the .prj states; None without one. Raises InputError for an unreadable one."""
+    """Return the reference system in the .prj; None without a .prj. Raises InputError for an unreadable one."""
     prj = sibling(path, ".prj")
     if prj is None:
         return None
@@ -61,7 +61,7 @@ def reference_system(path: Path) -> CRS | None:
 
 @contextmanager
 def opened(path: Path, types: Set[int], wanted: str) -> Iterator[shapefile.Reader]:
-    """Open shapes of these types (wanted: in words) and their table, which must belong together; else InputError."""
+    """Open shapes of some types (wanted: in words) with their table. InputError if the two do not belong together."""
     table_path = sibling(path, ".dbf")
     if table_path is None:
         raise InputError(path, IS_MISSING, ALL_PARTS, name=f"{path.stem}.dbf")
@@ -87,7 +87,7 @@ def opened(path: Path, types: Set[int], wanted: str) -> Iterator[shapefile.Reade
 
 
 def _check_table(path: Path, table_path: Path, widths: list[int]) -> None:
-    """Raise InputError where a .dbf is shorter than it declares, or its rows are not as wide as its columns."""
+    """Raise InputError if a .dbf is shorter than it declares, or its rows are not as wide as its columns together."""
     with table_path.open("rb") as stream:
         rows, header, width = struct.unpack("<4xLHH", stream.read(12))
     if sum(widths) != width:
@@ -98,7 +98,7 @@ def _check_table(path: Path, table_path: Path, widths: list[int]) -> None:
 
 
 def count_shapes(path: Path) -> int:
-    """Count the shapes from the headers alone; lengths in them are in words of two bytes."""
+    """Count the shapes by reading only their headers, in which lengths are in words of two bytes."""
     size, count = path.stat().st_size, 0
     with path.open("rb") as stream:
         header = stream.read(HEADER_BYTES)
@@ -117,7 +117,7 @@ def count_shapes(path: Path) -> int:
 
 
 def _encoding(path: Path) -> str:
-    """Return Python's name of the .cpg's encoding ("UTF-8", "1252", "ANSI 1252"); UTF-8 without, Latin-1 if unknown."""
+    """Return Python's name of the encoding in the .cpg ("ANSI 1252"); UTF-8 without a .cpg, Latin-1 if unknown."""
     cpg = sibling(path, ".cpg")
     if cpg is None:
         return "utf-8"

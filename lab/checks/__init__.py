@@ -1,1 +1,1 @@
-"""Checks of `manage.py checkdemo` on a running service, one module per part of it, over HTTP as a visitor would."""
+"""Checks by `manage.py checkdemo` of a running service over HTTP, as a visitor would use it, one module per part."""

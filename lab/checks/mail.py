@@ -1,4 +1,4 @@
-"""Subscribing from outside: subscribe, confirm by the mailed link, open the own page, unsubscribe, delete."""
+"""Check of a visitor's subscription: subscribe, confirm by the mailed link, open the own page, unsubscribe, delete."""
 
 import json
 import re
@@ -22,7 +22,7 @@ CHOICE = {"where": "circle", "distance": "2000", "lowest_severity": "minor", "un
 
 
 def check(site: Site) -> str:
-    """Go through a subscription as a visitor would; return a one-line summary. Raises CommandError if a step fails."""
+    """Take all steps of a subscription as a visitor; return a one-line summary. Raises CommandError if a step fails."""
     if not mails_are_shown():
         return "mails: not tried, they leave this machine"
     alerts = json.loads(site.get("alerts.geojson"))["features"]
@@ -50,7 +50,7 @@ def check(site: Site) -> str:
 
 
 def _stop_with_one_click(site: Site, address: str) -> None:
-    """Unsubscribe as a mail program does (RFC 8058): a POST without cookies. A GET before it only asks."""
+    """Unsubscribe like a mail program, by a POST without cookies (RFC 8058); check that a GET only shows a button."""
     mine = Subscription.objects.get(email=address)
     stop = f"subscribe/stop/{tokens.stop_token([mine.pk])}/"
     if b"Stop these mails?" not in site.get(stop):
@@ -73,7 +73,7 @@ def _mail_to(address: str, fits: Callable[[files.KeptMail], bool]) -> files.Kept
 
 
 def _path_in(text: str, name: str, start: str = "") -> str:
-    """Return the path of a link in a mail or page: the host may be known by another name here."""
+    """Return the path of a link in a mail or page, without the host, which may have another name here."""
     match = re.search(rf"{re.escape(start)}(?:https?://[^/\s]+)?(/{name}/[\w:-]+/)", text)
     if match is None:
         raise CommandError(f"there is no link to {name}")

@@ -1,4 +1,4 @@
-"""Open data for programs: feed, GeoJSON, every list of the interface, and a tile of every image layer."""
+"""Check of open data: feed, GeoJSON, every list of the API, and a tile of every image layer."""
 
 import json
 import math
@@ -39,7 +39,7 @@ def _json(site: Site, path: str) -> Any:
 
 
 def _tile(site: Site, layer: dict[str, Any]) -> None:
-    """Fetch the tile in the middle of the newest date, at a zoom where the date is about two tiles wide."""
+    """Fetch the middle tile of a layer's newest date, at a zoom at which the date's image is about two tiles wide."""
     group = layer["groups"][-1]
     west, south, east, north = group["bounds"]
     zoom = max(5, min(MOST_ZOOM, int(math.log2(TILES_ACROSS * 360 / max(east - west, 1e-6)))))

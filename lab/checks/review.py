@@ -1,4 +1,4 @@
-"""An operator signs in, rejects an alert with a note, sees it on the public page, and takes it back."""
+"""Check of a review: an operator signs in, rejects an alert with a note, finds it on the public page, and undoes it."""
 
 import json
 import re
@@ -12,7 +12,7 @@ NOTE = "Written by the demo's own check, and taken back at once."
 
 
 def check(site: Site) -> str:
-    """Review an alert and take it back; returns what was checked. CommandError where something is wrong."""
+    """Review an alert and undo the review; return a one-line summary. Raises CommandError if a step fails."""
     path = settings.DEMO_ACCOUNTS_FILE
     if not path.exists():
         raise CommandError(f"{path} is missing; run manage.py demoaccounts")

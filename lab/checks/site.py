@@ -12,7 +12,7 @@ SECONDS_TO_ANSWER = 300.0
 
 
 class Site:
-    """One visitor with cookies of their own. url: where the service answers, without a slash at the end."""
+    """One visitor with their own cookies. url: address of the service, without a slash at the end."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -20,11 +20,11 @@ class Site:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def get(self, path: str) -> bytes:
-        """Fetch a page (a path, or an address that the service gave). CommandError for any answer but a good one."""
+        """Fetch a page, given as a path or a URL from the service. Raises CommandError if the request fails."""
         return self._open(urllib.request.Request(self._address(path)))  # noqa: S310 (the address given by the caller)
 
     def post(self, path: str, fields: dict[str, str], page: str = "") -> bytes:
-        """Send a form; `page` is fetched first for its token (the path itself where not given)."""
+        """Send a form after fetching `page`, by default the path itself, for the form's token."""
         data = urllib.parse.urlencode({**fields, **self._token(page or path)}).encode()
         return self._send(path, data, {"Referer": self._address(page or path)})
 
@@ -40,7 +40,7 @@ class Site:
         return self._send(path, body + f"--{edge}--\r\n".encode(), headers)
 
     def _token(self, page: str) -> dict[str, str]:
-        """Return the field that a form of a page needs."""
+        """Return the field with the CSRF token that a form of a page needs."""
         self.get(page)
         token = next((cookie.value for cookie in self.cookies if cookie.name == "csrftoken"), "")
         return {"csrfmiddlewaretoken": token}

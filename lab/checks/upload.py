@@ -14,7 +14,7 @@ NAME, PATIENCE_SECONDS = "written-by-the-check.csv", 300.0
 
 
 def check(site: Site) -> str:
-    """Upload a file that is no data; returns what was checked, in one line. CommandError where something is wrong."""
+    """Upload a file without data; return a one-line summary. Raises CommandError if the upload is not refused well."""
     operator = Site(site.url)
     password = json.loads(settings.DEMO_ACCOUNTS_FILE.read_text())["operator"]
     operator.post("login/", {"username": "operator", "password": password})

@@ -28,7 +28,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
 VERSION = "1"
-# px; WINDOW_PX for what is not named. Even ground rewards mere averaging: 61 was the widest that was tried.
+# px; WINDOW_PX for other methods. Even ground rewards mere averaging; 61 was the widest window tried.
 WINDOWS_EVEN = {"guarnieri-prati": 61, "pearson": 61, "posterior-mean": 61}
 WINDOWS = {"guarnieri-prati": 17, "pearson": 5, "posterior-mean": 7}
 EVERY_PX = 4  # pixels closer than a window hardly differ
@@ -41,7 +41,7 @@ STEP_FROM, STEP_TO = 0.9, 0.2
 def make_even(
     misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK, sample: bool = False
 ) -> SarPair:
-    """Make a pair of `coherence-homogeneous`; gamma is uniform in 0-1. sample: its sample coherence too."""
+    """Make a pair of `coherence-homogeneous`; gamma is uniform in 0-1. sample: include its sample coherence."""
     gamma = (0.5 + GOLDEN * scene) % 1
     return homogeneous(generator(purpose, HOMOGENEOUS, scene), gamma, misregistration_px, sample=sample)
 
@@ -54,7 +54,7 @@ def make_structured(
 
 
 def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:
-    """Return the bands of a method on a pair; the number of looks is given, as a product states it."""
+    """Return the bands of a method on a pair; the method gets the number of looks, as stated by a product."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
     return dict(estimate_coherence(images, method, torch.device("cpu"), window, pair.looks).bands)
 
@@ -117,11 +117,11 @@ def _step_responses(name: str, methods: Sequence[str], scene: int) -> list[Float
 
 
 def step_width(cols: int, rows: Float64) -> float:
-    """Return the width over which the estimate falls from 90 to 10 % between its levels left and right of the step."""
+    """Return the width, px, over which the estimate falls from 90 to 10 % of the difference across the step."""
     line = rows.reshape(-1, cols).mean(axis=0)
     quarter = cols // 4
     left, right = line[EDGE_PX:quarter].mean(), line[-quarter:-EDGE_PX].mean()
-    line = np.where(np.arange(cols) < EDGE_PX, left, line)  # the image's edge is no step, and may be unknown
+    line = np.where(np.arange(cols) < EDGE_PX, left, line)  # ignores the image's edge, which may be NaN
     share = np.maximum.accumulate((left - line) / (left - right)) + 1e-9 * np.arange(cols)
     at = [float(np.interp(level, share[EDGE_PX:-EDGE_PX], np.arange(cols)[EDGE_PX:-EDGE_PX])) for level in (0.1, 0.9)]
     return at[1] - at[0]

@@ -1,10 +1,10 @@
-"""`python -m lab.deformation.calibration`: set the thresholds of areas, on tiles that no benchmark uses.
+"""`python -m lab.deformation.calibration`: tune the thresholds of areas on tiles that no benchmark uses.
 
-For each use of the weights (one track, two) the score at which areas begin is read off at ALARMS false alarms per
-1,000 km², and at as many on still tiles with an error of another make each (`disturbances` of training, in turn); the
-stricter one counts. Alarms are shared between the two scores, of small areas and of motion that is unusual around, as
-detects most of the table's bowls and gives the best F1 and overlap. Last, `reliability` fits how likely motion is at
-each score. Everything goes into the card.
+For one track and for two, an area's entry score is that with ALARMS false alarms per 1,000 km², on tiles and on still
+tiles with other errors (`disturbances` of training, in turn); the stricter one is used. False alarms are divided
+between the two scores, of small areas and of motion unlike its surroundings, so that most bowls of the table are found,
+with the best F1 and overlap. Finally, `reliability` fits the probability of motion at each score. All results are
+written to the card.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from ml.deformation.network import REACH_M, DeformationNetwork, calibrated, on_l
 from ml.deformation.reliability import fit
 from ml.runtime.checkpoints import WEIGHTS, Card, read_card, write_card
 
-ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
+ALARMS = 0.45  # per 1,000 km²; a little under one half, because the count on few tiles is uncertain
 FINES = tuple(np.arange(-2.1, 4.91, 0.7).tolist())[3:]
 AGREED = (1.5, 1.75, 2.0, 2.25, 2.5, math.inf)
 GAP = 1.5
-NEVER = 1e3  # a score that nothing reaches
+NEVER = 1e3  # a score that no area reaches
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
 NAME = "deformation-disturbed"
-DISTURBED = tuple(name for name in GROUPS if name != "regions")  # whole cycles over square kilometres are like motion
-RELIABILITY_FIRST = 20_000  # tiles apart from those that thresholds were chosen on
+DISTURBED = tuple(name for name in GROUPS if name != "regions")  # whole cycles over square kilometres look like motion
+RELIABILITY_FIRST = 20_000  # tiles not used to choose thresholds
 
 
 class Setting(NamedTuple):
@@ -59,7 +59,7 @@ class Setting(NamedTuple):
 
 
 class TrackScores(NamedTuple):
-    """Result of some tracks of a tile: logits (2, rows, cols) of the lowest thresholds, rate, `network.standing`."""
+    """Result for some tracks of a tile: logits (2, rows, cols) of the lowest thresholds, rate, `network.standing`."""
 
     tracks: Sequence[TileTrack]
     logits: Float32
@@ -115,7 +115,7 @@ def counts(view: TrackScores, tile: Tile, settings: Sequence[Setting]) -> Float6
 
 
 def shipped_on_field(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
-    """Count on a validation tile, (2, settings, 5): mean of either track alone, and both."""
+    """Count on a validation tile, (2, settings, 5), see `counts`: mean over single tracks, and both tracks."""
     network, tile = DeformationNetwork.load("deformation", folder), field_tile(NATIONAL, number, Purpose.VALIDATION)
     either = [counts(view, tile, settings) for view in network_views(network, tile, ([0], [1], [0, 1]))]
     return np.stack([(either[0] + either[1]) / 2, either[2]])
@@ -129,13 +129,13 @@ def disturbed_tile(number: int) -> Tile:
     for track in tile.tracks:
         at_points = more[tile.terrain.cell_of(track.x_m, track.y_m)]
         tracks.append(track._replace(errors=track.errors._replace(rate_mm_yr=track.errors.rate_mm_yr + at_points)))
-        if rng.random() < 0.5:  # else it looks alike to both tracks, as land cover does
+        if rng.random() < 0.5:  # else the error is the same in both tracks, as for land cover
             more = draw(rng, height_m).rate_mm_yr
     return replace(tile, tracks=tuple(tracks))
 
 
 def shipped_on_disturbed(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
-    """Count false alarms on a disturbed still tile, (2, settings): mean of either track alone, and both."""
+    """Count false alarms on a disturbed still tile, (2, settings): mean over single tracks, and both tracks."""
     network, tile = DeformationNetwork.load("deformation", folder), disturbed_tile(number)
     first, second, both = (counts(v, tile, settings)[:, 0] for v in network_views(network, tile, ([0], [1], [0, 1])))
     return np.stack([(first + second) / 2, both])
@@ -196,7 +196,7 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
             at = [k for k, one in enumerate(grid) if one.agreed == agreed]
             alarms = np.maximum(alarm_rates(fields[i, at], tiles), alarm_rates(still[i, at][:, None], tiles))
             if alarms[-1] > ALARMS:
-                continue  # the other score alone gives too many
+                continue  # the other score alone gives too many false alarms
             fine = enter_at(FINES, alarms)
             totals = [np.interp(fine, FINES, fields[i, at, column]) for column in range(1, 5)]
             f1 = 2 * totals[0] / max(totals[1] + totals[2], 1)
@@ -211,12 +211,12 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
 
 
 def _scores(fine: float, agreed: float = math.inf) -> dict[str, float]:
-    """Return scores as the card holds them."""
+    """Return scores in the format of the card."""
     return {"fine": round(fine, 2), "agreed": min(agreed, NEVER), "gap": GAP}
 
 
 def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, float]]:
-    """Fit the probability of motion for a score, of one track and of two, on tiles that serve nothing else."""
+    """Fit the probability of motion at each score, for one track and for two, on tiles used for nothing else."""
     parts = over_seeds(partial(shipped_on_places, folder), tiles, RELIABILITY_FIRST, processes)
     both, score, moves = np.concatenate(parts).T
     fitted = (fit(score[both == i], moves[both == i] > 0) for i in (0, 1))

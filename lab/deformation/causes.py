@@ -1,8 +1,8 @@
 """`python -m lab.deformation.causes`: fit the classifier of an area's cause to the network's outputs; a few minutes.
 
-It uses validation tiles of its own, with five sources each; every other tile holds rare kinds and an active mine under
-sinking ground. Samples are taken from each track alone and both together, with and without the heights of points,
-because a slide must also be recognised where the slope is unknown.
+It uses its own validation tiles with five sources each; every other tile has rare kinds and an active mine under
+sinking ground. Samples are taken from single tracks and from both, with and without heights of points, because a slide
+must also be recognised if the slope is unknown.
 Writes the coefficients beside the weights (see `ml.deformation.places.causes`) with their own figures from
 cross-validation over tiles, and prints these.
 """
@@ -43,10 +43,10 @@ SET = "deformation-causes"
 VIEWS = ((0,), (1,), (0, 1))
 RIDGE = 1.0
 FOLDS = 8
-MINE_WITHIN_M = 2_500.0  # of the tile's middle
+MINE_WITHIN_M = 2_500.0  # from the tile's middle
 HILLS_M, WOODED = Range(100.0, 350.0), Range(0.3, 0.7)  # relief and share of forest where slopes are steep
 WIDE_FILL_M = (300.0, 1_500.0)
-MOVES_MM_YR = 0.5  # an area in which nothing moves faster on average is a false alarm, and of no kind
+MOVES_MM_YR = 0.5  # an area with a lower mean rate is a false alarm without a kind
 
 
 class Sample(NamedTuple):
@@ -141,7 +141,7 @@ def _of_view(
 
 
 def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
-    """Return the kind (index of KINDS) of the source that moves the area most; None where it is still."""
+    """Return the kind (index of KINDS) of the source that moves an area most; None if the area is still."""
     inside = contains_xy(area.polygon, *middles(tile.transform, (CELLS, CELLS)))
     if not inside.any():
         return None
@@ -154,7 +154,7 @@ def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
 
 
 def network_itself(mean: Float64, scale: Float64) -> Float64:
-    """Return coefficients, shaped as from `fit`, that use only the network's mean log shares in core and rim."""
+    """Return coefficients, in the shape of those from `fit`, that use only the network's mean log shares."""
     table = np.zeros((len(KINDS), len(FEATURES) + 1))
     for kind in range(len(KINDS)):
         for column in (kind, len(KINDS) + kind):
@@ -193,7 +193,7 @@ def softmax(scores: Float64) -> Float64:
 
 
 def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
-    """Return the mean over KINDS of the F1 of naming, of areas that lie on something that moves."""
+    """Return the mean over KINDS of the F1 score of named kinds, for areas on moving ground."""
     scores = [
         2 * ((true == kind) & (named == kind)).sum() / max((true == kind).sum() + (named == kind).sum(), 1)
         for kind in range(len(KINDS))
@@ -202,7 +202,7 @@ def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
 
 
 def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], prior: Float64) -> dict[str, float]:
-    """Return cross-validated figures: macro-F1 of all areas and of the sure ones, and the share of unsure areas."""
+    """Return cross-validated figures: macro-F1 of all areas and of sure ones, and the share of unsure areas."""
     chances = np.zeros((len(kinds), len(KINDS)))
     for fold in range(FOLDS):
         left_out = tiles // 2 % FOLDS == fold

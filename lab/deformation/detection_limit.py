@@ -44,7 +44,7 @@ NAME = "detection-limit"
 MOST_BOWLS, APART_M, TRIES = 3, 3_500.0, 200
 RATES_MM_YR = (1.2, 12.0)
 LOGIT_OF_90 = float(np.log(9.0))
-FITTED_FROM, REPORTED_FROM = 40_000, 50_000  # numbers of tiles; no other use has them
+FITTED_FROM, REPORTED_FROM = 40_000, 50_000  # first tile numbers, reserved for this use
 
 
 class Bowl(NamedTuple):

@@ -1,7 +1,7 @@
 """Every figure of a detector on the frozen benchmarks, with its 95 % interval from a bootstrap over tiles.
 
-Names that begin with `both_` are of the two tracks together (each cell takes the higher probability), all others of the
-ascending track alone. What each figure means: docs/benchmarks.md.
+Names that begin with `both_` are for the two tracks together (each cell gets the higher probability), all others for
+the ascending track alone. The figures are explained in docs/benchmarks.md.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from ml.statistics.intervals import Interval, bootstrap
 
 VERSION = "1"
 SIZES = {NATIONAL: 1_000, SHIFTED: 400}
-TILES_PER_BOWL_TILE = 5  # one tile more for the table's bowls per this many
+TILES_PER_BOWL_TILE = 5  # one additional tile for the table's bowls per this number of tiles
 ROUNDS = 1_000
 TILE_KM2 = (SIDE_M / 1000) ** 2
 FROZEN_SHA256: dict[str, dict[int, str]] = {  # benchmark -> size -> hash of its truth
@@ -208,7 +208,7 @@ def _median_iou(scores: Sequence[TileScore]) -> float:
 
 
 def _auc(scores: Sequence[TileScore]) -> float:
-    """Return the chance that a tile with an object has a higher highest probability than one without."""
+    """Return the probability that the maximum score of a tile with an object exceeds that of a tile without one."""
     signal = np.array([score.n_objects > 0 for score in scores])
     if signal.all() or not signal.any():
         return 0.5
@@ -216,7 +216,7 @@ def _auc(scores: Sequence[TileScore]) -> float:
 
 
 def evaluate(name: str, method: str, size: int) -> dict[str, Interval]:
-    """Measure a method as it is shipped."""
+    """Measure a method with its shipped settings."""
     return figures_of(measure(name, [CONFIGS[method]()], size), 0)
 
 

@@ -1,4 +1,4 @@
-"""Reliability of stated probabilities of motion: on places of which half move, and at a nation's base rate."""
+"""Reliability of stated probabilities of motion, on places of which half move, and at a national base rate."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ BASE_RATES = {"balanced": 0.5, "natural": BASE_RATE}
 
 
 def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
-    """Return calibration error and Brier skill over a constant base rate, of both samples; 95 % over tiles.
+    """Return calibration error and Brier skill over a constant base rate, for both samples; 95 % over tiles.
 
-    Places of the tiles are weighted so that the share of BASE_RATES moves. A constant has a skill of 0 at best. The
-    score itself counts as the probability of a detector that states none.
+    Places of the tiles are weighted so that a share of BASE_RATES moves. A constant has a skill of at most 0. For a
+    detector without probabilities, the score is used as its probability.
     """
     figures = {}
     for name, base_rate in BASE_RATES.items():
@@ -48,7 +48,7 @@ def _sums(places: Float64, reliability: Reliability | None, base_rate: float) ->
 
 
 def _weighted(sums: Float64, base_rate: float) -> Float64:
-    """Return (rounds, bins, outcomes, 3), each outcome with its share of all."""
+    """Return (rounds, bins, outcomes, 3), with each outcome weighted to its share at the base rate."""
     n = np.maximum(sums[..., 0].sum(axis=1), 1)  # (rounds, outcomes)
     weighted: Float64 = sums * (np.array([1 - base_rate, base_rate]) / n)[:, None, :, None]
     return weighted

@@ -1,4 +1,4 @@
-"""Frozen benchmark of surges of 0.5 to 30 m/day, in series that are made as the service makes them."""
+"""Frozen benchmark of surges of 0.5 to 30 m/day, in series made by the service's method."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from ml.glaciers.surges import VERSIONS, Surge, surges
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, VERSION = "surges-fast", "1"
-EARLY_DAYS = 24.0  # a surge reported before the true one by more is another
+EARLY_DAYS = 24.0  # a surge reported earlier than this before the true onset is a false alarm
 FEWEST_STEPS = 8  # as in the service
-FOLLOWED = 5  # one glacier of so many is searched after every image; odd, so that half of them surge
+FOLLOWED = 5  # one of this many glaciers is searched after every image; odd, so that half of these surge
 SPEEDS_M_DAY = {"0.5_to_2": (0.5, 2.0), "2_to_8": (2.0, 8.0), "8_to_30": (8.0, np.inf)}  # of the peak
 
 
 def make_glacier(scene: int) -> GlacierPairs:
-    """Make a glacier of the benchmark; the even ones surge."""
+    """Make a glacier of the benchmark; those with even numbers surge."""
     return simulate_glacier_pairs(generator(Purpose.BENCHMARK, NAME, scene), surges=scene % 2 == 0)
 
 
 def _detected(glacier: GlacierPairs, until_day: float = np.inf) -> tuple[Surge, ...]:
-    """Return the surges that the rule finds in the pairs that end by a day."""
+    """Return the surges that the service's rule finds in the pairs that end by a day."""
     seen = glacier.end_day <= until_day
     pairs = PairVelocities(*(part[seen] for part in glacier[:5]))
     if not seen.any():
@@ -59,7 +59,7 @@ def outcome(detected: tuple[Surge, ...], onset_day: float | None, over_day: floa
 def newly_false(
     detected: tuple[Surge, ...], onset_day: float | None, over_day: float | None, known: list[float]
 ) -> None:
-    """Add the onsets of new false alarms to the known ones; continuing alarms count once."""
+    """Add the onsets of new false alarms to `known`; a continuing alarm is added once."""
     for one in detected:
         if not is_true(one, onset_day, over_day) and all(abs(one.onset.day - day) > 4 * EARLY_DAYS for day in known):
             known.append(one.onset.day)
@@ -76,12 +76,12 @@ def mean(values: Float64) -> float:
 
 
 def share(rows: Float64) -> float:
-    """Return the share of rows with the first column set whose second column is set too."""
+    """Return, of the rows with a non-zero first column, the share with a non-zero second column."""
     return float(rows[:, 1].sum() / max(rows[:, 0].sum(), 1))
 
 
 def _followed(glacier: GlacierPairs) -> Float64:
-    """Return (2,): false alarms when checking after every image, continuing ones counted once; and years."""
+    """Return (2,): number of false alarms when searching after every image, continuing ones counted once; and years."""
     false: list[float] = []
     for day in np.unique(glacier.end_day):
         newly_false(_detected(glacier, day), glacier.onset_day, glacier.over_day, false)
@@ -89,7 +89,7 @@ def _followed(glacier: GlacierPairs) -> Float64:
 
 
 def _measured(scene: int) -> Float64:
-    """Return (1, 9): the outcome of one glacier, its peak in m/day, and of following it (NaN where it was not)."""
+    """Return (1, 9): the outcome of a glacier, its peak, m/day, and the result of `_followed`, NaN if not followed."""
     glacier = make_glacier(scene)
     of_all = outcome(_detected(glacier), glacier.onset_day, glacier.over_day, glacier.years)[0]
     followed = _followed(glacier) if scene % FOLLOWED == 0 else np.full(2, np.nan)
@@ -102,7 +102,7 @@ def per_100_years(rows: Float64) -> float:
 
 
 def figures(groups: list[Float64]) -> dict[str, Interval]:
-    """Return metric name -> interval over glaciers; the onset's error is a median, one pair is LONG_DAYS."""
+    """Return metric name -> interval over glaciers. `onset_within_one_pair`: error of at most LONG_DAYS."""
 
     def recall_between(low: float, high: float, rows: Float64) -> float:
         return share(rows[(rows[:, 6] >= low) & (rows[:, 6] < high)])

@@ -1,1 +1,1 @@
-"""Benchmark of changes of the trend of displacement series, on simulated series."""
+"""Benchmark of detecting changes of trend, on simulated displacement series."""

@@ -1,4 +1,4 @@
-"""`python -m lab.motion.evaluate`: measure false changes on steady series, and the detection of simulated ones.
+"""`python -m lab.motion.evaluate`: measure false changes in steady series, and the detection of simulated changes.
 
 Critical values of the search were set on series of the purpose VALIDATION; published figures are of BENCHMARK.
 """
@@ -30,7 +30,7 @@ Metrics = dict[str, dict[str, Interval]]
 
 
 class Outcome(NamedTuple):
-    """Result for a series. expected: right trend; other: wrong one; late_days: date error; held: in interval, 0-1."""
+    """Result for a series. expected: right trend; other: wrong trend; late_days: date error; held: in interval, 0-1."""
 
     expected: bool
     other: bool
@@ -48,7 +48,7 @@ def motion_of(series: SimulatedSeries) -> SeriesMotion:
 
 
 def false_changes(purpose: Purpose, noise: str, every: int, draws: int) -> dict[str, Interval]:
-    """Return shares of steady series with a change: of the rate, of any sort."""
+    """Return shares of steady series with a false change: of the rate, and of any kind."""
     motions = [motion_of(still(generator(purpose, f"motion {noise} {every}", n), noise, every)) for n in range(draws)]
     kinds = [{change.kind for change in one.changes} for one in motions]
     return {
@@ -58,7 +58,7 @@ def false_changes(purpose: Purpose, noise: str, every: int, draws: int) -> dict[
 
 
 def outcome(series: SimulatedSeries, expected: Trend) -> Outcome:
-    """Compare what is found in a series with what was simulated."""
+    """Compare the change found in a series with the simulated one."""
     motion = motion_of(series)
     if motion.changed is None or series.changed_day is None or motion.trend is not expected:
         return Outcome(False, motion.trend not in (expected, Trend.STEADY), np.nan, np.nan)
@@ -70,7 +70,7 @@ def outcome(series: SimulatedSeries, expected: Trend) -> Outcome:
 def found_changes(
     purpose: Purpose, motion: str, noise: str, size: float, every: int, draws: int
 ) -> dict[str, Interval]:
-    """Measure the detection of changes of one size: share with the right trend, share with another one, date errors."""
+    """Measure the detection of changes of one size: shares with the right trend and with another one, date errors."""
     name = f"motion {motion} {noise} {size:g} {every}"
     made = [changing(generator(purpose, name, n), motion, noise, size, every) for n in range(draws)]
     rows = [outcome(one, EXPECTED[motion]) for one in made]

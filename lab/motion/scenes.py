@@ -1,7 +1,7 @@
 """Simulated displacement series: dates, many kinds of noise, and motion that changes once or never.
 
-Of the noises only `white` and `coloured` are of the family that the search assumes. The drifting one has a spectrum of
-1/frequency, the season's height differs from year to year, wild values follow Student's t, and unwrapping errors are
+Only the noises `white` and `coloured` are of the kind that the search assumes. `drifting` has a 1/frequency spectrum,
+the amplitude of `seasonal` differs from year to year, `heavy` has outliers of Student's t, and unwrapping errors are
 whole cycles of a mean over all points.
 """
 
@@ -61,7 +61,7 @@ def drifting(rng: Rng, days: Float64) -> Float64:
 
 
 def seasonal(rng: Rng, days: Float64) -> Float64:
-    """Draw waves of a year and of half a year; their height differs between years, summers are noisier."""
+    """Draw waves of a year and of half a year whose amplitude differs between years; summers are noisier."""
     years = days / DAYS_PER_YEAR
     heights = rng.normal(1, 0.25, int(YEARS) + 2)
     wave = np.sin(2 * np.pi * (years - rng.random())) + 0.3 * np.sin(4 * np.pi * (years - rng.random()))
@@ -97,7 +97,7 @@ def dates(rng: Rng, every: int, winter: bool) -> Float64:
 
 
 def still(rng: Rng, noise: str, every: int) -> SimulatedSeries:
-    """Draw motion that never changes: a rate of up to 15 mm a year."""
+    """Draw a series with a constant rate of up to 15 mm/yr."""
     days = dates(rng, every, winter=noise == "winter")
     values = rng.uniform(*NOISE_MM) * NOISES[noise](rng, days) + rng.uniform(-15, 15) * days / DAYS_PER_YEAR
     if noise == "unwrapping":
@@ -107,7 +107,7 @@ def still(rng: Rng, noise: str, every: int) -> SimulatedSeries:
 
 
 def changing(rng: Rng, motion: str, noise: str, change_mm_yr: float, every: int) -> SimulatedSeries:
-    """Draw one of `MOTIONS`, changed by so much in the middle three fifths, in noise of 1 to 4 mm."""
+    """Draw one of `MOTIONS` with a change by change_mm_yr in the middle three fifths, in noise of 1 to 4 mm."""
     days = dates(rng, every, winter=False)
     changed = float(rng.uniform(0.2, 0.8) * days[-1])
     before, after = MOTIONS[motion](rng, change_mm_yr)

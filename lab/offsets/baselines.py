@@ -1,6 +1,6 @@
-"""Baseline methods that average as the network does: whitened correlation, averaged over neighbouring nodes.
+"""Baseline methods that average like the network: whitened correlation, averaged over neighbouring nodes.
 
-They are measured, never served. Sizes, limits and calibrations were chosen on validation pairs.
+The service does not use them. Sizes, limits and calibrations were chosen on validation pairs.
 """
 
 import math
@@ -20,7 +20,7 @@ OFFSETS, SIGMAS = ("dx_px", "dy_px"), ("sigma_dx_px", "sigma_dy_px")
 
 
 class Averaging(NamedTuple):
-    """Way to average offsets: the side of the box, px; the other two as in `averaged`."""
+    """Settings of averaging offsets: the side of the box, px; the other two as in `averaged`."""
 
     size_px: float
     calibration: float
@@ -33,7 +33,7 @@ VERSIONS = SERVED | dict.fromkeys(AVERAGES, "1")
 
 
 def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int) -> dict[str, dict[str, Float32]]:
-    """Return the bands of each method on a small pair; the base of several baseline methods is tracked once."""
+    """Return the bands of each method on a small pair; methods with the same base share its tracking."""
     served: dict[str, dict[str, Float32]] = {}
     results = {}
     for method in methods:
@@ -57,11 +57,11 @@ def overlap(size_px: float, posting_px: int) -> Float64:
 def averaged(
     bands: dict[str, Float32], size_px: float, posting_px: int, within: float = np.inf, calibration: float = 1.0
 ) -> dict[str, Float32]:
-    """Average offsets over a box of size_px; a node without a value stays without one.
+    """Average offsets over a box of size_px; unknown nodes stay unknown.
 
-    within: only neighbours that agree within so many standard deviations of the difference on both axes are averaged:
-    the sigma filter (Lee 1983, doi:10.1016/0734-189X(83)90047-6) with each node's own sigma. calibration: of the root
-    mean square of the sigmas that were averaged.
+    within: only neighbours whose offsets differ by at most this number of standard deviations on both axes are averaged
+    (sigma filter, Lee 1983, doi:10.1016/0734-189X(83)90047-6, with each node's sigma). calibration: factor on the root
+    mean square of the averaged sigmas.
     """
     offset, variance = (np.stack([bands[name] for name in names]).astype(np.float64) for names in (OFFSETS, SIGMAS))
     variance **= 2

@@ -1,9 +1,9 @@
-"""`python -m lab.offsets.calibrate`: sigma of the shipped weights anew; training ends with the same.
+"""`python -m lab.offsets.calibrate`: calibrate sigma of the shipped weights again, as at the end of training.
 
-What is added to the logarithm of sigma, so that 68 % of errors lie within one: measured through the whole method.
+The result is added to the logarithm of sigma, so that 68 % of errors of the whole method lie within one sigma.
 
-On pairs that neither training nor a benchmark draws (Purpose.VALIDATION), coarse start included, in bins of the sigma
-that the network reports.
+Measured on pairs of neither training nor a benchmark (Purpose.VALIDATION), with coarse start, in bins of the network's
+sigma.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ SEARCH_PX = 24
 EDGE_NODES = 4
 BINS = 9
 WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
-FEWEST = 50  # errors, to say anything of
+FEWEST = 50  # fewest errors in a bin
 
 
 class PairAnswer(NamedTuple):
-    """Answer of the network on a pair, and its true offsets (2, nodes, nodes), px."""
+    """Answer of the network for a pair, and the true offsets (2, nodes, nodes), px."""
 
     answer: Answer
     truth: Float32
 
 
 def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[str, dict[str, list[float]]]:
-    """Measure the settings of a card: see ml.offsets.network.Tracker and ml.offsets.averaging.Gain."""
+    """Measure the calibration settings of a card: see ml.offsets.network.Tracker and ml.offsets.averaging.Gain."""
     tracker = Tracker(network, iterations, Calibration(), Calibration(), next(network.parameters()).device)
     seen = [
         PairAnswer(answered(without_file(pair.power), tracker, SEARCH_PX), _truth(pair))
@@ -82,7 +82,7 @@ def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[s
 def gain_of(rows: Float64) -> dict[str, list[float]]:
     """Return the gain of averages. rows: (n, 3): side of the window, nodes; error over sigma; 1 for folded power.
 
-    A node that is not averaged keeps its sigma; a window with too few errors is left to its neighbours in the table.
+    A node that is not averaged keeps its sigma; windows with too few errors are interpolated from others in the table.
     """
     table: dict[str, list[float]] = {}
     for folded, suffix in ((0, ""), (1, "_folded")):
@@ -95,7 +95,7 @@ def gain_of(rows: Float64) -> dict[str, list[float]]:
 def tables_of(rows: Float64) -> dict[str, list[float]]:
     """Return the calibration. rows: (n, 4): log sigma, error over sigma, log local scatter, log of pixels a cell.
 
-    First whether power is sampled below its band, then the others in turn, each of what those before leave.
+    The first table is for power sampled below its band; each of the others is fitted to the remaining errors.
     """
     folded = rows[:, 3] < np.log(FOLDED_CELL_PX)
     groups = {
@@ -112,7 +112,7 @@ def tables_of(rows: Float64) -> dict[str, list[float]]:
 
 
 def _table(at: Float64, errors: Float64, bins: Sequence[Indices]) -> tuple[list[float], list[float]]:
-    """Return medians of bins, and half of what 68 % and half of what 95 % of their errors need."""
+    """Return the medians of bins, and the result of `_needed` for the errors of each bin."""
     middles, add = [], []
     for inside in bins:
         middles.append(float(np.median(at[inside])))
@@ -121,13 +121,13 @@ def _table(at: Float64, errors: Float64, bins: Sequence[Indices]) -> tuple[list[
 
 
 def _needed(errors: Float64) -> float:
-    """Return what is added to log sigma: half of what 68 % and half of what 95 % of errors over sigma need."""
+    """Return the correction of log sigma: the mean of those for 68 % and for 95 % of errors over sigma."""
     size = np.abs(errors)
     return round(float(np.log(np.quantile(size, WITHIN_ONE) * np.quantile(size, WITHIN_TWO) / 1.96) / 2), 4)
 
 
 def validation_pair(scene: int) -> SarPair:
-    """Make even ground at any coherence, a hard scene, every kind of motion, a hard scene, in turn."""
+    """Make a pair; kinds alternate: even ground of any coherence, a hard scene, any kind of motion, a hard scene."""
     rng = generator(Purpose.VALIDATION, NAME, scene)
     makers: tuple[Callable[[], SarPair], ...] = (
         lambda: constant_shift(rng, float(rng.uniform(0.4, 0.95)), SIZE_PX),
@@ -169,7 +169,7 @@ def _inside(columns: Sequence[Float32], known: NDArray[np.bool_]) -> Float64:
 
 
 def main() -> None:
-    """Write the card of the shipped weights anew."""
+    """Calibrate, and write the card of the shipped weights again."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pairs", type=int, default=140)
     args = parser.parse_args()

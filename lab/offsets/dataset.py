@@ -30,18 +30,18 @@ SIZE_PX = 160
 NAME = "offsets-training"
 PLANES = ("texture, reference", "texture, secondary", "dx_px", "dy_px", "gamma")
 KINDS_OF_SCENE = ("even", "varied", "moving", "country", "anything")
-SHARES = (0.40, 0.12, 0.36, 0.04, 0.08)  # the dear ones seldom
-UNLIKE = ("fractional", "glacier", "landslide", "fault", "bowl")  # kinds of motion that are not the same everywhere
+SHARES = (0.40, 0.12, 0.36, 0.04, 0.08)  # expensive kinds are rare
+UNLIKE = ("fractional", "glacier", "landslide", "fault", "bowl")  # kinds of motion that vary in space
 
 
 def scene_kind(scene: int) -> str:
-    """Return which kind a scene is: they take turns in the proportion of SHARES."""
+    """Return the kind of a scene; kinds alternate in the proportion of SHARES."""
     at = (scene * 0.618034) % 1.0  # spread evenly, whatever the number of scenes
     return KINDS_OF_SCENE[int(np.searchsorted(np.cumsum(SHARES)[:-1], at, side="right"))]
 
 
 def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE_PX) -> SarPair:
-    """Make one scene. Never of Purpose.BENCHMARK: ValueError."""
+    """Make one scene. Raises ValueError for Purpose.BENCHMARK."""
     if purpose is Purpose.BENCHMARK:
         raise ValueError("training and choosing never see what a benchmark draws")
     rng = generator(purpose, NAME, scene)
@@ -62,7 +62,7 @@ def make_hard_scene(scene: int, size: int = SIZE_PX) -> SarPair:
 
 
 def _even(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw even ground of any coherence under one shift, mostly GRDH, where only speckle carries information."""
+    """Draw even ground of any coherence with one shift, mostly GRDH; only speckle carries information."""
     gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
     if rng.random() < 0.6:
         return constant_shift(rng, gamma, size)
@@ -82,7 +82,7 @@ def _varied(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw 30 m pixels of land, as in OPERA's products, under one shift."""
+    """Draw land with 30 m pixels, as in OPERA's products, and one shift."""
     ground = opera_like.open_land(rng, padded(size))
     shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
     field = motion.zero(rng, padded(size), opera_like.OPERA.fine) + shift
@@ -92,9 +92,9 @@ def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
 def prepared(
     folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene
 ) -> NDArray[np.float16]:
-    """Return scenes (scenes, 5, size, size), memory-mapped, planes as in PLANES; missing ones are made.
+    """Return scenes (scenes, 5, size, size), memory-mapped, planes as in PLANES, after making missing ones.
 
-    make: of FILES. ValueError where the folder holds scenes of another size or
+    make: one of FILES. Raises ValueError if the folder has scenes of another size or
     number.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def prepared(
     held = np.lib.format.open_memmap(path, mode, dtype=np.float16, shape=None if mode == "r+" else shape)
     if held.shape != shape:
         raise ValueError(f"{path} holds {held.shape}, not {shape}: name another folder")
-    # A scene that was made has a texture somewhere that is not 0; one that was not is all zeros.
+    # A finished scene has non-zero texture somewhere; a missing one is all zeros.
     for scene in range(scenes):
         if not held[scene, 1].any():
             held[scene, [0, 2, 3, 4, 1]] = planes(make(scene, size=size))[[0, 2, 3, 4, 1]]

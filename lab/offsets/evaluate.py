@@ -1,8 +1,8 @@
 """Frozen benchmarks of offset trackers: even ground under constant shifts, structured ground under varying fields.
 
-A node counts where its largest window lies inside the images. Errors are those of known nodes; how many are known
-stands beside them. `resolution_px` is the width of the response to a step: compare methods at equal widths, or
-smoothing wins.
+A node counts if its largest window lies inside the images. Errors are those of known nodes, whose share is reported,
+too. `resolution_px` is the width of the response to a step; compare methods of equal width, because smoothing lowers
+errors.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ OUTLIER_PX = 1.0
 STEP_SHARE, STEP_POSTING_PX, STEP_SIZE_PX = 5, 4, 160  # pairs per step pair, at least four step pairs
 UNKNOWN_WIDTH = np.nan
 SLOW_PX = 0.3  # "small motion"
-SUREST_PERCENT = 85  # of the nodes: about what multi-kernel correlation knows
+SUREST_PERCENT = 85  # of the nodes; about the share known to multi-kernel correlation
 
 
 class Nodes(NamedTuple):
@@ -93,7 +93,7 @@ def make_constant(gamma: float, scene: int, purpose: Purpose = Purpose.BENCHMARK
 
 
 def make_field(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
-    """Make a pair of `offsets-fields`: the kinds of motion take turns."""
+    """Make a pair of `offsets-fields`; kinds of motion alternate."""
     return moving(generator(purpose, FIELDS, scene), KINDS[scene % len(KINDS)])
 
 
@@ -116,13 +116,13 @@ def known(rows: Float64) -> Float64:
 
 
 def worse_sigma(rows: Float64) -> float:
-    """Return the standard deviation of the worse axis; outliers are counted on their own."""
+    """Return the standard deviation of the worse axis, without outliers, which are counted separately."""
     parts = [axis[np.abs(axis) <= OUTLIER_PX] for axis in known(rows)[:, :2].T]
     return max(float(np.std(part)) for part in parts) if all(part.size for part in parts) else np.nan
 
 
 def _bias(rows: Float64) -> float:
-    """Return the largest mean error in ten bins of the distance from whole pixels, either axis, outliers left out."""
+    """Return the largest mean error in ten bins of the distance from whole pixels, on either axis, without outliers."""
     held = known(rows)
     held = held[np.hypot(held[:, 0], held[:, 1]) <= OUTLIER_PX]
     bins = np.clip(((held[:, AT.off_x : AT.off_y + 1] + 0.5) * 10).astype(int), 0, 9)
@@ -251,7 +251,7 @@ def _constant_metrics(by_gamma: dict[float, list[Float64]], width: dict[float, I
         percent = round(100 * gamma)
         metrics[f"sigma_g{percent}"] = bootstrap_over(groups, worse_sigma)
         metrics[f"known_share_g{percent}"] = bootstrap_over(groups, STATISTICS["known_share"])
-        if all((rows[:, AT.known] == 1).any() for rows in groups):  # else there is nothing to draw from
+        if all((rows[:, AT.known] == 1).any() for rows in groups):  # the bootstrap needs known nodes in each group
             metrics[f"bias_max_g{percent}"] = bootstrap_over(groups, _bias)
             metrics[f"within_68_g{percent}"] = bootstrap_over(groups, STATISTICS["within_68"])
             metrics[f"within_95_g{percent}"] = bootstrap_over(groups, STATISTICS["within_95"])

@@ -1,7 +1,7 @@
-"""`offsets-foreign`: offset trackers on hard scenes that training does not draw; figures over all families and of each.
+"""`offsets-foreign`: offset trackers on hard scenes absent from training; figures over all families and for each.
 
-Names that begin with a family are of its pairs. Where nothing coheres there is nothing to measure: such nodes count in
-`noise_known_share` alone.
+Names that begin with a family are for its pairs. Nodes without coherence cannot be measured and count only in
+`noise_known_share`.
 """
 
 import hashlib
@@ -23,25 +23,25 @@ from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, VERSION = "offsets-foreign", "1"
 SIZE, SIZE_PX = 6, 192  # pairs of each family, and their pixels squared
-FROZEN_SHA256 = {  # pairs of each family -> hash of all that is in them
+FROZEN_SHA256 = {  # pairs of each family -> hash of their content
     1: "642b288a3cd3cd6e40ba8002d9d8f0bd180c8abf42545484c058750a98e0c327",
     6: "91569fb74e4289c7681bd3592e73ecfcc1f2cb246c6074ba194d840dba2cf80c",
 }
 NAMES = tuple(FAMILIES)
 LEAST_COHERENCE = 0.1
 METRICS = ("epe", "rmse", "outlier_share", "within_68", "within_95", "known_share")
-MEASURABLE = 8  # column beside those of lab.offsets.evaluate.Nodes
+MEASURABLE = 8  # additional column after those of lab.offsets.evaluate.Nodes
 
 
 def make_pair(job: int) -> SarPair:
-    """Make a pair; families take turns."""
+    """Make a pair; families alternate."""
     family, number = NAMES[job % len(NAMES)], job // len(NAMES)
     rng = generator(Purpose.BENCHMARK, f"{NAME} {family}", number)
     return imaged(rng, FAMILIES[family](rng), SIZE_PX)
 
 
 def measure(methods: Sequence[str], job: int) -> dict[str, Float64]:
-    """Measure one pair. Returns method -> (nodes, 9): as of `errors`, and whether anything coheres there."""
+    """Measure one pair. Returns method -> (nodes, 9): the columns of `errors`, and whether the node is coherent."""
     pair = make_pair(job)
     inner = slice(EDGE_NODES, -EDGE_NODES)
     coherent = at_nodes(pair.gamma)[inner, inner].ravel() >= LEAST_COHERENCE
@@ -71,7 +71,7 @@ def _metrics(rows: list[Float64]) -> dict[str, Interval]:
 
 
 def truth_sha256(size: int) -> str:
-    """Return the hash of everything that the pairs hold, which are drawn again for it."""
+    """Draw the pairs again and return the hash of their content."""
     return scenes_sha256(VERSION, size, over_seeds(_drawn, size * len(NAMES)))
 
 

@@ -1,6 +1,6 @@
-"""The hard scenes of `offsets-foreign`, one function a family. No training pair has their forms or their code.
+"""Hard scenes of `offsets-foreign`, one function per family. Training pairs share neither their forms nor their code.
 
-A change that changes a scene is a new version of the benchmark. Nothing may be tuned here: no training, no validation.
+Any change of a scene requires a new version of the benchmark. The scenes must not be used for training or tuning.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from lab.offsets.foreign_imaging import Field, Scene
 from ml.statistics.intervals import Float64
 
 Rng = np.random.Generator
-MIDDLE_PX = 96.0  # scenes of 192 px are drawn about here
+MIDDLE_PX = 96.0  # centre of the scenes of 192 px
 
 
 def waves(rng: Rng, shortest_px: float, longest_px: float, count: int = 20) -> Field:
-    """Draw a random surface of unit variance: plane waves of lengths between two, the long ones strongest."""
+    """Draw a random surface of unit variance from plane waves in a range of lengths; long waves are strongest."""
     angle, phase = rng.uniform(0, np.pi, count), rng.uniform(0, 2 * np.pi, count)
     length = np.exp(rng.uniform(np.log(shortest_px), np.log(longest_px), count))
     strength = length / np.sqrt((length**2).sum() / 2)
@@ -32,7 +32,7 @@ def waves(rng: Rng, shortest_px: float, longest_px: float, count: int = 20) -> F
 
 
 def alike(*values: float) -> Field:
-    """Return a field that is the same everywhere: one value, or one of each of two planes."""
+    """Return a constant field of one value, or of one value for each of two planes."""
 
     def at(y: Float64, x: Float64) -> Float64:
         planes = [np.full_like(y, value) for value in values]
@@ -65,7 +65,7 @@ def folded(rng: Rng) -> Scene:
 
 
 def melt(rng: Rng) -> Scene:
-    """Draw snow that melts below a line: darker, of another texture, and less coherent than the ground above."""
+    """Draw snow that melts below a line, where it is darker, less coherent and of another texture than above."""
     ground, wet, line = _grain(rng), waves(rng, 3, 25), waves(rng, 40, 150)
     height, dark, left = rng.uniform(60, 130), 10 ** (-rng.uniform(3, 8) / 10), rng.uniform(0.3, 0.6)
     gamma = float(rng.uniform(0.6, 0.9))
@@ -81,7 +81,7 @@ def melt(rng: Rng) -> Scene:
 
 
 def shadow(rng: Rng) -> Scene:
-    """Draw ridges: a bright strip of layover, a slope, a strip of shadow that shows noise alone."""
+    """Draw ridges: a bright strip of layover, a slope, and a strip of shadow with noise only."""
     period, bend, ground = rng.uniform(45, 80), waves(rng, 50, 150), _grain(rng)
     gamma, foot = float(rng.uniform(0.5, 0.9)), rng.uniform(0, 1)
 
@@ -100,7 +100,7 @@ def shadow(rng: Rng) -> Scene:
 
 
 def streaks(rng: Rng) -> Scene:
-    """Draw the ionosphere: rows alone are displaced, in slanted streaks that swell and fade."""
+    """Draw ionospheric displacement along rows only, in slanted streaks of varying strength."""
     slant = rng.uniform(-0.5, 0.5)
     length, strength = rng.uniform(28, 90, 3), rng.uniform(0.1, 0.4, 3)
     phase, swell = rng.uniform(0, 2 * np.pi, 3), waves(rng, 80, 250)
@@ -115,7 +115,7 @@ def streaks(rng: Rng) -> Scene:
 
 
 def town(rng: Rng) -> Scene:
-    """Draw houses at the corners of a grid of streets, which stay; all between them changes."""
+    """Draw stable houses at the corners of a grid of streets, on ground that changes completely."""
     angle, pitch = rng.uniform(0, np.pi / 2), rng.uniform(9, 15)
     strong, bent = 10 ** (rng.uniform(13, 22) / 10), waves(rng, 40, 120)
     clutter = float(rng.uniform(0.2, 0.5))
@@ -135,7 +135,7 @@ def town(rng: Rng) -> Scene:
 
 
 def crevasses(rng: Rng) -> Scene:
-    """Draw chevrons of crevasses that go with the ice: their pattern repeats itself, speckle hardly coheres."""
+    """Draw chevrons of crevasses that move with the ice; their pattern is periodic, and speckle is barely coherent."""
     angle, half, speed = rng.uniform(0, 2 * np.pi), rng.uniform(50, 75), rng.uniform(2, 8)
     period, steep = rng.uniform(8, 16), rng.uniform(0.4, 1.0)
     bright, gaps, gamma = 10 ** (rng.uniform(4, 9) / 10), waves(rng, 12, 60), float(rng.uniform(0.2, 0.5))
@@ -159,7 +159,7 @@ def crevasses(rng: Rng) -> Scene:
 
 
 def calving(rng: Rng) -> Scene:
-    """Draw ice that spreads to a bowed front; beyond it floes that cohere with nothing."""
+    """Draw ice that spreads to a curved front, with incoherent floes beyond it."""
     reach, speed, bow = rng.uniform(80, 130), rng.uniform(1, 4), waves(rng, 20, 60)
     ground, floes = _grain(rng), (waves(rng, 5, 20), waves(rng, 5, 20))
     gamma, turn = float(rng.uniform(0.5, 0.85)), rng.uniform(0, 2 * np.pi)
@@ -195,7 +195,7 @@ def long_pixels(rng: Rng) -> Scene:
 
 
 def orbit(rng: Rng) -> Scene:
-    """Draw a pair misregistered as orbits and heights do it: curved planes, and columns that follow the terrain."""
+    """Draw misregistration by orbits and heights: curved planes, and column offsets that follow the terrain."""
     bend, tilt = rng.normal(0, 0.4, (2, 3)), rng.normal(0, 0.6, (2, 2))
     terrain, by, (dx, dy) = waves(rng, 50, 200), rng.uniform(0.1, 0.4), _shift(rng)
 

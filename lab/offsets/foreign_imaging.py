@@ -1,7 +1,7 @@
 """Image pairs of a scene given as functions of position, simulated differently from training pairs.
 
-Scatterers stand on a grid of a quarter of a pixel, each a little off it, move and fall into the nearest cell; a Kaiser
-window limits their band. Training pairs are made by ml.simulation.sar, which shares no code with this.
+Scatterers are placed at small distances from a grid of a quarter of a pixel, moved and assigned to the nearest cell; a
+Kaiser window limits their band. The simulator of training pairs shares no code with this module.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ Field = Callable[[Float64, Float64], Float64]  # rows and columns, px, to values
 FINE = 4  # cells a pixel
 MARGIN_PX = 16
 BETA = 2.5  # of the Kaiser window, over the band
-TURNS = 12  # of the search for the place that the reference shows
+TURNS = 12  # iterations of the search for the position shown in the reference
 
 
 class Scene(NamedTuple):
-    """A scene as fields of where scatterers stand midway: motion dx and dy, px; power of both dates; coherence 0-1.
+    """A scene as fields of the mid positions of scatterers: motion dx and dy, px; power of both dates; coherence 0-1.
 
     resolution_px: width of the response along rows and columns, 1 / band. sampled: a pixel is the power at one point,
     not the mean over its cells.
@@ -37,7 +37,7 @@ class Scene(NamedTuple):
 
 
 def imaged(rng: np.random.Generator, scene: Scene, size: int) -> SarPair:
-    """Image a scene twice, on a square of pixels, with its truth; gamma is that of the scatterers."""
+    """Image a scene twice on a square of `size` pixels and add its truth; gamma is that of the scatterers."""
     cells = (size + 2 * MARGIN_PX) * FINE
     row, col = np.mgrid[:cells, :cells].astype(np.float64)
     row, col = row + rng.uniform(0, 1, row.shape), col + rng.uniform(0, 1, col.shape)
@@ -86,7 +86,7 @@ def _band(n: int, resolution_cells: float) -> Float64:
 
 
 def _truth(scene: Scene, size: int, common: Float64) -> Float64:
-    """Return dx, dy and coherence (3, size, size) of what stands at each pixel of the reference."""
+    """Return dx, dy and coherence (3, size, size) of the ground at each pixel of the reference."""
     y, x = np.mgrid[:size, :size] + 0.5
     y, x = y - common[0], x - common[1]
     move = scene.motion(y, x)

@@ -1,8 +1,8 @@
 """Real OPERA RTC-S1 chips with imposed shifts, for training and testing under real decorrelation.
 
-A shift is imposed by a band-limited kernel (a phase in the Fourier domain of the mirrored logarithm). For training
-both dates are moved, so that neither is the one that was resampled, and the shift that the chips have by themselves is
-added to what is taught. Places and dates of the test are never trained on.
+A shift is imposed by a band-limited kernel (a phase in the Fourier domain of the mirrored logarithm). For training both
+dates are moved, so that both are resampled, and the chips' own shift is added to the target. Places and dates of the
+test are never used for training.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TRAIN_BEFORE = date(2023, 6, 1)
 LONGEST_DAYS = 12
 MIRROR_PX = 16
 FARTHEST_TRAINED_PX = 2.0
-OWN_SEARCH_PX, LEAST_NODES = 3, 30  # of the shift that chips have by themselves
+OWN_SEARCH_PX, LEAST_NODES = 3, 30  # for measuring the chips' own shift
 
 
 class ChipPair(NamedTuple):
@@ -49,12 +49,12 @@ class ChipPair(NamedTuple):
 
     @property
     def trained_on(self) -> bool:
-        """Return whether training may see it."""
+        """Return whether the pair may be used for training."""
         return self.place not in (SEA, TEST_PLACE) and self.reference < TRAIN_BEFORE
 
 
 def chip_pairs(folder: Path) -> list[ChipPair]:
-    """Read all neighbouring dates of each place and polarisation, 12 days apart or fewer. InputError without any."""
+    """Read all pairs of neighbouring dates, at most 12 days apart, by place and polarisation. InputError if none."""
     series: dict[tuple[str, str], list[tuple[date, Path]]] = {}
     for path in sorted(folder.glob("*.tif")):
         if match := FILE.search(path.name):
@@ -81,7 +81,7 @@ def _log(path: Path) -> Float32:
 
 
 def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
-    """Move what stands at (x, y) to (x + dx, y + dy). log: (rows, cols); unknown pixels stay and grow by 2."""
+    """Move the content at (x, y) to (x + dx, y + dy). log: (rows, cols); unknown areas stay and grow by 2 px."""
     known = np.isfinite(log)
     held = np.where(known, log, np.float32(np.mean(log[known]) if known.any() else 0))
     wide = np.pad(held, MIRROR_PX, mode="symmetric")

@@ -1,11 +1,11 @@
 """`offsets-real`: real OPERA land chips 12 days apart or fewer, with and without an imposed shift, and the sea.
 
-Dates that training never sees, of a place that it never sees and of two that it does (lab.offsets.real_chips): each
-figure stands for all of them, with `_unseen_place` for the first and with `_trained_places` for the others.
+The dates are not used for training; one place is not, and two are (lab.offsets.real_chips). Each figure is given for
+all places, with `_unseen_place` for the first one, and with `_trained_places` for the others.
 
-The ground is taken to be still, so what a pair's own registration is off by counts as an error of every method;
-`_centred` takes the median of each pair's errors off, `_registered` the shift that the same method measures between the
-same chips before one is moved (its median): what is left of a shift that is the chips' own.
+The ground is assumed to be still, so that misregistration of a pair counts as an error of every method. `_centred`
+subtracts the median of each pair's errors; `_registered` subtracts the median shift that the same method measures
+between the chips before one is moved.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ class Case(NamedTuple):
 
 @lru_cache(maxsize=2)
 def cases(sea: bool) -> list[ChipPair]:
-    """Return the pairs that training never sees, in an order drawn once. InputError where there are no chips."""
+    """Return the pairs not used for training, in a fixed random order. Raises InputError if there are no chips."""
     held = [
         pair for pair in chip_pairs(folder("opera_rtc_10sgd")) if not pair.trained_on and (pair.place == SEA) == sea
     ]
@@ -83,7 +83,7 @@ def _errors(bands: dict[str, Float32], shift: tuple[float, float]) -> Float64:
 
 
 def without_median(rows: Float64, of: Float64) -> Float64:
-    """Take the median of other errors off those of a pair; NaN where nothing is known of the others."""
+    """Subtract the median of the errors `of` from those of a pair; NaN if `of` has no known errors."""
     rows, others = rows.copy(), known(of)
     rows[:, :2] -= np.median(others[:, :2], axis=0) if len(others) else np.nan
     rows[:, AT.known] = np.isfinite(rows[:, 0])
@@ -110,7 +110,7 @@ def compare(methods: Sequence[str], pairs: int) -> Compared:
 
 
 def _metrics(land: list[Float64], still: list[Float64], sea: list[Float64]) -> dict[str, Interval]:
-    """Return metrics of moved land, the same land as it is, and the sea."""
+    """Return metrics for shifted land, the same land unshifted, and the sea."""
     unseen = [_case(scene, True, False).pair.place == TEST_PLACE for scene in range(len(land))]
     metrics = {
         "rmse": bootstrap_over(land, STATISTICS["rmse"]),
@@ -131,7 +131,7 @@ def _metrics(land: list[Float64], still: list[Float64], sea: list[Float64]) -> d
 
 
 def _of_place(where: str, land: list[Float64], still: list[Float64]) -> dict[str, Interval]:
-    """Return metrics of some pairs, moved and as they are. Only the first holds a pair's own shift."""
+    """Return metrics for some pairs, shifted and unshifted."""
     centred = [without_median(rows, rows) for rows in land]
     registered = [without_median(rows, own) for rows, own in zip(land, still, strict=True)]
     return {
@@ -146,7 +146,7 @@ def _of_place(where: str, land: list[Float64], still: list[Float64]) -> dict[str
 
 
 def truth_sha256(pairs: int) -> str:
-    """Return a hash of which chips are measured and how they are shifted."""
+    """Return a hash of the names of the measured chips and their shifts."""
     digest = hashlib.sha256(repr((NAME, VERSION, pairs, SEARCH_PX)).encode())
     for scene in range(pairs):
         pair, shift = _case(scene, True, False)

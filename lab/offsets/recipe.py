@@ -22,7 +22,7 @@ ITERATIONS = 2
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Make network, training task and card. InputError where real chips are wanted and there are none."""
+    """Make network, training task and card. Raises InputError if required real chips are missing."""
     task = OffsetTrainingTask(settings, cache)
     if settings.real:
         task.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
@@ -37,7 +37,7 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Trai
 
 
 def finish(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
-    """Return the card's calibrations."""
+    """Measure and return the calibrations for the card."""
     settings = cast(OffsetTrainingTask, task).settings
     return dict(calibration_of(cast(CCResSiamNet, network), ITERATIONS, settings.calibration_pairs))
 

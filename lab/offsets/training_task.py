@@ -1,4 +1,4 @@
-"""Training of the offsets network on crops of prepared scenes, with initial offsets as wrong as a coarse search's."""
+"""Training of the offsets network on crops of prepared scenes, with initial offsets that err like a coarse search."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet, Residuals
 from ml.offsets import coarse
 from ml.offsets.resampling import gathered, in_parts, surroundings, whole
 
-HUBER_SHARE = 0.08  # of the training, before the likelihood alone counts
+HUBER_SHARE = 0.08  # share of the training after which only the likelihood counts
 HUBER_PX = 0.1
-FARTHEST_PX = 3.0  # a residual beyond counts as so much
+FARTHEST_PX = 3.0  # larger residuals are clipped to this
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
 SEARCHES_PX = (6, 24)
-NEAR_WEIGHT = 0.5  # of the narrow windows' answers in the loss
-TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
-SPREADS = 3.0  # sigmas, beyond which errors count less
-BIAS_WEIGHT = 0.1  # of what is wrong with all of a crop
+NEAR_WEIGHT = 0.5  # weight of the narrow windows' answers in the loss
+TEMPER = 0.25  # of the likelihood, Seitzer et al. 2022 (arXiv:2203.09168), so that hard nodes are learnt, too
+SPREADS = 3.0  # sigmas beyond which errors have less weight
+BIAS_WEIGHT = 0.1  # weight of the mean error of a crop
 WINDOW_NODES = 16  # nodes that share a window of 32 px
 GAMMAS = (0.5, 0.7, 0.9)
 VARYING = 20  # validation scenes whose motion varies
-SEEN = ("texture", "beyond", "part", "known")  # of a batch, by the network
-COARSE_SHARE = 0.4  # of the starts; the others are answers', as the second time
-ALWAYS_PX = 0.8  # that an answer in training is off everywhere, at most
-OFF_BY = (0.25, 0.6, 0.15)  # how often a start is off by up to 0, 1, 2 whole pixels
+SEEN = ("texture", "beyond", "part", "known")  # entries of a batch that the network gets
+COARSE_SHARE = 0.4  # share of starts like a coarse search's; the others are like the network's answers
+ALWAYS_PX = 0.8  # largest common error of a simulated answer
+OFF_BY = (0.25, 0.6, 0.15)  # shares of starts with errors of up to 0, 1, 2 whole pixels
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that --config may change.
+    """Settings that --config can change.
 
     real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch; hard_scenes: how many of
     lab.simulation.sar.hard_scenes; hard_share: of a batch; unrelated_pairs: share of crops whose images have nothing in
@@ -115,9 +115,9 @@ def bias_of(answer: Tensor, target: Tensor, known: Tensor) -> Tensor:
 
 
 def chosen(network: CCResSiamNet, answer: Residuals, frame: Tensor, known: Tensor) -> Tensor:
-    """Return the answer of the choice of windows, (n, 4, nodes, nodes), relative to the frame as the answer is.
+    """Return the answer after the choice of windows, (n, 4, nodes, nodes), relative to the frame like `answer`.
 
-    No gradient flows through it to what it chooses from.
+    No gradient flows through the choice to the answers that it chooses from.
     """
     placed = [torch.cat([part[:, :2] + frame, part[:, 2:]], dim=1).detach() for part in answer]
     offset, log_sigma = network.choice(*placed, known)
@@ -132,12 +132,12 @@ def at_nodes(truth: Tensor) -> Tensor:
 
 
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """Draw a start (2, nodes, nodes) near the truth: whole pixels, as of a coarse search, or an answer's."""
+    """Draw a start (2, nodes, nodes) near the truth, like a coarse search (whole pixels) or the network's answer."""
     return likely_coarse(rng, truth) if rng.random() < COARSE_SHARE else likely_answer(rng, truth)
 
 
 def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """Draw parts of pixels (2, nodes, nodes) near the truth, wrong as the network's first answer is wrong.
+    """Draw fractional offsets (2, nodes, nodes) near the truth, with errors like those of the network's first answer.
 
     The whole neighbourhood is off by more than a real estimate would be. If the start held more information than the
     images, the network would learn to smooth it where they show little (a prior bias).
@@ -150,18 +150,18 @@ def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
 
 
 def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """Draw whole pixels (2, nodes, nodes) near the truth, wrong as the result of a coarse search is wrong."""
+    """Draw whole-pixel offsets (2, nodes, nodes) near the truth, with errors like those of a coarse search."""
     shape = truth.shape
     smooth = box_mean(truth, int(rng.choice([3, 5])))
     noise = box_mean(torch.from_numpy(rng.standard_normal(shape).astype(np.float32)), 3) * 3
     result = smooth + float(np.exp(rng.uniform(np.log(0.02), np.log(0.35)))) * noise
-    if rng.random() < 0.15:  # a place where another peak was higher
+    if rng.random() < 0.15:  # an area where another peak was higher
         row, col = (int(rng.integers(0, n)) for n in shape[1:])
         height, width = (int(rng.integers(1, 6)) for _ in "yx")
         off = torch.from_numpy(rng.uniform(-4, 4, (2, 1, 1)).astype(np.float32))
         result[:, row : row + height, col : col + width] += off
-    # Or the whole neighbourhood is off: what is left to find is then as likely beyond half a pixel as within it, and
-    # nothing is gained by an answer that is drawn to the start.
+    # Or the whole neighbourhood has one error. The residual is then as likely above as below half a pixel, so that an
+    # answer biased toward the start gains nothing.
     off_by = int(rng.choice(3, p=OFF_BY))
     result = result + torch.from_numpy(rng.integers(-off_by, off_by + 1, (2, 1, 1)).astype(np.float32))
     return whole(result)
@@ -170,7 +170,7 @@ def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
 def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, search: int = 0) -> Crop:
     """Cut a crop at random. images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px.
 
-    search: 0 for a start that is wrong as a search is likely to be wrong, or how far a search looks that is made.
+    search: 0 for a simulated start, else the reach, px, of an actual search.
     """
     rows, cols = images.shape[1:]
     row, col = int(rng.integers(0, rows - size + 1)), int(rng.integers(0, cols - size + 1))
@@ -201,7 +201,7 @@ def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Flip and transpose at random, and exchange the dates where all moves alike."""
+    """Flip and transpose at random, and exchange the dates if the motion is the same everywhere."""
     if rng.random() < 0.5:
         images, truth = images.flip(2), truth.flip(2) * torch.tensor([-1.0, 1.0])[:, None, None]
     if rng.random() < 0.5:
@@ -214,7 +214,7 @@ def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Ten
 
 
 class OffsetTrainingTask:
-    """Batches from prepared scenes; validation on pairs of its own."""
+    """Batches from prepared scenes, and validation on separate pairs."""
 
     def __init__(self, settings: Settings, cache: Path) -> None:
         self.settings = settings
@@ -243,7 +243,7 @@ class OffsetTrainingTask:
         return _together(crops)
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the loss of both answers and of their choice, and of their bias."""
+        """Return the loss of both answers, of the choice between them, and of the answers' bias."""
         answer = network(*(batch[name] for name in SEEN))
         usable, target = (batch["known"] > 0.5).float(), batch["target"]
         trained = 1.0 if self.settings.begin else progress
@@ -255,7 +255,7 @@ class OffsetTrainingTask:
         return torch.stack(losses).sum()
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return errors per axis on even ground and how sigma holds; end-point errors of motion that varies."""
+        """Return errors per axis and coverage by sigma on even ground, and end-point errors for varying motion."""
         if self._validation is None:
             self._validation = [(gamma, _held_out(gamma, scene)) for gamma, scene in self.held]
             self._varying = [_held_out(None, scene) for scene in range(VARYING)]
@@ -290,7 +290,7 @@ def _drawn(rng: np.random.Generator, source: NDArray[np.float16]) -> Tensor:
 
 
 def _held_out(gamma: float | None, scene: int) -> Crop:
-    """Make even ground of a coherence; None: motion that varies."""
+    """Make a validation crop: even ground of coherence gamma, or varying motion if gamma is None."""
     of = "varying" if gamma is None else str(round(100 * gamma))
     rng = generator(Purpose.VALIDATION, f"offsets-lesson-{of}", scene)  # names seed streams: they stay as they are
     pair: SarPair = moving(rng, UNLIKE[scene % len(UNLIKE)]) if gamma is None else constant_shift(rng, gamma)

@@ -1,1 +1,1 @@
-"""Histories that go in product by product, as if live: `manage.py replay`."""
+"""Replay of scenarios, product by product as in live operation: `manage.py replay`."""

@@ -1,7 +1,7 @@
-"""A small velocity field as a file: points about the middle that measure what a scenario puts in.
+"""Writing of a small velocity field: points around the middle that measure the motion stated in a scenario.
 
-What the line of sight shows is the sum of the parts, mm/yr, positive toward the satellite; each date has one error of
-its own for every point and one that is common to kilometres, the same in every release that holds the date.
+The rate along the line of sight is the sum of the parts, mm/yr, positive toward the satellite. Each date has an error
+for every point and one common over kilometres, the same in every release with the date.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Scenarios played through the whole service: files are read, networks run, rasters searched, alerts made."""
+"""Scenarios played through the whole service: read files, run networks, search rasters, make alerts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ HOUR_SECONDS = 3600.0  # other connections do not see what is rolled back: no si
 
 
 class Workshop:
-    """Workshop that writes the files of a scenario and takes them through the service."""
+    """Writer of a scenario's files, which also ingests and processes them with the service."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,7 +38,7 @@ class Workshop:
         self.last: Path | None = None
 
     def take_in(self, event: Event) -> None:
-        """Ingest a file and run all due tasks; the same file is refused a second time, as in the service."""
+        """Ingest a file and run all due tasks; a repeated file is refused, as in the service."""
         if event.measure is Measure.FIELD:
             self._field(event)
         else:
@@ -84,7 +84,7 @@ def _run(task: str) -> None:
 
 @contextmanager
 def workshop() -> Iterator[Workshop]:
-    """Open a workshop in a folder that is deleted afterwards, with its rasters."""
+    """Open a workshop in a temporary folder, which is deleted afterwards with the rasters."""
     unseen = override_settings(RUN_BEAT_SECONDS=HOUR_SECONDS)  # other connections do not see what is rolled back
     with TemporaryDirectory() as folder, unseen, rasters_in(Path(folder) / "rasters"):
         yield Workshop(Path(folder))

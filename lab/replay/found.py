@@ -17,17 +17,17 @@ COHERENCE_BEFORE, COHERENCE_PER_SIGMA = 0.8, 0.1
 
 
 def detections_of(event: Event, products: Sequence[Product]) -> list[Detection]:
-    """Return areas in velocity fields: the product's own first, then those that were searched with it."""
+    """Return the areas detected in velocity fields: those of the product first, then of those searched with it."""
     return [_in_velocity(area, event, products) for area in event.areas]
 
 
 def patches_of(event: Event) -> list[Detection]:
-    """Return areas in a pair."""
+    """Return the areas detected in a pair."""
     return [_changed(area, event) if event.measure is Measure.CHANGE else _moving(area, event) for area in event.areas]
 
 
 def series_stated(event: Event, alert: Alert) -> AlertMotion | None:
-    """Set the motion of an alert as its series are stated to show; None where they show nothing."""
+    """Set the motion of an alert to that stated for its series, and return it; None if none is stated."""
     if not event.series:
         AlertMotion.objects.filter(alert=alert).delete()
         return None

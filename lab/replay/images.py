@@ -1,6 +1,6 @@
-"""Radar images of one place, one after the other: speckle that decorrelates, ground that changes, ice that flows.
+"""Sequence of radar images of one place: speckle that decorrelates, ground that changes, ice that flows.
 
-The scatterers of one image become those of the next, so that pairs have the coherence and the motion that is put in.
+Scatterers are carried from one image to the next, so that pairs have the stated coherence and motion.
 """
 
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ class KilometreGrid(NamedTuple):
     y_km: NDArray[np.float64]
 
     def square(self, x_km: float = 0.0, y_km: float = 0.0, size_m: float = 800.0) -> NDArray[np.bool_]:
-        """Return which cells lie in a square."""
+        """Return the mask of the cells in a square."""
         half = size_m / 2000
         return (np.abs(self.x_km - x_km) < half) & (np.abs(self.y_km - y_km) < half)
 
 
 class Camera:
-    """Camera that takes images; what happened before the last one is kept in the scatterers."""
+    """Camera that takes images; the state of the ground is kept in the scatterers between images."""
 
     def __init__(self) -> None:
         self.rng = np.random.default_rng(SEED)

@@ -28,19 +28,19 @@ from ml.models import ModelVersion, Prediction, Run
 
 
 class Played(NamedTuple):
-    """Result of a scenario. alerts: the steps of each, in the order in which they were opened."""
+    """Result of a scenario. alerts: the steps of each alert, in order of opening."""
 
     scenario: Scenario
     alerts: tuple[tuple[str, ...], ...]
 
     @property
     def passed(self) -> bool:
-        """Return whether the alerts took the steps that the file states."""
+        """Return whether the alerts took the steps stated in the scenario's file."""
         return self.alerts == self.scenario.alerts
 
 
 def play(scenario: Scenario) -> Played:
-    """Play a scenario in a transaction that is rolled back: it leaves nothing, and sees nothing of other scenarios."""
+    """Play a scenario in a transaction that is rolled back, so that scenarios are independent of each other."""
     with transaction.atomic(), ExitStack() as around:
         workshop = around.enter_context(files.workshop()) if scenario.files else None
         machine = Machine(workshop)
@@ -53,7 +53,7 @@ def play(scenario: Scenario) -> Played:
 
 
 def steps_of(alert: Alert) -> tuple[str, ...]:
-    """Return the steps of an alert as a scenario states them."""
+    """Return the steps of an alert in the form used by scenarios."""
     return tuple(_label(step) for step in alert.transitions.select_related("update"))
 
 
@@ -62,7 +62,7 @@ def _label(step: AlertTransition) -> str:
 
 
 class Machine:
-    """Miniature of the service: data are ingested, searched and released again, people review, days pass."""
+    """Small model of the service, in which data are ingested, searched and released, people review, and days pass."""
 
     def __init__(self, workshop: files.Workshop | None = None) -> None:
         self.numbers = count(1)
@@ -71,7 +71,7 @@ class Machine:
         self.workshop = workshop
 
     def happen(self, event: Event) -> None:
-        """Let an event happen on its day."""
+        """Advance to the day of an event and carry it out."""
         self.wait_until(event.day)
         with clock_at(event.day):
             if event.verdict:
@@ -90,7 +90,7 @@ class Machine:
                 pairs.take_in(event)
 
     def wait_until(self, day: date) -> None:
-        """Advance to a day. If a month has passed by then, first run the task that reports postponed updates."""
+        """Advance to a day; first run the task that reports postponed updates if a month has passed."""
         month_over = self.today + MUTED_FOR + timedelta(days=1) if self.today else day
         if month_over < day:
             with clock_at(month_over):
@@ -126,7 +126,7 @@ class Machine:
 
     def _search_product(self, event: Event, product: Product) -> None:
         if product.superseded_by is not None:
-            return  # an older release that came later is not searched
+            return  # an older release that arrives late is not searched
         method, version = event.method.split()
         row, _ = ModelVersion.objects.get_or_create(task="deformation", method=method, version=version)
         run, new = Run.objects.get_or_create(model_version=row, product=product)

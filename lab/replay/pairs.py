@@ -1,4 +1,4 @@
-"""Pairs of images in a scenario: what they show of changed or moving ground, and of a glacier."""
+"""Pairs of images in a scenario, which show changed or moving ground, or a glacier."""
 
 from datetime import UTC, date, datetime, time
 from unittest.mock import patch
@@ -24,7 +24,7 @@ Task = ModelVersion.Task
 
 
 def take_in(event: Event) -> None:
-    """Take in a pair of images and search it; of a glacier, its speed is measured and followed."""
+    """Store a pair of images and search it; for a glacier, measure and follow its speed."""
     task = Task.COHERENCE_CHANGE if event.measure is Measure.CHANGE else Task.OFFSETS
     method, version = event.method.split()
     row, _ = ModelVersion.objects.get_or_create(task=task, method=method, version=version)
@@ -94,7 +94,7 @@ def _scene(event: Event, day: date) -> Scene:
 
 
 def _follow(event: Event, prediction: Prediction) -> None:
-    """Move bands of the glacier north-east, each as fast as stated; nan: nothing is known of one."""
+    """Move bands of the glacier north-east at the stated speeds; nan: the speed of a band is unknown."""
     glacier = glacier_stated()
     cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
     rows, _ = np.nonzero(cells.number >= 0)
@@ -112,7 +112,7 @@ def _follow(event: Event, prediction: Prediction) -> None:
 
 
 def glacier_stated() -> Glacier:
-    """Return the glacier of the scenarios, loaded where it is not yet."""
+    """Return the glacier of the scenarios, after loading it if necessary."""
     layer, _ = ContextLayer.objects.get_or_create(
         kind="glaciers", name="replay", file_name="replay", file_sha256="0" * 64, simulated=True
     )

@@ -1,4 +1,4 @@
-"""Places of the scenarios: kilometres east and north of a middle become degrees. Pure."""
+"""Positions in scenarios: conversion of kilometres east and north of the middle to degrees. Pure functions."""
 
 MIDDLE = 12.0, 47.0
 KM_NORTH = 1 / 111.2

@@ -1,8 +1,8 @@
-"""A scenario: a history as a file, and the alerts that it must lead to. Pure.
+"""Scenarios: a file of events, and the alerts to which they must lead. No database.
 
-Where an event states what a search finds (a rate, a change, a speed), the network is replaced and all that follows is
-the service's own. Where it states a field or images, these become files and go through everything.
-scenarios/README.md says how one is written.
+If an event states the result of a search (a rate, a change, a speed), the network is replaced and the service does the
+rest. If it states a field or images, these are written to files and go through the whole service.
+scenarios/README.md explains the format.
 """
 
 import math
@@ -37,9 +37,9 @@ SIGMAS = {Measure.OFFSETS: 0.05, Measure.GLACIER: 0.05}  # m/day, where a place 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """An area that is found: a square of size_m, x_km east and y_km north of the middle.
+    """A detected area: a square of size_m, x_km east and y_km north of the middle.
 
-    value: of its measure. peak: where it is fastest, a fifth more where none is stated.
+    value: of the event's measure. peak: the highest value, by default a fifth more.
     """
 
     value: float
@@ -55,7 +55,7 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownGround:
-    """Ground that a product or pair shows: a square, km from the middle."""
+    """Ground covered by a product or pair: a square, km from the middle."""
 
     x_km: float = 0.0
     y_km: float = 0.0
@@ -110,12 +110,12 @@ class Scenario:
 
     @property
     def files(self) -> bool:
-        """Return whether it goes through files, networks and rasters, which takes seconds."""
+        """Return whether the scenario uses files, networks and rasters, which takes seconds."""
         return any(event.measure in {Measure.FIELD, Measure.IMAGES} for event in self.events)
 
 
 def scenarios(folder: Path = FOLDER) -> list[Scenario]:
-    """Read all scenarios of a folder, by file and place in it. ValueError for one that cannot be read."""
+    """Read all scenarios of a folder, ordered by file and position. ValueError for an unreadable one."""
     found: list[Scenario] = []
     for path in sorted(folder.glob("*.toml")):
         try:
@@ -143,9 +143,9 @@ def _scenario(name: str, table: Mapping[str, Any]) -> Scenario:
 
 
 def _events(entry: dict[str, Any]) -> Iterator[Event]:
-    """Yield one event, or, where values are listed, one for each of them, `every` so many days.
+    """Yield one event, or one for each of several listed values, `every` days apart.
 
-    A value is that of the place, or a list with one for each place: 0 where nothing is found, nan where no data are.
+    A value is that of the place, or a list with one for each place: 0 if nothing is found, nan without data.
     """
     stated = Measure(entry.pop("measure", Measure.VELOCITY))
     measure = next((one for one in Measure if one in entry), stated)

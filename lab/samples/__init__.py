@@ -1,1 +1,1 @@
-"""Every kind of sentence that people read, made by the code itself from invented figures: tests/docs/sentences.md."""
+"""Samples of every kind of sentence shown to people, made from invented figures for tests/docs/sentences.md."""

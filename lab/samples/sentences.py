@@ -1,4 +1,4 @@
-"""The table of sentences: what each is about, and the sentence."""
+"""The table of sentences, each with its subject."""
 
 from datetime import UTC, date, datetime
 
@@ -26,7 +26,7 @@ SINKING = made.velocity(Kind.SUBSIDENCE, "up", -8.2)
 
 
 def rows() -> list[Row]:
-    """Return every kind of sentence once, by what it is about."""
+    """Return every kind of sentence once, with its subject."""
     return [*_motion(), *_since(), *_pairs(), *_ground(), *_steps(), *_updates(), *_places()]
 
 

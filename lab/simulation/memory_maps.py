@@ -1,4 +1,4 @@
-"""Arrays on disk that are filled piece by piece and survive an interrupted run."""
+"""Memory-mapped arrays on disk that are filled piece by piece, so that an interrupted run can continue."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ Held = np.memmap[tuple[int, ...], np.dtype[np.generic]]
 
 
 def held(folder: Path, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> Held:
-    """Open the array `name` of a folder, made of zeros where it is missing. ValueError where it has another shape."""
+    """Open the array `name` of a folder, or create it with zeros. Raises ValueError if it has another shape."""
     path = folder / f"{name}.npy"
     if not path.exists():
         return np.lib.format.open_memmap(path, "w+", dtype=kind, shape=shape)

@@ -1,4 +1,4 @@
-"""Files of a region: written to a folder all or none."""
+"""Writing of the files of a region to a folder, all or none."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ml.simulation.velocity.region import Region
 
 
 def write_region(region: Region, folder: Path) -> tuple[Path, ...]:
-    """Write points.csv, one EGMS zip per track, dem.tif and truth.geojson; returns their paths.
+    """Write points.csv, one EGMS zip per track, dem.tif and truth.geojson; return their paths.
 
     Everything is written to a hidden folder inside first and renamed at the end; files of the same name are replaced.
-    Raises ValueError where the folder cannot be one or cannot be written to.
+    Raises ValueError if the folder cannot be created or written to.
     """
     staging = _make_staging(folder)
     try:
@@ -76,7 +76,7 @@ def write_dem(path: Path, terrain: Terrain) -> None:
 
 
 def truth_geojson(region: Region) -> str:
-    """Return the moving areas as GeoJSON, longitude and latitude, outlined where they move by truth_threshold_mm_yr."""
+    """Return the moving areas as GeoJSON in degrees, with outlines at a rate of truth_threshold_mm_yr."""
     collection = {
         "type": "FeatureCollection",
         "simulated": True,

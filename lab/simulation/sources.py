@@ -1,6 +1,6 @@
 """Sources with random parameters, in the ranges of the project's science notes, section 1.
 
-Rates and sizes are drawn evenly in their logarithm, since small and slow is common and large and fast is rare.
+Rates and sizes are log-uniform, because small and slow sources are common and large and fast ones rare.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Simulated tiles of 100 km² for training and the frozen benchmarks of velocity fields.
 
-Each has one ground truth observed by two tracks, each with points and errors of its own. A tile takes a few tenths of a
-second and holds rates only; series and files are made on request (lab.simulation.tile_files).
+Each tile has one ground truth observed by two tracks with separate points and errors. A tile takes a few tenths of a
+second and holds rates only.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class TileTrack(NamedTuple):
 
     @property
     def velocity_mm_yr(self) -> NDArray[np.float32]:
-        """Return what is released, (n,): truth and errors, to 0.1 mm/yr."""
+        """Return the released rates, (n,): truth plus errors, rounded to 0.1 mm/yr."""
         return np.round(self.truth_mm_yr + self.errors.rate_mm_yr, 1).astype(np.float32)
 
 
@@ -110,7 +110,7 @@ class Tile:
         return Affine(CELL_M, 0, self.terrain.west_m, 0, -CELL_M, self.terrain.top_m)
 
     def truths(self, los: LineOfSight) -> list[SourceTruth]:
-        """Return each source as seen along a line of sight; those that nowhere reach moving_mm_yr are left out."""
+        """Return the truth of each source along a line of sight, without those slower than moving_mm_yr everywhere."""
         truths = []
         for source, motion in zip(self.sources, self.motions, strict=True):
             rate = project_to_los_mm_yr(motion, los).astype(np.float32)
@@ -121,7 +121,7 @@ class Tile:
 
 
 def make_tile(generator: np.random.Generator, config: TileConfig | None = None) -> Tile:
-    """Draw one tile; the same generator and config give the same tile, and what moves does not change the rest."""
+    """Draw one tile, reproducible from generator and config; its moving sources do not change the rest."""
     config = config or TileConfig()
     relief_rng, cover_rng, layout_rng, *track_rngs = generator.spawn(5)
     terrain = _terrain(relief_rng, config)
@@ -135,7 +135,7 @@ def make_tile(generator: np.random.Generator, config: TileConfig | None = None) 
 
 
 def with_sources(tile: Tile, sources: tuple[Source, ...]) -> Tile:
-    """Add moving sources to a tile; ground that then moves too fast, and quarries' floors, lose points."""
+    """Add moving sources to a tile; points on too fast ground and on the floors of quarries are removed."""
     if not sources:
         return tile
     motions = tuple(_cell_means(source, tile.terrain) for source in sources)
@@ -144,7 +144,7 @@ def with_sources(tile: Tile, sources: tuple[Source, ...]) -> Tile:
 
 
 def _cell_means(source: Source, terrain: Terrain) -> Motion:
-    """Return the motion of a source, mean of 2 × 2 places in each cell, (CELLS, CELLS)."""
+    """Return the motion of a source, a mean of 2 × 2 positions in each cell, (CELLS, CELLS)."""
     at = (np.arange(2 * CELLS) + 0.5) * CELL_M / 2
     east_m, north_m = terrain.frame.to_local(*np.meshgrid(terrain.west_m + at, terrain.top_m - at))
     fine = source.motion_at(east_m, north_m, terrain)
@@ -204,7 +204,7 @@ def _land_cover(rng: np.random.Generator, terrain: Terrain, config: TileConfig) 
 
 
 def _geometry(rng: np.random.Generator, config: TileConfig, number: int, ascending: bool) -> TrackGeometry:
-    """Draw a track with an incidence of its own; the satellite is 10° off due west (ascending) or east."""
+    """Draw a track with a random incidence; the satellite is 10° off due west (ascending) or east."""
     incidence = math.radians(config.incidence_deg.draw(rng))
     side = -1.0 if ascending else 1.0
     turn = math.radians(10.0)
@@ -255,7 +255,7 @@ def _lay_out(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
 
 
 def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
-    """Draw a place at least 1 km inside the tile: on steep ground, or else likelier where more points are."""
+    """Draw a position at least 1 km inside the tile: on steep ground, or else more probable where points are dense."""
     per_km2 = np.zeros(len(LandCover))
     per_km2[[LandCover.TOWN, LandCover.SUBURB, LandCover.OPEN]] = tile.config.density[:3]
     weight = np.sqrt(per_km2[tile.land_cover])

@@ -18,7 +18,7 @@ LOOKS = 4.45
 
 
 def run(rounds: int = 3, size_px: int = 2048) -> dict[str, Any]:
-    """Measure Mpx a second of one pair, in memory, looks given; on the GPU as well where there is one."""
+    """Measure the speed on one pair in memory, Mpx/s, with given looks; also on the GPU if there is one."""
     pair = _pair(size_px)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     return report(
@@ -27,7 +27,7 @@ def run(rounds: int = 3, size_px: int = 2048) -> dict[str, Any]:
 
 
 def _pair(size_px: int) -> ImagePair:
-    """Make speckle of a coherence of 0.7: its content does not change the time it takes."""
+    """Make speckle with a coherence of 0.7; the content does not affect the time."""
     rng = np.random.default_rng(1)
     first, fresh = rng.standard_normal((2, 8, size_px, size_px), dtype=np.float32)
     images = [(field**2).mean(axis=0) for field in (first, 0.7 * first + np.sqrt(0.51) * fresh)]

@@ -29,7 +29,7 @@ HEADER = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 
 def session_of(user: User) -> str:
-    """Return a session of a user who has the second factor that operators need."""
+    """Return a session of a user with the second factor that operators need."""
     Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {}})
     client = Client()
     client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1])
@@ -49,7 +49,7 @@ def upload(session: str) -> bytes:
 
 @contextlib.contextmanager
 def dripping(port: int, starts: Sequence[bytes]) -> Iterator[Mapping[str, int]]:
-    """Run one slow visitor per request start: it sends that at once, then single bytes, and reconnects when cut off."""
+    """Run a slow visitor for each request start, who sends it at once, then single bytes, and reconnects if cut off."""
     stop, counts = threading.Event(), {"drops": 0, "cut off": 0}
     threads = [threading.Thread(target=_drip, args=(port, start, stop, counts), daemon=True) for start in starts]
     for thread in threads:
@@ -80,7 +80,7 @@ def _has_answer(visitor: socket.socket) -> bool:
 
 
 def answer_seconds(port: int, seconds: float, path: str = "/") -> list[float]:
-    """Return how long a page took, requested again and again, s; PATIENCE_SECONDS where no answer came."""
+    """Request a page repeatedly for some seconds; return each response time, s, PATIENCE_SECONDS without an answer."""
     times, ends = [], time.monotonic() + seconds
     while time.monotonic() < ends:
         started = time.monotonic()
@@ -108,14 +108,14 @@ def get(port: int, path: str, patience: float = PATIENCE_SECONDS) -> int:
 
 @contextlib.contextmanager
 def gunicorn(environment: Mapping[str, str]) -> Iterator[int]:
-    """Run the web process as in Procfile; yields its port when it has answered twice."""
+    """Run the web process as in Procfile; yield its port after it has answered twice."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "monitor.wsgi", "--config", "python:monitor.gunicorn"]
     command += ["--log-level", "warning"]
     changed = {"PORT": str(port), "PROXIES": "1", "DJANGO_SETTINGS_MODULE": "monitor.settings"}
     with running(command, {**environment, **changed}, port):
         for _ in range(2):
-            get(port, "/", START_SECONDS)  # whatever the first visitors wait for
+            get(port, "/", START_SECONDS)  # excludes the delays of first requests
         yield port
 
 
@@ -124,7 +124,7 @@ def proxy(web: str, **values: str) -> Iterator[int]:
     """Run nginx, as configured for production, in front of `web` (host:port); values: read by docker/nginx/start."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # nginx gives up root's rights
+        Path(folder).chmod(0o755)  # because nginx drops root's rights
         log = Path(folder, "access.log")
         given = {"WEB": web, "HTTP_LISTEN": f"127.0.0.1:{port}", "PROXY_STATE": folder, "ACCESS_LOG": str(log)}
         with running([str(settings.BASE_DIR / "docker" / "nginx" / "start")], {**os.environ, **given, **values}, port):
@@ -133,7 +133,7 @@ def proxy(web: str, **values: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def running(command: list[str], environment: Mapping[str, str], port: int) -> Iterator[subprocess.Popen]:
-    """Run a server; it is yielded once it accepts connections."""
+    """Run a server; yield its process once it accepts connections."""
     with subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR) as process:
         try:
             while not listens(port):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from lab.figures import ROOT, results_of
 
-NOMINAL = re.compile(r"within_(68|90|95)(?!\d)")  # a share that is right where it is what the name says
+NOMINAL = re.compile(r"within_(68|90|95)(?!\d)")  # a share whose ideal value is in the name
 LESS = {"alarm", "alarms", "alerts", "ece", "epe", "error", "false", "invented", "outlier", "rmse", "unsure"}
 MORE = {"auc", "f1", "found", "iou", "objects", "pd", "precision", "recall", "skill"}
 
@@ -30,7 +30,7 @@ class Figure(NamedTuple):
 
 
 class Worse(NamedTuple):
-    """A figure that got worse. new: None where it is no longer measured."""
+    """A figure that got worse. new: None if it is no longer measured."""
 
     name: str
     old: Figure
@@ -77,7 +77,7 @@ def _figure(part: Mapping[str, Any], side: str) -> Figure | None:
 
 
 def worse(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Worse]:
-    """Return what got worse from one result of a benchmark to another. ValueError if they are of different truths."""
+    """Return the figures that got worse between two results of a benchmark. ValueError if their truths differ."""
     if old.get("truth_sha256") != new.get("truth_sha256"):
         raise ValueError("the two results are measured on different truths")
     now = figures(new)
@@ -89,7 +89,7 @@ def worse(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Worse]:
 
 
 def committed(name: str, revision: str) -> dict[str, Any]:
-    """Read docs/figures/NAME.json as of a commit. SystemExit where it has none."""
+    """Read docs/figures/NAME.json of a commit. Raises SystemExit if the commit has none."""
     command = ["git", "-C", ROOT, "show", f"{revision}:docs/figures/{name}.json"]
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     if shown.returncode:

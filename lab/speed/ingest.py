@@ -35,7 +35,7 @@ class _Undone(Exception):
 
 
 def _rolled_back(work: Callable[[Any], object]) -> None:
-    """Do some work in a transaction that leaves nothing behind."""
+    """Call a function in a transaction that is rolled back."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(partitions.create_detached(SCRATCH_ID))

@@ -93,7 +93,7 @@ class MemoryWatch(threading.Thread):
         self.master = next(one for one in psutil.Process().children() if "monitor.wsgi" in one.cmdline())
 
     def run(self) -> None:
-        """Note the largest memory until `end` is set."""
+        """Record the largest memory until `end` is set."""
         while not self.end.wait(MEMORY_EVERY_SECONDS):
             for process in self.master.children():
                 self.most_mb = max(self.most_mb, process.memory_full_info().pss / 1e6)

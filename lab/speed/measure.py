@@ -12,7 +12,7 @@ from ml.runtime.code_version import code_version
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how long some work takes, s."""
+    """Return the time that a function takes, s."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -21,7 +21,7 @@ def seconds(work: Callable[[], object]) -> float:
 def pairs(
     ours: Callable[[], object], control: Callable[[], object], rounds: int = 5
 ) -> tuple[list[float], list[float]]:
-    """Time both in turn, each first as often as the other; one round to warm up is left out."""
+    """Time two functions alternately, each first equally often, after one round to warm up."""
     ours(), control()
     times: tuple[list[float], list[float]] = ([], [])
     for index in range(rounds):
@@ -58,6 +58,6 @@ def figure(what: str, unit: str, value: float, n: int = 1) -> dict[str, Any]:
 
 
 def report(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a report: what was measured, where and at which commit."""
+    """Return a report with the results, the machine and the commit."""
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     return {"name": name, "commit": code_version(), "machine": machine, "load": os.getloadavg()[0], "results": results}

@@ -67,7 +67,7 @@ async def serve() -> None:
 
 @contextmanager
 def sink(what: str, *kept: Path) -> Iterator[int]:
-    """Run such a server in a process of its own; yields its port. what: one of TAKES; kept: the file for their ids."""
+    """Run the server in a separate process and yield its port. what: one of TAKES; kept: file for the messages' ids."""
     command = [sys.executable, "-m", "lab.speed.sink", what, *map(str, kept)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -1,7 +1,7 @@
 """Vector tiles of ten million points in 200 products through the web application, against the same SQL through psycopg.
 
-Ten products share one ground; each group of ten lies beside the others. The same tiles of the first group are asked
-for before and after the other 190 products are loaded: what a tile costs must not grow with them.
+Ten products share the same ground; groups of ten lie side by side. The same tiles of the first group are requested
+before and after the other 190 products are loaded: the time of a tile must not grow with the number of products.
 """
 
 import math
@@ -27,7 +27,7 @@ LAYER = "los"
 
 
 class Times(NamedTuple):
-    """Times of each tile: ours through the web application, control of the SQL alone; ms."""
+    """Times of each tile, ms. ours: through the web application; control: the SQL alone."""
 
     ours: list[float]
     control: list[float]

@@ -1,6 +1,6 @@
 """Visitors for `locust`, which lab/speed/load.py starts in a process of its own: it changes Python's own modules.
 
-Each visitor has what a browser has: six connections, and a cache that asks again after a minute whether a tile changed.
+Each visitor has six connections, like a browser, and a cache that checks after a minute whether a tile has changed.
 """
 
 import json
@@ -23,7 +23,7 @@ ZOOMS = range(6, 17)
 
 
 class Visitor(FastHttpUser):
-    """Visitor who pans, zooms and clicks, a second or three after each other."""
+    """Visitor who pans, zooms and clicks, one to three seconds apart."""
 
     fixed_count = 50
     wait_time = between(1.0, 3.0)
@@ -62,7 +62,7 @@ class Visitor(FastHttpUser):
         self.client.get(f"/api/points/{TOWN['product']}/{pid}/series/", name="a point's series")
 
     def show(self) -> None:
-        """Ask for every tile of the window, as a browser does: those it has are not asked for within a minute."""
+        """Request every tile of the window, except those fetched within the last minute, like a browser."""
         x, y = _tile(self.longitude, self.latitude, self.zoom)
         across, down = WINDOW_TILES
         for column in range(math.floor(x - across / 2), math.floor(x + across / 2) + 1):
@@ -82,7 +82,7 @@ class Visitor(FastHttpUser):
 
 
 class Analyst(FastHttpUser):
-    """Visitor with the workbench in a tab: draws it anew, and chooses points."""
+    """Visitor with the workbench in a tab, who redraws it and chooses points."""
 
     fixed_count = 10
     wait_time = between(2.0, 6.0)
@@ -116,7 +116,7 @@ class Analyst(FastHttpUser):
         return {"id": "address", "property": "search", "value": self.search}
 
     def call(self, body: dict[str, Any], name: str) -> None:
-        """Call Dash; an answer without a drawing is a failure."""
+        """Call Dash; an answer without a figure counts as a failure."""
         with self.client.post("/workbench/_dash-update-component", json=body, name=name, catch_response=True) as answer:
             if answer.status_code != 200 or "Another sheet is being computed" in answer.text:
                 answer.failure(f"not drawn: {answer.status_code}")

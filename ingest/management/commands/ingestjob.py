@@ -1,4 +1,4 @@
-"""manage.py ingestjob ID: what a worker runs, with limits, to read one given file. Not meant for people."""
+"""manage.py ingestjob ID: the process in which a worker has one submitted file read, with limits. Not for people."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""manage.py loadcontext [KIND] PATH…: load what is known of places: names, glaciers, mines, buildings and more."""
+"""manage.py loadcontext [KIND] PATH…: load context of places: names, glaciers, mines, buildings and more."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""manage.py mergepoints: merge small partitions of points, now; the scheduled job merges one group a minute."""
+"""manage.py mergepoints: merge all small partitions of points now; the scheduled job merges one group a minute."""
 
 from django.core.management.base import BaseCommand
 

@@ -1,4 +1,4 @@
-"""manage.py watch [FOLDER] [--once]: make jobs of what arrives in a folder; the schedule does so for WATCH_FOLDER."""
+"""manage.py watch [FOLDER] [--once]: make a job of each file that arrives; the schedule does so for WATCH_FOLDER."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""The hosts that this service may open connections to to search for images; everything else is refused.
+"""Allow-list of hosts to which the service may connect for images or places; all others are refused.
 
 Entries, in the setting OUTBOUND_HOSTS:
 
@@ -7,9 +7,9 @@ Entries, in the setting OUTBOUND_HOSTS:
     .asf.alaska.edu               every host below this one, not itself, HTTPS, port 443
     http://127.0.0.1:8123         plain HTTP, this host and port only: for a mirror in your own network, and for tests
 
-Decision about private addresses: a listed *name* that leads to a private, loopback or link-local address is refused,
-because whoever holds the name's DNS would otherwise choose where inside your network we connect to. An entry that is
-itself an address, or begins with http://, states that such a place is intended, and is allowed.
+Decision about private addresses: a listed *name* that resolves to a private, loopback or link-local address is refused,
+because its DNS records could otherwise direct the service to any host inside your network. An entry that is itself an
+address, or begins with http://, shows that a private address is intended, and is allowed.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, urlsplit
 from ingest.sources.client.faults import HostRefused
 
 PORTS = {"http": 80, "https": 443}
-# Networks that the IANA registries of special-purpose addresses call not globally reachable, and some more: all of
+# Networks that are not globally reachable according to IANA's special-purpose registries, and some more: all of
 # 192.0.0.0/24 and 2001::/23, because they contain anycast addresses of services in one's own network, and tunnels (6to4
 # in 2002::/16, Teredo in 2001::/23), because their addresses contain an IPv4 address that may be private.
 NOT_PUBLIC = tuple(
@@ -41,7 +41,7 @@ _UNWANTED = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 class Entry(NamedTuple):
-    """One allowed host, in lower case; with a leading dot: all below it. private: it may be in a private network."""
+    """One allowed host in lower case; a leading dot allows all hosts below it. private: private addresses allowed."""
 
     scheme: str
     host: str
@@ -62,11 +62,11 @@ class AllowList:
 
     @classmethod
     def of(cls, lines: Iterable[str]) -> "AllowList":
-        """Read entries. Raises ValueError for one that is no host."""
+        """Parse entries. Raises ValueError for an entry that is no host."""
         return cls(tuple(_entry(line) for line in lines if line.strip()))
 
     def check(self, url: str) -> SplitResult:
-        """Return the parts of an allowed address. Raises HostRefused, before anything is resolved."""
+        """Return the parts of an allowed URL. Raises HostRefused before any name is resolved."""
         parts, host, port = _parts(url)
         self.entry(parts.scheme, host, port)
         return parts
@@ -85,12 +85,12 @@ class AllowList:
         )
 
     def may_lead_to(self, entry: Entry, address: str) -> bool:
-        """Return whether an allowed connection may go to an address that its name was resolved to."""
+        """Return whether a connection allowed by an entry may use an address to which the name was resolved."""
         return entry.private or is_public(address)
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of an address. Raises HostRefused where it plainly names no host."""
+    """Return scheme, host and port of a URL. Raises HostRefused if the URL has no clear host."""
     parts, host, port = _parts(url)
     return parts.scheme, host, port
 
@@ -144,8 +144,8 @@ def _is_address(host: str) -> bool:
 def is_public(address: str) -> bool:
     """Return whether an address belongs to the public internet.
 
-    An address that embeds an IPv4 address is judged by that one; an address with a zone is never public. The networks
-    are listed here, because those of `ipaddress` differ between versions of Python.
+    An IPv6 address that embeds an IPv4 address is judged by the latter; an address with a zone is never public. The
+    networks are listed here, because those of `ipaddress` differ between versions of Python.
     """
     try:
         ip = ipaddress.ip_address(address)

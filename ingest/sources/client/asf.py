@@ -43,7 +43,7 @@ def search(
         import asf_search
     except ImportError as fault:
         raise NotInstalled("Searching ASF needs the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
-    asf_search.REPORT_ERRORS = False  # it would report every fault to ASF, past our session
+    asf_search.REPORT_ERRORS = False  # otherwise the library reports every fault to ASF, outside of our session
     session = _session(asf_search.ASFSession, allowed, host)
     for product in products:
         if product not in PRODUCTS:
@@ -65,7 +65,7 @@ def _address(host: str) -> str:
 
 
 def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> requests.Session:
-    """Return the library's session, guarded; it raises a refusal at once instead of waiting."""
+    """Return a guarded session of the library; it raises a refusal immediately instead of trying again."""
     address = _address(host).rstrip("/")
 
     class Guarded(kind):  # type: ignore[misc,valid-type]
@@ -76,7 +76,7 @@ def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> req
             return answer
 
         def post(self, url: str, *args: Any, **options: Any) -> requests.Response:
-            spelled = f"https://{urlsplit(address).netloc}"  # the library knows no other than https
+            spelled = f"https://{urlsplit(address).netloc}"  # the library supports only https
             return super().post(url.replace(spelled, address, 1), *args, **options)  # type: ignore[no-any-return]
 
     return guard(Guarded(), allowed, answers=True)
@@ -90,7 +90,7 @@ def _granules(pages: Iterator[Any]) -> Iterator[Any]:
         raise
     except requests.RequestException as fault:
         raise SearchFailed(f"ASF cannot be searched just now ({type(fault).__name__}).") from fault
-    except Exception as fault:  # the library lets through whatever a strange answer makes it stumble over
+    except Exception as fault:  # unexpected answers cause any kind of exception in the library
         raise SearchFailed(f"ASF's answer cannot be understood ({type(fault).__name__}).") from fault
 
 

@@ -1,8 +1,8 @@
-"""Download of one file over HTTP so that an interruption costs nothing and a wrong byte is noticed.
+"""Download of one file over HTTP that resumes after interruptions and detects wrong bytes.
 
-The bytes go to NAME.part. What is there is continued by a range request, if the server still has the same file
-(RFC 9110: Range, If-Range, Content-Range, 206, 416). At the end the whole is hashed, and only the right bytes get
-the name. Wrong ones are thrown away and fetched anew, at most three times in all.
+The bytes are written to NAME.part. An existing part is continued by a range request if the server still has the same
+file (RFC 9110: Range, If-Range, Content-Range, 206, 416). At the end the whole file is hashed, and renamed only if the
+checksum is right. A wrong file is discarded and fetched again, at most three times in all.
 """
 
 import os
@@ -27,9 +27,9 @@ from ingest.sources.client.scene import Checksum, file_checksum
 from ingest.sources.client.transport import MOST_REDIRECTS
 
 MOST_DAMAGED = 3
-MOST_IDLE_TRIES = 5  # in a row, without a byte more than before
+MOST_IDLE_TRIES = 5  # in a row without new bytes
 MOST_TRIES = 60
-LONGEST_WAIT_SECONDS = 60.0  # a longer one is left to the schedule
+LONGEST_WAIT_SECONDS = 60.0  # the schedule resumes the download after longer waits
 PIECE_BYTES = 2**18
 ROOM_STEP_BYTES = 2**26
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -37,7 +37,7 @@ BUSY = (408, 425, 429)
 
 
 class Wanted(NamedTuple):
-    """File to download, and its target. if_denied: what to do where the server wants to know who asks."""
+    """File to download, and its target. if_denied: remedy shown if the server requires authentication."""
 
     url: str
     path: Path
@@ -52,7 +52,7 @@ class Wanted(NamedTuple):
 
 
 class Known(NamedTuple):
-    """State that outlives a process: of which file NAME.part is a piece, and how often the bytes were wrong."""
+    """State kept between processes: the identity of the file in NAME.part, and how often its checksum was wrong."""
 
     etag: str = ""
     modified: str = ""
@@ -71,9 +71,9 @@ class Fetched(NamedTuple):
 class TransferCallbacks:
     """Callbacks of a transfer.
 
-    go_on(bytes that lie there, whether the rest can be fetched later): False ends the transfer with Stopped.
-    room(bytes still to come): makes room or raises NoRoom. remember: keeps Known before the first byte is written.
-    timeout_seconds: to connect, and between two bytes.
+    go_on(bytes received, whether the rest can be fetched later): False ends the transfer with Stopped.
+    room(bytes still to come): makes room or raises NoRoom. remember: stores Known before the first byte is written.
+    timeout_seconds: for connecting, and between two bytes.
     """
 
     go_on: Callable[[int, bool], bool] = lambda done, resumable: True
@@ -86,7 +86,7 @@ class TransferCallbacks:
 
 
 class Memory:
-    """State of the file, here and wherever it outlives this process."""
+    """State of the download in this process, with a callback that stores it elsewhere."""
 
     def __init__(self, known: Known, remember: Callable[[Known], None]) -> None:
         self.known, self._remember = known, remember
@@ -98,7 +98,7 @@ class Memory:
 
 
 class Cut(Exception):
-    """The transfer ended before the file did. after_seconds: how long the server wants us to wait."""
+    """Error for a transfer that ended before the end of the file. after_seconds: wait requested by the server."""
 
     def __init__(self, message: str, after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -106,11 +106,11 @@ class Cut(Exception):
 
 
 class Overlong(Exception):
-    """More bytes than the file has."""
+    """Error for a transfer of more bytes than the file has."""
 
 
 def fetch(session: requests.Session, wanted: Wanted, known: Known, callbacks: TransferCallbacks) -> Fetched:
-    """Fetch a file to its path. Raises Hopeless, HostRefused; Later, NoRoom, Stopped, for which the part stays."""
+    """Fetch a file to its path. Raises Hopeless or HostRefused; or Later, NoRoom or Stopped, which keep the part."""
     memory, idle, reached = Memory(known, callbacks.remember), 0, _size(wanted.part)
     for tries in range(1, MOST_TRIES + 1):
         try:
@@ -132,11 +132,11 @@ def fetch(session: requests.Session, wanted: Wanted, known: Known, callbacks: Tr
 
 
 def _transfer(session: requests.Session, wanted: Wanted, memory: Memory, callbacks: TransferCallbacks) -> None:
-    """Make one request; return when all bytes of the file should be there. Raises Cut and others."""
+    """Make one request and write its body; return when the file should be complete. Raises Cut and others."""
     known = memory.known
     have = _resumable_bytes(wanted, known)
     if have and have == wanted.size_bytes:
-        return  # killed between the last byte and the name
+        return  # an earlier process ended between the last byte and the renaming
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -159,7 +159,7 @@ def _transfer(session: requests.Session, wanted: Wanted, memory: Memory, callbac
 def _ask(
     session: requests.Session, wanted: Wanted, headers: dict[str, str], callbacks: TransferCallbacks
 ) -> requests.Response:
-    """Follow redirects ourselves: every hop is checked by the session, and no answer on the way is read."""
+    """Send a request and follow redirects, each checked by the session; bodies of redirects are not read."""
     url = wanted.url
     for _ in range(MOST_REDIRECTS + 1):
         try:
@@ -180,7 +180,7 @@ def _ask(
 def _judge(
     response: requests.Response, wanted: Wanted, known: Known, have: int, callbacks: TransferCallbacks
 ) -> tuple[int, int | None]:
-    """Return where the body begins and the file's whole length, if stated. Raises Cut, Hopeless."""
+    """Return the body's first position in the file, and the file's length if stated. Raises Cut, Hopeless."""
     status, host = response.status_code, _host(response.url)
     if status in (401, 403):
         raise Hopeless(f"{host} refuses the file ({status}). {wanted.if_denied}")
@@ -204,7 +204,7 @@ def _judge(
 def _receive(
     response: requests.Response, wanted: Wanted, start: int, total: int | None, callbacks: TransferCallbacks
 ) -> None:
-    """Write the body behind the first `start` bytes of the part. Raises Cut, Overlong, Stopped, NoRoom."""
+    """Write the body after the first `start` bytes of the part. Raises Cut, Overlong, Stopped, NoRoom."""
     whole = total if total is not None else wanted.size_bytes
     resumable = response.status_code == 206 or response.headers.get("Accept-Ranges", "").strip() == "bytes"
     callbacks.room(max(0, (whole or 0) - start))
@@ -230,7 +230,7 @@ def _receive(
 
 
 def _piece(response: requests.Response) -> bytes:
-    """Return the bytes received so far: a cut must not discard what came before."""
+    """Read the bytes available now, so that a later cut does not discard them. Raises Cut."""
     try:
         piece: bytes = response.raw.read1(PIECE_BYTES, decode_content=True)
     except (TransferError, OSError) as fault:
@@ -239,7 +239,7 @@ def _piece(response: requests.Response) -> bytes:
 
 
 def _resumable_bytes(wanted: Wanted, known: Known) -> int:
-    """Return how much of the part may be continued; with nothing to check against, it may be of another file."""
+    """Return the bytes of the part that can be continued; delete a part that cannot be checked or is too long."""
     have = _size(wanted.part)
     checked = wanted.checksum is not None or known.etag or known.modified
     too_long = wanted.size_bytes is not None and have > wanted.size_bytes
@@ -266,7 +266,7 @@ def _is_right(wanted: Wanted) -> bool:
 
 
 def _throw_away(wanted: Wanted, memory: Memory) -> None:
-    """Discard wrong bytes as if nothing had been fetched, but count them. Raises Hopeless the third time."""
+    """Delete a wrong part and count it. Raises Hopeless the third time."""
     _discard(wanted)
     memory.keep(Known(damaged=memory.known.damaged + 1))
     if memory.known.damaged >= MOST_DAMAGED:
@@ -278,7 +278,7 @@ def _throw_away(wanted: Wanted, memory: Memory) -> None:
 
 
 def _put_in_place(wanted: Wanted) -> int:
-    """Flush to the disk, then rename: after a power cut the name never stands for half a file."""
+    """Flush the part to disk and rename it, so that even after a power cut the name is that of a whole file."""
     with wanted.part.open("rb") as stream:
         os.fsync(stream.fileno())
     size = _size(wanted.part)
@@ -292,7 +292,7 @@ def _put_in_place(wanted: Wanted) -> int:
 
 
 def _wait(cut: Cut, idle: int, callbacks: TransferCallbacks, done: int) -> None:
-    """Wait longer each time, not all clients at the same moment; leave what takes long to the schedule."""
+    """Wait before the next attempt, longer each time and partly at random. Raises Stopped; Later for a long wait."""
     requested = cut.after_seconds
     if idle >= MOST_IDLE_TRIES or (requested is not None and requested > LONGEST_WAIT_SECONDS):
         raise Later(f"{cut}. It goes on later.", requested)
@@ -314,7 +314,7 @@ def _retry_after(response: requests.Response, now: datetime) -> float | None:
 
 
 def _of(response: requests.Response, known: Known) -> Known:
-    """Identify the file that this answer is a piece of; empty for a packed body, whose bytes are not the file's."""
+    """Return `known` with the answer's ETag and date; empty ones for a compressed body, which cannot be continued."""
     if _encoded(response):
         return known._replace(etag="", modified="")
     return known._replace(
@@ -323,7 +323,7 @@ def _of(response: requests.Response, known: Known) -> Known:
 
 
 def _encoded(response: requests.Response) -> bool:
-    """Return whether the body is compressed for transfer: its bytes are not the file's and cannot be continued."""
+    """Return whether the body is compressed for transfer, so that its bytes are not those of the file."""
     return response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
 
 

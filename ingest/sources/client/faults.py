@@ -1,4 +1,4 @@
-"""Errors between this service and a source; every message is one line for an operator, without any secret."""
+"""Errors of requests to a source; every message is one line for an operator, without secrets."""
 
 import re
 
@@ -8,7 +8,7 @@ _SECRET = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+|(?<=://)[^/@\s]+@|(?<=\?
 
 
 def without_secrets(text: str) -> str:
-    """Return one line without tokens, passwords or queries of addresses (a signed address is a secret)."""
+    """Return a text as one line without tokens, passwords and query strings of URLs (a signed URL is a secret)."""
     return one_line(_SECRET.sub("…", text))
 
 
@@ -20,23 +20,23 @@ class SourceError(Exception):
 
 
 class NotInstalled(SourceError):
-    """The extra that this needs is not installed."""
+    """Error for a missing optional dependency."""
 
 
 class HostRefused(SourceError):
-    """An address lies outside the allow-list; nothing was resolved or contacted."""
+    """Error for a URL outside of the allow-list; nothing was resolved or contacted."""
 
 
 class SearchFailed(SourceError):
-    """A search service did not answer as it should."""
+    """Error for a missing or unexpected answer of a search service."""
 
 
 class Hopeless(SourceError):
-    """A download that trying again does not help: the line states what to set or do."""
+    """Error for a download that would fail again; the message states the remedy."""
 
 
 class Later(SourceError):
-    """A download that may go on later; what has arrived is kept. after_seconds: as the server requests, or None."""
+    """Error for a download to be resumed later; the part is kept. after_seconds: as the server requests, or None."""
 
     def __init__(self, message: str, after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -44,8 +44,8 @@ class Later(SourceError):
 
 
 class NoRoom(SourceError):
-    """The quota or the disk does not hold the file."""
+    """Error for a file that exceeds the quota or the free disk space."""
 
 
 class Stopped(SourceError):
-    """The caller requested a stop (time is over, or another worker has the row); what has arrived is kept."""
+    """Error for a download stopped by the caller (time is over, or another worker has the row); the part is kept."""

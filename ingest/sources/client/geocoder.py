@@ -1,4 +1,4 @@
-"""Client of a geocoder: Nominatim (OpenStreetMap) or Photon, by their search addresses.
+"""Client of a geocoder, Nominatim (OpenStreetMap) or Photon, given its search URL.
 
 https://nominatim.example.org/search      API of Nominatim 4: format jsonv2
 https://photon.example.org/api            API of Photon: GeoJSON
@@ -15,13 +15,13 @@ from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.faults import SearchFailed
 from ingest.sources.client.transport import USER_AGENT, guard
 
-TIMEOUT_SECONDS = (3.0, 5.0)  # to connect; between two bytes: a person waits
+TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting; between two bytes. Short, because a person waits
 LONGEST_NAME = 120
-PHOTON_LANGUAGES = ("de", "en", "fr")  # with another one it refuses the request
+PHOTON_LANGUAGES = ("de", "en", "fr")  # Photon refuses requests in other languages
 
 
 class Found(NamedTuple):
-    """One answer. bounds: west, south, east, north in degrees, or None where it has no extent."""
+    """A place found. bounds: west, south, east, north, degrees, or None for a place without extent."""
 
     name: str
     detail: str
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 
 def kind_of(url: str) -> str:
-    """Return 'nominatim' or 'photon', which the address begins with or is recognised by. Raises ValueError."""
+    """Return 'nominatim' or 'photon', from the prefix, host or path of a URL. Raises ValueError."""
     parts = urlsplit(url)
     if parts.scheme.startswith(("nominatim+http", "photon+http")):
         return parts.scheme.partition("+")[0]

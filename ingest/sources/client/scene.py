@@ -1,9 +1,9 @@
-"""One image of a search service in our terms, with its checksum, and the coarse areas that a service may learn.
+"""Description of an image of a search service, its checksum, and coarse search areas.
 
-What is not understood is not stated. A person who watches their house draws a circle around it: every area is widened
-to a grid of 0.1 degrees (about 10 km) before it leaves this machine, so that the box has neither the place's middle nor
-its size. Checksums are also multihashes (https://github.com/multiformats/multihash), which STAC's `file:checksum` uses
-(https://github.com/stac-extensions/file): code and length as unsigned varints, then the digest, all in hexadecimal.
+Values that are not understood are left out. An area may be a circle around a person's house. Every area is therefore
+widened to a grid of 0.1 degrees (about 10 km) before it is sent, so that the box reveals neither its centre nor its
+size. STAC's `file:checksum` (https://github.com/stac-extensions/file) is a multihash
+(https://github.com/multiformats/multihash): code and length as unsigned varints, then the digest, in hexadecimal.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ def checksum(algorithm: str, hexadecimal: str) -> Checksum | None:
 
 
 def from_multihash(text: str) -> Checksum | None:
-    """Parse STAC's `file:checksum`; None where it is no multihash of a known hash."""
+    """Parse STAC's `file:checksum`; return None if it is no multihash of a known algorithm."""
     raw = _digest(text)
     code, rest = _varint(raw or b"")
     length, digest = _varint(rest)
@@ -53,7 +53,7 @@ def from_multihash(text: str) -> Checksum | None:
 
 
 def file_checksum(path: Path, algorithm: str) -> Checksum:
-    """Compute a file's checksum; one of the weak hashes is used where the catalogue has no other."""
+    """Compute a file's checksum; weak algorithms are supported because some catalogues state no other."""
     with path.open("rb") as stream:
         made = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False))
     return Checksum(algorithm, made.hexdigest())
@@ -77,10 +77,10 @@ def _varint(raw: bytes) -> tuple[int | None, bytes]:
 
 @dataclass(frozen=True)
 class CatalogueScene:
-    """A file that could be fetched. None and empty: not stated by the service.
+    """A file that can be downloaded. None and empty texts: not stated by the service.
 
-    scene_id: the service's own name of this file, the same in every search. size_bytes: exact, or None.
-    track: relative orbit. polarisation: "VV", or "VV+VH" of a file that holds both. acquired_at: with time zone.
+    scene_id: the service's identifier of the file, the same in every search. size_bytes: exact, or None.
+    track: relative orbit. polarisation: "VV", or "VV+VH" for a file with both. acquired_at: with time zone.
     footprint: degrees, EPSG:4326.
     """
 
@@ -109,7 +109,7 @@ def platform_of(value: object) -> str:
 
 
 def track_of(value: object) -> int | None:
-    """Return the relative orbit; None where it is not a plausible number."""
+    """Return the relative orbit; None if the value is not a plausible number."""
     try:
         track = int(str(value))
     except ValueError:
@@ -124,14 +124,14 @@ def direction_of(value: object) -> Direction:
 
 
 def exact_bytes(value: object) -> int | None:
-    """Return a size in bytes; None for other units or a fraction, which is rounded somewhere."""
+    """Return a size in bytes; None for other units or a fraction, because such sizes are rounded."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0 or value != int(value):
         return None
     return int(value)
 
 
 def moment_of(value: object) -> datetime | None:
-    """Parse an aware time; UTC where no zone is written, as both services mean it."""
+    """Parse a time with zone; UTC if no zone is written, as both services intend."""
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
@@ -147,7 +147,7 @@ _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 def safe_name(text: str, fallback: str = "image") -> str:
-    """Return a base name of plain letters: no folder, not hidden, not too long, with the suffix that readers go by."""
+    """Return a short base name of plain characters: without folder, not hidden, with the suffix that readers need."""
     base = re.split(r"[/\\]", text)[-1]
     plain = _STRANGE.sub("_", base).strip("._-+ ")
     if not plain:
@@ -161,7 +161,7 @@ def safe_name(text: str, fallback: str = "image") -> str:
 
 
 def name_of(url: str, scene_id: str, media_type: str = "") -> str:
-    """Return a file's name: the last part of its address where that shows its type, else its own id."""
+    """Return a file's name: the last part of its URL if that shows the type, else the scene_id."""
     last = unquote(urlsplit(url).path).rpartition("/")[2]
     if last.lower().endswith(KNOWN):
         return safe_name(last, scene_id)
@@ -175,7 +175,7 @@ MOST_AREAS = 20
 
 
 def coarse(areas: Iterable[BaseGeometry], most: int = MOST_AREAS) -> list[Polygon]:
-    """Return at most so many boxes on a grid, in degrees, that together hold all areas; coarser if there are more."""
+    """Return at most `most` boxes on a grid, degrees, that contain all areas; the grid is coarser for many areas."""
     parts = [part for area in areas for part in getattr(area, "geoms", [area]) if not part.is_empty]
     boxes: list[Polygon] = []
     for grid_deg in GRIDS_DEG:
@@ -196,7 +196,7 @@ def _widened(bounds: tuple[float, float, float, float], grid_deg: float) -> Poly
 
 
 def _above(high: float, low: float, grid_deg: float) -> float:
-    """Return the next line of the grid; a point on a line gets a whole cell."""
+    """Return the next grid line at or above `high`, at least one cell above `low`."""
     line = math.ceil(high / grid_deg) * grid_deg
     return line if line > math.floor(low / grid_deg) * grid_deg else line + grid_deg
 

@@ -20,7 +20,7 @@ from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
 from ingest.sources.client.transport import Credential, guard
 
 SOURCE = "stac"
-WHOLE = ("product", "zip", "safe")  # assets that hold all of an image
+WHOLE = ("product", "zip", "safe")  # assets that contain the whole image
 TIMEOUT_SECONDS = 30.0
 PAGE = 100
 
@@ -37,7 +37,7 @@ def search(
     allowed: AllowList,
     credentials: tuple[Credential, ...] = (),
 ) -> Iterator[catalogue.CatalogueScene]:
-    """Search images over an area's bounding box, as the catalogue orders them. Raises SourceError."""
+    """Search images over an area's bounding box, in the catalogue's order. Raises SourceError."""
     try:
         import pystac_client
         from pystac_client.stac_api_io import StacApiIO
@@ -47,7 +47,7 @@ def search(
     way = _guarded(StacApiIO, allowed, credentials)
     try:
         client = pystac_client.Client.open(url, stac_io=way, timeout=TIMEOUT_SECONDS)
-        client.add_conforms_to("ITEM_SEARCH")  # some catalogues search and do not declare it
+        client.add_conforms_to("ITEM_SEARCH")  # some catalogues support searching without declaring it
         results = client.search(
             collections=[collection], bbox=area.bounds, datetime=(start, end), limit=PAGE, max_items=most
         )
@@ -55,12 +55,12 @@ def search(
             yield from _scenes(item, url, polarisation)
     except (SourceError, GeneratorExit):
         raise
-    except Exception as fault:  # the library turns everything into its own errors, and stumbles over strange answers
+    except Exception as fault:  # the library wraps our errors, and unexpected answers cause any exception
         raise _reason(fault, url) from fault
 
 
 def _reason(fault: BaseException, url: str) -> SourceError:
-    """Return our refusal inside the library's error, or one line about the answer."""
+    """Return our own error from inside the library's, else a SearchFailed with one line about the answer."""
     inner: BaseException | None = fault
     while inner is not None:
         if isinstance(inner, SourceError):
@@ -73,7 +73,7 @@ def _reason(fault: BaseException, url: str) -> SourceError:
 
 def _guarded(kind: type[Any], allowed: AllowList, credentials: tuple[Credential, ...]) -> Any:
     class Guarded(kind):  # type: ignore[misc]
-        """A reader of addresses only: a link that names a file of this machine is refused."""
+        """A reader of URLs only, which refuses links to local files."""
 
         def read_text(self, source: Any, *args: Any, **options: Any) -> str:
             allowed.check(str(getattr(source, "href", source)))
@@ -119,7 +119,7 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalo
 
 
 def _wanted(assets: dict[str, dict[str, Any]], polarisation: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the whole image where there is one, otherwise its raster in the polarisation."""
+    """Return the assets to fetch: the whole image if there is one, else the raster of the polarisation."""
     whole = [(key, asset) for key, asset in assets.items() if key.lower() in WHOLE]
     rasters = [(key, asset) for key, asset in assets.items() if key.lower() == polarisation.lower()]
     return (whole or rasters)[:1]
@@ -131,7 +131,7 @@ def _own_address(item: dict[str, Any], url: str) -> str:
 
 
 def _address(asset: dict[str, Any], own: str) -> str:
-    """Return an HTTP address of a file: its own, or an alternate."""
+    """Return an HTTP URL of an asset: its own, or an alternate one."""
     others = asset.get("alternate") or {}
     for address in [asset["href"], *(other.get("href", "") for other in others.values())]:
         whole = urljoin(own, str(address))

@@ -1,9 +1,8 @@
-"""The one way out: HTTP sessions whose every connection is checked against the allow-list.
+"""HTTP sessions in which every connection is checked against the allow-list.
 
-The check stands where a request is sent (so it sees every hop of a redirect, and whatever a library asks for) and again
-where a name is resolved. Credentials do not lie in the session: they are put on a request when it is sent, if its
-scheme, host and port are those they are for, and taken off every other one. The environment's proxies and .netrc are
-not used.
+The check is made when a request is sent, also by a library or for a redirect, and again when a name is resolved. The
+session holds no credentials: they are added to a request when it is sent, if scheme, host and port match, and removed
+from every other request. Proxies and .netrc of the environment are not used.
 """
 
 import socket
@@ -28,7 +27,7 @@ MOST_ANSWER_BYTES = 64 * 2**20
 
 
 class Credential(NamedTuple):
-    """Credentials for a host. hosts: as in the allow-list, exact names; header: a value of Authorization."""
+    """Credentials for some hosts. hosts: exact entries as in the allow-list; header: the value of Authorization."""
 
     hosts: AllowList
     header: str
@@ -40,7 +39,7 @@ class Credential(NamedTuple):
 def guard(
     session: requests.Session, allowed: AllowList, credentials: Iterable[Credential] = (), *, answers: bool = False
 ) -> requests.Session:
-    """Let a session reach listed hosts only. answers: a search's, read whole and therefore limited in size."""
+    """Limit a session to listed hosts. answers: read each body at once, up to a size limit, as for searches."""
     adapter = GuardedAdapter(allowed, tuple(credentials), MOST_ANSWER_BYTES if answers else None)
     session.adapters.clear()
     session.mount("https://", adapter)
@@ -52,17 +51,17 @@ def guard(
 
 
 class GuardedAdapter(HTTPAdapter):
-    """An adapter that sends requests to listed hosts only, each with the credentials of its own host only."""
+    """An adapter that sends requests to listed hosts only, with the credentials for that host only."""
 
     def __init__(self, allowed: AllowList, credentials: tuple[Credential, ...], most_bytes: int | None) -> None:
         self._allowed, self._credentials, self._most_bytes = allowed, credentials, most_bytes
         super().__init__(max_retries=0)
 
-    def __reduce__(self) -> str | tuple[Any, ...]:  # a session with secrets is never written anywhere
+    def __reduce__(self) -> str | tuple[Any, ...]:  # a session with secrets must not be pickled
         raise TypeError("a guarded session cannot be pickled")
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make pools of guarded connections."""
+        """Create the pools of guarded connections."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager: PoolManager
         self.poolmanager.pool_classes_by_scheme = _pools(self._allowed)
@@ -86,7 +85,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
-    """Read an answer now, up to a size, so that an endless one cannot fill the memory."""
+    """Read a body at once, up to a size limit, so that an endless one cannot fill the memory."""
     read = BytesIO()
     for piece in response.iter_content(2**16):
         read.write(piece)
@@ -102,7 +101,7 @@ def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
 
 
 def _pools(allowed: AllowList) -> dict[str, type[HTTPConnectionPool]]:
-    """Return connection classes that resolve a name once, check the address, and connect to that very one."""
+    """Return pool classes whose connections resolve a name once, check the address, and connect to that address."""
 
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:

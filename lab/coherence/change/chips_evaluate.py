@@ -28,21 +28,21 @@ NAME, VERSION = "change-real", "1"
 CHIPS = "opera_rtc_10sgd"
 POLARISATIONS = ("VV", "VH")
 HIGHS, LOWS = (3.5, 4.0, 4.5, 5.0), (2.0, 2.5, 3.0)
-MOST_SHARE = 0.0002  # of the cells a date, over the places that thresholds are chosen on
-SERIES = 40  # of validation
+MOST_SHARE = 0.0002  # of the cells per date, over the places used to choose the thresholds
+SERIES = 40  # number of validation series
 THRESHOLDS = [(high, low) for high in HIGHS for low in LOWS]
 Shares = Mapping[date, float]
 
 
 class Judged(NamedTuple):
-    """Result for one place. shares: confirmed, by thresholds, for each series (polarisation); land: else sea."""
+    """Result for one place. shares: confirmed share by thresholds, for each polarisation; land: False for the sea."""
 
     shares: Mapping[tuple[float, float], list[Shares]]
     land: bool
 
 
 def series_of(place: str, method: str) -> list[list[Evidence]]:
-    """Return the changes of a place's pairs, one list a polarisation. ValueError where there are no chips."""
+    """Return the changes of a place's pairs, one list per polarisation. ValueError if there are no chips."""
     files = [real_chips.chips(folder(CHIPS), polarisation)[place] for polarisation in POLARISATIONS]
     return [real_chips.evidence_of(real_chips.seen_of(one, method)) for one in files]
 
@@ -75,7 +75,7 @@ def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
 
 
 def by_date(series: Sequence[Shares]) -> Float64:
-    """Return the mean over series for each date, since all series share a date's weather."""
+    """Return the mean over series for each date, because all series share the weather of a date."""
     dates = sorted({day for one in series for day in one})
     return np.array([np.mean([one[day] for one in series if day in one]) for day in dates])
 
@@ -118,7 +118,7 @@ def _range(values: Sequence[float]) -> Interval:
 
 
 def truth_sha256(places: int) -> str:
-    """Return a hash of which chips are judged, and of the series of validation."""
+    """Return a hash of the names of the evaluated chips, and of the validation series."""
     chips = [
         (polarisation, place, [str(day) for day, _ in files])
         for polarisation in POLARISATIONS

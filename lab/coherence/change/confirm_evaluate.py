@@ -1,4 +1,4 @@
-"""Frozen benchmark of confirmation: the event of `change`, with two more images after it, pairs over one and two steps.
+"""Frozen benchmark of confirmation: the event of `change` with two more images after it, pairs over one or two steps.
 
 A method is an estimator of coherence followed by the robust z of every pair and by `ml.coherence.confirm`.
 """
@@ -43,12 +43,12 @@ def make_quiet(scene: int, purpose: Purpose) -> Float32:
 
 
 def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
-    """Return the change of every pair that has enough predecessors, over one step and over two."""
+    """Return the change of every pair, over one step or two, that has enough predecessors."""
     return evidence_by(partial(estimates_of, method), series.power)
 
 
 def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
-    """Return the evidence of images (dates, rows, cols). estimates: gives coherence and sigma of pairs of them."""
+    """Return the evidence from images (dates, rows, cols). estimates: function from pairs to coherence and sigma."""
     evidence = []
     for apart in STEPS_APART:
         coherence, sigma = estimates(list(zip(power[:-apart], power[apart:], strict=True)))
@@ -61,7 +61,7 @@ def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
 
 
 def outcome(event: Confirmed, series: ImageSeries) -> tuple[float, float, float, float]:
-    """Return the shares of the event confirmed, detected (0 or 1) and dated rightly, and of the rest confirmed."""
+    """Return the event's confirmed share, whether it is detected (0 or 1), correctly dated share, share of the rest."""
     inner = (slice(EDGE_PX, -EDGE_PX),) * 2
     place = series.event[inner] > 0.5
     reported = np.isfinite(event.confidence[inner])
@@ -85,7 +85,7 @@ def evaluate(method: str, series: int) -> dict[str, Interval]:
 
 
 def truth_sha256(series: int, purpose: Purpose = Purpose.BENCHMARK) -> str:
-    """Return a hash of the series: settings, and the truth of the first two; those for choosing: VALIDATION."""
+    """Return a hash of the series: settings and truth of the first two. purpose: VALIDATION for choosing thresholds."""
     digest = hashlib.sha256(repr((NAME, VERSION, series, PREDECESSORS, AFTER, GUARD_PX, EDGE_PX)).encode())
     for scene in range(2):
         made = make_series(scene, purpose)

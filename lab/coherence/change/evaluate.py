@@ -26,7 +26,7 @@ from ml.statistics.intervals import Interval, bootstrap
 NAME, VERSION = "change", "1"
 PREDECESSORS = 6
 REPORTED_SIGMA = -4.5
-GUARD_PX = WINDOW_PX // 2  # around the event: half of what a pixel there sees is the event
+GUARD_PX = WINDOW_PX // 2  # around the event, where up to half of a pixel's window lies in the event
 EDGE_PX = 8
 
 

@@ -1,7 +1,7 @@
-"""Detection of simulated events at thresholds set on simulated series without events, all for validation.
+"""Detection of simulated events at thresholds tuned on simulated series without events, all of Purpose.VALIDATION.
 
-To choose between networks: the service needs events confirmed within three acquisitions, not coherence alone. Neither
-the events nor the quiet series are those of the benchmark `change-confirmed`.
+Used to choose between networks, because the service must confirm events within three acquisitions, not only estimate
+coherence. Neither the events nor the quiet series are those of the benchmark `change-confirmed`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def found(estimates: Estimates, size: int) -> Float64:
 
 
 def judged(estimates: Estimates, size: int) -> dict[str, Interval]:
-    """Return the share of events found at thresholds set on as many quiet series, and at the shipped thresholds.
+    """Return the share of events found at thresholds tuned on equally many quiet series, and at the shipped ones.
 
-    quiet_share: of the cells of quiet series confirmed a date, at the thresholds that are shipped.
+    quiet_share: share of the cells of quiet series confirmed per date, at the shipped thresholds.
     """
     without, events = quiet(estimates, size), found(estimates, size)
     both, shipped = chosen([without], events.mean(axis=0)), (HIGH_SIGMA, LOW_SIGMA)

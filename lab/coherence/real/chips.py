@@ -22,7 +22,7 @@ from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import Float32, open_pair
 
 NAME = re.compile(r"T\d+-(?P<burst>\d+-IW\d)_(?P<date>\d{8})T.*_(?P<polarisation>V[VH])\.tif$")
-BASELINES_DAYS = (6, 12, 24)  # of which changes are searched
+BASELINES_DAYS = (6, 12, 24)  # temporal baselines in which changes are searched
 SEA = "IW1"
 
 
@@ -41,7 +41,7 @@ class PairCoherence(NamedTuple):
 
 
 def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]:
-    """Return the files of each burst in the order of their dates. ValueError where there are none."""
+    """Return the files of each burst ordered by date. Raises ValueError if there are none."""
     collected: dict[str, list[tuple[date, Path]]] = defaultdict(list)
     for path in sorted(folder.glob("*.tif")):
         match = NAME.search(path.name)
@@ -53,7 +53,7 @@ def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]
 
 
 def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[PairCoherence]:
-    """Estimate the coherence of every pair whose days are one of BASELINES_DAYS, or a day off."""
+    """Estimate the coherence of every pair whose days differ from one of BASELINES_DAYS by at most one."""
     collected = []
     for index, (first, reference) in enumerate(files):
         for second, secondary in files[index + 1 :]:
@@ -79,7 +79,7 @@ def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:
 
 
 def shares_by_date(evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA) -> dict[date, float]:
-    """Return the share of cells confirmed, by the dates that evidence ends at."""
+    """Return the share of confirmed cells for each end date of the evidence."""
     event = confirmed(evidence, high, low)
     dates = sorted({one.secondary for one in evidence})
     return {day: float((event.onset_day == (day - EPOCH).days).mean()) for day in dates}

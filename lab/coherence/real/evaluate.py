@@ -1,9 +1,9 @@
 """`coherence-real`: estimates from detected images against the coherence of the complex images, in spatial blocks.
 
-One pair so far: Sentinel-1, Morocco, 12 days with an earthquake between, about three looks; truth is the sample
-coherence that its processor wrote. Every method is registered and is given the looks; windows of the classical ones are
-tuned for each block on all others, for the error and for the correlation by themselves. `averaged`: the same images
-after 2 x 2 px were averaged; `estimated`: the looks are not given. No pair of a single look is at hand.
+One pair so far: Sentinel-1, Morocco, 12 days with an earthquake between, about three looks; the truth is the sample
+coherence from its processor. Images are registered for every method, and looks given; windows of classical methods are
+tuned for each block on all others, separately for error and for correlation. `averaged`: the same images averaged over
+2 x 2 px; `estimated`: looks not given. No pair of a single look is available.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ AVERAGED = 2  # px on each axis
 # Neighbouring px correlate by 0.4, across corners by 0.15: their mean over 2 x 2 has the variance of 2.1 px.
 AVERAGED_LOOKS = 6.2
 BLOCKS, PARTS = 4, 3  # on each axis: of the scene, and of a block for its interval
-BLOCKS_KNOWN = 14  # of which at least half is known
+BLOCKS_KNOWN = 14  # blocks with at least half of the pixels known
 LEAST_KNOWN = 0.5
 EVERY_PX, EDGE_PX = 4, 8
 WINDOWS = (5, 7, 9, 13, 17, 21, 29)

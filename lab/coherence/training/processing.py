@@ -12,12 +12,12 @@ import torch.nn.functional as functional
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.system import Float32
 
-STEP = (0.7, 1.5)  # pixels of the image a pixel of the map
+STEP = (0.7, 1.5)  # image pixels per map pixel
 TURN_RAD = 0.25
-AMPLITUDE_SHARE = 0.4  # interpolated as amplitude
+AMPLITUDE_SHARE = 0.4  # share of pairs interpolated as amplitude
 CUBIC_SHARE = 0.6
 LOOKS_PX = 16  # side of the squares in which looks are measured
-BRIGHTEST = 6.0  # against the mean: what is farther is a single scatterer
+BRIGHTEST = 6.0  # times the mean; brighter pixels (single scatterers) are clipped
 
 
 def resampled_on_map(rng: np.random.Generator, pair: SarPair, size: int) -> SarPair:

@@ -26,15 +26,15 @@ NO_TEXTURE = dataclasses.replace(
     Likely(), layover=0.0, textured=0.15, relief=0.1, parcel_db=1.0, town=0.2, water=0.1, texture_shape=(0.7, 5.0)
 )
 LOW_SHARE, STABLE_SHARE, SINGLE_LOOK_SHARE, AVERAGING_SHARE, MAPPED_SHARE = 0.5, 0.7, 0.3, 0.4, 0.6
-MAP_MARGIN_PX = 16  # on each side of what is resampled on a map; what lies farther is its mirror image
-LOST_SHARE = 0.6  # of the patches that with_unseen draws
-FINER = 2  # samples of a single look a pixel, on each axis
+MAP_MARGIN_PX = 16  # on each side of an image resampled to a map; beyond the margin it is mirrored
+LOST_SHARE = 0.6  # share of the patches of with_unseen that lose coherence
+FINER = 2  # samples per pixel of a single look, on each axis
 
 
 def coherence_pair(rng: np.random.Generator, size: int = 128, unseen_share: float = 0.0) -> SarPair:
-    """Draw one pair at rest, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence.
+    """Draw a pair without motion, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence.
 
-    unseen_share: of grounds with_unseen edges of coherence.
+    unseen_share: share of grounds with edges of coherence that power does not show (`with_unseen`).
     """
     if rng.random() < COMPLEX_SHARE:
         return single_look_pair(rng, size, partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share))
@@ -52,9 +52,9 @@ def single_look_pair(
     farthest_px: float = FARTHEST_PX,
     earlier: int = 0,
 ) -> SarPair:
-    """Draw a pair as squared amplitudes of complex images: one look, sampled, 1.05 to 1.9 px a response.
+    """Draw a pair as squared amplitudes of complex images: one look, sampled, with a response 1.05 to 1.9 px wide.
 
-    ground: generator, px, system to ground; earlier: images before the pair.
+    ground: function of generator, size (px) and system; earlier: number of images before the pair.
     """
     rows, cols = (FINER * rng.uniform(1.05, 1.9, 2)).tolist()
     system = System(5.0, (rows, cols), 1)
@@ -73,9 +73,9 @@ def textured_pair(
     mixed_share: float = 0.0,
     unseen_share: float = 0.0,
 ) -> SarPair:
-    """Draw a pair of real texture, seen by any system and mostly resampled on a map.
+    """Draw a pair with real texture, imaged by any system and mostly resampled to a map.
 
-    earlier: images before it; mixed_share: of pairs whose texture is mixed of two; unseen_share: as of coherence_pair.
+    earlier: number of images before it; mixed_share: share of pairs that mix two textures; unseen_share: see above.
     """
     real = partial(textured, textures=textures, mixed_share=mixed_share, unseen_share=unseen_share)
     mapped = rng.random() < MAPPED_SHARE
@@ -101,7 +101,7 @@ def textured(
 ) -> Ground:
     """Draw real texture over parcels of coherence; bright ground is mostly stable, dark ground is not.
 
-    Most parcels have little coherence, as most ground has after some days.
+    Most parcels have little coherence, like most ground after some days.
     """
     low = rng.random() < LOW_SHARE
     likely = dataclasses.replace(NO_TEXTURE, gamma=(0.02, float(rng.uniform(0.3, 0.7))) if low else (0.2, 0.98))
@@ -117,7 +117,7 @@ def textured(
 
 
 def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int]) -> Ground:
-    """Change the coherence of up to three rectangles or ellipses of 8 to 60 px, and not their power.
+    """Change the coherence, but not the power, of up to three rectangles or ellipses of 8 to 60 px.
 
     Backscatter after construction, a receded flood or a slope failure can be as before: without such patches a network
     learns that equal power means equal coherence. Most lose their coherence. fine: cells a pixel.
@@ -140,7 +140,7 @@ def _averaging(rng: np.random.Generator) -> System:
 
 
 def _earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
-    """Return gamma of earlier images with the reference; it falls per date as the pair's own does, to a stable part."""
+    """Return gamma of earlier images with the reference; it falls per date at the pair's rate, to a stable part."""
     stays = np.float32(rng.uniform(0, 0.5))
     return [ground.gamma * (stays + (1 - stays) * ground.gamma ** np.float32(date)) for date in range(images)]
 

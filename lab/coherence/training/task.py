@@ -1,6 +1,6 @@
-"""Training of the coherence network on pairs that were simulated before, some averaged to coarser pixels.
+"""Training of the coherence network on pairs simulated in advance, some averaged to coarser pixels.
 
-Some pairs show simulated ground, others real texture (textures); some of the latter have a history of earlier images.
+Some pairs show simulated ground, others real texture (`textures`); some of these have a history of earlier images.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from ml.coherence.registration import facts_of
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
-CHUNK = 256  # pairs that are simulated into one folder
+CHUNK = 256  # pairs in one folder
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1), (2, 4))
 Float16 = NDArray[np.float16]
 Place = tuple[int, int]  # chunk, pair
-LOOKS_SPREAD = 0.05  # of what a product states, in logarithms
-WRONG_SHARE, MOST_WRONG = 0.35, 0.3  # of the stated numbers are wrong by up to so much, in logarithms
-NOMINAL_SHARE = 0.2  # of the stated numbers count looks or pixels that are not independent
-MOST_NOMINAL = 0.5  # in logarithms, where no pixels were averaged
+LOOKS_SPREAD = 0.05  # standard deviation of the logarithm of a stated number of looks
+WRONG_SHARE, MOST_WRONG = 0.35, 0.3  # share of wrong stated numbers; largest error of their logarithm
+NOMINAL_SHARE = 0.2  # share of stated numbers that count dependent looks or pixels
+MOST_NOMINAL = 0.5  # largest excess of the logarithm if no pixels were averaged
 EARLIER = 4  # images before a pair of a history
-SINGLE_SHARE = 0.4  # of the pairs that are made coarser have a single look before
+SINGLE_SHARE = 0.4  # share of the averaged pairs that have a single look before
 VALIDATION_SCENES = 24
-SIGMA_PARTS = 8  # of the errors of validation, by the sigma that was reported
+SIGMA_PARTS = 8  # groups of validation errors by reported sigma
 VERSION = "2"
 
 
 @dataclass(frozen=True)
 class CoherenceSettings:
-    """Everything --config may change.
+    """Settings that --config can change.
 
     pairs, textured, history: simulated ahead, in whole chunks, of size px: on simulated ground, on real texture, and on
     real texture with EARLIER images before; first_chunk: the number of the first, those before it taught the shipped
@@ -79,7 +79,7 @@ class CoherenceSettings:
 
 
 class Sample(NamedTuple):
-    """Training sample. log_power, truth, past: (2, rows, cols); facts: of Facts.row(); past None without a history."""
+    """Training sample. log_power, truth, past: (2, rows, cols); facts: Facts.row(); past: None without a history."""
 
     log_power: Tensor
     truth: Tensor
@@ -88,9 +88,9 @@ class Sample(NamedTuple):
 
 
 class CoherenceTrainingTask:
-    """Training of gamma and sample coherence at once, validated on pairs of validation.
+    """Simultaneous training for gamma and sample coherence, with validation pairs.
 
-    textured: the first chunk of real texture. Which pairs have a history is known from their arrays.
+    textured: the first chunk with real texture. A pair's arrays show whether it has a history.
     """
 
     def __init__(self, caches: Sequence[PairCache], settings: CoherenceSettings, textured: int | None = None) -> None:
@@ -106,7 +106,7 @@ class CoherenceTrainingTask:
         self.single = [[one for one in places if caches[one[0]].looks[one[1]] < 1.01] for places in self.grounds]
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw half, detail, truth (n, 2, rows, cols) with NaN where unknown; optional where there is a history."""
+        """Draw half, detail and truth (n, 2, rows, cols), NaN where unknown, and a history in some batches."""
         history = bool(self.with_history) and rng.random() < self.settings.with_history
         pooled = not history and rng.random() < self.settings.pooled
         pool = POOLS[int(rng.integers(len(POOLS)))] if pooled else (1, 1)
@@ -168,7 +168,7 @@ class CoherenceTrainingTask:
         cache, pair = self.caches[place[0]], place[1]
         power = np.exp(cache.log_power[pair].astype(np.float32))
         truth = np.stack([cache.gamma[pair], cache.sample_gamma[pair]]).astype(np.float32)
-        weight = np.sqrt(power.prod(axis=0, keepdims=True))  # what a coarse pixel holds, as its power has it
+        weight = np.sqrt(power.prod(axis=0, keepdims=True))  # truth of a coarse pixel is the mean weighted by power
         truth = _pooled(truth * weight, pool) / _pooled(weight, pool)
         images = torch.from_numpy(_pooled(power, pool))
         facts = facts_of([images], None)
@@ -182,7 +182,7 @@ class CoherenceTrainingTask:
 
     @cached_property
     def scenes(self) -> dict[str, list[SarPair]]:
-        """Make scenes of validation: structured, even, both misregistered by 1 px, and real texture of KEPT places."""
+        """Make validation scenes: structured, even, both misregistered by 1 px, and real texture of KEPT places."""
         n, purpose = VALIDATION_SCENES, Purpose.VALIDATION
         scenes = {
             "structured": [make_structured(0.0, scene, purpose, True) for scene in range(n)],
@@ -233,7 +233,7 @@ def independent(lags: Sequence[float], pool: tuple[int, int]) -> float:
 
 
 def _stated_looks(rng: np.random.Generator, looks: float, pool: tuple[int, int], gain: float) -> float:
-    """Draw the number of looks that a product states: nearly right, wrong, or that before pixels were averaged.
+    """Draw a product's stated number of looks: nearly right, wrong, or too high by counting dependent pixels.
 
     looks: before pixels were averaged; gain: the number of independent pixels in a mean.
     """
@@ -267,7 +267,7 @@ def _pooled(values: Float32, pool: tuple[int, int]) -> Float32:
 
 
 def _turned(values: Float32, flips: np.ndarray[Any, Any]) -> Float32:
-    """Turn or mirror (n, rows, cols) in one of the eight ways of a square."""
+    """Apply one of the eight symmetries of a square to (n, rows, cols)."""
     values = values[:, :: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
     return np.ascontiguousarray(values.transpose(0, 2, 1) if flips[2] else values)
 
@@ -324,7 +324,7 @@ def begin_with(network: nn.Module, folder: Path) -> None:
 
 
 def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dict[str, Any]:
-    """Return the stretch of each truth's sigma with which it covers 68 % of the validation errors."""
+    """Return, by truth, the correction of sigma (`stretch`) with which it covers 68 % of the validation errors."""
     settings: dict[str, Any] = {}
     errors = task.errors(network)
     for truth in truths:

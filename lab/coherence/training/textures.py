@@ -37,14 +37,14 @@ TAUGHT = {
 }
 KEPT = {"lely east": Cut("lely", EAST), "marais2": Cut("marais2", ALL, 4)}
 LEE_PX = 7
-BRIGHTEST = 1000.0  # against the median of a place
-ZOOM = (0.6, 1.6)  # pixels of an image a pixel of the texture
+BRIGHTEST = 1000.0  # times the median of a place
+ZOOM = (0.6, 1.6)  # image pixels per texture pixel
 GAIN = (0.8, 1.15)  # exponent: flatter or steeper contrast
 MIXED_GAIN = (0.9, 1.4)  # of two places' geometric mean, which is flatter than either
 
 
 def dates_of(place: str, dates: int) -> Float32:
-    """Read the power (dates, rows, cols) of a place, each image against its median. InputError where one is missing."""
+    """Read the power (dates, rows, cols) of a place, each image over its median. InputError if one is missing."""
     at = folder("pairs_real", "speckle_stacks")
     paths = [at / f"{place}_{date}.npy" for date in range(1, dates + 1)]
     for path in paths:
@@ -55,7 +55,7 @@ def dates_of(place: str, dates: int) -> Float32:
 
 
 def texture_of(cut: Cut) -> Float32:
-    """Return the mean power (rows, cols) against its median. InputError where an image is missing."""
+    """Return the mean power (rows, cols) over its median. Raises InputError if an image is missing."""
     mean = despeckled(dates_of(cut.place, cut.dates)[..., cut.columns].mean(axis=0), 1 / cut.dates)
     return np.asarray(np.clip(mean / np.median(mean), 1e-3, BRIGHTEST), dtype=np.float32)
 

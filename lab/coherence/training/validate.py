@@ -37,12 +37,12 @@ from ml.runtime.checkpoints import load, read_card
 from ml.statistics.intervals import Float64, Interval, bootstrap, bootstrap_over
 
 SIZE = 32
-SEED = "coherence-kept"  # others than those that training watches
+SEED = "coherence-kept"  # not those used for validation in training
 Make = Callable[[int], SarPair]
 
 
 class Case(NamedTuple):
-    """One case. make: scene to pair; looks_given: or estimated; history: whether earlier images are given."""
+    """One case. make: scene number to pair; looks_given: else estimated; history: whether earlier images are given."""
 
     make: Make
     looks_given: bool = True
@@ -55,7 +55,7 @@ def kept_pair(scene: int, earlier: int = 0) -> SarPair:
 
 
 def averaged_pair(scene: int) -> SarPair:
-    """Make a pair as kept_pair does, 2 x 2 px averaged."""
+    """Make a pair like kept_pair, averaged over 2 x 2 px."""
     pair = kept_pair(scene)
     if pair.sample_gamma is None or pair.mean_power is None:
         raise ValueError("the pair lacks one of its truths")

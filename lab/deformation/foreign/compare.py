@@ -1,6 +1,6 @@
 """`python -m lab.deformation.foreign.compare METHOD …`: several methods in one pass over a benchmark.
 
-Prints and writes every figure of each, and by how much each finds more of the table's bowls than the last one named.
+Prints and writes all figures of each method, and its gain over the last one named in the share of the table's bowls.
 """
 
 import argparse

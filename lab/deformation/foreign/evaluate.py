@@ -1,7 +1,7 @@
 """Every figure of a detector on `deformation-foreign`, over all families and of each, with 95 % intervals over tiles.
 
-Names that begin with `both_` are of the two tracks together, all others of the ascending track alone; bowls are
-searched with one track. Families weigh evenly. What each figure means: docs/benchmarks.md.
+Names that begin with `both_` are for the two tracks together, all others for the ascending track alone; bowls are
+searched with one track. Families have equal weight. The figures are explained in docs/benchmarks.md.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from ml.statistics.intervals import Interval, bootstrap
 
 VERSION = "1"
 SIZE = 40  # tiles of each family
-FROZEN_SHA256 = {  # tiles of each family -> hash of all that is in them
+FROZEN_SHA256 = {  # tiles of each family -> hash of their content
     1: "fb185ec8a9504a54ba1540a2066fa70ab6c0e49214ed2abd9e9954eabeaa0557",
     40: "6ce2b8455d6730e6a47af7e05fdcb25123e489693b07123cd27da67cd4b50c3e",
 }
@@ -38,7 +38,7 @@ Metrics = dict[str, Interval]
 class TileFigures(NamedTuple):
     """The scores of each configuration on one tile of a family, on the first track and on both.
 
-    detected: (configurations, bowls) 0 or 1, NaN of families of objects and of tiles that hold no bowl.
+    detected: (configurations, bowls), 0 or 1, NaN for families of objects and for tiles without bowls.
     """
 
     family: str
@@ -53,7 +53,7 @@ def _job(number: int) -> tuple[str, int]:
 
 
 def _bowls_of(family: str, number: int, purpose: Purpose) -> dict[str, Tile]:
-    """Return the tiles used again for bowls: every second one, beginning with the first."""
+    """Return a tile with each bowl, by bowl; empty for every second tile, because only half are used for bowls."""
     return bowl_tiles(family, number, purpose) if number % 2 == 0 else {}
 
 
@@ -80,7 +80,7 @@ def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileF
 def measure(
     configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
 ) -> list[TileFigures]:
-    """Run each configuration on the given number of tiles of each family, on half as many with each bowl in turn."""
+    """Run each configuration on the given number of tiles of each family, and on half as many with each bowl."""
     return over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
 
 
@@ -118,7 +118,7 @@ def _bowl_metrics(tiles: Sequence[TileFigures], i: int) -> Metrics:
 
 
 def evaluate(method: str, size: int) -> Metrics:
-    """Measure a method as it is shipped."""
+    """Measure a method with its shipped settings."""
     return figures_of(measure([CONFIGS[method]()], size), 0)
 
 

@@ -23,8 +23,8 @@ Configure = Callable[[np.random.Generator], TileConfig]
 class Family(NamedTuple):
     """Family of tiles. configure: draws a tile's configuration; disturb: adds errors to the still tile.
 
-    process: applied to the tile once all motion is in it. scaled: the rates of the table's bowls grow as the errors
-    of a short series do. fewest_points: of the first track, within a bowl's radius.
+    process: applied to the tile after motion is added. scaled: rates of the table's bowls grow like the errors of a
+    short series. fewest_points: of the first track, within a bowl's radius.
     """
 
     configure: Configure
@@ -35,7 +35,7 @@ class Family(NamedTuple):
 
 
 def bowl_factor(family: Family, config: TileConfig) -> float:
-    """Return the factor of the rates of the table's bowls: 5 years over the span where that is shorter, else 1."""
+    """Return the factor for the rates of the table's bowls: 5 years over the span if that is shorter, else 1."""
     return max(1.0, NATIONAL_YEARS / config.years) if family.scaled else 1.0
 
 
@@ -44,7 +44,7 @@ def _fixed(config: TileConfig) -> Configure:
 
 
 def _without(**settings: Range) -> Configure:
-    """Draw the national configuration without some of its errors, which the family brings in its own way."""
+    """Return a function that draws the national configuration without errors that the family simulates differently."""
     return _fixed(STILL._replace(nuisance=Nuisance(**settings)))  # type: ignore[arg-type]
 
 

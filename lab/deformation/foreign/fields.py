@@ -50,7 +50,7 @@ class Waves(NamedTuple):
         return self._replace(east_rad_m=along * sin + across * cos, north_rad_m=along * cos - across * sin)
 
     def of_semivariance(self, value: float, lag_m: float) -> Waves:
-        """Return the field scaled so that its semivariance at a lag is this on average over bearings."""
+        """Return the field scaled to a mean semivariance `value` over bearings, at a lag."""
         return self._replace(amplitude=self.amplitude * math.sqrt(value / self.semivariance(lag_m)))
 
 
@@ -66,7 +66,7 @@ def draw_waves(
 
 
 def smooth_share(rng: np.random.Generator, x_m: Floats, y_m: Floats) -> Floats:
-    """Draw a slow field that runs from 0 to 1 over the tile."""
+    """Draw a slowly varying field with values from 0 to 1 over the tile."""
     waves = draw_waves(rng, -3.0, 8_000.0, 30_000.0, 24)
     axis_m = np.linspace(0, SIDE_M, 41)
     everywhere = waves.at(*(plane.ravel() for plane in np.meshgrid(axis_m, axis_m)))
@@ -104,7 +104,7 @@ def _cuts(rng: np.random.Generator, narrowest_m: float, widest_m: float) -> Floa
 
 
 def streams(height_m: NDArray[np.float32], fewest_cells: int) -> BoolMap:
-    """Return the cells through which at least the given number of others drain, by steepest descent, (rows, cols).
+    """Return the cells through which at least `fewest_cells` others drain, by steepest descent, (rows, cols).
 
     O'Callaghan and Mark 1984; pits are not filled: water ends there.
     """
@@ -143,14 +143,14 @@ def grown(cost: Floats, start: tuple[int, int], cells: int) -> BoolMap:
 
 
 def valley_cost(rng: np.random.Generator, height_m: NDArray[np.float32]) -> Floats:
-    """Return the cost of growing a region, on REGION_M: little on the floor of a valley, much on its sides."""
+    """Return the cost of growing a region, on REGION_M: low on the floor of a valley, high on its sides."""
     fine = ndimage.zoom(height_m.astype(np.float64), SIDE_M / REGION_M / height_m.shape[0], order=1)
     above_m = fine - ndimage.gaussian_filter(fine, 800.0 / REGION_M)
     return np.asarray(above_m / above_m.std() + 1.5 * ndimage.gaussian_filter(rng.standard_normal(fine.shape), 1))
 
 
 def fault_cost(rng: np.random.Generator, start: tuple[int, int]) -> Floats:
-    """Return the cost beside a winding fault through a cell: little along it, much away from it, never across."""
+    """Return the cost of growing a region from a cell at a winding fault: low along it, infinite across it."""
     size = round(SIDE_M / REGION_M)
     row, col = np.mgrid[:size, :size]
     east_m, north_m = (col - start[1]) * REGION_M, (start[0] - row) * REGION_M
@@ -163,8 +163,8 @@ def fault_cost(rng: np.random.Generator, start: tuple[int, int]) -> Floats:
 
 
 def slope_of_step(step_mm: float, at_share: float, years: float) -> float:
-    """Return the rate that least squares fits to a constant series with one step, mm/yr: 6 A f (1 − f) / T.
+    """Return the least-squares rate of a constant series with one step of A, mm/yr: 6 A f (1 − f) / T.
 
-    at_share: when, as a share f of the span T; dates are even and many.
+    at_share: time of the step as a share f of the span T; the formula assumes many evenly spaced dates.
     """
     return 6 * step_mm * at_share * (1 - at_share) / years

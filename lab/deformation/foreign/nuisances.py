@@ -1,7 +1,7 @@
-"""The families of `deformation-foreign` without motion: out-of-distribution errors, densities and processors.
+"""Families of `deformation-foreign` without motion: out-of-distribution errors, densities and processors.
 
-Every function changes a tile without motion. Ranges come from the literature cited beside them or are marked as
-choices; none was chosen by the results of a detector. Rates are mm/yr along the line of sight, + toward the satellite.
+Every function changes a tile without motion. Ranges are from the cited literature or marked as choices; none was chosen
+by the results of a detector. Rates are mm/yr along the line of sight, + toward the satellite.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from ml.simulation.ground.terrain import LandCover
 from ml.simulation.velocity.nuisance import Errors
 
 C_BAND_CYCLE_MM, L_BAND_CYCLE_MM = 27.73, 118.0  # half the wavelengths of 55.466 and 236 mm
-AT_M = 1_250.0  # where the strength of turbulence is stated, as the national benchmark does
+AT_M = 1_250.0  # lag at which the strength of turbulence is stated, as in the national benchmark
 TURBULENCE_MM2_YR2 = (0.02, 0.15)  # semivariance there: the national benchmark's, so that only the structure is new
-STREAKS = 8.0  # length over width of the ionosphere's streaks, a choice
+STREAKS = 8.0  # length over width of ionospheric streaks, a choice
 SLOPES = (-3.4, -2.6)  # of 2-D power; Hanssen 2001: −8/3 to −11/3 with knees where conditions set them
 
 Change = Callable[[np.random.Generator, Tile], Tile]
@@ -46,7 +46,7 @@ def local(track: TileTrack, tile: Tile) -> tuple[Floats, Floats]:
 
 
 def with_errors(track: TileTrack, added_mm_yr: Floats, kind: str) -> TileTrack:
-    """Return the track with more errors of one kind."""
+    """Return the track with errors of one kind added."""
     errors = track.errors
     return track._replace(errors=Errors(errors.rate_mm_yr + added_mm_yr, errors.yearly_mm, (*errors.kinds, kind)))
 
@@ -59,8 +59,8 @@ def land_cover_bias(rng: np.random.Generator, tile: Tile) -> NDArray[np.float64]
     """Draw a bias of 0.5–1.5 mm/yr of fields, forest edges and wet ground, 0 elsewhere, on PARCEL_M.
 
     Phase bias of changing soil and plants reaches millimetres a year (Ansari et al. 2021, doi
-    10.1109/TGRS.2020.3003421). A use of land has one sign and strength per tile; a quarter to half of the fields have
-    a use with bias. Forest edges are 50–150 m wide, wet ground lies within 60–200 m of streams.
+    10.1109/TGRS.2020.3003421). Each land use has one sign and strength per tile; a quarter to half of the fields have a
+    land use with bias. Forest edges are 50–150 m wide, wet ground lies within 60–200 m of streams.
     """
     field = parcels(rng)
     uses = int(rng.integers(3, 6))
@@ -80,9 +80,9 @@ def land_cover_bias(rng: np.random.Generator, tile: Tile) -> NDArray[np.float64]
 
 
 def land_cover(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Bias all points of open land and three in ten of suburbs; the second track by 0.8–1.25 times as much.
+    """Bias all points of open land and three in ten in suburbs; the second track has 0.8–1.25 times the bias.
 
-    Houses have none: bias belongs to distributed scatterers.
+    Points on houses have no bias, which arises from distributed scatterers.
     """
     bias, ratio = land_cover_bias(rng, tile), rng.uniform(0.8, 1.25)
 
@@ -99,7 +99,7 @@ def land_cover(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def anisotropic(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Add turbulence 2–5 times as long as wide, its bearing turning by 30–90° across the tile; tracks differ.
+    """Add turbulence 2–5 times as long as wide whose bearing turns by 30–90° across the tile; tracks differ.
 
     Rolls and lee waves; anisotropic covariances: Knospe and Jónsson 2010, IEEE TGRS 48(4).
     """
@@ -119,9 +119,9 @@ def anisotropic(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def nonstationary(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Add errors whose standard deviation varies by three over a tile, of points and of turbulence apart.
+    """Add errors of points and of turbulence, the standard deviation of each varying by a factor of three over a tile.
 
-    The geometric middle is the national benchmark's.
+    The geometric mean is that of the national benchmark.
     """
 
     def disturbed(track: TileTrack) -> TileTrack:
@@ -138,8 +138,8 @@ def nonstationary(rng: np.random.Generator, tile: Tile) -> Tile:
 def stratification(rng: np.random.Generator, tile: Tile) -> Tile:
     """Add a delay linear and quadratic in height whose linear part varies across the tile.
 
-    0.5–3 mm/yr per km of height in its middle (science notes), half to one and a half times that more or less at its
-    ends; up to 3 mm/yr per km² of height in the quadratic part (choices).
+    In the middle of the tile 0.5–3 mm/yr per km of height (science notes), at its ends 0.5–1.5 times that more or less;
+    quadratic part up to 3 mm/yr per km² of height (choices).
     """
 
     def disturbed(track: TileTrack) -> TileTrack:
@@ -172,7 +172,7 @@ def inside(region: NDArray[np.bool_], posting_m: float, track: TileTrack, tile: 
 
 
 def whole_cycles(rng: np.random.Generator, tile: Tile, track: TileTrack, cycle_mm: float) -> Floats:
-    """Draw an unwrapping error of one cycle, in one of ten of two, over the span of the series, (n,), mm/yr."""
+    """Draw an unwrapping error of one cycle, or two with a chance of 10 %, over the span of the series, (n,), mm/yr."""
     if not track.x_m.size:
         return np.zeros(0)
     cycles = rng.choice([-1, 1]) * (1 if rng.random() < 0.9 else 2)
@@ -183,7 +183,7 @@ def whole_cycles(rng: np.random.Generator, tile: Tile, track: TileTrack, cycle_m
 def unwrapping(rng: np.random.Generator, tile: Tile) -> Tile:
     """Shift one region of half of the tracks by whole cycles.
 
-    A choice: five per 1,000 km², where a national product has 0.3, so that the family can be measured at all.
+    The frequency of five per 1,000 km² is a choice; a national product has 0.3, too few to measure.
     """
 
     def disturbed(track: TileTrack) -> TileTrack:
@@ -195,9 +195,9 @@ def unwrapping(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def seams(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Add a quadratic orbital surface of 0.5–2 mm/yr and a frame's seam at any bearing to both tracks.
+    """Add to both tracks a quadratic orbital surface of 0.5–2 mm/yr and a seam between frames at any bearing.
 
-    The step is 0.5–2 mm/yr in its middle (science notes) and changes by up to half along the seam.
+    The step is 0.5–2 mm/yr in the middle of the seam (science notes) and changes by up to half along it.
     """
 
     def disturbed(track: TileTrack) -> TileTrack:
@@ -223,7 +223,7 @@ def _quadratic(east: Floats, north: Floats, terms: Floats) -> Floats:
 
 
 def snow(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Add winter gaps above a snow line: seasons joined by a whole cycle too much or too little, and more noise.
+    """Add winter gaps above a snow line: more noise, and seasons joined with an error of a whole cycle.
 
     The line lies at the 40–75 % quantile of heights, 100 m higher on southern slopes. Ground above it is unwrapped in
     parts of 1–3 km; each join of a part across a winter is wrong with a chance of 2 % (a choice). The false rate is
@@ -250,7 +250,7 @@ def snow(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def _snow_parts(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """Draw parts of 1–3 km with ragged bounds, a number for each cell."""
+    """Draw parts of 1–3 km with ragged borders; return the part's number for each cell."""
     count = int(rng.integers(12, 60))
     seeds = rng.uniform(0, shape[0], (count, 2))
     row, col = np.mgrid[: shape[0], : shape[1]]
@@ -271,7 +271,7 @@ def long_wave(rng: np.random.Generator, tile: Tile) -> Tile:
         waves = draw_waves(rng, -4.0, 15_000.0, 60_000.0, 16)
         steepest = np.hypot(waves.east_rad_m, waves.north_rad_m) * waves.amplitude
         value = waves.at(x_m, y_m) * rng.uniform(1.0, 4.0) / 10_000 / math.sqrt((steepest**2).sum() / 2)
-        wider = math.sqrt(STREAKS)  # stretching keeps areas: streaks become narrower by this
+        wider = math.sqrt(STREAKS)  # stretching keeps areas, so that streaks become narrower by this factor
         streaks = draw_waves(rng, -3.0, 3_000.0 * wider, 10_000.0 * wider, 24).stretched(rng.uniform(0, 180), STREAKS)
         value += streaks.at(x_m, y_m) * rng.uniform(0.2, 0.6)
         if rng.random() < 0.1:
@@ -287,7 +287,7 @@ def untouched(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def smoothed(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Smooth as other processors do: means on a lattice of 30–100 m, then a Gaussian filter 50–200 m wide (FWHM).
+    """Smooth rates like other processors: means on a lattice of 30–100 m, then a Gaussian of 50–200 m (FWHM).
 
     Ground motion is smoothed together with the errors, as a processor would.
     """

@@ -1,4 +1,4 @@
-"""Moving ground of `deformation-foreign`: neither Gaussians nor shapes of the simulator's sources.
+"""Moving ground of `deformation-foreign`, with shapes other than Gaussians and the simulator's sources.
 
 Every class implements `ml.simulation.ground.sources.Source`; its kind is the nearest of the simulator's, so that kinds
 can be scored. Rates are mm/yr, + up; offsets are metres from the frame's origin, true east and north. Ranges: science
@@ -22,7 +22,7 @@ from ml.simulation.ground.terrain import Terrain
 
 
 class Strip(NamedTuple):
-    """One panel of a row: its middle to the right of the row's, its width, its share of the row's rate."""
+    """One panel of a row: offset of its middle to the right of the row's, width, and share of the row's rate."""
 
     right_m: float
     width_m: float
@@ -30,7 +30,7 @@ class Strip(NamedTuple):
 
 
 class Lobe(NamedTuple):
-    """One tongue of a slide: where its head lies, its length and greatest width, its share of the slide's speed."""
+    """One tongue of a slide: position of its head, length, greatest width, and share of the slide's speed."""
 
     head: Offset
     bearing_deg: float
@@ -78,7 +78,7 @@ def _cosine_bell(share: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class PanelRow(_Object):
-    """Panels side by side with pillars between, each left at another time; tanh profiles, drift toward the middles."""
+    """Panels with pillars between them, abandoned at different times; tanh profiles, motion toward the middles."""
 
     kind: ClassVar[str] = "mining_subsidence"
     bearing_deg: float
@@ -87,7 +87,7 @@ class PanelRow(_Object):
     strips: tuple[Strip, ...]
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Return sinking, and half an edge's width times its gradient horizontally."""
+        """Return subsidence, and horizontal motion of half an edge's width times the gradient of subsidence."""
         along_m, right_m = turn_to_axes(*self._from_centre(east_m, north_m), self.bearing_deg)
         long, long_slope = _band(along_m, self.length_m, self.edge_m)
         sums = [np.zeros_like(long), np.zeros_like(long)]
@@ -102,7 +102,7 @@ class PanelRow(_Object):
 
 @dataclass(frozen=True)
 class FaultHalfDome(_Object):
-    """Half a cosine bell that ends at a winding fault; step_m: how wide the step is."""
+    """Half a cosine bell that ends at a winding fault; step_m: width of the step."""
 
     kind: ClassVar[str] = "mine_water_uplift"
     bearing_deg: float
@@ -112,7 +112,7 @@ class FaultHalfDome(_Object):
     winding_m: float
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Return rising ground to the right of the fault."""
+        """Return uplift to the right of the fault."""
         along_m, right_m = turn_to_axes(*self._from_centre(east_m, north_m), self.bearing_deg)
         right_m = right_m + self.winding_m * np.sin(2 * np.pi * along_m / self.half_length_m)
         bell = _cosine_bell(np.hypot(along_m / self.half_length_m, right_m / self.reach_m))
@@ -129,7 +129,7 @@ class SlideLobes(_Object):
     lobes: tuple[Lobe, ...]
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Return motion down the local slope; where lobes overlap the faster moves."""
+        """Return motion down the local slope; where lobes overlap, that of the faster one."""
         downslope = terrain.downslope_at(east_m, north_m)
         speed = np.zeros_like(east_m)
         for lobe in self.lobes:
@@ -145,7 +145,7 @@ class SlideLobes(_Object):
 
 @dataclass(frozen=True)
 class Ring(_Object):
-    """A ring that sinks or rises around ground that does not, more on one side; sech² across."""
+    """A ring of subsidence or uplift around still ground, stronger on one side; sech² profile."""
 
     kind: ClassVar[str] = "groundwater_subsidence"
     radius_m: float
@@ -186,7 +186,7 @@ class TunnelLine(_Object):
 
 @dataclass(frozen=True)
 class NestedBowls(_Object):
-    """A sharp core, not in the middle, inside a wide slow bowl; peak_mm_yr: of the core with its rim."""
+    """A sharp core off the centre of a wide slow bowl; peak_mm_yr: sum of core and rim."""
 
     kind: ClassVar[str] = "mining_subsidence"
     rim_mm_yr: float
@@ -195,7 +195,7 @@ class NestedBowls(_Object):
     core_radius_m: float
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Return (1 − ρ²)² of the rim and a cosine bell of the core."""
+        """Return the sum of a rim with profile (1 − ρ²)² and a core with that of a cosine bell."""
         east_m, north_m = self._from_centre(east_m, north_m)
         rim = np.clip(1 - (east_m**2 + north_m**2) / self.rim_radius_m**2, 0, None) ** 2
         core = _cosine_bell(np.hypot(east_m - self.core.east_m, north_m - self.core.north_m) / self.core_radius_m)
@@ -231,7 +231,7 @@ def draw_lobes(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> So
         length_m, turn_deg = log_uniform(rng, 300, 1500), bearing_deg + rng.uniform(-25, 25) * (number > 0)
         back_m, share = length_m * rng.uniform(0.4, 0.7), 1.0 if number == 0 else rng.uniform(0.3, 0.9)
         turn = math.radians(turn_deg)
-        head = Offset(-back_m * math.sin(turn), -back_m * math.cos(turn))  # so that its body lies on the centre
+        head = Offset(-back_m * math.sin(turn), -back_m * math.cos(turn))  # puts the body of the slide on the centre
         lobes.append(Lobe(head, turn_deg, length_m, length_m / rng.uniform(1.5, 4), share))
     return SlideLobes(centre, log_uniform(rng, 6, 80), rng.uniform(8, 30), tuple(lobes))
 

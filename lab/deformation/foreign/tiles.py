@@ -30,7 +30,7 @@ def _unprocessed(family: str, number: int, purpose: Purpose) -> Tile:
 
 
 def _processed(tile: Tile, family: str, number: int, purpose: Purpose) -> Tile:
-    """Apply a tile's processor, which does not depend on the motion in it."""
+    """Apply the family's processor to a tile; its parameters do not depend on the motion in the tile."""
     return FAMILIES[family].process(generator(purpose, f"{NAME} {family} processor", number), tile)
 
 
@@ -44,7 +44,7 @@ def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -
 
 
 def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
-    """Make the still tile with each bowl of the table in turn; none of a family of objects."""
+    """Make a still tile with each bowl of the table, by bowl; empty for a family of objects."""
     if family not in NUISANCES:
         return {}
     still, kept = _unprocessed(family, number, purpose), NUISANCES[family]
@@ -58,7 +58,7 @@ def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -
 
 
 def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
-    """Draw a point of the first track away from the edge, mostly with ENOUGH_POINTS around it; on a slope."""
+    """Draw a point of the first track away from the edge, if possible with ENOUGH_POINTS around it or on a slope."""
     track = tile.tracks[0]
     x_m, y_m = local(track, tile)
     inner = (np.minimum(x_m, y_m) > 1.5 * KEEP_OFF_M) & (np.maximum(x_m, y_m) < SIDE_M - 1.5 * KEEP_OFF_M)
@@ -67,7 +67,7 @@ def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
         inner &= np.hypot(tile.terrain.slope_east, tile.terrain.slope_north)[cell] >= STEEP_ENOUGH
     candidates = rng.choice(np.flatnonzero(inner), 300)
     around = np.array([np.count_nonzero(np.hypot(x_m - x_m[i], y_m - y_m[i]) < SEEN_WITHIN_M) for i in candidates])
-    at = candidates[int(np.argmax(np.minimum(around, ENOUGH_POINTS)))]  # the first that has enough
+    at = candidates[int(np.argmax(np.minimum(around, ENOUGH_POINTS)))]  # the first candidate with enough points
     east_m, north_m = tile.terrain.frame.to_local(track.x_m[at : at + 1], track.y_m[at : at + 1])
     return Offset(float(east_m[0]), float(north_m[0]))
 

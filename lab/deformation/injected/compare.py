@@ -1,7 +1,7 @@
 """`python -m lab.deformation.injected.compare METHOD …`: methods on `deformation-injected`, and the first's gains.
 
-Prints and writes all figures, the first method's gain over each other one in the share of each shape found in the same
-scenes, and the smallest of these gains, which is that over the best other method.
+Prints and writes all figures, the first method's gain over each of the others in the share of each shape found in the
+same scenes, and the smallest gain, which is that over the best other method.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _thresholds(one: Entrant) -> dict[str, Mapping[str, float]]:
-    """Return each place's threshold, where one was tuned."""
+    """Return the tuned threshold of each place that has one."""
     if one.method in THRESHOLDS:
         return {"thresholds": {place: getattr(config, THRESHOLDS[one.method]) for place, config in one.configs.items()}}
     return {"raised_by_logits": one.raised} if one.raised else {}

@@ -1,9 +1,9 @@
 """`deformation-injected`: every figure of a detector on real still fields, with and without motion added.
 
-Cross-validated over places: methods without learning run in each place with the threshold that was tuned on the others
-(`thresholds`); a network runs as it is shipped, or with weights of its own for each fold. Intervals are 95 % bootstraps
-over kilometres of real ground, of which there are few. Names that begin with `both_` are of two tracks together, where
-a place has two.
+Cross-validated over places: methods without learning run in each place with the threshold tuned on the other places
+(`thresholds`); a network runs with the shipped weights, or with separate weights for each fold. Intervals are 95 %
+bootstraps over kilometres of real ground, of which there are few. Names that begin with `both_` are for two tracks
+together, in places with two.
 """
 
 import hashlib
@@ -33,12 +33,12 @@ SIZE = 120
 TUNED = "model-tuned"
 FROZEN_SHA256 = {
     8: "24830f05c6e2302146307c6ac83bc98e73809af90fcb36fc438bf2c841135ba7"
-}  # size -> hash of everything in its scenes
+}  # size -> hash of the content of the scenes
 BY_PLACE = ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")
 
 
 class Entrant(NamedTuple):
-    """Method with its configuration for each place. raised: logits added to a network's threshold, by place."""
+    """A method with its configuration by place. raised: logits added to a network's threshold, by place."""
 
     method: str
     configs: Mapping[str, Config]
@@ -70,7 +70,7 @@ class MethodScores(NamedTuple):
 
 
 class SceneScores(NamedTuple):
-    """Scores of every entrant on one scene. one: with the first track; both: with two, None where there is only one."""
+    """Scores of every entrant on one scene. one: with the first track; both: with two tracks, None if there is one."""
 
     one: list[MethodScores]
     both: list[MethodScores] | None
@@ -173,7 +173,7 @@ def _over_ground(values: Sequence[tuple[Block, float]], statistic: Callable[[Flo
 
 
 def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
-    """Return false alarms per 1,000 km² over all copies, their number on unchanged fields, and the area of real ground.
+    """Return false alarms per 1,000 km² on all copies, their number on unchanged fields, and the area of real ground.
 
     The upper bound is at least the Poisson bound of the real ground, with each kilometre counted once.
     """

@@ -1,6 +1,6 @@
-"""Real noise from still ground under GROUND_MOTION_DATA: the residuals of each place's rates after a smooth fit.
+"""Real noise of still ground from GROUND_MOTION_DATA: residuals of each place's rates after a smooth fit.
 
-`deformation-injected` adds known motion to it; training may use it as noise at the places that `folds` allows.
+`deformation-injected` adds known motion to the noise; training may use the noise of places that `folds` allows.
 """
 
 from functools import lru_cache
@@ -17,13 +17,13 @@ from ml.deformation.gridding.points import Float32, Float64, PointCloud, project
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MAPPINGS = Path(__file__).parent / "mappings"
-SMOOTH_M = 6_000.0  # the polynomial that is removed has one degree for so much width of a place
-ROUNDS = 20  # of the robust fit
-HUBER = 1.345  # standard deviations, beyond which residuals count less
+SMOOTH_M = 6_000.0  # width of a place per degree of the removed polynomial
+ROUNDS = 20  # iterations of the robust fit
+HUBER = 1.345  # standard deviations beyond which residuals have less weight
 
 
 class StillPlace(NamedTuple):
-    """Place with little or no motion. pattern: of its files, one per track; mapping: column mapping, if needed."""
+    """A place with little or no motion. pattern: file names, one file per track; mapping: of columns, if needed."""
 
     name: str
     pattern: str
@@ -31,7 +31,7 @@ class StillPlace(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """Names of the places that a model may be trained and thresholds tuned on, and of those that it is tested on."""
+    """Names of the places for training a model and tuning thresholds, and of those for testing."""
 
     name: str
     training: tuple[str, ...]
@@ -39,7 +39,7 @@ class Fold(NamedTuple):
 
 
 class RealTrack(NamedTuple):
-    """One track of a place, the smooth fit removed from rates and series alike.
+    """One track of a place, with the smooth fit removed from rates and series.
 
     los_up: vertical part of the line of sight, 1 where it is not stated; years: (dates,), since the first date;
     displacement_mm: (n, dates), the sign of the rates; both None where the product has no series.
@@ -61,12 +61,12 @@ TESTED_TOGETHER = {"islands": ("ustica", "amsterdam"), "coasts": ("cyprus", "don
 
 
 def place(name: str) -> StillPlace:
-    """Return the place of a name. KeyError where there is none."""
+    """Return the place with this name. Raises KeyError if there is none."""
     return {one.name: one for one in PLACES}[name]
 
 
 def folds() -> list[Fold]:
-    """Return the folds: each place is tested in one, whose training never saw it, nor its other track."""
+    """Return the folds. Each place is tested in one fold, which uses none of the place's tracks for training."""
     names = [one.name for one in PLACES]
     return [Fold(name, tuple(one for one in names if one not in test), test) for name, test in TESTED_TOGETHER.items()]
 
@@ -87,7 +87,7 @@ def residual_tracks(place: StillPlace) -> tuple[RealTrack, ...]:
 
 
 def _read(path: Path, declared: Declaration) -> RealTrack:
-    """Read a track as it is released."""
+    """Read a track as released."""
     field = open_velocity_field(path, declared=declared)
     batches = [batch for batch in field.batches() if batch.pid.size]
     columns = [
@@ -120,8 +120,8 @@ def _residual(track: RealTrack) -> RealTrack:
 def smooth_fit(x: Float64, y: Float64, rate_mm_yr: Float64, degree: int | None = None) -> Float64:
     """Fit a polynomial of the place by Huber's weights; returns it at each point (n,), mm/yr.
 
-    The default degree is the place's width in SMOOTH_M: 0 for a block of houses, 1 (a plane) for a few kilometres.
-    Delay and stratification that vary within some kilometres stay, because they are noise.
+    The default degree is the place's width over SMOOTH_M: 0 for a block of houses, 1 (a plane) for a few kilometres.
+    Delay and stratification that vary within some kilometres are kept, because they are noise.
     """
     span_m = max(float(np.ptp(x)), float(np.ptp(y)))
     degree = round(span_m / SMOOTH_M) if degree is None else degree

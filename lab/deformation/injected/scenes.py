@@ -1,8 +1,8 @@
-"""The scenes of `deformation-injected`: real still fields, as they are or turned, with motion of known shape added.
+"""Scenes of `deformation-injected`: real still fields, unchanged or transformed, with motion of known shape added.
 
-Scenes alternate between the places. The first ones of each place are the unchanged fields, one for each track; all
-later ones are rotated, mirrored, thinned and of either sign. Such copies are not independent of each other, so
-`Scene.ground` gives the real position, by which intervals are computed over pieces of real ground.
+Scenes alternate between the places. The first scenes of each place are the unchanged fields, one for each track; all
+later ones are rotated, mirrored, thinned and of either sign. Such copies are not independent of each other, so that
+intervals are computed over pieces of real ground, by the real positions from `Scene.ground`.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ from lab.simulation.seeds import Purpose, generator
 from ml.deformation.gridding.points import Float64, PointCloud
 
 NAME = "deformation-injected"
-AS_THEY_ARE = 2  # scenes of each place that are not changed: no place has more tracks
+AS_THEY_ARE = 2  # unchanged scenes of each place, the largest number of tracks
 LEAST_KEPT = 0.5  # share of the points of a thinned field
-NESTED_RADIUS, NESTED_RATE = 0.25, 2 / 3  # of the core of a bowl within a bowl, in parts of the whole
+NESTED_RADIUS, NESTED_RATE = 0.25, 2 / 3  # of the core of a nested bowl, as shares of the whole
 TRIES = 2_000
 
 
@@ -38,7 +38,7 @@ class Shape(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """A shape at its place. rate_mm_yr: with its sign; fault_rad: direction of the half that moves."""
+    """A shape at a position. rate_mm_yr: with its sign; fault_rad: direction of the half that moves."""
 
     shape: Shape
     x: float
@@ -47,7 +47,7 @@ class Motion(NamedTuple):
     fault_rad: float
 
     def rate_mm_yr(self, x: Float64, y: Float64) -> Float64:
-        """Return the rate along the first track's line of sight, of the shape of x and y."""
+        """Return the rate along the first track's line of sight, mm/yr, in the shape of x and y."""
         east, north = x - self.x, y - self.y
         square = (east**2 + north**2) / self.shape.radius_m**2
         peak = self.sign * self.shape.rate_mm_yr
@@ -67,7 +67,7 @@ SHAPES = {key: Shape(cell.rate_mm_yr, cell.radius_m) for key, cell in BOWLS.item
 
 
 class FieldTurn(NamedTuple):
-    """Turn of a field around its middle (x, y), then mirrored; sign: of its rates; kept: share of its points."""
+    """Rotation of a field around its middle (x, y), then mirroring; sign: of its rates; kept: share of its points."""
 
     x: float
     y: float
@@ -94,7 +94,7 @@ def _turned(east: Float64, north: Float64, by_rad: float) -> tuple[Float64, Floa
 
 
 class Scene(NamedTuple):
-    """A still field. tracks: the one that is searched alone comes first."""
+    """A still field. tracks: the first is the one that is searched alone."""
 
     place: str
     number: int
@@ -103,12 +103,12 @@ class Scene(NamedTuple):
 
     @property
     def as_it_is(self) -> bool:
-        """Return whether this is the real field, unchanged."""
+        """Return whether the scene is the unchanged real field."""
         return self.view.turn_rad == 0 and not self.view.mirrored and self.view.sign == self.view.kept == 1
 
 
 def scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
-    """Make the scene with this number; places take turns."""
+    """Make a scene by its number; consecutive numbers alternate between places."""
     return scene_of(PLACES[number % len(PLACES)].name, number // len(PLACES), purpose)
 
 
@@ -142,7 +142,7 @@ def _as_seen(track: RealTrack, view: FieldTurn, rng: np.random.Generator) -> Rea
 
 
 def motion_in(still: Scene, key: str, purpose: Purpose = Purpose.BENCHMARK) -> Motion | None:
-    """Draw a shape of SHAPES somewhere in a scene; None where the field is narrower than it.
+    """Draw a position for a shape of SHAPES in a scene; None if the field is narrower than the shape.
 
     FEWEST_POINTS of the first track must lie within its radius, and one within half of it and REACH_M, so that on an
     island the middle of a wide bowl is on land. Returns None also if TRIES random places do not meet this.
@@ -182,7 +182,7 @@ def _moving(track: RealTrack, motion: Motion, share: float) -> RealTrack:
 
 
 def clouds(seen: Scene) -> list[PointCloud]:
-    """Return the tracks as a detector gets them."""
+    """Return the tracks as input for a detector."""
     return [track.points for track in seen.tracks]
 
 

@@ -1,4 +1,4 @@
-"""Areas that a detector flags in a scene of `deformation-injected`: false alarms, and shapes found."""
+"""Scores of areas flagged in a scene of `deformation-injected`: false alarms, and shapes found."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import DeformationResult, flagged_areas
 from ml.rasters.areas import Area
 
-MOVING_MM_YR = 2.0  # the outline of the truth, as of the simulated benchmarks
-BLOCK_M = 1_000.0  # pieces of real ground that are taken to be independent of each other
+MOVING_MM_YR = 2.0  # outline of the truth, as in the simulated benchmarks
+BLOCK_M = 1_000.0  # side of pieces of real ground that are assumed to be independent
 
-Block = tuple[str, int, int]  # place, and which kilometre of it from the west and the south
+Block = tuple[str, int, int]  # place, and index of the block from the west and from the south
 
 
 class Still(NamedTuple):
-    """Counts of one scene without motion: false alarms, and area near points (km²), both by block of real ground."""
+    """Counts for one scene without motion: false alarms, and area near points (km²), both by block of real ground."""
 
     place: str
     as_it_is: bool
@@ -32,10 +32,10 @@ class Still(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Result for one shape; NaN and None where it was not found.
+    """Result for one shape; NaN and None if it was not found.
 
-    detected: 1 where an area of its sign meets its inner half. iou: of that area with the ground that moves by
-    MOVING_MM_YR. error: of its peak and the outline of half the peak.
+    detected: 1 if an area of the shape's sign overlaps its inner half. iou: of that area and the ground that moves by
+    MOVING_MM_YR. error: of the peak and of the outline of half the peak.
     """
 
     key: str
@@ -80,14 +80,14 @@ def _peak(points: PointCloud, motion: Motion) -> float:
 
 
 class Lattice(NamedTuple):
-    """Cells over some points and REACH_M around them. known: (rows, cols), within that reach of a point."""
+    """Cells around some points. known: (rows, cols), cells within REACH_M of a point."""
 
     known: BoolMap
     transform: Affine
 
 
 def around(tracks: Sequence[PointCloud]) -> Lattice:
-    """Return the cells that some tracks cover."""
+    """Return the cells around the points of some tracks."""
     x, y = (np.concatenate([getattr(points, axis) for points in tracks]) for axis in ("x", "y"))
     margin = 1 + int(REACH_M / CELL_M)
     cells = assign_cells(x, y, CELL_M)

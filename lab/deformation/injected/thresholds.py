@@ -1,8 +1,8 @@
 """Thresholds tuned on the training places of a fold, for methods without learning and optionally for a network.
 
-Each method gets the lowest threshold at which it flags nothing on rotated and thinned copies of the training places'
-fields without motion: there is so little real ground that one flagged area exceeds the allowed false alarm rate. NOISY
-places are left out: rates from half a year would double the matched filter's threshold.
+Each method gets the lowest threshold at which it flags nothing on rotated and thinned copies of the still fields of the
+training places, because with so little real ground one flagged area exceeds the allowed false alarm rate. NOISY places
+are left out, because rates from half a year would double the matched filter's threshold.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 def results(points: Sequence[PointCloud], configs: Sequence[Config], threshold: str) -> list[DeformationResult]:
-    """Run each configuration on the tracks together. They differ only in `threshold`, so one run mostly serves all."""
+    """Run configurations that differ only in `threshold` on the tracks together; one run is mostly enough for all."""
     if threshold not in WIDTHS:
         return [strongest([detect_with(each, config) for each in points]) for config in configs]
     lowest = min(configs, key=lambda config: float(getattr(config, threshold)))
@@ -50,7 +50,7 @@ def results(points: Sequence[PointCloud], configs: Sequence[Config], threshold: 
 
 
 def raised(result: DeformationResult, by: float) -> DeformationResult:
-    """Return the result at a threshold that is `by` logits higher."""
+    """Return the result for a threshold raised by `by` logits."""
 
     def lower(p: Float32) -> Float32:
         return np.asarray(p / (p + (1 - p) * np.float32(np.exp(by))), dtype=np.float32)
@@ -64,7 +64,7 @@ def raised(result: DeformationResult, by: float) -> DeformationResult:
 
 
 def tuned(method: str, fold: Fold, copies: int = COPIES, processes: int = 2) -> Config:
-    """Return a method with the lowest threshold of TRIED from which on it flags nothing on still fields."""
+    """Return a method's configuration with the lowest threshold of TRIED from which on still fields have no area."""
     base, threshold = CONFIGS[method](), THRESHOLDS[method]
     values = [{threshold: float(part * getattr(base, threshold))} for part in TRIED]
     configs = [replace(base, **value) for value in values]  # type: ignore[arg-type]
@@ -72,12 +72,12 @@ def tuned(method: str, fold: Fold, copies: int = COPIES, processes: int = 2) -> 
 
 
 def tuned_by_place(method: str, processes: int = 2) -> dict[str, Config]:
-    """Return the configuration of each place that was tuned without it."""
+    """Return for each place the configuration tuned on the other places."""
     return _by_place(lambda fold: tuned(method, fold, processes=processes))
 
 
 def raised_by(fold: Fold, copies: int = COPIES, processes: int = 2) -> float:
-    """Return the least of RAISED, in logits, that must be added to the network's threshold so that it flags nothing."""
+    """Return the least value of RAISED, logits, that added to the network's threshold lets it flag nothing."""
     return float(RAISED[_least_quiet(_by_raising, len(RAISED), fold, copies, processes)])
 
 
@@ -100,7 +100,7 @@ def _by_raising(tracks: Sequence[PointCloud], first: int) -> Results:
 
 
 def _least_quiet(tried: Tried, n: int, fold: Fold, copies: int, processes: int) -> int:
-    """Return the first of n trials from which on nothing is flagged on the training places' copies; the last if none.
+    """Return the first of n trials from which on no area is flagged on the training places' copies; else the last.
 
     tried: (tracks of a scene, first trial) -> results of that trial and all later ones.
     """

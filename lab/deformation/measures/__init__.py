@@ -1,1 +1,1 @@
-"""Parts that evaluations share: tiles of a benchmark, outlines that match, scores."""
+"""Shared parts of evaluations: tiles of benchmarks, matching of outlines, scores."""

@@ -1,7 +1,7 @@
-"""The tiles of the frozen benchmarks of velocity fields: `deformation-national` and `deformation-shifted`.
+"""Tiles of the frozen benchmarks of velocity fields, `deformation-national` and `deformation-shifted`.
 
-Benchmark, purpose and number alone define a tile. A change of the simulator that changes a tile makes a new version of
-the benchmark.
+A tile is defined by benchmark, purpose and number. A change of the simulator that changes a tile requires a new version
+of the benchmark.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ CONFIGS = {
 }
 FEWEST_POINTS = 30  # of the first track, within a bowl's radius
 KEEP_OFF_M = 1_000.0
-HEIGHT_ERROR_M = 2.0  # standard deviation, as those of the made regions
+HEIGHT_ERROR_M = 2.0  # standard deviation, as in the simulated regions
 
 
 class TableBowl(NamedTuple):
@@ -53,7 +53,7 @@ BOWLS = {
 
 
 def field_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
-    """Make a tile of the benchmark proper, with or without something that moves."""
+    """Make a tile of a benchmark, with or without moving ground."""
     return make_tile(generator(purpose, name, number), CONFIGS[name])
 
 
@@ -65,7 +65,7 @@ def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
 def bowl_in(tile: Tile, cell: TableBowl, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
     """Add a vertical bowl with the table's rate along the first line of sight to a tile, where it has enough points.
 
-    ValueError where no place of a thousand has fewest_points.
+    Raises ValueError if none of a thousand positions has fewest_points.
     """
     track = tile.tracks[0]
     x_m, y_m = track.x_m - tile.terrain.west_m, track.y_m - tile.terrain.top_m + SIDE_M
@@ -91,7 +91,7 @@ def bowl_tiles(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
 
 
 def cloud(track: TileTrack) -> PointCloud:
-    """Return a track's points as a detector gets them; heights err by HEIGHT_ERROR_M, always the same in one track."""
+    """Return a track's points as input for a detector, with the same random height errors on every call."""
     error_m = np.random.default_rng(track.x_m.size).normal(0, HEIGHT_ERROR_M, track.x_m.size)
     height_m = (track.height_m + error_m).astype(np.float32)
     seen_from = track.geometry.direction

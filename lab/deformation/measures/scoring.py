@@ -24,9 +24,9 @@ BINS = 10
 
 
 class LabelledArea(NamedTuple):
-    """One area: its cells, whether it sinks or rises along the line of sight, and its name among KINDS, or none.
+    """One area: its cells, subsidence or uplift along the line of sight, and its name from KINDS, if any.
 
-    sure: whether the name is likely enough to be stated.
+    sure: whether the name is probable enough to be shown.
     """
 
     mask: BoolMap
@@ -38,7 +38,7 @@ class LabelledArea(NamedTuple):
 class Truth(NamedTuple):
     """All motion in a view. objects: detectable sources (enough cells and points); hidden: the others.
 
-    rate_mm_yr: of every cell, along the line of sight that sees it move faster.
+    rate_mm_yr: of every cell, along the line of sight with the faster motion.
     """
 
     objects: list[LabelledArea]
@@ -85,7 +85,7 @@ class TileScore(NamedTuple):
 
 
 def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
-    """Return the true motion in a tile, as these tracks could detect it."""
+    """Return the true motion in a tile, as detectable in some tracks."""
     points = np.zeros((CELLS, CELLS), dtype=np.int64)
     for track in tracks:
         row, col = tile.terrain.cell_of(track.x_m, track.y_m)
@@ -113,7 +113,7 @@ def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
 
 
 def within_reach(points: BoolMap, cell_m: float) -> BoolMap:
-    """Return the cells within REACH_M of one with points."""
+    """Return the cells within REACH_M of a cell with points."""
     if not points.any():
         return points
     return np.asarray(ndimage.distance_transform_edt(~points) * cell_m <= REACH_M)
@@ -127,7 +127,7 @@ def middles(transform: Affine, shape: tuple[int, ...]) -> tuple[Float64, Float64
 
 
 def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
-    """Return the bands of a result on the tile's own grid, (CELLS, CELLS), NaN where it does not reach."""
+    """Return the bands of a result on the tile's own grid, (CELLS, CELLS), NaN outside of the result."""
     row = round((tile.terrain.top_m - result.transform.f) / CELL_M)
     col = round((result.transform.c - tile.terrain.west_m) / CELL_M)
     bands = {}
@@ -155,7 +155,7 @@ def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack])
 
 
 def drawn_on(tile: Tile, areas: Sequence[Area]) -> list[LabelledArea]:
-    """Return the cells of areas as served: those whose middle lies inside the outline."""
+    """Return the cells of areas with served outlines: cells whose middle lies inside the outline."""
     x, y = middles(tile.transform, (CELLS, CELLS))
     labelled = []
     for area in areas:
@@ -174,7 +174,7 @@ def score_tile(
     truth: Truth,
     drawn: Sequence[Area] | None = None,
 ) -> TileScore:
-    """Match areas and truth, and count. drawn: areas with their measured outlines, in place of the flagged cells."""
+    """Match areas with the truth and count. drawn: areas with measured outlines, used in place of the flagged cells."""
     bands = on_tile(result, tile)
     areas = areas_of(bands, tile, tracks) if drawn is None else drawn_on(tile, drawn)
     partner = matched(areas, truth.objects)
@@ -234,7 +234,7 @@ def _class_counts(
     field: str,
     left_out: Collection[int] = (),
 ) -> NDArray[np.int64]:
-    """Count right, wrong and missed of each class, (classes, 3). field: kind or name; left_out: areas."""
+    """Count right, wrong and missed ones of each class, (classes, 3). field: kind or name; left_out: ignored areas."""
     counts = np.zeros((len(classes), 3), dtype=np.int64)
     named = {j: getattr(areas[i], field) for i, (j, _) in partner.items()}
     not_judged = {j for i, (j, _) in partner.items() if i in left_out}
@@ -260,7 +260,7 @@ def _calibration(probability: Float32, rate_mm_yr: Float32, moving_mm_yr: float)
 
 
 def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
-    """Return the highest score of each known place, and 1 where ground there moves, else 0; (k,) each."""
+    """Return for each known place the highest score, and 1 if its ground moves, else 0; (k,) each."""
     known = np.isfinite(score)
     highest = highest_of_places(score).ravel()
     speed = highest_of_places(np.where(known, np.abs(rate_mm_yr), np.float32(np.nan))).ravel()
@@ -269,7 +269,7 @@ def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
 
 
 def detects_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], radius_m: float) -> bool:
-    """Return whether an area of the right sign meets the inner half of the tile's only source."""
+    """Return whether an area of the right sign overlaps the inner half of the tile's only source."""
     (source,) = tile.sources
     kind = CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1]
     east_m, north_m = tile.terrain.cell_centres()

@@ -19,7 +19,7 @@ from ml.rasters.areas import Area
 from ml.statistics.intervals import Interval
 
 SMALLEST_M = 250.0
-NTH_FASTEST = 3  # a rate that fewer points reach is none that a place can be measured to have
+NTH_FASTEST = 3  # a peak rate must be reached by this many points to be measurable
 
 
 class TrueShape(NamedTuple):
@@ -43,12 +43,12 @@ class TrueShape(NamedTuple):
 def true_shape(
     peak_mm_yr: float, rate_mm_yr: Float32 | Float64, known: NDArray[np.bool_], transform: Affine
 ) -> TrueShape:
-    """Return an object of which the rate of every cell is known, (rows, cols)."""
+    """Return the shape of an object from the rate of every cell, (rows, cols)."""
     return TrueShape(peak_mm_yr, np.sign(peak_mm_yr) * rate_mm_yr >= abs(peak_mm_yr) / 2, known, transform)
 
 
 def best_error(areas: Sequence[Area], truth: TrueShape) -> ShapeError | None:
-    """Return the error of the place whose half outline fits best, in an area of the right sign on the object."""
+    """Return the error of the best fitting half outline among areas of the right sign on the object; None if none."""
     x, y = middles(truth.transform, truth.half.shape)
     wanted = truth.half & truth.known
     errors = []
@@ -66,7 +66,7 @@ def best_error(areas: Sequence[Area], truth: TrueShape) -> ShapeError | None:
 
 
 def true_shapes(tile: Tile, tracks: Sequence[TileTrack]) -> list[TrueShape]:
-    """Return every object of a tile that is large enough, from the track that sees it move faster."""
+    """Return every large enough object of a tile, from the track with the faster motion."""
     shapes = []
     for source in tile.sources:
         seen = [_seen(tile, track, source) for track in tracks]

@@ -24,10 +24,10 @@ from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
 
-QUIET_MM_YR = 10.0  # tiles in which nothing is faster lend their errors: faster motion leaves holes and spread behind
+QUIET_MM_YR = 10.0  # errors are taken from tiles without faster motion, because that causes gaps and spread
 MOVING_MM_YR = 1.5
 WEAK_MM_YR, STRONG_MM_YR = (1.3, 7.0), (5.0, 60.0)
-YEARS = 5.0  # of a national product's release
+YEARS = 5.0  # span of a national product
 GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 
 
@@ -62,9 +62,9 @@ class Recipe:
 
 
 class Sample(NamedTuple):
-    """Training sample. tracks: as a detector gets them; rate: (rows, cols), of the fastest track, mm/yr; kind: uint8.
+    """Training sample. tracks: input of the detector; rate: (rows, cols), of the fastest track, mm/yr; kind: uint8.
 
-    wrong: cells of unwrapping errors in any track, as far as they were added here.
+    wrong: cells of unwrapping errors added here, in any track.
     """
 
     tracks: list[TrackCells]
@@ -75,7 +75,7 @@ class Sample(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """One track of a sample before it is turned and cut, (rows, cols) each; height: NaN unknown; wrong: see Sample."""
+    """One track of a sample before turning and cropping, (rows, cols) each; height: NaN unknown; wrong: see Sample."""
 
     velocity_mm_yr: Float32
     n_points: NDArray[Any]
@@ -96,7 +96,7 @@ class Motion(NamedTuple):
 class TilePool(NamedTuple):
     """Cache with the tiles used for their errors, and those used for their motion, by kind without empty kinds.
 
-    movable: motion that may be put into another tile: all but slides, which belong to their slope.
+    movable: tiles with motion that may be put into another tile, which excludes slides, as they depend on slopes.
     """
 
     cache: TileCache
@@ -145,14 +145,14 @@ def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Reci
 
 
 def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> list[Drawn]:
-    """Add errors of other kinds to tracks, and thin or filter them in space, as the recipe says."""
+    """Add errors of other kinds to tracks, and thin or filter the tracks in space, by the recipe's shares."""
     if not recipe.disturbed:
         return tracks
     done: list[Drawn] = []
     before = Disturbed(np.zeros((CELLS, CELLS), dtype=np.float32), np.zeros((CELLS, CELLS), dtype=bool))
     for track in tracks:
         more = disturbance(rng, track.height_m, recipe.without)
-        if done and rng.random() < 0.5:  # land cover looks alike to both tracks
+        if done and rng.random() < 0.5:  # land cover affects both tracks alike
             more = Disturbed(before.rate_mm_yr * np.float32(rng.uniform(0.7, 1.1)), before.wrong)
         before = more
         velocity, raw = track.velocity_mm_yr + more.rate_mm_yr, track.raw_mm_yr + more.rate_mm_yr
@@ -170,7 +170,7 @@ def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> 
 
 
 def still(n_tracks: int) -> Motion:
-    """Return a motion of zero everywhere."""
+    """Return zero motion."""
     zero = np.zeros((n_tracks, CELLS, CELLS), dtype=np.float32)
     return Motion(zero, zero, np.full((CELLS, CELLS), NOTHING, dtype=np.uint8))
 
@@ -193,7 +193,7 @@ def _height(cache: TileCache, number: int, track: int, recipe: Recipe) -> Float3
 def superimposed(
     rng: np.random.Generator, cache: TileCache, number: int, order: NDArray[np.intp], motion: Motion, recipe: Recipe
 ) -> list[Drawn]:
-    """Return tracks of a still tile with motion in them: errors of either sign, a little stronger or weaker."""
+    """Return tracks of a still tile with motion added; errors get either sign and are slightly scaled."""
     tracks = []
     for at_points, t in zip(motion.at_points, order, strict=True):
         factor = 1.0 if cache.block[number, t] else rng.uniform(0.85, 1.2)
@@ -234,7 +234,7 @@ def weak_motion(
     order: NDArray[np.intp],
     one: tuple[float, float] | None = None,
 ) -> Motion:
-    """Draw motion of some shape where a tile has points. one: a bowl of this rate and radius, m."""
+    """Draw motion of a random shape where a tile has points. one: rate, mm/yr, and radius, m, of a fixed bowl."""
     seen = np.argwhere(cache.n_points[number, order[0], 8:-8, 8:-8] > 0) + 8
     return shapes_at(rng, seen, cache.centre[number][order].astype(np.float32) / CENTRE_STEPS, one)
 
@@ -242,7 +242,7 @@ def weak_motion(
 def shapes_at(
     rng: np.random.Generator, seen: NDArray[np.intp], centre: Float32, one: tuple[float, float] | None = None
 ) -> Motion:
-    """Draw one shape or two, mostly around the least that can be detected.
+    """Draw one or two shapes, mostly near the detection limit.
 
     seen: (k, 2), cells with points; centre: (tracks, 2, CELLS, CELLS), position of the cell's points east and south of
     its middle, cells; one: a bowl of this rate, mm/yr, and radius, m.
@@ -279,7 +279,7 @@ def _on_real_ground(rng: np.random.Generator, n_tracks: int, recipe: Recipe) -> 
 
 
 def unwrapping_error(rng: np.random.Generator, cache: TileCache, number: int, track: int) -> Float32:
-    """Draw an area off by whole half waves (`simulation.velocity.nuisance`), on the cells of a track, mm/yr."""
+    """Draw an area with an error of whole half wavelengths (`simulation.velocity.nuisance`), by cell, mm/yr."""
     seen = np.argwhere(cache.n_points[number, track] > 0)
     east, south = cache.centre[number, track].astype(np.float32) / CENTRE_STEPS
     row, col = seen[rng.integers(len(seen))]
@@ -298,13 +298,13 @@ _ROW, _COL = np.mgrid[:CELLS, :CELLS].astype(np.float32)
 
 
 def _turn(planes: NDArray[Any], way: int) -> NDArray[Any]:
-    """Turn planes in one of the eight ways in which a square comes to lie on itself."""
+    """Apply one of the eight symmetries of a square to planes."""
     planes = planes[..., ::-1] if way >= 4 else planes
     return np.rot90(planes, way % 4, axes=(-2, -1))
 
 
 def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe: Recipe) -> Sample:
-    """Turn all planes alike, crop them, sometimes blank an edge, and compute distances to points."""
+    """Turn all planes in the same way, crop them, sometimes blank an edge, and compute distances to points."""
     way = int(rng.integers(8))
     at = rng.integers(0, CELLS - recipe.crop + 1, 2)
     window = (..., slice(at[0], at[0] + recipe.crop), slice(at[1], at[1] + recipe.crop))
@@ -338,9 +338,9 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
 
 
 def _sea(rng: np.random.Generator, rate_mm_yr: Float32, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Draw what lies beyond a coast around cells with points, mostly moving ones; all (rows, cols).
+    """Draw the cells beyond a coast around cells with points, mostly moving ones; all (rows, cols).
 
-    Islands, villages, a town among woods: most products that people bring are smaller than a tile.
+    This imitates islands, villages and towns among woods, because most products of users are smaller than a tile.
     """
     shape = seen.shape
     moving = np.argwhere(seen & (np.abs(rate_mm_yr) >= MOVING_MM_YR))
@@ -355,7 +355,7 @@ def _sea(rng: np.random.Generator, rate_mm_yr: Float32, seen: NDArray[np.bool_])
 
 
 def _edge(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:
-    """Draw what lies beyond a straight edge: up to half of a square."""
+    """Draw the cells beyond a straight edge, up to half of a square."""
     turn = rng.uniform(0, 2 * math.pi)
     row, col = np.mgrid[:size, :size] - size / 2
     return np.asarray(row * math.sin(turn) + col * math.cos(turn) > rng.uniform(0, 0.6) * size)

@@ -1,4 +1,4 @@
-"""Training tiles simulated ahead, gridded and stored on disk with motion and errors separate.
+"""Training tiles simulated in advance, gridded and stored on disk with motion and errors separate.
 
 The motion of one tile can therefore be added to the errors of another at any strength: some thousand tiles give many
 millions of samples. Each array is a memory-mapped `.npy`; `done.npy` records the finished tiles, so that an interrupted
@@ -26,14 +26,14 @@ from ml.simulation.velocity.nuisance import Nuisance, Range
 
 NAME = "deformation-training"
 TRACKS = 2
-NOTHING = 255  # in `kind`: a cell in which nothing was put
-CENTRE_STEPS = 48  # per cell, of `centre`
-RARE_KINDS = ("landslide", "quarry", "fill")  # seldom in a tile drawn as the nation is, and small
+NOTHING = 255  # value of `kind` for a cell without motion
+CENTRE_STEPS = 48  # steps of `centre` per cell
+RARE_KINDS = ("landslide", "quarry", "fill")  # rare in a tile with national statistics, and small
 RARE_SHARE = 0.25
-BLOCK_SHARE = 0.06  # twice the benchmark's: unwrapping errors are what is mistaken most easily
+BLOCK_SHARE = 0.06  # twice the benchmark's share, because unwrapping errors are mistaken for motion most easily
 
 
-HELD_BACK = 0.06  # share of the cached tiles that only validation sees
+HELD_BACK = 0.06  # share of the cached tiles used only for validation
 
 
 class TileCache(NamedTuple):
@@ -78,7 +78,7 @@ LAYOUT: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
 
 
 def training_config(rng: np.random.Generator) -> TileConfig:
-    """Draw the configuration of a training tile: as the nation, with rare kinds, or noisier with fewer points."""
+    """Draw the configuration of a training tile: national, with rare kinds, or noisier with fewer points."""
     nuisance = Nuisance(block_share=BLOCK_SHARE)
     chance = rng.random()
     if chance < RARE_SHARE:
@@ -102,7 +102,7 @@ def training_tile(number: int, purpose: Purpose = Purpose.TRAINING) -> Tile:
 
 
 def fill(folder: Path, tiles: int, purpose: Purpose = Purpose.TRAINING) -> TileCache:
-    """Simulate the tiles that the folder lacks, reproducibly. Raises ValueError if it was made for another number."""
+    """Simulate the missing tiles of a folder, reproducibly. Raises ValueError if it was made for another number."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {name: held(folder, name, (tiles, *shape), kind) for name, (shape, kind) in LAYOUT.items()}
     done = held(folder, "done", (tiles,), np.uint8)

@@ -18,12 +18,12 @@ from lab.simulation.seeds import log_uniform
 from ml.deformation.gridding.points import Float32
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM
 
-FREQUENT = 0.3  # of the tracks have an error of a group
-KNEE_CELLS = 12.5  # where the strength of turbulence is stated
+FREQUENT = 0.3  # share of tracks with an error of a group
+KNEE_CELLS = 12.5  # lag at which the strength of turbulence is stated
 
 
 class Disturbed(NamedTuple):
-    """Disturbance, (rows, cols): errors added to the rates, mm/yr, and where these are unwrapping errors."""
+    """A disturbance, (rows, cols): errors to add to the rates, mm/yr, and a mask of those from unwrapping."""
 
     rate_mm_yr: Float32
     wrong: NDArray[np.bool_]
@@ -42,8 +42,8 @@ def disturbance(rng: np.random.Generator, height_m: Float32, without: frozenset[
 def fractal(
     rng: np.random.Generator, shape: tuple[int, int], exponent: float, stretch: float = 1.0, turn: float = 0.0
 ) -> Float32:
-    """Draw a Gaussian field of variance 1 whose spectrum falls with that power; stretched along a direction."""
-    rows, cols = 2 * shape[0], 2 * shape[1]  # a part of a larger one: its edges do not fit together
+    """Draw a Gaussian field of variance 1 whose spectrum falls with a power `exponent`, stretched along a direction."""
+    rows, cols = 2 * shape[0], 2 * shape[1]  # cut from a larger field, so that opposite edges do not match
     down, right = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(cols)[None]
     along = down * math.cos(turn) + right * math.sin(turn)
     across = right * math.cos(turn) - down * math.sin(turn)
@@ -86,7 +86,7 @@ def _turbulence(rng: np.random.Generator, height_m: Float32) -> Disturbed:
 
 
 def _stratified(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """Draw a delay with height that changes from valley to valley and is no straight line."""
+    """Draw a delay that depends on height, non-linearly and differently from valley to valley."""
     known = np.isfinite(height_m)
     if not known.any():
         return _none_wrong(np.zeros_like(height_m))
@@ -96,7 +96,7 @@ def _stratified(rng: np.random.Generator, height_m: Float32) -> Disturbed:
 
 
 def _regions(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """Draw an area of any outline that is off by whole cycles over half a year to eight years."""
+    """Draw an area of any outline with an error of whole cycles over half a year to eight years."""
     shape = height_m.shape
     field = fractal(rng, shape, -rng.uniform(2.2, 4.0), log_uniform(rng, 1, 6), rng.uniform(0, math.pi))
     labels, _ = ndimage.label(field > np.quantile(field, 1 - log_uniform(rng, 0.003, 0.15)))
@@ -110,7 +110,7 @@ def _regions(rng: np.random.Generator, height_m: Float32) -> Disturbed:
 
 
 def _seams(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """Draw frames that meet with a step at any angle, and what is left of the orbits."""
+    """Draw frames with a step between them at any angle, and residual orbital errors."""
     rows, cols = height_m.shape
     down, right = np.mgrid[:rows, :cols].astype(np.float32) / rows - 0.5
     turn = rng.uniform(0, 2 * math.pi)
@@ -121,7 +121,7 @@ def _seams(rng: np.random.Generator, height_m: Float32) -> Disturbed:
 
 
 def _smoothed_noise(rng: np.random.Generator, height_m: Float32) -> Disturbed:
-    """Draw noise that neighbours share, as processors leave it that filter in space."""
+    """Draw noise shared by neighbours, like that of processors with spatial filters."""
     noise = ndimage.gaussian_filter(rng.standard_normal(height_m.shape, dtype=np.float32), rng.uniform(0.5, 2.5))
     return _none_wrong(noise / noise.std() * rng.uniform(0.1, 0.4))
 
@@ -137,7 +137,7 @@ GROUPS: dict[str, Callable[[np.random.Generator, Float32], Disturbed]] = {
 
 
 def thinned(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Draw cells that lose their points: single ones, or whole stretches as under forest and snow."""
+    """Draw cells that lose their points: single cells, or connected ones as under forest and snow."""
     part = rng.uniform(0.1, 0.75)
     if rng.random() < 0.4:
         return np.asarray(rng.random(shape) < part)
@@ -146,7 +146,7 @@ def thinned(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool
 
 
 def smoothed(rng: np.random.Generator, velocity: Float32) -> Float32:
-    """Return rates after a filter of 50–200 m, NaN where there were none."""
+    """Return rates after a filter of 50–200 m; NaN stays NaN."""
     sigma, known = rng.uniform(0.5, 2.0), np.isfinite(velocity)
     total = ndimage.gaussian_filter(np.where(known, velocity, 0), sigma)
     share = ndimage.gaussian_filter(known.astype(np.float32), sigma)

@@ -1,4 +1,4 @@
-"""Shapes of motion for training: bowls are one among many."""
+"""Shapes of motion for training: bowls and many others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def bowl(radius: float, aspect: float = 1.0, flatness: float = 1.0, turn: float 
 
 
 def draw_shape(rng: np.random.Generator) -> Share:
-    """Draw one of all shapes, of a radius between SMALLEST_CELLS and LARGEST_CELLS."""
+    """Draw one of all shapes with a radius between SMALLEST_CELLS and LARGEST_CELLS."""
     draw = _DRAWS[int(rng.choice(len(_DRAWS), p=_SHARES))]
     return draw(rng, log_uniform(rng, SMALLEST_CELLS, LARGEST_CELLS), rng.uniform(0, math.pi))
 
@@ -41,7 +41,7 @@ def _any_bowl(rng: np.random.Generator, radius: float, turn: float) -> Share:
 
 
 def _panels(rng: np.random.Generator, radius: float, turn: float) -> Share:
-    """Draw one panel or a row of some, each with edges of its own width."""
+    """Draw one panel or a row of panels, each with its own width of edges."""
     n, gap = int(rng.integers(1, 4)), rng.uniform(1.0, 1.6)
     width, length = radius * rng.uniform(0.3, 0.7), radius * rng.uniform(0.8, 2.0)
     edge = max(0.7, width * rng.uniform(0.15, 0.6))
@@ -93,7 +93,7 @@ def _ring(rng: np.random.Generator, radius: float, turn: float) -> Share:
 
 
 def _line(rng: np.random.Generator, radius: float, turn: float) -> Share:
-    """Draw ground over a tunnel, a dyke or a fault that creeps; it may bend."""
+    """Draw the motion over a tunnel, a dyke or a creeping fault, straight or bent."""
     width, bend = rng.uniform(0.8, 3.0), rng.uniform(-0.3, 0.3)
     length = max(radius, 3 * width)
 
@@ -128,5 +128,5 @@ def _turned(down: Float32, right: Float32, turn: float) -> tuple[Float32, Float3
 
 
 def _between(at: Float32, half: float | Float32, edge: float) -> Float32:
-    """Return 1 within ± half, 0 beyond, over an edge."""
+    """Return 1 within ± half and 0 beyond, with a transition of width `edge`."""
     return np.asarray(0.5 * (erf((at + half) / edge) - erf((at - half) / edge)), dtype=np.float32)

@@ -42,7 +42,7 @@ def _on_common_cells(name: str) -> list[Float32]:
 def draw_real(rng: np.random.Generator, names: Sequence[str], n_tracks: int) -> list[Float32]:
     """Draw tracks of one place somewhere on a tile, (PLANES, CELLS, CELLS) each, of either sign.
 
-    A place of one track is used twice where two are wanted: its errors are then those of both.
+    If two tracks are wanted, a place with one is used twice, so that both have the same errors.
     """
     tracks = real_tracks(names)[int(rng.integers(len(names)))]
     rows, cols = tracks[0].shape[1:]
@@ -59,7 +59,7 @@ def draw_real(rng: np.random.Generator, names: Sequence[str], n_tracks: int) -> 
 
 
 def _part(first: int, size: int) -> tuple[slice, slice]:
-    """Return where on the tile, and which part of a place that begins at a cell, or before the tile does."""
+    """Return the slices of the tile and of a place that overlap, for a place beginning at cell `first` of the tile."""
     last = min(CELLS, first + size)
     return slice(max(0, first), last), slice(max(0, -first), last - first)
 

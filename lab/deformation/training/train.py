@@ -34,16 +34,16 @@ from ml.runtime.checkpoints import Card
 from ml.runtime.device import low_precision
 
 SHIPPED = "deformation"
-WEAK_TILES = 96  # of validation, for each weak bowl
+WEAK_TILES = 96  # validation tiles for each weak bowl
 WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 300.0)}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything --config may change.
+    """Settings that --config can change.
 
-    widths, means: of the network. places: real still ground (`injected.places`) that lends its errors. start: file of
-    weights that training begins with, of a network with the same channels or fewer; empty for none.
+    widths, means: of the network. places: real still ground (`injected.places`) used for errors. start: file of initial
+    weights, from a network with the same channels or fewer; empty for none.
     """
 
     tiles: int = 3_000
@@ -107,7 +107,7 @@ class DeformationTrainingTask(TrainingTask):
         return np.concatenate(rows)
 
     def _with_bowl(self, rng: np.random.Generator, one: tuple[float, float] | None, recipe: Recipe) -> Sample:
-        """Return one track of a tile without motion, with the given bowl added if there is one."""
+        """Return one track of a tile without motion, with a bowl added if `one` is given."""
         order, number, cache = rng.permutation(2)[:1], int(rng.choice(self.held_back.quiet)), self.held_back.cache
         motion = weak_motion(rng, cache, number, order, one) if one else still(1)
         return finish(
@@ -122,7 +122,7 @@ def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
 
 
 def as_batch(samples: list[Sample]) -> dict[str, Tensor]:
-    """Return samples of equal size and number of tracks as tensors."""
+    """Stack samples of equal size and number of tracks as tensors."""
     return {
         "image": torch.cat([channels(one.tracks) for one in samples]),
         "tracks": torch.tensor(len(samples[0].tracks)),
@@ -134,10 +134,10 @@ def as_batch(samples: list[Sample]) -> dict[str, Tensor]:
 
 
 def loss_of(out: Tensor, batch: Batch) -> Tensor:
-    """Return cross-entropy of thresholds and kinds, overlap of what moves, and the rate. out: (n, c, rows, cols).
+    """Return the loss: cross-entropy of thresholds and kinds, overlap of moving cells, rate. out: (n, c, rows, cols).
 
-    Small objects count more per cell, so that the many cells of large ones do not drown them; so do
-    unwrapping errors, else they would be taken for small objects.
+    Cells of small objects have more weight, so that the many cells of large ones do not dominate; so have
+    unwrapping errors, which would otherwise be mistaken for small objects.
     """
     n, rate, reached = len(THRESHOLDS_MM_YR), batch["rate"], batch["reached"].float()
     speed = rate.abs()
@@ -166,7 +166,7 @@ def _more_if_small(cells: Tensor) -> Tensor:
 
 
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Simulate tiles where they are missing; returns everything that the loop needs."""
+    """Simulate missing tiles; return the network, the training task and the card."""
     cache = fill(folder, settings.tiles)
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     task = DeformationTrainingTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)
@@ -184,7 +184,7 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Tra
 
 
 def begin_with(network: DeformationUnet, weights: dict[str, Tensor]) -> None:
-    """Give a network the weights of one that sees the first of its channels; those of the others begin at zero."""
+    """Load weights of a network that has only the first of the channels; weights of the other channels become zero."""
     own = network.state_dict()
     for name, values in weights.items():
         if values.shape != own[name].shape:

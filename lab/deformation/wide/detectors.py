@@ -1,4 +1,4 @@
-"""Detectors of wide motion on the same cells of 1 km: the regions that each draws at any threshold of its score."""
+"""Detectors of wide motion on cells of 1 km; each returns the regions found at any threshold of its score."""
 
 from collections.abc import Callable
 from functools import cache
@@ -19,11 +19,11 @@ from ml.rasters.regions import regions
 
 LOWEST = 3.5  # lowest score at which the search of long wavelengths reports bowls
 SCALES_M = (2_500.0, 5_000.0, 10_000.0, 20_000.0)
-LEAVE = 0.5  # of the threshold, at which an outline of the baseline method ends
+LEAVE = 0.5  # share of the threshold at which an outline of the baseline method ends
 
 
 class Found(NamedTuple):
-    """One flagged region: its cells, and its peak rate, mm/yr, whose sign is the region's."""
+    """One flagged region: its cells, and its peak rate, mm/yr, with sign."""
 
     mask: NDArray[np.bool_]
     peak_mm_yr: float
@@ -33,7 +33,7 @@ At = Callable[[float], list[Found]]
 
 
 def wide(points: PointCloud) -> tuple[WideCells, At]:
-    """Run the search of long wavelengths that is served."""
+    """Run the long-wavelength search of the service."""
     search = fit_wide(points, Reference.GNSS, significant=LOWEST)
 
     def at(threshold: float) -> list[Found]:
@@ -52,7 +52,7 @@ def wide(points: PointCloud) -> tuple[WideCells, At]:
 
 
 def gaussian_filter(points: PointCloud) -> tuple[WideCells, At]:
-    """Run the matched filter of the service at wide scales, against its own background."""
+    """Run the service's matched filter at wide scales, with its own background removed."""
     cells = wide_cells(points)
     grid = VelocityGrid(cells.rate_mm_yr, cells.n_points, cells.transform, points.epsg)
     config = MatchedFilterConfig(scales_m=SCALES_M, score_at_half=10.0, score_width=1.0, reach_m=1_500.0)

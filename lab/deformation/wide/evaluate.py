@@ -1,8 +1,8 @@
 """Benchmarks of wide motion: share of bowls of 10-50 km found, and false alarms per 10,000 km².
 
-A region in a scene without a bowl is no false alarm if an overlapping frame with independent errors shows it too: then
-it moves, or has a bias that is not noise. Every method's threshold is tuned to 0.1 false alarms per 10,000 km² on the
-scenes without bowls of one pair of frames, and applied to the scenes of the other pair; and vice versa.
+A region in a scene without a bowl is no false alarm if an overlapping frame with independent errors shows it too,
+because it then moves or has a bias that is not noise. The threshold of every method is tuned to 0.1 false alarms per
+10,000 km² on scenes without bowls of one pair of frames and applied to the scenes of the other pair, and vice versa.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ THRESHOLDS = np.arange(3.5, 25.1, 0.25)
 MOST_FALSE = 0.1  # per 10,000 km²
 DRAWN_MM_YR = 2.0
 MATCHING_IOU = 0.2
-LEAST_SHARED = 0.3  # points of another frame to cells of a region, that it may confirm it
-AS_SHIPPED = "wide-shipped"  # the search that is served, with its own threshold
+LEAST_SHARED = 0.3  # points of another frame per cell of a region, needed to confirm the region
+AS_SHIPPED = "wide-shipped"  # the service's search, with its own threshold
 
 
 class Still(NamedTuple):
-    """Scene without motion. false: (thresholds,), regions that no other frame confirms; km2: of its known cells."""
+    """A scene without motion. false: (thresholds,), regions that other frames do not confirm; km2: known area."""
 
     frame: str
     false: Float64
@@ -40,7 +40,7 @@ class Still(NamedTuple):
 
 
 class Moving(NamedTuple):
-    """One bowl: (thresholds,) found or not; and where it is, the overlap with its outline and peak over true peak."""
+    """One bowl, by threshold: found or not; if found, IoU with the true outline, and peak over true peak."""
 
     frame: str
     case: tuple[float, float]
@@ -66,7 +66,7 @@ def measure_still(noise: Noise, method: str, number: int) -> Still:
 
 
 def _confirms(points: PointCloud, cells: WideCells, mask: NDArray[np.bool_]) -> bool:
-    """Return whether an overlapping frame, which has errors of its own, shows half of the same motion or more."""
+    """Return whether an overlapping frame with independent errors shows at least half of the same motion."""
     rows, cols = mask.shape
     col, row = (np.floor(each).astype(np.int64) for each in ~cells.transform @ (points.x, points.y))
     inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
@@ -143,7 +143,7 @@ def evaluate(noise: Noise, method: str, size: int) -> dict[str, Interval]:
 
 
 def _tuned(stills: list[Still]) -> int:
-    """Return the lowest threshold from which on there are few enough false alarms; the highest where there is none."""
+    """Return the index of the lowest threshold from which on there are few enough false alarms; else the highest."""
     false = sum(one.false for one in stills) / sum(one.km2 for one in stills) * 1e4
     above = np.flatnonzero(false > MOST_FALSE)
     return min(int(above[-1]) + 1 if above.size else 0, len(THRESHOLDS) - 1)

@@ -1,9 +1,9 @@
 """Scenes of the benchmark of wide motion: noise of four real frames, or simulated, and one bowl in each.
 
-The frames: North Anatolian fault, Sentinel-1, LiCSBAS, cells of 1 km, 41-45 % known. `Noise.LONG_WAVE` is what is left
-of their errors in a product that is calibrated with GNSS: plates and orbits go, as a quadratic surface; below it
-stations every 50 km, the grid of the model that EGMS is calibrated with, hold the rates with 0.5 mm/yr each, and errors
-between them stay. Waves of more than about 10 km are kept, under cells that scatter as little as those of EGMS.
+The frames: North Anatolian fault, Sentinel-1, LiCSBAS, cells of 1 km, 41-45 % known. `Noise.LONG_WAVE` imitates the
+errors left after calibration with GNSS. A quadratic surface removes plate motion and orbits; stations every 50 km, the
+grid of the model used to calibrate EGMS, fix the rates to 0.5 mm/yr each, and errors between them stay. Waves longer
+than about 10 km are kept, while cells scatter as little as those of EGMS.
 `Noise.SIMULATED` needs no real data.
 """
 
@@ -27,7 +27,7 @@ from ml.deformation.gridding.points import Float32, Float64, PointCloud, project
 from ml.deformation.wide.noise import WideNoise
 
 FRAMES = ("014A_04939_131313", "094D_04913_101213", "087A_04904_121313", "167D_04884_131212")
-FOLDS = (FRAMES[:2], FRAMES[2:])  # thresholds are tuned on one pair and reported on the other
+FOLDS = (FRAMES[:2], FRAMES[2:])  # thresholds are tuned on one pair; figures are reported for the other
 SIMULATED = ("simulated-0", "simulated-1", "simulated-2", "simulated-3")
 SIMULATED_FOLDS = (SIMULATED[:2], SIMULATED[2:])
 DIAMETERS_KM = (10.0, 20.0, 30.0, 50.0)  # of the outline of a tenth of the peak
@@ -49,7 +49,7 @@ class Noise(StrEnum):
 
     @property
     def folds(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the two pairs of frames: one tunes, the other is reported."""
+        """Return the two pairs of frames; thresholds are tuned on one and figures reported for the other."""
         return SIMULATED_FOLDS if self is Noise.SIMULATED else FOLDS
 
     @property
@@ -70,7 +70,7 @@ class Bowl(NamedTuple):
     peak_mm_yr: float
 
     def rate_mm_yr(self, x_m: Float64, y_m: Float64) -> Float64:
-        """Return the rate at places (n,), mm/yr."""
+        """Return the rate at positions (n,), mm/yr."""
         east, north = (x_m - self.x_m) / 1000, (y_m - self.y_m) / 1000
         along = east * np.cos(self.way_rad) + north * np.sin(self.way_rad)
         across = north * np.cos(self.way_rad) - east * np.sin(self.way_rad)
@@ -88,7 +88,7 @@ class Scene(NamedTuple):
 
 
 def still_scene(noise: Noise, frame: str) -> Scene:
-    """Return a frame with its noise only."""
+    """Return a frame with noise only."""
     return Scene(frame, _frame(noise, frame), None)
 
 
@@ -126,7 +126,7 @@ def _frame(noise: Noise, frame: str) -> PointCloud:
 
 
 def _released(frame: str) -> PointCloud:
-    """Read the known and unmasked cells of a frame. InputError where its files are missing."""
+    """Read the known and unmasked cells of a frame. Raises InputError if its files are missing."""
     path = folder() / "velocity_real" / "north_anatolia_licsbas" / frame
     if not path.is_dir():
         raise InputError(path, "there is no such frame", "Fetch the real data")
@@ -139,7 +139,7 @@ def _released(frame: str) -> PointCloud:
 
 
 def _held_by_stations(x_km: Float64, y_km: Float64, error: Float64, rng: np.random.Generator) -> Float64:
-    """Return the part of errors (n,) that stations correct: differences to rates around, interpolated (kriging)."""
+    """Return the part of errors (n,) that stations correct, interpolated from the stations by kriging."""
     grids = [np.arange(each.min() + STATION_KM / 2, each.max(), STATION_KM) for each in (x_km, y_km)]
     stations = np.stack([each.ravel() for each in np.meshgrid(*grids)], axis=1)
     stations += rng.uniform(-0.3, 0.3, stations.shape) * STATION_KM

@@ -1,4 +1,4 @@
-"""manage.py bench NAME: measure speed against a control in the same run. scripts/bench brings up servers for it."""
+"""manage.py bench NAME: measure speed against a control in the same run. scripts/bench starts the servers needed."""
 
 import json
 from importlib import import_module
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         wanted = ("points", "rounds")
         chosen = {name: options[name] for name in wanted if options[name]}
         module = import_module(f"lab.speed.{options['name']}")
-        with as_owner():  # controls make tables of their own
+        with as_owner():  # because controls create tables
             report = module.run(**chosen)
         if options["json"]:
             options["json"].write_text(json.dumps(report, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""manage.py checkdemo --url URL: wait until every job is done, look at the pages, print the first alert's address."""
+"""manage.py checkdemo --url URL: wait until every job is done, check the pages, print the first alert's address."""
 
 import json
 import time
@@ -23,14 +23,14 @@ class Command(BaseCommand):
     """Command that checks a running service."""
 
     help = "Check a running service from outside; exit code 1 and one line where something is wrong."
-    requires_system_checks = []  # `prepare` has made them
+    requires_system_checks = []  # `prepare` has run the checks
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the address, the patience and whether alerts must be there."""
+        """Declare the address, the longest wait without progress, and whether alerts are required."""
         parser.add_argument("--url", required=True)
         parser.add_argument(
             "--patience",
-            "--timeout",  # its name before
+            "--timeout",  # the former name
             type=float,
             default=300,
             metavar="SECONDS",
@@ -65,14 +65,14 @@ class Command(BaseCommand):
         if alerts[0]["properties"]["sentence"] not in site.get(first).decode():
             raise CommandError(f"{first} does not say what the alert says")
         site.get(f"{first}series.json")
-        if options["require_alerts"] == "yes":  # the simulated region: real alerts are not touched
+        if options["require_alerts"] == "yes":  # only in the simulated region, so that real alerts are not changed
             self.stderr.write(truth.compare())
             self.stderr.write(review.check(site))
         self.stderr.write(mail.check(site))
         self.stdout.write(first)
 
     def _wait(self, what: str, unfinished: Callable[[], tuple[int, ...]], patience: float) -> None:
-        """Wait until nothing is left; CommandError where what is left stays the same for `patience` seconds."""
+        """Wait until no work is left; CommandError if the work left does not change for `patience` seconds."""
         before, deadline = None, 0.0
         while any(left := unfinished()):
             if left != before:

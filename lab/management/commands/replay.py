@@ -1,4 +1,4 @@
-"""manage.py replay: play histories through the services of the stage, in a database of its own, and compare."""
+"""manage.py replay: play scenarios through the services in a separate database, and compare the alerts' steps."""
 
 import json
 import os
@@ -14,19 +14,19 @@ from lab.replay.scenario import FOLDER, Scenario, scenarios
 
 
 class Command(BaseCommand):
-    """Command that plays histories."""
+    """Command that plays scenarios."""
 
     help = "Play scenarios product by product, as if live; prints each that took other steps than its file states."
 
     def add_arguments(self, parser) -> None:
-        """Declare which scenarios are played and where counts are written."""
+        """Declare the scenarios to play and the file for counts."""
         parser.add_argument("--suite", action="store_true", help="all scenarios")
         parser.add_argument("--only", default="", metavar="NAME", help="one scenario, with its steps")
         parser.add_argument("--folder", type=Path, default=FOLDER, help="of the scenarios' files")
         parser.add_argument("--json", type=Path, metavar="R.json", help="write counts and the failed ones there")
 
     def handle(self, *args, **options) -> None:
-        """Play, print and write; CommandError where a scenario took other steps."""
+        """Play, print and write; raise CommandError if a scenario took other steps than stated."""
         try:
             chosen = [one for one in scenarios(options["folder"]) if options["only"] in {"", one.name}]
         except ValueError as fault:
@@ -60,7 +60,7 @@ def summary(played: list[Played]) -> dict[str, object]:
 
 
 def _in_own_database(chosen: list[Scenario]) -> list[Played]:
-    """Play in a new database beside the service's, which is dropped afterwards: nothing of it touches real alerts."""
+    """Play in a new database, which is dropped afterwards, so that the service's alerts are not changed."""
     usual = connection.settings_dict["NAME"]
     connection.close()
     connection.settings_dict.update({name: settings.DATABASE_OWNER[name] for name in ("USER", "PASSWORD")})

@@ -1,4 +1,4 @@
-"""Print every kind of sentence that people read, as tests/docs/sentences.md holds it."""
+"""manage.py sentences: print every kind of sentence shown to people, in the form of tests/docs/sentences.md."""
 
 from django.core.management.base import BaseCommand
 

@@ -1,7 +1,7 @@
-"""Pairs simulated ahead, on disk and memory-mapped, so that training never waits for them.
+"""Pairs simulated in advance, on disk and memory-mapped, so that training does not wait for them.
 
-One file an array, `.npy`, in one folder; `done.npy` records which scenes are simulated, so that an interrupted run goes
-on.
+Each array is one `.npy` file in a folder; `done.npy` records the finished scenes, so that an interrupted run can
+continue.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.seeds import Purpose, generator
 
 NAMES = ("log_power", "dx_px", "dy_px", "gamma", "sample_gamma", "looks")
-EARLIER = "earlier"  # beside them where there is a history
-PIECE = 16  # scenes that are made at a time
+EARLIER = "earlier"  # additional array of pairs with a history
+PIECE = 16  # number of scenes made at once
 
 
 class PairCache(NamedTuple):
@@ -47,10 +47,10 @@ def fill(
     recipe: Callable[[np.random.Generator, int], SarPair],
     earlier: int = 0,
 ) -> PairCache:
-    """Simulate the training pairs that the folder lacks; folder, name and recipe define the pairs.
+    """Simulate the missing training pairs of a folder; name and recipe define the pairs.
 
-    earlier: images before each pair that the recipe makes. ValueError where the folder holds pairs of another number
-    or size.
+    earlier: number of images that the recipe makes before each pair. Raises ValueError if the folder has pairs of
+    another number or size.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shapes = {"log_power": (pairs, 2, size, size), "looks": (pairs,), EARLIER: (pairs, earlier, size, size)}
@@ -64,7 +64,7 @@ def fill(
 
 
 def opened(folder: Path) -> PairCache:
-    """Open the arrays of a folder that fill has made."""
+    """Open the arrays of a folder made by `fill`."""
     names = (*NAMES, EARLIER) if (folder / f"{EARLIER}.npy").exists() else NAMES
     return PairCache(*(np.load(folder / f"{array}.npy", mmap_mode="r") for array in names))
 

@@ -1,4 +1,4 @@
-"""Velocities of a glacier, pair by pair: 6 and 12 days that overlap, missing images, wrong matches.
+"""Velocities of a glacier by pair: overlapping pairs of 6 and 12 days, missing images, wrong matches.
 
 Simulated where the tracker ends: speeds of cells along a glacier, with errors counted in pixels of 10 m: those of the
 network at gamma 0.5 to 0.9 (docs/models/offsets.md), more of them and fewer values the farther the ground moved.
@@ -20,7 +20,7 @@ CELL_KM2 = 0.05
 YEAR_DAYS = 365.25
 SHORT_DAYS, LONG_DAYS = 6, 12
 NODE_SIGMA_PX = 0.05
-OF_THE_WAY = 0.01  # error by shear and turning within a cell, which sigma does not hold
+OF_THE_WAY = 0.01  # share of the displacement: error by shear and rotation within a cell, not included in sigma
 FAR_PX = 36.0  # 30 m/day over 12 days
 REACH_M_DAY = 50.0  # within which wrong matches lie
 PEAK_M_DAY = (0.5, 30.0)
@@ -81,7 +81,7 @@ def _season(rng: np.random.Generator, day: Floats) -> Floats:
 def _surge(rng: np.random.Generator, day: Floats, cells: int) -> tuple[Floats, Floats]:
     """Draw the share of the rise on each day in each cell, (days, cells), and of each cell in it, (cells,).
 
-    The rise is reached later the farther the front has to run.
+    The rise is later in cells farther along the way of the front.
     """
     rise, hold, fall = log_uniform(rng, 12, 250), rng.uniform(30, 400), rng.uniform(20, 150)
     begin = rng.uniform(0.75 * YEAR_DAYS, max(day[-1] - rise - hold, YEAR_DAYS))

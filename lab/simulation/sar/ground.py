@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 
 class Points(NamedTuple):
-    """Stable single scatterers: places (rows, cols) in fine cells, power of one against the clutter's unit, gamma."""
+    """Stable single scatterers: positions (rows, cols) in fine cells, power over that of unit clutter, and gamma."""
 
     rows: Float32
     cols: Float32
@@ -40,7 +40,7 @@ class Ground(NamedTuple):
 
 @dataclass(frozen=True)
 class Likely:
-    """Probabilities, 0-1, and ranges of all that is drawn; each instance is one kind of landscape."""
+    """Probabilities, 0-1, and ranges of all random parameters of one kind of landscape."""
 
     texture_shape: tuple[float, float] = (1.0, 20.0)  # of the K-distribution, drawn in logarithms
     texture_px: tuple[float, float] = (1.0, 12.0)
@@ -127,7 +127,7 @@ def structured(rng: np.random.Generator, size: tuple[int, int], system: System, 
 
 
 def with_noise(ground: Ground, noise_db: float) -> Ground:
-    """Add thermal noise, against the mean power: it adds to the power of both dates and takes from their coherence."""
+    """Add thermal noise relative to mean power, which raises the power of both dates and lowers their coherence."""
     mean = float(ground.power.mean())
     noise = np.float32(10 ** (noise_db / 10) * mean)
     power = ground.power + noise
@@ -143,7 +143,7 @@ def _log_uniform(rng: np.random.Generator, ends: tuple[float, float]) -> float:
 def _parcels(
     rng: np.random.Generator, y: Float32, x: Float32, size: tuple[int, int], likely: Likely
 ) -> tuple[Float32, Float32]:
-    """Draw level in dB and gamma: parcels with straight edges, and a slow change of gamma over all."""
+    """Draw level, dB, and gamma: parcels with straight edges, and a slow variation of gamma over the whole area."""
     n = int(rng.integers(*likely.parcels))
     seeds = rng.uniform(0, 1, (n, 2)) * size
     stretch = rng.uniform(0.5, 2.0)
@@ -213,7 +213,7 @@ def _town(
     gamma: Float32,
     likely: Likely,
 ) -> Points:
-    """Draw blocks of clutter that decorrelates, in which stable point scatterers stand where houses do."""
+    """Draw blocks of clutter that decorrelates, with stable point scatterers at the positions of houses."""
     if rng.random() >= likely.town:
         return no_points()
     reach = rng.uniform(10, 40)

@@ -25,7 +25,7 @@ Size = tuple[int, int]
 
 
 def sampled_system(rng: np.random.Generator) -> System:
-    """Draw pixels of 0.7 to 1.1 resolutions, power taken at one point of each: its band is folded."""
+    """Draw pixels of 0.7 to 1.1 resolutions whose power is sampled at one point, so that its band is folded."""
     rows, cols = rng.uniform(0.9, 1.45, 2).tolist()
     return System(10.0, (rows, cols), int(rng.choice([1, 1, 2, 4])), float(rng.uniform(0, 0.7)), sampled=True)
 
@@ -37,7 +37,7 @@ def single_look(rng: np.random.Generator) -> System:
 
 
 def hard_pair(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw one scene; kinds as often as SHARES says."""
+    """Draw one scene of a kind drawn with SHARES."""
     return MAKERS[int(rng.choice(len(MAKERS), p=SHARES))](rng, size)
 
 
@@ -81,7 +81,7 @@ def _town(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _distorted(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw streaks that move rows alone, a ramp of the orbit, and offsets in range that follow the terrain."""
+    """Draw streaks with motion along rows only, an orbital ramp, and range offsets that follow the terrain."""
     system = _any(rng)
     y, x = motion.grid(padded(size), system.fine)
     ground = structured(rng, padded(size), system, TRACKED) if rng.random() < 0.5 else _even(rng, system, size)
@@ -122,7 +122,7 @@ def _front(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _crevasses(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw bright lines at nearly even distances, which move as the ice does and outlive its speckle."""
+    """Draw bright lines at nearly even distances, which move with the ice and stay longer than its speckle."""
     system = _any(rng)
     y, x = motion.grid(padded(size), system.fine)
     ground = _even(rng, system, size, (0.1, 0.9))
@@ -159,7 +159,7 @@ def _even(rng: np.random.Generator, system: System, size: int, gamma: tuple[floa
 
 
 def _field(rng: np.random.Generator, size: int, system: System) -> Float32:
-    """Draw motion that varies, half of the time; else none, before the shift of all that `_pair` adds."""
+    """Draw varying motion half of the time, else none; `_pair` adds a common shift."""
     return _varying(rng, size, system) if rng.random() < 0.5 else motion.zero(rng, padded(size), system.fine)
 
 

@@ -23,12 +23,12 @@ def grid(size: tuple[int, int], fine: tuple[int, int]) -> tuple[Float32, Float32
 
 
 def zero(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Return a field in which nothing moves."""
+    """Return a field without motion."""
     return np.zeros((2, size[0] * fine[0], size[1] * fine[1]), dtype=np.float32)
 
 
 def constant(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Draw one shift of everything, within 3 px."""
+    """Draw a constant shift within 3 px."""
     shift = rng.uniform(-3, 3, (2, 1, 1)).astype(np.float32)
     return np.asarray(zero(rng, size, fine) + shift)
 
@@ -96,7 +96,7 @@ def step(size: tuple[int, int], fine: tuple[int, int], height_px: float, along_r
 
 
 def wavy(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Draw slow distortion of an image against the other, as orbits and terrain leave it: 0.1-0.5 px."""
+    """Draw a slowly varying distortion between the images, like that by orbits and terrain, 0.1-0.5 px."""
     shape = size[0] * fine[0], size[1] * fine[1]
     reach = tuple(60.0 * cells for cells in fine)
     fields = [smooth_field(rng, shape, (reach[0], reach[1])) for _ in "xy"]

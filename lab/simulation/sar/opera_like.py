@@ -1,7 +1,7 @@
-"""Chips like the three real land chips of OPERA RTC-S1 (30 m, VV), after their statistics and not their pixels.
+"""Simulated chips with the statistics of the three real land chips of OPERA RTC-S1 (30 m, VV).
 
-What was fitted, by hand, to averages over the chips: the spread and skewness of the logarithm of power, its correlation
-over 1 to 16 px (longer along the rows' direction), the speckle's looks and lag-1, the correlation from date to date.
+Fitted by hand to averages over the chips: spread and skewness of the logarithm of power, its correlation over 1 to
+16 px (longer along the rows' direction), looks and lag-1 correlation of speckle, and correlation between dates.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import numpy as np
 from lab.simulation.sar.ground import Ground, Points, power_law_field, smooth_field
 from lab.simulation.sar.system import Float32, System
 
-# Geocoding widens what 22 m and 5 m of the radar leave: looks and lag-1 of the real chips require this.
+# Geocoding widens the radar's resolution of 22 m and 5 m, as required by looks and lag-1 of the real chips.
 OPERA = System(posting_m=30.0, resolution_px=(0.85, 0.5), looks=4, uneven=0.3)
 
 
 def open_land(rng: np.random.Generator, size: tuple[int, int]) -> Ground:
-    """Draw hills, fields, scattered houses and trees, as a 30 m image shows them; gamma as over 12 dry or wet days."""
+    """Draw hills, fields, scattered houses and trees in a 30 m image; gamma like that over 12 dry or wet days."""
     fine = OPERA.fine
     shape = size[0] * fine[0], size[1] * fine[1]
     level = _relief(rng, shape, fine) + _cover(rng, shape, fine)

@@ -1,7 +1,7 @@
 """Image pairs with their exact truth: scatterers move and decorrelate before they are imaged.
 
-Each scatterer stands half of its displacement before its middle position in the reference and half after it in the
-secondary; a random part of a pixel moves both, so that no sample of either image is special.
+Each scatterer is displaced from its middle position by minus half of its motion in the reference and plus half in the
+secondary; both are shifted by the same random fraction of a pixel, so that sampling positions are random.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lab.simulation.sar.system import (
     to_pixels,
 )
 
-MARGIN_PX = 16  # around what is handed out: the grid repeats itself
+MARGIN_PX = 16  # around the returned image, because the grid is periodic
 Pair = tuple[float, float]
 SAMPLE_WINDOW_PX = 5  # of the complex sample coherence
 

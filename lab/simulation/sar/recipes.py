@@ -1,4 +1,4 @@
-"""Recipes of pairs for training, the frozen benchmarks, the checks. One generator in, one pair out."""
+"""Recipes of pairs for training, benchmarks and checks. Each makes one pair from a random generator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Recipe = Callable[[np.random.Generator], SarPair]
 
 FARTHEST_PX = 1.5  # of a constant shift, and of misregistration
 GAIN_DB = 2.0
-COVER_OFFSETS = Likely(gamma=(0.3, 0.98))  # below, nothing classical tracks
+COVER_OFFSETS = Likely(gamma=(0.3, 0.98))  # below this gamma no classical method can track
 KINDS = tuple(motion.MOTIONS)
 
 
@@ -74,7 +74,7 @@ def stepped(
 def homogeneous(
     rng: np.random.Generator, gamma: float, misregistration_px: float, size: int = 112, sample: bool = False
 ) -> SarPair:
-    """Draw a pair of any system and even ground, misregistered by so much. sample: its sample coherence too."""
+    """Draw a pair of any system and even ground, with misregistration. sample: include its sample coherence."""
     system = any_system(rng)
     return _misregistered(rng, system, even_ground(system, size, gamma), misregistration_px, sample)
 
@@ -82,14 +82,14 @@ def homogeneous(
 def structured_pair(
     rng: np.random.Generator, misregistration_px: float, size: int = 128, sample: bool = False
 ) -> SarPair:
-    """Draw a pair of any system or RTC (one in five) and structured ground, misregistered by so much."""
+    """Draw a pair of any system or RTC (one in five) and structured ground, with misregistration."""
     system = RTC if rng.random() < 0.2 else any_system(rng)
     ground = structured(rng, padded(size), system, Likely(layover=0.0))
     return _misregistered(rng, system, ground, misregistration_px, sample)
 
 
 def _misregistered(rng: np.random.Generator, system: System, ground: Ground, by_px: float, sample: bool) -> SarPair:
-    """Draw a pair at rest, misregistered by so much in a random direction."""
+    """Draw a pair without motion, misregistered by `by_px` in a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
     way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(by_px)
     field = np.zeros((2, *ground.gamma.shape), dtype=np.float32) + way
@@ -124,8 +124,8 @@ def training_pair(rng: np.random.Generator, size: int = 128, rtc_share: float = 
 def fingerprint(name: str, recipe: Recipe, settings: object, purpose: Purpose = Purpose.BENCHMARK) -> str:
     """Return a hash of a benchmark: its name, its settings, and the first three scenes.
 
-    Truth enters by its means to three decimals and the generator's next bytes: the last bits of a Fourier transform may
-    differ between machines, the scenes do not.
+    Truth enters by its means to three decimals and by the generator's next bytes, because the last bits of a Fourier
+    transform can differ between machines.
     """
     digest = hashlib.sha256(repr((name, settings)).encode())
     for scene in range(3):

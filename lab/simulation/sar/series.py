@@ -36,7 +36,7 @@ class ImageSeries(NamedTuple):
 def image_series(
     rng: np.random.Generator, system: System, ground: Ground, gamma: Float32, moved_px: Float32
 ) -> tuple[Float32, Float32]:
-    """Return power (dates, rows, cols) and gamma (dates - 1, rows, cols) of ground whose scatterers live on.
+    """Return power (dates, rows, cols) and gamma (dates - 1, rows, cols) of ground with persistent scatterers.
 
     gamma: (dates - 1, fine rows, fine cols); moved_px: (dates, 2, fine rows, fine cols), dx and dy since the first.
     """
@@ -56,9 +56,9 @@ def image_series(
 def change_series(rng: np.random.Generator, predecessors: int, size: int = 128, after: int = 0) -> ImageSeries:
     """Draw GRDH images of structured ground at rest: ordinary steps, then the fall over 30 x 30 px.
 
-    after: ordinary steps that follow, over the new ground, which is as steady as the old one was.
+    after: number of ordinary steps that follow, over new ground as stable as the old.
 
-    Weather takes up to a quarter of the coherence of a step, a little unevenly. Images are registered to 0.1 px.
+    Weather lowers the coherence of a step by up to a quarter, slightly unevenly. Images are registered to 0.1 px.
     """
     whole = padded(size)
     ground = structured(rng, whole, GRDH, Likely(layover=0.0, town=0.0, change=0.0))

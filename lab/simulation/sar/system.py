@@ -20,7 +20,7 @@ Ints = NDArray[np.int32]
 
 HAMMING = 0.75
 BAND = 1.0  # two-sided band times the width of the weighted response at half power; held by a test
-WIDTH = 6  # cells that a scatterer is spread over
+WIDTH = 6  # cells over which a scatterer is spread
 SHAPE = np.pi * np.sqrt((WIDTH / 2 * 1.5) ** 2 - 0.8)  # Beatty et al. 2005, for a grid twice as fine
 
 
@@ -89,7 +89,7 @@ def gridded_spectrum(field: Complex, shift: tuple[float, float]) -> Complex:
 
 
 class Spread:
-    """The way from scatterers at given places to their spectrum; made once, used for every date they are imaged at."""
+    """Transform from scatterers at given positions to their spectrum, made once and used for every date."""
 
     def __init__(self, places: Places, shape: tuple[int, int]) -> None:
         row, row_weights = _around(places.rows, shape[0])
@@ -111,7 +111,7 @@ class Spread:
 
 
 def _around(at: Float32, size: int) -> tuple[Ints, Float32]:
-    """Return the WIDTH cells around each place, (n, WIDTH), and how much of it each takes."""
+    """Return the WIDTH cells around each position, (n, WIDTH), and their weights."""
     whole = np.floor(at)
     first = whole.astype(np.int32) - np.int32(WIDTH // 2 - 1)
     place = (at - whole) * np.float32(TABLE_ROWS)
@@ -123,7 +123,7 @@ def _around(at: Float32, size: int) -> tuple[Ints, Float32]:
 
 
 def _table() -> Float32:
-    """Return (TABLE_ROWS + 2, WIDTH): weights of the cells around a place, by where it stands between two of them."""
+    """Return (TABLE_ROWS + 2, WIDTH): weights of the cells around a position, by its fraction between two cells."""
     between = np.arange(TABLE_ROWS + 2)[:, None] / TABLE_ROWS
     distance = (np.arange(WIDTH) - (WIDTH // 2 - 1) - between) * 2 / WIDTH
     return (np.i0(SHAPE * np.sqrt(np.maximum(1 - distance**2, 0))) / np.i0(SHAPE)).astype(np.float32)

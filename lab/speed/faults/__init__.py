@@ -1,8 +1,8 @@
-"""Fault injection: processes and servers are killed during work, and nothing may be partial, lost or done twice.
+"""Fault injection: kill processes and servers during work, and check that no result is partial, lost or doubled.
 
-Each fault is a real one: SIGKILL of whoever loads a file, computes a run or sends messages, or PostgreSQL restarted in
-mode immediate, as a power cut would. It works on the private cluster of this checkout only: scripts/services brings it
-up, and takes it down in the middle. Killed processes are forked from this one, which has everything loaded.
+A fault is SIGKILL of a process that loads a file, computes a run or sends messages, or an immediate restart of
+PostgreSQL, like a power cut. Only the private cluster of this checkout is used, which scripts/services starts and
+stops. Killed processes are forked from this one, in which all modules are loaded.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ LOADERS, RESTARTS, CHILDREN, WORKERS, SENDERS = 150, 30, 60, 15, 100
 
 
 def run(rounds: int | None = None) -> dict[str, Any]:
-    """Make every fault. rounds: how often each is made; by default, 455 faults in all."""
+    """Cause every fault. rounds: number of each; by default, 455 faults in all."""
     results = [
         *loads.measure(loaders=rounds or LOADERS, restarts=rounds or RESTARTS),
         *runs.measure(children=rounds or CHILDREN, workers=rounds or WORKERS),

@@ -86,7 +86,7 @@ def _load(path: Path) -> Forked:
     def load() -> None:
         try:
             product_load(path=path)
-        except OperationalError:  # PostgreSQL is gone: that is the fault
+        except OperationalError:  # expected, because the fault is a restart of PostgreSQL
             raise SystemExit(1) from None
 
     return Forked(load)
@@ -99,11 +99,11 @@ def _each_anew(times: int):
 
 
 def _stopped_in_copy(loader: Forked) -> bool:
-    """Stop the loader (SIGSTOP) while it copies: the COPY that is seen then cannot end before the fault."""
+    """Stop the loader (SIGSTOP) while it copies, so that its COPY cannot end before the fault; False if it ended."""
     while loader.poll() is None:
         if _copies():
             loader.send(signal.SIGSTOP)
-            time.sleep(0.1)  # for what it had sent already
+            time.sleep(0.1)  # time to process data already sent
             if _copies():
                 return True
             loader.send(signal.SIGCONT)

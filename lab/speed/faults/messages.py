@@ -1,7 +1,7 @@
-"""Faults while messages are sent: none may be lost, and only those that a killed sender was sending may arrive twice.
+"""Faults while messages are sent: no message may be lost, and only those being sent by a killed sender may be doubled.
 
-That is one mail for each process that is killed (MAIL_SENDERS of them at once here), and one webhook or message to a
-device where servers are quick.
+These are one mail for each killed process (here MAIL_SENDERS at once), and one webhook or push message with fast
+servers.
 """
 
 import os
@@ -36,7 +36,7 @@ from monitor.subscribers.subscriptions.endpoints import WEBHOOK
 from monitor.wording import regions
 
 SHORT_LEASE = timedelta(seconds=3)
-MAIL_SECONDS = 0.5  # EMAIL_TIMEOUT: three times this must fit into the lease of a message
+MAIL_SECONDS = 0.5  # EMAIL_TIMEOUT; three times this must be shorter than the lease of a message
 LATER = timedelta(days=1)
 A_KILL = 25  # messages
 SUNK = {"mail": "mails", "webhook": "webhooks", PUSH: "pushes"}
@@ -44,7 +44,7 @@ State = OutgoingMessage.State
 
 
 def measure(*, senders: int) -> list[dict[str, Any]]:
-    """Kill senders of each channel one after the other while messages go to a server; then send what is left."""
+    """Kill senders of each channel in turn while they send to a server; then send the remaining messages."""
     return [line for channel in PREPARE for line in _measured(channel, senders)]
 
 
@@ -130,7 +130,7 @@ def _push_prepare(port: int, readers: int) -> None:
 
 
 def _device_keys() -> dict[str, str]:
-    """Make keys as a browser does."""
+    """Make push keys like those of a browser."""
     return {"p256dh": public_key(to_text(os.urandom(32))), "auth": to_text(os.urandom(16))}
 
 
@@ -159,7 +159,7 @@ PREPARE: dict[str, Callable[[int, int], None]] = {
 
 
 def _kill_while_sending(rng: np.random.Generator) -> int:
-    """Kill a sender that has sent some of its messages and still has others. Returns how many it had in hand."""
+    """Kill a sender that has sent some of its messages but not all; return the number of messages claimed then."""
     due = list(_unsent().filter(attempts=0).values_list("pk", flat=True)[:A_KILL])
     OutgoingMessage.objects.filter(pk__in=due).update(next_try_at=timezone.now())
     held, unsent = _in_hand(), _unsent().count()
@@ -178,7 +178,7 @@ def _kill_while_sending(rng: np.random.Generator) -> int:
 
 
 def _in_hand() -> set[tuple[int, int]]:
-    """Return the messages that senders had claimed, and at which attempt."""
+    """Return the messages claimed by senders, with the number of the attempt."""
     return set(OutgoingMessage.objects.filter(state=State.SENDING).values_list("pk", "attempts"))
 
 

@@ -1,4 +1,4 @@
-"""Forked processes that may be killed, and leases that expire soon afterwards."""
+"""Forked processes to be killed, and leases shortened so that they expire soon afterwards."""
 
 import os
 import signal
@@ -16,13 +16,13 @@ from ingest.leases import Lease
 
 
 class Forked:
-    """Work in a process of its own, the leader of a group with whatever it starts."""
+    """Work in a forked process that leads a group with all processes that it starts."""
 
     def __init__(self, work: Callable[[], object]) -> None:
-        connections.close_all()  # a connection belongs to one process
+        connections.close_all()  # a connection must not be shared between processes
         sys.stdout.flush()
         self.pid, self._code = os.fork(), None
-        os.setpgid(self.pid, 0)  # by both, so that the group is there whichever comes first
+        os.setpgid(self.pid, 0)  # called in both processes, so that the group exists whichever runs first
         if self.pid == 0:
             code = 1
             try:
@@ -36,14 +36,14 @@ class Forked:
                 os._exit(code)
 
     def poll(self) -> int | None:
-        """Return the exit code, minus the signal where it was killed; None while it runs."""
+        """Return the exit code, or minus the signal if it was killed; None while it runs."""
         if self._code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self._code = os.waitstatus_to_exitcode(status) if pid else None
         return self._code
 
     def wait(self) -> int:
-        """Wait for its end; returns the exit code."""
+        """Wait for the end of the process and return the exit code."""
         while (code := self.poll()) is None:
             time.sleep(0.01)
         return code
@@ -53,14 +53,14 @@ class Forked:
         os.kill(self.pid, number)
 
     def kill(self) -> int:
-        """Send SIGKILL to the whole group; returns the exit code."""
+        """Send SIGKILL to the whole group and return the exit code."""
         if self.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
         return self.wait()
 
 
 def wait_until_alone() -> None:
-    """Wait until PostgreSQL has noticed that all other clients are dead and has undone their transactions."""
+    """Wait until PostgreSQL has rolled back the transactions of all other clients, which are dead."""
     connection.close()
     while _others():
         time.sleep(0.05)
@@ -74,7 +74,7 @@ def _others() -> int:
 
 @contextmanager
 def lasting(lease: Lease[Any], duration: timedelta) -> Iterator[None]:
-    """Shorten a lease, in this process and in those forked meanwhile."""
+    """Shorten a lease in this process and in those forked within the block."""
     before = lease.duration
     object.__setattr__(lease, "duration", duration)
     try:

@@ -27,13 +27,13 @@ from ml.models import ModelVersion, Prediction, Run
 from monitor.celery import app
 
 METHOD, POINTS = "matched-filter", 2_000
-SHRUNK = 0.15  # the ground of made points: some hundred pixels along a side
+SHRUNK = 0.15  # scale of the simulated ground, to some hundred pixels along a side
 SHORT_LEASE = timedelta(seconds=10)
-MOST_SECONDS = 300.0  # for anything that is waited for
+MOST_SECONDS = 300.0  # longest wait
 
 
 def measure(*, children: int, workers: int) -> list[dict[str, Any]]:
-    """Kill the child of a worker's pool in the middle of a run, then workers with all that they have started."""
+    """Kill the child of a worker's pool in the middle of a run, then workers with all processes that they started."""
     product = _made_product()
     try:
         undisturbed = min(_apart(_new_run(product)) for _ in range(2))
@@ -83,7 +83,7 @@ def _kill_child(worker: Forked) -> None:
 
 
 def _return_lost() -> int:
-    """Requeue and announce runs whose lease is over, as the schedule does. Returns how many are not done."""
+    """Requeue and announce runs whose lease ran out, as the schedule does; return the number of unfinished runs."""
     queue.runs_requeue_expired()
     _announce(selectors.runs_to_announce(queued_before=timezone.now() - SHORT_LEASE))
     return Run.objects.filter(state__in=Run.UNSETTLED).count()
@@ -130,14 +130,14 @@ def _made_product() -> Product:
 
 
 def _apart(run: Run) -> float:
-    """Return how long a run takes, s. Not in this process: a fork of one that computed with torch hangs in torch."""
+    """Return the time of a run, s, measured in another process, because forks of a process that used torch hang."""
     Forked(lambda: services.run_execute(run_id=run.pk)).wait()
     run.refresh_from_db()
     return run.seconds
 
 
 def _new_run(product: Product) -> Run:
-    """Queue one more run; each has a version of the method of its own."""
+    """Queue another run, with a unique version of the method."""
     current = services.model_version_current(method=METHOD)
     version = ModelVersion.objects.create(
         task=current.task, method=METHOD, version=f"faults {Run.objects.count()}", parameters=current.parameters
