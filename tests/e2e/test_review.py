@@ -66,7 +66,7 @@ def test_two_operators_share_the_queue_by_keys_alone(open_page, operator):
 
     sign_in(other, name="ben")
     wait_for_map(other)
-    expect(other.locator(f"[data-case={code}] .held")).to_contain_text("anna")
+    expect(other.locator(f"[data-case='{code}'] .held")).to_contain_text("anna")
     other.keyboard.press("j")
     expect(other.locator(".case .fault")).to_contain_text("anna has held this case")
     expect(other.locator("details[name=verdict]")).to_have_count(0)
@@ -177,7 +177,7 @@ def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_a
     page.goto(f"/review/{code}/")
     wait_for_map(page)
     sign_in(other, name="ben")
-    expect(other.locator(f"[data-case={code}] .held")).to_contain_text("anna")
+    expect(other.locator(f"[data-case='{code}'] .held")).to_contain_text("anna")
     page.keyboard.press("c")
     page.keyboard.press("1")
     page.keyboard.press("Control+Enter")
@@ -185,7 +185,7 @@ def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_a
 
     other.goto("/review/")
     other.get_by_role("link", name="1 case waits for a second person").click()
-    other.locator(f"[data-case={code}] a").click()
+    other.locator(f"[data-case='{code}'] a").click()
     expect(other.locator("#proposal + p")).to_contain_text("anna proposed to confirm this alert")
     wait_for_map(other)
     other.keyboard.press("p")

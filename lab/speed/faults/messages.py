@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
+from ingest.scenes.services import geos
 from lab.speed.faults.processes import Forked, lasting, wait_until_alone
 from lab.speed.measure import figure
 from lab.speed.sink import sink
@@ -99,7 +100,7 @@ def _made_alert() -> tuple[Alert, AlertTransition]:
 def _make_readers(readers: int) -> None:
     """Subscribe a number of readers to the alert's place."""
     here, since = regions.circle(7.05, 51.45, 2000), timezone.now() - timedelta(days=1)
-    outline = here.geometry
+    outline = geos(here.outline)
     Subscription.objects.bulk_create(
         Subscription(
             email=f"reader{n}@example.org",

@@ -84,7 +84,7 @@ def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(netw
 
 
 def test_where_a_second_track_ends_the_first_goes_on_alone_whatever_the_cut(network):
-    ground, second = grid(160, 400), grid(160, 120, seed=1)  # the second sees the western 12 km only
+    ground, second = grid(300, 400), grid(300, 120, seed=1)  # the second sees the western 12 km only
     alone, _ = predict(network, [ground])
     both, lattice = predict(network, [ground, second], config=NetworkConfig(core_cells=64))
     other, _ = predict(network, [ground, second], config=NetworkConfig(core_cells=160))

@@ -36,7 +36,7 @@ class MadeChannel(base.Channel):
 def channels(monkeypatch) -> dict[str, MadeChannel]:
     """Two channels by name; both deliver, unless their test says otherwise."""
     made = {name: MadeChannel(Delivered()) for name in ("signs", "letters")}
-    monkeypatch.setattr(rounds, "channel_open", lambda *, name: made[name])
+    monkeypatch.setattr(base, "channel_open", lambda *, name: made[name])
     return made
 
 
