@@ -4,12 +4,16 @@ import gc
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = {"lab", "packaging"}  # folders of tests that scripts/test leaves out
+
+hypothesis.settings.register_profile("tests", deadline=None)  # other workers may hold the cores
+hypothesis.settings.load_profile("tests")
 
 pytest_plugins = [
     "tests.fixtures.files",

@@ -150,7 +150,7 @@ def part_points(*, product: Product) -> int:
     sql = f"""
         SELECT reltuples FROM pg_class
         WHERE oid = (SELECT tableoid FROM {POINTS} WHERE product_id = %s ORDER BY product_id, pid LIMIT 1)"""  # noqa: S608
-    return max((int(points) for (points,) in rows_of(sql, [product.pk])), default=0)
+    return max([0, *(int(points) for (points,) in rows_of(sql, [product.pk]))])
 
 
 def product_bytes(*, product: Product) -> int:
