@@ -64,7 +64,8 @@ def execute_run(run_id: int) -> None:
     if urgent is not None:
         services.run_execute(run_id=urgent.pk)
     services.run_execute(run_id=run_id)
-    if not selectors.runs_unfinished().exists():  # queue runs that are due by this result at once
+    announced = selectors.runs_unfinished().exclude(state=Run.State.QUEUED, queued_at=None)
+    if not announced.exists():  # what this result makes due need not wait for the schedule
         queue_due_runs.apply_async(expires=CALL_EXPIRES_SECONDS)
 
 
