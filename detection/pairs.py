@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
 from detection.models import Alert, Detection
 from ingest.models import Scene, ScenePair
 from ml.models import Run
+from ml.selectors import SAME_GROUND
 
 RUN_OF = "scan__prediction__run"
 
@@ -152,7 +153,7 @@ def neighbours(*, pair: ScenePair) -> tuple[ScenePair | None, ScenePair | None]:
         .filter(
             temporal_baseline_days=pair.temporal_baseline_days,
             footprint__bboverlaps=pair.footprint,
-            **{f"reference__{name}": getattr(pair.reference, name) for name in _ALIKE},
+            **{f"reference__{name}": getattr(pair.reference, name) for name in (*SAME_GROUND, "mode")},
         )
         .exclude(pk=pair.pk)
     )
@@ -160,6 +161,3 @@ def neighbours(*, pair: ScenePair) -> tuple[ScenePair | None, ScenePair | None]:
     before = alike.filter(secondary__acquired_at__lt=when).order_by("-secondary__acquired_at", "-id").first()
     after = alike.filter(secondary__acquired_at__gt=when).order_by("secondary__acquired_at", "id").first()
     return before, after
-
-
-_ALIKE = ("source_format", "track", "direction", "burst", "polarisation", "mode", "backscatter", "simulated")

@@ -1,5 +1,6 @@
 """Settings: what a person may set comes from the environment (.env.example); by default, servers of var/ are used."""
 
+import gc
 import os
 import re
 import secrets
@@ -18,6 +19,7 @@ from monitor.paths import BASE_DIR, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.storages import storages_of
 
+gc.disable()  # until `MonitorConfig.ready`: nothing imported is garbage, and the search for it takes a quarter longer
 VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", BASE_DIR / "var"))
 
 environ.Env.read_env(BASE_DIR / ".env")  # does not override what is set

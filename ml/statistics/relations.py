@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.readers.records import Float64
+from ml.statistics.robust import MAD_TO_SIGMA
 
 BINS = 60
 BANDS = 10  # of x, each with the median of y
@@ -43,7 +44,7 @@ class Relation(NamedTuple):
     spearman: float
     slope: float  # Theil-Sen
     intercept: float
-    scatter: float  # 1.4826 times the median distance from the line, in units of y
+    scatter: float  # MAD_TO_SIGMA times the median distance from the line, in units of y
     density: Density
     bands: list[Band]
     x: Float64  # of the points themselves where they are few, else empty
@@ -92,7 +93,7 @@ def relation(x: Float64, y: Float64) -> Relation | None:
         spearman=correlation(ranks(x), ranks(y)),
         slope=slope,
         intercept=intercept,
-        scatter=1.4826 * float(np.median(np.abs(y - intercept - slope * x))),
+        scatter=MAD_TO_SIGMA * float(np.median(np.abs(y - intercept - slope * x))),
         density=density(x, y),
         bands=bands(x, y),
         x=x[single],

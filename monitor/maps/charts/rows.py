@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from ingest.models import Product
 from monitor.maps.charts.query import PointName, SeriesQuery
-from monitor.maps.charts.selectors import Near
+from monitor.maps.charts.selectors import NearPoint
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in
 from monitor.maps.charts.words import Line, chart_sentence
 from monitor.maps.imaging.drawing import EARTH
@@ -89,13 +89,12 @@ def _trace(trace: Trace, shown: PeriodFit) -> dict[str, object]:
     }
 
 
-def near_body(longitude: float, latitude: float, found: Iterable[Near]) -> dict[str, object]:
+def near_body(longitude: float, latitude: float, found: Iterable[NearPoint]) -> dict[str, object]:
     """Return the closest point within 250 m for each component, direction and track, nearest first. Raises Refusal."""
-    best: dict[tuple[str, str, int | None], tuple[float, Near]] = {}
+    best: dict[tuple[str, str, int | None], tuple[float, NearPoint]] = {}
     for near in found:
-        product, _pid, x, y = near
-        distance_m = float(EARTH.inv(longitude, latitude, x, y)[2])
-        view = product.component, product.direction, product.track
+        distance_m = float(EARTH.inv(longitude, latitude, near.longitude, near.latitude)[2])
+        view = near.product.component, near.product.direction, near.product.track
         if distance_m <= NEAR_M and distance_m < best.get(view, (np.inf, near))[0]:
             best[view] = distance_m, near
     if not best:
@@ -105,13 +104,13 @@ def near_body(longitude: float, latitude: float, found: Iterable[Near]) -> dict[
         )
     rows = [
         {
-            "key": f"{product.pk}/{pid}",
-            "product": _product(product),
-            "longitude": round(x, 6),
-            "latitude": round(y, 6),
+            "key": f"{near.product.pk}/{near.pid}",
+            "product": _product(near.product),
+            "longitude": round(near.longitude, 6),
+            "latitude": round(near.latitude, 6),
             "distance_m": round(distance_m),
         }
-        for distance_m, (product, pid, x, y) in sorted(best.values(), key=lambda one: one[0])
+        for distance_m, near in sorted(best.values(), key=lambda one: one[0])
     ]
     return {"points": rows}
 

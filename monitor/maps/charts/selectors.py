@@ -39,7 +39,13 @@ class PointsIn(NamedTuple):
     series_mm: Float32  # (n, dates), empty without series
 
 
-Near = tuple[Product, str, float, float]  # a point near a place: product, pid, longitude, latitude
+class NearPoint(NamedTuple):
+    """Point near a place."""
+
+    product: Product
+    pid: str
+    longitude: float
+    latitude: float
 
 
 @contextmanager
@@ -92,7 +98,7 @@ def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int, with
     return PointsIn(product, max(n_points, len(rows)), [row[0] for row in rows], *numbers, packed)
 
 
-def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[Near]:
+def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[NearPoint]:
     """Return the nearest point of every current InSAR product, unsorted; reach_degrees: largest distance on the map."""
     at = GEOSGeometry(f"SRID=4326;POINT({longitude!r} {latitude!r})")
     sql = f"""
@@ -103,5 +109,5 @@ def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -
     with connection.cursor() as cursor:
         for product in products_over(area=at.buffer(reach_degrees)):
             cursor.execute(sql, [bytes(at.ewkb), product.pk, reach_degrees * 111_320])
-            found += [(product, *row) for row in cursor.fetchall()]
+            found += [NearPoint(product, *row) for row in cursor.fetchall()]
     return found

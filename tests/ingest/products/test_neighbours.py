@@ -85,7 +85,7 @@ def test_the_number_of_parts_is_bounded(sizes):
     assert {first for inside in layout.within.values() for first in inside} == {*range(1, len(sizes) + 1)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.integers(0, 27).flatmap(lambda power: st.integers(2**power, 2 ** (power + 1))), max_size=400),
     seed=st.integers(0, 99),
@@ -96,7 +96,7 @@ def test_the_number_of_parts_is_bounded_whatever_their_sizes(sizes, seed):
     check(layout)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes=st.lists(st.integers(1, 3 * LEAST_FULL), max_size=300), seed=st.integers(0, 99))
 def test_a_group_is_worth_its_copy_and_no_part_is_in_two(sizes, seed):
     parts = scattered(sizes, seed)
