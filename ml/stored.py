@@ -19,7 +19,7 @@ Part = tuple[int, int, int, int]  # first row and column, number of rows and col
 
 
 class StoredRaster(NamedTuple):
-    """Raster in memory or open. bands: name -> (rows, cols) float32, NaN unknown; of an open one StoredBand."""
+    """Raster as bands by name: arrays (rows, cols) float32, NaN unknown, or a StoredBand each if the file is open."""
 
     bands: Mapping[str, Any]
     transform: Affine

@@ -133,7 +133,7 @@ def _searched(prediction: Prediction, result: RasterResult, raster: StoredRaster
 
 
 def _samples(run: Run, raster: StoredRaster) -> dict[int, bytes]:
-    """Measure every glacier in offsets in memory, with the outlines that are loaded now."""
+    """Measure glaciers in a repeated run's offsets with the outlines loaded now; return packed samples by glacier."""
     if run.model_version.task != ModelVersion.Task.OFFSETS:
         return {}
     samples = measured(raster, run.pair, list(glaciers_in(pair=run.pair))).samples

@@ -64,12 +64,12 @@ class Drawn(NamedTuple):
 
 
 def alert_draw(*, drawn: Drawn, by: AbstractBaseUser, known: Collection[str] = ()) -> Alert:
-    """Open a confirmed alert drawn by a person, in one transaction. Later searches keep what the person has set.
+    """Create a confirmed alert from a person's drawing, in one transaction. Later searches keep what the person set.
 
-    If its severity requires a second person, the alert is unreviewed and its confirmation proposed.
+    If its severity requires a second person, the alert begins unreviewed, and its confirmation is proposed.
 
-    known: codes of nearby living alerts that the person has checked to be other places. Raises PlaceTaken if there are
-    more, so that no place is followed twice, and Unfit for invalid input.
+    known: codes of living alerts nearby that the person has checked to be other places. Raises PlaceTaken if any other
+    of the nearest ones is within SAME_PLACE_M, so that no place is followed twice, and Unfit for invalid input.
     """
     outline, texts = _checked(drawn), texts_of(drawn.texts)
     area = to_django(outline)

@@ -22,10 +22,10 @@ SIMPLIFY = gettext_noop("Simplify it first")
 
 
 def read(path: Path) -> bytes:
-    """Return the joined polygons of a file, and their area before the border was simplified.
+    """Read a boundary file; return its polygons joined to one outline, and their area before simplification, as JSON.
 
-    path: any name, because the type is recognised by the content. The answer is JSON: outline, a MultiPolygon in
-    degrees as hexadecimal WKB; size_m2. Raises InputError.
+    path: any name, because the type is recognised by the content; the file is renamed. Keys of the JSON: outline, a
+    MultiPolygon in degrees as hexadecimal WKB; size_m2. Raises InputError.
     """
     named = path.rename(path.with_name(f"boundary{_suffix(path)}"))
     with unpacked(named, most_bytes=MOST_UNPACKED_BYTES) as layer:

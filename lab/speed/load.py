@@ -32,7 +32,7 @@ MEMORY_EVERY_SECONDS = 1.0
 
 
 def run(points: int = POINTS) -> dict[str, Any]:
-    """Measure visitors of a product with a given number of points."""
+    """Run the load test on a simulated product with a given number of points; return its report."""
     call_command("collectstatic", verbosity=0, interactive=False)
     product = load_towns(points=points, n_dates=DATES)
     pids, longitudes, latitudes, _ = points_sampled(product=product, most=SAMPLE)
@@ -93,7 +93,7 @@ class MemoryWatch(threading.Thread):
         self.master = next(one for one in psutil.Process().children() if "monitor.wsgi" in one.cmdline())
 
     def run(self) -> None:
-        """Record the largest memory until `end` is set."""
+        """Record the largest memory of any web process, every second, until `end` is set."""
         while not self.end.wait(MEMORY_EVERY_SECONDS):
             for process in self.master.children():
                 self.most_mb = max(self.most_mb, process.memory_full_info().pss / 1e6)

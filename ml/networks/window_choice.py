@@ -77,7 +77,7 @@ def _mean(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _agreeing(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Average neighbours, weighted by the likelihood that they move like the node, given both sigmas."""
+    """Return neighbours' mean offset and its log sigma, weighted by precision and the likelihood of equal motion."""
     reach, (rows, cols) = size // 2, own.shape[-2:]
     held = torch.cat([own[:, :2], torch.exp(2 * own[:, 2:]), precision], dim=1)
     wide = functional.pad(held, (reach,) * 4)

@@ -122,7 +122,7 @@ def _points(rng: np.random.Generator, ground: Ground, looks: int) -> tuple[Compl
 
 
 class _Standing:
-    """Positions of all scatterers of a ground in one image, moved by half of cells."""
+    """Positions of a ground's scatterers in one image, after the share `half` (-0.5, 0.5 or 1) of their motion."""
 
     def __init__(self, system: System, ground: Ground, cells: Float32, half: float, common: Pair) -> None:
         self.system, self.shape = system, ground.gamma.shape

@@ -17,10 +17,10 @@ MEDIAN_OF_TWO = float(np.log(2))  # median of a sum of squares of two degrees of
 
 
 def stated_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
-    """Return the standard deviation of one cell's rate, without motion, mm/yr; None if unknown.
+    """Return the standard error of one cell's rate, mm/yr, excluding real motion; None if unknown.
 
-    It is based on the product's statement or series (`PointCloud.sigma_mm_yr`), or else on its points. near: (n, 5),
-    indices of each point and its four nearest, n for none (`despike.neighbours`).
+    It is based on the product's stated sigma or its series (`PointCloud.sigma_mm_yr`), or else on the misfit of points
+    to local planes. near: (n, 5), indices of each point and its four nearest, n for none (`despike.neighbours`).
     """
     if points.sigma_mm_yr is not None:
         return DATES_MISS * points.sigma_mm_yr
