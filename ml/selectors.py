@@ -198,7 +198,8 @@ def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
     whole = Func(ground, function="ST_Area", output_field=FloatField())
-    return ScenePair.objects.filter(**same).filter(GreaterThanOrEqual(_shared_area(ground), whole * LEAST_SHARE))
+    enough = GreaterThanOrEqual(_shared_area(ground), whole * LEAST_SHARE)  # slow: not for pairs with one footprint
+    return ScenePair.objects.filter(Q(footprint__same_as=ground) | Q(enough), **same)
 
 
 def _polygon(ground: Polygon) -> Value:
