@@ -30,7 +30,7 @@ class Content(NamedTuple):
 
 
 @pytest.fixture
-def restored(django_db_blocker) -> Iterator[None]:
+def restored(django_db_setup, django_db_blocker) -> Iterator[None]:
     """The dump in a database of its own, in which this process works until the end of the test."""
     name = f"upgrade_{os.getpid()}"
     usual = connection.settings_dict["NAME"]

@@ -46,7 +46,7 @@ def names(monkeypatch, settings):
 
     def resolver() -> Resolver:
         asked = Resolver(configure=False)
-        asked.nameservers, asked.port, asked.lifetime = ["127.0.0.1"], listener.getsockname()[1], 0.5
+        asked.nameservers, asked.port, asked.lifetime = ["127.0.0.1"], listener.getsockname()[1], 2.0
         return asked
 
     monkeypatch.setattr(sender, "resolver", resolver)
