@@ -128,6 +128,7 @@ def status_of(visitor: socket.socket) -> int:
     return int(answer(visitor).split()[1])
 
 
+@pytest.mark.long
 def test_costly_requests_that_are_held_leave_room_for_pages(serve, hold_accounts):
     with serve({"WEB_STATEMENT_TIMEOUT_SECONDS": 0}) as served, contextlib.ExitStack() as held:
         held.enter_context(hold_accounts())
@@ -198,6 +199,7 @@ def test_systemd_hears_of_the_service_while_it_answers(serve, transactional_db):
             assert served.process.poll() is None  # systemd has to end it
 
 
+@pytest.mark.long
 def test_without_systemd_the_service_ends_when_it_does_not_answer(serve, transactional_db):
     with serve(WATCHDOG_USEC="15000000") as served:
         (web,) = served.web_processes()

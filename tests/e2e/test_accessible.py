@@ -25,6 +25,7 @@ def _is_page(address: str) -> bool:
     return answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
 
 
+@pytest.mark.long
 def test_no_page_breaks_a_rule_of_accessibility(open_page, live_server, watched_region):
     pages = pages_without_arguments()
     assert {"/", "/alerts/", "/about/", "/subscribe/", "/login/"} <= set(pages)

@@ -65,6 +65,7 @@ def country(watched_region, tmp_path, settings, live_server) -> Alert:
     return Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
 
 
+@pytest.mark.long
 def test_a_german_mayor_reads_everything_in_german(open_page, country, mail_server):
     page, other = open_page("desktop", locale="de-DE", timezone_id="Europe/Berlin"), []
     page.goto("/")

@@ -65,6 +65,7 @@ def faults_by_tab(page: Page) -> list[str]:
     return [*faults, "Tab does not lead out"]
 
 
+@pytest.mark.long
 def test_every_control_is_reached_and_seen_by_tab(open_page, live_server, watched_region):
     alert = Alert.objects.order_by("pk")[0]
     page = open_page("desktop", reduced_motion="reduce")

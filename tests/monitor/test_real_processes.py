@@ -137,6 +137,7 @@ def sent(processes: Processes) -> list[tuple[float, str, str]]:
     return seen
 
 
+@pytest.mark.long
 def test_of_two_beats_one_sends_each_task_once_and_the_other_goes_on_when_it_is_killed(processes):
     """Every message counts for the process that sent it, and every one of them expires."""
     beats = [processes.start("beat", "one"), processes.start("beat", "two")]
@@ -181,6 +182,7 @@ def tasks_sent(processes: Processes, wanted: set[str]) -> None:
     wait_until(are_sent)
 
 
+@pytest.mark.long
 def test_beat_goes_on_when_the_clock_of_its_machine_jumps(processes, wrong_clock):
     """The clock goes back an hour, with and without a restart, then forward seven: what runs every six hours is due."""
     processes.more = wrong_clock.environment

@@ -35,6 +35,7 @@ def started(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[s
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.long
 @pytest.mark.demo
 def test_a_killed_beat_and_a_killed_worker_are_reported(own_servers, mail_server, site):
     environment = own_servers | {
