@@ -6,6 +6,7 @@ VERSIONS = {  # of every method; raise when the numbers change
     "ada": "2",
     "getis-ord": "2",
     "whitening": "3",
+    "gls": "1",
     "model": "7",
 }
 METHODS = (*VERSIONS,)

@@ -17,6 +17,7 @@ from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.filters.baseline import DeformationMaps, background_and_noise
 from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
 from ml.deformation.gridding.points import PointCloud, sorted_points
+from ml.deformation.least_squares import LeastSquaresConfig, least_squares
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import fitted, named
@@ -26,9 +27,14 @@ from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, by_sign, count_within
 from ml.runtime.checkpoints import read_card
 
-Config = ClassicalConfig | WhiteningConfig | NetworkConfig
+Config = ClassicalConfig | WhiteningConfig | LeastSquaresConfig | NetworkConfig
 
-CONFIGS: dict[str, type[Config]] = {**classical.CONFIGS, "whitening": WhiteningConfig, "model": NetworkConfig}
+CONFIGS: dict[str, type[Config]] = {
+    **classical.CONFIGS,
+    "whitening": WhiteningConfig,
+    "gls": LeastSquaresConfig,
+    "model": NetworkConfig,
+}
 LIMIT_BAND = "smallest_rate_mm_yr"
 WEIGHTS = {"model": "deformation"}  # methods that are networks, and the names of their cards
 
@@ -111,12 +117,14 @@ def detect_all_with(
     """Run the detector that a configuration belongs to on every track of one place."""
     if isinstance(config, NetworkConfig):
         return with_network(tracks, DeformationNetwork.load(config.weights), device, config)
+    if isinstance(config, LeastSquaresConfig):
+        return DeformationResult(*least_squares(tracks, config, device), tracks[0].epsg)
     return strongest([detect_with(points, config, device) for points in tracks])
 
 
 def detect_with(points: PointCloud, config: Config, device: torch.device | None = None) -> DeformationResult:
     """Detect deformation in one track."""
-    if isinstance(config, NetworkConfig):
+    if isinstance(config, NetworkConfig | LeastSquaresConfig):
         return detect_all_with([points], config, device)
     if isinstance(config, WhiteningConfig):
         robust = grid_robust(points, workers=1)

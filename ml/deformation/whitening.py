@@ -7,35 +7,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from ml.deformation.features.atmosphere import RADII_CELLS, standing_out
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, background_of, cell_noise_of
 from ml.deformation.filters.baseline import (
     DeformationMaps,
+    LocalRate,
     background_and_noise,
+    local_rate,
     logistic,
     split_by_sign,
-    weighted_mean,
 )
 from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
 from ml.deformation.gridding.points import Float32, PointCloud
 
 
 @dataclass(frozen=True)
-class WhiteningConfig:
+class WhiteningConfig(LocalRate):
     """Settings of whitening. cells_m: radii are counted in cells, so that narrow bowls are searched on smaller ones.
 
-    The rest is as in `MatchedFilterConfig`.
+    The rest is as in `MatchedFilterConfig` and `LocalRate`.
     """
 
     cells_m: tuple[float, ...] = (CELL_M, CELL_M / 2)
     score_at_half: float = 4.5
     score_width: float = 0.5
-    smallest_rate_mm_yr: float = 2.0
-    local_scales_m: tuple[float, ...] = (150.0, 300.0, 600.0, 1200.0)
-    smallest_support: float = 4.0
-    reach_m: float = 200.0
 
 
 def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig | None = None) -> DeformationMaps:
@@ -50,7 +46,7 @@ def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig | No
     for one in _scores(points, grid, config):
         larger = np.abs(one) > np.abs(score)
         score[larger] = one[larger]
-    rate = _local_rate(grid, background, config)
+    rate = local_rate(grid.velocity_mm_yr - np.float32(background), grid.n_points, grid.cell_m, config)
     moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (np.sign(rate) == np.sign(score))
     probability = np.where(moves, logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
     return split_by_sign(probability, rate, background, sigma)
@@ -70,17 +66,3 @@ def _scores(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> It
         row = np.clip(np.floor(down / cell_m).astype(int), 0, last_row)
         col = np.clip(np.floor(right / cell_m).astype(int), 0, last_col)
         yield from scores[:, row[:, None], col]
-
-
-def _local_rate(grid: RobustGrid, background: float, config: WhiteningConfig) -> Float32:
-    """Return the rate of each cell's neighbourhood against the background, NaN beyond reach_m of known cells."""
-    known = np.isfinite(grid.velocity_mm_yr)
-    residual = np.where(known, grid.velocity_mm_yr - background, 0).astype(np.float32)
-    weight = np.where(known, grid.n_points / (grid.n_points + 1.0), 0).astype(np.float32)
-    rate = np.full(known.shape, np.nan, dtype=np.float32)
-    for scale_m in config.local_scales_m:
-        mean, support = weighted_mean(residual, weight, scale_m / grid.cell_m)
-        first = np.isnan(rate) & (support >= config.smallest_support)
-        rate[first] = mean[first]
-    rate[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan
-    return rate

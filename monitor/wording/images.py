@@ -77,6 +77,7 @@ TASKS = {
 METHODS = {
     "ada": gettext_lazy("active deformation areas"),
     "getis-ord": gettext_lazy("hot spots (Getis–Ord)"),
+    "gls": gettext_lazy("generalised least squares"),
     "guarnieri-prati": gettext_lazy("estimator of Guarnieri and Prati"),
     "matched-filter": gettext_lazy("matched filter"),
     "model": gettext_lazy("neural network"),

@@ -27,6 +27,7 @@ THRESHOLDS = {
     "ada": "quality_at_half",
     "getis-ord": "z_at_half",
     "whitening": "score_at_half",
+    "gls": "score_at_half",
 }
 WIDTHS = {"score_at_half": "score_width", "quality_at_half": "quality_width", "z_at_half": "z_width"}
 NOISY = frozenset({"amsterdam"})

@@ -141,6 +141,34 @@ def weighted_mean(residual: Float32, weight: Float32, sigma_cells: float) -> tup
     return mean, support
 
 
+@dataclass(frozen=True)
+class LocalRate:
+    """Settings of `local_rate`. smallest_rate_mm_yr: below it, the neighbourhood of a cell does not move."""
+
+    smallest_rate_mm_yr: float = 2.0
+    local_scales_m: tuple[float, ...] = (150.0, 300.0, 600.0, 1200.0)
+    smallest_support: float = 4.0
+    reach_m: float = 200.0
+
+
+def local_rate(rate_mm_yr: Float32, n_points: NDArray[np.number], cell_m: float, config: LocalRate) -> Float32:
+    """Return the rate of each cell's neighbourhood, (rows, cols), NaN beyond reach_m of known cells.
+
+    It is the weighted mean under the narrowest Gaussian that has enough cells under it. rate: against the background,
+    NaN unknown.
+    """
+    known = np.isfinite(rate_mm_yr)
+    residual = np.where(known, rate_mm_yr, 0).astype(np.float32)
+    weight = np.where(known, n_points / (n_points + 1.0), 0).astype(np.float32)
+    rate = np.full(known.shape, np.nan, dtype=np.float32)
+    for scale_m in config.local_scales_m:
+        mean, support = weighted_mean(residual, weight, scale_m / cell_m)
+        first = np.isnan(rate) & (support >= config.smallest_support)
+        rate[first] = mean[first]
+    rate[ndimage.distance_transform_edt(~known) * cell_m > config.reach_m] = np.nan
+    return rate
+
+
 def _gaussian(values: Float32, sigma_cells: float) -> Float32:
     """Convolve (rows, cols) with an unnormalised separable Gaussian, zeros outside."""
     half = max(1, int(np.ceil(3.5 * sigma_cells)))

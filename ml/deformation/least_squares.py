@@ -1,0 +1,448 @@
+"""Bowls in coloured noise by generalised least squares, radius by radius, on cells of a third to half of the radius.
+
+A bowl's amplitude at a place is b' C^-1 y / b' C^-1 b, with the rates y of the cells, the bowl b and the covariance C
+of the track's own noise law. C^-1 y is solved once for each size of cells by conjugate gradients whose products are
+Fourier transforms; its correlation with bowls gives the numerator at all places, and the local information of the cells
+the denominator. What is wider than WIDE_CELLS is taken out first, for each size of cells in turn.
+
+A score is how rarely noise would give so large a ratio anywhere: minus the decimal logarithm of the number of such
+maxima expected on 1,000 km² of still ground, by the Euler characteristic of a Gaussian field (Adler & Taylor 2007,
+Random Fields and Geometry), so that radii and places with few points are judged alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from affine import Affine
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from ml.deformation.features.channels import STILL_WITHIN_MM_YR
+from ml.deformation.filters.baseline import (
+    DeformationMaps,
+    LocalRate,
+    background_and_noise,
+    local_rate,
+    logistic,
+    split_by_sign,
+)
+from ml.deformation.gridding.cells import CELL_M
+from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
+from ml.deformation.gridding.points import Float32, Float64, PointCloud
+from ml.deformation.noise_law import NoiseLaw, both_halves, fit_noise_law
+from ml.runtime.progress import report_progress
+from ml.statistics.robust import MAD_TO_SIGMA
+
+FINEST_M, COARSEST_M = 50.0, 1_600.0
+RADII_CELLS, ALSO_FINEST = (3.0, 4.2), 2.0  # radii where a bowl falls to 1/e: 100 m to 6.7 km
+WIDE_CELLS = 10.0  # standard deviation of the Gaussian mean that is taken out
+CORE, MARGIN = 256, 32  # cells of a block, and around it
+SLOPE_M, SLOPE_CELLS = (
+    400.0,
+    20.0,
+)  # cells of about SLOPE_M; standard deviation of the ground over which a slope is fitted
+LEAST_RELIEF_M = 15.0  # with less, a slope is drawn toward none
+LAW_M = 25_600.0  # side of the squares that have a noise law each
+MOST_POINTS = 4  # of a finest cell that count: more share their errors
+FEWEST_POINTS = 5.0  # under a bowl
+SHARED_MM_YR = 0.3  # of what all cells under a bowl share beyond the law
+FLOOR_MM2_YR2 = 0.02  # of what all points of a cell share beyond the law
+OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times that it is looked at
+SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
+STEPS, TOLERANCE = 20, 1e-2
+AREA_M2 = 1e9
+PRIOR_BOWLS = 30.0  # independent places by which the law's own spread of ratios counts beside the observed one
+NOISES = torch.logspace(-3, 4, 36)  # of a cell, (mm/yr)², for which information is tabulated
+
+
+class Level(NamedTuple):
+    """Cells of one size: number of points that count, and their mean rate, (rows, cols) each; 0 without points."""
+
+    cell_m: float
+    points: Tensor
+    rate_mm_yr: Tensor
+
+
+class View(NamedTuple):
+    """One track at a block and radius: numerator, information (its variance) and number of points, (rows, cols)."""
+
+    along: Tensor
+    information: Tensor
+    points: Tensor
+
+
+class Bowls(NamedTuple):
+    """Best bowl at each place, (rows, cols), on cells of 100 m. Row 0 is in the north.
+
+    score: of the module's head; amplitude_mm_yr: with the product's sign; radius_m. 0 where nothing is known. tracks:
+    the cells of each track, rates against its median and without what follows the heights.
+    """
+
+    score: Float32
+    amplitude_mm_yr: Float32
+    radius_m: Float32
+    transform: Affine
+    tracks: tuple[Level, ...]
+
+
+def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None, workers: int = 2) -> Bowls:
+    """Search all tracks of one place, each for itself and together. tracks: in one projected system, with points."""
+    device = device or torch.device("cpu")
+    posting_m = math.ceil(max(track.posting_m or 0.0 for track in tracks))
+    finest_m, shown = (FINEST_M, 1) if posting_m <= CELL_M else (float(posting_m), 0)
+    levels = max(1, 1 + int(math.log2(COARSEST_M / finest_m)))
+    unit_m = finest_m * 2 ** (levels - 1)
+    west, south = (math.floor(min(float(at.min()) for at in each) / unit_m) * unit_m for each in _axes(tracks))
+    east, north = ((math.floor(max(float(at.max()) for at in each) / unit_m) + 1) * unit_m for each in _axes(tracks))
+    shape = (round((north - south) / finest_m), round((east - west) / finest_m))
+    kept = [_without_spikes(track) for track in tracks]
+    pyramids = [_pyramid(points, finest_m, levels, west, north, shape) for points in kept]
+    best = torch.zeros(3, shape[0] >> shown, shape[1] >> shown)
+    blocks = [
+        (number, block) for number in range(levels) for block in _blocks([pyramid[number] for pyramid in pyramids])
+    ]
+
+    def work(item: tuple[int, tuple[slice, slice]]) -> Tensor:
+        number, core = item
+        at = [(pyramid[number], law) for pyramid, law in zip(pyramids, laws, strict=True)]
+        return _of_block(at, core, number == 0, device)
+
+    with ThreadPoolExecutor(workers) as pool:
+        laws = [Laws(points, west, north, pool) for points in kept]
+        for done, ((number, core), found) in enumerate(zip(blocks, pool.map(work, blocks), strict=True), start=1):
+            _lay(best, found, core, number - shown)
+            report_progress(done / len(blocks))
+    cell_m = finest_m * 2**shown
+    score, amplitude, radius = (plane.numpy() for plane in best)
+    shown_levels = tuple(pyramid[shown] for pyramid in pyramids)
+    return Bowls(score, amplitude, radius, Affine(cell_m, 0, west, 0, -cell_m, north), shown_levels)
+
+
+def _axes(tracks: Sequence[PointCloud]) -> tuple[list[Float64], list[Float64]]:
+    return [track.x for track in tracks], [track.y for track in tracks]
+
+
+class Points(NamedTuple):
+    """Points without spikes, (n,): m, mm/yr against the track's median, m (zeros without heights)."""
+
+    x: Float64
+    y: Float64
+    rate_mm_yr: Float32
+    height_m: Float32
+
+
+def _without_spikes(track: PointCloud) -> Points:
+    """Return the points that agree with their neighbourhood."""
+    rate = track.velocity_mm_yr - np.float32(np.median(track.velocity_mm_yr))
+    height = np.zeros_like(rate) if track.height_m is None else track.height_m.astype(np.float32)
+    height = np.nan_to_num(height - np.float32(np.nanmedian(height)))
+    if rate.size < NEIGHBOURS:
+        return Points(track.x, track.y, rate, height)
+    near = neighbours(track)
+    middle = median_of(rate, near)
+    spread = MAD_TO_SIGMA * median_of(np.abs(rate - middle), near) + SPIKE_MM_YR
+    kept = np.abs(rate - middle) < SPIKE * spread
+    return Points(track.x[kept], track.y[kept], rate[kept], height[kept])
+
+
+class Laws:
+    """Noise laws of one track, each of a square of LAW_M with some ground around it."""
+
+    def __init__(self, points: Points, west: float, north: float, pool: Executor) -> None:
+        x, y, rate, _ = points
+        col, row = np.floor((x - west) / LAW_M).astype(np.int64), np.floor((north - y) / LAW_M).astype(np.int64)
+        squares, of = np.unique(np.column_stack([row, col]), axis=0, return_inverse=True)
+        order = np.argsort(of.ravel(), kind="stable")
+        parts = np.split(order, np.cumsum(np.bincount(of.ravel()))[:-1])
+        fitted = pool.map(lambda part: fit_noise_law(x[part], y[part], rate[part]), parts)
+        self.laws = {
+            (int(row), int(col)): (len(part), law) for (row, col), part, law in zip(squares, parts, fitted, strict=True)
+        }
+
+    def around(self, core: tuple[slice, slice], cell_m: float) -> NoiseLaw | None:
+        """Return the mean law of the squares that a block of cells lies in, by points; None without points."""
+        rows, cols = (range(int(part.start * cell_m // LAW_M), int(-(-part.stop * cell_m // LAW_M))) for part in core)
+        found = [self.laws[at] for at in product(rows, cols) if at in self.laws]
+        if not found:
+            return None
+        weights = [points for points, _ in found]
+        parts = np.average([(law.white_mm2_yr2, *law.parts_mm2_yr2) for _, law in found], axis=0, weights=weights)
+        return NoiseLaw(float(parts[0]), tuple(map(float, parts[1:])))
+
+
+def _pyramid(
+    points: Points, finest_m: float, levels: int, west: float, north: float, shape: tuple[int, int]
+) -> list[Level]:
+    n = shape[0] * shape[1]
+    row, col = ((north - points.y) / finest_m).astype(np.int64), ((points.x - west) / finest_m).astype(np.int64)
+    cell = row * shape[1] + col
+    count = np.bincount(cell, minlength=n).astype(np.float32)
+    weight = torch.from_numpy(np.minimum(count, MOST_POINTS)).reshape(shape)
+    rate, height = (
+        torch.from_numpy((np.bincount(cell, values, n) / np.maximum(count, 1)).astype(np.float32)).reshape(shape)
+        for values in (points.rate_mm_yr, points.height_m)
+    )
+    if points.height_m.any():
+        halvings = max(0, round(math.log2(SLOPE_M / finest_m)))
+        rate = torch.where(weight > 0, rate - following_heights(weight, rate, height, halvings), 0.0)
+    pyramid = [Level(finest_m, weight, rate)]
+    for number in range(1, levels):
+        weight, rate = _halved(weight, rate)
+        pyramid.append(Level(finest_m * 2**number, weight, rate))
+    return pyramid
+
+
+def _halved(weight: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weights and weighted means of squares of 2 x 2 cells."""
+    total = _fours(weight)
+    return total, _fours(weight * values) / total.clamp_min(1)
+
+
+def following_heights(weight: Tensor, rate: Tensor, height: Tensor, halvings: int) -> Tensor:
+    """Return the part of the rates that follows the heights over some kilometres, as in stratified delay.
+
+    The slope of rates over heights is fitted after some halvings of the cells, against their own wider surroundings.
+    """
+    w, r, h = weight, rate, height
+    for _ in range(halvings):
+        (_, r), (w, h) = _halved(w, r), _halved(w, h)
+    seen, size = w > 0, tuple(_fast(n + 2 * MARGIN) for n in w.shape)
+    w, r, h = (_padded(torch.where(seen, plane, 0.0), size) for plane in (w / (w + 4), r, h))
+    wide, slope = (_gaussian(size, cells, w.device) for cells in (WIDE_CELLS, SLOPE_CELLS))
+    r, h = (_without_wide(plane, w, w > 0, wide) for plane in (r, h))
+    known = _filtered(w, slope).clamp_min(1e-6)
+    slopes = _filtered(w * r.clamp(-2, 2) * h, slope) / (_filtered(w * h**2, slope) + LEAST_RELIEF_M**2 * known)
+    slopes = slopes[: seen.shape[0], : seen.shape[1]]
+    fine = slopes.repeat_interleave(2**halvings, 0).repeat_interleave(2**halvings, 1)
+    return fine[: rate.shape[0], : rate.shape[1]] * height
+
+
+def _padded(plane: Tensor, size: tuple[int, ...]) -> Tensor:
+    whole = torch.zeros(size, device=plane.device)
+    whole[: plane.shape[0], : plane.shape[1]] = plane
+    return whole
+
+
+def _fours(plane: Tensor) -> Tensor:
+    """Return sums over squares of 2 x 2 cells."""
+    return avg_pool2d(plane[None], 2)[0] * 4
+
+
+def _blocks(at: Sequence[Level]) -> Iterator[tuple[slice, slice]]:
+    """Yield the cores of blocks that hold enough points of any track."""
+    rows, cols = at[0].points.shape
+    for row in range(0, rows, CORE):
+        for col in range(0, cols, CORE):
+            core = slice(row, min(row + CORE, rows)), slice(col, min(col + CORE, cols))
+            if any(float(level.points[core].sum()) >= FEWEST_POINTS for level in at):
+                yield core
+
+
+def _of_block(at: Sequence[tuple[Level, Laws]], core: tuple[slice, slice], number: int, device: torch.device) -> Tensor:
+    """Return score, amplitude and radius of the best bowl in each cell of a core, (3, rows, cols)."""
+    outer = tuple(
+        slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size))
+        for part, size in zip(core, at[0][0].points.shape, strict=True)
+    )
+    size = tuple(_fast(part.stop - part.start + MARGIN) for part in outer)
+    inner = tuple(slice(c.start - o.start, c.stop - o.start) for c, o in zip(core, outer, strict=True))
+    cell_m = at[0][0].cell_m
+    radii = ((ALSO_FINEST,) if number == 0 else ()) + RADII_CELLS
+    laws = [law.around(core, cell_m) for _, law in at]
+    seen = [_views(level, outer, size, law, radii, device) for (level, _), law in zip(at, laws, strict=True) if law]
+    best = torch.zeros(3, core[0].stop - core[0].start, core[1].stop - core[1].start, device=device)
+    for number, radius in enumerate(radii):
+        for view in _together([track[number] for track in seen]):
+            _improve(best, View(*(plane[inner] for plane in view)), radius, cell_m)
+    return best.cpu()
+
+
+def _together(views: Sequence[View]) -> list[View]:
+    """Return the views of the tracks, and of all of them together."""
+    if len(views) < 2:
+        return [*views]
+    return [*views, View(*(torch.stack(planes).sum(dim=0) for planes in zip(*views, strict=True)))]
+
+
+def _improve(best: Tensor, view: View, radius: float, cell_m: float) -> None:
+    """Replace the bowls of cells in which this radius scores higher."""
+    along, information, points = view
+    known = (points >= FEWEST_POINTS) & (information > 0)
+    amplitude = along / information.clamp_min(1e-9)
+    ratio = torch.where(known, amplitude / (1 / information.clamp_min(1e-9) + SHARED_MM_YR**2).sqrt(), 0.0)
+    if not known.any():
+        return
+    places = float(known.sum()) / (math.pi * radius**2)
+    spread = MAD_TO_SIGMA * float(ratio[known].abs().median())
+    ratio = ratio / math.sqrt((places * spread**2 + PRIOR_BOWLS) / (places + PRIOR_BOWLS))
+    score = rarity(ratio.abs(), radius * cell_m)
+    better = known & (score > best[0])
+    for plane, values in zip(best, (score, amplitude, radius * cell_m), strict=True):
+        plane[better] = values[better] if isinstance(values, Tensor) else values
+
+
+def rarity(ratio: Tensor, radius_m: float) -> Tensor:
+    """Return minus the decimal logarithm of the maxima expected to exceed a ratio on AREA_M2 of noise, at least 0.
+
+    The correlation of ratios falls as a Gaussian of the radius: what the whitening changes of it is neglected.
+    """
+    per_area = AREA_M2 / (radius_m**2 * (2 * math.pi) ** 1.5)
+    log = math.log10(2 * per_area) + torch.log10(ratio.clamp_min(1)) - ratio**2 / (2 * math.log(10))
+    return (-log).clamp_min(0)
+
+
+def _views(
+    level: Level,
+    outer: tuple[slice, ...],
+    size: tuple[int, ...],
+    law: NoiseLaw,
+    radii: Sequence[float],
+    device: torch.device,
+) -> list[View]:
+    """Return a track's view of a block for each radius, (rows, cols) of the torus."""
+    points, rate = (_padded(plane[outer].to(device), size) for plane in level[1:])
+    spectrum, white = law.on_cells(level.cell_m, (size[0], size[1]), device)
+    seen = points > 0
+    noise = torch.where(seen, white / points.clamp_min(1) + FLOOR_MM2_YR2, 1.0)
+    wide = _gaussian(size, WIDE_CELLS, device)
+    left = _without_wide(rate, 1 / (noise + spectrum_variance(spectrum, size)), seen, wide)
+    narrow = spectrum * (1 - wide) ** 2 + 1e-6
+    held = noise
+    solved = solve(left, held, seen, narrow)
+    for _ in range(ROUNDS):
+        apart = (held * solved).abs() / noise.sqrt()
+        held = torch.where(seen, noise * (apart / OUTLIER).clamp_min(1) ** 2, 1.0)
+        solved = solve(left, held, seen, narrow)
+    weighted, of_points = torch.fft.rfft2(solved), torch.fft.rfft2(points)
+    of_information = torch.fft.rfft2(torch.where(seen, 1 / held, 0.0))
+    times = both_halves(size[1]).to(device) / (size[0] * size[1])
+    views = []
+    for radius in radii:
+        sum_ = math.pi * radius**2
+        bowl = _gaussian(size, radius / math.sqrt(2), device) * sum_ * (1 - wide)
+        along = torch.fft.irfft2(weighted * bowl, s=size)
+        local = torch.fft.irfft2(of_information * _gaussian(size, radius / 2, device), s=size)
+        table = torch.stack([(bowl**2 / (narrow + noise_of) * times).sum() for noise_of in NOISES])
+        information = _interpolated(local, table)
+        count = torch.fft.irfft2(of_points * _gaussian(size, radius / 2, device), s=size) * sum_ / 2
+        views.append(View(along, information, count))
+    return views
+
+
+def spectrum_variance(spectrum: Tensor, size: tuple[int, ...]) -> float:
+    """Return the variance of a field with this half spectrum."""
+    return float((spectrum * both_halves(size[1]).to(spectrum.device)).sum()) / (size[0] * size[1])
+
+
+def _without_wide(rate: Tensor, weight: Tensor, seen: Tensor, wide: Tensor) -> Tensor:
+    """Return the rates minus their weighted Gaussian mean, in which rates far from it are clipped."""
+    weight = torch.where(seen, weight, 0.0)
+    total = _filtered(weight, wide).clamp_min(1e-6)
+    mean = _filtered(weight * rate, wide) / total
+    left = torch.where(seen, rate - mean, 0.0)
+    most = 3 * (MAD_TO_SIGMA * left[seen].abs().median() + 0.1)
+    mean = _filtered(weight * (mean + left.clamp(-most, most)), wide) / total
+    return torch.where(seen, rate - mean, 0.0)
+
+
+def solve(rate: Tensor, noise: Tensor, seen: Tensor, spectrum: Tensor) -> Tensor:
+    """Return C^-1 rate on the seen cells, 0 elsewhere, by preconditioned conjugate gradients."""
+    mean_noise = 1 / ((1 / noise)[seen].mean())
+    nearly = 1 / (spectrum + mean_noise)
+    x, residual = torch.zeros_like(rate), torch.where(seen, rate, 0.0)
+    z = torch.where(seen, _filtered(residual, nearly), 0.0)
+    direction, along, first = z, (residual * z).sum(), (residual**2).sum()
+    for _ in range(STEPS):
+        towards = torch.where(seen, _filtered(direction, spectrum) + noise * direction, 0.0)
+        step = along / (direction * towards).sum().clamp_min(1e-20)
+        x = x + step * direction
+        residual = residual - step * towards
+        if (residual**2).sum() <= TOLERANCE**2 * first:
+            break
+        z = torch.where(seen, _filtered(residual, nearly), 0.0)
+        before, along = along, (residual * z).sum()
+        direction = z + along / before.clamp_min(1e-20) * direction
+    return x
+
+
+def _filtered(plane: Tensor, spectrum: Tensor) -> Tensor:
+    filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(plane) * spectrum, s=plane.shape)
+    return filtered
+
+
+def _interpolated(information: Tensor, table: Tensor) -> Tensor:
+    """Return the table's value, given at NOISES, for cells with a local mean of information."""
+    steps = (torch.log10(1 / information.clamp_min(1e-6)) + 3) * (len(NOISES) - 1) / 7
+    low = steps.floor().clamp(0, len(NOISES) - 2).long()
+    part = (steps - low).clamp(0, 1)
+    logs = table.log()
+    return torch.exp(logs[low] * (1 - part) + logs[low + 1] * part)
+
+
+@cache
+def _gaussian(size: tuple[int, ...], sigma_cells: float, device: torch.device) -> Tensor:
+    """Return the transform of a Gaussian with sum 1."""
+    square = torch.fft.fftfreq(size[0])[:, None] ** 2 + torch.fft.rfftfreq(size[1])[None] ** 2
+    return torch.exp(-2 * (math.pi * sigma_cells) ** 2 * square).to(device)
+
+
+def _fast(size: int) -> int:
+    """Return the next even size with only the factors 2, 3 and 5."""
+    size += size % 2
+    while True:
+        rest = size
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return size
+        size += 2
+
+
+def _lay(best: Tensor, found: Tensor, core: tuple[slice, slice], doublings: int) -> None:
+    """Write a block's bowls where their score is the highest so far. doublings: of the cells shown; -1: halves."""
+    if doublings < 0:
+        rows, cols = found.shape[1] // 2, found.shape[2] // 2
+        fours = found.reshape(3, rows, 2, cols, 2).permute(0, 1, 3, 2, 4).reshape(3, rows, cols, 4)
+        found = fours.gather(3, fours[:1].argmax(dim=3, keepdim=True).expand(3, -1, -1, -1))[..., 0]
+    else:
+        found = found.repeat_interleave(2**doublings, 1).repeat_interleave(2**doublings, 2)
+    times = 2.0**doublings
+    target = best[:, *(slice(int(part.start * times), int(part.stop * times)) for part in core)]
+    target[:] = torch.where(found[0] > target[0], found, target)
+
+
+@dataclass(frozen=True)
+class LeastSquaresConfig(LocalRate):
+    """Settings of generalised least squares. score_at_half: in decades of rarity; the rest is as in `LocalRate`."""
+
+    score_at_half: float = 1.0
+    score_width: float = 0.3
+
+
+def least_squares(
+    tracks: Sequence[PointCloud], config: LeastSquaresConfig, device: torch.device | None = None
+) -> tuple[DeformationMaps, Affine]:
+    """Flag ground where a bowl of any radius is rare as noise and the ground itself moves, on cells of 100 m."""
+    bowls = best_bowls(tracks, device)
+    views = []
+    for level in bowls.tracks:
+        seen = level.points.numpy() > 0
+        velocity = np.where(seen, level.rate_mm_yr.numpy(), np.float32(np.nan))
+        background, sigma = background_and_noise(velocity, STILL_WITHIN_MM_YR)
+        views.append((local_rate(velocity - np.float32(background), level.points.numpy(), level.cell_m, config), sigma))
+    rate = np.stack([rate for rate, _ in views])
+    agrees = np.where(np.sign(rate) == np.sign(bowls.amplitude_mm_yr), np.abs(rate), 0)
+    rate = np.take_along_axis(rate, agrees.argmax(axis=0)[None], 0)[0]
+    moves = agrees.max(axis=0) >= config.smallest_rate_mm_yr
+    probability = np.where(moves, logistic((bowls.score - config.score_at_half) / config.score_width), 0)
+    return split_by_sign(probability, rate, 0.0, max(sigma for _, sigma in views)), bowls.transform

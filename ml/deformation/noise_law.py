@@ -1,0 +1,124 @@
+"""Noise law of a track: how much the errors of two points differ by their distance, fitted to the track itself.
+
+The semivariance of the rates is estimated by medians, so that spikes and narrow motion do not count; squares of ground
+that stand out are left out first. Its law is white noise of each point, plus parts of fixed scales from 60 m to 8 km
+with strengths found by non-negative least squares: short ones for buildings and soils, long ones for atmospheric delay.
+"""
+
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from ml.deformation.gridding.points import Float64
+from ml.statistics.robust import MAD_TO_SIGMA
+
+EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # scales of parts with covariance exp(-d / scale)
+GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # of parts with covariance exp(-(d / scale)²)
+EDGES_M = (5, 20, 40, 70, 120, 200, 350, 600, 1_000, 1_700, 2_500, 3_500, 5_000, 7_000, 10_000)  # classes of distance
+PAIRS, NEAR_POINTS = 100_000, 5_000  # random pairs; points whose neighbours give the near pairs
+NEAR_RANKS = (2, 3, 5, 9, 17, 33, 65)  # the nearest point of a point is itself
+FEWEST_PAIRS = 150  # in a class
+ROUNDING_MM_YR = 0.1  # of released rates: medians of rounded differences would move in steps
+MEDIAN_TO_SIGMA = 0.9539  # median of |a - b| of two normal values of standard deviation 1
+SQUARE_M, FEWEST_IN_SQUARE, FEWEST_SQUARES, STANDS_OUT = 400.0, 4, 20, 4.0  # squares left out, in deviations
+LEAST_MM2_YR2 = 0.02
+USUAL = (0.4, 0.2, 0.1, 0.0, 0.1, 0.0, 0.0, 0.1, 0.0)  # where too few points show a law
+
+
+class NoiseLaw(NamedTuple):
+    """White noise of one point, (mm/yr)², and strengths of the parts, (scales,), EXPONENTIAL_M then GAUSSIAN_M."""
+
+    white_mm2_yr2: float
+    parts_mm2_yr2: tuple[float, ...]
+
+    def on_cells(self, cell_m: float, size: tuple[int, int], device: torch.device) -> tuple[Tensor, float]:
+        """Return the spectrum of cell means on a torus, (rows, cols // 2 + 1), and the white noise of one point there.
+
+        What parts vary within a cell counts as white. (mm/yr)² each; of a unit impulse the spectrum is 1.
+        """
+        shapes, shares = _spectra(cell_m, size)
+        parts = torch.tensor(self.parts_mm2_yr2)
+        spectrum = torch.tensordot(parts, shapes, 1).to(device)
+        return spectrum, self.white_mm2_yr2 + float((parts * (1 - shares)).sum())
+
+
+@cache
+def _spectra(cell_m: float, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the spectrum of each part at strength 1 in cell means, and the share of its variance that these keep."""
+    down, right = torch.fft.fftfreq(size[0], cell_m)[:, None], torch.fft.rfftfreq(size[1], cell_m)[None]
+    square = down**2 + right**2
+    mean = (torch.sinc(down * cell_m) * torch.sinc(right * cell_m)) ** 2 / cell_m**2
+    exponential = [2 * torch.pi * m**2 / (1 + (2 * torch.pi * m) ** 2 * square) ** 1.5 for m in EXPONENTIAL_M]
+    gaussian = [torch.pi * m**2 * torch.exp(-((torch.pi * m) ** 2) * square) for m in GAUSSIAN_M]
+    shapes = torch.stack(exponential + gaussian) * mean
+    shares = (shapes * both_halves(size[1])).sum(dim=(1, 2)) / (size[0] * size[1])
+    return shapes, shares.clamp(max=1)
+
+
+def both_halves(cols: int) -> Tensor:
+    """Return how often each column of a half spectrum occurs in the whole one, (cols // 2 + 1,)."""
+    times = torch.full((cols // 2 + 1,), 2.0)
+    times[0] = 1
+    if cols % 2 == 0:
+        times[-1] = 1
+    return times
+
+
+def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], seed: int = 0) -> NoiseLaw:
+    """Fit the law of points without spikes, (n,), m and mm/yr. With few points the usual law."""
+    distance, variance = semivariances(x, y, rate_mm_yr, np.random.default_rng(seed))
+    if len(distance) < 3:
+        return NoiseLaw(USUAL[0], USUAL[1:])
+    rising = [1 - np.exp(-distance / m) for m in EXPONENTIAL_M] + [
+        1 - np.exp(-((distance / m) ** 2)) for m in GAUSSIAN_M
+    ]
+    weight = 1 / np.maximum(variance, LEAST_MM2_YR2)
+    parts, _ = nnls(np.stack([np.ones_like(distance), *rising], axis=1) * weight[:, None], variance * weight)
+    return NoiseLaw(max(float(parts[0]), LEAST_MM2_YR2), tuple(map(float, parts[1:])))
+
+
+def semivariances(
+    x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], rng: np.random.Generator
+) -> tuple[Float64, Float64]:
+    """Return the mean distance and the robust semivariance of each class with enough pairs, m and (mm/yr)²."""
+    n = x.size
+    if n < FEWEST_PAIRS:
+        return np.zeros(0), np.zeros(0)
+    rate = rate_mm_yr + rng.uniform(-ROUNDING_MM_YR / 2, ROUNDING_MM_YR / 2, n)
+    at = np.column_stack([x, y])
+    some = rng.choice(n, min(n, NEAR_POINTS), replace=False)
+    _, near = cKDTree(at, balanced_tree=False, compact_nodes=False).query(at[some], k=NEAR_RANKS)
+    first = np.concatenate([rng.integers(n, size=PAIRS), np.repeat(some, len(NEAR_RANKS))])
+    second = np.concatenate([rng.integers(n, size=PAIRS), np.where(near < n, near, some[:, None]).ravel()])
+    still = _still(x, y, rate)
+    kept = still[first] & still[second] & (first != second)
+    first, second = first[kept], second[kept]
+    distance, apart = np.hypot(*(at[first] - at[second]).T), np.abs(rate[first] - rate[second])
+    found = []
+    for near_m, far_m in pairwise(EDGES_M):
+        inside = (distance > near_m) & (distance <= far_m)
+        if np.count_nonzero(inside) >= FEWEST_PAIRS:
+            found.append((distance[inside].mean(), (np.median(apart[inside]) / MEDIAN_TO_SIGMA) ** 2))
+    means, variances = np.array(found, dtype=np.float64).reshape(-1, 2).T
+    return means, variances
+
+
+def _still(x: Float64, y: Float64, rate: Float64) -> NDArray[np.bool_]:
+    """Return which points lie in no square whose median stands out from those of all squares."""
+    square = np.floor(x / SQUARE_M).astype(np.int64) * 1_000_003 + np.floor(y / SQUARE_M).astype(np.int64)
+    _, of, count = np.unique(square, return_inverse=True, return_counts=True)
+    ordered = rate[np.lexsort((rate, of))]
+    median = ordered[np.cumsum(count) - count + count // 2]
+    full = median[count >= FEWEST_IN_SQUARE]
+    if full.size < FEWEST_SQUARES:
+        return np.ones(x.size, dtype=bool)
+    middle = np.median(full)
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(full - middle))) + 0.05
+    return np.asarray((np.abs(median - middle) < STANDS_OUT * spread)[of])
