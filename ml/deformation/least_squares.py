@@ -480,9 +480,9 @@ class LeastSquaresConfig(LocalRate):
     Both limits were chosen on validation tiles; the neighbourhood of a bowl of 2 mm/yr may seem slower.
     """
 
-    score_at_half: float = 0.6
+    score_at_half: float = 1.5
     score_width: float = 0.3
-    smallest_rate_mm_yr: float = 1.7
+    smallest_rate_mm_yr: float = 1.9
 
 
 def least_squares(
