@@ -58,5 +58,5 @@ def as_json(value: Any) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """Restore a value from `as_json`."""
+    """Restore a value from the JSON value that `as_json` made of it."""
     return GEOSGeometry(json.dumps(value), srid=4326) if isinstance(value, dict) else value

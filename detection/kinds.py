@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 class Family(StrEnum):
-    """The measurement behind an alert. Figures of different families do not add up: each has alerts of its own."""
+    """Type of measurement behind an alert. Figures of two families are not combined; each has its own alerts."""
 
     VELOCITY = "velocity"
     SURFACE = "surface"
@@ -35,7 +35,7 @@ class Family(StrEnum):
 
 
 class Extent(StrEnum):
-    """Extent of motion: a place, or a region in which such places may lie. Each has alerts of its own."""
+    """Extent of motion: a place, or a region that may contain places. Each extent has its own alerts."""
 
     LOCAL = "local"
     REGION = "region"

@@ -67,7 +67,7 @@ def alerts_matching(
     moving: Period = ALL_TIME,
     order: Order = Order.CHANGED,
 ) -> QuerySet[Alert]:
-    """Return public alerts that pass every filter given. area: an area that they touch; among: their rows."""
+    """Return public alerts that pass all filters given. area: they touch it; among: primary keys to choose from."""
     alerts = alerts_within(area=area, among=among, found=found, moving=moving)
     alerts = alerts.filter(state__in=[state] if state else PUBLIC_STATES)
     if kind:
@@ -88,7 +88,7 @@ def alerts_within(
 ) -> QuerySet[Alert]:
     """Return alerts of every state, unordered, filtered by area, days of detection and days of motion.
 
-    among: their rows; area: a shape, or a query with one row and column, the shape.
+    among: primary keys to choose from; area: a shape, or a query that returns one shape (one row, one column).
     """
     alerts = Alert.objects.order_by()
     if area is not None:
@@ -113,7 +113,7 @@ def alert_counts(*, alerts: QuerySet[Alert]) -> list[AlertCount]:
 
 
 def monthly_counts(*, among: Sequence[int], until: date, n_months: int = 12) -> list[Month]:
-    """Count alerts in each of the last months, up to that of `until`, in one query. among: the alerts' rows."""
+    """Count alerts in each of the last months, up to that of `until`, in one query. among: primary keys."""
     steps = AlertTransition.objects.filter(alert__in=_rows(among)).exclude(alert__state__in=NEVER_WERE)
     months = steps.annotate(month=TruncMonth("created_at", tzinfo=UTC)).order_by()
     rows = months.values_list("month", "from_state", "to_state").annotate(n=Count("pk"))

@@ -174,7 +174,7 @@ class AlertExposure(models.Model):
 
 
 class AlertCause(models.Model):
-    """Evidence for the kind of an alert, besides its network: see `ml.deformation.places.context`."""
+    """Evidence for an alert's likely cause: class probabilities and surroundings (`ml.deformation.places.context`)."""
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="cause")
     network_shares = models.JSONField(help_text="class of the network: its probability before the surroundings, 0-1")
@@ -188,7 +188,7 @@ class AlertCause(models.Model):
 
 
 class Detection(AreaFigures):
-    """One area in one run."""
+    """An area that the search of one run found, with its figures."""
 
     scan = models.ForeignKey(Scan, models.CASCADE, related_name="detections")
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="detections")

@@ -33,7 +33,7 @@ class ImageChoice(NamedTuple):
 
 
 def totals() -> dict[str, int]:
-    """Count images, pairs and runs, also refused, unpaired, waiting and failed ones, with three queries."""
+    """Count images (usable, refused, in no pair), pairs, and runs on pairs (waiting, failed), with three queries."""
     ready, refused = Q(state=Scene.State.READY), Q(state=Scene.State.REFUSED)
     images = Scene.objects.aggregate(
         n_images=Count("id", filter=ready),
@@ -102,14 +102,14 @@ def image_tracks() -> list[tuple[int, str]]:
 
 
 def pairs_counted(*, scenes: Sequence[Scene]) -> Counter[int]:
-    """Count the pairs of each image by its row, with one query."""
+    """Return image's primary key -> number of its pairs, with one query."""
     numbers = [scene.pk for scene in scenes]
     rows = ScenePair.objects.filter(Q(reference__in=numbers) | Q(secondary__in=numbers)).order_by()
     return Counter(number for row in rows.values_list("reference_id", "secondary_id") for number in row)
 
 
 def alerts_counted(*, pairs: Sequence[ScenePair]) -> Counter[int]:
-    """Count the alerts of each pair by its row, with one query."""
+    """Return pair's primary key -> number of alerts detected in it, with one query."""
     detections = Detection.objects.filter(**{f"{RUN_OF}__pair__in": [pair.pk for pair in pairs]}).order_by()
     return Counter(pair for pair, _ in detections.values_list(f"{RUN_OF}__pair_id", "alert_id").distinct())
 
@@ -133,7 +133,7 @@ def run_of_pair(*, pair: ScenePair, number: int) -> Run | None:
 
 
 def alerts_of_runs(*, pair: ScenePair) -> dict[int, list[Alert]]:
-    """Return the alerts of the runs on a pair by the run's row, with one query."""
+    """Return run's primary key -> alerts detected by it, for the runs on a pair, with one query."""
     rows = (
         Detection.objects.filter(**{f"{RUN_OF}__pair": pair})
         .select_related("alert")

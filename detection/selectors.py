@@ -133,7 +133,7 @@ def alert_by_code(*, code: str) -> Alert:
 def alerts_touching(
     *, area: MultiPolygon, family: Family, extent: str, during: tuple[date, date] | None = None
 ) -> QuerySet[Alert]:
-    """Return alerts of a family and extent whose area meets this one; of merged ones those called duplicates.
+    """Return alerts of a family and extent that touch an area; merged ones only if a person called them duplicates.
 
     during: days that the alert's dates must overlap, because motion that continues in the next pair is one event.
     """
@@ -192,9 +192,9 @@ def alerts_related(*, alert: Alert) -> list[AlertRelation]:
 
 
 def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> QuerySet[Alert]:
-    """Return unreviewed alerts, strongest first; those with a planned visit come last (`visit_planned`).
+    """Return unreviewed alerts, strongest first; those with a planned visit (`visit_planned`) come last.
 
-    visit_due: the day of its visit has come, and the visit has no result.
+    Column visit_due: the day of a visit has come, and the visit has no result.
     """
     visit = Review.objects.filter(alert=OuterRef("pk"), verdict=Verdict.FIELD_VISIT, taken_back_by=None)
     today, open_visit = timezone.now().date(), visit.exclude(visit__result__gt="")
@@ -205,7 +205,7 @@ def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> Que
 
 
 def strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
-    """Order alerts by severity, exposure, speed, or how much the surface changed; `before` comes first."""
+    """Order alerts by severity, exposure, speed, rate, and change of the surface. before: columns preceding these."""
     grades = [When(severity=grade, then=Value(rank)) for rank, grade in enumerate(reversed(Severity))]
     return alerts.annotate(grade=Case(*grades, output_field=IntegerField())).order_by(
         *before,
@@ -256,7 +256,7 @@ def reviews_standing(*, alert: Alert) -> list[Review]:
 
 
 def claims_living(*, now: datetime) -> dict[int, Claim]:
-    """Return the living claims by the alert's row."""
+    """Return alert's primary key -> living claim on it."""
     return {claim.alert_id: claim for claim in Claim.objects.filter(until__gte=now).select_related("holder")}
 
 
@@ -265,7 +265,7 @@ Tilt = tuple[float, float, float]
 
 
 def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
-    """Return the steepest measured tilt by the alert's row: mm a year per m, with its 90 % interval.
+    """Return alert's primary key -> steepest measured tilt, mm a year per m: (value, low, high of its 90 % interval).
 
     Only detections that gave the alert its rates count. Their outlines are large and are not read from the database.
     """

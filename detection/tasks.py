@@ -1,4 +1,4 @@
-"""Celery's entry points of the stage."""
+"""Celery tasks of detection."""
 
 import logging
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ def scan_finished_predictions() -> None:
 
 @shared_task(ignore_result=True)
 def help_to_scan(number: int) -> None:
-    """Scan in a parallel slot; skip if the slot is taken."""
+    """Search due predictions in a parallel slot; return at once if another worker has the slot."""
     with try_locked(Lock.STAGE, short_text_key(f"{help_to_scan.name} {number}")) as alone:
         if alone:
             _scan(rows_due(Step.SEARCH, selectors.predictions_in_turn()))

@@ -1,1 +1,1 @@
-"""Readers for published formats, and the tables that they fill. This package imports none of those above it."""
+"""Readers of published formats, and the tables that their data are loaded into. Imports no package above it."""

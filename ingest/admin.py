@@ -1,4 +1,4 @@
-"""Read-only admin pages of products and scenes. Only commands change these, so that points and rows stay consistent."""
+"""Read-only admin pages of products and scenes. Only commands change rows, so that points and rows stay consistent."""
 
 from django.contrib import admin
 
@@ -6,7 +6,7 @@ from ingest.models import ContextLayer, IngestJob, Product, Scene, SceneDownload
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """An admin page that shows everything and changes nothing."""
+    """Admin page on which rows can be seen but not added, changed or deleted."""
 
     def refuse(self, request, obj=None) -> bool:
         """Refuse additions, changes and deletions."""

@@ -1,4 +1,4 @@
-"""Areas in degrees (EPSG:4326): their size, discs, simplified borders, the date line; parsing of typed positions.
+"""Areas in degrees (EPSG:4326): size, discs, simplified borders, splitting at the date line; parsing of positions.
 
 This module does not use Django.
 """
@@ -29,7 +29,7 @@ def area_of(geographic: BaseGeometry) -> float:
 
 
 def disc(longitude: float, latitude: float, distance_m: float, corners: int = _CORNERS) -> MultiPolygon:
-    """Return the outline of all points within a distance of a point. Raises UnusableData with a translatable text."""
+    """Return the disc of radius distance_m around a point, degrees. Raises UnusableData with a translatable text."""
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         raise UnusableData(gettext_noop("Latitude must be between −90 and 90, longitude between −180 and 180."))
     if not 0 < distance_m <= FARTHEST_M:
@@ -44,7 +44,7 @@ def disc(longitude: float, latitude: float, distance_m: float, corners: int = _C
 
 
 def simple_border(outline: BaseGeometry) -> MultiPolygon:
-    """Return an area around an outline with at most MOST_VERTICES corners; the outline itself if it has no more."""
+    """Return an area that contains an outline, with at most MOST_VERTICES corners; the outline if it has no more."""
     border, step = outline, FINEST_BORDER_DEGREES
     while get_num_coordinates(border) > MOST_VERTICES:
         border = make_valid(outline.buffer(step, quad_segs=1).simplify(step))
@@ -59,7 +59,7 @@ def on_the_map(geometry: BaseGeometry) -> MultiPolygon:
 
 
 def polygons_of(*geometries: BaseGeometry) -> MultiPolygon:
-    """Return the polygons of geometries as one MultiPolygon; lines and points are left out."""
+    """Return all polygons among geometries and their parts as one MultiPolygon, without lines and points."""
     polygons = []
     for geometry in geometries:
         for part in getattr(geometry, "geoms", [geometry]):

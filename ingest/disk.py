@@ -16,7 +16,7 @@ LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 
 
 class DiskPlace(NamedTuple):
-    """A folder of the service with the size of its disk, bytes. spare_bytes: space that must stay free."""
+    """A folder that the service fills, and its disk's size and free space, bytes. spare_bytes: must stay free."""
 
     name: str
     path: Path
@@ -45,7 +45,7 @@ def disk_places() -> list[DiskPlace]:
 
 
 def disk_full(share: float = 1.0) -> str:
-    """Return why no work may begin and the remedy, or an empty text. share: part of the spare space that is needed."""
+    """Return why no new work may begin, with a remedy; empty if it may. share: required part of the spare space."""
     for place in disk_places():
         if place.free_bytes < share * place.spare_bytes:
             return (
@@ -76,7 +76,7 @@ def _place(name: str, path: Path, spare_bytes: int) -> DiskPlace:
 
 
 def database_disk() -> str:
-    """Return a folder on the database's disk; empty if the disk is another machine's or must not be known."""
+    """Return a folder on the database's disk; empty if it is on another machine or this role may not read it."""
     if settings.DATABASE_DISK_PATH:
         return str(settings.DATABASE_DISK_PATH)
     try:

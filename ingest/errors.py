@@ -1,4 +1,4 @@
-"""Exceptions for input that cannot be used. Their text is for the person who submitted the input."""
+"""Exceptions for input that cannot be used. Their text is meant for the person who submitted the input."""
 
 import errno
 from os import PathLike
@@ -14,24 +14,24 @@ def one_line(text: str) -> str:
 
 
 class UnusableData(ValueError):
-    """Data that a method cannot work on; the text says why."""
+    """Error for data that a method cannot process; the text gives the reason."""
 
     @property
     def sentence(self) -> str:
-        """The text as a sentence on one line."""
+        """The text as one line that begins with a capital and ends with a full stop."""
         text = one_line(str(self))
         return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def gettext_noop(text: str) -> str:
-    """Mark a text for the translation catalogues; the page that shows it translates it."""
+    """Return the text unchanged; marks it for the translation catalogues. It is translated where it is shown."""
     return text
 
 
 class InputError(UnusableData):
     """Error for a file that cannot be used: the file, the problem and the remedy on one line.
 
-    values: replace the %(names)s in problem and remedy. words: problem and remedy before that, to translate.
+    values: replace the %(names)s in problem and remedy. words: (problem, remedy) with these names, for translation.
     """
 
     def __init__(self, path: str | PathLike[str], problem: str, remedy: str, **values: str | int) -> None:
@@ -74,7 +74,7 @@ class StorageFailed(_Passing):
 
 
 def sentence_of(fault: Exception) -> str:
-    """Return why work failed: the sentence of an UnusableData; any other exception is named a fault in this program."""
+    """Return why work failed: the sentence of an UnusableData, else a statement that this program has a fault."""
     if isinstance(fault, UnusableData):
         return fault.sentence
     return one_line(f"A fault in this program ({type(fault).__name__}: {fault}).")

@@ -69,7 +69,7 @@ class Step(NamedTuple):
 
 
 def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) -> Step:
-    """Return when failed work is tried again. Faults of the machine and of the work itself are counted separately."""
+    """Return the fault count and when failed work is tried again. Only faults of the same sort in a row are counted."""
     same_sort = cause_before in MOST_FAULTS and _is_limited(Cause(cause_before)) == _is_limited(cause)
     faults, most = (faults + 1 if same_sort else 1), MOST_FAULTS[cause]
     if most is not None and faults >= most:
@@ -78,7 +78,7 @@ def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) ->
 
 
 def delay(cause: Cause, faults: int) -> timedelta:
-    """Return the wait before the next attempt: 1, 2, 4 … 30 minutes, 5, 10 … for program faults, 0 for a lost lease."""
+    """Return the wait before the next attempt: 1, 2, 4 … 30 minutes; 5, 10 … for program faults; 0 for lost leases."""
     doublings = faults - 1 - (cause is Cause.LOST)
     first = FIRST_DELAY_OF_A_FAULT if cause in (Cause.PROGRAM, Cause.STALLED) else FIRST_DELAY
     return timedelta(0) if doublings < 0 else min(LONGEST_DELAY, first * 2 ** min(doublings, 10))

@@ -1,4 +1,4 @@
-"""Registry of formats, one module each; `recognise` finds the right one by content. No Django here.
+"""Registry of formats, one module each; `recognise` finds the format of a file by content. Does not use Django.
 
 A reader is a module with the members of `VelocityReader` or `SceneReader`; mypy checks this. A new format needs its
 module, a line in REGISTERED, a maker in tests/makers and a test: see CONTRIBUTING.md.
@@ -36,10 +36,10 @@ from ingest.vectors import shapefiles
 
 
 class Reader(Protocol):
-    """Common interface of readers of velocities and of images.
+    """Interface that readers of velocities and of images have in common.
 
-    NAME: the value of the option --format and in the database. TITLE: the name shown to people. SUFFIXES: of its
-    files, in lower case with the dot; empty if a product is always a folder.
+    NAME: the format's name in --format and in the database. TITLE: its name on pages. SUFFIXES: of its files, in lower
+    case with the dot; empty if a product is always a folder.
     """
 
     NAME: str
@@ -54,7 +54,7 @@ class VelocityReader(Reader, Protocol):
     """A reader of one format of velocity fields."""
 
     def read(self, path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-        """Read the header of each component; its points are read later, in our units and signs. Raises InputError."""
+        """Read the header of each component; points are read later, in mm/yr and our sign. Raises InputError."""
 
 
 @runtime_checkable
@@ -62,7 +62,7 @@ class SceneReader(Reader, Protocol):
     """A reader of one format of radar images."""
 
     def read(self, path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-        """Read the header of each polarisation; its image is read later in blocks, linear power. Raises InputError."""
+        """Read the header of each polarisation; images are read later, as blocks of linear power. Raises InputError."""
 
     def parse_name(self, path: Path) -> ParsedName:
         """Return what the name states about an image that cannot be read. Never raises."""
@@ -124,7 +124,7 @@ def recognise(path: Path, declared: Declaration | None = None) -> str:
 
 
 def _refuse_odd_zip(path: Path) -> None:
-    """Refuse a zip with an endless list of members before every reader opens it."""
+    """Raise InputError for a damaged zip or one with too many members, before any reader opens it."""
     if not zipfile.is_zipfile(path):
         raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
     try:
@@ -137,7 +137,7 @@ def _refuse_odd_zip(path: Path) -> None:
 
 
 def _describe_unknown(path: Path) -> str:
-    """Describe the content of a file of no known format. Raises InputError where it is damaged."""
+    """Return what a file of no known format contains, in words. Raises InputError if it is damaged."""
     suffix = path.suffix.lower()
     if suffix in raster.SUFFIXES:
         raise InputError(path, "it cannot be read as GeoTIFF: its content is of another format", "Make it again")
@@ -154,7 +154,7 @@ def _describe_unknown(path: Path) -> str:
 def open_velocity_fields(
     path: Path, source_format: str = "auto", declared: Declaration | None = None
 ) -> tuple[VelocityField, ...]:
-    """Read the headers of a file's components and prepare their batches. Raises InputError for what cannot be used."""
+    """Read the headers of a file's components; return fields whose points are read on demand. Raises InputError."""
     reader = VELOCITY_READERS.get(_chosen(path, source_format, declared))
     if reader is None:
         raise InputError(path, "this is an image, not a velocity field", f"Give {KNOWN}")
@@ -162,7 +162,7 @@ def open_velocity_fields(
 
 
 def open_velocity_field(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> VelocityField:
-    """Read the header of a file of one component. Raises InputError, also where there are several."""
+    """Read the header of a file with one component. Raises InputError, also if it has several."""
     fields = open_velocity_fields(path, source_format, declared)
     if len(fields) > 1:
         problem = f"it holds {len(fields)} components: {', '.join(field.header.component for field in fields)}"
@@ -171,7 +171,7 @@ def open_velocity_field(path: Path, source_format: str = "auto", declared: Decla
 
 
 def open_scenes(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> tuple[SceneFile, ...]:
-    """Read the headers of a file's images (one per polarisation) and prepare to read them. Raises InputError."""
+    """Read the headers of a file's images (one per polarisation), to be read on demand. Raises InputError."""
     reader = SCENE_READERS.get(_chosen(path, source_format, declared))
     if reader is None:
         raise InputError(path, "this is a velocity field, not an image", "Give a radar image")
@@ -179,7 +179,7 @@ def open_scenes(path: Path, source_format: str = "auto", declared: Declaration |
 
 
 def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:
-    """Return an image's format and the facts in its name, even for a damaged file; None for no image. Never raises."""
+    """Return (format, facts in the name) of an image, even of a damaged file; None if it is no image. Never raises."""
     try:
         recognised = recognise(path, declared)
     except InputError:
@@ -189,7 +189,7 @@ def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str,
 
 
 def _chosen(path: Path, source_format: str, declared: Declaration | None = None) -> str:
-    """Return the name of the reader to use. Raises InputError where the requested format cannot be right."""
+    """Return the reader's name: the recognised or the requested one. Raises InputError if the two contradict."""
     recognised = recognise(path, declared)
     if source_format in {"auto", recognised}:
         return recognised

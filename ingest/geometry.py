@@ -1,4 +1,4 @@
-"""Geometry of the line of sight: two tracks are combined into up and east."""
+"""Geometry: decomposition of two lines of sight into up and east, boxes around places, and UTM zones."""
 
 import math
 from typing import NamedTuple
@@ -44,7 +44,7 @@ def decompose_up_east(
 
 
 def bounds_around(extent: tuple[float, float, float, float], margin_m: float) -> tuple[float, float, float, float]:
-    """Return west, south, east and north (degrees) of a box extended by a distance in metres."""
+    """Return (west, south, east, north), degrees, of an extent in this order, enlarged by margin_m on every side."""
     west, south, east, north = extent
     high = margin_m / METRES_PER_DEGREE
     wide = high / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.01)

@@ -1,7 +1,7 @@
-"""Leases: a waiting row is claimed by one worker, kept by a heartbeat, and taken back when its worker is dead.
+"""Leases: one worker claims a waiting row, keeps it by a heartbeat, and loses it after it has died.
 
-The table of the rows has the columns `state`, `attempts`, `next_try_at`, `lease_until` and `error`, and for `give_back`
-and `return_expired` also `faults`, `cause` and `finished_at`. The row holds the state of the work; the broker's message
+The table has the columns `state`, `attempts`, `next_try_at`, `lease_until` and `error`, and for `give_back` and
+`return_expired` also `faults`, `cause` and `finished_at`. The row holds the state of the work; the broker's message
 only wakes a worker. A claim updates a row only while it waits, and later updates apply only while the attempt owns the
 row. `attempts` only grows, so that a late worker notices that it has lost the row. Leases use the database's clock,
 which all workers share.
@@ -61,7 +61,7 @@ class Lease(Generic[Row]):
         return self.model._default_manager.filter(self._lasts(), state=self.running)
 
     def held(self, row: Row) -> QuerySet[Row]:
-        """Return a query for the row that is empty once the attempt that read the row no longer owns it."""
+        """Return a query for the row, empty once the attempt that read the row no longer owns it."""
         return self.model._default_manager.filter(pk=row.pk, state=self.running, attempts=row.attempts)
 
     def claim(self, waiting: QuerySet[Row], **values: Any) -> bool:
@@ -69,7 +69,7 @@ class Lease(Generic[Row]):
         return self._take(waiting, values) == 1
 
     def claim_one_of(self, waiting: QuerySet[Row], *, at_most: int, lock: Lock, **values: Any) -> bool:
-        """Claim a row if fewer than `at_most` are worked on, counted under the lock; return whether it is claimed."""
+        """Claim a row if fewer than `at_most` rows are being worked on (counted under `lock`); return whether."""
         with locked(lock):
             return self.alive().count() < at_most and self._take(waiting, values) == 1
 
@@ -100,12 +100,12 @@ class Lease(Generic[Row]):
         return again.update(state=self.queued, lease_until=None, error="", **values)
 
     def cancel(self, rows: QuerySet[Row], *, error: str, **values: Any) -> int:
-        """Cancel waiting and running rows; return their number. A worker notices when it next prolongs its lease."""
+        """Cancel waiting and running rows; return their number. A worker notices when it next renews its lease."""
         unfinished = rows.filter(state__in=[self.queued, self.running])
         return unfinished.update(state=self.cancelled, lease_until=None, error=one_line(error), **values)
 
     def _take(self, waiting: QuerySet[Row], values: dict[str, Any]) -> int:
-        """Claim a row; every claim is made here except those of messages (`monitor.notifications.outbox`)."""
+        """Claim a row; return 1, or 0 if it is taken. Only `monitor.notifications.outbox` claims rows itself."""
         return waiting.update(
             state=self.running, attempts=F("attempts") + 1, lease_until=Now() + self.duration, **values
         )
@@ -132,7 +132,7 @@ class Lease(Generic[Row]):
 
 
 class Progress:
-    """Progress of a piece of work, with the time of its last change. Only progress justifies prolonging a lease."""
+    """Progress of a piece of work and when it last changed. A lease may be renewed only while there is progress."""
 
     def __init__(self, *, stalled_after: timedelta, most: timedelta) -> None:
         self._stalled_after, self._most = stalled_after.total_seconds(), most.total_seconds()
@@ -150,7 +150,7 @@ class Progress:
             self._done, self._moved = done, time.monotonic()
 
     def fault(self) -> str:
-        """Return why the work must be ended; empty while it makes progress and has time left."""
+        """Return why the work must be ended; an empty text while it progresses and has time left."""
         now = time.monotonic()
         if now - self._moved > self._stalled_after:
             return f"It made no progress for {self._stalled_after / 60:g} minutes."

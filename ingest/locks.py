@@ -1,4 +1,4 @@
-"""Queries without a model, and named advisory locks for work that only one process may do at a time.
+"""Database queries without a model, and named advisory locks for work that one process at a time may do.
 
 The numbers are those of the first release, so that old and new processes exclude each other during an upgrade.
 """
@@ -32,17 +32,17 @@ class Lock(IntEnum):
 
 
 def content_key(sha256: str) -> int:
-    """Return the key of a file's content from its SHA-256 in hexadecimal."""
+    """Return the lock key of a file's content, 60 bits of its SHA-256 (hexadecimal)."""
     return int(sha256[:15], 16)
 
 
 def text_key(text: str) -> int:
-    """Return a 56-bit key of a text."""
+    """Return a lock key of 56 bits for a text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
 
 
 def short_text_key(text: str) -> int:
-    """Return a signed 32-bit key of a text, for the second part of a lock of two parts."""
+    """Return a signed 32-bit key of a text, for use as the second key of a lock with two keys."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big", signed=True)
 
 
@@ -61,14 +61,14 @@ def lock(key: int) -> None:
 
 @contextmanager
 def locked(key: int) -> Iterator[None]:
-    """Open a transaction that waits for a lock and holds it until its end."""
+    """Open a transaction, wait for a lock in it, and hold the lock until the block ends."""
     with transaction.atomic():
         lock(key)
         yield
 
 
 class Held:
-    """A lock held by its own transaction on its own connection, as long as both live.
+    """Lock that is held by an open transaction on a connection of its own, for as long as both live.
 
     A transaction keeps its connection to PostgreSQL even behind PgBouncer, and ends when the process dies. It reads and
     writes no row, so that it does not delay vacuuming. Not for use by several threads.
@@ -79,7 +79,7 @@ class Held:
         self._own: BaseDatabaseWrapper | None = None
 
     def take(self) -> bool:
-        """Take the lock unless this object holds it already; return whether it holds the lock. Raises DatabaseError."""
+        """Take the lock, or check that it is still held; return whether this object holds it. Raises DatabaseError."""
         try:
             if self._own is None:
                 self._own = connection.copy()
@@ -108,7 +108,7 @@ class Held:
 
 @contextmanager
 def try_locked(key: Lock, part: int | None = None) -> Iterator[bool]:
-    """Try to take a lock until the block or the process ends; yield whether it was free. part: its second key."""
+    """Try to take a lock and hold it until the block ends; yield whether it was taken. part: a second key."""
     lock = Held(key, part)
     try:
         yield lock.take()

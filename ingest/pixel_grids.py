@@ -37,7 +37,7 @@ class PixelGrid(NamedTuple):
         return PixelGrid(self.epsg, self.transform @ Affine.translation(col, row), rows, cols)
 
     def shift_from(self, other: "PixelGrid") -> tuple[float, float]:
-        """Return the row and column of another grid (same system and posting) at which this grid begins."""
+        """Return (row, column) in another grid, of the same system and posting, at which this grid begins."""
         col, row = ~other.transform @ (self.transform.c, self.transform.f)
         return row, col
 
@@ -50,7 +50,7 @@ def same_lattice(first: PixelGrid, second: PixelGrid) -> bool:
 
 
 def common_grid(reference: PixelGrid, secondary: PixelGrid) -> PixelGrid | None:
-    """Return the grid of reference pixels covered by the secondary; None without overlap or if postings differ.
+    """Return the grid of the reference's pixels that the secondary covers; None without any, or if postings differ.
 
     Thus the reference is never resampled, and the secondary at most once.
     """

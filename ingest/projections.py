@@ -23,7 +23,7 @@ def web_mercator(
 
 
 def local_system(longitude: float, latitude: float) -> str:
-    """Return an azimuthal equidistant system in metres around a position, x to the east and y to the north."""
+    """Return a PROJ text: azimuthal equidistant around a position (degrees), metres, x east and y north."""
     return f"+proj=aeqd +lat_0={latitude!r} +lon_0={longitude!r} +datum=WGS84 +units=m +type=crs"
 
 

@@ -1,4 +1,4 @@
-"""Writing of rasters: Cloud-Optimised GeoTIFF with named bands and tags that make every number traceable."""
+"""Writing of rasters: Cloud-Optimised GeoTIFFs with named bands, and tags from which every number can be traced."""
 
 import errno
 import math
@@ -34,7 +34,7 @@ FULL_RATIO = 2  # with room for this many unpacked copies, a fault was not cause
 
 @contextmanager
 def open_tiff(source: Path | str, session: Session = NO_SESSION, **options: str | float) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF by its own driver only (a VRT is refused), with GDAL's options. Raises RasterioIOError."""
+    """Open a GeoTIFF with its own driver only, so not a VRT. options: of GDAL. Raises RasterioIOError."""
     with rasterio.Env(session, **PLAIN, **options), rasterio.open(source, driver="GTiff") as dataset:
         yield dataset
 
@@ -99,7 +99,7 @@ def write_cog_blocks(
 
 
 class RasterExtent(NamedTuple):
-    """Position of a raster of (rows, cols); epsg None: a plain pixel grid without a position on the ground."""
+    """Shape (rows, cols) and place of a raster. epsg None: a plain pixel grid without a place on the ground."""
 
     shape: tuple[int, int]
     transform: Affine
@@ -112,12 +112,12 @@ Part = tuple[tuple[int, int], Mapping[str, NDArray[np.float32]]]
 def write_cog_parts(
     path: Path, place: RasterExtent, parts: Iterable[Part], units: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
-    """Write bands given in parts as float32 COG, with only one part in memory. units: by name of the band.
+    """Write bands given in parts as float32 COG, with only one part in memory. units: band -> its unit.
 
     Overviews are means of known pixels, made band by band, because the driver's own method takes ten times as long.
 
-    parts: first row and column, and bands by name; pixels outside of all parts are NaN. The file appears whole or not
-    at all. Raises OSError (ENOSPC) if the disk is full.
+    parts: each ((first row, first column), band -> values). Pixels outside of all parts are NaN. The file appears whole
+    or not at all. Raises OSError (ENOSPC) if the disk is full.
     """
     plain = path.with_name(f".{path.name}.plain")
     profile = {
@@ -159,7 +159,7 @@ def write_cog_parts(
 
 
 def _halvings(shape: tuple[int, int]) -> list[int]:
-    """Return the factors 2, 4, 8 … of overviews, until the image fits into a tile."""
+    """Return the factors of overviews, 2, 4, 8 …, up to the first at which the image fits into one tile."""
     steps = math.ceil(math.log2(max(1, max(shape) / TILE_PX)))
     return [2**step for step in range(1, steps + 1)]
 
@@ -174,7 +174,7 @@ def copy_as_cog(source: Path, path: Path) -> None:
 
 @contextmanager
 def _appearing_whole(path: Path, values: int) -> Iterator[Path]:
-    """Yield a file beside `path`, which replaces `path` after it was written and read completely, else is deleted.
+    """Yield a temporary path; at the end the file there is read through and moved to `path`, or deleted on errors.
 
     values: number of its float32 values. Raises OSError (ENOSPC) on a full disk, for which GDAL has no clear error.
     """
@@ -192,7 +192,7 @@ def _appearing_whole(path: Path, values: int) -> Iterator[Path]:
 
 
 def _read_through(path: Path) -> None:
-    """Read every tile of a raster and its overviews. Raises rasterio.errors.RasterioIOError if one is damaged."""
+    """Read all tiles of a raster and its overviews. Raises rasterio.errors.RasterioIOError if one is damaged."""
     with open_tiff(path) as raster:
         levels = len(raster.overviews(1))
     bounded = {"GDAL_CACHEMAX": CACHE_MB, "GDAL_NUM_THREADS": "ALL_CPUS"}

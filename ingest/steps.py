@@ -1,4 +1,4 @@
-"""Scheduled tasks, each run by one worker at a time, and their steps, tried again and given up for each row.
+"""Scheduled tasks, each run by one worker at a time, and their steps, which fail and are tried again row by row.
 
 A step selects its due rows. A failure is recorded as a `StepFailure`, which holds the row back until its next attempt.
 """
@@ -24,7 +24,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
-    """Return the pending rows of a step without those held back; delete failures of rows no longer pending."""
+    """Return a step's pending rows that are not held back by a failure; delete failures of rows not pending."""
     failures = StepFailure.objects.filter(step=step)
     if not failures.exists():
         return pending
@@ -44,7 +44,7 @@ def attempt(step: Step, row: Model) -> Iterator[None]:
 
 
 def failures_retry(*, failures: QuerySet[StepFailure]) -> int:
-    """Requeue failed and delayed steps now; return how many."""
+    """Make failed and delayed steps due now; return their number."""
     return failures.update(state=State.QUEUED, faults=0, next_try_at=None)
 
 
@@ -59,7 +59,7 @@ def _write_down(step: Step, row: Model, fault: Exception) -> None:
 
 
 def stage(work: Callable[[], None]) -> Callable[[], None]:
-    """Make a function a Celery task that returns immediately while another worker runs the same task."""
+    """Return a Celery task that runs `work`, or returns at once if another worker is running the same task."""
 
     @shared_task(ignore_result=True)
     @wraps(work)

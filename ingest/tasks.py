@@ -47,7 +47,7 @@ def derive_products() -> None:
 
 @stage
 def merge_points() -> None:
-    """Merge one group of small partitions, then free the worker for other tasks."""
+    """Merge one group of small partitions of points, so that the worker is soon free for other tasks."""
     if not disk_full():
         parts_merge()
 
@@ -87,7 +87,7 @@ def delete_uploads() -> None:
 
 @shared_task(ignore_result=True)
 def fetch_images() -> None:
-    """Settle downloads whose jobs have ended, and fetch due ones, if a source is set."""
+    """Settle downloads whose jobs have ended, then fetch due downloads, if a source is configured."""
     if not settings.ACQUIRE_SOURCE:
         return
     from ingest.sources import services  # HTTP clients are imported only where images are fetched

@@ -1,4 +1,4 @@
-"""Normalisation of typed names, repair of wrongly decoded text, and text that tables and feeds can hold."""
+"""Normalisation of names for search, repair of wrongly decoded text, and text that tables and feeds can hold."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ def search_key(text: str) -> str:
 
 
 def repair_mojibake(text: str) -> str:
-    """Repair UTF-8 that was read as Latin-1 or Windows-1252, once; any other text stays as it is."""
+    """Repair UTF-8 that was decoded once as Latin-1 or Windows-1252; return any other text unchanged."""
     if text.isascii():
         return text
     try:
@@ -42,13 +42,13 @@ _LINE_ENDS = re.compile(r"\r\n?")
 
 
 def plain_text(text: str, instead: str = "") -> str:
-    """Return text that every table, feed and page can hold. instead: what replaces a removed character."""
+    """Remove characters that tables, feeds or pages cannot hold. instead: replacement of each."""
     text = _SEPARATORS.sub(" ", _LINE_ENDS.sub("\n", text))
     return _UNWANTED.sub(instead, text)
 
 
 def plain_values(value: Any) -> Any:
-    """Return a value with plain text, also within lists, tuples and dicts; other values are not changed."""
+    """Apply `plain_text` to a text, or to all texts in lists, tuples and dicts; other values stay as they are."""
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, dict):

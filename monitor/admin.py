@@ -1,4 +1,4 @@
-"""Tables of other applications that Django's admin does not show: secrets, sessions, addresses."""
+"""Removal of allauth's tables from Django's admin, which must not show addresses, sessions and secrets."""
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator

@@ -11,18 +11,18 @@ from django.db.models.signals import post_migrate
 
 
 def log_as_the_site(**kwargs: object) -> None:
-    """Configure logging of workers and beat by LOGGING: Celery's own handlers lack the filter of signed links."""
+    """Configure logging in workers and beat by settings.LOGGING; Celery's own handlers do not hide signed links."""
     logging.config.dictConfig(settings.LOGGING)
 
 
 class MonitorConfig(AppConfig):
-    """Application `monitor`."""
+    """Configuration of the Django application `monitor`."""
 
     name = "monitor"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the receivers of signals."""
+        """Connect the receivers of signals, and exempt all objects that exist by now from garbage collection."""
         from allauth.account.signals import authentication_step_completed
         from allauth.mfa.signals import authenticator_added
 

@@ -1,4 +1,4 @@
-"""Celery beat that may be started twice: the one with the advisory lock sends tasks; both record signs of life."""
+"""Celery beat that may run twice: only the process with the advisory lock sends tasks; both record signs of life."""
 
 import logging
 import signal
@@ -22,7 +22,7 @@ SIGN_SECONDS = 10.0
 
 
 class GuardedScheduler(DatabaseScheduler):
-    """Database scheduler that sends nothing while another beat holds the lock, which that beat loses when it dies."""
+    """Database scheduler that sends tasks only while its process holds the lock; a process that dies loses the lock."""
 
     leading = False
     _last_tick = float("inf")  # by the wall clock: at the first tick the clock seems to have been set back
@@ -57,7 +57,7 @@ class GuardedScheduler(DatabaseScheduler):
         return leads
 
     def _follow_clock_back(self) -> None:
-        """Set last runs in the future of a clock that was set back to now; else their tasks would wait until then."""
+        """If the clock was set back, move last runs from the future to now; otherwise their tasks would wait."""
         for entry in self.schedule.values():
             now = entry._default_now()
             if entry.last_run_at > now:

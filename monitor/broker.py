@@ -16,7 +16,7 @@ AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # what `version` rais
 
 
 def broker_url(environment: Mapping[str, str] | None = None) -> str:
-    """Return BROKER_URL as Celery writes it; REDIS_URL if it is unset or empty."""
+    """Return the broker's address in Celery's notation: BROKER_URL, or REDIS_URL if that is unset or empty."""
     known = os.environ if environment is None else environment
     return (known.get("BROKER_URL") or known["REDIS_URL"]).replace("unix://", "redis+socket://")
 
@@ -34,11 +34,11 @@ def name(url: str) -> str:
 def transport_options(url: str, *, longest_task_seconds: int) -> dict[str, Any]:
     """Return Celery's `broker_transport_options`.
 
-    A message is acknowledged when its task has ended, so that one of a killed worker goes to another worker. RabbitMQ
-    does that when the connection ends. It also closes channels that leave a message open for longer than its
-    `consumer_timeout`, 30 minutes unless configured: the worker connects again, the task goes on, and its lease keeps
-    others from it meanwhile. While RabbitMQ is short of memory or disk it confirms nothing, and nobody waits for ever.
-    Redis knows no connections: it delivers again after the visibility timeout, which no running task may reach.
+    A worker acknowledges a message when its task has ended, so that a killed worker's message goes to another one.
+    RabbitMQ delivers it again when the connection ends. It also closes a channel whose message is unacknowledged after
+    `consumer_timeout`, by default 30 minutes: the worker then connects again and goes on with its task, whose lease
+    keeps other workers away. Short of memory or disk, RabbitMQ confirms nothing; `read_timeout` limits that wait.
+    Redis has no such connections: it delivers again after the visibility timeout, which no running task may reach.
     """
     if is_rabbitmq(url):
         return {"confirm_publish": True, "read_timeout": ANSWER_SECONDS}
@@ -55,7 +55,7 @@ def version(url: str, *, seconds: float) -> str:
 
 @contextmanager
 def _channel(url: str, seconds: float) -> Iterator[Any]:
-    """Open a channel of its own connection, without the second attempt that kombu makes after two seconds."""
+    """Yield a channel of a new connection. It is tried only once; kombu would try again after two seconds."""
     options = {"read_timeout": seconds, "write_timeout": seconds}
     if not is_rabbitmq(url):
         options = {"socket_timeout": seconds, "socket_connect_timeout": seconds}

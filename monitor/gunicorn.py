@@ -20,7 +20,7 @@ control_socket_disable = True  # it would be written to the account's home
 
 
 def on_starting(server: Any) -> None:
-    """Delete the counts of an earlier start's web processes."""
+    """Delete the files in which web processes of an earlier start counted requests for Prometheus."""
     for path in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "/nowhere")).glob("*.db"):
         path.unlink()
 
@@ -33,7 +33,7 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start the watchdog of request deadlines; write all stacks if gunicorn aborts this process."""
+    """Load all pages, start the watchdog of request deadlines, and let an aborted process write its stacks."""
     from django.urls import get_resolver
 
     from monitor.web.deadlines import Watchdog
@@ -44,7 +44,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Record that a web process was ended for lack of a heartbeat, in a new process, which may wait."""
+    """Record that a process was aborted for lack of a heartbeat; a new process does so, as gunicorn must not wait."""
     if worker.aborted and "DATABASE_URL" in os.environ:
         command = [sys.executable, "-m", "monitor.web.ended", "no heartbeat"]
         os.posix_spawn(sys.executable, command, os.environ)

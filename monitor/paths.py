@@ -1,4 +1,4 @@
-"""Folders of this copy: a checkout has them beside its packages; a wheel inside, and works where it is started."""
+"""Folders. SITE_DIR holds templates and static files. BASE_DIR is the checkout, or where an installed copy starts."""
 
 from pathlib import Path
 

@@ -1,10 +1,10 @@
-"""Schedule of the stages: each stage pulls what the stage below has finished.
+"""Schedule of the stages: each stage looks for what the stage before it has finished.
 
 ingest (a product, or images that become pairs) -> ml (runs for it) -> detection (areas, series, alerts) -> monitor
 (mails)
 
-Queues: `ingest` and the stages, `cpu` and `gpu` for runs; `mail` and `housekeeping` have a worker of their own, so that
-nothing above holds them up.
+Queues: `cpu` and `gpu` for runs, `ingest` for the other work of the stages; `mail` and `housekeeping` have a worker of
+their own, so that work of the other queues does not hold them up.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ SIGN = timedelta(seconds=30)
 
 
 def every(period: timedelta, task: str, args: Sequence[str] = (), **options: str) -> dict[str, Any]:
-    """Return an entry of the schedule. Its message expires after one period, when the next one is sent."""
+    """Return a task's entry in the schedule. Its message expires after one period, because then the next is sent."""
     # django-celery-beat knows this option by this name only, and drops Celery's own `expires` without a word
     expiring = {"expire_seconds": int(period.total_seconds()), **options}
     return {"task": task, "schedule": period, "args": [*args], "options": expiring}

@@ -1,4 +1,4 @@
-"""Settings: what a person may set comes from the environment (.env.example); by default, servers of var/ are used."""
+"""Settings. Those that people may set come from the environment (.env.example); default servers are those of var/."""
 
 import gc
 import os
@@ -29,7 +29,7 @@ POSTGIS = "django.contrib.gis.db.backends.postgis"
 
 
 def _own_secret() -> str:
-    """Return the key of this installation; make it once, readable by its owner only."""
+    """Return the SECRET_KEY of this installation, from a file readable by its owner only; make the file if missing."""
     path = VAR_DIR / "secret_key"
     if not path.exists():
         VAR_DIR.mkdir(parents=True, exist_ok=True)

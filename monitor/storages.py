@@ -18,7 +18,7 @@ PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the 
 
 
 def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
-    """Return the storage of rasters; in an object store also of inputs and pieces. Raises ImproperlyConfigured."""
+    """Return STORAGES for rasters and, in an object store, for inputs and pieces. Raises ImproperlyConfigured."""
     folder = {"location": env("RASTER_DIR", default=str(var_dir / "rasters"))}
     on_disk = {"BACKEND": "ingest.storage.WholeFileStorage", "OPTIONS": folder}
     if PARENT in os.environ:
@@ -36,7 +36,7 @@ def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
 
 
 def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, folder: str) -> dict[str, Any]:
-    """Return the settings of one folder of a bucket."""
+    """Return Django's storage settings for one folder of an S3 bucket."""
     # Keys that are not set are looked for where boto looks: ~/.aws/credentials, AWS_SHARED_CREDENTIALS_FILE.
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # and nowhere on the network
     options = {
@@ -51,7 +51,7 @@ def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, fo
 
 
 class StaticFiles(CompressedStaticFilesStorage):
-    """WhiteNoise's storage with gzip alone: brotli would cost a first start a minute for a tenth less."""
+    """WhiteNoise's storage with gzip alone: brotli makes files a tenth smaller, but a first start a minute longer."""
 
     def create_compressor(self, **kwargs: Any) -> Compressor:
         """Return the compressor, without brotli."""
@@ -74,7 +74,7 @@ class DashFiles(FileSystemFinder):
             self.storages[root] = storage
 
     def check(self, **kwargs: Any) -> list[Any]:
-        """Return no messages: those about STATICFILES_DIRS are those of Django's own finder."""
+        """Return no messages, because Django's own finder already reports those about STATICFILES_DIRS."""
         return []
 
     def list(self, ignore_patterns: Any) -> Iterator[Any]:

@@ -51,7 +51,7 @@ def send_messages() -> None:
 
 @shared_task(ignore_result=True)
 def help_to_send(share: int) -> None:
-    """Send one of MAIL_SENDERS shares of the messages. If no worker runs this task, the other shares include them."""
+    """Send one of MAIL_SENDERS shares of the messages. If no worker runs this task, other senders take this share."""
     rounds.messages_help(share=share, of=settings.MAIL_SENDERS, seconds=SEND_SECONDS)
 
 

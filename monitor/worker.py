@@ -8,13 +8,13 @@ logger = logging.getLogger(__name__)
 
 
 class SteadyConsumer(Consumer):
-    """Consumer that connects again where kombu, closing a connection ended by Redis, fails with an AttributeError.
+    """Consumer that connects again if kombu raises AttributeError on closing a connection that Redis has ended.
 
-    kombu discards its own connection before it returns unacknowledged messages; tables hold their work anyway.
+    kombu drops the connection before it returns unacknowledged messages. No work is lost: database tables hold it.
     """
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Drop a connection that kombu cannot close."""
+        """Handle the error as Celery does; if kombu cannot close the connection, drop it."""
         try:
             super().on_connection_error_after_connected(exc)
         except AttributeError as fault:

@@ -1,7 +1,7 @@
 """Build hook: a wheel records which code it was built from, and carries compiled catalogues of the languages.
 
-Where it is installed there is no .git: GROUND_MOTION_COMMIT (an image is built without .git), else git, else the
-version in pyproject.toml.
+An installed wheel has no .git to ask. It records GROUND_MOTION_COMMIT if set (an image is built without .git), else the
+commit that git names, else the version in pyproject.toml.
 """
 
 import os
@@ -19,7 +19,7 @@ SITE = "monitor/_site"  # monitor/paths.py finds the catalogues there
 
 
 def code_version(root: Path, version: str) -> str:
-    """Return the commit that is built, or the version."""
+    """Return GROUND_MOTION_COMMIT, else the commit of the checkout at `root`, else `version`."""
     if given := os.environ.get("GROUND_MOTION_COMMIT", "").strip():
         return given
     if not (root / ".git").exists():  # nor may a repository around it answer
@@ -38,7 +38,7 @@ class BuildHook(BuildHookInterface[Any]):
     folder: str = ""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add the commit and the compiled catalogues."""
+        """Add the code version to the build, and compiled catalogues to a wheel; an editable one gets neither."""
         if version == "editable":  # a checkout asks git, and compiles its catalogues in place
             return
         root, included = Path(self.root), build_data["force_include"]

@@ -24,17 +24,17 @@ EXPAT, OWN_EXPAT = "libexpat.so.1", "libexpat.so.P"  # of the same length, becau
 
 
 def say(words: str) -> None:
-    """Print at once."""
+    """Print a text without buffering it."""
     print(words, flush=True)
 
 
 def limits() -> list[str]:
-    """Return options for modest limits: podman raises limits by default, which takes a right that may be missing."""
+    """Return options for low limits: podman raises limits by default, which needs a privilege that may be missing."""
     return ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096"]
 
 
 class Engine:
-    """podman and buildah, with a store of their own."""
+    """Interface to podman and buildah, with a store of images and containers apart from the machine's."""
 
     def __init__(self, store: Path) -> None:
         store.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ class Engine:
         return self.podman(*arguments, stdout=subprocess.PIPE).stdout.strip()
 
     def have_base(self, name: str, packages: tuple[str, ...]) -> None:
-        """Pull a base image, or make a substitute where no registry answers."""
+        """Pull a base image if it is missing; if no registry answers, make a substitute of Debian and packages."""
         if not self.podman("image", "exists", name, check=False).returncode:
             return
         if not self.podman("pull", "--quiet", f"docker.io/library/{name}", check=False, timeout=300).returncode:
@@ -124,7 +124,7 @@ def unpack_python(root: Path) -> None:
 
 
 def machines_pip(into: Any) -> list[str]:
-    """Write this machine's pip configuration; return the volumes that give a build all files it names."""
+    """Write this machine's pip configuration to a file; return the volumes through which a build sees what it names."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True)
     values = dict(re.findall(r"^(?:global|:env:)\.([\w-]+)='(.*)'$", listed.stdout, re.MULTILINE))
     into.write("[global]\n" + "".join(f"{name} = {value}\n" for name, value in values.items()))

@@ -68,7 +68,7 @@ def needs_cuda(requirements: list[str]) -> bool:
 
 
 def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pip install, against the index of torch where one is named."""
+    """Run pip install with these arguments, from TORCH_INDEX_URL if that is set."""
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
     if url := os.environ.get("TORCH_INDEX_URL", "").strip():
         command += ["--index-url", url]
@@ -76,7 +76,7 @@ def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def offered(requirement: str) -> Build | None:
-    """Return the build that the index in use has for a requirement, without installing it."""
+    """Return the build that the index in use has for a requirement, without installing it; None if it has none."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         if pip("--dry-run", "--ignore-installed", "--no-deps", "--report", str(report), requirement).returncode:
@@ -88,7 +88,7 @@ def offered(requirement: str) -> Build | None:
 
 
 def installed() -> Build | None:
-    """Return the build that is installed."""
+    """Return the build that is installed, without its hash; None if there is none."""
     try:
         torch = metadata.distribution("torch")
     except metadata.PackageNotFoundError:
@@ -117,7 +117,7 @@ def chosen(version: str, gpu: bool) -> Build:
 
 
 def install(version: str, *arguments: str) -> None:
-    """Install with pip; end the program where that fails."""
+    """Run pip install with these arguments; if it fails, end the program with a message that names the version."""
     done = pip(*arguments)
     if done.returncode:
         sys.exit(f"torch {version} could not be installed: {(done.stderr.strip().splitlines() or [''])[-1]}")

@@ -1,4 +1,4 @@
-"""Columns of an alert from its current detections, with the buildings on its ground and its surroundings."""
+"""Computation of an alert's columns from its current detections, the exposure on its ground and its surroundings."""
 
 from collections.abc import Hashable, Sequence
 from datetime import date
@@ -30,13 +30,13 @@ from ml.selectors import products_of
 
 
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
-    """Return what the loaded layers show around an area, together with its elongation and diameter."""
+    """Return mines, landslides, ice, roads and slope in or near an area (loaded layers), elongation and diameter."""
     elongation, across_m = shape_of(area)
     return Surroundings(**nearby(area=area, simulated=simulated)._asdict(), elongation=elongation, across_m=across_m)
 
 
 def shape_of(area: GEOSGeometry) -> tuple[float, float]:
-    """Return the side ratio of an area's smallest rectangle, and the diameter, m, of the circle of the same area."""
+    """Return (longer / shorter side of the smallest rectangle around an area, diameter of the equal-area circle, m)."""
     shape = from_wkb(bytes(area.wkb))
     project = transformer(4326, utm_epsg(area.centroid.x, area.centroid.y))
     flat = transform_geometry(shape, project.transform, interleaved=False)
@@ -45,7 +45,7 @@ def shape_of(area: GEOSGeometry) -> tuple[float, float]:
 
 
 def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
-    """Save the evidence for an alert's kind; delete it if no network classified the alert's detections."""
+    """Update an alert's AlertCause; delete it unless the alert is local, of velocity and classified by a network."""
     shares = mean_shares([detection.class_shares for detection in detections])
     if family(alert.kind) is not Family.VELOCITY or alert.extent != Extent.LOCAL or not shares:
         AlertCause.objects.filter(alert=alert).delete()
@@ -66,7 +66,7 @@ COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 
 
 def exposure_at(*, area: GEOSGeometry, simulated: bool) -> Exposure:
-    """Return the exposure that severity depends on, from the layers that are loaded now."""
+    """Return an area's exposure (buildings, main roads, railways, people) from the layers that are loaded now."""
     return _for_severity(exposed_in(area=area, simulated=simulated))
 
 
@@ -101,14 +101,14 @@ FIGURES_OF_PAIRS = (
 
 
 class Ground(NamedTuple):
-    """Knowledge of an alert's place without radar: exposure and surroundings."""
+    """Facts about an alert's ground that come from context layers, not from radar: exposure and surroundings."""
 
     exposure: Exposure
     place: Surroundings
 
 
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:
-    """Compute the columns of an alert: the union of its detections, with the figures of the main one."""
+    """Return column -> value of an alert: area is the union of its detections; figures are the main detection's."""
     area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
     area_m2, shape = area_of(area), to_django(area)
     simulated = any(detection.scan.prediction.run.input.simulated for detection in detections)
@@ -128,9 +128,9 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
 
 
 def independent_views(detection: Detection) -> set[Hashable]:
-    """Return keys of a detection's independent views: tracks of velocity fields, the later image of a pair.
+    """Return one key for each independent view that shows a detection: a track, or the later image of a pair.
 
-    A run on two tracks together counts twice if each of them shows the motion by itself.
+    A joint run on two tracks gives two keys if each track shows the motion by itself.
     """
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
@@ -140,7 +140,7 @@ def independent_views(detection: Detection) -> set[Hashable]:
 
 
 def measured_in(detection: Detection) -> Product | ScenePair:
-    """Return the data that a detection's figures are from: its pair, or the product of the track that gave the rate."""
+    """Return the source of a detection's figures: its image pair, or the product of the track that gave the rate."""
     run = detection.scan.prediction.run
     orbit = detection.reasons[0].get("orbit") if detection.reasons else None
     if run.pair or orbit in {None, run.product.track}:
@@ -149,12 +149,12 @@ def measured_in(detection: Detection) -> Product | ScenePair:
 
 
 def view_of_detection(detection: Detection) -> str:
-    """Return the name of a detection's view, its track and processor; figures are compared within one view only."""
+    """Return the name of the view that measured a detection: component/track/direction/format, or pair/track."""
     return _view_of(measured_in(detection))
 
 
 def views_of_run(run: Run) -> dict[str, date]:
-    """Return the last date of the data of each view of a run. Keys: names as `view_of_detection` returns them."""
+    """Return name of a view -> last date of its data, for each view of a run; names as in `view_of_detection`."""
     seen = [run.pair] if run.pair else products_of(run=run)
     views: dict[str, date] = {}
     for one in seen:
@@ -178,7 +178,7 @@ def data_span(detection: Detection) -> tuple[date, date]:
 
 
 def data_end(seen: Product | ScenePair) -> date:
-    """Return the last date of the data."""
+    """Return the last date of a product's series, or the day of a pair's later image."""
     return seen.secondary.acquired_at.date() if isinstance(seen, ScenePair) else seen.dates[-1]
 
 
@@ -220,7 +220,7 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float, ground: Ground
 
 
 def _accelerates(detections: Sequence[Detection]) -> bool:
-    """Return whether the series of the detections' alert has been examined and accelerates."""
+    """Return whether a stored AlertMotion of the detections' alert states an acceleration."""
     alerts = {detection.alert_id for detection in detections if detection.alert_id}
     return AlertMotion.objects.filter(alert__in=alerts, accelerating_since__isnull=False).exists()
 
@@ -231,13 +231,13 @@ def _evidence(detection: Detection, product: Product) -> list[Evidence]:
 
 
 def _of_surface(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
-    """Return the figures of the strongest change."""
+    """Return the figures of the detection with the greatest loss of coherence, and the severity by area."""
     main = min(detections, key=lambda detection: detection.change_sigma)
     return _copied(main) | {"severity": severity_of_change(area_m2)}
 
 
 def _of_offsets(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
-    """Return the figures of the latest speed; an alert with a surge stays a surge."""
+    """Return the figures of the latest detection (of the latest surge, if there are any), and the severity."""
     detections = [one for one in detections if row_of(one.kind).event] or detections
     main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
     return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day, ground.exposure)}
@@ -251,7 +251,7 @@ def _copied(main: Detection) -> dict[str, Any]:
 
 
 def _weight(product: Product) -> int:
-    """Rank components: vertical motion is understood best, then the line of sight, then east-west."""
+    """Return the rank of a product's component for the choice of main figures: up 2, line of sight 1, others 0."""
     return {"up": 2, "los": 1}.get(product.component, 0)
 
 
@@ -259,7 +259,7 @@ BY_SURROUNDINGS = ("kind", "class_shares", "severity")
 
 
 def alert_recount(*, alert: Alert) -> bool:
-    """Update an alert from the loaded layers; return whether its kind or severity changed."""
+    """Update exposure, cause, kind and severity from the loaded layers; return whether kind or severity changed."""
     with locked(Lock.ALERTS):
         alert.refresh_from_db()
         exposure_refresh(alert=alert)

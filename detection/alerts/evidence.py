@@ -1,6 +1,6 @@
-"""Evidence besides the search: the alert's time series, and results of other methods on its ground.
+"""Evidence for an alert besides the search that found it: its mean time series, and results of other methods.
 
-Both are computed after the alert, so that no search waits for them.
+Both are computed when the alert already exists, so that the search itself does not wait for them.
 """
 
 import hashlib
@@ -38,9 +38,9 @@ DIGITS = 2
 
 
 def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> AlertMotion | None:
-    """Update an alert's motion from its current detections; no row is kept if no product has a series of its area.
+    """Recompute an alert's AlertMotion from series of its current detections' products; return it, or None.
 
-    Repeating it on the same data changes nothing. Earlier results stay if the points have since been deleted.
+    Without a series in the area the row is deleted. It stays if data are unchanged or points have since been deleted.
     """
     products = _series_products(alert, detections)
     kept = [product for product in products if not product.points_deleted_at]
@@ -60,7 +60,7 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
 
 
 def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Product]:
-    """Return products with series of the component of the alert's rate: those searched first, then by length."""
+    """Return products with series in the component of the alert's rate: main products of runs, then the longest."""
     if family(alert.kind) is not Family.VELOCITY:
         return []
     runs = [detection.scan.prediction.run for detection in detections]
@@ -90,7 +90,7 @@ def _has_cycles(product: Product) -> bool:
 
 
 def _ring(area: MultiPolygon) -> GEOSGeometry:
-    """Return the ground around an area that `ml.statistics.reasons` would compare it with."""
+    """Return the ring around an area, degrees, whose points `ml.statistics.reasons` compares with those inside."""
     geographic = from_wkb(bytes(area.wkb))
     epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
     metric = transform(geographic, transformer(4326, epsg).transform, interleaved=False)
@@ -122,7 +122,7 @@ def _columns(product: Product, motion: SeriesMotion) -> dict[str, Any]:
 
 
 def _as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
-    """Return the data of a chart: the series against the ground around it, its curve, and every change."""
+    """Return chart data: the series relative to the ground around it, the fitted curve, and every change."""
     return {
         "dates": [day.isoformat() for day in product.dates],
         "displacement_mm": [None if np.isnan(one) else round(float(one), DIGITS) for one in motion.values_mm],
@@ -135,9 +135,9 @@ def _as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
 
 
 def evidence_complete(*, alert: Alert) -> AlertMethods:
-    """Update other methods' results for an alert from its current detections, and its motion if it has none yet.
+    """Run the other methods on an alert's ground and store their results; add its AlertMotion if it has none.
 
-    Repeating it on the same data changes only the time. Earlier results stay if points have been deleted.
+    On unchanged data only the time of comparison is updated. Results from points deleted since then are kept.
     """
     begun, current = timezone.now(), list(detections_current(alert=alert))
     if not AlertMotion.objects.filter(alert=alert).exists():
@@ -172,7 +172,7 @@ def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) ->
 
 
 def _method_results(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> list[dict[str, Any]]:
-    """Run methods on the ground around an alert, with the points and rates of its search; return their results."""
+    """Run the named methods on the points and rates of an alert's search; return one dict of results per method."""
     geographic = from_wkb(bytes(alert.area.wkb))
     epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
     place = transform(geographic, transformer(4326, epsg).transform, interleaved=False)

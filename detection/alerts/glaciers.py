@@ -1,4 +1,4 @@
-"""Glaciers: their velocities in each pair, the series made of these, and the alert of a surge."""
+"""Glaciers: measurement of velocities in each pair, their time series, and alerts of surges."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -60,14 +60,14 @@ NEWS_DAYS = 180  # a surge that ended longer than this before the last pair is h
 
 
 class Measured(NamedTuple):
-    """Velocities from one pair. ground: where errors were estimated; samples: velocities by the glacier's row."""
+    """Velocities from one pair. ground: stable ground, for errors; samples: glacier's primary key -> velocities."""
 
     ground: StableGround | None
     samples: dict[int, GroundMotion]
 
 
 class Sampled(NamedTuple):
-    """Glacier with its cells, and the rows of its samples in one track, oldest first."""
+    """Glacier, its cells, and its GlacierSample rows from one track, oldest first."""
 
     glacier: Glacier
     cells: Cells
@@ -75,14 +75,14 @@ class Sampled(NamedTuple):
 
 
 class SurgeObservation(NamedTuple):
-    """Series of a glacier in one track, and the run on its last pair."""
+    """Velocity series of a glacier from one track, and the run on the last pair of the series."""
 
     view: GlacierView
     run: Run
 
 
 def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
-    """Save the velocities of every glacier in a pair's offsets; motion and surges are computed later."""
+    """Save the velocities of every glacier in a prediction of offsets; `glacier_follow` finds surges later."""
     pair, raster, now = prediction.run.pair, read_prediction(prediction), timezone.now()
     glaciers = list(selectors.glaciers_in(pair=pair))
     ground, samples = measured(raster, pair, glaciers)
@@ -105,7 +105,7 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
 
 
 def measured(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
-    """Measure the glaciers in a pair's offsets, in memory; glaciers too small to surge are left out."""
+    """Return the velocities of glaciers in a pair's offsets, unsaved; glaciers below LEAST_KM2 are left out."""
     shapes = {glacier.pk: from_wkb(bytes(glacier.outline.wkb)) for glacier in glaciers}
     nodes = _nodes(raster)
     motion = ground_motion(nodes, raster.epsg, PixelScale(pair.reference.posting_m, pair.temporal_baseline_days))
@@ -193,7 +193,7 @@ def surges_in(sampled: Sampled) -> list[Detection]:
 
 
 def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSample]]:
-    """Merge samples of the same days (bursts of one pass); return them, and by days the sample with the most cells."""
+    """Return one sample for each pair of days (bursts of a pass merged), and days -> the row with most known cells."""
     by_days: dict[tuple, list[tuple[GlacierSample, GroundMotion]]] = {}
     n_cells = sampled.cells.n
     for row in sampled.rows:
@@ -211,7 +211,7 @@ def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSamp
 
 
 def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
-    """Save a detection in each searched pair that shows the surge, under one alert."""
+    """Save a detection for each searched pair that shows a surge, under one alert; skip surges that ended long ago."""
     newest = view.series.end_day[-1]
     if surge.end is not None and newest - surge.end.day > NEWS_DAYS:
         return
@@ -229,7 +229,7 @@ def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict
 def _detections(
     cells: Cells, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]
 ) -> Iterator[Detection]:
-    """Yield a detection, not saved, in each searched pair that shows a surge."""
+    """Yield one unsaved detection of a surge for each searched pair that shows it."""
     mask = np.isin(cells.number, np.flatnonzero(surge.cells))
     geographic = to_geographic(outline(mask, cells.transform, cells.km2 * 4e6).intersection(cells.outline), cells.epsg)
     speed, sigma = mean_speed(view.series, surge.cells)
@@ -259,7 +259,7 @@ def _detections(
 
 
 def _summarise(motion: GlacierMotion, made: Sequence[tuple[str, GlacierView]]) -> None:
-    """Fill the columns of a glacier's row; its speed is that of the view with the newest data."""
+    """Fill the columns of a GlacierMotion; its speed is that of the track with the newest data."""
     motion.stale = False
     motion.views = [as_json(view, name) for name, view in made]
     known = [(name, view, np.flatnonzero(np.isfinite(view.speed_m_day))) for name, view in made]

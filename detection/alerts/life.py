@@ -1,4 +1,4 @@
-"""Memory and steps of alerts: what was last reported, what each view has shown, and every transition and update."""
+"""Records of an alert's life: the figures last reported, the observations by each view, and its steps."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -27,7 +27,7 @@ PAIRS_TOGETHER = 3  # last pairs; their median counts, so that one wrong pair is
 
 
 def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
-    """Compute the figures that a message would state of an alert now, from its current detections."""
+    """Return the figures that a message would state of an alert now, computed from its current detections."""
     unit, by_view = UNITS[family(alert.kind)], _by_view(detections)
     views = (
         {}
@@ -41,7 +41,7 @@ def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
 
 
 def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> AlertLife:
-    """Return the memory of an alert; a new one begins with these detections, or with the current ones."""
+    """Return an alert's AlertLife; if it has none, create one from `detections`, by default the current ones."""
     life = AlertLife.objects.filter(alert=alert).first()
     if life is None:
         shown = list(detections_current(alert=alert) if detections is None else detections)
@@ -56,13 +56,13 @@ def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> Aler
 
 
 def lives_begin() -> None:
-    """Create the memory of followed alerts of an earlier release, before new data change their figures."""
+    """Create the AlertLife of followed alerts that have none (earlier releases), before new data change figures."""
     for alert in Alert.objects.filter(life=None, state__in=FOLLOWED_STATES):
         life_of(alert)
 
 
 def begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
-    """Report a new alert and begin its memory with its detections."""
+    """Record the first transition of a new alert, and create its AlertLife from its detections."""
     AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=reason[:300])
     life_of(alert, detections)
 
@@ -86,7 +86,7 @@ def alert_transition(
 ) -> AlertTransition:
     """Change an alert's state and report why; no other function changes a state.
 
-    changed: changes of its figures; run: the run that showed them. ValueError for a change that is not allowed.
+    changed: changes of its figures; run: the run that showed them. ValueError for a transition not allowed or too late.
     """
     current = State(alert.state)
     if not may_become(current, to):
@@ -100,7 +100,7 @@ def alert_transition(
 def report(
     alert: Alert, to: State, reason: str, actor: str, changed: Sequence[Change] = (), run_number: int | None = None
 ) -> AlertTransition:
-    """Record a step with the changes since the last one, and remember the figures that it reports."""
+    """Record a step with the changes since the last report, and store the reported figures for later comparison."""
     life, now = life_of(alert), timezone.now()
     taken = AlertTransition.objects.create(
         alert=alert, from_state=alert.state, to_state=to, reason=reason[:300], actor=actor
@@ -120,9 +120,9 @@ def report(
 
 
 def changes_since_report(alert: Alert, current: Sequence[Detection]) -> tuple[Change, ...]:
-    """Return changes to be reported, now or once enough time has passed.
+    """Return the changes since an alert's last report that exceed noise, whether they may be reported now or later.
 
-    Figures without a comparable predecessor become the new baseline.
+    Figures that cannot be compared (of a new view or method) are stored as the baseline for later comparisons.
     """
     life = life_of(alert)
     before, now = updates.from_json(life.told), figures_of(alert, current)
@@ -136,9 +136,9 @@ def changes_since_report(alert: Alert, current: Sequence[Detection]) -> tuple[Ch
 
 
 def areas_rebase(alert: Alert, kept: Sequence[Detection]) -> None:
-    """Make the smaller area that is left after a split the new baseline, so that it is not reported as a change.
+    """Store the area left after a split as the baseline, so that the decrease is not reported as a change.
 
-    The split-off part is reported under its own code.
+    The part that was split off is reported as an alert of its own.
     """
     life = life_of(alert)
     before, now = updates.from_json(life.told), figures_of(alert, kept).views
@@ -161,19 +161,19 @@ def is_newer(alert: Alert, until: date) -> bool:
 
 
 def view_note(alert: Alert, view: str, seen: ViewLife) -> None:
-    """Replace the memory of a view after all of its data were examined again."""
+    """Replace the stored observations by one view, after all data of this view were examined again."""
     life = life_of(alert)
     AlertLife.objects.filter(pk=life.pk).update(views=_stored(_views(life) | {view: seen}))
 
 
 def moved_until(alert: Alert, view: str) -> date | None:
-    """Return the last date on which a view showed an alert; None if it never did."""
+    """Return the last date on which a view showed an alert moving; None if it never did."""
     seen = _views(life_of(alert)).get(view)
     return seen.moved_until if seen else None
 
 
 def observation_note(alert: Alert, view: str, until: date, found: Sequence[Detection]) -> bool:
-    """Record whether a run on data until a date shows an alert moving; return whether that ends a rest."""
+    """Store whether a view, with data that end on `until`, shows motion; return whether motion follows rest."""
     life = life_of(alert)
     views, observation = _views(life), Observation(until, any(_moves(one) for one in found))
     again, after = (
@@ -187,16 +187,16 @@ def observation_note(alert: Alert, view: str, until: date, found: Sequence[Detec
 
 
 def series_resumed(alert: Alert) -> bool:
-    """Return whether the series that had ended an alert now show renewed motion."""
+    """Return whether an alert whose series was last reported at rest moves again in its series."""
     rested = updates.from_json(life_of(alert).told).series.at_rest_since
     return lifecycle.series_moves_again(rested, _series_of(alert))
 
 
 def rest_of(alert: Alert, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
-    """Return the date since when an alert is at rest or over, and the change to report; None if not for long enough.
+    """Return (date since when an alert is at rest or over, change to report); None if not for long enough.
 
-    until: last date of the newest data; noise_mm_yr: standard deviation of their rates, used if larger than the alert's
-    own.
+    until: last date of the newest data; noise_mm_yr: standard deviation of the rates in these data. The larger of it
+    and the alert's own standard deviation counts.
     """
     life = life_of(alert)
     reported = updates.from_json(life.told)
@@ -213,7 +213,7 @@ def rest_of(alert: Alert, until: date, noise_mm_yr: float) -> tuple[date, Change
 
 
 def _event_proof(alert: Alert) -> Proof:
-    """Return the proof required to end an event; a surge may pause for as many pairs as its rule bridges."""
+    """Return the proof required to end an event; for a surge, more pairs without motion than RULE.gap_pairs."""
     if family(alert.kind) is Family.SURFACE:
         return lifecycle.event_proof(alert.change_sigma, CHANGE.enter)
     rise = (alert.speed_m_day - alert.usual_speed_m_day) / alert.speed_sigma_m_day
@@ -221,7 +221,7 @@ def _event_proof(alert: Alert) -> Proof:
 
 
 def _series_of(alert: Alert) -> SeriesMotion:
-    """Return the motion in an alert's series, empty if they have not been examined."""
+    """Return the dates of acceleration, rest and new motion in an alert's series; all None if not examined."""
     motion = AlertMotion.objects.filter(alert=alert).first()
     if motion is None:
         return SeriesMotion()
@@ -236,7 +236,7 @@ def _by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
 
 
 def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
-    """Return a view's figures from its newest data: rates of the fastest detection, area of all of them."""
+    """Return one view's figures from its newest data, mm/yr: rates of the fastest detection, area of all."""
     ends = [data_end(measured_in(one)) for one in found]
     until = max(ends)
     newest = [one for one, end in zip(found, ends, strict=True) if end == until]
@@ -248,7 +248,7 @@ def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
 
 
 def _figures_as_speed(found: Sequence[Detection]) -> ViewFigures:
-    """Return a view's figures from its last pairs: medians of the speed, of its error in one pair, and of the area."""
+    """Return one view's figures from its last detections, m/day: medians of speed, its error and area."""
     last = sorted(found, key=lambda one: data_span(one)[1])[-PAIRS_TOGETHER:]
     speed, sigma, area_m2 = (
         median(getattr(one, name) or 0.0 for one in last) for name in ("speed_m_day", "speed_sigma_m_day", "area_m2")
@@ -270,7 +270,7 @@ def _moves(detection: Detection) -> bool:
 
 
 def _views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
-    """Return the observations by each view, from the detections of an alert without a memory."""
+    """Return name of a view -> its observations, rebuilt from the detections of an alert without AlertLife."""
     views: dict[str, ViewLife] = {}
     for one in sorted(detections, key=lambda each: data_end(measured_in(each))):
         view = view_of_detection(one)

@@ -30,8 +30,8 @@ class Step(NamedTuple):
 class Facts(NamedTuple):
     """Facts on which the next step of an alert depends.
 
-    n_views: independent views among the current detections; n_views_in_run: among those of the newest run alone;
-    since_report: time since the last step; source: the newest data, in words.
+    n_views: number of independent views in the current detections; n_views_in_run: in those of the newest run only;
+    since_report: time since the last step; source: name of the newest data.
     """
 
     state: State
@@ -59,7 +59,7 @@ def next_step(facts: Facts) -> Step | None:
 
 
 def end_step(kind: str, state: State, rest: tuple[date, Change], source: str) -> Step:
-    """Plan the end of an alert that has been at rest, or over, for long enough. rest: its first date, its change."""
+    """Plan the end of an alert that has rested for long enough. rest: date since when it rests, change to report."""
     since, change = rest
     reason = f"no {EVENT_WORDS.get(kind, 'motion')} after {since:%-d %B %Y} in {source}"
     if state is State.CONFIRMED:
@@ -68,9 +68,9 @@ def end_step(kind: str, state: State, rest: tuple[date, Change], source: str) ->
 
 
 def best_match(area: BaseGeometry, known: Iterable[tuple[BaseGeometry, State]]) -> int | None:
-    """Return the index of the alert that overlaps an area most, by at least a tenth of the smaller of both.
+    """Return the index of the alert that shares most area with `area`, at least a tenth of the smaller outline.
 
-    Finished alerts are matched only if no other one overlaps.
+    Finished alerts are matched only if no other one overlaps. Without a match, None is returned.
     """
     shared = []
     for number, (outline, state) in enumerate(known):
@@ -81,14 +81,14 @@ def best_match(area: BaseGeometry, known: Iterable[tuple[BaseGeometry, State]]) 
 
 
 def is_taken_over(outline: BaseGeometry, by: BaseGeometry) -> bool:
-    """Return whether at least INSIDE_SHARE of one outline lies inside another."""
+    """Return whether at least INSIDE_SHARE of the area of `outline` lies inside `by`."""
     return bool(outline.intersection(by).area >= INSIDE_SHARE * outline.area)
 
 
 def parts_apart(shapes: Sequence[BaseGeometry], areas_m2: Sequence[float]) -> list[list[int]]:
-    """Group outlines, in degrees, into separate parts, the part with the largest outline first; return positions.
+    """Group outlines (degrees) into separate parts; return indices by part, that with the largest outline first.
 
-    Parts are farther apart than patches that the search would join into one area.
+    Outlines closer than the distance over which the search joins patches belong to one part.
     """
     shrink = math.cos(math.radians(shapes[0].centroid.y))
     on_plane = [affinity.scale(shape, xfact=shrink, origin=(0, 0)) for shape in shapes]

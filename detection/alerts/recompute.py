@@ -1,4 +1,4 @@
-"""Recomputation of an alert from its stored runs, compared with its columns. Nothing is written."""
+"""Recomputation of an alert by repeating its stored runs, and comparison with its columns. Nothing is written."""
 
 import copy
 import math
@@ -33,21 +33,21 @@ WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__
 
 
 class Done(NamedTuple):
-    """Results of a repeated run. samples: by the row of the glacier, packed by `cells.pack`."""
+    """Results of a repeated run. samples: primary key of a glacier -> velocities, packed by `cells.pack`."""
 
     detections: list[Detection]
     samples: dict[int, bytes]
 
 
 class Series(NamedTuple):
-    """Offsets in which a surge was found, oldest first."""
+    """A glacier, and the predictions of offsets in which its surge was found, oldest first."""
 
     glacier: Glacier
     predictions: list[Prediction]
 
 
 class Reruns:
-    """Repeated runs, each repeated once for all of its alerts. again: repeats a run, or raises NotRepeatable."""
+    """Cache of repeated runs, so that each is repeated once only. again: repeats a run, or raises NotRepeatable."""
 
     def __init__(self, again: Again) -> None:
         self.again = again
@@ -55,7 +55,7 @@ class Reruns:
         self._surges: dict[tuple[int, ...], list[Detection]] = {}
 
     def detections(self, stored: Detection) -> list[Detection]:
-        """Repeat the run of a stored detection, for a surge all runs of its series; return the new detections."""
+        """Repeat the run of a stored detection (all runs of a surge's series); return the new detections."""
         if stored.kind != Kind.GLACIER_SURGE:
             return self._of(stored.scan.prediction).detections
         series = series_of(stored)
@@ -83,7 +83,7 @@ class Reruns:
 
 
 def runs_behind(stored: Detection) -> list[Run]:
-    """Return the runs behind a stored detection. Raises NotRepeatable if some of them are no longer stored."""
+    """Return the runs from which a detection was computed. Raises NotRepeatable if some are no longer stored."""
     if stored.kind == Kind.GLACIER_SURGE:
         return [one.run for one in series_of(stored).predictions]
     return [stored.scan.prediction.run]
@@ -119,7 +119,7 @@ def _series_today(stored: Detection) -> Series:
 
 
 def _searched(prediction: Prediction, result: RasterResult, raster: StoredRaster) -> list[Detection]:
-    """Search a result in memory with the stored thresholds."""
+    """Search the raster of a repeated run with the thresholds of its stored scan; return unsaved detections."""
     scan = getattr(prediction, "scan", None)
     if scan is None:
         return []
@@ -181,8 +181,8 @@ class Missing(NamedTuple):
 class Recomputation(NamedTuple):
     """Outcome of a recomputation, with all differences.
 
-    iou: intersection over union of both outlines, 0-1, None if one is missing; runs: code and inputs;
-    notes: differences in code and thresholds, which alone do not change the outcome.
+    iou: intersection over union of the stored and the new outline, 0-1, None if one is missing; runs: inputs, code and
+    thresholds of each run; notes: differences in code and thresholds, which alone do not change the outcome.
     """
 
     outcome: Outcome
@@ -201,7 +201,7 @@ class Recomputation(NamedTuple):
 
 
 class Recomputer:
-    """Recomputation of alerts that repeats each run once, for all of its alerts. again: repeats a run."""
+    """Recomputes alerts, and repeats a run only once even if several alerts need it. again: repeats a run."""
 
     def __init__(self, again: Again) -> None:
         self.reruns = Reruns(again)
@@ -271,7 +271,7 @@ def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing
 
 
 def _runs(stored: Sequence[Detection]) -> Iterator[dict[str, Any]]:
-    """Yield the inputs, code and thresholds of each run behind an alert, for the record."""
+    """Yield the inputs, code and thresholds of each run behind an alert as dicts."""
     runs: dict[int, Run] = {}
     for one in stored:
         try:

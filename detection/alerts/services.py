@@ -94,9 +94,9 @@ def alert_end_where_over(alert: Alert, run: Run) -> AlertTransition | None:
 
 
 def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, list[Detection]]]:
-    """Save detections under the alerts of their places; return, by the alert's row, each alert with its detections.
+    """Save detections under the alerts of their places; return alert's primary key -> (alert, its new detections).
 
-    All alerts are looked up before any row is written, so that all parts of a divided area stay in its alert.
+    Alerts are matched before any row is saved, so that all parts of an area that has split stay in its alert.
     """
     places = [_same_place(detection) for detection in detections]
     alerts: dict[int, tuple[Alert, list[Detection]]] = {}
@@ -168,7 +168,7 @@ def _end_step(alert: Alert, run: Run) -> plan.Step | None:
 
 
 def _has_resumed(alert: Alert, current: Sequence[Detection], seen_again: bool) -> bool:
-    """Return whether a finished alert has resumed by its series, or by a view that showed its rest. Events never do."""
+    """Return whether a finished alert moves again, in its series or in a view (`seen_again`); False for events."""
     if row_of(alert.kind).event or seen_again:
         return not row_of(alert.kind).event
     alert_motion_refresh(alert=alert, detections=current)
@@ -216,7 +216,7 @@ def _split_off(alert: Alert, current: list[Detection], found: Sequence[Detection
 
 
 def _take_over(alert: Alert) -> None:
-    """Merge into an alert those that a newer run detects as parts of it; the pages of both name the other.
+    """Merge into an alert others that a newer run detects as parts of it; their pages are linked.
 
     An alert is merged only if most of it lies inside, it is not reviewed, and no latest run shows it by itself.
     """
@@ -231,7 +231,7 @@ def _take_over(alert: Alert) -> None:
 
 
 def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]) -> None:
-    """Record that a run did not find alerts that its track had shown, and finish those at rest for long enough."""
+    """Store that a run does not show alerts that its views showed before; end those at rest for long enough."""
     views, seen = views_of_run(run), run.input
     for alert in alerts_missed(views=views, seen=seen, family=FAMILY_OF[run.model_version.task], found=touched):
         moves_elsewhere = any(one.extent == alert.extent and one.area.intersects(alert.area) for one in found)
@@ -243,7 +243,7 @@ def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]
 
 
 def _shows_afterwards(run: Run, alert: Alert) -> bool:
-    """Return whether a run covers an alert's ground; a pair must not begin before the alert's last motion."""
+    """Return whether a run covers an alert's ground; a pair may not begin before the alert's last motion."""
     if run.product:
         return points_count_within(product=run.product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
     if run.pair.reference.acquired_at.date() < alert.last_motion:

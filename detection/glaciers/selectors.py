@@ -36,7 +36,7 @@ def glaciers_in(*, pair: ScenePair) -> QuerySet[Glacier]:
 
 
 def predictions_unmeasured() -> QuerySet[Prediction]:
-    """Return searched offsets in which the loaded glaciers have not been measured."""
+    """Return searched predictions of offsets in which loaded glaciers have not been measured yet."""
     newest = ContextLayer.objects.filter(kind=ContextKind.GLACIERS).aggregate(at=Max("loaded_at"))["at"]
     offsets = predictions_finished().filter(run__model_version__task=ModelVersion.Task.OFFSETS, scan__isnull=False)
     if newest is None:
@@ -46,7 +46,7 @@ def predictions_unmeasured() -> QuerySet[Prediction]:
 
 
 def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
-    """Return the samples of a glacier by track, oldest first; only the latest run of each pair counts.
+    """Return name of a track -> samples of a glacier, oldest first; only the latest run of each pair counts.
 
     If a pass was stored in several polarisations, one is used.
     """
@@ -69,7 +69,7 @@ def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
 
 
 def surges_living(*, glacier: Glacier) -> list[Alert]:
-    """Return living surge alerts with an inner point on a glacier."""
+    """Return living surge alerts whose area lies on a glacier (a point inside the area decides)."""
     living = Alert.objects.filter(
         kind=Kind.GLACIER_SURGE,
         state__in=LIVING,

@@ -1,4 +1,4 @@
-"""Figures of a glacier's series for pages and alerts, and the test for slides. Pure."""
+"""Figures of a glacier's velocity series for pages and alerts, and a test for landslides. Pure functions."""
 
 import datetime as dt
 import math
@@ -50,7 +50,7 @@ def day_of(number: float) -> dt.date:
 
 
 def view_of(samples: list[PairSample], cell_km2: float) -> GlacierView:
-    """Build a series of steps from pairs and find surges by RULE. samples: at least one, all of the same cells."""
+    """Join samples of pairs to one velocity series and find its surges by RULE. samples: one or more, same cells."""
     stacked = (np.stack([getattr(one.motion, name) for one in samples]) for name in GroundMotion._fields)
     first, last = (np.array([day_number(getattr(one, name)) for one in samples]) for name in ("first", "last"))
     series = velocity_series(PairVelocities(first, last, *stacked))
@@ -67,7 +67,7 @@ def _enough(series: SpeedSeries) -> bool:
 def mean_speed(series: SpeedSeries, cells: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Return the mean speed of some cells and its error, (steps,) m/day; NaN where fewer than a quarter are known.
 
-    The error is the mean of the cells' errors, no smaller, because a pair's error is common to all cells.
+    The error is the mean of the cells' errors and does not fall with their number: a pair's error is common to all.
     """
     speeds, errors = series.speed_m_day[:, cells], series.sigma_m_day[:, cells]
     known = np.isfinite(speeds)
@@ -123,7 +123,7 @@ def _numbers(values: Floats) -> list[float | None]:
 
 
 def slides(slope_deg: float, aspect_deg: float | None, bearing_deg: float) -> bool:
-    """Return whether moving ground is a slide: it lies on a slope and moves down the slope."""
+    """Return whether moving ground is a landslide: it lies on a steep slope and moves down it. Angles in degrees."""
     if not slope_deg >= STEEP_DEG or aspect_deg is None:
         return False
     return abs((bearing_deg - aspect_deg + 180) % 360 - 180) <= DOWNHILL_DEG

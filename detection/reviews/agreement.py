@@ -31,7 +31,7 @@ class Agreement(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Time within which half, and nine of ten, cases of one severity were decided."""
+    """Median and 90th percentile of the time until cases of one severity were decided."""
 
     severity: str
     decided: int
@@ -61,7 +61,7 @@ def second_look_record(*, alert: Alert, reviewer: AbstractBaseUser, agrees: bool
 
 
 def agreement() -> list[Agreement]:
-    """Return how often second opinions agreed, by kind of verdict.
+    """Return how often second opinions agreed with verdicts, by kind of verdict.
 
     A verdict taken back or reversed by another person, or a declined confirmation, counts as disagreement.
     Each person counts once for each verdict; changes to one's own verdict do not count.

@@ -6,7 +6,7 @@ from detection.models import AuditEntry
 
 
 def audit_write(*, actor: AbstractBaseUser, action: str, subject: str, before="", after="", detail="") -> AuditEntry:
-    """Add a row that nobody can change."""
+    """Add a row to the audit log; nobody can change it later."""
     return AuditEntry.objects.create(
         actor=actor.get_username(), action=action, subject=subject, before=before, after=after, detail=detail
     )

@@ -70,7 +70,7 @@ def batch_review(
     internal_note: str,
     reviewer: AbstractBaseUser,
 ) -> Batch:
-    """Give one verdict on several cases, in one transaction. cases: row of an alert -> state in which it was shown.
+    """Give one verdict on several cases in one transaction. cases: alert's primary key -> state in which it was shown.
 
     ValueError for a verdict that several cases cannot share, and for a note that is too long.
     """

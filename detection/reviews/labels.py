@@ -126,7 +126,7 @@ def _of_detection(detection: Detection) -> dict[str, Any]:
 
 
 def _of_run(detection: Detection) -> dict[str, Any]:
-    """Return the data and method behind a label. Of a pair, track and direction are those of its reference image."""
+    """Return the label's columns on data and method. A pair has the track and direction of its reference image."""
     prediction = detection.scan.prediction
     run, version, source = prediction.run, prediction.run.model_version, prediction.run.input
     files = [source] if isinstance(source, Product) else [source.reference, source.secondary]

@@ -78,7 +78,7 @@ def proposal_withdraw(*, proposal: Proposal, proposer: AbstractBaseUser) -> None
 
 
 def proposal_answer(*, proposal: Proposal, publisher: AbstractBaseUser, outcome: Outcome, answer: str = "") -> None:
-    """Close another person's proposal for an alert whose row is locked. Overtaken if it is closed already."""
+    """Close another person's proposal; the alert's row must be locked. Raises Overtaken if it is closed already."""
     if proposal.proposer_id == publisher.pk:
         raise ValueError("whoever proposed it does not answer it")
     _close(proposal, publisher, outcome, answer)

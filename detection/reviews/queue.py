@@ -21,9 +21,9 @@ MOST_NEIGHBOURS = 8
 
 
 class Wanted(NamedTuple):
-    """Filters of the queue; empty ones filter nothing.
+    """Filters of the queue; an empty filter excludes no case.
 
-    among: rows of alerts; mine, free, given, visit: see `cases_wanted`.
+    among: primary keys of alerts; mine, free, given, visit: see `cases_wanted`.
     """
 
     kind: str = ""
@@ -69,12 +69,12 @@ def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> 
 
 
 def rows_proposed() -> set[int]:
-    """Return the rows of alerts with a proposal that waits for a second person."""
+    """Return the primary keys of alerts with a proposal that waits for a second person."""
     return set(Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True))
 
 
 def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:
-    """Return rows of cases, the most urgent first, those with a planned visit last, in a query without outlines.
+    """Return the primary keys of cases, the most urgent first, those with a planned visit last; reads no outlines.
 
     Equally urgent cases keep the order of the query.
     """

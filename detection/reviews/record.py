@@ -27,7 +27,7 @@ class Precision(NamedTuple):
 def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[Review]:
     """Return the standing verdict on each alert of a source, latest first.
 
-    A drawn alert counts as judged once it is confirmed. found_as: the alert's state before any review.
+    A drawn alert counts as judged once it is confirmed. Column found_as: the alert's state before any review.
     """
     verdicts = JUDGED if source is Source.COMPUTER else (*JUDGED, Verdict.DRAWN.value)
     standing = Review.objects.filter(verdict__in=verdicts, taken_back_by=None, alert__source=source)

@@ -59,9 +59,9 @@ class Observation(NamedTuple):
 
 
 class ViewLife(NamedTuple):
-    """Observations by one view. moved_until: last date of data with motion; rest_looks: number of later observations.
+    """Observations by one view. moved_until: last date of data with motion; rest_looks: observations of rest since.
 
-    rest_until: last date of the later observations' data; None if there are none.
+    rest_until: last date of the data that show this rest; None if there are none.
     """
 
     moved_until: date
@@ -77,7 +77,7 @@ class Proof(NamedTuple):
 
 
 class SeriesMotion(NamedTuple):
-    """Motion in the time series: since when it has accelerated, rested, or moved after a rest; None if it has not."""
+    """Dates since when a time series has accelerated, rested, or moved after a rest; None where it has not."""
 
     accelerating_since: date | None = None
     at_rest_since: date | None = None
@@ -95,7 +95,7 @@ def may_become(state: State, target: State) -> bool:
 
 
 def after_sighting(state: State, independent_products: int) -> State:
-    """Return the state after a sighting: a first alert in two products is provisional; people decide the rest."""
+    """Return the state after a sighting: first becomes provisional in two independent views; others stay."""
     if state is State.FIRST and independent_products >= 2:
         return State.PROVISIONAL
     return state
@@ -104,7 +104,7 @@ def after_sighting(state: State, independent_products: int) -> State:
 def after_observation(life: ViewLife | None, observation: Observation) -> ViewLife | None:
     """Return the life of a view after another observation.
 
-    Data that end no later than earlier data add nothing about rest.
+    Data that end no later than data examined before are no further observation of rest.
     """
     if life is None:
         return ViewLife(observation.until) if observation.moves else None
@@ -133,7 +133,7 @@ def rest_proof(sigma_mm_yr: float | None) -> Proof:
 
 
 def event_proof(z: float, found_from: float, fewest: int = FEWEST_OBSERVATIONS) -> Proof:
-    """Return the proof required that an event is over: three months, and enough observations not to miss it in all.
+    """Return the proof required that an event is over: three months, and so many observations that not all miss it.
 
     z: significance of the event, in standard deviations; found_from: z above which one observation finds it.
     """
@@ -154,7 +154,7 @@ def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
 
 
 def series_rest(at_rest_since: date | None, until: date, sigma_mm_yr: float | None) -> date | None:
-    """Return at_rest_since if rest has lasted long enough by the end of the data; else None."""
+    """Return at_rest_since if the series has rested for long enough when the data end (`until`); else None."""
     long_enough = at_rest_since is not None and until - at_rest_since >= required_rest(sigma_mm_yr)
     return at_rest_since if long_enough else None
 

@@ -41,9 +41,9 @@ class Cause(StrEnum):
 class ViewFigures(NamedTuple):
     """Figures of one view (a track, a component) in its newest data.
 
-    rate: of the fastest part found, mm/yr, or m/day of offsets; sigma: one standard deviation; area_m2: all parts
-    together; until: last date of the data; by: format and method, because outlines of different methods are not
-    compared; peak, peak_sigma: highest rate in the fastest part and its error, None if not known.
+    rate: of the fastest part found, mm/yr, or m/day for offsets; sigma: its standard deviation; area_m2: area of all
+    parts; until: last date of the data; by: format and method, because outlines of different methods are not compared;
+    peak, peak_sigma: highest rate in the fastest part and its error, None if not known.
     """
 
     rate: float
@@ -111,7 +111,7 @@ def may_report(found: Iterable[Change], since_report: timedelta) -> bool:
 
 
 def rebased(reported: Figures, now: Figures) -> Figures:
-    """Add new views, and outlines by a new method, to the baseline, so that they are not reported as changes."""
+    """Return the reported figures with new views, and outlines by new methods, added as baseline, not as changes."""
     views = dict(reported.views)
     for name, seen in now.views.items():
         before = views.get(name)
@@ -124,7 +124,7 @@ def rebased(reported: Figures, now: Figures) -> Figures:
 
 
 def reported_by_step(now: Figures, changed: Iterable[Change]) -> Figures:
-    """Return the baseline after a step: the present figures or, after a change of rate or area, the newest data's."""
+    """Return the baseline after a step: all present figures; after a change of rate or area, those of newest data."""
     if not {one.cause for one in changed} & {Cause.RATE, Cause.PEAK, Cause.AREA}:
         return now
     newest = max((seen.until for seen in now.views.values()), default=date.min)
@@ -175,13 +175,13 @@ def _peaks_differ(reported: ViewFigures, now: ViewFigures) -> bool:
 
 
 def _by_network(kind: str, shares: Mapping[str, float]) -> bool:
-    """Return whether a kind is based on the network's shares, with a margin below sure; else on the rate alone."""
+    """Return whether the network's share for a kind is at least SURE_SHARE - SURE_MARGIN; else the rate names it."""
     name = row_of(kind).network_class
     return bool(name) and shares.get(name, 0.0) >= SURE_SHARE - SURE_MARGIN
 
 
 def _named_anew(reported: Figures, now: Figures) -> bool:
-    """Return whether a new kind is due to more than noise: if the rate alone names it, the rate must have changed."""
+    """Return whether a new kind is more than noise: if named by the rate alone, the rate must have changed."""
     if now.unit != "mm/yr" or _by_network(reported.kind, reported.shares) or _by_network(now.kind, now.shares):
         return True
     view = common_view(reported, now)

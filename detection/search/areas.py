@@ -47,7 +47,7 @@ class Search(NamedTuple):
     """Search of one task.
 
     thresholds: a named tuple, stored with the scan; find: returns the detections in a prediction's raster, unsaved;
-    by_parts: whether it can search a raster in parts that does not fit into memory.
+    by_parts: whether `find` reads the raster in parts, so that the raster need not fit into memory.
     """
 
     thresholds: Any
@@ -70,7 +70,7 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
 
 
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """Return the areas that the raster flags, redrawn and measured on the points of every track of the run.
+    """Return detections of the areas flagged in the raster, redrawn and measured on points of all tracks of the run.
 
     Areas outside the footprint of the run's own product are left to runs of other products.
     """
@@ -101,7 +101,7 @@ def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
 
 
 def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
-    """Return a detection of a region found by the run; its rates are against the product's reference."""
+    """Return the detection of a region (GeoJSON feature) of the run; its rates are against the product's reference."""
     product, geometry, figures = prediction.run.product, shape(feature["geometry"]), feature["properties"]
     place, area_m2 = to_django(geometry), area_of(geometry)
     rate, peak, sigma = (figures[name] for name in ("rate_mm_yr", "peak_rate_mm_yr", "peak_rate_sigma_mm_yr"))
@@ -148,7 +148,7 @@ def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: 
 
 
 def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """Find changes of the surface, without ground that moved by metres: its loss of coherence is no second alert."""
+    """Find changes of the surface, except on ground that moved by metres, for which offsets give an alert."""
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
     offsets = offsets_of(pair=prediction.run.pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
@@ -220,7 +220,7 @@ def _has_cycles(product: Product) -> bool:
 
 
 def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
-    """Compare a product's points in an area with those around it; state whether they show motion by themselves."""
+    """Compare a product's points in an area with those around it; return figures, and whether they show motion."""
     product, points = view
     reason = track_reason(product.direction, polygon, points.x, points.y, points.velocity_mm_yr)
     seen_by = {"product": product.name, "component": product.component, "orbit": product.track, "seen": reason.shows}
@@ -228,7 +228,7 @@ def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str,
 
 
 def _assumed(prediction: Prediction) -> dict[str, Any]:
-    """Return a sentence on the assumed reference of the rates, empty if most of the ground is still."""
+    """Return {"assumes": sentence on the assumed reference of the rates}, or {} if most of the ground is still."""
     sentence = assumed(prediction.statistics.get("still_share"))
     return {"assumes": sentence} if sentence else {}
 
@@ -242,7 +242,7 @@ def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
 
 
 def _rate_sigma(between: float, product: Product, place: MultiPolygon) -> float:
-    """Return a rate's standard deviation, mm/yr: `between` (over the ground) and the mean series' own, combined."""
+    """Return a rate's standard deviation, mm/yr: `between` (over the ground) and the mean series' own in quadrature."""
     series = ingest_selectors.area_series(product=product, area=place)
     fit = fit_series(series.dates, series.mean_mm) if series else None
     return math.hypot(between, fit.rate_sigma_mm_yr if fit else 0.0)

@@ -1,4 +1,4 @@
-"""Coverage: whether a pair of images has a value for the ground of an alert."""
+"""Coverage: the share of an alert's ground on which the result of an image pair has values."""
 
 import math
 

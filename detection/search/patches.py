@@ -36,10 +36,10 @@ class Band(Protocol):
 class ChangeThresholds(NamedTuple):
     """Thresholds of a loss of coherence. enter, leave: robust z-scores; least_drop: 0-1, corrected for weather.
 
-    least_certain: median loss over area_sigma, for one false alarm in twenty: a parcel whose estimate has only become
-    less certain has lost no coherence.
+    least_certain: least median of loss / area_sigma (one false alarm in twenty): a parcel whose estimate has only
+    become less certain has lost no coherence.
     fewest_cells: two and a half windows of 9 x 9 cells, because one scatterer can change a whole window.
-    fewest_confirmed: cells of a patch that pairs without an image in common confirm (ml.coherence.confirm).
+    fewest_confirmed: least number of cells confirmed by pairs without an image in common (ml.coherence.confirm).
     """
 
     enter: float = 4.5
@@ -51,7 +51,7 @@ class ChangeThresholds(NamedTuple):
 
 
 class MotionThresholds(NamedTuple):
-    """Thresholds of offsets. enter, leave: length in standard deviations; least_px: length; agreement: of headings.
+    """Thresholds of offsets. enter, leave: length / standard deviation; least_px: length; agreement: of headings, 0-1.
 
     fewest_nodes: wider than one window of 24 px, because nodes with overlapping windows share their errors.
     """
@@ -86,11 +86,11 @@ def changed_patches(
 ) -> list[Patch]:
     """Find patches where coherence was lost, with only a strip of the raster in memory.
 
-    bands: change_sigma, coherence_before,
-    coherence_after and, in rasters that hold them, area_sigma (of an area's coherence) and confidence (by other pairs).
+    bands: change_sigma, coherence_before, coherence_after; if present, area_sigma (error of an area's coherence) and
+    confidence (of cells that other pairs confirm). weather: change of coherence of the whole scene.
 
-    A confirmed cell counts whatever its own z; a patch confirmed in half of its cells may be smaller, its loss within
-    area_sigma, and its score is that confidence. weather: change of coherence of the whole scene, from the statistics.
+    A confirmed cell counts whatever its own z. A patch confirmed in half of its cells may be smaller and its loss
+    within area_sigma; its score is the median confidence.
     """
     layers = {name: bands[name] for name in CHANGE_BANDS if name in bands}
 
@@ -179,7 +179,7 @@ def moving_patches(
 
 
 def bearing(polygon: Any, epsg: int, dx: float, dy: float) -> float:
-    """Return the bearing, degrees clockwise from north, of a step on a north-up grid, dx right and dy down."""
+    """Return the bearing, degrees clockwise from north, of a displacement on a map: dx right, dy down."""
     at, length = polygon.centroid, math.hypot(dx, dy)
     further = (at.x + 1000 * dx / length, at.y - 1000 * dy / length)
     to_geographic = transformer(epsg, 4326).transform

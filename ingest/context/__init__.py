@@ -1,1 +1,1 @@
-"""Context of a place that does not come from radar: regions, names, glaciers, mines, landslides, elevation."""
+"""Context of a place from other sources than radar: regions, names, glaciers, mines, landslides, elevation."""

@@ -44,7 +44,7 @@ class Exposed(NamedTuple):
 
 
 def exposed_in(*, area: GEOSGeometry, simulated: bool = False) -> Exposed:
-    """Return the exposure of an area (EPSG:4326). Of several layers of a kind, the highest count is used, no sum."""
+    """Return the exposure of an area (EPSG:4326), for each kind from the layer with the highest count, not the sum."""
     layers = list(
         ContextLayer.objects.filter(kind__in=KINDS, simulated=simulated, coverage__intersects=area.point_on_surface)
         .defer("coverage")
@@ -96,7 +96,7 @@ def _people(area: GEOSGeometry, layers: list[int]) -> float | None:
 
 
 def people_in(raster: DatasetReader, area: BaseGeometry) -> float:
-    """Return the number of people in an area (degrees). A cell counts by its share inside; NaN and nodata are 0."""
+    """Return the number of people in an area (degrees), each cell weighted by its share inside; NaN, nodata: 0."""
     project = Transformer.from_crs(4326, raster.crs, always_xy=True).transform
     shape = transform(area, project, interleaved=False)
     window = window_of(raster, shape)
@@ -116,7 +116,7 @@ LISTED_WITHIN_M = 50_000.0  # a list without an entry within this distance may n
 
 
 class Nearby(NamedTuple):
-    """Evidence near an area; None: not loaded, or no entry within 50 km. Distances from the area's edge; shares 0-1."""
+    """Evidence near an area; None: not loaded, or none within 50 km. *_m: distance from its edge; *_share: 0-1."""
 
     mine_m: float | None
     mine_state: str

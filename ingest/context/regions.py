@@ -1,4 +1,4 @@
-"""Administrative regions: their slugs, and queries for one region, a list, and the units around and within one."""
+"""Administrative regions: slugs for their URLs, and queries for one region, a list, and larger and smaller units."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
@@ -32,7 +32,7 @@ def region_by_name(*, text: str) -> AdministrativeRegion | None:
 
 
 def regions_listed(*, text: str = "", level: int | None = None, covered: bool = True) -> QuerySet[AdministrativeRegion]:
-    """Return regions without outlines, by level and name. text: beginnings of words; covered: with velocity fields."""
+    """Return regions without outlines, by level and name. text: beginnings of words; covered: has velocity fields."""
     regions = AdministrativeRegion.objects.defer("outline")
     if search_key(text):
         regions = named(regions, search_key(text)[:100])
@@ -82,7 +82,7 @@ class Named(NamedTuple):
 
 
 def slugs_give(regions: Any) -> None:
-    """Give each region without a slug a unique one, by level and file order. regions: the model."""
+    """Give each region without a slug a unique one, in order of level and file. regions: the model class."""
     without = regions.objects.filter(slug=None).order_by("level", "pk")
     rows = list(without.values_list("pk", "name", "country", "code"))
     taken = regions.objects.exclude(slug=None).values_list("slug", flat=True)

@@ -46,7 +46,7 @@ BRINGS = {
 
 
 class LayerState(NamedTuple):
-    """A kind of context with its layers; brings: what it adds to alerts or to the map."""
+    """A kind of context, its loaded layers, and what the kind adds to alerts or to the map (`brings`)."""
 
     kind: ContextKind
     layers: list[ContextLayer]
@@ -104,7 +104,7 @@ class Context(NamedTuple):
 
 
 def layer_states() -> list[LayerState]:
-    """Return every kind with its layers, loaded or not."""
+    """Return one LayerState for every kind of context, also for kinds without a layer."""
     layers = list(ContextLayer.objects.all())
     return [LayerState(kind, [one for one in layers if one.kind == kind], BRINGS[kind]) for kind in ContextKind]
 
@@ -115,7 +115,7 @@ def kinds_loaded() -> set[ContextKind]:
 
 
 def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
-    """Return places and regions whose words begin with those of `text`: by rank, regions first, then by population."""
+    """Return matching places and regions (see `named`), by rank, then regions before places, then by population."""
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
@@ -157,7 +157,7 @@ def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
 
 
 def _ground_shown(area: GEOSGeometry, simulated: bool) -> TerrainMeans | None:
-    """Return the terrain under an area in the background, so that an unavailable store does not block."""
+    """Return the terrain means of an area, None if the storage fails, so that a page does not depend on it."""
     try:
         return ground_at(area=area, simulated=simulated)
     except StorageFailed:
@@ -165,7 +165,7 @@ def _ground_shown(area: GEOSGeometry, simulated: bool) -> TerrainMeans | None:
 
 
 def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | None:
-    """Return terrain means from the finest elevation tile with values in an area, else None. Raises StorageFailed."""
+    """Return an area's terrain means by the finest elevation tile with values there, or None. Raises StorageFailed."""
     shape = wkb.loads(bytes(area.wkb))
     tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=simulated)
     for tile in tiles.order_by("posting_m", "pk"):
@@ -180,7 +180,7 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | 
 
 
 def named(rows: QuerySet, key: str) -> QuerySet:
-    """Filter rows by name: each word of the key must begin a word of the name. Adds `rank`; 0 is the exact name."""
+    """Filter by name: each word of `key` begins a word in it. Annotates rank: 0 equal, 1 begins with `key`, 2 other."""
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
         When(search_name=key, then=Value(0)),
@@ -210,7 +210,7 @@ def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list
 
 
 def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, NearPlace]:
-    """Return each point's nearest place: the nearest on the ellipsoid of the sixteen nearest by degrees."""
+    """Return point's index -> nearest place, on the ellipsoid among the 16 nearest by degrees; none if too far."""
     if not layers:
         return {}
     query = """
@@ -279,7 +279,7 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
 
 
 def window_of(raster: DatasetReader, shape: BaseGeometry) -> Window | None:
-    """Return the window of whole raster pixels around a shape; None if the shape lies beyond the raster."""
+    """Return the window of whole pixels that encloses a shape; None if the shape lies outside the raster."""
     around = from_bounds(*shape.bounds, transform=raster.transform)
     first_row, first_col = max(0, int(np.floor(around.row_off))), max(0, int(np.floor(around.col_off)))
     last_row = min(raster.height, int(np.ceil(around.row_off + around.height)))

@@ -1,4 +1,4 @@
-"""Services that load context. A layer is loaded in one transaction, or not at all; each record becomes a row."""
+"""Services that load context. A layer is loaded in one transaction, whole or not at all; each record becomes a row."""
 
 import hashlib
 import tempfile
@@ -170,7 +170,7 @@ def context_load(
 
 
 def parts_sha256(parts: Iterable[Path]) -> str:
-    """Return the SHA-256 of a file, or of several files one after the other."""
+    """Return the SHA-256 of a file; of several files, that of their joined SHA-256 in hexadecimal."""
     digests = [file_sha256(part) for part in parts]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
@@ -241,7 +241,7 @@ COVERING = {
 
 
 def _cover(cursor, layer: ContextLayer) -> None:
-    """Set the layer's coverage, the area in which it counts as complete: squares around its features."""
+    """Set a layer's coverage, the area in which it counts as complete, to the union of squares around its features."""
     table, column, degrees = COVERING[records.ContextKind(layer.kind)]
     statement = sql.SQL("""
         UPDATE ingest_contextlayer SET coverage = (

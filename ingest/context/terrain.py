@@ -1,4 +1,4 @@
-"""Slope and aspect of an elevation grid, and the loaded elevation as one raster for terrain correction.
+"""Slope and aspect of elevation grids, and the loaded elevation tiles merged to one raster for terrain correction.
 
 Horn, B. K. P. 1981, Hill shading and the reflectance map, Proc. IEEE 69(1), doi:10.1109/PROC.1981.11918.
 """
@@ -28,7 +28,7 @@ _NODES = 17  # nodes per side of the mesh on which the scale and rotation of a m
 
 
 class Spacing(NamedTuple):
-    """Size of a pixel, metres, and rotation of the grid clockwise from north; each broadcasts to (rows, cols)."""
+    """Size of pixels, metres, and rotation of the grid, degrees clockwise from north; broadcast to (rows, cols)."""
 
     east_m: Float64
     south_m: Float64
@@ -36,7 +36,7 @@ class Spacing(NamedTuple):
 
 
 class SlopeAspect(NamedTuple):
-    """Slope (0 flat) and aspect (way down, clockwise from true north, NaN on flat ground), (rows, cols), degrees."""
+    """Slope (0: flat) and aspect (downhill, clockwise from true north, NaN on flat ground), (rows, cols), degrees."""
 
     slope_deg: Float32
     aspect_deg: Float32
@@ -58,7 +58,7 @@ def slope_and_aspect(height_m: Float32, transform: Affine, crs: CRS) -> SlopeAsp
 
 
 def spacing_of(transform: Affine, crs: CRS, shape: tuple[int, int], first: int, last: int) -> Spacing:
-    """Return the spacing of rows of a grid, from first to last."""
+    """Return the pixel size and rotation of rows `first` to `last` (excluded) of a grid. shape: of the whole grid."""
     row: Float64 = np.arange(first, last, dtype=np.float64) + 0.5
     if crs.is_geographic:
         latitude = np.radians(transform.f + transform.e * row)[:, None]  # (rows, 1)
@@ -81,7 +81,7 @@ def mean_bearing(bearing_deg: Float32) -> float:
 
 
 def _padded(height_m: Float32, first: int, last: int) -> Float64:
-    """Return rows first to last with one more pixel on every side, extrapolated linearly at the grid's edges."""
+    """Return rows `first` to `last` (excluded) plus one pixel on every side, extrapolated at the grid's edges."""
     rows = height_m.shape[0]
     block = height_m[max(first - 1, 0) : min(last + 1, rows)].astype(float)
     if first == 0:
@@ -104,7 +104,7 @@ def _horn(z: Float64, spacing: Spacing) -> SlopeAspect:
 
 
 def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: Float64) -> tuple[Float64, Float64]:
-    """Return map length per ground length, and the rotation of grid north from true north, (rows, cols)."""
+    """Return map length per ground length, and the meridian convergence, degrees; (rows, cols) each."""
     mesh_row, mesh_col = np.linspace(0, shape[0], _NODES), np.linspace(0, shape[1], _NODES)
     x = transform.c + transform.a * np.tile(mesh_col, _NODES)
     y = transform.f + transform.e * np.repeat(mesh_row, _NODES)
@@ -117,7 +117,7 @@ def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: 
 
 
 def _between(values: Float64, mesh_row: Float64, mesh_col: Float64, row: Float64, col: Float64) -> Float64:
-    """Interpolate the values of a mesh linearly at rows and columns."""
+    """Return the values of a mesh, interpolated linearly at rows and columns, (rows, cols)."""
     along = np.array([np.interp(col, mesh_col, line) for line in values])  # (nodes, cols)
     at = np.clip(np.searchsorted(mesh_row, row, side="right") - 1, 0, len(mesh_row) - 2)
     share = ((row - mesh_row[at]) / (mesh_row[at + 1] - mesh_row[at]))[:, None]
@@ -132,7 +132,7 @@ WRITTEN_ROWS = 512
 
 
 def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Path) -> bool:
-    """Write the finest loaded elevation of an area (EPSG:4326) as GeoTIFF, m, NaN unknown; return False without any."""
+    """Write the loaded elevation of an area (EPSG:4326), finest on top, as GeoTIFF, m, NaN unknown; False if none."""
     tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=False)
     tiles = list(tiles.order_by("-posting_m", "-pk"))  # the finest is written last
     if not tiles:

@@ -42,7 +42,7 @@ def _no_boundary(path: Path) -> InputError:
 
 
 def _suffix(path: Path) -> str:
-    """Return the suffix of a file's type, recognised by its first bytes. Raises InputError."""
+    """Return the suffix of a file's true type, recognised by its first bytes. Raises InputError."""
     with path.open("rb") as stream:
         first = stream.read(1000)
     if first.startswith(geopackages.MAGIC):
@@ -81,7 +81,7 @@ def _joined(layer: Path) -> BaseGeometry:
 
 
 def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:
-    """Return an outline with few corners, slightly wider if it had too many. Raises InputError."""
+    """Return an outline with at most MOST_VERTICES corners, slightly widened if it had more. Raises InputError."""
     size_km2 = area_of(outline) / 1e6 if not outline.is_empty else 0.0
     if size_km2 <= 0:
         raise InputError(path, gettext_noop("it contains no polygons"), gettext_noop("Choose a file with polygons"))

@@ -1,4 +1,4 @@
-"""Lists of sites as tables: one site per row, columns recognised by aliases; comma, semicolon or tab."""
+"""Lists of sites as text tables: one site per row, columns found by aliases; separated by comma, semicolon or tab."""
 
 import csv
 import io
@@ -93,7 +93,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Return the position of each known column. Raises InputError if a coordinate has none."""
+    """Return role -> position of its column in the header. Raises InputError if latitude or longitude has none."""
     keys = [search_key(cell) for cell in header]
     found = {
         role: keys.index(next(alias for alias in aliases if alias in keys))
@@ -109,7 +109,7 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
 
 
 def _site(path: Path, row: Sequence[str], columns: dict[str, int], radius_m: float) -> tuple[str, float, float, float]:
-    """Return name, longitude, latitude and radius of a row. Raises InputError with a whole sentence as problem."""
+    """Return (name, longitude, latitude, radius_m) of a row. Raises InputError whose problem is a whole sentence."""
 
     def cell(role: str) -> str:
         at = columns.get(role, len(row))

@@ -1,4 +1,4 @@
-"""Work of the confined process: load a file by its format and record the outcome in the job's row, or do neither."""
+"""Work of the confined process: load a file by its format and record the outcome in the job's row, both or neither."""
 
 import errno
 import logging
@@ -73,7 +73,7 @@ WRITE_SECONDS = 1.0
 
 
 class Progress:
-    """A counter of points that writes its state once a second on its own connection, visible before the commit."""
+    """Counter of points that stores their number on its own connection, so that it is visible before the commit."""
 
     def __init__(self, job: IngestJob) -> None:
         self._job, self._points, self._written_at = job, 0, 0.0
@@ -101,7 +101,7 @@ class Progress:
 
 
 def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> None:
-    """Load the file of a job that this attempt owns; record the outcome in its row. folder: of files from the store."""
+    """Load the file of a job if this attempt holds it; store the outcome. folder: of copies from the object store."""
     job = IngestJob.objects.filter(pk=job_id, attempts=attempt, state=IngestJob.State.RUNNING).first()
     if job is None:
         return

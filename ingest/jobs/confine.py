@@ -1,4 +1,4 @@
-"""Execution of a command in its own process with limits, so that a hostile or broken file can harm only that process.
+"""Execution of a command in its own process, with limits, so that a harmful file can harm only this process.
 
 This module is also the launcher (python -m ingest.jobs.confine): it sets the limits on its own process, which then
 becomes the command. Linux only.
@@ -64,9 +64,9 @@ def run_confined(
     every_seconds: float,
     descriptors: Sequence[int] = (),
 ) -> Outcome:
-    """Run a command and wait for its end. descriptors: file descriptors that it inherits besides its error stream.
+    """Run a command and wait for its end. descriptors: file descriptors that it inherits besides standard error.
 
-    go_on is called every `every_seconds` with the command's processor time, s; False kills the command.
+    go_on is called every `every_seconds` with the command's processor time, s; its answer False kills the command.
     """
     launcher = [
         sys.executable,
@@ -126,7 +126,7 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Set the limits on this process and replace it by the command."""
+    """Set the limits on this process, then replace it by the command (exec)."""
     parser = argparse.ArgumentParser(prog="python -m ingest.jobs.confine")
     for name in ("parent", "memory_bytes", "cpu_seconds", "file_bytes", "niceness"):
         parser.add_argument(name, type=int)

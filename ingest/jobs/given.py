@@ -1,7 +1,7 @@
-"""Environment of the confined process that reads uploaded files, and the reads for which visitors wait.
+"""Confined reading of uploaded files: environments of the processes, and reads that visitors wait for.
 
-The process has no secrets, and its GDAL opens one file. GDAL reads its options when it starts, so that they are set
-in the environment, not by `rasterio.Env`.
+A process gets no secrets, and its GDAL may open one file only. GDAL reads its options when it starts, so that they are
+set in the environment, not by `rasterio.Env`.
 """
 
 import json
@@ -57,7 +57,7 @@ LEFT_OUT = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 
 
 def job_environment(around: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of `manage.py ingestjob`: database as the reader, hardened GDAL, no proxy, no secret."""
+    """Return the variables of `manage.py ingestjob`: database role reader, hardened GDAL, no proxy, no secrets."""
     around = os.environ if around is None else around
     kept = {name: value for name, value in around.items() if name.lower() not in LEFT_OUT}
     nothing = {"EMAIL_URL": "", "REDIS_URL": "redis://nobody.invalid:1/0", "SECRET_KEY": secrets.token_urlsafe(50)}
@@ -66,7 +66,7 @@ def job_environment(around: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def _database_url(url: str) -> str:
-    """Return a database URL with the name of the present database, which differs in tests."""
+    """Return `url` with the name of the database in use, which differs in tests."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{settings.DATABASES['default']['NAME']}"))
 
 
@@ -82,7 +82,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # every thre
 
 
 class NotRead(Exception):
-    """A file exceeded the limits of the confined process, or made it crash."""
+    """Error for a file that exceeded the limits of the confined process, or made it crash."""
 
 
 def read_given(reader: str, content: bytes, **options: float) -> bytes:

@@ -188,13 +188,13 @@ def jobs_requeue_expired() -> int:
 
 
 def jobs_retry(*, jobs: QuerySet[IngestJob]) -> int:
-    """Requeue failed, cancelled and delayed jobs with an existing file; return their number. Refused: `job_retry`."""
+    """Requeue failed, cancelled and delayed jobs whose file exists; return the number. `job_retry`: refused jobs."""
     there = [job.pk for job in jobs.exclude(stored_path="") if input_exists(job.stored_path)]
     return LEASE.retry(jobs.filter(pk__in=there), **NO_FAULT, queued_at=None, finished_at=None, points_done=0)
 
 
 def jobs_cancel(*, jobs: QuerySet[IngestJob], by: str) -> int:
-    """Cancel waiting and running jobs; return how many. A reading process ends at its next lease prolongation."""
+    """Cancel waiting and running jobs; return their number. A running one ends when it next renews its lease."""
     return LEASE.cancel(jobs, error=f"Cancelled by {by}.", finished_at=timezone.now())
 
 
@@ -254,7 +254,7 @@ def job_reject(job: IngestJob, error: str) -> None:
 
 
 def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
-    """Reject or requeue a job by the way its process ended; a job whose row has an outcome stays unchanged."""
+    """Reject or requeue a job by how its process ended; leave it unchanged if its row has an outcome already."""
     sentence = _SENTENCES.get(outcome.ended)
     if sentence:
         job_reject(job, sentence(job, outcome, limits))
@@ -263,7 +263,7 @@ def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
 
 
 def _given_back(job: IngestJob, outcome: Outcome) -> tuple[str, Cause]:
-    """Return why a possibly good file was not read, and the cause; Linux sends SIGKILL when memory runs out."""
+    """Return (error text, cause) for a file that may be good; SIGKILL means that memory probably ran out."""
     if outcome.code == -signal.SIGKILL:
         return f"{job.original_name}: the program that reads it was killed; memory may have run out.", Cause.MEMORY
     return f"{job.original_name}: the program that reads it was stopped ({outcome.code}).", Cause.LOST

@@ -41,7 +41,7 @@ AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
 
 
 class FileState(NamedTuple):
-    """Number, size and latest change of a file, or of all files in a folder; equal states mean no change."""
+    """Number, total size and latest change of a file or of a folder's files; if it is equal, nothing has changed."""
 
     files: int
     size_bytes: int
@@ -49,7 +49,7 @@ class FileState(NamedTuple):
 
 
 class Refused(ValueError):
-    """Reason why an entry of the watched folder is refused before it becomes a job."""
+    """Error for an entry of the watched folder that cannot become a job; the text gives reason and remedy."""
 
 
 def round_make(*, folder: str | Path) -> int:
@@ -95,7 +95,7 @@ def _key(path: Path) -> str:
 
 
 def _take_up(folder: Path) -> int:
-    """Queue files in .working/ without a job, because their watcher died before it made one; return their number."""
+    """Queue files in .working/ that have no job because their watcher died before it made one; return the number."""
     new = 0
     for own in sorted((folder / WORKING).iterdir()):
         for path in sorted(own.iterdir()) if own.is_dir() and not own.is_symlink() else ():
@@ -109,7 +109,7 @@ def _take_up(folder: Path) -> int:
 
 
 def _scan(folder: Path) -> int:
-    """Queue entries unchanged for WATCH_STABLE_SECONDS and refuse unusable ones; return the number of new jobs."""
+    """Queue entries unchanged for WATCH_STABLE_SECONDS, refuse unusable ones; return the number of new jobs."""
     now, before, seen, new = clock(), _seen_before(folder), {}, 0
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in {DONE, REJECTED} or path.suffix.lower() in UNFINISHED:
@@ -177,7 +177,7 @@ def _state_inside(path: Path) -> FileState | None:
 
 
 def _claim(folder: Path, path: Path, state: FileState) -> int:
-    """Move an entry to .working/, compare its state again, and queue it; return the number of new jobs."""
+    """Move an entry to .working/ and queue it if its state is still the same; return the number of new jobs."""
     own = folder / WORKING / secrets.token_hex(8)
     own.mkdir(mode=0o700)
     try:
@@ -211,7 +211,7 @@ def _queue(folder: Path, path: Path) -> int:
 
 
 def _put(path: Path, target: Path, note: str = "", kind: str = "") -> None:
-    """Move a file to a folder under a free name, after writing the note beside it; overwrite nothing."""
+    """Move a file to the folder `target` under a free name, after its note NAME.kind.txt; never overwrite a file."""
     whole = _short(path.name)
     stem, dot, suffix = whole.rpartition(".")
     for count in range(1, 10_000):
@@ -241,7 +241,7 @@ def _move(path: Path, new: Path) -> bool:
 
 
 def _write_new(path: Path, text: str) -> bool:
-    """Write a new file; return False if there is one with another content."""
+    """Write a new file; return whether the file now has this text (False: it exists with another text)."""
     try:
         with path.open("x", encoding="utf-8", errors="replace") as stream:
             stream.write(text)
@@ -251,7 +251,7 @@ def _write_new(path: Path, text: str) -> bool:
 
 
 def _seen_before(folder: Path) -> dict[str, tuple[list[int], float]]:
-    """Return for each name the state in the previous round and the time since when it holds; empty if unknown."""
+    """Return name -> (state in the previous round, time since when it is unchanged); empty if unknown."""
     try:
         kept = json.loads((folder / SEEN).read_text(encoding="utf-8"))
         return {str(name): (list(state), float(since)) for name, (state, since) in kept.items()}

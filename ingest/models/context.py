@@ -82,7 +82,7 @@ class Place(models.Model):
 
 
 class Glacier(models.Model):
-    """A glacier. `surge`: what its own file states, raised to 'observed' by a loaded list of surges."""
+    """A glacier. `surge`: evidence that it surges, from its own file; a loaded list of surges raises it to observed."""
 
     layer = models.ForeignKey(ContextLayer, models.CASCADE)
     glacier_id = models.CharField(max_length=40, blank=True, db_index=True)

@@ -10,7 +10,7 @@ DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
 
 class FromFile(models.Model):
-    """Base of rows loaded from a file: the file, its attribution and licence, the time and the person of the load."""
+    """Base of models loaded from a file: the file, its attribution and licence, and who loaded it when."""
 
     simulated = models.BooleanField(default=False)
     attribution = models.CharField(max_length=300, blank=True)
@@ -26,7 +26,7 @@ class FromFile(models.Model):
 
 
 class ProductQuerySet(models.QuerySet):
-    """Products, filtered by release."""
+    """Query of products that can be limited to current releases."""
 
     def current(self) -> "ProductQuerySet":
         """Return products without superseded releases; only these are shown and searched."""
@@ -34,7 +34,7 @@ class ProductQuerySet(models.QuerySet):
 
 
 class Product(FromFile):
-    """One velocity field as published, for example a track or a tile. It is loaded whole or not at all."""
+    """One velocity field as published, for example of one track or tile. It is loaded whole or not at all."""
 
     name = models.CharField(max_length=120)
     source_format = models.CharField(max_length=30)
@@ -123,7 +123,7 @@ class DisplacementSeries(models.Model):
 
 
 class ReleaseChange(models.Model):
-    """Change from an older release of a tile to the current one."""
+    """Differences between an older release of a tile and its successor."""
 
     older = models.OneToOneField(Product, models.CASCADE, related_name="change_after")
     newer = models.ForeignKey(Product, models.CASCADE, related_name="changes_before")
@@ -139,7 +139,7 @@ class ReleaseChange(models.Model):
 
 
 class DerivedTile(models.Model):
-    """A tile whose up and east were derived, or could not be because its two directions share no cell."""
+    """A tile for which up and east were derived, or cannot be because its two directions share no cell."""
 
     key = models.CharField(max_length=64, primary_key=True, help_text="as the file_sha256 of its products")
     name = models.CharField(max_length=80)

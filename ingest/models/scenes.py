@@ -20,8 +20,8 @@ class SceneQuerySet(models.QuerySet):
 class Scene(FromFile):
     """One calibrated, map-projected image in one polarisation: linear power in storage, NaN where there is no data.
 
-    An unusable file gets a row, too, with the facts in its name and the reason. The row of an image deleted for its
-    age (monitor.operations.retention) is kept while a pair needs it.
+    An unusable file also gets a row, with the facts in its name and the reason. The row of an image deleted for its age
+    (monitor.operations.retention) is kept while a pair needs it.
     """
 
     class State(models.TextChoices):

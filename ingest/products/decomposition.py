@@ -17,7 +17,7 @@ from ingest.readers.records import Float32, Float64
 
 
 class Cells(NamedTuple):
-    """Cells of a grid: cell (0, 0) has its north-west corner at x0, y0 (metres); rows go south."""
+    """Grid of square cells: cell (0, 0) has its north-west corner at x0, y0 (metres); rows go south."""
 
     x0: float
     y0: float
@@ -26,13 +26,13 @@ class Cells(NamedTuple):
     cols: int
 
     def index(self, x: Float64, y: Float64) -> NDArray[np.int64]:
-        """Return the cell's number for each position, -1 outside. x, y: (n,), metres."""
+        """Return row * cols + col of the cell at each position, (n,), -1 outside. x, y: (n,), metres."""
         col, row = np.floor((x - self.x0) / self.posting_m), np.floor((self.y0 - y) / self.posting_m)
         inside = (row >= 0) & (row < self.rows) & (col >= 0) & (col < self.cols)
         return np.where(inside, row * self.cols + col, -1).astype(np.int64)
 
     def centre(self, index: NDArray[np.int64]) -> tuple[Float64, Float64]:
-        """Return x and y of the cells' centres, metres."""
+        """Return x and y of the centres of cells, (n,) each, metres. index: cell numbers, (n,)."""
         row, col = np.divmod(index, self.cols)
         return self.x0 + (col + 0.5) * self.posting_m, self.y0 - (row + 0.5) * self.posting_m
 
@@ -50,7 +50,7 @@ def cells_around(x: Float64, y: Float64, posting_m: float) -> Cells:
 
 
 def mean_of_runs(values: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.floating]:
-    """Average the rows from each start to the next, ignoring NaN. values: (n,) or (n, m); returns (len(starts), …)."""
+    """Average rows between successive starts, ignoring NaN. values: (n,) or (n, m); returns (len(starts), …)."""
     if not starts.size:
         return values[:0]
     known = np.isfinite(values)
@@ -62,13 +62,13 @@ def mean_of_runs(values: NDArray[np.floating], starts: NDArray[np.int64]) -> NDA
 
 
 def count_by_cell(cells: Cells, index: NDArray[np.int64]) -> Float32:
-    """Count the positions in each cell. index: (n,), -1 outside; returns (rows, cols)."""
+    """Count positions by cell; returns (rows, cols). index: (n,), cell of each position, -1 outside."""
     counts = np.bincount(index[index >= 0], minlength=cells.rows * cells.cols)
     return counts.reshape(cells.rows, cells.cols).astype(np.float32)
 
 
 def median_by_cell(cells: Cells, index: NDArray[np.int64], values: Float32) -> Float32:
-    """Return the median of each cell's values, NaN in empty cells. index, values: (n,); returns (rows, cols)."""
+    """Return the median of the values in each cell, (rows, cols), NaN if none. index, values: (n,), by position."""
     known = (index >= 0) & np.isfinite(values)
     index, values = index[known], values[known]
     order = np.lexsort((values, index))
@@ -81,7 +81,7 @@ def median_by_cell(cells: Cells, index: NDArray[np.int64], values: Float32) -> F
 
 
 class View(NamedTuple):
-    """n points of one viewing direction as columns. x, y, height: metres; LOS: positive toward the satellite."""
+    """Columns of n points from one viewing direction. x, y, height: metres; LOS positive toward the satellite."""
 
     x: Float64
     y: Float64
@@ -108,7 +108,7 @@ class UpEastCells(NamedTuple):
 def decompose_cells(
     cells: Cells, ascending: View, descending: View, dates: tuple[Sequence[date], Sequence[date]]
 ) -> UpEastCells:
-    """Average two directions over the cells and solve for up and east. dates: those of the two views' series."""
+    """Average two views over the cells and solve for up and east. dates: those of the series of either view."""
     first_index, first = _averaged(cells, ascending)
     second_index, second = _averaged(cells, descending)
     both, in_first, in_second = np.intersect1d(first_index, second_index, return_indices=True)

@@ -1,7 +1,7 @@
-"""Up and east products, derived where ascending and descending tracks overlap and none is published.
+"""Up and east products, derived where ascending and descending tracks overlap and no such product is published.
 
 Tiles of 100 km on the products' own grid, like those of EGMS's Ortho product. A derived product is identified by its
-input files; when these change, it is made again and the old one is deleted.
+input files; when these change, it is derived again and the old one is deleted.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ COMPONENTS = (Component.UP, Component.EAST)
 
 
 class TilePlace(NamedTuple):
-    """A square of 100 km of one source's grid."""
+    """Place of a tile: a square of 100 km of one source's grid. east, north: numbers of tiles from the origin."""
 
     source_format: str
     epsg: int
@@ -60,7 +60,7 @@ class TilePlace(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """A square of 100 km of one source's grid, and the products of each direction that have points in it."""
+    """A tile of 100 km of one source's grid, and the products of each direction that may have points in it."""
 
     place: TilePlace
     level: str
@@ -75,17 +75,17 @@ class Tile(NamedTuple):
 
     @property
     def products(self) -> tuple[Product, ...]:
-        """Products of both directions."""
+        """Products of both directions, ascending ones first."""
         return (*self.ascending, *self.descending)
 
     @property
     def loaded_at(self) -> datetime:
-        """The time at which the last of its products was loaded."""
+        """Time at which the newest of the tile's products was loaded."""
         return max(product.loaded_at for product in self.products)
 
     @property
     def key(self) -> str:
-        """Identifier of the derived products, from their method and input files."""
+        """Identifier of the derived products: a hash of method, tile and input files."""
         inputs = sorted(product.file_sha256 for product in self.products)
         return hashlib.sha256("\n".join([METHOD, self.name, *inputs]).encode()).hexdigest()
 
@@ -97,7 +97,7 @@ class Tile(NamedTuple):
 
 
 def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
-    """Make missing derived products where products changed, and delete those whose inputs are no longer shown.
+    """Derive missing products where inputs have changed, and delete derived ones whose inputs are no longer current.
 
     settled_before: skip tiles with a product loaded after this time, because more products may arrive.
     """
@@ -127,7 +127,7 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
 
 
 def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Tile]:
-    """Yield tiles (at `places` only) with products of both directions and without a published vertical product."""
+    """Yield tiles (only at `places`, if given) with both directions and no published vertical product."""
     near = reduce(or_, (Q(footprint__bboverlaps=place.outline) for place in places or ()), Q())
     candidates = Product.objects.current().filter(near, component=Component.LOS, technique=Technique.INSAR)
     candidates = candidates.exclude(direction="").order_by("source_format", "level", "simulated", "id")
@@ -189,7 +189,7 @@ def _project(footprint: Polygon, epsg: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dates(products: tuple[Product, ...]) -> tuple[date, ...]:
-    """Return the dates of the product with the most dates; the other series are interpolated to these."""
+    """Return the dates of the product with the most dates, to which the other series are interpolated."""
     return tuple(max((product.dates for product in products if product.has_series), key=len, default=()))
 
 
@@ -217,7 +217,7 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
 
 
 def _solve(tile: Tile, folder: Path) -> list[tuple[Cells, Path]]:
-    """Solve a tile in bands from north to south, with a file for each band, so that memory stays bounded."""
+    """Solve a tile in bands from north to south to bound memory; return (cells, file with the result) of each."""
     cells = tile.cells
     lines = int(BAND_M / POSTING_M)
     dates = (_dates(tile.ascending), _dates(tile.descending))

@@ -21,7 +21,7 @@ _EWKB_POINT_WITH_SRID = 0x20000001
 
 
 def fits_int16(displacement_mm: Float32) -> NDArray[np.bool_]:
-    """Return for each row whether all its values fit 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
+    """Return for each row, (n,), whether all its values fit 16 bits. displacement_mm: (n, dates), mm, NaN missing."""
     return _range_fits(displacement_mm, axis=1)
 
 
@@ -32,7 +32,7 @@ def _range_fits(displacement_mm: Float32, axis: int | None) -> NDArray[np.bool_]
 
 
 def pack_int16(displacement_mm: Float32) -> NDArray[np.int16]:
-    """Round to steps of 0.1 mm (error at most 0.05 mm). displacement_mm: (n, dates), mm; ValueError where too large."""
+    """Round to int16 steps of 0.1 mm (error at most 0.05 mm); ValueError if too large. displacement_mm: (n, dates)."""
     if not _range_fits(displacement_mm, axis=None):
         raise ValueError(f"a displacement exceeds {_LARGEST_MM:.0f} mm and does not fit 16 bits")
     steps = displacement_mm * np.float32(1 / STEP_MM)
@@ -110,7 +110,7 @@ def _one_group(columns: Sequence[NDArray[np.generic]]) -> memoryview:
 
 
 def _payload(column: NDArray[np.generic]) -> NDArray[np.generic] | None:
-    """Return a column's bytes, all of one size, or None where it is NULL throughout."""
+    """Return the bytes of each value of a column, all of one size, or None if the whole column is NULL."""
     if column.dtype.kind == "S":
         longest = int(np.char.str_len(column[:1].astype(np.bytes_))[0]) if column.size else 1
         return column.astype(f"S{longest}").view(f"V{longest}")

@@ -32,7 +32,7 @@ _SETTLE = """
 
 
 def _function(head: str, body: str, options: str = "") -> str:
-    """Return SQL of a function that runs as its owner and does not resolve names that its caller created."""
+    """Return SQL that creates a function with its owner's rights; names that a caller created are not found in it."""
     return (
         f"CREATE OR REPLACE FUNCTION {head} LANGUAGE plpgsql SECURITY DEFINER"
         f" SET search_path = public, pg_temp {options} AS $function$ {body} $function$;"
@@ -40,7 +40,7 @@ def _function(head: str, body: str, options: str = "") -> str:
 
 
 def _filled(sql: str, **variables: str) -> str:
-    """Return a statement that executes `sql` after replacing each name in capitals by the value of its expression."""
+    """Return a plpgsql statement that executes `sql` with each NAME replaced by the value of its SQL expression."""
     expression = f"$sql${sql}$sql$"
     for name, value in variables.items():
         expression = f"replace({expression}, '{name}', {value})"
@@ -48,7 +48,7 @@ def _filled(sql: str, **variables: str) -> str:
 
 
 def _of_product(*statements: str) -> str:
-    """Return a statement in which PRODUCT becomes the product's number and CALLER the role that is signed in."""
+    """Return a plpgsql statement for SQL with PRODUCT (the product's number) and CALLER (the caller's role)."""
     return _filled("".join(statements), PRODUCT="product::text", CALLER="quote_ident(session_user)")
 
 
@@ -57,7 +57,7 @@ def _for_others(statement: str) -> str:
 
 
 def _of_parts(sql: str) -> str:
-    """Return a statement in which MERGED, SOURCE, MEMBERS (ids of the products) and PRODUCT become their values."""
+    """Return a plpgsql statement for SQL with MERGED, SOURCE and PRODUCT (numbers) and MEMBERS (products' ids)."""
     variables = {"MERGED": "merged::text", "SOURCE": "source::text", "MEMBERS": "members", "PRODUCT": "product::text"}
     return _filled(sql, **{name: value for name, value in variables.items() if name in sql})
 
@@ -186,7 +186,7 @@ def product_drop(product_id: int) -> None:
 
 
 def parts_build(parts: Sequence[int]) -> int:
-    """Copy parts into a detached part, index that, and return its number. To be committed before `parts_swap`."""
+    """Copy parts into a new, detached and indexed part; return its number. Commit before `parts_swap`."""
     return int(_call("ingest_parts_build", list(parts)))
 
 

@@ -28,7 +28,7 @@ CHECK_SECONDS = 0.5
 
 
 def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
-    """Raise InputError for fields that declare too many points, DiskFull where the database has no room for them."""
+    """Raise InputError if fields declare too many points, DiskFull if the database has no room for them."""
     expected = max(field.expected_points or 0 for field in fields)
     if expected > settings.INGEST_MOST_POINTS:
         raise _too_many(path, f"it declares {expected:,} points")
@@ -42,7 +42,7 @@ def point_bytes(header: FieldHeader) -> float:
 
 
 def _bytes_needed(path: Path, field: VelocityField) -> float:
-    """Return the most bytes needed. At most one point per byte of the file: pixels without a value become no points."""
+    """Return the most bytes that a field can need in the database: at most one point for each byte of its files."""
     expected, size = field.expected_points or 0, _file_bytes(path, field)
     return (expected if size is None else min(expected, size)) * point_bytes(field.header)
 
@@ -54,14 +54,14 @@ def _file_bytes(path: Path, field: VelocityField) -> int | None:
 
 
 class LoadWatch:
-    """A counter of the points copied that also checks the free disk now and then."""
+    """Limits during a load: counts the copied points and checks from time to time that the disk has room."""
 
     def __init__(self, path: Path, field: VelocityField) -> None:
         self._path, self._size, self._points, self._next_check = path, _file_bytes(path, field), 0, 0.0
         self._index_bytes = POINT_INDEX_BYTES + SERIES_INDEX_BYTES * field.header.has_series
 
     def add(self, points: int) -> None:
-        """Count points before they are copied. Raises InputError or DiskFull; the load must then be rolled back."""
+        """Count points before they are copied. Raises InputError or DiskFull; the caller must roll back the load."""
         self._points += points
         if self._points > settings.INGEST_MOST_POINTS:
             raise _too_many(self._path, f"it holds more than {settings.INGEST_MOST_POINTS:,} points")
@@ -124,7 +124,7 @@ class Totals:
 def field_copy(
     cursor, *, path: Path, field: VelocityField, progress: Progress = lambda points: None
 ) -> tuple[int, Totals]:
-    """Copy a field into partitions of a new product id, index and attach them."""
+    """Copy a field into new partitions, index and attach them; return (product id, totals). Raises InputError."""
     product_id = functions.product_begin()
     totals = points_copy(cursor, path=path, field=field, product_id=product_id, progress=progress)
     try:
@@ -139,7 +139,7 @@ def field_copy(
 def points_copy(
     cursor, *, path: Path, field: VelocityField, product_id: int, progress: Progress = lambda points: None
 ) -> Totals:
-    """Copy points and series into a new product's tables, while a thread reads and packs the next batch."""
+    """Copy points and series into a new product's tables, while a thread packs the next batches; return totals."""
     totals, watch = Totals(), LoadWatch(path, field)
     packed = _packed(path, field, totals)
     points, series = (f"{table}_p{product_id}" for table in (partitions.POINTS, partitions.SERIES))
@@ -157,7 +157,7 @@ def points_copy(
 
 
 class _Packed(NamedTuple):
-    """A batch as blocks of binary COPY."""
+    """A batch of points, and its rows as blocks of binary COPY."""
 
     n_points: int
     points: list[memoryview]
@@ -165,7 +165,7 @@ class _Packed(NamedTuple):
 
 
 def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
-    """Concatenate small batches, because each COPY statement costs one or two milliseconds."""
+    """Join small batches, because each COPY statement costs one or two milliseconds."""
     n_points, points, series = 0, [], []
     for batch in batches:
         n_points, points, series = n_points + batch.n_points, points + batch.points, series + batch.series
@@ -187,7 +187,7 @@ def _packed(path: Path, field: VelocityField, totals: Totals) -> Generator[_Pack
 
 
 def _with_writable_ids(batch: PointBatch) -> PointBatch:
-    """Drop rows whose id PostgreSQL cannot store: one with a zero byte, or one that is not UTF-8."""
+    """Refuse rows whose id PostgreSQL cannot store because it has a zero byte or is not UTF-8."""
     if not batch.pid.size or not batch.pid.dtype.itemsize:
         return batch
     letters = np.ascontiguousarray(batch.pid).view(np.uint8).reshape(batch.pid.size, -1)
@@ -267,7 +267,7 @@ Item = TypeVar("Item")
 
 
 def ahead(items: Generator[Item, None, None], depth: int) -> Iterator[Item]:
-    """Yield items made by a thread at most `depth` in advance; raise its exceptions. Closing ends and joins it."""
+    """Yield items that a thread makes up to `depth` in advance; raise its exceptions. Closing ends the thread."""
     ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
     over = threading.Event()
 

@@ -42,7 +42,7 @@ REST = "autovacuum_enabled = off"  # autovacuum yields to waiting locks, but the
 
 
 def create_detached(product_id: int | str) -> str:
-    """Return SQL of two tables like their parents (LIKE would lock these); the CHECK avoids a scan when attaching."""
+    """Return SQL that creates a product's two tables, not attached yet; the CHECK avoids a scan when attaching."""
     return "".join(
         f"CREATE TABLE {table}_p{product_id} ({columns},"
         f" CONSTRAINT whole_product CHECK (product_id = {product_id}));"
@@ -52,7 +52,7 @@ def create_detached(product_id: int | str) -> str:
 
 
 def create_merged(part: str, products: str) -> str:
-    """Return SQL of two detached tables for several products. products: ids separated by commas."""
+    """Return SQL that creates two detached tables for several products. products: ids separated by commas."""
     return "".join(
         f"CREATE TABLE {table}_p{part} ({columns},"
         f" CONSTRAINT {MERGED} CHECK (product_id IN ({products}))) WITH ({REST});"
@@ -61,7 +61,7 @@ def create_merged(part: str, products: str) -> str:
 
 
 def rest(part: str) -> str:
-    """Return SQL that turns autovacuum off for a part to be exchanged, and waits until a running one has ended."""
+    """Return SQL that turns autovacuum off for a part to be replaced, and waits for a running autovacuum."""
     return "".join(f"ALTER TABLE {table}_p{part} SET ({REST});" for table in (POINTS, SERIES))
 
 

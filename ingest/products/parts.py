@@ -1,7 +1,7 @@
-"""Partitions of points and series, and merging of neighbouring partitions so that their number stays bounded.
+"""Merging of neighbouring parts (partitions of points and series), so that their number stays bounded.
 
-A row is copied only into a part at least twice as large as its present one, and so at most log2(number of points)
-times (docs/decisions/0010).
+A row is copied only into a part at least twice as large as its present one, and so at most log2(number of points) times
+(docs/decisions/0010).
 """
 
 import logging
@@ -28,7 +28,7 @@ _BITS = 16  # of each coordinate on the curve: half a kilometre
 
 
 class Part(NamedTuple):
-    """A part. kind: component and direction of its products; longitude, latitude: of their mean centre, degrees."""
+    """A part. kind: component and direction of products; longitude, latitude: mean of products' centres, degrees."""
 
     number: int
     n_points: int
@@ -38,10 +38,10 @@ class Part(NamedTuple):
 
 
 def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
-    """Return groups of parts; each group is to be merged into one part.
+    """Return groups of small neighbouring parts; each group is to be merged into one part.
 
     A part is full, and no longer merged, at a 64th of all points or four million, whichever is more. Fewer than 96
-    other parts are not merged. If no group is returned, there are fewer than 160 parts (below 10^11 points).
+    parts not full are not merged. If no group is returned, there are fewer than 160 parts (below 10^11 points).
     """
     full = full_at(sum(part.n_points for part in parts))
     loose = sorted((part for part in parts if part.n_points < full), key=_place)
@@ -73,7 +73,7 @@ def _worth(group: Sequence[Part]) -> bool:
 
 
 def _without_largest(group: Sequence[Part]) -> list[Part]:
-    """Return the subset of a group that is worth merging: of n parts, all but at most about log2(n) of the largest."""
+    """Return the subset of a group that is worth merging: without the largest (about log2(n) of n parts)."""
     kept = sorted(group, key=lambda part: part.n_points)
     while kept and not _worth(kept):
         kept.pop()
@@ -81,7 +81,7 @@ def _without_largest(group: Sequence[Part]) -> list[Part]:
 
 
 def _place(part: Part) -> tuple[str, int, int]:
-    """Return a part's position on the Morton curve, so that parts close in order are close on the ground."""
+    """Return a sort key, (kind, place on the Morton curve, number), by which neighbours are close on the ground."""
     x, y = (part.longitude + 180) / 360, (part.latitude + 90) / 180
     column, row = (min(max(int(share * 2**_BITS), 0), 2**_BITS - 1) for share in (x, y))
     place = sum((column >> bit & 1) << 2 * bit | (row >> bit & 1) << 2 * bit + 1 for bit in range(_BITS))
@@ -105,7 +105,7 @@ class Merged(NamedTuple):
 
 
 def parts() -> list[Part]:
-    """Return all parts that hold points."""
+    """Return all parts that hold points of products."""
     middle = {
         axis: Func(Centroid("footprint"), function=f"ST_{axis.upper()}", output_field=FloatField()) for axis in "xy"
     }
@@ -154,7 +154,7 @@ def part_points(*, product: Product) -> int:
 
 
 def product_bytes(*, product: Product) -> int:
-    """Return the bytes of a product's points, series and indexes, as a share of the part by number of points."""
+    """Return the bytes of a product's points, series and indexes: its share, by points, of its part's size."""
     for number, _, ids in rows_of(PARTS):
         if product.pk in ids:
             held = Product.objects.filter(pk__in=ids, points_deleted_at=None).values_list("n_points", flat=True)
@@ -169,7 +169,7 @@ def _enough_loose() -> bool:
 
 
 def _may_begin(numbers: list[int]) -> bool:
-    """Return whether there is room for a second copy of parts, and no backup runs, which would block the exchange."""
+    """Return whether there is room for a copy of the parts, and no backup runs, which would block the exchange."""
     room = database_room_bytes()
     if room is not None and room < ROOM * _bytes(numbers):
         logger.warning("%d parts are not merged: there is no room for a second copy of them", len(numbers))

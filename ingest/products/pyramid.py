@@ -16,7 +16,7 @@ _CELL = f"""gx / {CELLS}, gy / {CELLS}, (gy % {CELLS}) * {CELLS} + gx % {CELLS}"
 
 
 def build(product_id: int | str) -> str:
-    """Return SQL that fills every level: the finest from the points, each other from the one below it."""
+    """Return SQL that fills all zoom levels: the finest from points, each coarser one from the next finer one."""
     across = CELLS * 2**FINEST_ZOOM
     metres = f"{2 * HALF_WORLD_M / across!r}"
     finest = f"""

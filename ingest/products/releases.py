@@ -1,4 +1,4 @@
-"""Releases of a tile: a newer one supersedes the older one, which is kept, and the changes between them are stored."""
+"""Releases of a tile: a newer one supersedes the older, which is kept; the changes between the two are stored."""
 
 import math
 import tempfile
@@ -36,9 +36,9 @@ class Released(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Counts of points, and (rows, cols) of the cells: counts, and median new minus median old, mm/yr, NaN unknown.
+    """Changes between releases: numbers of points; by cell, (rows, cols): points gone, new, change of median, mm/yr.
 
-    median_change_mm_yr is the median over all cells with points of both releases; it shows a shift of the reference.
+    median_change_mm_yr: median over all cells with points of both (NaN without any); it shows a shift of the reference.
     """
 
     n_gone: int
@@ -52,7 +52,7 @@ class Change(NamedTuple):
 
 
 def compare(older: Released, newer: Released) -> Change:
-    """Match points by position and velocities by cell; cells are larger where more than MOST_CELLS would be needed."""
+    """Compare points by position and velocities by cell; the cells are enlarged to have at most MOST_CELLS."""
     x, y = np.concatenate([older.x, newer.x]), np.concatenate([older.y, newer.y])
     posting_m = POSTING_M
     while np.ptp(x) * np.ptp(y) / posting_m**2 > MOST_CELLS:

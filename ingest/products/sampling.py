@@ -1,7 +1,7 @@
-"""Even, reproducible samples of a product's points that are cheap to read for any size of product.
+"""Even, reproducible samples of a product's points that are read quickly however large the product is.
 
-A hash of a point's id decides on its samples: one of `share` points belongs to a sample, and the points of a sparse
-sample belong to every denser one. Each sample of a large product has its own spatial index.
+A hash of its id decides which samples a point belongs to: one of `share` points belongs to the sample of that share;
+sparse samples are parts of denser ones. Each sample of a large product has its own spatial index.
 """
 
 from ingest.products.partitions import POINTS
@@ -12,17 +12,17 @@ ORDER = "hashtext(pid), pid"
 
 
 def condition(share: int) -> str:
-    """Return an SQL condition that is true for one of `share` points. share: 1 or one of SHARES."""
+    """Return the SQL condition that selects the sample of one point in `share`. share: 1 or one of SHARES."""
     return "true" if share == 1 else f"hashtext(pid) & {share - 1:d} = 0"
 
 
 def share_leaving(*, n_points: int, most: int) -> int:
-    """Return the densest sample expected to hold at most `most` points; the thinnest where none does."""
+    """Return the least share whose sample is expected to hold at most `most` points, or the greatest in SHARES."""
     return next((share for share in (1, *SHARES) if n_points <= most * share), SHARES[-1])
 
 
 def create_index(product_id: int | str, share: int) -> str:
-    """Return SQL for the index of one sample."""
+    """Return SQL that creates the spatial index of the sample of one point in `share`."""
     return (
         f"CREATE INDEX {POINTS}_p{product_id}_sample_{share:d} ON {POINTS}_p{product_id} USING gist (tile_point)"
         f" WHERE {condition(share)};"

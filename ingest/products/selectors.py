@@ -36,7 +36,7 @@ class PointColumns(NamedTuple):
 
 
 class AreaSeries(NamedTuple):
-    """Mean, 16th and 84th percentile, (dates,), mm, of n_sampled points out of the n_points in an area."""
+    """Mean, 16th and 84th percentile, (dates,), mm, of the series of n_sampled of the n_points in an area."""
 
     n_points: int
     n_sampled: int
@@ -52,7 +52,7 @@ def products() -> QuerySet[Product]:
 
 
 def last_date(dates: str) -> Func:
-    """Return an expression for the last of a product's dates. dates: the path to that column."""
+    """Return a query expression for the last date in a product's column of dates. dates: the path to that column."""
     last = "(%(expressions)s)[array_upper(%(expressions)s, 1)]"
     return Func(F(dates), template=last, output_field=DateField())
 
@@ -63,7 +63,7 @@ def scenes_by_ground() -> QuerySet[Scene]:
 
 
 def product_points(*, product: Product, area: GEOSGeometry | None = None, most: int | None = None) -> PointColumns:
-    """Return points by id: all, or those in an area's box (EPSG:4326); an even sample if there are more than `most`."""
+    """Return all points, or those in an area's box (EPSG:4326), by id; an even sample if more than `most`."""
     columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8, COALESCE(height_m::float8, 'NaN')"
     chosen = f"product_id = {product.pk:d} {_in_box(area)} AND {sampling.condition(_share(product, area, most))}"
     sql = f"SELECT {columns} FROM {POINTS} WHERE {chosen} ORDER BY pid"  # noqa: S608
@@ -77,7 +77,7 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None, most: 
 
 
 def usual_velocity_std(*, product: Product) -> float | None:
-    """Return the median stated standard deviation of velocity, mm/yr, of a sample of points; None if none is stated."""
+    """Return the median of the stated standard deviations of velocity, mm/yr, in a sample; None if none."""
     source, condition = rows_sampled(product=product, n_points=product.n_points, most=STD_SAMPLED)
     sql = f"""
         SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY velocity_std_mm_yr::float8)
@@ -87,7 +87,7 @@ def usual_velocity_std(*, product: Product) -> float | None:
 
 
 def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, str]:
-    """Return the FROM item and the condition that select about `most` of a product's n_points, or all if fewer.
+    """Return SQL (FROM item, condition) that selects about `most` of a product's n_points, or all if fewer.
 
     It samples whole pages of the table, so that few pages are read. If the part holds so many other products that this
     would read more rows than the product has, it takes an even sample by an index.
@@ -98,7 +98,7 @@ def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, st
 
 
 def product_series(*, product: Product, area: GEOSGeometry | None = None, at_once: int = 20_000) -> Iterator[Float32]:
-    """Yield series in the order of `product_points`, of all or of an area's box; (at_once, dates), mm, NaN missing."""
+    """Yield series, all or in an area's box, in the order of `product_points`; (at_once, dates), mm, NaN missing."""
     joined = f"{SERIES} JOIN {POINTS} USING (product_id, pid)" if area else SERIES
     chosen = f"SELECT pid, packed FROM {joined} WHERE product_id = {product.pk:d} {_in_box(area)}"  # noqa: S608
     after, parameters = "", [at_once]
@@ -112,7 +112,7 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
 
 
 def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int:
-    """Return the `share` of `sampling` that leaves at most `most` points in the area, if points are spread evenly."""
+    """Return the least `share` of `sampling` with at most `most` points in the area, if these are spread evenly."""
     if most is None:
         return 1
     inside = (
@@ -165,7 +165,7 @@ def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
 
 
 def points_behind(*, product_id: int, pid: str, boxes: Sequence[Polygon], most: int) -> list[dict[str, Any]]:
-    """Return a product's next `most` points after the id `pid`, ordered by id, within `boxes` (EPSG:4326) if given.
+    """Return a product's next `most` points in order of id, after `pid`, within `boxes` (EPSG:4326) if given.
 
     Each has the columns of MeasurementPoint, longitude and latitude. An index is used: no row up to `pid` is visited.
     """
@@ -193,7 +193,7 @@ def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
 
 
 def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[int, Float32]:
-    """Return the number of a product's points in an area (EPSG:4326), and at most `most` series, (n, dates), mm."""
+    """Return (number of points with series in an area, EPSG:4326; series of at most `most`, (n, dates), mm)."""
     sql = f"""
         SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
         WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
@@ -203,7 +203,7 @@ def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[i
 
 
 def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> AreaSeries | None:
-    """Return the mean series of a product's points in an area (of a sample of `most`); None without points."""
+    """Return the mean series of a product's points in an area (of a sample of `most`); None without a series."""
     n_points, series = series_within(product=product, area=area, most=most)
     if not n_points:
         return None

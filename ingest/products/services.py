@@ -38,10 +38,10 @@ def products_load(
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
 ) -> list[Product]:
-    """Load a file or folder, each component as one product.
+    """Load a file or folder, each component as one product; return the products.
 
-    expect is called first with the approximate number of points, progress with that of each batch. Raises InputError
-    (AlreadyLoaded for the same content) or DiskFull; then nothing has changed.
+    expect is called first with the approximate number of points, progress with the number in each batch. Raises
+    InputError (AlreadyLoaded for the same content) or DiskFull; then nothing has changed.
     """
     fields = open_velocity_fields(path, submission.source_format, submission.declared)
     if not all(field.header.dates for field in fields):
@@ -126,7 +126,7 @@ def product_create(
 
 
 def product_name(header: FieldHeader, called: str) -> str:
-    """Return a short name from a product's kind, source and direction."""
+    """Return a short name for a product. called: name of the file, used if there is neither a track nor a burst."""
     title = f"{TITLES[header.source_format]} {header.level}"
     parts = ["Simulated velocity field" if header.simulated else title]
     if header.track is None and not header.burst:  # only its path distinguishes it

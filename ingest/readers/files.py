@@ -1,4 +1,4 @@
-"""Names, sizes and hashes of given files, checked before anything is read; temporary unpacking of zips."""
+"""Names, sizes and hashes of submitted files, checked before their content is read; temporary unpacking of zips."""
 
 import hashlib
 import os
@@ -24,14 +24,14 @@ CONTAINER_FAULTS = (*packages.FAULTS, RuntimeError, UnicodeDecodeError)
 
 
 def refuse_hollow(path: Path, declares: str, declared_bytes: float) -> None:
-    """Raise InputError if a file declares far more than it can hold. declares: such as "it declares 10 x 10 pixels"."""
+    """Raise InputError if a file declares far more bytes than it can hold. declares: the declaration, in words."""
     size = path.stat().st_size
     if declared_bytes > MAX_RATIO * size:
         raise InputError(path, f"{declares} in {size:,} bytes and holds next to nothing", "Download or make it again")
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names in a folder, sorted; none where it cannot be listed. Never raises."""
+    """Return the names in a folder, sorted; an empty list if it cannot be listed. Never raises."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in islice(entries, MOST_LOOKED_AT))
@@ -40,7 +40,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def names_in_zip(path: Path) -> list[str]:
-    """Return the names in a zip; none where it cannot be read. Never raises."""
+    """Return the names in a zip; an empty list if it cannot be read. Never raises."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()[:MAX_MEMBERS]
@@ -49,7 +49,7 @@ def names_in_zip(path: Path) -> list[str]:
 
 
 def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.ZipInfo:
-    """Return the only member with a suffix. InputError if its declared size or compression ratio is suspicious."""
+    """Return the only member with a suffix. InputError if there is not one, or it is too large or encrypted."""
     if len(archive.infolist()) > MAX_MEMBERS:
         raise InputError(path, f"the zip holds {len(archive.infolist())} files", "Give one product per zip")
     members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
@@ -94,7 +94,7 @@ def file_sha256(path: Path) -> str:
 
 
 def files_sha256(paths: Sequence[Path]) -> str:
-    """Return the SHA-256 of one file, in hexadecimal; for several files, that of their names and hashes."""
+    """Return the SHA-256 of one file, in hexadecimal; for several, the SHA-256 of the list of names and hashes."""
     if len(paths) == 1:
         return file_sha256(paths[0])
     lines = sorted(f"{path.name} {file_sha256(path)}\n" for path in paths)

@@ -33,7 +33,7 @@ _SIZES_AT = {0: 13, 1: 13, 2: 9, 3: 9}
 
 
 def fault_of(path: Path) -> str:
-    """Return what is wrong with the global heaps of an HDF5 file; empty where nothing is. Raises OSError."""
+    """Return why the global heaps of an HDF5 file cannot be read safely; an empty text if they can. Raises OSError."""
     stat = path.stat()
     return _fault_of(path, stat.st_size, stat.st_mtime_ns)
 
@@ -54,7 +54,7 @@ def _fault_of(path: Path, size: int, changed_ns: int) -> str:
 
 
 def _signatures(stream: BinaryIO) -> Iterator[int]:
-    """Yield the offsets at which heaps may begin, in the order of the file, each once."""
+    """Yield the offsets, in rising order, at which a global heap may begin (its signature is there)."""
     overlap = len(SIGNATURE) - 1
     offset, tail = 0, b""
     stream.seek(0)
@@ -69,7 +69,7 @@ def _signatures(stream: BinaryIO) -> Iterator[int]:
 
 
 def _walks(stream: BinaryIO, place: int, file_size: int) -> bool:
-    """Return whether a heap's objects lead to its end; True also if it is no heap at all."""
+    """Return whether a heap's objects lead to its end; True also if it is no heap or the library refuses it."""
     stream.seek(place)
     head = stream.read(_HEAD.size)
     if len(head) < _HEAD.size:
@@ -130,7 +130,7 @@ def is_hdf5(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file. Raises InputError if a dataset has its values in another file or declares an impossible size."""
+    """Open a file. Raises InputError if a dataset takes values from another file or declares an impossible size."""
     with _reading(path, "the HDF5 file"):
         file = _opened(path)
     try:
@@ -145,7 +145,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _opened(path: Path) -> h5py.File:
-    """Open a file with the library, unless a damaged heap would keep it busy for ever."""
+    """Open a file with the library. Raises InputError if a damaged heap would keep it in an endless loop."""
     if is_hdf5(path) and (fault := fault_of(path)):
         raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY)
     return h5py.File(path, "r")
@@ -153,7 +153,7 @@ def _opened(path: Path) -> h5py.File:
 
 @contextmanager
 def _reading(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever h5py raises for a damaged file into InputError."""
+    """Convert any exception of h5py for damaged data to InputError. what: name of the data in the message."""
     try:
         yield
     except InputError:
@@ -164,12 +164,12 @@ def _reading(path: Path, what: str) -> Iterator[None]:
 
 
 def names(path: Path) -> frozenset[str]:
-    """Return the top-level names of a file; empty if it is no HDF5 file."""
+    """Return the names of a file's top-level groups and datasets; empty if it is no HDF5 file."""
     return look(path)[0]
 
 
 def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
-    """Return the top-level names and attributes of a file; empty if it is no HDF5 file. Never raises."""
+    """Return (top-level names, attributes) of a file; both empty if it is no HDF5 file. Never raises."""
     if not is_hdf5(path):
         return frozenset(), {}
     try:
@@ -180,7 +180,7 @@ def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
 
 
 def holds(path: Path, name: str) -> bool:
-    """Return whether a file is HDF5 and has an object with this name, a path inside it. Never raises."""
+    """Return whether a file is HDF5 and contains an object of this name (a path within the file). Never raises."""
     if not is_hdf5(path):
         return False
     try:
@@ -210,26 +210,26 @@ def shape_of(path: Path, file: h5py.Group, name: str) -> tuple[int, ...]:
 
 
 def text(value: Any) -> str:
-    """Return an attribute or a scalar as text; h5py gives it as bytes, as str, or as an array of one."""
+    """Return an attribute or scalar as text; h5py may give it as bytes, as str, or as an array of one element."""
     if isinstance(value, np.ndarray):
         value = value.ravel()[0] if value.size else ""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def attributes(path: Path, file: h5py.Group, name: str = "/") -> dict[str, str]:
-    """Return the attributes of a file, or of an object in it, as text."""
+    """Return name -> text of the attributes of a file, or of the object `name` in it."""
     with _reading(path, "an attribute"):
         held = file[name].attrs
         return {str(key): text(held[key]) for key in held if _is_plain(held.get_id(key))}
 
 
 def _is_plain(item: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> bool:
-    """Return whether an object holds numbers or texts; damaged data of any other type crash the library."""
+    """Return whether an object is of numbers or texts; damaged data of other types crash the library."""
     return isinstance(item.get_type(), _PLAIN)
 
 
 def words(path: Path, file: h5py.Group, name: str) -> str:
-    """Return the single text or number of a dataset as text; empty if there is no dataset with that name."""
+    """Return a dataset's single text or number as text; an empty text if there is no such dataset."""
     if not is_dataset(path, file, name):
         return ""
     with _reading(path, f"dataset {name!r}"):
@@ -248,7 +248,7 @@ def _numbers(path: Path, file: h5py.Group, name: str, where: Any) -> Any:
 
 
 def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32:
-    """Read the values of a dataset, or of a part of it; infinite values become NaN."""
+    """Return the values of a dataset, or of the part `where`, as float32; infinite values become NaN."""
     with np.errstate(over="ignore", invalid="ignore"):  # a damaged float64 may be larger than any float32
         values: Float32 = _numbers(path, file, name, where).astype(np.float32)
     values[~np.isfinite(values)] = np.nan
@@ -256,7 +256,7 @@ def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32
 
 
 def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
-    """Return the values of a short list in full precision. Raises InputError if one is not a finite number."""
+    """Return the values of a list (1-D dataset) as float64. Raises InputError if one is not a finite number."""
     if shape_of(path, file, name)[1:] or not 0 < shape_of(path, file, name)[0] <= MAX_VALUES**0.5:
         problem = f"dataset {name!r} has the shape {shape_of(path, file, name)} where a list is expected"
         raise InputError(path, problem, REMEDY)
@@ -305,7 +305,7 @@ def day_of(stamp: Any) -> date:
 
 
 def row_blocks(rows: int, cols: int, layers: int) -> Iterator[slice]:
-    """Yield blocks of rows, so small that all layers (dates) of one fit in little memory."""
+    """Yield slices of rows so small that a block with all its layers (dates) needs little memory."""
     step = max(1, min(BATCH_ROWS, MAX_BLOCK_VALUES // max(1, cols * layers)))
     for first in range(0, rows, step):
         yield slice(first, min(first + step, rows))
@@ -334,7 +334,7 @@ def _refuse_beyond(path: Path, values: Float32, most: float, what: str) -> None:
 
 
 def _refuse_foreign(path: Path, file: h5py.File) -> None:
-    """Refuse links and datasets whose values HDF5 would take from another file; a product never needs them."""
+    """Raise InputError for links and datasets that take their values from another file; products need none."""
     waiting: list[tuple[str, h5py.Group]] = [("", file)]
     seen = 0
     while waiting:

@@ -1,4 +1,4 @@
-"""Regular grid as HDF5 products describe it: the positions of its pixels, and checks that they are possible."""
+"""Regular pixel grid as HDF5 products describe it: positions of its pixels, and checks that they are plausible."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +22,7 @@ _TOLERANCE = 1e-3  # of a pixel
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Pixel grid. x, y: centre of the first pixel; dx, dy: column, row steps; degrees in EPSG:4326, else metres."""
+    """Pixel grid. x, y: centre of the first pixel; dx, dy: step per column, row; degrees if EPSG:4326, else metres."""
 
     x: float
     dx: float
@@ -49,7 +49,7 @@ class Grid:
         return np.where(x > 180, x - 360, np.where(x < -180, x + 360, x)), y
 
     def fits(self, other: "Grid") -> bool:
-        """Return whether both grids have every pixel at the same place."""
+        """Return whether all pixels of both grids lie at the same places."""
         if (self.rows, self.cols, self.epsg) != (other.rows, other.cols, other.epsg):
             return False
         corners = [(self.x, other.x, self.dx), (self.y, other.y, self.dy)]
@@ -58,7 +58,7 @@ class Grid:
         return all(abs(ours - theirs) <= abs(step) * _TOLERANCE for ours, theirs, step in corners)
 
     def checked(self, path: Path) -> "Grid":
-        """Return the grid itself. Raises InputError if it lies off the Earth or outside its reference system's area."""
+        """Return the grid. Raises InputError if it is off the Earth or outside its reference system's area."""
         finest, coarsest = (FINEST_DEGREES, COARSEST_DEGREES) if self.epsg == GEOGRAPHIC else (FINEST_M, COARSEST_M)
         if not all(finest <= abs(step) <= coarsest for step in (self.dx, self.dy)):
             unit = "degrees" if self.epsg == GEOGRAPHIC else "metres"
@@ -95,7 +95,7 @@ class Grid:
 
 
 def metric_crs(path: Path, epsg: int) -> CRS:
-    """Return the projected system of an EPSG number. Raises InputError if there is none or it is not in metres."""
+    """Return the projected system of an EPSG number. Raises InputError if unknown or not in metres."""
     try:
         crs = CRS.from_epsg(epsg)
     except ProjError as fault:
@@ -111,7 +111,7 @@ def _to_degrees(epsg: int) -> Transformer:
 
 
 def evenly(path: Path, name: str, values: Float64) -> tuple[float, float]:
-    """Return first value and step of coordinates. Raises InputError where they are not evenly spaced."""
+    """Return (first value, step) of coordinates. Raises InputError if they are not evenly spaced."""
     if values.size < 2:
         raise InputError(path, f"{name} holds {values.size} coordinates", "Give a grid of at least two by two pixels")
     step = float((values[-1] - values[0]) / (values.size - 1))

@@ -1,4 +1,4 @@
-"""Functions that readers of grids share: opening files; positions, names and units of pixels; true north."""
+"""Functions that readers of grids share: opening files; positions, ids and units of pixels; direction of true north."""
 
 import warnings
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def is_geotiff(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF whose size and position are possible; faults become InputError."""
+    """Open a GeoTIFF with a plausible size and position. Raises InputError for any other file."""
     with of_sound_size(path, MAX_PIXELS) as dataset:
         if dataset.crs is None:
             raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
@@ -66,7 +66,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
 
 @contextmanager
 def of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF, with no other driver, and check its declared size; faults become InputError."""
+    """Open a GeoTIFF (by its own driver only) whose declared size is plausible; else raises InputError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported where its place is needed
@@ -82,7 +82,7 @@ def of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
 
 
 def epsg_of(path: Path, dataset: DatasetReader) -> int:
-    """Return the EPSG number of a GeoTIFF's reference system; nothing else goes to the projection library."""
+    """Return the EPSG number of a GeoTIFF's reference system, the only part of it that is used. InputError if none."""
     epsg = dataset.crs.to_epsg()
     if epsg is None:
         problem = "its reference system has no EPSG number"
@@ -110,19 +110,19 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
 def centres(
     transform: Affine, row: NDArray[np.int64] | Float64, col: NDArray[np.int64] | Float64
 ) -> tuple[Float64, Float64]:
-    """Return the centres of pixels, in the coordinates of their grid."""
+    """Return x and y of the centres of pixels, in the coordinates of their grid."""
     x: Float64 = transform.a * (col + 0.5) + transform.b * (row + 0.5) + transform.c
     y: Float64 = transform.d * (col + 0.5) + transform.e * (row + 0.5) + transform.f
     return x, y
 
 
 def pids(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.bytes_]:
-    """Return names of pixels, row_col, unique in their image."""
+    """Return an id for each pixel, b"row_col", unique within its image."""
     return np.char.add(np.char.add(row.astype("S10"), b"_"), col.astype("S10"))
 
 
 def posting_m(transform: Affine, crs: CRS) -> float:
-    """Return the spacing of columns in metres, also for a rotated grid; degrees are converted as on the equator."""
+    """Return the spacing of columns, metres, also of a rotated grid; degrees are converted as on the equator."""
     if crs.is_geographic:
         return float(np.hypot(transform.a, transform.d)) * METRES_PER_DEGREE
     return float(np.hypot(transform.a, transform.d)) * float(crs.linear_units_factor[1])
@@ -134,7 +134,7 @@ def is_metric(crs: CRS) -> bool:
 
 
 def mm_per_value(path: Path, declared: Declaration) -> float:
-    """Return the factor from the file's values to mm/yr with our sign."""
+    """Return the factor from the file's declared unit and sign to mm/yr with our sign. InputError if undeclared."""
     if declared.unit not in MM_PER_UNIT:
         problem = f"the unit of its values is not declared ({declared.unit})"
         raise InputError(path, problem, f"Add --unit {'|'.join(MM_PER_UNIT)}")
@@ -145,7 +145,7 @@ def mm_per_value(path: Path, declared: Declaration) -> float:
 
 
 def values_of(path: Path, dataset: DatasetReader, window: Window, band: int = 1) -> Float32 | Float64:
-    """Read a window of a band: scale and offset applied, NaN for what is masked or infinite."""
+    """Return a window of a band with scale and offset applied, NaN where masked or infinite. Raises InputError."""
     with np.errstate(all="ignore"):
         values = dataset.read(band, window=window, masked=True)
         kind = np.float64 if values.dtype.itemsize > 4 else np.float32
@@ -175,10 +175,10 @@ def batch(
     component: Component,
     **known: Float32,
 ) -> PointBatch:
-    """Return pixels as points; those without a position or velocity are refused. All (n,).
+    """Return pixels as points; those without a position or velocity are refused. All arrays: (n,).
 
-    known: further columns of PointBatch by name. Of the others, the unit vector is the component's, the series is empty
-    and the rest is NaN.
+    known: values of other columns of PointBatch, by name. By default the unit vector is the component's, the series is
+    empty and all else is NaN.
     """
     unknown = np.full(row.size, np.nan, dtype=np.float32)
     vector = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
@@ -216,6 +216,6 @@ def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np
 def true_velocity(
     component: Component, epsg: int, longitude: Float64, latitude: Float64, vx: Float64, vy: Float64
 ) -> Float64:
-    """Convert velocities along x and y of a conformal map to the eastward or northward one, (n,), in the same unit."""
+    """Convert velocities along map x and y (conformal map) to true east or north, (n,), in the same unit."""
     turned = (vx + 1j * vy) * np.conj(north_on_map(epsg, longitude, latitude))  # real: north; imaginary: west
     return np.asarray(turned.real if component is Component.NORTH else -turned.imag, dtype=np.float64)

@@ -30,14 +30,14 @@ UNIT_VECTORS = {Component.UP: (0.0, 0.0, 1.0), Component.EAST: (1.0, 0.0, 0.0), 
 
 
 class Reference(StrEnum):
-    """Zero of a product's rates: GNSS stations (absolute), or LOCAL: a point or the mean of the scene."""
+    """Zero of a product's rates: absolute (GNSS stations), or LOCAL: a point or the mean of the scene is still."""
 
     GNSS = "gnss"
     LOCAL = "local"
 
 
 class Technique(StrEnum):
-    """Way of measuring motion: by phase (mm), or by following features from image to image (metres)."""
+    """Way of measuring motion: by radar phase (mm), or by tracking features between two images (metres)."""
 
     INSAR = "insar"
     TRACKING = "tracking"
@@ -52,7 +52,7 @@ class Direction(StrEnum):
 
     @classmethod
     def from_los_east(cls, los_east: Float32) -> "Direction":
-        """Return the direction by the vector's east part: ascending, right-looking Sentinel-1 is west of the ground."""
+        """Return the direction by the east part of the vector to the satellite: negative is ascending."""
         mean_east = float(np.nanmean(los_east)) if np.isfinite(los_east).any() else 0.0
         if mean_east == 0.0:
             return cls.UNKNOWN
@@ -95,8 +95,8 @@ class FieldHeader:
 class Declaration:
     """Facts that the submitter declares about a file because the file itself does not state them.
 
-    mapping: a TOML file that names a table's columns; unit and positive: of a raster's or a table's values, as
-    `ingest.readers.raster` lists them; period: first and last day of velocities without a series.
+    mapping: a TOML file that names a table's columns; unit and positive: unit and sign of values, as listed in
+    `ingest.readers.raster`; period: first and last day of velocities without a series.
     For images: scale of the values (power, amplitude or db), polarisation (the only one to read from a file of
     several), time, satellite and flight direction. None: not declared, and never guessed.
     """
@@ -146,11 +146,11 @@ class PointBatch:
     refused: tuple[RefusedRow, ...] = ()
 
     def columns(self) -> dict[str, Any]:
-        """Return the arrays by name, without copies."""
+        """Return name of a column -> array, without copying."""
         return {column.name: getattr(self, column.name) for column in fields(self) if column.name != "refused"}
 
     def only(self, good: NDArray[np.bool_], reason: str) -> "PointBatch":
-        """Keep the rows where good (n,) is true; refuse the others for this reason."""
+        """Return the rows where good, (n,), is true; the others are added to `refused` with this reason."""
         if good.all():
             return self
         columns = {name: column[good] for name, column in self.columns().items()}
@@ -159,7 +159,7 @@ class PointBatch:
         return PointBatch(**columns, refused=self.refused + left_out)
 
     def only_usable(self) -> "PointBatch":
-        """Keep the rows that have a position and a velocity; displacements that are no numbers become NaN."""
+        """Keep rows with position, velocity and unit vector; displacements that are no numbers become NaN."""
         displacement = np.where(np.isfinite(self.displacement_mm), self.displacement_mm, np.float32(np.nan))
         placed = replace(self, displacement_mm=displacement).only(
             np.isfinite(self.longitude) & np.isfinite(self.latitude), "its position is not a number"
@@ -171,9 +171,9 @@ class PointBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class VelocityField:
-    """One product: its header, and its points in batches that are read on demand.
+    """One product: its header, and `batches`, which reads its points on demand.
 
-    files: those of a folder that it was read from; empty: the given file itself.
+    files: the files of a folder that were read; empty: the given file itself.
     expected_points: approximate number of rows, for a progress bar; None: not known beforehand.
     read_ahead: whether another thread may read the batches; False if they come from the database that they go to.
     """
@@ -187,7 +187,7 @@ class VelocityField:
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """Details given with a file; empty: use the file's own. loaded_by: never public; called: name without a track."""
+    """Details submitted with a file; empty: as in the file. loaded_by: never public; called: name without a track."""
 
     source_format: str = "auto"
     declared: Declaration = field(default_factory=Declaration)

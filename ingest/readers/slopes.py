@@ -1,4 +1,4 @@
-"""Straight line through a displacement series: its slope is the velocity if a file gives none."""
+"""Straight lines through displacement series; the slope is the velocity if a file gives none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ class Slopes:
 
 
 def slope_mm_yr(displacement_mm: Float32, dates: Sequence[date]) -> Float32:
-    """Fit each row's slope, (n,), mm/yr. displacement_mm: (n, dates), NaN unknown; NaN with fewer than two dates."""
+    """Return each row's slope, (n,), mm/yr, NaN with fewer than two dates. displacement_mm: (n, dates), NaN unknown."""
     return slopes(displacement_mm, dates).velocity_mm_yr
 
 
 def slopes(displacement_mm: Float32, dates: Sequence[date]) -> Slopes:
-    """Fit each row's least-squares slope and its standard error by ordinary regression (independent residuals).
+    """Return each row's least-squares slope and its standard error by ordinary regression (independent residuals).
 
     displacement_mm: (n, dates), mm, NaN unknown. The slope needs two known dates, its error three; else NaN.
     """

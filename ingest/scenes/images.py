@@ -1,4 +1,4 @@
-"""Reading of pixels of scenes and pairs. The secondary is resampled to the common grid here, at most once."""
+"""Reading of pixels of scenes and pairs. A pair's secondary is resampled to the common grid here, at most once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,10 +31,10 @@ class PairImages(NamedTuple):
 
 
 def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> Float32:
-    """Read a scene's pixels on a grid, by default its own; (rows, cols), linear power, NaN unknown.
+    """Return a scene's pixels on a grid, by default its own; (rows, cols), linear power, NaN unknown.
 
     A part on the scene's own lattice is read unchanged; for any other, the amplitude is resampled by a cubic kernel.
-    shape: fewer rows and columns than the part has, each pixel then a mean, for a picture.
+    shape: (rows, cols) fewer than those of the part, for a picture; each pixel is then a mean.
     """
     part = part or scene.pixel_grid
     with stored_tiff(scene.raster) as raster:
@@ -45,7 +45,7 @@ def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, in
 
 
 def read_pair(pair: ScenePair, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> PairImages:
-    """Read both images of a pair on its common grid or a part of it."""
+    """Return both images of a pair on its common grid, or on a part of that grid."""
     part = part or pair.pixel_grid
     return PairImages(read_scene(pair.reference, part, shape), read_scene(pair.secondary, part, shape))
 
@@ -58,7 +58,7 @@ def _window(raster: DatasetReader, window: Window, shape: tuple[int, int] | None
 
 
 def _resampled(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tuple[int, int] | None) -> Float32:
-    """Resample the amplitude cubically, because power would ring further below zero around a bright target."""
+    """Return power from cubically resampled amplitude; power itself would ring further below 0 at bright targets."""
     rows, cols = shape or (part.rows, part.cols)
     target = part.transform @ Affine.scale(part.cols / cols, part.rows / rows)
     west, south, east, north = transform_bounds(f"EPSG:{part.epsg}", f"EPSG:{own.epsg}", *part.bounds_m, densify_pts=64)
@@ -83,7 +83,7 @@ def _resampled(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tu
 
 
 def pair_write(*, pair: ScenePair, folder: Path) -> tuple[Path, Path]:
-    """Write both images of a pair on the common grid, as input of `python -m ml`: COG, linear power, NaN unknown."""
+    """Write both images on the common grid for `python -m ml` (COG, linear power, NaN unknown); return paths."""
     paths = folder / "reference.tif", folder / "secondary.tif"
     for path, scene in zip(paths, (pair.reference, pair.secondary), strict=True):
         tags = {

@@ -49,7 +49,7 @@ _ALONE = f"""
 
 
 class Alone(NamedTuple):
-    """An image in no pair: the number of others of its track and kind, of those on its ground, days to the nearest."""
+    """Image in no pair. n_others: others of its track and kind; n_sharing: on its ground; nearest_days: to nearest."""
 
     scene: int
     n_others: int
@@ -60,7 +60,7 @@ class Alone(NamedTuple):
 def pairs_make(*, baselines_days: Sequence[int], new_only: bool = False) -> int:
     """Pair scenes that share ground and are one of `baselines_days` apart; return the number of new pairs.
 
-    new_only: search partners only for scenes not searched before, and update only their tracks.
+    new_only: search partners only for scenes not searched before, and update reasons only on their tracks.
     The reason why a scene is in no pair is stored in its row.
     """
     unpaired = dict(Scene.objects.ready().filter(paired_at=None).values_list("pk", "track"))

@@ -56,7 +56,7 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
 def scene_refuse(
     *, path: Path, fault: InputError, submission: Submission = PLAIN_SUBMISSION, reason: str = ""
 ) -> Scene | None:
-    """Record an unusable image by its name; None if it is no image. reason: replaces a fault that has a path in it."""
+    """Store an unusable image by the facts in its name; None if it is no image. reason: text without the path."""
     known = scene_by_name(path, submission.declared)
     if known is None or isinstance(fault, AlreadyLoaded):
         return None
@@ -114,13 +114,13 @@ def _files_of(path: Path, file: SceneFile | None) -> list[Path]:
 
 
 def _forget_refused(sha256: str) -> None:
-    """Delete the rows of a refused file by SQL: they have no raster, and the reader's role may delete no other rows."""
+    """Delete a file's refused rows, which have no raster, by SQL: the reader's role may delete no others."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM ingest_scene WHERE file_sha256 = %s AND state = 'refused'", [sha256])
 
 
 def _known(path: Path, sha256: str, header: SceneHeader) -> bool:
-    """Return whether this image is loaded from this file. Raises InputError if it is loaded from another file."""
+    """Return whether the image is loaded from this same file. InputError if it is loaded from another file."""
     same = Scene.objects.ready().filter(polarisation=header.polarisation)
     if same.filter(file_sha256=sha256).exists():
         return True
@@ -143,7 +143,7 @@ def _numbers(sha256: str) -> str:
 
 
 def _placed(file: SceneFile, folder: Path) -> SceneFile:
-    """Project an image without a map grid onto that of its track's other images, using the loaded elevation."""
+    """Return an image on a map grid: its own, or projected as its track's other images are, using loaded elevation."""
     if file.projected is None:
         return file
     header, outline = file.header, geos(footprint_of(file.header.pixel_grid))

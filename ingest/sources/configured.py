@@ -29,7 +29,7 @@ IF_DENIED = {
 
 
 def allow_list() -> AllowList:
-    """Return the hosts of OUTBOUND_HOSTS. Raises ImproperlyConfigured."""
+    """Return the allow-list of OUTBOUND_HOSTS. Raises ImproperlyConfigured."""
     try:
         return AllowList.of(settings.OUTBOUND_HOSTS)
     except ValueError as fault:
@@ -37,7 +37,7 @@ def allow_list() -> AllowList:
 
 
 def credentials() -> tuple[Credential, ...]:
-    """Return credentials by host: NASA's token for its archives, its password for its login page, STAC's for STAC."""
+    """Return credentials: NASA's token for its archives or password for its login page; STAC's for its catalogue."""
     made = []
     if ":" in settings.EARTHDATA_TOKEN:
         pair = b64encode(settings.EARTHDATA_TOKEN.encode()).decode()
@@ -57,7 +57,7 @@ def download_session() -> "requests.Session":
 
 
 def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: int) -> Iterator[CatalogueScene]:
-    """Search images over an area in a search service. Raises SourceError."""
+    """Yield images over an area from the search service `source`. Raises SourceError."""
     if source == asf.SOURCE:
         return asf.search(
             area=area,
@@ -97,7 +97,7 @@ def geocoder_kind() -> str:
 
 
 def geocode(*, text: str, language: str, most: int) -> "list[Found]":
-    """Search places in the configured geocoder. Raises SourceError, ImproperlyConfigured."""
+    """Return places found by the configured geocoder, the best first. Raises SourceError, ImproperlyConfigured."""
     from ingest.sources.client import geocoder
 
     kind = geocoder_kind()

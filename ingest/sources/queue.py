@@ -15,7 +15,7 @@ from ingest.sources.client.scene import CatalogueScene
 
 
 class Processed(NamedTuple):
-    """A downloaded file that is no longer needed. loaded: False if the reader refused the file."""
+    """A downloaded file that is not needed any more. key: its row; loaded: False if the reader refused the file."""
 
     key: int
     size_bytes: int
@@ -24,7 +24,7 @@ class Processed(NamedTuple):
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the size of a folder; links are not followed. A file that vanishes meanwhile counts as nothing."""
+    """Return the total size of the files in a folder, links not followed; files that vanish meanwhile count 0."""
     total = 0
     for path in folder.rglob("*"):
         try:
@@ -35,7 +35,7 @@ def folder_bytes(folder: Path) -> int:
 
 
 def make_way(*, must_free_bytes: int, processed: Sequence[Processed]) -> list[Processed]:
-    """Choose processed files to delete, the oldest loaded first, then refused ones. Raises NoRoom, choosing none."""
+    """Return processed files to delete: loaded ones from the oldest, then refused ones. NoRoom if all are too few."""
     chosen: list[Processed] = []
     freed = 0
     for file in sorted(processed, key=lambda file: (not file.loaded, file.since)):
@@ -68,12 +68,12 @@ def downloads_due() -> QuerySet[SceneDownload]:
 
 
 def downloads_retry(*, downloads: QuerySet[SceneDownload]) -> int:
-    """Requeue failed, cancelled and delayed downloads without a job; others would be refused by the reader again."""
+    """Requeue failed, cancelled and delayed downloads that have no job yet; return their number."""
     return LEASE.retry(downloads.filter(job=None), **NO_FAULT, finished_at=None, damaged=0)
 
 
 def downloads_cancel(*, downloads: QuerySet[SceneDownload], by: str) -> int:
-    """Cancel waiting and running downloads; return how many. A running one ends at its next lease prolongation."""
+    """Cancel waiting and running downloads; return their number. A running one ends at its next lease renewal."""
     return LEASE.cancel(downloads, error=f"Cancelled by {by}.", finished_at=timezone.now())
 
 

@@ -1,4 +1,4 @@
-"""Services that queue, claim and fetch downloads, queue jobs that load the files, and make room for new ones."""
+"""Services that search and download images, queue jobs that load their files, and make room for new ones."""
 
 import logging
 import shutil
@@ -40,7 +40,7 @@ LONGEST_RETRY_AFTER = timedelta(days=1)  # longer waits requested by a server ar
 
 
 class Search(NamedTuple):
-    """The result of a search. refused: (scene, reason) for images on hosts outside of the allow-list."""
+    """Result of a search. known: number of images that were known already; refused: (scene, reason) by allow-list."""
 
     new: list[CatalogueScene]
     known: int
@@ -48,7 +48,7 @@ class Search(NamedTuple):
 
 
 def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None) -> Search:
-    """Search images of the last `days` over some areas; change nothing. Raises SourceError."""
+    """Search images of the last `days` in areas; nothing is stored. limit: most new ones. Raises SourceError."""
     end = timezone.now()
     most = MOST_FOUND
     allowed = configured.allow_list()
@@ -157,7 +157,7 @@ def downloads_settle() -> int:
 
 
 def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
-    """Delete processed files until the needed bytes and those of running downloads fit; return rows. Raises NoRoom."""
+    """Delete processed files until `needed_bytes` and running downloads fit; return keys of rows. Raises NoRoom."""
     folder = Path(settings.ACQUIRE_FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     downloads_settle()
@@ -174,7 +174,7 @@ def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
 
 
 def _delete_file(row: SceneDownload) -> None:
-    """Delete a processed row's file and its own folder, and nothing outside ACQUIRE_FOLDER or the object store."""
+    """Delete the file of a processed row with its folder in ACQUIRE_FOLDER, or its object; update the rows."""
     path = Path(row.stored_path)
     input_delete(row.stored_path)
     if path.parent.parent == Path(settings.ACQUIRE_FOLDER):
@@ -224,7 +224,7 @@ def _wanted(download: SceneDownload) -> Wanted:
 
 
 def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
-    """Mark a download as fetched and queue its job, both or neither."""
+    """Mark a download as fetched and create its job, both or neither."""
     several = "+" in download.polarisation
     declared = Declaration(
         track=download.track,
@@ -262,7 +262,7 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
 
 
 def _put_off(download: SceneDownload, fault: Later) -> None:
-    """Requeue a download with a longer wait each time; mark it as failed after the last one."""
+    """Requeue a download after a wait, longer each time, or mark it as failed if it had all its rounds."""
     if download.faults >= len(WAITS):
         _settle(download, State.FAILED, f"{fault} This was the last of {len(WAITS) + 1} rounds.")
         return

@@ -1,4 +1,4 @@
-"""Storage of rasters: a Django storage on a disk or in an object store, never the database.
+"""Storage of rasters: a Django storage, on a disk or in an object store; rasters are never kept in the database.
 
 All code reads and writes rasters through this module, without regard to where they are stored.
 """
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
 
 class RasterStorage(Protocol):
-    """Interface of a storage of rasters, beyond that of every Django storage."""
+    """Methods that a storage of rasters has in addition to those of every Django storage."""
 
     def tiff(self, name: str) -> "contextmanager[DatasetReader]":
         """Open a raster. Raises OSError, RasterioError."""
@@ -44,7 +44,7 @@ class RasterStorage(Protocol):
 
 
 class WholeFileStorage(FileSystemStorage):
-    """Storage on a disk of this machine. Files appear whole or not at all, even on a full disk."""
+    """Storage on a disk of this machine in which a file appears whole or not at all, even if the disk is full."""
 
     def _save(self, name: str, content: File) -> str:
         name = super()._save(name, ContentFile(b""))  # reserves the name
@@ -84,7 +84,7 @@ def raster_storage() -> Storage:
 
 @contextmanager
 def rasters_in(folder: Path) -> Iterator[None]:
-    """Store the rasters of this block in a folder instead of the service's storage. For rehearsals in one thread."""
+    """Store rasters in a folder instead of the configured storage until the block ends. For trials in one thread."""
     usual, ours = raster_storage(), WholeFileStorage(location=folder)
     columns = [field for model in apps.get_models() for field in model._meta.local_fields]
     fields = [field for field in columns if isinstance(field, FileField) and field.storage is usual]
@@ -100,7 +100,7 @@ def rasters_in(folder: Path) -> Iterator[None]:
 
 
 def raster_folder() -> Path | None:
-    """Return the folder of the rasters on a disk of this machine; None if they are in an object store."""
+    """Return the folder of rasters on this machine; None if they are in an object store."""
     storage = raster_storage()
     return Path(storage.location) if isinstance(storage, FileSystemStorage) else None
 
@@ -124,19 +124,19 @@ def raster_put(path: Path) -> Iterator[str]:
 
 
 def raster_put_back(name: str, stream: File) -> None:
-    """Store a raster under exactly this name, which must be free."""
+    """Store a raster under exactly this name; the name must be free."""
     cast(RasterStorage, raster_storage())._save(name, stream)
 
 
 def save_with_raster(row: Model, path: Path) -> None:
-    """Store a file and save a row with the file as its field `raster`: both or neither."""
+    """Store the file and save the row with it as field `raster`, both or neither."""
     with raster_put(path) as name:
         row.raster = name  # type: ignore[attr-defined]
         row.save()
 
 
 def rasters_named(*, among: Sequence[str] | None = None) -> Iterator[str]:
-    """Yield the names of raster files referred to by rows of any table; among: only these names."""
+    """Yield the names of all stored files to which rows of any table refer. among: only these names."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
             if isinstance(field, FileField):
@@ -146,7 +146,7 @@ def rasters_named(*, among: Sequence[str] | None = None) -> Iterator[str]:
 
 
 def delete_files(files: Iterable[FieldFile]) -> None:
-    """Delete rasters after the commit, so that a file may remain without its row, but no row without its file."""
+    """Delete rasters after the commit: a file may remain without a row, but no row without its file."""
     for file in [file for file in files if file]:
         transaction.on_commit(lambda storage=file.storage, name=file.name: storage.delete(name))
 

@@ -1,4 +1,4 @@
-"""Raster storage of the confined process that reads a file: its worker stores for it, so that it needs no keys.
+"""Raster storage for the confined process that reads a file: its worker accesses the storage, so it needs no keys.
 
 Each request is a line of JSON over a socket; the files are in a folder shared by both. The worker trusts no request: it
 stores files of that folder only, hands out elevation only, and deletes only rasters that it stored for this process.
@@ -28,7 +28,7 @@ GIVEN = "elevation_"  # prefix of the rasters of elevation, used to project imag
 
 
 class HandedStorage(Storage):
-    """Storage in the confined process. FileNotFoundError for a missing raster, StorageFailed for a failed request."""
+    """Storage as the confined process sees it. FileNotFoundError: no such raster; StorageFailed: failed request."""
 
     def __init__(self, descriptor: int) -> None:
         self._stream = socket.socket(fileno=descriptor).makefile("rw", encoding="utf-8")
@@ -46,7 +46,7 @@ class HandedStorage(Storage):
 
     @contextmanager
     def tiff(self, name: str) -> Iterator[DatasetReader]:
-        """Open a copy that the worker fetched."""
+        """Open a raster, of which the worker makes a copy."""
         path = Path(str(self._ask("get", name=name)))
         try:
             with open_tiff(path) as raster:
@@ -66,7 +66,7 @@ class HandedStorage(Storage):
 
 
 class Handed(NamedTuple):
-    """Access of a confined process to the storage: variables for its environment, and descriptors to inherit."""
+    """Access to the storage to be given to a confined process: environment variables, and descriptors to inherit."""
 
     environment: dict[str, str]
     descriptors: tuple[int, ...]
@@ -74,7 +74,7 @@ class Handed(NamedTuple):
 
 @contextmanager
 def storage_handed(folder: Path) -> Iterator[Handed]:
-    """Serve storage requests of a process started in this block; files are exchanged in the folder."""
+    """Serve the storage requests of a process that is started in the block. folder: shared, for the files."""
     ours, theirs = socket.socketpair()
     thread = threading.Thread(target=_serve, args=(ours, folder.resolve()), name="storing", daemon=True)
     thread.start()
@@ -121,7 +121,7 @@ def _done(request: dict[str, Any], folder: Path, stored: set[str]) -> str:
 
 
 def _opened(path: str, folder: Path) -> Any:
-    """Open a regular file inside the folder, with links resolved. Raises ValueError for any other file."""
+    """Open a regular file that truly lies inside the folder. Raises ValueError for any other file."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     inside = Path(os.readlink(f"/proc/self/fd/{file.fileno()}")).is_relative_to(folder)
     if not inside or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -1,4 +1,4 @@
-"""Location of submitted files until they are loaded: a path of this machine, or a key of the object store.
+"""Places of submitted files until they are loaded: a path on this machine, or a key in the object store.
 
 A path begins with a slash, a key (uploads/…, downloads/…, watched/…) does not. A key may name a folder.
 """
@@ -26,12 +26,12 @@ def input_store() -> "ObjectStorage | None":
 
 
 def is_path(place: str) -> bool:
-    """Return whether a location is a path on a disk, not a key."""
+    """Return whether a place is a path on a disk; else it is a key."""
     return os.path.isabs(place)
 
 
 def input_put(path: Path, key: str) -> str:
-    """Store a file or folder under a key if there is an object store; return the key or the path. Raises OSError."""
+    """Copy a file or folder to the object store; return its key, or the path without a store. Raises OSError."""
     if (store := input_store()) is None:
         return str(path)
     try:
@@ -46,7 +46,7 @@ def input_put(path: Path, key: str) -> str:
 
 
 def input_path(place: str, folder: Path) -> Path:
-    """Return the local path of a location: its own, or that of its copy in `folder` for a key."""
+    """Return the local path of a place: a path as it is; for a key, where its copy lies in `folder`."""
     return Path(place) if is_path(place) else folder / Path(place).name
 
 
@@ -68,12 +68,12 @@ def input_fetch(place: str, folder: Path) -> None:
 
 
 def input_exists(place: str) -> bool:
-    """Return whether the file or folder at a location still exists."""
+    """Return whether there still is a file or folder at a place."""
     return Path(place).exists() if is_path(place) else bool(place and input_store() and _entries(place))
 
 
 def input_delete(key: str) -> None:
-    """Delete the objects under a key; a path is left alone."""
+    """Delete the object or folder with this key; do nothing for a path."""
     if (store := input_store()) is not None and key and not is_path(key):
         for entry in _entries(key):
             store.delete(entry.name)

@@ -1,4 +1,4 @@
-"""Rasters and inputs in an S3-compatible store. GDAL reads parts of rasters by range requests."""
+"""Storage of rasters and submitted files in an S3-compatible store. GDAL reads parts of rasters by range requests."""
 
 import io
 import posixpath
@@ -59,7 +59,7 @@ READING = {
 
 
 def _failing_clearly(method: Callable[..., R]) -> Callable[..., R]:
-    """Make a method raise the store's faults as OSError: FileNotFoundError, DiskFull or StorageFailed."""
+    """Make a method raise the store's faults as OSErrors: FileNotFoundError, DiskFull or StorageFailed."""
 
     @wraps(method)
     def clear(self: "ObjectStorage", *args: Any, **kwargs: Any) -> R:
@@ -72,7 +72,7 @@ def _failing_clearly(method: Callable[..., R]) -> Callable[..., R]:
 
 
 class ObjectStorage(S3Storage):
-    """Objects below a prefix of one bucket. Each appears whole or not at all, and its name is never reused."""
+    """Objects with a common prefix in one bucket. Each appears whole or not at all; no name is used twice."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"client_config": CLIENT, "transfer_config": TRANSFER, "file_overwrite": False} | settings)
@@ -83,7 +83,7 @@ class ObjectStorage(S3Storage):
         return f"s3://{posixpath.join(self.bucket_name, self.location)} at {self.endpoint_url}"
 
     def fault(self, fault: Exception) -> OSError:
-        """Convert an exception of boto to OSError."""
+        """Return the OSError (see `_failing_clearly`) for an exception of boto."""
         code = str((getattr(fault, "response", None) or {}).get("Error", {}).get("Code", ""))
         if code in ("404", "NoSuchKey"):
             return FileNotFoundError(f"there is no such object in {self.place}")
@@ -105,14 +105,14 @@ class ObjectStorage(S3Storage):
     get_modified_time = _failing_clearly(S3Storage.get_modified_time)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """Return a name with a random part, because checking whether a name is free would be a race."""
+        """Return the name with a random part; a check whether a name is free would be a race."""
         stem, suffix = posixpath.splitext(name)
         end = f"_{secrets.token_hex(8)}{suffix}"
         return stem[: (max_length or 10**4) - len(end)] + end
 
     @_failing_clearly
     def _open(self, name: str, mode: str = "rb") -> File:
-        """Open a stream that can be read once from its beginning, without a copy in memory or on a disk."""
+        """Open a stream to be read once, from the beginning; no copy is made in memory or on a disk."""
         if mode != "rb":
             raise ValueError("objects are written whole, by save()")
         answer = self.bucket.Object(self.key(name)).get()
@@ -124,7 +124,7 @@ class ObjectStorage(S3Storage):
 
     @_failing_clearly
     def entries(self, folder: str = "") -> Iterator[Entry]:
-        """Yield every object below a folder, with its name in this storage."""
+        """Yield every object whose name begins with `folder`, by its name in this storage."""
         top = f"{self.location}/"
         pages = self.connection.meta.client.get_paginator("list_objects_v2")
         there = (
@@ -163,7 +163,7 @@ class ObjectStorage(S3Storage):
                 raise
 
     def _look_into(self, fault: RasterioError, name: str, path: str) -> None:
-        """Raise FileNotFoundError or StorageFailed if the store is the cause of a fault."""
+        """Raise FileNotFoundError or StorageFailed if the store caused an error of GDAL."""
         lgdal.VSICurlPartialClearCache(path.encode())  # GDAL caches failures to read a file
         if not self.exists(name):
             raise FileNotFoundError(f"there is no {name} in {self.place}") from fault
@@ -180,7 +180,7 @@ class ObjectStorage(S3Storage):
 
     @_failing_clearly
     def clock_ahead_seconds(self) -> float:
-        """Return the seconds by which this machine's clock is ahead of the store's; requests fail if they differ."""
+        """Return how far this machine's clock is ahead of the store's, s; requests fail if they differ."""
         answer = self.connection.meta.client.list_objects_v2(Bucket=self.bucket_name, MaxKeys=1)
         there = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
         return (now() - there).total_seconds()
@@ -203,7 +203,7 @@ class ObjectStorage(S3Storage):
 
 
 class _Body(io.RawIOBase):
-    """The body of an answer as a stream. An interrupted body raises OSError instead of looking complete."""
+    """Body of a response as a stream; an interrupted body raises OSError instead of seeming complete."""
 
     def __init__(self, storage: ObjectStorage, body: IO[bytes]) -> None:
         self._storage, self._body = storage, body

@@ -1,1 +1,1 @@
-"""Readers of vector layers (GeoJSON, KML, shapefiles, GeoPackages, zips of them), quick to import, without Django."""
+"""Readers of vector layers (GeoJSON, KML, shapefiles, GeoPackages, zips of these); quick to import, without Django."""

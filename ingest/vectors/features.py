@@ -29,7 +29,7 @@ Project = Callable[..., Any] | None
 
 
 class Wanted(NamedTuple):
-    """Kinds of geometries to read. types: GeoJSON's; shape_types: pyshp's; one, a_type, types_words: for messages.
+    """Kinds of geometries to read. types: names in GeoJSON; shape_types: codes in pyshp; next three: for messages.
 
     most_geojson_bytes: limit for GeoJSON, which takes about eight times its size in memory. key: a column of a
     GeoPackage; rows without a value in it are skipped.
@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """One feature: properties by lower-case name; geometry (degrees), None if unusable; fault: the reason."""
+    """A feature. properties: by lower-case name; geometry: degrees, None if unusable; fault: the reason then."""
 
     properties: dict[str, Any]
     geometry: BaseGeometry | None
@@ -170,7 +170,7 @@ def _geopackage(path: Path, wanted: Wanted) -> Iterator[Feature]:
 
 
 def _projection(path: Path, crs: CRS) -> Project:
-    """Return a function to degrees, longitude first; None if the coordinates are in degrees already."""
+    """Return a function from a reference system to degrees, longitude first; None if none is needed."""
     if crs.is_geographic and crs.ellipsoid is not None and crs.ellipsoid.name in {"WGS 84", "WGS_1984"}:
         return None
     try:

@@ -1,7 +1,7 @@
-"""Shared functions of readers of GeoPackages, which are SQLite files; only SELECT statements are allowed.
+"""Functions that readers of GeoPackages share. These are SQLite files; only SELECT statements are allowed.
 
-Source: OGC 12-128r19, GeoPackage Encoding Standard 1.4, clause 2.1.3 for the geometry blobs.
-GDAL is not used here, because the only GDAL of the process is that of rasterio.
+Source: OGC 12-128r19, GeoPackage Encoding Standard 1.4, clause 2.1.3 for the geometry blobs. GDAL is not used here,
+because the only GDAL of the process is that of rasterio.
 """
 
 import math
@@ -35,7 +35,7 @@ STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 10_000  # of SQLite's virtual machine
 
 
 class Layer(NamedTuple):
-    """A layer of geometries. srs_id: the file's own number; epsg: None where it is no EPSG number; names: columns."""
+    """A layer of geometries. srs_id: number within the file; epsg: None if it is not EPSG's; names: other columns."""
 
     table: str
     geometry: str
@@ -53,14 +53,14 @@ def is_gpkg(path: Path) -> bool:
 
 
 def check_is_gpkg(path: Path) -> None:
-    """Raise InputError for another format, or a file that was cut off."""
+    """Raise InputError if a file is no GeoPackage or was cut off."""
     if not is_gpkg(path):
         raise InputError(path, gettext_noop("it is no GeoPackage: its content is of another format"), REMEDY)
     _check_whole(path)
 
 
 def layers_listed(path: Path) -> list[tuple[Any, ...]]:
-    """Return table, geometry column, type and srs_id of every layer. Raises InputError, also for doubled layers."""
+    """Return (table, geometry column, type, srs_id) of each layer. Raises InputError, also for doubled layers."""
     with opened(path, SYSTEM_TABLES, seconds=SYSTEM_SECONDS) as connection:
         listed: list[tuple[Any, ...]] = connection.execute(
             "SELECT g.table_name, g.column_name, g.geometry_type_name, g.srs_id FROM gpkg_geometry_columns g"
@@ -73,7 +73,7 @@ def layers_listed(path: Path) -> list[tuple[Any, ...]]:
 
 
 def layer_of(path: Path, listed: tuple[Any, ...]) -> Layer:
-    """Return the layer of a row of `layers_listed`, after checking its table. Raises InputError."""
+    """Return the layer for a row of `layers_listed`, with its table checked. Raises InputError."""
     table, geometry, _, srs_id = listed
     with opened(path, SYSTEM_TABLES, seconds=SYSTEM_SECONDS) as connection:
         srs = connection.execute(
@@ -95,7 +95,7 @@ def layer_of(path: Path, listed: tuple[Any, ...]) -> Layer:
 def rows_of(
     path: Path, layer: Layer, names: Sequence[str], batch: int, known: str = ""
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows in batches: the geometry's blob, then the named columns. known: a column that must not be null."""
+    """Yield batches of rows: (geometry blob, *named columns). known: a column; rows in which it is null are skipped."""
     wanted = ", ".join(quoted(name) for name in (layer.geometry, *names))
     where = f" WHERE {quoted(known)} IS NOT NULL" if known else ""
     with opened(path, frozenset({layer.table})) as connection:
@@ -105,7 +105,7 @@ def rows_of(
 
 
 def features_of(path: Path, layer: Layer, key: str = "") -> Iterator[tuple[dict[str, Any], BaseGeometry | None]]:
-    """Yield each row's values by lower-case name, and its geometry or None. key: a column that must not be null."""
+    """Yield (lower-case name -> value, geometry or None) of each row. key: rows with a null in it are skipped."""
     names = [name.lower() for name in layer.names]
     for rows in rows_of(path, layer, layer.names, BATCH_ROWS, key if key in layer.names else ""):
         for geometry, row in zip(geometries(path, layer, [row[0] for row in rows]), rows, strict=True):
@@ -113,7 +113,7 @@ def features_of(path: Path, layer: Layer, key: str = "") -> Iterator[tuple[dict[
 
 
 def geometries(path: Path, layer: Layer, blobs: Sequence[Any], most_bytes: int = MAX_VALUE_BYTES) -> Any:
-    """Return an array of geometries, None where one is empty or missing. most_bytes: of one, without its header."""
+    """Return an array of geometries, None where empty or missing. most_bytes: of one geometry's WKB."""
     try:
         return shapely.from_wkb([_wkb(path, layer, blob, most_bytes) for blob in blobs])
     except (shapely.errors.ShapelyError, ValueError) as fault:
@@ -127,7 +127,7 @@ def geometries(path: Path, layer: Layer, blobs: Sequence[Any], most_bytes: int =
 def opened(
     path: Path, tables: Set[str], check: str | None = None, seconds: float = math.inf
 ) -> Iterator[sqlite3.Connection]:
-    """Open a GeoPackage read-only, without journal files, for SELECT from the given plain tables only.
+    """Open a GeoPackage read-only, without journal files, for SELECT on the plain tables in `tables` only.
 
     check: a table whose pages are checked first, because rows of a damaged one could be lost silently; seconds: time
     after which SQLite is interrupted. Raises InputError, also if a table is a view or a virtual table, because reading
@@ -164,12 +164,12 @@ def opened(
 
 
 def quoted(name: str) -> str:
-    """Quote a name for SQL."""
+    """Return a name quoted as an identifier for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def _check_whole(path: Path) -> None:
-    """Refuse a file that is shorter than its header states, because it was cut off."""
+    """Raise InputError if a file is shorter than its header states, because it was cut off."""
     with path.open("rb") as stream:
         head = stream.read(100)
         length = stream.seek(0, 2)
@@ -197,7 +197,7 @@ def _check_pages(path: Path, connection: sqlite3.Connection, table: str) -> None
 
 
 def _wkb(path: Path, layer: Layer, blob: Any, most_bytes: int) -> bytes | None:
-    """Return the well-known binary behind a GeoPackage header: magic, version, flags, srs_id, envelope."""
+    """Return a blob's WKB, without the GeoPackage header; None if empty or missing. Raises InputError."""
     if blob is None:
         return None
     if not isinstance(blob, bytes) or len(blob) < 8 or blob[:3] != b"GP\0" or (blob[3] >> 1 & 0b111) > 4:

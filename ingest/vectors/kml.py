@@ -19,7 +19,7 @@ REMEDY = gettext_noop("Export it again as KML")
 
 
 def features(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
-    """Yield name and geometry (as in GeoJSON, or None) of every placemark, one at a time. Raises InputError."""
+    """Yield ({"name": name}, geometry as in GeoJSON or None) of each placemark, one by one. Raises InputError."""
     try:
         with path.open("rb") as stream:
             events = iterparse(stream, events=("start", "end"), forbid_dtd=True)

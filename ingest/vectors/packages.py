@@ -1,4 +1,4 @@
-"""Zip files that hold one layer. The whole archive is checked before anything is unpacked."""
+"""Unpacking of zip files that hold one layer. The whole archive is checked before anything is unpacked."""
 
 import lzma
 import re
@@ -27,7 +27,7 @@ CHECK_SOURCE = gettext_noop("Check where this file comes from")
 
 @contextmanager
 def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MOST_BYTES) -> Iterator[Path]:
-    """Yield the unpacked layer of a zip (the named one of several), or any other file itself. Raises InputError."""
+    """Yield the unpacked layer of a zip (of several, that `named` matches), or any other file. Raises InputError."""
     if path.suffix.lower() != ".zip":
         yield path
         return
@@ -44,7 +44,7 @@ def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int =
 
 
 def layer_name(path: Path, named: re.Pattern[str] | None = None) -> str:
-    """Return a layer's name: that of its file, or of the layer inside its zip."""
+    """Return the name of a file, or of the layer in a zip, without its suffix."""
     if path.suffix.lower() != ".zip":
         return path.stem
     try:
@@ -105,7 +105,7 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> No
 
 
 def member_name(path: Path, info: zipfile.ZipInfo) -> PurePosixPath:
-    """Return a member's name inside its zip. InputError for a path outside the zip, a link or an encrypted member."""
+    """Return a member's path in its zip. InputError if it leads out of the zip, is a link or is encrypted."""
     name = PurePosixPath(info.filename.replace("\\", "/"))
     named = {"name": info.filename[:80]}
     if name.is_absolute() or ".." in name.parts:

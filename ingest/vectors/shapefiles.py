@@ -1,4 +1,4 @@
-"""Shared functions of readers of shapefiles: parts, reference system, and opening with pyshp.
+"""Functions that readers of shapefiles share: finding the parts, reference system, and opening with pyshp.
 
 Source: ESRI, Shapefile Technical Description, 1998. Shapes (.shp) and table (.dbf) are read one after the other, so the
 index (.shx) is not needed.
@@ -37,12 +37,12 @@ def is_shapefile(path: Path) -> bool:
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
-    """Return the existing files that make up the content of a shapefile."""
+    """Return those of the files .shp, .dbf and .prj of a shapefile that exist."""
     return tuple(part for suffix in (".shp", ".dbf", ".prj") if (part := sibling(path, suffix)) is not None)
 
 
 def sibling(path: Path, suffix: str) -> Path | None:
-    """Return the part of a shapefile with this suffix, in small or capital letters."""
+    """Return the file of a shapefile with this suffix, in lower or upper case; None if there is none."""
     return next((part for s in (suffix, suffix.upper()) if (part := path.with_suffix(s)).is_file()), None)
 
 
@@ -61,7 +61,7 @@ def reference_system(path: Path) -> CRS | None:
 
 @contextmanager
 def opened(path: Path, types: Set[int], wanted: str) -> Iterator[shapefile.Reader]:
-    """Open shapes of some types (wanted: in words) with their table. InputError if the two do not belong together."""
+    """Open shapes and table. types: of shapes allowed; wanted: their name. InputError if parts do not match."""
     table_path = sibling(path, ".dbf")
     if table_path is None:
         raise InputError(path, IS_MISSING, ALL_PARTS, name=f"{path.stem}.dbf")
@@ -87,7 +87,7 @@ def opened(path: Path, types: Set[int], wanted: str) -> Iterator[shapefile.Reade
 
 
 def _check_table(path: Path, table_path: Path, widths: list[int]) -> None:
-    """Raise InputError if a .dbf is shorter than it declares, or its rows are not as wide as its columns together."""
+    """Raise InputError if a .dbf is shorter than declared, or its columns do not add up to a row's width."""
     with table_path.open("rb") as stream:
         rows, header, width = struct.unpack("<4xLHH", stream.read(12))
     if sum(widths) != width:
@@ -98,7 +98,7 @@ def _check_table(path: Path, table_path: Path, widths: list[int]) -> None:
 
 
 def count_shapes(path: Path) -> int:
-    """Count the shapes by reading only their headers, in which lengths are in words of two bytes."""
+    """Return the number of shapes, by their headers alone. Raises InputError for a damaged or cut-off file."""
     size, count = path.stat().st_size, 0
     with path.open("rb") as stream:
         header = stream.read(HEADER_BYTES)
@@ -117,7 +117,7 @@ def count_shapes(path: Path) -> int:
 
 
 def _encoding(path: Path) -> str:
-    """Return Python's name of the encoding in the .cpg ("ANSI 1252"); UTF-8 without a .cpg, Latin-1 if unknown."""
+    """Return Python's name for the encoding in the .cpg; UTF-8 without a .cpg, Latin-1 if unknown to Python."""
     cpg = sibling(path, ".cpg")
     if cpg is None:
         return "utf-8"

@@ -13,7 +13,7 @@ from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
 
 class Endpoint(models.Model):
-    """Address of a program or browser that a person added; it gets only test messages until it has answered one."""
+    """Address of somebody's program or browser; it gets only test messages until it has accepted one."""
 
     class EndReason(models.TextChoices):
         FAILING = "failing", "it took nothing for a week"
@@ -75,7 +75,7 @@ class Invitation(models.Model):
 
 
 class OutgoingMessage(models.Model):
-    """Message of the outbox. Its text is written when it is delivered; its key identifies its subject and address."""
+    """Message of the outbox. Its text is composed at delivery; one key stands for one subject and one address."""
 
     class Kind(models.TextChoices):
         CONFIRM = "confirm"
@@ -156,7 +156,7 @@ class OutgoingMessage(models.Model):
 
 
 class Notification(models.Model):
-    """Report of one transition to one subscription, in at most one message, which may hold several reports."""
+    """Report of one transition to one subscription. It belongs to one message at most; a message may hold several."""
 
     transition = models.ForeignKey(AlertTransition, models.CASCADE, related_name="notifications")
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="notifications")
@@ -195,7 +195,7 @@ class ChannelPause(models.Model):
 
 
 class Announcement(models.Model):
-    """Mark that the messages of a transition were queued, so that this happens only once."""
+    """Row that marks a transition as announced: its messages were queued, and must not be queued again."""
 
     transition = models.OneToOneField(AlertTransition, models.CASCADE, related_name="announcement")
     n_notifications = models.PositiveIntegerField(default=0)

@@ -4,7 +4,7 @@ from django.contrib.gis.db import models
 
 
 class RequestCount(models.Model):
-    """Count of the mails requested in a day: per address, per connection and in all. `who` is a keyed hash."""
+    """Number of mails requested in a day. `who`: keyed hash that stands for an address, a connection or all."""
 
     who = models.CharField(max_length=64)
     day = models.DateField()
@@ -28,7 +28,7 @@ class SignOfLife(models.Model):
 
 
 class Alarm(models.Model):
-    """Failed condition of the service: first seen, opened when the failure lasts, ended when it holds again as long."""
+    """Alarm about a failed condition. It opens when the failure lasts, and ends when the condition has held as long."""
 
     condition = models.CharField(max_length=40, help_text="name of the condition")
     sentence = models.CharField(max_length=600, help_text="what is wrong, as it was last seen")

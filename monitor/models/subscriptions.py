@@ -1,4 +1,4 @@
-"""Tables of subscriptions, and of organisations, whose members have seats that follow a subscription (`shared`)."""
+"""Tables of subscriptions and organisations. A seat is a member's subscription that follows an organisation's."""
 
 from django.conf import settings
 from django.contrib.gis.db import models
@@ -30,7 +30,7 @@ class Organisation(models.Model):
 
 
 class Membership(models.Model):
-    """Membership of an address in an organisation: invited, then a member until it leaves; no news before it joins."""
+    """Membership of a mail address in an organisation: invited, joined or left. It gets no news before it joins."""
 
     class Role(models.TextChoices):
         OWNER = "owner", pgettext_lazy("in an organisation", "owner")
@@ -134,7 +134,7 @@ class Subscription(models.Model):
 
     @property
     def source(self) -> int:
-        """Return the key of the subscription that holds the list of sites; for a seat, that of the organisation."""
+        """Return the key of the subscription with the list of sites: for a seat the organisation's, else this one."""
         return self.shared_id or self.pk
 
 

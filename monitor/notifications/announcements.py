@@ -22,7 +22,7 @@ BATCH = 2000
 
 
 def transitions_announce() -> None:
-    """Queue the messages of every new transition; a bad one does not hold up the others."""
+    """Queue the messages of every new transition, even if one of them fails; then queue news that was gathered."""
     for transition in rows_due(Step.ANNOUNCE, selectors.transitions_unannounced()):
         with attempt(Step.ANNOUNCE, transition):
             transition_announce(transition_id=transition.pk)
@@ -48,7 +48,7 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
 
 
 def _readers(news: AlertTransition) -> list[Any]:
-    """Return pk, email, channel, frequency of subscriptions that want the news; for a correction, of those notified."""
+    """Return rows (pk, email, channel, frequency) of who wants this news or, for a rejection, was notified before."""
     rejected = news.to_state == State.REJECTED
     audience = (
         selectors.subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
@@ -61,7 +61,7 @@ def _readers(news: AlertTransition) -> list[Any]:
 
 
 def _queue(news: AlertTransition, kind: str, readers: list[Any]) -> None:
-    """Make one notification per subscription, and the messages of channels that do not gather."""
+    """Save one notification per reader; queue messages for "at once" readers on channels that do not gather news."""
     # A notification waits for a digest, or is gathered with others; where the channel does not gather, every address
     # that hears at once gets a message.
     at_once = [
@@ -92,7 +92,7 @@ def _unsent(news: AlertTransition) -> QuerySet[Notification]:
 
 
 def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
-    """Withdraw unsent earlier news that this news replaces, for these subscriptions; None: for all."""
+    """Withdraw unsent older news of the alert that this news replaces. subscriptions: only for these; None: for all."""
     # A new state overtakes the one before, but no update, whose changes are reported as well.
     unsent = _unsent(news)
     if subscriptions is not None:

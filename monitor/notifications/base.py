@@ -26,7 +26,7 @@ class Later:
 
 @dataclass(frozen=True)
 class Refused:
-    """Outcome: this message was refused, perhaps for a while; it is tried again, after `retry_after` if that is known.
+    """Outcome: this message was refused, perhaps only for now; it is tried again, after `retry_after` if that is given.
 
     If one server serves the whole channel and refuses every message, the channel counts as faulty.
     """
@@ -47,16 +47,16 @@ Outcome = Delivered | Later | Refused | Never
 
 @dataclass(frozen=True)
 class InHand:
-    """Rest of a delivery, to be run in a thread of its own, parallel to others; it uses no database."""
+    """Delivery that has begun: `finish` completes it, in a thread and without the database, and returns the outcome."""
 
     finish: Callable[[], Outcome]
 
 
 class Channel(Protocol):
-    """Carrier of messages to their addresses; made for each sender of a round, and closed when the round ends.
+    """Interface of a channel, which delivers messages. Each sender opens its own for one round, and then closes it.
 
-    one_server: whether one server takes all messages, so that several senders share them; otherwise every address is
-    a server of its own (`Endpoint`), and one sender has `at_once` deliveries in hand.
+    one_server: whether one server takes all messages, so that several senders may share them; otherwise every address
+    (`Endpoint`) has a server of its own. at_once: how many deliveries a sender then has under way at the same time.
     """
 
     one_server: bool = True
@@ -66,7 +66,7 @@ class Channel(Protocol):
         """Read what the next batch of messages needs, in few queries."""
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
-        """Deliver one message with its `news` (`selectors.messages_to_deliver`), or begin to."""
+        """Deliver a message read by `selectors.messages_to_deliver`; return the outcome, or `InHand` for the rest."""
         # An exception puts off this message alone. Delivering the same `key` again must do no harm.
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Channel(Protocol):
 
 
 def channel_class(*, name: str) -> type[Channel]:
-    """Return the class of a channel of settings.CHANNELS. Raises LookupError for a name that is not registered."""
+    """Return the class of the channel with this name in settings.CHANNELS. Raises LookupError if there is none."""
     try:
         folder = settings.CHANNELS[name]
     except KeyError:
@@ -83,7 +83,7 @@ def channel_class(*, name: str) -> type[Channel]:
 
 
 def channel_open(*, name: str) -> Channel:
-    """Return a channel that is ready to deliver. Raises LookupError."""
+    """Return a new channel that is ready to deliver. Raises LookupError if none is registered under this name."""
     return channel_class(name=name)()
 
 

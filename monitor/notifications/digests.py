@@ -1,4 +1,4 @@
-"""Daily, weekly and monthly digests, one message per address; and signs of life after a quarter without news."""
+"""Daily, weekly and monthly digests, one message per address; and messages after a quarter of a year without news."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -67,7 +67,7 @@ def _digests_of(frequency: str, zone: str, now: datetime) -> int:
 
 
 def _digest_queue(reader: dict[str, str], moment: datetime, now: datetime) -> bool:
-    """Queue the digest of one address. Return False if it was queued already, and later news waits for the next one."""
+    """Queue an address's digest due at `moment`. Return False if it was queued before: new news waits for the next."""
     with transaction.atomic():
         message, created = OutgoingMessage.objects.get_or_create(
             key=message_key("digest", f"{reader['frequency']}:{moment:%Y%m%d%H}", reader["email"]),

@@ -1,8 +1,8 @@
-"""Gathering: readers who hear "at once" get news soon, not often; close news for an address is one message.
+"""Gathering: news that comes close together goes to an "at once" reader in one message, soon but not often.
 
-A first message leaves some minutes after its news, and no other follows within the hour. A message about many places is
-a summary: after it, what a computer alone has found waits for a day. Channels that are not in settings.GATHERING carry
-each step as a message of its own.
+The first message is sent some minutes after its news, and the next one an hour later at the earliest. A message about
+many places is a summary; after it, news that no person has reviewed waits for a day. Channels that are not in
+settings.GATHERING send each step as a message of its own.
 """
 
 from collections import defaultdict
@@ -39,14 +39,14 @@ _PUT_INTO = """
 
 
 class Pace(NamedTuple):
-    """Times of a channel: how long news is gathered, and how long no other message follows."""
+    """Times of a channel. delay: how long news is gathered; rest: how long no message follows another."""
 
     delay: timedelta
     rest: timedelta
 
 
 def paces() -> dict[str, Pace]:
-    """Return the channels that gather, each with its pace."""
+    """Return the pace of each channel that gathers news, by the channel's name."""
     return {
         channel: Pace(timedelta(minutes=delay), timedelta(minutes=rest))
         for channel, (delay, rest) in settings.GATHERING.items()
@@ -65,7 +65,7 @@ def messages_gather(*, now: datetime | None = None) -> int:
 
 
 def duplicates_withdraw(*, waiting: QuerySet[Notification]) -> None:
-    """Withdraw waiting news that the same person already got, or gets, by another subscription."""
+    """Withdraw waiting news that another subscription of the same person has already put into a message."""
     brought = Notification.objects.filter(
         transition=OuterRef("transition"),
         subscription__email=OuterRef("subscription__email"),
@@ -79,7 +79,7 @@ def duplicates_withdraw(*, waiting: QuerySet[Notification]) -> None:
 
 
 def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
-    """Return the notifications of readers who hear at once, without those held back after a summary."""
+    """Return waiting notifications of "at once" readers, except those held back by quiet hours or after a summary."""
     readers = subscriptions_active().filter(frequency=Subscription.Frequency.AT_ONCE, channel=channel)
     readers = awake(subscriptions=readers, now=now)
     summaries = _messages(channel).filter(kind=Kind.SUMMARY, created_at__gt=now - HOLD)
@@ -128,7 +128,7 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
 
 
 def _message(channel: str, items: list[Any]) -> OutgoingMessage:
-    """Make one message of these items: an alert mail for one step, a digest for several, a summary for many places."""
+    """Return an unsaved message about these items: for one step an alert mail, else a digest or, if many, a summary."""
     transitions = {item.transition for item in items}
     if len(transitions) == 1:
         kind = Kind.CORRECTION if items[0].state == AlertState.REJECTED else Kind.ALERT
@@ -142,7 +142,7 @@ MOST = 0.5  # share of the alerts
 
 
 class Burst(StrEnum):
-    """Common reason of many news items at once."""
+    """Common reason why many news items come at once: new data, or a new version of the model."""
 
     NEW_DATA = "new-data"
     NEW_MODEL = "new-model"

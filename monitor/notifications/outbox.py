@@ -88,7 +88,7 @@ def message_mark_sent(*, message: OutgoingMessage) -> None:
 
 
 def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | InHand | None:
-    """Pass a claimed message to its channel and record the outcome; None if it is faulty or no longer needed."""
+    """Deliver a claimed message; record and return the outcome, None for a faulty or no longer needed message."""
     # message: as `selectors.messages_to_deliver` reads it. in_trouble: the channel took nothing lately, so that its
     # answers say nothing about an address. Of what is still in hand the outcome is recorded later (`message_settle`).
     try:
@@ -144,14 +144,14 @@ def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Ou
 
 
 def message_put_off(*, message: OutgoingMessage, error: str) -> None:
-    """Queue a message again for later, without a limit of attempts, because the channel takes none now."""
+    """Queue a message again for later because its channel takes none now; the number of attempts is not limited."""
     logger.warning("%s was put off: %s", message, error)
     delay = BACK_OFF[min(message.attempts, len(BACK_OFF)) - 1]
     LEASE.settle(message, State.QUEUED, next_try_at=timezone.now() + delay, error=error[:LONGEST_ERROR])
 
 
 def message_retry(*, message: OutgoingMessage, error: str) -> None:
-    """Queue a refused or faulty message again; give it up after the last delay and after GIVE_UP_AFTER."""
+    """Queue a refused or faulty message again, or give it up if all delays were used and it is past GIVE_UP_AFTER."""
     if message.attempts > len(BACK_OFF) and message.created_at < timezone.now() - GIVE_UP_AFTER:
         logger.error("%s is given up: %s", message, error)
         LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
@@ -169,7 +169,7 @@ def message_bounce(*, message: OutgoingMessage, error: str) -> None:
 
 
 def message_return(*, message_id: int, error: str, passing: bool = False) -> bool:
-    """Record that a sent message came back. Return False if it is not known as sent: a second report."""
+    """Record that a sent message came back. Return False if it is not marked as sent, as after an earlier report."""
     # passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
     with transaction.atomic():
         sent = OutgoingMessage.objects.filter(pk=message_id, state=State.SENT)
@@ -185,7 +185,7 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
 
 
 def _failed_in_a_row(message: OutgoingMessage) -> int:
-    """Return how many of the last messages to the same address failed for a reason that lasts."""
+    """Count lasting failures among the newest messages to the address that failed in a row, MOST_BOUNCES at most."""
     # At most as many as pause the address; that many if none has arrived for long, whatever the reasons. The counter of
     # refusals would not do: a relay takes every message, which sets it to nought.
     finished = OutgoingMessage.objects.filter(
@@ -214,7 +214,7 @@ def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
 
 
 def _is_still_needed(message: OutgoingMessage) -> bool:
-    """Return whether a message is still needed; remove news that no longer holds from it."""
+    """Return whether a message is still needed; remove the news that no longer holds from `message.news`."""
     if message.kind == Kind.CONFIRM:
         wanted = message.subscription
         return wanted is not None and not wanted.confirmed_at and not wanted.ended_at

@@ -1,4 +1,4 @@
-"""Rounds of sending: messages of the outbox, outside transactions; one round at a time for every channel."""
+"""Rounds that send the due messages of the outbox, outside transactions; every channel has one round at a time."""
 
 import logging
 import time
@@ -24,7 +24,7 @@ PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
 
 
 def channel_pause(*, channel: str, reason: str) -> None:
-    """Pause a channel that delivered nothing, longer each time. Several senders of one round count as one."""
+    """Pause a channel that delivered nothing, longer after each such round, however many of its senders report it."""
     logger.error("nothing gets through on the channel %s: %s", channel, reason)
     now = timezone.now()
     reason = reason[: ChannelPause._meta.get_field("reason").max_length]
@@ -75,7 +75,7 @@ def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = F
 
 
 def messages_help(*, share: int, of: int, seconds: float | None = None) -> int:
-    """Send one share of the due messages of channels with one server; return how many. Another process has share 0."""
+    """Send share number `share` of due messages on one-server channels; return how many. `messages_send` has 0."""
     deadline = None if seconds is None else time.monotonic() + seconds
     names = filter(_has_one_server, sorted(selectors.channels_due(now=timezone.now())))
     return sum(_send(name, deadline, share, of) for name in names)
@@ -89,7 +89,7 @@ def _in_thread(name: str, deadline: float | None, of: int) -> int:
 
 
 def _send(name: str, deadline: float | None, share: int, of: int) -> int:
-    """Run a round for a share of a channel, unless one is running. The lock of mails is that of the first release."""
+    """Send a channel's share unless a round runs; return how many. Mails have no lock key, as in the first release."""
     if share:
         key: int | None = short_text_key(f"{name}, share {share}")
     else:
@@ -108,7 +108,7 @@ def _has_one_server(name: str) -> bool:
 
 
 class _Round:
-    """Round of one sender: its share of a channel's messages, then the rest of the other senders' shares."""
+    """Round of one sender: it sends its share of a channel's messages, then what is left of the other shares."""
 
     def __init__(self, name: str, share: int, of: int) -> None:
         self.name, self.share, self.of = name, share, of
@@ -138,7 +138,7 @@ class _Round:
         return self.sent
 
     def _next_batch(self, deadline: float | None) -> list[OutgoingMessage]:
-        """Return the next due messages, while there is time; if none are due, wait for deliveries under way."""
+        """Return the next due messages, after waiting for deliveries if none is due; empty at the end."""
         while not self.left_alone and not _is_over(deadline):
             if batch := list(self._due()[:BATCH]):
                 self._read_ahead(batch)

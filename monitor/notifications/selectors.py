@@ -15,7 +15,7 @@ State = OutgoingMessage.State
 
 
 def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
-    """Return the subscriptions that got, or are about to get, a message about this transition's alert."""
+    """Return active subscriptions to which a message about an earlier step of the same alert was or is being sent."""
     earlier = Notification.objects.filter(
         transition__alert=transition.alert_id,
         transition__lt=transition.pk,
@@ -40,13 +40,13 @@ def channels_due(*, now: datetime) -> set[str]:
 
 
 def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
-    """Return queued messages whose time has come, and those whose sender died; none in quiet hours."""
+    """Return queued messages whose time has come, and those whose sender died, except those held by quiet hours."""
     due = Q(state=State.QUEUED, next_try_at__lte=now) | LEASE.expired()
     return OutgoingMessage.objects.filter(due).exclude(is_held(now=now)).order_by("next_try_at", "id")
 
 
 def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
-    """Return due messages with the rows that their words need; `news`: their notifications of active subscriptions."""
+    """Return due messages with the rows that delivery needs; `news` lists notifications to active subscriptions."""
     news = (
         Notification.objects.filter(withdrawn_at=None, subscription__in=subscriptions_active())
         .select_related("subscription", "transition__alert", "transition__update")

@@ -46,7 +46,7 @@ def _act(request: HttpRequest, email: str) -> dict[str, Any]:
 
 
 def act_on_webhooks(request: HttpRequest, **owner: Any) -> dict[str, Any]:
-    """Carry out a webhook form; return values that the page shows once. Ignore invalid forms. owner: of endpoints."""
+    """Carry out a webhook form, if valid; return values to show once. owner: email=… or organisation=… of endpoints."""
     deed = request.POST.get("deed", "")
     if deed == "webhook-add":
         return _webhook_add(request.POST.get("url", "").strip(), **owner)
@@ -95,7 +95,7 @@ def _page(request: HttpRequest, token: str, email: str, status: int = 200, **sho
 
 
 def webhooks_listed(**owner: Any) -> list[tuple[Endpoint, tuple[str, str], list[tuple[OutgoingMessage, str]]]]:
-    """Return the webhooks of an owner, each with its badge and its last messages."""
+    """Return an owner's webhooks, each with its badge (class, text) and its last messages (with state in words)."""
     hooks = endpoints.endpoints_of(channel=endpoints.WEBHOOK, **owner)
     return [(hook, _state(hook), _deliveries(hook)) for hook in hooks]
 

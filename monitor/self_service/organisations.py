@@ -134,7 +134,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def member_of(token: str, organisation: int, as_owner: bool = False) -> Membership:
-    """Return the link owner's membership. Raises Expired if there is none, PermissionDenied if `as_owner` fails."""
+    """Return the link owner's membership. Raises Expired without one; PermissionDenied if `as_owner` and no owner."""
     mine = members.memberships_of(email=owner_of(token)).filter(organisation=organisation).first()
     if mine is None:
         raise tokens.Expired("it was dissolved, or the person has left")

@@ -37,7 +37,7 @@ def site_facts() -> dict[str, object]:
 
 
 def shortened(lists: Mapping[str, Any], most: Mapping[str, int]) -> dict[str, Any]:
-    """Return lists cut for paper to the lengths in `most`; `more` has the number of rows left out, by list."""
+    """Return lists cut to the lengths in `most` for printing; `more` has texts such as "3 more" for those cut."""
     left = {name: len(lists[name]) - n for name, n in most.items()}
     more = {
         name: ngettext("%(number)s more", "%(number)s more", n) % {"number": whole(n)}

@@ -1,4 +1,4 @@
-"""Deadline of each request: a web process that computes too long for one is ended and replaced.
+"""Deadline of each request: a web process that computes too long for one request is ended and replaced.
 
 A thread cannot be killed, so its whole process ends. The clock of a request runs only while the site computes. It stops
 while the visitor sends or reads, and the limit applies anew after each piece of the body or of the answer; long uploads
@@ -30,7 +30,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Clock:
-    """Time that the site has computed for one request. what: method and path; most_seconds: limit without a pause."""
+    """Stopwatch for the computing of one request. what: method and path; most_seconds: limit of one stretch."""
 
     def __init__(self, what: str) -> None:
         self.what = what

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def _or(miss: Any, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a cache method to return `miss`, or call it with the arguments, if the server fails."""
+    """Wrap a cache method: if the server fails, return `miss`, or its result for the arguments if it is callable."""
 
     @wraps(method)
     def guarded(self: RedisCacheClient, *args: Any, **options: Any) -> Any:

@@ -130,7 +130,7 @@ def superusers_only(view: ViewFunction) -> ViewFunction:
 
 
 def job_keepers_only(view: ViewFunction) -> ViewFunction:
-    """Guard jobs: viewers read, operators try again and cancel. A sign-in leads to the list."""
+    """Guard jobs: viewers read, operators retry and cancel. Who has to sign in first is then led to the list."""
     refusal = gettext_lazy(
         "Your account may not see or change jobs. An administrator can add it to the viewers or the operators."
     )

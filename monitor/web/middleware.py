@@ -138,9 +138,9 @@ class AnswerBusy(MiddlewareMixin):
 
 
 class CleanTypedText(MiddlewareMixin):
-    """Middleware that gives views plain text from forms and addresses; 404 if a path contains anything else.
+    """Middleware that cleans forms and queries of characters that are no plain text; 404 if a path contains one.
 
-    In an address, unwanted characters are replaced, not removed, because a filter must not become empty.
+    In a query, they are replaced, not removed, because a filter must not become empty.
     """
 
     def process_request(self, request: HttpRequest) -> None:
@@ -162,7 +162,7 @@ class CleanTypedText(MiddlewareMixin):
 
 
 def cleaned(given: QueryDict, instead: str = "") -> QueryDict:
-    """Return fields as plain text. Passwords stay as typed, because they are never shown."""
+    """Return fields with `instead` for unwanted characters. Passwords stay as typed, because they are never shown."""
     fields = QueryDict(mutable=True, encoding=given.encoding)
     for name, values in given.lists():
         typed = values if "password" in name else [plain_text(value, instead) for value in values]
@@ -182,7 +182,7 @@ def answer_fault(request: HttpRequest) -> HttpResponseBase:
 
 
 def _later(request: HttpRequest, status: int, error: str, seconds: int) -> HttpResponse:
-    """Answer that the request may be repeated: a page for people, a problem in JSON for scripts and programs."""
+    """Answer that the request may be repeated after `seconds`: a page for people, a JSON problem for programs."""
     if "text/html" in request.headers.get("Accept", ""):
         response = render(None, "later.html", {"status": status, "seconds": seconds}, status=status)
     else:

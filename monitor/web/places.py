@@ -1,4 +1,4 @@
-"""Places for costly requests: limits per kind, and for all kinds in one web process.
+"""Places for costly requests: limits of how many are answered at once, per kind and for all kinds in a web process.
 
 A request that waits for a place also holds a thread, so it counts as well: some threads of every web process are always
 left for pages. The places of a whole machine are locked files, which the kernel unlocks when their process dies.

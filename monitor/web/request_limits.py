@@ -1,4 +1,4 @@
-"""Kinds of costly requests, and the seconds a minute that the site works for one network on each kind.
+"""Kinds of costly requests, and the limit of each: seconds per minute that the site works on it for one network.
 
 Pages, tiles and images of the map have no limit: fifty people behind one address may pan at once. The seconds are
 counted in the cache after each answer, in a fixed window. A program that sends one request after the other cannot

@@ -1,4 +1,4 @@
-"""Roles as Django groups that always exist (`guards`); only a superuser makes accounts, which give every right."""
+"""Roles as Django groups that always exist (`guards`). Only superusers edit accounts, because that gives any right."""
 
 from django.apps import AppConfig, apps
 from django.db.models import Q

@@ -35,7 +35,7 @@ def languages_spoken() -> list[tuple[str, str]]:
 
 @register.simple_tag(takes_context=True)
 def in_language(context: dict[str, Any], language: str = "") -> str:
-    """Return path and query of this page in a language; without one, in the reader's own."""
+    """Return path and query of this page in a language; if none is given, without one, so that the reader's applies."""
     request: HttpRequest = context["request"]
     query = request.GET.copy()
     query.pop("language", None)
@@ -53,7 +53,7 @@ def clock(at: datetime, short: bool = False) -> SafeString:
 
 @register.simple_tag
 def term(name: str) -> SafeString:
-    """Return the attributes of a link to a word of the glossary, shown on hover. name: the English one. KeyError."""
+    """Return the attributes of a link to a glossary entry, shown on hover. name: its English name. Raises KeyError."""
     known = BY_NAME[name.lower()]
     address = f"{reverse('reading')}#{known.slug}"
     return format_html('class="term" href="{}" title="{}"', address, known.meaning)
@@ -61,7 +61,7 @@ def term(name: str) -> SafeString:
 
 @register.simple_tag
 def styles(*names: str) -> SafeString:
-    """Link style sheets of static/css, by their names."""
+    """Return links to style sheets of static/css with these names."""
     links = ((static(f"css/{name}.css"),) for name in names)
     return format_html_join("\n  ", '<link rel="stylesheet" href="{}">', links)
 

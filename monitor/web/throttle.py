@@ -1,7 +1,7 @@
 """Limits of wrong passwords and codes, counted per name and address, per address, and per name.
 
-A browser in which somebody has signed in before is known to this name: there, only what went wrong for that name from
-that address counts. So nobody else can lock an owner out, neither a colleague behind the same address nor an attacker.
+A browser is known to the name that last signed in with it. In a known browser, only failures of that name from that
+address count. So nobody else can lock an owner out, neither a colleague behind the same address nor an attacker.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _SALT = "monitor.known-browser"
 
 
 class SignInThrottle(AxesDatabaseHandler):
-    """Handler with several limits where django-axes has one; with `AXES_FAILURE_LIMIT` 1, one used-up limit locks."""
+    """Handler of django-axes with several limits. `AXES_FAILURE_LIMIT` is 1, so that one used-up limit locks."""
 
     def get_failures(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> int:
         """Return how many of the limits are used up."""
@@ -43,7 +43,7 @@ class SignInThrottle(AxesDatabaseHandler):
 
 
 def refuse_while_paused(request: HttpRequest, username: str) -> None:
-    """Refuse an attempt at a form that checks a secret itself. Raises ValidationError; then django-axes answers."""
+    """Raise ValidationError while a name is locked, in a form that checks a secret itself; then django-axes answers."""
     if not AxesProxyHandler.is_allowed(request, {"username": username}):
         request.axes_locked_out = True
         raise ValidationError(_("Too many wrong attempts. Wait for a quarter of an hour."))

@@ -16,12 +16,12 @@ LEVELS = {
 
 
 def level_label(level: int) -> str:
-    """Return 'country', 'province or state'; 'smaller unit' below districts."""
+    """Return the name of a level: 'country', 'province or state', …; 'smaller unit' below districts."""
     return str(LEVELS[level]) if level in LEVELS else pgettext("level of a region", "smaller unit")
 
 
 def moving_sentence(name: str, n_moving: int, n_unreviewed: int, is_measured: bool) -> str:
-    """Return how many places move and how many were reviewed; if none moves, what that means."""
+    """Return sentences on how many places move and how many are reviewed; if none moves, on what that means."""
     if n_moving:
         moves = ngettext(
             "The ground moves at one place in %(region)s.",
@@ -50,7 +50,7 @@ def _checked(n_moving: int, n_unreviewed: int) -> str:
 
 
 def year_sentence(year: int, n_found: int, n_finished: int) -> str:
-    """Return 'In 2026, 3 places were found. 1 came to rest.'."""
+    """Return the numbers of places found and come to rest: 'In 2026, 3 places were found. 1 came to rest.'."""
     if n_found:
         found = ngettext(
             "In %(year)s, %(number)s place was found.", "In %(year)s, %(number)s places were found.", n_found
@@ -67,7 +67,7 @@ def year_sentence(year: int, n_found: int, n_finished: int) -> str:
 
 
 def measured_sentence(n_products: int, last_measured: date | None, last_image: date | None) -> str:
-    """Return when the region was last measured, and in how many velocity fields; empty if never."""
+    """Return sentences on the last measurement of a region, its velocity fields and its last image; empty if none."""
     parts = []
     if last_measured:
         sentence = ngettext(

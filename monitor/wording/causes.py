@@ -32,7 +32,7 @@ MINES = {
 
 
 def because_sentences(across_m: float, elongation: float, terms: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return 'It is round, about 600 metres across.', then a sentence per fact: the causes that it supports or not."""
+    """Return the shape ('It is round, about 600 metres across.'), then each fact with causes it supports or not."""
     # Translators, here and below: %(size)s is "600 metres"
     if elongation < ROUND:
         shape = _("It is round, about %(size)s across.")

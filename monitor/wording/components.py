@@ -120,7 +120,7 @@ def way(component: str, rate_mm_yr: float) -> Way:
 
 
 def direction(component: str, rate_mm_yr: float) -> str:
-    """Return 'sinking', 'toward the satellite': a label, not for use within a sentence."""
+    """Return the label of a direction: 'sinking', 'toward the satellite'. It is not for use within a sentence."""
     return str(way(component, rate_mm_yr).label)
 
 
@@ -131,12 +131,12 @@ def both_directions(component: str) -> tuple[str, str]:
 
 
 def component_label(component: str) -> str:
-    """Return 'along the satellite's line of sight'."""
+    """Return the label of a component: 'along the satellite's line of sight'."""
     return str(COMPONENT_LABELS[component])
 
 
 def colour_caption(component: str, stretch_mm_yr: int) -> str:
-    """Return the meaning of a small map's colours, from -stretch to +stretch."""
+    """Return the caption of a small map's colours, which run from -stretch_mm_yr to +stretch_mm_yr."""
     negative, positive = both_directions(component)
     # Translators: %(negative)s is "sinking" or "away from the satellite", %(positive)s the opposite
     return _("Brown: %(negative)s. Grey: still. Blue: %(positive)s. Full colour at %(stretch)s mm a year.") % {

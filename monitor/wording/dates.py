@@ -18,7 +18,7 @@ class DateWords(NamedTuple):
     about: str
 
     def of(self, day: date, within_days: float) -> str:
-        """Return 'in March 2023', 'in mid-2023', 'in about 2023': a date that is known to ± `within_days`."""
+        """Return a date that is known to ± `within_days`: 'in March 2023', 'in mid-2023', 'in about 2023'."""
         if within_days <= WITHIN_A_MONTH_OR_TWO:
             return self.month % {"month": month_words(day)}
         template = self.thirds[(day.month - 1) // 4] if within_days <= WITHIN_HALF_A_YEAR else self.about
@@ -46,22 +46,22 @@ UNTIL = DateWords(
 
 
 def day_words(day: date) -> str:
-    """Return '4 October 2023'."""
+    """Return a date in words: '4 October 2023'."""
     return date_format(day, "DATE_FORMAT")
 
 
 def month_words(day: date) -> str:
-    """Return 'October 2023'."""
+    """Return the month of a date in words: 'October 2023'."""
     return date_format(day, "YEAR_MONTH_FORMAT")
 
 
 def month_name(month: int) -> str:
-    """Return 'October' for 10."""
+    """Return the name of a month: 'October' for 10."""
     return date_format(date(2001, month, 1), "F")
 
 
 def period_words(first: date, last: date) -> str:
-    """Return 'between January and July 2018', 'between 2020 and 2024'; 'in July 2018' within one month."""
+    """Return a period: 'between January and July 2018', 'between 2020 and 2024'; 'in July 2018' within one month."""
     if first.year != last.year:
         years = {"first_year": first.year, "last_year": last.year}
         return _("between %(first_year)s and %(last_year)s") % years
@@ -73,7 +73,7 @@ def period_words(first: date, last: date) -> str:
 
 
 def days_words(first: date, last: date) -> str:
-    """Return 'between 4 and 16 October 2023', 'between 28 September and 10 October 2023'."""
+    """Return a period to the day: 'between 4 and 16 October 2023', 'between 28 September and 10 October 2023'."""
     if (first.year, first.month) == (last.year, last.month):
         # Translators: %(day)s is "4", %(last)s is "16 October 2023"
         return _("between %(day)s and %(last)s") % {"day": first.day, "last": day_words(last)}
@@ -82,7 +82,7 @@ def days_words(first: date, last: date) -> str:
 
 
 def two_days(first: date, last: date) -> str:
-    """Return '1 and 13 December 2021', '28 November and 10 December 2021'."""
+    """Return two days in words: '1 and 13 December 2021', '28 November and 10 December 2021'."""
     if (first.year, first.month) == (last.year, last.month):
         # Translators: two days of one month; %(day)s is "1", %(last)s is "13 December 2021"
         return _("%(day)s and %(last)s") % {"day": first.day, "last": day_words(last)}
@@ -91,7 +91,7 @@ def two_days(first: date, last: date) -> str:
 
 
 def duration_words(seconds: float) -> str:
-    """Return '40 seconds', '5 minutes', '3 hours', '12 days', rounded down, from two of the larger unit on."""
+    """Return a duration, rounded down: '40 seconds', '5 minutes', '3 hours', '12 days'; each unit from two of it on."""
     if seconds >= 2 * 86_400:
         return _("%(n)s days") % {"n": int(seconds // 86_400)}
     if seconds >= 2 * 3600:

@@ -1,4 +1,4 @@
-"""Exposure in words: buildings, roads, railways and people in an alert's area. Pure. None: not known."""
+"""Exposure in words: buildings, roads, railways and people in an alert's area. Pure. Unknown figures are None."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ NOTHING: dict[tuple[bool, bool, bool], Any] = {  # by which of them are known: b
 
 
 def count_words(number: float) -> str:
-    """Return '3', 'about 40', 'about 1,300': two digits from ten on."""
+    """Return a count: '3', 'about 40', 'about 1,300'; it is rounded to two digits from ten on."""
     n = round(number)
     if n < 10:
         return whole(n)
@@ -75,7 +75,7 @@ def _crossing(lines: dict[str, str]) -> str:
 def building_tilt_sentence(
     tilt_mm_m_yr: tuple[float, float, float] | None, buildings: int | None, people: float | None
 ) -> str:
-    """Return a house's tilt if it surely reaches the allowed tilt in ten years; empty on ground known to be open."""
+    """Describe the tilt of a house if it surely reaches the allowed tilt in ten years; else, and on open ground, ''."""
     # tilt_mm_m_yr: the steepest, with the ends of its 90 % interval.
     if tilt_mm_m_yr is None or tilt_mm_m_yr[1] < MODERATE_TILT_MM_M_YR:
         return ""
@@ -101,7 +101,7 @@ def exposure_rows(
     railway_km: float | None,
     people: float | None,
 ) -> list[tuple[str, str]]:
-    """Return every figure with its name: 'none' for almost 0, 'not known here' for None."""
+    """Return (name, figure in words) for every kind of exposure: 'none' for almost 0, 'not known here' for None."""
     lengths = ((_("Railways"), railway_km), (_("Main roads"), main_road_km), (_("Other roads"), other_road_km))
     return [
         (_("Buildings"), _figure(buildings, count_words, 0.5)),

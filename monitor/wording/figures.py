@@ -19,28 +19,28 @@ UNITS = {
 
 
 def whole(value: float) -> str:
-    """Return '1,300': a whole number."""
+    """Format a whole number: '1,300'."""
     return number_format(round(value), force_grouping=True)
 
 
 def decimal(value: float, digits: int) -> str:
-    """Return '1,300.5': a number with `digits` decimals."""
+    """Format a number with `digits` decimals: '1,300.5'."""
     return number_format(Decimal(f"{value:.{digits}f}"), digits, force_grouping=True)
 
 
 def short(value: float) -> str:
-    """Return '0.5', '10', '−2.5': a number without trailing zeros, six digits at most."""
+    """Format a number without trailing zeros, with six digits at most: '0.5', '10', '−2.5'."""
     return number_format(Decimal(f"{value:g}"), force_grouping=True).replace("-", "−")
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Return '12 %' for a share of 0-1."""
+    """Format a share of 0-1 in percent: '12 %'."""
     # Translators: a share, such as "12 %"
     return _("%(number)s %%") % {"number": decimal(100 * share, digits)}
 
 
 def percent_or_less(share: float) -> str:
-    """Return '12 %', 'less than 1 %' for a share of 0-1."""
+    """Format a share of 0-1 in percent: '12 %'; 'less than 1 %' below 0.01."""
     if share >= 0.01:
         return percent(share)
     # Translators: "less than 1 %"
@@ -48,34 +48,34 @@ def percent_or_less(share: float) -> str:
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Return 'a', 'a and b', 'a, b and c'."""
+    """Return a list in words: 'a', 'a and b', 'a, b and c'."""
     # Translators: the end of a list; %(others)s is "a", or "a, b"
     return _joined(parts, _("%(others)s and %(last)s"))
 
 
 def alternatives(parts: Sequence[str]) -> str:
-    """Return 'a', 'a or b', 'a, b or c'."""
+    """Return alternatives in words: 'a', 'a or b', 'a, b or c'."""
     # Translators: the end of a list; %(others)s is "a", or "a, b"
     return _joined(parts, _("%(others)s or %(last)s"))
 
 
 def figure(value: float) -> str:
-    """Return a rate in whole millimetres from 10 on, with one decimal below."""
+    """Format a rate without its sign: in whole millimetres from 10 on, with one decimal below."""
     return decimal(abs(value), 0 if abs(value) >= 10 else 1)
 
 
 def round_figure(value: float) -> str:
-    """Return a rate without its uncertainty: whole millimetres from 3 on."""
+    """Format a rate without sign and uncertainty: in whole millimetres from 3 on, with one decimal below."""
     return decimal(abs(value), 0 if abs(value) >= 3 else 1)
 
 
 def mm_a_year(number: str) -> str:
-    """Return '14 mm a year'. number: as one of the functions here writes it."""
+    """Return a rate with its unit: '14 mm a year'. number: formatted by another function of this module."""
     return UNITS["mm a year"] % {"number": number}
 
 
 def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
-    """Return '112 ± 9' (mm a year, two standard deviations); digits as `figure` shows them, never '± 0'."""
+    """Return a rate: '112 ± 9' (mm a year, two standard deviations); digits as in `figure`, never '± 0'."""
     if sigma_mm_yr is None or math.isnan(sigma_mm_yr):
         return figure(rate_mm_yr)
     digits = 0 if abs(rate_mm_yr) >= 10 else 1
@@ -93,7 +93,7 @@ def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
 
 
 def rate_words(rate: float, sigma: float | None, unit: str = "mm a year") -> str:
-    """Return '14 mm a year (probably 12 to 16)': a rate without its sign, with its 90 % interval. unit: of UNITS."""
+    """Return a rate without sign and its 90 % interval: '14 mm a year (probably 12 to 16)'. unit: a key of UNITS."""
     if sigma is None or math.isnan(sigma):
         return _("%(rate)s (how exact that is, is not known)") % {"rate": UNITS[unit] % {"number": round_figure(rate)}}
     margin = WITHIN_90 * sigma
@@ -101,7 +101,7 @@ def rate_words(rate: float, sigma: float | None, unit: str = "mm a year") -> str
 
 
 def likely_words(value: float, low: float, high: float, unit: str) -> str:
-    """Return '14 mm a year (probably 12 to 16)' with the decimals that the range needs; never an empty range."""
+    """Return a value and its range, never an empty one: '14 mm a year (probably 12 to 16)'. unit: a key of UNITS."""
     digits = 0 if high >= 10 or high - low >= 2 else 1
     least = 10.0**-digits
     low, high = max(0.0, min(low, value - least)), max(high, value + least)
@@ -122,7 +122,7 @@ def likely_speed(speed_m_day: float, sigma_m_day: float | None) -> str:
 
 
 def area_label(area_m2: float) -> str:
-    """Return '2.1 km²', '116 km²' from ten on, '35 hectares' below one."""
+    """Return an area: '2.1 km²', '116 km²' from ten km² on, '35 hectares' below one km²."""
     if area_m2 < 1e6:
         hectares = max(1, round(area_m2 / 1e4))
         return ngettext("%(number)s hectare", "%(number)s hectares", hectares) % {"number": whole(hectares)}
@@ -130,14 +130,14 @@ def area_label(area_m2: float) -> str:
 
 
 def length_words(length_km: float) -> str:
-    """Return '1.2 km', '12 km'; '350 metres' below one kilometre."""
+    """Return a length: '1.2 km', '12 km'; '350 metres' below one kilometre."""
     if length_km < 0.995:
         return _("%(number)s metres") % {"number": whole(max(10, round(1000 * length_km, -1)))}
     return _("%(number)s km") % {"number": decimal(length_km, 1 if length_km < 9.95 else 0)}
 
 
 def _speed_unit(speed_m_day: float) -> tuple[str, float]:
-    """Return the unit, a key of UNITS, and the factor from metres a day."""
+    """Return the unit for a speed, a key of UNITS, and the factor that converts metres a day to it."""
     return ("metres a day", 1.0) if speed_m_day >= 1.0 else ("centimetres a day", 100.0)
 
 

@@ -22,7 +22,7 @@ Surge = dict[str, Any]
 
 
 def verdict(state: str, speed_m_day: float, sigma_m_day: float, usual_m_day: float, last: date, n_pairs: int) -> str:
-    """Return the one sentence of a glacier's page. Speeds are means over the ice, m/day."""
+    """Return the sentence that sums up a glacier's motion. Speeds are means over the ice, m/day."""
     figures = {
         "speed": speed_words(speed_m_day, sigma_m_day),
         "day": day_words(last),
@@ -52,7 +52,7 @@ def verdict(state: str, speed_m_day: float, sigma_m_day: float, usual_m_day: flo
 
 
 def moment_words(moment: dict[str, Any] | None) -> str:
-    """Return '10 October 2023 ± 7 days' (two standard deviations)."""
+    """Return a moment of a surge: '10 October 2023 ± 7 days' (two standard deviations); 'not over yet' for None."""
     if moment is None:
         return _("not over yet")
     day, margin = date.fromisoformat(moment["day"]), max(1, round(2 * moment["sigma_days"]))
@@ -61,7 +61,7 @@ def moment_words(moment: dict[str, Any] | None) -> str:
 
 
 def surge_facts(surge: Surge, cell_km2: float) -> dict[str, str]:
-    """Return one surge as a row: dates of beginning, greatest speed and end, the speed, and the area."""
+    """Return a surge as a row in words: onset, peak and end, the greatest and the usual speed, and the area."""
     return {
         "onset": moment_words(surge["onset"]),
         "peak": moment_words(surge["peak"]),
@@ -73,7 +73,7 @@ def surge_facts(surge: Surge, cell_km2: float) -> dict[str, str]:
 
 
 def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -> str:
-    """Return the fastest and slowest month of the fitted season; empty for less than two years."""
+    """Return a sentence on the fastest and slowest month of the fitted season; empty for less than two years."""
     known = [(day, value) for day, value in zip(days, usual_m_day, strict=True) if value is not None]
     if not known or (known[-1][0] - known[0][0]).days < SEASON_YEARS * 365:
         return ""
@@ -96,7 +96,7 @@ def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -
 
 
 def error_sentence(stable_ground: str, rmse_m_day: float | None) -> str:
-    """Return the error of the speeds, as ITS_LIVE reports it."""
+    """Return sentences on the error of the speeds, as ITS_LIVE reports it; empty if it is unknown."""
     if rmse_m_day is None:
         return ""
     seemed = {

@@ -16,7 +16,7 @@ class Term(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """Return the name as a part of an address."""
+        """Return the key in the form that is used in addresses."""
         return slugify(self.key)
 
 

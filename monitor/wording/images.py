@@ -62,7 +62,7 @@ RUN_STATES = {
 
 
 def run_state(state: str, share_done: float) -> str:
-    """Return 'waiting', 'running, 40 % done': the state of a run."""
+    """Return the state of a run in words: 'waiting', 'running, 40 % done'."""
     if state == "running" and share_done > 0:
         # Translators: %(share)s is "40 %"
         return _("running, %(share)s done") % {"share": percent(share_done)}
@@ -121,12 +121,12 @@ NO_VALUE = {
 
 
 def apart(days: int) -> str:
-    """Return '12 days apart'."""
+    """Return the days between two images in words: '12 days apart'."""
     return ngettext("%(days)s day apart", "%(days)s days apart", days) % {"days": whole(days)}
 
 
 def headline(first: date, last: date, days: int) -> str:
-    """Return 'Radar images of 1 and 13 December 2021, 12 days apart'."""
+    """Return the heading of a pair: 'Radar images of 1 and 13 December 2021, 12 days apart'."""
     # Translators: %(dates)s is "1 and 13 December 2021"
     words = ngettext(
         "Radar images of %(dates)s, %(days)s day apart", "Radar images of %(dates)s, %(days)s days apart", days
@@ -143,7 +143,7 @@ class TrackedImage(Protocol):
 
 
 def piece(image: TrackedImage) -> str:
-    """Return 'track 137 ascending, burst 292320-IW2'; empty without a track."""
+    """Return the track and burst of an image: 'track 137 ascending, burst 292320-IW2'; empty without a track."""
     if image.track is None:
         return ""
     track = track_words(image.track, image.direction)
@@ -154,7 +154,7 @@ def piece(image: TrackedImage) -> str:
 
 
 def track_words(track: int, direction: str) -> str:
-    """Return 'track 137 ascending'."""
+    """Return a track with its direction: 'track 137 ascending'."""
     number = f"{track:03d}"
     if direction == "ascending":
         return _("track %(number)s ascending") % {"number": number}
@@ -164,18 +164,18 @@ def track_words(track: int, direction: str) -> str:
 
 
 def tracks_in_words(tracks: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Return tracks with their directions, in the reader's words."""
+    """Return (track, direction) pairs with the directions translated."""
     return [(track, str(DIRECTION_WORDS.get(direction, direction))) for track, direction in tracks]
 
 
 def track_of_series(name: str) -> str:
-    """Return 'track 137 ascending', the stored name of a glacier's series, in the reader's words."""
+    """Translate the stored name of a glacier's series: 'track 137 ascending'."""
     known = _SERIES.fullmatch(name)
     return track_words(int(known[1]), known[2] or "") if known else name
 
 
 def data_set_name(name: str) -> str:
-    """Return the stored name of a data set in the reader's words; names of formats and codes stay."""
+    """Translate the stored name of a data set; names of formats and codes stay unchanged."""
     # 'Simulated velocity field, track 901 ascending, burst 0001', 'radar images of 2023-07-11 and 2023-07-23'.
     return ", ".join(_part_of_name(part) for part in name.split(", "))
 
@@ -189,7 +189,7 @@ def _part_of_name(part: str) -> str:
 
 
 def platforms(first: str, last: str) -> str:
-    """Return 'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; 'not stated' if the file has no name."""
+    """Return a pair's satellites: 'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; 'not stated' if a file names none."""
     names = [PLATFORMS.get(name, name) or not_stated() for name in (first, last)]
     if names[0] == names[1]:
         return names[0]
@@ -203,7 +203,7 @@ def not_stated() -> str:
 
 
 def polarisation(name: str) -> str:
-    """Return 'VV: sent vertically, received vertically'."""
+    """Return a polarisation in words: 'VV: sent vertically, received vertically'."""
     return str(POLARISATIONS[name]) if name in POLARISATIONS else name or not_stated()
 
 
@@ -213,7 +213,7 @@ def look_side(direction: str, side: str) -> str:
 
 
 def extent(west: float, south: float, east: float, north: float) -> str:
-    """Return '35.26° N to 35.29° N, 119.96° W to 119.93° W': the edges of a box, degrees."""
+    """Return the edges of a box, degrees, in words: '35.26° N to 35.29° N, 119.96° W to 119.93° W'."""
     # Translators: the edges of a box, "35.26° N to 35.29° N, 119.96° W to 119.93° W"
     return _("%(south)s to %(north)s, %(west)s to %(east)s") % {
         "south": latitude_label(south),
@@ -224,7 +224,7 @@ def extent(west: float, south: float, east: float, north: float) -> str:
 
 
 def size(rows: int, cols: int, posting_m: float) -> str:
-    """Return '6.0 × 4.5 km, 200 × 150 pixels': from west to east first."""
+    """Return the size of a grid, width (west to east) first: '6.0 × 4.5 km, 200 × 150 pixels'."""
     km = [pixels * posting_m / 1000 for pixels in (cols, rows)]
     digits = 0 if min(km) >= 100 else 1
     return _("%(width)s × %(height)s km, %(columns)s × %(rows)s pixels") % {
@@ -236,7 +236,7 @@ def size(rows: int, cols: int, posting_m: float) -> str:
 
 
 def result_sentences(task: str, statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
-    """Return statistics of a run in words, most important first; missing figures are left out."""
+    """Return sentences on the statistics of a run, the most important first; missing figures are left out."""
     known = statistics.get("known_share")
     if known == 0:
         return [_why_nothing(statistics, posting_m)]
@@ -249,7 +249,7 @@ def result_sentences(task: str, statistics: Mapping[str, float], posting_m: floa
 
 
 def _why_nothing(statistics: Mapping[str, float], posting_m: float) -> str:
-    """Return the most frequent reason for cells of a result without a value."""
+    """Return the most frequent reason why cells of a result have no value."""
     likely = max(NO_VALUE, key=lambda name: statistics.get(f"{name}_share", 0.0))
     if not statistics.get(f"{likely}_share"):
         return _("It has no value for this pair: nothing in the two images could be matched.")

@@ -32,18 +32,18 @@ def place_name(longitude: float, latitude: float, simulated: bool = False, near:
 
 
 def coordinates(longitude: float, latitude: float) -> str:
-    """Return degrees with two decimals and letters: 19.41° N 99.08° W."""
+    """Return a position in degrees with two decimals and letters: 19.41° N 99.08° W."""
     return f"{latitude_label(latitude)} {longitude_label(longitude)}"
 
 
 def latitude_label(latitude: float) -> str:
-    """Return '19.41° N'."""
+    """Return a latitude in degrees: '19.41° N'."""
     words = pgettext("latitude", "%(degrees)s° N") if latitude >= 0 else pgettext("latitude", "%(degrees)s° S")
     return words % {"degrees": decimal(abs(latitude), 2)}
 
 
 def longitude_label(longitude: float) -> str:
-    """Return '99.08° W'."""
+    """Return a longitude in degrees: '99.08° W'."""
     words = pgettext("longitude", "%(degrees)s° E") if longitude >= 0 else pgettext("longitude", "%(degrees)s° W")
     return words % {"degrees": decimal(abs(longitude), 2)}
 
@@ -56,7 +56,7 @@ def country_near(longitude: float, latitude: float) -> str:
 
 
 def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
-    """Return countries whose words begin with all words of the text, with the bounds of their largest part."""
+    """Return countries in whose names every word of the text begins a word, and the bounds of their largest part."""
     # Those whose name begins with the text come first.
     key = search_key(text)
     if len(key) < 2:
@@ -70,7 +70,7 @@ def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
 
 
 def countries_in(area: BaseGeometry) -> list[tuple[str, BaseGeometry]]:
-    """Return the land of the offline basemap in an area with the name of each part's country."""
+    """Return the parts of the offline basemap's land in an area, as (name of the country, shape)."""
     names, tree = _countries()
     found = tree.query(area, predicate="intersects")
     return [(names[index], tree.geometries[index].intersection(area)) for index in found]
@@ -100,14 +100,14 @@ def _countries() -> tuple[list[str], STRtree]:
 
 
 def atlas_arcs(world: dict[str, Any]) -> list[Line]:
-    """Return the lines of the offline basemap, degrees."""
+    """Return the arcs of the offline basemap, the lines of which its outlines consist, degrees."""
     # TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2).
     scale, translate = world["transform"]["scale"], world["transform"]["translate"]
     return [np.cumsum(np.asarray(arc, dtype=float), axis=0) * scale + translate for arc in world["arcs"]]
 
 
 def atlas_rings(country: dict[str, Any], arcs: list[Line]) -> list[list[Line]]:
-    """Return the rings of a country, polygon by polygon, the outer one first. arcs: of `atlas_arcs`."""
+    """Return the rings of a country, polygon by polygon, the outer one first. arcs: as from `atlas_arcs`."""
     parts = [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", [])
     return [[_joined([arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring]) for ring in part] for part in parts]
 
@@ -139,12 +139,12 @@ TOWARD = (
 
 
 def compass(bearing_deg: float) -> str:
-    """Return 'south-east': a bearing, clockwise from north, in words."""
+    """Return a bearing, clockwise from north, in words: 'south-east'."""
     return str(COMPASS[_eighth(bearing_deg)])
 
 
 def toward(bearing_deg: float) -> str:
-    """Return 'to the south-east': the direction of a motion, from its bearing."""
+    """Return the direction of a motion from its bearing: 'to the south-east'."""
     return str(TOWARD[_eighth(bearing_deg)])
 
 

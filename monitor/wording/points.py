@@ -20,7 +20,7 @@ FAST_MM_YR = 3000.0  # ice, and fast landslides: from here on in metres
 
 
 def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, first: date, last: date) -> str:
-    """Return one sentence for a single measurement point."""
+    """Return one sentence on the motion of a single measurement point."""
     when = period_words(first, last)
     if abs(rate_mm_yr) < max(STILL_MM_YR, 2 * (std_mm_yr or 0)):
         # Translators: %(when)s is "between 2020 and 2024", %(rate)s is "0.6 mm a year"
@@ -32,7 +32,7 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
 
 
 def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return how many of the data sets searched together show an area by themselves, and their names in order."""
+    """Return sentences on which data sets were searched together, and how many show the motion by themselves."""
     n = len(reasons)
     names = ", ".join(f"{one['product']} ({DIRECTION_WORDS.get(one['track'], one['track'])})" for one in reasons)
     searched = ngettext(
@@ -50,7 +50,7 @@ def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
-    """Compare the points inside an area with those around it, see `ml.statistics.reasons`."""
+    """Return sentences comparing points inside an area with those around. reason: see `ml.statistics.reasons`."""
     inside, around, n = reason["rate_mm_yr"], reason["around_mm_yr"], reason["n_points"]
     if inside is None:
         return []
@@ -87,7 +87,7 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
 
 
 def _assumed_sentence(kept: str) -> str:
-    """Return the reference of rates if little ground is stable. kept: as `ml.deformation.filters.still` words it."""
+    """Return a sentence on the reference if little ground is stable. kept: from `ml.deformation.filters.still`."""
     if share := re.search(r"(\d+) %", kept):
         only = _("Only %(share)s of the product's view stands still: rates are taken against that.")
         return only % {"share": percent(int(share[1]) / 100)}
@@ -119,7 +119,7 @@ def _of_series(reason: Mapping[str, Any]) -> list[str]:
 
 
 def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: float | None, component: str) -> str:
-    """Return how points and speeds changed since an older release of the same ground."""
+    """Return sentences on how points and speeds changed since an older release of the same ground."""
     figures = {"gone": whole(n_gone), "new": whole(n_new)}
     if release:
         # Translators: %(release)s is "2019–2023, version 1"
@@ -143,7 +143,7 @@ def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: 
 
 
 def tilt_sentence(place: Mapping[str, Any]) -> str:
-    """Return the steepest tilt of a place, over the length of a house; empty if it was not measured."""
+    """Return a sentence on the steepest tilt of a place, over a house's length; empty if it was not measured."""
     if not place.get("tilt_mm_m_yr"):
         return ""
     names = {"rate": "tilt_mm_m_yr", "least": "tilt_low_mm_m_yr", "most": "tilt_high_mm_m_yr"}

@@ -1,4 +1,4 @@
-"""Refusals with error and remedy, for people and programs (RFC 9457), and checks of addresses' parameters."""
+"""Refusals: errors with a remedy, for people and programs (RFC 9457); and checks of the parameters of addresses."""
 
 import math
 import re
@@ -29,7 +29,7 @@ OPTION_WORDS = {
 
 
 class Refusal(ValueError):
-    """Error with its cause and its remedy, which is empty if the cause implies it."""
+    """Error in a request, with its cause (`error`) and its remedy, which is empty if the cause implies it."""
 
     status = 400
 
@@ -45,7 +45,7 @@ class Missing(Refusal):
 
 
 def plain_words(line: str, where: str) -> str:
-    """Replace command-line options in a message by words for a page. where: the place on the page to act."""
+    """Replace command-line options in a message by what to do on a page. where: the place on that page."""
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
         lambda match: f"{OPTION_WORDS.get(match[1], 'Add what is missing')} {where}",
@@ -128,7 +128,7 @@ def refuse_unknown(asked: QueryDict, known: Sequence[str]) -> None:
 
 
 def boxes(text: str) -> list[Bounds]:
-    """Return 'west,south,east,north' in degrees; two boxes if west > east, over the 180th meridian. Raises Refusal."""
+    """Parse 'west,south,east,north', degrees; two boxes if west > east, across the 180th meridian. Raises Refusal."""
     parts = [(west, south, east, north) for west, south, east, north in _parts(text) if west < east and south < north]
     if not parts:
         raise Refusal("bbox is not a box on the earth", BOX_REMEDY)
@@ -136,7 +136,7 @@ def boxes(text: str) -> list[Bounds]:
 
 
 def area_of(text: str) -> MultiPolygon:
-    """Return the area of 'west,south,east,north' in degrees; it may be a line or a point. Raises Refusal."""
+    """Parse 'west,south,east,north', degrees, into an area; a line or a point is widened a little. Raises Refusal."""
     return MultiPolygon([Polygon.from_bbox(_widened(*part)) for part in _parts(text)], srid=4326)
 
 
@@ -159,14 +159,14 @@ def _widened(west: float, south: float, east: float, north: float) -> Bounds:
 
 
 def number_or_none(text: str, most: int = BIGGEST_KEY) -> int | None:
-    """Return a whole number from 0 to `most` from a form or an address; None for any other text."""
+    """Parse a whole number from 0 to `most` in a form or an address; return None for any other text."""
     # Python converts at most 4,300 digits, and the database compares no numbers beyond its columns' range.
     number = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER else None
     return None if number is None or number > most else number
 
 
 def finite_numbers(text: str) -> list[float]:
-    """Return comma-separated numbers; an empty list if one is invalid, infinite or NaN."""
+    """Parse comma-separated numbers; return an empty list if one is invalid, infinite or NaN."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
@@ -175,7 +175,7 @@ def finite_numbers(text: str) -> list[float]:
 
 
 def whole_number(name: str, text: str, low: int, high: int) -> int:
-    """Return a number from low to high. Raises Refusal."""
+    """Parse a whole number from low to high. Raises Refusal."""
     number = number_or_none(text, high)
     if number is not None and number >= low:
         return number
@@ -200,7 +200,7 @@ def day(name: str, text: str) -> date | None:
 
 
 def moment(name: str, text: str) -> datetime | None:
-    """Parse a day or moment in ISO 8601, in UTC if without a zone; return None for empty text. Raises Refusal."""
+    """Parse an ISO 8601 day or time (UTC if without a zone) into UTC; return None for empty text. Raises Refusal."""
     if not text:
         return None
     try:

@@ -58,7 +58,7 @@ def discs(joined: MultiPolygon, n_sites: int) -> Region:
 
 
 def uploaded(border: MultiPolygon, size_m2: float) -> Region:
-    """Return the area of an uploaded file as a region. size_m2: before its border was simplified."""
+    """Return the area of an uploaded file as a region. size_m2: its size before the border was simplified."""
     middle = border.representative_point()
     # Translators: "an uploaded area of 2.1 km² around 19.41° N 99.08° W"
     label = gettext("an uploaded area of %(size)s around %(place)s")
@@ -90,7 +90,7 @@ def drawn(text: str) -> Region:
 
 
 def administrative(outline: BaseGeometry, name: str) -> Region:
-    """Return an administrative region, its border a little wider if it has too many corners. Raises Refusal."""
+    """Return an administrative region; a border with too many corners is made simpler and wider. Raises Refusal."""
     size = area_of(outline) / 1e6
     if size > LARGEST_KM2:
         refusal = gettext("%(region)s has %(size)s km²; the limit is %(most)s km². Choose a smaller region within it.")
@@ -125,7 +125,7 @@ def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
 
 
 def distance_label(distance_m: float) -> str:
-    """Return '200 m', '2 km', '2.5 km'."""
+    """Return a distance in words: '200 m', '2 km', '2.5 km'."""
     if distance_m < 1000:
         return f"{whole(distance_m)} m"
     tenths = round(distance_m / 100)
@@ -133,7 +133,7 @@ def distance_label(distance_m: float) -> str:
 
 
 def _refuse(constant: str) -> None:
-    """Refuse NaN and Infinity, which Python parses although JSON does not allow them."""
+    """Raise ValueError for NaN and Infinity, which Python parses although JSON does not allow them."""
     raise ValueError(constant)
 
 

@@ -79,7 +79,7 @@ PROPOSE_FORM = {  # of a confirmation that a second person has to agree to
 
 
 def state_label(state: str) -> str:
-    """Return 'confirmed'; empty for the state before the first."""
+    """Return the label of a state: 'confirmed'; empty for the state before the first."""
     return str(STATE_LABELS[state][0]) if state else ""
 
 
@@ -110,7 +110,7 @@ CONFIRMED_WORDS = _("A specialist had confirmed the motion, its end is the compu
 
 
 def in_language(kept: str) -> str:
-    """Translate a sentence that a row stores in English; return sentences that people wrote unchanged."""
+    """Translate a sentence that a row stores in English; return any other, such as a person's words, unchanged."""
     return gettext(kept) if kept else ""
 
 

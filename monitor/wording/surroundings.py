@@ -48,7 +48,7 @@ _AWAY = (
 
 
 def near_words(name: str, distance_m: float, bearing_deg: float) -> str:
-    """Return '3 km south of Aldwick'; the name alone within a kilometre. bearing_deg: from the place, from north."""
+    """Return '3 km south of Aldwick', or the name alone within 1 km. bearing_deg: from the place, from north."""
     if distance_m < 1000:
         return name
     words = str(_AWAY[round(bearing_deg / 45.0) % 8]) % {"distance": whole(distance_m / 1000), "place": name}
@@ -69,7 +69,7 @@ def where_sentence(near: str, region: str, country: str) -> str:
 
 
 def mine_sentence(names: Sequence[str]) -> str:
-    """Return the mines that an area touches. names: '' for one without a name."""
+    """Return a sentence on the mines that an area touches. names: '' for a mine without a name."""
     if not names:
         return ""
     known = [name for name in names if name]
@@ -87,7 +87,7 @@ def mine_sentence(names: Sequence[str]) -> str:
 
 
 def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
-    """Return the glaciers that an area touches. glaciers: name ('' without one) and surge flag."""
+    """Return a sentence on the glaciers that an area touches. glaciers: name ('' without one) and surge flag."""
     if not glaciers:
         return ""
     parts = []
@@ -104,7 +104,7 @@ def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
 
 
 def landslide_sentence(count: int, last: date | None, accuracy_m: float | None, more: bool = False) -> str:
-    """Return the landslides reported within 5 km. more: there are more than `count`. last, accuracy_m: the latest's."""
+    """Return the landslides reported within 5 km. last, accuracy_m: of the latest; more: there are over `count`."""
     if not count:
         return ""
     several = more and count > 1
@@ -132,7 +132,7 @@ def _sure(accuracy_m: float | None) -> str:
 
 
 def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | None) -> str:
-    """Return height and slope. aspect_deg: downhill bearing, clockwise from north; None if it is not uniform."""
+    """Return a sentence on height and slope. aspect_deg: downhill bearing, clockwise from north; None if it varies."""
     if elevation_m < 0:
         height = _("The ground lies about %(height)s m below sea level.") % {"height": whole(-elevation_m)}
     else:
@@ -155,7 +155,7 @@ def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | No
 
 
 def missing_sentence(kinds: Sequence[str]) -> str:
-    """Return which kinds of layers are not loaded, for those who run the service."""
+    """Return a sentence that names the kinds of layers not loaded, for those who run the service."""
     if not kinds:
         return ""
     # Translators: a list of kinds of data; the command stays as it is

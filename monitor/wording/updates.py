@@ -85,7 +85,7 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
 
 
 def _rates(kind: str, change: Change, day: str, words: str) -> list[str]:
-    """Return the previous rate, then the present one, with the direction if it turned. words: 'moved' or 'fastest'."""
+    """Return sentences on the old and the new rate, with the direction if it turned. words: 'moved' or 'fastest'."""
     earlier, now = (_way(kind, change["component"], change[name]) for name in ("before", "after"))
     # Translators: stands for a period, as in "The ground here sank by about 8 mm a year when this was last reported, …"
     when = _("when this was last reported, on %(day)s") % {"day": day}

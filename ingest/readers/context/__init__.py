@@ -51,7 +51,7 @@ SUFFIXES = OUTLINES | TABLES | RASTERS | {".zip"}
 
 
 def recognise(path: Path) -> ContextKind:
-    """Name the kind of a file by its content; InputError where it could be several."""
+    """Return the kind of context in a file, by its content. Raises InputError if the content does not identify it."""
     suffix = path.suffix.lower()
     if suffix in RASTERS:
         return ContextKind.ELEVATION
@@ -69,7 +69,7 @@ def recognise(path: Path) -> ContextKind:
 
 @contextmanager
 def opened(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
-    """Open a file as a layer, unpacking a zip while it is open. kind None: recognise it. Raises InputError."""
+    """Open a file as a layer; a zip stays unpacked meanwhile. kind: None to recognise it. Raises InputError."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
     if not path.stat().st_size:
@@ -100,7 +100,7 @@ def _rows(path: Path, layer: Path, kind: ContextKind) -> Iterator[Record | Remar
 
 @contextmanager
 def _named(path: Path, layer: Path) -> Iterator[None]:
-    """Make errors about a file inside a zip name the zip instead of the temporary folder."""
+    """Change errors about a file inside a zip to name the zip instead of a path in the temporary folder."""
     try:
         yield
     except InputError as fault:

@@ -25,7 +25,7 @@ from ingest.errors import InputError
 
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
-    """Open the raster by the one driver for GeoTIFF; faults become InputError."""
+    """Open a GeoTIFF with no driver but GDAL's for GeoTIFF; its errors become InputError."""
     try:
         with rasterio.open(path, driver="GTiff") as raster:
             yield raster
@@ -34,7 +34,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
 
 
 def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: str, of: str, units: set[str]) -> None:
-    """Raise InputError for a grid without reference system, rotated, too large, or not one band in these units."""
+    """Raise InputError for a grid without reference system, not north-up, too large, or not one band in `units`."""
     if raster.crs is None:
         raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
     grid = raster.transform
@@ -50,7 +50,7 @@ def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: 
 
 
 def outline(west: float, south: float, east: float, north: float, crs: CRS | int) -> Polygon:
-    """Convert a box of a reference system to a polygon in degrees, with points between its corners."""
+    """Return the polygon, in degrees, of a box in a reference system, with points added between its corners."""
     project: Callable[..., Any] = Transformer.from_crs(crs, 4326, always_xy=True).transform
     corners = box(west, south, east, north).segmentize((east - west) / 8)
     turned: Polygon = transform(corners, project, interleaved=False)
@@ -69,7 +69,7 @@ COPERNICUS = (
 
 
 class ElevationGrid(NamedTuple):
-    """Heights, (rows, cols) float32 metres, NaN unknown, on a north-up grid. epsg: of its reference system."""
+    """Heights, (rows, cols) float32 metres, NaN unknown, on a north-up grid. epsg: its reference system."""
 
     height_m: NDArray[np.float32]
     transform: Affine
@@ -77,7 +77,7 @@ class ElevationGrid(NamedTuple):
 
 
 def read(path: Path) -> ElevationGrid:
-    """Check what the file declares, then read it. InputError if the values cannot be metres above the sea."""
+    """Check the file's declarations, then read it. InputError if values cannot be metres above the sea."""
     with opened(path) as raster:
         epsg = _checked_epsg(path, raster)
         height, grid = raster.read(1, masked=True).astype(np.float32).filled(np.nan), raster.transform
@@ -100,7 +100,7 @@ def footprint(grid: ElevationGrid) -> Polygon:
 
 
 def credit(name: str) -> tuple[str, str]:
-    """Return attribution and licence of a Copernicus tile, recognised by its file name; else empty texts."""
+    """Return (attribution, licence) of a Copernicus tile, recognised by its file name; else two empty texts."""
     return COPERNICUS if COPERNICUS_NAME.match(name) else ("", "")
 
 

@@ -27,7 +27,7 @@ _GEOD = Geod(ellps="WGS84")
 
 
 def recognised(names: set[str]) -> bool:
-    """Return whether columns or properties are those of the inventory or of a list of surges."""
+    """Return whether names of columns or properties are those of the inventory or of a list of surges."""
     return bool(names & set(IDS)) and bool(names & {"cenlon", "surging", "surge_type"})
 
 
@@ -37,14 +37,14 @@ def is_surge_list(names: set[str]) -> bool:
 
 
 def read(path: Path) -> Iterator[GlacierRecord | Remark]:
-    """Read every glacier with a position from outlines, a table of attributes, or a list of surges."""
+    """Yield every glacier with a position from outlines, a table of attributes, or a list of surges."""
     if path.suffix.lower() != ".csv":
         return _outlines(path)
     return _surge_list(path) if is_surge_list(set(column_names(path))) else _attributes(path)
 
 
 def position_in_glims_id(glims_id: str) -> tuple[float, float] | None:
-    """Parse the position in a GLIMS id: G016561E78093N is 16.561 E 78.093 N; None for what is no such id."""
+    """Return (longitude, latitude) in a GLIMS id: G016561E78093N is 16.561 E 78.093 N; None for other texts."""
     match = _GLIMS.fullmatch(glims_id.strip())
     if not match:
         return None
@@ -71,7 +71,7 @@ def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
 
 
 def _reach_m_day(path: Path, text: str) -> float | None:
-    """Parse a glacier's fastest expected motion, m/day. InputError if it is no positive number."""
+    """Parse the fastest motion to look for on a glacier, m/day; None if not stated. InputError unless positive."""
     try:
         reach = float(text) if text else None
     except ValueError:
@@ -118,7 +118,7 @@ def _surge_list(path: Path) -> Iterator[GlacierRecord | Remark]:
 
 
 def surge_of(path: Path, text: str) -> Surge:
-    """Return RGI's surge number as a word; InputError for any other number. Empty is unknown."""
+    """Return the Surge that RGI's number stands for, unknown for an empty text. InputError for any other number."""
     if not text.strip():
         return Surge.UNKNOWN
     value = number(text)

@@ -1,6 +1,6 @@
 """NASA's Global Landslide Catalog as CSV (Kirschbaum et al. 2010, doi:10.1007/s11069-009-9401-4).
 
-Before publication its text was once decoded with the wrong encoding; this is undone where it is unambiguous.
+Some texts were decoded with a wrong encoding before publication; this is undone where it is unambiguous.
 """
 
 import re
@@ -26,7 +26,7 @@ def recognised(names: set[str]) -> bool:
 
 
 def read(path: Path) -> Iterator[LandslideRecord | Remark]:
-    """Read every event with a position; rows with shifted columns are refused."""
+    """Yield every event with a position, and a remark for every refused row, such as one with shifted columns."""
     for number, row in enumerate(read_rows(path, NEEDED), start=2):
         place = position(path, row["longitude"], row["latitude"], f"row {number}")
         known, accuracy_m = accuracy(row["location_accuracy"])
@@ -50,7 +50,7 @@ def read(path: Path) -> Iterator[LandslideRecord | Remark]:
 
 
 def accuracy(text: str) -> tuple[bool, float | None]:
-    """Return whether the catalogue uses these words, and the accuracy in metres that they mean, None for unknown."""
+    """Return (whether the catalogue uses this wording, its meaning in metres or None for unknown)."""
     word = text.strip().lower().replace("_", " ")
     if word in {"", "unknown"}:
         return True, None
@@ -61,7 +61,7 @@ def accuracy(text: str) -> tuple[bool, float | None]:
 
 
 def day(text: str) -> date | None:
-    """Parse a date in one of the forms of the catalogue's editions (month first); None where it is none."""
+    """Parse a date in one of the notations of the catalogue's editions (month first); None for other texts."""
     for form in _DATE_FORMATS:
         try:
             return datetime.strptime(text.strip(), form).date()  # noqa: DTZ007 (a day of the calendar, no moment)

@@ -19,7 +19,7 @@ from ingest.vectors.features import POLYGONS, read_features
 
 
 class Outline(NamedTuple):
-    """Feature of a file. properties: by lower-case name; outline: None if unusable; fault: why."""
+    """A feature of a file. properties: by lower-case name; outline: None if unusable; fault: the reason then."""
 
     properties: dict[str, Any]
     outline: MultiPolygon | None
@@ -47,12 +47,12 @@ def property_names(path: Path) -> set[str]:
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
-    """Return the files of a layer: one, or the several of a shapefile."""
+    """Return the files of a layer: the path itself, or all parts of a shapefile."""
     return shapefiles.parts_of(path) if path.suffix.lower() == shapefiles.SUFFIX else (path,)
 
 
 def text_of(properties: dict[str, Any], *names: str) -> str:
-    """Return the first of the named properties that has a value, as text."""
+    """Return, as text, the first of the named properties that has a value; empty if none has."""
     for name in names:
         value = properties.get(name)
         if value is not None and str(value).strip():
@@ -75,12 +75,12 @@ MAUS = {"iso3_code", "country_name", "area"}
 
 
 def is_maus(properties: set[str]) -> bool:
-    """Return whether these are the columns of Maus et al."""
+    """Return whether the properties include all columns of Maus et al."""
     return properties >= MAUS
 
 
 def read_mines(path: Path) -> Iterator[MineRecord | Remark]:
-    """Read every mine that has an outline, even without a name."""
+    """Yield every mine with an outline, even without a name; a remark for any other feature."""
     for feature in read_outlines(path):
         if feature.outline is None:
             yield Remark(feature.fault, refused=True)
@@ -92,7 +92,7 @@ def read_mines(path: Path) -> Iterator[MineRecord | Remark]:
 
 
 def state_of(text: str) -> str:
-    """Return 'active' or 'closed' for the words of lists of mines; empty for any other word."""
+    """Return 'active' or 'closed' for a mine's state in the terms of published lists; empty for other words."""
     word = text.strip().lower()
     return "closed" if word in CLOSED else "active" if word in ACTIVE else ""
 
@@ -104,12 +104,12 @@ NO_CODE = "-99"  # of Natural Earth
 
 
 def is_natural_earth(properties: set[str]) -> bool:
-    """Return whether the columns are those of Natural Earth, which states the kind of its features."""
+    """Return whether the properties are those of Natural Earth, which states the type of each feature."""
     return "featurecla" in properties and bool(properties & {"admin", "adm0_a3"})
 
 
 def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
-    """Read every region with a name. InputError where no feature has one."""
+    """Yield every region with a name and an outline. InputError if no property holds names."""
     names = property_names(path)
     if not names & set(NAMES):
         listed = ", ".join(sorted(names))[:200] or "none"
@@ -128,7 +128,7 @@ def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
 
 
 def _level(properties: dict[str, object]) -> int:
-    """Return 0 for Natural Earth's countries, 1 for its provinces; else 'admin_level' or 'level', 1 by default."""
+    """Return a region's level: 0, 1 for Natural Earth's countries, provinces; else as stated, 1 by default."""
     feature_class = str(properties.get("featurecla", "")).lower()
     if feature_class.startswith("admin-0") or "country" in str(properties.get("type", "")).lower():
         return 0

@@ -30,7 +30,7 @@ def recognised(names: set[str]) -> bool:
 
 
 def read(path: Path) -> Iterator[PlaceRecord | Remark]:
-    """Read every inhabited place. Rows without a name or a position are refused one by one."""
+    """Yield every inhabited place, and a remark for every row without a name or a position."""
     return _geonames(path) if is_geonames(path) else _generic(path)
 
 

@@ -1,4 +1,4 @@
-"""Typed records that readers of context yield: degrees, EPSG:4326, longitude first; outlines are valid."""
+"""Typed records that the readers of context yield: degrees, EPSG:4326, longitude first; outlines are valid."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shapely import MultiLineString, MultiPolygon
 
 
 class ContextKind(StrEnum):
-    """Kind of context, in the order of lists."""
+    """Kind of context; lists show kinds in this order."""
 
     REGIONS = "regions"
     PLACES = "places"
@@ -58,9 +58,9 @@ class PlaceRecord(NamedTuple):
 
 
 class GlacierRecord(NamedTuple):
-    """Glacier of a file. glacier_id: RGI's; glims_id: GLIMS's; outline: None if the file holds positions only.
+    """Glacier of a file. glacier_id: its RGI id; glims_id: its GLIMS id; outline: None if only a position is known.
 
-    reach_m_day: the fastest motion to look for, m/day, where the file states it.
+    reach_m_day: the fastest motion to look for, m/day, if the file states it.
     """
 
     glacier_id: str
@@ -137,7 +137,7 @@ class WaterRecord(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """Remark on a row that was left out (refused) or changed."""
+    """Reason why rows were left out (`refused`) or changed."""
 
     text: str
     refused: bool
@@ -149,7 +149,7 @@ Record = PlacedRecord | BuildingRecord | LineRecord | WaterRecord
 
 @dataclass(frozen=True)
 class ContextFile:
-    """File of context: kind, name shared by newer editions, all its parts, unpacked layer, and rows on demand."""
+    """Opened file of context. name: the same for newer editions; source: the unpacked layer; rows: reads its rows."""
 
     kind: ContextKind
     name: str

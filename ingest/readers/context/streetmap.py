@@ -33,13 +33,13 @@ TAGS = {"fclass", "other_tags"}
 
 
 def recognised(path: Path, wanted: features.Wanted) -> bool:
-    """Return whether the first feature has the columns of OpenStreetMap or of Geofabrik."""
+    """Return whether the first feature has columns of OpenStreetMap or of Geofabrik."""
     first = next(features.read_features(path, wanted), None)
     return first is not None and bool(first.properties.keys() & (TAGS | {"osm_id", "osm_way_id", "@id"}))
 
 
 def read_buildings(path: Path) -> Iterator[BuildingRecord | Remark]:
-    """Read a point inside each building."""
+    """Yield each building as a point inside it."""
     for properties, geometry, fault in features.read_features(path, features.BUILDINGS):
         if geometry is None:
             yield Remark(fault, refused=True)
@@ -51,27 +51,27 @@ def read_buildings(path: Path) -> Iterator[BuildingRecord | Remark]:
 
 
 def read_roads(path: Path) -> Iterator[LineRecord | Remark]:
-    """Read roads for cars. Paths, tracks and planned roads are left out."""
+    """Yield roads for cars; paths, tracks and planned roads are left out."""
     return _records(path, "highway", features.ROADS, _road_class, _line)
 
 
 def read_railways(path: Path) -> Iterator[LineRecord | Remark]:
-    """Read railways and trams in use. Abandoned and planned ones are left out."""
+    """Yield railways and trams in use; abandoned and planned ones are left out."""
     return _records(path, "railway", features.RAILWAYS, dict.fromkeys(RAILS, LineClass.RAIL).get, _line)
 
 
 def read_rivers(path: Path) -> Iterator[WaterRecord | Remark]:
-    """Read rivers, canals and streams; ditches and drains are left out."""
+    """Yield rivers, canals and streams; ditches and drains are left out."""
     return _records(path, "waterway", features.RIVERS, WATERWAYS.get, _river)
 
 
 def read_lakes(path: Path) -> Iterator[WaterRecord | Remark]:
-    """Read lakes, reservoirs and the areas of wide rivers."""
+    """Yield lakes, reservoirs and the areas of wide rivers."""
     return _records(path, "natural", features.LAKES, dict.fromkeys(LAKES, WaterClass.LAKE).get, _lake)
 
 
 def _records(path: Path, key: str, wanted: features.Wanted, class_of: Any, record_of: Any) -> Iterator[Any]:
-    """Yield each feature as a record of its tag's class, or a remark on why it is left out. Raises InputError."""
+    """Yield for each feature a record of its class, or a remark on why it is left out. Raises InputError."""
     checked = False
     for properties, geometry, fault in features.read_features(path, wanted):
         if not checked and not properties.keys() & (TAGS | {key}):
@@ -112,7 +112,7 @@ def _is_building(properties: dict[str, Any]) -> bool:
 
 
 def _tag(properties: dict[str, Any], key: str) -> str:
-    """Return a tag's value, from its column, the other tags or Geofabrik's class, which does not cover tunnels."""
+    """Return a tag's value from its own column, from `other_tags`, or from Geofabrik's fclass (not for tunnels)."""
     value = text_of(properties, key) or dict(_OTHER_TAG.findall(text_of(properties, "other_tags"))).get(key, "")
     return (value or ("" if key == "tunnel" else text_of(properties, "fclass"))).lower()
 

@@ -1,4 +1,4 @@
-"""Tables as text, read row by row; this module handles encodings and faults."""
+"""CSV tables, read row by row: detection of the encoding, and faults as InputError."""
 
 import csv
 import math
@@ -15,7 +15,7 @@ Row = dict[str, str]
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """Open a text file as UTF-8, or as Latin-1 where it is small and not UTF-8. Faults become InputError."""
+    """Open a text file as UTF-8, or as Latin-1 if it is small and not UTF-8; its errors become InputError."""
     try:
         with path.open(encoding=_encoding(path), newline="") as stream:
             yield stream
@@ -24,7 +24,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 def read_rows(path: Path, needed: Iterable[str] = ()) -> Iterator[Row]:
-    """Read the rows of a CSV by lower-case column name, stripped. InputError without a header or a needed column."""
+    """Yield the rows of a CSV as lower-case column -> stripped text. InputError without header or needed column."""
     with open_text(path) as stream:
         names = _names(path, stream.readline())
         missing = [name for name in needed if name not in names]
@@ -41,7 +41,7 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> Iterator[Row]:
 
 
 class Names(list[str]):
-    """Column names, and the delimiter between them."""
+    """List of column names, with the delimiter of the table."""
 
     delimiter = ","
 
@@ -53,7 +53,7 @@ def column_names(path: Path) -> Names:
 
 
 def number(text: str) -> float | None:
-    """Parse a finite number; None for any other text."""
+    """Parse a finite number; return None for any other text."""
     try:
         value = float(text)
     except ValueError:
@@ -62,7 +62,7 @@ def number(text: str) -> float | None:
 
 
 def position(path: Path, longitude: str, latitude: str, what: str) -> tuple[float, float] | None:
-    """Parse a position in degrees; None if one is no number. InputError for impossible degrees (wrong columns)."""
+    """Parse (longitude, latitude), degrees; None if either is no number. InputError if outside the possible range."""
     x, y = number(longitude), number(latitude)
     if x is None or y is None:
         return None

@@ -28,7 +28,7 @@ LICENCE = "Copernicus Sentinel data terms"
 
 
 def parse_name(path: Path) -> scenes.ParsedName:
-    """Return what the name states about an image, even if the image cannot be used."""
+    """Return the facts stated by the name of an image, which may itself be damaged."""
     try:
         granules = scenes.granules_in(path.name)
     except ValueError:
@@ -40,7 +40,7 @@ def parse_name(path: Path) -> scenes.ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Recognise an export by the product's name in its name, and by its band names. Never raises."""
+    """Return whether file name and band names are those of an Earth Engine export. Never raises."""
     if not (scenes.GRANULE.search(path.name) and raster.is_geotiff(path)):
         return False
     if OF_ONE_BAND.search(path.name):
@@ -53,7 +53,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
-    """Read name, bands and grid; the images follow in blocks. Raises InputError for what cannot be used."""
+    """Read name, bands and grid; images are read later, in blocks. Raises InputError if something is unusable."""
     granule = _granule(path)
     raster = scene_raster.look(path)
     bands = _bands(path, raster)
@@ -118,7 +118,7 @@ def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:
 
 
 def _scale(path: Path, band: int) -> str:
-    """Return power if the name states it, decibels if the values leave no doubt. Raises InputError otherwise."""
+    """Return 'power' if the name states it, 'db' if the values leave no doubt. Raises InputError otherwise."""
     if FLOAT in path.name:
         return "power"
     values = scene_raster.sample(path, band)

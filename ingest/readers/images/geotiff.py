@@ -1,10 +1,10 @@
-"""Reader of plain GeoTIFF radar images: metadata come from the file and its name, the rest must be declared.
+"""Reader of plain GeoTIFF radar images: facts are taken from the file and its name, all others must be declared.
 
 The operator always declares the track, and the scale unless the name ends with _db, as pyroSAR's names do. Time,
 satellite and polarisation may be in the name: a Sentinel-1 product name, a time as YYYYMMDDTHHMMSS, or the word VV, VH,
 HH or HV. pyroSAR's names are `S1A__IW___A_20150309T173017_VV_grd_mli_geo_norm_db.tif`: satellite and mode in four
-letters each, A or D for the direction, start, polarisation, processing steps (pyroSAR documentation, "file naming").
-If the direction has to be derived from time and place, the satellite is assumed to be Sentinel-1.
+letters each, A or D for the direction, start, polarisation, processing steps (pyroSAR documentation, "file naming"). If
+the direction has to be derived from time and place, the satellite is assumed to be Sentinel-1.
 """
 
 import re
@@ -33,7 +33,7 @@ SENTINEL1 = "Contains modified Copernicus Sentinel data"
 
 
 def parse_name(path: Path) -> scenes.ParsedName:
-    """Return what the name states about an image, even if the image cannot be used."""
+    """Return the facts stated by the name of an image, which may itself be damaged."""
     try:
         return _from_name(path)
     except InputError:
@@ -41,12 +41,12 @@ def parse_name(path: Path) -> scenes.ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Return whether pyroSAR named the image. With a declared scale, any GeoTIFF is accepted (`readers.recognise`)."""
+    """Return whether a name is pyroSAR's. With a declared scale, `formats.recognise` accepts any other GeoTIFF."""
     return PYROSAR.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
 def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
-    """Read name, bands and grid; the image follows in blocks. Raises InputError for missing facts."""
+    """Read name, bands and grid; the image is read later, in blocks. Raises InputError for missing facts."""
     named = _from_name(path)
     raster = scene_raster.look(path)
     polarisation, band = _band(path, raster, named.polarisation, declared)
@@ -72,7 +72,7 @@ def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
 
 
 class Known(NamedTuple):
-    """Facts that must be known about an image, stated or declared. direction: None: derive it from time and place."""
+    """Facts that are stated or declared about an image. direction: None if to be derived from time and place."""
 
     scale: str
     track: int
@@ -104,7 +104,7 @@ def _ask(path: Path, what: str, option: str) -> NoReturn:
 
 
 def _from_name(path: Path) -> scenes.ParsedName:
-    """Return what the name states. Raises InputError for an impossible date."""
+    """Return the facts in the name. Raises InputError for an impossible date."""
     try:
         if named := PYROSAR.fullmatch(path.name):
             direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING

@@ -36,7 +36,7 @@ LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 
 def parse_name(path: Path) -> scenes.ParsedName:
-    """Return what the name states about an image, even if the image cannot be used."""
+    """Return the facts stated by the name of an image, which may itself be damaged."""
     named = FILE_NAME.fullmatch(path.name) or re.fullmatch(PRODUCT + r"(?:\.zip)?(?P<layer>)", path.name)
     if named is None:
         return scenes.ParsedName()
@@ -51,7 +51,7 @@ def parse_name(path: Path) -> scenes.ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a product by the names of its images, in a folder or a zip; a file by its own. Never raises."""
+    """Return whether a folder or zip holds images with HyP3's names, or a file has such a name. Never raises."""
     if path.is_dir():
         return len({named["product"] for named in _named(path) if named["layer"] in scenes.POLARISATIONS}) == 1
     if path.suffix.lower() == ".zip":
@@ -60,7 +60,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
-    """Read names and headers; the images follow in blocks. Raises InputError for what cannot be used."""
+    """Read names and headers; images are read later, in blocks. Raises InputError if something is unusable."""
     named = _named(path)
     products = {each["product"] for each in named}
     if len(products) != 1:
@@ -133,7 +133,7 @@ def _start(path: Path, named: re.Match[str]) -> datetime:
 
 
 def _named(path: Path) -> list[re.Match[str]]:
-    """Return the matches of a product's file names, of all its layers. Never raises."""
+    """Return a match of the name pattern for each file of a product, of all layers. Never raises."""
     names = [path.name]
     if path.is_dir():
         names = [name for name in files.names_in(path) if raster.is_geotiff(path / name)]
@@ -143,7 +143,7 @@ def _named(path: Path) -> list[re.Match[str]]:
 
 
 def _granule(path: Path, named: re.Match[str]) -> scenes.Granule | None:
-    """Return the granule that the product's README or log names; None where neither exists or names one."""
+    """Return the granule named in the product's README or log; None if there is neither, or no name in it."""
     for ending in TEXTS:
         try:
             granules = scenes.granules_in(_text(path, named["product"] + ending))
@@ -158,7 +158,7 @@ def _granule(path: Path, named: re.Match[str]) -> scenes.Granule | None:
 
 
 def _text(path: Path, name: str) -> str:
-    """Return the content of a text file beside the images; empty where there is none."""
+    """Return the content of a text file beside the images; an empty text if there is none."""
     if path.suffix.lower() == ".zip":
         return (text_table.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
     file = (path if path.is_dir() else path.parent) / name
@@ -170,7 +170,7 @@ def _text(path: Path, name: str) -> str:
 
 @contextmanager
 def _file(path: Path, polarisation: str) -> Iterator[Path]:
-    """Yield the image file of one polarisation; out of a zip it is unpacked for as long as it is read."""
+    """Yield the image file of one polarisation; if it is in a zip, it stays unpacked until the block ends."""
     if path.is_dir():
         images = sorted(file for file in path.iterdir() if _is_image(file.name, polarisation))
         if len(images) != 1:

@@ -25,7 +25,7 @@ LICENCE = "Copernicus Sentinel data terms; OPERA products are free and open"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """Return what the name states about an image, even if the image cannot be used."""
+    """Return the facts stated by the name of an image, which may itself be damaged."""
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
         return ParsedName()
@@ -40,12 +40,12 @@ def parse_name(path: Path) -> ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Recognise an image by its published name: OPERA's GeoTIFFs do not state their source otherwise."""
+    """Return whether a name is as OPERA publishes it; its GeoTIFFs do not state their source in another way."""
     return path.name.startswith("OPERA_L2_RTC-S1_") and raster.is_geotiff(path)
 
 
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-    """Read name and grid; the image follows in blocks. Raises InputError for what cannot be used."""
+    """Read name and grid; the image is read later, in blocks. Raises InputError if something is unusable."""
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
         raise InputError(path, "its name is not that of an OPERA RTC-S1 image", "Give it the name that it came with")

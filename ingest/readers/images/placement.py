@@ -33,10 +33,10 @@ Places = tuple[Float64, Float64]
 def places_between(
     place: Callable[[Float64, Float64], Places], first: tuple[int, int], shape: tuple[int, int]
 ) -> Places:
-    """Compute where a piece's pixels lie on another grid: call `place` for every 32nd pixel, interpolate between.
+    """Return positions of a piece's pixels on another grid: `place` for every 32nd pixel, the others interpolated.
 
-    place: maps rows and columns of the piece's grid to those of the other. first: first row and column of the piece;
-    shape: its size. Nodes are counted from the grid's first pixel, so that pieces agree with the whole image.
+    place: maps rows and columns of the piece's grid to those of the other grid. first: first row and column of the
+    piece; shape: its size. Nodes are counted from the grid's first pixel, so that pieces agree with the whole image.
     """
     nodes, parts = [], []
     for start, size in zip(first, shape, strict=True):
@@ -56,7 +56,7 @@ def places_between(
 
 
 def resampled(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, float]) -> Float32:
-    """Resample power at positions between pixels: the mean of the pixels around, weighted by a triangle.
+    """Resample power at positions between pixels: a mean of the surrounding pixels with triangular weights.
 
     power: (r, c), linear, NaN unknown. rows, cols: (n, m), in pixels; 0 is the centre of the first one. reach: half the
     triangle's width along rows and columns, in pixels, at least 1. NaN where less than half of the weight is known.
@@ -78,7 +78,7 @@ def resampled(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, 
 
 
 def _taps(at: Float64, reach: float, size: int) -> list[tuple[NDArray[np.int64], Float32]]:
-    """Return the pixels within reach along one axis: index in an image framed by one pixel, and weight."""
+    """Return, for each pixel within reach along one axis, (index in the image with a frame of one pixel, weight)."""
     first = np.floor(at - reach) + 1
     part = (at - first).astype(np.float32)
     start = np.clip(first, -3 * reach - 1, size).astype(np.int64) + 1
@@ -103,7 +103,7 @@ def is_utm(epsg: int) -> bool:
 
 
 def middle(path: Path, own: PixelGrid) -> tuple[float, float]:
-    """Return longitude (-180 to 180) and latitude of a grid's middle. Raises InputError if it is off the Earth."""
+    """Return (longitude, -180 to 180, latitude) of a grid's middle. Raises InputError if it is off the Earth."""
     x, y = own.transform @ (own.cols / 2, own.rows / 2)
     longitude, latitude = _transformed(path, own.epsg, 4326, np.array([x]), np.array([y]))
     if not abs(latitude[0]) <= 90 or not abs(longitude[0]) <= 360:
@@ -112,7 +112,7 @@ def middle(path: Path, own: PixelGrid) -> tuple[float, float]:
 
 
 def grid_out(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
-    """Return the grid to which an image is resampled. degrees: whether its own grid is in longitude and latitude."""
+    """Return the output grid of an image, its own if in UTM. degrees: whether its own is in longitude and latitude."""
     a, b, _, d, e, _ = own.transform[:6]
     utm = is_utm(own.epsg)
     if b or d or a <= 0 or e >= 0 or (utm and not np.isclose(a, -e, rtol=1e-6)):
@@ -146,7 +146,7 @@ def _local(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
 
 
 def _posting_m(own: PixelGrid, side_m: float, degrees: bool) -> float:
-    """Return the posting in whole metres: the file's nominal one if nearly true, as it is the same everywhere."""
+    """Return the output posting in whole metres: the nominal one, the same everywhere, if right within 5 %."""
     named = max(own.transform.a, -own.transform.e) * (EARTH_ENGINE_METRES_PER_DEGREE if degrees else 1.0)
     return max(1.0, round(named if abs(named - side_m) <= NAMED_WITHIN * side_m else side_m))
 
@@ -160,14 +160,14 @@ def _bounds(path: Path, own: PixelGrid, epsg: int) -> tuple[float, float, float,
 
 
 class Placing:
-    """Function from pixels of the output grid to those of the image's own grid; 0 is the centre of the first."""
+    """Function from pixels of the output grid to pixels of the image's own grid; 0 is the centre of the first pixel."""
 
     def __init__(self, path: Path, own: PixelGrid, grid: PixelGrid, degrees: bool) -> None:
         self.path, self.own, self.grid, self.degrees = path, own, grid, degrees
         self._own_middle = (own.transform @ (own.cols / 2, own.rows / 2))[0]
 
     def __call__(self, rows: Float64, cols: Float64) -> Places:
-        """Return the file's rows and columns for rows and columns of the output grid."""
+        """Return rows and columns of the image for rows and columns of the output grid."""
         x, y = _transformed(self.path, self.grid.epsg, self.own.epsg, *_on(self.grid.transform, cols + 0.5, rows + 0.5))
         if self.degrees:  # some grids run from 0 to 360, some across the antimeridian
             x = self._own_middle + (x - self._own_middle + 180) % 360 - 180
@@ -175,7 +175,7 @@ class Placing:
         return own_rows - 0.5, own_cols - 0.5
 
     def reach(self) -> tuple[float, float]:
-        """Return half the kernel's width, in rows and columns of the image: at least one pixel of either grid."""
+        """Return half the kernel's width, (rows, columns) of the image; at least a pixel of either grid."""
         row, col = self.grid.rows / 2, self.grid.cols / 2
         rows, cols = self(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
         down, across = np.hypot(*np.diff(rows[[0, 1, 0, 2]])[[0, 2]]), np.hypot(*np.diff(cols[[0, 1, 0, 2]])[[0, 2]])
@@ -183,7 +183,7 @@ class Placing:
 
 
 def _on(transform: Affine, cols: Float64, rows: Float64) -> Places:
-    """Return the coordinates x and y of columns and rows on a grid."""
+    """Apply an affine transform to columns and rows; return x and y."""
     a, b, c, d, e, f = transform[:6]
     return a * cols + b * rows + c, d * cols + e * rows + f
 

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Raster(NamedTuple):
-    """Header of a GeoTIFF. own: its grid; grid: that of the output; bands: their descriptions."""
+    """Header of a GeoTIFF. own: its grid; grid: output grid; degrees: whether `own` is in degrees; bands: names."""
 
     own: PixelGrid
     grid: PixelGrid
@@ -51,7 +51,7 @@ class Raster(NamedTuple):
         return self.own != self.grid
 
     def header(self, *, attribution: str, licence: str, extras: dict[str, str], **known: Any) -> SceneHeader:
-        """Return an image's header, without attribution and licence if it is simulated. known: its other fields."""
+        """Return an image's header, without credits if it is simulated. known: the header's other fields."""
         return SceneHeader(
             **known,
             epsg=self.grid.epsg,
@@ -65,13 +65,13 @@ class Raster(NamedTuple):
         )
 
     def extras(self) -> dict[str, str]:
-        """Return how the image was resampled, for the scene's header."""
+        """Return {"resampled": how} for the scene's header; empty if the image is not resampled."""
         return {"resampled": f"bilinear, of power, from EPSG:{self.own.epsg}"} if self.is_resampled else {}
 
 
 @contextmanager
 def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF whose declared size and tiles can be read; faults become InputError."""
+    """Open a GeoTIFF whose declared size and tile size can be handled; errors become InputError."""
     with raster.of_sound_size(path, most_pixels) as dataset:
         item = max(np.dtype(kind).itemsize for kind in dataset.dtypes)
         tile_rows, tile_cols = max(dataset.block_shapes)
@@ -82,7 +82,7 @@ def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]
 
 
 def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
-    """Read the header of a GeoTIFF, but no values. Raises InputError for an unusable position or grid."""
+    """Read the header of a GeoTIFF without its values. Raises InputError for an unusable position or grid."""
     with opened(path, most_pixels) as dataset:
         crs = dataset.crs
         if crs is None or not (crs.is_projected or crs.is_geographic):
@@ -104,13 +104,13 @@ def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
 
 
 def image(path: Path, header: SceneHeader, raster: Raster, scale: str, band: int = 1) -> SceneFile:
-    """Read one band as a scene. Raises InputError where a sample of its values contradicts the scale."""
+    """Return one band as a scene whose image is read later. InputError if sampled values contradict the scale."""
     refuse_other_scale(path, sample(path, band), scale)
     return SceneFile(header=header, blocks=lambda: blocks(path, raster, scale, band))
 
 
 def blocks(path: Path, raster: Raster, scale: str, band: int = 1) -> Iterator[Block]:
-    """Yield the image in blocks of limited size, without empty ones. Raises InputError if all are empty."""
+    """Yield the image as blocks of limited size, except those without values. InputError if there are no others."""
     seen = False
     with opened(path) as dataset:
         for block in (
@@ -124,7 +124,7 @@ def blocks(path: Path, raster: Raster, scale: str, band: int = 1) -> Iterator[Bl
 
 
 def sample(path: Path, band: int = 1) -> Float64:
-    """Return a sample of a band's raw values, (n,), from all over the image, without missing ones."""
+    """Return a sample of a band's known raw values, (n,), from all parts of the image."""
     with opened(path) as dataset:
         starts = [
             np.unique(np.linspace(0, max(0, size - SAMPLE_PIXELS), SAMPLES).astype(int)).tolist()
@@ -139,7 +139,7 @@ def sample(path: Path, band: int = 1) -> Float64:
 
 
 def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
-    """Raise InputError if values, (n,), contradict a scale or contain an undeclared fill value."""
+    """Raise InputError if values, (n,), cannot be of this scale or hold a fill value that is not declared."""
     if scale not in SCALES:
         raise InputError(path, f"{scale!r} is not a scale", f"Declare --scale {'|'.join(SCALES)}")
     known = values if scale == "db" else values[values != 0]
@@ -167,7 +167,7 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
 
 
 def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | None:
-    """Return the stated or declared value; None if there is neither. Raises InputError if the two differ."""
+    """Return the stated or declared value; None if neither is given. Raises InputError if they differ."""
     if stated and declared and stated != declared:
         problem = f"its {what} is {stated}, but {declared} was declared"
         raise InputError(path, problem, "Declare what is true, or nothing")
@@ -181,7 +181,7 @@ def _refuse_extreme_db(path: Path, least: float, most: float) -> None:
 
 
 def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Window) -> Float32:
-    """Read the linear power of a window. Raises InputError for values too bright or dark for any ground."""
+    """Return the linear power of a window. Raises InputError for values too bright or too dark for any ground."""
     values = raster.values_of(path, dataset, window, band)
     if scale == "db":
         if np.isfinite(values).any():
@@ -208,7 +208,7 @@ def _kept(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator
 
 
 def _warped(path: Path, dataset: DatasetReader, raster: Raster, scale: str, band: int) -> Iterator[Block]:
-    """Yield blocks of the output grid, each computed from the window of the file that it needs."""
+    """Yield blocks of the output grid, each resampled from the window of the file that it covers."""
     placing = Placing(path, raster.own, raster.grid, raster.degrees)
     reach = placing.reach()
     for row, col in product(range(0, raster.grid.rows, PIECE_PIXELS), range(0, raster.grid.cols, PIECE_PIXELS)):

@@ -23,10 +23,9 @@ from ingest.readers.records import Direction, Float32
 class SceneHeader:
     """Facts about one image in one polarisation.
 
-    backscatter: gamma0 or sigma0, always linear power here; transform and epsg: a north-up projected grid in metres.
-    burst: the piece of the track, if the source names its pieces, else empty. absolute_orbit: counted from the launch;
-    None if not stated. Sentinel-1 is right-looking. looks: equivalent number of looks; None if not known for the
-    product.
+    backscatter: gamma0 or sigma0, always as linear power; transform and epsg: a north-up projected grid in metres.
+    burst: part of the track, empty if the source has no names for parts. absolute_orbit: counted from the launch; None
+    if not stated. look_direction: Sentinel-1 looks right. looks: equivalent number of looks; None if not known.
     """
 
     source_format: str
@@ -74,7 +73,7 @@ class Block(NamedTuple):
 
 
 class Placing(NamedTuple):
-    """Settings for resampling an image to the map; None or empty: the image's own.
+    """Settings for resampling an image to the map; None or empty: as derived from the image itself.
 
     epsg: the UTM zone; elevation: a raster of heights, to correct for terrain; ground: the heights of an earlier image
     of the track (`SceneFile.ground`), so that errors of heights displace both images alike.
@@ -89,9 +88,9 @@ class Placing(NamedTuple):
 class SceneFile:
     """One image. blocks: reads it block by block, each pixel once; blocks without any value may be left out.
 
-    files: those that it was read from, if not just the given file.
-    projected: returns the image resampled with another Placing; None if the file is map-projected already. ground: the
-    heights that determined its position, as text.
+    files: the files that were read, if not only the given one.
+    projected: returns the image resampled with another Placing; None if the file is map-projected already.
+    ground: the heights that determined its position, as text.
     """
 
     header: SceneHeader
@@ -101,7 +100,7 @@ class SceneFile:
     ground: str = ""
 
     def power(self) -> Float32:
-        """Read a whole small image, (rows, cols)."""
+        """Read a whole image into memory, (rows, cols), NaN unknown; for small images."""
         whole = np.full((self.header.rows, self.header.cols), np.nan, dtype=np.float32)
         for row, col, power in self.blocks():
             whole[row : row + power.shape[0], col : col + power.shape[1]] = power
@@ -110,7 +109,7 @@ class SceneFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedName:
-    """Facts that a file's name states about its image; None or empty for those that it does not state."""
+    """Facts about an image that its file name states; None or empty: not stated."""
 
     platform: str = ""
     track: int | None = None
@@ -123,7 +122,7 @@ class ParsedName:
 
 
 def direction_at(acquired_at: datetime, longitude: float) -> Direction:
-    """Return Sentinel-1's flight direction over a place: its orbit crosses the equator northward at 18:00 local time.
+    """Return Sentinel-1's flight direction over a place by local time: it crosses the equator northward at 18:00.
 
     acquired_at: aware, any zone; longitude: degrees east. Passes over a place come within about an hour and a half of
     06:00 (descending) or 18:00 (ascending), whatever the latitude below 70 degrees. ESA, Sentinel-1 orbit description.
@@ -143,7 +142,7 @@ S1C_MOVED = datetime(2026, 6, 9, tzinfo=UTC)  # to another phase of the orbit; i
 
 
 class Granule(NamedTuple):
-    """Product as published by the ground segment. stop: time of the last line."""
+    """A Sentinel-1 product as named by the ground segment. stop: time of the last line."""
 
     name: str
     platform: str
@@ -158,7 +157,7 @@ class Granule(NamedTuple):
         return relative_orbit(self.platform, self.absolute_orbit, self.start)
 
     def parsed(self, polarisation: str) -> ParsedName:
-        """Return the facts that the name states about an image."""
+        """Return the facts that the name states about the image of a polarisation."""
         own = ParsedName(platform=self.platform, mode=self.mode, acquired_at=self.start, polarisation=polarisation)
         return replace(own, track=self.track)
 

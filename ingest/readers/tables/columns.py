@@ -1,4 +1,4 @@
-"""Points from the columns of any table: code that CSV, GeoPackage, GeoParquet and shapefiles share.
+"""Points from the columns of a table of any kind: code that CSV, GeoPackage, GeoParquet and shapefiles share.
 
 A Source gives a file's columns as record batches; a Plan assigns their roles, units and signs.
 """
@@ -38,9 +38,9 @@ AGREE_DEG = 0.005
 class Source(NamedTuple):
     """A table as stored in a file.
 
-    kind: of file, for people. batches: yields the columns of given names and types, about a given number of rows at a
-    time, and GEOMETRY if there is one. crs: of the geometry, an EPSG number or WKT; None: no geometry, or no system
-    stated. parts: the files that it is read from, if there are several.
+    kind: name of the format. batches: given column -> type and a number of rows, yields batches of about so many rows,
+    with columns GEOMETRY if there is a geometry. crs: of the geometry, an EPSG number or WKT; None: no geometry, or no
+    system stated. parts: the files that are read, if several.
     """
 
     kind: str
@@ -57,8 +57,8 @@ class Plan:
     """Plan for reading a table.
 
     columns: role -> the file's column; constants: role -> one value for all rows; dates: the file's column -> day.
-    velocity_factor, series_factor: from the file's unit and sign to mm/yr and mm with our sign. epsg: of easting and
-    northing; geometry_crs: of the geometry; look: +1 for a right-looking radar, -1 for a left-looking one.
+    velocity_factor, series_factor: from the file's unit and sign to mm/yr and mm with our sign. epsg: system of easting
+    and northing; geometry_crs: system of the geometry; look: +1 for a right-looking radar, -1 for a left-looking one.
     """
 
     columns: dict[str, str]
@@ -74,7 +74,7 @@ class Plan:
     same: tuple[str, ...] = ()  # columns that must hold one value throughout
 
     def types(self) -> dict[str, pa.DataType]:
-        """Return the type of each column that is read."""
+        """Return column -> Arrow type, for all columns that are read."""
         types = {name: TEXT for role, name in self.columns.items() if role == "pid"} | dict.fromkeys(self.same, TEXT)
         types |= {name: PLACE for role, name in self.columns.items() if role in PLACES}
         types |= {name: NUMBER for role, name in self.columns.items() if role in NUMBERS}
@@ -82,7 +82,7 @@ class Plan:
 
 
 def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> Iterator[PointBatch]:
-    """Yield the table's rows as points, about `rows` at a time; unusable rows are refused with their reason."""
+    """Yield the rows of a table as points, in batches of about `rows`; unusable rows are refused with a reason."""
     types = plan.types()
     rows = rows or max(FEW_ROWS, min(BATCH_ROWS, BATCH_VALUES // max(len(types), 1)))
     done, held = 0, dict[str, str]()
@@ -94,7 +94,7 @@ def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> I
 
 
 def after_first_row(source: Source) -> Source:
-    """Return a table without its first row, which is no point."""
+    """Return a table without its first row, which holds dates and is no point."""
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
         skipped = 0
@@ -107,7 +107,7 @@ def after_first_row(source: Source) -> Source:
 
 
 def first_places(path: Path, source: Source, plan: Plan, most: int) -> tuple[Float64, Float64]:
-    """Return longitude and latitude of the first rows, about `most` of them, (n,), degrees. Raises InputError."""
+    """Return (longitude, latitude) of about the first `most` rows, (n,) each, degrees. Raises InputError."""
     types = {name: PLACE for role, name in plan.columns.items() if role in PLACES}
     taken, batches = list[tuple[Float64, Float64]](), source.batches(types, BATCH_ROWS)
     try:
@@ -122,7 +122,7 @@ def first_places(path: Path, source: Source, plan: Plan, most: int) -> tuple[Flo
 
 
 def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
-    """Read the first points, for the header. Raises InputError if there are none, or velocity and series conflict."""
+    """Return the first batch of points. Raises InputError if there is none, or velocities contradict series."""
     batches = points(path, source, plan, FEW_ROWS)
     try:
         first = next((batch for batch in batches if batch.pid.size or batch.refused), None)
@@ -148,14 +148,14 @@ def line_of_sight(incidence_deg: Float64, heading_deg: Float64, look: float = 1.
 
 
 def _slope(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
-    """Return the slope of each series; NaN with fewer than three dates, as two do not make a velocity."""
+    """Return the slope of each series, (n,), mm/yr; NaN with fewer than three dates, too few for a velocity."""
     velocity = slope_mm_yr(displacement_mm, dates)
     velocity[np.isfinite(displacement_mm).sum(axis=1) < 3] = np.nan
     return velocity
 
 
 def transformer(path: Path, crs: int | str) -> Transformer:
-    """Return a transformer from an EPSG number or WKT to longitude and latitude. Raises InputError."""
+    """Return a transformer from a system (EPSG number or WKT) to longitude and latitude. Raises InputError."""
     try:
         return projections.transformer(crs, 4326)
     except ProjError as fault:  # CRSError is one
@@ -164,7 +164,7 @@ def transformer(path: Path, crs: int | str) -> Transformer:
 
 
 def array_of(path: Path, name: str, values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Convert values of a file without strict types to an array. Raises InputError if one is no number."""
+    """Convert values, of a format without strict types, to an Arrow array. Raises InputError if one is no number."""
     if kind == TEXT:
         return pa.array([_as_text(value) for value in values], TEXT)
     try:
@@ -185,13 +185,13 @@ def _as_text(value: Any) -> bytes | None:
 
 
 class _Rows:
-    """Record batch of a table, read by its plan."""
+    """A record batch of a table, to be converted to points by a plan."""
 
     def __init__(self, path: Path, batch: pa.RecordBatch, plan: Plan) -> None:
         self.path, self.batch, self.plan, self.n = path, batch, plan, batch.num_rows
 
     def points(self, done: int) -> PointBatch:
-        """Return the rows as points; unusable ones are refused with their reason. done: number of earlier rows."""
+        """Return the rows as points; unusable ones are refused with a reason. done: number of rows before these."""
         plan = self.plan
         longitude, latitude = self.places()
         # file: the plan's unit and sign; ours: mm and mm/yr, positive toward the satellite, up or east
@@ -229,7 +229,7 @@ class _Rows:
         return np.where(values == self.plan.nodata, values.dtype.type(np.nan), values)
 
     def _column(self, role: str) -> Float32:
-        """Return the numbers of a role; NaN where the table has no such column or no finite number."""
+        """Return the values of a role, (n,); its constant or NaN if it has no column, NaN where not finite."""
         if role not in self.plan.columns:
             return np.full(self.n, self.plan.constants.get(role, np.nan), dtype=np.float32)
         values = self._values(self.plan.columns[role])
@@ -243,7 +243,7 @@ class _Rows:
             raise InputError(self.path, f"a {what} of {size.max():.3g} {unit} is impossible", remedy)
 
     def _pid(self, done: int) -> tuple[NDArray[np.bytes_], NDArray[np.bool_]]:
-        """Return the ids, or row numbers if there are no ids, and which of them can be stored."""
+        """Return (ids, by default numbers of rows; which of them are valid text and can be stored), (n,) each."""
         if "pid" not in self.plan.columns:
             return np.arange(done + 1, done + self.n + 1).astype("S12"), np.ones(self.n, dtype=bool)
         column = self.batch.column(self.batch.schema.get_field_index(self.plan.columns["pid"]))
@@ -256,7 +256,7 @@ class _Rows:
         return np.asarray(values, dtype=f"S{max(longest, 1)}"), sound
 
     def places(self) -> tuple[Float64, Float64]:
-        """Return longitude and latitude; if there are several kinds of coordinates, they must agree."""
+        """Return (longitude, latitude), degrees. Raises InputError if several kinds of coordinates disagree."""
         plan, kinds = self.plan, list[tuple[Float64, Float64]]()
         if plan.geometry_crs is not None:
             kinds.append(self._geographic(plan.geometry_crs, self._place(GEOMETRY[0]), self._place(GEOMETRY[1])))
@@ -321,7 +321,7 @@ class _Rows:
 
 
 def printable(content: bytes | str) -> str:
-    """Return a file's text, safe to store and show: unprintable characters become question marks."""
+    """Return text of a file made safe to store and show: unprintable characters become question marks."""
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     return "".join(letter if letter.isprintable() else "?" for letter in text).strip()
 
@@ -346,7 +346,7 @@ def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) ->
 
 
 def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
-    """Check that velocities and series have the same rate: this detects a wrong unit or sign."""
+    """Raise InputError if series and velocities have different rates, as with a wrong unit or sign."""
     slope = _slope(first.displacement_mm, tuple(plan.dates.values())).astype(np.float64)
     known = np.isfinite(slope)
     velocity, slope = first.velocity_mm_yr[known].astype(np.float64), slope[known]

@@ -30,7 +30,7 @@ SAMPLED_PLACES = 100_000  # enough to show a grid, and a moment to read
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a CSV by its columns (a position, and a velocity or dates); accept every file of the other kinds."""
+    """Return whether a CSV has columns for a position, and a velocity or dates; True for other kinds of tables."""
     if gpkg.is_gpkg(path) or geoparquet.is_parquet(path) or shp.is_shapefile(path):
         return True
     if path.suffix.lower() not in text_table.SUFFIXES or not path.is_file():
@@ -48,7 +48,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read a table's header; its points follow in batches. Raises InputError, also instead of guessing."""
+    """Read a table's header; its points are read later, in batches. Raises InputError where it would have to guess."""
     stated = mapping.mapping_of(declared.mapping)
     source = source_of(path)
     plan = mapping.plan_of(path, source, stated, declared)
@@ -78,7 +78,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> Spacing:
-    """Return the spacing of cells, by the mapping or their positions, and the system with which they are aligned."""
+    """Return the spacing of cells, as the mapping or their positions show it, and the system of their axes."""
     own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
     seen = spacing_of(*columns.first_places(path, source, plan, SAMPLED_PLACES), own)
     return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
@@ -93,7 +93,7 @@ def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
 
 
 def source_of(path: Path) -> Source:
-    """Open a table by its extension and first bytes. Raises InputError."""
+    """Open a table by its extension and first bytes; rows are read later. Raises InputError."""
     suffix = path.suffix.lower()
     if suffix in shp.SUFFIXES or shp.is_shapefile(path):
         return shp.source(path)
@@ -138,7 +138,7 @@ def _check_text(path: Path, table: text_table.Table) -> None:
 
 
 def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direction:
-    """Return the flight direction, as stated or by the line of sight. Raises InputError if these differ."""
+    """Return the flight direction as stated or by the line of sight. Raises InputError if the two differ."""
     seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
     return Direction(mapping.agreed(path, "direction", {"the mapping": stated, "its line of sight": seen.value}) or "")
 

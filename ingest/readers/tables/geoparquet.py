@@ -33,7 +33,7 @@ _FAULTS = (pa.ArrowException, OSError, MemoryError, ValueError, RecursionError)
 
 
 class Geometry(NamedTuple):
-    """Primary geometry column. encoding: wkb or point; epsg: None if not stated."""
+    """Primary geometry column. encoding: wkb or point; epsg: EPSG number, None if not stated."""
 
     name: str
     encoding: str
@@ -67,7 +67,7 @@ def source(path: Path) -> Source:
 
 @contextmanager
 def _opened(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]:
-    """Open a file whose declared sizes are possible; columns of `texts` stay dictionaries until they are checked."""
+    """Open a file whose declared sizes are plausible; columns `texts` stay dictionary-encoded until checked."""
     try:
         with pq.ParquetFile(
             path,
@@ -100,7 +100,7 @@ def _check_sizes(path: Path, metadata: pq.FileMetaData) -> None:
 
 
 def _geometry(path: Path, schema: pa.Schema) -> Geometry | None:
-    """Return the primary column's `geo` metadata; None for a Parquet file that is no GeoParquet."""
+    """Return the primary geometry column, by the metadata `geo`; None for Parquet that is no GeoParquet."""
     text = (schema.metadata or {}).get(b"geo")
     if text is None:
         return None
@@ -120,7 +120,7 @@ def _geometry(path: Path, schema: pa.Schema) -> Geometry | None:
 
 
 def _epsg(described: dict[str, Any]) -> int | None:
-    """Return the EPSG number of a PROJJSON; a missing one means longitude and latitude, null means unknown."""
+    """Return the EPSG number of a column's PROJJSON `crs`; 4326 if it has no `crs`, None (unknown) if that is null."""
     if "crs" not in described:
         return 4326
     crs = described["crs"]
@@ -158,7 +158,7 @@ def _array(path: Path, name: str, column: pa.Array, kind: pa.DataType) -> pa.Arr
 
 
 def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
-    """Unpack texts or binaries after checking the longest: a dictionary can repeat one long value endlessly."""
+    """Return texts or binaries decoded, after a check of the longest: a dictionary may repeat a long one endlessly."""
     values = column.dictionary if pa.types.is_dictionary(column.type) else column
     if pa.types.is_integer(values.type):
         values = column = column.cast(pa.string())
@@ -174,7 +174,7 @@ def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
 
 
 def _coordinates(path: Path, geometry: Geometry, column: pa.Array) -> tuple[Any, Any]:
-    """Return x and y, NaN where a geometry is empty or missing. Raises InputError for other shapes than points."""
+    """Return (x, y), NaN where a geometry is empty or missing. Raises InputError for shapes other than points."""
     if geometry.encoding == "point":
         if not pa.types.is_struct(column.type) or {"x", "y"} - {field.name for field in column.type}:
             raise InputError(path, f"its points are stored as {column.type!s:.60}", "Encode them as WKB")

@@ -19,7 +19,7 @@ POINT_TYPES = {"POINT", "GEOMETRY"}
 
 
 def source(path: Path) -> Source:
-    """Open the one point layer as a table. Raises InputError."""
+    """Open the only point layer as a table. Raises InputError if there are none or several."""
     geopackages.check_is_gpkg(path)
     layer = _layer(path)
 
@@ -49,7 +49,7 @@ def _batches(path: Path, layer: Layer, types: dict[str, pa.DataType], rows: int)
 
 
 def _coordinates(path: Path, layer: Layer, blobs: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Return x and y of geometry blobs, NaN where one is empty or missing. Raises InputError for other shapes."""
+    """Return (x, y) of geometry blobs, NaN where empty or missing. Raises InputError for shapes other than points."""
     points = geopackages.geometries(path, layer, blobs, MAX_WKB_BYTES)
     kinds = shapely.get_type_id(points)
     if ((kinds != 0) & (kinds != -1)).any():

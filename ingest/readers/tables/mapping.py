@@ -31,7 +31,7 @@ NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
 
 
 def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
-    """Return the columns whose names are dates, by a pattern or as DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like."""
+    """Return column -> day for columns named by a date: by a pattern, or as DYYYYMMDD, YYYY-MM-DD and the like."""
     if pattern is None:
         return text_table.date_columns(path, names, DATE_NAME)
     parts = re.split(r"(%.)", pattern)
@@ -52,7 +52,7 @@ def columns_between(path: Path, names: Sequence[str], ends: Sequence[str]) -> li
 
 
 def dates_in_first_row(path: Path, source: Source, names: Sequence[str], notation: str) -> list[date]:
-    """Parse the days that the first row holds in these columns. notation: a key of NOTATIONS. Raises InputError."""
+    """Return the days in these columns of the first row. notation: a key of NOTATIONS. Raises InputError."""
     first = next(source.batches(dict.fromkeys(names, PLACE), FEW_ROWS), None)
     if first is None or not first.num_rows:
         raise InputError(path, "the table has a header and no rows", "Export it again")
@@ -71,7 +71,7 @@ def dates_in_first_row(path: Path, source: Source, names: Sequence[str], notatio
 
 
 def dates_by_order(path: Path, names: Sequence[str], days: Sequence[date]) -> dict[str, date]:
-    """Pair columns and days in their order. Raises InputError if their numbers differ or the days are unordered."""
+    """Return column -> day, paired in order. Raises InputError for unequal numbers or unordered days."""
     if len(names) != len(days):
         problem = f"{len(days)} days are listed for {len(names)} columns"
         raise InputError(path, problem, "Name the first and the last date column in date_columns")
@@ -130,14 +130,14 @@ LONGEST_WAVE_M = 1.5  # P band
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping file. columns: our role -> the file's column; constants: role -> a value that holds for all rows.
+    """Content of a mapping file. columns: our role -> the file's column; constants: role -> one value for all rows.
 
     unit: mm/yr, cm/yr or m/yr; series: mm, cm or m; positive: toward, away, up, down, east or west; dates: pattern of
     the date columns' names, with %Y, %m and %d, or a list of days in column order; date_row: notation of the days in
-    the first row ("matlab" or "yyyymmdd"), which then is no point; date_columns: the first and the last, by default all
-    that [columns] leaves; first_day, last_day: period of velocities without a series; epsg: of easting and northing, or
-    of a geometry that does not state its own; posting_m: spacing of cells, if positions do not show it; reference: gnss
-    or local, as `Reference`; wavelength_m: of the radar: unwrapping errors are multiples of half a wavelength.
+    the first row ("matlab" or "yyyymmdd"), which then is no point; date_columns: names of the first and the last, by
+    default all columns not in [columns]; first_day, last_day: period of velocities without a series; epsg: of easting
+    and northing, or of a geometry without one; posting_m: spacing of cells, if positions do not show it; reference:
+    gnss or local, as `Reference`; wavelength_m: of the radar: unwrapping errors are multiples of half a wavelength.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -233,7 +233,7 @@ def plain(name: str) -> str:
 
 
 def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) -> dict[str, str]:
-    """Return each role's column; in_metres: x and y are easting and northing. InputError for two velocities."""
+    """Return role -> column. in_metres: columns x, y are easting, northing. InputError for two velocities."""
     of_plain: dict[str, str] = {}
     for name in names:
         of_plain.setdefault(plain(name), name)
@@ -253,7 +253,7 @@ def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) 
 
 
 def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> Plan:
-    """Decide how a table is read. Raises InputError where facts are missing, contradictory or only to be guessed."""
+    """Return the plan for reading a table. Raises InputError if facts are missing, contradictory or ambiguous."""
     in_metres = not source.has_geometry and stated.epsg not in {None, 4326}
     columns = dict(stated.columns) or columns_by_alias(path, source.names, in_metres)
     text_table.require(
@@ -286,7 +286,7 @@ def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) 
 
 
 def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: Mapping) -> dict[str, date]:
-    """Return the day of each date column, as the mapping lists it, by the first row, or by the column's name."""
+    """Return column -> day for the date columns, by the mapping's list, the first row, or the columns' names."""
     used = set(columns.values())
     if stated.date_row is None and not isinstance(stated.dates, list):
         named = dates_by_name(path, source.names, stated.dates)
@@ -306,7 +306,7 @@ def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: M
 def _unit_and_sign(
     path: Path, columns: dict[str, str], stated: Mapping, declared: Declaration
 ) -> tuple[str | None, str]:
-    """Return the unit and sign stated by the mapping, the options and the velocity's column name, if they agree."""
+    """Return (unit, sign) by mapping, options and the name of the velocity's column. InputError if they differ."""
     name = columns.get("velocity", "")
     parts = VELOCITY.fullmatch(plain(name))
     way, length = (parts["way"], parts["unit"]) if parts else (None, None)
@@ -326,7 +326,7 @@ def _unit_and_sign(
 
 
 def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
-    """Return the one value that all sources state; None where none does. Raises InputError where they differ."""
+    """Return the value that sources state, None if none does. InputError if they differ. stated: source -> value."""
     values = {source: value for source, value in stated.items() if value not in {None, ""}}
     if len(set(values.values())) > 1:
         problem = f"its {what} is " + ", but ".join(f"{value} by {source}" for source, value in values.items())
@@ -337,7 +337,7 @@ def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
 def _reference_systems(
     path: Path, source: Source, columns: dict[str, str], stated: Mapping
 ) -> tuple[int | None, int | str | None]:
-    """Return the reference systems of easting and northing (EPSG), and of the geometry. Raises InputError."""
+    """Return (EPSG of easting and northing, system of the geometry), each None if unused. Raises InputError."""
     has_degrees = {"longitude", "latitude"} <= set(columns)
     has_metres = {"easting", "northing"} <= set(columns)
     if has_metres and stated.epsg is None and not has_degrees and not source.has_geometry:

@@ -26,7 +26,7 @@ POINT_TYPES |= {shapefile.MULTIPOINT, shapefile.MULTIPOINTZ, shapefile.MULTIPOIN
 
 
 def is_shapefile(path: Path) -> bool:
-    """Return whether a path is a shapefile, a zip with one, or a folder of only one's parts. Never raises."""
+    """Return whether a path is a shapefile, a zip with one, or a folder with the parts of just one. Never raises."""
     if path.is_dir():
         return _only_shapefile(path) is not None
     if path.suffix.lower() != ".zip":
@@ -62,7 +62,7 @@ def _only_shapefile(folder: Path) -> Path | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Path, shapefile.Reader]]:
-    """Open the .shp; a zip is unpacked for as long as it is read. Raises InputError."""
+    """Yield the .shp and its reader; a zip stays unpacked until the block ends. Raises InputError."""
     given = (_only_shapefile(path) or path) if path.is_dir() else path
     with unpacked(given) as file:
         try:
@@ -86,7 +86,7 @@ def _batches(path: Path, names: list[str], types: Mapping[str, pa.DataType], row
 
 
 def _place(path: Path, shape: Any) -> tuple[float, float]:
-    """Return x and y of a shape, NaN if it is empty. Raises InputError if it has several points."""
+    """Return (x, y) of a shape, NaN if it is empty. Raises InputError if it has several points."""
     if len(shape.points) > 1:
         problem = f"one of its shapes holds {len(shape.points)} points"
         raise InputError(path, problem, "Export single points (QGIS: Multipart to singleparts)")

@@ -1,4 +1,4 @@
-"""Spacing of points that are the cells of a regular grid.
+"""Spacing of points, if they are the cells of a regular grid.
 
 Offsets between nearby cells of a grid are whole numbers of steps along its two axes, however many cells are missing and
 whichever way the axes point. Offsets between scattered points hardly ever are.
@@ -28,26 +28,26 @@ ALIGNED_DEG = 0.1
 
 
 class Lattice(NamedTuple):
-    """Lattice of cells: its longer step, m, and the angle of its axes to those of the plane, degrees within ± 45."""
+    """Regular grid. posting_m: its longer step, m; turned_deg: angle of its axes to x and y, degrees within ± 45."""
 
     posting_m: float
     turned_deg: float
 
     @property
     def is_aligned(self) -> bool:
-        """Whether rows and columns run along the axes of the plane."""
+        """Whether rows and columns run along x and y."""
         return abs(self.turned_deg) < ALIGNED_DEG
 
 
 class Spacing(NamedTuple):
-    """Spacing of points. posting_m: of cells, None for scattered points; epsg: system of the cells, if known."""
+    """Spacing of points. posting_m: None if scattered; epsg: system with whose axes the cells are aligned, if known."""
 
     posting_m: float | None
     epsg: int | None
 
 
 def lattice_of(x: Float64, y: Float64) -> Lattice | None:
-    """Find the grid whose cells lie at x, y: (n,), m, on a plane; None for scattered points."""
+    """Return the grid whose cells are at x, y: (n,), m, in a plane; None if the points are scattered."""
     places = np.unique(np.column_stack([x, y]), axis=0)
     if len(places) < LEAST_POINTS:
         return None
@@ -101,12 +101,12 @@ def _metres_per_degree(longitude: float, latitude: float) -> tuple[float, float]
 
 
 def _axes(offsets: Float64) -> float:
-    """Return the angle of two perpendicular axes from offsets (n, 2) along either of them, radians within ± pi/4."""
+    """Return the angle of two perpendicular axes, radians within ± pi/4. offsets: (n, 2), each along one of them."""
     return float(np.angle(np.exp(4j * np.arctan2(offsets[:, 1], offsets[:, 0])).mean()) / 4)
 
 
 def _side(lengths: NDArray[np.float64]) -> float | None:
-    """Return the step along an axis, from the lengths of pairs along it; None if there are too few."""
+    """Return the step along an axis. lengths: distances of neighbours along it; None if these are too few."""
     if lengths.size < LEAST_PAIRS:
         return None
     shortest = float(np.percentile(lengths, 10))

@@ -34,7 +34,7 @@ DATE_NAME = re.compile(r"[12]\d{7}")
 
 @contextmanager
 def csv_stream(path: Path) -> Iterator[IO[bytes]]:
-    """Open a table, plain or inside a zip; faults of the zip become InputError."""
+    """Open a table, plain or in a zip, as a stream of bytes. Raises InputError for a faulty zip."""
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive, archive.open(zip_member(path, archive, ".csv")) as stream:
@@ -47,7 +47,7 @@ def csv_stream(path: Path) -> Iterator[IO[bytes]]:
 
 
 def refuse_cut_off(path: Path) -> None:
-    """Raise InputError for a plain table whose last line lacks its end; a zip has a checksum instead."""
+    """Raise InputError if a plain table does not end with the end of a line; a zip has a checksum instead."""
     if path.suffix.lower() == ".zip":
         return
     with path.open("rb") as stream:
@@ -69,7 +69,7 @@ def table_bytes(path: Path) -> int:
 
 
 def zip_text(path: Path, suffix: str) -> bytes | None:
-    """Read the only small member of a zip with a suffix; None if path is no zip or has no such member."""
+    """Return the only small member of a zip with a suffix; None if path is no zip or has no such member."""
     if path.suffix.lower() != ".zip":
         return None
     try:
@@ -85,7 +85,7 @@ def zip_text(path: Path, suffix: str) -> bytes | None:
 
 
 class Table(NamedTuple):
-    """Header line of a table."""
+    """Names and delimiter in the header line of a table."""
 
     names: list[str]
     delimiter: str
@@ -121,7 +121,7 @@ def date_columns(
     pattern: re.Pattern[str] = DATE_NAME,
     day: Callable[[str], date] = lambda name: day_of(name),
 ) -> dict[str, date]:
-    """Return the date columns in their order, name -> day. `day` parses a name, by default its digits as YYYYMMDD."""
+    """Return name -> day, in order, of date columns. day: parses a name, by default its digits as YYYYMMDD."""
     try:
         columns = {name: day(name) for name in names if pattern.fullmatch(name)}
     except ValueError as fault:
@@ -170,7 +170,7 @@ def record_batches(
 
 
 def _whole_lines(path: Path, stream: IO[bytes], block_bytes: int) -> Iterator[bytes]:
-    """Yield the rest of a stream in blocks that end with a line's end; only the last may lack it."""
+    """Yield the rest of a stream in blocks of whole lines; only the last block may lack its line's end."""
     begun = b""
     while block := stream.read(block_bytes):
         end = block.rfind(b"\n") + 1

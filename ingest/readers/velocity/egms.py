@@ -53,7 +53,7 @@ SIGN_OF_GRID = {"U": "up", "E": "east"}
 
 
 def recognises(path: Path) -> bool:
-    """Recognise an EGMS table by its columns, and an EGMS grid (GeoTIFF) by its name, its only sign."""
+    """Return whether a table has EGMS's columns, or a GeoTIFF the name of an EGMS grid, its only mark."""
     if path.suffix.lower() in raster.SUFFIXES:
         return L3_NAME.match(path.name) is not None and raster.is_geotiff(path)
     names = text_table.header_names(path)
@@ -63,7 +63,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
-    """Read the header of an EGMS file; its points follow in batches. Raises InputError."""
+    """Read the header of an EGMS file; its points are read later, in batches. Raises InputError."""
     if path.suffix.lower() in raster.SUFFIXES:
         return (_read_grid(path),)
     table = text_table.table_of(path)
@@ -129,7 +129,7 @@ def _header(
 
 
 def _read_grid(path: Path) -> records.VelocityField:
-    """Read an L3 grid (GeoTIFF) of velocities, mm/yr; its name states whether they are up or east."""
+    """Return an L3 grid (GeoTIFF), mm/yr, as a field; its name states up or east. Raises InputError."""
     name = L3_NAME.match(path.name)
     if name is None:
         raise InputError(path, "its name does not state which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
@@ -144,13 +144,13 @@ def _read_grid(path: Path) -> records.VelocityField:
 
 
 def _period(release: str | None) -> tuple[date, ...]:
-    """Return first and last day of a release such as 2020_2024_1, which names its years; empty without one."""
+    """Return the first and last day of a release's years, such as 2020_2024_1; empty if there is no release."""
     years = [int(year) for year in (release or "").split("_")[:2]]
     return (date(years[0], 1, 1), date(years[1], 12, 31)) if years else ()
 
 
 def _xml_header(path: Path) -> dict[str, str]:
-    """Return the elements directly under the root of the product's XML; empty if there is no XML."""
+    """Return tag -> text of the elements directly below the root of the product's XML; empty without XML."""
     text = text_table.zip_text(path, ".xml")
     if text is None:
         return {}
@@ -247,7 +247,7 @@ def _check_positions(
     easting: records.Float64,
     northing: records.Float64,
 ) -> None:
-    """Check that both kinds of coordinates agree: this detects swapped ones and a wrong reference system."""
+    """Raise InputError if degrees and metres disagree: swapped coordinates or a wrong reference system."""
     placed = np.isfinite(longitude) & np.isfinite(latitude) & np.isfinite(easting) & np.isfinite(northing)
     sample = np.flatnonzero(placed)[:200]
     there = _geographic(easting[sample], northing[sample])

@@ -19,12 +19,12 @@ TRACKED_UNITS = {"m/day"}  # never used for phase measurements
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a file is a GeoTIFF that no other reader recognises."""
+    """Return whether a path is a GeoTIFF; readers of particular formats are asked before this one."""
     return raster.is_geotiff(path)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the single band as velocities in the declared unit and sign. Raises InputError if one is not declared."""
+    """Prepare the only band as velocities in the declared unit and sign. InputError if either is not declared."""
     if declared.unit is None:
         remedy = f"Add --unit {'|'.join(MM_PER_UNIT)}, or --scale power|amplitude|db if it is a radar image"
         raise InputError(path, "the unit of its values is not declared", remedy)
@@ -49,7 +49,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def field(path: Path, declared: Declaration, header: FieldHeader) -> VelocityField:
-    """Return the single band as a velocity field with the caller's header."""
+    """Return the only band as a velocity field with a given header; values are read later."""
     factor = mm_per_value(path, declared)
     with opened(path) as dataset:  # refuse what cannot be used before its points are read
         raster.epsg_of(path, dataset)

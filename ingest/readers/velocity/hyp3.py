@@ -32,7 +32,7 @@ LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 @dataclass(frozen=True)
 class Layer:
-    """Kind of displacement image. mm: factor from its values to mm with our sign."""
+    """Type of displacement image. mm: factor from its values to mm with our sign."""
 
     name: str
     component: Component
@@ -50,7 +50,7 @@ Products = dict[str, dict[str, Path]]  # product -> layer -> file
 
 
 def recognises(path: Path) -> bool:
-    """Recognise HyP3 images by their names, in a folder or zip, or as a single GeoTIFF. Never raises."""
+    """Return whether HyP3's displacement images are in a folder or zip, or a path is one, by name. Never raises."""
     if path.is_dir():
         return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path))
     if path.suffix.lower() == ".zip":
@@ -59,7 +59,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read every image's header; the network of pairs is inverted later, in batches. Raises InputError."""
+    """Read the headers of all images; their network of pairs is inverted later, in batches. Raises InputError."""
     with _unpacked(path) as folder:
         stack, pol = _stack(path, folder)
         grid = stacks.checked(stack)
@@ -113,7 +113,7 @@ def _products(images: list[Path]) -> Products:
 
 
 def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
-    """Return the pairs of a product, and their polarisations. folder: where its files lie, or its only file."""
+    """Return (stack of all pairs, their polarisations). folder: folder of the files, or the only file."""
     products = _products([folder] if folder.is_file() else _files(folder))
     chosen = next((layer for layer in LAYERS if all(layer.name in problem for problem in products.values())), None)
     if chosen is None or not products:
@@ -151,7 +151,7 @@ def _look_vectors(layers: dict[str, Path]) -> stacks.LookVectors | None:
 
 
 def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
-    """Return the unit vector east, north, up from the angles theta and phi; 0 in both means unknown."""
+    """Return (east, north, up) of the unit vector from lv_theta and lv_phi; NaN where both are 0 (unknown)."""
     theta, phi = angles
     theta = np.where((theta == 0) & (phi == 0), np.float32(np.nan), theta)
     return np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta)
@@ -159,7 +159,7 @@ def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Path]:
-    """Yield the folder or file itself; of a zip, unpack only the best displacement images, look vectors and heights."""
+    """Yield a folder or file itself; of a zip, a folder with the best displacements, look vectors and heights."""
     if path.suffix.lower() != ".zip" or path.is_dir():
         yield path
         return

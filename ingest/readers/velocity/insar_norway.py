@@ -36,13 +36,13 @@ NORWAY = (-10.0, 57.0, 36.0, 82.0)  # west, south, east, north: with Jan Mayen a
 
 
 def recognises(path: Path) -> bool:
-    """Recognise an export by the column Dataset and most of the others; `read` reports missing ones."""
+    """Return whether a table has the column Dataset and most others of an export; `read` reports missing ones."""
     names = {mapping.plain(name) for name in text_table.header_names(path)}
     return "dataset" in names and len(TELLING & names) >= 4
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the header of an export; its points follow in batches. Raises InputError, also for several tracks."""
+    """Read the header of an export; points are read later, in batches. Raises InputError, also for several tracks."""
     source = generic.csv_source(path)
     plan = _plan(path, source.names)
     first = columns.first_points(path, source, plan)
@@ -88,7 +88,7 @@ def _plan(path: Path, names: list[str]) -> Plan:
 
 
 def _first_row(path: Path, source: columns.Source, plan: Plan) -> tuple[str, str]:
-    """Return data set and track of the first row; the other rows are checked later, when they are read."""
+    """Return (data set, track) of the first row; later rows are checked against these when they are read."""
     batches = source.batches(dict.fromkeys(plan.same, columns.TEXT), columns.FEW_ROWS)
     first = next(batches)
     dataset, track = (columns.printable(first.column(name)[0].as_py() or b"") for name in plan.same)

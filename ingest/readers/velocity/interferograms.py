@@ -20,7 +20,7 @@ MATRIX_VALUES = 2**21  # of the matrices that are inverted at a time: 16 MiB
 
 @dataclass(frozen=True, kw_only=True)
 class Inverted:
-    """Series of n pixels: displacement_mm (n, dates), NaN for unconnected dates; connected (n,): number of dates.
+    """Series of n pixels: displacement_mm (n, dates), NaN for dates not connected; connected (n,): connected dates.
 
     rmse_mm (n,): root mean square of the residuals of the pairs. temporal_coherence (n,): 0 to 1. Both are NaN for a
     pixel with no more pairs than unknowns, which has no residuals.
@@ -33,7 +33,7 @@ class Inverted:
 
 
 def pieces(pairs: NDArray[np.int64], known: NDArray[np.bool_], n_dates: int) -> NDArray[np.int64]:
-    """Label each date with its connected part's first date: (patterns, dates). pairs (m, 2); known (patterns, m)."""
+    """Return by date the first date of its connected part, (patterns, dates). pairs: (m, 2); known: (patterns, m)."""
     piece = np.broadcast_to(np.arange(n_dates), (known.shape[0], n_dates)).T.copy()  # (dates, patterns)
     while True:
         before = piece.copy()
@@ -46,10 +46,10 @@ def pieces(pairs: NDArray[np.int64], known: NDArray[np.bool_], n_dates: int) -> 
 
 
 def inverted(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians_per_mm: float) -> Inverted:
-    """Invert a network. change_mm: (m, n), from the first to the second date of each pair, NaN where unknown.
+    """Invert a network to series. change_mm: (m, n), from the first to the second date of each pair, NaN unknown.
 
-    pairs: (m, 2), indices of dates. Pixels that miss the same pairs are solved together. If a pixel's pairs fall into
-    unconnected parts, only the one with most dates is kept; it starts at zero. radians_per_mm: phase of a millimetre.
+    pairs: (m, 2), indices of dates. Pixels that miss the same pairs are solved together. If a pixel's pairs form
+    unconnected parts, only the part with most dates is kept; it starts at zero. radians_per_mm: phase of a millimetre.
     """
     change = np.asarray(change_mm, dtype=np.float64).T  # (n, m)
     patterns, which = _patterns(np.isfinite(change))
@@ -84,7 +84,7 @@ def _patterns(known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.i
 
 
 class _Solver(NamedTuple):
-    """Solver for u patterns: the dates (u, dates) and pairs (u, m) used, and the inverse (u, dates, dates)."""
+    """Solver for u patterns of known pairs: dates (u, dates) and pairs (u, m) used; inverse (u, dates, dates)."""
 
     dates: NDArray[np.bool_]
     used: NDArray[np.bool_]
@@ -118,7 +118,7 @@ class _Solver(NamedTuple):
         radians_per_mm: float,
         result: Inverted,
     ) -> None:
-        """Solve pixels with changes (n, m) of these patterns, and store the series in `result`."""
+        """Solve pixels by their changes (n, m) and store the series in `result`. which: pattern of each pixel."""
         dates, used = self.dates[which], self.used[which]
         design = np.eye(dates.shape[1])[pairs[:, 1]] - np.eye(dates.shape[1])[pairs[:, 0]]  # (m, dates)
         known = np.where(used, change, 0.0)

@@ -35,7 +35,7 @@ LICENCE = "ITS_LIVE: free and open, with attribution (NASA)"
 
 
 class Pair(NamedTuple):
-    """Facts that a file states before its pixels are read."""
+    """Facts about a pair, read before its pixels."""
 
     epsg: int
     transform: Affine
@@ -44,13 +44,13 @@ class Pair(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a pair by any of its variables; `read` reports missing ones. Never raises."""
+    """Return whether a file has any of the format's variables; `read` reports missing ones. Never raises."""
     names = hdf5.names(path)
     return "img_pair_info" in names or {"vx", "vy", "mapping"} <= names
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the header; eastward and northward velocities follow in batches. Raises InputError."""
+    """Read the header; eastward and northward velocities are read later, in batches. Raises InputError."""
     with hdf5.opened(path) as file:
         pair = _pair(path, file)
         extras = {
@@ -105,7 +105,7 @@ def _epsg(path: Path, file: h5py.File) -> int:
 
 
 def _transform(path: Path, file: h5py.File) -> Affine:
-    """Return the file's GeoTransform after checking it against the coordinates x and y of the pixels' centres."""
+    """Return the file's GeoTransform. Raises InputError if it disagrees with the centres x and y of pixels."""
     text = hdf5.text(file["mapping"].attrs.get("GeoTransform", ""))
     try:
         x0, dx, row_turn, y0, col_turn, dy = (float(part) for part in text.split())
@@ -122,7 +122,7 @@ def _transform(path: Path, file: h5py.File) -> Affine:
 
 
 def _dates(path: Path, attrs: Any) -> tuple[date, date]:
-    """Parse the days of the two images: '20180304T20:33:12.5' or '20180304'."""
+    """Return the days of the two images, from '20180304T20:33:12.5' or '20180304'. Raises InputError."""
     days = []
     for name in ("acquisition_date_img1", "acquisition_date_img2"):
         stated = hdf5.text(attrs.get(name, ""))
@@ -149,7 +149,7 @@ def _batches(path: Path, pair: Pair, component: Component) -> Iterator[PointBatc
 
 
 def _metres(path: Path, file: h5py.File, name: str, block: slice) -> Float64:
-    """Read rows of a variable, NaN where missing; apply CF's scale and offset if there are any."""
+    """Read rows of a variable with CF's scale and offset applied, NaN where missing."""
     dataset = file[name]
     raw = dataset[block].astype(np.float64)
     scale, offset, fill = (
@@ -169,7 +169,7 @@ def _number(path: Path, dataset: h5py.Dataset, key: str, default: float) -> floa
 
 
 def _errors(path: Path, file: h5py.File, block: slice) -> Float64:
-    """Read the standard deviation of a component, m/yr: the larger one of vx and vy, else that of the speed."""
+    """Return the standard deviation of vx and vy, m/yr, by pixel: the larger of both, else that of the speed."""
     names = [
         (file[name], key) for name in ("vx", "vy") for key in ("error", f"{name}_error") if key in file[name].attrs
     ]

@@ -28,12 +28,12 @@ LICENCE = "LiCSAR products: free for use with attribution (COMET); Copernicus Se
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a frame's folder by its first pair: a folder named by two dates with a phase named likewise."""
+    """Return whether a folder is a frame's: its first pair is a folder named by two dates, with such a phase."""
     return any(raster.is_geotiff(_phase(folder)) for folder in _pair_folders(path)[:20])
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read every interferogram's header; the series are inverted later, in batches. Raises InputError."""
+    """Read the headers of all interferograms; series are inverted later, in batches. Raises InputError."""
     stack = _stack(path)
     grid = stacks.checked(stack)
     frame = _frame(path)
@@ -52,7 +52,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _pair_folders(path: Path) -> list[Path]:
-    """Return the folders of pairs in a frame's folder, its GEOC, or the portal's copy of it. Never raises."""
+    """Return the folders of pairs in a frame's folder, in its GEOC, or as the portal stores them. Never raises."""
     found = ([path / name / pair for pair in names_in(path / name) if PAIR.fullmatch(pair)] for name in PAIR_FOLDERS)
     return next(filter(None, found), [])
 
@@ -100,7 +100,7 @@ def _look_vectors(path: Path) -> stacks.LookVectors | None:
 
 
 def _as_they_are(layers: list[Float32]) -> tuple[Float32, Float32, Float32]:
-    """Return the unit vector of the files, with NaN where all three parts are 0 for a missing one."""
+    """Return the unit vector (east, north, up) as in the files, NaN where `up` is 0, which means missing."""
     east, north, up = layers
     for layer in (east, north):
         layer[(up == 0) | (up != up)] = float("nan")
@@ -109,7 +109,7 @@ def _as_they_are(layers: list[Float32]) -> tuple[Float32, Float32, Float32]:
 
 
 def _frame(path: Path) -> re.Match[str] | None:
-    """Match the frame's name in its folder's name or in that of the look vectors."""
+    """Match the frame's name in the name of its folder or of the look vectors; None if neither has one."""
     whole = path.resolve()
     east = _side(path, "E")
     names = (whole.name, whole.parent.name if whole.name in PAIR_FOLDERS else "", east.name if east else "")

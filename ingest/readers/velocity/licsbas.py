@@ -25,12 +25,12 @@ VECTOR_TOLERANCE = 0.05  # of the length of a unit vector that was averaged over
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a LiCSBAS series by any of its datasets; `read` reports missing ones."""
+    """Return whether a file has any dataset of a LiCSBAS series; `read` reports missing ones."""
     return len({"cum", "imdates", "corner_lat", "post_lat"} & hdf5.names(path)) >= 2
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the header of a `cum.h5`; its pixels with a velocity follow in batches. Raises InputError."""
+    """Read the header of a `cum.h5`; pixels with a velocity are read later, in batches. Raises InputError."""
     with hdf5.opened(path) as file:
         hdf5.require(path, file, REQUIRED, "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote")
         shape, vel, imdates = (hdf5.shape_of(path, file, name) for name in ("cum", "vel", "imdates"))
@@ -109,7 +109,7 @@ def _block(path: Path, file: h5py.File, grid: Grid, rows: slice) -> PointBatch:
 
 
 def unit_vectors(path: Path, los: list[Float32]) -> list[Float32]:
-    """Convert the layers east, north, up: NaN where LiCSBAS writes zeros for a missing vector. Raises InputError."""
+    """Return layers east, north, up, NaN where all are 0 (missing). Raises InputError if the length is not 1."""
     length = np.sqrt(sum(part.astype(np.float64) ** 2 for part in los))
     wrong = np.isfinite(length) & (length > 0) & (np.abs(length - 1) > VECTOR_TOLERANCE)
     if wrong.any():

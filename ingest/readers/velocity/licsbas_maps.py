@@ -39,7 +39,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
-    """Read the headers of all layers; good pixels follow in batches. Raises InputError."""
+    """Read the headers of all layers; good pixels are read later, in batches. Raises InputError."""
     layers = _layers(path)
     with ExitStack() as stack:
         maps = {name: stack.enter_context(raster.opened(file)) for name, file in layers.items()}
@@ -79,7 +79,7 @@ def _files(path: Path) -> list[tuple[str, Path]]:
 
 
 def _layers(path: Path) -> dict[str, Path]:
-    """Return one file per layer. Raises InputError if a layer has several, or a unit vector lacks a part."""
+    """Return layer -> its file. Raises InputError if a layer has several, or only parts of the vector exist."""
     files = _files(path)
     layers = dict(files)
     doubled = next((layer for layer in layers if sum(layer == other for other, _ in files) > 1), None)

@@ -30,12 +30,12 @@ LOOKED_INSIDE = 3
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a folder by the tags of its first interferograms. Never raises."""
+    """Return whether a folder holds such interferograms, by the tags of the first ones. Never raises."""
     return path.is_dir() and any(_is_ours(file) for file in _matching(path, PHASE)[:LOOKED_INSIDE])
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read every interferogram's header; the series are inverted later, in batches. Raises InputError."""
+    """Read the headers of all interferograms; series are inverted later, in batches. Raises InputError."""
     stack, tags = _stack(path, declared)
     grid = stacks.checked(stack)
     stated = {name.lower(): tags[name] for name in ("INSAR_PROCESSOR", "INCIDENCE_DEGREES") if name in tags}
@@ -80,7 +80,7 @@ def _stack(path: Path, declared: Declaration) -> tuple[stacks.Stack, Mapping[str
 
 
 def _away(path: Path, processor: str, declared: Declaration) -> float:
-    """Return 1 if a positive phase means away from the satellite, -1 if toward. Raises InputError if unknown."""
+    """Return 1 if positive phase means motion away from the satellite, -1 if toward. InputError if unknown."""
     if processor in PLUS_IS_AWAY:
         return 1.0
     if declared.positive not in {"away", "toward"}:

@@ -31,7 +31,7 @@ ALIKE_MM_YR = 1.0  # among patches that scatter by less, coherence decides
 
 
 class Patches:
-    """Sums over the patches of a grid, block of rows by block of rows."""
+    """Sums of rates, coherence and phases over square patches of a grid, collected block by block."""
 
     def __init__(self, rows: int, cols: int, pairs: int) -> None:
         self.side = max(2, min(SIDE, rows // 3, cols // 3), int(np.ceil(np.sqrt(rows * cols / MOST_PATCHES))))
@@ -58,7 +58,7 @@ class Patches:
             pair += np.bincount(patch, one, minlength=n)
 
     def reference(self, mm: float) -> records.Float64 | None:
-        """Return each pair's mean over the most stable patch, (pairs,), or None. mm: factor from values to mm."""
+        """Return each pair's mean phase in the most stable patch, (pairs,), or None. mm: mm per phase unit."""
         known = self.count >= max(1.0, 0.5 * self.count.max())
         if not self.count.any():
             return None
@@ -82,7 +82,7 @@ APART = "its interferograms connect fewer than half of the dates"
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Interferogram: its values are the change from the first to the second date."""
+    """An interferogram; its values are the change from the first to the second date."""
 
     first: date
     second: date
@@ -91,7 +91,7 @@ class Pair:
 
 
 class LookVectors(NamedTuple):
-    """Files of look vectors; `vector` converts their values to unit vectors to the satellite: east, north, up."""
+    """Files of look vectors. vector: converts their values to (east, north, up), a unit vector to the satellite."""
 
     files: tuple[Path, ...]
     vector: Callable[[list[records.Float32]], tuple[records.Float32, records.Float32, records.Float32]]
@@ -99,7 +99,7 @@ class LookVectors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """Pairs of a folder. mm: factor from the files' values to mm with our sign; referenced: subtract a reference."""
+    """Pairs of a folder. mm: factor from the files' values to mm, our sign; referenced: subtract a reference area."""
 
     folder: Path
     pairs: tuple[Pair, ...]
@@ -117,13 +117,13 @@ class Stack:
 
     @property
     def network(self) -> NDArray[np.int64]:
-        """Indices of first and second date of each pair, (pairs, 2)."""
+        """Indices in `dates` of the first and second date of each pair, (pairs, 2)."""
         index = {day: number for number, day in enumerate(self.dates)}
         return np.array([(index[pair.first], index[pair.second]) for pair in self.pairs])
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Files to be read."""
+        """All files of the stack: phases, coherence, look vectors and heights."""
         files = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
         return (
             *files,
@@ -133,12 +133,12 @@ class Stack:
 
 
 def mm_per_radian(wavelength_m: float) -> float:
-    """Return motion toward the satellite, mm, per radian of a phase that is positive away: -wavelength / 4 pi."""
+    """Return mm toward the satellite per radian of phase that is positive away: -wavelength / 4 pi."""
     return -wavelength_m / (4 * np.pi) * 1000
 
 
 def checked(stack: Stack) -> PixelGrid:
-    """Check the network and every header without reading pixels; return the common grid. Raises InputError."""
+    """Check the network and all headers, but read no pixels; return the common grid. Raises InputError."""
     _check_network(stack)
     grid: PixelGrid | None = None
     for file in stack.files:
@@ -159,7 +159,7 @@ def checked(stack: Stack) -> PixelGrid:
 
 
 def direction(stack: Stack, grid: PixelGrid) -> records.Direction:
-    """Return the flight direction by the middle row of the look vectors."""
+    """Return the flight direction by the look vectors in the middle row; unknown if there are none."""
     if not stack.look_vectors:
         return records.Direction.UNKNOWN
     with np.errstate(invalid="ignore"):
@@ -220,7 +220,7 @@ def _blocks(stack: Stack, grid: PixelGrid) -> Iterator[slice]:
 
 
 def _image(file: Path, grid: PixelGrid, block: slice) -> tuple[records.Float32, str]:
-    """Read a block of the common grid from a file, (rows, cols), NaN where missing, and the name of its data type."""
+    """Return a block of the common grid from a file, (rows, cols), NaN where missing, and the file's data type."""
     with raster.opened(file) as dataset:
         return _values(dataset, grid, block), str(dataset.dtypes[0])
 
@@ -234,7 +234,7 @@ def _values(dataset: DatasetReader, grid: PixelGrid, block: slice) -> records.Fl
 
 
 def _phases(stack: Stack, grid: PixelGrid, block: slice) -> records.Float32:
-    """Read a block of all pairs, (pairs, rows, cols), in the files' unit; 0 means missing and becomes NaN."""
+    """Return a block of all pairs, (pairs, rows, cols), in the files' unit, NaN where 0 or missing."""
     phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
     for number, pair in enumerate(stack.pairs):
         values, _ = _image(pair.phase, grid, block)
@@ -248,7 +248,7 @@ def _phases(stack: Stack, grid: PixelGrid, block: slice) -> records.Float32:
 
 
 def _coherence(stack: Stack, grid: PixelGrid, block: slice) -> records.Float64 | None:
-    """Average the coherence of all pairs in a block, (rows, cols), 0 to 1, NaN unknown; None without maps."""
+    """Return the mean coherence of all pairs in a block, (rows, cols), 0 to 1, NaN unknown; None if no pair has any."""
     total, count = np.zeros((block.stop - block.start, grid.cols)), 0
     for pair in stack.pairs:
         if pair.coherence:
@@ -262,7 +262,7 @@ def _coherence(stack: Stack, grid: PixelGrid, block: slice) -> records.Float64 |
 
 
 def _reference(stack: Stack, grid: PixelGrid) -> records.Float64:
-    """Return the value of each pair at the reference, (pairs,), in the unit of the files, to be subtracted."""
+    """Return each pair's value at the reference, (pairs,), in the files' unit. InputError if there is none."""
     years = np.array([(pair.second - pair.first).days / DAYS_PER_YEAR for pair in stack.pairs])
     patches = Patches(grid.rows, grid.cols, len(stack.pairs))
     for block in _blocks(stack, grid):
@@ -330,7 +330,7 @@ def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records
 
 
 def header_of(stack: Stack, grid: PixelGrid, extras: dict[str, str], **known: Any) -> records.FieldHeader:
-    """Return the header of a stack's velocities. known: fields that only its reader knows."""
+    """Return the header of a stack's velocities. known: other fields of the header, by name."""
     crs = CRS.from_epsg(grid.epsg)
     return records.FieldHeader(
         component=stack.component,

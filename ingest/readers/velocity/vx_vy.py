@@ -32,7 +32,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read eastward and northward velocities from two images. Raises InputError if no unit is declared."""
+    """Read headers; eastward and northward velocities are read later. Raises InputError if no unit is declared."""
     pair, unit = _pair_in(path), declared.unit
     if pair is None:
         raise InputError(path, "it does not hold one *_vx.tif and one *_vy.tif", "Give one pair per folder")
@@ -75,7 +75,7 @@ def _pair_in(path: Path) -> tuple[Path, Path] | None:
 
 
 def _period(file: Path) -> tuple[date, ...]:
-    """Return the two days in the file's name if they are in order, else an empty tuple."""
+    """Return the two days in the file's name; empty if there are none or they are not in order."""
     named = PERIOD.search(file.name)
     try:
         days = tuple(text_table.day_of(day) for day in named.groups()) if named else ()

@@ -41,7 +41,7 @@ _UNWANTED = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 class Entry(NamedTuple):
-    """One allowed host in lower case; a leading dot allows all hosts below it. private: private addresses allowed."""
+    """An allowed host, in lower case; a leading dot means all hosts below it. private: may have a private address."""
 
     scheme: str
     host: str
@@ -49,30 +49,30 @@ class Entry(NamedTuple):
     private: bool
 
     def covers(self, scheme: str, host: str, port: int) -> bool:
-        """Return whether the entry allows a connection."""
+        """Return whether this entry allows a connection to a host and port."""
         named = host.endswith(self.host) and len(host) > len(self.host) if self.host[0] == "." else host == self.host
         return named and scheme == self.scheme and port == self.port
 
 
 @dataclass(frozen=True)
 class AllowList:
-    """Hosts that may be contacted."""
+    """Entries for all hosts that may be contacted."""
 
     entries: tuple[Entry, ...]
 
     @classmethod
     def of(cls, lines: Iterable[str]) -> "AllowList":
-        """Parse entries. Raises ValueError for an entry that is no host."""
+        """Parse one entry from each line. Raises ValueError for a line that is no host."""
         return cls(tuple(_entry(line) for line in lines if line.strip()))
 
     def check(self, url: str) -> SplitResult:
-        """Return the parts of an allowed URL. Raises HostRefused before any name is resolved."""
+        """Return the parts of a URL if its host is allowed. Raises HostRefused, before any name is resolved."""
         parts, host, port = _parts(url)
         self.entry(parts.scheme, host, port)
         return parts
 
     def entry(self, scheme: str, host: str, port: int) -> Entry:
-        """Return the entry that allows a connection. Raises HostRefused."""
+        """Return the entry that allows a connection. Raises HostRefused if there is none."""
         host = _bare(host)
         for entry in self.entries:
             if entry.covers(scheme, host, port):
@@ -85,7 +85,7 @@ class AllowList:
         )
 
     def may_lead_to(self, entry: Entry, address: str) -> bool:
-        """Return whether a connection allowed by an entry may use an address to which the name was resolved."""
+        """Return whether a host allowed by `entry` may be contacted at `address`, to which it was resolved."""
         return entry.private or is_public(address)
 
 
@@ -144,7 +144,7 @@ def _is_address(host: str) -> bool:
 def is_public(address: str) -> bool:
     """Return whether an address belongs to the public internet.
 
-    An IPv6 address that embeds an IPv4 address is judged by the latter; an address with a zone is never public. The
+    An IPv6 address that contains an IPv4 address is judged by the latter; an address with a zone is never public. The
     networks are listed here, because those of `ipaddress` differ between versions of Python.
     """
     try:

@@ -38,7 +38,7 @@ def search(
     allowed: AllowList,
     host: str = CMR_HOST,
 ) -> Iterator[catalogue.CatalogueScene]:
-    """Search images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
+    """Yield images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
     try:
         import asf_search
     except ImportError as fault:
@@ -65,7 +65,7 @@ def _address(host: str) -> str:
 
 
 def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> requests.Session:
-    """Return a guarded session of the library; it raises a refusal immediately instead of trying again."""
+    """Return a session for the library, limited to allowed hosts; refusals are raised, not tried again."""
     address = _address(host).rstrip("/")
 
     class Guarded(kind):  # type: ignore[misc,valid-type]
@@ -95,7 +95,7 @@ def _granules(pages: Iterator[Any]) -> Iterator[Any]:
 
 
 def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
-    """Yield the wanted files of a granule: a GRD's zip, or the image of an RTC in one polarisation."""
+    """Yield the wanted files of a granule: the zip of a GRD, or an RTC's image in `polarisation`."""
     try:
         yield from _files(granule, product, polarisation)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError) as fault:

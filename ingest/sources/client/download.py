@@ -37,7 +37,7 @@ BUSY = (408, 425, 429)
 
 
 class Wanted(NamedTuple):
-    """File to download, and its target. if_denied: remedy shown if the server requires authentication."""
+    """A file to download: URL and target path, size and checksum if known. if_denied: remedy if access is denied."""
 
     url: str
     path: Path
@@ -47,12 +47,12 @@ class Wanted(NamedTuple):
 
     @property
     def part(self) -> Path:
-        """The unfinished file beside the target."""
+        """Path of the unfinished file, beside the target."""
         return self.path.with_name(f"{self.path.name}.part")
 
 
 class Known(NamedTuple):
-    """State kept between processes: the identity of the file in NAME.part, and how often its checksum was wrong."""
+    """State kept between processes: identity (ETag, date) of the file in NAME.part, and count of wrong checksums."""
 
     etag: str = ""
     modified: str = ""
@@ -60,7 +60,7 @@ class Known(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """Record of a download. damaged: how often the checksum was wrong."""
+    """Result of a download. tries: requests made; damaged: how often the checksum was wrong."""
 
     size_bytes: int
     tries: int
@@ -86,19 +86,19 @@ class TransferCallbacks:
 
 
 class Memory:
-    """State of the download in this process, with a callback that stores it elsewhere."""
+    """The current `Known`, and a callback that also stores it outside of this process."""
 
     def __init__(self, known: Known, remember: Callable[[Known], None]) -> None:
         self.known, self._remember = known, remember
 
     def keep(self, known: Known) -> None:
-        """Remember what is known about the file."""
+        """Set the known state of the file and store it by the callback."""
         self.known = known
         self._remember(known)
 
 
 class Cut(Exception):
-    """Error for a transfer that ended before the end of the file. after_seconds: wait requested by the server."""
+    """Error for a transfer that ended too early. after_seconds: wait that the server requests, if any."""
 
     def __init__(self, message: str, after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -106,11 +106,11 @@ class Cut(Exception):
 
 
 class Overlong(Exception):
-    """Error for a transfer of more bytes than the file has."""
+    """Error for a transfer that delivers more bytes than the file has."""
 
 
 def fetch(session: requests.Session, wanted: Wanted, known: Known, callbacks: TransferCallbacks) -> Fetched:
-    """Fetch a file to its path. Raises Hopeless or HostRefused; or Later, NoRoom or Stopped, which keep the part."""
+    """Download a file. Raises Hopeless or HostRefused; or Later, NoRoom or Stopped, after which the part is kept."""
     memory, idle, reached = Memory(known, callbacks.remember), 0, _size(wanted.part)
     for tries in range(1, MOST_TRIES + 1):
         try:
@@ -132,7 +132,7 @@ def fetch(session: requests.Session, wanted: Wanted, known: Known, callbacks: Tr
 
 
 def _transfer(session: requests.Session, wanted: Wanted, memory: Memory, callbacks: TransferCallbacks) -> None:
-    """Make one request and write its body; return when the file should be complete. Raises Cut and others."""
+    """Make one request and write its body to the part; return once the file should be whole. Raises Cut and others."""
     known = memory.known
     have = _resumable_bytes(wanted, known)
     if have and have == wanted.size_bytes:
@@ -159,7 +159,7 @@ def _transfer(session: requests.Session, wanted: Wanted, memory: Memory, callbac
 def _ask(
     session: requests.Session, wanted: Wanted, headers: dict[str, str], callbacks: TransferCallbacks
 ) -> requests.Response:
-    """Send a request and follow redirects, each checked by the session; bodies of redirects are not read."""
+    """Send a request, follow redirects (each checked by the session), return the response. Raises Cut and others."""
     url = wanted.url
     for _ in range(MOST_REDIRECTS + 1):
         try:
@@ -180,7 +180,7 @@ def _ask(
 def _judge(
     response: requests.Response, wanted: Wanted, known: Known, have: int, callbacks: TransferCallbacks
 ) -> tuple[int, int | None]:
-    """Return the body's first position in the file, and the file's length if stated. Raises Cut, Hopeless."""
+    """Return (position of the body in the file, length of the file or None). Raises Cut or Hopeless by the status."""
     status, host = response.status_code, _host(response.url)
     if status in (401, 403):
         raise Hopeless(f"{host} refuses the file ({status}). {wanted.if_denied}")
@@ -204,7 +204,7 @@ def _judge(
 def _receive(
     response: requests.Response, wanted: Wanted, start: int, total: int | None, callbacks: TransferCallbacks
 ) -> None:
-    """Write the body after the first `start` bytes of the part. Raises Cut, Overlong, Stopped, NoRoom."""
+    """Write the body to the part, after its first `start` bytes. Raises Cut, Overlong, Stopped, NoRoom."""
     whole = total if total is not None else wanted.size_bytes
     resumable = response.status_code == 206 or response.headers.get("Accept-Ranges", "").strip() == "bytes"
     callbacks.room(max(0, (whole or 0) - start))
@@ -230,7 +230,7 @@ def _receive(
 
 
 def _piece(response: requests.Response) -> bytes:
-    """Read the bytes available now, so that a later cut does not discard them. Raises Cut."""
+    """Return the bytes that are available now, so that a later interruption does not lose them. Raises Cut."""
     try:
         piece: bytes = response.raw.read1(PIECE_BYTES, decode_content=True)
     except (TransferError, OSError) as fault:
@@ -239,7 +239,7 @@ def _piece(response: requests.Response) -> bytes:
 
 
 def _resumable_bytes(wanted: Wanted, known: Known) -> int:
-    """Return the bytes of the part that can be continued; delete a part that cannot be checked or is too long."""
+    """Return how many bytes of the part can be kept; delete a part that cannot be verified or is too long."""
     have = _size(wanted.part)
     checked = wanted.checksum is not None or known.etag or known.modified
     too_long = wanted.size_bytes is not None and have > wanted.size_bytes
@@ -250,7 +250,7 @@ def _resumable_bytes(wanted: Wanted, known: Known) -> int:
 
 
 def _beyond(response: requests.Response, wanted: Wanted, known: Known, have: int) -> None:
-    """Handle 416: the part already reaches the file's end, or belongs to another file. Raises Cut."""
+    """Return after status 416 if the part is already whole; else delete it and raise Cut."""
     match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
     same = not known.etag or response.headers.get("ETag", known.etag) == known.etag
     if match and int(match[1]) == have and same:
@@ -266,7 +266,7 @@ def _is_right(wanted: Wanted) -> bool:
 
 
 def _throw_away(wanted: Wanted, memory: Memory) -> None:
-    """Delete a wrong part and count it. Raises Hopeless the third time."""
+    """Delete a part with wrong bytes and count this. Raises Hopeless at the third time."""
     _discard(wanted)
     memory.keep(Known(damaged=memory.known.damaged + 1))
     if memory.known.damaged >= MOST_DAMAGED:
@@ -278,7 +278,7 @@ def _throw_away(wanted: Wanted, memory: Memory) -> None:
 
 
 def _put_in_place(wanted: Wanted) -> int:
-    """Flush the part to disk and rename it, so that even after a power cut the name is that of a whole file."""
+    """Flush the part to disk and rename it (even after a power cut, the target is whole); return its size, bytes."""
     with wanted.part.open("rb") as stream:
         os.fsync(stream.fileno())
     size = _size(wanted.part)
@@ -292,7 +292,7 @@ def _put_in_place(wanted: Wanted) -> int:
 
 
 def _wait(cut: Cut, idle: int, callbacks: TransferCallbacks, done: int) -> None:
-    """Wait before the next attempt, longer each time and partly at random. Raises Stopped; Later for a long wait."""
+    """Wait before the next attempt, longer each time and partly at random. Raises Stopped; Later if too long."""
     requested = cut.after_seconds
     if idle >= MOST_IDLE_TRIES or (requested is not None and requested > LONGEST_WAIT_SECONDS):
         raise Later(f"{cut}. It goes on later.", requested)
@@ -314,7 +314,7 @@ def _retry_after(response: requests.Response, now: datetime) -> float | None:
 
 
 def _of(response: requests.Response, known: Known) -> Known:
-    """Return `known` with the answer's ETag and date; empty ones for a compressed body, which cannot be continued."""
+    """Return `known` with the response's ETag and date; empty for a compressed body, which cannot be resumed."""
     if _encoded(response):
         return known._replace(etag="", modified="")
     return known._replace(

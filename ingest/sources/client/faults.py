@@ -1,4 +1,4 @@
-"""Errors of requests to a source; every message is one line for an operator, without secrets."""
+"""Errors of requests to sources. Every message is one line for an operator, without secrets."""
 
 import re
 
@@ -13,7 +13,7 @@ def without_secrets(text: str) -> str:
 
 
 class SourceError(Exception):
-    """Base of these errors; the message is one line."""
+    """Base of all errors of sources; the message is one line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(without_secrets(message))
@@ -28,15 +28,15 @@ class HostRefused(SourceError):
 
 
 class SearchFailed(SourceError):
-    """Error for a missing or unexpected answer of a search service."""
+    """Error for a search service that does not answer, or answers in an unexpected way."""
 
 
 class Hopeless(SourceError):
-    """Error for a download that would fail again; the message states the remedy."""
+    """Error for a download that would fail again if repeated; the message states the remedy."""
 
 
 class Later(SourceError):
-    """Error for a download to be resumed later; the part is kept. after_seconds: as the server requests, or None."""
+    """Error for a download to be resumed later; the part is kept. after_seconds: requested by the server, or None."""
 
     def __init__(self, message: str, after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class Later(SourceError):
 
 
 class NoRoom(SourceError):
-    """Error for a file that exceeds the quota or the free disk space."""
+    """Error for a file for which neither the quota nor the disk has room."""
 
 
 class Stopped(SourceError):

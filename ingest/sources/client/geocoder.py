@@ -21,7 +21,7 @@ PHOTON_LANGUAGES = ("de", "en", "fr")  # Photon refuses requests in other langua
 
 
 class Found(NamedTuple):
-    """A place found. bounds: west, south, east, north, degrees, or None for a place without extent."""
+    """A place found by a geocoder. bounds: west, south, east, north, degrees; None for a place without extent."""
 
     name: str
     detail: str
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 
 def kind_of(url: str) -> str:
-    """Return 'nominatim' or 'photon', from the prefix, host or path of a URL. Raises ValueError."""
+    """Return 'nominatim' or 'photon', by the prefix, host or path of a URL. Raises ValueError if none decides."""
     parts = urlsplit(url)
     if parts.scheme.startswith(("nominatim+http", "photon+http")):
         return parts.scheme.partition("+")[0]
@@ -46,7 +46,7 @@ def kind_of(url: str) -> str:
 def search(
     *, text: str, url: str, kind: str, language: str, most: int, allowed: AllowList, contact: str = ""
 ) -> list[Found]:
-    """Search places and addresses for a text, the best first. contact: sent to the service. Raises SourceError."""
+    """Return places and addresses for a text, the best first. contact: our address, sent along. Raises SourceError."""
     allowed.check(url)
     wanted = {"q": text, "limit": str(most)}
     if kind == "nominatim":

@@ -1,4 +1,4 @@
-"""Description of an image of a search service, its checksum, and coarse search areas.
+"""Description of an image found by a search service, its checksum, and the coarse areas sent in searches.
 
 Values that are not understood are left out. An area may be a circle around a person's house. Every area is therefore
 widened to a grid of 0.1 degrees (about 10 km) before it is sent, so that the box reveals neither its centre nor its
@@ -103,13 +103,13 @@ TRACKS = range(1, 176)  # of Sentinel-1: 175 orbits in twelve days
 
 
 def platform_of(value: object) -> str:
-    """Return 'S1A' for 'Sentinel-1A', 'SENTINEL-1A' and 'sentinel-1a'."""
+    """Return 'S1A' for 'Sentinel-1A', 'SENTINEL-1A', 's1a' and the like; empty for other values."""
     match = _PLATFORM.fullmatch(str(value or ""))
     return f"S1{match[1].upper()}" if match else ""
 
 
 def track_of(value: object) -> int | None:
-    """Return the relative orbit; None if the value is not a plausible number."""
+    """Return the relative orbit, 1 to 175; None for any other value."""
     try:
         track = int(str(value))
     except ValueError:
@@ -118,20 +118,20 @@ def track_of(value: object) -> int | None:
 
 
 def direction_of(value: object) -> Direction:
-    """Return the flight direction."""
+    """Return the flight direction; unknown for a value other than ascending or descending."""
     word = str(value or "").lower()
     return Direction(word) if word in {"ascending", "descending"} else Direction.UNKNOWN
 
 
 def exact_bytes(value: object) -> int | None:
-    """Return a size in bytes; None for other units or a fraction, because such sizes are rounded."""
+    """Return a size in bytes; None unless it is a positive whole number, because other sizes are rounded."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0 or value != int(value):
         return None
     return int(value)
 
 
 def moment_of(value: object) -> datetime | None:
-    """Parse a time with zone; UTC if no zone is written, as both services intend."""
+    """Return a time with zone, UTC if none is written, as both services intend; None for a value that is no time."""
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
@@ -147,7 +147,7 @@ _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 def safe_name(text: str, fallback: str = "image") -> str:
-    """Return a short base name of plain characters: without folder, not hidden, with the suffix that readers need."""
+    """Return a file name of plain characters, without folder, not hidden, suffix kept. fallback: if nothing is left."""
     base = re.split(r"[/\\]", text)[-1]
     plain = _STRANGE.sub("_", base).strip("._-+ ")
     if not plain:
@@ -161,7 +161,7 @@ def safe_name(text: str, fallback: str = "image") -> str:
 
 
 def name_of(url: str, scene_id: str, media_type: str = "") -> str:
-    """Return a file's name: the last part of its URL if that shows the type, else the scene_id."""
+    """Return a name for a file: the last part of its URL if it has a known suffix, else the scene_id with a suffix."""
     last = unquote(urlsplit(url).path).rpartition("/")[2]
     if last.lower().endswith(KNOWN):
         return safe_name(last, scene_id)
@@ -175,7 +175,7 @@ MOST_AREAS = 20
 
 
 def coarse(areas: Iterable[BaseGeometry], most: int = MOST_AREAS) -> list[Polygon]:
-    """Return at most `most` boxes on a grid, degrees, that contain all areas; the grid is coarser for many areas."""
+    """Return at most `most` boxes with edges on a grid, degrees, that contain all areas; more areas: a coarser grid."""
     parts = [part for area in areas for part in getattr(area, "geoms", [area]) if not part.is_empty]
     boxes: list[Polygon] = []
     for grid_deg in GRIDS_DEG:
@@ -196,7 +196,7 @@ def _widened(bounds: tuple[float, float, float, float], grid_deg: float) -> Poly
 
 
 def _above(high: float, low: float, grid_deg: float) -> float:
-    """Return the next grid line at or above `high`, at least one cell above `low`."""
+    """Return the first grid line at or above `high`, but at least one cell above the line at or below `low`."""
     line = math.ceil(high / grid_deg) * grid_deg
     return line if line > math.floor(low / grid_deg) * grid_deg else line + grid_deg
 

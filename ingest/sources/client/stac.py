@@ -37,7 +37,7 @@ def search(
     allowed: AllowList,
     credentials: tuple[Credential, ...] = (),
 ) -> Iterator[catalogue.CatalogueScene]:
-    """Search images over an area's bounding box, in the catalogue's order. Raises SourceError."""
+    """Yield images over an area's bounding box, in the catalogue's order. Raises SourceError."""
     try:
         import pystac_client
         from pystac_client.stac_api_io import StacApiIO
@@ -60,7 +60,7 @@ def search(
 
 
 def _reason(fault: BaseException, url: str) -> SourceError:
-    """Return our own error from inside the library's, else a SearchFailed with one line about the answer."""
+    """Return the SourceError that caused an error of the library; if none did, a SearchFailed of one line."""
     inner: BaseException | None = fault
     while inner is not None:
         if isinstance(inner, SourceError):
@@ -73,7 +73,7 @@ def _reason(fault: BaseException, url: str) -> SourceError:
 
 def _guarded(kind: type[Any], allowed: AllowList, credentials: tuple[Credential, ...]) -> Any:
     class Guarded(kind):  # type: ignore[misc]
-        """A reader of URLs only, which refuses links to local files."""
+        """Reader of the library that reads allowed URLs only, no local files."""
 
         def read_text(self, source: Any, *args: Any, **options: Any) -> str:
             allowed.check(str(getattr(source, "href", source)))
@@ -119,7 +119,7 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalo
 
 
 def _wanted(assets: dict[str, dict[str, Any]], polarisation: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the assets to fetch: the whole image if there is one, else the raster of the polarisation."""
+    """Return at most one (key, asset) to fetch: the whole image if there is one, else the raster of `polarisation`."""
     whole = [(key, asset) for key, asset in assets.items() if key.lower() in WHOLE]
     rasters = [(key, asset) for key, asset in assets.items() if key.lower() == polarisation.lower()]
     return (whole or rasters)[:1]
@@ -131,7 +131,7 @@ def _own_address(item: dict[str, Any], url: str) -> str:
 
 
 def _address(asset: dict[str, Any], own: str) -> str:
-    """Return an HTTP URL of an asset: its own, or an alternate one."""
+    """Return an HTTP URL of an asset: its own or an alternate one; its own address as stated if none is HTTP."""
     others = asset.get("alternate") or {}
     for address in [asset["href"], *(other.get("href", "") for other in others.values())]:
         whole = urljoin(own, str(address))

@@ -39,7 +39,7 @@ class Credential(NamedTuple):
 def guard(
     session: requests.Session, allowed: AllowList, credentials: Iterable[Credential] = (), *, answers: bool = False
 ) -> requests.Session:
-    """Limit a session to listed hosts. answers: read each body at once, up to a size limit, as for searches."""
+    """Limit a session to allowed hosts; return it. answers: read each body at once, up to a size limit (searches)."""
     adapter = GuardedAdapter(allowed, tuple(credentials), MOST_ANSWER_BYTES if answers else None)
     session.adapters.clear()
     session.mount("https://", adapter)
@@ -51,7 +51,7 @@ def guard(
 
 
 class GuardedAdapter(HTTPAdapter):
-    """An adapter that sends requests to listed hosts only, with the credentials for that host only."""
+    """Adapter that sends requests to allowed hosts only, each with the credentials of its own host only."""
 
     def __init__(self, allowed: AllowList, credentials: tuple[Credential, ...], most_bytes: int | None) -> None:
         self._allowed, self._credentials, self._most_bytes = allowed, credentials, most_bytes
@@ -61,17 +61,17 @@ class GuardedAdapter(HTTPAdapter):
         raise TypeError("a guarded session cannot be pickled")
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Create the pools of guarded connections."""
+        """Create connection pools that check the address of every connection."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager: PoolManager
         self.poolmanager.pool_classes_by_scheme = _pools(self._allowed)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Refuse every proxy."""
+        """Raise HostRefused: no proxy is used."""
         raise HostRefused("A proxy would resolve names in our place: it is not used.")
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Check the address and send the request."""
+        """Check the URL, replace its credentials, and send the request. Raises HostRefused."""
         url = request.url or ""
         self._allowed.check(url)
         request.headers.pop("Authorization", None)
@@ -85,7 +85,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
-    """Read a body at once, up to a size limit, so that an endless one cannot fill the memory."""
+    """Return the response with its body read. Raises SearchFailed above most_bytes, so that memory is not filled."""
     read = BytesIO()
     for piece in response.iter_content(2**16):
         read.write(piece)
@@ -101,7 +101,7 @@ def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
 
 
 def _pools(allowed: AllowList) -> dict[str, type[HTTPConnectionPool]]:
-    """Return pool classes whose connections resolve a name once, check the address, and connect to that address."""
+    """Return scheme -> pool class, whose connections check the address of a name and connect to just that one."""
 
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:

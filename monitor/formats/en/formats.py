@@ -1,4 +1,4 @@
-"""English dates as they are written outside the United States; the other languages are as Django has them."""
+"""Formats of dates for English as written outside the United States; other languages use Django's own formats."""
 
 DATE_FORMAT = "j F Y"
 DATETIME_FORMAT = "j F Y, H:i"

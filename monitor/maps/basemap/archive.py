@@ -1,4 +1,4 @@
-"""Base map in one PMTiles file (github.com/protomaps/PMTiles, spec v3), fetched by ranges (RFC 9110, section 14)."""
+"""Base map in one PMTiles file (github.com/protomaps/PMTiles, spec v3), read in byte ranges (RFC 9110, section 14)."""
 
 import json
 import re
@@ -23,7 +23,7 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def fault_of(path: Path) -> str:
-    """Return why a file cannot be a base map, or ''. Checks the header, the root directory and the metadata."""
+    """Return the reason why a file cannot be a base map, or ''. Checks header, root directory and metadata."""
     try:
         state = path.stat()
     except OSError:
@@ -63,7 +63,7 @@ def _fault(path: Path, size: int, changed_ns: int) -> str:
 
 
 def _read(file: BinaryIO, offset: int, length: int, packed: int) -> bytes:
-    """Return the decompressed bytes of a section. Raises OSError, EOFError, zlib.error, ValueError."""
+    """Return a section's bytes, decompressed if `packed` is GZIP. Raises OSError, EOFError, zlib.error, ValueError."""
     if length > MOST_BYTES:
         raise ValueError("too long")
     file.seek(offset)

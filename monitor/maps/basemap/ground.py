@@ -21,7 +21,7 @@ MOST_FEATURES = 20_000  # per layer and tile; an even sample, the same at every 
 
 
 class GroundLayer(NamedTuple):
-    """Layer of the tiles. name: unique, or readers drop a layer; from_zoom: SQL of the first zoom that shows a row."""
+    """Layer of the tiles. name: unique, or readers drop a layer; from_zoom: SQL of the lowest zoom that shows a row."""
 
     name: str
     table: str

@@ -1,4 +1,4 @@
-"""Tiles of heights for the relief: red · 256 + green + blue / 256 − 32768 m ("Terrarium"; MapLibre raster-dem)."""
+"""Tiles of heights: red · 256 + green + blue / 256 − 32768 m ("Terrarium" encoding of MapLibre's raster-dem)."""
 
 import math
 

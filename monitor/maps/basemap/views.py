@@ -70,7 +70,7 @@ def archive(request: HttpRequest) -> HttpResponseBase:
 
 
 def _life(request: HttpRequest, version: str) -> str:
-    """Return how long copies may be kept: a day if the address names the loaded version, else a minute."""
+    """Return the value of Cache-Control: one day if ?v= names the loaded version, else one minute."""
     # A copy made under a future version would still be served once that version is loaded.
     return DAY if request.GET.get("v") == version else MINUTE
 

@@ -35,7 +35,7 @@ _TILE = (
 
 
 class World(NamedTuple):
-    """Shapes of the atlas, degrees. names, sizes: of countries; size: of the largest part, degrees² at the equator."""
+    """Atlas, degrees. countries: points of labels; sizes: areas of the largest parts, degrees² at the equator."""
 
     land: STRtree
     borders: STRtree
@@ -96,7 +96,7 @@ def _polygons(country: dict[str, Any], arcs: list[Line]) -> list[Polygon]:
 
 
 def _flat(ring: Line) -> Line:
-    """Return a ring with continuous longitudes; a ring around the South Pole is closed along the map's lower edge."""
+    """Return a ring with continuous longitudes; a ring around the South Pole is closed along the latitude of -90°."""
     ring = _unwrapped(ring)
     if abs(ring[0, 0] - ring[-1, 0]) < 180:
         return ring

@@ -21,7 +21,7 @@ AT_START = 3  # known frames of a point whose mean is its zero
 
 
 def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
-    """Return as JSON each point's displacement since its first frames, whole mm, None if unknown. Raises Refusal."""
+    """Return as JSON each point's displacement on each day since its first frames, whole mm or None. Raises Refusal."""
     products = [one for one in selectors.products_over(area=view, layer=layer) if one.has_series][:MOST_PRODUCTS]
     most = MOST_POINTS // max(1, len(products))
     found = [selectors.points_in_view(product=product, area=view, most=most) for product in products]
@@ -41,7 +41,7 @@ def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
 
 
 def frame_days(dates: Sequence[Sequence[date]]) -> list[date]:
-    """Return at most 48 days for all products: the dates of a single product with few dates, else evenly spaced."""
+    """Return at most 48 days: a single product's own dates if these are few enough, else evenly spaced days."""
     if len(dates) == 1 and len(dates[0]) <= MOST_FRAMES:
         return list(dates[0])
     first, last = min(one[0] for one in dates), max(one[-1] for one in dates)

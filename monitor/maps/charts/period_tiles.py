@@ -1,4 +1,4 @@
-"""Vector tiles of points with rates fitted to a period of their series, as in charts; for high zooms only."""
+"""Vector tiles of points whose rates are fitted to their series in a chosen period, for high zooms only."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""Profiles: velocity of the ground along a line, and its displacement there on a few days."""
+"""Profiles: velocity of the ground along a line, and its displacement along that line on a few days."""
 
 from collections import defaultdict
 from datetime import date, timedelta
@@ -36,7 +36,7 @@ AVERAGED = 5  # dates around each epoch: one date alone is mostly scatter
 
 
 def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a profile as JSON, and its points as rows of a file. Raises Refusal if no point is near the line."""
+    """Return a profile for JSON, and a row per point for a file. Raises Refusal if no point is near the line."""
     strip = around_line(query.line, query.width_m)
     area = geos(strip.outline)
     found = [
@@ -99,7 +99,7 @@ def _best_direction(found: list[PointsIn]) -> list[PointsIn]:
 
 
 def _along(line: list[tuple[float, float]], points: PointsIn) -> Along:
-    """Return the positions of points along and beside the line, m, in a projection centred on the line."""
+    """Return each point's distance along the line and offset from it, m, in a projection centred on the line."""
     middle = LineString(line).interpolate(0.5, normalized=True)
     onto = transformer(4326, local_system(middle.x, middle.y))
     corners = np.column_stack(onto.transform(*np.array(line, dtype=np.float64).T))
@@ -110,7 +110,7 @@ def _along(line: list[tuple[float, float]], points: PointsIn) -> Along:
 def _epochs(
     pairs: list[tuple[PointsIn, Reference]], distance_m: Float64, length_m: float, n_bins: int
 ) -> list[dict[str, Any]]:
-    """Return the median displacement along the line on a few days, relative to the first common date, mm."""
+    """Return date and displacement_mm of a few days: medians in bins along the line since the first common date, mm."""
     if not all(part.product.has_series for part, _reference in pairs):
         return []
     dated = [part.product.dates for part, _reference in pairs]
@@ -128,7 +128,7 @@ def _epochs(
 
 
 def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float64:
-    """Return the displacement on each day, (n, days), mm: the mean of the dates nearest to it."""
+    """Return displacement on each day, (n, days), mm: mean of the nearest dates; interpolated if dates are few."""
     series = points.series_mm.astype(np.float64) - reference.series_mm
     dates = points.product.dates
     if len(dates) < 3 * EPOCHS:

@@ -54,7 +54,7 @@ class PointName(NamedTuple):
 
 
 class SeriesQuery(NamedTuple):
-    """Request for a chart of series."""
+    """Request for a chart of displacement series, of single points, of an area, or of both."""
 
     points: list[PointName]
     area: Region | None
@@ -155,7 +155,7 @@ def _point(text: str) -> PointName:
 
 
 def named_area(name: str, text: str, largest_km2: float) -> Region | None:
-    """Parse a box, a circle or a drawn area; None for an empty text. Raises Refusal."""
+    """Parse parameter `name`: a box, circle or drawn area; None if empty. Raises Refusal, also above largest_km2."""
     if not text:
         return None
     parts = text.split(";")

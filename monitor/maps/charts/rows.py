@@ -55,7 +55,7 @@ def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]
 
 
 def reference_body(reference: Region | None) -> dict[str, object] | None:
-    """Return the name and outline of a reference area as JSON."""
+    """Return the name and outline of a reference area for JSON; None if there is no area."""
     if reference is None:
         return None
     return {"label": reference.label, "outline": reference.outline.__geo_interface__}

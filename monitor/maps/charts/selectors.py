@@ -27,7 +27,7 @@ _COLUMNS = "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesc
 
 
 class PointsIn(NamedTuple):
-    """Points of a product in an area, all or an even sample of them; degrees."""
+    """Points of a product in an area, all or an even sample: one value per point and column; positions in degrees."""
 
     product: Product
     n_points: int  # in the area
@@ -40,7 +40,7 @@ class PointsIn(NamedTuple):
 
 
 class NearPoint(NamedTuple):
-    """Point near a place."""
+    """Measurement point near a place, and its product; position in degrees."""
 
     product: Product
     pid: str
@@ -50,7 +50,7 @@ class NearPoint(NamedTuple):
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Cancel database statements inside the block after SECONDS; `monitor.web.middleware.AnswerBusy` answers."""
+    """Limit each statement in the block to SECONDS; `monitor.web.middleware.AnswerBusy` answers if one is cancelled."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SECONDS}s"])
@@ -58,13 +58,13 @@ def bounded() -> Iterator[None]:
 
 
 def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet[Product]:
-    """Return the current products of a layer, or of InSAR, whose footprint overlaps the bounding box of an area."""
+    """Return a layer's current products (default: all InSAR) whose footprint overlaps the bounding box of an area."""
     products = layer.products() if layer else Product.objects.current().filter(technique="insar")
     return products.filter(footprint__bboverlaps=area, points_deleted_at=None).order_by("pk")
 
 
 def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: bool = True) -> PointsIn:
-    """Return a product's points in an area; of more than `most`, always the same even sample. Raises Refusal."""
+    """Return at most `most` points of a product in an area; of more, always the same even sample. Raises Refusal."""
     n_points = points_count_within(product=product, area=area)
     if n_points > MOST_COUNTED:
         raise Refusal(
@@ -76,7 +76,7 @@ def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: b
 
 
 def points_in_view(*, product: Product, area: GEOSGeometry, most: int) -> PointsIn:
-    """Return an even sample of a product's points in a view; n_points is an estimate."""
+    """Return at most `most` points of a product in a view, evenly sampled; n_points is an estimate."""
     shared = product.footprint.intersection(area).area / (product.footprint.area or 1.0)
     return _sample(product, area, int(product.n_points * shared), most, product.has_series)
 
@@ -99,7 +99,7 @@ def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int, with
 
 
 def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[NearPoint]:
-    """Return the nearest point of every current InSAR product, unsorted; reach_degrees: largest distance on the map."""
+    """Return each current InSAR product's nearest point within reach_degrees on the map, in no particular order."""
     at = GEOSGeometry(f"SRID=4326;POINT({longitude!r} {latitude!r})")
     sql = f"""
         SELECT pid, ST_X(position), ST_Y(position) FROM {POINTS},

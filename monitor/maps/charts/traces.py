@@ -50,7 +50,7 @@ class Trace(NamedTuple):
 
 
 class PeriodFit(NamedTuple):
-    """Fit of a chart's line to its dates in a period."""
+    """Rate and curve fitted to one line of a chart, over its dates in a period."""
 
     first: date
     last: date
@@ -63,7 +63,7 @@ class PeriodFit(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """Reference of one product: mean series of the reference's points, (dates,), and mean rate."""
+    """Reference of one product: mean series, (dates,), mm, and mean rate, mm/yr, of its points in a reference area."""
 
     n_points: int
     series_mm: Float64
@@ -100,7 +100,7 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
 
 
 def _by_direction(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
-    """Group products that show the same motion, such as neighbouring tiles: same component, direction, track, dates."""
+    """Group products such as neighbouring tiles by component, direction, track and dates; omit those without points."""
     views: dict[Hashable, list[PointsIn]] = defaultdict(list)
     for one in found:
         product = one.product
@@ -111,7 +111,7 @@ def _by_direction(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
 
 
 def fit_in(trace: Trace, period: Period) -> PeriodFit:
-    """Fit a line's dates in a period and find its changes; return the stated rate if they are too few."""
+    """Return a line's fit and changes of motion in a period; the data set's own rate if too few dates lie in it."""
     first, last = trace.product.dates[0], trace.product.dates[-1]
     nothing = np.full(len(trace.dates), np.nan)
     stated = PeriodFit(first, last, trace.stated_mm_yr, trace.stated_sigma_mm_yr, False, nothing, None, ())

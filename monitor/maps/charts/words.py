@@ -60,7 +60,7 @@ THERE_MOVES = {
 
 
 class Line(NamedTuple):
-    """Rate of one line of a chart, mm/yr, with the sign of its component."""
+    """Rate of one line of a chart, mm/yr, with the sign of its component, and the number of its changes of motion."""
 
     component: str
     rate_mm_yr: float

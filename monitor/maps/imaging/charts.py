@@ -1,4 +1,4 @@
-"""Charts as SVG: a series over time, and counts in columns. Pure: figures in, positions and paths out."""
+"""Charts as SVG: time series, and column charts of counts. Pure: figures in, positions and paths out."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ MOST_YEARS = 9  # labelled below a series
 
 
 class Curve(NamedTuple):
-    """Values on dates, None where unknown. low, high: limits of the band around the values; line: their fit."""
+    """Series for a chart, None where unknown. low, high: limits of its band; line: its fit; changes: dates to mark."""
 
     dates: Sequence[date]
     values: Sequence[float | None] = ()
@@ -60,7 +60,7 @@ def series_chart(curve: Curve, height: int = HEIGHT) -> dict[str, Any]:
 
 
 def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -> dict[str, Any]:
-    """Return the positions of columns for (label, total, number of new ones in the total)."""
+    """Return the positions of columns and ticks. counts: for each column the label, the total, and how many are new."""
     steps = [step for step in rounded_steps(0.0, max(1, *(total for _, total, _ in counts))) if step == int(step)]
     pitch = (WIDTH - LEFT - RIGHT) / len(counts)
     base = height - BOTTOM

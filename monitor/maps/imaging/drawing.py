@@ -50,7 +50,7 @@ class InputGrid(NamedTuple):
 
 
 def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:
-    """Return the numbers of the bands with these names; [1] if no name is given. Raises ValueError."""
+    """Return the numbers (from 1) of the bands with these names; [1] if names is empty. Raises ValueError."""
     if not names:
         return [1]
     missing = [name for name in names if name not in dataset.descriptions]
@@ -171,7 +171,7 @@ def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -
 
 
 def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
-    """Return the window of a north-up raster that lies in a box of degrees; None if there is none."""
+    """Return the part of a north-up raster that lies in a box, degrees, as a window; None if they do not overlap."""
     west, south, east, north = transform_bounds("EPSG:4326", dataset.crs, *bounds)
     back = ~dataset.transform
     (left, top), (right, bottom) = back @ (west, north), back @ (east, south)
@@ -183,7 +183,7 @@ def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
 
 
 def _bearings(wkt: str, x: Any, y: Any, dx: Any, dy: Any, grid: InputGrid) -> tuple[Any, Any, Any]:
-    """Return longitudes, latitudes and bearings of motion, degrees. x, y: in the raster's CRS; dx, dy: pixels."""
+    """Return longitude, latitude and bearing of each motion, degrees. x, y: in the raster's CRS; dx, dy: pixels."""
     to_degrees = transformer(wkt, 4326)
     longitude, latitude = to_degrees.transform(x, y)
     far = to_degrees.transform(

@@ -16,7 +16,7 @@ SIGMAS = 5.0
 
 
 class NearMotion(NamedTuple):
-    """Motion between the two images near an event, relative to stable ground there. known: share of the cells."""
+    """Motion near an event between two images, relative to stable ground. known: share of cells with a value, 0-1."""
 
     known: float
     share: float  # share of the known cells that moved significantly
@@ -43,7 +43,7 @@ class Around(NamedTuple):
 
 
 def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> NearMotion | None:
-    """Return the motion in a circle from a raster of offsets; None if the raster has no values there."""
+    """Return the motion in a circle from a raster of offsets; None if it has no values or no stable ground there."""
     near = _near(raster, around, ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px"))
     if near is None:
         return None
@@ -85,7 +85,7 @@ def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | Non
 
 
 def _near(raster: DatasetReader, around: Around, names: tuple[str, ...]) -> tuple[Floats, Floats, Floats] | None:
-    """Return the values of bands in a circle, (bands, n), and the cells' x and y, m; None outside the raster."""
+    """Return the values of bands in a circle, (bands, n), and the cells' x and y, m; None if outside the raster."""
     centre = transformer(4326, raster.crs.to_wkt()).transform(around.longitude, around.latitude)
     col, row = ~raster.transform @ centre
     reach = around.radius_m / abs(raster.transform.a)

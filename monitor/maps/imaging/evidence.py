@@ -74,14 +74,14 @@ def smoothed(values: Float32, side: int = SMOOTHED) -> Float32:
 
 
 def fringe_mm_yr(peak_mm_yr: float) -> float:
-    """Return the rate that one ring stands for, mm/yr: 1, 2 or 5 times a power of ten, at most a third of the peak."""
+    """Return the rate of one fringe (colour cycle), mm/yr: 1, 2 or 5 times a power of ten, at most peak / 3."""
     value = max(abs(peak_mm_yr), 1.0) / RINGS
     power = 10.0 ** math.floor(math.log10(value))
     return power * max(step for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
 
 
 def wrapped(rate_mm_yr: Float32, fringe: float) -> Float32:
-    """Wrap rates to 0-1 shares of one ring, as an interferogram is wrapped (Anantrasirichai et al. 2019)."""
+    """Wrap rates to fractions of one fringe, 0-1, as the phase of an interferogram (Anantrasirichai et al. 2019)."""
     return np.asarray((rate_mm_yr / np.float32(fringe)) % 1, dtype=np.float32)
 
 

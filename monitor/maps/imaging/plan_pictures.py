@@ -113,7 +113,7 @@ def _lines(path: str) -> Iterator[tuple[list[Point], bool]]:
 
 
 def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
-    """Draw each name beside its dot or in the middle of its area, farther from a dot that a mark covers."""
+    """Draw each name beside its dot (farther away if a mark covers the dot), or in the middle of its area."""
     for name in filter(lambda name: _can_write(name.text), plan.names):
         x, y = name.x * OVERSAMPLING, name.y * OVERSAMPLING
         if name.anchor == "middle":

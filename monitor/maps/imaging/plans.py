@@ -21,7 +21,7 @@ Bounds = tuple[float, float, float, float]
 
 
 class Frame(NamedTuple):
-    """Box in degrees and its scale in drawing units per degree: x to the right, y down."""
+    """Box in degrees, and its scale in drawing units per degree (x to the right, y down). height: drawing units."""
 
     west: float
     north: float
@@ -106,7 +106,7 @@ class Plan(NamedTuple):
 
 
 def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01, tallest: float = TALLEST) -> Frame:
-    """Return the frame of a box, neither too flat nor too tall. margin: a share of the box's longer side."""
+    """Return a frame around a box, neither too flat nor too tall. margin: on each side, a share of the longer side."""
     west, south, east, north = bounds
     stretch = max(0.02, math.cos(math.radians((south + north) / 2)))
     width, height = (east - west) * stretch, north - south  # in degrees of latitude

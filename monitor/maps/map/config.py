@@ -56,6 +56,6 @@ def map_config(bounds: Sequence[float] | None) -> dict[str, object]:
 
 
 def map_at(west: float, south: float, east: float, north: float) -> str:
-    """Return the fragment of an address that opens the map on a box (degrees), about half as wide as a desktop map."""
+    """Return the URL fragment that opens the map on a box (degrees) that fills about half of a desktop map's width."""
     zoom = max(2.0, min(14.0, math.log2(360 / max(east - west, 0.001))))
     return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"

@@ -18,7 +18,7 @@ PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ing
 
 @dataclass(frozen=True)
 class Overlay:
-    """Layer of surroundings. columns: SQL by name; far, near: geometry columns below zoom 7 and from zoom 7 on."""
+    """Map layer of surroundings. columns: SQL by property name; far, near: geometry below zoom 7 and from zoom 7."""
 
     kind: str
     label: str

@@ -1,4 +1,4 @@
-"""Search for coordinates, loaded places, regions, countries and addresses; a geocoder's answers are kept a day."""
+"""Search for coordinates, loaded places, regions, countries and addresses; geocoder results are cached for a day."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Hit:
-    """Search result with the part of the map to show."""
+    """Search result: name, line of detail, bounds to show on the map, degrees, and address of the map there."""
 
     name: str
     detail: str
@@ -64,7 +64,7 @@ class PlaceAnswer:
 
 
 def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
-    """Search for a text as people type it. addresses: ask the geocoder if no loaded place has this name."""
+    """Search for a place or coordinates as people type them. addresses: ask the geocoder if no loaded place matches."""
     text = " ".join(text.replace("\0", "").split())[:LONGEST]
     at = parse_position(text)
     if at:

@@ -38,7 +38,7 @@ LAYERS = (  # class of the style, table, column, condition on rows, widest frame
 def region_plan(
     region: AdministrativeRegion, alerts: Sequence[Alert], cards: Sequence[AlertCard], numbered: bool
 ) -> plans.Plan:
-    """Draw a region with marks of alerts, which show their number in the list or the symbol of their kind."""
+    """Draw a region with a mark for each alert: its number in the list if `numbered`, else the symbol of its kind."""
     frame = plans.frame_around(region.view.extent)
     outline = _fine(frame, from_wkb(bytes(region.outline.wkb)))
     shapes = [
@@ -71,7 +71,7 @@ def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> plans.Pl
 
 
 def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
-    """Draw the surroundings of an alert for a mail, in a flat frame; a small outline gets a mark."""
+    """Draw the surroundings of an alert for a mail, in a flat frame; a small outline also gets a mark."""
     # If no surroundings are loaded, a wider map names the countries.
     extent, area = alert.area.extent, from_wkb(bytes(alert.area.wkb))
     frame = plans.frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=plans.FLATTEST)
@@ -96,7 +96,7 @@ def _plan(
 
 
 def _places(frame: plans.Frame, simulated: bool) -> list[tuple[str, float, float]]:
-    """Return names, longitudes and latitudes of the places in a frame, the most populous first."""
+    """Return (name, longitude, latitude) of the places in a frame, the most populous first, at most 3 * MOST_NAMES."""
     places = Place.objects.filter(position__within=Polygon.from_bbox(frame.bounds), layer__simulated=simulated)
     return [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
 

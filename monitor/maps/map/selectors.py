@@ -76,7 +76,7 @@ def layers_available() -> list[Layer]:
 
 
 def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: int, period: str = "") -> str:
-    """Return an ETag of a tile from its products, as the points of a product never change."""
+    """Return a tile's ETag, computed from the ids of its products, because the points of a product never change."""
     return etag_of(TILE_VERSION, layer.name, period, z, x, y, sorted(products))
 
 
@@ -93,7 +93,7 @@ def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
 
 
 def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0) -> tuple[str, dict[str, object]]:
-    """Return the SQL of a tile and its values. n_points: number of points in a tile, from which its sample follows."""
+    """Return the SQL of a tile and its parameters. n_points: points in the tile, which determine the share sampled."""
     values: dict[str, object] = {"z": z, "x": x, "y": y, "products": products}
     if z < ZOOM_OF_SINGLE_POINTS:
         return _PYRAMID_TILE, values
@@ -105,7 +105,7 @@ def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0
 
 
 def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, int]:
-    """Return the number of points of each product in a tile, or in the smallest counted tile that contains it."""
+    """Return the number of points by product id, in a tile or in the smallest enclosing tile that is counted."""
     below = max(0, z - FINEST_ZOOM - ZOOM_OF_CELL)
     z, x, y = z - below - ZOOM_OF_CELL, x >> below, y >> below
     cell = (y % CELLS) * CELLS + x % CELLS
@@ -128,7 +128,7 @@ def map_totals() -> dict[str, Any]:
 
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:
-    """Return the mean series in an alert's area for the newest release of each product in which it was found."""
+    """Return product and mean series in an alert's area, for the newest release of each product where it was found."""
     runs = Run.objects.filter(prediction__scan__detections__alert=alert, product__isnull=False).distinct()
     products = {_newest_release(product) for run in runs for product in products_of(run=run)}
     by_product = []

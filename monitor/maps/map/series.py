@@ -65,7 +65,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
 def motion_of_series(
     product: Product, dates: Sequence[date], displacement: NDArray[np.floating], as_measured: bool = True
 ) -> SeriesMotion | None:
-    """Find changes of motion in a series (dates,), mm; None for ice and if the dates are too few."""
+    """Return motion and changes in a series, (dates,), mm; None if it is not from InSAR or has too few dates."""
     # as_measured: one point's own series, which may jump by whole phase cycles; means and differences do not.
     if product.technique != Technique.INSAR:
         return None

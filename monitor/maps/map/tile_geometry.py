@@ -20,14 +20,14 @@ BOUNDS = """bounds AS (
 
 
 def drawn(shape: str) -> str:
-    """Return SQL that clips, simplifies and converts an EPSG:4326 geometry to tile units. Needs BOUNDS."""
+    """Return SQL that clips, simplifies and converts an EPSG:4326 geometry to tile units, for a query with BOUNDS."""
     return f"""ST_AsMVTGeom(ST_Transform(ST_ClipByBox2D(
         CASE WHEN ST_Dimension({shape}) = 0 THEN {shape} ELSE ST_Simplify({shape}, %(fine)s, true) END, clip), 3857),
         tile, 4096, 64)"""
 
 
 def parameters(z: int, x: int, y: int) -> dict[str, float]:
-    """Return the values of a tile for the placeholders in BOUNDS and `drawn`."""
+    """Return the query parameters of a tile for the SQL of BOUNDS and `drawn`."""
     width = WORLD_DEGREES / 2**z
     return {"z": z, "x": x, "y": y, "margin": width * MARGIN, "fine": width / 2048, "most": MERCATOR_DEGREES}
 

@@ -42,7 +42,7 @@ def unless_held(
 
 
 def tile_or_404(z: int, x: int, y: int, known: bool = True) -> None:
-    """Raise Http404 unless z, x, y is a tile of Web Mercator that a map can show. known: False if its layer is not."""
+    """Raise Http404 unless z, x, y is a tile of Web Mercator up to MAX_ZOOM and its layer is known."""
     if not (known and z <= MAX_ZOOM and x < 2**z and y < 2**z):
         raise Http404("There is no such tile.")
 

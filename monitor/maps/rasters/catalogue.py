@@ -55,7 +55,7 @@ class RasterSource(NamedTuple):
 
 
 def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
-    """Return the layers that have rasters, each with its dates, oldest first."""
+    """Return the layers that have rasters, each with its groups of rasters, the oldest first."""
     # One query for scenes; for products and for pairs, one query per statistic that their layers need.
     products = {one.needs: _groups_of_products(one.needs) for one in RASTER_LAYERS if one.task == OF_PRODUCTS}
     pairs = {needs: _groups_of_pairs(needs) for needs in {one.needs for one in RASTER_LAYERS if one.task in OF_PAIRS}}
@@ -90,7 +90,7 @@ def raster_group(prediction: Prediction) -> tuple[str, str] | None:
 
 
 def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
-    """Return the newest raster of an alert from image pairs for its small map; None for velocity fields."""
+    """Describe the newest of an alert's rasters from image pairs, for its small map; None if it has none."""
     of_pairs = [one for one in predictions if one.run.pair is not None]
     newest = max(of_pairs, key=lambda one: (one.run.pair.secondary.acquired_at, one.pk), default=None)
     place = raster_group(newest) if newest else None
@@ -236,7 +236,7 @@ def _sources_of_scenes(group: str, box: Polygon) -> list[RasterSource] | None:
 
 
 def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> list[Any]:
-    """Return one polarisation of each image or pair. images: scene, time of a pair's second image, item to return."""
+    """Return one item per image or pair, in its best polarisation. images: scene, time of second image, item."""
     best: dict[tuple[Any, ...], tuple[int, Any]] = {}
     for scene, until, one in images:
         place = (scene.track, scene.burst, scene.acquired_at, until)

@@ -47,7 +47,7 @@ def _only(bands: Float32) -> Float32:
 
 
 def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
-    """Convert offsets (2, rows, cols), px, to m/day, without the overall shift of the images, as in detection."""
+    """Convert offsets (2, rows, cols), px, to m/day; the overall shift of the images is removed, as in detection."""
     shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
     return (offsets - shift) * np.float32(images.posting_m / images.days)
 

@@ -43,7 +43,7 @@ def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int
 
 
 def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]:
-    """Return about MOST_ARROWS arrows at most in a box of degrees."""
+    """Return the arrows of motion in a box, degrees, at most about MOST_ARROWS."""
     drawn: list[Arrow] = []
     for source in sources:
         if (grid := source.grid) is not None:

@@ -1,4 +1,4 @@
-"""Visibility of slow motion: smallest rate noticed, share of ground where slow motion is missed, last date."""
+"""Visibility of slow motion: smallest rate noticed, share of ground where slow motion is missed, last measurement."""
 
 import hashlib
 import math
@@ -76,7 +76,7 @@ NOTICED = {
 
 
 class Visibility(NamedTuple):
-    """Visibility of slow motion on some ground."""
+    """Visibility of slow motion on some ground: what would be noticed there, and the last day of measurement."""
 
     unseen: float  # share where motion slower than SLOW_MM_YR would not be noticed, 0-1
     # Rate at which nine of ten moving places (`ml.deformation.detection_limit`) would be noticed in most of the region;
@@ -86,13 +86,13 @@ class Visibility(NamedTuple):
 
 
 def visibility_in(region: MultiPolygon | None) -> Visibility | None:
-    """Return the visibility in a region, or (None) on all ground with current velocity fields; None if unknown."""
+    """Return the visibility in a region or, for None, on the ground of all current velocity fields; None if unknown."""
     here = Q() if region is None else Q(run__product__footprint__intersects=region)
     return _visibility(region, list(_latest(here)[: MOST_RASTERS + 1]))
 
 
 def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility | None]:
-    """Return the visibility in each of many regions, read with one query; None if unknown."""
+    """Return the visibility in each region by its key, with one query; None if unknown."""
     if not regions:
         return {}
     west, south, east, north = zip(*(region.extent for region in regions.values()), strict=True)
@@ -130,7 +130,7 @@ def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) 
 
 
 def visibility_sentence(region: MultiPolygon | None) -> str:
-    """Describe the visibility in a region, or (None) on all covered ground; empty if it is unknown."""
+    """Describe the visibility in a region, or, for None, on all covered ground; empty if it is unknown."""
     found = visibility_in(region)
     return "" if found is None else visibility_words(found, Scope.COVERED if region is None else Scope.REGION)
 
@@ -146,7 +146,7 @@ def visibility_around(area: MultiPolygon) -> str:
 
 
 def visibility_words(found: Visibility, scope: Scope) -> str:
-    """Describe a visibility: 'Over most of this region we would probably notice ground that moves faster than …'."""
+    """Return sentences such as 'Over most of this region we would probably notice ground that moves faster than …'."""
     figures = {
         "share": percent_or_less(found.unseen),
         "slow": whole(SLOW_MM_YR),

@@ -61,7 +61,7 @@ class Channel(base.Channel):
 
 
 def _refusal(code: int, answer: bytes | str) -> Later | Refused | Never:
-    """Return the outcome that the server's answer about one mail stands for."""
+    """Convert the mail server's refusal of one mail to an outcome. code, answer: status code and text of its answer."""
     # Only an address that does not exist is refused for good: other codes from 500 on are often about this service.
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
     reason = f"{code} {text}"

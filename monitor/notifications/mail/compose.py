@@ -48,7 +48,7 @@ def map_of(alert: Alert, card: AlertCard) -> MIMEImage | None:
 
 
 class Composer:
-    """Composer of one round's mails. The words about an alert are made once per language, for all its readers."""
+    """Callable that makes the mails of a round; texts about an alert are written once per language, for all readers."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[object, ...], AlertCard] = {}
@@ -57,7 +57,7 @@ class Composer:
         self._visibilities: dict[int, Visibility | None] = {}
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
-        """Read the alerts and regions of these digests, in a fixed number of queries."""
+        """Read the alerts and regions of the digests among these messages, in a fixed number of queries."""
         digests = [one for one in messages if one.kind in DIGESTS and one.news]
         subscriptions = {one.subscription_id for message in digests for one in message.news}
         regions = Subscription.objects.filter(pk__in=subscriptions).values_list("pk", "region")
@@ -71,7 +71,7 @@ class Composer:
                 self._make_cards(alerts)
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
-        """Return the mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
+        """Return the mail of a message that is still needed and was read by `selectors.messages_to_deliver`."""
         reader = message.news[-1].subscription if message.news else message.subscription
         if reader is None and message.kind == OutgoingMessage.Kind.SIGN:
             reader = subscriptions_of(email=message.address).last()
@@ -144,7 +144,7 @@ class Composer:
         return letters.digest_to_reader(draft, key=message.key, places=places, readers=subscriptions)
 
     def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
-        """Group news by region, each alert once, with all that happened to it since the last digest."""
+        """Return the news by region. Each alert is in one region only, with all its steps since the last digest."""
         # An alert in several regions stands in the first of them and names the others.
         self._make_cards([one.transition.alert for one in news])
         steps: dict[int, dict[int, AlertTransition]] = {}
@@ -169,7 +169,7 @@ class Composer:
         return visibility_words(visibility, Scope.REGION) if visibility else ""
 
     def _burst(self, news: list[Notification]) -> Burst | None:
-        """Return the common reason of many news items, if any; computed once for all readers of the same news."""
+        """Return the common reason of news about many places, else None; computed once for the same news."""
         steps = frozenset(one.transition_id for one in news)
         many = len({one.transition.alert_id for one in news}) > MANY_PLACES
         return self._bursts.get_or_make(steps, lambda: burst_of(news=news)) if many else None

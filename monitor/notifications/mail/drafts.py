@@ -1,4 +1,4 @@
-"""Drafts: parts shared by many readers' mails are written and encoded once; blanks mark the reader's own words."""
+"""Drafts of mails: what many readers share is written and encoded once; blanks stand for texts of the single reader."""
 
 import re
 from collections.abc import Callable, Hashable, Mapping
@@ -19,12 +19,12 @@ BLANK, BLANKS = "\ue000{}\ue001", re.compile("\ue000([a-z0-9]+)\ue001")
 
 
 def blank(name: str) -> str:
-    """Return the placeholder for a word of the reader. name: small letters and digits."""
+    """Return the placeholder for a text that differs by reader. name: lower-case letters and digits."""
     return BLANK.format(name)
 
 
 class Draft:
-    """Mail to many readers with one subject; text and HTML may have blanks. picture: lies within the HTML."""
+    """Template of a mail to many readers; text and HTML may have blanks. picture: an image that the HTML shows."""
 
     def __init__(self, *, subject: str, text: str, html: str, picture: MIMEImage | None = None) -> None:
         self.subject, self.picture = subject, picture
@@ -32,7 +32,7 @@ class Draft:
         self._frame: list[bytes] | None = None
 
     def mail(self, *, to: str, headers: dict[str, str], words: Mapping[str, str]) -> "Letter":
-        """Return the mail of one reader. words: by the names of the blanks, as plain text."""
+        """Return the mail to one reader. words: the plain texts that fill the blanks, by the blanks' names."""
         safe = {name: escape(value) for name, value in words.items()}
         letter = Letter(self.subject, _filled(self._text, words), to=[to], headers=headers)
         letter.attach_alternative(_filled(self._html, safe), "text/html")
@@ -47,7 +47,7 @@ class Draft:
             mail.attach(self.picture)
 
     def frame(self) -> list[bytes]:
-        """Return the encoded parts before, between and after text and HTML; encoded once."""
+        """Return three encoded parts, made once: before the text, between text and HTML, and after the HTML."""
         if self._frame is None:
             text, html = blank("text"), blank("html")
             mail = EmailMultiAlternatives(self.subject, text)
@@ -66,7 +66,7 @@ class Letter(EmailMultiAlternatives):
     draft: Draft
 
     def message(self) -> Message:
-        """Return the mail that Django would make, from the encoded draft; if a line is too long, let Django make it."""
+        """Return the same message as Django, made from the encoded draft; Django makes it if a line is too long."""
         bodies = [part.replace("\n", "\r\n").encode() for part in (self.body, self.alternatives[0].content)]
         if any(len(line) > RFC5322_EMAIL_LINE_LENGTH_LIMIT for body in bodies for line in body.split(b"\r\n")):
             return super().message()
@@ -82,7 +82,7 @@ class Letter(EmailMultiAlternatives):
 
 
 class Encoded(Message):
-    """Encoded mail: the headers of one reader, and the bytes of the whole mail."""
+    """Message with the headers of one reader. content: the bytes of the whole mail, with CRLF line endings."""
 
     content: bytes
 
@@ -107,5 +107,5 @@ class Kept(dict[Hashable, Any]):
 
 
 def _filled(parts: list[str], words: Mapping[str, str]) -> str:
-    """Return a text with its blanks filled. parts: literals and names of blanks in turn."""
+    """Return a text with its blanks filled. parts: alternately a literal text and the name of a blank, a text first."""
     return "".join(words[part] if index % 2 else part for index, part in enumerate(parts))

@@ -56,7 +56,7 @@ def mails_kept(*, newest: int = 100) -> list[KeptMail]:
 
 
 def mail_kept(*, name: str) -> KeptMail | None:
-    """Return one mail; None if there is none. name: sixteen hexadecimal digits, from the page's address."""
+    """Return the mail whose file has this name; None if there is none. name: sixteen hexadecimal digits, from a URL."""
     if len(name) != 16 or not set(name) <= set("0123456789abcdef"):
         return None
     path = Path(settings.EMAIL_FILE_PATH) / f"{name}.eml"
@@ -79,7 +79,7 @@ def read_mail(path: Path) -> KeptMail:
 
 
 def _part(message: Parsed, kind: str) -> str:
-    """Return the text or HTML of a mail; pictures attached as parts are embedded in the HTML."""
+    """Return the text (kind "plain") or HTML (kind "html") of a mail, with attached pictures as data URLs."""
     body = message.get_body((kind,))
     content = body.get_content() if body else ""
     for part in message.walk():

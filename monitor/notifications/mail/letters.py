@@ -1,4 +1,4 @@
-"""Mails, one function for each; their words stand in templates/notifications/mail: subject, text and HTML."""
+"""Functions that make the mails, one for each kind; subject, text and HTML are in templates/notifications/mail."""
 
 import hashlib
 from collections import Counter
@@ -48,7 +48,7 @@ SHOWN_OF_MANY = 5  # places of a region, in a summary
 
 
 class AlertNews(NamedTuple):
-    """Alert in a digest, with its steps since the last one."""
+    """Alert in a digest, with its steps since the last digest."""
 
     card: AlertCard
     steps: tuple[AlertTransition, ...]
@@ -64,7 +64,7 @@ class RegionNews(NamedTuple):
 
 
 class Part(NamedTuple):
-    """News of a region as a digest shows it; of many places only the most important, with the number of each kind."""
+    """News of a region for a digest's template. If many, kinds counts alerts by kind, and items has the most severe."""
 
     label: str
     unseen: str
@@ -74,7 +74,7 @@ class Part(NamedTuple):
 
 
 def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
-    """Ask an address to confirm its subscription. Nothing else is sent to an address that has not confirmed."""
+    """Return the mail that asks an address to confirm its subscription. Until then it gets nothing else."""
     context = {
         "subscription": subscription,
         "confirm_url": absolute("subscribe-confirm", tokens.confirm_token(subscription.pk)),
@@ -96,13 +96,13 @@ def test_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives
 
 
 def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
-    """Report that there was nothing new for a quarter, when we last searched, and where nothing can be detected."""
+    """Return the mail that reports three months without news, the last search, and where nothing can be detected."""
     places = [(one.label, visibility_sentence(one.region)) for one in subscriptions]
     return to_reader(_draft("sign", {"places": places}), key=key, subscriptions=subscriptions)
 
 
 def ended_mail(*, key: str, email: str, endpoint: Endpoint, token: str) -> EmailMultiAlternatives:
-    """Report that an endpoint was switched off: it took nothing for a week, or answered that it is gone."""
+    """Return the mail about the end of an endpoint, which took nothing for a week or answered that it is gone."""
     page, *about = (
         ("organisation-ways", endpoint.organisation_id) if endpoint.organisation_id else ("subscription-ways",)
     )
@@ -123,7 +123,7 @@ def invitation_mail(*, key: str, invitation: Invitation) -> EmailMultiAlternativ
 
 
 def membership_mail(*, key: str, membership: Membership) -> EmailMultiAlternatives:
-    """Invite an address to an organisation, which sends it nothing else before it has joined."""
+    """Return the mail that invites an address to an organisation, which sends it nothing else before it has joined."""
     context = {
         "organisation": membership.organisation.name,
         "owner": membership.invited_by.email if membership.invited_by else "",
@@ -133,14 +133,14 @@ def membership_mail(*, key: str, membership: Membership) -> EmailMultiAlternativ
 
 
 def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternatives:
-    """Send the link to choose a new password; it works once, and for two hours."""
+    """Return the mail with the link to choose a new password; the link works once, and for two hours."""
     owner = urlsafe_base64_encode(force_bytes(account.pk))
     url = absolute("password-new", owner, default_token_generator.make_token(account))
     return _mail("password", key, email, {"account": account, "password_url": url})
 
 
 def visits_mail(*, key: str, email: str, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:
-    """Remind an operator of visits on site: when, where, and where to report what was found."""
+    """Return the mail that reminds an operator of visits on site: when, where, and where to report what was found."""
     rows = [(one.day, card, absolute("review-case", card.code)) for one, card in visits]
     return _mail("visits", key, email, {"visits": rows})
 
@@ -153,7 +153,7 @@ def alert_draft(
     sites: Sequence[str] = (),
     picture: MIMEImage | None = None,
 ) -> Draft:
-    """Describe what is new about one alert, for `to_reader`."""
+    """Return the draft of a mail about what is new about one alert; `to_reader` makes it a mail."""
     # unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page
     # of the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
     return _draft("alert", {"sites": sites, "unseen": unseen, "picture": picture, **_of_alert(card, transition)})
@@ -165,7 +165,7 @@ def correction_draft(*, card: AlertCard, transition: AlertTransition) -> Draft:
 
 
 def digest_draft(*, places: Sequence[RegionNews], burst: Burst | None = None, sites: Sequence[str] = ()) -> Draft:
-    """Describe what is new since the last digest, by region. Many places become a summary that links to all of them."""
+    """Return the draft of a digest of news by region; many places become a summary that links to all of them."""
     cards = {news.card.code: news.card for place in places for news in place.items}
     many = len(cards) > MANY_PLACES
     context = {
@@ -183,7 +183,7 @@ def digest_draft(*, places: Sequence[RegionNews], burst: Burst | None = None, si
 def to_reader(
     draft: Draft, *, key: str, subscriptions: Sequence[Subscription], words: dict[str, str] | None = None
 ) -> EmailMultiAlternatives:
-    """Return the mail of one reader. words: for the draft's other blanks, by their names."""
+    """Return a draft as the mail to one reader. words: texts for blanks other than labels, stop and manage, by name."""
     # subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
     stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
@@ -198,7 +198,7 @@ def to_reader(
 def digest_to_reader(
     draft: Draft, *, key: str, places: Sequence[RegionNews], readers: Sequence[Subscription] = ()
 ) -> EmailMultiAlternatives:
-    """Return the digest of one reader. readers: subscriptions that caused it, also those without a section in it."""
+    """Return a digest as the mail to one reader. readers: all subscriptions that caused it, even without a section."""
     subscriptions = list(readers) or [place.subscription for place in places]
     words = {f"place{n}": capfirst(place.subscription.label) for n, place in enumerate(places)}
     words["news"] = absolute("subscription-news", tokens.manage_token(subscriptions[0].pk))
@@ -235,7 +235,7 @@ def _title(card: AlertCard) -> str:
 
 
 def _label(subscription: Subscription) -> str:
-    """Return the label of a subscription; for one of an organisation, with the organisation's name."""
+    """Return the label of a subscription; for a member's seat, with the organisation's name."""
     if not subscription.shared_id:
         return subscription.label
     # Translators: a place, and the organisation that follows it: "2 km around Aldwick (Aldwick Waterworks)"
@@ -243,7 +243,7 @@ def _label(subscription: Subscription) -> str:
 
 
 def map_part(*, alert: Alert, card: AlertCard) -> MIMEImage:
-    """Draw the surroundings of an alert as a picture within a mail, so that reading it requests nothing from a host."""
+    """Return the map of an alert as a picture within the mail, so that opening the mail loads nothing from a server."""
     part = MIMEImage(plan_png(mail_plan(alert, card)), "png")
     part["Content-ID"] = message_id(f"map:{alert.code}")
     part.add_header("Content-Disposition", "inline", filename=f"{alert.code}.png")
@@ -260,7 +260,7 @@ def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
 
 
 def _draft(name: str, context: dict[str, Any], signed: bool = True) -> Draft:
-    """Render a mail from its templates. signed: it ends with its subscriptions and a link to end them."""
+    """Return a draft rendered from its templates. signed: it ends with its subscriptions and a link to end them."""
     if signed:
         context |= {"labels": blank("labels"), "stop_url": blank("stop"), "manage_url": blank("manage")}
     picture = context.get("picture")

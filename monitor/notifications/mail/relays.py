@@ -1,4 +1,4 @@
-"""Reports of relays about mails, by webhooks of django-anymail, if that is installed and ANYMAIL is set."""
+"""Delivery reports of mail relays, received by webhooks of django-anymail if that is installed and ANYMAIL is set."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ OURS = {"blocked", "spam", "other", None}  # reasons that are about this service
 
 
 def addresses() -> list[URLPattern | URLResolver]:
-    """Return the addresses that relays call: /anymail/<relay>/tracking/; none without ANYMAIL."""
+    """Return the URL patterns that relays call, /anymail/<relay>/tracking/; an empty list without ANYMAIL."""
     return [path("anymail/", include("anymail.urls"))] if "anymail" in settings.INSTALLED_APPS else []
 
 
@@ -29,7 +29,7 @@ def listen() -> None:
 
 
 def tracked(sender: object, event: Any, **more: object) -> None:
-    """Record one report about the newest mail sent to its address: relays do not use our message names."""
+    """Record a report of failure for the newest mail to its address, because relays do not report our message ids."""
     if event.event_type not in FAILED or event.reject_reason in OURS:
         return
     sent = OutgoingMessage.objects.filter(

@@ -1,4 +1,4 @@
-"""Mails that come back later: a signed return address names the message; reports are read (RFC 3464, RFC 3463)."""
+"""Mails that come back after delivery: a signed return address identifies the message (reports: RFC 3464, RFC 3463)."""
 
 import re
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that
 
 
 class Report(NamedTuple):
-    """Report of a failed delivery. about_reader: the address is the cause, not this service as in 5.7.1."""
+    """Report of a failed delivery. about_reader: whether the address is the cause, not this service as in 5.7.1."""
 
     code: str
     about_reader: bool
 
 
 def return_address(message_id: int, today: date | None = None) -> str:
-    """Return the return address of a message. It names nobody, and is in lower case because servers change the case."""
+    """Return a message's signed return address. It names no person; it is in lower case as servers change the case."""
     name, _, host = settings.BOUNCE_ADDRESS.partition("@")
     day = ((today or timezone.now().date()) - FIRST_DAY).days
     return f"{name}+{int_to_base36(message_id)}-{int_to_base36(day)}-{_signature(message_id, day)}@{host}"
@@ -70,7 +70,7 @@ def report_of(mail: Message) -> Report | None:
 
 
 def _recipients(mail: Message) -> Iterator[Message]:
-    """Yield the blocks of a report, each about one recipient."""
+    """Yield the blocks of fields in a delivery report, each block about one recipient."""
     for part in mail.walk():
         if part.get_content_type() == "message/delivery-status" and part.is_multipart():
             yield from (block for block in part.get_payload() if "Action" in block)

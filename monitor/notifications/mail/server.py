@@ -1,7 +1,7 @@
 """SMTP backend: Django's, with a time limit for each part of a conversation with the mail server.
 
-EMAIL_TIMEOUT limits connecting and signing in, and again the transfer of a mail. The answer to a whole mail may take
-twice as long: a server that is cut off before it answers has the mail, and would get it again (RFC 5321, 4.5.3.2.6).
+EMAIL_TIMEOUT limits connecting with signing in, and separately the transfer of each mail. The server may take twice as
+long to answer a whole mail: if we cut it off earlier, it may have the mail, and get it again (RFC 5321, 4.5.3.2.6).
 The sum, four times EMAIL_TIMEOUT plus QUIT, is shorter than the lease of the message.
 """
 
@@ -23,11 +23,11 @@ class EmailBackend(smtp.EmailBackend):
 
     @property
     def connection_class(self) -> Any:
-        """Return the class of the connection: encrypted from the start, or not."""
+        """Return the maker of connections: with TLS from the first byte if `use_ssl` is set, else without."""
         return partial(_SecureConversation if self.use_ssl else _Conversation)
 
     def open(self) -> bool | None:
-        """Connect and sign in within EMAIL_TIMEOUT."""
+        """Connect and sign in within EMAIL_TIMEOUT. Return True, False if already open, None if it failed silently."""
         if self.connection is not None and self.connection.sock is None:
             self.connection = None  # it was closed when its time was up
         return super().open()
@@ -38,7 +38,7 @@ class EmailBackend(smtp.EmailBackend):
 
 
 class _Lines:
-    """Lines received from a server. unread: bytes not yet returned; answer: bytes of the current answer."""
+    """Reader of a server's lines. unread: bytes received but not yet returned; answer: bytes of the current answer."""
 
     def __init__(self, conversation: "_Conversation") -> None:
         self.conversation, self.unread, self.answer = conversation, b"", b""
@@ -70,7 +70,7 @@ class _Conversation(smtplib.SMTP):
         return connection
 
     def getreply(self) -> tuple[int, bytes]:
-        """Read an answer; close a connection whose time is up."""
+        """Return code and text of an answer. If time is up, close the connection and raise SMTPServerDisconnected."""
         self.file = self.file or _Lines(self)
         self.file.answer = self.file.unread
         answer = super().getreply()
@@ -79,7 +79,7 @@ class _Conversation(smtplib.SMTP):
         return answer
 
     def send(self, s: Any) -> None:
-        """Send a command or a mail; close a connection whose time is up."""
+        """Send a command or a mail. On failure or timeout, close the connection and raise SMTPServerDisconnected."""
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("The connection is closed.")
         try:

@@ -32,7 +32,7 @@ class Channel(base.Channel):
         self.cards = KeptCards()
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
-        """Encrypt the message; the request runs in a thread."""
+        """Encrypt the message and return the request, to be run in a thread; Never if the device was removed."""
         device = message.endpoint
         if device is None:
             return Never("The device was removed.")

@@ -17,12 +17,12 @@ LONGEST_URL = 2000
 
 
 def browser_key() -> str:
-    """Return the key with which a browser lets this site send; empty if the site has none."""
+    """Return the public key of this site, which browsers need to accept its messages; empty if the site has no key."""
     return public_key(settings.PUSH_PRIVATE_KEY) if settings.PUSH_PRIVATE_KEY else ""
 
 
 def device_add(*, email: str, given: Mapping[str, str], agent: str) -> Endpoint:
-    """Save a device and queue its first message. given: url, p256dh, auth; agent: User-Agent. Raises Refusal."""
+    """Save a device and queue its first message. given: its url, p256dh, auth; agent: User-Agent. Raises Refusal."""
     url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
     if not browser_key() or outward.url_fault(url) or len(url) > LONGEST_URL or not _are_keys(keys):
         raise Refusal(_("This browser gave no address that messages can be sent to. Reload the page and try again."))

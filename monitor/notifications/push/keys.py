@@ -33,7 +33,7 @@ def key_make(*, path: Path) -> bool:
 
 
 def private_key(text: str) -> ec.EllipticCurvePrivateKey:
-    """Return the key of its 32 bytes in base64url. Raises ValueError."""
+    """Return the private key whose 32 bytes are given in base64url. Raises ValueError for any other text."""
     raw = from_text(text)
     if len(raw) != 32:
         raise ValueError(f"a key has 32 bytes in base64url, and not {len(raw)}")
@@ -46,7 +46,7 @@ def public_key(text: str) -> str:
 
 
 def point(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Return the public key, 65 bytes."""
+    """Return the public key that belongs to a private key, as an uncompressed point of 65 bytes."""
     return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
@@ -85,7 +85,7 @@ def encrypt(
     salt: bytes | None = None,
     sender: ec.EllipticCurvePrivateKey | None = None,
 ) -> bytes:
-    """Encrypt one record of aes128gcm, with its header. Raises ValueError for an invalid key."""
+    """Return `plain` encrypted as one record of aes128gcm, after its header. Raises ValueError for an invalid key."""
     # browser: its public key (p256dh), 65 bytes; secret: `auth`, 16. salt and sender are new for each message; they are
     # given by tests alone.
     salt, sender = salt or secrets.token_bytes(16), sender or ec.generate_private_key(CURVE)

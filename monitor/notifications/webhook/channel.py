@@ -31,7 +31,7 @@ class Channel(base.Channel):
         self.cards = KeptCards()
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
-        """Sign the message; the request runs in a thread."""
+        """Sign the message and return the request, to be run in a thread; Never if the endpoint was deleted."""
         if message.endpoint is None:
             return Never("The endpoint was deleted.")
         body = json.dumps(payload(message, self.cards), ensure_ascii=False, separators=(",", ":")).encode()
@@ -49,7 +49,7 @@ FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "
 
 
 def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
-    """Return type, timestamp and data. message: as `selectors.messages_to_deliver` reads it."""
+    """Return the body of a webhook: type, timestamp and data. message: read by `selectors.messages_to_deliver`."""
     with translation.override(message.language):
         if message.transition is None:
             data: dict[str, Any] = {"language": message.language, "site": settings.PUBLIC_URL}

@@ -14,19 +14,19 @@ PREFIX = "whsec_"
 
 
 def secret_new() -> str:
-    """Return a secret of 32 random bytes."""
+    """Return a new secret: whsec_ and 32 random bytes in base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def sign(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Return 'v1,…': HMAC-SHA256 of id, time (seconds since 1970) and body. secret: whsec_ and base64."""
+    """Return the signature 'v1,…': HMAC-SHA256 of id, time (seconds since 1970) and body. secret: whsec_ and base64."""
     key = base64.b64decode(secret.removeprefix(PREFIX))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
 
 
 def headers(*, secrets_: Sequence[str], message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the three headers, signed with each valid secret, the newest first."""
+    """Return the headers with id, time and signatures: one signature by each of these secrets, in their order."""
     signatures = (sign(secret=one, message_id=message_id, timestamp=timestamp, body=body) for one in secrets_)
     return {
         "webhook-id": message_id,

@@ -1,4 +1,4 @@
-"""The operations of /api/v1/. Each reads, makes rows, and returns."""
+"""The operations of /api/v1/. Each reads from the database and converts the result to an answer."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any

@@ -19,7 +19,7 @@ from monitor.wording.states import step_reason
 
 
 def page(request: HttpRequest, rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
-    """Return a page of the rows, their total number, and the address of the next page."""
+    """Return a page of rows, converted by `make`, with their total number and the address of the next page."""
     return _part(request, rows, limit, offset, [make(row) for row in rows[offset : offset + limit]])
 
 
@@ -46,7 +46,7 @@ def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
 
 
 def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any]:
-    """Return the fields of a schema: `own`, and the others from the first source that has such an attribute."""
+    """Return the fields of a schema: those in `own`, and each other one from the first source that has it."""
     return {
         name: own[name] if name in own else getattr(next(one for one in sources if hasattr(one, name)), name)
         for name in schema.model_fields

@@ -1,4 +1,4 @@
-"""Answers of the interface. Units stand in the names; signs as docs/units-and-signs.md says."""
+"""Answers of the API. Names of fields contain the units; signs are those of docs/units-and-signs.md."""
 
 from datetime import date, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 
 class Answer(Schema):
-    """An answer whose words are those of the language of the request."""
+    """Answer whose texts are in the language of the request."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -18,7 +18,7 @@ class Answer(Schema):
 
 
 class Fault(Answer):
-    """What was wrong, and what to do about it: RFC 9457, `detail` says both."""
+    """Error answer by RFC 9457: what was wrong (`error`) and what to do about it (`remedy`); `detail` has both."""
 
     type: str
     title: str
@@ -31,8 +31,8 @@ class Fault(Answer):
 class Figures(Answer):
     """Figures of an area.
 
-    Rates come from velocity fields, speeds from offsets between two images, coherence and its change from image pairs;
-    the others are null. Uncertainties are one standard deviation.
+    Rates come from velocity fields, speeds from offsets between two images, coherence and its change from image pairs.
+    Figures without such data are null. Uncertainties are one standard deviation.
     """
 
     area_m2: float
@@ -74,7 +74,7 @@ class MotionOut(Answer):
 
 
 class ExposureSource(Answer):
-    """A layer in which what stands on an area was counted."""
+    """Map layer in which buildings, roads, railways or people of an area were counted."""
 
     kind: str
     name: str
@@ -83,7 +83,7 @@ class ExposureSource(Answer):
 
 
 class ExposureOut(Answer):
-    """What stands on the ground of an alert. null: no loaded layer covers it, which is not 0."""
+    """Buildings, roads, railways and people in the area of an alert. null, unlike 0: no loaded layer covers it."""
 
     buildings: int | None
     main_road_km: float | None = Field(description="motorways to secondary roads")
@@ -129,7 +129,7 @@ class Geometry(Answer):
 
 
 class Change(Answer):
-    """One figure that changed, and what it was when it was last reported."""
+    """Change of one figure: the value last reported (`before`), and the one that is reported now (`after`)."""
 
     cause: str = Field(description="rate, peak, area, kind, severity, acceleration, finished or woken")
     before: float | str | None
@@ -139,7 +139,7 @@ class Change(Answer):
 
 
 class Step(Answer):
-    """A step of an alert's life: a change of state, or, where the state stays, of figures."""
+    """Step of an alert's life: a change of its state or, if the state stays the same, of its figures."""
 
     at: datetime
     from_state: str
@@ -159,7 +159,7 @@ class AlertDetail(AlertOut):
 
 
 class DetectionOut(Figures):
-    """One area in one run: an alert is what its detections have in common."""
+    """Area detected by one run; an alert combines the detections of one place."""
 
     id: int
     kind: str
@@ -181,7 +181,7 @@ class DetectionOut(Figures):
 
 
 class ProductSummary(Answer):
-    """Velocity field in short."""
+    """Summary of a velocity field."""
 
     id: int
     name: str
@@ -214,7 +214,7 @@ class ProductOut(ProductSummary):
 
 
 class SeriesChange(Answer):
-    """A change that a series shows, and between which dates it probably (9 in 10) was."""
+    """Change in a series; with a probability of 90 % it was between the dates `first` and `last`."""
 
     kind: str = Field(description="rate, mm a year; step, mm; curve, mm a year each year; unwrapping, mm: an error")
     day: date
@@ -288,7 +288,7 @@ class PredictionOut(Answer):
 
 
 class PairOut(Answer):
-    """Two radar images of one track and polarisation and the ground both show; the reference is the earlier one."""
+    """Two radar images of one track and polarisation, with the ground that both show; the reference is the earlier."""
 
     id: int
     platform: str

@@ -33,7 +33,7 @@ EXAMPLES = (
 
 
 class Interface(NinjaAPI):
-    """API whose errors state the media type that they have, and whose operations keep their names."""
+    """API whose OpenAPI description has the errors' media type, and stable names of operations."""
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """Return the operation's name in generated clients; it stays the same if the module moves."""

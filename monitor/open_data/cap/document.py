@@ -19,7 +19,7 @@ CERTAINTIES = {"first": "Possible", "provisional": "Likely", "rejected": "Unlike
 
 
 class Words(NamedTuple):
-    """Words of a message in one language."""
+    """Texts of a CAP message in one language."""
 
     language: str
     event: str
@@ -47,7 +47,7 @@ def reference(message: CapMessage) -> str:
 
 
 def compose(message: CapMessage, every: Sequence[Words], parameters: Sequence[tuple[str, str]]) -> str:
-    """Write a message as XML, with one `info` for each language. parameters: further facts by name."""
+    """Return a message as XML. every: the texts, an `info` for each language; parameters: further facts by name."""
     root = Element("alert", {"xmlns": NAMESPACE})
     head = {
         "identifier": message.identifier,

@@ -21,7 +21,7 @@ FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "
 
 
 def transitions_due() -> QuerySet[AlertTransition]:
-    """Return each alert's latest step without a message; a message for an ended alert can only cancel."""
+    """Return each alert's latest step if it has no message yet, except the end of an alert with nothing to cancel."""
     later = AlertTransition.objects.filter(alert=OuterRef("alert"), pk__gt=OuterRef("pk"))
     last = CapMessage.objects.filter(alert=OuterRef("alert")).order_by("-pk").values("message_type")[:1]
     nothing_to_take_back = Q(last_type=None) | Q(last_type=Type.CANCEL)
@@ -88,7 +88,7 @@ def _note(alert: Alert) -> str:
 
 
 def _standing(alert: Alert) -> list[CapMessage]:
-    """Return the messages since the last cancellation, the oldest first."""
+    """Return the messages of an alert since its last cancellation, the oldest first."""
     issued = list(alert.cap_messages.defer("xml").order_by("pk"))
     ends = [index for index, one in enumerate(issued) if one.message_type == Type.CANCEL]
     return issued[ends[-1] + 1 :] if ends else issued

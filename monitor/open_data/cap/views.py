@@ -48,7 +48,7 @@ class CapAtom(PlainAtom):
 
 
 def site_feed(kind: type[PlainAtom], request: HttpRequest, title: str, subtitle: str, guid: str = "") -> PlainAtom:
-    """Return a feed of this site without entries. Its address identifies it where no identifier is given."""
+    """Return a feed of this site without entries. guid: identifier of the feed; if empty, its address is used."""
     address = request.build_absolute_uri()
     return kind(
         title=title,

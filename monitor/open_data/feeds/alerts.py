@@ -54,7 +54,7 @@ def alert_feed(
     said: Callable[[Alert, AlertCard], tuple[str, datetime]],
     guid: str = "",
 ) -> HttpResponse:
-    """Return a feed of alerts with `has_message`. said: returns an entry's description and when it changed."""
+    """Return a feed of alerts that have `has_message` set. said: returns an entry's description and time of change."""
     subtitle = _("Found in radar satellite measurements, or reported by specialists. Newest changes first.")
     feed = site_feed(GeoAtom, request, title, subtitle, guid)
     for alert, card in zip(alerts, alert_cards(alerts), strict=True):
@@ -78,7 +78,7 @@ def alert_feed(
 
 
 def last_steps(alerts: Sequence[Alert]) -> dict[int, AlertTransition]:
-    """Return the newest step of each alert."""
+    """Return the newest step of each alert, by the alert's key."""
     steps = AlertTransition.objects.filter(alert__in=alerts).select_related("update", "alert")
     return {step.alert_id: step for step in steps.order_by("alert_id", "-created_at", "-pk").distinct("alert_id")}
 

@@ -1,7 +1,7 @@
 """Feeds of a subscription: its entries, and these as Atom for feed readers and as an index of CAP messages.
 
-Entries are the steps that the filters match, by the rule that decides about messages. Where a place was in the feed,
-it also says that a specialist took it back, or that it is followed under another code.
+An entry has the steps of an alert that match the filters, by the rule that also decides about messages. If there are
+any, it also has later steps by which the alert was rejected, or merged into one with another code.
 """
 
 import uuid
@@ -29,7 +29,7 @@ TAKEN_BACK = (State.REJECTED, State.MERGED)
 
 
 class Entry(NamedTuple):
-    """An alert and its steps, the oldest first; at least one."""
+    """Entry of a feed: an alert, and at least one of its steps, the oldest first."""
 
     alert: Alert
     steps: list[AlertTransition]
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
 
 
 def entries_of(*, subscription: Subscription) -> list[Entry]:
-    """Return the last hundred alerts of two years, the last changed first."""
+    """Return entries of the hundred alerts that changed last within two years, the last changed first."""
     kept: dict[int, Entry] = {}
     for step in steps_in(region=subscription.region, years=YEARS).order_by("created_at", "id"):
         entry = kept.get(step.alert_id)
@@ -56,7 +56,7 @@ def entries_of(*, subscription: Subscription) -> list[Entry]:
 
 
 def messages_of(*, entries: list[Entry]) -> list[CapMessage]:
-    """Return the CAP messages of the steps in `entries`, the newest first. Simultaneous steps share a message."""
+    """Return the CAP messages of the entries' steps, the newest first. A step without a message shares the next one."""
     issued: dict[int, list[CapMessage]] = defaultdict(list)
     for one in CapMessage.objects.filter(alert__in=[entry.alert.pk for entry in entries]).order_by("transition_id"):
         issued[one.alert_id].append(one)
@@ -70,7 +70,7 @@ def messages_of(*, entries: list[Entry]) -> list[CapMessage]:
 
 
 def feed_id(subscription: Subscription, name: str) -> str:
-    """Return an identifier that lasts at any address of the feed."""
+    """Return an identifier of the feed `name` that stays the same when the feed gets a new secret address."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"subscriptions/{subscription.created_at.isoformat()}/{name}").urn
 
 

@@ -23,7 +23,7 @@ Make = Callable[[HttpRequest, Subscription, list[Entry]], HttpResponseBase]
 
 
 def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
-    """Make a view that serves a feed in its reader's language, only if it has changed; shared caches do not keep it."""
+    """Return a view that serves a feed in its reader's language, if it has changed; shared caches may not store it."""
 
     @require_safe
     @wraps(make)
@@ -52,7 +52,7 @@ atom, cap = _private_feed(subscription_atom), _private_feed(subscription_cap)
 
 @_private_feed
 def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
-    """Return the calendar."""
+    """Return the feed as a calendar file (iCalendar)."""
     body = calendar_of(subscription=subscription, entries=entries)
     response = HttpResponse(body, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'inline; filename="ground-motion.ics"'
@@ -60,7 +60,7 @@ def calendar(request: HttpRequest, subscription: Subscription, entries: list[Ent
 
 
 def _etag(request: HttpRequest, subscription: Subscription, entries: list[Entry], messages: list[int]) -> str:
-    """Return the ETag of an answer. messages: CAP messages of the entries, which are issued after their steps."""
+    """Return the ETag of an answer. messages: keys of the entries' CAP messages, which are issued after the steps."""
     versions = [(entry.alert.pk, entry.changed.isoformat(), len(entry.steps)) for entry in entries]
     reader = (subscription.language, subscription.title, subscription.time_zone)
     made_of = f"{request.build_absolute_uri()} {reader} {versions} {messages} {code_version()}"

@@ -55,7 +55,7 @@ REFUSED = {"description": "What is wrong, and what to do", "content": {PROBLEM: 
 
 
 class Catalogue(NamedTuple):
-    """Catalogue of collections. stac: its version, where the collections are those of a STAC catalogue; else empty."""
+    """Catalogue of collections. stac: version of STAC if it is a STAC catalogue, else empty."""
 
     name: str
     title: str

@@ -26,7 +26,7 @@ class Extent(NamedTuple):
 
 
 def extent_of(rows: QuerySet, area: str, first: Any, last: Any) -> Extent:
-    """Return the extent of rows. area, first, last: their fields, or expressions."""
+    """Return the extent of rows. area, first, last: fields or expressions for geometry, begin and end of a row."""
     return Extent(**rows.aggregate(bounds=BoundsOf(area), first=Min(first), last=Max(last)))
 
 
@@ -63,7 +63,7 @@ class Collection(ABC):
 
 
 class Rows(Collection):
-    """Collection of rows in the order of their keys: new rows come last, so paging skips and repeats none."""
+    """Collection of the rows of a table by key. New rows come last, so that paging neither skips nor repeats a row."""
 
     known: ClassVar[Callable[[], QuerySet]]  # every row
     feature_of: ClassVar[Callable[[Any], Feature]]  # the feature of a row
@@ -114,5 +114,5 @@ def _rounded(numbers: Any) -> Any:
 
 
 def box(shape: GEOSGeometry) -> list[float]:
-    """Return the box around a shape, degrees."""
+    """Return the bounding box of a shape: west, south, east, north in degrees."""
     return [round(edge, DIGITS) for edge in shape.extent]

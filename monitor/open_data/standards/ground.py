@@ -1,4 +1,4 @@
-"""Collections for the content of the pages: alerts, data sets and glaciers."""
+"""Collections of what the site's pages show: alerts, data sets and glaciers."""
 
 from collections.abc import Sequence
 
@@ -96,7 +96,7 @@ def product_feature(row: Product) -> Feature:
 
 
 class Products(Rows):
-    """Velocity fields as boxes."""
+    """Collection of velocity fields, whose geometries are boxes around their points."""
 
     known, feature_of = staticmethod(products), staticmethod(product_feature)
     name = "products"
@@ -115,7 +115,7 @@ class Products(Rows):
 
 
 def products_wanted(rows: QuerySet[Product], query: Query) -> QuerySet[Product]:
-    """Return the rows in the area and the period of the query."""
+    """Return the velocity fields that overlap the area and the period of the query."""
     if query.area is not None:
         rows = rows.filter(footprint__intersects=query.area)
     if query.during is None:
@@ -145,7 +145,7 @@ def glacier_feature(motion: GlacierMotion) -> Feature:
 
 
 class Glaciers(Rows):
-    """Glaciers whose motion is known."""
+    """Collection of glaciers whose motion is known."""
 
     feature_of = staticmethod(glacier_feature)
     name = "glaciers"

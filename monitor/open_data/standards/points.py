@@ -78,7 +78,7 @@ def _shown() -> QuerySet[Product]:
 
 
 def _products(query: Query) -> QuerySet[Product]:
-    """Return the data set with the id in the query, of any release; without an id, the newest release of each."""
+    """Return the data set named in the query, even if superseded; if none is named, the newest release of each."""
     if "product" in query.filters:
         asked = Product.objects.filter(points_deleted_at=None, pk=int(query.filters["product"]))
         return products_wanted(asked, query)
@@ -96,7 +96,7 @@ def _key(after: str) -> tuple[int, str]:
 
 
 def _within_mercator(area: MultiPolygon) -> list[Polygon]:
-    """Return the boxes of an area, cut at the limits of Web Mercator."""
+    """Return the bounding box of each part of an area, cut at the latitude limits of Web Mercator."""
     boxes = []
     for west, south, east, north in (part.extent for part in area):
         boxes.append(Polygon.from_bbox((west, max(south, -MERCATOR_DEGREES), east, min(north, MERCATOR_DEGREES))))

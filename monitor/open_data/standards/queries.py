@@ -54,7 +54,7 @@ def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, 
 
 
 def _level(bbox: str) -> str:
-    """Remove the heights of a box."""
+    """Return the parameter bbox without heights, which it has if it consists of six numbers."""
     parts = bbox.split(",")
     return ",".join((*parts[:2], *parts[3:5])) if len(parts) == 6 else bbox
 

@@ -21,7 +21,7 @@ Found = list[tuple[Collection, Feature]]
 
 
 def search(known: Mapping[str, Collection], parameters: QueryDict) -> tuple[Found, str]:
-    """Return items, collection after collection, and the key of the next part. Raises Refusal."""
+    """Return the (collection, item) pairs found, by collection, and the key of the next page. Raises Refusal."""
     common = parameters.copy()
     names, idents = ([one for one in common.pop(name, [""])[-1].split(",") if one] for name in PARAMETERS)
     if len(idents) > MOST_IDS:
@@ -46,7 +46,7 @@ def posted(content: bytes) -> dict[str, Any]:
 
 
 def parameters_of(body: Mapping[str, Any]) -> QueryDict:
-    """Convert a body to the parameters of an address: lists with commas. Raises Refusal."""
+    """Convert a JSON body to the parameters of a URL, with lists as texts with commas. Raises Refusal."""
     parameters = QueryDict(mutable=True)
     for name, value in body.items():
         parts = value if isinstance(value, list) else [value]

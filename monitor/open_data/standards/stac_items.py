@@ -35,7 +35,7 @@ OF_SCENES = ("platform", "licence", "attribution", "polarisation", "backscatter"
 
 
 def at(moment: date | datetime | None) -> datetime:
-    """Return a moment in UTC; a day as its beginning."""
+    """Return a moment in UTC; for a day its beginning, for None the earliest date."""
     if isinstance(moment, datetime):
         return moment.astimezone(UTC)
     return datetime.combine(moment or date.min, time(), UTC)
@@ -114,7 +114,7 @@ def of_scene(row: Scene) -> Feature:
 
 
 def of_prediction(row: Prediction) -> Feature:
-    """Return the item of a result."""
+    """Return the item of a model's result."""
     run, version = row.run, row.run.model_version
     if run.product is not None:
         between = _between(run.product.dates[0], run.product.dates[-1])

@@ -81,7 +81,7 @@ def _entry(request: HttpRequest, name: str, source: str, part: str, title: str) 
 
 
 def _answer(request: HttpRequest, document: Document | None) -> JsonResponse:
-    """Return the document with the host in its addresses. Raises Missing."""
+    """Return a TileJSON document with absolute tile URLs. Raises Missing if it is None."""
     if document is None:
         raise Missing("There is no such layer.", "The layers are listed at /tilejson/.")
     tiles = [request.build_absolute_uri("/")[:-1] + template for template in document["tiles"]]
@@ -125,7 +125,7 @@ def _base() -> dict[str, Document]:
 
 
 def _fields(columns: str) -> dict[str, str]:
-    """Return the fields of a layer of the base map, from its columns in the database."""
+    """Return the field names of a base map layer, with empty descriptions. columns: its SQL list of columns."""
     return dict.fromkeys([*(part.strip().removeprefix("row.") for part in columns.split(",")), "simulated"], "")
 
 

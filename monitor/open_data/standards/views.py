@@ -129,7 +129,7 @@ def item(request: HttpRequest, catalogue: Catalogue, name: str, ident: str) -> J
 @require_http_methods(["GET", "HEAD", "POST"])
 @refusals_as_json
 def search(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
-    """Return the items of a STAC catalogue that match the query of an address or of a posted JSON body."""
+    """Return the items of a STAC catalogue that match the query in the URL or in a posted JSON body."""
     # The link to the next part of a posted search is also a POST.
     body = posted(request.body) if request.method == "POST" else None
     found, after = find(catalogue.collections, request.GET if body is None else parameters_of(body))
@@ -184,7 +184,7 @@ def _listed(request: HttpRequest, catalogue: Catalogue, found: Found, after: str
 
 
 def _with_addresses(request: HttpRequest, catalogue: Catalogue, one: Collection, feature: Feature) -> Feature:
-    """Return a feature whose addresses name the host; a STAC item also gets the links that it needs."""
+    """Return a feature with absolute URLs; a STAC item also gets its root, self, parent and collection links."""
     properties = feature["properties"]
     if "url" in properties:
         feature = feature | {"properties": properties | {"url": request.build_absolute_uri(properties["url"])}}

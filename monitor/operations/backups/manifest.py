@@ -15,7 +15,7 @@ CHUNK = 1 << 20
 
 
 class Unusable(Exception):
-    """Fault of a backup that cannot be made or restored; one sentence with the remedy."""
+    """Exception for a backup that cannot be made or restored; its text is one sentence with the remedy."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def entry_of(source: IO[bytes], target: IO[bytes] | None = None) -> Entry:
 
 
 def written(path: Path, source: IO[bytes]) -> Entry:
-    """Write a file that only its owner can read; it appears under its name only when complete."""
+    """Write a file readable by its owner only, which gets its name when complete; return its size and SHA-256."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -110,7 +110,7 @@ def _own_folder(folder: Path) -> dict[str, Entry]:
 
 @contextmanager
 def _nothing_is_deleted() -> Iterator[None]:
-    """Keep manage.py prune from running; wait for one that is running already."""
+    """Keep manage.py prune and other backups from running, after waiting for one that runs. Raises Unusable."""
     ends_at = time.monotonic() + WAIT_SECONDS
     while True:
         with try_locked(Lock.RETENTION) as alone:
@@ -187,7 +187,7 @@ def _refuse_filled_database(folder: Path, manifest: Manifest) -> None:
 
 
 def _rasters_restore(folder: Path, manifest: Manifest) -> None:
-    """Put every raster into the storage under its name; one that exists already must be identical."""
+    """Put every raster into the storage under its name. Raises Unusable, before any change, if one there differs."""
     storage = raster_storage()
     rasters = {name.removeprefix(f"{RASTERS}/"): entry for name, entry in manifest.files.items() if "/" in name}
     for check in (True, False):  # check all before changing something

@@ -47,7 +47,7 @@ REPLAYED = POSITION.format("CASE WHEN pg_is_in_recovery() THEN pg_last_wal_repla
 
 
 class Follower:
-    """Check of whether the replica follows closely enough; one object for all threads of a process."""
+    """Checker of whether the replica is close enough behind the primary; one object for all threads of a process."""
 
     def __init__(self) -> None:
         self._usable, self._check_at = False, 0.0
@@ -116,7 +116,7 @@ class ReadReplica(MiddlewareMixin):
     """Last middleware: calls a view with the replica as its database if that is allowed."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Set a cookie if the browser has just sent something."""
+        """Set a cookie if the browser has just sent something, so that its next requests read the primary."""
         if request.method not in READING:
             response.set_cookie(  # type: ignore[attr-defined]
                 WROTE,

@@ -1,4 +1,4 @@
-"""Rights of the database roles, in one table that is applied after every migration; what it lacks is refused."""
+"""Rights of the database roles, in a table that is applied after every migration; rights not listed are revoked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +58,7 @@ OUR_TABLES = """
 
 
 class Policy(NamedTuple):
-    """Row-level policy: the rows on which a role may use a verb; new values of changed rows are not checked."""
+    """Row-level policy. rows: SQL condition for the rows that `verb` may use; new values of UPDATE are not checked."""
 
     table: str
     role: str

@@ -8,7 +8,7 @@ from ingest.errors import one_line
 
 
 class Wrong(Exception):
-    """Condition that does not hold, as one plain sentence without secrets or addresses."""
+    """Exception for a condition that does not hold: one plain sentence without secrets or addresses."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ Setup = partial(Condition, needs_database=False, alarms=False)  # how this machi
 
 @dataclass(frozen=True)
 class Report:
-    """Report of an examined condition: what is wrong, or else what holds."""
+    """Result of examining a condition. wrong: the fault, empty if there is none; detail: else what holds."""
 
     condition: Condition
     detail: str = ""

@@ -27,7 +27,7 @@ def own_host() -> str:
 
 
 def web() -> str:
-    """Return what is wrong with this machine's web process; empty if nothing is, as in the other checks."""
+    """Return what is wrong with this machine's web process; empty if nothing is wrong."""
     address = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/healthz"
     try:
         urllib.request.urlopen(urllib.request.Request(address, headers={"Host": own_host()}), timeout=ANSWER_SECONDS)
@@ -37,7 +37,7 @@ def web() -> str:
 
 
 def worker(queue: str) -> str:
-    """Check that a worker of this machine serves the queue and answers over the broker."""
+    """Return what is wrong if no worker of this machine answers for the queue over the broker; empty if one does."""
     from monitor.broker import broker_url
     from monitor.celery import app
 
@@ -49,7 +49,7 @@ def worker(queue: str) -> str:
 
 
 def beat() -> str:
-    """Check the sign of life of this machine's beat."""
+    """Return what is wrong with the sign of life of this machine's beat; empty if nothing is wrong."""
     import psycopg
 
     address = os.environ["DATABASE_URL"].replace("postgis://", "postgresql://", 1)
@@ -71,7 +71,7 @@ PROCESSES: dict[str, Callable[[], str]] = {
 
 
 def main() -> int:
-    """Check the process that the command line names."""
+    """Check the process that the command line names; return the exit code."""
     name = sys.argv[1] if len(sys.argv) == 2 else ""
     if name not in PROCESSES:
         print(f"usage: python -m monitor.operations.health.process {'|'.join(PROCESSES)}", file=sys.stderr)

@@ -77,7 +77,7 @@ def failures() -> dict[str, QuerySet]:
 
 
 def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
-    """Return messages that failed recently after more than `attempts`; fewer attempts mean a refusal, left out here."""
+    """Return mails that failed recently after more than `attempts` tries, and so were not refused for good."""
     lately = Now() - timedelta(days=FAILED_DAYS)
     failed = OutgoingMessage.objects.filter(
         channel=DEFAULT_CHANNEL, state=State.FAILED, attempts__gt=attempts, next_try_at__gte=lately

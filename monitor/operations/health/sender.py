@@ -48,7 +48,7 @@ def resolver() -> "Resolver":
 
 
 def _answers(name: str, kind: str) -> list[str]:
-    """Return the DNS records of a name, with split texts joined, if any. Raises Wrong if no server answers."""
+    """Return a name's DNS records of one kind, with split texts joined. Raises Wrong if no server answers."""
     asked = resolver()
     from dns.exception import DNSException
     from dns.resolver import NXDOMAIN, NoAnswer
@@ -65,7 +65,7 @@ def _answers(name: str, kind: str) -> list[str]:
 
 
 def _records(name: str, version: str) -> list[str]:
-    """Return the texts of a name that begin with a version, such as v=spf1."""
+    """Return the TXT records of a name that begin with a version, such as v=spf1."""
     start = re.compile(re.escape(version) + r"(\s|;|$)", re.IGNORECASE)
     return [text for text in _answers(name, "TXT") if start.match(text)]
 
@@ -138,7 +138,7 @@ def returns() -> str:
 
 
 def _tags(text: str) -> dict[str, str]:
-    """Return the tags of a record: "v=DKIM1; k=rsa; p=…"."""
+    """Return the values in a record such as "v=DKIM1; k=rsa; p=…", by their tags."""
     parts = (part.partition("=") for part in text.split(";"))
     return {name.strip().lower(): value.strip() for name, _, value in parts if name.strip()}
 

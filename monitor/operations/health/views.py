@@ -51,5 +51,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 @lru_cache(maxsize=1)
 def _examined(moment: int) -> list[Report]:
-    """Examine what the site needs, only once per moment, so that frequent requests cost nothing."""
+    """Examine what the site needs; the result is cached for `moment`, so that frequent requests cost nothing."""
     return examine(condition for condition in CONDITIONS if condition.site_needs)

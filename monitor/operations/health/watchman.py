@@ -63,7 +63,7 @@ class Watchman(threading.Thread):
         alarms.alarms_mail(to=self.recipients)
 
     def _record_no_database(self) -> None:
-        """Report once that the database does not answer, after it has been so for long enough."""
+        """Report by one mail that the database has not answered for as long as an alarm takes to open."""
         if self.lost is None:
             self.lost = Alarm(condition=DATABASE.name, sentence="the database does not answer")
             self.lost.first_seen_at = timezone.now()

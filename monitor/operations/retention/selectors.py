@@ -80,7 +80,7 @@ def scene_rows_over() -> QuerySet[Scene]:
 
 
 def releases_over() -> Iterator[tuple[Product, bool]]:
-    """Yield superseded releases that may be deleted. True: only their points, because alerts were detected in them."""
+    """Yield superseded releases to delete, each with True if only its points may go, as alerts were detected in it."""
     # An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
     for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
         if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
@@ -126,7 +126,7 @@ def orphans() -> Iterator[tuple[str, int]]:
 
 
 def inputs_without_row() -> Iterator[Entry]:
-    """Yield given files in the object store that no job or download names, if older than a day."""
+    """Yield files in the object store of inputs that no job or download names, if they are older than a day."""
     if (store := input_store()) is None:
         return
     oldest_kept = timezone.now() - ORPHAN_AFTER
@@ -139,7 +139,7 @@ def inputs_without_row() -> Iterator[Entry]:
 
 
 def uploads_unfinished() -> Iterator[Callable[[], object]]:
-    """Yield functions that discard the parts of uploads to the object store that broke off over a day ago."""
+    """Yield functions, each of which discards the parts of an upload to the object store broken off over a day ago."""
     if store := input_store():
         for storage in (store, raster_storage(), storages["pieces"]):
             yield from storage.unfinished(before=timezone.now() - ORPHAN_AFTER)

@@ -1,4 +1,4 @@
-"""Deletion of old data, one by one: first the row, then its file; files left by a crash are deleted as well."""
+"""Deletion of old data, item by item: first the row, then its file; files left by a crash are deleted as well."""
 
 import logging
 import time

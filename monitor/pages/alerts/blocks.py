@@ -50,7 +50,7 @@ def motion_rows(alert: Alert) -> dict[str, Any] | None:
 
 
 def places_rows(detections: Sequence[Detection]) -> dict[str, Any] | None:
-    """Return rows and outlines of the fastest places in the detection with the fastest motion; None without places."""
+    """Return rows, a tilt sentence and outlines of the fastest places in the fastest detection; None without places."""
     measured = [detection for detection in detections if detection.places]
     if not measured:
         return None
@@ -150,7 +150,7 @@ def _answer(score: float, share: float) -> str:
 
 
 def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[str, Any]]:
-    """Return a row for each velocity field at an alert, stating whether its points alone show the motion."""
+    """Return a row per velocity field at an alert: does it show the motion by itself? Empty for fewer than two."""
     if family(alert.kind) is not Family.VELOCITY:
         return []
     flagged = {

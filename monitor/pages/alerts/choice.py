@@ -1,4 +1,4 @@
-"""Filters of the list of alerts, read from the address, with the number of alerts for each value."""
+"""Filters of the list of alerts, read from the query string, and the number of alerts for each filter value."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -91,7 +91,7 @@ class Choice:
 
     @cached_property
     def where_and_when(self) -> dict[str, Any]:
-        """Return the chosen box, region and periods; kind, state and severity are counted within them."""
+        """Return the chosen box, the region's alerts and periods, as arguments of the queries for alerts."""
         found, moving = (
             Period(self.values.get(f"{name}_from"), self.values.get(f"{name}_to")) for name in ("found", "moving")
         )
@@ -119,7 +119,7 @@ class Choice:
         )
 
     def facets(self, counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
-        """Return kind, state and severity with their values and counts; each count keeps the other two filters."""
+        """Return kind, state and severity with their values and counts; each count applies the other two filters."""
         return [
             {
                 "name": name,

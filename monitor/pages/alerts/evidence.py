@@ -85,7 +85,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
 
 
 def _sources(detection: Detection) -> list[Product | ScenePair]:
-    """Return the pair of a detection's run; or its product, and the run's other products that show the motion."""
+    """Return the data behind a detection: its run's pair, or its run's product and others that show the motion."""
     run = detection.scan.prediction.run
     if run.pair_id:
         return [run.pair]

@@ -179,7 +179,7 @@ def _is_region(detection: Detection) -> bool:
 
 
 def _still_mm_yr(detection: Detection, product: Product) -> float:
-    """Return the rate of still ground, mm/yr: around the place; the run's if that ground moves; 0 for wide regions."""
+    """Return the rate to subtract, mm/yr: of the ground around; of the run if that ground moves; 0 for wide regions."""
     if _is_region(detection):
         return 0.0
     for one in detection.reasons:
@@ -189,7 +189,7 @@ def _still_mm_yr(detection: Detection, product: Product) -> float:
 
 
 def stretch_of(area: AreaFigures) -> int:
-    """Return the rate of the strongest colour in pictures of an alert or a detection, mm/yr."""
+    """Return the rate that is shown in full colour in pictures of an alert or a detection, mm/yr."""
     peak = abs(area.peak_rate_mm_yr or 0.0)
     return next((reach for reach in STRETCHES_MM_YR if reach >= peak), STRETCHES_MM_YR[-1])
 

@@ -66,7 +66,7 @@ def _picture(evidence: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _charts(alert: Alert, context: dict[str, Any]) -> list[dict[str, Any]]:
-    """Draw the motion relative to the surroundings; else the mean series of each data set, or the speeds by pair."""
+    """Return charts: motion relative to the surroundings, else mean series by data set or speeds by pair of images."""
     if context["motion"]:
         return [_of_motion(context["motion"])]
     if context["evidence_words"].series == "points":

@@ -1,4 +1,4 @@
-"""Dash application of the workbench: draws the sheet of an address, and the points chosen on its map."""
+"""Dash application of the workbench: draws an address's sheet (charts and tables) and points chosen on its map."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -49,7 +49,7 @@ def draw_chosen(clicked: dict | None, selected: dict | None, listed: list[str] |
 
 
 def dash_answer(path: str = "", body: dict[str, Any] | None = None) -> Response:
-    """Return Dash's response to a GET of BASE + path, or to a POST if there is a body. Callbacks' errors are raised."""
+    """Return Dash's response to a GET of BASE + path, or to a POST if there is a body. Callback errors are raised."""
     with app.server.test_request_context(BASE + path, method="POST" if body else "GET", json=body):
         return app.server.full_dispatch_request()
 

@@ -1,4 +1,4 @@
-"""Published figures of docs/figures: results of methods on benchmarks, with their commands and weights."""
+"""Published results of methods on benchmarks, read from docs/figures, with the commands and weights behind them."""
 
 import json
 import tomllib
@@ -70,7 +70,7 @@ def _labels(path: Path) -> dict[str, str]:
 
 
 def _speed(content: Mapping[str, Any]) -> tuple[str, list[Result]]:
-    """Return the benchmark's name and the ratios to the control in a report of scripts/bench."""
+    """Return the benchmark's name and, as one result, the ratios to its control, from a report of scripts/bench."""
     values = {
         row["what"]: Value(row["ratio"], row.get("low"), row.get("high"))
         for row in content["results"]

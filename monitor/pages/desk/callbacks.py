@@ -15,7 +15,7 @@ Degrees = list[Annotated[float, Field(allow_inf_nan=False)]]
 
 
 class Mark(BaseModel):
-    """Point in a chart as Plotly describes it; other fields of the description are ignored."""
+    """Point of a chart in Plotly's event data, of which only customdata, the point's identifier, is kept."""
 
     customdata: Text | None = None
 
@@ -36,7 +36,7 @@ class Marks(BaseModel):
 
 
 class Address(BaseModel):
-    """Query string of the page's address."""
+    """Input or state of a callback: the query string of the page's address."""
 
     id: Literal["address"]
     property: Literal["search"]
@@ -44,7 +44,7 @@ class Address(BaseModel):
 
 
 class Clicked(BaseModel):
-    """Point that was clicked."""
+    """Input of a callback: the point that was clicked on the map."""
 
     id: Literal["points"]
     property: Literal["clickData"]
@@ -52,7 +52,7 @@ class Clicked(BaseModel):
 
 
 class Selected(BaseModel):
-    """Points within a box or lasso."""
+    """Input of a callback: the points within a box or lasso on the map."""
 
     id: Literal["points"]
     property: Literal["selectedData"]
@@ -60,7 +60,7 @@ class Selected(BaseModel):
 
 
 class Listed(BaseModel):
-    """Input value of the list: the points that are ticked."""
+    """Input of a callback: the points that are ticked in the list."""
 
     id: Literal["listed"]
     property: Literal["value"]

@@ -23,7 +23,7 @@ PLACE = ("longitude", "latitude")
 
 
 def cross(view: View, product: Product) -> list[Component]:
-    """Draw one attribute of the points against another."""
+    """Return the sheet that plots one attribute of the points against another."""
     x, y = BY_NAME[view.x], BY_NAME[view.y]
     n_points, n_read, found = _related(view, product, x, y)
     if found is None:
@@ -62,7 +62,7 @@ def cross(view: View, product: Product) -> list[Component]:
 
 
 def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[int, int, Relation | None]:
-    """Return the number of points on the ground, the number read, and the relation of two of their attributes."""
+    """Return the number of points on the ground, the number read, and the relation of attributes x and y, or None."""
     if x.sql and y.sql:
         read = samples.columns_of(product=product, ground=view.ground, attributes=(x, y))
         return read.n_points, len(read.values), relation(*read.values.T)
@@ -77,7 +77,7 @@ def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[
 
 
 def compare(view: View, product: Product) -> list[Component]:
-    """Draw where two data sets differ, and by how much."""
+    """Return the sheet that shows where two data sets differ, and by how much. view.other: id of the second one."""
     other = Product.objects.get(pk=view.other)
     found, drawn, zoom = _differences(view, product, other)
     if found is None or drawn is None:
@@ -173,7 +173,7 @@ def _differences_table(found: Difference) -> Component:
 
 
 def groups(view: View, product: Product) -> list[Component]:
-    """Draw groups of similar series, and the positions of the points in each group."""
+    """Return the sheet of groups of similar series, with the positions of each group's points."""
     if not product.has_series:
         return [
             parts.fault(

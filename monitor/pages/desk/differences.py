@@ -13,7 +13,7 @@ MOST_PIXELS = 160  # longest side of the map of differences
 
 
 class Cells(NamedTuple):
-    """Means of a product on cells of the web map, (n,). column, row: from the north-west; sigma: NaN if unknown."""
+    """Mean velocities of a product in cells of the web map, (n,). column, row: from north-west; sigma may be NaN."""
 
     column: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -38,12 +38,12 @@ class Difference(NamedTuple):
 
     @property
     def change_mm_yr(self) -> Float64:
-        """Return second minus first for each cell, (n,)."""
+        """Return second minus first for each cell, (n,), mm/yr."""
         return self.second_mm_yr - self.first_mm_yr
 
 
 class Picture(NamedTuple):
-    """Map of differences. longitude (columns,), latitude (rows,): degrees; change_mm_yr: (rows, columns), or NaN."""
+    """Map of differences. longitude (columns,), latitude (rows,): degrees; change_mm_yr (rows, columns): may be NaN."""
 
     longitude: Float64
     latitude: Float64
@@ -80,7 +80,7 @@ def difference(first: Cells, second: Cells) -> Difference | None:
 def cells_of_points(
     longitude: Float64, latitude: Float64, velocity_mm_yr: Float64, sigma_mm_yr: Float64, zoom: int
 ) -> Cells:
-    """Return the means of points, (n,), on the cells of a zoom level."""
+    """Return the mean values of points, given as arrays (n,), in the cells of a zoom level; positions in degrees."""
     # Errors of neighbours are correlated, so the sigma of a cell is the mean sigma of its points, not a smaller one.
     across = CELLS * 2**zoom
     column = ((longitude + 180) / 360 * across).astype(np.int64)
@@ -91,7 +91,7 @@ def cells_of_points(
 
 
 def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, zoom: int) -> Picture:
-    """Draw cells as a map of at most MOST_PIXELS a side; a pixel is the mean of its cells."""
+    """Average cells onto a grid of at most MOST_PIXELS a side; pixels without cells are NaN."""
     left, top = int(column.min()), int(row.min())
     step = -(-max(int(column.max()) - left + 1, int(row.max()) - top + 1) // MOST_PIXELS)
     across, down = (column - left) // step, (row - top) // step

@@ -26,7 +26,7 @@ LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
 
 
 def layout(**changes: Any) -> dict[str, Any]:
-    """Return the layout that all charts share, with the separators of numbers in the active language, and changes."""
+    """Return the layout that all charts share, with number separators of the active language, updated by `changes`."""
     separators = f"{get_format('DECIMAL_SEPARATOR')}{get_format('THOUSAND_SEPARATOR')}"
     return {
         "margin": {"l": 56, "r": 12, "t": 12, "b": 48},

@@ -36,7 +36,7 @@ GRAPH = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["s
 def chart(
     name: str, heading: str, said: str, figure: go.Figure, numbers: Component | None = None, **config: object
 ) -> Component:
-    """Return a chart below a heading and sentences, above its tables. A title inside is cut off on phones."""
+    """Return a section of heading, sentences, chart and tables; a title within the chart is cut off on phones."""
     described = f"{name}-words"
     drawn = html.Div(
         dcc.Graph(
@@ -70,7 +70,7 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]], *
 
 
 def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]]) -> Component:
-    """Return a table of series, mm: one column for each series, one row for each of about MOST_DATES dates at most."""
+    """Return a table of series, mm: one column for each series, one row per date, about MOST_DATES dates at most."""
     step = -(-len(dates) // MOST_DATES)
     shown = sorted({*range(0, len(dates), step), len(dates) - 1})
     rows = [
@@ -93,7 +93,7 @@ def ground_table(
     head: Sequence[str],
     cells: Callable[[NDArray[np.bool_]], list[str]],
 ) -> Component:
-    """Return a table of the nine parts of the ground, each with a link to its own sheet. sheet: view and product."""
+    """Return a table with a row per ninth of the ground, linked to a sheet of that part. sheet: view and product."""
     # cells: returns a row's figures, in the order of head, for the points at which its argument is true.
     rows: list[Sequence[object]] = []
     view, product = sheet

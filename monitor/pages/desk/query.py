@@ -90,7 +90,7 @@ def address(view: View, **changes: Any) -> str:
 
 
 def layer_of(product: Product) -> Layer | None:
-    """Return the map layer that shows a product with the fewest others, or None."""
+    """Return the most specific map layer that shows a product, or None."""
     fitting = [
         layer
         for layer in LAYERS.values()
@@ -102,7 +102,7 @@ def layer_of(product: Product) -> Layer | None:
 
 
 def map_address(product: Product, view: View) -> str:
-    """Return the map's address at a view's ground, with the mean series of a small area, or else at the product."""
+    """Return the map's address at a view's area (with its mean series if it is small), or else at the product."""
     layer, ground = layer_of(product), view.ground
     said = {"layer": layer.name} if layer else {}
     with suppress(Refusal):  # an area too large for a chart

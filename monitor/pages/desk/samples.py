@@ -1,4 +1,4 @@
-"""Samples and cells that the workbench draws, of limited size for a product of any size."""
+"""Samples of points and means in cells for the workbench, limited in number however large a product is."""
 
 import json
 import math
@@ -42,7 +42,7 @@ KEPT_SECONDS = 24 * 3600
 
 
 class Marks(NamedTuple):
-    """Even sample of a product's points, (n,), in degrees and mm/yr. n_points: number sampled from, about."""
+    """Even sample of a product's points, (n,), in degrees and mm/yr. n_points: points sampled from, an estimate."""
 
     n_points: int
     pid: list[str]
@@ -51,13 +51,13 @@ class Marks(NamedTuple):
     velocity_mm_yr: Float64
 
     def extreme_pids(self) -> list[str]:
-        """Return the points with the lowest, median and highest velocity, shown until points are chosen."""
+        """Return the pids of the points with the lowest, median and highest velocity, shown until points are chosen."""
         order = np.argsort(self.velocity_mm_yr)
         return [self.pid[order[index]] for index in (0, len(order) // 2, -1)] if len(order) else []
 
 
 class Columns(NamedTuple):
-    """Attributes of points, (n, attributes), NaN where not stated. n_points: number sampled from, about."""
+    """Attributes of points, (n, attributes), NaN where not stated. n_points: points sampled from, an estimate."""
 
     n_points: int
     values: Float64
@@ -72,7 +72,7 @@ class SampledSeries(NamedTuple):
 
 
 def chosen_product(view: View) -> Product | None:
-    """Return the data set that a view names, else the largest on its ground, else the first by technique and size."""
+    """Return a view's data set, else the largest on its ground or, without ground, the first by technique and size."""
     if view.product:
         return Product.objects.filter(pk=view.product, points_deleted_at=None).first()
     ground = view.ground
@@ -103,7 +103,7 @@ def partners_of(product: Product) -> list[Product]:
 
 
 def kept(product: Product, about: Sequence[object], make: Callable[[], list[Component]]) -> list[Any]:
-    """Return a product's components from make(), cached for a day per language. Raises Busy if no place is free."""
+    """Return make() as JSON, cached for a day by product, language and `about`. Raises Busy if no slot is free."""
     # The components are kept as JSON, so that the cache never holds pickled objects.
     named = sha256(repr([get_language(), *about]).encode()).hexdigest()
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
@@ -141,7 +141,7 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
 
 
 def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, float, float]:
-    """Return west, north, east, south of an area's bounding box on the web map, in units of 1/side of its width."""
+    """Return west, north, east, south of an area's bounding box, in cells of a web map that is `side` cells wide."""
     west, south, east, north = ground.extent
 
     def down(latitude: float) -> float:
@@ -188,7 +188,7 @@ def _copied(sql: str, columns: int) -> Float64:
 
 
 def marks_of(*, product: Product, ground: GEOSGeometry | None, most: int = MOST_MARKS) -> Marks:
-    """Return an even sample of at most `most` points on the ground, always the same."""
+    """Return at most `most` of a product's points on the ground: an even sample, which is always the same."""
     n_points, rows = _sampled(product, ground, most, "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8")
     numbers = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 3).T
     return Marks(n_points, [row[0] for row in rows], *numbers)
@@ -208,7 +208,7 @@ def series_of(
 def _sampled(
     product: Product, ground: GEOSGeometry | None, most: int, columns: str, joined: str = ""
 ) -> tuple[int, list[Any]]:
-    """Return the number of points on the ground, about, and the columns of an even sample of at most `most` points."""
+    """Return the number of points on the ground, about, and rows of `columns` for at most `most`, evenly sampled."""
     n_points = points_about(product=product, ground=ground)
     share = sampling.share_leaving(n_points=n_points, most=sampling.SHARES[0] * most)
     sql = f"""
@@ -231,7 +231,7 @@ def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, Float
 
 
 def cells_zoom(ground: GEOSGeometry) -> int:
-    """Return the zoom of the cells on which products are compared: the finest with at most MOST_CELLS, about."""
+    """Return the zoom of the cells in which products are compared: the finest with at most about MOST_CELLS cells."""
     west, north, east, south = _cells_around(ground, CELLS * 2.0**FINEST_ZOOM)
     n_cells = max(east - west, 1.0) * max(south - north, 1.0)
     if n_cells <= FEW_CELLS:
@@ -240,7 +240,7 @@ def cells_zoom(ground: GEOSGeometry) -> int:
 
 
 def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: Sequence[Attribute]) -> Cells:
-    """Return a product's mean velocities on cells, from the pyramid or, beyond its finest zoom, from points."""
+    """Return a product's mean velocities in cells: from the pyramid or, beyond its finest zoom, from points."""
     # The sigma of a cell is that stated for its points, not a smaller one: errors of neighbours are correlated.
     # attributes: longitude, latitude, velocity and uncertainty, in this order.
     if zoom > FINEST_ZOOM:

@@ -149,7 +149,7 @@ def _benchmarks(view: View) -> list[Component]:
 
 
 def _origins(results: list[Result]) -> list[Component]:
-    """List the commands behind figures, each with the weights and commits of its methods."""
+    """Return the commands behind results, each with a table of its methods' weights and commits."""
     listed: list[Component] = []
     for command in dict.fromkeys(one.command for one in results):
         of_command = [one for one in results if one.command == command]

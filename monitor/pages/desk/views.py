@@ -1,4 +1,4 @@
-"""Views of the workbench: its page with controls, and Dash's layout, callbacks and scripts, without a session."""
+"""Views of the workbench: its page with controls, and Dash's layout, callbacks and scripts. They use no session."""
 
 import re
 from typing import Any

@@ -51,7 +51,7 @@ def product_title(product: Product) -> str:
 
 
 def middle_half(values: NDArray[Any]) -> str:
-    """Describe the range of the middle half of velocities, mm/yr."""
+    """Describe the interquartile range of velocities, mm/yr."""
     low, high = np.percentile(values, [25, 75])
     text = _("Half of the points move at %(low)s to %(high)s mm a year.")
     return text % {"low": signed(float(low)), "high": signed(float(high))}

@@ -19,7 +19,7 @@ FIRST_YEAR = 2014  # year of the first Sentinel-1 images
 
 
 class EventForm(forms.Form):
-    """Kind, place, time and radius of an event."""
+    """Form for the kind, place, time and radius of an event."""
 
     kind = forms.ChoiceField(choices=list(KIND_WORDS.items()))
     place = forms.CharField(
@@ -37,7 +37,7 @@ class EventForm(forms.Form):
     )
 
     def clean_place(self) -> str:
-        """Set the position from coordinates or from the name of a single place. Raises ValidationError."""
+        """Set the position from coordinates or from the name of one place; return the text. Raises ValidationError."""
         text = self.cleaned_data["place"]
         at = parse_position(text)
         if at is None:
@@ -72,7 +72,7 @@ class EventForm(forms.Form):
         return radius_km
 
     def report(self) -> dict[str, Any]:
-        """Return the arguments of `ml.events.event_report`. Without a time, the event is between 0 and 24 h UTC."""
+        """Return the arguments of `ml.events.event_report`. Without a time, the period is that day, 0 to 24 h UTC."""
         cleaned = self.cleaned_data
         moment = cleaned.get("happened_at")
         first = datetime.combine(cleaned["happened_on"], moment or time(), tzinfo=UTC)

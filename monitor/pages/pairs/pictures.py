@@ -45,7 +45,7 @@ def pair_png(pair: ScenePair, image: str, piece: pixels.Piece) -> bytes:
 
 
 def _ratio(pair: ScenePair, piece: pixels.Piece) -> Float32:
-    """Return the ratio, dB, of means over RATIO_MEAN_PX full-resolution pixels, also in a coarser picture."""
+    """Return the ratio, dB, of means over RATIO_MEAN_PX pixels a side at full resolution, also in coarser pictures."""
     # At full resolution, pixels around the window are read too, so that adjacent windows match at their edges.
     factor = piece.shape[1] / piece.cols
     side = 2 * round((pixels.RATIO_MEAN_PX * factor - 1) / 2) + 1
@@ -100,7 +100,7 @@ def run_fingerprint(prediction: Prediction, layer: RasterLayer, piece: pixels.Pi
 
 @contextmanager
 def _files_of(pair: ScenePair) -> Iterator[None]:
-    """Raise ImageGone if a file of the pair is missing, or if the block finds one damaged."""
+    """Guard a block that reads the files of a pair: raise ImageGone if one is missing or cannot be read."""
     gone = missing_images(pair)
     if gone:
         raise ImageGone(gone_words(gone))

@@ -100,7 +100,7 @@ def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
 @operators_only
 @refusals_as_json
 def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
-    """Answer with a window of one image or of the ratio on the pair's grid, as PNG of at most 1200 x 1200."""
+    """Answer with a window of one image or of the ratio of both, on the pair's grid, as PNG of at most 1200 x 1200."""
     if image not in IMAGES:
         raise Http404("A pair has the images reference, secondary and ratio.")
     known = _pair_or_404(pair)
@@ -144,7 +144,7 @@ def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:
 
 
 def _around(request: HttpRequest, page: Page) -> dict[str, Any]:
-    """Return the context that both lists share: totals, the page, and the query string of its other pages."""
+    """Return the context that both lists share: totals, the page, and the query string for links to other pages."""
     choice = request.GET.copy()
     choice.pop("page", None)
     query = choice.urlencode()

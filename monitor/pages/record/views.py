@@ -25,7 +25,7 @@ COLUMNS = ("alert", "kind", "place", "simulated", "first_seen", "found_as", "jud
 
 
 def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
-    """Return the precision of alerts on real or on simulated data: in total, by kind, by state found and by year."""
+    """Return the precision of alerts on real or simulated data: in total, by kind, state before review and year."""
     own = [review for review in reviews if review.alert.simulated == simulated]
     return {
         "simulated": simulated,

@@ -61,12 +61,12 @@ def coverage_of(*, region: MultiPolygon) -> tuple[int, date | None, date | None]
 
 
 def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
-    """Return the current velocity fields that overlap a region, the last loaded first, without derived ones."""
+    """Return the current velocity fields over a region that are not derived from others, the last loaded first."""
     return Product.objects.current().filter(derived_from=None, footprint__intersects=region)
 
 
 def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: bool = False) -> dict[str, Any]:
-    """Return the context of a region: alerts, trend, coverage and map. The queries do not grow with the alerts."""
+    """Return the context of a region: alerts, trend, coverage, map. The number of queries does not grow with alerts."""
     among = alerts_touching(region)
     counts = alert_counts(alerts=alerts_within(among=among))
     alerts = list(alerts_matching(among=among, order=Order.STRONGEST)[:most])

@@ -69,7 +69,7 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
 
 
 def _ticked(request: HttpRequest) -> dict[int, str]:
-    """Return the shown state of each ticked alert by its id. A tick is 'id:state'."""
+    """Return the state that the form showed for each ticked alert, by id. A tick is sent as 'id:state'."""
     ticks = [tick.partition(":") for tick in request.POST.getlist("case")[: batches.MOST + 1]]
     numbered = [(number_or_none(row), state) for row, _colon, state in ticks]
     return {row: state for row, state in numbered if row is not None}
@@ -121,7 +121,7 @@ def _similar(request: HttpRequest, alert: Alert, fault: str = "", status: int = 
 
 
 def _reasons(request: HttpRequest, verdict: Verdict) -> list[tuple[str, str, bool]]:
-    """Return the value, the label and whether it is chosen, for each possible reason of a verdict."""
+    """Return (value, label, whether it is chosen) for each possible reason of a verdict."""
     chosen = request.POST.get("answer", "")
     values = [(f"{verdict}:{code}", in_language(reason.label)) for code, reason in REASONS[verdict].items()]
     return [(value, words, value == chosen) for value, words in values]

@@ -118,7 +118,7 @@ def _unchanged(fault: ValueError) -> str:
 
 
 def wanted_of(request: HttpRequest) -> dict[str, Any]:
-    """Return the new values in a form by field; fields that were not sent keep their value. Raises Unfit."""
+    """Return an alert's new values from a form, by field; fields that were not sent are left out. Raises Unfit."""
     wanted: dict[str, Any] = {name: request.POST[name] for name in ("kind", "severity") if name in request.POST}
     if request.POST.get("outline_is", "same") != "same":
         wanted["area"] = request.POST.get("outline", "") if request.POST["outline_is"] == "drawn" else ""

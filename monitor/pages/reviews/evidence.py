@@ -1,4 +1,4 @@
-"""Parts of a case that its public page lacks: map layers, neighbours, a swipe between both images, proposals."""
+"""Parts of a case that its public page lacks: map layers, neighbours, comparison of both images, proposals."""
 
 import json
 from typing import Any

@@ -107,7 +107,7 @@ class QueueChoice:
 
 
 def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str, Any]:
-    """Return the context of the page of the list with the chosen case, and the codes of the cases around it."""
+    """Return the context of the list: the page with the chosen case, and the codes of the cases before and after it."""
     now, choice = timezone.now(), QueueChoice(request)
     rows = _waiting(request, choice, now)
     all_open = not (choice.values["state"] or choice.values["publication"])
@@ -152,7 +152,7 @@ def _waiting(request: HttpRequest, choice: QueueChoice, now: datetime) -> list[i
 
 
 def _page(request: HttpRequest, at: int, n_rows: int) -> int:
-    """Return the page of the list, from 0, with the chosen case, else the page in the address. at: row, or -1."""
+    """Return the list's page, from 0: with the chosen case, else as in the address. at: row of the case, or -1."""
     if 0 <= at < n_rows:
         return at // PER_PAGE
     number = number_or_none(request.GET.get("page", "")) or 1

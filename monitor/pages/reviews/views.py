@@ -269,7 +269,7 @@ def _case(
 
 
 def _recorded(request: HttpRequest) -> dict[str, Any] | None:
-    """Return the reviewer's last verdict or proposal on ?after=CODE; None if it cannot be taken back."""
+    """Return the reviewer's last verdict or proposal on the alert ?after=CODE; None if it cannot be taken back."""
     try:
         alert = detections.alert_by_code(code=request.GET.get("after", ""))
     except Alert.DoesNotExist:

@@ -47,7 +47,7 @@ def plan_of(request: HttpRequest) -> Plan | None:
 
 
 def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
-    """Record the result of a visit from its form; after ':judge', also the verdict. Raises as `visit_report`."""
+    """Record the result of a visit; 'RESULT:judge' also records the verdict. Raises Overtaken and as `visit_report`."""
     visit = visit_of(alert=alert)
     if visit is None or str(visit.pk) != request.POST.get("visit", ""):
         raise Overtaken(f"the visit of {alert.code} has been reported or planned anew")

@@ -57,7 +57,7 @@ SOURCE_WORDS = {
 
 
 class FileForm(forms.Form):
-    """Form of declared properties of files; for empty fields, the file's own metadata apply."""
+    """Form in which a sender declares properties of files; for empty fields, the file's own metadata apply."""
 
     source_format = forms.ChoiceField(
         required=False,

@@ -114,7 +114,7 @@ def clean_name(name: str) -> str:
 
 
 def too_much(content_length: int) -> str:
-    """Return the reason why an upload of this many bytes is refused unread; empty if it is accepted."""
+    """Return the reason why an upload of this many bytes is refused before it is read; empty if it is accepted."""
     if content_length > settings.UPLOAD_MAX_BYTES:
         return _("This is too large: at most %(size)s can be sent at a time.") % {
             "size": in_words(settings.UPLOAD_MAX_BYTES)

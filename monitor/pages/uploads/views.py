@@ -79,7 +79,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
 
 @csrf_protect
 def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
-    """Read the body and queue its files. Without `whole`, the form's last field, the body is incomplete."""
+    """Read the request's body and queue its files. A body without the form's last field, `whole`, is incomplete."""
     try:
         form, files = FileForm(cleaned(request.POST)), request.FILES.getlist("files")
         mapping = request.FILES.get(MAPPING_FIELD)

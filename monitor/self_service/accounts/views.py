@@ -59,14 +59,14 @@ class AcceptForm(BaseUserCreationForm):
 
 
 class OwnPasswordForm(PasswordChangeForm):
-    """Form to change one's password. Wrong old ones count as at the sign-in, so a stolen session cannot guess it."""
+    """Form to change one's password. Wrong old passwords count as at the sign-in: a stolen session cannot guess it."""
 
     def __init__(self, *args, request, **kwargs) -> None:
         self.request = request
         super().__init__(*args, **kwargs)
 
     def clean_old_password(self) -> str:
-        """Count a wrong password; refuse any while the account is paused."""
+        """Return the old password; count a wrong one, and refuse any while the account is paused."""
         username = self.user.get_username()
         refuse_while_paused(self.request, username)
         try:

@@ -75,11 +75,11 @@ class ChoiceForm(WhereForm):
         return cleaned
 
     def choice(self) -> dict[str, Any]:
-        """Return the chosen filters, by the names of the services' parameters."""
+        """Return the chosen region, filters and frequency as keyword arguments of the services."""
         return {name: self.cleaned_data[name] for name in ("region", *WISH)}
 
     def often(self) -> dict[str, Any]:
-        """Return when messages may come, by the names of the services' parameters."""
+        """Return quiet hours and the wish for signs of life as keyword arguments of the services."""
         return {name: self.cleaned_data[name] for name in ("quiet_from", "quiet_until", "sign_of_life")}
 
 

@@ -1,4 +1,4 @@
-"""Past news: news that subscriptions brought, and news that one would have brought under today's rules."""
+"""Past news: what a person's subscriptions brought, and what a new one would have brought under today's rules."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet |
 
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
-    """Return steps for a list with links."""
+    """Return steps as rows for a list: the card of the alert, the time, and what happened."""
     alerts = {one.alert_id: one.alert for one in steps}
     cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
     return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in steps]
@@ -72,7 +72,7 @@ MOST = 300
 
 
 def news_of(*, email: str) -> dict[str, Any]:
-    """Return rows of a person's news, each step once with its regions, newest first; `more`: older ones exist."""
+    """Return `rows`, a person's news with regions, newest first, each step once; `more`: whether older ones exist."""
     brought = (
         Notification.objects.filter(subscription__email=email, withdrawn_at=None)
         .select_related("subscription", "transition__alert", "transition__update", "transition__review")

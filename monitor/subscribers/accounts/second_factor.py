@@ -30,7 +30,7 @@ NOWHERE = "::"  # a connection without an address, for example over a Unix socke
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Adapter of accounts: nobody signs up; sessions and limits know the network of a visitor, not the address."""
+    """allauth's adapter of accounts: nobody signs up; sessions and limits hold a visitor's network, not the address."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: accounts come from invitations."""
@@ -40,7 +40,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Add no message: the pages themselves say what happened."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return the visitor's network, as seen before our proxies; for IPv4 the address without its last part."""
+        """Return the visitor's network, as our outermost proxy sees it; for IPv4 the address with a last part of 0."""
         address = client_address(request) or NOWHERE
         return f"{address.rpartition('.')[0]}.0" if "." in address else address
 
@@ -68,7 +68,7 @@ class FactorAdapter(DefaultMFAAdapter):
 
 
 class Throttled:
-    """Form for a code: a wrong code counts like a wrong password, and a code of the app works once."""
+    """Mixin for forms that ask for a code: a wrong code counts like a wrong password, a code of the app works once."""
 
     def clean_code(self) -> str:
         """Refuse a code while the account is paused, and one that was used already."""
@@ -113,7 +113,7 @@ def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs:
 
 
 def _first_use(authenticator: Authenticator, code: str) -> bool:
-    """Return whether no code of this time step or a later one was used yet; record the step in the database."""
+    """Record the time step of a code in the database. Return False if this step or a later one was recorded before."""
     secret = decrypt(authenticator.data["secret"])
     fitting = [step for step in yield_hotp_counters_from_time() if format_hotp_value(hotp_value(secret, step)) == code]
     with transaction.atomic():

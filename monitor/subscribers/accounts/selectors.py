@@ -64,7 +64,7 @@ def invitation_token(invitation_id: int) -> str:
 
 
 def read_invitation(token: str) -> int | None:
-    """Return the invitation; None for a link that is too old or not one of ours."""
+    """Return the key of the invitation; None for a token that is too old or not one of ours."""
     try:
         return signing.loads(token, salt=_SALT, max_age=INVITED_FOR)
     except signing.BadSignature:

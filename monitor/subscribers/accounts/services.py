@@ -73,7 +73,7 @@ def password_link_request(*, email: str) -> None:
 
 
 def invitations_forget() -> int:
-    """Delete invitations that are over; return how many."""
+    """Delete invitations older than KEEP_INVITATIONS; return how many."""
     return Invitation.objects.filter(created_at__lt=timezone.now() - KEEP_INVITATIONS).delete()[0]
 
 

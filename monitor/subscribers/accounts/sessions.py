@@ -46,7 +46,7 @@ SYSTEMS = {
 def limit_sessions(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """End sessions that nobody has used for a while, and those that began too long ago, used or not."""
+    """Return a middleware that ends sessions which are unused for a while, or began too long ago, used or not."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
@@ -93,7 +93,7 @@ class SignOut(LogoutView):
     """Page that signs out; the browser forgets the pages that it kept."""
 
     def post(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        """Make the browser forget the pages that it kept."""
+        """Sign out, and make the browser forget the pages that it kept."""
         response = super().post(request, *args, **kwargs)
         response["Clear-Site-Data"] = '"cache", "storage"'
         return response

@@ -144,7 +144,7 @@ def mails_set(*, membership: Membership, wanted: bool) -> None:
 def shared_add(
     *, organisation: Organisation, region: Region, name: str = "", sites: Sequence[SiteArea] = (), **wish: Any
 ) -> Subscription:
-    """Add a place for all members. wish: kinds … frequency, as for `subscription_request`. Raises Refusal."""
+    """Add a place for all members. wish: the same fields as for `subscription_request`. Raises Refusal."""
     with _alone(organisation) as mine:
         if mine.subscriptions.filter(ended_at=None).count() >= MOST_SHARED:
             raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MOST_SHARED)})
@@ -222,7 +222,7 @@ def _seats_again(organisation: Organisation, email: str) -> None:
 
 
 def _reads(emails: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return language, time zone and quiet hours by address, from each address's newest subscription."""
+    """Return, by address, the language, time zone and quiet hours of the address's newest subscription."""
     rows = Subscription.objects.filter(email__in=emails).order_by("email", "-id").distinct("email")
     return {row["email"]: {field: row[field] for field in READER} for row in rows.values("email", *READER)}
 

@@ -18,7 +18,7 @@ MOST_NAMED = 10
 
 
 class SiteArea(NamedTuple):
-    """Row of a list: a point in degrees, and the outline of what lies within its radius."""
+    """Site of a list: a point in degrees, and the area within its radius."""
 
     name: str
     longitude: float
@@ -42,7 +42,7 @@ def assets_replace(*, subscription: Subscription, sites: Sequence[SiteArea]) -> 
 
 
 def assets_concerned(*, alerts: Iterable[int], subscriptions: Iterable[int]) -> dict[tuple[int, int], dict[int, str]]:
-    """Return names of sites within these alerts by id, by subscription and alert, in one query."""
+    """Return {(subscription, alert): {site id: name}} of sites whose area intersects the alert, by one query."""
     pairs = Asset.objects.raw(
         "SELECT asset.id, asset.name, asset.subscription_id, alert.id AS alert_id FROM monitor_asset asset"
         " JOIN detection_alert alert ON ST_Intersects(asset.area, alert.area)"
@@ -56,7 +56,7 @@ def assets_concerned(*, alerts: Iterable[int], subscriptions: Iterable[int]) -> 
 
 
 def sites_now(subscription: Subscription) -> str:
-    """Return the sites of a list that lie in moving ground of the wanted kinds; empty if there is no list."""
+    """Return a sentence on the sites of a list that lie in moving ground of wanted kinds; empty if there is no list."""
     if not subscription.n_assets:
         return ""
     states = [State.CONFIRMED.value, *([State.FIRST.value, State.PROVISIONAL.value] * subscription.unreviewed)]
@@ -67,7 +67,7 @@ def sites_now(subscription: Subscription) -> str:
 
 
 def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
-    """Return '12 of your 340 sites lie in moving ground: Dam, Mill and 10 more.' names: of these 12 sites."""
+    """Return a sentence: '12 of your 340 sites lie in moving ground: Dam, Mill and 10 more.' names: of those 12."""
     n, of = len(names), subscription.n_assets
     if of == 1:
         one = _("Your site %(name)s lies in moving ground.") % {"name": names[0]} if n else ""
@@ -83,7 +83,7 @@ def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
 
 
 def concerned_read(*, news: Sequence[Notification]) -> None:
-    """Read the sites concerned by all these news items: one query if a subscription has a list of sites, else none."""
+    """Set `sites` of each news item to those within its alert: one query, or none if no subscription has a list."""
     of_lists = [one for one in news if one.subscription.n_assets and one.transition.alert.state != State.REJECTED]
     lists, alerts = {one.subscription.source for one in of_lists}, {one.transition.alert_id for one in of_lists}
     found = assets_concerned(alerts=alerts, subscriptions=lists) if lists else {}
@@ -92,7 +92,7 @@ def concerned_read(*, news: Sequence[Notification]) -> None:
 
 
 def sites_of_news(news: Sequence[Notification]) -> list[str]:
-    """Return which sites a mail is about, a sentence for each list of sites."""
+    """Return sentences that name the sites within the alerts of a mail, one sentence for each list of sites."""
     if any(one.sites is None for one in news):
         concerned_read(news=news)
     lists: dict[int, Subscription] = {}

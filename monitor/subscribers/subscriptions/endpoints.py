@@ -1,7 +1,7 @@
 """Endpoints of people and organisations: added, checked by a first message, sent the news, and ended.
 
-A failure delays only messages to the same endpoint, from seconds to a day. After a week in which nothing was taken
-the endpoint is ended, and its owner gets one mail that says so. `owner`: email=… of a person, or organisation=….
+A failure delays only messages to the same endpoint, from seconds to a day. An endpoint that takes nothing for a week is
+ended, and its owner gets one mail about that. `owner` is a keyword: email=… of a person, or organisation=….
 """
 
 import hashlib
@@ -60,7 +60,7 @@ def endpoints_of(*, channel: str, **owner: Any) -> QuerySet[Endpoint]:
 
 
 def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = "", **owner: Any) -> Endpoint:
-    """Save an address and send a first message there; a known address gets new keys. Raises Refusal."""
+    """Save an endpoint, or new keys of a known one, and queue a test message to it. Raises Refusal."""
     mine = endpoints_of(channel=channel, **owner)
     if mine.exclude(url=url).count() >= MOST_PER_PERSON:
         raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MOST_PER_PERSON)})
@@ -74,7 +74,7 @@ def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = ""
 
 
 def endpoint_check(*, endpoint: Endpoint) -> None:
-    """Queue a test message; an ended endpoint becomes active again once it answers. Raises Refusal."""
+    """Queue a test message; an ended endpoint becomes active again. Raises Refusal."""
     _refuse_sending(endpoint)
     with transaction.atomic():
         _check_queue(endpoint)
@@ -136,7 +136,7 @@ def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -
 
 
 def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
-    """Return endpoints that got or await settings.MOST_AN_HOUR messages, so that further news becomes a summary."""
+    """Return keys of endpoints with MOST_AN_HOUR messages of the last hour or waiting; more news becomes a summary."""
     enough: set[int] = set()
     for channel, most in settings.MOST_AN_HOUR.items():
         theirs = OutgoingMessage.objects.filter(
@@ -150,7 +150,7 @@ def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
 
 
 def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
-    """Return whether the endpoint still needs this message; news only while a subscription of its owner wants them."""
+    """Return whether this message still has to be sent: news only while a subscription of the owner wants it."""
     if message.channel == DEFAULT_CHANNEL:
         return endpoint.ended_at is not None
     if endpoint.ended_at:
@@ -163,7 +163,7 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
 
 
 def is_overtaken(transition: AlertTransition) -> bool:
-    """Return whether news no longer holds: motion that was rejected since, or a correction that was taken back."""
+    """Return whether a step no longer holds: its alert was rejected after it, or it is a rejection since taken back."""
     return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)
 
 
@@ -175,7 +175,7 @@ def labels_of(message: OutgoingMessage) -> list[str]:
 
 
 def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
-    """Read the steps of messages to endpoints, and whose subscriptions want these steps."""
+    """Set, for each message to an endpoint, `transition` and the `labels` of the owner's subscriptions that want it."""
     # This takes one query, and one more for each step; a step is shared by all messages about it.
     by_step: dict[int, list[OutgoingMessage]] = defaultdict(list)
     for message in messages:
@@ -202,12 +202,12 @@ def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
 
 
 def _group(message: OutgoingMessage) -> int | None:
-    """Return the organisation whose endpoint a message goes to."""
+    """Return the key of the organisation that owns the message's endpoint; None if a person does."""
     return message.endpoint.organisation_id if message.endpoint else None
 
 
 def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
-    """Record that an endpoint took a message. checked: it was a test, after which the endpoint gets news."""
+    """Record that an endpoint took a message. checked: whether it was a test, after which the endpoint gets news."""
     now = timezone.now()
     if endpoint.failures or endpoint.failing_since:
         mine = Endpoint.objects.filter(pk=endpoint.pk, ended_at=None)
@@ -217,7 +217,7 @@ def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
 
 
 def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | None) -> datetime:
-    """Record that an endpoint took no message; return the time of the next attempt. Too many failures end it."""
+    """Record a failure, and end an endpoint that is gone or fails for a week; return the time of the next attempt."""
     # A device that is gone is forgotten: its browser gave the address up, and will never take it again.
     now = timezone.now()
     with transaction.atomic():
@@ -272,7 +272,7 @@ def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
 
 
 def endpoints_exported(**owner: Any) -> Sequence[dict[str, Any]]:
-    """Return what is held of somebody's endpoints; secrets are shown once, and not here."""
+    """Return the data held about an owner's endpoints, without their secrets, which are shown only once."""
     times = {"created": F("created_at"), "verified": F("verified_at"), "ended": F("ended_at")}
     mine = Endpoint.objects.filter(**owner)
     return list(mine.values("channel", "url", "name", "language", "failing_since", "end_reason", **times))

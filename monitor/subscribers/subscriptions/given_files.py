@@ -1,4 +1,4 @@
-"""Boundaries and lists of sites that visitors upload: read in a confined process, refused in their language."""
+"""Boundaries and lists of sites that visitors upload: a confined process reads them; refusals are in their language."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def boundary(*, content: bytes, name: str) -> regions.Region:
 
 
 def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.Region, list[SiteArea]]:
-    """Return the sites of a table, as one region and one by one. Raises Refusal, with row, value and remedy."""
+    """Return the sites of a table as one joined region, and as a list. Raises Refusal, with row, value and remedy."""
     # One faulty row refuses the whole table. name: of the file, for messages only; radius_m: for rows without one.
     check_size(len(content), MOST_BYTES_OF_SITES, name)
     read = _read("sites", content, name, radius_m=radius_m)
@@ -57,7 +57,7 @@ def shown_name(name: str) -> str:
 
 
 def _read(reader: str, content: bytes, name: str, **options: float) -> Any:
-    """Return the answer of a reader. Raises Refusal in the visitor's language."""
+    """Return what a reader ("boundary" or "sites") finds in a file. Raises Refusal in the visitor's language."""
     file = shown_name(name)
     try:
         return json.loads(read_given(reader, content, **options))

@@ -1,4 +1,4 @@
-"""Limits of mails per day. Mailboxes, domains and networks are counted as keyed hashes, for a day."""
+"""Daily limits of messages. Counts per mailbox, domain and network are kept for a day, under keyed hashes."""
 
 from ipaddress import ip_network
 
@@ -33,7 +33,7 @@ def allowed_for_address(*, email: str) -> bool:
 
 
 def allowed_for_connection(*, ip: str) -> bool:
-    """Count one request for this connection and for all. Return False if either has reached its daily limit."""
+    """Count a request by this address and by all together. Return False if either has reached its daily limit."""
     # Requests of one connection that are over its limit do not count for the others.
     if not _count(f"connection {ip}", settings.MAIL_LIMIT_PER_IP):
         return False
@@ -57,7 +57,7 @@ def allowed_for_organisation(*, organisation: int, most: int) -> bool:
 
 
 def mailbox_of(email: str) -> str:
-    """Return one name, without +tag and dots, for all spellings of a mailbox; for counting only."""
+    """Return the same name for all spellings of a mailbox, without +tag and dots; only to count by."""
     # Some providers deliver a.b@ and ab@ to two people: these two then share a limit.
     local = email.strip().lower().rpartition("@")[0]
     return f"{local.partition('+')[0].replace('.', '') or local}@{domain_of(email)}"

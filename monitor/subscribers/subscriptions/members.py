@@ -33,7 +33,7 @@ def invitations(*, organisation: Organisation) -> QuerySet[Membership]:
 
 
 def manage_token_of(*, email: str) -> str:
-    """Return the token that opens all data stored about an address; empty if there are none."""
+    """Return the token that opens all data stored about an address; empty if nothing is stored."""
     held = Subscription.objects.filter(email=email).last()
     if held:
         return tokens.manage_token(held.pk)
@@ -42,13 +42,13 @@ def manage_token_of(*, email: str) -> str:
 
 
 def seats_kept() -> QuerySet[Subscription]:
-    """Return members' seats for places still watched; they are kept: ended ones record that no mail is wanted."""
+    """Return members' seats for places still watched. Even ended ones are kept: they record that no mail is wanted."""
     mine = Membership.objects.filter(ACTIVE, organisation=OuterRef("shared__organisation"), email=OuterRef("email"))
     return Subscription.objects.filter(Exists(mine), shared__ended_at=None, shared__isnull=False)
 
 
 def person_forget(*, email: str) -> None:
-    """Remove a person from every organisation, within the caller's transaction, which deletes the seats."""
+    """Delete a person's memberships, within the caller's transaction, which also has to delete the seats."""
     # If an organisation has no other owner, its longest member becomes one; without other members it is deleted.
     for one in memberships_of(email=email):
         others = members(organisation=Organisation.objects.select_for_update().get(pk=one.organisation_id))

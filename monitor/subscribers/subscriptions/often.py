@@ -18,7 +18,7 @@ RESUMED = {"paused_at": None, "paused_until": None, "pause_reason": "", "bounces
 
 
 class Quiet(NamedTuple):
-    """Hours of a reader's day, 0-23, in which no message comes: from `start` up to `end`."""
+    """Quiet hours, without messages: from `start` up to `end`, hours of the day (0-23) in the time zone `zone`."""
 
     zone: str
     start: int
@@ -26,7 +26,7 @@ class Quiet(NamedTuple):
 
 
 def is_quiet(hour: int, start: int, end: int) -> bool:
-    """Return whether an hour of the day, 0-23, lies from `start` up to `end`; 22 to 7 goes over midnight."""
+    """Return whether an hour (0-23) lies between `start` and `end`, excluding `end`; 22 to 7 passes midnight."""
     return start <= hour < end if start <= end else hour >= start or hour < end
 
 
@@ -47,7 +47,7 @@ def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[S
 
 
 def is_held(*, now: datetime) -> Q:
-    """Return the condition for queued messages that have to wait for the end of quiet hours."""
+    """Return the filter that selects queued messages which have to wait for the end of quiet hours."""
     # They bring news or a sign of life to a subscription with quiet hours now, or would wake up its owner.
     asleep = Subscription.objects.filter(_asleep(now))
     news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
@@ -79,7 +79,7 @@ def subscriptions_resume_due(*, now: datetime | None = None) -> int:
 
 
 def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
-    """Return active subscriptions that want a sign of life and have brought nothing for a quarter."""
+    """Return active subscriptions that want a sign of life and have brought nothing for a quarter of a year."""
     lately = Notification.objects.filter(
         subscription=OuterRef("pk"),
         message__state=OutgoingMessage.State.SENT,
@@ -89,6 +89,6 @@ def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
 
 
 def signs_due(*, now: datetime) -> QuerySet[Subscription]:
-    """Return silent subscriptions that had no sign of life for a quarter either."""
+    """Return silent subscriptions without a sign of life for a quarter of a year, except those with quiet hours now."""
     silent = subscriptions_silent(now=now).alias(since=Coalesce("last_sign_at", "confirmed_at"))
     return awake(subscriptions=silent.filter(since__lt=now - QUARTER), now=now)

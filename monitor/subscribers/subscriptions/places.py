@@ -39,7 +39,7 @@ MOST_REGIONS = 8
 
 
 class Offer(NamedTuple):
-    """Search result to choose. value: "latitude,longitude", or the mark and a region."""
+    """Search result to choose from. value: "latitude,longitude", or REGION_MARK and the slug of a region."""
 
     value: str
     name: str
@@ -54,7 +54,7 @@ class Chosen(NamedTuple):
 
 
 class WhereForm(forms.Form):
-    """Form of a place: with a distance, a region, an area, a file."""
+    """Form to choose a place: a point with a distance, a region, a drawn area, a boundary file or a list of sites."""
 
     asks_geocoder = True
 
@@ -77,7 +77,7 @@ class WhereForm(forms.Form):
         self.note = ""
 
     def clean(self) -> dict[str, Any]:
-        """Replace the fields of the place by its region and sites."""
+        """Set `region` and `sites` in the cleaned data to the place that the other fields describe."""
         cleaned = super().clean() or {}
         if "where" in cleaned:
             try:
@@ -88,7 +88,7 @@ class WhereForm(forms.Form):
         return cleaned
 
     def search(self, text: str) -> None:
-        """Offer the places of this name; the text may be anything that a visitor typed."""
+        """Set `offers` and `note` to the result of a search for a text, which may be anything that a visitor typed."""
         answer = place_search(text, addresses=self.asks_geocoder)
         self.offers, self.note = [offer for hit in answer.hits if (offer := _offer(hit))], answer.note
 
@@ -140,7 +140,7 @@ class WhereForm(forms.Form):
         raise Refusal(_("Choose which of these places you mean.") if self.offers else self.note)
 
     def _name_of(self, at: tuple[float, float], cleaned: dict[str, Any]) -> str:
-        """Look up the name of the searched place again, so that nobody can put a text of their own into our mails."""
+        """Return the searched place's name, looked up again so that nobody can put other texts into our mails."""
         text = cleaned.get("place") or ""
         if not text:
             return ""
@@ -175,7 +175,7 @@ class WhereForm(forms.Form):
         return Chosen(*given_files.sites_read(content=file.read(), name=file.name, radius_m=radius_m))
 
     def _file(self, cleaned: dict[str, Any], field: str, most_bytes: int, none: str) -> UploadedFile:
-        """Return the file of a field. Raises Refusal, also for the field's own error, to show it beside the place."""
+        """Return the file of a field. Raises Refusal if it is missing, invalid or too large, with the field's error."""
         file = cleaned.get(field)
         if file is None:
             raise Refusal(" ".join(self.errors.pop(field, [])) or none)
@@ -200,7 +200,7 @@ WHERE: dict[str, Callable[[Any, dict[str, Any]], Chosen | None]] = {
 
 
 def form_of(form_class: type[WhereForm], request: HttpRequest, initial: dict[str, Any]) -> tuple[WhereForm, int]:
-    """Return the form of a page and the status of its answer; a POST of the search button only searches."""
+    """Return the form of a page and the HTTP status to show it with; a POST of the search button only searches."""
     if request.method != "POST":
         return form_class(initial=initial), 200
     if "search" in request.POST:
@@ -209,7 +209,7 @@ def form_of(form_class: type[WhereForm], request: HttpRequest, initial: dict[str
 
 
 def searched(form_class: type[WhereForm], data: QueryDict) -> WhereForm:
-    """Return a form with its fields as far as filled in and its search results, but without error messages."""
+    """Return an unbound form, and so without error messages, that keeps what was typed and has the search results."""
     many = forms.MultipleChoiceField
     filled = {
         name: data.getlist(name) if isinstance(field, many) else data.get(name, "")

@@ -1,4 +1,4 @@
-"""Filter of a subscription: the steps of alerts that it reports. News and the preview use the same function."""
+"""Filters of subscriptions, which choose the steps of alerts to report. News and the preview use the same function."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ NEWS = [State.FIRST.value, State.PROVISIONAL.value, State.CONFIRMED.value, State
 
 
 class Wanted(NamedTuple):
-    """Filter values by the field names of a subscription, read from a row or chosen in a form."""
+    """Filter values, read from a subscription's row or chosen in a form; named like the fields of a subscription."""
 
     kinds: list[str]
     lowest_severity: str
@@ -36,7 +36,7 @@ class Step(NamedTuple):
 
 
 def step_of(transition: AlertTransition) -> Step:
-    """Return the step with the fields that filters use. transition: with its alert; the rest is read if need be."""
+    """Return a transition as filters use it. transition: read with its alert; what else is needed is read here."""
     # A kind or severity before its change counts too, so that readers of the old one hear of the new one.
     alert, exposure = transition.alert, getattr(transition.alert, "exposure", None)
     known = [value for value in (exposure.people, exposure.buildings) if value is not None] if exposure else []
@@ -63,13 +63,13 @@ def wants(wish: Wanted | Subscription, step: Step) -> bool:
 
 
 def _before(transition: AlertTransition, *causes: str) -> list[str]:
-    """Return the kind or severity before an update that changed it."""
+    """Return the previous values of an update's changes that have one of these causes; empty if there are none."""
     update = getattr(transition, "update", None)
     return [change["before"] for change in update.changes if change["cause"] in causes] if update else []
 
 
 def _is_reviewed(transition: AlertTransition) -> bool:
-    """Return whether a specialist has confirmed the alert, or, if it has finished, had confirmed or ended it."""
+    """Return whether a specialist confirmed the alert; for a finished one, whether one had confirmed or ended it."""
     if transition.to_state == State.FINISHED:
         return transition.from_state == State.CONFIRMED or hasattr(transition, "review")
     return transition.to_state == State.CONFIRMED

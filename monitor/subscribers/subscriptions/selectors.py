@@ -1,4 +1,4 @@
-"""Queries of subscriptions; an organisation's own ones bring no messages, because its members' seats do."""
+"""Queries of subscriptions. An organisation's own subscriptions bring no mails; the seats of its members do that."""
 
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ def subscriptions_active() -> QuerySet[Subscription]:
 
 
 def subscriptions_shared() -> QuerySet[Subscription]:
-    """Return the subscriptions of organisations, whatever their members chose for their own seats."""
+    """Return the organisations' own subscriptions that have not ended, whatever members chose for their seats."""
     return Subscription.objects.filter(organisation__isnull=False, ended_at=None)
 
 
@@ -27,7 +27,7 @@ def subscriptions_of(*, email: str) -> QuerySet[Subscription]:
 
 
 def subscriptions_matching(*, transition: AlertTransition, shared: bool = False) -> QuerySet[Subscription]:
-    """Return active or shared subscriptions whose region meets this step's alert and whose filters match the step."""
+    """Return active (or shared) subscriptions, older than a step, whose region and filters match the step."""
     some = subscriptions_shared() if shared else subscriptions_active()
     there = some.filter(confirmed_at__lt=transition.created_at, region__intersects=transition.alert.area)
     step = step_of(transition)
@@ -36,7 +36,7 @@ def subscriptions_matching(*, transition: AlertTransition, shared: bool = False)
 
 
 def steps_in(*, region: GEOSGeometry, years: int) -> QuerySet[AlertTransition]:
-    """Return the steps of alerts in a region in the last years, with the fields that subscription filters use."""
+    """Return the steps of alerts in a region within the last `years`, with the rows that subscription filters use."""
     since = timezone.now() - timedelta(days=365 * years)
     there = AlertTransition.objects.filter(created_at__gte=since, alert__area__intersects=region)
     return there.select_related("alert__exposure", "update", "review")

@@ -59,7 +59,7 @@ def subscription_request(
     sites: Sequence[SiteArea] = (),
     **wish: Any,
 ) -> Subscription | None:
-    """Save a request, in the language of the page, and queue a mail to confirm it; None after too many mails today."""
+    """Save an unconfirmed subscription and queue the mail to confirm it. Return None after too many mails today."""
     # Known and unknown addresses are treated alike, so that nobody can find out who is subscribed. wish: other fields
     # of the subscription, from lowest_severity to sign_of_life.
     email = email_normal(email)
@@ -164,13 +164,13 @@ def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, i
 
 
 def quiet_hours(start: str, end: str) -> tuple[int, int] | None:
-    """Return two hours of the day as a form sends them; None unless they are two different hours."""
+    """Return the quiet hours that a form sends as texts; None unless they are two different hours of the day."""
     hours = [int(text) for text in (start, end) if text in HOURS]
     return (hours[0], hours[1]) if len(hours) == 2 and hours[0] != hours[1] else None
 
 
 def time_zone_known(name: str) -> str:
-    """Return a name of the tz database; UTC for one that it does not have."""
+    """Return a name of a time zone if the tz database has it, else UTC."""
     try:
         return ZoneInfo(name[:64]).key
     except (KeyError, ValueError, OSError):  # no such name; one that leads out of the tz database; a folder of it
@@ -178,7 +178,7 @@ def time_zone_known(name: str) -> str:
 
 
 def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
-    """Change a subscription; an invalid deed changes nothing. Return the page's notice: test-sent, test-limit or ""."""
+    """Apply the action `deed` to a subscription, if valid. Return the page's notice: test-sent, test-limit or ""."""
     mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
     if mine is None:
         return ""
@@ -265,7 +265,7 @@ def purge() -> None:
 
 
 def described(one: Subscription) -> dict[str, Any]:
-    """Return the settings of a subscription in words, for its owner."""
+    """Return a subscription for its owner's page: its row, sites and filters in words, and how much it has sent."""
     kinds = [str(label) for kind, label in KIND_LABELS.items() if kind in one.kinds]
     every_kind = len(kinds) == len(KIND_LABELS)
     return {
@@ -296,7 +296,7 @@ def _exposure_words(least: int) -> list[str]:
 
 
 def email_normal(email: str) -> str:
-    """Return one spelling for one mailbox."""
+    """Return the spelling in which an address is stored: in lower case, without spaces around it."""
     return email.strip().lower()
 
 

@@ -45,23 +45,23 @@ def stop_token(subscription_ids: Iterable[int]) -> str:
 
 
 def read_confirm(token: str) -> int:
-    """Return the subscription to confirm. Raises Expired after two days, Wrong for anything else."""
+    """Return the key of the subscription to confirm. Raises Expired after two days, Wrong for an invalid token."""
     return signing.loads(token, salt=_CONFIRM, max_age=CONFIRM_FOR)
 
 
 def read_manage(token: str) -> tuple[int, int]:
-    """Return the keys of a subscription and of a membership of the token's person; one of them is 0."""
+    """Return the keys (subscription, membership) that identify a person; one of them is 0. Raises Expired, Wrong."""
     held = signing.loads(token, salt=_MANAGE, max_age=MANAGE_FOR)
     return (0, held[1]) if isinstance(held, list) else (held, 0)
 
 
 def read_join(token: str, valid_for: timedelta) -> int:
-    """Return the membership to accept. Raises Expired, Wrong."""
+    """Return the key of the membership to accept. Raises Expired if older than `valid_for`, Wrong if invalid."""
     return signing.loads(token, salt=_JOIN, max_age=valid_for)
 
 
 def read_stop(token: str) -> list[int]:
-    """Return the subscriptions to end. Raises Wrong."""
+    """Return the keys of the subscriptions to end. Raises Wrong for an invalid token."""
     return signing.loads(token, salt=_STOP)
 
 

@@ -33,7 +33,7 @@ class Unreachable(OSError):
 
 
 def url_fault(url: str) -> str:
-    """Return the reason why nothing can be sent to a URL, as a code; empty if the URL looks right."""
+    """Return why nothing can be sent to a URL, "scheme" or "malformed"; empty if the URL looks right."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -131,12 +131,12 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
 
 
 def _exposures(alerts: Sequence[Alert]) -> dict[int, AlertExposure]:
-    """Return exposures by the alert's key, in one query; alerts whose exposure was never counted are left out."""
+    """Return exposures by alert id, in one query; alerts whose exposure was never counted are left out."""
     return {one.alert_id: one for one in AlertExposure.objects.filter(alert__in=[alert.pk for alert in alerts])}
 
 
 def _as_answer(exposure: AlertExposure) -> dict[str, object]:
-    """Return the figures of an exposure, None if no layer covers the area, and the layers that were counted."""
+    """Return an exposure's figures (None where no layer covers the area) and, as `sources`, the layers counted."""
     figures = {name: getattr(exposure, name) for name in EXPOSED}
     rounded = {name: round(value, 2) if isinstance(value, float) else value for name, value in figures.items()}
     return rounded | {"sources": exposure.sources}
@@ -161,7 +161,7 @@ def _source(kind: str, name: str, loaded_on: str, attribution: str) -> str:
 
 
 class KeptCards:
-    """Cards of one round of messages, made once for all readers; an alert that has changed gets a new one."""
+    """Cache of cards for one round of messages: one per alert and language; an alert that changes gets a new one."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[object, ...], AlertCard] = {}
@@ -209,13 +209,13 @@ def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
 
 
 def alert_title(card: AlertCard) -> str:
-    """Return 'Sinking ground, 2 km north of Bay: 14 mm a year (provisional)'."""
+    """Return a title such as 'Sinking ground, 2 km north of Bay: 14 mm a year (provisional)'."""
     title = _("%(kind)s, %(place)s: %(rate)s (%(state)s)")
     title %= {"kind": card.kind_label, "place": card.place, "rate": card.rate_label, "state": card.state_label}
     return _("Simulated: %(title)s") % {"title": title} if card.simulated else title
 
 
 def alert_geometry(alert: Alert) -> dict[str, object]:
-    """Return the outline with coordinates to about 10 cm."""
+    """Return an alert's outline as a GeoJSON geometry, with coordinates rounded to about 10 cm."""
     rings = [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in alert.area.coords]
     return {"type": "MultiPolygon", "coordinates": rings}

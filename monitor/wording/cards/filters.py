@@ -1,4 +1,4 @@
-"""Filters that feeds, GeoJSON and the interface for programs share, and alerts by region."""
+"""Filters that feeds, GeoJSON and the API share, and queries for the alerts of a region."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from monitor.wording.refusals import Refusal, area_of, choice, day, moment
 
 
 def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
-    """Return public alerts by the parameters of an address. Raises Refusal."""
+    """Return the public alerts that match the parameters of an address. Raises Refusal."""
     # kind, state, severity, bbox, region, found_from, found_to, moving_from, moving_to, updated_since.
     bbox, region = query.get("bbox", ""), query.get("region", "")
     return alerts_matching(

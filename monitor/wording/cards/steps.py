@@ -33,12 +33,12 @@ SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is be
 
 
 def alert_steps(alert: Alert) -> list[dict[str, Any]]:
-    """Return changes of state and of figures, oldest first."""
+    """Return an alert's steps (changes of state or of figures) as rows, the oldest first."""
     return [step_row(step) for step in alert.transitions.select_related("update", "alert")]
 
 
 def step_row(step: AlertTransition) -> dict[str, Any]:
-    """Return one step. from_label: empty for the first step, and for a step that kept the state."""
+    """Return a step as a row. from_label: empty for the first step, and for a step that kept the state."""
     before, after = state_label(step.from_state), state_label(step.to_state)
     from_label = before if step.changes_state else ""
     label = after if from_label else capfirst(after)
@@ -59,7 +59,7 @@ def update_sentences(step: AlertTransition) -> list[str]:
 
 
 def kin(alert: Alert) -> list[dict[str, Any]]:
-    """Return the alerts that this one was merged into or split from, and those merged into or split from it."""
+    """Return a row for each alert related to this one by a merge or a split, in either direction."""
     rows = []
     for one in alerts_related(alert=alert):
         own, others = RELATION_WORDS[one.relation]
@@ -70,7 +70,7 @@ def kin(alert: Alert) -> list[dict[str, Any]]:
 
 
 def what_happened(transition: AlertTransition) -> str:
-    """Return the meaning of a step, and the changes of the figures since the last report."""
+    """Return sentences on the meaning of a step, and on the changes of the figures since the last report."""
     return " ".join(str(part) for part in (_step_words(transition), *update_sentences(transition)) if part)
 
 

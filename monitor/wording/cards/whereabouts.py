@@ -1,4 +1,4 @@
-"""Names of places, for many alerts at once; the surroundings of one alert, and their evidence for its cause."""
+"""Names of places, for many alerts at once; surroundings of one alert, and what they suggest about its cause."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def place_names(alerts: Sequence[Alert]) -> list[str]:
 
 
 def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
-    """Name a point in each area (EPSG:4326, simulated or not), in a fixed number of queries."""
+    """Return a place name for each area (EPSG:4326) and its flag (simulated or not), in a fixed number of queries."""
     points = [(point.x, point.y, simulated) for point, simulated in ((a.point_on_surface, s) for a, s in areas)]
     places = whereabouts_of(points=points)
     return [
@@ -31,12 +31,12 @@ def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
 
 
 def near_of(where: Whereabouts) -> str:
-    """Return '3 km south of Aldwick', for the nearest place; empty if no place is loaded."""
+    """Return the place nearest to a point: '3 km south of Aldwick'; empty if no place is loaded."""
     return words.near_words(*where.near[:1], *where.near[2:]) if where.near else ""
 
 
 def surroundings(alert: Alert, with_missing: bool) -> dict[str, object]:
-    """Return the surroundings as sentences; with_missing: also name layers not loaded, for operators."""
+    """Return sentences on the surroundings; with_missing: also one on layers that are not loaded, for operators."""
     context = context_at(area=alert.area, simulated=alert.simulated)
     return {
         "here": [sentence for sentence in _sentences(context) if sentence],
@@ -59,7 +59,7 @@ def _sentences(context: Context) -> list[str]:
 
 
 def with_surroundings(alert: Alert, sentences: Sequence[str]) -> list[str]:
-    """Insert sentences about the surroundings before the last sentence on causes, which names their basis."""
+    """Insert the evidence of the surroundings before the last of the sentences on causes, which states their basis."""
     cause = AlertCause.objects.filter(alert=alert).first()
     if cause is None or not sentences:
         return list(sentences)

@@ -1,4 +1,4 @@
-"""Voices of families of alerts: `voice(kind)` has the words about an alert for pages, mails and feeds."""
+"""Voices: for each family of alerts, an object that words its alerts for pages, mails and feeds; see `voice`."""
 
 from detection.kinds import Family, Kind, family
 from monitor.wording.families.motion import MotionVoice, SurgeVoice

@@ -25,7 +25,7 @@ EVENLY = {
 
 
 class MotionFigures(Protocol):
-    """Columns of `detection.models.AlertMotion`: rates in mm/yr, signs as the component's."""
+    """Figures of an alert's motion, columns of `detection.models.AlertMotion`: mm/yr, signed as the component."""
 
     trend: str
     rate_mm_yr: float
@@ -39,7 +39,7 @@ class MotionFigures(Protocol):
 
 
 def motion_of(alert: Any) -> MotionFigures | None:
-    """Return the motion of an alert if its series show a change of the rate and agree with the alert's, else None."""
+    """Return an alert's motion if its series show a change of rate and move in the alert's direction, else None."""
     motion: MotionFigures | None = getattr(alert, "motion", None)
     if motion is None or motion.changed_on is None or motion.trend == Trend.STEADY:
         return None
@@ -54,7 +54,7 @@ def is_at_rest(alert: Any) -> bool:
 
 
 def since_change(motion: MotionFigures) -> str:
-    """Return 'since March 2023', 'since mid-2023' or 'since about 2023', by the date's uncertainty."""
+    """Return the time of the change: 'since March 2023', 'since mid-2023', 'since about 2023', by its uncertainty."""
     return SINCE.of(*_changed(motion))
 
 
@@ -113,7 +113,7 @@ def what_changed(component: str, change: Mapping[str, Any]) -> str:
 
 
 def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
-    """Return what the curve through the series shows at its end, for the block of the chart."""
+    """Return sentences on the speed at the end of the series and before its change, for the block of the chart."""
     if motion.trend == Trend.AT_REST:
         return [_("The ground has not moved against the ground around it %(since)s.") % {"since": since_change(motion)}]
     last = _("At the end of the series it moves by %(rate)s mm a year (%(way)s).") % {
@@ -135,7 +135,7 @@ def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:
-    """Return a sentence about a significant yearly wave of at least LEAST_SEASON_MM; else nothing."""
+    """Return a sentence on a significant seasonal cycle of at least LEAST_SEASON_MM; else an empty list."""
     if motion.season_month is None or motion.season_mm < LEAST_SEASON_MM:
         return []
     wave = _(

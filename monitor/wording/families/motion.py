@@ -1,4 +1,4 @@
-"""Voices of ground that moved by metres between two images, and of surging glaciers: metres a day."""
+"""Voices of alerts for ground that moved by metres between two images, and for surging glaciers; metres a day."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ class MotionVoice(PairVoice):
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """Return 'moving 3.1 metres a day to the south-east'."""
+        """Return a label: 'moving 3.1 metres a day to the south-east'."""
         # Translators: %(speed)s is "3.1 metres a day", %(way)s is "to the south-east"
         return _("moving %(speed)s %(way)s") % {
             "speed": speed_words(alert.speed_m_day),
@@ -51,7 +51,7 @@ class MotionVoice(PairVoice):
         }
 
     def sentence(self, alert: AlertFigures) -> str:
-        """Return how far it moved, in which direction and when."""
+        """Return a sentence on how fast the ground moved, in which direction and when."""
         figures = {
             "way": toward(alert.bearing_deg),
             "speed": likely_speed(alert.speed_m_day, alert.speed_sigma_m_day),
@@ -96,7 +96,7 @@ class SurgeVoice(MotionVoice):
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """Return 'moving 3.1 metres a day to the south-east, 8 times as fast as usual'."""
+        """Return a label: 'moving 3.1 metres a day to the south-east, 8 times as fast as usual'."""
         usual = alert.usual_speed_m_day
         times = alert.speed_m_day / usual if usual > 0 else 0.0
         label = super().label(alert)
@@ -105,7 +105,7 @@ class SurgeVoice(MotionVoice):
         return ", ".join([label, _("%(times)s times as fast as usual") % {"times": whole(times)}])
 
     def sentence(self, alert: AlertFigures) -> str:
-        """Return the beginning of the surge, the latest speed of the glacier, and its usual speed."""
+        """Return sentences on when the surge began, and on the latest and the usual speed of the glacier."""
         margin = max(1, round(2 * alert.onset_sigma_days))
         usual = speed_words(max(alert.usual_speed_m_day, LEAST_USUAL_M_DAY))
         since = ngettext(

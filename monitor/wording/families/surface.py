@@ -43,11 +43,11 @@ class SurfaceVoice(PairVoice):
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """Return 'surface changed: match fell from 75 % to 12 %'."""
+        """Return a label: 'surface changed: match fell from 75 % to 12 %'."""
         return _("surface changed: match fell from %(before)s to %(after)s") % _matches(alert)
 
     def sentence(self, alert: AlertFigures) -> str:
-        """Return when the surface changed, and how much less the images match."""
+        """Return a sentence on when the surface changed, and on how much less the images match."""
         figures = _matches(alert) | {"when": days_words(alert.first_motion, alert.last_motion)}
         # Translators, here and below: %(when)s is "between 4 and 16 October 2023", %(after)s and %(before)s are shares
         changed = _(

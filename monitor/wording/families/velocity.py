@@ -1,4 +1,4 @@
-"""Voice of alerts from velocity fields: millimetres a year, compared with the ground around."""
+"""Voice of alerts from velocity fields: rates in millimetres a year, relative to the ground around."""
 
 import math
 from collections.abc import Sequence
@@ -95,7 +95,7 @@ class VelocityVoice(FamilyVoice):
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """Return 'sinking 14 mm/year'; 'moving up to 17 mm/year …' if parts are much faster."""
+        """Return a label: 'sinking 14 mm/year'; 'moving up to 17 mm/year …' if parts are much faster."""
         if _uneven(alert):
             rate = _("up to %(number)s mm/year") % {"number": figure(alert.peak_rate_mm_yr)}
         else:
@@ -122,7 +122,7 @@ class VelocityVoice(FamilyVoice):
         return " ".join([*moved, str(compared), *fastest])
 
     def cause(self, alert: AlertFigures) -> str:
-        """Return the likeliest cause, unless the kind implies another one."""
+        """Return a sentence on the kind's own cause, else on the likeliest; empty if unknown and for rising ground."""
         row, likely = row_of(alert.kind), _likely_causes(alert)
         if not likely or row.sign is Sign.RISING:
             return ""
@@ -139,11 +139,11 @@ class VelocityVoice(FamilyVoice):
         return _("The cause is not sure. The likeliest: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
 
     def region_note(self, alert: AlertFigures) -> str:
-        """Return what the rate of a wide region assumes; empty for a place."""
+        """Return the assumption behind the rate of a wide region; empty for a place."""
         return str(ASSUMES[alert.reference]) if _is_region(alert) else ""
 
     def causes(self, alert: AlertFigures) -> list[str]:
-        """Return the network's causes and their basis; empty if no network classified the area."""
+        """Return sentences on the network's causes and their basis; empty if no network classified the area."""
         likely = _likely_causes(alert)
         if not likely:
             return []
@@ -201,7 +201,7 @@ class VelocityVoice(FamilyVoice):
         ]
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
-        """Return the rate of a detection, with its reasons."""
+        """Return the rate of a detection in words, with the reasons for the detection."""
         rate = with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)
         reasons = [line for one in detection.reasons for line in reason_sentences(source.component, one)]
         if len(detection.reasons) > 1:
@@ -226,7 +226,7 @@ def _way(alert: AlertFigures) -> Way:
 
 
 def _of_ten(name: str, share: float) -> str:
-    """Return 'mining in 7', of ten cases; at most 'in more than 9', because no network is certain."""
+    """Return a cause's number of cases in ten: 'mining in 7', at most 'in more than 9', as no network is certain."""
     if share >= ALMOST_ALL:
         return _("%(cause)s in more than 9") % {"cause": _cause(name)}
     # Translators: a part of a list; "mining in 7" of ten cases
@@ -238,7 +238,7 @@ def _cause(name: str) -> Any:
 
 
 def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
-    """Return the share (0-1) and the network's class of each cause of at least LEAST_SHARE, the likeliest first."""
+    """Return (share, network's class) of each cause with a share (0-1) of at least LEAST_SHARE, the likeliest first."""
     shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
     return [(share, name) for share, name in shares if share >= LEAST_SHARE]
 

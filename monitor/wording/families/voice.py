@@ -1,4 +1,4 @@
-"""Protocol of the voices of families of alerts, and the parts that voices share."""
+"""Base of the voices, which word the alerts of each family; the figures they read; and the parts they share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ REJECTED_ADVICE = (
 
 
 class AreaFigures(Protocol):
-    """Figures of an alert or a detection: columns of `detection.models.AreaFigures`; None if of another family."""
+    """Figures of an alert or a detection, columns of `detection.models.AreaFigures`; None if of another family."""
 
     kind: str
     extent: str
@@ -80,7 +80,7 @@ class Evidence(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Detection in words. figure: the measured value; direction: its component, or the reference of the value."""
+    """Detection in words. figure: the measured value; direction: its component, or what it is compared with."""
 
     figure: str
     direction: str
@@ -88,7 +88,7 @@ class Finding(NamedTuple):
 
 
 class FamilyVoice(ABC):
-    """Base of the voice of a family of alerts. sources: the products or pairs of images of the runs."""
+    """Base of a voice, which words the alerts of one family. sources: products or image pairs behind an alert."""
 
     evidence: Evidence
     ended: Any  # what it means that an alert is finished
@@ -107,11 +107,11 @@ class FamilyVoice(ABC):
         return ""
 
     def severity(self, grade: str) -> Severity:
-        """Return the words of a grade."""
+        """Return the name and the meaning of a grade of severity."""
         return self.severities[grade]
 
     def region_note(self, alert: AlertFigures) -> str:
-        """Return what the rate of a wide region assumes; empty for a place."""
+        """Return the assumption behind the rate of a wide region; empty for a place."""
         return ""
 
     def causes(self, alert: AlertFigures) -> list[str]:
@@ -123,7 +123,7 @@ class FamilyVoice(ABC):
         return row_of(kind).advice
 
     def advice(self, kind: str, state: str) -> list[str]:
-        """Return the steps that fit an alert in a state."""
+        """Return the steps for residents that fit an alert's kind and state."""
         if state == "rejected":
             return [str(step) for step in REJECTED_ADVICE]
         hint = [UNREVIEWED_HINT] if state in UNREVIEWED else []

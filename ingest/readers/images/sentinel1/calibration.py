@@ -16,7 +16,7 @@ LEAST_POWER = 1e-5  # -50 dB, some 20 dB below the noise of the instrument
 
 
 class Window(NamedTuple):
-    """Window of an image: first line and pixel, and how many of each."""
+    """Window of an image: its first line and pixel, and the numbers of lines and pixels."""
 
     line: int
     pixel: int
@@ -25,18 +25,18 @@ class Window(NamedTuple):
 
     @property
     def line_numbers(self) -> Float64:
-        """The lines of the samples, (n,)."""
+        """Numbers of the window's lines, (lines,)."""
         return np.arange(self.line, self.line + self.lines, dtype=np.float64)
 
     @property
     def pixel_numbers(self) -> Float64:
-        """The pixels of the samples, (n,)."""
+        """Numbers of the window's pixels in each line, (pixels,)."""
         return np.arange(self.pixel, self.pixel + self.pixels, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Table of n vectors, each along one line, at its own pixels. line: (n,), rising; pixel, value: n arrays each."""
+    """Look-up table of n vectors, one for each of n image lines. line: (n,), rising; pixel, value: one array each."""
 
     line: Float64
     pixel: tuple[Float64, ...]
@@ -68,7 +68,7 @@ class Table:
 
 
 class AzimuthBlock(NamedTuple):
-    """Factor of noise by line within a block of the image; last line and pixel are included."""
+    """Factors of noise, by line, for one block of the image; last_line and last_pixel are included."""
 
     first_line: int
     last_line: int
@@ -80,7 +80,7 @@ class AzimuthBlock(NamedTuple):
 
 @dataclass(frozen=True)
 class Noise:
-    """Thermal noise in units of DN². along_track: empty for products of processors before 2.9 (March 2018)."""
+    """Thermal noise, DN². across: by range; along_track: factors, none if processed before version 2.9 (March 2018)."""
 
     across: Table
     along_track: tuple[AzimuthBlock, ...]
@@ -101,7 +101,7 @@ class Noise:
 def sigma0_amplitude(
     digital: NDArray[np.uint16], calibration: Float32, noise: Float32 | None
 ) -> tuple[Float32, NDArray[np.bool_]]:
-    """Return the square root of sigma0 and where data exist (DN 0 is the border), both (lines, pixels).
+    """Return (square root of sigma0, where data exist: DN is not 0), both (lines, pixels).
 
     A pixel with no power left after the noise is subtracted gets LEAST_POWER, so that its logarithm exists. Leaving
     such pixels out would make dark water brighter by far more than this floor does.

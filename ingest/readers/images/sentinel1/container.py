@@ -1,4 +1,4 @@
-"""Files of a Sentinel-1 product (a folder *.SAFE, a zip that holds one, or the folder around one), and their XML."""
+"""Files of a Sentinel-1 product (a folder *.SAFE, a zip with one, or the folder around one), and their XML."""
 
 import os
 import re
@@ -37,7 +37,7 @@ MOST_IN_A_FOLDER = 1000
 
 @dataclass(frozen=True)
 class Safe:
-    """Product: the given path, name without .SAFE, folder (in the zip or on disk), files that may be read."""
+    """A product. path: as given; name: without .SAFE; root: its folder, in the zip if packed; files: readable ones."""
 
     path: Path
     name: str
@@ -46,7 +46,7 @@ class Safe:
     packed: bool
 
     def xml(self, file: str) -> bytes:
-        """Read the bytes of a small file. Raises InputError."""
+        """Return the content of a small file. Raises InputError."""
         try:
             if not self.packed:
                 return self._checked(self._on_disk(file).read_bytes(), file)
@@ -61,7 +61,7 @@ class Safe:
 
     @contextmanager
     def unpacked(self, file: str, most_bytes: int) -> Iterator[Path]:
-        """Yield the path of a large file; out of a zip it is unpacked for as long as it is needed."""
+        """Yield the path of a large file; if it is in a zip, it stays unpacked until the block ends."""
         if not self.packed:
             yield self._on_disk(file)
             return
@@ -105,7 +105,7 @@ class Safe:
 
 
 def is_safe(path: Path) -> bool:
-    """Return whether a folder holds a Sentinel-1 product, or a zip one or several. Never raises."""
+    """Return whether a folder holds one Sentinel-1 product, or a zip at least one. Never raises."""
     try:
         if path.is_dir():
             return _folder_of(path) is not None
@@ -118,7 +118,7 @@ def is_safe(path: Path) -> bool:
 
 
 def product_name(path: Path) -> str:
-    """Return the product's name, as far as it can be identified; empty where not. Never raises."""
+    """Return the product's name, by its file or folder; empty if there is no such name. Never raises."""
     names = [path.name]
     try:
         if path.is_dir():
@@ -132,7 +132,7 @@ def product_name(path: Path) -> str:
 
 
 def opened(path: Path) -> Safe:
-    """List a product's files. Raises InputError if there is no product, several, or a suspicious one."""
+    """Return a product with the list of its files. InputError if there is none, several, or a suspicious one."""
     if path.is_dir():
         folder = _folder_of(path)
         if folder is None:
@@ -155,7 +155,7 @@ def opened(path: Path) -> Safe:
 
 
 def _folder_of(path: Path) -> Path | None:
-    """Return the product's own folder: the one given, or the only thing inside it."""
+    """Return the product's folder: the given one or the only folder in it; None if neither is a product."""
     if _is_product(path):
         return path
     with os.scandir(path) as entries:
@@ -174,7 +174,7 @@ def _is_product(folder: Path) -> bool:
 
 
 def _roots(names: list[str]) -> list[str]:
-    """Return the folders in a zip that are products, each with its slash."""
+    """Return the paths in a zip of the folders that are products, each with a final slash."""
     roots = set()
     for name in names[:MOST_MEMBERS]:
         parts = PurePosixPath(name).parts
@@ -207,7 +207,7 @@ def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 class Node:
-    """An element of one file of a product."""
+    """An XML element in a file of a product. Paths of elements (`place`) are relative to it; faults are InputErrors."""
 
     def __init__(self, safe: Safe, file: str, element: Element) -> None:
         self.safe, self.file, self.element = safe, file, element
@@ -226,26 +226,26 @@ class Node:
         return self.safe.fault(f"{self.file}: {problem}")
 
     def maybe(self, place: str) -> str:
-        """Return the text of an element; empty where there is none."""
+        """Return the text of the element at a path; empty if there is none."""
         return (self.element.findtext(place) or "").strip()
 
     def text(self, place: str) -> str:
-        """Return the text of an element that must be there."""
+        """Return the text of the element at a path. Raises InputError if it is missing or empty."""
         content = self.maybe(place)
         if not content:
             raise self.fault(f"it has no {place.split('/')[-1]}")
         return content
 
     def number(self, place: str) -> float:
-        """Parse the number in an element."""
+        """Parse the finite number at a path. Raises InputError."""
         return float(self._number(place, self.text(place), float))
 
     def whole(self, place: str) -> int:
-        """Parse the whole number in an element."""
+        """Parse the whole number at a path. Raises InputError."""
         return int(self._number(place, self.text(place), int))
 
     def time(self, place: str) -> datetime:
-        """Parse an aware time in UTC."""
+        """Parse the time at a path, in UTC and aware. Raises InputError."""
         text = self.text(place)
         try:
             return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
@@ -253,7 +253,7 @@ class Node:
             raise self.fault(f"its {place.split('/')[-1]} is {text[:40]!r}, not a time") from fault
 
     def numbers(self, place: str) -> Float64:
-        """Parse a list of finite numbers in one element, (n,)."""
+        """Parse the list of finite numbers at a path, (n,). Raises InputError."""
         name = place.split("/")[-1]
         try:
             values = np.array(self.text(place).split(), dtype=np.float64)
@@ -264,7 +264,7 @@ class Node:
         return values
 
     def each(self, place: str) -> Iterator["Node"]:
-        """Yield the elements at a place."""
+        """Yield all elements at a path."""
         for element in self.element.iterfind(place):
             yield Node(self.safe, self.file, element)
 

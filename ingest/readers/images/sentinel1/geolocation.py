@@ -36,7 +36,7 @@ FARTHEST = 4.0  # a pixel may be so many times wider or narrower on the map than
 
 
 class GridPoints(NamedTuple):
-    """An annotation's grid. line: (n,); pixel: (m,); the others (n, m). Heights are above the ellipsoid."""
+    """Geolocation grid of an annotation. line: (n,); pixel: (m,); others (n, m). Heights are above the ellipsoid."""
 
     line: Float64
     pixel: Float64
@@ -46,18 +46,18 @@ class GridPoints(NamedTuple):
     incidence_deg: Float64
 
     def as_text(self) -> str:
-        """Return the points as text for `from_text`, to a centimetre or better."""
+        """Return the points as text that `from_text` reads, exact to a centimetre or better."""
         return json.dumps([np.round(values, 7).tolist() for values in self])
 
     @classmethod
     def from_text(cls, text: str) -> "GridPoints":
-        """Parse what `as_text` wrote; ValueError for anything else."""
+        """Restore points from the text of `as_text`. Raises ValueError for any other text."""
         return cls(*(np.array(values, dtype=np.float64) for values in json.loads(text)))
 
 
 @dataclass(frozen=True)
 class Positions:
-    """Map positions, metres (n, m), on an even grid of lines and pixels; bilinear, extrapolated linearly outside."""
+    """Map positions x, y, (n, m), metres, of evenly spaced lines and pixels; linear between and beyond them."""
 
     line: float
     pixel: float
@@ -67,12 +67,12 @@ class Positions:
     y: Float64
 
     def place_of(self, line: Float64, pixel: Float64) -> tuple[Float64, Float64]:
-        """Return x and y of lines and pixels (fractional, centres are whole numbers), arrays of one shape."""
+        """Return map x and y at lines and pixels (fractional; centres are whole numbers), of the same shape."""
         x, y, *_ = self._cell(line, pixel)
         return x, y
 
     def image_of(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """Find fractional line and pixel at map positions, by Newton's method; NaN where it does not converge."""
+        """Return fractional line and pixel at map positions (Newton's method), NaN if it does not converge."""
         line, pixel = self._guess(x, y)
         for _ in range(MOST_ROUNDS):
             at_x, at_y, x_line, x_pixel, y_line, y_pixel = self._cell(line, pixel)
@@ -89,7 +89,7 @@ class Positions:
         return np.where(still, line, np.nan), np.where(still, pixel, np.nan)
 
     def outline(self, lines: int, pixels: int) -> tuple[Float64, Float64]:
-        """Return x and y around the image, along the outer edges of its pixels."""
+        """Return x and y of points around the image, along the outer edges of its outer pixels."""
         n, m = max(lines // TABLE_STEP, 2), max(pixels // TABLE_STEP, 2)
         line, pixel = np.linspace(-0.5, lines - 0.5, n), np.linspace(-0.5, pixels - 0.5, m)
         around_line = np.concatenate([np.full(m, line[0]), line, np.full(m, line[-1]), line[::-1]])
@@ -97,7 +97,7 @@ class Positions:
         return self.place_of(around_line, around_pixel)
 
     def is_sane(self, posting_m: float) -> bool:
-        """Return whether the grid folds over nowhere and is nowhere implausibly stretched or shrunk."""
+        """Return whether the grid nowhere folds over, and is nowhere stretched or shrunk implausibly."""
         width, height = posting_m * self.step_pixel, posting_m * self.step_line
         along_x, along_y = np.diff(self.x, axis=1)[:-1], np.diff(self.y, axis=1)[:-1]
         down_x, down_y = np.diff(self.x, axis=0)[:, :-1], np.diff(self.y, axis=0)[:, :-1]
@@ -108,7 +108,7 @@ class Positions:
         return bool(same_way and believable and (np.abs(area) > width * height / FARTHEST**2).all())
 
     def _guess(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        """Estimate line and pixel by the plane through three corners."""
+        """Return first estimates of line and pixel by the plane through three corners."""
         n, m = self.x.shape
         down = np.array([self.x[-1, 0] - self.x[0, 0], self.y[-1, 0] - self.y[0, 0]]) / ((n - 1) * self.step_line)
         along = np.array([self.x[0, -1] - self.x[0, 0], self.y[0, -1] - self.y[0, 0]]) / ((m - 1) * self.step_pixel)
@@ -117,7 +117,7 @@ class Positions:
         return self.line + a * off_x + b * off_y, self.pixel + c * off_x + d * off_y
 
     def _cell(self, line: Float64, pixel: Float64) -> tuple[Float64, Float64, Float64, Float64, Float64, Float64]:
-        """Return x, y, and their slopes along line and pixel, in the cell that contains a place or is nearest."""
+        """Return x, y, dx/dline, dx/dpixel, dy/dline, dy/dpixel in the cell at or nearest to a place."""
         n, m = self.x.shape
         along, across = (line - self.line) / self.step_line, (pixel - self.pixel) / self.step_pixel
         i = np.clip(np.nan_to_num(along), 0, n - 2).astype(np.intp)
@@ -134,7 +134,7 @@ class Positions:
 
 
 def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None) -> Positions:
-    """Compute the map positions of a denser grid than the annotation's. epsg: a projected system in metres.
+    """Return the map positions on a grid denser than the annotation's. epsg: a projected system in metres.
 
     ground: the grid of the pass whose heights are used: images to be compared must have the same errors between points.
     """
@@ -154,7 +154,7 @@ def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None
 
 
 def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
-    """Return the positions of pixels at height 0, and their shift on the map per metre of height, (2, n, m)."""
+    """Return (map positions of pixels at height 0, their map shift in x and y per metre of height, (2, n, m))."""
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])  # from the satellite
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -176,7 +176,7 @@ def _dense(points: GridPoints, values: Float64, spline: Callable[..., Any]) -> F
 
 
 def grid_over(positions: Positions, lines: int, pixels: int, epsg: int, posting_m: float) -> PixelGrid:
-    """Return the smallest grid that holds an image, with edges at multiples of the posting, alike for all passes."""
+    """Return the smallest grid that contains an image, with edges at multiples of the posting, as for all passes."""
     x, y = positions.outline(lines, pixels)
     west, north = np.floor(x.min() / posting_m), np.ceil(y.max() / posting_m)
     cols, rows = int(np.ceil(x.max() / posting_m) - west), int(north - np.floor(y.min() / posting_m))
@@ -195,7 +195,7 @@ AROUND_PX = 2
 
 
 class Piece(NamedTuple):
-    """Part of a map grid."""
+    """A rectangle of pixels of a map grid."""
 
     row: int
     col: int
@@ -203,14 +203,14 @@ class Piece(NamedTuple):
     cols: int
 
     def nodes(self) -> tuple[Float64, Float64]:
-        """Return rows and columns, (n, m) each, that span the piece NODE_STEP apart."""
+        """Return rows and columns of nodes that span the piece, NODE_STEP apart; (n, m) each."""
         row = self.row + NODE_STEP * np.arange(-(-self.rows // NODE_STEP) + 1, dtype=np.float64)
         col = self.col + NODE_STEP * np.arange(-(-self.cols // NODE_STEP) + 1, dtype=np.float64)
         grid_row, grid_col = np.meshgrid(row, col, indexing="ij")
         return grid_row, grid_col
 
     def between(self, nodes: Float64) -> Float32:
-        """Interpolate values at the nodes to all pixels, (rows, cols)."""
+        """Interpolate values at the nodes, (n, m), to all pixels of the piece, (rows, cols)."""
         share = (np.arange(NODE_STEP) / NODE_STEP).astype(np.float32)
         values = nodes.astype(np.float32)
         step = np.diff(values, axis=0)[:, None, :]
@@ -220,7 +220,7 @@ class Piece(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """Positions of a piece's pixels in the image. at: (2, rows, cols), lines and pixels relative to `line`, `pixel`."""
+    """Where a piece's pixels lie in the image. at: (2, rows, cols), their lines - `line` and pixels - `pixel`."""
 
     line: int
     pixel: int
@@ -228,20 +228,20 @@ class Sighting(NamedTuple):
 
 
 class Locator(Protocol):
-    """Function from a piece of the map to its positions in the image."""
+    """Function that returns where the pixels of a piece of the map lie in the image."""
 
     def __call__(self, piece: Piece) -> Sighting | None:
-        """Return the line and pixel of each place of the piece; None if the image shows none of them."""
+        """Return line and pixel of each pixel of the piece; None if the image shows none of them."""
 
 
 class ByPoints:
-    """Locator that uses the geolocation grid alone."""
+    """Locator that uses only the annotation's geolocation grid."""
 
     def __init__(self, grid: PixelGrid, positions: Positions) -> None:
         self.grid, self.positions = grid, positions
 
     def __call__(self, piece: Piece) -> Sighting | None:
-        """Locate the places of a piece in the image; None if the image shows none of them."""
+        """Return line and pixel of each pixel of the piece; None if the image shows none of them."""
         line, pixel = self.positions.image_of(*raster.centres(self.grid.transform, *piece.nodes()))
         if not np.isfinite(line).any():
             return None
@@ -252,7 +252,7 @@ class ByPoints:
 
 
 def pieces_of(grid: PixelGrid, positions: Positions, lines: int, pixels: int, margin_m: float) -> Iterator[Piece]:
-    """Yield the pieces of a grid that an image may touch. margin_m: its reach beyond its geolocation grid."""
+    """Yield the pieces of a grid that may contain image data. margin_m: how far data may lie outside `positions`."""
     outline = shapely.Polygon(np.stack(positions.outline(lines, pixels), axis=1)).buffer(
         margin_m + AROUND_PX * grid.transform.a
     )
@@ -267,7 +267,7 @@ def pieces_of(grid: PixelGrid, positions: Positions, lines: int, pixels: int, ma
 
 
 def window_of(sighting: Sighting, lines: int, pixels: int) -> tuple[Window, NDArray[np.bool_]] | None:
-    """Return the window of samples that a piece needs, and which of its pixels lie in the image; None without one."""
+    """Return (window of samples that a piece needs, which of its pixels lie in the image), or None if none do."""
     line, pixel = sighting.at
     inside = (line >= -0.5 - sighting.line) & (line <= lines - 0.5 - sighting.line)
     inside &= (pixel >= -0.5 - sighting.pixel) & (pixel <= pixels - 0.5 - sighting.pixel)
@@ -285,9 +285,9 @@ def window_of(sighting: Sighting, lines: int, pixels: int) -> tuple[Window, NDAr
 def resampled(
     amplitude: Float32, seen: NDArray[np.bool_], window: Window, sighting: Sighting, inside: NDArray[np.bool_]
 ) -> Float32 | None:
-    """Resample power at the places of a piece, (rows, cols), NaN without data; None if there are no data at all.
+    """Return power resampled to the pixels of a piece, (rows, cols), NaN without data; None if there are no data.
 
-    amplitude, seen: (lines, pixels) of the window. A place has data if its nearest sample has.
+    amplitude, seen: (lines, pixels) of the window. A pixel has data if its nearest sample has.
     """
     if not seen.any():
         return None

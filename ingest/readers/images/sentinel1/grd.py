@@ -34,12 +34,12 @@ POLARISATIONS = {"SV": "VV", "SH": "HH"}
 
 
 def recognises(path: Path) -> bool:
-    """Recognise any Sentinel-1 SAFE product, so that `read` can refuse other kinds than GRD by name. Never raises."""
+    """Return whether a path is any Sentinel-1 SAFE product; `read` refuses kinds other than GRD. Never raises."""
     return is_safe(path)
 
 
 def parse_name(path: Path) -> ParsedName:
-    """Return what the name states about an image, even if the image cannot be used."""
+    """Return the facts stated by the name of an image, which may itself be damaged."""
     named = PRODUCT_NAME.match(product_name(path))
     if named is None:
         return ParsedName()
@@ -59,7 +59,7 @@ def parse_name(path: Path) -> ParsedName:
 
 
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-    """Read the XML files of each polarisation, or of the declared one. Raises InputError."""
+    """Read the XML files of every polarisation, or of the declared one; images are read later. Raises InputError."""
     safe = opened(path)
     named = PRODUCT_NAME.match(safe.name)
     if named and named["kind"] != "GRD":
@@ -98,7 +98,7 @@ def _image(safe: Safe, manifest: contents.Manifest, polarisation: str, file: str
 
 
 def _scene(image: Image, placing: Placing) -> SceneFile:
-    """Prepare one image for a UTM zone: that of its centre unless `placing` gives one."""
+    """Return the scene of an image in the UTM zone of `placing`, by default that of its centre. Raises InputError."""
     points, annotation, elevation = image.annotation.points, image.annotation, placing.elevation
     longitude = (float(points.longitude.mean()) + 180) % 360 - 180
     epsg = placing.epsg or utm_epsg(longitude, float(points.latitude.mean()))

@@ -34,7 +34,7 @@ GDAL = {"GTIFF_DIRECT_IO": True, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "G
 
 @dataclass(frozen=True)
 class Image:
-    """Metadata of one polarisation of a product, read before any sample."""
+    """What is known about one polarisation of a product before its samples are read."""
 
     safe: Safe
     manifest: Manifest
@@ -45,14 +45,14 @@ class Image:
 
     @property
     def posting_m(self) -> float:
-        """The coarser of the two spacings, in whole metres: 10 for GRDH of IW, 25 or 40 for EW."""
+        """Posting of the output grid: the coarser spacing in whole metres; 10 for IW GRDH, 25 or 40 for EW."""
         return float(max(1, round(max(self.annotation.range_spacing_m, self.annotation.azimuth_spacing_m))))
 
 
 def blocks_of(
     image: Image, grid: PixelGrid, positions: geolocation.Positions, terrain: Terrain | None
 ) -> Iterator[Block]:
-    """Yield the pieces that hold data, row by row; two threads read ahead. Raises InputError if none does."""
+    """Yield the pieces of the map with data, row by row; two threads read ahead. InputError if there is none."""
     lines, pixels, empty = image.annotation.lines, image.annotation.pixels, True
     with ExitStack() as stack:
         path = stack.enter_context(_on_disk(image))
@@ -89,7 +89,7 @@ def blocks_of(
 def _block(
     image: Image, dataset: DatasetReader, locator: geolocation.Locator, piece: geolocation.Piece
 ) -> Block | None:
-    """Compute one piece of the map: find its samples, read, calibrate and resample them."""
+    """Return one piece of the map, from samples that are read, calibrated and resampled; None without data."""
     annotation = image.annotation
     sighting = locator(piece)
     source = sighting and geolocation.window_of(sighting, annotation.lines, annotation.pixels)
@@ -119,7 +119,7 @@ def _read(image: Image, dataset: DatasetReader, window: Window) -> NDArray[np.ui
 
 @contextmanager
 def _on_disk(image: Image) -> Iterator[Path]:
-    """Yield the measurement's file, unpacked once: inside a zip, every piece would inflate lines again."""
+    """Yield the path of the measurement, unpacked once, as reading each piece from a zip would inflate lines anew."""
     most = 2 * image.annotation.lines * image.annotation.pixels
     with image.safe.unpacked(image.measurement, 2 * most + 2**26) as path:
         yield path
@@ -127,7 +127,7 @@ def _on_disk(image: Image) -> Iterator[Path]:
 
 @contextmanager
 def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
-    """Open the measurement. Raises InputError if it does not agree with the annotation."""
+    """Open the measurement file. Raises InputError if it does not agree with the annotation or is cut off."""
     annotation, file = image.annotation, image.measurement
     with ExitStack() as stack:
         if path is None:

@@ -24,7 +24,7 @@ MOST_PER_LINE = 200_000
 
 
 class Manifest(NamedTuple):
-    """Facts about the whole product. track: the stated relative orbit; formula_track: that by the absolute orbit."""
+    """Facts about the whole product. track: stated relative orbit; formula_track: computed from the absolute orbit."""
 
     platform: str
     track: int
@@ -38,7 +38,7 @@ class Manifest(NamedTuple):
 
 
 class RangeModel(NamedTuple):
-    """Slant range to ground range at one time: sum of c_k (range - sr0)^k, metres."""
+    """Polynomial from slant range to ground range at one time: sum of srgr[k] (range - sr0_m)^k, metres."""
 
     time: datetime
     sr0_m: float
@@ -54,7 +54,7 @@ class StateVector(NamedTuple):
 
 @dataclass(frozen=True)
 class Annotation:
-    """One polarisation's image: lines x pixels of ground range; spacings in metres."""
+    """Image of one polarisation in ground range, lines x pixels, as its annotation describes it; spacings in metres."""
 
     file: str
     stem: str
@@ -111,7 +111,7 @@ def manifest_of(safe: Safe) -> Manifest:
 
 
 def annotations_of(safe: Safe) -> dict[str, str]:
-    """Return the annotation file of each polarisation. Raises InputError if there is none, or two of one."""
+    """Return polarisation -> its annotation file. Raises InputError if there is none, or two of one polarisation."""
     annotations: dict[str, str] = {}
     for file in sorted(safe.files):
         if named := ANNOTATION.fullmatch(file.lower()):
@@ -185,7 +185,7 @@ def calibration_of(safe: Safe, annotation: Annotation) -> Table:
 
 
 def noise_of(safe: Safe, annotation: Annotation) -> Noise:
-    """Return the noise tables of a polarisation, of old processors too (noiseVectorList). Raises InputError."""
+    """Return a polarisation's noise tables, also of old processors (noiseVectorList). Raises InputError."""
     root = _table_file(safe, annotation, "noise")
     if root.element.find("noiseRangeVectorList") is None:
         across = _table(root, root.each("noiseVectorList/noiseVector"), "noiseLut")
@@ -206,7 +206,7 @@ def _direction(root: Node, place: str) -> Direction:
 
 
 def _footprint(root: Node) -> tuple[tuple[float, float], ...]:
-    """Return longitude and latitude of the corners that the manifest states; empty without any."""
+    """Return (longitude, latitude) of the corners that the manifest states; empty if it states none."""
     corners = re.findall(r"(-?\d+\.?\d*),(-?\d+\.?\d*)", root.maybe(".//{*}footPrint/{*}coordinates")[:1000])
     return tuple((float(longitude), float(latitude)) for latitude, longitude in corners)
 

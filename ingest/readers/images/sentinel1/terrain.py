@@ -43,7 +43,7 @@ ImageOf = Callable[[Float64, Float64, Float64], tuple[Float64, Float64]]
 
 @dataclass(frozen=True)
 class Terrain:
-    """Heights from a raster. offset_m: added to each height; reach_m: how far heights may move places."""
+    """Heights from a raster. offset_m: added to each; reach_m: how far on the map heights may displace a pixel."""
 
     elevation: Path
     offset_m: float
@@ -52,19 +52,19 @@ class Terrain:
 
     @contextmanager
     def locator(self, grid: PixelGrid, positions: Positions) -> Iterator[Locator]:
-        """Yield a locator for one thread: it holds the raster open."""
+        """Yield a locator for use in one thread, because it holds the raster open."""
         with _opened(self.elevation) as dataset:
             yield ByTerrain(self, grid, positions, dataset)
 
 
 class ByTerrain:
-    """Locator that uses the orbit and the height of every pixel."""
+    """Locator that uses the orbit and the height of every pixel of the map."""
 
     def __init__(self, terrain: Terrain, grid: PixelGrid, positions: Positions, dataset: DatasetReader) -> None:
         self.terrain, self.grid, self.positions, self.dataset = terrain, grid, positions, dataset
 
     def __call__(self, piece: Piece) -> Sighting | None:
-        """Locate the places of a piece in the image by range and Doppler, at their heights."""
+        """Return line and pixel of each pixel of the piece, by range and Doppler at its height; or None."""
         height = self._height(piece)
         middle = float(height.min() + height.max()) / 2
         span = max(float(np.ptp(height)) / 2, LEAST_SPAN_M)
@@ -89,7 +89,7 @@ class ByTerrain:
 
 
 def terrain_of(annotation: Annotation, elevation: Path, path: Path) -> Terrain | str:
-    """Prepare terrain correction by the orbit, or return why it is impossible. InputError for a useless raster."""
+    """Return what terrain correction needs, or the reason why it is impossible. InputError for a useless raster."""
     with _opened(elevation) as dataset:
         if find_spec("sarsen") is None:
             return NOT_INSTALLED
@@ -105,7 +105,7 @@ def terrain_of(annotation: Annotation, elevation: Path, path: Path) -> Terrain |
 
 
 def image_of_orbit(annotation: Annotation) -> ImageOf:
-    """Return a function from longitude, latitude (degrees) and ellipsoidal height (m) to fractional line and pixel."""
+    """Return a function: (longitude, latitude, degrees; ellipsoidal height, m) -> fractional (line, pixel)."""
     import xarray as xr
     from sarsen import geocoding
     from sarsen.orbit import OrbitPolyfitInterpolator
@@ -135,7 +135,7 @@ def image_of_orbit(annotation: Annotation) -> ImageOf:
 
 
 class _RangeTable:
-    """Conversion from slant range to pixel, by the annotation's polynomials, interpolated linearly in time."""
+    """Conversion of slant range to pixel by the annotation's polynomials, interpolated linearly in time."""
 
     def __init__(self, annotation: Annotation) -> None:
         first = annotation.first_line_time
@@ -164,7 +164,7 @@ class _RangeTable:
 
 
 def _offset_and_top(annotation: Annotation, dataset: DatasetReader) -> tuple[float, float]:
-    """Return the median of ellipsoidal minus raster heights at the grid's points (0 with few), and a height limit."""
+    """Return (median of ellipsoidal minus raster heights at grid points, 0 if few; upper limit of heights), m."""
     points = annotation.points
     x, y = transformer(4326, dataset.crs.to_wkt()).transform(points.longitude.ravel(), points.latitude.ravel())
     there = np.isfinite(x) & np.isfinite(y)

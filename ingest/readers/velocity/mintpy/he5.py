@@ -34,12 +34,12 @@ MISSION_KEPT = ("mission", "beam_mode", "processing_software", "post_processing_
 
 
 def recognises(path: Path) -> bool:
-    """Recognise the product by its group of time series."""
+    """Return whether a file has the product's group of time series."""
     return hdf5.holds(path, ROOT)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the header of a product; its pixels follow in batches. Raises InputError."""
+    """Read the header of a product; its pixels are read later, in batches. Raises InputError."""
     with hdf5.opened(path) as file:
         hdf5.require(path, file, (DISPLACEMENT, DATE), REMEDY)
         attributes = hdf5.attributes(path, file)
@@ -78,7 +78,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:
-    """Return whether a layer exists. Raises InputError if its size differs from that of the displacements."""
+    """Return whether a layer exists. Raises InputError if its shape is not that of the displacements."""
     if not hdf5.is_dataset(path, file, name):
         return False
     if hdf5.shape_of(path, file, name) != shape[1:]:
@@ -88,7 +88,7 @@ def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> boo
 
 
 def _grid(path: Path, attributes: dict[str, str], layers: dict[str, Layer], shape: tuple[int, ...]) -> Grid:
-    """Return the grid that the attributes describe; in radar coordinates only its size has a meaning."""
+    """Return the grid stated by the attributes; in radar coordinates only its numbers of rows and cols are valid."""
     if "X_FIRST" in attributes or not POSITIONS.keys() <= layers.keys():
         return mintpy_stack.grid_of(path, attributes, *shape[1:])
     return Grid(x=0.0, dx=0.0, y=0.0, dy=0.0, rows=shape[1], cols=shape[2])

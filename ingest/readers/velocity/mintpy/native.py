@@ -43,13 +43,13 @@ class Part(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a MintPy file by its datasets and attributes, and a folder by holding one."""
+    """Return whether a file is MintPy's by datasets and attributes, or a folder holds such a file."""
     given = _files(path)[:MAX_FILES] if path.is_dir() else [path]
     return any(_kind(*hdf5.look(file), file) in MAIN for file in given)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the header of a file or folder; its pixels follow in batches. Raises InputError."""
+    """Read the header of a file or folder; its pixels are read later, in batches. Raises InputError."""
     files: dict[str, Path] = {}
     given = _files(path) if path.is_dir() else [path]
     if len(given) > MAX_FILES:
@@ -73,7 +73,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:
-    """Return the kind of a file, a key of SIDE; '' for a file that is not MintPy's or not used."""
+    """Return the kind of a file, a key of SIDE; empty if the file is not MintPy's or is not used."""
     stated, signs = attributes.get("FILE_TYPE", ""), SIGNS & attributes.keys()
     for kind in MAIN:
         if stated == kind or (not stated and signs and kind in names):
@@ -163,7 +163,7 @@ def _header(
 
 
 def _period(path: Path, attributes: dict[str, str]) -> tuple[date, ...]:
-    """Return first and last day that a velocity was estimated from; empty where it is not stated."""
+    """Return the first and last day of the data behind a velocity; empty if not stated. Raises InputError."""
     stated = [attributes[name] for name in ("START_DATE", "END_DATE") if name in attributes]
     try:
         period = tuple(hdf5.day_of(day) for day in stated)

@@ -32,7 +32,7 @@ KEPT = ("REF_LAT", "REF_LON", "REF_DATE", "WAVELENGTH", "HEADING", "PLATFORM", "
 
 
 class Layer(NamedTuple):
-    """A dataset of a file: (rows, cols), or (dates, rows, cols) for displacement."""
+    """Name of a dataset and its file. Its shape: (rows, cols), or (dates, rows, cols) for displacement."""
 
     path: Path
     name: str
@@ -40,7 +40,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """Location of each quantity of a product; None: missing. azimuth_deg: of the line of sight, see `los_vector`."""
+    """Layer of each quantity of a product, None if missing. azimuth_deg: one for all pixels, see `los_vector`."""
 
     grid: Grid
     dates: tuple[date, ...] = ()
@@ -71,7 +71,7 @@ class Stack:
 
 
 def grid_of(path: Path, attributes: dict[str, str], rows: int, cols: int) -> Grid:
-    """Return the grid of a geocoded file. Raises InputError for radar coordinates or a missing unit."""
+    """Return the grid of a geocoded file. Raises InputError if it is in radar coordinates or without a unit."""
     if "X_FIRST" not in attributes:
         remedy = "Geocode it with MintPy's geocode.py and give the file geo_…"
         raise InputError(path, "it is in radar coordinates (it has no attribute X_FIRST)", remedy)
@@ -114,14 +114,14 @@ def number(path: Path, attributes: dict[str, str], name: str) -> float:
 
 
 def require_unit(path: Path, unit: str, known: set[str], wanted: str) -> None:
-    """Raise InputError where a unit is not the one that MintPy writes; it is never guessed."""
+    """Raise InputError if the stated unit is missing or not one that MintPy writes; units are never guessed."""
     if unit.strip().lower() not in known:
         problem = f"the unit of its values, UNIT, is {unit[:40] or 'missing'} where {wanted} is expected"
         raise InputError(path, problem, f"Convert it, or state the unit with MintPy's add_attribute.py: UNIT={wanted}")
 
 
 def direction_of(attributes: dict[str, str]) -> Direction:
-    """Return the flight direction by ORBIT_DIRECTION."""
+    """Return the flight direction stated by ORBIT_DIRECTION, or unknown."""
     text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
     return {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1], Direction.UNKNOWN)
 
@@ -133,7 +133,7 @@ def track_of(attributes: dict[str, str]) -> int | None:
 
 
 def azimuth_of(attributes: dict[str, str]) -> float | None:
-    """Return the line of sight's azimuth, degrees anti-clockwise from north, from HEADING and side."""
+    """Return the line of sight's azimuth, degrees anti-clockwise from north, by HEADING and ANTENNA_SIDE; or None."""
     try:
         heading, side = float(attributes["HEADING"]), float(attributes["ANTENNA_SIDE"])
     except (KeyError, ValueError):
@@ -144,7 +144,7 @@ def azimuth_of(attributes: dict[str, str]) -> float | None:
 
 
 def los_vector(incidence_deg: Float32, azimuth_deg: Float32) -> tuple[Float32, Float32, Float32]:
-    """Return the unit vector from the ground to the satellite: east, north, up.
+    """Return the unit vector from the ground to the satellite: (east, north, up), NaN where unknown.
 
     incidence_deg: from the vertical; azimuth_deg: of the line of sight from the ground to the satellite, from north,
     anti-clockwise. An incidence of 0 is MintPy's nodata.
@@ -157,34 +157,34 @@ def los_vector(incidence_deg: Float32, azimuth_deg: Float32) -> tuple[Float32, F
 
 
 class Rows(NamedTuple):
-    """Block of rows of a stack whose files are open."""
+    """Block of rows of a stack, with the stack's open files."""
 
     stack: Stack
     opened: dict[Path, h5py.File]
     rows: slice
 
     def plane(self, layer: Layer | None) -> Float32:
-        """Read a layer, (rows, cols); NaN where there is no such layer."""
+        """Return the rows of a layer, (rows, cols); all NaN if the stack has no such layer."""
         if layer is None:
             return np.full((self.rows.stop - self.rows.start, self.stack.grid.cols), np.nan, dtype=np.float32)
         return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, self.rows)
 
     def series(self) -> Float32 | None:
-        """Read displacements, (dates, rows, cols), m; None where the stack has no series."""
+        """Return the rows' displacements, (dates, rows, cols), m; None if the stack has no series."""
         layer = self.stack.displacement
         if layer is None:
             return None
         return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, (slice(None), self.rows))
 
     def line_of_sight(self, row: Places, col: Places) -> tuple[Float32, Float32, Float32]:
-        """Return unit vectors of pixels from the ground to the satellite; NaN where the geometry is not known."""
+        """Return (east, north, up) of unit vectors to the satellite, by pixel; NaN where unknown."""
         azimuth = self.plane(self.stack.azimuth)[row, col]
         if self.stack.azimuth is None and self.stack.azimuth_deg is not None:
             azimuth = np.full(row.size, self.stack.azimuth_deg, dtype=np.float32)
         return los_vector(self.plane(self.stack.incidence)[row, col], azimuth)
 
     def positions(self, row: Places, col: Places) -> tuple[Float64, Float64]:
-        """Return longitude and latitude of pixels, by the grid or from the layers that list them."""
+        """Return (longitude, latitude) of pixels, from the stack's layers of these or else from its grid."""
         if self.stack.longitude is None or self.stack.latitude is None:
             return self.stack.grid.positions(row + self.rows.start, col)
         longitude = self.plane(self.stack.longitude)[row, col].astype(np.float64)
@@ -196,7 +196,7 @@ class Rows(NamedTuple):
 
 
 def batches(stack: Stack) -> Iterator[PointBatch]:
-    """Yield the pixels of a stack that hold a measurement, 64 rows or fewer at a time. InputError without any."""
+    """Yield the pixels that hold a measurement as points, at most 64 rows at a time. InputError if there are none."""
     n_points = 0
     with ExitStack() as files:
         opened = {path: files.enter_context(hdf5.opened(path)) for path in dict(stack.layers)}
@@ -239,7 +239,7 @@ def _block(block: Rows) -> PointBatch:
 
 
 def _measured(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bool_]:
-    """Return where there is a measurement; MintPy marks missing ones by NaN or by 0 on every date."""
+    """Return where there is a measurement, (rows, cols); MintPy marks missing ones by NaN, or 0 on every date."""
     good: Any = True
     if series is not None:
         known = np.isfinite(series)

@@ -1,4 +1,4 @@
-"""Files of an OPERA DISP-S1 frame: the dates of each, the newest of duplicates, and their chain to one series.
+"""Files of an OPERA DISP-S1 frame: the dates of each, the newest of duplicates, and their chaining to one series.
 
 A file's displacement is relative to the reference date of its ministack, and every ministack has a later one: the
 displacement of a file from D to E is added to that of the file that ends on D. NASA/JPL, OPERA DISP-S1 product
@@ -51,13 +51,13 @@ class DispFile:
 
 
 def files_in(path: Path) -> list[Path]:
-    """Return the NetCDF files of a folder, by name; empty where it cannot be listed."""
+    """Return the NetCDF files of a folder, sorted by name; an empty list if it cannot be listed."""
     files = [path / name for name in names_in(path) if name.lower().endswith(".nc")]
     return [file for file in files if file.is_file()]
 
 
 def described(path: Path) -> DispFile:
-    """Return what a file states about itself by name and content. Raises InputError if the two disagree."""
+    """Return the facts in a file's name and content. Raises InputError if these disagree."""
     match = FILE_NAME.match(path.name)
     named = match.groupdict() if match else {}
     with hdf5.opened(path) as file:
@@ -93,7 +93,7 @@ def _frame(path: Path, file: h5py.File, named: str) -> str:
 
 
 def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
-    """Return the day of an acquisition. Raises InputError if name and content disagree."""
+    """Return the day of an acquisition, by name and content. Raises InputError if these disagree."""
     variable, words = TIMES[which]
     times = {"name": _moment(path, which, named)} if named else {}
     if hdf5.is_dataset(path, file, variable):
@@ -130,7 +130,7 @@ def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:
 
 
 def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
-    """Return the newest file for each second date, in order, and how many superseded ones were left out."""
+    """Return (the newest file for each second date, in order; number of superseded files). Raises InputError."""
     if len(files) > MAX_FILES:
         raise InputError(path, f"it holds {len(files)} files", f"Give at most {MAX_FILES}, of a shorter time")
     chosen: dict[date, DispFile] = {}
@@ -151,7 +151,7 @@ def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
 
 
 def chained(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
-    """Return the series' dates, from the first reference date on. InputError if a file builds on a missing date."""
+    """Return the dates of the series, the first reference date first. InputError if a file needs a missing date."""
     dates = [files[0].reference]
     for file in files:
         if file.reference not in dates:

@@ -40,14 +40,14 @@ _EPSG_AT_END = re.compile(r'(?:ID|AUTHORITY)\["EPSG",\s*"?(\d{4,6})"?\]\s*\]\s*$
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a file by the names of its datasets, and a folder by holding one."""
+    """Return whether a file has the product's datasets, or a folder holds such a file."""
     files = opera_chain.files_in(path) if path.is_dir() else [path]
     return any(len(SIGNS & hdf5.names(file)) >= LEAST_SIGNS for file in files)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Files of a frame by their second date, the dates of their series, and the corrections subtracted from each."""
+    """Files of a frame in order of second date, dates and grid of their series, and corrections to be subtracted."""
 
     path: Path
     files: tuple[DispFile, ...]
@@ -57,7 +57,7 @@ class Frame:
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the headers of one file or of all files of a frame; points follow in batches. Raises InputError."""
+    """Read the headers of one file or of a frame's files; points are read later, in batches. Raises InputError."""
     paths = opera_chain.files_in(path) if path.is_dir() else [path]
     given = [opera_chain.described(file) for file in paths[: opera_chain.MAX_FILES + 1]]
     frames = sorted({file.frame for file in given})
@@ -139,7 +139,7 @@ def _require_metres(path: Path, name: str, unit: str) -> None:
 
 
 def _epsg(path: Path, file: h5py.File) -> int:
-    """Return the EPSG number in spatial_ref; nothing else of its text is parsed."""
+    """Return the EPSG number in spatial_ref, the only part of it that is used. Raises InputError."""
     hdf5.require(path, file, ("spatial_ref",), opera_chain.REMEDY)
     attributes = hdf5.attributes(path, file, "spatial_ref")
     ends = _EPSG_AT_END.search(attributes.get("crs_wkt") or attributes.get("spatial_ref") or "")
@@ -154,7 +154,7 @@ def _epsg(path: Path, file: h5py.File) -> int:
 
 
 def _corrections(files: list[DispFile]) -> tuple[str, ...]:
-    """Return the corrections that all files hold. Raises InputError if only some hold one: a series cannot mix."""
+    """Return the corrections in all files. InputError if only some files have one: a series must not mix."""
     applied = []
     for name in CORRECTIONS:
         lacking = [file for file in files if name not in file.corrections]
@@ -167,7 +167,7 @@ def _corrections(files: list[DispFile]) -> tuple[str, ...]:
 
 
 def _batches(frame: Frame) -> Iterator[PointBatch]:
-    """Yield the frame's points block by block, with all dates. Files stay open, as there are thousands of blocks."""
+    """Yield the frame's points, block by block, with all dates. Files stay open throughout, to be read often."""
     n_points, grid = 0, frame.grid
     with ExitStack() as stack:
         opened = [stack.enter_context(hdf5.opened(file.path)) for file in frame.files]
@@ -210,7 +210,7 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
 
 
 def _good(path: Path, file: h5py.File, where: tuple[slice, slice]) -> NDArray[np.bool_]:
-    """Return which pixels the product recommends and are not water (255: made without a water mask)."""
+    """Return which pixels are recommended and not water, (rows, cols). water_mask 255: made without a mask."""
     good: NDArray[np.bool_] = hdf5.numbers(path, file, "recommended_mask", where) == 1
     if hdf5.is_dataset(path, file, "water_mask"):
         good &= hdf5.numbers(path, file, "water_mask", where) != 0

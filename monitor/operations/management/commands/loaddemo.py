@@ -1,4 +1,4 @@
-"""manage.py loaddemo: the simulated nation with its velocity fields and radar images, marked as such on every page."""
+"""manage.py loaddemo: load a simulated nation, its velocity fields and radar images, marked as such on every page."""
 
 import tempfile
 import time

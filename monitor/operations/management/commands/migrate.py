@@ -34,7 +34,7 @@ class WholeMigrationExecutor(MigrationExecutor):
 
 
 def refuse_older() -> None:
-    """Raise CommandError for a database that has only some of the migrations replaced by one of ours."""
+    """Raise CommandError if a migration of ours replaces several, and the database has some of these but not all."""
     loader = MigrationLoader(connection)
     for migration in loader.disk_migrations.values():
         missing = [name for name in migration.replaces if name not in loader.applied_migrations]
