@@ -1,4 +1,4 @@
-"""The command `ground-motion`: the methods on files (as python -m ml) and the service's commands (as manage.py)."""
+"""The program `ground-motion`: runs methods on files, like python -m ml, and the service's commands, like manage.py."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ APPLICATIONS = ("ingest", "detection", "ml", "monitor/operations")
 
 
 def main() -> int | None:
-    """Run a command of the methods or of the service."""
+    """Run the method of `ml` or the Django command named in sys.argv; return the exit status, None for success."""
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print(_help())
@@ -35,7 +35,7 @@ def main() -> int | None:
 
 
 def _help() -> str:
-    """Return both kinds of commands, found without settings and thus without a database."""
+    """Return the help text. It finds Django commands by their files, and so needs no settings and no database."""
     from django.core.management import find_commands
 
     here = Path(__file__).resolve().parent

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Benchmark(NamedTuple):
-    """A benchmark. size: the number of tiles, pairs or glaciers (named in `of`) behind the published figures.
+    """A benchmark. size: the number of tiles, pairs or glaciers (`of` says which) on which published figures are based.
 
     methods: name -> version. evaluate: (method, size) -> {metric: interval}. truth_sha256: size -> hash of the
     generated truth. Its scenes use seeds that training never uses (lab.simulation.seeds).

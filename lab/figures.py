@@ -1,8 +1,8 @@
 """`scripts/figures`: the tables in documents, made from the results under docs/figures.
 
-A table is written between `<!-- figures: NAME -->` and `<!-- end -->`. docs/figures/tables.toml lists its results and
-figures; `shown` and `left_out` shorten a table, while the workbench uses all labels. Weights, commit and command of the
-results are printed under each table.
+A table is written between `<!-- figures: NAME -->` and `<!-- end -->`. docs/figures/tables.toml defines each table: its
+results and figures, and what a document's table shows (`shown`) or omits (`left_out`); the workbench uses all labels.
+Weights, commit and command of the results are printed under each table.
 """
 
 import argparse
@@ -27,7 +27,7 @@ WHOLE_FROM = 100
 
 
 class Result(NamedTuple):
-    """Figures of one method. metrics: name -> value, low, high (low and high may be missing). origin: a commit."""
+    """Figures of one method. metrics: name -> value, low, high (low and high may be missing); origin: their commit."""
 
     method: str
     metrics: Mapping[str, Mapping[str, float | None]]
@@ -116,7 +116,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
-    """Yield lines with weights, commits, commands and notes; methods with the same ones share a line."""
+    """Yield lines with weights, commits, commands and notes; methods for which these are the same share a line."""
     if len({(one.weights_sha256, one.origin) for one in results}) == 1:
         yield f"{_weights(results[0]) or 'No weights'}, {results[0].origin}."
     else:
@@ -148,7 +148,7 @@ def _with_weights(result: Result, names: Mapping[str, str]) -> str:
 
 
 def _general(result: Result, several: bool) -> str:
-    """Return the command without its output option, and with METHOD for the method if the table has several."""
+    """Return the command without its output option; if `several` methods share it, METHOD stands for the method."""
     words = shlex.split(result.command)
     if "--json" in words:
         at = words.index("--json")
@@ -167,7 +167,7 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
 
 
 def _speeds(contents: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()) -> str:
-    """Render results of scripts/bench: value, control, ratio and its range; without lines named in left_out."""
+    """Render results of scripts/bench: value, control, ratio and its range; lines that contain left_out are omitted."""
     rows = [["", "measured", "control", "ratio (range)"]]
     made = []
     for content in contents:
@@ -182,7 +182,7 @@ def _speeds(contents: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ())
 
 
 def _accuracies(contents: Sequence[Mapping[str, Any]]) -> str:
-    """Render results of scripts/bench that have no control, named "column: row": value and interval."""
+    """Render results of scripts/bench without a control as a table: value and interval, named "column: row"."""
     cells: dict[str, dict[str, str]] = {}
     for line in (line for content in contents for line in content["results"]):
         column, row = line["what"].split(": ", 1)
@@ -210,7 +210,7 @@ def renewed(text: str, definitions: Mapping[str, Any], folder: Path = FOLDER) ->
 
 
 def measurable(folder: Path = FOLDER) -> dict[str, list[str]]:
-    """Return the command that measures each result again, by name of the result, for commands that write JSON."""
+    """Return result name -> command that measures it again; only commands that write JSON are included."""
     commands = {}
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text())

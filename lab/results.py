@@ -16,7 +16,7 @@ Compared = dict[str, dict[str, Interval]]  # method -> metric -> interval
 
 
 def exact(value: float) -> Interval:
-    """Return a figure without an interval."""
+    """Return a figure without an interval: its ends are NaN."""
     return Interval(value, math.nan, math.nan)
 
 
@@ -33,10 +33,10 @@ def write(
     more: Mapping[str, Mapping[str, object]] | None = None,
     **about: object,
 ) -> None:
-    """Write and print method -> metric -> interval; NaN becomes null.
+    """Write metrics (method -> metric -> interval) to a JSON file, with NaN as null, and print them.
 
-    module: module of the command. weights: shipped networks and the names of their cards. more: by method, other
-    entries beside the metrics. about: other entries of the file, for example weights_sha256 of other networks.
+    module: module of the command. weights: method -> name of its network's card. more: method -> entries beside its
+    metrics. about: other entries of the file, for example weights_sha256 of other networks.
     """
     record = {
         "weights_sha256": {name: read_card(weights[name]).weights_sha256 for name in metrics if name in weights},

@@ -25,13 +25,13 @@ WARM_UP = 0.02  # share of the training in which the learning rate rises
 
 
 class TrainingTask(Protocol):
-    """Batches, loss and validation of one network."""
+    """What the training loop needs of a network's task: batches, loss and validation."""
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Return one batch, on the CPU; images (n, channels, rows, cols). Called in a thread of its own."""
+        """Return one batch, on the CPU; images are (n, channels, rows, cols). Called in a separate thread."""
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return a scalar. progress: 0 at the start of the training, 1 at its end."""
+        """Return the loss, a scalar. progress: 0 at the start of the training, 1 at its end."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return figures on validation scenes."""
@@ -40,9 +40,9 @@ class TrainingTask(Protocol):
 class TrainingRecipe(NamedTuple):
     """Steps by which `python -m ml train` trains the network of a task.
 
-    settings: frozen dataclass of settings that --config can change. prepare: function of settings, folder for simulated
-    data and seed; returns network, training task and a card without training and figures. finish: function of the
-    trained network and task; returns settings of the card found on validation scenes (calibration, thresholds).
+    settings: frozen dataclass of settings that --config can change. prepare: (settings, folder for simulated data,
+    seed) -> network, training task, and a card still without training and figures. finish: (trained network, task) ->
+    settings of the card that are found on validation scenes (calibration, thresholds).
     """
 
     settings: type
@@ -54,7 +54,7 @@ class TrainingRecipe(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """Length of a training. minutes: total computing time over all resumed parts; steps: upper limit, if given."""
+    """Length of a training. minutes: computing time, resumed parts included; steps: upper limit, None for no limit."""
 
     minutes: float
     steps: int | None = None
@@ -84,7 +84,7 @@ def train(
     device: torch.device,
     report: Callable[[str], None] = print,
 ) -> Trained:
-    """Train until the time or the steps are used up. folder: of checkpoint.pt, from which it resumes, and log.jsonl."""
+    """Train until the time or the steps are used up. folder: for log.jsonl and checkpoint.pt, from which it resumes."""
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     follow = get_ema_multi_avg_fn(1 - 1 / schedule.averaged_steps)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(network, multi_avg_fn=follow)
@@ -133,7 +133,7 @@ def _progress(schedule: Schedule, state: _State) -> float:
 
 
 def learning_rate_at(progress: float) -> float:
-    """Return the share of the highest rate: a short rise, then a cosine down to a hundredth."""
+    """Return the learning rate as a share of its maximum: a short rise, then a cosine down to a hundredth."""
     if progress < WARM_UP:
         return 0.05 + 0.95 * progress / WARM_UP
     return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1 - WARM_UP))))
@@ -160,7 +160,7 @@ def _step(
     progress: float,
     device: torch.device,
 ) -> float:
-    """Take a step and return the loss; NaN if the gradient is not finite, and then the weights stay unchanged."""
+    """Take one step; return the loss, or NaN if the gradient is not finite: then the weights stay unchanged."""
     network.train()
     for group in optimiser.param_groups:
         group["lr"] = schedule.learning_rate * learning_rate_at(progress)
@@ -192,7 +192,7 @@ def _note(
 
 @dataclass
 class _State:
-    """State from which an interrupted run continues."""
+    """State of a training run that is saved, so that an interrupted run can continue."""
 
     network: nn.Module
     averaged: AveragedModel

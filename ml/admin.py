@@ -8,7 +8,7 @@ from ml.models import GroundEvent, ModelVersion, Run
 
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin):
-    """Runs, with their task, input, method and outcome."""
+    """Admin page of runs, with their task, input, method and outcome."""
 
     list_display = (
         "id",
@@ -30,14 +30,14 @@ class RunAdmin(ReadOnlyAdmin):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    """Versions of methods, with their weights."""
+    """Admin page of the versions of methods, with their weights."""
 
     list_display = ("task", "method", "version", "weights_sha256")
 
 
 @admin.register(GroundEvent)
 class GroundEventAdmin(ReadOnlyAdmin):
-    """Events, with pairs whose runs come first."""
+    """Admin page of events, on whose pairs runs are executed before all others."""
 
     list_display = ("kind", "name", "happened_at", "reported_by", "created_at")
     list_filter = ("kind",)

@@ -1,4 +1,4 @@
-"""Event response: pairs that span an event are found, and their runs come before all others. Needs no torch."""
+"""Event response: finds the pairs that span an event, so that their runs come before all others. Needs no torch."""
 
 from datetime import datetime
 
@@ -32,9 +32,9 @@ def event_report(
 
 
 def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
-    """Find, for each piece of a track that shows an event's place, the pair that spans it; return the new pairs.
+    """Find the pair that spans an event, for each burst and kind of image that covers its place; return new pairs.
 
-    Of several pairs, the one with images closest to the event counts: the latest before, then the earliest after.
+    Of several spanning pairs the closest in time counts: the one with the latest image before, then the earliest after.
     """
     across = ScenePair.objects.filter(
         footprint__intersects=event.position,
@@ -51,7 +51,7 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
 
 
 def events_followed() -> QuerySet[GroundEvent]:
-    """Return events for which images may still arrive."""
+    """Return events recent enough that images may still arrive for them."""
     return GroundEvent.objects.filter(created_at__gte=timezone.now() - MOST_WAIT)
 
 

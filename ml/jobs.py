@@ -1,4 +1,4 @@
-"""Work of a run, task by task, from database rows to a raster. JOBS registers every method once."""
+"""Computation of a run for each task, from database rows to a raster. JOBS registers every method once."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -43,10 +43,10 @@ MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 
 
 
 class Job(NamedTuple):
-    """Job of a task.
+    """What computes the runs of a task.
 
-    methods: a module with METHODS, VERSIONS, parameters and, if there are networks, WEIGHTS (method -> name of the
-    card); work: the job itself, which computes each piece only once.
+    methods: a module with METHODS, VERSIONS, parameters and, if it has networks, WEIGHTS (method -> name of the card);
+    work: function of a run that returns its result and computes each piece only once.
     """
 
     methods: ModuleType
@@ -54,7 +54,7 @@ class Job(NamedTuple):
 
 
 def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
-    """Detect deformation in a product, together with another track of the same ground if there is one."""
+    """Detect deformation in a product, together with products of another track on the same ground, if there are any."""
     product = run.product
     companions = sorted(selectors.companions_of(run=run), key=lambda one: one.pk)  # in the order of a finished run
     postings = [one.posting_m for one in [product, *companions] if one.posting_m]
@@ -92,9 +92,9 @@ def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
 def _cloud(
     product: Product, epsg: int | None, posting_m: float | None, area: Polygon | None = None
 ) -> tuple[PointCloud, int | None]:
-    """Read a product's points, or those in an area's box, with rates corrected for unwrapping errors.
+    """Read a product's points, or those in an area's box; correct their rates for unwrapping errors.
 
-    Also return how many rates were corrected, None if its series were not searched.
+    Return the points and how many rates were corrected, None if the series were not searched for such errors.
     """
     points = ingest_selectors.product_points(product=product, area=area)
     if not points.longitude.size:
@@ -125,7 +125,7 @@ def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Measure a pair's offsets, searched as far as ground may move there; a repeated run keeps its search range."""
+    """Measure a pair's offsets within the reach of motion expected there; a repeated run keeps its search range."""
     fastest = selectors.fastest_motion(pair=run.pair)
     scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
     first = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)}
@@ -174,9 +174,9 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
 
 
 def _due(run: Run) -> dict[str, list[int]]:
-    """Return the ids of the predictions that a new run must compare, by the names in COMPARED.
+    """Return the ids of the predictions that a new run compares, by the names in COMPARED.
 
-    They are the coherence of its pair, that of predecessors, and changes of overlapping pairs.
+    These are the coherence of its pair, that of the predecessors, and the changes of overlapping pairs.
     """
     own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
     newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
@@ -185,7 +185,7 @@ def _due(run: Run) -> dict[str, list[int]]:
 
 
 def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
-    """Load the predictions of `_due`; a run that is repeated or begun again compares the same ones.
+    """Load the predictions named by `_due`, so that a run that is repeated or resumed compares the same ones.
 
     Raises NotRepeatable if some are no longer stored.
     """
@@ -205,7 +205,7 @@ def _dates(pair: ScenePair) -> tuple[date, date]:
 
 
 def looks_of(pair: ScenePair) -> float | None:
-    """Return both images' equivalent number of looks; None, so that it is estimated, if unknown or different."""
+    """Return the equivalent number of looks of both images; None (to estimate it) if it is unknown or they differ."""
     first, second = pair.reference.looks, pair.secondary.looks
     return first if first == second else None
 

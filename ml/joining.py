@@ -1,6 +1,6 @@
-"""Help of an idle worker, which computes pieces of another worker's run (docs/decisions/0014).
+"""Help by an idle worker: it computes pieces of a run that another worker holds (docs/decisions/0014).
 
-It goes through the same stages as the worker that holds the run, but writes neither the run's row nor its result.
+The helper goes through the same stages as the other worker, but writes neither the run's row nor its result.
 """
 
 import logging
@@ -34,7 +34,7 @@ class Leaves(Exception):
 def run_join() -> Run | None:
     """Help with the first run that this worker can help with; return the run if it may need more help, else None.
 
-    Failures here are logged and do not fail the run.
+    A failure of the helper is logged and does not fail the run.
     """
     if not _may_help():
         return None
@@ -46,7 +46,7 @@ def run_join() -> Run | None:
 
 
 def _help(run: Run, device: torch.device) -> bool:
-    """Compute pieces of a run; return whether the time ran out before the work was done."""
+    """Compute pieces of a run; return True if the time for helping ran out before the run was done."""
     ends, over = time.monotonic() + HELP_SECONDS, False
     claims, progress = Claims(run, run.shared_key, str(device), joined=True), run_progress()
 
@@ -84,10 +84,10 @@ def _makes_the_same(run: Run, device: torch.device) -> bool:
 
 
 def _may_help() -> bool:
-    """Return whether no run is due and there is room on the disk."""
+    """Return whether this worker is free to help: no run is due, and the disk is not full."""
     return not selectors.runs_due().exists() and not disk_full(SPARE_IN_USE)
 
 
 def _shared(run: Run) -> QuerySet[Run]:
-    """Return the run as a query, empty once this attempt no longer shares these pieces."""
+    """Return the run as a query, which is empty once this attempt no longer shares its pieces under this key."""
     return LEASE.held(run).filter(shared_key=run.shared_key)

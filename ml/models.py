@@ -12,7 +12,7 @@ MOST_WAIT = timedelta(days=60)  # for images after an event, also of other track
 
 
 class ModelVersion(models.Model):
-    """One version of a method with its constants: every figure can be traced to one of these."""
+    """One version of a method, with weights and constants, so that every figure can be traced to what made it."""
 
     class Task(models.TextChoices):
         DEFORMATION = "deformation", "deformation in a velocity field"
@@ -38,7 +38,7 @@ class ModelVersion(models.Model):
 
     @property
     def has_weights(self) -> bool:
-        """Whether it is a network."""
+        """Whether the method is a network."""
         return bool(self.weights_sha256)
 
 
@@ -94,7 +94,7 @@ class Run(models.Model):
 
     @property
     def reason(self) -> str:
-        """Why it failed, as a sentence; rows of the first release begin with the name of an exception."""
+        """Reason of a failure, as a sentence; rows of the first release begin with the name of an exception."""
         return self.error.removeprefix("ValueError: ").removeprefix("InputError: ")
 
     @property
@@ -104,7 +104,7 @@ class Run(models.Model):
 
 
 class PieceClaim(models.Model):
-    """Claim of a worker on a piece of a running run that it computes or has computed."""
+    """A worker's claim on one piece of a running run: the worker is computing the piece or has computed it."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="claims")
     piece = models.CharField(max_length=100)

@@ -1,4 +1,4 @@
-"""Runs as rows of a queue: claimed, given back, tried again, cancelled. Nothing here imports torch."""
+"""Runs as rows of a queue: claimed, requeued, retried, cancelled. Nothing here imports torch."""
 
 from datetime import timedelta
 

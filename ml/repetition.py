@@ -1,4 +1,4 @@
-"""Repetition of finished runs: missing inputs, and comparison of results. Nothing is stored."""
+"""Repetition of finished runs: what is missing for it, and comparison of the results. Nothing is stored."""
 
 import json
 import math
@@ -40,7 +40,7 @@ class Repetition(NamedTuple):
 
 
 def run_repeat(*, run: Run) -> Repetition:
-    """Repeat a finished run and compare. LookupError if it has no stored result.
+    """Repeat a finished run and compare the results. LookupError if the run has no stored result.
 
     InputError if the weights on this machine are no longer those of the run.
     """
@@ -61,7 +61,7 @@ def run_repeat(*, run: Run) -> Repetition:
 
 
 def run_again(*, run: Run) -> RasterResult:
-    """Repeat a finished run on the same input. Raises NotRepeatable, which names what is missing."""
+    """Repeat a finished run on the same input; return its result. NotRepeatable, which names what is missing."""
     if missing := [*_missing_of_method(run.model_version), *_missing_of_input(run)]:
         raise NotRepeatable(*("; ".join(texts) for texts in zip(*missing, strict=True)))
     result, _ = run_compute(run, choose_device(settings.ML_DEVICE))
@@ -73,7 +73,7 @@ def run_again(*, run: Run) -> RasterResult:
 
 
 def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
-    """Yield the first difference between a version of a method and the method on this machine, if there is one."""
+    """Yield the first difference between this version of a method and the method on this machine, if they differ."""
     name, task = version.method, Task(version.task)
     if task not in METHODS.get(name, []):
         yield Missing(f"the method {name} is not part of this code any more", f"missing: method {name}")

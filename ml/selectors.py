@@ -22,14 +22,14 @@ MOST_COMPANIONS = 8  # neighbouring files of one track; each counts as a track, 
 
 
 def velocity_fields() -> QuerySet[Product]:
-    """Return current products to be searched: neither derived ones, which add nothing, nor those of glaciers."""
+    """Return the current products to be searched: not derived ones, which add nothing, and not those of glaciers."""
     return Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
 
 
 def inputs_due(
     *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
 ) -> QuerySet[Product] | QuerySet[ScenePair]:
-    """Return products or pairs that are ready for a task and without a run of this version of the method (or any).
+    """Return products or pairs that are ready for a task and have no run of this version (None: of any version) yet.
 
     A network with other weights is another version.
     """
@@ -46,11 +46,11 @@ def inputs_due(
 
 
 def companions_of(*, run: Run) -> list[Product]:
-    """Return the products of one other track that a run uses for the same ground, largest share first.
+    """Return the products of one other track, on the same ground, that a run uses; largest shared area first.
 
-    They are of one track, because the network was trained with two tracks: of the other direction if there is one,
-    then of the track that shares most ground. Both measure the line of sight, in the same period, and are both real or
-    both simulated. For a finished run, return those that it used.
+    Only one other track is used, because the network was trained with two tracks: if possible one of the other
+    direction, then the one that shares most ground. Both tracks measure the line of sight, in the same period, and are
+    both real or both simulated. For a finished run, the products that it used are returned.
     """
     if run.state == Run.State.SUCCEEDED:
         return list(run.companions.order_by("id"))
@@ -77,7 +77,7 @@ def companions_of(*, run: Run) -> list[Product]:
 
 
 def products_of(*, run: Run) -> list[Product]:
-    """Return the products that a run on a velocity field used: its own first, then its companions."""
+    """Return the products that a run on a velocity field used: its own product first, then its companions."""
     return [run.product, *run.companions.order_by("id")]
 
 
@@ -88,16 +88,16 @@ def _is_another_track(one: Product, other: Product) -> bool:
 
 
 def _at_the_same_time(one: Product, other: Product) -> bool:
-    """Return whether half of the shorter period is common to both."""
+    """Return whether at least half of the shorter product's period lies in the other's."""
     shorter = min(one.dates[-1] - one.dates[0], other.dates[-1] - other.dates[0])
     common = min(one.dates[-1], other.dates[-1]) - max(one.dates[0], other.dates[0])
     return common >= shorter / 2
 
 
 def pairs_with_history() -> QuerySet[ScenePair]:
-    """Return pairs with known coherence, also of enough predecessors, and with no predecessor's still to come.
+    """Return pairs whose coherence, and that of enough predecessors, is known, while no predecessor's is still to come.
 
-    All are by one version of one method, because figures of different methods are not compared.
+    All coherence is by one version of one method, because figures of different methods cannot be compared.
     """
     coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
     before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
@@ -113,8 +113,8 @@ def pairs_with_history() -> QuerySet[ScenePair]:
 def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
     """Return a pair's coherence and that of at most `most` predecessors by the same version, latest first.
 
-    Predecessors are of the pair's season if there are enough (`ml.coherence.change.in_season`), else the latest. Of
-    several versions, the newest with enough predecessors is used. LookupError if none has enough.
+    These are predecessors of the pair's season if there are enough (`ml.coherence.change.in_season`), else the latest.
+    If several versions have results, the newest with enough predecessors counts. LookupError if none has enough.
     """
     coherence = Prediction.objects.filter(
         run__state=Run.State.SUCCEEDED, run__model_version__task=Task.COHERENCE
@@ -130,10 +130,10 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
 
 
 def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
-    """Return coherence changes of earlier pairs of the same ground whose period overlaps or meets that of a pair.
+    """Return coherence changes of earlier pairs of the same ground whose period overlaps or touches that of a pair.
 
-    Pairs that only meet it contain one of its images, and show whether that image is bad. Earlier pairs ended before
-    it, or with it and are shorter, so that a run's input does not depend on the speed of workers.
+    Pairs whose period only touches share an image with the pair, and so reveal whether that image is bad. Earlier
+    means: ended before the pair, or with it and shorter; thus a run's input does not depend on the speed of workers.
     """
     beside = list(_beside(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
     changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)
@@ -141,7 +141,7 @@ def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
 
 
 def changes_held_up() -> QuerySet[Run]:
-    """Return waiting runs of coherence change for which results of earlier pairs are still to come."""
+    """Return unfinished runs of coherence change that wait for results of earlier pairs."""
     to_come = Run.objects.filter(
         pair=OuterRef("pk"), model_version__task__in=(Task.COHERENCE, Task.COHERENCE_CHANGE), state__in=Run.UNSETTLED
     )
@@ -150,7 +150,7 @@ def changes_held_up() -> QuerySet[Run]:
 
 
 def fastest_motion(*, pair: ScenePair) -> float:
-    """Return the speed up to which a pair's offsets are searched, m/day: of its fastest glacier, or the default."""
+    """Return the speed up to which a pair's motion is searched, m/day: that of its fastest glacier, or the default."""
     shown = Glacier.objects.filter(shown=True, outline__intersects=pair.footprint, layer__simulated=pair.simulated)
     of_glaciers = Coalesce("reach_m_day", Value(settings.OFFSETS_REACH_GLACIER_M_DAY))
     fastest: float | None = shown.aggregate(fastest=Max(of_glaciers))["fastest"]
@@ -162,7 +162,7 @@ LEAST_SHARE = 0.5  # of a pair's ground that a predecessor must show, because sl
 
 
 def _fields_of(pair: ScenePair) -> dict[str, object]:
-    """Return the values of a pair that are compared, by field name."""
+    """Return the fields by which a pair is compared with others, as name -> value."""
     return {
         "pk": pair.pk,
         "reference__acquired_at": pair.reference.acquired_at,
@@ -213,15 +213,15 @@ def _shared_area(ground: object) -> Func:
 
 
 def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
-    """Return a condition that a correlated subquery has at least n rows."""
+    """Return a query condition: a subquery, correlated with the outer one, has at least n rows."""
     return Exists(rows.order_by("id")[n - 1 : n])
 
 
 def runs_to_announce(*, queued_before: datetime) -> list[Run]:
-    """Return due runs that were never announced to the broker, or only before this time.
+    """Return due runs that were never announced to the broker, or last announced before this time.
 
-    Only the first MOST_ANNOUNCED due runs are considered, so that messages do not pile up: those on pairs that span
-    an event, then one of each track in turn, so that a nation does not keep a burst waiting.
+    Only the first MOST_ANNOUNCED due runs are considered, so that messages do not pile up: first those on pairs that
+    span an event, then one of each track in turn, so that a nation with many runs does not keep a single burst waiting.
     """
     grounds = [Coalesce(f"pair__reference__{name}", f"product__{name}") for name in ("source_format", "track")]
     in_turn = Window(RowNumber(), partition_by=[*grounds, "pair__reference__burst"], order_by="id")
@@ -240,7 +240,7 @@ def runs_due() -> QuerySet[Run]:
 
 
 def runs_shared() -> QuerySet[Run]:
-    """Return running runs that more workers may help with: those on pairs that span an event first, then the oldest."""
+    """Return running runs that can use more helpers: those on pairs that span an event first, then the oldest."""
     at_work = PieceClaim.objects.filter(run=OuterRef("pk"), until__gt=Now()).order_by().values("run")
     workers = Subquery(at_work.annotate(n=Count("worker", distinct=True)).values("n"))
     shared = LEASE.alive().exclude(shared_key="").annotate(workers=Coalesce(workers, Value(0)))
@@ -250,7 +250,7 @@ def runs_shared() -> QuerySet[Run]:
 
 
 def runs_of_products() -> dict[int, list[Run]]:
-    """Return all runs on velocity fields by the product's row, the newest first, in one query."""
+    """Return product's key -> all runs on that velocity field, the newest first, by one query."""
     runs: dict[int, list[Run]] = {}
     for run in Run.objects.filter(pair=None).select_related("model_version"):
         runs.setdefault(run.product_id, []).append(run)

@@ -1,4 +1,4 @@
-"""Creating and executing runs; `ml.queue` claims and returns them."""
+"""Creating and executing runs; `ml.queue` claims them and returns them to the queue."""
 
 import errno
 import hashlib
@@ -41,7 +41,7 @@ SPARE_IN_USE = 0.5  # of the disk space reserved as free: a run that has begun m
 
 
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
-    """Return the row of a method's version in this code, with the weights on this machine.
+    """Return the row of a method's version in this code, with this machine's weights; create it if necessary.
 
     ValueError if the method does not exist, or if several tasks have it and no task is given; InputError if its weights
     are missing.
@@ -59,7 +59,7 @@ def model_version_current(*, method: str, task: str | None = None) -> ModelVersi
 
 
 def card_of(task: ModelVersion.Task, method: str) -> str | None:
-    """Return the name of a network's card; None for other methods."""
+    """Return the name of a network's card; None for a method without weights."""
     name: str | None = getattr(JOBS[task].methods, "WEIGHTS", {}).get(method)
     return name
 
@@ -93,7 +93,7 @@ def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:
 
 
 def run_execute(*, run_id: int) -> Run | None:
-    """Claim and execute a run. An error is stored in its row and raised; return None if there was nothing to do."""
+    """Claim and execute a run; None if there was nothing to do. An error is stored in the run's row and raised."""
     run = run_claim(run_id=run_id)
     if run is None:
         return None
@@ -146,7 +146,7 @@ def run_progress() -> Progress:
 def run_compute(
     run: Run, device: torch.device, pieces_on: Callable[[torch.device], Pieces] = lambda _: Pieces()
 ) -> tuple[RasterResult, torch.device]:
-    """Compute a run: on the CPU if the memory of the GPU is too small. pieces_on: where its pieces lie."""
+    """Compute a run (on the CPU if GPU memory runs out); return result, device. pieces_on: device -> its pieces."""
     try:
         return run_work(run, device, pieces_on(device)), device
     except torch.OutOfMemoryError:
@@ -158,11 +158,11 @@ def run_compute(
 
 
 class GivesWay(Exception):
-    """Signal that a run makes room for a more urgent one; it continues later with the pieces made so far."""
+    """Signal that a run stops for a more urgent one; it will resume with the pieces computed so far."""
 
 
 def _go_on(run: Run) -> None:
-    """Check before each piece: raise GivesWay if an urgent run waits, OSError (ENOSPC) if the disk is full."""
+    """Raise GivesWay if a more urgent run waits, OSError (ENOSPC) if the disk is full; called before each piece."""
     if full := disk_full(SPARE_IN_USE):
         raise OSError(errno.ENOSPC, full)
     if runs_urgent().filter(LEASE.due()).exists() and not (run.pair and run.pair.events.exists()):
@@ -170,7 +170,7 @@ def _go_on(run: Run) -> None:
 
 
 def pieces_key(run: Run, device: torch.device) -> str:
-    """Hash everything that determines the pieces of a run; scenes and products never change under their number.
+    """Hash everything that determines the pieces of a run, except its input, which never changes under its number.
 
     The weights are those of this machine: if they are not the run's, the pieces are not the run's either.
     """
@@ -182,7 +182,7 @@ def pieces_key(run: Run, device: torch.device) -> str:
 
 
 def run_work(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Apply the run's version to its input. InputError if this machine's weights are not the run's."""
+    """Apply a run's method to its input. InputError if the weights on this machine are not those of the run."""
     version = run.model_version
     task = ModelVersion.Task(version.task)
     if weights := card_of(task, version.method):

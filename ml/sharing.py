@@ -1,4 +1,4 @@
-"""Several workers on one run: storage of its pieces, and the workers' claims on them (docs/decisions/0014)."""
+"""Several workers on one run: where its pieces are stored, and which worker has claimed which (docs/decisions/0014)."""
 
 import io
 import logging
@@ -33,7 +33,7 @@ WHERE ml_piececlaim.until < clock_timestamp() OR ml_piececlaim.worker = EXCLUDED
 
 
 class Objects(Checked):
-    """Pieces as objects, each a checksum and its arrays. folder: run and key, as in `Folder`."""
+    """Pieces in an object store; an object is a checksum and a piece's arrays. folder: of the run and key, in names."""
 
     def __init__(self, storage: "ObjectStorage", folder: str) -> None:
         self._storage, self._folder = storage, folder
@@ -61,7 +61,7 @@ class Objects(Checked):
 
 
 class Claims:
-    """The team of one run. Claims are rows in the database; without a database, every worker may take every piece.
+    """The team of one run. Claims are rows of the database; while that is unreachable, any worker may take any piece.
 
     joined: this worker helps another one, which holds the run.
     """
@@ -94,7 +94,7 @@ class Claims:
         return taken
 
     def prolong(self) -> None:
-        """Prolong the claim on the current piece, in the heartbeat's thread. Raises DatabaseError."""
+        """Prolong the claim on the current piece. Called in the heartbeat's thread. Raises DatabaseError."""
         if self._in_hand:
             own = PieceClaim.objects.filter(run=self._run, piece=self._in_hand, worker=self._worker)
             own.update(until=Now() + LEASE.duration)
@@ -119,7 +119,7 @@ def _without_database(what: str) -> None:
 
 
 def store_of(run: Run, key: str, joined: bool = False) -> Store:
-    """Return the store of a run's pieces: the object store for pieces if configured, else a local folder."""
+    """Return the store of a run's pieces: in the object store if one is configured for pieces, else a local folder."""
     if (objects := _objects()) is None:
         return Folder(_folder(run.pk), key, joined)
     if not joined:

@@ -19,7 +19,7 @@ Part = tuple[int, int, int, int]  # first row and column, number of rows and col
 
 
 class StoredRaster(NamedTuple):
-    """Raster as bands by name: arrays (rows, cols) float32, NaN unknown, or a StoredBand each if the file is open."""
+    """A raster. bands: name -> array (rows, cols) float32, NaN unknown, or StoredBand while the file is open."""
 
     bands: Mapping[str, Any]
     transform: Affine
@@ -33,9 +33,9 @@ class StoredRaster(NamedTuple):
 
 
 class RasterWindows(NamedTuple):
-    """Stored raster that is read window by window, on its own grid or another.
+    """Stored raster that is read window by window, on its own grid or on another.
 
-    read: returns a part of a band, (rows, cols) float32, NaN unknown.
+    read: (name of the band, part) -> (rows, cols) float32, NaN unknown.
     """
 
     shape: tuple[int, int]
@@ -46,7 +46,7 @@ class RasterWindows(NamedTuple):
 
 
 class StoredBand:
-    """A band of an open raster that reads only the requested part: band[rows, cols], float32, NaN unknown."""
+    """A band of an open raster. band[rows, cols] reads only that part, as float32, NaN unknown."""
 
     def __init__(self, raster: RasterWindows, name: str) -> None:
         self._raster, self._name, self.shape = raster, name, raster.shape
@@ -58,7 +58,7 @@ class StoredBand:
 
 @contextmanager
 def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None) -> Iterator[RasterWindows]:
-    """Open a run's raster, resampled to the nearest cells of the grid `onto` if given."""
+    """Open a run's raster to be read by windows; if `onto` is given, on its grid, from the nearest cells."""
     with stored_tiff(prediction.raster) as raster:
         names = raster.descriptions
 
@@ -76,7 +76,7 @@ def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None)
 
 @contextmanager
 def opened_bands(prediction: Prediction) -> Iterator[StoredRaster]:
-    """Open all bands of a run's raster, by name, without reading them."""
+    """Open a run's raster as bands by name, which are read when they are indexed."""
     with opened_prediction(prediction) as raster:
         yield StoredRaster({name: StoredBand(raster, name) for name in raster.names}, raster.transform, raster.epsg)
 

@@ -1,4 +1,4 @@
-"""Celery's entry points: each fetches, calls one service, returns."""
+"""Celery's entry points. Each of them fetches what it needs, calls one service and returns."""
 
 from datetime import timedelta
 
@@ -41,13 +41,13 @@ def queue_due_runs() -> None:
 
 
 def _call_for_help(run: Run) -> None:
-    """Call an idle worker with a device like the run's for help."""
+    """Queue a task by which an idle worker, with the same kind of device as the run's, helps with it."""
     queue = "gpu" if run.device.startswith("cuda") else "cpu"
     join_run.apply_async((), queue=queue, expires=CALL_EXPIRES_SECONDS)
 
 
 def _gpu_listens() -> bool:
-    """Return whether any worker serves the queue `gpu`; False without an answer, because the queue `cpu` is safe."""
+    """Return whether a worker serves the queue `gpu`; False if none answers, since any run may use the queue `cpu`."""
     try:
         answers = current_app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
     except (OSError, OperationalError):
@@ -57,7 +57,7 @@ def _gpu_listens() -> bool:
 
 @shared_task(ignore_result=True)
 def execute_run(run_id: int) -> None:
-    """Execute a run, but urgent ones first: the message only wakes a worker, and the table determines the order."""
+    """Execute a run, after a more urgent one if there is any; the message wakes a worker, the table sets the order."""
     from ml import services
 
     urgent = events.runs_urgent().filter(queue.LEASE.due()).exclude(pk=run_id).first()
@@ -80,5 +80,5 @@ def join_run() -> None:
 
 @stage
 def requeue_expired_runs() -> None:
-    """Return runs with an expired lease to the queue."""
+    """Return runs to the queue if their lease has expired."""
     queue.runs_requeue_expired()

@@ -1,4 +1,4 @@
-"""Check of a visitor's subscription: subscribe, confirm by the mailed link, open the own page, unsubscribe, delete."""
+"""Check of a subscription: subscribe, confirm by the mailed link, open the subscriber's page, unsubscribe, delete."""
 
 import json
 import re
@@ -73,7 +73,7 @@ def _mail_to(address: str, fits: Callable[[files.KeptMail], bool]) -> files.Kept
 
 
 def _path_in(text: str, name: str, start: str = "") -> str:
-    """Return the path of a link in a mail or page, without the host, which may have another name here."""
+    """Return the path of a link in a mail or page, without the host: here it may be reached by another name."""
     match = re.search(rf"{re.escape(start)}(?:https?://[^/\s]+)?(/{name}/[\w:-]+/)", text)
     if match is None:
         raise CommandError(f"there is no link to {name}")

@@ -20,16 +20,16 @@ class Site:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def get(self, path: str) -> bytes:
-        """Fetch a page, given as a path or a URL from the service. Raises CommandError if the request fails."""
+        """Fetch a page of the service, given by its path or its full URL. Raises CommandError if the request fails."""
         return self._open(urllib.request.Request(self._address(path)))  # noqa: S310 (the address given by the caller)
 
     def post(self, path: str, fields: dict[str, str], page: str = "") -> bytes:
-        """Send a form after fetching `page`, by default the path itself, for the form's token."""
+        """Send a form. `page`, by default the path itself, is fetched first, because it holds the form's CSRF token."""
         data = urllib.parse.urlencode({**fields, **self._token(page or path)}).encode()
         return self._send(path, data, {"Referer": self._address(page or path)})
 
     def post_file(self, path: str, field: str, name: str, content: bytes, fields: dict[str, str]) -> bytes:
-        """Send a form with one file; the other fields come after it."""
+        """Send a form with one file; the other fields follow the file in the request."""
         token, edge = self._token(path), secrets.token_hex(16)
         head = 'Content-Disposition: form-data; name="{}"'.format
         parts = [(head(key), value.encode()) for key, value in token.items()]
@@ -40,7 +40,7 @@ class Site:
         return self._send(path, body + f"--{edge}--\r\n".encode(), headers)
 
     def _token(self, page: str) -> dict[str, str]:
-        """Return the field with the CSRF token that a form of a page needs."""
+        """Fetch a page that shows a form; return the form field that carries its CSRF token."""
         self.get(page)
         token = next((cookie.value for cookie in self.cookies if cookie.name == "csrftoken"), "")
         return {"csrfmiddlewaretoken": token}

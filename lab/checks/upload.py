@@ -14,7 +14,7 @@ NAME, PATIENCE_SECONDS = "written-by-the-check.csv", 300.0
 
 
 def check(site: Site) -> str:
-    """Upload a file without data; return a one-line summary. Raises CommandError if the upload is not refused well."""
+    """Upload a file without data; return a one-line summary. CommandError if it is not rejected soon, with a reason."""
     operator = Site(site.url)
     password = json.loads(settings.DEMO_ACCOUNTS_FILE.read_text())["operator"]
     operator.post("login/", {"username": "operator", "password": password})

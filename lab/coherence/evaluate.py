@@ -41,7 +41,7 @@ STEP_FROM, STEP_TO = 0.9, 0.2
 def make_even(
     misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK, sample: bool = False
 ) -> SarPair:
-    """Make a pair of `coherence-homogeneous`; gamma is uniform in 0-1. sample: include its sample coherence."""
+    """Make a pair of `coherence-homogeneous`; gamma is uniform in 0-1. sample: also compute its sample coherence."""
     gamma = (0.5 + GOLDEN * scene) % 1
     return homogeneous(generator(purpose, HOMOGENEOUS, scene), gamma, misregistration_px, sample=sample)
 
@@ -49,12 +49,12 @@ def make_even(
 def make_structured(
     misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK, sample: bool = False
 ) -> SarPair:
-    """Make a pair of `coherence-structured`; the same ground for any misregistration. sample: as in make_even."""
+    """Make a pair of `coherence-structured`, on the same ground for any misregistration. sample: as in make_even."""
     return structured_pair(generator(purpose, STRUCTURED, scene), misregistration_px, sample=sample)
 
 
 def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:
-    """Return the bands of a method on a pair; the method gets the number of looks, as stated by a product."""
+    """Return the bands that a method estimates for a pair; the method is given the pair's number of looks."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
     return dict(estimate_coherence(images, method, torch.device("cpu"), window, pair.looks).bands)
 
@@ -69,7 +69,7 @@ def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
 
 
 class TunedGround(NamedTuple):
-    """One of the benchmarks: its pair by misregistration (px) and scene, and the tuned windows by method, px."""
+    """One benchmark. make: (misregistration in px, scene) -> pair; windows: method -> tuned window, px."""
 
     make: Callable[[float, int], SarPair]
     windows: Mapping[str, int]
@@ -83,7 +83,7 @@ GROUNDS = {HOMOGENEOUS: TunedGround(make_even, WINDOWS_EVEN), STRUCTURED: TunedG
 
 
 def errors_of(name: str, methods: Sequence[str], misregistration_px: float, scene: int) -> list[Float64]:
-    """Return the errors of each method on one pair, as in `errors`."""
+    """Return for each method the `errors` on one pair, a row for each pixel."""
     ground = GROUNDS[name]
     pair = ground.make(misregistration_px, scene)
     return [errors(estimated(method, pair, ground.window(method)), pair) for method in methods]
@@ -109,7 +109,7 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
 
 
 def _step_responses(name: str, methods: Sequence[str], scene: int) -> list[Float64]:
-    """Return each method's share of the fall from STEP_FROM to STEP_TO by column, (cols, 1)."""
+    """Return each method's estimate across a step from STEP_FROM to STEP_TO, mean of each column, (cols, 1)."""
     pair, ground = gamma_step(generator(Purpose.BENCHMARK, STEP, scene)), GROUNDS[name]
     bands = [estimated(method, pair, ground.window(method))["coherence"] for method in methods]
     lines = [np.mean(band[EDGE_PX:-EDGE_PX], axis=0) for band in bands]
@@ -117,7 +117,7 @@ def _step_responses(name: str, methods: Sequence[str], scene: int) -> list[Float
 
 
 def step_width(cols: int, rows: Float64) -> float:
-    """Return the width, px, over which the estimate falls from 90 to 10 % of the difference across the step."""
+    """Return the width, px, over which the estimate falls from 90 to 10 % of its step. rows: of `_step_responses`."""
     line = rows.reshape(-1, cols).mean(axis=0)
     quarter = cols // 4
     left, right = line[EDGE_PX:quarter].mean(), line[-quarter:-EDGE_PX].mean()

@@ -26,7 +26,7 @@ def make_glacier(scene: int) -> GlacierPairs:
 
 
 def _detected(glacier: GlacierPairs, until_day: float = np.inf) -> tuple[Surge, ...]:
-    """Return the surges that the service's rule finds in the pairs that end by a day."""
+    """Return the surges that the service's rule finds in the pairs that end on or before a day."""
     seen = glacier.end_day <= until_day
     pairs = PairVelocities(*(part[seen] for part in glacier[:5]))
     if not seen.any():
@@ -38,7 +38,7 @@ def _detected(glacier: GlacierPairs, until_day: float = np.inf) -> tuple[Surge, 
 
 
 def is_true(detected: Surge, onset_day: float | None, over_day: float | None) -> bool:
-    """Return whether a detection overlaps the surge, from EARLY_DAYS before its onset to its end (None: no surge)."""
+    """Return whether a detection overlaps the true surge, counted from EARLY_DAYS before its onset (None: no surge)."""
     if onset_day is None or over_day is None:
         return False
     ends = np.inf if detected.end is None else detected.end.day
@@ -46,7 +46,7 @@ def is_true(detected: Surge, onset_day: float | None, over_day: float | None) ->
 
 
 def outcome(detected: tuple[Surge, ...], onset_day: float | None, over_day: float | None, years: float) -> Float64:
-    """Return (1, 6): surged, detected, false alarms, years, |error of the onset| in days, whether within 1 sigma."""
+    """Return (1, 6): surged, detected, false alarms, years, |onset error| in days, whether that is within one sigma."""
     own = [one for one in detected if is_true(one, onset_day, over_day)]
     late = within = np.nan
     if own and onset_day is not None:
@@ -76,12 +76,12 @@ def mean(values: Float64) -> float:
 
 
 def share(rows: Float64) -> float:
-    """Return, of the rows with a non-zero first column, the share with a non-zero second column."""
+    """Return the sum of the second column over that of the first (at least 1): a share for columns of 0 and 1."""
     return float(rows[:, 1].sum() / max(rows[:, 0].sum(), 1))
 
 
 def _followed(glacier: GlacierPairs) -> Float64:
-    """Return (2,): number of false alarms when searching after every image, continuing ones counted once; and years."""
+    """Return (2,): the number of distinct false alarms when surges are sought after every image, and the years."""
     false: list[float] = []
     for day in np.unique(glacier.end_day):
         newly_false(_detected(glacier, day), glacier.onset_day, glacier.over_day, false)
@@ -89,7 +89,7 @@ def _followed(glacier: GlacierPairs) -> Float64:
 
 
 def _measured(scene: int) -> Float64:
-    """Return (1, 9): the outcome of a glacier, its peak, m/day, and the result of `_followed`, NaN if not followed."""
+    """Return (1, 9): `outcome` of a glacier, its peak in m/day, and `_followed`, which is NaN for most glaciers."""
     glacier = make_glacier(scene)
     of_all = outcome(_detected(glacier), glacier.onset_day, glacier.over_day, glacier.years)[0]
     followed = _followed(glacier) if scene % FOLLOWED == 0 else np.full(2, np.nan)

@@ -1,6 +1,6 @@
 """`python -m lab.motion.evaluate`: measure false changes in steady series, and the detection of simulated changes.
 
-Critical values of the search were set on series of the purpose VALIDATION; published figures are of BENCHMARK.
+The search's critical values were set on series of Purpose.VALIDATION; published figures use Purpose.BENCHMARK.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Metrics = dict[str, dict[str, Interval]]
 
 
 class Outcome(NamedTuple):
-    """Result for a series. expected: right trend; other: wrong trend; late_days: date error; held: in interval, 0-1."""
+    """Result of a series. expected: right trend; other: wrong one; late_days: date error; held: in interval, 0 or 1."""
 
     expected: bool
     other: bool
@@ -70,7 +70,7 @@ def outcome(series: SimulatedSeries, expected: Trend) -> Outcome:
 def found_changes(
     purpose: Purpose, motion: str, noise: str, size: float, every: int, draws: int
 ) -> dict[str, Interval]:
-    """Measure the detection of changes of one size: shares with the right trend and with another one, date errors."""
+    """Measure how changes of one size are detected: shares with the right or a wrong trend, and errors of the date."""
     name = f"motion {motion} {noise} {size:g} {every}"
     made = [changing(generator(purpose, name, n), motion, noise, size, every) for n in range(draws)]
     rows = [outcome(one, EXPECTED[motion]) for one in made]

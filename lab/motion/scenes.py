@@ -1,8 +1,8 @@
 """Simulated displacement series: dates, many kinds of noise, and motion that changes once or never.
 
-Only the noises `white` and `coloured` are of the kind that the search assumes. `drifting` has a 1/frequency spectrum,
-the amplitude of `seasonal` differs from year to year, `heavy` has outliers of Student's t, and unwrapping errors are
-whole cycles of a mean over all points.
+The search assumes noise such as `white` and `coloured`; all other kinds break its assumptions. `drifting` has a
+1/frequency spectrum, the amplitude of `seasonal` differs from year to year, `heavy` has outliers of Student's t, and
+unwrapping errors shift a mean over all points by whole cycles.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ NOISE_MM = (1.0, 4.0)  # standard deviation of one date, uniform
 
 
 class SimulatedSeries(NamedTuple):
-    """Simulated series. days, values_mm: (dates,); changed_day: when the motion changed, None if it never did."""
+    """A simulated series. days, values_mm: (dates,); changed_day: when the motion changed, None if it never did."""
 
     days: Float64
     values_mm: Float64
@@ -43,14 +43,14 @@ def correlated(rng: Rng, days: Float64, fade_days: float) -> Float64:
 
 
 def coloured(rng: Rng, days: Float64) -> Float64:
-    """Draw white noise and a part whose correlation fades over 15 to 150 days."""
+    """Draw white noise plus noise whose correlation decays over 15 to 150 days."""
     share = rng.uniform(0.2, 0.8)
     related = correlated(rng, days, rng.uniform(15, 150))
     return np.asarray(np.sqrt(1 - share) * white(rng, days) + np.sqrt(share) * related, dtype=np.float64)
 
 
 def drifting(rng: Rng, days: Float64) -> Float64:
-    """Draw noise half of which is flicker, made day by day with a fractional filter (Hosking 1981)."""
+    """Draw noise of equal parts white and flicker, the latter made day by day by a fractional filter (Hosking 1981)."""
     lags = np.arange(1, 2 * int(days[-1]))
     weights = np.concatenate([[1.0], np.cumprod((lags - 0.5) / lags)])
     length = 2 * weights.size
@@ -61,7 +61,7 @@ def drifting(rng: Rng, days: Float64) -> Float64:
 
 
 def seasonal(rng: Rng, days: Float64) -> Float64:
-    """Draw waves of a year and of half a year whose amplitude differs between years; summers are noisier."""
+    """Draw yearly and half-yearly waves of varying amplitude, and noise that is stronger in one season."""
     years = days / DAYS_PER_YEAR
     heights = rng.normal(1, 0.25, int(YEARS) + 2)
     wave = np.sin(2 * np.pi * (years - rng.random())) + 0.3 * np.sin(4 * np.pi * (years - rng.random()))
@@ -71,7 +71,7 @@ def seasonal(rng: Rng, days: Float64) -> Float64:
 
 
 def heavy(rng: Rng, days: Float64) -> Float64:
-    """Draw noise with the tails of Student's t, half of it correlated."""
+    """Draw noise half of which has the tails of Student's t; the other half is Gaussian and correlated in time."""
     return np.asarray(0.5 * rng.standard_t(3, days.size) + 0.5 * correlated(rng, days, 30.0), dtype=np.float64)
 
 
@@ -87,7 +87,7 @@ NOISES: dict[str, Noise] = {
 
 
 def dates(rng: Rng, every: int, winter: bool) -> Float64:
-    """Draw acquisition days since the first, up to a tenth missing; with `winter`, each snow season is missing too."""
+    """Draw days since the first image, up to a tenth of them missing; with `winter`, snow seasons are missing too."""
     days = np.arange(0, YEARS * DAYS_PER_YEAR, every)
     if winter:
         of_year = (days + rng.uniform(0, DAYS_PER_YEAR)) % DAYS_PER_YEAR
@@ -107,7 +107,7 @@ def still(rng: Rng, noise: str, every: int) -> SimulatedSeries:
 
 
 def changing(rng: Rng, motion: str, noise: str, change_mm_yr: float, every: int) -> SimulatedSeries:
-    """Draw one of `MOTIONS` with a change by change_mm_yr in the middle three fifths, in noise of 1 to 4 mm."""
+    """Draw one of `MOTIONS`, in noise of 1 to 4 mm; its rate changes by change_mm_yr in the middle three fifths."""
     days = dates(rng, every, winter=False)
     changed = float(rng.uniform(0.2, 0.8) * days[-1])
     before, after = MOTIONS[motion](rng, change_mm_yr)

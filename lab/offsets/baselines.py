@@ -20,7 +20,7 @@ OFFSETS, SIGMAS = ("dx_px", "dy_px"), ("sigma_dx_px", "sigma_dy_px")
 
 
 class Averaging(NamedTuple):
-    """Settings of averaging offsets: the side of the box, px; the other two as in `averaged`."""
+    """Settings of `averaged`. size_px: side of the box; calibration, within: see there."""
 
     size_px: float
     calibration: float
@@ -48,7 +48,7 @@ def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int
 
 
 def overlap(size_px: float, posting_px: int) -> Float64:
-    """Return the share (n,) of the squares of nodes along one axis that a box of size_px around the middle covers."""
+    """Return (n,): the share of each node's square, along one axis, in a box of size_px around the middle node."""
     nodes = size_px / posting_px
     reach = max(0, math.ceil((nodes - 1) / 2))
     return np.clip(nodes / 2 + 0.5 - np.abs(np.arange(-reach, reach + 1)), 0.0, 1.0)
@@ -59,9 +59,9 @@ def averaged(
 ) -> dict[str, Float32]:
     """Average offsets over a box of size_px; unknown nodes stay unknown.
 
-    within: only neighbours whose offsets differ by at most this number of standard deviations on both axes are averaged
-    (sigma filter, Lee 1983, doi:10.1016/0734-189X(83)90047-6, with each node's sigma). calibration: factor on the root
-    mean square of the averaged sigmas.
+    within: a neighbour is averaged only if its offset differs, on both axes, by at most this number of standard
+    deviations (sigma filter, Lee 1983, doi:10.1016/0734-189X(83)90047-6, here with each node's sigma). calibration:
+    factor on the root mean square of the averaged sigmas.
     """
     offset, variance = (np.stack([bands[name] for name in names]).astype(np.float64) for names in (OFFSETS, SIGMAS))
     variance **= 2
@@ -82,7 +82,7 @@ def averaged(
 
 
 def _neighbour(values: Float64, row: int, col: int) -> Float64:
-    """Return values (n, rows, cols) shifted by `row` rows and `col` columns; NaN beyond the edge."""
+    """Return for each node the value `row` rows and `col` columns farther, (n, rows, cols); NaN beyond the edge."""
     rows, cols = values.shape[1:]
     wide = np.pad(values, ((0, 0), (abs(row),) * 2, (abs(col),) * 2), constant_values=np.nan)
     return wide[:, abs(row) + row :, abs(col) + col :][:, :rows, :cols]

@@ -1,9 +1,8 @@
 """`python -m lab.offsets.calibrate`: calibrate sigma of the shipped weights again, as at the end of training.
 
-The result is added to the logarithm of sigma, so that 68 % of errors of the whole method lie within one sigma.
-
-Measured on pairs of neither training nor a benchmark (Purpose.VALIDATION), with coarse start, in bins of the network's
-sigma.
+The result is a correction that is added to log sigma, so that 68 % of the errors of the whole method lie within one
+sigma. It is measured on pairs that neither training nor a benchmark uses (Purpose.VALIDATION), starting from a coarse
+search, in bins of the network's sigma.
 """
 
 from __future__ import annotations
@@ -56,14 +55,14 @@ FEWEST = 50  # fewest errors in a bin
 
 
 class PairAnswer(NamedTuple):
-    """Answer of the network for a pair, and the true offsets (2, nodes, nodes), px."""
+    """The network's answer for a pair, and the pair's true offsets (2, nodes, nodes), px."""
 
     answer: Answer
     truth: Float32
 
 
 def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[str, dict[str, list[float]]]:
-    """Measure the calibration settings of a card: see ml.offsets.network.Tracker and ml.offsets.averaging.Gain."""
+    """Measure the calibration settings of a card; see ml.offsets.network.Tracker and ml.offsets.averaging.Gain."""
     tracker = Tracker(network, iterations, Calibration(), Calibration(), next(network.parameters()).device)
     seen = [
         PairAnswer(answered(without_file(pair.power), tracker, SEARCH_PX), _truth(pair))
@@ -80,9 +79,9 @@ def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[s
 
 
 def gain_of(rows: Float64) -> dict[str, list[float]]:
-    """Return the gain of averages. rows: (n, 3): side of the window, nodes; error over sigma; 1 for folded power.
+    """Return the gain of averages. rows: (n, 3): side of the window in nodes, error over sigma, 1 if power is folded.
 
-    A node that is not averaged keeps its sigma; windows with too few errors are interpolated from others in the table.
+    A node that is not averaged keeps its sigma; windows with too few errors are left out and later interpolated.
     """
     table: dict[str, list[float]] = {}
     for folded, suffix in ((0, ""), (1, "_folded")):
@@ -93,9 +92,10 @@ def gain_of(rows: Float64) -> dict[str, list[float]]:
 
 
 def tables_of(rows: Float64) -> dict[str, list[float]]:
-    """Return the calibration. rows: (n, 4): log sigma, error over sigma, log local scatter, log of pixels a cell.
+    """Return the calibration. rows: (n, 4): log sigma, error over sigma, log local scatter, log of pixels per cell.
 
-    The first table is for power sampled below its band; each of the others is fitted to the remaining errors.
+    Cells are those of speckle. The first table corrects power sampled below its band; each later table corrects what
+    the tables before it leave.
     """
     folded = rows[:, 3] < np.log(FOLDED_CELL_PX)
     groups = {
@@ -112,7 +112,7 @@ def tables_of(rows: Float64) -> dict[str, list[float]]:
 
 
 def _table(at: Float64, errors: Float64, bins: Sequence[Indices]) -> tuple[list[float], list[float]]:
-    """Return the medians of bins, and the result of `_needed` for the errors of each bin."""
+    """Return, for each bin of rows, the median of `at` and the correction by `_needed` for its errors."""
     middles, add = [], []
     for inside in bins:
         middles.append(float(np.median(at[inside])))
@@ -121,7 +121,7 @@ def _table(at: Float64, errors: Float64, bins: Sequence[Indices]) -> tuple[list[
 
 
 def _needed(errors: Float64) -> float:
-    """Return the correction of log sigma: the mean of those for 68 % and for 95 % of errors over sigma."""
+    """Return the correction of log sigma: mean of those that fit 68 % and 95 % of errors. errors: divided by sigma."""
     size = np.abs(errors)
     return round(float(np.log(np.quantile(size, WITHIN_ONE) * np.quantile(size, WITHIN_TWO) / 1.96) / 2), 4)
 
@@ -143,7 +143,7 @@ def _truth(pair: SarPair) -> Float32:
 
 
 def _errors(estimate: Tensor, seen: PairAnswer) -> Float64:
-    """Return (n, 4) of known nodes, see `tables_of`. estimate: see `chosen`."""
+    """Return the columns of `tables_of` for known nodes, (n, 4). estimate: offsets and log sigmas as from `chosen`."""
     answer = seen.answer
     offset, log_sigma = estimate[:2].numpy(), estimate[2:].numpy()
     columns = [log_sigma, (offset - seen.truth) / np.exp(log_sigma), log_local_scatter(answer.own).numpy()]
@@ -153,7 +153,7 @@ def _errors(estimate: Tensor, seen: PairAnswer) -> Float64:
 
 
 def _averaged_errors(seen: PairAnswer, tracker: Tracker) -> Float64:
-    """Return (n, 3) of known nodes, see `gain_of`."""
+    """Return the columns of `gain_of` for known nodes, (n, 3)."""
     found = averages(seen.answer, tracker, SEARCH_PX)
     errors = (found.offset.numpy() - seen.truth) / found.sigma.numpy()
     folded = float(seen.answer.cell_px < FOLDED_CELL_PX)
@@ -162,7 +162,7 @@ def _averaged_errors(seen: PairAnswer, tracker: Tracker) -> Float64:
 
 
 def _inside(columns: Sequence[Float32], known: NDArray[np.bool_]) -> Float64:
-    """Return (n, columns) of known nodes away from the edges. columns: (2, nodes, nodes)."""
+    """Return (n, columns): the values of known nodes away from the edges. columns: (2, nodes, nodes) each."""
     inner = np.zeros_like(known)
     inner[EDGE_NODES:-EDGE_NODES, EDGE_NODES:-EDGE_NODES] = True
     return np.stack([part[:, known & inner].ravel() for part in columns], axis=1).astype(np.float64)

@@ -62,7 +62,7 @@ def make_hard_scene(scene: int, size: int = SIZE_PX) -> SarPair:
 
 
 def _even(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw even ground of any coherence with one shift, mostly GRDH; only speckle carries information."""
+    """Draw even ground of any coherence under one shift, mostly of GRDH; only speckle shows the shift."""
     gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
     if rng.random() < 0.6:
         return constant_shift(rng, gamma, size)
@@ -73,7 +73,7 @@ def _even(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _varied(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw even ground whose motion varies, so that only speckle shows where it changes."""
+    """Draw even ground whose motion varies in space; only speckle shows where the motion changes."""
     system = any_system(rng)
     ground = even_ground(system, size, float(rng.uniform(0.4, 0.97)))
     field = motion.MOTIONS[UNLIKE[int(rng.integers(len(UNLIKE)))]](rng, padded(size), system.fine)
@@ -92,10 +92,9 @@ def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
 def prepared(
     folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene
 ) -> NDArray[np.float16]:
-    """Return scenes (scenes, 5, size, size), memory-mapped, planes as in PLANES, after making missing ones.
+    """Return a memory map (scenes, 5, size, size) with the planes of PLANES; scenes that are missing are made first.
 
-    make: one of FILES. Raises ValueError if the folder has scenes of another size or
-    number.
+    make: one of FILES. Raises ValueError if the folder has scenes of another size or another number of scenes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, shape = folder / FILES[make], (scenes, len(PLANES), size, size)
@@ -115,7 +114,7 @@ FILES: dict[Callable[..., SarPair], str] = {make_scene: "scenes.npy", make_hard_
 
 
 def planes(pair: SarPair) -> NDArray[np.float16]:
-    """Return (5, rows, cols), see PLANES."""
+    """Return the PLANES of a pair, (5, rows, cols)."""
     seen = texture(torch.from_numpy(np.log(np.maximum(pair.power, np.float32(1e-6))))).numpy()
     parts: list[Float32] = [seen[0], seen[1], pair.dx_px, pair.dy_px, pair.gamma]
     return np.stack(parts).astype(np.float16)

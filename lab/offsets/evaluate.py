@@ -1,8 +1,8 @@
 """Frozen benchmarks of offset trackers: even ground under constant shifts, structured ground under varying fields.
 
-A node counts if its largest window lies inside the images. Errors are those of known nodes, whose share is reported,
-too. `resolution_px` is the width of the response to a step; compare methods of equal width, because smoothing lowers
-errors.
+A node counts if its largest window lies inside the images. Errors are those of nodes with a value; the share of such
+nodes is reported too. `resolution_px` is the width of the response to a step in motion. Compare errors only between
+methods of equal width, because smoothing lowers errors.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ SUREST_PERCENT = 85  # of the nodes; about the share known to multi-kernel corre
 
 
 class Nodes(NamedTuple):
-    """Columns of the rows (nodes) that statistics are made from."""
+    """Indices of the columns in the arrays (nodes, columns) from which statistics are computed."""
 
     error_x: int = 0
     error_y: int = 1
@@ -56,15 +56,15 @@ AT = Nodes()
 def all_tracked(
     methods: Sequence[str], pair: SarPair, search: int, posting: int = POSTING_PX
 ) -> dict[str, dict[str, Float32]]:
-    """Return the bands of each of several methods on a pair."""
+    """Track a pair by several methods. Returns method -> its bands."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
     return baselines.tracked(images, methods, search, posting)
 
 
 def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> Float64:
-    """Return (nodes, 8): see Nodes. A node lies between the four pixels in the middle of its posting.
+    """Return (nodes, 8), columns as in Nodes. A node lies in the middle of a square whose side is the posting.
 
-    edge: nodes along every side that are left out.
+    edge: number of nodes along every side that are left out.
     """
     inner = slice(edge, -edge)
     truth = [at_nodes(part)[inner, inner].ravel() for part in (pair.dx_px, pair.dy_px)]
@@ -98,7 +98,7 @@ def make_field(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
 
 
 def all_errors(methods: Sequence[str], pair: SarPair, search: int) -> dict[str, Float64]:
-    """Return the errors of each of several methods on a pair."""
+    """Track a pair by several methods. Returns method -> `errors`."""
     return {method: errors(bands, pair) for method, bands in all_tracked(methods, pair, search).items()}
 
 
@@ -116,13 +116,13 @@ def known(rows: Float64) -> Float64:
 
 
 def worse_sigma(rows: Float64) -> float:
-    """Return the standard deviation of the worse axis, without outliers, which are counted separately."""
+    """Return the standard deviation of errors, px, on the worse axis, without outliers (another metric counts them)."""
     parts = [axis[np.abs(axis) <= OUTLIER_PX] for axis in known(rows)[:, :2].T]
     return max(float(np.std(part)) for part in parts) if all(part.size for part in parts) else np.nan
 
 
 def _bias(rows: Float64) -> float:
-    """Return the largest mean error in ten bins of the distance from whole pixels, on either axis, without outliers."""
+    """Return the largest |mean error|, px, over both axes and ten bins of the offset's fraction; outliers left out."""
     held = known(rows)
     held = held[np.hypot(held[:, 0], held[:, 1]) <= OUTLIER_PX]
     bins = np.clip(((held[:, AT.off_x : AT.off_y + 1] + 0.5) * 10).astype(int), 0, 9)
@@ -150,7 +150,7 @@ def _mean(values: Float64) -> float:
 
 
 def _surest(share: float, rows: Float64) -> Float64:
-    """Return the known nodes with the smallest sigma, up to a share of all nodes."""
+    """Return the rows of the known nodes with the smallest sigmas; their number is at most `share` of all nodes."""
     held = known(rows)
     count = min(len(held), round(share * len(rows)))
     order = np.argsort(np.hypot(held[:, AT.sigma_x], held[:, AT.sigma_y]), kind="stable")
@@ -183,7 +183,7 @@ FIELD_STATISTICS = STATISTICS | {
 
 
 def step_responses(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64]:
-    """Return (positions, 2) of each method: response 0-1 across a step of half a pixel in x and y."""
+    """Return for each method its response (0-1) across a step of half a pixel in dx and dy, (positions, 2)."""
     along_rows = scene % 2 == 1
     pair = stepped(generator(Purpose.BENCHMARK, "offsets-step", scene), along_rows, STEP_SIZE_PX, gamma=gamma)
     return {
@@ -217,7 +217,7 @@ def width_px(profile: Float64, posting: float, low: float = 0.1, high: float = 0
 
 
 def step_width_px(rows: Float64) -> float:
-    """Return the width of the worse axis. rows: responses of several pairs, one below the other."""
+    """Return the width, px, of the mean response on the worse axis. rows: stacked `step_responses` of several pairs."""
     positions = STEP_SIZE_PX // STEP_POSTING_PX
     stack = rows.reshape(-1, positions, 2)
     known = np.isfinite(stack).any(axis=0)
@@ -226,7 +226,7 @@ def step_width_px(rows: Float64) -> float:
 
 
 def resolutions(methods: Sequence[str], pairs: int, gamma: float = 0.9) -> dict[str, Interval]:
-    """Return the width of each method's response to a step of half a pixel, 10 to 90 per cent, px."""
+    """Return for each method the 10 to 90 % width, px, of its response to a step of half a pixel."""
     count = max(4, 2 * (pairs // STEP_SHARE // 2))
     responses = over_seeds(partial(step_responses, methods, gamma), count)
     return {method: bootstrap_over([one[method] for one in responses], step_width_px) for method in methods}

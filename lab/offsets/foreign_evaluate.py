@@ -1,7 +1,7 @@
 """`offsets-foreign`: offset trackers on hard scenes absent from training; figures over all families and for each.
 
-Names that begin with a family are for its pairs. Nodes without coherence cannot be measured and count only in
-`noise_known_share`.
+A metric whose name begins with a family is measured on that family's pairs only. Nodes without coherence cannot be
+measured; they count only in `noise_known_share`.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def make_pair(job: int) -> SarPair:
 
 
 def measure(methods: Sequence[str], job: int) -> dict[str, Float64]:
-    """Measure one pair. Returns method -> (nodes, 9): the columns of `errors`, and whether the node is coherent."""
+    """Measure a pair. Returns method -> (nodes, 9): the columns of `errors`, then 1 if the ground there is coherent."""
     pair = make_pair(job)
     inner = slice(EDGE_NODES, -EDGE_NODES)
     coherent = at_nodes(pair.gamma)[inner, inner].ravel() >= LEAST_COHERENCE

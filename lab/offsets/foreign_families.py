@@ -16,7 +16,7 @@ MIDDLE_PX = 96.0  # centre of the scenes of 192 px
 
 
 def waves(rng: Rng, shortest_px: float, longest_px: float, count: int = 20) -> Field:
-    """Draw a random surface of unit variance from plane waves in a range of lengths; long waves are strongest."""
+    """Draw a random surface of unit variance, a sum of plane waves; the longest waves have the greatest amplitudes."""
     angle, phase = rng.uniform(0, np.pi, count), rng.uniform(0, 2 * np.pi, count)
     length = np.exp(rng.uniform(np.log(shortest_px), np.log(longest_px), count))
     strength = length / np.sqrt((length**2).sum() / 2)
@@ -32,7 +32,7 @@ def waves(rng: Rng, shortest_px: float, longest_px: float, count: int = 20) -> F
 
 
 def alike(*values: float) -> Field:
-    """Return a constant field of one value, or of one value for each of two planes."""
+    """Return a field that is constant: one plane of the given value, or one plane for each of several values."""
 
     def at(y: Float64, x: Float64) -> Float64:
         planes = [np.full_like(y, value) for value in values]
@@ -57,7 +57,7 @@ def _both(power: Field) -> Field:
 
 
 def folded(rng: Rng) -> Scene:
-    """Draw intensity sampled at its resolution, as detected on a complex image's own grid: its band is folded."""
+    """Draw intensity sampled once per resolution cell, as on a complex image's own grid, so that its band is folded."""
     size = float(rng.uniform(0.95, 1.15))
     gamma = float(rng.uniform(0.6, 0.95))
     looks = int(rng.integers(1, 4))
@@ -183,7 +183,7 @@ def calving(rng: Rng) -> Scene:
 
 
 def long_pixels(rng: Rng) -> Scene:
-    """Draw a glacier on single looks of 3 m (columns) by 14 m (rows): it moves little along rows, in pixels."""
+    """Draw a glacier in single looks, pixels of 3 m (columns) by 14 m (rows): in px it moves little along the rows."""
     angle, half, metres = rng.uniform(0, 2 * np.pi), rng.uniform(300, 600), rng.uniform(5, 25)
     heading = np.array([np.cos(angle) / 3, np.sin(angle) / 14])[:, None, None]
 
@@ -195,7 +195,7 @@ def long_pixels(rng: Rng) -> Scene:
 
 
 def orbit(rng: Rng) -> Scene:
-    """Draw misregistration by orbits and heights: curved planes, and column offsets that follow the terrain."""
+    """Draw misregistration due to orbits (curved planes) and to heights (column offsets that follow the terrain)."""
     bend, tilt = rng.normal(0, 0.4, (2, 3)), rng.normal(0, 0.6, (2, 2))
     terrain, by, (dx, dy) = waves(rng, 50, 200), rng.uniform(0.1, 0.4), _shift(rng)
 

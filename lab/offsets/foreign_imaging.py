@@ -22,10 +22,10 @@ TURNS = 12  # iterations of the search for the position shown in the reference
 
 
 class Scene(NamedTuple):
-    """A scene as fields of the mid positions of scatterers: motion dx and dy, px; power of both dates; coherence 0-1.
+    """A scene: functions of position for motion (dx, dy), px, power at both dates, and coherence 0-1.
 
-    resolution_px: width of the response along rows and columns, 1 / band. sampled: a pixel is the power at one point,
-    not the mean over its cells.
+    The position of a scatterer is midway in its motion. resolution_px: width of the response along rows and columns, 1
+    / band. sampled: a pixel is the power at one point, not the mean over its cells.
     """
 
     motion: Field
@@ -37,7 +37,7 @@ class Scene(NamedTuple):
 
 
 def imaged(rng: np.random.Generator, scene: Scene, size: int) -> SarPair:
-    """Image a scene twice on a square of `size` pixels and add its truth; gamma is that of the scatterers."""
+    """Image a scene twice, `size` x `size` px, and add the truth; gamma is the coherence of the scatterers."""
     cells = (size + 2 * MARGIN_PX) * FINE
     row, col = np.mgrid[:cells, :cells].astype(np.float64)
     row, col = row + rng.uniform(0, 1, row.shape), col + rng.uniform(0, 1, col.shape)
@@ -70,7 +70,7 @@ def _gathered(field: NDArray[np.complex128], cell: NDArray[np.int64], cells: int
 
 
 def _detected(grid: NDArray[np.complex128], scene: Scene) -> Float64:
-    """Return the power of pixels, of unit mean for scatterers of unit power."""
+    """Return the power of each pixel: the mean is 1 if scatterers have unit power. grid: scatterers in cells."""
     rows, cols = (_band(n, FINE * size) for n, size in zip(grid.shape, scene.resolution_px, strict=True))
     image = fft.ifft2(fft.fft2(grid) * (rows[:, None] * cols))
     power = (image.real**2 + image.imag**2) / (np.mean(rows**2) * np.mean(cols**2))
@@ -86,7 +86,7 @@ def _band(n: int, resolution_cells: float) -> Float64:
 
 
 def _truth(scene: Scene, size: int, common: Float64) -> Float64:
-    """Return dx, dy and coherence (3, size, size) of the ground at each pixel of the reference."""
+    """Return dx, dy (px) and coherence (3, size, size) of the ground that appears at each pixel of the reference."""
     y, x = np.mgrid[:size, :size] + 0.5
     y, x = y - common[0], x - common[1]
     move = scene.motion(y, x)

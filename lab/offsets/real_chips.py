@@ -1,8 +1,8 @@
 """Real OPERA RTC-S1 chips with imposed shifts, for training and testing under real decorrelation.
 
-A shift is imposed by a band-limited kernel (a phase in the Fourier domain of the mirrored logarithm). For training both
-dates are moved, so that both are resampled, and the chips' own shift is added to the target. Places and dates of the
-test are never used for training.
+A shift is imposed by a band-limited kernel (a phase ramp in the Fourier domain of the mirrored log power). In training
+both chips are moved, so that both are resampled, and the shift already between them is added to the target. Places and
+dates of the test are never used for training.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _log(path: Path) -> Float32:
 
 
 def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
-    """Move the content at (x, y) to (x + dx, y + dy). log: (rows, cols); unknown areas stay and grow by 2 px."""
+    """Move the content at (x, y) to (x + dx, y + dy). log: (rows, cols); unknown areas move too and grow by 2 px."""
     known = np.isfinite(log)
     held = np.where(known, log, np.float32(np.mean(log[known]) if known.any() else 0))
     wide = np.pad(held, MIRROR_PX, mode="symmetric")
@@ -95,7 +95,7 @@ def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
 
 
 def own_shift(pair: ChipPair) -> Float64 | None:
-    """Measure median dx and dy, px, between chips of still ground, by whitened correlation; None if unsure."""
+    """Measure the median shift (dx, dy), px, between two chips, by whitened correlation; None if few nodes match."""
     reference, secondary = np.exp(pair.log_power)
     images = ImagePair(reference, secondary, Affine.identity(), None)
     bands = track_offsets(images, "whitened", torch.device("cpu"), OWN_SEARCH_PX).bands
@@ -105,7 +105,7 @@ def own_shift(pair: ChipPair) -> Float64 | None:
 
 
 def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 24) -> NDArray[np.float16]:
-    """Make scenes as lab.offsets.dataset keeps them (n, 5, size, size), 0 around smaller chips; gamma unknown."""
+    """Make training scenes, (n, 5, size, size) with dataset.PLANES; 0 beyond smaller chips, gamma NaN."""
     scenes = []
     for pair in chip_pairs(folder):
         own = own_shift(pair) if pair.trained_on else None

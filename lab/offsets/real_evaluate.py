@@ -1,11 +1,11 @@
 """`offsets-real`: real OPERA land chips 12 days apart or fewer, with and without an imposed shift, and the sea.
 
-The dates are not used for training; one place is not, and two are (lab.offsets.real_chips). Each figure is given for
-all places, with `_unseen_place` for the first one, and with `_trained_places` for the others.
+No date is used for training. One place is not used for training either; two others are (lab.offsets.real_chips). Each
+figure is given for all places, with `_unseen_place` for the former one, and with `_trained_places` for the latter two.
 
 The ground is assumed to be still, so that misregistration of a pair counts as an error of every method. `_centred`
-subtracts the median of each pair's errors; `_registered` subtracts the median shift that the same method measures
-between the chips before one is moved.
+subtracts the median of each pair's errors. `_registered` subtracts the median shift that the same method measures for
+the pair before a shift is imposed.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ def _case(scene: int, shifted: bool, sea: bool) -> Case:
 
 
 def _rows(methods: Sequence[str], shifted: bool, sea: bool, scene: int) -> dict[str, Float64]:
-    """Measure one pair. Returns method -> (nodes, 7), the first columns of lab.offsets.evaluate.Nodes."""
+    """Measure one pair. Returns method -> (nodes, 7), the first seven columns of lab.offsets.evaluate.Nodes."""
     case = _case(scene, shifted, sea)
     reference, secondary = case.pair.log_power
     if shifted:
@@ -83,7 +83,7 @@ def _errors(bands: dict[str, Float32], shift: tuple[float, float]) -> Float64:
 
 
 def without_median(rows: Float64, of: Float64) -> Float64:
-    """Subtract the median of the errors `of` from those of a pair; NaN if `of` has no known errors."""
+    """Return `rows` less the median of the errors in `of`; NaN if `of` has no known errors. Both: of one pair."""
     rows, others = rows.copy(), known(of)
     rows[:, :2] -= np.median(others[:, :2], axis=0) if len(others) else np.nan
     rows[:, AT.known] = np.isfinite(rows[:, 0])
@@ -97,7 +97,7 @@ def _median_motion(rows: Float64) -> float:
 
 
 def _unknown(rows: Float64) -> float:
-    """Return the share of nodes that are masked or whose sigma is unknown."""
+    """Return the share of nodes without a value, or with a sigma above UNKNOWN_SIGMA_PX."""
     return float(((rows[:, AT.known] == 0) | (rows[:, 2:4].max(axis=1) > UNKNOWN_SIGMA_PX)).mean())
 
 
@@ -131,7 +131,7 @@ def _metrics(land: list[Float64], still: list[Float64], sea: list[Float64]) -> d
 
 
 def _of_place(where: str, land: list[Float64], still: list[Float64]) -> dict[str, Interval]:
-    """Return metrics for some pairs, shifted and unshifted."""
+    """Return metrics of a group of pairs. where: suffix of the names; land: with imposed shifts; still: without."""
     centred = [without_median(rows, rows) for rows in land]
     registered = [without_median(rows, own) for rows, own in zip(land, still, strict=True)]
     return {

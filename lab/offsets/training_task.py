@@ -1,4 +1,4 @@
-"""Training of the offsets network on crops of prepared scenes, with initial offsets that err like a coarse search."""
+"""Training of the offsets network on crops of prepared scenes; initial offsets have errors like a coarse search's."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ OFF_BY = (0.25, 0.6, 0.15)  # shares of starts with errors of up to 0, 1, 2 whol
 class Settings:
     """Settings that --config can change.
 
-    real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch; hard_scenes: how many of
-    lab.simulation.sar.hard_scenes; hard_share: of a batch; unrelated_pairs: share of crops whose images have nothing in
-    common; searched: share of crops that begin where a search ends, as those of unrelated pairs do; begin: folder of
-    the weights that training goes on from, '' for none.
+    real: folder of OPERA RTC-S1 chips, '' for none; hard_scenes: number of scenes from lab.simulation.sar.hard_scenes.
+    real_share, hard_share: of a batch; unrelated_pairs: share of crops whose two images are unrelated; searched: share
+    of crops that start from an actual search, as those of unrelated pairs do; begin: folder of the weights from which
+    training continues, '' for none.
     """
 
     width: int = 16
@@ -70,9 +70,9 @@ class Settings:
 
 
 class Crop(NamedTuple):
-    """Training crop. texture: (2, px, px), secondary gathered; known: (1, nodes, nodes); all else (2, nodes, nodes).
+    """Training crop. texture: (2, px, px), the secondary gathered by the start; known: (1, nodes, nodes).
 
-    target: relative to frame, the mean of the start around each node.
+    All others: (2, nodes, nodes). frame: mean of the start around each node; target: relative to frame.
     """
 
     texture: Tensor
@@ -84,7 +84,7 @@ class Crop(NamedTuple):
 
 
 def loss_of(answer: Tensor, target: Tensor, known: Tensor, progress: float) -> Tensor:
-    """Return Huber's loss, then the tempered Gaussian negative log-likelihood, its tails linear.
+    """Return the tempered Gaussian negative log-likelihood with linear tails; early in training mainly Huber's loss.
 
     answer: (n, 4, nodes, nodes): offsets and log sigmas; known: weights.
     """
@@ -102,7 +102,7 @@ def loss_of(answer: Tensor, target: Tensor, known: Tensor, progress: float) -> T
 
 
 def bias_of(answer: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Return Huber's loss of each crop's mean error, divided by its value for independent errors of windows.
+    """Return Huber's loss of each crop's mean error, in units of what independent errors of windows would give.
 
     A single window errs least if its estimate is biased toward the initial offset where the images show little. When
     windows are averaged, this bias does not average out, so it is penalised here.
@@ -115,9 +115,9 @@ def bias_of(answer: Tensor, target: Tensor, known: Tensor) -> Tensor:
 
 
 def chosen(network: CCResSiamNet, answer: Residuals, frame: Tensor, known: Tensor) -> Tensor:
-    """Return the answer after the choice of windows, (n, 4, nodes, nodes), relative to the frame like `answer`.
+    """Return offsets and log sigmas after the choice of windows, (n, 4, nodes, nodes), relative to the frame.
 
-    No gradient flows through the choice to the answers that it chooses from.
+    The gradient trains only the choice, not the answers from which it chooses.
     """
     placed = [torch.cat([part[:, :2] + frame, part[:, 2:]], dim=1).detach() for part in answer]
     offset, log_sigma = network.choice(*placed, known)
@@ -132,15 +132,15 @@ def at_nodes(truth: Tensor) -> Tensor:
 
 
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """Draw a start (2, nodes, nodes) near the truth, like a coarse search (whole pixels) or the network's answer."""
+    """Draw initial offsets (2, nodes, nodes) near the truth, like those of a coarse search or of the network."""
     return likely_coarse(rng, truth) if rng.random() < COARSE_SHARE else likely_answer(rng, truth)
 
 
 def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
     """Draw fractional offsets (2, nodes, nodes) near the truth, with errors like those of the network's first answer.
 
-    The whole neighbourhood is off by more than a real estimate would be. If the start held more information than the
-    images, the network would learn to smooth it where they show little (a prior bias).
+    All offsets of a crop share an error larger than a real one. If the start held more information than the images, the
+    network would learn to smooth the start where the images show little (a prior bias).
     """
     size = int(rng.choice([1, 3, 5, 9]))
     noise = box_mean(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), size) * size
@@ -168,9 +168,9 @@ def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
 
 
 def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, search: int = 0) -> Crop:
-    """Cut a crop at random. images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px.
+    """Cut a crop at a random place. images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px.
 
-    search: 0 for a simulated start, else the reach, px, of an actual search.
+    search: 0 to simulate the initial offsets, else the reach, px, of an actual search that finds them.
     """
     rows, cols = images.shape[1:]
     row, col = int(rng.integers(0, rows - size + 1)), int(rng.integers(0, cols - size + 1))
@@ -190,9 +190,9 @@ def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, sear
 
 
 def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
-    """Return the offset at which a search ends; it takes the highest correlation even where there is no match.
+    """Return offsets found by an actual search, which takes the highest correlation even where there is no match.
 
-    Whole pixels, as in the first pass; or fractions, as smooth as the neighbours that replace unsure estimates.
+    Either whole pixels, as in the first pass, or fractions, smoothed like the neighbours that replace unsure estimates.
     """
     nodes = coarse.on_nodes(coarse.coarse(images, search))
     if rng.random() < 0.5:
@@ -201,7 +201,7 @@ def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Flip and transpose at random, and exchange the dates if the motion is the same everywhere."""
+    """Flip and transpose at random; if the motion is the same everywhere, the two dates may also be exchanged."""
     if rng.random() < 0.5:
         images, truth = images.flip(2), truth.flip(2) * torch.tensor([-1.0, 1.0])[:, None, None]
     if rng.random() < 0.5:
@@ -243,7 +243,7 @@ class OffsetTrainingTask:
         return _together(crops)
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the loss of both answers, of the choice between them, and of the answers' bias."""
+        """Return the sum of the losses of the two windows' answers, of the choice between them, and of their bias."""
         answer = network(*(batch[name] for name in SEEN))
         usable, target = (batch["known"] > 0.5).float(), batch["target"]
         trained = 1.0 if self.settings.begin else progress
@@ -272,7 +272,7 @@ class OffsetTrainingTask:
 
 
 def _errors(network: nn.Module, crops: list[Crop]) -> list[tuple[Tensor, Tensor]]:
-    """Return errors, px, and errors over sigma, of a window of 32 px, of narrow ones and of the choice; no edges."""
+    """Return (errors in px, errors over sigma) of the 32 px window, the narrow one and the choice; edges left out."""
     device, inner = next(network.parameters()).device, slice(3, -3)
     batch = {name: part.to(device) for name, part in _together(crops).items()}
     with torch.no_grad():

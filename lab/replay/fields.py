@@ -1,7 +1,7 @@
-"""Writing of a small velocity field: points around the middle that measure the motion stated in a scenario.
+"""Writing of a small velocity field whose points, around the middle, measure the motion stated in a scenario.
 
-The rate along the line of sight is the sum of the parts, mm/yr, positive toward the satellite. Each date has an error
-for every point and one common over kilometres, the same in every release with the date.
+The rate of a point along the line of sight, mm/yr, + toward the satellite, is the sum of all stated parts. Each date
+has one error per point and one that is common over kilometres; a date has the same errors in every release.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,11 +32,11 @@ DEVIATIONS_ACROSS = 2.355  # standard deviations of a Gaussian across its half h
 
 
 def write_field(folder: Path, data: tuple[date, date], track: int, made: Mapping[str, Any]) -> Path:
-    """Write an EGMS zip.
+    """Write a velocity field as an EGMS zip; return its path.
 
-    made: see `rates_of`; density: points per km²; repeat: days from date to date; cut_km: no points east of it; noise:
-    factor; sign: of everything; block: a square with x_km, y_km, size_m where `cycles` were missed on a `day`; edition:
-    of the file's name.
+    made: as in `rates_of`, and: density, points per km²; repeat, days between dates; cut_km, no points east of it;
+    noise, factor on the errors; sign, factor on everything; block, a square (x_km, y_km, size_m) in which `cycles` were
+    missed on a `day`; edition, ending of the file's name.
     """
     rng = np.random.default_rng([track])
     n = round(made.get("density", POINTS_PER_KM2) * (2 * HALF_KM) ** 2)
@@ -57,10 +57,10 @@ def write_field(folder: Path, data: tuple[date, date], track: int, made: Mapping
 
 
 def rates_of(x_km: Floats, y_km: Floats, made: Mapping[str, Any]) -> Floats:
-    """Return rates of points, mm/yr.
+    """Return the rate of each point, mm/yr.
 
-    made: bowls, each with rate, x_km, y_km, size_m (across half its height); offset of the reference; ramp to the east,
-    mm/yr per km; seam: mm/yr more north of the middle, as between bursts.
+    made: bowls, each with rate, x_km, y_km, size_m (its width at half depth); offset, of the reference; ramp, mm/yr per
+    km eastward; seam, mm/yr added north of the middle, as between two bursts.
     """
     rates = np.full(x_km.shape, float(made.get("offset", 0.0))) + made.get("ramp", 0.0) * x_km
     for bowl in made.get("bowls", ()):

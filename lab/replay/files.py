@@ -1,4 +1,4 @@
-"""Scenarios played through the whole service: read files, run networks, search rasters, make alerts."""
+"""Scenarios played through the whole service: files are read, networks run, rasters searched, alerts made."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ class Workshop:
         self.last: Path | None = None
 
     def take_in(self, event: Event) -> None:
-        """Ingest a file and run all due tasks; a repeated file is refused, as in the service."""
+        """Write and ingest a file, then run all due tasks; a file loaded before is refused, as by the service."""
         if event.measure is Measure.FIELD:
             self._field(event)
         else:

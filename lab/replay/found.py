@@ -17,7 +17,7 @@ COHERENCE_BEFORE, COHERENCE_PER_SIGMA = 0.8, 0.1
 
 
 def detections_of(event: Event, products: Sequence[Product]) -> list[Detection]:
-    """Return the areas detected in velocity fields: those of the product first, then of those searched with it."""
+    """Return the areas detected in velocity fields. products: the searched one first, then those searched with it."""
     return [_in_velocity(area, event, products) for area in event.areas]
 
 
@@ -27,7 +27,7 @@ def patches_of(event: Event) -> list[Detection]:
 
 
 def series_stated(event: Event, alert: Alert) -> AlertMotion | None:
-    """Set the motion of an alert to that stated for its series, and return it; None if none is stated."""
+    """Set the motion of an alert to what the event states of its series, and return it; None if it states nothing."""
     if not event.series:
         AlertMotion.objects.filter(alert=alert).delete()
         return None

@@ -1,4 +1,4 @@
-"""Sequence of radar images of one place: speckle that decorrelates, ground that changes, ice that flows.
+"""Radar images of one place, in sequence: speckle that decorrelates, ground that changes, ice that flows.
 
 Scatterers are carried from one image to the next, so that pairs have the stated coherence and motion.
 """
@@ -26,13 +26,13 @@ SEED = 22
 
 
 class KilometreGrid(NamedTuple):
-    """Ground in km: x, y east and north of the middle, (rows, cols) of the finer grid."""
+    """Positions of the fine grid's cells, (rows, cols): km east and km north of the middle."""
 
     x_km: NDArray[np.float64]
     y_km: NDArray[np.float64]
 
     def square(self, x_km: float = 0.0, y_km: float = 0.0, size_m: float = 800.0) -> NDArray[np.bool_]:
-        """Return the mask of the cells in a square."""
+        """Return the mask of the cells in a square with its centre at (x_km, y_km)."""
         half = size_m / 2000
         return (np.abs(self.x_km - x_km) < half) & (np.abs(self.y_km - y_km) < half)
 
@@ -50,11 +50,11 @@ class Camera:
         self.last: date | None = None
 
     def take(self, folder: Path, day: date, track: int, made: Mapping[str, Any]) -> Path:
-        """Write the image of a day as OPERA does, and return it.
+        """Write the image of a day under an OPERA name; return its path.
 
-        made: since the image before: keeps (share of all coherence that is left: rain, snow), changed, moved (squares;
-        of what moved also `metres` to the east), ice (m/day to the east in a square of 2 km), and of the ice, from
-        now on: front_m, by how much its eastern edge has become water.
+        made: what happened since the last image: keeps, share of all coherence that is left (rain, snow); changed,
+        moved: squares, the latter with `metres` to the east; ice, m/day to the east, in a square of 2 km. front_m:
+        width of the strip at the ice's eastern edge that is water from now on.
         """
         ice = self.ground.square(size_m=2000.0) if "ice" in made else np.zeros(self.field.shape, dtype=bool)
         water = ice & (self.ground.x_km > 1.0 - made.get("front_m", 0.0) / 1000)

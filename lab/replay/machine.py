@@ -62,7 +62,7 @@ def _label(step: AlertTransition) -> str:
 
 
 class Machine:
-    """Small model of the service, in which data are ingested, searched and released, people review, and days pass."""
+    """Small model of the service: data are ingested, searched and released, people review alerts, and days pass."""
 
     def __init__(self, workshop: files.Workshop | None = None) -> None:
         self.numbers = count(1)
@@ -90,7 +90,7 @@ class Machine:
                 pairs.take_in(event)
 
     def wait_until(self, day: date) -> None:
-        """Advance to a day; first run the task that reports postponed updates if a month has passed."""
+        """Advance to a day. If a month passes, the task that reports postponed updates runs first."""
         month_over = self.today + MUTED_FOR + timedelta(days=1) if self.today else day
         if month_over < day:
             with clock_at(month_over):
@@ -164,7 +164,7 @@ class Machine:
 
 
 def goes_on_as(alert: Alert) -> Alert | None:
-    """Return the oldest alert that this one can duplicate."""
+    """Return the oldest alert of which this one can be a duplicate; None if there is none."""
     for other in Alert.objects.order_by("pk"):
         with suppress(ValueError):
             may_go_on_as(alert, other)

@@ -1,4 +1,4 @@
-"""Pairs of images in a scenario, which show changed or moving ground, or a glacier."""
+"""Pairs of images in a scenario, which contain changed or moving ground, or a glacier."""
 
 from datetime import UTC, date, datetime, time
 from unittest.mock import patch
@@ -94,7 +94,7 @@ def _scene(event: Event, day: date) -> Scene:
 
 
 def _follow(event: Event, prediction: Prediction) -> None:
-    """Move bands of the glacier north-east at the stated speeds; nan: the speed of a band is unknown."""
+    """Store the speeds stated for bands of the glacier, all north-east, and follow it. nan: that band is unknown."""
     glacier = glacier_stated()
     cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
     rows, _ = np.nonzero(cells.number >= 0)

@@ -1,7 +1,7 @@
 """Scenarios: a file of events, and the alerts to which they must lead. No database.
 
-If an event states the result of a search (a rate, a change, a speed), the network is replaced and the service does the
-rest. If it states a field or images, these are written to files and go through the whole service.
+If an event states the result of a search (a rate, a change, a speed), this replaces the network, and the service does
+the rest. If it states a field or images, these are written to files and go through the whole service.
 scenarios/README.md explains the format.
 """
 
@@ -21,7 +21,7 @@ RELEASE_DAYS, REPEAT_DAYS = 180, 12  # from one product, one image, to the next
 
 
 class Measure(StrEnum):
-    """Kind of incoming data, named by the key of its values."""
+    """Kind of incoming data; each value is the key under which an event's entry states its figures."""
 
     VELOCITY = "rates"  # mm/yr
     CHANGE = "changes"  # by how many standard deviations a pair's coherence changed, negative: lost
@@ -39,7 +39,7 @@ SIGMAS = {Measure.OFFSETS: 0.05, Measure.GLACIER: 0.05}  # m/day, where a place 
 class Found:
     """A detected area: a square of size_m, x_km east and y_km north of the middle.
 
-    value: of the event's measure. peak: the highest value, by default a fifth more.
+    value: in the unit of the event's measure. peak: the highest value, by default a fifth more than `value`.
     """
 
     value: float
@@ -66,12 +66,12 @@ class ShownGround:
 class Event:
     """One event of a day: data come in, are deleted or searched anew, or a specialist judges an alert.
 
-    data: first and last date of the images; track: even ones descend; beside: a track that is searched together with
-    it, beside_shows: whether that one shows it by itself; points: that lie on the place; noise: of the rates, mm/yr;
-    release: its name, the last date where none is given; method: that searches; again: what came last of the track,
-    searched by it once more; delete: what came last of the track; series: what the series of the place say
-    (accelerating_since, at_rest_since, moving_since); made: what is put into a file; verdict: on the alert that was
-    opened as number `alert`; taken-back too.
+    data: first and last date of the images; track: descending if even; beside: a track searched together with it;
+    beside_shows: whether that track alone shows the motion; points: number on the place; noise: of the rates, mm/yr;
+    release: its name, by default the last date; method: name and version; again: the track's latest data are searched
+    once more by it; delete: these data are deleted; series: what the series of the place state (accelerating_since,
+    at_rest_since, moving_since); made: content of a file; verdict: on alert number `alert`, in order of opening, or
+    taken-back.
     """
 
     day: date
@@ -100,7 +100,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Scenario. alerts: the steps of each, in order of opening; 'update: rate' if the state stays."""
+    """A scenario. alerts: the steps of each alert, in order of opening; 'update: rate' if its state stays the same."""
 
     name: str
     about: str
@@ -143,9 +143,9 @@ def _scenario(name: str, table: Mapping[str, Any]) -> Scenario:
 
 
 def _events(entry: dict[str, Any]) -> Iterator[Event]:
-    """Yield one event, or one for each of several listed values, `every` days apart.
+    """Yield one event, or several `every` days apart if the entry lists several values.
 
-    A value is that of the place, or a list with one for each place: 0 if nothing is found, nan without data.
+    A value holds for all places or is a list with one per place: 0 if nothing is found, nan if there are no data.
     """
     stated = Measure(entry.pop("measure", Measure.VELOCITY))
     measure = next((one for one in Measure if one in entry), stated)

@@ -1,4 +1,4 @@
-"""Writing of the files of a region to a folder, all or none."""
+"""Writing of the files of a region to a folder, either all of them or none."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from ml.simulation.velocity.region import Region
 def write_region(region: Region, folder: Path) -> tuple[Path, ...]:
     """Write points.csv, one EGMS zip per track, dem.tif and truth.geojson; return their paths.
 
-    Everything is written to a hidden folder inside first and renamed at the end; files of the same name are replaced.
-    Raises ValueError if the folder cannot be created or written to.
+    All files are written to a hidden folder inside `folder` and renamed at the end; files of the same name are
+    replaced. Raises ValueError if the folder cannot be created or written to.
     """
     staging = _make_staging(folder)
     try:
@@ -76,7 +76,7 @@ def write_dem(path: Path, terrain: Terrain) -> None:
 
 
 def truth_geojson(region: Region) -> str:
-    """Return the moving areas as GeoJSON in degrees, with outlines at a rate of truth_threshold_mm_yr."""
+    """Return the moving areas as GeoJSON in degrees; outlines are where the rate is truth_threshold_mm_yr."""
     collection = {
         "type": "FeatureCollection",
         "simulated": True,
@@ -88,7 +88,7 @@ def truth_geojson(region: Region) -> str:
 
 
 def _feature(area: TruthArea, terrain: Terrain) -> dict[str, Any]:
-    """Return one area; rate_mm_yr is + up, for a landslide the speed down the slope (rate_along states which)."""
+    """Return an area as a GeoJSON feature. rate_mm_yr: + up, or speed down the slope (a landslide); see rate_along."""
     easting_m, northing_m = terrain.frame.to_grid(np.array(area.centre.east_m), np.array(area.centre.north_m))
     ring = np.round(orient(area.polygon).exterior.coords, 7).tolist()  # counter-clockwise, 1 cm
     return {

@@ -51,7 +51,7 @@ def _ellipse(rng: np.random.Generator, narrowest_m: float, widest_m: float) -> E
 def _panel_source(
     rng: np.random.Generator, site: Site, panel: Panel, rate_mm_yr: float, acceleration_per_yr: float
 ) -> MiningSubsidence:
-    """Make mining of a rate in the middle of rate_mm_yr, whatever the panel's width; H 200–1000 m, tan β 1.5–3."""
+    """Make mining over a panel of any width so that its centre sinks by rate_mm_yr; H 200–1000 m, tan β 1.5–3."""
     influence_m = float(np.clip(influence_radius_m(rng.uniform(200, 1000), rng.uniform(1.5, 3.0)), 100, 600))
     share = -MiningSubsidence(site.centre, panel, 1.0, influence_m).peak_mm_yr
     return MiningSubsidence(
@@ -60,7 +60,7 @@ def _panel_source(
 
 
 def draw_active_mining(rng: np.random.Generator, site: Site) -> Source:
-    """Draw a panel being worked or just left: 10–1200 mm/yr, so that the middle of many loses its points."""
+    """Draw a panel being mined or just abandoned: 10–1200 mm/yr, so that the centre often loses its radar points."""
     panel = Panel(log_uniform(rng, 600, 2500), rng.uniform(150, 350), rng.uniform(0, 180))
     return _panel_source(rng, site, panel, log_uniform(rng, 10, 1200), rng.uniform(-0.4, 0.2))
 
@@ -89,7 +89,7 @@ def draw_mine_water_half_dome(rng: np.random.Generator, site: Site) -> Source:
 
 
 def draw_groundwater_bowl(rng: np.random.Generator, site: Site) -> Source:
-    """Draw a bowl 2–30 km wide, −2…−50 mm/yr, breathing by 0.1–0.8 mm per mm/yr."""
+    """Draw a bowl 2–30 km wide, −2…−50 mm/yr, with a seasonal amplitude of 0.1–0.8 mm per mm/yr."""
     return GroundwaterSubsidence(
         site.centre,
         _ellipse(rng, 2000, min(30_000, site.widest_m)),
@@ -118,7 +118,7 @@ def draw_pressure_source(rng: np.random.Generator, site: Site) -> Source:
 
 
 def draw_tunnel(rng: np.random.Generator, site: Site) -> Source:
-    """Draw a tunnel 4–14 m wide, 10–40 m deep, K 0.3–0.6, 0.5–2 % lost in three years: a trough 30–150 m wide."""
+    """Draw a tunnel 4–14 m wide, 10–40 m deep, K 0.3–0.6, 0.5–2 % volume loss in 3 years: trough 30–150 m wide."""
     tunnel = Tunnel(
         log_uniform(rng, 500, min(6000, site.widest_m)),
         rng.uniform(0, 180),

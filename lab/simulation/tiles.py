@@ -32,9 +32,9 @@ SEA_LONGITUDE_DEG, SEA_LATITUDE_DEG = 10.0, 58.4  # open Skagerrak: nobody lives
 class TileConfig(NamedTuple):
     """Parameters of a tile besides its random generator.
 
-    signal_share: of the tiles hold one source or several (second_share of these hold most_sources). kinds: names in
-    DRAWS. Shares of land cover are of the tile's area; open land is the rest. relief_m: standard deviation of height.
-    moving_mm_yr: what the truth's outline is drawn at, along the line of sight.
+    signal_share: probability that a tile has sources: one, or with probability second_share most_sources. kinds: names
+    in DRAWS. town_share, suburb_share, forest_share: of the tile's area; the rest is open land. relief_m: standard
+    deviation of height. moving_mm_yr: rate along the line of sight at which the truth is outlined.
     """
 
     signal_share: float = 0.65
@@ -58,7 +58,7 @@ class TileConfig(NamedTuple):
 class TileTrack(NamedTuple):
     """Points of one track: arrays (n,). x, y: EPSG:3035, m; rates mm/yr, + toward the satellite.
 
-    truth: what was put in, along the line of sight; errors: everything else, the rounding to 0.1 of a release apart.
+    truth: the simulated motion along the line of sight; errors: all else, except for a release's rounding to 0.1.
     """
 
     geometry: TrackGeometry
@@ -76,7 +76,7 @@ class TileTrack(NamedTuple):
 
 
 class SourceTruth(NamedTuple):
-    """One source along one line of sight. mask: (CELLS, CELLS), row 0 in the north; rate: of every cell, mm/yr."""
+    """One source along one line of sight, (CELLS, CELLS), row 0 in the north. mask: moving cells; rate: mm/yr."""
 
     source: Source
     mask: NDArray[np.bool_]
@@ -84,7 +84,7 @@ class SourceTruth(NamedTuple):
 
     @property
     def peak_mm_yr(self) -> float:
-        """Return the strongest cell, with its sign: + toward the satellite."""
+        """Return the rate of the cell that moves fastest, with its sign: + toward the satellite."""
         return float(self.rate_mm_yr.flat[np.argmax(np.abs(self.rate_mm_yr))])
 
     @property
@@ -95,7 +95,7 @@ class SourceTruth(NamedTuple):
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile. land_cover: (CELLS, CELLS) of LandCover; motions: each source's, mean of each cell."""
+    """A tile. land_cover: (CELLS, CELLS) of LandCover; motions: of each source, the mean in each cell."""
 
     config: TileConfig
     terrain: Terrain
@@ -110,7 +110,7 @@ class Tile:
         return Affine(CELL_M, 0, self.terrain.west_m, 0, -CELL_M, self.terrain.top_m)
 
     def truths(self, los: LineOfSight) -> list[SourceTruth]:
-        """Return the truth of each source along a line of sight, without those slower than moving_mm_yr everywhere."""
+        """Return each source's truth along a line of sight, except for sources below moving_mm_yr everywhere."""
         truths = []
         for source, motion in zip(self.sources, self.motions, strict=True):
             rate = project_to_los_mm_yr(motion, los).astype(np.float32)
@@ -121,7 +121,7 @@ class Tile:
 
 
 def make_tile(generator: np.random.Generator, config: TileConfig | None = None) -> Tile:
-    """Draw one tile, reproducible from generator and config; its moving sources do not change the rest."""
+    """Draw one tile, reproducible from generator and config; all else is the same with or without sources."""
     config = config or TileConfig()
     relief_rng, cover_rng, layout_rng, *track_rngs = generator.spawn(5)
     terrain = _terrain(relief_rng, config)
@@ -135,7 +135,7 @@ def make_tile(generator: np.random.Generator, config: TileConfig | None = None) 
 
 
 def with_sources(tile: Tile, sources: tuple[Source, ...]) -> Tile:
-    """Add moving sources to a tile; points on too fast ground and on the floors of quarries are removed."""
+    """Add moving sources to a tile; remove points on ground that moves too fast, and on the floors of quarries."""
     if not sources:
         return tile
     motions = tuple(_cell_means(source, tile.terrain) for source in sources)
@@ -144,7 +144,7 @@ def with_sources(tile: Tile, sources: tuple[Source, ...]) -> Tile:
 
 
 def _cell_means(source: Source, terrain: Terrain) -> Motion:
-    """Return the motion of a source, a mean of 2 × 2 positions in each cell, (CELLS, CELLS)."""
+    """Return the motion of a source in each cell, (CELLS, CELLS): the mean of 2 × 2 positions in the cell."""
     at = (np.arange(2 * CELLS) + 0.5) * CELL_M / 2
     east_m, north_m = terrain.frame.to_local(*np.meshgrid(terrain.west_m + at, terrain.top_m - at))
     fine = source.motion_at(east_m, north_m, terrain)
@@ -204,7 +204,7 @@ def _land_cover(rng: np.random.Generator, terrain: Terrain, config: TileConfig) 
 
 
 def _geometry(rng: np.random.Generator, config: TileConfig, number: int, ascending: bool) -> TrackGeometry:
-    """Draw a track with a random incidence; the satellite is 10° off due west (ascending) or east."""
+    """Draw a track with a random incidence; the satellite is 10° off due west (ascending) or east (descending)."""
     incidence = math.radians(config.incidence_deg.draw(rng))
     side = -1.0 if ascending else 1.0
     turn = math.radians(10.0)
@@ -255,7 +255,7 @@ def _lay_out(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
 
 
 def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
-    """Draw a position at least 1 km inside the tile: on steep ground, or else more probable where points are dense."""
+    """Draw a place at least 1 km inside the tile, mostly where points are dense; on_a_slope: only steep ground."""
     per_km2 = np.zeros(len(LandCover))
     per_km2[[LandCover.TOWN, LandCover.SUBURB, LandCover.OPEN]] = tile.config.density[:3]
     weight = np.sqrt(per_km2[tile.land_cover])

@@ -18,7 +18,7 @@ LOOKS = 4.45
 
 
 def run(rounds: int = 3, size_px: int = 2048) -> dict[str, Any]:
-    """Measure the speed on one pair in memory, Mpx/s, with given looks; also on the GPU if there is one."""
+    """Measure the speed on one pair in memory, Mpx/s, on CPU and GPU (if there is one); the looks are given."""
     pair = _pair(size_px)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     return report(

@@ -29,7 +29,7 @@ HEADER = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 
 def session_of(user: User) -> str:
-    """Return a session of a user with the second factor that operators need."""
+    """Return the session key of a user who is signed in with a second factor, as operators need it."""
     Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {}})
     client = Client()
     client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1])
@@ -49,7 +49,7 @@ def upload(session: str) -> bytes:
 
 @contextlib.contextmanager
 def dripping(port: int, starts: Sequence[bytes]) -> Iterator[Mapping[str, int]]:
-    """Run a slow visitor for each request start, who sends it at once, then single bytes, and reconnects if cut off."""
+    """Run slow visitors: each sends a start at once, then single bytes, and reconnects if cut off. Yield counts."""
     stop, counts = threading.Event(), {"drops": 0, "cut off": 0}
     threads = [threading.Thread(target=_drip, args=(port, start, stop, counts), daemon=True) for start in starts]
     for thread in threads:
@@ -95,7 +95,7 @@ def answer_seconds(port: int, seconds: float, path: str = "/") -> list[float]:
 
 
 def get(port: int, path: str, patience: float = PATIENCE_SECONDS) -> int:
-    """Return the status of the answer to a visitor who waits `patience` seconds for each piece of it."""
+    """Request a page and return the status; OSError if any part of the answer takes more than `patience` seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
     try:
         connection.request("GET", path, headers={"Host": "localhost"})
@@ -121,7 +121,7 @@ def gunicorn(environment: Mapping[str, str]) -> Iterator[int]:
 
 @contextlib.contextmanager
 def proxy(web: str, **values: str) -> Iterator[int]:
-    """Run nginx, as configured for production, in front of `web` (host:port); values: read by docker/nginx/start."""
+    """Run nginx, as in production, in front of `web` (host:port); yield its port. values: for docker/nginx/start."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # because nginx drops root's rights

@@ -20,7 +20,7 @@ MORE = {"auc", "f1", "found", "iou", "objects", "pd", "precision", "recall", "sk
 
 
 class Figure(NamedTuple):
-    """Value with its interval, and the distances of its ends from perfect; minus infinity if more is always better."""
+    """Value and interval. best, worst: distances of the ends from the ideal; minus the ends if more is better."""
 
     value: float
     low: float
@@ -47,7 +47,7 @@ def figures(content: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:
-    """Yield name, value with interval, and the key to the better direction: a unit for a ratio, else a name."""
+    """Yield the name, the value with its interval, and a text whose words tell which direction is better."""
     if "results" not in content:
         for result in results_of(content):
             for name, part in result.metrics.items():

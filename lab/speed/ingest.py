@@ -46,13 +46,13 @@ def _rolled_back(work: Callable[[Any], object]) -> None:
 
 
 def run() -> dict[str, Any]:
-    """Measure copies of all sizes, disk, a whole file and memory."""
+    """Measure the copying of points in all sizes, disk space, a whole file, and memory."""
     copies = [_copy(points, len(DATES)) for points in SIZES] + [_copy(LARGEST, LARGEST_DATES)]
     return report("ingest", [*copies, _growth(copies), *_bytes_a_point(), _whole_file(), _memory()])
 
 
 def field_of(points: int, n_dates: int) -> VelocityField:
-    """Return points in batches that are made beforehand and reused, so that making them takes no time."""
+    """Return a velocity field whose batches are made beforehand and reused, so that making points takes no time."""
     kinds = [made_batch(min(CHUNK, points), seed=seed) for seed in range(4)]
     kinds = [replace(one, displacement_mm=one.displacement_mm[:, :n_dates].copy()) for one in kinds]
     ids = [numbered(first, min(CHUNK, points - first)) for first in range(0, points, CHUNK)]
@@ -67,7 +67,7 @@ def field_of(points: int, n_dates: int) -> VelocityField:
 
 
 def _copy(points: int, n_dates: int) -> dict[str, Any]:
-    """Measure packing and copying, without parsing and indices, against COPY of the same rows from files."""
+    """Measure packing and copying points, without parsing and indices, against COPY of the same rows from files."""
     field, folder = field_of(points, n_dates), Path(tempfile.mkdtemp(prefix="ground-motion-bench-"))
     folder.chmod(0o777)
     files = {table: folder / table for table in TABLES}
@@ -93,14 +93,14 @@ def _copy(points: int, n_dates: int) -> dict[str, Any]:
 
 
 def _growth(copies: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return how time grows with points: the exponent between the smallest and the largest run of 300 dates."""
+    """Return how time grows with points: exponent between the smallest and the largest of the 300-date copies."""
     small, large = copies[0], copies[len(SIZES) - 1]
     exponent = 1 + math.log(small["value"] / large["value"]) / math.log(large["points"] / small["points"])
     return figure(f"growth of time from {small['points']:,} to {large['points']:,} points", "exponent", exponent)
 
 
 def _bytes_a_point() -> list[dict[str, Any]]:
-    """Measure disk for a point of 300 dates: series with their index, and all of it with indices and pyramid."""
+    """Measure disk space per point of 300 dates: series with their index; everything with indices and pyramid."""
     sizes: dict[str, float] = {}
 
     def measure(cursor) -> None:
@@ -124,7 +124,7 @@ def _size(cursor, table: str) -> int:
 
 
 def _whole_file() -> dict[str, Any]:
-    """Measure an EGMS CSV of 300 dates to a published, indexed, tiled product."""
+    """Measure the points per second from an EGMS CSV of 300 dates to a published, indexed, tiled product."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
         write_egms_csv(path, CSV_POINTS)
@@ -143,7 +143,7 @@ print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 
 
 def _memory() -> dict[str, Any]:
-    """Measure the peak of a whole `manage.py ingest` of a file of ten times as many points."""
+    """Measure the peak memory of a `manage.py ingest` of a file with ten times as many points."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
         write_egms_csv(path, 10 * CSV_POINTS)

@@ -73,7 +73,7 @@ def _alerts(places: list[tuple[str, float, float]]) -> list[Alert]:
 
 
 def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the response times of all requests, as reported by locust."""
+    """Run locust's visitors; return its report, with the response times of all requests."""
     given, report = folder / "town.json", folder / "report"
     given.write_text(json.dumps(town))
     command = [sys.executable, "-m", "locust", "--locustfile", str(Path(__file__).with_name("visitors.py"))]
@@ -85,7 +85,7 @@ def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]
 
 
 class MemoryWatch(threading.Thread):
-    """Thread that records the largest memory of any web process: private memory plus its share of shared memory."""
+    """Thread that records the largest memory of any web process (PSS: private plus its share of shared memory)."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)

@@ -21,7 +21,7 @@ def seconds(work: Callable[[], object]) -> float:
 def pairs(
     ours: Callable[[], object], control: Callable[[], object], rounds: int = 5
 ) -> tuple[list[float], list[float]]:
-    """Time two functions alternately, each first equally often, after one round to warm up."""
+    """Time two functions in alternating order, after one round to warm up; return (seconds of ours, of the control)."""
     ours(), control()
     times: tuple[list[float], list[float]] = ([], [])
     for index in range(rounds):
@@ -34,7 +34,7 @@ def pairs(
 def result(
     what: str, unit: str, ours: list[float], control: list[float], amount: float | None = None
 ) -> dict[str, Any]:
-    """Return one line of the report. amount: values are amount per second, and the ratio is ours over control."""
+    """Return one line of the report. amount: if given, values are amount per second instead of seconds."""
     mine, theirs = np.array(ours), np.array(control)
     if amount is not None:
         mine, theirs = amount / mine, amount / theirs

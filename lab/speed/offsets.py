@@ -19,7 +19,7 @@ METHODS = ("model", "ncc", "multi-kernel")
 
 
 def run(rounds: int = 5, size: int = SIZE_PX) -> dict[str, Any]:
-    """Time the network, one window and many windows in turn; the network's memory at one and at four times the area."""
+    """Time network, one window and four windows in turn; measure the network's memory, also at four times the area."""
     measured, megapixels = _in_own_process("--size", size, "--rounds", rounds), size**2 / 1e6
     times, where = measured["seconds"], f"{megapixels:.1f} Mpx, posting {POSTING_PX} px, {measured['device']}"
     rows = [

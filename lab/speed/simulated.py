@@ -61,9 +61,9 @@ def load_towns(
     squeeze: float = 1.0,
     first_seed: int = 0,
 ) -> Product:
-    """Load a product with the given number of points, as if from a file; with two dates its series are short, too.
+    """Load a product with the given number of points, as if from a file. n_dates: of its series; two make them short.
 
-    shift: degrees east and north of where the towns are; squeeze: how much nearer to each other they are.
+    shift: by how many degrees east and north the towns are moved; squeeze: factor on their distances from the middle.
     """
     header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:n_dates], track=track)
     east, north = shift

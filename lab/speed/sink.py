@@ -44,7 +44,7 @@ TAKES = {"mails": take_mails, "webhooks": take_webhooks, "pushes": take_webhooks
 
 
 def keep(named: re.Match[bytes] | None) -> None:
-    """Write the id of a message before acknowledging it."""
+    """Write the id of a message to the file, if one was given; called before the message is acknowledged."""
     if len(sys.argv) > 2 and named:
         with Path(sys.argv[2]).open("ab") as stream:
             stream.write(named[1] + b"\n")
@@ -67,7 +67,7 @@ async def serve() -> None:
 
 @contextmanager
 def sink(what: str, *kept: Path) -> Iterator[int]:
-    """Run the server in a separate process and yield its port. what: one of TAKES; kept: file for the messages' ids."""
+    """Run the server in its own process; yield its port. what: key of TAKES; kept: file for the messages' ids."""
     command = [sys.executable, "-m", "lab.speed.sink", what, *map(str, kept)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -62,7 +62,7 @@ def _loaded(numbers: range) -> Iterator[Product]:
 
 
 def _at_zoom(zoom: int) -> Times:
-    """Time tiles of points of the first product drawn at random, so that towns are requested as people do."""
+    """Time the tiles around random points of the first product, because people, too, look mostly at towns."""
     batch, rng = made_batch(POINTS, seed=0), np.random.default_rng(zoom)
     client, times = Client(SERVER_NAME="localhost"), Times([], [])
     for turn, index in enumerate(rng.integers(0, POINTS, TILES)):
@@ -87,7 +87,7 @@ def _fetch(client: Client, address: str) -> None:
 
 
 def _query(z: int, x: int, y: int) -> tuple[str, dict[str, object]]:
-    """Return the SQL of a tile, naming the products that have points there."""
+    """Return the SQL and the parameters of a tile, restricted to the products that have points in it."""
     products, n_points = selectors.layer_products(layer=BY_NAME[LAYER], tile=(z, x, y)), 0
     if z >= selectors.ZOOM_OF_SINGLE_POINTS:
         counts = selectors.points_in_tile(products=products, z=z, x=x, y=y)

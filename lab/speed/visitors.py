@@ -1,6 +1,6 @@
-"""Visitors for `locust`, which lab/speed/load.py starts in a process of its own: it changes Python's own modules.
+"""Visitors for `locust`, which lab/speed/load.py starts in its own process, since it patches Python's modules.
 
-Each visitor has six connections, like a browser, and a cache that checks after a minute whether a tile has changed.
+Each visitor has six connections, like a browser, and a cache that asks after a minute whether a tile has changed.
 """
 
 import json
@@ -71,7 +71,7 @@ class Visitor(FastHttpUser):
         self.pool.join()
 
     def fetch(self, path: str) -> None:
-        """Fetch a tile, unless it is fresh."""
+        """Fetch a tile, unless it is fresh in the cache."""
         etag, at = self.cache.get(path, ("", 0.0))
         if etag and time.monotonic() - at < FRESH_SECONDS:
             return
@@ -82,7 +82,7 @@ class Visitor(FastHttpUser):
 
 
 class Analyst(FastHttpUser):
-    """Visitor with the workbench in a tab, who redraws it and chooses points."""
+    """Visitor with the workbench open, who redraws the charts and chooses points."""
 
     fixed_count = 10
     wait_time = between(2.0, 6.0)
@@ -112,11 +112,11 @@ class Analyst(FastHttpUser):
         self.call(body, "the workbench's series")
 
     def address(self) -> dict[str, Any]:
-        """Return the state of the address."""
+        """Return the page's address as an input of Dash."""
         return {"id": "address", "property": "search", "value": self.search}
 
     def call(self, body: dict[str, Any], name: str) -> None:
-        """Call Dash; an answer without a figure counts as a failure."""
+        """Call Dash's update request; an answer without a figure counts as a failure."""
         with self.client.post("/workbench/_dash-update-component", json=body, name=name, catch_response=True) as answer:
             if answer.status_code != 200 or "Another sheet is being computed" in answer.text:
                 answer.failure(f"not drawn: {answer.status_code}")
@@ -124,7 +124,7 @@ class Analyst(FastHttpUser):
 
 @events.quitting.add_listener
 def name_failures(environment: Any, **kwargs: Any) -> None:
-    """Print what failed."""
+    """Print each kind of failed request with its number."""
     for one in environment.stats.errors.values():
         print(f"{one.occurrences} failed: {one.name}, {one.error}")
 

@@ -1,7 +1,7 @@
 """Classical estimators of coherence from two detected images. No network, no training.
 
-Both assume speckle with L looks, whose intensities correlate as the square of the coherence g. Guarnieri & Prati 1997
-use E[I1 I2] / sqrt(E[I1^2] E[I2^2]) = (L + g^2) / (L + 1), which texture common to both images does not change.
+Both assume speckle with L looks and intensities whose correlation is the square of the coherence g. Guarnieri & Prati
+1997 use E[I1 I2] / sqrt(E[I1^2] E[I2^2]) = (L + g^2) / (L + 1), which texture common to both images does not change.
 Pearson's correlation of the intensities, r = g^2, is raised by texture.
 """
 
@@ -26,7 +26,7 @@ BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0  # px; standard deviations of speckle
 
 
 class Coherence(NamedTuple):
-    """Coherence (rows, cols) 0-1 and its standard deviation; NaN unknown. looks: the number used (1 if none)."""
+    """Coherence 0-1 and its standard deviation, (rows, cols), NaN unknown. looks: number used (1 if none is used)."""
 
     coherence: torch.Tensor
     sigma: torch.Tensor
@@ -34,14 +34,14 @@ class Coherence(NamedTuple):
 
 
 class Speckle(NamedTuple):
-    """Speckle of two images, estimated once: equivalent number of looks, pixels that share a cell of speckle."""
+    """Speckle of a pair, estimated once: equivalent number of looks; pixels per independent cell of speckle."""
 
     looks: float
     pixels_per_cell: float
 
 
 def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
-    """Estimate the speckle: the median over samples (2, rows, cols). looks: if known. ValueError without samples."""
+    """Estimate speckle: median over samples (2, rows, cols). looks: if known. ValueError without samples."""
     if not samples:
         raise UnusableData("nowhere do both images show most of the ground")
     estimates = []
@@ -55,7 +55,7 @@ def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> S
 def guarnieri_prati(
     power: torch.Tensor, window: int, looks: float | None = None, speckle: Speckle | None = None
 ) -> Coherence:
-    """Estimate coherence from second moments. power: (2, rows, cols), linear; looks None: estimated from the images."""
+    """Estimate coherence from second moments. power: (2, rows, cols), linear; looks: None to estimate them as well."""
     power = power / torch.nanmedian(power)
     looks, shared = speckle or speckle_of([power], looks)
     held = torch.minimum(power, brightest(power, looks))
@@ -66,7 +66,7 @@ def guarnieri_prati(
 
 
 def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
-    """Return the power that caps each pixel: a multiple of the geometric mean around it, beyond what speckle reaches.
+    """Return the cap on each pixel's power: a multiple of the geometric mean around it, out of reach of speckle.
 
     Second moments depend mostly on the brightest pixels: one metal roof that turns a little would spoil its window.
     """
@@ -88,16 +88,16 @@ def pearson(power: torch.Tensor, window: int, speckle: Speckle | None = None) ->
 def estimate_looks(power: torch.Tensor) -> float:
     """Estimate the equivalent number of looks from the local variance where texture disturbs it least.
 
-    The 20th percentile of the local variances represents pure speckle; its bias, from the scatter of such variances, is
-    corrected. The variance of the log power and that of the power over its squared mean give one estimate each, and the
-    larger is returned: texture disturbs the second more, noise subtraction the first. The result is right on
-    homogeneous speckle and too low where no window is homogeneous. power: (n, rows, cols), linear.
+    The 20th percentile of the local variances stands for pure speckle; its bias, due to the scatter of such variances,
+    is corrected. Two estimates, from the variance of the log power and from that of the power over its squared mean,
+    are made, and the larger is returned: texture disturbs the second more, noise subtraction the first. The result is
+    right on homogeneous speckle and too low where no window is homogeneous. power: (n, rows, cols), linear.
     """
     return looks_of(power, pixels_per_cell(power))
 
 
 def looks_of(power: torch.Tensor, shared: float) -> float:
-    """Estimate the equivalent number of looks. shared: number of pixels that share a cell of speckle."""
+    """Estimate the equivalent number of looks. shared: number of pixels in an independent cell of speckle."""
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
     # trigamma(L), about 1 / (L - 0.5): measured on simulated images.
     ratio = box_mean(power**2, LOOKS_WINDOW).div_(box_mean(power, LOOKS_WINDOW).square_()).sub_(1)
@@ -110,7 +110,7 @@ def looks_of(power: torch.Tensor, shared: float) -> float:
 
 
 def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], float]) -> float:
-    """Return the variance of speckle from local ones. tails: kurtosis - 1 by the looks; shared: px per cell."""
+    """Return the variance of speckle from local variances. tails: looks -> kurtosis - 1; shared: px per cell."""
     some = variance.flatten()[:: 1 + variance.numel() // MOST_VARIANCES]
     low = max(1e-3, float(np.quantile(some[torch.isfinite(some)].cpu().numpy(), 0.2)))
     n = LOOKS_WINDOW**2

@@ -29,11 +29,11 @@ LEAST_SIGMA_SHARE = 0.5  # of an estimate's own sigma: the rest of its error is 
 
 
 class CoherenceChange(NamedTuple):
-    """Change of coherence.
+    """Change of coherence. All arrays are (rows, cols).
 
-    change_sigma: robust z-score, negative where coherence was lost; before: median of the predecessors; after: now.
+    change_sigma: robust z-score, negative where coherence was lost; before: median of the predecessors; after: now; NaN
+    where the pair is unknown or fewer than FEWEST_PREDECESSORS predecessors are known.
 
-    All (rows, cols), NaN where the pair or fewer than FEWEST_PREDECESSORS of its predecessors are known.
     weather: the median difference of the whole scene, which was removed.
     """
 
@@ -44,16 +44,16 @@ class CoherenceChange(NamedTuple):
 
 
 def of_scatterers(names: Collection[str]) -> tuple[str, str]:
-    """Return the bands of coherence and sigma in which change is sought: the scatterers' if present."""
+    """Return the names of the coherence and sigma bands in which change is sought: the scatterers' if present."""
     prefix = "scatterers_" if "scatterers_coherence" in names else ""
     return f"{prefix}coherence", f"{prefix}coherence_sigma"
 
 
 class Stack(NamedTuple):
-    """Input of a change, read window by window.
+    """Coherence, 0-1, that is compared; read window by window, NaN unknown.
 
-    past: coherence of the predecessors and its sigma, (n, rows, cols) each; now: coherence of the pair, (rows, cols);
-    0-1, NaN unknown.
+    past: function to the predecessors' coherence and its sigma, (n, rows, cols) each; now: function to the pair's
+    coherence, (rows, cols).
     """
 
     shape: tuple[int, int]
@@ -64,8 +64,8 @@ class Stack(NamedTuple):
 class ScaledChange(NamedTuple):
     """Change of coherence, ready to be read window by window.
 
-    weather: as in CoherenceChange; read: returns change_sigma, before and after (see there) for a place and a window
-    that reaches at most MARGIN_PX beyond the place's own.
+    weather: as in CoherenceChange; read: (place, window) -> change_sigma, before and after as in CoherenceChange; the
+    window may reach beyond the place's own window by at most MARGIN_PX.
     """
 
     weather: float
@@ -96,7 +96,7 @@ def _part(values: Float32, at: Window) -> Float32:
 
 
 def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Window]) -> ScaledChange:
-    """Compute the scene-wide statistics of a change, piece by piece. at: place -> window."""
+    """Compute the scene-wide statistics of a change, piece by piece. at: name of a piece's place -> its window."""
     if n_past < FEWEST_PREDECESSORS:
         raise ValueError(f"{n_past} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
 
@@ -110,7 +110,7 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
     pieces.each("scale", at, scale)
 
     def scaled(place: str) -> tuple[Float32, Float32, Float32]:
-        """Return before, scale and now of a piece; now is NaN where the change is not known."""
+        """Return before, scale and now of a piece; now is NaN where too few predecessors are known."""
         here, part = at[place], pieces.get("scale", place)
         own = inner(here, grown(here, MARGIN_PX, stack.shape))
         before, by = part["before"][own], part["scale"][own]
@@ -143,7 +143,7 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 
 
 def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list[float]:
-    """Return the share of coherence that the whole scene lost in each predecessor, relative to their median."""
+    """Return, for each predecessor, the share of coherence lost in the whole scene relative to their median."""
     places, middle = {place: place for place in at}, None
     if not pieces.complete("past-lost"):
         pieces.each("first", at, lambda here: {"before": median_of_known(stack.past(here)[0])})
@@ -162,7 +162,7 @@ def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list
 
 
 def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> Arrays:
-    """Return a window's past coherence, the usual deviation from it, and where enough predecessors are known."""
+    """Return a window's past coherence, its usual deviation, and where enough predecessors are known."""
     history, history_sigma = stack.past(grown(wide, SPREAD_PX // 2, stack.shape))
     floor = LEAST_SIGMA_SHARE * median_of_known(history_sigma)
     before = median_of_known(history)
@@ -183,7 +183,7 @@ def _z(now: Float32, before: Float32, scale: Float32, lost: float) -> Float32:
 
 
 def _able_to_lose(before: Float32, middle: float | None) -> Float32:
-    """Return the coherence in the more coherent half of a scene, elsewhere NaN."""
+    """Return the coherence `before`, at least 0.05, in the more coherent half of a scene; NaN elsewhere."""
     upper = before >= np.float32(np.inf if middle is None else middle)
     return np.where(upper, np.maximum(before, np.float32(0.05)), np.float32(np.nan))
 
@@ -192,7 +192,7 @@ def in_season(days: Sequence[date], day: date, most: int = MOST_PREDECESSORS) ->
     """Return the indices of the predecessors to compare a pair with, the latest first, at most `most`.
 
     These are the predecessors of the pair's season, in any year, if there are at least FEWEST_IN_SEASON; otherwise the
-    latest of all. days: dates of the predecessors' secondary images; day: that of the pair's.
+    latest predecessors. days: dates of the predecessors' secondary images; day: date of the pair's.
     """
     latest = sorted(range(len(days)), key=lambda index: days[index], reverse=True)
     alike = [index for index in latest if _apart(days[index], day) <= SEASON_DAYS]
@@ -206,7 +206,7 @@ def _apart(one: date, other: date) -> float:
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """Return the constants the method runs with, for the record."""
+    """Return the constants with which a method runs, to be recorded with the result."""
     return {
         "fewest_predecessors": FEWEST_PREDECESSORS,
         "most_predecessors": MOST_PREDECESSORS,

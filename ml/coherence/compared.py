@@ -1,4 +1,4 @@
-"""A pair's change of coherence, its confirmation and backscatter, in pieces: a whole frame would not fit in memory."""
+"""A pair's change of coherence, its confirmation, and its backscatter, computed in pieces to save memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -31,7 +31,7 @@ UNITS = {
 
 
 class Beside(NamedTuple):
-    """Change of another pair. read: returns change_sigma and coherence before of a window, (rows, cols) each."""
+    """Change of another pair. read: window -> change_sigma and the coherence before, (rows, cols) each."""
 
     reference: date
     secondary: date
@@ -41,8 +41,8 @@ class Beside(NamedTuple):
 class Compared(NamedTuple):
     """A pair, and the predecessors and other pairs that it is compared with.
 
-    stack: past and present coherence; dates: of the pair's images; beside: the other pairs; area_sigma: of the mean
-    coherence of a small area; images: the pair itself.
+    stack: past and present coherence; dates: of the pair's images; beside: the other pairs; area_sigma: window -> sigma
+    of the mean coherence over a small area; images: the pair itself.
     """
 
     stack: Stack
@@ -54,7 +54,7 @@ class Compared(NamedTuple):
 
 
 def compared(these: Compared, transform: Affine, epsg: int, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Return the bands of a pair's change: relative to its past, confirmed by other pairs, and of backscatter.
+    """Return the bands of a pair's change: against its past, confirmed by other pairs, and of backscatter.
 
     ValueError where there are too few predecessors.
     """

@@ -1,10 +1,10 @@
 """Confirmation of a loss of coherence: was it an event on the ground, or only one bad image?
 
-A pair spans an event if one of its images is older than the event and the other younger. An event lowers every pair
+A pair spans an event if one of its images is older than the event and the other is younger. An event lowers every pair
 that spans it and, if the ground stays incoherent, the pairs that follow; a wet or windy day lowers only the pairs that
-hold its image. Each explanation is scored against the z of all pairs around: the score is the square root of what a
-loss in just those pairs, proportional to the coherence that each could lose, takes from the sum of squares. A cell is
-reported if an event scores above the high threshold and beats every single image by the low one; adjoining cells above
+contain its image. Each of these explanations predicts a loss in certain pairs, proportional to the coherence that each
+could lose. Its score is the square root of what this loss takes from the sum of the squared z of all pairs. A cell is
+reported if an event scores above the high threshold, and above every single image by the low one; adjoining cells above
 the low threshold are reported with it.
 """
 
@@ -38,8 +38,8 @@ Ints = NDArray[np.int64]
 class Evidence(NamedTuple):
     """Change of one pair.
 
-    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: (rows, cols), coherence that
-    could be lost; None: the same in all pairs.
+    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: (rows, cols), coherence before
+    the change, which limits the loss; None if it is taken as the same in all pairs.
     """
 
     reference: date
@@ -61,7 +61,7 @@ class Confirmed(NamedTuple):
 
 
 class _Pair(NamedTuple):
-    """Weighted change of a pair. z: NaN unknown; weighed: z times its weight; squared: weight squared; 0 unknown."""
+    """Weighted change of a pair. z: NaN unknown; weighed: weight times z; squared: squared weight (both 0 unknown)."""
 
     images: frozenset[date]
     z: Float32
@@ -70,10 +70,10 @@ class _Pair(NamedTuple):
 
 
 class Patches(NamedTuple):
-    """Patches of cells in one part of a scene that may be reported.
+    """Patches of adjoining cells, in one part of a scene, that may be reported.
 
     touching: (n, 4), cells at the part's edges: number of the explanation, row and column in the scene, number of the
-    patch; strong: (n, 2), numbers of explanation and patch for each patch with a cell that passes every test.
+    patch; strong: (n, 2): explanation and number of each patch that has a cell which passes every test.
     """
 
     touching: Ints
@@ -100,7 +100,7 @@ def confirmed_part(
     low: float = LOW_SIGMA,
     span: Span | None = None,
 ) -> Confirmed:
-    """Find events in a part of a scene; the evidence reaches AVERAGED_PX / 2 beyond it. joined: from joined_patches."""
+    """Find events in a part of a scene; the evidence is AVERAGED_PX / 2 wider. joined: the part's joined_patches."""
     result: Confirmed | None = None
     for number, (onset, event, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
         result = result or Confirmed(*(np.full(event.shape, np.nan, dtype=np.float32) for _ in range(3)))
@@ -125,7 +125,7 @@ def patches_of(
     low: float = LOW_SIGMA,
     span: Span | None = None,
 ) -> Patches:
-    """Return the patches that neighbouring parts must know. corner: the part's first row and column in the scene."""
+    """Return a part's patches, for joining with its neighbours'. corner: its first row and column in the scene."""
     touching, passed = [np.zeros((0, 4), dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
     for number, (_, _, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
         patches, _ = ndimage.label(weak)
@@ -140,7 +140,7 @@ def patches_of(
 
 
 def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
-    """Return each part's patches, (n, 2) as explanation and number, that adjoin a reported patch across its edges."""
+    """Return each part's patches that join a patch reported in another part, (n, 2) of explanation and patch number."""
     at: dict[tuple[int, int, int], tuple[str, int, int]] = {}
     one_with: dict[tuple[str, int, int], tuple[str, int, int]] = {}
 
@@ -169,9 +169,9 @@ def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
 def _explanations(
     evidence: Sequence[Evidence], part: Part | None, high: float, low: float, span: Span | None
 ) -> Iterator[tuple[date, Float32, Bools, Bools]]:
-    """Yield each possible onset, once or with the pairs that follow it.
+    """Yield each possible onset of an event, once for spanning pairs only, and once with the pairs that follow it.
 
-    With each: the event's score, the cells above the low threshold, and those of them that pass every test.
+    Yielded are the onset, the event's score, the cells above the low threshold, and those cells that pass every test.
     """
     if not evidence or len({one.change_sigma.shape for one in evidence}) != 1:
         raise ValueError("pairs on one grid are needed, at least one")
@@ -210,26 +210,26 @@ def averaged(values: Float32, window: int) -> Float32:
 
 
 def _explained(pairs: Sequence[_Pair]) -> Float32:
-    """Return the score, in sigma, of a loss in just these pairs; 0 where they rose."""
+    """Return the score, in sigma, of a loss in exactly these pairs; 0 where their coherence rose."""
     total, squares = (reduce(np.add, values) for values in zip(*(pair[2:] for pair in pairs), strict=True))
     return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_WEIGHT**2)))
 
 
 def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
-    """Return the score of the single image of the lowered pairs that explains the change best."""
+    """Return the score of the best explanation by a single bad image: one of the images of the lowered pairs."""
     images = frozenset.union(*(pair.images for pair in lowered))
     alone = (_explained([pair for pair in pairs if image in pair.images]) for image in sorted(images))
     return np.asarray(reduce(np.maximum, alone))
 
 
 def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> tuple[Bools, Bools]:
-    """Return the cells above the low threshold, and those that pass every test; the latter make a patch reported."""
+    """Return two masks: cells above the low threshold, and those that pass every test and make a patch reported."""
     rise = reduce(np.maximum, [pair.z for pair in lowered])  # NaN in one pair is NaN in the result
     weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
     return weak, weak & (event >= high) & (event**2 - image**2 >= low**2)
 
 
 def _independent(spanning: Sequence[_Pair]) -> bool:
-    """Return whether the pairs have at least three acquisitions, none of which is in every pair."""
+    """Return whether the pairs have at least three different images, none of which is in every pair."""
     images = [pair.images for pair in spanning]
     return bool(images) and len(frozenset.union(*images)) >= FEWEST_ACQUISITIONS and not frozenset.intersection(*images)

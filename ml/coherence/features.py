@@ -1,8 +1,8 @@
 """Features of two detected images for the network: statistics that do not change when the images are swapped.
 
-The log ratio of two dates is free of texture, and its variance gives coherence if the looks are known. The correlation
+The log ratio of two dates is free of texture; if the looks are known, its variance gives the coherence. The correlation
 of the log powers and the moments of Guarnieri and Prati are two further estimates, each with its own errors. If the
-track has earlier images, the estimates are repeated after division by the temporal mean, which removes texture.
+track has earlier images, the estimates are repeated after division by their temporal mean, which removes texture.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LARGEST = 8.0  # natural logarithm of power against the image's median
 
 
 class Seen(NamedTuple):
-    """Input channels. half: (n, INPUTS, rows / 2, cols / 2); detail: (n, DETAILS, rows, cols)."""
+    """The network's input channels. half: (n, INPUTS, rows / 2, cols / 2); detail: (n, DETAILS, rows, cols)."""
 
     half: Tensor
     detail: Tensor
 
 
 def shown(log_power: Tensor, facts: Tensor, symmetric: bool, kind: torch.dtype) -> Seen:
-    """Compute `features` of one pair, in the type that a network takes; on a CPU strip by strip."""
+    """Compute `features` of one pair, in the number type that a network takes; on a CPU strip by strip."""
     rows, cols = log_power.shape[-2:]
     step = STRIP_ROWS if log_power.device.type == "cpu" else rows
 
@@ -56,14 +56,14 @@ def shown(log_power: Tensor, facts: Tensor, symmetric: bool, kind: torch.dtype) 
 def features(log_power: Tensor, facts: Tensor, symmetric: bool = True) -> Seen:
     """Build the network's input channels.
 
-    log_power: (n, 2, rows, cols), natural logarithms against each image's median, registered, NaN unknown; sizes even.
-    facts: (n, FACTS), of Facts.row(). symmetric False: the sign of the log ratio is shown (an ablation).
+    log_power: (n, 2, rows, cols), natural logarithms, relative to each image's median, registered, NaN unknown, of even
+    size. facts: (n, FACTS), rows from Facts.row(). symmetric False: the log ratio keeps its sign (an ablation).
     """
     return Seen(*(torch.cat(parts, dim=1) for parts in _parts(log_power, facts, symmetric)))
 
 
 def _parts(log_power: Tensor, facts: Tensor, symmetric: bool) -> tuple[list[Tensor], list[Tensor]]:
-    """Compute the channels and skips that `features` joins."""
+    """Compute the channels that `features` joins: (at half resolution, at full resolution)."""
     blank = ~torch.isfinite(log_power[:, :1] + log_power[:, 1:])
     log = torch.where(blank, 0.0, log_power).clamp(-LARGEST, LARGEST)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
@@ -85,7 +85,7 @@ def _parts(log_power: Tensor, facts: Tensor, symmetric: bool) -> tuple[list[Tens
 
 
 def _wide_mean(*parts: Tensor) -> Tensor:
-    """Average channels over WIDE_PX, at a quarter of the resolution."""
+    """Average channels over WIDE_PX, computed at a quarter of the resolution; return them at full resolution."""
     rows, cols = parts[0].shape[-2:]
     quarter = torch.cat([functional.avg_pool2d(part, 4, ceil_mode=True) for part in parts], dim=1)
     quarter = box_mean(quarter, WIDE_PX // 4)
@@ -93,7 +93,7 @@ def _wide_mean(*parts: Tensor) -> Tensor:
 
 
 def _moments(d: Tensor, m: Tensor, x: Tensor, both: Tensor) -> Tensor:
-    """Compute the moments for _statistics, not yet averaged over windows, (n, 7, rows / 2, cols / 2)."""
+    """Compute the terms whose window means are the moments for _statistics, (n, 7, rows / 2, cols / 2)."""
     return torch.cat([_halved(part) for part in (d, d**2, m, m**2, both, x**2)], dim=1)
 
 
@@ -104,7 +104,7 @@ def _halved(values: Tensor) -> Tensor:
 
 
 def _statistics(means: Tensor, looks: Tensor) -> Tensor:
-    """Compute from moments (n, 7, …) the log variances of ratio and level over speckle's, and two correlations."""
+    """Compute from moments (n, 7, …) log variances of ratio and level relative to speckle's, and two correlations."""
     of_ratio = (means[:, 1:2] - means[:, :1] ** 2).clamp_min(1e-3)
     of_level = (means[:, 3:4] - means[:, 2:3] ** 2).clamp_min(1e-4) * 2 * looks
     correlation = (of_level - of_ratio) / (of_level + of_ratio)
@@ -135,10 +135,10 @@ def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
 def temporal(log_power: Tensor) -> Tensor:
     """Return log mean power and standard deviation of log power of earlier images, (2, rows, cols).
 
-    Each image is divided by its median power first. Both use the images in which a pixel is known; NaN without any.
+    Each image is first divided by its median power. A pixel's statistics use the images in which it is known; NaN if
+    there are none.
 
-    log_power: (n, rows, cols) of the earlier images, natural logarithms, NaN unknown, registered onto the reference of
-    the pair.
+    log_power: (n, rows, cols), natural logarithms, NaN unknown, registered onto the reference of the pair.
     """
     level = torch.nanmedian(log_power.flatten(1), dim=1).values[:, None, None]
     log = log_power - level
@@ -150,9 +150,9 @@ def temporal(log_power: Tensor) -> Tensor:
 class Facts(NamedTuple):
     """Facts that hold for a whole pair.
 
-    looks: equivalent number; looks_known: whether the product states it; own_looks: estimated from the images in any
-    case; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px: rows and columns by
-    which the secondary is displaced; peak: correlation of the images at that shift; level: median log power of each.
+    looks: equivalent number; looks_known: whether a product states it; own_looks: the number estimated from the images;
+    lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px: rows and columns by which the
+    secondary is displaced; peak: correlation of the images at that shift; level: median log power of each image.
     """
 
     looks: float

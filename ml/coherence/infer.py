@@ -1,4 +1,4 @@
-"""One interface for every estimator of coherence: a pair in, coherence and its uncertainty out."""
+"""One interface for all estimators of coherence: from a pair to coherence and its uncertainty."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,12 +37,12 @@ ESTIMATORS: dict[str, Estimator] = {
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """Return the constants a method runs with, for the record."""
+    """Return the constants with which a method runs, to be recorded with the result."""
     return {} if method == NETWORK else {"window_px": WINDOW_PX}
 
 
 def area_share(method: str) -> float:
-    """Return the sigma of the mean over AREA_PX, as a share of one estimate's sigma.
+    """Return the sigma of the mean coherence over AREA_PX, divided by the sigma of a single estimate.
 
     The windows of classical estimators have independent errors; a network's errors are shared by a whole parcel.
     """
@@ -59,11 +59,11 @@ def estimate_coherence(
     truth: str = TRUTHS[0],
     pieces: Pieces | None = None,
 ) -> RasterResult:
-    """Register a pair and estimate its coherence, 0-1, tile by tile. looks None: estimated.
+    """Register a pair and estimate its coherence, 0-1, tile by tile. looks: None to estimate them as well.
 
-    window: of the classical estimators; pieces: store for the pieces of a large pair. The bands are coherence and
-    coherence_sigma; the network gives them for `truth`, and prefixed for the other of TRUTHS. ValueError for an unknown
-    method and for a pair without ground.
+    window: of classical estimators; pieces: store for the pieces of a large pair. The bands are coherence and
+    coherence_sigma. From the network these are for `truth`; bands with a prefix are for the other of TRUTHS. ValueError
+    for an unknown method and for a pair without ground.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")

@@ -39,7 +39,7 @@ def estimates(maps: Tensor) -> tuple[Estimate, Estimate]:
 
 
 def registered(power: Tensor, facts: Facts) -> Tensor:
-    """Return log power (2, rows, cols) against each image's level, the secondary resampled onto the reference."""
+    """Return log power (2, rows, cols) minus each image's level, the secondary resampled onto the reference."""
     rows, far = power.shape[1], RESAMPLED_PX
     step = STRIP_ROWS if power.device.type == "cpu" else rows
     level = torch.tensor(facts.level, device=power.device)[:, None, None]
@@ -53,9 +53,9 @@ def registered(power: Tensor, facts: Facts) -> Tensor:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the coherence network's inference, kept beside its weights.
+    """Settings of the coherence network's inference, kept with its weights.
 
-    The sigma is raised to sigma_power and multiplied by sigma_factor; sample_*: the same for the sample coherence.
+    The calibrated sigma is sigma_factor * sigma^sigma_power; sample_*: the same for the sample coherence.
     """
 
     symmetric: bool = True
@@ -75,23 +75,23 @@ class Settings:
 
 
 class CoherenceNetwork(NamedTuple):
-    """A coherence network that is ready for inference."""
+    """A coherence network with its settings, ready for inference."""
 
     unet: ResidualUNet
     settings: Settings
     weights_sha256: str
 
     def halo_px(self) -> int:
-        """Return the halo of a tile, px: less than the layers' nominal reach, but enough for what has an effect."""
+        """Return the halo of a tile, px: about half the nominal reach, beyond which nothing has a visible effect."""
         return self.unet.reach_px // 2 + 4 * self.unet.stride
 
     def estimate(
         self, power: Tensor, facts: Facts, past: Tensor | None = None, within: tuple[slice, slice] | None = None
     ) -> dict[str, Estimate]:
-        """Estimate the coherence of power (2, rows, cols), linear, for each of TRUTHS; NaN where either is unknown.
+        """Estimate both TRUTHS' coherence from power (2, rows, cols), linear; NaN where an image is unknown.
 
-        past: (2, rows, cols), from features.temporal if the track has earlier images; within: rows and columns to
-        return, by default all: the margin beyond them is not computed at full resolution.
+        past: from features.temporal, (2, rows, cols), if the track has earlier images; within: rows and columns to
+        return, by default all: the margin around them is not computed at full resolution.
         """
         log_power, stride = registered(power.float(), facts), self.unet.stride
         rows, cols = log_power.shape[-2:]
@@ -115,7 +115,7 @@ class CoherenceNetwork(NamedTuple):
 
 
 def untrained(arguments: dict[str, Any]) -> ResidualUNet:
-    """Build an untrained network from a card's arguments. history: whether it has channels for earlier images."""
+    """Build an untrained network from a card's arguments; `history` adds input channels for earlier images."""
     others = {name: value for name, value in arguments.items() if name != "history"}
     return ResidualUNet(INPUTS, DETAILS, OUTPUTS, optionals=HISTORY if arguments.get("history") else 0, **others)
 

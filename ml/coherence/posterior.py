@@ -1,8 +1,8 @@
-"""Posterior mean of the coherence under the bivariate gamma density of two L-look powers, prior uniform.
+"""Posterior mean of the coherence under the bivariate gamma density of two L-look powers, with a uniform prior.
 
-The density (Kibble 1941; Lee et al. 1994 for radar): log p(i1, i2 | g) = - L (i1 + i2) / (1 - g^2) - log(1 - g^2)
-- (L - 1) log g + log I_(L-1)(2 L g sqrt(i1 i2) / (1 - g^2)) + what is free of g; i1, i2: powers over their means.
-On homogeneous ground no estimator from detected images has a smaller mean error: it is the lower limit there.
+The density (Kibble 1941; Lee et al. 1994 for radar): log p(i1, i2 | g) = - L (i1 + i2) / (1 - g^2) - log(1 - g^2) - (L
+- 1) log g + log I_(L-1)(2 L g sqrt(i1 i2) / (1 - g^2)) + terms without g; i1, i2: powers divided by their means. On
+homogeneous ground no estimator from detected images has a smaller mean error, so this is the lower limit.
 """
 
 import math
@@ -24,7 +24,7 @@ LEAST_SIGMA = 0.01
 
 @lru_cache(maxsize=64)
 def _table(tenths_of_looks: int) -> NDArray[np.float64]:
-    """Return log of (z/2)^-(L-1) I_(L-1)(z) - z against the logarithm of sqrt(i1 i2), (coherences, values)."""
+    """Return log of (z/2)^-(L-1) I_(L-1)(z) - z, (coherences of GRID, values of log sqrt(i1 i2) in TABLE_AT)."""
     looks = tenths_of_looks / 10
     product = np.exp(TABLE_AT)
     rows = []
@@ -39,7 +39,7 @@ def _table(tenths_of_looks: int) -> NDArray[np.float64]:
 
 
 def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Coherence:
-    """Estimate coherence and its posterior deviation over a window of independent cells. power: (2, rows, cols).
+    """Estimate coherence and its posterior standard deviation from each window. power: (2, rows, cols), linear.
 
     The mean power of each image is taken from the same window; single bright pixels are capped (see `brightest`).
     """
@@ -58,9 +58,9 @@ def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Cohere
 
 
 def likelihoods(ratio: torch.Tensor, looks: float) -> Iterator[tuple[float, torch.Tensor]]:
-    """Yield each coherence of GRID with log p of every pixel, (rows, cols), up to a constant; NaN unknown.
+    """Yield each coherence of GRID and log p of every pixel, (rows, cols), without a common constant; NaN unknown.
 
-    ratio: (2, rows, cols), powers over their means; looks: at least 1, to a tenth.
+    ratio: (2, rows, cols), powers divided by their means; looks: at least 1, to a tenth.
     """
     ratio = ratio.clamp(1e-4, 60.0)
     both = ratio.sum(dim=0)
@@ -80,7 +80,7 @@ def likelihoods(ratio: torch.Tensor, looks: float) -> Iterator[tuple[float, torc
 
 
 class Weights:
-    """Running sums of exp(log weight) over coherences, relative to the largest weight so far to avoid overflow."""
+    """Running sums of exp(log weight) over coherences, relative to the largest weight, which prevents overflow."""
 
     def __init__(self, like: torch.Tensor) -> None:
         self.largest = torch.full_like(like, -math.inf)

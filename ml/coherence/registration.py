@@ -1,4 +1,4 @@
-"""Registration of two images and statistics of their speckle, estimated once for a pair, before the network."""
+"""Registration of two images, and statistics of their speckle: computed once per pair, before the network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
 
 def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
-    """Measure the pair's facts, median over samples (2, rows, cols) of linear power. looks: if the product states them.
+    """Measure a pair's facts: medians over samples (2, rows, cols) of linear power. looks: if a product states them.
 
     ValueError without samples.
     """
@@ -51,7 +51,7 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
 
 
 def _significant(shifts: Iterable[float]) -> float:
-    """Return the median of shifts, or 0 if it is too small to be worth an interpolation."""
+    """Return the median of shifts, or 0 if it is so small that interpolation would not be worthwhile."""
     middle = median(shifts)
     return middle if abs(middle) >= LEAST_SHIFT_PX else 0.0
 
@@ -66,11 +66,11 @@ def _lags(passed: Tensor) -> Tensor:
 
 
 def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
-    """Return ((rows, cols) in px, highest correlation at whole pixels, score), of high-passed images (2, rows, cols).
+    """Return the shift (rows, cols) in px, the highest correlation at whole pixels, and a score.
 
-    The point (r, c) of the first image lies at (r + rows, c + cols) in the second. The shift is sought in steps of half
-    a pixel in the correlation of half-whitened images, whose peak stands out more from chance, also between pixels.
-    score: height of the peak in standard deviations of chance, reduced (in squares) by the shift over USUAL_PX.
+    passed: high-passed images (2, rows, cols). The point (r, c) of the first lies at (r + rows, c + cols) in the
+    second. The shift is sought in steps of half a pixel in the correlation of half-whitened images, because its peak
+    stands out better. score: root of (peak height in standard deviations of chance)^2 - (shift / USUAL_PX)^2.
     """
     spectra = torch.fft.fft2(passed.float())
     cross = spectra[0].conj() * spectra[1]
@@ -97,7 +97,7 @@ def _smooth(power: Tensor) -> Tensor:
 
 
 def _at(cross: Tensor, lags: Tensor) -> Tensor:
-    """Return the correlation of a cross-spectrum (rows, cols) at lags in px, (lags, lags), not scaled."""
+    """Return the unscaled correlation, (lags, lags), at all pairs of lags in px. cross: cross-spectrum (rows, cols)."""
     rows, cols = (torch.fft.fftfreq(size, device=cross.device) for size in cross.shape)
     by_row = torch.exp(2j * math.pi * lags[:, None] * rows)
     by_col = torch.exp(2j * math.pi * cols[:, None] * lags)

@@ -1,9 +1,9 @@
 """Velocity series from pairs that overlap in time: the velocity from each date to the next.
 
-A pair measures the mean velocity between its two dates. Least squares find, for each cell, the velocities of the steps
-between neighbouring dates whose means fit all pairs best, each weighted by its inverse variance; if pairs leave a
-choice (a step that only a longer pair covers), neighbouring steps are assumed alike within CHANGE_M_DAY. A pair that
-contradicts overlapping pairs counts less, or one wrong match would make a surge of several steps. Pairs that do
+A pair measures the mean velocity between its two dates. For each cell, least squares find the velocities of the steps
+between neighbouring dates whose means fit all pairs best, weighted by inverse variance. Where the pairs leave this open
+(a step covered only by a longer pair), neighbouring steps are assumed alike within CHANGE_M_DAY. A pair that
+contradicts overlapping pairs has less weight, since one wrong match would make a surge of several steps. Pairs that do
 not overlap keep their velocities.
 """
 
@@ -55,7 +55,7 @@ class SpeedSeries(NamedTuple):
 
 
 def velocity_series(pairs: PairVelocities) -> SpeedSeries:
-    """Fit velocities of the steps between neighbouring dates. ValueError if a pair does not end after it begins."""
+    """Fit the velocity of each step between neighbouring dates. ValueError if a pair does not end after it begins."""
     if pairs.east_m_day.shape != pairs.sigma_m_day.shape or pairs.east_m_day.shape[0] != pairs.start_day.size:
         raise ValueError(f"{pairs.start_day.size} pairs do not fit velocities of {pairs.east_m_day.shape}")
     if not (pairs.end_day > pairs.start_day).all():
@@ -83,7 +83,7 @@ def velocity_series(pairs: PairVelocities) -> SpeedSeries:
 def _least_squares(
     rows: Floats, weight: Floats, values: Floats, links: NDArray[np.bool_], seen: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
-    """Return velocities (steps, 2) and their standard deviation (steps,)."""
+    """Return the velocities of one cell (steps, 2) and their standard deviation (steps,), m/day."""
     steps = rows.shape[1]
     first, last = (rows > 0).argmax(axis=1), steps - 1 - (rows[:, ::-1] > 0).argmax(axis=1)
     if (first == last).all():  # no pair spans two steps: each gives one step

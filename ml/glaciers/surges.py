@@ -1,8 +1,8 @@
 """Surges in the velocity series of one glacier: speeds far above season and trend, for long, over an area.
 
-A pair counts if the robust z of the speed, season and trend removed, is at least 3. A surge is three such pairs in a
-row whose mean speed is also at least twice the median and 1.6 times the seasonal speed, with an increase of at least
-max(0.2 m/day, 5 sigma), over at least 0.25 km2 of the glacier; surges shorter than 20 days do not count.
+A step of the series ("pair" here) stands out if its speed exceeds season and trend by a robust z of 3. A surge is three
+such pairs in a row whose mean speed is also at least twice the median and 1.6 times the seasonal speed, with an
+increase of at least max(0.2 m/day, 5 sigma), over at least 0.25 km2 of the glacier and for at least 20 days.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ PEAK_PAIRS = 3  # their median counts in the search for the peak
 
 @dataclass(frozen=True)
 class SurgeRule:
-    """Thresholds of a surge: durations in pairs and days, speeds in m/day, areas in km2."""
+    """Thresholds that define a surge: durations in pairs and days, speeds in m/day, areas in km2."""
 
     z: float = 3.0
     pairs: int = 3
@@ -42,20 +42,20 @@ class SurgeRule:
 
 
 class Moment(NamedTuple):
-    """A day on the series' own scale and its standard deviation, days."""
+    """A day, on the time scale of the series, and its standard deviation, days."""
 
     day: float
     sigma_days: float
 
 
 class Surge(NamedTuple):
-    """Surge.
+    """Surge of a glacier. "Rise" is the excess of the speed over season and trend.
 
-    onset, end: days on which the rise passes a tenth of its height; end None: not over in the last known pair.
+    onset, end: days on which the rise passes a tenth of its height; end: None if it is not over in the last known pair.
 
-    peak_m_day: highest median speed of the surging cells (median of three pairs), with its standard deviation;
-    usual_m_day: their speed then without the surge; cells: (cells,), cells that surge at any time; first, last:
-    numbers of the first and last pair in which enough cells surge.
+    peak_m_day: highest median speed of the surging cells (median of three pairs), and its standard deviation;
+    usual_m_day: their speed then without the surge; cells: (cells,), whether a cell surges at any time; first, last:
+    indices of the first and last pair in which enough cells surge.
     """
 
     onset: Moment
@@ -94,8 +94,8 @@ def surges(
 def _surging(day: Floats, speed: Floats, sigma: Floats, usual: Floats, spread: Floats, rule: SurgeRule) -> Bools:
     """Return which pairs are part of a surge, (pairs, cells).
 
-    They are in a window of `rule.pairs` known pairs, each of which exceeds its season and whose mean is fast and much
-    faster than usual, if such windows last. Pairs without a value are skipped.
+    They lie in windows of `rule.pairs` known pairs, each far above its season, whose mean is fast and much faster than
+    usual, provided that such windows last long enough. Pairs without a value are skipped.
     """
     kept = np.zeros(speed.shape, dtype=bool)
     middle = _median(speed)
@@ -151,14 +151,14 @@ def _described(
 
 
 def _spacing(days: Floats, at: int) -> float:
-    """Return days to the closer of a pair's two neighbours."""
+    """Return the distance in days to the closer of a pair's two neighbours."""
     return float(np.abs(np.delete(days, at) - days[at]).min()) if days.size > 1 else 0.0
 
 
 def _crossing(days: Floats, rise: Floats, low: float, noise: Floats, peak: int, step: int) -> Moment | None:
-    """Return the moment at which the rise falls below `low`, before (step -1) or after (+1) `peak`; None: never.
+    """Return when the rise crosses `low` before (step -1) or after (step 1) `peak`; None if it never does.
 
-    Between two pairs it is assumed to change evenly; the error is from noise over slope, and from that assumption.
+    The rise is interpolated linearly between pairs. Its error combines noise over slope and the error of interpolation.
     """
     at = peak
     while 0 <= at + step < days.size:
@@ -174,9 +174,9 @@ def _crossing(days: Floats, rise: Floats, low: float, noise: Floats, peak: int, 
 def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats, Floats]:
     """Fit the speed of each cell without a surge, (pairs, cells), and the robust spread around it, (cells,).
 
-    Level, trend and two harmonics of a year (without harmonics below two years, without a trend below one), fitted with
-    Tukey's weights starting at the median, so that a surge, which only adds speed, does not affect the fit. NaN for a
-    cell with too few pairs.
+    Terms: level, trend and two harmonics of a year (no harmonics below two years of data, no trend below one). Tukey's
+    weights start at the median, so that a surge, which only adds speed, does not affect the fit. NaN for a cell with
+    too few pairs.
     """
     design = _design(day)
     freedom = design.shape[1]
@@ -224,7 +224,7 @@ def _median(values: Floats) -> Floats:
 
 
 def _stretches(flags: Bools, gap: int) -> list[tuple[int, int]]:
-    """Return first and last index of every stretch of True; those with at most `gap` False between them are joined."""
+    """Return (first, last) index of each run of True; runs with at most `gap` False between them are joined."""
     at = np.flatnonzero(flags)
     if not at.size:
         return []

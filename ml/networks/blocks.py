@@ -1,11 +1,11 @@
-"""Parts of several networks. None normalises over the image, because distant ground must not affect a result."""
+"""Parts of several networks. None of them normalises over the image: distant ground must not affect a result."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """Two 3 × 3 convolutions added to their input; they begin as zero."""
+    """Two 3 × 3 convolutions whose output is added to their input; initially they add zero."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Layer that doubles rows and columns and adds the features of that size from the way down."""
+    """Layer that doubles rows and columns, then adds the features of that size from the encoder."""
 
     def __init__(self, width: int, to: int) -> None:
         super().__init__()

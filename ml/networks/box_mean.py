@@ -47,7 +47,7 @@ def _box_sums(values: Tensor, window: int, scale: float = 1.0) -> Tensor:
 
 
 def _sums(values: Tensor, window: int, dim: int, size: int) -> Tensor:
-    """Sum the first `size` windows along an axis by doubling: sums of 2, 4, 8 … values are built from smaller ones."""
+    """Sum the first `size` windows along an axis by doubling: longer sums (2, 4, 8 … values) are made from shorter."""
     total, taken = None, 0
     for many in (1 << bit for bit in range(window.bit_length())):
         if many > 1:

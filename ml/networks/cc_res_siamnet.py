@@ -1,11 +1,10 @@
 """CC-ResSiamNet: residual offsets between two images, with their uncertainty, from one pass over both.
 
-After Kim, Jung and Lu 2025 (doi 10.1016/j.rse.2024.114577): Siamese residual encoders that are connected at every
-scale, attention, a U-Net decoder. Ours has one output node every 8 px. The features of its encoders, and the images
-themselves, are also correlated at lags of up to 2 px, so that it refines the result of correlation. This evidence is
-averaged over a window of 32 px and one of 16 px, and only then decoded, node by node, so that results are as sharp
-as a correlation window; and it predicts sigma. No layer uses statistics of the image: results of a tile equal those
-of the whole.
+After Kim, Jung and Lu 2025 (doi 10.1016/j.rse.2024.114577): Siamese residual encoders, connected at every scale,
+attention, a U-Net decoder. Ours has one output node every 8 px and also predicts sigma. It refines the result of
+correlation: the features of its encoders, and the images, are correlated at lags of up to 2 px. This evidence is
+averaged over windows of 32 px and of 16 px before it is decoded, node by node, so that results are as sharp as those of
+a correlation window. No layer uses statistics of the image: results of a tile equal those of the whole.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ POOL_PX = 4  # side of the squares over which correlation is averaged first
 
 
 class Residuals(NamedTuple):
-    """Results of the two windows.
+    """Residual offsets from windows of two sizes, (n, 4, nodes, nodes) each: dx, dy in px, and logs of their sigmas.
 
-    own: of a window of 32 px; near: of 16 px. (n, 4, nodes, nodes) each: dx, dy, px, and logs of their sigmas.
+    own: from the window of 32 px around each node; near: from that of 16 px.
     """
 
     own: Tensor
@@ -48,7 +47,8 @@ class Residuals(NamedTuple):
 class CCResSiamNet(nn.Module):
     """Siamese network of residual offsets.
 
-    width: channels of the encoders; features: channels correlated, with the image; nodes: channels of all later layers.
+    width: channels of the encoders; features: channels that are correlated, the image included; nodes: channels after
+    that.
 
     cross: whether the encoders are connected before the correlation; attention: whether averages are weighted.
     """
@@ -84,14 +84,13 @@ class CCResSiamNet(nn.Module):
         self.choice = WindowChoice()
 
     def forward(self, texture: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Residuals:
-        """Estimate the residuals of nodes.
+        """Estimate the residuals of nodes, relative to the mean shift around each node.
 
-        texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
+        texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; sizes are multiples of ALIGN_PX.
 
-        beyond: (n, 2, nodes, nodes), px, shift at which a node's secondary was gathered minus the mean shift around;
-        part: likewise, fraction of a pixel by which a secondary was interpolated, which blurs it and moves its finest
-        detail less; known: (n, 1, nodes, nodes), share of pixels known in both. The result is relative to that mean
-        shift.
+        beyond: (n, 2, nodes, nodes), px, shift at which a node's secondary was gathered, minus the mean shift around
+        it; part: same shape, the fraction of a pixel by which the secondary was interpolated, which blurs it and moves
+        its finest detail less; known: (n, 1, nodes, nodes), share of pixels known in both images.
         """
         met = self._met(texture)
         with torch.autocast(texture.device.type, enabled=False):  # means over a window need full precision
@@ -107,14 +106,14 @@ class CCResSiamNet(nn.Module):
         return Residuals(_placed(own, wide[:, -2:]), _placed(close, near[:, -2:]))
 
     def _met(self, texture: Tensor) -> Tensor:
-        """Return evidence of squares of POOL_PX pixels, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
+        """Return the evidence of each square of POOL_PX pixels, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
         met = self.joint(self._merged(texture))
         if self.weight is not None:
             met = met * torch.sigmoid(self.weight(met))
         return met.float()  # type: ignore[no-any-return]
 
     def _merged(self, texture: Tensor) -> Tensor:
-        """Return the features of squares; without gradients, on a CPU, computed in strips that fit its cache."""
+        """Return the merged features of squares; without gradients, on a CPU, computed in strips that fit its cache."""
         if torch.is_grad_enabled() or texture.device.type != "cpu":
             return self._merged_at_once(texture)
         rows, strips = texture.shape[2], []
@@ -135,9 +134,9 @@ class CCResSiamNet(nn.Module):
 
 
 def _conv_after(image: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Stack an image (n, 1, rows, cols) onto a convolution of x over one pixel.
+    """Join an image (n, 1, rows, cols), as first channel, with the 1 x 1 convolution of x.
 
-    It is added into a free channel, because joining one with seven takes longer than the convolution.
+    The image is added into an empty channel, which is faster than to concatenate one channel with seven.
     """
     assert conv.bias is not None  # noqa: S101 (it has one)
     weight, bias = functional.pad(conv.weight, (0, 0, 0, 0, 0, 0, 1, 0)), functional.pad(conv.bias, (1, 0))
@@ -147,12 +146,12 @@ def _conv_after(image: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
-    """Join the channels of all parts side by side: convolutions over one pixel take a third of the time on a CPU."""
+    """Join channels, adjacent in memory for each pixel: 1 x 1 convolutions then take a third of the time on a CPU."""
     return torch.cat([part.permute(0, 2, 3, 1) for part in parts], dim=3).permute(0, 3, 1, 2)
 
 
 def _placed(answer: Tensor, shift: Tensor) -> Tensor:
-    """Return offsets with the gathering shift of a window added, and bounded log sigmas."""
+    """Return the offsets of a window, plus the shift at which it was gathered, and log sigmas with a lower bound."""
     log_sigma = LEAST_LOG_SIGMA + functional.softplus(answer[:, 2:] - LEAST_LOG_SIGMA - 2.0)
     return torch.cat([answer[:, :2] + shift, log_sigma], dim=1)
 
@@ -160,7 +159,7 @@ def _placed(answer: Tensor, shift: Tensor) -> Tensor:
 def _window_mean(evidence: Tensor, size: int) -> Tensor:
     """Average windows of size px around the middle of every node; cells beyond the edge are left out.
 
-    It adds along one axis and then the other, in a third of the time of pooling.
+    Sums are formed along one axis and then the other, in a third of the time of pooling.
     """
     for dim in (2, 3):
         ones = evidence.new_ones([n if axis == dim else 1 for axis, n in enumerate(evidence.shape)])
@@ -169,7 +168,7 @@ def _window_mean(evidence: Tensor, size: int) -> Tensor:
 
 
 def _window_sum(cells: Tensor, dim: int, size: int) -> Tensor:
-    """Sum the cells of each node along an axis, those within size px around its middle."""
+    """Sum along one axis the cells that lie in a window of size px around the middle of each node."""
     even, odd = (cells[:, :, at::2] if dim == 2 else cells[..., at::2] for at in (0, 1))
     total, nodes = even + odd, even.shape[dim]
     for away in range(1, (size - NODE_PX) // (2 * POOL_PX) + 1):
@@ -181,15 +180,15 @@ def _window_sum(cells: Tensor, dim: int, size: int) -> Tensor:
 
 
 def correlated(first: Tensor, second: Tensor) -> Tensor:
-    """Return products of features at every lag, averaged over squares. first, second: (n, c, rows, cols).
+    """Return the products of features at every lag, averaged over squares. first, second: (n, c, rows, cols).
 
-    Returns (n, lags c, rows / POOL_PX, cols / POOL_PX), lags from the upper left to the lower right.
+    The result is (n, lags c, rows / POOL_PX, cols / POOL_PX), lags from the upper left to the lower right.
     """
     return _Correlated.apply(first, second)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Correlated(torch.autograd.Function):
-    """`correlated` with a backward pass that takes half the time: no array is copied for each lag."""
+    """`correlated`, with a backward pass that copies no array for each lag and so takes half the time."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, first: Tensor, second: Tensor) -> Tensor:
@@ -212,7 +211,7 @@ class _Correlated(torch.autograd.Function):
 
 
 def _pooled_products(first: Tensor, wide: Tensor) -> Tensor:
-    """Compute `correlated` in float32; wide: the second, padded. Rows of a square are added as they are multiplied."""
+    """Compute `correlated` in float32. wide: second, padded. Rows of a square are added while they are multiplied."""
     inner, outer = (features.float().permute(0, 2, 3, 1).contiguous() for features in (first, wide))
     lags = []
     for _, by_row, by_col in _lagged(first):
@@ -226,14 +225,14 @@ def _pooled_products(first: Tensor, wide: Tensor) -> Tensor:
 
 
 def _lagged(features: Tensor) -> Iterator[tuple[EllipsisType, slice, slice]]:
-    """Yield, for each lag, the part of features padded by FARTHEST_LAG_PX that meets features (..., rows, cols)."""
+    """Yield, for each lag, the index of the part of padded features that meets features (..., rows, cols)."""
     rows, cols = features.shape[-2:]
     for row, col in ((FARTHEST_LAG_PX + y, FARTHEST_LAG_PX + x) for y, x in LAGS):
         yield (..., slice(row, row + rows), slice(col, col + cols))
 
 
 def _crossed(features: Tensor, cross: nn.Module | None) -> Tensor:
-    """Mix the other image's features at the same place into each image's, (2n, ...)."""
+    """Mix into each image's features those of the other image at the same place, (2n, ...)."""
     if cross is None:
         return features
     heard: Tensor = cross(features.roll(features.shape[0] // 2, 0))
@@ -241,7 +240,7 @@ def _crossed(features: Tensor, cross: nn.Module | None) -> Tensor:
 
 
 class RectifiedResidual(nn.Module):
-    """Residual block x + conv(relu(conv(x))), rectified."""
+    """Residual block with a final ReLU: relu(x + conv(relu(conv(x))))."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -249,15 +248,15 @@ class RectifiedResidual(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the offsets of the nodes and their log sigmas."""
+        """Apply the block."""
         return functional.relu_(self.second(functional.relu_(self.first(x))).add_(x))
 
 
 class Alike(nn.Module):
-    """Attention: a mean over the nodes of a window that agree with its middle.
+    """Attention: for each node a mean over the nodes of a window of 32 px, mostly over those that resemble it.
 
-    A node has weight exp(-d^2), d the distance between keys, which are computed from a narrow window around each;
-    with equal keys it is the mean over REACH_WEIGHTS, a window of 32 px.
+    Their weight is exp(-d^2), d the distance between keys, which are computed from a narrow window around each node; if
+    all keys are equal, the weights are REACH_WEIGHTS.
     """
 
     def __init__(self, evidence: int, width: int) -> None:
@@ -266,7 +265,7 @@ class Alike(nn.Module):
         self.value = nn.Conv2d(evidence, width, 1)
 
     def forward(self, near: Tensor, own: Tensor) -> Tensor:
-        """Average nodes that agree, (n, width, nodes, nodes). near: evidence of narrow windows; own: of squares."""
+        """Average alike nodes, (n, width, nodes, nodes). near: evidence of windows, for keys; own: of squares."""
         key, value = self.key(near), functional.relu_(self.value(own))
         inside = torch.ones_like(key[:, :1])
         reach = len(REACH_WEIGHTS) // 2
@@ -293,5 +292,5 @@ class Decoder(nn.Module):
         self.blocks = nn.Sequential(RectifiedResidual(width, 1), RectifiedResidual(width, 1))
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Return the offsets of windows and their log sigmas."""
+        """Return the hidden features of each node, from which its offsets and log sigmas are computed."""
         return self.blocks(functional.relu_(self.enter(windows)))  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
 """A residual U-Net that begins at half resolution: statistics in, a few maps at full resolution out.
 
-No layer normalises over a batch or an image, so that a pixel's result depends on its surroundings alone: not on other
-samples of a batch (batches of one number of looks misled a trial), and not on the ends of tiles.
+No layer normalises over a batch or an image. A pixel's result therefore depends on its surroundings only: not on other
+samples of a batch (batches with one number of looks misled a trial), nor on the edges of tiles.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STRIP_MARGIN = 2  # rows that a block, or the layers of full resolution, read be
 
 
 class Block(nn.Module):
-    """Two convolutions; residual: they are added to the input, and begin small."""
+    """Two convolutions. residual: their output, initially small, is added to the input."""
 
     def __init__(self, width: int, residual: bool = True) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Block(nn.Module):
                 self.second.weight *= 0.3
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block; without gradients x may be overwritten."""
+        """Apply the block; without gradients it may overwrite x."""
         if not _in_strips(x):
             inside = self._inside(functional.relu(x))
             return inside.add_(x) if self.residual else inside
@@ -58,9 +58,9 @@ class Block(nn.Module):
 class ResidualUNet(nn.Module):
     """U-Net. inputs: channels at half resolution; details: at full resolution; outputs: maps at full resolution.
 
-    optionals: channels at half resolution that may be missing; their contribution begins as zero.
+    optionals: channels at half resolution that may be missing; what they contribute is zero before training.
 
-    widths: channels at 1/2, 1/4, 1/8 … of the resolution; blocks: at each of them on the way down.
+    widths: channels at 1/2, 1/4, 1/8 … of the resolution; blocks: number per level on the way down.
     """
 
     def __init__(
@@ -100,12 +100,12 @@ class ResidualUNet(nn.Module):
         optional: Tensor | None = None,
         within: tuple[slice, slice] | None = None,
     ) -> Tensor:
-        """Apply the network.
+        """Apply the network; return its maps, (n, outputs, rows, cols).
 
         half: (n, inputs, rows / 2, cols / 2); detail: (n, details, rows, cols), sizes multiples of stride.
 
-        optional: (n, optionals, rows / 2, cols / 2) if available; within: rows and columns of half to compute, by
-        default all. ValueError for a network without optionals.
+        optional: (n, optionals, rows / 2, cols / 2), if available; ValueError if the network has no optional channels.
+        within: rows and columns, at half resolution, to be computed; by default all.
         """
         x, kept = self.stem(half), []
         if optional is not None:
@@ -137,7 +137,7 @@ class ResidualUNet(nn.Module):
         return torch.cat(strips, dim=2)
 
     def _at_full_resolution(self, x: Tensor, detail: Tensor) -> Tensor:
-        """Apply the last layers. x: (n, widths[0], rows / 2, cols / 2), read no farther than STRIP_MARGIN."""
+        """Apply the last layers. x: (n, widths[0], rows / 2, cols / 2), in which they reach at most STRIP_MARGIN."""
         full = self.detail(detail).add_(functional.pixel_shuffle(self.unfold(functional.relu(x)), 2))
         full = functional.relu_(self.mix(functional.relu(full)).add_(full))
         with torch.autocast(full.device.type, enabled=False):  # rounded to bfloat16, logits would have visible steps
@@ -149,7 +149,7 @@ def _in_strips(x: Tensor) -> bool:
 
 
 def _strips(x: Tensor) -> Iterator[tuple[slice, slice, slice]]:
-    """Yield for each strip of x (n, channels, rows, cols): rows read, its own rows within these, and its own in x."""
+    """Yield per strip of x (n, channels, rows, cols) slices of the rows read, of its own in these, of its own in x."""
     rows = x.shape[2]
     step = max(1, STRIP_VALUES // max(1, 2 * x[:, :, 0].numel())) * 2
     for row in range(0, rows, step):
@@ -158,7 +158,7 @@ def _strips(x: Tensor) -> Iterator[tuple[slice, slice, slice]]:
 
 
 def _wider(mix: nn.Module, coarse: Tensor, fine: Tensor) -> Tensor:
-    """Add mix of each coarse pixel to its pixels of fine (n, channels, 2 rows, 2 cols).
+    """Double the resolution of mix(coarse) and add it to fine (n, channels, 2 rows, 2 cols).
 
     Without gradients fine is overwritten.
     """
@@ -170,12 +170,12 @@ def _wider(mix: nn.Module, coarse: Tensor, fine: Tensor) -> Tensor:
 
 
 def _around(part: slice, size: int) -> slice:
-    """Widen a part by the reach of the last block and later layers, to even numbers."""
+    """Widen a part by the reach of the last block and the layers after it, to even numbers."""
     return slice(max(0, part.start - 2 * STRIP_MARGIN) // 2 * 2, min(size, -(-(part.stop + 2 * STRIP_MARGIN) // 2) * 2))
 
 
 def _from(outer: slice, part: slice) -> slice:
-    """Return a part relative to another one that contains it."""
+    """Return the part as a slice relative to `outer`, which contains it."""
     return slice(part.start - outer.start, part.stop - outer.start)
 
 
@@ -188,7 +188,7 @@ def _twice(part: slice) -> slice:
 
 
 def _reach_px(blocks: Sequence[int]) -> int:
-    """Return the greatest distance, px, at which input affects an output pixel, in whole strides."""
+    """Return the greatest distance, px, at which input affects an output pixel, rounded up to whole strides."""
     far = 2 + 2
     for level, n in enumerate(blocks):
         convolutions = 2 * n + (2 if level + 1 < len(blocks) else 0) + (level == 0)

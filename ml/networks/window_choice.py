@@ -1,9 +1,9 @@
 """Choice of a window at each node: a learnt consensus of offsets from windows of 8 to 96 px.
 
-Multi-kernel offset tracking uses the smallest kernel that agrees with the others. This choice is learnt. Its candidates
-are a node's own offsets, of narrow windows and of one of 32 px; means of its neighbours' over wider windows, weighted
-by their sigmas; and means of only those neighbours that agree with it. The result is a mixture of the candidates and
-thus within their range. Averages are wide on still ground, and do not cross edges of motion.
+Multi-kernel offset tracking uses the smallest kernel that agrees with the others. Here the choice is learnt. The
+candidates at a node are its own offsets, from narrow windows and from one of 32 px; sigma-weighted means of its
+neighbours over wider windows; and means over only those neighbours that agree with it. The result is a mixture of
+candidates and thus within their range. Averages are wide on still ground, and do not cross edges of motion.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOTHING = 1e-9  # added to weights, against division by zero
 
 
 class WindowChoice(nn.Module):
-    """Mixture weights of the candidates, each axis its own, and a new sigma."""
+    """Network that weights the candidates at each node, separately for each axis, and predicts the result's sigma."""
 
     def __init__(self, width: int = 48) -> None:
         super().__init__()
@@ -36,9 +36,9 @@ class WindowChoice(nn.Module):
     def forward(self, own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Choose each node's window.
 
-        own, near: (n, 4, nodes, nodes): dx, dy, px, in one frame for all nodes, and their log sigmas.
+        own, near: (n, 4, nodes, nodes): dx and dy in px, relative to one zero for all nodes, and their log sigmas.
 
-        known: (n, 1, nodes, nodes), share of pixels known; where it is 0, own and near are finite and meaningless.
+        known: (n, 1, nodes, nodes), share of known pixels; where it is 0, own and near must be finite but mean nothing.
         Returns offsets and log sigmas, (n, 2, nodes, nodes) each.
         """
         held, log_sigma = candidates(own, near, known)
@@ -58,7 +58,7 @@ class WindowChoice(nn.Module):
 def candidates(own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Return offsets and log sigmas of the candidates, (n, 2, CANDIDATES, nodes, nodes) each.
 
-    The sigma of a mean is the mean of sigmas, as if errors were common; the gain by averaging is learnt.
+    The sigma of a mean is the mean of the sigmas, as if all errors were the same; what averaging gains is learnt.
     """
     precision = torch.exp(-2 * own[:, 2:]) * (known > 0) + NOTHING
     means = [_mean(own, precision, size) for size in WIDE_NODES]
@@ -77,7 +77,7 @@ def _mean(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _agreeing(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Return neighbours' mean offset and its log sigma, weighted by precision and the likelihood of equal motion."""
+    """Return the neighbours' mean offset and its log sigma; weights: precision, and likelihood of the same motion."""
     reach, (rows, cols) = size // 2, own.shape[-2:]
     held = torch.cat([own[:, :2], torch.exp(2 * own[:, 2:]), precision], dim=1)
     wide = functional.pad(held, (reach,) * 4)

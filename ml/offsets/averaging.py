@@ -1,8 +1,8 @@
 """Averages over ground that moves alike: at each node, over the widest window whose answers agree.
 
-The window grows while its mean stays within the node's own sigma of the mean over the window before, and while the
-answers in it scatter about the mean no more than their sigmas predict. It stops growing at an edge of the motion (after
-the intersection of confidence intervals of Goldenshluger and Nemirovski 1997).
+The window grows while two conditions hold: its mean differs from that of the window before by at most the node's sigma,
+and its answers scatter about the mean by no more than their sigmas predict. It stops growing at an edge of the motion
+(after the intersection of confidence intervals of Goldenshluger and Nemirovski 1997).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LEAST_KNOWN = 0.5  # of the nodes of a window
 class Averaged(NamedTuple):
     """Averaged offsets.
 
-    offset: (2, rows, cols), px; sigma: of the answers that were averaged, px; nodes: the windows' sides, 1 if none.
+    offset: (2, rows, cols), px; sigma: root mean square of the averaged sigmas, px; nodes: windows' sides, 1 if none.
     """
 
     offset: Tensor
@@ -32,7 +32,7 @@ class Averaged(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """What is added to log sigma by the window's side, in nodes; *_folded: for power sampled below its band."""
+    """What is added to log sigma, by the window's side in nodes; *_folded: if power is sampled below its band."""
 
     nodes: tuple[float, ...] = (1.0,)
     add: tuple[float, ...] = (0.0,)
@@ -44,7 +44,7 @@ NO_GAIN = Gain()
 
 
 def averaged(offset: Tensor, sigma: Tensor, known: Tensor) -> Averaged:
-    """Average nodes where the ground moves alike; unknown nodes are ignored and stay as they are.
+    """Average nodes where the ground moves alike; unknown nodes do not count and keep their values.
 
     offset, sigma: (2, rows, cols), px; known: (rows, cols).
     """

@@ -23,7 +23,7 @@ LOCKING_PX = 0.03  # remaining pull to whole pixels, as a standard deviation
 
 
 class Offsets(NamedTuple):
-    """Offsets dx_px, dy_px (right, down), one standard deviation of each, and quality 0-1; NaN unknown.
+    """Offsets in px: dx_px (right) and dy_px (down), a standard deviation of each, and quality 0-1; NaN unknown.
 
     All (rows, cols) on a grid with one node in the middle of each square of `posting` pixels.
     """
@@ -44,10 +44,10 @@ def track(
     margin: float = CHANCE_MARGIN,
     start: torch.Tensor | None = None,
 ) -> Offsets:
-    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; kernels from small to large.
+    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; kernels: px, from small to large.
 
-    shared: pixels that share a cell of speckle, by default estimated from these images; margin: by which a match must
-    exceed chance, in standard deviations; start: (2, nodes, nodes), whole px, centre of each node's search.
+    shared: pixels in a cell of speckle, by default estimated from these images; margin: by how many standard deviations
+    a match must exceed chance; start: (2, nodes, nodes), whole px, the centre of each node's search.
     """
     texture = high_pass(power)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
@@ -86,7 +86,7 @@ def track(
 
 
 def reach(kernels: tuple[int, ...], search: int, posting: int) -> int:
-    """Return how far around a node pixels have an effect, px: window, search, high-pass, agreeing neighbours."""
+    """Return the distance from a node, px, within which pixels affect it: window, search, high-pass, neighbours."""
     return max(kernels) // 2 + search + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting
 
 
@@ -104,11 +104,10 @@ def chance_peak(kernel: int, search: int, pixels_per_cell: float, margin: float 
 def expected_sigma(
     peaks: list[Peaks], kernels: tuple[int, ...], known: torch.Tensor, pixels_per_cell: float
 ) -> torch.Tensor:
-    """Return the standard deviation (n,), px, of offsets by incoherent correlation with the smallest known kernel.
+    """Return the standard deviation of offsets, (n,), px, by incoherent correlation with the smallest known kernel.
 
-    Derived in this project.
-
-    sigma^2 = 0.4 (1 - g^4) / (pi^2 g^4 N) in resolution cells, with g^2 taken as the height of the peak.
+    sigma^2 = 0.4 (1 - g^4) / (pi^2 g^4 N) in resolution cells (derived in this project). N: independent cells in a
+    window; g^2: taken as the height of the peak.
     """
     smallest = known.to(torch.uint8).argmax(dim=0)
     height = torch.stack([peak.height for peak in peaks]).gather(0, smallest[None])[0].clamp(0.05, 0.98)
@@ -121,7 +120,7 @@ def expected_sigma(
 def grid_of_nodes(
     size: Sequence[int], posting: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, tuple[int, int]]:
-    """Return row and column (n,) of the nodes of an image of so many rows and columns, and the shape of their grid."""
+    """Return the nodes' rows (n,) and columns (n,) in an image of `size` (rows, cols), and the shape of their grid."""
     rows, cols = (torch.arange(max(1, n // posting), device=device) * posting + posting // 2 for n in size)
     row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
     return row, col, (len(rows), len(cols))

@@ -27,8 +27,8 @@ Read = TypeVar("Read")
 class Textures(NamedTuple):
     """Textures of a pair of images of shape (rows, cols).
 
-    read: returns a window, which may reach beyond the images, as (2, rows, cols) on the device, 0 unknown and beyond;
-    feed: how windows are read ahead.
+    read: window -> (2, rows, cols) on the device, 0 where unknown and beyond the images; feed: how windows are read
+    ahead.
     """
 
     shape: tuple[int, int]
@@ -39,7 +39,7 @@ class Textures(NamedTuple):
 def of_source(source: PairSource, device: torch.device) -> Textures:
     """Return the textures of a pair that is read on demand, each window with the margin that the high-pass needs.
 
-    A GPU with room for the pair reads it once: the search and each pass use it again.
+    A GPU with enough room keeps the whole pair, so that the search and all passes read it only once.
     """
     margin, feed = WINDOW_PX // 2, feed_of(device)
     held = loaded(source, device, feed) if may_hold(device, 8 * source.shape[0] * source.shape[1]) else None
@@ -84,7 +84,7 @@ def _part_beyond(images: Tensor, at: Window, outside: float) -> Tensor:
 
 
 def blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
-    """Yield the core of each block of an image (rows, cols), and the core with its halo; sizes are rounded up."""
+    """Yield each block of an image (rows, cols): its core window, and that with the halo; sizes are rounded up."""
     for row in range(0, shape[0], block):
         for col in range(0, shape[1], block):
             core = Window(row, col, *(aligned(min(block, n - at)) for n, at in zip(shape, (row, col), strict=True)))
@@ -105,8 +105,8 @@ def over_blocks(
 ) -> Iterator[tuple[Window, Tensor]]:
     """Yield the core window of each block with the result of `work`; blocks without a result are left out.
 
-    size: of a block and of its halo; read: takes the core and outer windows and returns their input, or None if there
-    is nothing to do; it runs ahead if textures.feed says so; work: takes both windows and that input.
+    size: of a block, and of its halo; read: (core window, outer window) -> input of `work`, None if there is nothing to
+    do; called ahead of the computation as textures.feed says; work: (core window, outer window, that input) -> result.
     """
     pieces, name = stage
     at = {f"{both[0].row}-{both[0].col}": both for both in blocks(textures.shape, *size)}

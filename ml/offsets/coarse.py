@@ -1,9 +1,9 @@
 """First search for offsets, to about a pixel, from near to far, so that ground that hardly moved costs little.
 
-First, every node is searched within NEAR_PX, in images of half the size. Nodes without a match are then searched up to
-FARTHEST_PX, at a sparse grid in smaller images still, and finally around the offsets of this grid and of matched
-neighbours, so that motion is followed from slow to fast ground (autoRIFT's sparse search before a dense one: Lei,
-Gardner, Agram 2021, doi:10.3390/rs13040749). One node stands for STEP * NODE_PX pixels.
+First, every node is searched within NEAR_PX, in images of half the size. For nodes without a match, a sparse grid is
+searched up to FARTHEST_PX in images that are smaller still; then they are searched around the offsets of this grid and
+of matched neighbours, so that motion is followed from slow to fast ground (autoRIFT's sparse search before a dense one:
+Lei, Gardner, Agram 2021, doi:10.3390/rs13040749). One node stands for STEP * NODE_PX pixels.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LEAST_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has 
 
 
 class Reason(IntEnum):
-    """Reason why a node has no value. MATCHED: the search found a match, but a later step rejected it."""
+    """Why a node has no value. MATCHED: the search found a match, which a later step rejected."""
 
     MATCHED = 0
     TOO_FEW_PIXELS = 1
@@ -69,7 +69,7 @@ class Search(NamedTuple):
 class _Near(NamedTuple):
     """Result of the near search.
 
-    offset: as in Search; known: share of known pixels around a node; contrast: mean square of their texture.
+    offset: as in Search; known: share of known pixels around a node; contrast: mean square of texture there.
     """
 
     offset: Tensor
@@ -78,7 +78,7 @@ class _Near(NamedTuple):
 
 
 class _Nodes(NamedTuple):
-    """Nodes to be searched in a part of a field: their rows and columns (n,) within the part."""
+    """Nodes to be searched in a part of a field: the part, and their rows and columns (n,) within it."""
 
     at: Window
     row: Tensor
@@ -86,7 +86,7 @@ class _Nodes(NamedTuple):
 
 
 def coarse(images: Tensor, search: int, kernels: tuple[int, ...] = KERNELS_PX) -> Tensor:
-    """Match offsets (2, rows, cols), px, with one node for STEP * NODE_PX pixels; NaN unknown.
+    """Return offsets by `searched`, (2, rows, cols), px, one node for STEP * NODE_PX pixels; NaN unknown.
 
     images: (2, rows, cols), texture, 0 unknown; sizes are multiples of 64 px.
     """
@@ -100,7 +100,7 @@ def searched(
     block: int = BLOCK_PX,
     pieces: Pieces | None = None,
 ) -> Search:
-    """Search a pair. reach: px, doubled while there are matches up to twice as far, at most to FARTHEST_PX.
+    """Search a pair for offsets. reach: px; doubled while there are matches up to twice as far, up to FARTHEST_PX.
 
     pieces: the store for the pieces of a large pair.
     """
@@ -123,7 +123,7 @@ def searched(
 
 
 def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Return whether a node's ground, if displaced like its neighbours, lies outside the secondary, (rows, cols)."""
+    """Return (rows, cols): whether a node's ground, moved like its neighbours, would lie outside the secondary."""
     rows, cols = (torch.arange(n) * SQUARE_PX + SQUARE_PX // 2 for n in offset.shape[1:])
     likely = filled(offset)
     there = torch.stack([rows[:, None] + likely[1], cols + likely[0]])
@@ -131,7 +131,7 @@ def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def widened(far: Tensor, reach: int) -> int:
-    """Double the reach while there are matches beyond it but within twice of it. far: (2, ...), NaN unknown."""
+    """Return the reach, doubled while matches lie beyond it but within twice of it. far: (2, ...), NaN unknown."""
     longest = torch.nan_to_num(far).abs().amax(dim=0)
     while reach < FARTHEST_PX and bool(((longest > reach) & (longest <= 2 * reach)).any()):
         reach = min(2 * reach, FARTHEST_PX)
@@ -139,9 +139,9 @@ def widened(far: Tensor, reach: int) -> int:
 
 
 def far_starts(found: Search) -> Tensor | None:
-    """Return the offsets, whole px (2, rows, cols), from which correlation starts; None if all are 0.
+    """Return the offsets, whole px (2, rows, cols), around which correlation searches; None if all are 0.
 
-    They differ from 0 only where the ground moved farther than a window in its place would find.
+    They differ from 0 only where the ground moved too far to be found by a search around 0.
     """
     start = filled(found.offset).round()
     start[:, start.abs().amax(dim=0) <= NEAR_PX - 2] = 0
@@ -186,7 +186,7 @@ def _place(whole: Tensor, at: Window, values: Tensor) -> None:
 
 
 def _shares(images: Tensor) -> Tensor:
-    """Return each square's share of pixels known in both images and lower mean square of texture, (2, rows, cols)."""
+    """Return, per square, the share of pixels known in both images, and the lower mean square, (2, rows, cols)."""
     known = (images != 0).all(dim=0)
     squares = torch.stack([known.to(images.dtype), *(images**2 * known)])
     means = functional.avg_pool2d(squares[None], SQUARE_PX)[0]
@@ -194,7 +194,7 @@ def _shares(images: Tensor) -> Tensor:
 
 
 def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Tensor:
-    """Match offsets (2, rows, cols), px, up to FARTHEST_PX, at the sparse nodes near missing ones; NaN unknown.
+    """Match offsets (2, rows, cols), px, up to FARTHEST_PX, at the sparse nodes near missing nodes; NaN unknown.
 
     Matched ground is removed from the reference: otherwise still ground would outweigh the moving ground beside it.
     """
@@ -225,7 +225,7 @@ def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Ten
 
 
 def _sparse(images: Tensor, at: list[Tensor]) -> Tensor:
-    """Return offsets (2, n), px, of nodes at rows and columns `at`, from the first scale where a match stands out."""
+    """Return offsets (2, n), px, of nodes at rows and columns `at`, by the first of SPARSE_LOOKS with a clear match."""
     found = torch.full((2, len(at[0])), torch.nan)
     shrunk = {by: smaller(images, by) for by, _ in SPARSE_LOOKS}
     for by, size in SPARSE_LOOKS:
@@ -242,7 +242,7 @@ def _sparse(images: Tensor, at: list[Tensor]) -> Tensor:
 
 
 def _moves_alike(found: Tensor) -> Tensor:
-    """Return whether enough of the eight neighbours of each sparse node (2, rows, cols) move like it: (rows, cols)."""
+    """Return (rows, cols): whether enough of a sparse node's eight neighbours move like it. found: (2, rows, cols)."""
     around = functional.unfold(functional.pad(found.nan_to_num(nan=1e9), (1,) * 4, value=1e9)[None], 3)
     near = (around.reshape(2, 9, *found.shape[1:]) - found[:, None]).abs() <= ALIKE_PX
     return near.all(dim=0).sum(dim=0) > FEWEST_ALIKE  # the node itself is among them
@@ -258,7 +258,7 @@ def _followed(
     block: int,
     pieces: Pieces,
 ) -> Tensor:
-    """Return `near` with missing nodes filled by searches around the far offsets and those of matched neighbours."""
+    """Return `near`, whose missing nodes are filled by searches around far offsets and those of matched neighbours."""
     offset = near
     for turn in range(FOLLOWED):
         likely = filled(torch.where(torch.isfinite(offset), offset, far))
@@ -308,14 +308,14 @@ def _around(
 
 
 def smaller(images: Tensor, by: int) -> Tensor:
-    """Average squares of `by` x `by` pixels; NaN where at least half of them are unknown (0)."""
+    """Average squares of `by` x `by` pixels; NaN where at least half of a square is unknown (0)."""
     known = functional.avg_pool2d((images != 0).to(images.dtype)[:, None], by)[:, 0]
     mean = functional.avg_pool2d(images[:, None], by)[:, 0]
     return torch.where(known > 0.5, mean, torch.nan)
 
 
 def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> Tensor:
-    """Match images reduced by `by`, one node for NODE_PX of their pixels. search, kernels, result: full-size px."""
+    """Match images reduced by `by`, on a node per NODE_PX of their pixels. search, kernels, result: full-size px."""
     rows, cols = (
         torch.arange(size // NODE_PX, device=images.device) * NODE_PX + NODE_PX // 2 for size in images.shape[1:]
     )
@@ -327,7 +327,7 @@ def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> 
 
 
 def _lags(search: int, by: int) -> int:
-    """Return the lags of a search of `search` px in images reduced by `by`; one more, to see a peak's other side."""
+    """Return how many lags reach `search` px in images reduced by `by`, plus one, so that peaks have two sides."""
     return -(-search // by) + 1
 
 
@@ -341,7 +341,7 @@ def _smallest_that_stands_out(
     start: Tensor | None = None,
     whole: bool = True,
 ) -> Tensor:
-    """Match offsets (2, n), px of images, by the smallest kernel whose match stands out from chance; NaN unknown.
+    """Match offsets (2, n) by the smallest kernel whose match stands out from chance, in px of `images`; NaN unknown.
 
     images: reduced by `by`; at: rows and columns (n,) in them; search and kernels: px of the full-size image.
     """
@@ -364,7 +364,7 @@ def _standing_out(peaks: Peaks, chance: float) -> Tensor:
 
 
 def filled(offset: Tensor) -> Tensor:
-    """Fill gaps in (2, rows, cols) with means of ever wider surroundings, else the median of all, else zero."""
+    """Fill gaps in (2, rows, cols) by means of ever wider surroundings; else by the median of all; else by zero."""
     known = torch.isfinite(offset).all(dim=0)
     if not known.any():
         return torch.zeros_like(offset)

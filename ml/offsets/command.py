@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _search(args: argparse.Namespace, pair: "PairSource") -> int:
-    """Return the reach in pixels. InputError if it is given in metres but the size of the pixels is not."""
+    """Return the reach of the search in pixels. InputError if it is given in metres, but pixels are not in metres."""
     if args.days is None:
         return args.search or FARTHEST_PX
     from rasterio.crs import CRS

@@ -1,7 +1,7 @@
-"""Combination of several kernels' offsets into one with its sigma; removal of offsets that neighbours contradict.
+"""Combination of several kernels' offsets into one with its sigma; removal of offsets unlike their neighbours.
 
-The rule over kernels follows Jung and co-workers' multi-kernel offset tracking as Kim, Jung, Lu 2025 use it
-(doi 10.1016/j.rse.2024.114577); the filter is autoRIFT's normalised displacement coherence (Lei et al. 2021).
+The rule over kernels follows Jung and co-workers' multi-kernel offset tracking as used by Kim, Jung, Lu 2025 (doi
+10.1016/j.rse.2024.114577); the filter is autoRIFT's normalised displacement coherence (Lei et al. 2021).
 """
 
 import torch
@@ -19,8 +19,8 @@ SPREADS = 4.0
 def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Choose the smallest kernel that agrees with the rest. values (px, small to large) and known: (kernels, n).
 
-    Returns the offset (n,), the spread over kernels (n,) as one standard deviation, and the share of kernels that
-    agree (n,), 0-1; NaN where fewer than two do.
+    Returns three arrays (n,): the offset, NaN where fewer than two kernels agree; the spread over kernels as one
+    standard deviation; the share of kernels that agree, 0-1.
     """
     held = torch.where(known, values, torch.nan)
     centre = held.nanmedian(dim=0).values
@@ -34,7 +34,7 @@ def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, 
 
 
 def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
-    """Return whether an offset (2, rows, cols), px, NaN unknown, is supported by those around it: (rows, cols), bool.
+    """Return (rows, cols): whether an offset (2, rows, cols), px, NaN unknown, is supported by its neighbours.
 
     At least 8 neighbours in its 5 x 5 window must differ from it by at most a fifth of the search range, and it must
     lie within 4 standard deviations (from the median absolute deviation) of the window's median.

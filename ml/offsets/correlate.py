@@ -12,9 +12,9 @@ LEAST_KNOWN, LEAST_PART = 0.5, 0.25  # of a window
 
 
 class Peaks(NamedTuple):
-    """Correlation peaks of one kernel at n nodes. dx_px, dy_px: columns right, rows down; height: of the peak.
+    """Correlation peaks of one kernel at n nodes. dx_px, dy_px: right and down; height: correlation at the peak.
 
-    known: whether both windows hold enough known pixels and the peak does not touch the edge of the search.
+    known: whether both windows have enough known pixels and the peak does not lie at the edge of the search.
     """
 
     dx_px: torch.Tensor
@@ -36,10 +36,9 @@ def correlate(
     """Find where the window around each node of the reference lies in the secondary.
 
     reference, secondary: (rows, cols), high-passed, NaN unknown; rows, cols: (n,) nodes; kernel: window size in px,
-    even; search: largest offset tried, px; start: (2, n), whole px right and down, centre of each node's search;
-    whole: True demands that half of every window is known; False accepts less in the reference, and skips the
-    offsets whose secondary window has less.
-    Lewis 1995, fast normalised cross-correlation.
+    even; search: largest offset tried, px; start: (2, n), whole px right and down, centre of each node's search; whole:
+    True requires that half of each window is known; False requires less of the reference's window, and skips offsets at
+    which less than half of the secondary's window is known. Lewis 1995, fast normalised cross-correlation.
     """
     size = kernel + 2 * search
     begin = torch.zeros(2, len(rows), dtype=torch.long, device=rows.device) if start is None else start.long()
@@ -70,7 +69,7 @@ def _correlate_batch(
 ) -> Peaks:
     """Correlate one batch of windows.
 
-    images, known: padded; boxes: mean, mean square and known share of the secondary under every window.
+    images, known: padded; boxes: mean, mean square and known share of the secondary's window at each position.
 
     first, second: (2, n), column and row of the search area's corner, before and after the shift by `start`.
     """
@@ -101,7 +100,7 @@ def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: 
 
 
 def box_means(image: torch.Tensor, kernel: int) -> torch.Tensor:
-    """Average every complete kernel x kernel window of an image by running sums, stored at its upper left corner."""
+    """Average every complete kernel x kernel window by running sums; a mean is at its window's upper left corner."""
     for dim in (0, 1):
         sums = functional.pad(image.double().movedim(dim, -1).cumsum(dim=-1), (1, 0))
         image = ((sums[..., kernel:] - sums[..., :-kernel]) / kernel).movedim(-1, dim)

@@ -1,7 +1,7 @@
-"""One interface for every offset tracker: a pair in, offsets with their uncertainty out.
+"""One interface for every offset tracker: from a pair to offsets with their uncertainty.
 
-All trackers begin with the same search (ml.offsets.coarse). The network always starts from its offsets; correlation
-does so only where the ground moved farther than windows that stay in place would find.
+All trackers begin with the same search (ml.offsets.coarse). The network always starts from the offsets found by it;
+correlation uses them only where the ground moved too far to be found by a search around 0.
 """
 
 import math
@@ -40,7 +40,7 @@ REASONS = {
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """Return the constants a method runs with, for the record."""
+    """Return the constants with which a method runs, to be recorded with the result."""
     return {
         "kernels_px": _kernels(method),
         "near_px": NEAR_PX,
@@ -50,7 +50,7 @@ def parameters(method: str) -> dict[str, Any]:
 
 
 def reach_px(m_per_day: float, scale: PixelScale) -> int:
-    """Return how far, px, ground can move between two images at this speed, within the limits of the search."""
+    """Return how far, px, ground at this speed can move between two images, within the limits of the search."""
     return min(FARTHEST_PX, max(NEAR_PX, math.ceil(m_per_day * scale.days / scale.posting_m)))
 
 
@@ -63,10 +63,10 @@ def track_offsets(
     posting: int = POSTING_PX,
     pieces: Pieces | None = None,
 ) -> RasterResult:
-    """Track a pair's offsets tile by tile, px of the input: columns right, rows down.
+    """Track a pair's offsets tile by tile, in px of the input: columns right, rows down.
 
-    search: reach, px, doubled while there are matches up to twice as far; pieces: the store for the pieces of a large
-    pair. ValueError for a pair that is too small or shows no ground.
+    search: its reach, px, which is doubled while there are matches up to twice as far; pieces: the store for the pieces
+    of a large pair. ValueError for a pair that is too small or shows no ground.
     """
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kernels = _kernels(method)
@@ -106,7 +106,7 @@ def _correlated(
     posting: int,
     pieces: Pieces | None,
 ) -> dict[str, Float32]:
-    """Return the bands of a method that correlates windows. sampled: parts of the pair, on the device to be used."""
+    """Return the bands of a correlation method. sampled: samples of the pair, on the device to be used."""
     kernels, device, far = _kernels(method), sampled[0].device, coarse.far_starts(found)
     shared = median(pixels_per_cell(sample) for sample in sampled)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
@@ -129,7 +129,7 @@ def _correlated(
 
 
 def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
-    """Return for each node of a window the value of the search's square, (..., rows, cols), in which it lies."""
+    """Return for each node of a window the value of the square in which it lies. squares: (..., rows, cols)."""
     row, col = (
         ((torch.arange(max(1, size // posting)) * posting + posting // 2 + first) // SQUARE_PX).clamp_max(most - 1)
         for size, first, most in zip((at.rows, at.cols), (at.row, at.col), squares.shape[-2:], strict=True)
@@ -138,7 +138,7 @@ def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
 
 
 def _reasons(bands: dict[str, Float32], found: Search, posting: int) -> dict[str, float]:
-    """Return the share of nodes without a value for each reason; a rejected match counts as no match."""
+    """Return reason -> share of nodes that have no value for it; a match that was rejected counts as no match."""
     unknown = np.isnan(bands["dx_px"])
     rows, cols = unknown.shape
     why = _at_nodes(found.reason, Window(0, 0, rows * posting, cols * posting), posting).numpy()
@@ -171,7 +171,7 @@ def _statistics(bands: dict[str, Float32]) -> dict[str, float]:
 
 
 def usable_samples(source: PairSource, posting: int) -> list[Float32]:
-    """Return samples of a pair that can be tracked. ValueError, with the reason, for one that cannot."""
+    """Return samples of a pair. ValueError, with the reason, if the pair cannot be tracked."""
     if min(source.shape) < posting:
         raise UnusableData(f"the images ({source.shape}) are smaller than one posting of {posting} px")
     sampled = samples(source)

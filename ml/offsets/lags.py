@@ -1,8 +1,8 @@
 """Normalised cross-correlation on a regular grid of nodes, lag by lag, with sums shared between windows.
 
-The product of the images at one lag is averaged over squares of CELL_PX, and every window of every kernel is a sum of
-such squares. The cost therefore grows with the lags, not with the kernels; beyond FARTHEST_PX batched FFTs are cheaper
-(ml.offsets.correlate, which gives the same result except for rounding).
+For each lag, the product of the images is averaged over squares of CELL_PX; every window of every kernel is a sum of
+such squares. The cost therefore grows with the number of lags, not of kernels. Beyond FARTHEST_PX batched FFTs are
+cheaper (ml.offsets.correlate, with the same result except for rounding).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ FARTHEST_PX = 10
 
 
 def fits(kernels: Sequence[int], search: int, posting: int) -> bool:
-    """Return whether the windows around nodes consist of whole cells and the lags are few enough."""
+    """Return whether all windows around nodes consist of whole cells, and the search is short enough."""
     return search <= FARTHEST_PX and posting % (2 * CELL_PX) == 0 and all(k % (2 * CELL_PX) == 0 for k in kernels)
 
 
 def correlate_grid(
     reference: Tensor, secondary: Tensor, kernels: Sequence[int], search: int, posting: int
 ) -> list[Peaks]:
-    """Correlate at the nodes of ml.offsets.baseline.grid_of_nodes, with one result for each kernel.
+    """Correlate at the nodes of ml.offsets.baseline.grid_of_nodes; return the peaks of each kernel.
 
     reference, secondary: (rows, cols), high-passed, NaN unknown. ValueError where not fits().
     """
@@ -58,7 +58,7 @@ def _cells(images: Tensor) -> Tensor:
 
 
 class _Windows:
-    """Means over the windows of one kernel around the nodes of an image that has a margin."""
+    """Averaging over the windows of one kernel around all nodes; the image has a margin."""
 
     def __init__(self, kernel: int, posting: int, nodes: list[int], margin: int) -> None:
         self.kernel, self.posting, self.nodes = kernel, posting, nodes
@@ -74,7 +74,7 @@ class _Windows:
         return cells
 
     def around(self, images: Tensor, search: int) -> Tensor:
-        """Average images (n, rows, cols), whose margin is `search` wider, at every lag: (n, lags, lags, nodes)."""
+        """Average images (n, rows, cols), padded by `search`, over the windows at every lag: (n, lags, lags, nodes)."""
         boxes, reach = torch.stack([box_means(image, self.kernel) for image in images]), 2 * search + 1
         rows, cols = ((n - 1) * self.posting + 1 for n in self.nodes)
         per_kernel = boxes.new_empty(len(images), reach, reach, self.nodes[0] * self.nodes[1])
@@ -87,9 +87,9 @@ class _Windows:
 
 
 def _shared(first: Tensor, second: Tensor, windows: list[_Windows], search: int) -> list[Tensor]:
-    """Return means of first times second over each kernel's windows, at every lag: (2, lags, lags, nodes).
+    """Return for each kernel the means of first times second over its windows, at every lag: (2, lags, lags, nodes).
 
-    first: (2, rows, cols).
+    first: (2, rows, cols), values and known; second: padded by `search`.
     """
     reach, (rows, cols) = 2 * search + 1, first.shape[1:]
     per_kernel = [first.new_empty(2, reach, reach, window.nodes[0] * window.nodes[1]) for window in windows]
@@ -102,7 +102,7 @@ def _shared(first: Tensor, second: Tensor, windows: list[_Windows], search: int)
 
 
 def _surface(chip: Tensor, shared: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the correlation (nodes, lags, lags), and the secondary's lowest known share per node (nodes,)."""
+    """Return the correlation (nodes, lags, lags) and the secondary's least known share over the lags, (nodes,)."""
     energy, mean, share = chip.reshape(3, -1)
     middle = mean / share.clamp_min(1e-6)
     covariance = shared[0] - middle * shared[1]

@@ -1,7 +1,7 @@
 """Motion on the ground from the offsets of a pair: metres a day to true east and true north, with standard deviations.
 
-Only this module converts pixels to metres a day. A pair is never registered perfectly: the apparent motion of stable
-ground is removed everywhere, and what remains of it there is the error that ITS_LIVE reports (RMSE over stationary
+Only this module converts pixels to metres a day. A pair is never registered perfectly. Therefore the apparent motion of
+stable ground is subtracted everywhere; its remaining scatter is the error that ITS_LIVE reports (RMSE over stationary
 ground if there is any, else over the slowest quarter).
 """
 
@@ -22,7 +22,7 @@ QUARTER = 0.25
 
 
 class PixelScale(NamedTuple):
-    """Scale of the offsets of two images: metres for a pixel, and days between the images."""
+    """Scale of a pair's offsets: metres per pixel, and days between the images."""
 
     posting_m: float
     days: int
@@ -39,7 +39,7 @@ class Nodes(NamedTuple):
 
 
 class StableGround(NamedTuple):
-    """Apparent median motion of stable ground, which is removed, and the error that remains; in m/day.
+    """Apparent motion of stable ground: the median, which is subtracted, and the RMSE that remains; m/day.
 
     where: 'stationary' or 'slowest', as ITS_LIVE distinguishes them; n: number of nodes used.
     """
@@ -95,7 +95,7 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
 
 
 def against_stable(motion: GroundMotion, ground: StableGround) -> GroundMotion:
-    """Subtract the motion of stable ground; afterwards no error is smaller than that of stable ground."""
+    """Subtract the apparent motion of stable ground; raise each sigma to at least the RMSE of stable ground."""
     return GroundMotion(
         motion.east_m_day - ground.east_m_day,
         motion.north_m_day - ground.north_m_day,
@@ -104,7 +104,7 @@ def against_stable(motion: GroundMotion, ground: StableGround) -> GroundMotion:
 
 
 def into_cells(motion: GroundMotion, cell: NDArray[np.intp], cells: int) -> GroundMotion:
-    """Average the nodes of each cell, weighted by their inverse variance, (cells,); NaN where none is known.
+    """Average the nodes in each cell, weighted by inverse variance, to (cells,); NaN for a cell without known nodes.
 
     cell: (n,), number of each node's cell, negative for none. Windows of neighbouring nodes overlap, so averaging is
     assumed not to reduce the error.

@@ -1,7 +1,7 @@
 """CC-ResSiamNet over whole pairs: a coarse search, then one or more passes of the network, block by block.
 
-Blocks are aligned with the image, so the answer at a place does not depend on how files are cut. What is kept for the
-whole image is on the grid of nodes, 64 times smaller than the image.
+Blocks are aligned with the image, so that the answer at a place does not depend on how files are cut. What is kept for
+the whole image is on the grid of nodes, which has 64 times fewer values.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them 
 
 
 class Calibration(NamedTuple):
-    """Calibration of sigma: tables of what is added to log sigma, constant beyond their ends.
+    """Calibration of sigma: tables of what is added to log sigma; beyond a table's ends the value is constant.
 
-    They depend on the network's own log sigma, on log local scatter, and on the log of the pixels in a cell of speckle:
-    few if power is sampled below its band, which pulls offsets to whole pixels.
+    There is one table each by the network's log sigma, by log local scatter, and by the log of the pixels in a cell of
+    speckle, which are few if power is sampled below its band; that pulls offsets to whole pixels.
     """
 
     log_sigma: tuple[float, ...] = (0.0,)
@@ -59,10 +59,11 @@ class Calibration(NamedTuple):
 
 @dataclass(frozen=True)
 class Tracker:
-    """A trained network and how it is used. iterations: number of passes, each starting from the last one's answer.
+    """A trained network and how it is used. iterations: number of passes; each starts from the answer of the last.
 
-    choose: let the network choose the window at each node, else use 32 px; calibration, calibration_of_window: of the
-    sigma of the chosen window and of 32 px, from validation scenes; gain: correction of sigma after averaging.
+    choose: let the network choose the window at each node, else use 32 px; calibration, calibration_of_window: for the
+    sigma of the chosen window and of the 32 px window, from validation scenes; gain: correction of sigma after
+    averaging.
     """
 
     network: CCResSiamNet
@@ -78,10 +79,10 @@ class Tracker:
 
 
 class Answer(NamedTuple):
-    """Output of the network on its grid.
+    """Output of the network on its grid of nodes.
 
-    own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share of known pixels; cell_px: pixels in a cell
-    of speckle, see ml.rasters.imagery.pixels_per_cell.
+    own, near: (4, nodes, nodes), as in Residuals; known: (nodes, nodes), share of known pixels; cell_px: number of
+    pixels in a cell of speckle (ml.rasters.imagery.pixels_per_cell).
     """
 
     own: Tensor
@@ -91,7 +92,7 @@ class Answer(NamedTuple):
 
 
 def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = True) -> Tracker:
-    """Load the network of a card. InputError where its weights are missing or not its own."""
+    """Load the network of a card. InputError if its weights are missing or are not those of the card."""
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
     ready(network, device)
@@ -140,18 +141,18 @@ def track_from(
 
 
 def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
-    """Run the search whose offsets the network starts from."""
+    """Run the search from whose offsets the network starts."""
     return coarse.searched(of_source(source, tracker.device), search, tracker.kernels, tracker.block)
 
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
-    """Run the network, but do not choose windows yet; NaN where a whole block is unknown."""
+    """Run the network without the choice of windows; NaN in blocks that are completely unknown."""
     textures = of_source(source, tracker.device)
     return _answered(source, textures, tracker, begun(source, tracker, search), Pieces())
 
 
 def _answered(source: PairSource, textures: Textures, tracker: Tracker, found: coarse.Search, pieces: Pieces) -> Answer:
-    """Run all passes; the answer is unknown where the search has no match nearby and its start is only a guess."""
+    """Run all passes; the answer is NaN where the search has no match nearby, so that its start was only a guess."""
     start, in_reach = whole(coarse.on_nodes(found.offset)), _in_reach(found)
     answer = torch.full((9, 0, 0), torch.nan)
     for turn in range(tracker.iterations):
@@ -192,10 +193,10 @@ def chosen(answer: Answer, tracker: Tracker) -> Tensor:
 
 
 def log_local_scatter(own: Tensor) -> Tensor:
-    """Return the scatter of offsets between neighbours relative to sigma, (2, nodes, nodes), natural logarithm.
+    """Return the log of the offsets' scatter among neighbours relative to sigma, (2, nodes, nodes), natural logarithm.
 
-    own: from windows of 32 px. Where motion is uniform neighbours share most of their windows and agree; where it
-    varies they do not.
+    own: offsets and log sigmas of 32 px windows. Neighbours share most of their windows and thus agree where motion is
+    uniform; where it varies they do not.
     """
     offset = torch.nan_to_num(own[:2])
     spread = (
@@ -216,14 +217,14 @@ def _again(start: Tensor, answer: Tensor) -> Tensor:
 
 
 def _in_reach(found: coarse.Search) -> Tensor:
-    """Return 1 where the search has a match near a node, else 0, (nodes, nodes)."""
+    """Return (nodes, nodes): 1 where the search has a match near a node, else 0."""
     matched = torch.isfinite(found.offset).all(dim=0).float()
     supported = (box_mean(matched, SEARCH_SUPPORT) > 0).float()
     return supported.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
 def _pass(textures: Textures, tracker: Tracker, shift: Tensor, stage: tuple[Pieces, str]) -> Tensor:
-    """Run one pass; return own and near of Residuals and the known share, (9, nodes, nodes), NaN in unknown blocks."""
+    """Run one pass; return `own` and `near` of Residuals and the known share, (9, nodes, nodes); NaN if unknown."""
     near = surroundings(shift)
 
     def read(_: Window, outer: Window) -> Tensor | None:
@@ -252,9 +253,9 @@ def _part(field: Tensor, at: Window) -> Tensor:
 
 
 def _gathered(textures: Textures, outer: Window, shift: Tensor) -> Tensor:
-    """Return the textures of the reference and of the secondary, the latter moved by `shift`, (2, rows, cols).
+    """Return the textures (2, rows, cols) of the reference, and of the secondary gathered at `shift`.
 
-    shift: (2, nodes, nodes).
+    shift: (2, nodes, nodes), px.
     """
     far = int(shift.abs().max()) + TAPS
     wide = Window(outer.row - far, outer.col - far, outer.rows + 2 * far, outer.cols + 2 * far)
@@ -275,9 +276,8 @@ def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, kno
 def offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
     """Return offsets with calibrated sigma.
 
-    They are unknown where the images are, where sigma is too large, and beyond the search.
-
-    They are computed in strips as high as a block, with a further strip on either side: more than windows reach.
+    They are unknown where an image is unknown, where sigma is too large, and beyond the reach of the search. They are
+    computed in strips as high as a block, each with another strip on either side, which is more than windows reach.
     """
     step, parts = tracker.block // NODE_PX, []
     for row in range(0, answer.known.shape[0], step):
@@ -301,9 +301,9 @@ def _offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
 
 
 def averages(answer: Answer, tracker: Tracker, search: int) -> averaging.Averaged:
-    """Average the chosen windows where the ground moves alike; NaN unknown. Sigma is that of the choice.
+    """Average the chosen windows' offsets where the ground moves alike; NaN unknown. Sigma: of the chosen windows.
 
-    Without an answer of the 32 px window there is no average either: uncertain neighbours agree with each other.
+    Nodes whose 32 px window has no valid answer are left out: uncertain neighbours would agree with each other.
     """
     choice = chosen(answer, tracker)
     sigma = calibrated(choice, answer, tracker.calibration)
@@ -318,7 +318,7 @@ def _kept(answer: Answer, offset: Tensor, sigma: Tensor, search: int) -> Tensor:
 
 
 def calibrated(chosen_offsets: Tensor, answer: Answer, calibration: Calibration) -> Tensor:
-    """Return the calibrated sigma (2, nodes, nodes), px. chosen_offsets: offsets and log sigmas of one window."""
+    """Return the calibrated sigma (2, nodes, nodes), px. chosen_offsets: offsets and log sigmas, (4, nodes, nodes)."""
     log_sigma, local_scatter = chosen_offsets[2:4].numpy(), log_local_scatter(answer.own).numpy()
     log_sigma = log_sigma + np.interp(log_sigma, calibration.log_sigma, calibration.add)
     log_sigma += np.interp(np.log(answer.cell_px), calibration.log_cell_px, calibration.add_cell_px)

@@ -8,9 +8,9 @@ from ml.offsets.baseline import Offsets
 
 
 def at_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offsets:
-    """Interpolate linearly to a grid with one node for `posting` pixels of an image of shape (rows, cols).
+    """Interpolate linearly to a grid with one node per `posting` pixels of an image of shape (rows, cols).
 
-    A node is unknown if the network's nearest node is; other unknown neighbours are ignored.
+    A new node is unknown if the nearest old node is; all other unknown nodes around it are ignored.
     """
     if posting == NODE_PX:
         return offsets
@@ -19,7 +19,7 @@ def at_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offset
 
 
 def _places(size: int, posting: int, nodes: int) -> Tensor:
-    """Return the positions of the new nodes along one axis of the network's grid, counted in its nodes."""
+    """Return the positions of the new nodes on one axis, in units of the network's nodes."""
     middle = torch.arange(max(1, size // posting)) * posting + posting / 2
     return ((middle - NODE_PX / 2) / NODE_PX).clamp(0, nodes - 1)
 

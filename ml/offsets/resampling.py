@@ -1,9 +1,9 @@
 """Resampling of a secondary onto its reference, node by node: first by whole pixels, then by fractions of a pixel.
 
-Shifts by whole pixels need no interpolation. The mean over a wide neighbourhood is rounded first, and then only the
-deviation from it, so that ground that moves by half a pixel is not cut into patches of 0 and 1. Once an offset is known
-to a fraction of a pixel, the secondary is interpolated there, so that almost no offset is left to find: the error of
-the same network is half as large again at an offset of half a pixel.
+Shifts by whole pixels need no interpolation. To find them, the mean over a wide neighbourhood and the deviation from it
+are rounded separately, so that ground that moves by half a pixel is not cut into patches of 0 and 1. Once an offset is
+known to a fraction of a pixel, the secondary is interpolated there, so that almost no offset is left to find: with half
+a pixel left, the network's error is half as large again.
 """
 
 from functools import cache
@@ -21,7 +21,7 @@ KAISER_BETA = 4.5
 
 
 def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
-    """Round a field of offsets (..., 2, nodes, nodes), px, all known, to whole pixels, as floats."""
+    """Round offsets (..., 2, nodes, nodes), px, all known, to whole px (floats); wide: nodes of the mean's window."""
     slow = box_mean(offset, wide)
     return slow.round() + (offset - slow).round()
 
@@ -37,13 +37,13 @@ def surroundings(shift: Tensor) -> Tensor:
 
 
 def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor:
-    """Gather the square of every node from an image (rows, cols), moved by `shift`; 0 beyond the image.
+    """Gather the square of each node from an image (rows, cols) at its shift; 0 beyond the image.
 
     shift: (2, nodes, nodes), from `whole` or `in_parts`. Fractions of a pixel are interpolated; the result is unknown
-    (0) where the nearest pixel is.
+    (0) where the nearest pixel is unknown.
 
-    row, col: where the first node's square begins in the image without a shift. The result has NODE_PX rows and columns
-    for each node and is aligned with the reference.
+    row, col: where the first node's square begins in the image if its shift is 0. The result has NODE_PX rows and
+    columns per node and is aligned with the reference.
     """
     nearest = _at_whole(image, shift.round(), row, col)
     if bool((shift == shift.round()).all()):
@@ -81,9 +81,9 @@ def _interpolated(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
 
 @cache
 def _weights() -> Tensor:
-    """Return the interpolation weights for each fraction of a pixel, (PARTS + 1, NODE_PX, NODE_PX + TAPS - 1).
+    """Return interpolation weights for each fraction of a pixel, (PARTS + 1, NODE_PX, NODE_PX + TAPS - 1).
 
-    They weigh, for each pixel of a square, the pixels around it.
+    The second axis is a pixel of the square, the third is the pixels that it is interpolated from.
     """
     part = torch.arange(PARTS + 1)[:, None, None] / PARTS
     at = torch.arange(NODE_PX + TAPS - 1) - (TAPS // 2 - 1) - torch.arange(NODE_PX)[:, None] - part

@@ -1,6 +1,6 @@
 """Texture of an image for the network: amplitude minus the mean of its surroundings, in units of their spread.
 
-The logarithm is not used: a detected image just fits its band, and a logarithm adds harmonics beyond it, which alias.
+The logarithm is not used: it would add harmonics beyond the band of a detected image, and these would alias.
 """
 
 import math

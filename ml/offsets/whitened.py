@@ -1,13 +1,12 @@
-"""Two-stage whitened correlation: plain correlation finds whole pixels, whitened correlation the rest.
+"""Two-stage whitened correlation: plain correlation finds whole pixels, whitened correlation the fractions.
 
-Speckle is wider than a pixel, so its highest frequencies, which carry most of a shift, are weak. Whitening by the
-images' own mean spectrum brings them back (the generalised correlation of Knapp and Carter 1976). The second stage
-maximises the correlation of the whitened windows by Newton's steps, with the secondary's window shifted by the shift
+Speckle is wider than a pixel, so its highest frequencies, which carry most information on a shift, are weak. Whitening
+by the images' own mean spectrum restores them (the generalised correlation of Knapp and Carter 1976). The second stage
+maximises the correlation of the whitened windows by Newton's method; the secondary's window is shifted by the shift
 theorem.
 
-Amplitude is whitened, not its logarithm: a logarithm adds harmonics beyond the images' band, these alias, and whitening
-makes them as strong as the rest. Offsets were then pulled to whole pixels by 0.014 to 0.017 px, and scattered a fifth
-more.
+Amplitude is whitened, not its logarithm. A logarithm adds harmonics beyond the images' band, which alias, and whitening
+makes them as strong as the rest: offsets were pulled to whole pixels by 0.014 to 0.017 px, and scattered a fifth more.
 """
 
 import math
@@ -39,13 +38,13 @@ BATCH = 1024
 
 
 class Whitening(NamedTuple):
-    """Autocorrelation (2 LAGS + 1, 2 LAGS + 1) of the images' texture, lag 0 in its middle."""
+    """Autocorrelation of the images' texture, (2 LAGS + 1, 2 LAGS + 1), with lag 0 in the middle."""
 
     correlation: torch.Tensor
 
 
 class Refined(NamedTuple):
-    """Refined dx_px, dy_px of n nodes and the correlation of their whitened windows there."""
+    """Refined offsets dx_px, dy_px of n nodes, and the correlation of the whitened windows at these offsets."""
 
     dx_px: torch.Tensor
     dy_px: torch.Tensor
@@ -78,9 +77,9 @@ def whitening_of(sampled: Sequence[torch.Tensor]) -> Whitening:
 
 
 def whitened(texture: torch.Tensor, whitening: Whitening) -> torch.Tensor:
-    """Whiten images (2, rows, cols): give all frequencies the same strength.
+    """Whiten images (2, rows, cols), so that all frequencies have the same strength.
 
-    texture: high-passed, NaN unknown (0 afterwards).
+    texture: high-passed, NaN unknown; in the result such pixels count as 0.
     """
     size = [next_fast_len(n + 4 * LAGS, real=True) for n in texture.shape[1:]]
     window = torch.hann_window(2 * LAGS + 3, periodic=False, device=texture.device)[1:-1]
@@ -126,16 +125,16 @@ def track(
 
 
 def bound_px(height: torch.Tensor) -> torch.Tensor:
-    """Return the Cramer-Rao bound, px, of a shift estimated from FINE_KERNEL^2 white samples, plus a floor.
+    """Return the Cramer-Rao bound, px, on the error of a shift from FINE_KERNEL^2 white samples, plus a floor.
 
-    height: their correlation.
+    height: correlation of the two windows.
     """
     held = height.clamp(0.03, 0.97)
     return (3 * (1 - held**2) / (math.pi**2 * held**2 * FINE_KERNEL**2) + FLOOR_PX**2).sqrt()
 
 
 def refine(flat: torch.Tensor, row: torch.Tensor, col: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> Refined:
-    """Refine a first answer dx, dy (n,) by Newton's steps to the maximum of the whitened correlation."""
+    """Refine first offsets dx, dy (n,), px, by Newton's method to the maximum of the whitened correlation."""
     parts = [
         _refine_batch(flat, *(part[at : at + BATCH] for part in (row, col, dx, dy))) for at in range(0, len(row), BATCH)
     ]
@@ -184,6 +183,6 @@ def _core(windows: torch.Tensor) -> torch.Tensor:
 
 
 def reach(search: int, posting: int) -> int:
-    """Return how far around a node pixels have an effect, px."""
+    """Return the distance from a node, px, within which pixels affect it."""
     widest = max(max(COARSE_KERNELS) // 2 + search, FINE_KERNEL // 2 + MARGIN_PX + search + 3 * LAGS)
     return widest + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting

@@ -1,4 +1,4 @@
-"""Areas in a probability raster: they contain a high probability and end at a low one."""
+"""Areas in a probability raster: each contains a high probability, and extends to where a low one is reached."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ Float32 = NDArray[np.float32]
 
 
 class PeakRate(NamedTuple):
-    """The fastest rate of a place, mm/yr with the product's sign; 90 % interval: low is its end closer to zero."""
+    """The fastest rate of a place, mm/yr with the product's sign; 90 % interval, of which low is closer to zero."""
 
     value: float
     low: float
@@ -33,7 +33,7 @@ class PeakRate(NamedTuple):
 
 
 class Tilt(NamedTuple):
-    """The steepest change of the rate over the ground, mm/yr per m, without sign; and its 90 % interval."""
+    """The steepest gradient of the rate on the ground, mm/yr per m, unsigned, with its 90 % interval."""
 
     value: float
     low: float
@@ -41,10 +41,10 @@ class Tilt(NamedTuple):
 
 
 class Place(NamedTuple):
-    """One peak of motion, measured on the points. Outlines in the area's system, each inside the one before.
+    """One peak of motion, measured on the points. Outlines are in the area's system, each inside the one before.
 
-    motion: moving ground that belongs to this peak alone; half, core: ground that moves by half and by 0.8 of the peak.
-    tilt: at its edge, None with too few points.
+    motion: moving ground of this peak alone; half, core: ground whose rate is at least 0.5 and 0.8 of the peak. tilt:
+    at the edge, None if there are too few points.
     """
 
     motion: Polygon | MultiPolygon
@@ -57,12 +57,12 @@ class Place(NamedTuple):
 class Area(NamedTuple):
     """One area of one run, in the raster's projected system.
 
-    kind: the class with the highest probability; score: highest probability, 0-1; rate_mm_yr: median rate inside;
+    kind: likeliest of KINDS, or the sign; score: highest probability, 0-1; rate_mm_yr: median rate inside;
     peak_rate_mm_yr: 95th percentile of its magnitude, signed; kinds: share of each of KINDS in the probability inside,
     empty if the method knows the sign only. places: the peaks inside, strongest first; empty until the area is measured
-    on points (`ml.deformation.places`), which then also give outline and rates. region: number of the flagged area of
-    which this is all or a part, 0 until numbered. core_kinds, rim_kinds: the network's own shares within the outline of
-    half the strongest peak, and outside it. track: index of the track that gave outline and rates. rate_sigma_mm_yr:
+    on points (`ml.deformation.places`), which then also give outline and rates. region: number of the flagged area that
+    contains this one, 0 until numbered. core_kinds, rim_kinds: the network's own shares of KINDS inside and outside the
+    outline of half the strongest peak. track: index of the track that gave outline and rates. rate_sigma_mm_yr:
     standard deviation of the median, None until measured.
     """
 
@@ -82,11 +82,10 @@ class Area(NamedTuple):
 
 
 class AreaThresholds(NamedTuple):
-    """Thresholds of areas.
+    """Thresholds by which areas are found.
 
     joined_m: patches this close to each other are one area, because ground without points does not divide an area.
-
-    fewest_points is for callers with the points: `find_areas` uses the raster only.
+    fewest_points is used by callers that have the points: `find_areas` uses the raster only.
     """
 
     enter: float = 0.5
@@ -100,7 +99,7 @@ DEFAULT_THRESHOLDS = AreaThresholds()
 
 
 class Motion(NamedTuple):
-    """Cells that move together. sign: class of most of them, which are `main`; shares: of each of KINDS, or empty.
+    """Cells that move together. main: those of the dominant sign; sign: of main; shares: of each of KINDS, or empty.
 
     A sliding slope, or the rim of a mine, may move toward the satellite in one part and away in another.
     """
@@ -121,8 +120,8 @@ def areas_in(
 ) -> list[Area]:
     """Find the areas of a deformation raster, strongest first. bands: name -> (rows, cols), as the command writes them.
 
-    Areas of a method that names kinds are drawn by sign, and then named by the likeliest kind inside, so that two
-    likely kinds do not divide one bowl.
+    If the method knows kinds, areas are still outlined by sign, and then named by the likeliest kind inside: otherwise
+    two likely kinds would divide one bowl.
     """
     classes, kinds = signs_and_names(bands)
     return find_areas(classes, bands["rate_mm_yr"], transform, thresholds, kinds)
@@ -137,7 +136,7 @@ def signs_and_names(bands: Mapping[str, Float32]) -> tuple[dict[str, Float32], d
 
 
 def by_sign(probability: Float32, rate_mm_yr: Float32) -> tuple[Float32, Float32]:
-    """Split the probability by the sign of the rate, below and above zero; NaN stays, 0 elsewhere."""
+    """Split the probability by the sign of the rate: (where below zero, where above); 0 elsewhere; NaN stays."""
     zero = np.float32(0)
     away, toward = (np.where(moves, probability, zero) for moves in (rate_mm_yr < 0, rate_mm_yr > 0))
     unknown = np.isnan(probability)
@@ -152,7 +151,7 @@ def find_areas(
     thresholds: AreaThresholds = DEFAULT_THRESHOLDS,
     kinds: Mapping[str, Float32] | None = None,
 ) -> list[Area]:
-    """Find areas that move, strongest first; holes smaller than `smallest_m2` are filled. See `motions`."""
+    """Find moving areas by `motions`, strongest first; holes smaller than `smallest_m2` are filled."""
     candidates = [
         _area(motion, classes, rate_mm_yr, transform, thresholds)
         for motion in motions(classes, transform.a, thresholds, kinds)
@@ -167,10 +166,10 @@ def motions(
     thresholds: AreaThresholds = DEFAULT_THRESHOLDS,
     kinds: Mapping[str, Float32] | None = None,
 ) -> list[Motion]:
-    """Group cells that move together. classes: sign -> probability (rows, cols), NaN unknown; kinds: by name.
+    """Group cells that move together. classes: sign -> probability (rows, cols), NaN unknown; kinds: name -> the same.
 
-    Cells above `leave` that are connected (eight neighbours) to a cell above `enter` are a patch; patches of one sign
-    within `joined_m` of each other are one motion, as are two of opposite signs with the same kind.
+    Cells above `leave` that are connected (eight neighbours) to a cell above `enter` are a patch. Patches of one sign
+    within `joined_m` of each other are one motion, and so are two of opposite signs whose likeliest kind is the same.
     """
     widened = max(0, round((thresholds.joined_m / cell_m - 1) / 2))
     candidates = [
@@ -231,7 +230,7 @@ def _area(
     transform: Affine,
     thresholds: AreaThresholds,
 ) -> Area:
-    """Describe a motion as an area; its rates are those of its main cells."""
+    """Describe a motion as an area; the rates are taken from its main cells only."""
     (rows, cols), mask = motion.region.window, motion.region.mask
     polygon = outline(mask, transform @ Affine.translation(cols.start, rows.start), thresholds.smallest_m2)
     rates = rate_mm_yr[rows, cols][motion.main]
@@ -243,7 +242,7 @@ def _area(
 
 
 def _shares(region: Region, kinds: Mapping[str, Float32]) -> dict[str, float]:
-    """Return the share of every kind in a region; empty without kinds."""
+    """Return the share of each kind in the probability inside a region; empty without kinds."""
     sums = {name: float(np.nansum(band[region.window][region.mask])) for name, band in kinds.items()}
     whole = sum(sums.values())
     return {name: part / whole for name, part in sums.items()} if whole > 0 else {}
@@ -275,9 +274,9 @@ def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
 
 
 class SortedPoints:
-    """Points (n,) sorted once by easting, so that searches near many areas need not read all points.
+    """Points (n,) sorted once by easting, so that a search near an area need not read all points.
 
-    line_of_sight: of their track; None if unknown, or if the rates are not along a line of sight.
+    line_of_sight: of the points' track; None if it is unknown, or if the rates are not along a line of sight.
     """
 
     def __init__(
@@ -306,7 +305,7 @@ class SortedPoints:
         return velocity[contains_xy(polygon, x, y)]
 
     def heights_near(self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0) -> Float32 | None:
-        """Return the heights of the points of `near`; None if no heights are known."""
+        """Return the heights of the points that `near` returns; None if heights are not known."""
         return None if self.height_m is None else self.height_m[self._near(polygon, reach_m)]
 
     def _near(self, polygon: Polygon | MultiPolygon, reach_m: float) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""Images in the geometry of their swaths, resampled to one map by their ground control points."""
+"""Images in the geometry of their swaths, resampled to one map with their ground control points."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ Points = Sequence[GroundControlPoint]
 
 
 class _Swath(NamedTuple):
-    """An image (rows, cols) in a file, the scale of its values, and its control points in a coordinate system."""
+    """An image in a swath's geometry: file, scale of values, shape (rows, cols), control points and their system."""
 
     path: Path
     scale: str
@@ -57,10 +57,8 @@ def has_control_points(path: Path) -> bool:
 def resampled_to_one_grid(reference: Path, secondary: Path, scale: str) -> PairSource:
     """Resample the common ground of two images on UTM (polar stereographic beyond 84 degrees).
 
-    The posting is the coarser one.
-
-    Amplitude is resampled by a cubic kernel. scale: of the values, as in open_pair. InputError for too few control
-    points, images that do not overlap, and results that would be too large.
+    The posting is that of the coarser image. Amplitude is resampled by a cubic kernel. scale: of the values, as in
+    open_pair. InputError for too few control points, images that do not overlap, and results that would be too large.
     """
     swaths = [_read(path, scale) for path in (reference, secondary)]
     epsg = _map_of(swaths[0])
@@ -84,7 +82,7 @@ def resampled_to_one_grid(reference: Path, secondary: Path, scale: str) -> PairS
 
 
 def in_pieces(source: PairSource, pieces: Pieces) -> PairSource:
-    """Store a pair in pieces, because it is read many times and resampling is costly."""
+    """Store the resampled pair in pieces, because it is read many times and resampling is expensive."""
     at = cut(source.shape, PIECE_PX)
     pieces.each("images", at, lambda here: {"images": source.read(here)})
 
@@ -133,7 +131,7 @@ def _placed(swath: _Swath, epsg: int) -> NDArray[np.float64]:
 
 
 def _posting_m(points: Points, placed: NDArray[np.float64]) -> float:
-    """Return the square root of a pixel's area, m, from a plane through the points."""
+    """Return the root of a pixel's area on the map, m, by a plane fitted to the control points."""
     at = np.array([[1.0, point.row, point.col] for point in points])
     plane = np.linalg.lstsq(at, placed, rcond=None)[0]
     return float(np.sqrt(abs(np.linalg.det(plane[1:]))))
@@ -165,7 +163,7 @@ def _resampled(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
 
 
 def _seen(swath: _Swath, transform: Affine, at: Window, epsg: int) -> Window | None:
-    """Return the part of a swath under a part of the map, with the kernel's margin; None if there is none."""
+    """Return the window of a swath that covers a window of the map, with the kernel's margin; None if there is none."""
     along = np.linspace(0, 1, EDGE_POINTS)
     row, col = (part.ravel() * size for part, size in zip(np.meshgrid(along, along), at[2:], strict=True))
     east, north = transform.c + transform.a * col, transform.f + transform.e * row

@@ -31,7 +31,7 @@ TO_POWER: dict[str, Callable[[Float32], Float32]] = {  # from each scale of inge
 
 
 class PairSource(NamedTuple):
-    """A pair whose pixels are read when needed. read: returns (2, rows, cols), linear power, NaN unknown.
+    """A pair whose pixels are read when needed. read: window -> (2, rows, cols), linear power, NaN unknown.
 
     epsg None: a pixel grid.
     """
@@ -62,10 +62,10 @@ class ImagePair(NamedTuple):
 
 
 def open_pair(reference: Path, secondary: Path, scale: str = "power", slack_px: int = 0) -> PairSource:
-    """Inspect two GeoTIFFs (band 1) on one grid. scale: power, amplitude or db. Raises InputError.
+    """Check two GeoTIFFs (band 1) and return them as one pair. scale: power, amplitude or db. Raises InputError.
 
-    slack_px: allowed difference between the edges of grids of one posting; then the common pixels on the reference's
-    grid are read, and a shift by a part of a pixel is left to registration.
+    slack_px: by how many pixels the edges of grids of equal posting may differ; then the common pixels on the
+    reference's grid are read, and a shift by a fraction of a pixel is left to registration.
     """
     paths = (reference, secondary)
     grids = [_grid_of(path, scale) for path in paths]
@@ -92,7 +92,7 @@ Corners = tuple[tuple[int, int], tuple[int, int]]
 
 
 def _shared(reference: Grid, secondary: Grid, slack_px: int) -> tuple[tuple[int, int], Corners] | None:
-    """Return the common rows and columns, and their first (row, col) in each image; None if the grids differ more."""
+    """Return the common size (rows, cols) and its first pixel in each image; None if the grids differ too much."""
     if reference == secondary:
         return reference[0], ((0, 0), (0, 0))
     (own, transform, epsg), (other, moved, other_epsg) = reference, secondary
@@ -120,7 +120,7 @@ def _opened(path: Path) -> Iterator[DatasetReader]:
 
 
 def _grid_of(path: Path, scale: str) -> Grid:
-    """Check every value of an image and return its grid, in strips, so that a large image does not fill the memory."""
+    """Check every value of an image and return its grid. Reads in strips, as a large image would fill the memory."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
     with _opened(path) as raster:

@@ -1,6 +1,6 @@
-"""Line of sight of a track at an area, for motion sideways, inward or down a slope.
+"""Line of sight of a track at an area, needed where motion is sideways, inward or down a slope.
 
-Directions are nominal, for right-looking radars, as nearly all are; a few degrees of error change no sign.
+Directions are nominal, for right-looking radars, as nearly all are; an error of a few degrees changes no sign.
 """
 
 from typing import NamedTuple

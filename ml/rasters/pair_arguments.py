@@ -10,7 +10,7 @@ from ml.runtime.methods import help_of, method_of
 
 
 def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[str], out: str) -> None:
-    """Declare the arguments on a pair. methods: as they are stored, the default first; out: --out in the help."""
+    """Declare the arguments on a pair. methods: by their stored names, the default first; out: help text of --out."""
     parser.add_argument("reference", type=Path, metavar="REF.tif", help="earlier image")
     parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="later image, of the same posting")
     parser.add_argument("--out", type=Path, required=True, metavar=out, help="raster to write")

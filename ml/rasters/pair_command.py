@@ -25,8 +25,8 @@ Method = Callable[[PairSource, torch.device, Pieces], RasterResult]
 def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0, lay: bool = False) -> int:
     """Run a method on two files, write the result, print a summary. slack_px: as in open_pair; lay: resample swaths.
 
-    Pieces lie beside the result until it is written, so that a killed command continues when given again.
-    InputError or ValueError for unusable input.
+    Pieces are kept beside the result until it is written, so that a command that was killed can be given again to
+    continue. InputError or ValueError for unusable input.
     """
     if not args.out.parent.is_dir():
         raise InputError(args.out, "its folder does not exist", "Make the folder first")
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
 
 
 def _folder(args: argparse.Namespace, facts: Sequence[str]) -> Folder:
-    """Return the folder of this command's pieces; pieces of other options, inputs or code there are deleted."""
+    """Return the folder of this command's pieces; pieces made with other options, inputs or code are deleted."""
     given = {name: str(value) for name, value in vars(args).items() if name not in ("out", "run")}
     key = hashlib.sha256(json.dumps([given, facts], sort_keys=True).encode()).hexdigest()
     return Folder(args.out.with_name(f".{args.out.name}.pieces"), key[:16])

@@ -1,8 +1,8 @@
 """Work in pieces: each is computed once and stored whole, so that a killed computation resumes with the missing ones.
 
-A computation is a sequence of stages. A piece is named by its stage and its place; its content must depend on nothing
-but the inputs, so that it does not matter who computed it, when, or in which order. Several workers may therefore share
-a stage: each computes pieces that no other has claimed, and waits at the end of the stage for the rest.
+A computation is a sequence of stages. A piece is named by its stage and its place; its content must depend only on the
+inputs, so that it does not matter who computed it, when, or in which order. Several workers may therefore share a
+stage: each computes pieces that no other has claimed, and waits at the end of the stage for the others' pieces.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ class Store(Protocol):
         """Store a piece, completely or not at all."""
 
     def get(self, name: str) -> Arrays:
-        """Return a piece. KeyError where it is not there or damaged; a damaged one is deleted."""
+        """Return a piece. KeyError if it is missing or damaged; a damaged piece is deleted."""
 
     def drop(self, names: Iterable[str]) -> None:
         """Delete these pieces."""
 
 
 class Team(Protocol):
-    """Workers that share the pieces of one computation. If two compute the same piece, only time is lost."""
+    """Workers that share the pieces of a computation. If two of them compute the same piece, only time is lost."""
 
     def share(self, missing: int) -> bool:
-        """Return whether other workers take part from now on, given the number of missing pieces of a stage."""
+        """Return whether other workers now take part. missing: number of pieces that a stage still lacks."""
 
     def take(self, name: str) -> bool:
         """Claim a piece; return False if another worker has it."""
@@ -99,7 +99,7 @@ class Memory:
 
 
 class Checked:
-    """Store whose pieces carry a checksum. A subclass defines how a piece is read and deleted."""
+    """Store whose pieces have a checksum. Subclasses define how a piece is read and deleted."""
 
     def get(self, name: str) -> Arrays:
         """Return a piece. KeyError where it is not there or damaged; a damaged one is deleted."""
@@ -123,7 +123,7 @@ class Checked:
 class Folder(Checked):
     """Pieces stored as files in a folder named by a key. Folders of other keys are deleted, unless `joined`.
 
-    key: a hash of everything that determines the pieces; joined: another worker has already begun them.
+    key: a hash of all that determines the pieces; joined: this worker helps another one, which has begun them.
     """
 
     def __init__(self, path: Path, key: str, joined: bool = False) -> None:
@@ -180,9 +180,9 @@ def _is_of(name: str, stage: str) -> bool:
 
 
 class Pieces:
-    """Pieces of one computation.
+    """The pieces of one computation: computed if missing, shared with a team, and kept in a store.
 
-    between: called before each piece, and while waiting for other workers; it may raise to stop the work.
+    between: called before each piece and while waiting for other workers; it may raise an exception to stop the work.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class Pieces:
         read: Callable[[Item], Any] | None = None,
         feed: Feed = AT_ONCE,
     ) -> None:
-        """Compute the missing pieces of a stage. items: place -> input of `work`, or of `read` before it.
+        """Compute the missing pieces of a stage. items: place -> input of `work`; with `read`: input of `read`.
 
         feed: how inputs are read ahead.
         """
@@ -212,7 +212,7 @@ class Pieces:
         self._shared = self._shared or self._team.share(len(missing))
 
         def taken() -> Iterator[str]:
-            """Yield pieces claimed by this worker, until other workers have all the missing ones."""
+            """Yield each piece that this worker has claimed, until all missing pieces are claimed by others."""
             nonlocal missing
             while missing:
                 report_progress(1 - len(missing) / len(names))
@@ -251,7 +251,7 @@ class Pieces:
         return self.store.get(f"{stage}@{place}")
 
     def once(self, stage: str, make: Callable[[], Any]) -> Any:
-        """Compute a result for the whole once and store it as JSON: numbers, lists, dicts."""
+        """Compute a result for the whole image once, and store it as JSON: numbers, lists, dicts."""
 
         def kept() -> Arrays:
             return {"json": np.frombuffer(json.dumps(make()).encode(), dtype=np.uint8)}
@@ -260,7 +260,7 @@ class Pieces:
         return json.loads(self.get(stage, "all")["json"].tobytes())
 
     def complete(self, stage: str, places: Iterable[str] = ("all",)) -> bool:
-        """Return whether these pieces exist undamaged, so that the pieces they were made from are not needed."""
+        """Return whether all these pieces are stored undamaged, so that pieces from which they are made can go."""
         return all(self._whole(f"{stage}@{place}") for place in places)
 
     def drop(self, *stages: str) -> None:
@@ -271,7 +271,7 @@ class Pieces:
     def quantiles(
         self, stage: str, items: Mapping[str, Item], values: Callable[[Item], Sequence[Float32]], share: float
     ) -> list[float | None]:
-        """Return exact quantiles of all finite values of each of the arrays of every item; None without any."""
+        """Return an exact quantile of each array from `values`: finite values of all items; None if there are none."""
         upper, lower = f"{stage}-upper", f"{stage}-lower"
         if not self.complete(stage):
             self.each(upper, items, lambda item: _sparse([quantiles.upper_counts(one) for one in values(item)]))
@@ -314,9 +314,9 @@ def _sparse(rows: Sequence[NDArray[np.int64]]) -> Arrays:
 
 
 class PieceBands(Mapping[str, Float32]):
-    """Bands (rows, cols) of a whole that is stored in pieces. A band is assembled when requested; NaN unknown.
+    """Bands (rows, cols) of a whole image that is stored in pieces. A band is assembled when requested; NaN unknown.
 
-    at: place -> part of the whole that a piece of the stage contains. A piece may lack bands without values.
+    at: place -> window of the whole image that the stage's piece contains. A piece may lack bands that have no values.
     """
 
     def __init__(
@@ -346,7 +346,7 @@ class PieceBands(Mapping[str, Float32]):
 
 
 def blocks_of(bands: Mapping[str, Float32]) -> Iterator[tuple[Window, Mapping[str, Float32]]]:
-    """Yield windows and bands part by part, from pieces or from memory."""
+    """Yield (window, bands in it) for each part: for each piece if stored in pieces, else once for the whole."""
     if isinstance(bands, PieceBands):
         yield from bands.blocks()
     else:

@@ -1,4 +1,4 @@
-"""Connected regions of a raster that contain a high score and end at a low one; as a whole or strip by strip."""
+"""Connected regions of a raster, each of which contains a high score and extends to a low one: at once or by strips."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -27,7 +27,7 @@ def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Ite
 
     score: (rows, cols).
 
-    widened: number of cells by which regions are widened; those that then touch are one, and windows are as wide.
+    widened: number of cells by which regions are widened; those that then touch count as one; windows are widened, too.
     """
     labels, n = ndimage.label(score >= leave, structure=EIGHT)  # NaN is not above anything
     if not n:
@@ -48,7 +48,7 @@ def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Ite
 def regions_by_strips(
     score: Callable[[Window], Float32], shape: tuple[int, int], enter: float, leave: float, rows: int = STRIP_ROWS
 ) -> Iterator[Region]:
-    """Yield `regions` with only a strip and one region in memory. score: of a part; it is called twice for each."""
+    """Yield `regions` with one strip and one region in memory. score: returns a window's scores, read twice."""
     found, above = _Patches(), np.zeros(shape[1], dtype=np.int64)
     for row in range(0, shape[0], rows):
         above = found.add(score(Window(row, 0, min(rows, shape[0] - row), shape[1])), row, above, (enter, leave))
@@ -62,9 +62,9 @@ def regions_by_strips(
 
 
 class _Patches:
-    """Patches in strips, joined across strips.
+    """Connected patches, found strip by strip and joined across strips.
 
-    boxes: first row and column, and those after the last; cells: one of each.
+    boxes: of each patch, first row and column, and those after the last; cells: one cell of each patch.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class _Patches:
         self._one_with: list[int] = []
 
     def add(self, score: Float32, row: int, above: Ints, limits: tuple[float, float]) -> Ints:
-        """Add a strip; return 1 + patch number in each column of its last row, 0 none. above: the last strip's."""
+        """Add a strip; return 1 + patch number for each column of its last row, 0 for none. above: the last result."""
         enter, leave = limits
         labels, n = ndimage.label(score >= leave, structure=EIGHT)
         enters = np.unique(labels[score >= enter])

@@ -14,7 +14,7 @@ from ml.rasters.pieces import PieceBands
 
 
 class NotRepeatable(ValueError):
-    """Error: a finished run cannot be repeated exactly; the message names what is missing, `brief` in a few words."""
+    """Error: a finished run cannot be repeated exactly. The message states what is missing; `brief`: in a few words."""
 
     def __init__(self, reason: str, brief: str) -> None:
         super().__init__(reason)
@@ -24,12 +24,12 @@ class NotRepeatable(ValueError):
 class RasterResult(NamedTuple):
     """Result of a run.
 
-    bands: name -> (rows, cols) float32, NaN unknown, in memory or in pieces; units: one for each band; epsg None: a
+    bands: name -> (rows, cols) float32, NaN unknown, in memory or in pieces; units: one for each band; epsg: None for a
     plain pixel grid.
 
-    regions: wide motion in addition to the bands, as GeoJSON features; parameters: used in addition to the constants of
-    the version; note: a remark for people, a sentence or empty; companions: keys of the products used in addition to
-    the run's own.
+    regions: wide motion in addition to the bands, as GeoJSON features; parameters: those used besides the constants of
+    the version; note: a remark for people, a sentence or empty; companions: keys of the products used besides the run's
+    own.
     """
 
     bands: Mapping[str, NDArray[np.float32]]

@@ -1,6 +1,6 @@
-"""Tiling of large pairs for any method, with only a tile in memory; arrays in, arrays out.
+"""Tiling of large pairs for any method, so that only one tile is in memory; arrays in, arrays out.
 
-A tile is read with a halo at least as wide as the method's reach, so that the result does not depend on tiles.
+A tile is read with a halo at least as wide as the method's reach, so that the result does not depend on the tiles.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,19 +21,19 @@ SAMPLE_PX, SAMPLES = 512, 16  # of a large pair, for quantities that are estimat
 
 
 class Tile(NamedTuple):
-    """Tile. core: window of its results; outer: window of its input."""
+    """A tile. core: window of its results; outer: window of its input, which is the core with its halo."""
 
     core: Window
     outer: Window
 
     def own(self, bands: Mapping[str, Float32], posting: int = 1) -> dict[str, Float32]:
-        """Cut the core out of bands (rows, cols) of the outer window, at the posting."""
+        """Return bands (rows, cols) of the outer window, at the posting, from the core's upper left corner on."""
         row, col = (self.core.row - self.outer.row) // posting, (self.core.col - self.outer.col) // posting
         return {name: values[row:, col:] for name, values in bands.items()}
 
 
 def tiles(shape: tuple[int, int], halo: int, posting: int = 1, core: int = CORE_PX) -> Iterator[Tile]:
-    """Cut (rows, cols) into tiles that begin at whole multiples of the posting."""
+    """Yield tiles that cover an image (rows, cols) and begin at multiples of the posting."""
     step, margin = (-(-size // posting) * posting for size in (core, halo))
     for row in range(0, shape[0], step):
         for col in range(0, shape[1], step):
@@ -56,11 +56,11 @@ def over_tiles(
     pieces: Pieces | None = None,
     feed: Feed = AT_ONCE,
 ) -> Mapping[str, Float32]:
-    """Compute bands of the whole from those of its tiles; in memory, or in pieces if given.
+    """Compute bands of the whole image from those of its tiles; in memory, or in `pieces` if given.
 
-    work: images (2, rows, cols) of a tile's outer window to bands (rows, cols) of its core, or more to the lower right,
-    at the posting. Pixels at the lower and right edge that fill no whole posting are left out, as in one piece. feed:
-    how images are read.
+    work: (images (2, rows, cols) of a tile's outer window, tile) -> bands (rows, cols) of its core, at the posting;
+    bands may extend farther to the lower right. Pixels at the lower and right edge that fill no whole posting are left
+    out, as without tiles. feed: how images are read ahead.
     """
     rows, cols = (max(1, size // posting) for size in source.shape)
     cut = {f"{tile.core.row}-{tile.core.col}": tile for tile in tiles(source.shape, halo, posting, core)}
@@ -96,7 +96,7 @@ def _shows_ground(images: Float32) -> bool:
 
 
 def samples(source: PairSource) -> list[Float32]:
-    """Read samples (2, rows, cols) spread over a large pair, those with most known pixels; a small pair completely."""
+    """Read samples (2, rows, cols) spread over a large pair, where most pixels are known; a small pair completely."""
     if max(source.shape) <= CORE_PX:
         return [source.read(Window(0, 0, *source.shape))]
     gathered = []

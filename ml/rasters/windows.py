@@ -13,7 +13,7 @@ class Window(NamedTuple):
 
 
 def cut(shape: tuple[int, int], side: int) -> dict[str, Window]:
-    """Return windows (side, side) that cover (rows, cols), by the name of their place."""
+    """Return place -> window of side x side (smaller at the lower and right edge); all together cover (rows, cols)."""
     return {
         f"{row}-{col}": Window(row, col, min(side, shape[0] - row), min(side, shape[1] - col))
         for row in range(0, shape[0], side)
@@ -29,7 +29,7 @@ def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
 
 
 def inner(at: Window, outer: Window) -> tuple[slice, slice]:
-    """Return slices of a window relative to a wider one."""
+    """Return the rows and columns of a window as slices relative to a wider window that contains it."""
     row, col = at.row - outer.row, at.col - outer.col
     return slice(row, row + at.rows), slice(col, col + at.cols)
 

@@ -10,10 +10,10 @@ Read = TypeVar("Read")
 
 
 class Feed(NamedTuple):
-    """Settings with which windows are read ahead of the computation.
+    """How windows are read ahead of the computation.
 
-    readers: number of threads that read, 0 for reading in the caller's thread; besides the item in use, readers + 1
-    items are read or being read. pinned: whether to read into memory from which a GPU copies by itself.
+    readers: number of threads that read; 0 to read in the caller's thread. Besides the item in use, readers + 1 items
+    are read or being read. pinned: whether to read into pinned memory, from which a GPU copies without the CPU.
     """
 
     readers: int = 0
@@ -28,8 +28,8 @@ def fed(
 ) -> Generator[tuple[Item, Read], None, None]:
     """Yield each item with the result of reading it, in order.
 
-    Items are iterated in the caller's thread, never in a reader. An exception in a reader is raised at its item. Close
-    the iterator to stop early: reads that have not begun are dropped, and those that have are waited for.
+    Items are iterated in the caller's thread, never in a reader. An exception in a reader is raised when its item is
+    due. Close the iterator to stop early: reads that have not begun are dropped; those that have begun are waited for.
     """
     if not feed.readers:
         for item in items:
@@ -50,6 +50,6 @@ def fed(
 
 
 def _first(waiting: deque[tuple[Item, Future[Any]]]) -> tuple[Item, Any]:
-    """Return the first item and its result, and keep no reference to the result."""
+    """Remove and return the first item and its result, so that no reference to the result is kept here."""
     item, late = waiting.popleft()
     return item, late.result()

@@ -29,16 +29,16 @@ def ready(network: Network, device: torch.device) -> Network:
 
 @contextmanager
 def low_precision(device: torch.device) -> Iterator[None]:
-    """Use bfloat16 if `precision` is that, else float32; operations that remain in float32 use `full_precision`."""
+    """Use bfloat16 in this block if `precision` is bfloat16, else float32; that float32 is as in `full_precision`."""
     with full_precision(device), torch.autocast(device.type, torch.bfloat16, enabled=precision(device) == BFLOAT16):
         yield
 
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Use float32 with all its digits.
+    """Use full float32 in this block.
 
-    Otherwise a GPU would multiply float32 with ten bits (TF32), which is used only for ML_PRECISION=tf32.
+    Otherwise a GPU would multiply float32 with a mantissa of ten bits (TF32), which is used only for ML_PRECISION=tf32.
     """
     if device.type != "cuda":
         yield
@@ -55,8 +55,8 @@ def full_precision(device: torch.device) -> Iterator[None]:
 def precision(device: torch.device) -> str:
     """Return the precision in which networks multiply on a device.
 
-    It is bfloat16 if that is fast. ML_PRECISION=float32 sets float32; ML_PRECISION=tf32 sets TF32 on a GPU and float32
-    on a CPU.
+    By default it is bfloat16 if that is fast, else float32. ML_PRECISION=float32 sets float32; ML_PRECISION=tf32 sets
+    TF32 on a GPU and float32 on a CPU.
 
     ValueError for any ML_PRECISION except these and auto.
     """
@@ -74,15 +74,15 @@ def input_type(device: torch.device) -> torch.dtype:
 
 
 def has_fast_bfloat16() -> bool:
-    """Return whether this CPU multiplies in bfloat16, by tile units (AMX) or AVX-512: a step takes half as long."""
+    """Return whether this CPU multiplies in bfloat16 (AMX tile units or AVX-512), which halves the time of a step."""
     held = torch.cpu.get_capabilities()
     return bool(held.get("amx_bf16", False) or held.get("avx512_bf16", False))
 
 
 def numerics(device: torch.device) -> list[str]:
-    """Return the facts, besides code and weights, on which the last bits of a result may depend.
+    """Return what, besides code and weights, may affect the last bits of a result: versions, device, precision.
 
-    Pieces with different facts are never combined.
+    Pieces for which these facts differ are never combined.
 
     On a CPU they include the number of threads, which determines the order of a network's sums.
     """

@@ -20,7 +20,7 @@ ON_A_LARGE_CARD_PX, ON_A_CARD_PX = 4096, 2048
 
 
 def feed_of(device: torch.device) -> Feed:
-    """Return the settings of reading ahead for a device: for a GPU a thread per core, MOST_READERS at most."""
+    """Return how to read ahead for a device: for a GPU with one thread per core, at most MOST_READERS."""
     if device.type != "cuda":
         return AT_ONCE
     return Feed(min(MOST_READERS, len(os.sched_getaffinity(0))), pinned=True)
@@ -29,7 +29,7 @@ def feed_of(device: torch.device) -> Feed:
 def window_px(device: torch.device, on_cpu: int) -> int:
     """Return the side of the windows that are computed at once, px.
 
-    On a GPU large windows replace batches, because they share one halo.
+    On a GPU one large window replaces a batch of small ones, because it needs only one halo.
     """
     if device.type != "cuda":
         return on_cpu
@@ -38,7 +38,7 @@ def window_px(device: torch.device, on_cpu: int) -> int:
 
 
 def may_hold(device: torch.device, n_bytes: int) -> bool:
-    """Return whether n_bytes may stay on a device while it works: up to a quarter of a GPU's memory."""
+    """Return whether n_bytes may be kept on a device: on a GPU up to a quarter of its memory, on a CPU never."""
     return device.type == "cuda" and 4 * n_bytes <= torch.cuda.get_device_properties(device).total_memory
 
 

@@ -1,4 +1,4 @@
-"""Reuse of the memory of large arrays, which is needed again at once, tile after tile."""
+"""Reuse of the memory of large arrays, because arrays of the same size are needed tile after tile."""
 
 import ctypes
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ USUAL = {TRIM_THRESHOLD: 64 << 20, MMAP_THRESHOLD: 32 << 20}  # values at which 
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Reuse freed memory in this block; afterwards it goes back to the system. Does nothing without glibc.
+    """Keep freed memory for reuse in this block; return it to the system afterwards. Does nothing without glibc.
 
     Otherwise the kernel has to clear pages for every large tensor: a fifth of the time of a coherence run on a CPU.
     """

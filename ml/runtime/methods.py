@@ -1,6 +1,6 @@
-"""Names of methods on command lines: `model` and a network's own name both mean the network that a task ships.
+"""Names of methods on command lines: `model` and a network's own name both mean the network shipped for a task.
 
-Runs and rasters store the method under one name, which does not change.
+In runs and rasters the method is stored under one name, which does not change.
 """
 
 from typing import NamedTuple
@@ -24,11 +24,11 @@ TASK_OF_NETWORK = {shipped.name: task for task, shipped in SHIPPED.items()}
 
 
 def method_of(task: str, name: str) -> str:
-    """Return the stored name of a task's network for any of its names; return other names unchanged."""
+    """Return the name under which a task's network is stored; names of other methods are returned unchanged."""
     shipped = SHIPPED.get(task)
     return shipped.method if shipped and name in (MODEL, shipped.name) else name
 
 
 def help_of(task: str) -> str:
-    """Return a command line's help text on the names of a task's network."""
+    """Return the help text for a command line's method option: which names mean a task's network."""
     return f"'{MODEL}' and '{SHIPPED[task].name}' both mean the network that is shipped (default: %(default)s)"

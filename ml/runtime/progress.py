@@ -1,6 +1,6 @@
-"""Progress of a long computation, reported from inner functions without passing a callback down.
+"""Progress of a long computation, reported by inner functions without a callback that is passed down to them.
 
-A tiling loop calls `report_progress`; the caller of the computation may listen.
+A tiling loop calls `report_progress`; the caller of the computation can use `listening`.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ def report_progress(share: float) -> None:
 
 @contextmanager
 def listening(listener: Callable[[float], None]) -> Iterator[None]:
-    """Call a listener with the progress of everything done in this block's own thread."""
+    """Call a listener with all progress reported in this block, by the block's own thread."""
     token = _listener.set(listener)
     try:
         yield

@@ -1,8 +1,8 @@
 """The demo nation: an invented country of 60 by 60 km, its moving ground, and five years of data from two tracks.
 
 Lowlands with a city in the south-west, a coalfield in the south-east, mountains in the north with a valley of
-landslides and a glacier; in between large areas that are still. Places are fixed, so that the country looks the same
-with every seed; relief, points, rates' errors and speckle change with it.
+landslides and a glacier; still ground over large areas between them. Places are fixed, so that the country looks the
+same with every seed. Relief, points, errors of the rates and speckle depend on the seed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ SPREAD_M = 1_500.0  # between two slides, and around the slope that fails
 
 
 class Village(NamedTuple):
-    """A named place. suburb_m 0: a name only."""
+    """A named place. suburb_m: radius of the built-up ground, 0 for a place with a name only."""
 
     name: str
     people: int
@@ -79,7 +79,7 @@ VILLAGES = (
 
 
 class Glacier(NamedTuple):
-    """A glacier's tongue: half its length along the bearing of its flow (clockwise from true north), half its width."""
+    """A glacier's tongue: half its length along its flow (bearing clockwise from true north), half its width across."""
 
     name: str
     centre: Offset
@@ -114,7 +114,7 @@ def _region_config() -> RegionConfig:
 
 @dataclass(frozen=True)
 class NationConfig:
-    """Settings of the demo: `region` for points, the others for images. pixels: side of each of the three images."""
+    """Settings of the demo. region: for the points; all others are for the images. pixels: side of an image."""
 
     region: RegionConfig = field(default_factory=_region_config)
     pixels: int = 192
@@ -124,7 +124,7 @@ class NationConfig:
 
 @dataclass(frozen=True)
 class Nation:
-    """The demo nation: its region with points, and the place of the slope that fails."""
+    """The demo nation: its region with points, and the position and bearing of the slope that fails."""
 
     region: Region
     config: NationConfig
@@ -173,7 +173,7 @@ def simulate_nation_terrain(rng: np.random.Generator, config: TerrainConfig, fra
 
 
 def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
-    """Return the steepest places of the valley that face east or west, SPREAD_M apart: radars show slides there."""
+    """Return the valley's steepest places facing east or west, where radars measure slides well, SPREAD_M apart."""
     east_m, north_m = terrain.cell_centres()
     free = np.hypot(east_m - VALLEY.east_m, north_m - VALLEY.north_m) < VALLEY_M
     facing: Floats = np.abs(ndimage.uniform_filter(terrain.slope_east, round(600 / terrain.posting_m)))
@@ -186,7 +186,7 @@ def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
 
 
 def on_glacier(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> Floats:
-    """Return each place's speed relative to the middle of the tongue, 0–1: slow at sides and ends, 0 off the ice."""
+    """Return each place's speed as a share (0–1) of that in the tongue's middle: low at its edges, 0 off the ice."""
     turn = math.radians(glacier.bearing_deg)
     east_m, north_m = east_m - glacier.centre.east_m, north_m - glacier.centre.north_m
     along = (east_m * math.sin(turn) + north_m * math.cos(turn)) / glacier.half_length_m
@@ -195,7 +195,7 @@ def on_glacier(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> F
 
 
 def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], forest_share: float) -> NDArray[np.uint8]:
-    """Simulate forest and moor without points, open land, settlements, farms on the slopes that slide, ice."""
+    """Simulate the land cover: forest, open land, settlements, houses on the slopes that slide, ice."""
     houses = [Settlement(village.at, village.town_m, village.suburb_m) for village in VILLAGES]
     houses += [Settlement(slide, 0.0, 0.5 * shape[0]) for slide, shape in zip(slides, SLIDES, strict=True)]
     cover = make_land_cover(rng, terrain, tuple(houses), forest_share)

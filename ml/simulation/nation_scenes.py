@@ -1,8 +1,8 @@
 """Two years of radar images of three places of the demo nation: a surging glacier, a growing pit, a failing slope.
 
-Speckle as on the island (ml.simulation.sar.scenes): complex scatterers finer than the resolution, moved exactly and
-never as an image, then band-limited, detected and averaged. Images come in pairs twelve days apart, one pair every 48
-days; of the glacier every pass of the last months as well.
+Speckle is made as on the island (ml.simulation.sar.scenes): complex scatterers finer than the resolution are moved
+exactly (never the image), then band-limited, detected and averaged. Images come in pairs twelve days apart, one pair
+every 48 days; of the glacier there is also every pass of the last months.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PIT_PAIR, SLOPE_PAIR = -4, -2  # pair, counted from the end, in which the pit is
 
 
 class AreaImages(NamedTuple):
-    """Images of one place. power: (dates, rows, cols), linear; speed_m_day: of the glacier between dates, else 0."""
+    """Images of a place. power: (dates, rows, cols), linear; speed_m_day: of the glacier between dates, 0 elsewhere."""
 
     burst: str
     dates: tuple[dt.datetime, ...]
@@ -49,7 +49,7 @@ class AreaImages(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """A place on the images' fine grid, (rows, cols): coherence of a repeat, amplitude, position in the country, m."""
+    """A place on the images' fine grid, (rows, cols): coherence over a repeat, amplitude, position in the nation, m."""
 
     transform: Affine
     coherence: Float32
@@ -59,7 +59,7 @@ class _Place(NamedTuple):
 
 
 def pair_dates(sparse_pairs: int, dense_dates: int) -> tuple[dt.datetime, ...]:
-    """Return dates of pairs every 48 days, followed by dense_dates consecutive passes, if any; the last one is LAST."""
+    """Return dates: one pair every 48 days, then dense_dates consecutive passes, if any. The last date is LAST."""
     repeat, sparse = dt.timedelta(days=REPEAT_DAYS), dt.timedelta(days=SPARSE_DAYS)
     dense = [LAST - n * repeat for n in range(dense_dates)][::-1]
     last_pair = dense[0] - sparse if dense else LAST - repeat
@@ -89,7 +89,7 @@ def _rngs(nation: Nation) -> list[np.random.Generator]:
 
 
 def glacier_speeds(dates: tuple[dt.datetime, ...]) -> tuple[float, ...]:
-    """Return the mean speed in the middle of the tongue between dates, m/day: fast in early summer, later the surge."""
+    """Return the mean speed in the middle of the tongue between dates, m/day: high in early summer and in the surge."""
     speeds = []
     for earlier, later in itertools.pairwise(dates):
         day = (earlier + (later - earlier) / 2).timetuple().tm_yday
@@ -126,7 +126,7 @@ def _event(
     burst: str,
     event: tuple[Offset, tuple[float, float], int],
 ) -> AreaImages:
-    """Simulate ground at rest whose surface is destroyed once, in one pair. event: centre, half axes, pair."""
+    """Simulate ground at rest whose surface is destroyed in one pair. event: centre, half axes (m), index of pair."""
     centre, half_m, pair = event
     place, (x_m, y_m) = _place(rng, nation, centre), _xy(nation.region.terrain.frame, centre)
     rows, cols = place.coherence.shape
@@ -187,7 +187,7 @@ def _xy(frame: LocalFrame, at: Offset) -> tuple[float, float]:
 
 
 def _grid_bearing(frame: LocalFrame) -> float:
-    """Return the bearing of true north on the images' grid at the glacier, radians clockwise."""
+    """Return the bearing of true north at the glacier, radians clockwise from the north of the images' grid."""
     x, y = _xy(frame, GLACIER.centre)
     further_x, further_y = _xy(frame, Offset(GLACIER.centre.east_m, GLACIER.centre.north_m + 1_000))
     return math.atan2(further_x - x, further_y - y)

@@ -19,16 +19,16 @@ class Interval(NamedTuple):
 
 
 def bootstrap(values: Float64, scale: float = 1.0, rounds: int = 2000) -> Interval:
-    """Return the mean of values (n,) times scale with its 95 % interval over tiles."""
+    """Return the mean of values (n,) times scale, with its 95 % interval by resampling the values."""
     rng = np.random.default_rng(1)
     means = values[rng.integers(0, values.size, (rounds, values.size))].mean(axis=1) * scale
     return Interval(float(values.mean() * scale), *(float(v) for v in np.percentile(means, [2.5, 97.5])))
 
 
 def bootstrap_over(groups: Sequence[Float64], statistic: Callable[[Float64], float], rounds: int = 500) -> Interval:
-    """Bootstrap a statistic of all rows, 95 % interval over groups (pairs, scenes), whose rows are not independent.
+    """Return a statistic of all rows, with its 95 % interval by resampling groups (pairs, scenes) of dependent rows.
 
-    groups: arrays (rows, columns) that differ in rows only.
+    groups: arrays (rows, columns) that may differ in the number of rows only.
     """
     rng = np.random.default_rng(1)
     draws = [
@@ -41,7 +41,7 @@ def bootstrap_over(groups: Sequence[Float64], statistic: Callable[[Float64], flo
 
 
 def proportion(count: int, of: int) -> Interval:
-    """Return a share with its 95 % interval by Clopper and Pearson, which holds for rare events too."""
+    """Return a share with its 95 % interval by Clopper and Pearson, which is valid for rare events, too."""
     low = float(betaincinv(count, of - count + 1, 0.025)) if count else 0.0
     high = float(betaincinv(count + 1, of - count, 0.975)) if count < of else 1.0
     return Interval(count / of, low, high)

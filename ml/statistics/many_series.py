@@ -17,14 +17,14 @@ STARTS = 6
 
 
 class Fitted(NamedTuple):
-    """Fits, (n,); NaN where a series is too short. acceleration: mm/yr²; season: amplitude of the yearly wave, mm."""
+    """Results of fits, (n,); NaN for a short series. acceleration: mm/yr²; season: amplitude of the yearly wave, mm."""
 
     acceleration_mm_yr2: Float64
     season_mm: Float64
 
 
 class Group(NamedTuple):
-    """Group of similar series: median and limits of the middle two thirds, each series minus its mean, (dates,), mm."""
+    """Group of similar series. Median and limits of the middle two thirds, (dates,), mm; each series less its mean."""
 
     members: NDArray[np.int64]
     median_mm: Float64
@@ -65,7 +65,7 @@ def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
 
 
 def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) -> Groups | None:
-    """Sort series, (n, dates), mm, NaN where missing, by k-means; None where fewer than k can be used."""
+    """Group series, (n, dates), mm, NaN where missing, by k-means; None if fewer than k have enough dates."""
     # by_shape: each series divided by its own scatter, so that slow and fast motion of one form belong together.
     known = np.isfinite(series_mm)
     used = np.flatnonzero(known.mean(axis=1) >= LEAST_KNOWN) if series_mm.size else np.empty(0, dtype=np.int64)
@@ -95,7 +95,7 @@ def _whole(row: Float64) -> Float64:
 
 
 def _best_labels(parts: Float64, k: int, seed: int) -> NDArray[np.int64]:
-    """Return the tightest of several starts in which no group is empty; equal parts along the first one without."""
+    """Return the tightest of several clusterings without empty groups; if there is none, k parts of the first axis."""
     best = np.argsort(np.argsort(parts[:, 0])) * k // len(parts)
     if len(np.unique(parts.round(9), axis=0)) <= k:
         return best

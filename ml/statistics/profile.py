@@ -1,4 +1,4 @@
-"""Points along a line: their positions on it, and medians of their values by piece of the line."""
+"""Points along a line: their positions on it, and medians of their values in equal pieces of the line."""
 
 from typing import NamedTuple
 
@@ -12,9 +12,9 @@ FEWEST_OF_BIN = 3
 
 
 class Along(NamedTuple):
-    """Places along a line.
+    """Positions of points relative to a line.
 
-    distance_m: along the line from its start; offset_m: from the line, never negative. (n,), m.
+    distance_m: along the line from its start; offset_m: distance from the line, never negative. (n,), m.
     """
 
     distance_m: Float64
@@ -22,9 +22,9 @@ class Along(NamedTuple):
 
 
 class Bins(NamedTuple):
-    """Medians of equally long pieces of the line and the middle two thirds of their points.
+    """Values by equally long pieces of a line: median, and low and high limit of the middle two thirds.
 
-    Each (bins,), NaN where a piece has fewer than three points. distance_m: the middle of each piece.
+    All (bins,), NaN where a piece has fewer than three points. distance_m: of the piece's middle from the start.
     """
 
     distance_m: Float64
@@ -41,12 +41,12 @@ def along_line(x_m: Float64, y_m: Float64, corners_m: Float64) -> Along:
 
 
 def piece_of(distance_m: Float64, length_m: float, n_bins: int) -> NDArray[np.int64]:
-    """Return the number of the piece of the line at each point, (n,), 0 to n_bins - 1."""
+    """Return for each point the number of the piece of the line in which it lies, (n,), 0 to n_bins - 1."""
     return np.clip((distance_m / length_m * n_bins).astype(np.int64), 0, n_bins - 1)
 
 
 def binned(distance_m: Float64, values: Float64, length_m: float, n_bins: int) -> Bins:
-    """Return medians and middle two thirds of the values on each piece of the line. values: (n,), NaN where missing."""
+    """Return median and middle two thirds of the values in each piece of the line. values: (n,), NaN where missing."""
     piece, known = piece_of(distance_m, length_m, n_bins), np.isfinite(values)
     figures = np.full((3, n_bins), np.nan)
     counts = np.bincount(piece[known], minlength=n_bins)

@@ -1,7 +1,7 @@
-"""Exact quantiles of more values than fit into memory: counted in two passes, so their order and cutting do not matter.
+"""Exact quantiles of more values than fit into memory, counted in two passes; their order and division do not matter.
 
-The bits of a float32, turned so that they sort as the values do, are counted by their upper half, and those in the
-bucket that holds the quantile by their lower half.
+The bits of a float32 are transformed so that they sort as the values do. The first pass counts values by the upper half
+of their bits; the second counts those in the bucket that contains the quantile by the lower half.
 """
 
 import math
@@ -21,7 +21,7 @@ MEDIAN = 0.5
 
 
 def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | None:
-    """Return the value below which this share of finite ones lies, linear between neighbours; None without any.
+    """Return the quantile `share` of the finite values, interpolated linearly between neighbours; None without any.
 
     blocks: returns the values in arrays of any shape; it is called twice.
     """
@@ -45,7 +45,7 @@ def upper_counts(values: Float32) -> NDArray[np.int64]:
 
 
 def buckets_of(counts: NDArray[np.int64], share: float) -> tuple[int, int]:
-    """Return the buckets that hold the two values next to the quantile. counts: not all zero."""
+    """Return the two buckets that contain the values on either side of the quantile. counts: not all zero."""
     low, high = np.searchsorted(np.cumsum(counts), _ranks(counts, share), side="right")
     return int(low), int(high)
 
@@ -61,7 +61,7 @@ def lower_counts(values: Float32, buckets: Sequence[int]) -> NDArray[np.int64]:
 
 
 def between(counts: NDArray[np.int64], within: NDArray[np.int64], share: float) -> float:
-    """Return the quantile from the counts of all buckets, and those within the two that buckets_of names."""
+    """Return the quantile. counts: of all buckets; within: lower_counts of the two buckets given by buckets_of."""
     ranks, buckets = _ranks(counts, share), buckets_of(counts, share)
     ends = []
     for rank, bucket, inner in zip(ranks, buckets, within, strict=True):
@@ -79,13 +79,13 @@ def _ranks(counts: NDArray[np.int64], share: float) -> tuple[int, int]:
 
 
 def _halves(values: Float32) -> NDArray[np.uint16]:
-    """Return the bits of each value, (n, 2)."""
+    """Return the two 16-bit halves of each value's bits, (n, 2)."""
     return np.ascontiguousarray(values, dtype=np.float32).reshape(-1).view(np.uint16).reshape(-1, 2)
 
 
 @cache
 def _sorted_halves() -> NDArray[np.int64]:
-    """Return upper halves of bits in the order of the values, (BUCKETS,): negative ones backwards, then the others."""
+    """Return all upper halves of bits in the values' order, (BUCKETS,): negative ones reversed, then positive ones."""
     return np.concatenate([np.arange(BUCKETS - 1, NEGATIVE - 1, -1), np.arange(NEGATIVE)])
 
 

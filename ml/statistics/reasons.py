@@ -1,6 +1,6 @@
-"""Reasons why an area was flagged: figures of its points against those around it, track by track.
+"""Reasons why an area was flagged: for each track, figures of the area's points against those around it.
 
-Pure functions of points, independent of the method, so that readers can check them.
+Pure functions of points, independent of the detection method, so that readers can check them.
 """
 
 import math
@@ -20,10 +20,10 @@ FEWEST_INSIDE, MOST = 3, 0.5  # points, and share of them, for a track to show m
 
 
 class TrackReason(NamedTuple):
-    """Evidence of one track: points inside, their median rate; points around, their median and robust deviation.
+    """Evidence of one track: points inside, their median rate; points around, their median rate and robust scatter.
 
-    Rates in mm/yr with the sign of the product. beyond: share of the points inside that lie two of these standard
-    deviations or more from the median around, on the side to which the area moves. NaN where too few points are around.
+    Rates in mm/yr with the sign of the product. beyond: share of the points inside at least two scatters from the
+    median around, on the side to which the area moves. NaN where too few points are around.
     """
 
     track: str
@@ -51,7 +51,7 @@ class TrackReason(NamedTuple):
 
 
 def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:
-    """Return the distances from an area at which its surroundings begin and end, m."""
+    """Return at which distances from an area its surroundings begin and end, (near, far), m."""
     side_m = polygon.area**0.5
     return max(NEAR_M, NEAR_SHARE * side_m), max(FAR_M, FAR_SHARE * side_m)
 
@@ -61,7 +61,7 @@ def track_reason(
 ) -> TrackReason:
     """Compute one track's evidence of an area's motion. polygon, x, y: (n,), in one projected system, metres.
 
-    Only points within reach of the area's box count, so that giving more changes nothing.
+    Only points near the area's box count, so that passing more points changes nothing.
     """
     west, south, east, north = polygon.bounds
     near_m, far_m = reach_of(polygon)

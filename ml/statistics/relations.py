@@ -1,4 +1,4 @@
-"""Relation of two attributes of points: density, correlation and a robust line; and the ground in nine parts."""
+"""Relation of two attributes of points (density, correlation, robust line), and the ground divided into nine parts."""
 
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ ROOM_DEGREES = 1e-4  # around the outermost points
 
 
 class Density(NamedTuple):
-    """Numbers of points. counts: (rows of y, columns of x); the edges are one longer."""
+    """Numbers of points per cell of x and y. counts: (rows of y, columns of x); edges: one more than cells."""
 
     x_edges: Float64
     y_edges: Float64
@@ -26,7 +26,7 @@ class Density(NamedTuple):
 
 
 class Band(NamedTuple):
-    """Points whose x lies in one part of the range: their number, and percentiles of y."""
+    """Points whose x lies in a certain interval: limits of x, number of points, percentiles of y."""
 
     x_low: float
     x_high: float
@@ -37,7 +37,7 @@ class Band(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """Relation of two attributes."""
+    """Relation of two attributes: correlations, Theil-Sen line, density and bands."""
 
     n: int
     pearson: float  # -1 to 1, NaN where one does not vary
@@ -52,18 +52,18 @@ class Relation(NamedTuple):
 
 
 class Ninths(NamedTuple):
-    """Ground in three by three boxes, row by row from the north-west."""
+    """Ground divided into three by three boxes, numbered row by row from the north-west."""
 
     place: NDArray[np.int64]  # (n,), the box of each point
     boxes: list[tuple[float, float, float, float]]  # west, south, east, north of each, degrees
 
     def medians(self, values: NDArray[Any]) -> dict[int, float]:
-        """Return the median by part of the ground, of those with values."""
+        """Return box number -> median of the values of its points; boxes without points are left out."""
         return {int(part): float(np.median(values[self.place == part])) for part in np.unique(self.place)}
 
 
 def ninths(longitude: Float64, latitude: Float64) -> Ninths:
-    """Divide the ground around points, (n,), degrees; at least one."""
+    """Divide the ground around points, (n,), degrees, into nine boxes. There must be at least one point."""
     x, y = (
         np.linspace(values.min() - ROOM_DEGREES, values.max() + ROOM_DEGREES, SIDES + 1)
         for values in (longitude, latitude)
@@ -80,7 +80,7 @@ def ninths(longitude: Float64, latitude: Float64) -> Ninths:
 
 
 def relation(x: Float64, y: Float64) -> Relation | None:
-    """Return the relation of two attributes of points, (n,), without missing values; None with fewer than three."""
+    """Return the relation of two attributes, (n,), over points with both; None if these are fewer than three."""
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
     if x.size < 3:
@@ -102,20 +102,20 @@ def relation(x: Float64, y: Float64) -> Relation | None:
 
 
 def correlation(x: Float64, y: Float64) -> float:
-    """Return Pearson's correlation; NaN where one does not vary."""
+    """Return Pearson's correlation; NaN if x or y does not vary."""
     x, y = x - x.mean(), y - y.mean()
     power = float(np.sqrt((x @ x) * (y @ y)))
     return float(x @ y) / power if power > 0 else float("nan")
 
 
 def ranks(values: Float64) -> Float64:
-    """Return 1 for the smallest; equal values share the mean of their ranks."""
+    """Return the rank of each value, 1 for the smallest; equal values share the mean of their ranks."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(count) - (count - 1) / 2)[place]
 
 
 def robust_line(x: Float64, y: Float64, seed: int = 0) -> tuple[float, float]:
-    """Return slope and intercept after Theil and Sen (1968, doi 10.1080/01621459.1968.10480934), or NaN."""
+    """Return slope and intercept by Theil and Sen (1968, doi 10.1080/01621459.1968.10480934); NaN if x is constant."""
     # The median slope of pairs, at most so many drawn at random. Up to 29 % of outliers do not move it. NaN where x
     # does not vary.
     if x.size * (x.size - 1) // 2 <= PAIRS:
@@ -131,7 +131,7 @@ def robust_line(x: Float64, y: Float64, seed: int = 0) -> tuple[float, float]:
 
 
 def density(x: Float64, y: Float64, bins: int = BINS) -> Density:
-    """Count the points in each cell, without the outermost of either attribute."""
+    """Count the points in each cell of x and y; the extreme values of both attributes lie outside the cells."""
     edges = [np.linspace(*_range(values), bins + 1) for values in (x, y)]
     counts, _, _ = np.histogram2d(y, x, bins=[edges[1], edges[0]])
     return Density(edges[0], edges[1], counts.astype(np.int64))
@@ -144,7 +144,7 @@ def _range(values: Float64) -> tuple[float, float]:
 
 
 def bands(x: Float64, y: Float64) -> list[Band]:
-    """Return bands with equally many points, as far as equal values allow."""
+    """Return bands of x with about equally many points each; equal values stay in one band."""
     edges = np.unique(np.percentile(x, np.linspace(0, 100, BANDS + 1)))
     if edges.size < 2:
         edges = np.array([x[0], x[0]])

@@ -14,8 +14,8 @@ STRIP_VALUES = 1 << 18  # of all layers together: they fit a CPU's cache
 def median_of_known(values: Float32) -> Float32:
     """Return the median of known values along the first axis: (n, rows, cols) to (rows, cols), NaN unknown.
 
-    Whole layers are compared with each other (Batcher's sorting network, as far as the middle needs it): a sixth of the
-    time of sorting pixel by pixel, which is left for pixels that some layer does not know.
+    Whole layers are compared with each other (Batcher's sorting network, limited to what the middle needs). That takes
+    a sixth of the time of sorting pixel by pixel, which is used only for pixels with unknown values.
     """
     middle = np.empty(values.shape[1:], dtype=np.float32)
     step = max(1, STRIP_VALUES // max(1, values[:, 0].size))
@@ -41,7 +41,7 @@ def _middle(values: Float32) -> Float32:
 
 @cache
 def _comparisons(n: int) -> tuple[tuple[int, int], ...]:
-    """Return pairs of layers to compare in turn, so that the middle one or two layers are sorted."""
+    """Return the pairs of layers to compare, in order, after which the middle one or two layers are in place."""
     needed, kept = {(n - 1) // 2, n // 2}, []
     for both in reversed(list(_sorting_network(n))):
         if needed & set(both):
@@ -51,7 +51,7 @@ def _comparisons(n: int) -> tuple[tuple[int, int], ...]:
 
 
 def _sorting_network(n: int) -> Iterator[tuple[int, int]]:
-    """Yield the sorting network of Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M."""
+    """Yield the comparisons of a sorting network (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M)."""
     top = 1 << max(0, (n - 1).bit_length() - 1)
     p = top if n > 1 else 0
     while p:

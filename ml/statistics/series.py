@@ -13,7 +13,7 @@ SHORTEST_FOR_A_SEASON_YEARS = 1.5
 class SeriesFit(NamedTuple):
     """Fit of a series.
 
-    fit_mm: (dates,), mm. rate_mm_yr ± rate_sigma_mm_yr. sigma_mm: what the curve leaves unexplained.
+    fit_mm: (dates,), the curve, mm. rate_sigma: standard deviation of the rate. sigma_mm: that of the residuals.
     """
 
     fit_mm: NDArray[np.float32]
@@ -44,10 +44,10 @@ def fit_series(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> 
 
 
 def fit_rates(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Fit the rates of many series by the same curve, (n,), mm/yr; NaN with too few values.
+    """Fit the rates of many series with the curve of `fit_series`, (n,), mm/yr; NaN with too few values.
 
-    displacement_mm: (n, dates), mm, NaN where missing. Series that miss dates differently are solved each by their own
-    normal equations, all at once.
+    displacement_mm: (n, dates), mm, NaN where missing. If dates are missing, each series has its own normal equations;
+    all are solved at once.
     """
     rates = np.full(len(displacement_mm), np.nan)
     if not dates:
@@ -65,7 +65,7 @@ def fit_rates(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> N
 
 
 def _design(dates: Sequence[date]) -> NDArray[np.float64]:
-    """Return columns (dates, 2 or 4): offset, years and, from a year and a half on, a yearly wave."""
+    """Return the curve's terms, (dates, 2 or 4): offset, years and, from a year and a half on, a yearly wave."""
     years = np.array([(day - dates[0]).days for day in dates]) / 365.25
     columns = [np.ones_like(years), years]
     if years[-1] >= SHORTEST_FOR_A_SEASON_YEARS:

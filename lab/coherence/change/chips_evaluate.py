@@ -1,9 +1,9 @@
-"""`change-real`: the share of cells confirmed as changed per date on real ground without known events.
+"""`change-real`: the share of cells confirmed as changed on each date, on real ground without known events.
 
 All chips available (three places on land, one at sea, both polarisations, 22 dates) were known when the confirmation
 rule was designed. The thresholds are therefore chosen again here by a fixed rule, and each place on land is judged with
-thresholds chosen without it: at most MOST_SHARE of the cells per date confirmed over the other places, then as many
-events as possible found in simulated validation series.
+thresholds chosen without it: at most MOST_SHARE of the cells per date may be confirmed over the other places; of the
+thresholds that satisfy this, those that find most events in simulated validation series are taken.
 """
 
 import hashlib
@@ -35,20 +35,20 @@ Shares = Mapping[date, float]
 
 
 class Judged(NamedTuple):
-    """Result for one place. shares: confirmed share by thresholds, for each polarisation; land: False for the sea."""
+    """Confirmed shares of one place. shares: (high, low) thresholds -> one entry a polarisation; land: False at sea."""
 
     shares: Mapping[tuple[float, float], list[Shares]]
     land: bool
 
 
 def series_of(place: str, method: str) -> list[list[Evidence]]:
-    """Return the changes of a place's pairs, one list per polarisation. ValueError if there are no chips."""
+    """Return the coherence changes of a place's pairs, one list per polarisation. ValueError if there are no chips."""
     files = [real_chips.chips(folder(CHIPS), polarisation)[place] for polarisation in POLARISATIONS]
     return [real_chips.evidence_of(real_chips.seen_of(one, method)) for one in files]
 
 
 def judged(place: str, method: str) -> Judged:
-    """Return the share of a place's cells that each pair of thresholds confirms."""
+    """Return the share of a place's cells that is confirmed on each date, for every pair of (high, low) thresholds."""
     series = series_of(place, method)
     shares: dict[tuple[float, float], list[Shares]] = {
         (high, low): [real_chips.shares_by_date(evidence, high, low) for evidence in series] for high, low in THRESHOLDS
@@ -57,7 +57,7 @@ def judged(place: str, method: str) -> Judged:
 
 
 def validation(method: str, scene: int) -> Float64:
-    """Return the outcome (thresholds, 4) of a simulated validation series, measured as in `change-confirmed`."""
+    """Return `confirm_evaluate.outcome` of a simulated validation series for each pair of thresholds, (pairs, 4)."""
     series = confirm_evaluate.make_series(scene, Purpose.VALIDATION)
     evidence = confirm_evaluate.evidence_of(method, series)
     return np.array([confirm_evaluate.outcome(confirmed(evidence, *both), series) for both in THRESHOLDS])
@@ -75,13 +75,13 @@ def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
 
 
 def by_date(series: Sequence[Shares]) -> Float64:
-    """Return the mean over series for each date, because all series share the weather of a date."""
+    """Return the mean over all series with a value on a date, (dates,): the series share the weather of each date."""
     dates = sorted({day for one in series for day in one})
     return np.array([np.mean([one[day] for one in series if day in one]) for day in dates])
 
 
 def evaluate(method: str, places: int) -> dict[str, Interval]:
-    """Measure a method on a number of places on land, and on the sea. Returns metric name -> interval over dates."""
+    """Measure a method on a number of land places, and on the sea. Returns metric name -> interval over dates."""
     names = [*real_chips.chips(folder(CHIPS), POLARISATIONS[0])]
     by_place = {name: judged(name, method) for name in names}
     land = {name: one for name, one in by_place.items() if one.land}

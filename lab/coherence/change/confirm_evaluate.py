@@ -1,6 +1,6 @@
-"""Frozen benchmark of confirmation: the event of `change` with two more images after it, pairs over one or two steps.
+"""Frozen benchmark of confirmation: series as in `change`, with two more images after the event.
 
-A method is an estimator of coherence followed by the robust z of every pair and by `ml.coherence.confirm`.
+A method is an estimator of coherence, then the robust z of pairs one or two steps apart, then `ml.coherence.confirm`.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ DETECTED_SHARE = 0.5  # of the event's pixels that must be confirmed for it to c
 
 
 def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
-    """Make a series of the benchmark."""
+    """Make series number `scene`, with an event and the images after it."""
     return change_series(generator(purpose, NAME, scene), PREDECESSORS, after=AFTER)
 
 
@@ -43,12 +43,12 @@ def make_quiet(scene: int, purpose: Purpose) -> Float32:
 
 
 def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
-    """Return the change of every pair, over one step or two, that has enough predecessors."""
+    """Return the coherence change of every pair of images, one or two steps apart, that has enough predecessors."""
     return evidence_by(partial(estimates_of, method), series.power)
 
 
 def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
-    """Return the evidence from images (dates, rows, cols). estimates: function from pairs to coherence and sigma."""
+    """Return the change of pairs of images, power (dates, rows, cols). estimates: from pairs to coherence and sigma."""
     evidence = []
     for apart in STEPS_APART:
         coherence, sigma = estimates(list(zip(power[:-apart], power[apart:], strict=True)))
@@ -61,7 +61,7 @@ def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
 
 
 def outcome(event: Confirmed, series: ImageSeries) -> tuple[float, float, float, float]:
-    """Return the event's confirmed share, whether it is detected (0 or 1), correctly dated share, share of the rest."""
+    """Return shares, 0-1: event confirmed, event detected (0 or 1), event dated right, confirmed cells elsewhere."""
     inner = (slice(EDGE_PX, -EDGE_PX),) * 2
     place = series.event[inner] > 0.5
     reported = np.isfinite(event.confidence[inner])

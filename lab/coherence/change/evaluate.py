@@ -1,4 +1,4 @@
-"""Frozen benchmark of change: a fall of coherence from 0.7 to 0.2 over 30 x 30 px against six predecessors.
+"""Frozen benchmark of change: after six earlier pairs, coherence falls from 0.7 to 0.2 over 30 x 30 px.
 
 A method is an estimator of coherence followed by the robust z of `ml.coherence.change`.
 """
@@ -47,7 +47,7 @@ def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple
 
 
 def outcome(series: ImageSeries, coherence: Float32, sigma: Float32) -> tuple[float, float]:
-    """Return the AUC of the event's pixels against all others, and the share reported a step before (false alarms).
+    """Return the AUC of the event's pixels against all others, and the share of pixels reported one step too early.
 
     coherence, sigma: (steps, rows, cols) of the series.
     """

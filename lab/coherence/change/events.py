@@ -19,7 +19,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap
 
 
 def quiet(estimates: Estimates, size: int) -> Judged:
-    """Return the share of cells that each pair of thresholds confirms in series without an event."""
+    """Return the share of cells confirmed on each date of series without an event, for each pair of thresholds."""
     series = [
         confirm_evaluate.evidence_by(estimates, confirm_evaluate.make_quiet(scene, Purpose.VALIDATION))
         for scene in range(size)
@@ -28,7 +28,7 @@ def quiet(estimates: Estimates, size: int) -> Judged:
 
 
 def found(estimates: Estimates, size: int) -> Float64:
-    """Return whether the event of each series is found, 0 or 1, (series, thresholds)."""
+    """Return 1 for each series whose event is found and 0 for the others, (series, pairs of thresholds)."""
     rows = []
     for scene in range(size):
         series = confirm_evaluate.make_series(scene, Purpose.VALIDATION)
@@ -38,9 +38,9 @@ def found(estimates: Estimates, size: int) -> Float64:
 
 
 def judged(estimates: Estimates, size: int) -> dict[str, Interval]:
-    """Return the share of events found at thresholds tuned on equally many quiet series, and at the shipped ones.
+    """Return the share of events found at the shipped thresholds, and at thresholds tuned on as many quiet series.
 
-    quiet_share: share of the cells of quiet series confirmed per date, at the shipped thresholds.
+    quiet_share_shipped: share of the cells of quiet series confirmed per date, at the shipped thresholds.
     """
     without, events = quiet(estimates, size), found(estimates, size)
     both, shipped = chosen([without], events.mean(axis=0)), (HIGH_SIGMA, LOW_SIGMA)

@@ -27,7 +27,7 @@ SEA = "IW1"
 
 
 class PairCoherence(NamedTuple):
-    """One pair: its dates, coherence and sigma (rows, cols)."""
+    """Dates of a pair, and its coherence and sigma, (rows, cols)."""
 
     reference: date
     secondary: date
@@ -53,7 +53,7 @@ def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]
 
 
 def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[PairCoherence]:
-    """Estimate the coherence of every pair whose days differ from one of BASELINES_DAYS by at most one."""
+    """Estimate the coherence of every pair whose days apart are within a day of one of BASELINES_DAYS."""
     collected = []
     for index, (first, reference) in enumerate(files):
         for second, secondary in files[index + 1 :]:
@@ -79,7 +79,7 @@ def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:
 
 
 def shares_by_date(evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA) -> dict[date, float]:
-    """Return the share of confirmed cells for each end date of the evidence."""
+    """Return the share of cells confirmed as changed on each date. Dates are those of the pairs' secondary images."""
     event = confirmed(evidence, high, low)
     dates = sorted({one.secondary for one in evidence})
     return {day: float((event.onset_day == (day - EPOCH).days).mean()) for day in dates}

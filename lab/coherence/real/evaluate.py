@@ -1,9 +1,9 @@
 """`coherence-real`: estimates from detected images against the coherence of the complex images, in spatial blocks.
 
-One pair so far: Sentinel-1, Morocco, 12 days with an earthquake between, about three looks; the truth is the sample
-coherence from its processor. Images are registered for every method, and looks given; windows of classical methods are
-tuned for each block on all others, separately for error and for correlation. `averaged`: the same images averaged over
-2 x 2 px; `estimated`: looks not given. No pair of a single look is available.
+One pair so far: Sentinel-1, Morocco, 12 days with an earthquake between, about three looks. Truth: the sample coherence
+from its processor. Every method gets registered images and the number of looks; windows of classical methods are tuned
+for each block on all other blocks, separately for error and for correlation. `averaged`: images averaged over 2 x 2 px;
+`estimated`: looks not given. No pair of a single look is available.
 """
 
 import hashlib
@@ -45,9 +45,9 @@ Statistic = Callable[[Float64], float]
 
 
 class RealPair(NamedTuple):
-    """A pair with its truth. images: linear power, NaN unknown; averaged: px on each axis.
+    """A pair with its truth. images: linear power, NaN unknown; averaged: pixels averaged on each axis.
 
-    truth: sample coherence (rows, cols), NaN unknown. looks: equivalent ones, None: to be estimated.
+    truth: sample coherence (rows, cols), NaN unknown. looks: equivalent number, None if it is to be estimated.
     """
 
     images: ImagePair
@@ -57,7 +57,7 @@ class RealPair(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Rows of the pixels of one block, and of its parts: (pixels, 3) of estimate, sigma, truth."""
+    """One block of the scene. rows: (pixels, 3), estimate, sigma, truth; parts: the rows of each part of the block."""
 
     rows: Float64
     parts: list[Float64]
@@ -95,7 +95,7 @@ def answers(pair: RealPair, method: str, window: int = WINDOW_PX) -> tuple[Float
 
 
 def blocks_of(pair: RealPair, coherence: Float32, sigma: Float32) -> list[Block]:
-    """Return the rows of every block with enough known pixels, away from edges and gaps."""
+    """Return every block with enough known pixels. Its rows are sampled pixels away from edges and gaps."""
     known = np.isfinite(pair.truth) & np.isfinite(pair.images.reference) & np.isfinite(pair.images.secondary)
     inner = ndimage.binary_erosion(known, iterations=EDGE_PX // pair.averaged)
     values = np.stack([coherence, sigma, pair.truth], axis=-1).astype(np.float64)
@@ -155,7 +155,7 @@ OVER_BLOCKS: dict[str, Statistic] = {
 
 
 def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
-    """Return the window of each block: that with the highest score over all other blocks."""
+    """Return for each block the window, px, with the highest score over all other blocks. tried: window -> blocks."""
     windows = []
     for left_out in range(len(next(iter(tried.values())))):
         others = {
@@ -167,13 +167,13 @@ def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
 
 
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
-    """Return the blocks of a method for every window; the network has no window to choose."""
+    """Return the blocks of a method for every window tried; for the network only one, as it has no window to choose."""
     windows = (WINDOW_PX,) if method.startswith(NETWORK) else WINDOWS
     return {window: blocks_of(pair, *answers(pair, method, window)) for window in windows}
 
 
 def measured(tried: dict[int, list[Block]], n: int) -> dict[str, Interval]:
-    """Return figures over the first n blocks, from the estimates with every window."""
+    """Return metric name -> interval over the first n blocks, with windows tuned. tried: window -> blocks."""
     chosen: dict[Statistic, list[Block]] = {}
     metrics = {}
     for name, score in (("rmse", lambda rows: -rmse(rows)), ("r", correlation)):
@@ -190,7 +190,7 @@ def measured(tried: dict[int, list[Block]], n: int) -> dict[str, Interval]:
 
 
 def evaluate(method: str, blocks: int) -> dict[str, Interval]:
-    """Measure a method on a number of blocks. Returns metric name -> interval over blocks, or over parts of one."""
+    """Measure a method on a number of blocks. Returns metric name -> interval over blocks, or over parts of a block."""
     metrics = measured(tried_windows(method, real_pair()), blocks)
     variants = {
         "estimated": real_pair()._replace(looks=None),

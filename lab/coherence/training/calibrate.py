@@ -1,6 +1,6 @@
 """`python -m lab.coherence.training.calibrate [TRUTH ...]`: calibrate the shipped network's sigma on validation pairs.
 
-Without a TRUTH, all are calibrated.
+A TRUTH is one of the two kinds of coherence that the network estimates; by default both are calibrated.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from ml.runtime.checkpoints import WEIGHTS, load, write_card
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure sigma and errors and write the card; weights stay unchanged. Raises ValueError for an unknown truth."""
+    """Fit sigma to the errors and write the card; weights stay unchanged. Raises ValueError for an unknown truth."""
     if unknown := set(arguments) - set(TRUTHS):
         raise ValueError(f"there is no truth {', '.join(sorted(unknown))}; choose of {', '.join(TRUTHS)}")
     card = card_shipped()

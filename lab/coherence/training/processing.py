@@ -1,6 +1,6 @@
 """Simulation of a processor's steps on detected images: averaging pixels, resampling to a map grid, smoothing.
 
-The number of looks that remains is measured on the pair itself, from power over its known mean.
+The number of looks that results is measured on the pair itself, from its power divided by its known mean power.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BRIGHTEST = 6.0  # times the mean; brighter pixels (single scatterers) are clipp
 
 
 def resampled_on_map(rng: np.random.Generator, pair: SarPair, size: int) -> SarPair:
-    """Resample a pair on a map of size px as a processor does: turned, stretched, interpolated, with its looks."""
+    """Resample a pair onto a turned, stretched map of size x size px, as a processor does; measure its looks again."""
     steps, turn = rng.uniform(*STEP, 2), float(rng.uniform(-TURN_RAD, TURN_RAD))
     grid = _grid(steps, turn, pair.gamma.shape[-1], size)
     mode = "bicubic" if rng.random() < CUBIC_SHARE else "bilinear"
@@ -45,7 +45,7 @@ def resampled_on_map(rng: np.random.Generator, pair: SarPair, size: int) -> SarP
 
 
 def measured_looks(power: Float32, mean: Float32) -> float:
-    """Measure the equivalent looks of power (n, rows, cols) of known mean: the median over squares; at least 1/2."""
+    """Measure equivalent looks of power (n, rows, cols) with a known mean: the median over squares, at least 1/2."""
     ratio = np.minimum(power / np.maximum(mean, 1e-12), BRIGHTEST)
     ratio = ratio / np.median(ratio.mean(axis=(1, 2)))
     rows, cols = (size // LOOKS_PX for size in power.shape[1:])
@@ -54,7 +54,7 @@ def measured_looks(power: Float32, mean: Float32) -> float:
 
 
 def _grid(steps: np.ndarray[tuple[int], np.dtype[np.float64]], turn: float, wide: int, size: int) -> torch.Tensor:
-    """Return positions of the map's pixels in an image `wide` px square, for grid_sample; mirrored beyond its edge."""
+    """Return the map pixels' positions, for grid_sample, in an image `wide` px square, mirrored beyond its edges."""
     along = np.arange(size) - (size - 1) / 2
     y, x = np.meshgrid(along * steps[0], along * steps[1], indexing="ij")
     turned = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)

@@ -1,4 +1,4 @@
-"""Training pairs of the coherence network, on all kinds of ground and radar systems, with both kinds of truth."""
+"""Training pairs of the coherence network, for all kinds of ground and systems, with gamma and sample coherence."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FINER = 2  # samples per pixel of a single look, on each axis
 def coherence_pair(rng: np.random.Generator, size: int = 128, unseen_share: float = 0.0) -> SarPair:
     """Draw a pair without motion, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence.
 
-    unseen_share: share of grounds with edges of coherence that power does not show (`with_unseen`).
+    unseen_share: probability of patches whose coherence differs while their power does not (`with_unseen`).
     """
     if rng.random() < COMPLEX_SHARE:
         return single_look_pair(rng, size, partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share))
@@ -52,7 +52,7 @@ def single_look_pair(
     farthest_px: float = FARTHEST_PX,
     earlier: int = 0,
 ) -> SarPair:
-    """Draw a pair as squared amplitudes of complex images: one look, sampled, with a response 1.05 to 1.9 px wide.
+    """Draw a pair of single-look images: squared complex amplitudes at points, with a response 1.05 to 1.9 px wide.
 
     ground: function of generator, size (px) and system; earlier: number of images before the pair.
     """
@@ -75,7 +75,7 @@ def textured_pair(
 ) -> SarPair:
     """Draw a pair with real texture, imaged by any system and mostly resampled to a map.
 
-    earlier: number of images before it; mixed_share: share of pairs that mix two textures; unseen_share: see above.
+    earlier: number of images before it; mixed_share: share of pairs with two mixed textures; unseen_share: see above.
     """
     real = partial(textured, textures=textures, mixed_share=mixed_share, unseen_share=unseen_share)
     mapped = rng.random() < MAPPED_SHARE
@@ -99,7 +99,7 @@ def textured(
     mixed_share: float = 0.0,
     unseen_share: float = 0.0,
 ) -> Ground:
-    """Draw real texture over parcels of coherence; bright ground is mostly stable, dark ground is not.
+    """Draw ground with real texture, in parcels of different coherence; bright ground is mostly stable, dark is not.
 
     Most parcels have little coherence, like most ground after some days.
     """
@@ -117,10 +117,10 @@ def textured(
 
 
 def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int]) -> Ground:
-    """Change the coherence, but not the power, of up to three rectangles or ellipses of 8 to 60 px.
+    """Change the coherence, but not the power, of one to three rectangles or ellipses of 8 to 60 px.
 
     Backscatter after construction, a receded flood or a slope failure can be as before: without such patches a network
-    learns that equal power means equal coherence. Most lose their coherence. fine: cells a pixel.
+    learns that equal power means equal coherence. Most patches lose coherence. fine: cells per pixel, on each axis.
     """
     gamma = ground.gamma.copy()
     for _ in range(int(rng.integers(1, 4))):
@@ -134,13 +134,13 @@ def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int])
 
 
 def _averaging(rng: np.random.Generator) -> System:
-    """Draw a system of single looks averaged to wider pixels: 1 to 8 of them, one or two sub-bands."""
+    """Draw a system whose pixels average 1 to 8 single looks because they are wide, in one or two sub-bands."""
     rows, cols = rng.uniform(0.45, 1.5), rng.uniform(0.3, 1.0)
     return System(15.0, (rows, cols), int(rng.integers(1, 3)), float(rng.uniform(0, 0.5)))
 
 
 def _earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
-    """Return gamma of earlier images with the reference; it falls per date at the pair's rate, to a stable part."""
+    """Return gamma of each earlier image with the reference; it falls with time like the pair's, to a stable part."""
     stays = np.float32(rng.uniform(0, 0.5))
     return [ground.gamma * (stays + (1 - stays) * ground.gamma ** np.float32(date)) for date in range(images)]
 
@@ -166,7 +166,7 @@ def _misregistration(rng: np.random.Generator, size: int, system: System, farthe
 
 
 def drawn_system(rng: np.random.Generator) -> System:
-    """Draw GRDH, RTC, pixels wider than the resolution, or any; 1 to 8 looks, often a single one."""
+    """Draw GRDH, RTC, a system with pixels wider than its resolution, or any other; 1 to 8 looks, often one."""
     kind = rng.random()
     if kind < GRDH_SHARE:
         return GRDH
@@ -190,7 +190,7 @@ def _of_any(rng: np.random.Generator) -> System:
 def ground_of(
     rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE, unseen_share: float = 0.0
 ) -> Ground:
-    """Draw simulated ground of any kind: even, open land, a city or a mixture, with or without `with_unseen`."""
+    """Draw simulated ground: even, open land, a city or a mixture. unseen_share: probability of `with_unseen`."""
     ground = _ground_of(rng, size, system, city_share)
     return with_unseen(rng, ground, system.fine) if unseen_share and rng.random() < unseen_share else ground
 
@@ -207,7 +207,7 @@ def _ground_of(rng: np.random.Generator, size: int, system: System, city_share: 
 
 
 def city(rng: np.random.Generator, size: int, system: System) -> Ground:
-    """Draw blocks between streets over structured ground: scatterers of every strength in clutter that decorrelates.
+    """Draw a city: blocks between streets, in which point scatterers of every strength stand on incoherent clutter.
 
     Most scatterers are stable; some bright ones are replaced at the second date (vehicles, cranes, building sites).
     """
@@ -232,7 +232,7 @@ def _streets(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, 
 
 
 def _houses(rng: np.random.Generator, built: Bools, power: Float32, fine: tuple[int, int]) -> Points:
-    """Draw single scatterers on built ground, 1 to 80 of a hundred pixels, log-normal over the clutter around them."""
+    """Draw point scatterers on built ground, 1 to 80 per 100 pixels; log-normal power relative to the clutter there."""
     pixel = fine[0] * fine[1]
     cells = np.flatnonzero(built)
     share = float(np.exp(rng.uniform(np.log(0.01), np.log(0.8))))

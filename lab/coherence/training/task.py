@@ -1,6 +1,6 @@
 """Training of the coherence network on pairs simulated in advance, some averaged to coarser pixels.
 
-Some pairs show simulated ground, others real texture (`textures`); some of these have a history of earlier images.
+Some pairs show simulated ground, others real texture (`textures`); some pairs of real texture have earlier images too.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ VERSION = "2"
 class CoherenceSettings:
     """Settings that --config can change.
 
-    pairs, textured, history: simulated ahead, in whole chunks, of size px: on simulated ground, on real texture, and on
-    real texture with EARLIER images before; first_chunk: the number of the first, those before it taught the shipped
-    weights; mixed_share: of real texture, mixed of two places; unseen_share: of grounds with edges of coherence that
-    power does not show. batch: pairs in a step, twice as many where they are made coarser (pooled: the share of such
-    steps); with_history: the share of steps that see earlier images. textured_share: of the pairs of all others.
-    looks_stated_share: of pairs. sample_weight: of the second truth against the first. from_shipped: begin with the
-    shipped weights. widths, blocks: of the levels.
+    pairs, textured, history: number of pairs simulated in advance on simulated ground, on real texture, and on real
+    texture with EARLIER images; rounded to whole chunks; size: of a pair, px. first_chunk: number of the first chunk
+    (the shipped weights were trained on earlier ones). mixed_share: textures mixed from two places; unseen_share:
+    grounds with edges of coherence that power does not show. batch: pairs per step, doubled in pooled steps. Shares of
+    steps: pooled (averaged to coarser pixels), with_history (with earlier images). Shares of pairs: textured_share (in
+    steps without history), looks_stated_share. sample_weight: of sample coherence against gamma. from_shipped: begin
+    with the shipped weights. widths, blocks: per level.
     """
 
     pairs: int = 1536
@@ -88,9 +88,9 @@ class Sample(NamedTuple):
 
 
 class CoherenceTrainingTask:
-    """Simultaneous training for gamma and sample coherence, with validation pairs.
+    """Training for gamma and sample coherence at the same time, with validation pairs.
 
-    textured: the first chunk with real texture. A pair's arrays show whether it has a history.
+    textured: index of the first cache with real texture. A cache whose pairs have earlier images has `earlier`.
     """
 
     def __init__(self, caches: Sequence[PairCache], settings: CoherenceSettings, textured: int | None = None) -> None:
@@ -106,7 +106,7 @@ class CoherenceTrainingTask:
         self.single = [[one for one in places if caches[one[0]].looks[one[1]] < 1.01] for places in self.grounds]
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw half, detail and truth (n, 2, rows, cols), NaN where unknown, and a history in some batches."""
+        """Draw half, detail and truth, (n, 2, rows, cols), NaN where unknown; in some batches `optional`, a history."""
         history = bool(self.with_history) and rng.random() < self.settings.with_history
         pooled = not history and rng.random() < self.settings.pooled
         pool = POOLS[int(rng.integers(len(POOLS)))] if pooled else (1, 1)
@@ -126,7 +126,7 @@ class CoherenceTrainingTask:
         return batch
 
     def _place(self, rng: np.random.Generator, history: bool, pooled: bool) -> Place:
-        """Choose a prepared pair, with a history or of one kind of ground; often a single look if it is pooled."""
+        """Choose a prepared pair, with a history or by kind of ground; if it is to be pooled, often a single look."""
         if history:
             return self.with_history[int(rng.integers(len(self.with_history)))]
         ground = int(rng.random() < self.settings.textured_share) if self.grounds[1] else 0
@@ -150,7 +150,7 @@ class CoherenceTrainingTask:
         return Sample(images, torch.from_numpy(_turned(truth.astype(np.float32), flips)), facts.row(), past)
 
     def _past(self, rng: np.random.Generator, place: Place, flips: np.ndarray[Any, Any]) -> Tensor:
-        """Return the features of two or more earlier images combined."""
+        """Return the temporal features (`temporal`) of two or more earlier images of a pair."""
         earlier = self.caches[place[0]].earlier
         if earlier is None:
             raise ValueError(f"the pairs of chunk {place[0]} have no history")
@@ -158,13 +158,13 @@ class CoherenceTrainingTask:
         return temporal(torch.from_numpy(_turned(images, flips)))
 
     def _of_place(self, place: Place) -> tuple[Float16, Float16, Facts]:
-        """Return a prepared pair from a cache, since computing its facts takes as long as a training step."""
+        """Return a prepared pair, kept after its first use, since computing facts takes as long as a training step."""
         if place not in self.kept:
             self.kept[place] = self._prepared(place, (1, 1))
         return self.kept[place]
 
     def _prepared(self, place: Place, pool: tuple[int, int]) -> tuple[Float16, Float16, Facts]:
-        """Return registered log power and truth, (2, rows, cols) each, and facts, looks not given."""
+        """Return registered log power and truth, (2, rows, cols) each, and the facts, with the looks not given."""
         cache, pair = self.caches[place[0]], place[1]
         power = np.exp(cache.log_power[pair].astype(np.float32))
         truth = np.stack([cache.gamma[pair], cache.sample_gamma[pair]]).astype(np.float32)
@@ -175,7 +175,7 @@ class CoherenceTrainingTask:
         return registered(images, facts).numpy().astype(np.float16), truth.astype(np.float16), facts
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the loss: squared error for the mean, and likelihood of the remaining errors for sigma."""
+        """Return the loss: squared error trains the mean; the likelihood of its errors trains sigma."""
         first, second = estimates(network(batch["half"], batch["detail"], batch.get("optional")))
         gamma, sample = batch["truth"].unbind(1)
         return _loss(first, gamma) + self.settings.sample_weight * _loss(second, sample)
@@ -205,7 +205,7 @@ class CoherenceTrainingTask:
         }
 
     def errors(self, network: nn.Module) -> dict[str, dict[str, list[Float32]]]:
-        """Return, by truth of TRUTHS and kind of ground, (pixels, 2) of every scene: error and own sigma."""
+        """Return truth -> kind of ground -> (pixels, 2) of each scene: error, and the network's uncalibrated sigma."""
         ready = CoherenceNetwork(_unet(network), Settings(), "")
         by_kind = {
             name: [_errors(ready, pair, facts) for pair, facts in zip(pairs, self.facts[name], strict=True)]
@@ -224,7 +224,7 @@ class CoherenceTrainingTask:
 
 
 def independent(lags: Sequence[float], pool: tuple[int, int]) -> float:
-    """Return the number of independent pixels in a mean over pool (rows, cols). lags: as in Facts."""
+    """Return how many independent pixels a mean over pool (rows, cols) is worth. lags: correlations as in Facts."""
     worth = 1.0
     for n, (one, two) in zip(pool, (lags[:2], lags[2:]), strict=True):
         shared = sum((1 - lag / n) * rho for lag, rho in ((1, one), (2, two)) if lag < n)
@@ -233,7 +233,7 @@ def independent(lags: Sequence[float], pool: tuple[int, int]) -> float:
 
 
 def _stated_looks(rng: np.random.Generator, looks: float, pool: tuple[int, int], gain: float) -> float:
-    """Draw a product's stated number of looks: nearly right, wrong, or too high by counting dependent pixels.
+    """Draw the looks that a product might state: nearly right, wrong, or too high because dependent pixels are counted.
 
     looks: before pixels were averaged; gain: the number of independent pixels in a mean.
     """
@@ -267,7 +267,7 @@ def _pooled(values: Float32, pool: tuple[int, int]) -> Float32:
 
 
 def _turned(values: Float32, flips: np.ndarray[Any, Any]) -> Float32:
-    """Apply one of the eight symmetries of a square to (n, rows, cols)."""
+    """Apply one of the eight symmetries of a square to (n, rows, cols). flips: 0 or 1 for rows, columns, transpose."""
     values = values[:, :: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
     return np.ascontiguousarray(values.transpose(0, 2, 1) if flips[2] else values)
 
@@ -324,7 +324,7 @@ def begin_with(network: nn.Module, folder: Path) -> None:
 
 
 def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dict[str, Any]:
-    """Return, by truth, the correction of sigma (`stretch`) with which it covers 68 % of the validation errors."""
+    """Return the factor and power by which each truth's sigma covers 68 % of the validation errors, as settings."""
     settings: dict[str, Any] = {}
     errors = task.errors(network)
     for truth in truths:
@@ -335,7 +335,7 @@ def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dic
 
 
 def stretch(rows: Float32) -> tuple[float, float]:
-    """Fit the factor and power that calibrate small and large sigmas. rows: (pixels, 2), error and sigma."""
+    """Fit factor and power such that factor * sigma^power covers 68 % of errors. rows: (pixels, 2), error and sigma."""
     parts = np.array_split(rows[np.argsort(rows[:, 1])], SIGMA_PARTS)
     reported = np.log([np.median(part[:, 1]) for part in parts])
     measured = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])

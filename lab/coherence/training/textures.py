@@ -20,7 +20,7 @@ from lab.simulation.sar.system import Float32
 
 
 class Cut(NamedTuple):
-    """Part of a place used as texture: its columns, the number of coregistered dates, and its weight in sampling."""
+    """Part of a place used as texture: its columns, its number of coregistered images, and how often it is repeated."""
 
     place: str
     columns: slice
@@ -44,7 +44,7 @@ MIXED_GAIN = (0.9, 1.4)  # of two places' geometric mean, which is flatter than 
 
 
 def dates_of(place: str, dates: int) -> Float32:
-    """Read the power (dates, rows, cols) of a place, each image over its median. InputError if one is missing."""
+    """Read a place's images, power (dates, rows, cols), each divided by its median. InputError if one is missing."""
     at = folder("pairs_real", "speckle_stacks")
     paths = [at / f"{place}_{date}.npy" for date in range(1, dates + 1)]
     for path in paths:
@@ -55,13 +55,13 @@ def dates_of(place: str, dates: int) -> Float32:
 
 
 def texture_of(cut: Cut) -> Float32:
-    """Return the mean power (rows, cols) over its median. Raises InputError if an image is missing."""
+    """Return the mean power (rows, cols), despeckled and divided by its median. InputError if an image is missing."""
     mean = despeckled(dates_of(cut.place, cut.dates)[..., cut.columns].mean(axis=0), 1 / cut.dates)
     return np.asarray(np.clip(mean / np.median(mean), 1e-3, BRIGHTEST), dtype=np.float32)
 
 
 def despeckled(power: Float32, speckle: float) -> Float32:
-    """Apply Lee's filter: power (rows, cols) whose speckle has the given variance over its squared mean."""
+    """Apply Lee's filter to power (rows, cols). speckle: variance of the speckle, divided by the squared mean power."""
     mean = ndimage.uniform_filter(power, LEE_PX, mode="mirror")
     variance = np.maximum(ndimage.uniform_filter(power**2, LEE_PX, mode="mirror") - mean**2, 1e-12)
     kept = np.clip((variance - speckle * mean**2) / (variance * (1 + speckle)), 0, 1)
@@ -69,7 +69,7 @@ def despeckled(power: Float32, speckle: float) -> Float32:
 
 
 def textures_of(cuts: Mapping[str, Cut]) -> tuple[Float32, ...]:
-    """Return the textures of places, each repeated by its weight. Raises InputError if an image is missing."""
+    """Return the texture of each cut, repeated `weight` times. Raises InputError if an image is missing."""
     return tuple(texture for cut in cuts.values() for texture in [texture_of(cut)] * cut.weight)
 
 
@@ -80,10 +80,10 @@ def drawn(
     fine: tuple[int, int],
     mixed_share: float = 0.0,
 ) -> Float32:
-    """Draw power (rows, cols) on a fine grid, median about 1: a texture moved, turned, flipped, stretched.
+    """Draw power (rows, cols) on a fine grid, median about 1: a texture that is moved, turned, flipped and stretched.
 
-    fine: cells per pixel; textures are mirrored to fill a wider area. mixed_share: share of results that are the
-    weighted geometric mean of two such textures, as ground found at no place.
+    fine: cells per pixel, each axis; textures are mirrored to fill a wider area. mixed_share: probability that the
+    result is the weighted geometric mean of two such textures, so that it resembles no real place.
     """
     power = _moved(rng, textures[int(rng.integers(len(textures)))], shape, fine)
     if mixed_share and rng.random() < mixed_share:
@@ -107,7 +107,7 @@ def _moved(rng: np.random.Generator, texture: Float32, shape: tuple[int, int], f
 
 
 def brighter(power: Float32, by_db: float, fine: tuple[int, int]) -> Bools:
-    """Return where power (rows, cols) exceeds the geometric mean of the 15 px around by the given decibels."""
+    """Return where power (rows, cols) exceeds the geometric mean of the 15 x 15 px around it by the given decibels."""
     level = np.log(power)
     around = ndimage.uniform_filter(level, [15 * cells for cells in fine], mode="wrap")
     return np.asarray(level - around > by_db * np.log(10) / 10)

@@ -1,7 +1,7 @@
 """`python -m lab.coherence.training.validate FOLDER …`: compare networks on validation pairs.
 
-The pairs show simulated ground, and real texture of places not trained on (textures.KEPT): as it is, averaged over
-2 x 2 px, without stated looks, and with four earlier images (ignored by networks without that input). Change and events
+The pairs show simulated ground, and real texture of places not trained on (textures.KEPT): as it is, averaged over 2 x
+2 px, without stated looks, and with four earlier images (networks without that input skip this case). Change and events
 (events.judged) are measured on simulated series.
 """
 
@@ -42,7 +42,7 @@ Make = Callable[[int], SarPair]
 
 
 class Case(NamedTuple):
-    """One case. make: scene number to pair; looks_given: else estimated; history: whether earlier images are given."""
+    """One kind of pair. make: scene number -> pair; looks_given: else estimated; history: use the earlier images."""
 
     make: Make
     looks_given: bool = True
@@ -78,7 +78,7 @@ CASES = {
 
 
 def rows_of(network: CoherenceNetwork, case: Case, pair: SarPair) -> dict[str, Float64]:
-    """Return, by truth of TRUTHS, (pixels, 3): estimate, truth, sigma."""
+    """Return for each truth of TRUTHS an array (pixels, 3): estimate, truth, sigma."""
     power = torch.from_numpy(pair.power)
     past = None
     if case.history and pair.earlier is not None:
@@ -112,7 +112,7 @@ def opened(folder: Path) -> CoherenceNetwork:
 
 
 def measured(networks: Sequence[CoherenceNetwork], case: Case, size: int) -> list[dict[str, list[Float64]]]:
-    """Return the rows of every pair, of each network and by truth."""
+    """Return, for each network, truth -> `rows_of` of each pair. Networks that take no history skip a case with one."""
     results: list[dict[str, list[Float64]]] = [{truth: [] for truth in TRUTHS} for _ in networks]
     for scene in range(size):
         pair = case.make(scene)
@@ -125,7 +125,7 @@ def measured(networks: Sequence[CoherenceNetwork], case: Case, size: int) -> lis
 
 
 def scatterers_of(network: CoherenceNetwork, pairs: Iterable[tuple[Float32, Float32]]) -> tuple[Float32, Float32]:
-    """Estimate coherence of the scatterers and its sigma, (pairs, rows, cols), of pairs of GRDH images."""
+    """Estimate the coherence of the scatterers and its sigma, (pairs, rows, cols) each, from pairs of GRDH images."""
     power = [torch.from_numpy(np.stack(images)) for images in pairs]
     by_pair = [network.estimate(pair, facts_of([pair], GRDH.equivalent_looks))[TRUTHS[0]] for pair in power]
     coherence, sigma = (np.stack([part.numpy() for part in parts]) for parts in zip(*by_pair, strict=True))
@@ -133,7 +133,7 @@ def scatterers_of(network: CoherenceNetwork, pairs: Iterable[tuple[Float32, Floa
 
 
 def change_of(network: CoherenceNetwork, size: int) -> dict[str, Interval]:
-    """Measure as the benchmark `change` does, on series of validation, from the coherence of the scatterers."""
+    """Measure as in benchmark `change`, on validation series; coherence is that of the scatterers (`scatterers_of`)."""
     rows = []
     for scene in range(size):
         series = change_evaluate.make_series(scene, Purpose.VALIDATION)

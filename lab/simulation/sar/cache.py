@@ -25,9 +25,9 @@ PIECE = 16  # number of scenes made at once
 class PairCache(NamedTuple):
     """Read-only arrays of n pairs.
 
-    log_power (n, 2, rows, cols) natural logarithms; dx_px, dy_px, gamma, sample_gamma (n, rows, cols); looks (n,);
-    earlier (n, images, rows, cols) natural logarithms of power, or None. float16 but looks; a shift of 20 px is kept to
-    0.008 px, one below 1 px to 0.0003.
+    log_power (n, 2, rows, cols): natural logarithms; dx_px, dy_px, gamma, sample_gamma (n, rows, cols); looks (n,);
+    earlier (n, images, rows, cols): natural logarithms of power, or None. All but looks are float16, which keeps a
+    shift of 20 px to 0.008 px, one below 1 px to 0.0003.
     """
 
     log_power: NDArray[np.float16]
@@ -47,7 +47,7 @@ def fill(
     recipe: Callable[[np.random.Generator, int], SarPair],
     earlier: int = 0,
 ) -> PairCache:
-    """Simulate the missing training pairs of a folder; name and recipe define the pairs.
+    """Simulate the missing training pairs of a folder; name and recipe determine what the pairs are.
 
     earlier: number of images that the recipe makes before each pair. Raises ValueError if the folder has pairs of
     another number or size.

@@ -1,7 +1,7 @@
-"""Velocities of a glacier by pair: overlapping pairs of 6 and 12 days, missing images, wrong matches.
+"""Velocities of a glacier from image pairs: overlapping pairs of 6 and 12 days, missing images, wrong matches.
 
-Simulated where the tracker ends: speeds of cells along a glacier, with errors counted in pixels of 10 m: those of the
-network at gamma 0.5 to 0.9 (docs/models/offsets.md), more of them and fewer values the farther the ground moved.
+Results of the tracker are simulated, not images: speeds of cells along a glacier. Errors are in pixels of 10 m, those
+of the network at gamma 0.5 to 0.9 (docs/models/offsets.md); the farther the ground moved, the more errors and gaps.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TENTH = 0.1
 class GlacierPairs(NamedTuple):
     """Velocities of pairs. start, end: (pairs,), days, by end; east, north, sigma: (pairs, cells), m/day, NaN unknown.
 
-    onset_day, over_day: the first and last day on which the mean rise of the ice that surges exceeds a tenth of its
-    height, or None; peak_m_day: the highest speed, with or without a surge.
+    onset_day, over_day: first and last day on which the surging cells' mean rise in speed exceeds a tenth of its
+    maximum, None without a surge; peak_m_day: the highest speed, with or without a surge.
     """
 
     start_day: Floats
@@ -49,7 +49,7 @@ class GlacierPairs(NamedTuple):
 
 
 def simulate_glacier_pairs(rng: np.random.Generator, surges: bool) -> GlacierPairs:
-    """Simulate one glacier over 4 to 7 years, each day's motion known; a surge peaks at 0.5 to 30 m/day."""
+    """Simulate a glacier over 4 to 7 years from its motion on each day; a surge peaks at 0.5 to 30 m/day."""
     years = float(rng.uniform(4, 7))
     day = np.arange(0, years * YEAR_DAYS) + 0.5
     cells = int(rng.integers(8, 20))
@@ -69,7 +69,7 @@ def simulate_glacier_pairs(rng: np.random.Generator, surges: bool) -> GlacierPai
 
 
 def _season(rng: np.random.Generator, day: Floats) -> Floats:
-    """Return the factor of every day: a yearly wave and a speed-up in early summer that differs from year to year."""
+    """Return each day's factor on the speed: a yearly wave, and a speed-up in early summer that varies by year."""
     wave = 1 + rng.uniform(0, 0.3) * np.cos(2 * np.pi * (day / YEAR_DAYS - rng.uniform()))
     start, width, height = rng.uniform(150, 190), rng.uniform(10, 35), rng.uniform(0, 0.8)
     for year in range(int(day[-1] / YEAR_DAYS) + 1):
@@ -79,9 +79,9 @@ def _season(rng: np.random.Generator, day: Floats) -> Floats:
 
 
 def _surge(rng: np.random.Generator, day: Floats, cells: int) -> tuple[Floats, Floats]:
-    """Draw the share of the rise on each day in each cell, (days, cells), and of each cell in it, (cells,).
+    """Draw a surge: its share (0-1) of the full rise on each day, (days, cells), and each cell's share, (cells,).
 
-    The rise is later in cells farther along the way of the front.
+    The rise begins later in cells farther from where the surge starts.
     """
     rise, hold, fall = log_uniform(rng, 12, 250), rng.uniform(30, 400), rng.uniform(20, 150)
     begin = rng.uniform(0.75 * YEAR_DAYS, max(day[-1] - rise - hold, YEAR_DAYS))
@@ -108,7 +108,7 @@ def _dates(rng: np.random.Generator, days: int) -> NDArray[np.intp]:
 def _tracked(
     rng: np.random.Generator, speed: Floats, years: float, onset: float | None, end: float | None
 ) -> GlacierPairs:
-    """Return means between dates as a tracker sees them: noise, errors of whole pairs, wrong matches, gaps."""
+    """Return each pair's mean velocity as a tracker measures it: noise, errors of whole pairs, wrong matches, gaps."""
     way = np.vstack([np.zeros(speed.shape[1]), np.cumsum(speed, axis=0)])
     dates = _dates(rng, speed.shape[0])
     spans = [(a, b) for b in dates for a in (b - LONG_DAYS, b - SHORT_DAYS) if a in dates]
@@ -144,9 +144,9 @@ def _tracked(
 
 
 def _wrong(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """Draw east and north of wrong matches, m/day, NaN elsewhere.
+    """Draw the velocities (east, north) of wrong matches, m/day, (pairs, cells) each; NaN in all other cells.
 
-    They are single cells, and in a hundredth of the pairs a third of the glacier by one and the same vector.
+    They are single cells; in a hundredth of the pairs also a third of the glacier, with one velocity.
     """
     pairs, cells = shape
     single = rng.random(shape) < 0.01

@@ -1,6 +1,6 @@
 """Ground as a radar sees it: cover, texture, relief, water, roads, towns, seasons.
 
-Everything is drawn on the fine grid (rows, cols) that repeats itself; lengths are in pixels of the image.
+Everything is drawn on the fine grid (rows, cols), which is periodic; lengths are in pixels of the image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 
 class Points(NamedTuple):
-    """Stable single scatterers: positions (rows, cols) in fine cells, power over that of unit clutter, and gamma."""
+    """Stable point scatterers: positions (rows, cols) in fine cells, power relative to unit clutter, and gamma."""
 
     rows: Float32
     cols: Float32
@@ -27,9 +27,9 @@ class Points(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """Ground. power: (2, rows, cols), both dates; gamma: (rows, cols), of the scatterers; thermal noise included.
+    """Ground with thermal noise. power: (2, rows, cols), at both dates; gamma: (rows, cols), of the scatterers.
 
-    relief_cols: how far each cell appears toward the radar because it stands high, fine cells; None for flat ground.
+    relief_cols: how far each cell is displaced toward the radar by its height, fine cells; None for flat ground.
     """
 
     power: Float32
@@ -61,13 +61,13 @@ class Likely:
 
 
 def no_points() -> Points:
-    """Return ground without a single stable scatterer."""
+    """Return an empty set of point scatterers."""
     none = np.zeros(0, dtype=np.float32)
     return Points(none, none, none, none)
 
 
 def even(shape: tuple[int, int], gamma: float) -> Ground:
-    """Return ground without any structure."""
+    """Return ground of uniform power and coherence."""
     ones = np.ones((2, *shape), dtype=np.float32)
     return Ground(ones, np.full(shape, gamma, dtype=np.float32), None, no_points())
 
@@ -81,7 +81,7 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int], length: tuple
 def power_law_field(
     rng: np.random.Generator, shape: tuple[int, int], slope: float, fine: tuple[int, int], longest_px: float = 1e9
 ) -> Float32:
-    """Draw a Gaussian field of unit variance with a 2-D power spectrum k^slope, flat beyond the longest wavelength."""
+    """Draw a Gaussian field of unit variance with 2-D power spectrum k^slope, flat at wavelengths above longest_px."""
     rows = fft.fftfreq(shape[0]) * fine[0]
     cols = fft.rfftfreq(shape[1]) * fine[1]
     squared = rows[:, None] ** 2 + cols**2
@@ -127,7 +127,7 @@ def structured(rng: np.random.Generator, size: tuple[int, int], system: System, 
 
 
 def with_noise(ground: Ground, noise_db: float) -> Ground:
-    """Add thermal noise relative to mean power, which raises the power of both dates and lowers their coherence."""
+    """Add thermal noise, dB relative to mean power, which lowers the coherence; then scale to unit mean power."""
     mean = float(ground.power.mean())
     noise = np.float32(10 ** (noise_db / 10) * mean)
     power = ground.power + noise
@@ -143,7 +143,7 @@ def _log_uniform(rng: np.random.Generator, ends: tuple[float, float]) -> float:
 def _parcels(
     rng: np.random.Generator, y: Float32, x: Float32, size: tuple[int, int], likely: Likely
 ) -> tuple[Float32, Float32]:
-    """Draw level, dB, and gamma: parcels with straight edges, and a slow variation of gamma over the whole area."""
+    """Draw power in dB and gamma of parcels with straight edges; gamma also has a linear trend over the whole area."""
     n = int(rng.integers(*likely.parcels))
     seeds = rng.uniform(0, 1, (n, 2)) * size
     stretch = rng.uniform(0.5, 2.0)
@@ -164,7 +164,7 @@ def _parcels(
 def _relief(
     rng: np.random.Generator, shape: tuple[int, int], system: System, likely: Likely
 ) -> tuple[Float32, Float32 | None]:
-    """Draw the brightness in dB of slopes toward the radar (along the columns); layover in fine cells, or none."""
+    """Draw slopes along the range (columns): their brightness in dB, and their layover in fine cells, None if none."""
     if rng.random() >= likely.relief:
         return np.zeros(shape, dtype=np.float32), None
     fine = system.fine
@@ -213,7 +213,7 @@ def _town(
     gamma: Float32,
     likely: Likely,
 ) -> Points:
-    """Draw blocks of clutter that decorrelates, with stable point scatterers at the positions of houses."""
+    """Draw a town: write decorrelating clutter into `power` and `gamma`; return point scatterers at its houses."""
     if rng.random() >= likely.town:
         return no_points()
     reach = rng.uniform(10, 40)
@@ -245,7 +245,7 @@ def _season(
     gamma: Float32,
     likely: Likely,
 ) -> None:
-    """Draw vegetation, snow or moisture: part of the ground differs at the second date and is less coherent."""
+    """Change vegetation, snow or moisture in place: parts get another power at the second date and a lower gamma."""
     if rng.random() < likely.change:
         reach = rng.uniform(8, 40)
         where = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(-0.5, 1.5)

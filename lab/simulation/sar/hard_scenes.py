@@ -25,19 +25,19 @@ Size = tuple[int, int]
 
 
 def sampled_system(rng: np.random.Generator) -> System:
-    """Draw pixels of 0.7 to 1.1 resolutions whose power is sampled at one point, so that its band is folded."""
+    """Draw a system whose pixels of 0.7 to 1.1 resolutions sample the power at a point, so that its band is folded."""
     rows, cols = rng.uniform(0.9, 1.45, 2).tolist()
     return System(10.0, (rows, cols), int(rng.choice([1, 1, 2, 4])), float(rng.uniform(0, 0.7)), sampled=True)
 
 
 def single_look(rng: np.random.Generator) -> System:
-    """Draw one look, as detected from a complex image on its own grid or on a finer one."""
+    """Draw a system of one look, power sampled on the complex image's own grid or averaged from a finer one."""
     rows, cols = rng.uniform(1.1, 2.4, 2).tolist()
     return System(10.0, (rows, cols), 1, 0.0, sampled=bool(rng.random() < 0.5))
 
 
 def hard_pair(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw one scene of a kind drawn with SHARES."""
+    """Draw one scene; its kind is drawn with the probabilities SHARES."""
     return MAKERS[int(rng.choice(len(MAKERS), p=SHARES))](rng, size)
 
 
@@ -46,14 +46,14 @@ def _folded(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _long_pixels(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw motion that is the same in metres and several times smaller in pixels along the longer side."""
+    """Draw motion in pixels that are longer than wide: along the longer side, equal metres are far fewer pixels."""
     narrow = np.ones((2, 1, 1), dtype=np.float32)
     narrow[int(rng.integers(2))] = rng.uniform(0.15, 0.5)
     return _moved(rng, size, single_look(rng), narrow)
 
 
 def _moved(rng: np.random.Generator, size: int, system: System, by: Float32 | None = None) -> SarPair:
-    """Draw even or structured ground, half of the time under one shift. by: factors on dx and dy."""
+    """Draw even or structured ground in motion that varies or has one shift. by: factors on dx and dy, or None."""
     ground = _even(rng, system, size) if rng.random() < 0.6 else structured(rng, padded(size), system, TRACKED)
     field = _varying(rng, size, system) if rng.random() < 0.4 else np.zeros_like(ground.power)
     return _pair(rng, system, ground, field if by is None else field * by)
@@ -159,7 +159,7 @@ def _even(rng: np.random.Generator, system: System, size: int, gamma: tuple[floa
 
 
 def _field(rng: np.random.Generator, size: int, system: System) -> Float32:
-    """Draw varying motion half of the time, else none; `_pair` adds a common shift."""
+    """Draw varying motion half of the time, else a field of zeros; `_pair` adds a shift common to all pixels."""
     return _varying(rng, size, system) if rng.random() < 0.5 else motion.zero(rng, padded(size), system.fine)
 
 

@@ -41,7 +41,7 @@ def fractional(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int,
 
 
 def glacier(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Draw a tongue that bends, fastest in its middle (a quartic profile), shear margins, up to 20 px, with a front."""
+    """Draw a bending tongue of ice that ends in a front, up to 20 px: fastest in the middle, with shear margins."""
     y, x = grid(size, fine)
     angle, speed = rng.uniform(0, 2 * np.pi), float(np.exp(rng.uniform(np.log(1), np.log(20))))
     along = (x - size[1] / 2) * np.cos(angle) + (y - size[0] / 2) * np.sin(angle)
@@ -70,7 +70,7 @@ def landslide(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, 
 
 
 def fault(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Draw a step across a line through the middle, 0.5-4 px along it, half to each side."""
+    """Draw a fault through the middle, whose sides slip 0.5-4 px along it, each by half and in opposite directions."""
     y, x = grid(size, fine)
     angle, slip = rng.uniform(0, np.pi), rng.uniform(0.5, 4)
     across = -(x - size[1] / 2) * np.sin(angle) + (y - size[0] / 2) * np.cos(angle)
@@ -79,7 +79,7 @@ def fault(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]
 
 
 def bowl(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Draw ground drawn toward the middle of a sinking bowl: the horizontal part, up to 3 px."""
+    """Draw the horizontal motion, up to 3 px, of ground around a sinking bowl: toward the bowl's middle."""
     y, x = grid(size, fine)
     at = rng.uniform(0.35, 0.65, 2) * size
     radius = rng.uniform(0.12, 0.3) * min(size)
@@ -89,7 +89,7 @@ def bowl(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int])
 
 
 def step(size: tuple[int, int], fine: tuple[int, int], height_px: float, along_rows: bool) -> Float32:
-    """Return one half still, the other moved in dx and dy: for the width of the response. along_rows: edge is a row."""
+    """Return a field in which one half moves by height_px in dx and dy. along_rows: the edge between them is a row."""
     y, x = grid(size, fine)
     moved = (y > size[0] / 2) if along_rows else (x > size[1] / 2)
     return np.stack([moved * np.float32(height_px)] * 2).astype(np.float32)

@@ -16,7 +16,7 @@ OPERA = System(posting_m=30.0, resolution_px=(0.85, 0.5), looks=4, uneven=0.3)
 
 
 def open_land(rng: np.random.Generator, size: tuple[int, int]) -> Ground:
-    """Draw hills, fields, scattered houses and trees in a 30 m image; gamma like that over 12 dry or wet days."""
+    """Draw hills, fields, scattered houses and trees in a 30 m image; gamma as after 12 dry or wet days."""
     fine = OPERA.fine
     shape = size[0] * fine[0], size[1] * fine[1]
     level = _relief(rng, shape, fine) + _cover(rng, shape, fine)
@@ -30,7 +30,7 @@ def open_land(rng: np.random.Generator, size: tuple[int, int]) -> Ground:
 
 
 def _relief(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int]) -> Float32:
-    """Draw brightness (natural log of power) of slopes: ridges on all scales, longer along the flight's direction."""
+    """Draw brightness (natural log of power) of slopes: ridges on all scales, stretched along the flight direction."""
     stretch = float(rng.uniform(1.2, 2.0))
     long = max(1, round(fine[0] / stretch)), fine[1]
     slopes = power_law_field(rng, shape, float(rng.uniform(-3.2, -2.2)), long, rng.uniform(30, 150))
@@ -48,7 +48,7 @@ def _cover(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, in
 
 
 def _scattered(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int], power: Float32) -> Points:
-    """Draw houses, masts and lone trees: few, mostly in groups, stable; they make the tail of bright pixels."""
+    """Draw houses, masts and lone trees: few, mostly in groups, stable; these are the brightest pixels."""
     built = smooth_field(rng, shape, (8.0 * fine[0], 8.0 * fine[1])) > rng.uniform(0.5, 2.0)
     share = np.where(built, rng.uniform(0.05, 0.3), rng.uniform(0.001, 0.02)) / (fine[0] * fine[1])
     cells = np.flatnonzero(rng.random(shape) < share)

@@ -1,7 +1,7 @@
 """Image pairs with their exact truth: scatterers move and decorrelate before they are imaged.
 
-Each scatterer is displaced from its middle position by minus half of its motion in the reference and plus half in the
-secondary; both are shifted by the same random fraction of a pixel, so that sampling positions are random.
+A scatterer lies half its motion before its middle position in the reference, and half after it in the secondary. Both
+images are shifted by the same random fraction of a pixel, so that sampling positions are random.
 """
 
 from __future__ import annotations
@@ -35,12 +35,11 @@ SAMPLE_WINDOW_PX = 5  # of the complex sample coherence
 class SarPair(NamedTuple):
     """Two images with their truth. power: (2, rows, cols), linear.
 
-    dx_px, dy_px: (rows, cols): what stands at (x, y) of the reference stands at (x + dx, y + dy) in the secondary.
-    gamma: coherence of what a pixel of the reference holds. sample_gamma: the complex sample coherence over
-    SAMPLE_WINDOW_PX squared and all looks of the same pair without its motion, or None. looks: equivalent ones, as a
-    product states them. mean_power: the power of both images on average over speckle where the reference shows it,
-    (2, rows, cols), or None. earlier: power of earlier images of the place as the reference lies, (n, rows, cols), or
-    None.
+    dx_px, dy_px: (rows, cols): ground at (x, y) of the reference lies at (x + dx, y + dy) of the secondary. gamma:
+    coherence of the ground in each pixel of the reference. sample_gamma: complex sample coherence of the same pair
+    without its motion, over SAMPLE_WINDOW_PX squared and all looks, or None. looks: equivalent number, as a product
+    states it. mean_power: expected power of both dates (without speckle) at the reference's pixels, (2, rows, cols), or
+    None. earlier: power of earlier images of the place, registered to the reference, (n, rows, cols), or None.
     """
 
     power: Float32
@@ -54,7 +53,7 @@ class SarPair(NamedTuple):
 
 
 def padded(size: int) -> tuple[int, int]:
-    """Return rows and columns of the ground that images of this size need."""
+    """Return the rows and columns of ground, margins included, needed for images of `size` px."""
     return size + 2 * MARGIN_PX, size + 2 * MARGIN_PX
 
 
@@ -111,7 +110,7 @@ def decorrelated(rng: np.random.Generator, field: Complex, gamma: Float32) -> Co
 
 
 def _points(rng: np.random.Generator, ground: Ground, looks: int) -> tuple[Complex, Complex]:
-    """Draw amplitudes (looks, n) of the stable points at both dates: one strength, another phase in every look."""
+    """Draw amplitudes (looks, n) of the point scatterers at both dates; their phases differ between looks."""
     points = ground.points
     strength = np.sqrt(points.power)
     turn = np.exp(2j * np.pi * rng.random((looks, points.power.size))).astype(np.complex64)
@@ -122,7 +121,7 @@ def _points(rng: np.random.Generator, ground: Ground, looks: int) -> tuple[Compl
 
 
 class _Standing:
-    """Positions of a ground's scatterers in one image, after the share `half` (-0.5, 0.5 or 1) of their motion."""
+    """Positions of the scatterers in one image, after a share `half` of their motion (-0.5, 0.5 or 1)."""
 
     def __init__(self, system: System, ground: Ground, cells: Float32, half: float, common: Pair) -> None:
         self.system, self.shape = system, ground.gamma.shape
@@ -135,7 +134,7 @@ class _Standing:
         self.points = Spread(_point_positions(ground, cells, half, common), self.shape)
 
     def imaged(self, field: Complex, stands: Complex) -> Complex:
-        """Return complex looks of scatterers (looks, rows, cols) and points (looks, n)."""
+        """Return complex looks (looks, rows, cols) of scatterers `field` (looks, rows, cols) and points (looks, n)."""
         if self.shift is not None:
             spectrum = gridded_spectrum(field, self.shift)
         else:
@@ -146,7 +145,7 @@ class _Standing:
 
 
 def imaged_at(system: System, field: Complex, ground: Ground, moved_px: Float32, registration_px: Pair) -> Complex:
-    """Return complex looks of scatterers (looks, rows, cols) that have moved. moved_px: (2, rows, cols), dx and dy."""
+    """Return complex looks (looks, rows, cols) of scatterers that have moved. moved_px: (2, rows, cols), dx and dy."""
     cells = moved_px[::-1] * np.array(system.fine, dtype=np.float32)[:, None, None]
     nothing = np.zeros((system.looks, 0), dtype=np.complex64)
     flat = ground._replace(points=no_points())
@@ -159,7 +158,7 @@ def _uniform(cells: Float32) -> bool:
 
 
 def _positions(ground: Ground, cells: Float32, half: float, common: Pair) -> Places:
-    """Return where every scatterer of the grid stands in an image, fine cells."""
+    """Return the position of every scatterer of the grid in an image, fine cells."""
     shape = ground.gamma.shape
     rows = np.arange(shape[0], dtype=np.float32)[:, None] + np.float32(half) * cells[0] + np.float32(common[0])
     cols = np.arange(shape[1], dtype=np.float32)[None] + np.float32(half) * cells[1] + np.float32(common[1])
@@ -169,7 +168,7 @@ def _positions(ground: Ground, cells: Float32, half: float, common: Pair) -> Pla
 
 
 def _point_positions(ground: Ground, cells: Float32, half: float, common: Pair) -> Places:
-    """Return where points stand: each moves as the cell that holds it."""
+    """Return the positions of the points in an image, fine cells: each point moves as the cell that holds it."""
     shape, points = ground.gamma.shape, ground.points
     row, col = points.rows.astype(np.int64) % shape[0], points.cols.astype(np.int64) % shape[1]
     rows = points.rows + np.float32(half) * cells[0][row, col] + np.float32(common[0])
@@ -180,9 +179,9 @@ def _point_positions(ground: Ground, cells: Float32, half: float, common: Pair) 
 
 
 def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tuple[Float32, ...]:
-    """Return dx, dy, gamma and mean power of what each pixel of the reference holds, under the point response.
+    """Return dx, dy, gamma and mean power of the ground in each reference pixel, weighted by the point response.
 
-    Side lobes count: a strong house is coherent also in the water beside it.
+    Side lobes count: a bright house also makes the water beside it coherent.
     """
     shape, points = ground.gamma.shape, ground.points
     places = [_positions(ground, cells, -0.5, common), _point_positions(ground, cells, -0.5, common)]
@@ -214,7 +213,7 @@ def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tupl
 
 
 def sample_coherence(first: Complex, second: Complex, system: System, window: int = SAMPLE_WINDOW_PX) -> Float32:
-    """Return |sum s1 s2*| over sqrt(sum |s1|^2 sum |s2|^2), all looks, (rows, cols) of pixels. window: pixels."""
+    """Return |sum s1 s2*| over sqrt(sum |s1|^2 sum |s2|^2), (rows, cols), summed over looks and window x window px."""
     powers = system.look_powers()
     size = [window * n for n in system.fine]
 

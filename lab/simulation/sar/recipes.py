@@ -66,7 +66,7 @@ def moving(rng: np.random.Generator, kind: str, size: int = 256, likely: Likely 
 def stepped(
     rng: np.random.Generator, along_rows: bool, size: int = 160, height_px: float = 0.5, gamma: float = 0.9
 ) -> SarPair:
-    """Draw a pair of GRDH, even ground, a step across the middle: for the width of a method's response."""
+    """Draw a GRDH pair of even ground with a step of motion across its middle, to measure the width of a response."""
     field = motion.step(padded(size), GRDH.fine, height_px, along_rows)
     return simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field)
 
@@ -122,10 +122,10 @@ def training_pair(rng: np.random.Generator, size: int = 128, rtc_share: float = 
 
 
 def fingerprint(name: str, recipe: Recipe, settings: object, purpose: Purpose = Purpose.BENCHMARK) -> str:
-    """Return a hash of a benchmark: its name, its settings, and the first three scenes.
+    """Return a hash of a benchmark: its name, its settings, and its first three scenes.
 
-    Truth enters by its means to three decimals and by the generator's next bytes, because the last bits of a Fourier
-    transform can differ between machines.
+    A scene enters by means of its truth, to three decimals, and by the generator's next bytes, because the last bits of
+    a Fourier transform can differ between machines.
     """
     digest = hashlib.sha256(repr((name, settings)).encode())
     for scene in range(3):

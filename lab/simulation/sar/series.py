@@ -1,7 +1,7 @@
-"""Series of images of one place: ground that loses its coherence once.
+"""Series of images of one place, on ground that loses its coherence once.
 
-Scatterers live through all dates: from each date to the next they decorrelate by that step's gamma and stand where
-motion has brought them.
+The same scatterers are in all images: from each date to the next they decorrelate by that step's gamma, and at each
+date they are where motion has brought them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ EVENT_FROM, EVENT_TO = 0.7, 0.2
 class ImageSeries(NamedTuple):
     """A series of images with its truth. power: (dates, rows, cols), linear.
 
-    gamma of the scatterers, and dx_px, dy_px where they stand in the first image, of each step, (dates - 1, rows,
-    cols). event: (rows, cols), where something happened; step: at which step first.
+    gamma, dx_px, dy_px: (dates - 1, rows, cols), of each step, at the ground's position in the first image; gamma is of
+    the scatterers. event: (rows, cols), where something happened; step: index of the step in which it happened.
     """
 
     power: Float32
@@ -36,9 +36,10 @@ class ImageSeries(NamedTuple):
 def image_series(
     rng: np.random.Generator, system: System, ground: Ground, gamma: Float32, moved_px: Float32
 ) -> tuple[Float32, Float32]:
-    """Return power (dates, rows, cols) and gamma (dates - 1, rows, cols) of ground with persistent scatterers.
+    """Return power (dates, rows, cols) and gamma (dates - 1, rows, cols) of ground whose scatterers persist.
 
-    gamma: (dates - 1, fine rows, fine cols); moved_px: (dates, 2, fine rows, fine cols), dx and dy since the first.
+    gamma: of each step, (dates - 1, fine rows, fine cols); moved_px: dx and dy since the first date, (dates, 2, fine
+    rows, fine cols).
     """
     field = scatterers(rng, (system.looks, *ground.gamma.shape))
     amplitude = np.sqrt(ground.power[0])
@@ -54,11 +55,10 @@ def image_series(
 
 
 def change_series(rng: np.random.Generator, predecessors: int, size: int = 128, after: int = 0) -> ImageSeries:
-    """Draw GRDH images of structured ground at rest: ordinary steps, then the fall over 30 x 30 px.
+    """Draw GRDH images of structured ground at rest: ordinary steps, then one step with a loss over 30 x 30 px.
 
-    after: number of ordinary steps that follow, over new ground as stable as the old.
-
-    Weather lowers the coherence of a step by up to a quarter, slightly unevenly. Images are registered to 0.1 px.
+    after: number of ordinary steps that follow, in which the new surface is as stable as the old one was. Weather
+    lowers the coherence of a step by up to a quarter, slightly unevenly. Images are registered to 0.1 px.
     """
     whole = padded(size)
     ground = structured(rng, whole, GRDH, Likely(layover=0.0, town=0.0, change=0.0))

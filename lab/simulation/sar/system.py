@@ -1,8 +1,8 @@
 """Imaging of scatterers at any position by a radar: the system limits their band before detection.
 
 Scatterers are placed by a non-uniform Fourier transform of type 1 (Kaiser-Bessel, 6 cells wide, on a grid at least
-twice as fine as the band needs; Fessler and Sutton 2003): their complex field is exact to about 1e-5, wherever they
-stand. No image is ever interpolated.
+twice as fine as the band needs; Fessler and Sutton 2003). Their complex field is exact to about 1e-5 at any position.
+No image is ever interpolated.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SHAPE = np.pi * np.sqrt((WIDTH / 2 * 1.5) ** 2 - 0.8)  # Beatty et al. 2005, for
 
 @dataclass(frozen=True)
 class System:
-    """One kind of image. resolution_px: width at half power in pixels, (rows, cols); rows are azimuth, cols range.
+    """A kind of image. resolution_px: width at half power in pixels, (rows, cols); rows are azimuth, columns are range.
 
-    looks: sub-bands of range that are detected one by one and added; uneven: how much their powers differ, 0-1;
-    sampled: a pixel is the power at one point, whose band may be folded, and not the mean over its cells.
+    looks: number of sub-bands in range that are detected separately and added; uneven: how much their powers differ,
+    0-1; sampled: a pixel is the power at one point (its band may be folded), not the mean over its cells.
     """
 
     posting_m: float
@@ -40,18 +40,18 @@ class System:
 
     @property
     def fine(self) -> tuple[int, int]:
-        """Return cells a pixel: the grid of scatterers is at least twice as fine as the resolution."""
+        """Return the cells per pixel (rows, cols) of the scatterers' grid, at least twice as fine as the resolution."""
         rows, cols = (max(1, int(np.ceil(2 / size - 1e-9))) for size in self.resolution_px)
         return rows, cols
 
     def look_powers(self) -> Float32:
-        """Return the shares of the looks (looks,), with sum 1; a weighted range spectrum makes the outer ones weak."""
+        """Return the looks' shares of power (looks,), with sum 1; the outer looks are weaker if `uneven`."""
         weights = 1 - self.uneven * np.abs(np.linspace(-1, 1, self.looks)) if self.looks > 1 else np.ones(1)
         return np.asarray(weights / weights.sum(), dtype=np.float32)
 
     @property
     def equivalent_looks(self) -> float:
-        """Return mean squared over variance of a pixel on even ground: looks, their powers, cells a pixel averages."""
+        """Return mean squared over variance of a pixel on even ground, from looks, their powers and averaged cells."""
         gain = 1.0
         for n, size in () if self.sampled else zip(self.fine, self.resolution_px, strict=True):
             band = _band(4096, n * size)
@@ -89,7 +89,7 @@ def gridded_spectrum(field: Complex, shift: tuple[float, float]) -> Complex:
 
 
 class Spread:
-    """Transform from scatterers at given positions to their spectrum, made once and used for every date."""
+    """Transform from scatterers at fixed positions to their spectrum; it is prepared once and used for every date."""
 
     def __init__(self, places: Places, shape: tuple[int, int]) -> None:
         row, row_weights = _around(places.rows, shape[0])
@@ -102,7 +102,7 @@ class Spread:
         self._matrix = sparse.csc_array((weights, cells, starts), shape=(shape[0] * shape[1], n))
 
     def spectrum(self, amplitudes: Complex) -> Complex:
-        """Return the spectrum (looks, rows, cols) of scatterers (looks, n); right within a quarter of the rate."""
+        """Return the spectrum (looks, rows, cols) of scatterers (looks, n); exact up to 1/4 of the sampling rate."""
         looks, n = amplitudes.shape
         values = np.ascontiguousarray(amplitudes.T).view(np.float32).reshape(n, 2 * looks)
         grid = (self._matrix @ values).view(np.complex64).reshape(*self.shape, looks)
@@ -123,7 +123,7 @@ def _around(at: Float32, size: int) -> tuple[Ints, Float32]:
 
 
 def _table() -> Float32:
-    """Return (TABLE_ROWS + 2, WIDTH): weights of the cells around a position, by its fraction between two cells."""
+    """Return the kernel's weights of the WIDTH cells around a position, (TABLE_ROWS + 2, WIDTH), a row per fraction."""
     between = np.arange(TABLE_ROWS + 2)[:, None] / TABLE_ROWS
     distance = (np.arange(WIDTH) - (WIDTH // 2 - 1) - between) * 2 / WIDTH
     return (np.i0(SHAPE * np.sqrt(np.maximum(1 - distance**2, 0))) / np.i0(SHAPE)).astype(np.float32)
@@ -134,7 +134,7 @@ _TABLE = _table()
 
 
 def _spreading(n: int) -> Float32:
-    """Return the Fourier transform of the kernel at the frequencies of a grid of n cells; large outside the band."""
+    """Return the kernel's Fourier transform at the frequencies of a grid of n cells; large outside the band."""
     inside = SHAPE**2 - (np.pi * WIDTH * fft.fftfreq(n)) ** 2
     root = np.sqrt(np.maximum(inside, 1e-6))
     return np.asarray(np.maximum(WIDTH * np.sinh(root) / (root * np.i0(SHAPE)), 1e-4), dtype=np.float32)
@@ -159,7 +159,7 @@ def _band(n: int, resolution_cells: float) -> Float32:
 
 
 def seen(values: NDArray[np.floating], system: System) -> Float32:
-    """Weight the cells around each pixel by the response |h|^2. values: (..., rows, cols)."""
+    """Average the cells around each cell, weighted by the point response |h|^2. values: (..., rows, cols)."""
     rows, cols = values.shape[-2:]
     parts = [
         fft.fft(np.abs(fft.ifft(_band(n, fine * size))) ** 2).real
@@ -170,7 +170,7 @@ def seen(values: NDArray[np.floating], system: System) -> Float32:
 
 
 def detected(images: Complex, system: System) -> Float32:
-    """Return the power (rows, cols) of pixels: detected look by look, added, averaged over cells or sampled."""
+    """Return the power (rows, cols) of pixels: looks are detected and added, then sampled or averaged over cells."""
     power = np.einsum("l,lrc->rc", system.look_powers(), images.real**2 + images.imag**2)
     if system.sampled:
         rows, cols = system.fine

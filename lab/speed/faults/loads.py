@@ -68,7 +68,7 @@ def what_is_partial() -> list[str]:
 def _many(
     what: str, wait: Callable[[Forked], bool], fault: Callable[[Forked], None], path: Path, rounds: int
 ) -> dict[str, Any]:
-    """Cause a fault many times. wait: waits for its moment; False if that was missed, and the load starts again."""
+    """Cause a fault `rounds` times. wait: waits until it is due; False if that was missed, and a new load starts."""
     partial, interrupted, made = 0, 0, 0
     while made < rounds:
         loader = _load(path)
@@ -99,7 +99,7 @@ def _each_anew(times: int):
 
 
 def _stopped_in_copy(loader: Forked) -> bool:
-    """Stop the loader (SIGSTOP) while it copies, so that its COPY cannot end before the fault; False if it ended."""
+    """Stop the loader (SIGSTOP) during its COPY, so that the fault comes before the end; False if the loader ended."""
     while loader.poll() is None:
         if _copies():
             loader.send(signal.SIGSTOP)

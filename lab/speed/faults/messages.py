@@ -1,7 +1,7 @@
-"""Faults while messages are sent: no message may be lost, and only those being sent by a killed sender may be doubled.
+"""Faults while messages are sent: none may be lost, and only those that a killed sender holds may be sent twice.
 
-These are one mail for each killed process (here MAIL_SENDERS at once), and one webhook or push message with fast
-servers.
+A sender holds one mail per killed process (here MAIL_SENDERS at once), or, with fast servers, one webhook or push
+message.
 """
 
 import os
@@ -45,7 +45,7 @@ State = OutgoingMessage.State
 
 
 def measure(*, senders: int) -> list[dict[str, Any]]:
-    """Kill senders of each channel in turn while they send to a server; then send the remaining messages."""
+    """For each channel, kill senders one after the other as they send to a server; then send what remains."""
     return [line for channel in PREPARE for line in _measured(channel, senders)]
 
 
@@ -136,7 +136,7 @@ def _device_keys() -> dict[str, str]:
 
 
 def _make_endpoints(n: int, port: int, channel: str, keys: Callable[[], dict[str, str]]) -> None:
-    """Make one endpoint for each reader, at the local server."""
+    """Create n endpoints at the local server, one for each reader. keys: returns the keys of one endpoint."""
     settings.ENDPOINTS_PRIVATE = True
     Endpoint.objects.all().delete()
     Endpoint.objects.bulk_create(
@@ -160,7 +160,7 @@ PREPARE: dict[str, Callable[[int, int], None]] = {
 
 
 def _kill_while_sending(rng: np.random.Generator) -> int:
-    """Kill a sender that has sent some of its messages but not all; return the number of messages claimed then."""
+    """Kill a sender that has sent some of its messages but not all; return how many messages it then had claimed."""
     due = list(_unsent().filter(attempts=0).values_list("pk", flat=True)[:A_KILL])
     OutgoingMessage.objects.filter(pk__in=due).update(next_try_at=timezone.now())
     held, unsent = _in_hand(), _unsent().count()
@@ -179,7 +179,7 @@ def _kill_while_sending(rng: np.random.Generator) -> int:
 
 
 def _in_hand() -> set[tuple[int, int]]:
-    """Return the messages claimed by senders, with the number of the attempt."""
+    """Return the messages that senders have claimed, as (message's key, number of the attempt)."""
     return set(OutgoingMessage.objects.filter(state=State.SENDING).values_list("pk", "attempts"))
 
 

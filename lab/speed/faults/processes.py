@@ -1,4 +1,4 @@
-"""Forked processes to be killed, and leases shortened so that they expire soon afterwards."""
+"""Forked processes to be killed, and leases shortened so that they expire soon after a process is killed."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from ingest.leases import Lease
 
 
 class Forked:
-    """Work in a forked process that leads a group with all processes that it starts."""
+    """A function that runs in a forked process. All processes that it starts are in its process group."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         connections.close_all()  # a connection must not be shared between processes
@@ -49,7 +49,7 @@ class Forked:
         return code
 
     def send(self, number: int) -> None:
-        """Send a signal to the process alone."""
+        """Send a signal to the process alone, not to its group."""
         os.kill(self.pid, number)
 
     def kill(self) -> int:
@@ -60,7 +60,7 @@ class Forked:
 
 
 def wait_until_alone() -> None:
-    """Wait until PostgreSQL has rolled back the transactions of all other clients, which are dead."""
+    """Wait until PostgreSQL has no other clients: it has then rolled back the transactions of the killed ones."""
     connection.close()
     while _others():
         time.sleep(0.05)

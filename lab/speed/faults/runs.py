@@ -33,7 +33,7 @@ MOST_SECONDS = 300.0  # longest wait
 
 
 def measure(*, children: int, workers: int) -> list[dict[str, Any]]:
-    """Kill the child of a worker's pool in the middle of a run, then workers with all processes that they started."""
+    """Kill the child of a worker's pool during runs, then whole workers: the worker and all processes it started."""
     product = _made_product()
     try:
         undisturbed = min(_apart(_new_run(product)) for _ in range(2))
@@ -48,7 +48,7 @@ def measure(*, children: int, workers: int) -> list[dict[str, Any]]:
 def _killed(
     product: Product, whom: str, times: int, undisturbed: float, kill: Callable[[Forked], object]
 ) -> dict[str, Any]:
-    """Kill a process in the first attempt of every run, but not in the second."""
+    """For each run, kill a process once, during the first attempt. undisturbed: duration of a run, s; kill: does it."""
     rng, in_mid_run = np.random.default_rng(5), 0
     runs = [_new_run(product) for _ in range(times)]
     with lasting(queue.LEASE, SHORT_LEASE):
@@ -130,7 +130,7 @@ def _made_product() -> Product:
 
 
 def _apart(run: Run) -> float:
-    """Return the time of a run, s, measured in another process, because forks of a process that used torch hang."""
+    """Return the duration of a run, s, executed in a forked process: forks of a process that used torch hang."""
     Forked(lambda: services.run_execute(run_id=run.pk)).wait()
     run.refresh_from_db()
     return run.seconds

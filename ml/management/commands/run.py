@@ -27,7 +27,7 @@ class Command(BaseCommand):
         which.add_argument("--repeat", type=int, metavar="RUN", help="do a finished run again and compare; exit code 1")
 
     def handle(self, *args, **options) -> None:
-        """Queue runs of a method, or compute one at once."""
+        """Queue and compute runs of a method, or repeat a finished run."""
         method = options["method"]
         options["task"] = options["task"] or TASK_OF_NETWORK.get(method)
         method = method_of(options["task"], method) if options["task"] else method
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             self._execute(run)
 
     def _task_of_flag(self, method: str, options) -> str | None:
-        """Return the task that a flag names: a product has one task, deformation; a pair has several."""
+        """Return the task implied by --product or --pair; None if it is ambiguous, as several tasks take pairs."""
         wanted = [task for task in METHODS[method] if (task == Task.DEFORMATION) == (options["product"] is not None)]
         given = options["product"] is not None or options["pair"] is not None
         return wanted[0] if given and len(wanted) == 1 else None

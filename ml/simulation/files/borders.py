@@ -16,7 +16,7 @@ from ml.simulation.nation import CITY, COUNTRY, MINING_TOWN, VALLEY, Nation
 
 
 class Province(NamedTuple):
-    """A part of the country with its own code: all ground to which its seat is the nearest."""
+    """A part of the country with its own code: all ground that is closer to its seat than to any other seat."""
 
     name: str
     code: str
@@ -38,7 +38,7 @@ def write_border(nation: Nation, path: Path) -> Path:
 
 
 def write_provinces(nation: Nation, path: Path) -> Path:
-    """Write the provinces, each the part of the country that is nearer to its seat than to any other."""
+    """Write the provinces. Each is the part of the country that is closer to its seat than to any other seat."""
     frame, coast = nation.region.terrain.frame, _coast(nation)
     east_m, north_m = (np.array(part) for part in zip(*(province.seat for province in PROVINCES), strict=True))
     seats = [Point(*seat) for seat in zip(*frame.to_grid(east_m, north_m), strict=True)]
@@ -63,7 +63,7 @@ def _coast(nation: Nation) -> Polygon:
 
 
 def _winding(places_m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return border points moved to an irregular course, the same for both sides, (n, 2), m."""
+    """Return border points (n, 2), m, shifted to an irregular course; the shift depends on the place only."""
     x, y = places_m.T
     return np.column_stack([x + 700 * np.sin(y / 1_700) + 250 * np.sin(y / 600), y + 700 * np.sin(x / 1_900)])
 

@@ -73,7 +73,7 @@ HEADER = """<?xml version='1.0' encoding='UTF-8'?>
 
 
 def egms_name(track: TrackPoints) -> str:
-    """Return the file name without its ending, as EGMS forms it: EGMS_L2b_901_0001_IW2_VV_2019_2023_1."""
+    """Return the name that EGMS would give the file, without its ending: EGMS_L2b_901_0001_IW2_VV_2019_2023_1."""
     place = track.geometry
     years = f"{track.dates[0].year}_{track.dates[-1].year}"
     return f"EGMS_L2b_{place.number:03d}_{place.burst:04d}_IW{place.sub_swath}_VV_{years}_1"
@@ -129,7 +129,7 @@ def csv_bytes(tracks: Sequence[TrackPoints]) -> bytes:
 
 
 def _table(track: TrackPoints) -> pa.Table:
-    """Return every column as text: (n,) each, in the order of the release."""
+    """Return the track's table: all columns as text, (n,) each, in the order of the release."""
     count, fit, los = len(track), track.fit, track.geometry.los
     line, pixel = radar_position(track.easting_m, track.northing_m, track.geometry)
     text = {
@@ -171,12 +171,12 @@ def _constant(text: str, count: int) -> pa.Array:
 
 
 def _decimals(values: Floats, decimals: int) -> pa.Array:
-    """Return numbers as the release writes them: rounded, shortest, always with a point, never −0.0."""
+    """Return numbers as text, as the release writes them: rounded, as short as possible, with a point, never −0.0."""
     return pa.array([repr(value) for value in (np.round(values, decimals) + 0.0).tolist()])
 
 
 def _tenths(series_mm: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[pa.Array]:
-    """Format each date's column with one decimal, taken from a table of all values that occur."""
+    """Return one column per date, formatted with one decimal by looking each value up in a table of all values."""
     tenths = np.rint(series_mm.T * 10).astype(np.int32)  # (dates, n)
     lowest = int(tenths.min(initial=0))
     words = pa.array([f"{value / 10:.1f}" for value in range(lowest, int(tenths.max(initial=0)) + 1)])
@@ -186,9 +186,9 @@ def _tenths(series_mm: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> lis
 def radar_position(
     easting_m: Floats, northing_m: Floats, geometry: TrackGeometry
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int64]], np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
-    """Return line (along the flight) and pixel (away from the satellite) of points, from 0.
+    """Return the radar line (along the flight) and pixel (away from the satellite) of each point, both from 0.
 
-    Flat Earth, in the map's axes.
+    The Earth is taken as flat, in the axes of the map.
     """
     heading = math.radians(geometry.los.track_angle_deg())
     incidence = math.radians(geometry.los.incidence_angle_deg())

@@ -47,7 +47,7 @@ def write_products(nation: Nation, folder: Path) -> tuple[Path, ...]:
 
 
 def part_of(track: TrackPoints, inside: NDArray[np.bool_], burst: int) -> TrackPoints:
-    """Return the part of a track in a burst. inside: (n,), mask of its points."""
+    """Return the part of a track that is in a burst. inside: (n,), mask of the points in it."""
     single = {
         name: getattr(track, name)[inside]
         for name in (
@@ -100,9 +100,9 @@ def write_mine(nation: Nation, path: Path) -> Path:
 
 
 def write_truth(nation: Nation, images: Sequence[AreaImages], path: Path) -> Path:
-    """Write outlines of all simulated motion and events, each with a title and a phrase in plain words.
+    """Write outlines of all simulated motion and events, each with a title and a description in plain words.
 
-    Velocities are outlined at the config's truth_threshold_mm_yr, events by their extent.
+    Moving ground is outlined where its rate is the config's truth_threshold_mm_yr; events have their own extent.
     """
     moving = [(area.polygon, _of_source(area)) for area in nation.region.truths]
     return write_features(path, [*moving, *_events(nation, images)])

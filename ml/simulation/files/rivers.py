@@ -22,7 +22,7 @@ STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 class River(NamedTuple):
-    """River. cells: of the coarse grid, from the spring to the sea or to the river that it joins."""
+    """A river. cells: of the coarse grid, from the spring to the sea, or to the river into which it flows."""
 
     cells: list[tuple[int, int]]
     length_m: float
@@ -46,7 +46,7 @@ def write_rivers(nation: Nation, path: Path) -> Path:
 
 
 def rivers_of(land: Terrain, step: int) -> list[River]:
-    """Return rivers from distant high places down to the sea or another river."""
+    """Return rivers that start at high places far from the sea and end in the sea or in another river."""
     height_m = land.height_m[::step, ::step]
     cell_m = step * land.posting_m
     below, far_m = _ways_down(height_m, cell_m)
@@ -64,7 +64,7 @@ def rivers_of(land: Terrain, step: int) -> list[River]:
 
 
 def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
-    """Return the cells of highest score with a distance of at least `apart` cells."""
+    """Return the cells (flat indices) with the highest scores that are at least `apart` cells from each other."""
     rows, cols = np.indices(score.shape)
     left = np.where(np.isfinite(score), score, -np.inf)
     springs = []
@@ -76,7 +76,7 @@ def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
 
 
 def _ways_down(height_m: NDArray[np.float32], cell_m: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return each cell's next one (flat index) on its shortest way to the sea, -9999 in the sea, and the way's length.
+    """Return each cell's next cell on the shortest way to the sea (flat index, -9999 in the sea), and the way's length.
 
     Climbing counts as a detour. The length, m, has the shape of the heights.
     """

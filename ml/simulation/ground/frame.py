@@ -54,7 +54,7 @@ class Motion(NamedTuple):
 
 
 class LineOfSight(NamedTuple):
-    """Vector from the ground toward the satellite: east, north, up; of length one but for rounding to two decimals."""
+    """Unit vector from the ground toward the satellite: east, north, up, each rounded to two decimals."""
 
     east: float
     north: float
@@ -65,7 +65,7 @@ class LineOfSight(NamedTuple):
         return math.degrees(math.atan2(math.hypot(self.east, self.north), self.up))
 
     def track_angle_deg(self) -> float:
-        """Return a right-looking satellite's heading, degrees clockwise from north: the bearing to it plus 90."""
+        """Return a right-looking satellite's heading, degrees clockwise from north: the satellite's bearing plus 90."""
         return (math.degrees(math.atan2(self.east, self.north)) + 90.0) % 360.0
 
 
@@ -78,9 +78,9 @@ def project_to_los_mm_yr(motion: Motion, los: LineOfSight) -> Floats:
 class LocalFrame:
     """A true east/north plane around one origin, with conversion to EPSG:3035 and back.
 
-    Grid north of EPSG:3035 is not true north away from 10° E (about 16° apart at 12° W), while LOS vectors are given in
-    true east, north and up: `grid_turn_rad` is the bearing of true north in the grid, clockwise. One angle serves the
-    whole island (it changes by 0.1° across it) and distances are taken as the grid gives them (within 1 %).
+    Away from 10° E, grid north of EPSG:3035 is not true north (about 16° apart at 12° W), but LOS vectors are given in
+    true east, north and up. `grid_turn_rad` is the bearing of true north in the grid, clockwise; one angle is used for
+    the whole island (it varies by 0.1° across it), and distances are taken from the grid (right to 1 %).
     """
 
     easting_m: float

@@ -1,4 +1,4 @@
-"""Layout of the island: the town low down, a mine beside it, bowl and dome apart, a slide on a slope."""
+"""Layout of the island: a town on low ground, a mine beside it, a bowl and a dome apart, a landslide on a slope."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Layout(NamedTuple):
 
 
 def lay_out(rng: np.random.Generator, terrain: Terrain) -> Layout:
-    """Lay out the default region: a town, villages, four moving areas that do not touch, still ground between."""
+    """Lay out the default region: a town, villages, and four moving areas with still ground between them."""
     town_bearing_deg = _lowest_bearing_deg(rng, terrain)
     town = _polar(town_bearing_deg, 2_900.0)
     mining = _mining(rng, _polar(town_bearing_deg + 27.0, 3_200.0))
@@ -55,7 +55,7 @@ def _nudged(rng: np.random.Generator, place: Offset, by_m: float) -> Offset:
 
 
 def _lowest_bearing_deg(rng: np.random.Generator, terrain: Terrain) -> float:
-    """Return the bearing with the lowest ground, all land, 2.9 km from the island's centre, because towns lie low."""
+    """Return the bearing along which the ground 2.9 km from the island's centre is lowest and all land, for a town."""
     start_deg = rng.uniform(0, 30)
     east_m, north_m = terrain.cell_centres()
     choices: list[tuple[float, float]] = []
@@ -93,10 +93,10 @@ def _landslide(rng: np.random.Generator, terrain: Terrain, centre: Offset) -> La
 
 
 def _steepest_free_site(terrain: Terrain, taken: tuple[Offset, ...]) -> Offset:
-    """Return the steepest place facing east or west, well inland, clear of everything else.
+    """Return the steepest place that faces east or west, well inland, and far from everything already placed.
 
-    A radar looks sideways from east or west and would hardly show a slide to the north or south. Raises ValueError if
-    the island has no room left.
+    A radar looks sideways from east or west and would hardly measure a slide to the north or south. Raises ValueError
+    if the island has no room left.
     """
     east_m, north_m = terrain.cell_centres()
     inland_m = ndimage.distance_transform_edt(np.isfinite(terrain.height_m)) * terrain.posting_m

@@ -1,4 +1,4 @@
-"""Steady points of a radar: many in town, few in fields, none in forest."""
+"""Stable radar points: many in a town, few in fields, none in a forest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ml.simulation.ground.terrain import LandCover, Terrain
 
 
 class Density(NamedTuple):
-    """Points per square kilometre by land cover; the floors that EGMS states, a little exceeded."""
+    """Points per square kilometre by land cover: a little more than the minimum that EGMS states."""
 
     town_per_km2: float = 5_300.0
     suburb_per_km2: float = 1_100.0
@@ -23,7 +23,7 @@ class Density(NamedTuple):
 def scatter_points(
     rng: np.random.Generator, terrain: Terrain, cover: NDArray[np.uint8], density: Density
 ) -> tuple[Floats, Floats]:
-    """Scatter points over the land, a Poisson number per cell: easting_m, northing_m, each (n,), to 1 cm."""
+    """Scatter points over the land, a Poisson number per cell; return (easting_m, northing_m), each (n,), to 1 cm."""
     per_km2 = np.zeros(len(LandCover))
     per_km2[LandCover.TOWN] = density.town_per_km2
     per_km2[LandCover.SUBURB] = density.suburb_per_km2

@@ -31,14 +31,14 @@ from ml.simulation.ground.terrain import Terrain
 
 
 class Source(Protocol):
-    """Source of ground motion. Offsets are from the frame's origin, metres, true east and north."""
+    """A source of ground motion. Offsets are from the frame's origin, metres, true east and north."""
 
     kind: ClassVar[str]
     rate_along: ClassVar[str]  # what peak_mm_yr measures: "up" or "downslope"
 
     @property
     def centre(self) -> Offset:
-        """Place where it is strongest."""
+        """Place where the motion is strongest."""
 
     @property
     def peak_mm_yr(self) -> float:
@@ -58,7 +58,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class MiningSubsidence:
-    """Sinking over a longwall panel; subsidence_mm_yr: w_max, positive."""
+    """Sinking over a longwall panel; subsidence_mm_yr: the full subsidence rate w_max, positive."""
 
     kind: ClassVar[str] = "mining_subsidence"
     rate_along: ClassVar[str] = "up"
@@ -76,14 +76,14 @@ class MiningSubsidence:
         return float(longwall_mining(zero, zero, self.panel, self.subsidence_mm_yr, self.influence_m).up_mm_yr[0])
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Simulate Knothe–Budryk around the centre."""
+        """Return the motion by the Knothe–Budryk model around the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return longwall_mining(east_m, north_m, self.panel, self.subsidence_mm_yr, self.influence_m)
 
 
 @dataclass(frozen=True)
 class GroundwaterSubsidence:
-    """Sinking over a pumped aquifer, breathing with the seasons."""
+    """Sinking over a pumped aquifer, with a seasonal cycle."""
 
     kind: ClassVar[str] = "groundwater_subsidence"
     rate_along: ClassVar[str] = "up"
@@ -95,7 +95,7 @@ class GroundwaterSubsidence:
     flatness: float = 2.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Simulate a super-Gaussian bowl around the centre."""
+        """Return the motion of a super-Gaussian bowl around the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return groundwater_bowl(east_m, north_m, self.ellipse, self.peak_mm_yr, self.flatness)
 
@@ -113,14 +113,14 @@ class MineWaterUplift:
     seasonal_mm_per_mm_yr: float = 0.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Simulate a dome around the centre."""
+        """Return the motion of a dome around the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return mine_water_dome(east_m, north_m, self.ellipse, self.peak_mm_yr)
 
 
 @dataclass(frozen=True)
 class FaultedMineWaterUplift:
-    """Rising ground over a flooded mine, sealed by a fault on one side; dome_mm_yr: in the middle of the whole dome."""
+    """Rising ground over a flooded mine with a fault on one side; dome_mm_yr: at the centre of the dome without it."""
 
     kind: ClassVar[str] = "mine_water_uplift"
     rate_along: ClassVar[str] = "up"
@@ -140,14 +140,14 @@ class FaultedMineWaterUplift:
         return float(rates[np.argmax(np.abs(rates))])
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Simulate half a dome, right of the fault through the centre."""
+        """Return the motion of half a dome, right of the fault through the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return mine_water_half_dome(east_m, north_m, self.ellipse, self.dome_mm_yr, self.fault_width_m)
 
 
 @dataclass(frozen=True)
 class PressureSource:
-    """Magma, gas or brine that swells or shrinks at depth (Mogi); peak_mm_yr: up right above."""
+    """Magma, gas or brine that swells or shrinks at depth (Mogi); peak_mm_yr: upward rate right above it."""
 
     kind: ClassVar[str] = "pressure_source"
     rate_along: ClassVar[str] = "up"
@@ -158,14 +158,14 @@ class PressureSource:
     seasonal_mm_per_mm_yr: float = 0.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Simulate Mogi's sphere under the centre."""
+        """Return the motion by Mogi's sphere under the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return mogi(east_m, north_m, self.depth_m, mogi_volume_m3_yr(self.peak_mm_yr, self.depth_m))
 
 
 @dataclass(frozen=True)
 class TunnelSettlement:
-    """The trough above a new tunnel; subsidence_mm_yr: positive."""
+    """The trough above a new tunnel; subsidence_mm_yr: sinking above its axis, positive."""
 
     kind: ClassVar[str] = "tunnel"
     rate_along: ClassVar[str] = "up"
@@ -181,14 +181,14 @@ class TunnelSettlement:
         return -self.subsidence_mm_yr
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Simulate Peck's trough along the tunnel."""
+        """Return the motion of Peck's trough along the tunnel."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return tunnel_trough(east_m, north_m, self.tunnel, self.subsidence_mm_yr)
 
 
 @dataclass(frozen=True)
 class QuarrySettlement:
-    """The ground in and around a quarry, sinking as it is worked and dewatered."""
+    """Ground in and around a quarry, which sinks as the quarry is worked and drained."""
 
     kind: ClassVar[str] = "quarry"
     rate_along: ClassVar[str] = "up"
@@ -199,7 +199,7 @@ class QuarrySettlement:
     seasonal_mm_per_mm_yr: float = 0.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Simulate ground that is flat inside and steep at the edge."""
+        """Return the motion of a bowl with a flat floor and steep edges."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return settling_ground(east_m, north_m, self.ellipse, self.peak_mm_yr)
 
@@ -225,14 +225,14 @@ class Landslide:
     seasonal_mm_per_mm_yr: float = 0.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Simulate motion down the local slope inside the outline."""
+        """Return the motion down the local slope, inside the outline."""
         downslope = terrain.downslope_at(east_m, north_m)
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return landslide(east_m, north_m, self.body, downslope, self.peak_mm_yr)
 
 
 def total_motion(sources: tuple[Source, ...], east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-    """Add up all sources; ground without any is still."""
+    """Return the sum of all sources' motion; zero for ground without a source."""
     motion = Motion.still(east_m.shape)
     for source in sources:
         motion = motion.plus(source.motion_at(east_m, north_m, terrain))
@@ -263,9 +263,9 @@ class TruthArea:
 
 
 def outline_truth(source: Source, terrain: Terrain, threshold_mm_yr: float, reach_m: float = 4_000.0) -> TruthArea:
-    """Draw the line where a source alone moves the ground by threshold_mm_yr (length of the vector).
+    """Draw the line at which a source by itself moves the ground by threshold_mm_yr (length of the vector).
 
-    Walks 96 rays outward in steps of 5 m and takes the farthest point above the threshold: right for shapes that every
+    The last point above the threshold is taken on each of 96 rays, in steps of 5 m; this is right for shapes that every
     ray from the centre leaves once. Raises ValueError if the source nowhere reaches the threshold.
     """
     bearing_rad = np.linspace(0, 2 * np.pi, 96, endpoint=False)[:, None]

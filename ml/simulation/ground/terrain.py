@@ -16,7 +16,7 @@ LOWEST_LAND_M = 1.0
 
 
 class LandCover(IntEnum):
-    """Land cover of a cell, which determines the number of steady points."""
+    """Land cover of a cell, which determines how many stable radar points it has."""
 
     SEA = 0
     TOWN = 1
@@ -58,7 +58,7 @@ class Terrain:
     slope_north: Floats
 
     def cell_of(self, easting_m: Floats, northing_m: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return row and column of the cells at positions; positions off the grid get the nearest edge cells."""
+        """Return the row and column of the cells at positions; off the grid, those of the nearest edge cell."""
         rows, cols = self.height_m.shape
         row = np.clip(np.floor((self.top_m - northing_m) / self.posting_m), 0, rows - 1).astype(np.intp)
         col = np.clip(np.floor((easting_m - self.west_m) / self.posting_m), 0, cols - 1).astype(np.intp)
@@ -72,7 +72,7 @@ class Terrain:
         return self.frame.to_local(*np.meshgrid(easting_m, northing_m))
 
     def downslope_at(self, east_m: Floats, north_m: Floats) -> Downslope:
-        """Return downslope unit vectors at positions: (−∂h/∂e, −∂h/∂n, −|∇h|²)/length; zero where flat."""
+        """Return unit vectors down the slope: (−∂h/∂e, −∂h/∂n, −|∇h|²)/length; zero where the ground is flat."""
         cell = self.cell_of(*self.frame.to_grid(east_m, north_m))
         rise_east, rise_north = self.slope_east[cell], self.slope_north[cell]
         steepness = np.hypot(rise_east, rise_north)
@@ -91,7 +91,7 @@ def fractal_field(rng: np.random.Generator, size: int, spectral_slope: float) ->
 
 
 def make_terrain(rng: np.random.Generator, config: TerrainConfig, frame: LocalFrame) -> Terrain:
-    """Generate one island: an envelope with fractal hills, of which the largest part is kept and lakes are filled.
+    """Generate one island: a dome-shaped envelope plus fractal hills; only the largest piece of land, without lakes.
 
     Hills are limited to two standard deviations, so that the inner 78 % of the radius is land for every seed.
     """
@@ -108,7 +108,7 @@ def make_terrain(rng: np.random.Generator, config: TerrainConfig, frame: LocalFr
 
 
 def terrain_on(frame: LocalFrame, config: TerrainConfig, land: NDArray[np.bool_], height_m: Floats) -> Terrain:
-    """Return heights and slopes on the grid of a config. land: (rows, cols), the rest is sea; height_m: the same."""
+    """Return a terrain on the grid of a config. land: (rows, cols), False for sea; height_m: of the same shape."""
     height_m = np.clip(height_m, LOWEST_LAND_M, None)
     smooth_m = ndimage.gaussian_filter(np.where(land, height_m, 0.0), 100.0 / config.posting_m)
     fall_per_row, rise_per_col = np.gradient(smooth_m, config.posting_m)
@@ -126,7 +126,7 @@ def terrain_on(frame: LocalFrame, config: TerrainConfig, land: NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Settlement:
-    """A place with houses: a dense core (0 for a village) inside looser suburbs."""
+    """A place with houses: a dense core (its radius is 0 for a village) inside looser suburbs."""
 
     centre: Offset
     town_radius_m: float

@@ -1,8 +1,8 @@
 """Radar images of the simulated island: speckle that decorrelates, one surface that changes, one body that moves.
 
-Simple on purpose, but physically correct: scatterers are complex Gaussians on a grid finer than the resolution;
-motion is applied to them, never to a detected image; only then the field is band-limited, detected and averaged to
-looks. Towns of point scatterers, layover and relief in the geometry are left out: `ml.simulation.sar` has them.
+The simulation is simple on purpose, but physically correct: scatterers are complex Gaussians on a grid finer than the
+resolution, and they are moved, never a detected image; only then is the field band-limited, detected and averaged to
+looks. Towns of point scatterers, layover and relief in the geometry are left out; `lab.simulation.sar` has them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BACKSCATTER_DB = np.array([-19.0, -3.0, -6.0, -11.0, -8.0, -9.0], dtype=np.float
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Settings of grid, dates and events. Coherence: of one repeat; speeds: m/day; bearing: from grid north."""
+    """Settings of grid, dates and events. Coherence: over one repeat; speeds: m/day; bearing: from grid north."""
 
     pixels: int = 320
     posting_m: float = 30.0
@@ -64,7 +64,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class SceneSeries:
-    """Series of scenes.
+    """Series of radar images of one place, with its truth.
 
     power: (dates, rows, cols), linear. coherence, dx_px, dy_px: (dates - 1, rows, cols), truth of each repeat.
 
@@ -140,7 +140,7 @@ class _Ground:
         self.transform = Affine(config.posting_m, 0, west, 0, -config.posting_m, north)
 
     def centres(self, oversampling: int) -> tuple[Floats, Floats]:
-        """Return x and y of every (finer) pixel's centre, m."""
+        """Return x and y of every pixel's centre, m; the pixels are finer by the factor `oversampling`."""
         n, step = self.config.pixels * oversampling, self.config.posting_m / oversampling
         axis = (np.arange(n) + 0.5) * step
         x, y = np.meshgrid(self.transform.c + axis, self.transform.f - axis)
@@ -164,7 +164,7 @@ class _Ground:
         return level.astype(np.float32)
 
     def quiet_sites(self) -> tuple[Event, Event]:
-        """Return the sites of the changing surface and of the moving body: open land, far from all else."""
+        """Return the sites of the changing surface and of the moving body: on land, far from the sea and all else."""
         x, y = self.centres(1)
         cell = self._cells(x, y)
         land = self.region.land_cover[cell] != LandCover.SEA

@@ -25,7 +25,7 @@ def moved(field: Complex, cols: float, rows: float) -> Complex:
 
 
 def image(field: Complex, oversampling: int, resolution_px: float) -> Float32:
-    """Band-limit (Hamming-weighted) to a resolution in pixels, detect and average; return linear power of mean 1."""
+    """Limit the band to a resolution in px (Hamming), detect, average; return power, of mean 1 for unit scatterers."""
     edge = 0.5 / (oversampling * resolution_px)
 
     def window(n: int) -> Float32:

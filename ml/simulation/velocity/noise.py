@@ -16,8 +16,8 @@ GRID_M = 10.0
 class VelocityNoise(NamedTuple):
     """Semivariance of the error: γ(h) = near + (sill − near) · (1 − exp(−h²/L²)), in (mm/yr)², spikes included.
 
-    With L = 45 m it is 0.45 on average over pairs closer than 30 m and 1.1 over pairs 60–120 m apart, as the project's
-    science notes state. spike_share: of the points; they have errors of spike_floor plus an exponential tail.
+    near: nugget. With L = 45 m, γ is 0.45 on average over pairs closer than 30 m and 1.1 over pairs 60–120 m apart, as
+    in the science notes. spike_share: of the points, whose errors are spike_floor plus an exponential tail.
     """
 
     nugget_mm2_yr2: float = 0.30
@@ -38,7 +38,7 @@ def velocity_errors(
 ) -> Floats:
     """Simulate the error of each point's rate, (n,), mm/yr.
 
-    series_variance: (mm/yr)² that the noise of the series adds later; it is left out here, so that the total is as
+    series_variance: (mm/yr)², which the noise of the series will add; it is left out here, so that the total is as
     stated. Raises ValueError if spikes and series alone exceed the nugget.
     """
     white_variance = noise.nugget_mm2_yr2 - noise.spike_variance_mm2_yr2() - series_variance

@@ -1,6 +1,6 @@
 """Errors that resemble motion: atmospheric delay, ramps, seams, unwrapping, warm buildings. mm/yr, one track.
 
-Ranges are those of the project's science notes (section 1) where these give them; the others are choices, marked so.
+Ranges are those of the project's science notes (section 1), if given there; the others are marked as choices.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Range(NamedTuple):
 class Nuisance(NamedTuple):
     """Frequency and strength of errors. factor: multiplies all errors (standard deviation, not variance).
 
-    noise: white, related and spiky part of each point. turbulence: semivariance at 1.25 km, (mm/yr)²; between 0.4 and
-    1.25 km Ustica's tracks grow by 0.23 and 0.18, of which 0.125 is common to both and thus not atmospheric: 0.06–0.10
-    is left, the middle of the range. stratified: mm/yr per km of height. ramp: mm/yr across 10 km (a choice: EGMS is
-    levelled to GNSS). seam: a step across a frame's edge, in seam_share of the tracks. block_share: of the tracks, with
-    an unwrapping error. warm_share: of the 40 m blocks in built-up land, with tall buildings, whose yearly dilation
-    (mm) leaks into the rate by leak per year.
+    noise: the white, correlated and spiky error of each point. turbulence: semivariance at 1.25 km, (mm/yr)²; that of
+    Ustica's tracks grows between 0.4 and 1.25 km by 0.23 and 0.18, of which 0.125 is common to both and thus not
+    atmospheric; 0.06–0.10 is left, the middle of the range. stratified: mm/yr per km of height. ramp: mm/yr across 10
+    km (a choice: EGMS is levelled to GNSS). seam: a step across a frame's edge, in seam_share of the tracks.
+    block_share: share of tracks with an unwrapping error. warm_share: share of the 40 m blocks of built-up land that
+    have tall buildings, whose yearly dilation (mm) adds leak_per_yr of itself to the rate.
     """
 
     factor: float = 1.0
@@ -60,7 +60,7 @@ class Nuisance(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """Places of a track's points, (n,): m from the south-west corner of a square of side_m, height, land cover."""
+    """Points of a track, (n,): x and y, m from the south-west corner of a square of side_m; height; land cover."""
 
     x_m: Floats
     y_m: Floats
@@ -70,9 +70,9 @@ class Ground(NamedTuple):
 
 
 class Errors(NamedTuple):
-    """Errors of a track.
+    """Simulated errors of a track.
 
-    rate: (n,), mm/yr, + toward the satellite; yearly: amplitude of buildings' dilation, mm; the simulated values.
+    rate: (n,), mm/yr, + toward the satellite; yearly: amplitude of buildings' dilation, mm; kinds: which errors occur.
     """
 
     rate_mm_yr: Floats
@@ -100,9 +100,9 @@ def draw_errors(rng: np.random.Generator, ground: Ground, nuisance: Nuisance, ye
 
 @lru_cache(maxsize=4)
 def _turbulence_amplitude(size: int, posting_m: float) -> Floats:
-    """Return the root of the 2-D power ∝ k^(−8/3) above 1.5 km and ∝ k^(−11/3) below, (size, size // 2 + 1).
+    """Return the root of a 2-D power ∝ k^(−8/3) above 1.5 km (wavelength), else ∝ k^(−11/3), (size, size // 2 + 1).
 
-    Scaled so that white noise of variance one becomes a field whose semivariance is 1 at 1.25 km.
+    It is scaled so that white noise of variance one becomes a field whose semivariance is 1 at 1.25 km.
     """
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(size, posting_m), np.fft.rfftfreq(size, posting_m), indexing="ij"))
     frequency[0, 0] = np.inf
@@ -115,9 +115,9 @@ def _turbulence_amplitude(size: int, posting_m: float) -> Floats:
 
 
 def turbulence_field(rng: np.random.Generator, size: int, posting_m: float) -> Floats:
-    """Generate the turbulent delay left in a rate, (size, size).
+    """Generate the turbulent delay that is left in a rate, (size, size), scaled to semivariance 1 at 1.25 km.
 
-    It is a power law of semivariance 1 at 1.25 km, and periodic: use only a part of it.
+    The field has a power-law spectrum and is periodic: use only a part of it.
     """
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * _turbulence_amplitude(size, posting_m)
     return np.asarray(np.fft.irfft2(spectrum, s=(size, size)), dtype=np.float64)
@@ -148,7 +148,7 @@ def ramp(rng: np.random.Generator, ground: Ground, across: Range) -> Floats:
 
 
 def seam(rng: np.random.Generator, ground: Ground, step_mm_yr: float) -> Floats:
-    """Simulate two frames that meet with a step, half on each side; the edge runs within 20° of east, as bursts' do."""
+    """Simulate a step between two frames, half on each side; their edge runs within 20° of east, as bursts' do."""
     tilt = math.radians(rng.uniform(-20, 20))
     middle = rng.uniform(0.2, 0.8) * ground.side_m
     beyond = (ground.y_m - middle) * math.cos(tilt) + (ground.x_m - ground.side_m / 2) * math.sin(tilt) > 0
@@ -156,7 +156,7 @@ def seam(rng: np.random.Generator, ground: Ground, step_mm_yr: float) -> Floats:
 
 
 def unwrapping_block(rng: np.random.Generator, ground: Ground, size_m: float, years: float) -> Floats:
-    """Simulate an unwrapping error: a sharply cut area, off by whole half waves over the span: n · 28 mm / years."""
+    """Simulate an unwrapping error in a sharply bounded area: n half waves over the time span, n · 28 mm / years."""
     if not ground.x_m.size:
         return np.zeros(0)
     around = rng.integers(ground.x_m.size)
@@ -170,7 +170,7 @@ def unwrapping_block(rng: np.random.Generator, ground: Ground, size_m: float, ye
 
 
 def warm_buildings(rng: np.random.Generator, ground: Ground, nuisance: Nuisance) -> Floats:
-    """Return the yearly dilation of tall buildings, (n,), mm: amplitude on 40 m blocks of towns and suburbs, else 0."""
+    """Return the amplitude of tall buildings' yearly dilation, (n,), mm: on 40 m blocks of built-up land, else 0."""
     blocks = math.ceil(ground.side_m / 40)
     tall = rng.random((blocks, blocks)) < nuisance.warm_share
     amplitude = np.where(tall, rng.uniform(nuisance.warm_mm.low, nuisance.warm_mm.high, (blocks, blocks)), 0.0)

@@ -30,7 +30,7 @@ from ml.simulation.velocity.series import (
 
 @dataclass(frozen=True)
 class TrackGeometry:
-    """A satellite track: fictional number, direction, line of sight (one for the island), burst and swath."""
+    """A satellite track: fictional number, direction, line of sight (the same everywhere), burst and sub-swath."""
 
     number: int
     direction: str
@@ -66,8 +66,8 @@ class RegionConfig:
 class TrackPoints:
     """Measurements of one track. All (n,) and in one order; series_mm: (n, dates), mm, + toward the satellite.
 
-    velocity and the other released figures are in `fit`, computed from series_mm. truth: the simulated motion,
-    true east, north and up, without any noise. height_m: above the geoid.
+    fit: the released velocity and other figures, computed from series_mm. truth: the simulated motion without noise,
+    true east, north and up. height_m: above the geoid.
     """
 
     geometry: TrackGeometry
@@ -90,7 +90,7 @@ class TrackPoints:
 
 @dataclass(frozen=True)
 class Region:
-    """A simulated region. land_cover: (rows, cols) of LandCover on the terrain's grid; truths: in sources' order."""
+    """A simulated region. land_cover: (rows, cols) of LandCover on the terrain's grid; truths: one for each source."""
 
     seed: int
     config: RegionConfig
@@ -104,7 +104,7 @@ class Region:
 def simulate_region(seed: int, config: RegionConfig | None = None, sources: tuple[Source, ...] | None = None) -> Region:
     """Simulate a region with a known truth; the same seed and config give the same numbers.
 
-    sources: replace the default four; () is a region at rest. Each part has its own random generator, so that a
+    sources: instead of the default four; () for a region at rest. Each part has its own random generator, so that a
     change in one leaves the others unchanged. Raises ValueError for a negative seed.
     """
     if seed < 0:
@@ -130,7 +130,7 @@ def survey(
     date_rng: np.random.Generator,
     track_rngs: Sequence[np.random.Generator],
 ) -> Region:
-    """Simulate the measurements of land and moving sources from every track of the config."""
+    """Simulate the measurements of the ground, with its moving sources, by every track of the config."""
     dates = acquisition_dates(date_rng, config.first_date, config.years, config.repeat_days, config.date_count)
     scene = Scene(terrain, cover, moving, dates)
     tracks = tuple(
@@ -141,7 +141,7 @@ def survey(
 
 
 class Scene(NamedTuple):
-    """Scene and the dates of its observations."""
+    """Ground with its moving sources, and the dates of observation."""
 
     terrain: Terrain
     land_cover: NDArray[np.uint8]
@@ -194,7 +194,7 @@ def _draw_trend(
     easting_m: Floats,
     northing_m: Floats,
 ) -> Trend:
-    """Simulate the rate along the line of sight, with its error, the season and the noise of each point, (n,)."""
+    """Simulate each point's rate along the line of sight, its error included, its season and its noise, (n,)."""
     count = len(easting_m)
     east_m, north_m = scene.terrain.frame.to_local(easting_m, northing_m)
     velocity_mm_yr, acceleration_mm_yr2 = np.zeros(count), np.zeros(count)

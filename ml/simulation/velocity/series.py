@@ -26,7 +26,7 @@ class Trend(NamedTuple):
 class SeriesFit(NamedTuple):
     """Figures of each series, (n,): rates in mm/yr, acceleration in mm/yr², season and residual in mm; std: one sigma.
 
-    velocity from offset + rate + year; acceleration, season and residual (RMSE) from offset + rate + ½·a·t² + year.
+    velocity: from a fit of offset + rate + yearly wave; all else: from one of offset + rate + ½·a·t² + yearly wave.
     """
 
     velocity_mm_yr: Floats
@@ -42,9 +42,9 @@ class SeriesFit(NamedTuple):
 def acquisition_dates(
     rng: np.random.Generator, first: dt.date, years: int, repeat_days: int, count: int
 ) -> tuple[dt.date, ...]:
-    """Sample passes every repeat_days over some years, thinned to count; the first and the last stay.
+    """Sample `count` of the passes every repeat_days over some years; the first and the last pass are kept.
 
-    Raises ValueError where the span holds fewer passes than count.
+    Raises ValueError if there are fewer passes than `count`.
     """
     passes = int(years * DAYS_PER_YEAR) // repeat_days
     if not 8 <= count <= passes:
@@ -85,8 +85,8 @@ def slope_variance(noise_mm: float, years: Floats) -> float:
 def fit_series(series_mm: NDArray[np.float32], years: Floats) -> SeriesFit:
     """Fit every series by least squares. series_mm: (n, dates), mm; years: (dates,).
 
-    Temporal coherence is exp(−(4π·rmse/λ)²/2), the value expected of Gaussian phase noise. That velocity comes from the
-    fit without curvature and the rest from the fit with it is what the real 2020–2024 release does.
+    Temporal coherence is exp(−(4π·rmse/λ)²/2), the value expected of Gaussian phase noise. As in the real 2020–2024
+    release, velocity comes from the fit without curvature, and all else from the fit with it.
     """
     centred = years - years.mean()
     yearly = [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
