@@ -21,7 +21,7 @@ class Overtaken(ValueError):
 
 
 class Claimed(ValueError):
-    """Conflict: another person holds the alert. claim: that person's, with its end."""
+    """Conflict: another person holds the alert. claim: names that person and the time at which the claim ends."""
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(f"alert {claim.alert.code} is held by {claim.holder.get_username()}")

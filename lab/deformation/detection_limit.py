@@ -141,7 +141,7 @@ def _loss(bowls: Sequence[Bowl], limit: Float64, steepness: float, at_limit: flo
 
 
 def factors(bowls: Sequence[Bowl], limit: Float64) -> tuple[float, float]:
-    """Return the rates at which nine tenths and half of the bowls are found, as multiples of the map's."""
+    """Return the rates at which 90 % and 50 % of bowls are found, as multiples of `limit`, the map's at each bowl."""
 
     def loss(parameters: Float64) -> float:
         return _loss(bowls, limit, float(np.exp(parameters[0])), float(parameters[1]))

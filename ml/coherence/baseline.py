@@ -41,7 +41,7 @@ class Speckle(NamedTuple):
 
 
 def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
-    """Estimate speckle: median over samples (2, rows, cols). looks: if known. ValueError without samples."""
+    """Return a pair's Speckle, the median over samples (2, rows, cols). looks: if known. UnusableData if no samples."""
     if not samples:
         raise UnusableData("nowhere do both images show most of the ground")
     estimates = []

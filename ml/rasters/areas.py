@@ -111,7 +111,7 @@ class Motion(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The likeliest of KINDS; none where the method knows the sign only."""
+        """The likeliest of KINDS; an empty string if the method knows only the sign of the motion."""
         return max(self.shares, key=lambda name: self.shares[name]) if self.shares else ""
 
 

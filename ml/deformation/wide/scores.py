@@ -205,7 +205,7 @@ class Scores:
 
     @lru_cache(maxsize=1)  # noqa: B019 (of the last place only)
     def _at(self, shape: Shape, row: int, col: int) -> tuple[Float32, Float32, Float32]:
-        """Return a shape on a cell where cells are known, A^-1 of it, and that with level and slopes free."""
+        """Return (bowl b centred on a cell, A^-1 b, A^-1 b with level and slopes marginalised), 0 on unknown cells."""
         bowl = np.roll(self.bowl(shape), (row, col), axis=(0, 1)) * self.known
         solved = self.solve(bowl[None])[0]
         return bowl, solved, self._without_free(solved)

@@ -206,7 +206,7 @@ def _area_m2(outline: Polygon) -> float:
 
 
 def write_features(path: Path, features: Sequence[tuple[Polygon, dict[str, Any]]]) -> Path:
-    """Write outlines in degrees with their properties."""
+    """Write polygons in degrees and their properties to a GeoJSON file; return its path."""
     listed = [
         {"type": "Feature", "properties": properties, "geometry": mapping(orient(outline))}
         for outline, properties in features

@@ -31,7 +31,7 @@ FAILED_DAYS = 7.0  # older failures are history
 
 
 def waiting() -> dict[str, QuerySet]:
-    """Return the waiting rows of each kind; `since`: when a row was added, or when its next try was due."""
+    """Return querysets of waiting runs, files, downloads and messages, each row with `since`, when its wait began."""
     due = Greatest("created_at", "next_try_at")  # NULL is ignored
     tried = When(attempts__gt=0, then=F("created_at"))
     return {
