@@ -118,7 +118,8 @@ def detect_all_with(
     if isinstance(config, NetworkConfig):
         return with_network(tracks, DeformationNetwork.load(config.weights), device, config)
     if isinstance(config, LeastSquaresConfig):
-        return DeformationResult(*least_squares(tracks, config, device), tracks[0].epsg)
+        maps, transform, share = least_squares(tracks, config, device)
+        return DeformationResult(maps, transform, tracks[0].epsg, still_share=share)
     return strongest([detect_with(points, config, device) for points in tracks])
 
 

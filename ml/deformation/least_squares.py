@@ -23,7 +23,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from affine import Affine
-from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
@@ -32,11 +31,12 @@ from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.filters.baseline import (
     DeformationMaps,
     LocalRate,
-    background_and_noise,
+    cell_noise,
     local_rate,
     logistic,
     split_by_sign,
 )
+from ml.deformation.filters.still import still_ground
 from ml.deformation.gridding.cells import CELL_M
 from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
@@ -60,17 +60,20 @@ SHARED_MM_YR = 0.3  # of what all cells under a bowl share beyond the law
 FLOOR_MM2_YR2 = 0.02  # of what all points of a cell share beyond the law
 OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times that it is looked at
 SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
+TILT_POINTS, TILT_ROUNDS = 50_000, 8
 STEPS, TOLERANCE = 20, 1e-2
 TURNS = 2  # the second with a law fitted beside bowls found in the first
+LEAST_SIGMA_MM_YR = 0.1
 LOWEST = -9.0  # score where nothing is known
-LIKELY, LIKELY_MM_YR, INSIDE = 0.3, 1.5, 1.2  # score and rate of bowls left out of the law, within so many radii
+LIKELY, LIKELY_MM_YR = -0.5, 1.5  # score and rate of bowls that are taken out before the law is fitted again
+INSIDE = 1.2  # radii of such a bowl that do not count in the spread of ratios
 AREA_M2 = 1e9
 PRIOR_BOWLS = 30.0  # independent places by which the law's own spread of ratios counts beside the observed one
 NOISES = torch.logspace(-3, 4, 36)  # of a cell, (mm/yr)², for which information is tabulated
 
 
 class Level(NamedTuple):
-    """Cells of one size: number of points that count, and their mean rate, (rows, cols) each; 0 without points."""
+    """Grid of one cell size, (rows, cols) each: points, at most MOST_POINTS of a finest cell; mean rate; 0 if none."""
 
     cell_m: float
     points: Tensor
@@ -89,7 +92,7 @@ class Bowls(NamedTuple):
     """Best bowl at each place, (rows, cols), on cells of 100 m. Row 0 is in the north.
 
     score: of the module's head, LOWEST where nothing is known; amplitude_mm_yr: with the product's sign; radius_m.
-    tracks: the cells of each track, rates against its median and without what follows the heights.
+    tracks: the cells of each track, rates against its median (`zeros_mm_yr`) and without what follows the heights.
     """
 
     score: Float32
@@ -97,6 +100,7 @@ class Bowls(NamedTuple):
     radius_m: Float32
     transform: Affine
     tracks: tuple[Level, ...]
+    zeros_mm_yr: tuple[float, ...]
 
 
 def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None, workers: int = 2) -> Bowls:
@@ -115,6 +119,7 @@ def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None,
         (number, block) for number in range(levels) for block in _blocks([pyramid[number] for pyramid in pyramids])
     ]
     cell_m = finest_m * 2**shown
+    transform = Affine(cell_m, 0, west, 0, -cell_m, north)
 
     def work(item: tuple[int, tuple[slice, slice]]) -> Tensor:
         number, core = item
@@ -130,14 +135,14 @@ def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None,
             for done, ((number, core), found) in enumerate(zip(blocks, pool.map(work, blocks), strict=True), start=1):
                 _lay(best, found, core, number - shown)
                 report_progress((turn + done / len(blocks)) / TURNS)
-            moves = _bowls_ground(best, cell_m)
-            if turn + 1 == TURNS or not moves.any():
+            peaks = _likely(best, transform)
+            if turn + 1 == TURNS or not peaks:
                 break
-            fitted = [_beside(points, moves, cell_m, west, north) for points in kept]
-            still = _on_levels(torch.from_numpy(~moves).float(), shown, levels)
+            fitted = [_taken_out(points, peaks) for points in kept]
+            still = _on_levels(_outside(peaks, best.shape[1:], transform), shown, levels)
     score, amplitude, radius = (plane.numpy() for plane in best)
-    shown_levels = tuple(pyramid[shown] for pyramid in pyramids)
-    return Bowls(score, amplitude, radius, Affine(cell_m, 0, west, 0, -cell_m, north), shown_levels)
+    zeros = tuple(float(np.median(track.velocity_mm_yr)) for track in tracks)
+    return Bowls(score, amplitude, radius, transform, tuple(pyramid[shown] for pyramid in pyramids), zeros)
 
 
 def _on_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
@@ -148,30 +153,52 @@ def _on_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
     return [plane > 0.5 for plane in planes]
 
 
-def _bowls_ground(best: Tensor, cell_m: float) -> NDArray[np.bool_]:
-    """Return the cells (rows, cols) in which bowls that may be real move, each within its radius of its middle."""
+class Peak(NamedTuple):
+    """A bowl that may be real: its middle and radius, m, and its amplitude, mm/yr."""
+
+    x: float
+    y: float
+    radius_m: float
+    amplitude_mm_yr: float
+
+
+def _likely(best: Tensor, transform: Affine) -> list[Peak]:
+    """Return the bowls that may be real, the likeliest first, none with its middle in another."""
     score, amplitude, radius = (plane.numpy() for plane in best)
-    moves = np.zeros(score.shape, dtype=bool)
     likely = np.where(np.abs(amplitude) >= LIKELY_MM_YR, score, LOWEST)
     rows, cols = np.nonzero((likely == ndimage.maximum_filter(likely, 9)) & (likely > LIKELY))
-    for row, col in zip(rows, cols, strict=True):
-        reach = int(INSIDE * radius[row, col] / cell_m) + 1
-        window = tuple(
-            slice(max(0, at - reach), min(at + reach + 1, size))
-            for at, size in zip((row, col), moves.shape, strict=True)
+    peaks: list[Peak] = []
+    for at in np.argsort(-likely[rows, cols], kind="stable"):
+        row, col = rows[at], cols[at]
+        x, y = transform @ (float(col) + 0.5, float(row) + 0.5)
+        if all(math.hypot(x - peak.x, y - peak.y) > peak.radius_m for peak in peaks):
+            peaks.append(Peak(x, y, float(radius[row, col]), float(amplitude[row, col])))
+    return peaks
+
+
+def _taken_out(points: Points, peaks: Sequence[Peak]) -> Points:
+    """Return the points without the motion of some bowls."""
+    rate = points.rate_mm_yr.copy()
+    for peak in peaks:
+        near = np.flatnonzero(np.maximum(np.abs(points.x - peak.x), np.abs(points.y - peak.y)) < 2.5 * peak.radius_m)
+        away = np.hypot(points.x[near] - peak.x, points.y[near] - peak.y) / peak.radius_m
+        rate[near] -= (peak.amplitude_mm_yr * np.exp(-(away**2))).astype(np.float32)
+    return points._replace(rate_mm_yr=rate)
+
+
+def _outside(peaks: Sequence[Peak], shape: Sequence[int], transform: Affine) -> Tensor:
+    """Return 1 for cells (rows, cols) farther than INSIDE radii from the middle of every bowl, else 0."""
+    still = np.ones((shape[0], shape[1]), dtype=np.float32)
+    for peak in peaks:
+        col, row = ~transform @ (peak.x, peak.y)
+        reach = INSIDE * peak.radius_m / transform.a
+        rows, cols = (
+            slice(max(0, int(at - reach)), min(size, int(at + reach) + 1))
+            for at, size in zip((row, col), still.shape, strict=True)
         )
-        down, right = np.ogrid[window]
-        moves[window] |= (down - row) ** 2 + (right - col) ** 2 <= (INSIDE * radius[row, col] / cell_m) ** 2
-    return moves
-
-
-def _beside(points: Points, moves: NDArray[np.bool_], cell_m: float, west: float, north: float) -> Points:
-    """Return the points on ground that does not move."""
-    row, col = ((north - points.y) / cell_m).astype(np.int64), ((points.x - west) / cell_m).astype(np.int64)
-    still = ~moves[row, col]
-    if 2 * np.count_nonzero(still) < still.size:  # too little is left to fit a law to
-        return points
-    return Points(points.x[still], points.y[still], points.rate_mm_yr[still], points.height_m[still])
+        down, right = np.ogrid[rows, cols]
+        still[rows, cols][(down + 0.5 - row) ** 2 + (right + 0.5 - col) ** 2 <= reach**2] = 0
+    return torch.from_numpy(still)
 
 
 def _axes(tracks: Sequence[PointCloud]) -> tuple[list[Float64], list[Float64]]:
@@ -198,7 +225,24 @@ def _without_spikes(track: PointCloud) -> Points:
     middle = median_of(rate, near)
     spread = MAD_TO_SIGMA * median_of(np.abs(rate - middle), near) + SPIKE_MM_YR
     kept = np.abs(rate - middle) < SPIKE * spread
-    return Points(track.x[kept], track.y[kept], rate[kept], height[kept])
+    x, y = track.x[kept], track.y[kept]
+    return Points(x, y, rate[kept] - _tilt(x, y, middle[kept]), height[kept])
+
+
+def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
+    """Return a plane through the rates of a whole track at its points, mm/yr, 0 in their middle.
+
+    Orbits and plate motion leave one. Rates far from it are clipped, so that motion tilts it little.
+    """
+    terms = np.stack([x - x.mean(), y - y.mean(), np.ones_like(x)], axis=1) / max(1.0, float(np.ptp(x) + np.ptp(y)))
+    some = slice(None, None, max(1, x.size // TILT_POINTS))
+    fitted = np.zeros(3)
+    for _ in range(TILT_ROUNDS):
+        left = rate_mm_yr[some] - terms[some] @ fitted
+        most = 2 * MAD_TO_SIGMA * np.median(np.abs(left - np.median(left)))
+        held = terms[some] @ fitted + np.clip(left, np.median(left) - most, np.median(left) + most)
+        fitted = np.linalg.lstsq(terms[some], held, rcond=None)[0]
+    return (terms[:, :2] @ fitted[:2]).astype(np.float32)
 
 
 class Laws:
@@ -487,18 +531,24 @@ class LeastSquaresConfig(LocalRate):
 
 def least_squares(
     tracks: Sequence[PointCloud], config: LeastSquaresConfig, device: torch.device | None = None
-) -> tuple[DeformationMaps, Affine]:
-    """Flag ground where a bowl of any radius is rare as noise and the ground itself moves, on cells of 100 m."""
+) -> tuple[DeformationMaps, Affine, float]:
+    """Flag ground where a bowl of any radius is rare as noise and the ground itself moves, on cells of 100 m.
+
+    Returns the maps, their transform, and the least share of still ground of all tracks (`still_ground`).
+    """
     bowls = best_bowls(tracks, device)
-    views = []
+    rates, stills, sigmas = [], [], []
     for level in bowls.tracks:
-        seen = level.points.numpy() > 0
-        velocity = np.where(seen, level.rate_mm_yr.numpy(), np.float32(np.nan))
-        background, sigma = background_and_noise(velocity, STILL_WITHIN_MM_YR)
-        views.append((local_rate(velocity - np.float32(background), level.points.numpy(), level.cell_m, config), sigma))
-    rate = np.stack([rate for rate, _ in views])
-    agrees = np.where(np.sign(rate) == np.sign(bowls.amplitude_mm_yr), np.abs(rate), 0)
-    rate = np.take_along_axis(rate, agrees.argmax(axis=0)[None], 0)[0]
+        points = level.points.numpy()
+        velocity = np.where(points > 0, level.rate_mm_yr.numpy(), np.float32(np.nan))
+        sigmas.append(cell_noise(velocity))
+        stills.append(still_ground(velocity, sigmas[-1], STILL_WITHIN_MM_YR))
+        rates.append(local_rate(velocity - np.float32(stills[-1].rate_mm_yr), points, level.cell_m, config))
+    of_tracks = np.stack(rates)
+    agrees = np.where(np.sign(of_tracks) == np.sign(bowls.amplitude_mm_yr), np.abs(of_tracks), 0)
+    rate = np.take_along_axis(of_tracks, agrees.argmax(axis=0)[None], 0)[0]
     moves = agrees.max(axis=0) >= config.smallest_rate_mm_yr
     probability = np.where(moves, logistic((bowls.score - config.score_at_half) / config.score_width), 0)
-    return split_by_sign(probability, rate, 0.0, max(sigma for _, sigma in views)), bowls.transform
+    background = bowls.zeros_mm_yr[0] + stills[0].rate_mm_yr
+    maps = split_by_sign(probability, rate, background, max(*sigmas, LEAST_SIGMA_MM_YR))
+    return maps, bowls.transform, min(still.share for still in stills)

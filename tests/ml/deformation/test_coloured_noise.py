@@ -6,7 +6,7 @@ import torch
 
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_deformation
+from ml.deformation.infer import detect_deformation, flagged_areas
 from ml.deformation.least_squares import best_bowls, rarity, solve
 from ml.deformation.noise_law import NoiseLaw, fit_noise_law
 from ml.deformation.whitening import WhiteningConfig, whitening
@@ -86,6 +86,16 @@ def test_cells_wider_than_100_m_are_taken_as_they_are(method):
     assert result.transform.a == 450
     col, row = (int(at) for at in ~result.transform @ (21_600.0, 21_600.0))
     assert result.maps.probability[row, col] > 0.5
+
+
+def test_rates_count_from_still_ground_and_not_from_the_products_zero():
+    points = with_bowl(field(10), -6.0, 800.0 / np.sqrt(2))
+    moved = points._replace(velocity_mm_yr=points.velocity_mm_yr + np.float32(3))
+    result = detect_deformation(moved, "gls")
+    assert result.maps.background_mm_yr == pytest.approx(3.0, abs=0.3)
+    assert result.still_share > 0.6
+    ((area, _),) = flagged_areas(result, [moved])
+    assert area.peak_rate_mm_yr == pytest.approx(-6.0, abs=1.0)
 
 
 def test_the_noise_law_is_found_again():
