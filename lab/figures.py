@@ -22,7 +22,7 @@ TABLES = FOLDER / "tables.toml"
 BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 HASH_DIGITS = 8
 NO_VALUE = "–"
-FROZEN = "Measured once: the code is in that commit and no longer here."
+FROZEN = "Its code is in that commit only."
 WHOLE_FROM = 100
 
 

@@ -236,12 +236,12 @@ def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
     """
     terms = np.stack([x - x.mean(), y - y.mean(), np.ones_like(x)], axis=1) / max(1.0, float(np.ptp(x) + np.ptp(y)))
     some = slice(None, None, max(1, x.size // TILT_POINTS))
-    fitted = np.zeros(3)
+    fitted: Float64 = np.zeros(3)
     for _ in range(TILT_ROUNDS):
         left = rate_mm_yr[some] - terms[some] @ fitted
         most = 2 * MAD_TO_SIGMA * np.median(np.abs(left - np.median(left)))
         held = terms[some] @ fitted + np.clip(left, np.median(left) - most, np.median(left) + most)
-        fitted = np.linalg.lstsq(terms[some], held, rcond=None)[0]
+        fitted = np.asarray(np.linalg.lstsq(terms[some], held, rcond=None)[0])
     return (terms[:, :2] @ fitted[:2]).astype(np.float32)
 
 
