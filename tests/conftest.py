@@ -28,12 +28,13 @@ pytest_plugins = [
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in the test's thread
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The longest tests first and together: no worker is left alone with them, and one worker has the shared demo."""
+    """Mark what is long before `-m` chooses; then put the longest first and together: one worker has the demo."""
     for item in items:
         if item.path.relative_to(ROOT / "tests").parts[0] in LONG:
             item.add_marker(pytest.mark.long)
+    yield
     items.sort(key=lambda item: item.get_closest_marker("demo") is None)
 
 
