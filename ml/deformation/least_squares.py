@@ -48,10 +48,8 @@ FINEST_M, COARSEST_M = 50.0, 1_600.0
 RADII_CELLS, ALSO_FINEST = (3.0, 4.2), 2.0  # radii where a bowl falls to 1/e: 100 m to 6.7 km
 WIDE_CELLS = 10.0  # standard deviation of the Gaussian mean that is taken out
 CORE, MARGIN = 256, 32  # cells of a block, and around it
-SLOPE_M, SLOPE_CELLS = (
-    400.0,
-    20.0,
-)  # cells of about SLOPE_M; standard deviation of the ground over which a slope is fitted
+SLOPE_M = 400.0  # about the side of the cells on which rates are compared with heights
+SLOPE_CELLS = 20.0  # standard deviation of the ground over which their slope is fitted
 LEAST_RELIEF_M = 15.0  # with less, a slope is drawn toward none
 LAW_M = 25_600.0  # side of the squares that have a noise law each
 MOST_POINTS = 4  # of a finest cell that count: more share their errors
@@ -61,8 +59,8 @@ FLOOR_MM2_YR2 = 0.02  # of what all points of a cell share beyond the law
 OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times that it is looked at
 SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
 TILT_POINTS, TILT_ROUNDS = 50_000, 8
-STEPS, TOLERANCE = 20, 1e-2
-TURNS = 2  # the second with a law fitted beside bowls found in the first
+STEPS, TOLERANCE = 20, 1e-2  # of the conjugate gradients
+TURNS = 2  # the second with a law fitted without bowls found in the first
 LEAST_SIGMA_MM_YR = 0.1
 LOWEST = -9.0  # score where nothing is known
 LIKELY, LIKELY_MM_YR = -0.5, 1.5  # score and rate of bowls that are taken out before the law is fitted again
@@ -81,7 +79,7 @@ class Level(NamedTuple):
 
 
 class View(NamedTuple):
-    """One track at a block and radius: numerator, information (its variance) and number of points, (rows, cols)."""
+    """Bowls of one radius in one track, (rows, cols): numerator, its variance (the information), number of points."""
 
     along: Tensor
     information: Tensor
@@ -217,8 +215,9 @@ class Points(NamedTuple):
 def _without_spikes(track: PointCloud) -> Points:
     """Return the points that agree with their neighbourhood."""
     rate = track.velocity_mm_yr - np.float32(np.median(track.velocity_mm_yr))
-    height = np.zeros_like(rate) if track.height_m is None else track.height_m.astype(np.float32)
-    height = np.nan_to_num(height - np.float32(np.nanmedian(height)))
+    height = np.zeros_like(rate)
+    if track.height_m is not None and (known := np.isfinite(track.height_m)).any():
+        height[known] = track.height_m[known] - np.median(track.height_m[known])
     if rate.size < NEIGHBOURS:
         return Points(track.x, track.y, rate, height)
     near = neighbours(track)
@@ -246,7 +245,7 @@ def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
 
 
 class Laws:
-    """Noise laws of one track, each of a square of LAW_M with some ground around it."""
+    """Noise laws of one track, one for each square of LAW_M with points."""
 
     def __init__(self, points: Points, west: float, north: float, pool: Executor) -> None:
         x, y, rate, _ = points
