@@ -198,7 +198,7 @@ def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
     whole = Func(ground, function="ST_Area", output_field=FloatField())
-    enough = GreaterThanOrEqual(_shared_area(ground), whole * LEAST_SHARE)  # slow: not for pairs with one footprint
+    enough = GreaterThanOrEqual(_shared_area(ground), whole * LEAST_SHARE)  # slow, and true of equal footprints
     return ScenePair.objects.filter(Q(footprint__same_as=ground) | Q(enough), **same)
 
 

@@ -110,7 +110,7 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
     pieces.each("scale", at, scale)
 
     def scaled(place: str) -> tuple[Float32, Float32, Float32]:
-        """Return before, scale and now of a piece; now is NaN where too few predecessors are known."""
+        """Return a piece's median before, its scale, and its value now, NaN if too few predecessors are known."""
         here, part = at[place], pieces.get("scale", place)
         own = inner(here, grown(here, MARGIN_PX, stack.shape))
         before, by = part["before"][own], part["scale"][own]

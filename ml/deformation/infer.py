@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ml.deformation import METHODS, classical
 from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
+from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares
 from ml.deformation.classical import ClassicalConfig, classical_maps
 from ml.deformation.detection_limit import smallest_rate
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.filters.baseline import DeformationMaps, background_and_noise
 from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
 from ml.deformation.gridding.points import PointCloud, sorted_points
-from ml.deformation.least_squares import LeastSquaresConfig, least_squares
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import fitted, named
@@ -103,8 +103,8 @@ def detect_tracks(
 ) -> DeformationResult:
     """Run a detector on every track of one place, all in one projected system.
 
-    A network uses all tracks together; other methods run on each track, and the surer result counts. ValueError for
-    an unknown method; InputError if a network's weights are missing.
+    A network and `gls` use all tracks together; other methods run on each track, and the surer result counts. Raises
+    ValueError for an unknown method and InputError if a network's weights are missing.
     """
     if method not in CONFIGS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")

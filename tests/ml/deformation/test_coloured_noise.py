@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from ml.deformation.bowls.noise_law import NoiseLaw, fit_noise_law
+from ml.deformation.bowls.search import best_bowls, rarity
+from ml.deformation.bowls.torus import solve
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_deformation, flagged_areas
-from ml.deformation.least_squares import best_bowls, rarity, solve
-from ml.deformation.noise_law import NoiseLaw, fit_noise_law
 from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.simulation.ground.terrain import fractal_field
 from tests.ml.deformation.test_deformation import areas, with_bowl

@@ -5,7 +5,7 @@ that stand out are left out first. Its law is white noise of each point, plus pa
 with strengths found by non-negative least squares: short ones for buildings and soils, long ones for atmospheric delay.
 """
 
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,7 +16,9 @@ from scipy.optimize import nnls
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from ml.deformation.bowls.torus import KEPT, variance
 from ml.deformation.gridding.points import Float64
+from ml.deformation.places.surface import square_of
 from ml.statistics.robust import MAD_TO_SIGMA
 
 EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # scales of parts with covariance exp(-d / scale)
@@ -49,7 +51,7 @@ class NoiseLaw(NamedTuple):
         return spectrum, self.white_mm2_yr2 + float((parts * (1 - shares)).sum())
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def _spectra(cell_m: float, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Return the spectrum of each part at strength 1 in cell means, and the share of its variance that these keep."""
     down, right = torch.fft.fftfreq(size[0], cell_m)[:, None], torch.fft.rfftfreq(size[1], cell_m)[None]
@@ -58,17 +60,7 @@ def _spectra(cell_m: float, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     exponential = [2 * torch.pi * m**2 / (1 + (2 * torch.pi * m) ** 2 * square) ** 1.5 for m in EXPONENTIAL_M]
     gaussian = [torch.pi * m**2 * torch.exp(-((torch.pi * m) ** 2) * square) for m in GAUSSIAN_M]
     shapes = torch.stack(exponential + gaussian) * mean
-    shares = (shapes * both_halves(size[1])).sum(dim=(1, 2)) / (size[0] * size[1])
-    return shapes, shares.clamp(max=1)
-
-
-def both_halves(cols: int) -> Tensor:
-    """Return how often each column of a half spectrum occurs in the whole one, (cols // 2 + 1,)."""
-    times = torch.full((cols // 2 + 1,), 2.0)
-    times[0] = 1
-    if cols % 2 == 0:
-        times[-1] = 1
-    return times
+    return shapes, variance(shapes, size).clamp(max=1)
 
 
 def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], seed: int = 0) -> NoiseLaw:
@@ -112,8 +104,7 @@ def semivariances(
 
 def _still(x: Float64, y: Float64, rate: Float64) -> NDArray[np.bool_]:
     """Return which points lie in no square whose median stands out from those of all squares."""
-    square = np.floor(x / SQUARE_M).astype(np.int64) * 1_000_003 + np.floor(y / SQUARE_M).astype(np.int64)
-    _, of, count = np.unique(square, return_inverse=True, return_counts=True)
+    _, of, count = np.unique(square_of(x, y, SQUARE_M), return_inverse=True, return_counts=True)
     ordered = rate[np.lexsort((rate, of))]
     median = ordered[np.cumsum(count) - count + count // 2]
     full = median[count >= FEWEST_IN_SQUARE]

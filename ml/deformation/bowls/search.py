@@ -15,8 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -25,57 +23,30 @@ import torch
 from affine import Affine
 from scipy import ndimage
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
-from ml.deformation.features.channels import STILL_WITHIN_MM_YR
-from ml.deformation.filters.baseline import (
-    DeformationMaps,
-    LocalRate,
-    cell_noise,
-    local_rate,
-    logistic,
-    split_by_sign,
-)
-from ml.deformation.filters.still import still_ground
+from ml.deformation.bowls.noise_law import NoiseLaw, fit_noise_law
+from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, fours, pyramid_of, without_spikes
+from ml.deformation.bowls.torus import fast, gaussian, padded, solve, variance, without_wide
 from ml.deformation.gridding.cells import CELL_M
-from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
-from ml.deformation.gridding.points import Float32, Float64, PointCloud
-from ml.deformation.noise_law import NoiseLaw, both_halves, fit_noise_law
+from ml.deformation.gridding.points import Float32, PointCloud
 from ml.runtime.progress import report_progress
 from ml.statistics.robust import MAD_TO_SIGMA
 
 FINEST_M, COARSEST_M = 50.0, 1_600.0
 RADII_CELLS, ALSO_FINEST = (3.0, 4.2), 2.0  # radii where a bowl falls to 1/e: 100 m to 6.7 km
-WIDE_CELLS = 10.0  # standard deviation of the Gaussian mean that is taken out
-CORE, MARGIN = 256, 32  # cells of a block, and around it
-SLOPE_M = 400.0  # about the side of the cells on which rates are compared with heights
-SLOPE_CELLS = 20.0  # standard deviation of the ground over which their slope is fitted
-LEAST_RELIEF_M = 15.0  # with less, a slope is drawn toward none
+CORE = 256  # cells of a block, without its margin
 LAW_M = 25_600.0  # side of the squares that have a noise law each
-MOST_POINTS = 4  # of a finest cell that count: more share their errors
 FEWEST_POINTS = 5.0  # under a bowl
 SHARED_MM_YR = 0.3  # of what all cells under a bowl share beyond the law
 FLOOR_MM2_YR2 = 0.02  # of what all points of a cell share beyond the law
 OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times that it is looked at
-SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
-TILT_POINTS, TILT_ROUNDS = 50_000, 8
-STEPS, TOLERANCE = 20, 1e-2  # of the conjugate gradients
 TURNS = 2  # the second with a law fitted without bowls found in the first
-LEAST_SIGMA_MM_YR = 0.1
 LOWEST = -9.0  # score where nothing is known
 LIKELY, LIKELY_MM_YR = -0.5, 1.5  # score and rate of bowls that are taken out before the law is fitted again
 INSIDE = 1.2  # radii of such a bowl that do not count in the spread of ratios
 AREA_M2 = 1e9
 PRIOR_BOWLS = 30.0  # independent places by which the law's own spread of ratios counts beside the observed one
 NOISES = torch.logspace(-3, 4, 36)  # of a cell, (mm/yr)², for which information is tabulated
-
-
-class Level(NamedTuple):
-    """Grid of one cell size, (rows, cols) each: points, at most MOST_POINTS of a finest cell; mean rate; 0 if none."""
-
-    cell_m: float
-    points: Tensor
-    rate_mm_yr: Tensor
 
 
 class View(NamedTuple):
@@ -108,11 +79,12 @@ def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None,
     finest_m, shown = (FINEST_M, 1) if posting_m <= CELL_M else (float(posting_m), 0)
     levels = max(1, 1 + int(math.log2(COARSEST_M / finest_m)))
     unit_m = finest_m * 2 ** (levels - 1)
-    west, south = (math.floor(min(float(at.min()) for at in each) / unit_m) * unit_m for each in _axes(tracks))
-    east, north = ((math.floor(max(float(at.max()) for at in each) / unit_m) + 1) * unit_m for each in _axes(tracks))
+    xs, ys = [track.x for track in tracks], [track.y for track in tracks]
+    west, south = (math.floor(min(np.min(at) for at in each) / unit_m) * unit_m for each in (xs, ys))
+    east, north = ((math.floor(max(np.max(at) for at in each) / unit_m) + 1) * unit_m for each in (xs, ys))
     shape = (round((north - south) / finest_m), round((east - west) / finest_m))
-    kept = [_without_spikes(track) for track in tracks]
-    pyramids = [_pyramid(points, finest_m, levels, west, north, shape) for points in kept]
+    kept = [without_spikes(track) for track in tracks]
+    pyramids = [pyramid_of(points, finest_m, levels, west, north, shape) for points in kept]
     blocks = [
         (number, block) for number in range(levels) for block in _blocks([pyramid[number] for pyramid in pyramids])
     ]
@@ -147,7 +119,7 @@ def _on_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
     """Return which cells of each level are still, from those that are shown, (rows, cols), 1 or 0."""
     planes = [still.repeat_interleave(2, 0).repeat_interleave(2, 1)] * shown + [still]
     while len(planes) < levels:
-        planes.append(_fours(planes[-1]) / 4)
+        planes.append(fours(planes[-1]) / 4)
     return [plane > 0.5 for plane in planes]
 
 
@@ -199,51 +171,6 @@ def _outside(peaks: Sequence[Peak], shape: Sequence[int], transform: Affine) -> 
     return torch.from_numpy(still)
 
 
-def _axes(tracks: Sequence[PointCloud]) -> tuple[list[Float64], list[Float64]]:
-    return [track.x for track in tracks], [track.y for track in tracks]
-
-
-class Points(NamedTuple):
-    """Points without spikes, (n,): m, mm/yr against the track's median, m (zeros without heights)."""
-
-    x: Float64
-    y: Float64
-    rate_mm_yr: Float32
-    height_m: Float32
-
-
-def _without_spikes(track: PointCloud) -> Points:
-    """Return the points that agree with their neighbourhood."""
-    rate = track.velocity_mm_yr - np.float32(np.median(track.velocity_mm_yr))
-    height = np.zeros_like(rate)
-    if track.height_m is not None and (known := np.isfinite(track.height_m)).any():
-        height[known] = track.height_m[known] - np.median(track.height_m[known])
-    if rate.size < NEIGHBOURS:
-        return Points(track.x, track.y, rate, height)
-    near = neighbours(track)
-    middle = median_of(rate, near)
-    spread = MAD_TO_SIGMA * median_of(np.abs(rate - middle), near) + SPIKE_MM_YR
-    kept = np.abs(rate - middle) < SPIKE * spread
-    x, y = track.x[kept], track.y[kept]
-    return Points(x, y, rate[kept] - _tilt(x, y, middle[kept]), height[kept])
-
-
-def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
-    """Return a plane through the rates of a whole track at its points, mm/yr, 0 in their middle.
-
-    Orbits and plate motion leave one. Rates far from it are clipped, so that motion tilts it little.
-    """
-    terms = np.stack([x - x.mean(), y - y.mean(), np.ones_like(x)], axis=1) / max(1.0, float(np.ptp(x) + np.ptp(y)))
-    some = slice(None, None, max(1, x.size // TILT_POINTS))
-    fitted: Float64 = np.zeros(3)
-    for _ in range(TILT_ROUNDS):
-        left = rate_mm_yr[some] - terms[some] @ fitted
-        most = 2 * MAD_TO_SIGMA * np.median(np.abs(left - np.median(left)))
-        held = terms[some] @ fitted + np.clip(left, np.median(left) - most, np.median(left) + most)
-        fitted = np.asarray(np.linalg.lstsq(terms[some], held, rcond=None)[0])
-    return (terms[:, :2] @ fitted[:2]).astype(np.float32)
-
-
 class Laws:
     """Noise laws of one track, one for each square of LAW_M with points."""
 
@@ -269,64 +196,6 @@ class Laws:
         return NoiseLaw(float(parts[0]), tuple(map(float, parts[1:])))
 
 
-def _pyramid(
-    points: Points, finest_m: float, levels: int, west: float, north: float, shape: tuple[int, int]
-) -> list[Level]:
-    n = shape[0] * shape[1]
-    row, col = ((north - points.y) / finest_m).astype(np.int64), ((points.x - west) / finest_m).astype(np.int64)
-    cell = row * shape[1] + col
-    count = np.bincount(cell, minlength=n).astype(np.float32)
-    weight = torch.from_numpy(np.minimum(count, MOST_POINTS)).reshape(shape)
-    rate, height = (
-        torch.from_numpy((np.bincount(cell, values, n) / np.maximum(count, 1)).astype(np.float32)).reshape(shape)
-        for values in (points.rate_mm_yr, points.height_m)
-    )
-    if points.height_m.any():
-        halvings = max(0, round(math.log2(SLOPE_M / finest_m)))
-        rate = torch.where(weight > 0, rate - following_heights(weight, rate, height, halvings), 0.0)
-    pyramid = [Level(finest_m, weight, rate)]
-    for number in range(1, levels):
-        weight, rate = _halved(weight, rate)
-        pyramid.append(Level(finest_m * 2**number, weight, rate))
-    return pyramid
-
-
-def _halved(weight: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return weights and weighted means of squares of 2 x 2 cells."""
-    total = _fours(weight)
-    return total, _fours(weight * values) / total.clamp_min(1)
-
-
-def following_heights(weight: Tensor, rate: Tensor, height: Tensor, halvings: int) -> Tensor:
-    """Return the part of the rates that follows the heights over some kilometres, as in stratified delay.
-
-    The slope of rates over heights is fitted after some halvings of the cells, against their own wider surroundings.
-    """
-    w, r, h = weight, rate, height
-    for _ in range(halvings):
-        (_, r), (w, h) = _halved(w, r), _halved(w, h)
-    seen, size = w > 0, tuple(_fast(n + 2 * MARGIN) for n in w.shape)
-    w, r, h = (_padded(torch.where(seen, plane, 0.0), size) for plane in (w / (w + 4), r, h))
-    wide, slope = (_gaussian(size, cells, w.device) for cells in (WIDE_CELLS, SLOPE_CELLS))
-    r, h = (_without_wide(plane, w, w > 0, wide) for plane in (r, h))
-    known = _filtered(w, slope).clamp_min(1e-6)
-    slopes = _filtered(w * r.clamp(-2, 2) * h, slope) / (_filtered(w * h**2, slope) + LEAST_RELIEF_M**2 * known)
-    slopes = slopes[: seen.shape[0], : seen.shape[1]]
-    fine = slopes.repeat_interleave(2**halvings, 0).repeat_interleave(2**halvings, 1)
-    return fine[: rate.shape[0], : rate.shape[1]] * height
-
-
-def _padded(plane: Tensor, size: tuple[int, ...]) -> Tensor:
-    whole = torch.zeros(size, device=plane.device)
-    whole[: plane.shape[0], : plane.shape[1]] = plane
-    return whole
-
-
-def _fours(plane: Tensor) -> Tensor:
-    """Return sums over squares of 2 x 2 cells."""
-    return avg_pool2d(plane[None], 2)[0] * 4
-
-
 def _blocks(at: Sequence[Level]) -> Iterator[tuple[slice, slice]]:
     """Yield the cores of blocks that hold enough points of any track."""
     rows, cols = at[0].points.shape
@@ -345,7 +214,7 @@ def _of_block(
         slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size))
         for part, size in zip(core, at[0][0].points.shape, strict=True)
     )
-    size = tuple(_fast(part.stop - part.start + MARGIN) for part in outer)
+    size = tuple(fast(part.stop - part.start + MARGIN) for part in outer)
     inner = tuple(slice(c.start - o.start, c.stop - o.start) for c, o in zip(core, outer, strict=True))
     cell_m = at[0][0].cell_m
     radii = ((ALSO_FINEST,) if finest else ()) + RADII_CELLS
@@ -354,8 +223,8 @@ def _of_block(
     best = torch.zeros(3, core[0].stop - core[0].start, core[1].stop - core[1].start, device=device)
     best[0] = LOWEST
     still = still.to(device)
-    for number, radius in enumerate(radii):
-        for view in _together([track[number] for track in seen]):
+    for radius, of_tracks in zip(radii, zip(*seen, strict=True), strict=False):  # nothing is seen without a law
+        for view in _together(of_tracks):
             _improve(best, View(*(plane[inner] for plane in view)), still, radius, cell_m)
     return best.cpu()
 
@@ -404,12 +273,12 @@ def _views(
     device: torch.device,
 ) -> list[View]:
     """Return a track's view of a block for each radius, (rows, cols) of the torus."""
-    points, rate = (_padded(plane[outer].to(device), size) for plane in level[1:])
+    points, rate = (padded(plane[outer].to(device), size) for plane in level[1:])
     spectrum, white = law.on_cells(level.cell_m, (size[0], size[1]), device)
     seen = points > 0
     noise = torch.where(seen, white / points.clamp_min(1) + FLOOR_MM2_YR2, 1.0)
-    wide = _gaussian(size, WIDE_CELLS, device)
-    left = _without_wide(rate, 1 / (noise + spectrum_variance(spectrum, size)), seen, wide)
+    wide = gaussian(size, WIDE_CELLS, device)
+    left = without_wide(rate, 1 / (noise + variance(spectrum, size)), seen, wide)
     narrow = spectrum * (1 - wide) ** 2 + 1e-6
     held = noise
     solved = solve(left, held, seen, narrow)
@@ -419,59 +288,17 @@ def _views(
         solved = solve(left, held, seen, narrow)
     weighted, of_points = torch.fft.rfft2(solved), torch.fft.rfft2(points)
     of_information = torch.fft.rfft2(torch.where(seen, 1 / held, 0.0))
-    times = both_halves(size[1]).to(device) / (size[0] * size[1])
     views = []
     for radius in radii:
         sum_ = math.pi * radius**2
-        bowl = _gaussian(size, radius / math.sqrt(2), device) * sum_ * (1 - wide)
+        bowl = gaussian(size, radius / math.sqrt(2), device) * sum_ * (1 - wide)
         along = torch.fft.irfft2(weighted * bowl, s=size)
-        local = torch.fft.irfft2(of_information * _gaussian(size, radius / 2, device), s=size)
-        table = torch.stack([(bowl**2 / (narrow + noise_of) * times).sum() for noise_of in NOISES])
+        local = torch.fft.irfft2(of_information * gaussian(size, radius / 2, device), s=size)
+        table = torch.stack([variance(bowl**2 / (narrow + noise_of), size) for noise_of in NOISES])
         information = _interpolated(local, table)
-        count = torch.fft.irfft2(of_points * _gaussian(size, radius / 2, device), s=size) * sum_ / 2
+        count = torch.fft.irfft2(of_points * gaussian(size, radius / 2, device), s=size) * sum_ / 2
         views.append(View(along, information, count))
     return views
-
-
-def spectrum_variance(spectrum: Tensor, size: tuple[int, ...]) -> float:
-    """Return the variance of a field with this half spectrum."""
-    return float((spectrum * both_halves(size[1]).to(spectrum.device)).sum()) / (size[0] * size[1])
-
-
-def _without_wide(rate: Tensor, weight: Tensor, seen: Tensor, wide: Tensor) -> Tensor:
-    """Return the rates minus their weighted Gaussian mean, in which rates far from it are clipped."""
-    weight = torch.where(seen, weight, 0.0)
-    total = _filtered(weight, wide).clamp_min(1e-6)
-    mean = _filtered(weight * rate, wide) / total
-    left = torch.where(seen, rate - mean, 0.0)
-    most = 3 * (MAD_TO_SIGMA * left[seen].abs().median() + 0.1)
-    mean = _filtered(weight * (mean + left.clamp(-most, most)), wide) / total
-    return torch.where(seen, rate - mean, 0.0)
-
-
-def solve(rate: Tensor, noise: Tensor, seen: Tensor, spectrum: Tensor) -> Tensor:
-    """Return C^-1 rate on the seen cells, 0 elsewhere, by preconditioned conjugate gradients."""
-    mean_noise = 1 / ((1 / noise)[seen].mean())
-    nearly = 1 / (spectrum + mean_noise)
-    x, residual = torch.zeros_like(rate), torch.where(seen, rate, 0.0)
-    z = torch.where(seen, _filtered(residual, nearly), 0.0)
-    direction, along, first = z, (residual * z).sum(), (residual**2).sum()
-    for _ in range(STEPS):
-        towards = torch.where(seen, _filtered(direction, spectrum) + noise * direction, 0.0)
-        step = along / (direction * towards).sum().clamp_min(1e-20)
-        x = x + step * direction
-        residual = residual - step * towards
-        if (residual**2).sum() <= TOLERANCE**2 * first:
-            break
-        z = torch.where(seen, _filtered(residual, nearly), 0.0)
-        before, along = along, (residual * z).sum()
-        direction = z + along / before.clamp_min(1e-20) * direction
-    return x
-
-
-def _filtered(plane: Tensor, spectrum: Tensor) -> Tensor:
-    filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(plane) * spectrum, s=plane.shape)
-    return filtered
 
 
 def _interpolated(information: Tensor, table: Tensor) -> Tensor:
@@ -481,26 +308,6 @@ def _interpolated(information: Tensor, table: Tensor) -> Tensor:
     part = (steps - low).clamp(0, 1)
     logs = table.log()
     return torch.exp(logs[low] * (1 - part) + logs[low + 1] * part)
-
-
-@cache
-def _gaussian(size: tuple[int, ...], sigma_cells: float, device: torch.device) -> Tensor:
-    """Return the transform of a Gaussian with sum 1."""
-    square = torch.fft.fftfreq(size[0])[:, None] ** 2 + torch.fft.rfftfreq(size[1])[None] ** 2
-    return torch.exp(-2 * (math.pi * sigma_cells) ** 2 * square).to(device)
-
-
-def _fast(size: int) -> int:
-    """Return the next even size with only the factors 2, 3 and 5."""
-    size += size % 2
-    while True:
-        rest = size
-        for factor in (2, 3, 5):
-            while rest % factor == 0:
-                rest //= factor
-        if rest == 1:
-            return size
-        size += 2
 
 
 def _lay(best: Tensor, found: Tensor, core: tuple[slice, slice], doublings: int) -> None:
@@ -514,40 +321,3 @@ def _lay(best: Tensor, found: Tensor, core: tuple[slice, slice], doublings: int)
     times = 2.0**doublings
     target = best[:, *(slice(int(part.start * times), int(part.stop * times)) for part in core)]
     target[:] = torch.where(found[0] > target[0], found, target)
-
-
-@dataclass(frozen=True)
-class LeastSquaresConfig(LocalRate):
-    """Settings of generalised least squares. score_at_half: in decades of rarity; the rest is as in `LocalRate`.
-
-    Both limits were chosen on validation tiles; the neighbourhood of a bowl of 2 mm/yr may seem slower.
-    """
-
-    score_at_half: float = 1.5
-    score_width: float = 0.3
-    smallest_rate_mm_yr: float = 1.9
-
-
-def least_squares(
-    tracks: Sequence[PointCloud], config: LeastSquaresConfig, device: torch.device | None = None
-) -> tuple[DeformationMaps, Affine, float]:
-    """Flag ground where a bowl of any radius is rare as noise and the ground itself moves, on cells of 100 m.
-
-    Returns the maps, their transform, and the least share of still ground of all tracks (`still_ground`).
-    """
-    bowls = best_bowls(tracks, device)
-    rates, stills, sigmas = [], [], []
-    for level in bowls.tracks:
-        points = level.points.numpy()
-        velocity = np.where(points > 0, level.rate_mm_yr.numpy(), np.float32(np.nan))
-        sigmas.append(cell_noise(velocity))
-        stills.append(still_ground(velocity, sigmas[-1], STILL_WITHIN_MM_YR))
-        rates.append(local_rate(velocity - np.float32(stills[-1].rate_mm_yr), points, level.cell_m, config))
-    of_tracks = np.stack(rates)
-    agrees = np.where(np.sign(of_tracks) == np.sign(bowls.amplitude_mm_yr), np.abs(of_tracks), 0)
-    rate = np.take_along_axis(of_tracks, agrees.argmax(axis=0)[None], 0)[0]
-    moves = agrees.max(axis=0) >= config.smallest_rate_mm_yr
-    probability = np.where(moves, logistic((bowls.score - config.score_at_half) / config.score_width), 0)
-    background = bowls.zeros_mm_yr[0] + stills[0].rate_mm_yr
-    maps = split_by_sign(probability, rate, background, max(*sigmas, LEAST_SIGMA_MM_YR))
-    return maps, bowls.transform, min(still.share for still in stills)

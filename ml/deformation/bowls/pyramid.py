@@ -1,0 +1,125 @@
+"""The points of a track without spikes and tilt, on cells of several sizes, each twice as wide as the one before."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from ml.deformation.bowls.torus import fast, filtered, gaussian, padded, without_wide
+from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
+from ml.deformation.gridding.points import Float32, Float64, PointCloud
+from ml.statistics.robust import MAD_TO_SIGMA
+
+WIDE_CELLS = 10.0  # standard deviation of the Gaussian mean that is taken out
+MARGIN = 32  # cells around what is transformed
+SLOPE_M = 400.0  # about the side of the cells on which rates are compared with heights
+SLOPE_CELLS = 20.0  # standard deviation of the ground over which their slope is fitted
+LEAST_RELIEF_M = 15.0  # with less, a slope is drawn toward none
+MOST_POINTS = 4  # of a finest cell that count: more share their errors
+SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
+TILT_POINTS, TILT_ROUNDS = 50_000, 8
+
+
+class Level(NamedTuple):
+    """Grid of one cell size, (rows, cols) each: points, at most MOST_POINTS of a finest cell; mean rate; 0 if none."""
+
+    cell_m: float
+    points: Tensor
+    rate_mm_yr: Tensor
+
+
+class Points(NamedTuple):
+    """Points without spikes, (n,): m, mm/yr against the track's median, m (zeros without heights)."""
+
+    x: Float64
+    y: Float64
+    rate_mm_yr: Float32
+    height_m: Float32
+
+
+def without_spikes(track: PointCloud) -> Points:
+    """Return the points that agree with their neighbourhood."""
+    rate = track.velocity_mm_yr - np.float32(np.median(track.velocity_mm_yr))
+    height = np.zeros_like(rate)
+    if track.height_m is not None and (known := np.isfinite(track.height_m)).any():
+        height[known] = track.height_m[known] - np.median(track.height_m[known])
+    if rate.size < NEIGHBOURS:
+        return Points(track.x, track.y, rate, height)
+    near = neighbours(track)
+    middle = median_of(rate, near)
+    spread = MAD_TO_SIGMA * median_of(np.abs(rate - middle), near) + SPIKE_MM_YR
+    kept = np.abs(rate - middle) < SPIKE * spread
+    x, y = track.x[kept], track.y[kept]
+    return Points(x, y, rate[kept] - _tilt(x, y, middle[kept]), height[kept])
+
+
+def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
+    """Return a plane through the rates of a whole track at its points, mm/yr, 0 in their middle.
+
+    Orbits and plate motion leave one. Rates far from it are clipped, so that motion tilts it little.
+    """
+    terms = np.stack([x - x.mean(), y - y.mean(), np.ones_like(x)], axis=1) / max(1.0, float(np.ptp(x) + np.ptp(y)))
+    some = slice(None, None, max(1, x.size // TILT_POINTS))
+    fitted: Float64 = np.zeros(3)
+    for _ in range(TILT_ROUNDS):
+        left = rate_mm_yr[some] - terms[some] @ fitted
+        most = 2 * MAD_TO_SIGMA * np.median(np.abs(left - np.median(left)))
+        held = terms[some] @ fitted + np.clip(left, np.median(left) - most, np.median(left) + most)
+        fitted = np.asarray(np.linalg.lstsq(terms[some], held, rcond=None)[0])
+    return (terms[:, :2] @ fitted[:2]).astype(np.float32)
+
+
+def pyramid_of(
+    points: Points, finest_m: float, levels: int, west: float, north: float, shape: tuple[int, int]
+) -> list[Level]:
+    """Put points on cells, the finest first. west, north: their corner, m; shape: of the finest, (rows, cols)."""
+    n = shape[0] * shape[1]
+    row, col = ((north - points.y) / finest_m).astype(np.int64), ((points.x - west) / finest_m).astype(np.int64)
+    cell = row * shape[1] + col
+    count = np.bincount(cell, minlength=n).astype(np.float32)
+    weight = torch.from_numpy(np.minimum(count, MOST_POINTS)).reshape(shape)
+    rate, height = (
+        torch.from_numpy((np.bincount(cell, values, n) / np.maximum(count, 1)).astype(np.float32)).reshape(shape)
+        for values in (points.rate_mm_yr, points.height_m)
+    )
+    if points.height_m.any():
+        halvings = max(0, round(math.log2(SLOPE_M / finest_m)))
+        rate = torch.where(weight > 0, rate - following_heights(weight, rate, height, halvings), 0.0)
+    pyramid = [Level(finest_m, weight, rate)]
+    for number in range(1, levels):
+        weight, rate = _halved(weight, rate)
+        pyramid.append(Level(finest_m * 2**number, weight, rate))
+    return pyramid
+
+
+def _halved(weight: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weights and weighted means of squares of 2 x 2 cells."""
+    total = fours(weight)
+    return total, fours(weight * values) / total.clamp_min(1)
+
+
+def following_heights(weight: Tensor, rate: Tensor, height: Tensor, halvings: int) -> Tensor:
+    """Return the part of the rates that follows the heights over some kilometres, as in stratified delay.
+
+    The slope of rates over heights is fitted after some halvings of the cells, against their own wider surroundings.
+    """
+    w, r, h = weight, rate, height
+    for _ in range(halvings):
+        (_, r), (w, h) = _halved(w, r), _halved(w, h)
+    seen, size = w > 0, tuple(fast(n + 2 * MARGIN) for n in w.shape)
+    w, r, h = (padded(torch.where(seen, plane, 0.0), size) for plane in (w / (w + 4), r, h))
+    wide, slope = (gaussian(size, cells, w.device) for cells in (WIDE_CELLS, SLOPE_CELLS))
+    r, h = (without_wide(plane, w, w > 0, wide) for plane in (r, h))
+    known = filtered(w, slope).clamp_min(1e-6)
+    slopes = filtered(w * r.clamp(-2, 2) * h, slope) / (filtered(w * h**2, slope) + LEAST_RELIEF_M**2 * known)
+    slopes = slopes[: seen.shape[0], : seen.shape[1]]
+    fine = slopes.repeat_interleave(2**halvings, 0).repeat_interleave(2**halvings, 1)
+    return fine[: rate.shape[0], : rate.shape[1]] * height
+
+
+def fours(plane: Tensor) -> Tensor:
+    """Return sums over squares of 2 x 2 cells."""
+    return avg_pool2d(plane[None], 2)[0] * 4

@@ -1,0 +1,85 @@
+"""Fields on a torus of cells: Gaussian means by Fourier transforms, and the solution of least squares' equations.
+
+A field is (rows, cols); the spectrum of a real one is (rows, cols // 2 + 1), as torch.fft.rfft2 gives it.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+from scipy.fft import next_fast_len
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ml.statistics.robust import MAD_TO_SIGMA
+
+STEPS, TOLERANCE = 20, 1e-2  # of the conjugate gradients
+KEPT = 64  # transforms of Gaussians: products differ in size, and a worker lives long
+
+
+def fast(size: int) -> int:
+    """Return the next even size with only the factors 2, 3 and 5."""
+    return 2 * int(next_fast_len(-(-size // 2), real=True))
+
+
+def padded(plane: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return a field with zeros added in the east and south."""
+    return pad(plane, (0, size[1] - plane.shape[1], 0, size[0] - plane.shape[0]))
+
+
+def both_halves(cols: int) -> Tensor:
+    """Return how often each column of a half spectrum occurs in the whole one, (cols // 2 + 1,)."""
+    times = torch.full((cols // 2 + 1,), 2.0)
+    times[0] = 1
+    if cols % 2 == 0:
+        times[-1] = 1
+    return times
+
+
+def variance(spectrum: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return the variance of fields with some half spectra, (..., rows, cols // 2 + 1)."""
+    return (spectrum * both_halves(size[1]).to(spectrum.device)).sum(dim=(-2, -1)) / (size[0] * size[1])
+
+
+@lru_cache(maxsize=KEPT)
+def gaussian(size: tuple[int, ...], sigma_cells: float, device: torch.device) -> Tensor:
+    """Return the transform of a Gaussian with sum 1."""
+    square = torch.fft.fftfreq(size[0])[:, None] ** 2 + torch.fft.rfftfreq(size[1])[None] ** 2
+    return torch.exp(-2 * (math.pi * sigma_cells) ** 2 * square).to(device)
+
+
+def filtered(plane: Tensor, spectrum: Tensor) -> Tensor:
+    """Multiply a field by a spectrum, which is a convolution."""
+    product: Tensor = torch.fft.irfft2(torch.fft.rfft2(plane) * spectrum, s=plane.shape)
+    return product
+
+
+def without_wide(rate: Tensor, weight: Tensor, seen: Tensor, wide: Tensor) -> Tensor:
+    """Return the rates minus their weighted Gaussian mean, in which rates far from it are clipped."""
+    weight = torch.where(seen, weight, 0.0)
+    total = filtered(weight, wide).clamp_min(1e-6)
+    mean = filtered(weight * rate, wide) / total
+    left = torch.where(seen, rate - mean, 0.0)
+    most = 3 * (MAD_TO_SIGMA * left[seen].abs().median() + 0.1)
+    mean = filtered(weight * (mean + left.clamp(-most, most)), wide) / total
+    return torch.where(seen, rate - mean, 0.0)
+
+
+def solve(rate: Tensor, noise: Tensor, seen: Tensor, spectrum: Tensor) -> Tensor:
+    """Return C^-1 rate on the seen cells, 0 elsewhere, by preconditioned conjugate gradients."""
+    mean_noise = 1 / ((1 / noise)[seen].mean())
+    nearly = 1 / (spectrum + mean_noise)
+    x, residual = torch.zeros_like(rate), torch.where(seen, rate, 0.0)
+    z = torch.where(seen, filtered(residual, nearly), 0.0)
+    direction, along, first = z, (residual * z).sum(), (residual**2).sum()
+    for _ in range(STEPS):
+        towards = torch.where(seen, filtered(direction, spectrum) + noise * direction, 0.0)
+        step = along / (direction * towards).sum().clamp_min(1e-20)
+        x = x + step * direction
+        residual = residual - step * towards
+        if (residual**2).sum() <= TOLERANCE**2 * first:
+            break
+        z = torch.where(seen, filtered(residual, nearly), 0.0)
+        before, along = along, (residual * z).sum()
+        direction = z + along / before.clamp_min(1e-20) * direction
+    return x
