@@ -12,7 +12,7 @@ from ingest.errors import InputError
 from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence
 from lab.deformation import evaluate as deformation
-from lab.deformation.foreign import evaluate as foreign
+from lab.deformation.absent import evaluate as absent
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
 from lab.offsets import evaluate as offsets
@@ -23,7 +23,7 @@ from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of
 
 TASKS: dict[str, tuple[Benchmark, ...]] = {
-    "deformation": (*deformation.BENCHMARKS, foreign.BENCHMARK, *wide.BENCHMARKS),
+    "deformation": (*deformation.BENCHMARKS, absent.BENCHMARK, *wide.BENCHMARKS),
     "coherence": coherence.BENCHMARKS,
     "offsets": (*offsets.BENCHMARKS, offsets_real.BENCHMARK, surges.BENCHMARK, offsets_foreign.BENCHMARK),
 }

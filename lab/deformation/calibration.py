@@ -1,124 +1,75 @@
-"""`python -m lab.deformation.calibration`: tune the thresholds of areas on tiles that no benchmark uses.
+"""`python -m lab.deformation.calibration`: fit the weights of the one decision on tiles that no benchmark uses.
 
-For one track and for two, an area's entry score is that with ALARMS false alarms per 1,000 km², on tiles and on still
-tiles with other errors (`disturbances` of training, in turn); the stricter one is used. False alarms are divided
-between the two scores, of small areas and of motion unlike its surroundings, so that most bowls of the table are found,
-with the best F1 and overlap. Finally, `reliability` fits the probability of motion at each score. All results are
-written to the card.
+For one track and for two, weights are searched with which most of the table's bowls are found at some numbers of false
+alarms per 1,000 km², on tiles with motion and on still tiles with other errors (`disturbances` of training, in turn):
+the worse of both counts. Bowls, not cells, are counted, because the cells of few strong objects would decide a fit to
+cells. Then `reliability` fits the probability of motion at each score on further tiles. Both are written to the card.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
-from itertools import product
+from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from lab.benchmark import over_seeds
-from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
-from lab.deformation.measures.scoring import detects_bowl, on_tile, places_of, score_tile, truth_of
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_in, cloud, field_tile, still_tile
+from lab.deformation.measures.scoring import STILL_MM_YR, on_tile, placed, places_of, truth_of
 from lab.deformation.training.disturbances import GROUPS
 from lab.simulation.seeds import Purpose, generator
-from lab.simulation.tiles import SIDE_M, Tile, TileTrack
-from ml.deformation.filters.baseline import DeformationMaps
-from ml.deformation.gridding.cells import grid_robust
-from ml.deformation.gridding.points import Float32, Float64
-from ml.deformation.infer import DeformationResult
-from ml.deformation.network import REACH_M, DeformationNetwork, calibrated, on_lattice, predict_logits
+from lab.simulation.tiles import SIDE_M, Tile
+from ml.deformation.decision import Weights, terms
+from ml.deformation.gridding.points import Float32
+from ml.deformation.infer import look, with_network
+from ml.deformation.network import DeformationNetwork
 from ml.deformation.reliability import fit
-from ml.runtime.checkpoints import WEIGHTS, Card, read_card, write_card
+from ml.rasters.areas import DEFAULT_THRESHOLDS
+from ml.runtime.checkpoints import WEIGHTS, read_card, write_card
 
 ALARMS = 0.45  # per 1,000 km²; a little under one half, because the count on few tiles is uncertain
-FINES = tuple(np.arange(-2.1, 4.91, 0.7).tolist())[3:]
-AGREED = (1.5, 1.75, 2.0, 2.25, 2.5, math.inf)
-GAP = 1.5
-NEVER = 1e3  # a score that no area reaches
+LIMITS = (ALARMS / 2, ALARMS, 2 * ALARMS)  # numbers of false alarms at which bowls are counted in the search
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
 NAME = "deformation-disturbed"
 DISTURBED = tuple(name for name in GROUPS if name != "regions")  # whole cycles over square kilometres look like motion
-RELIABILITY_FIRST = 20_000  # tiles not used to choose thresholds
+FIRST, RELIABILITY_FIRST = 50_000, 20_000  # first tiles of the search, and of the fit of `reliability`
+START = Weights(0.3, 0.6, 0.5, 0.6, 0.8, 0.0)
+METHODS = {
+    "model": ("rarity", "wide", "network", "delay", "rate"),
+    "network": ("network",),
+    "without-network": ("rarity", "wide", "delay", "rate"),
+}  # the witnesses that each hears
+SEEDS = (0, 1)
+OFFSETS, STEPS = (-40.0, 8.0), 9  # limits of the offset, and how often their distance is halved
+LEAST_WEIGHT = 0.2  # of a witness: bowls of simulated noise do not decide that one is never heard
+MOST_WEIGHT = 4.0  # of all witnesses together: the odds grow with it, and with them the slope at an area's edge
+EIGHT = np.ones((3, 3), dtype=bool)
+CELL_KM2 = 0.01
+IMPOSSIBLE = (*[-1e3] * (len(Weights._fields) - 1), 1.0)  # terms of a cell of which nothing is known
+BoolMap = NDArray[np.bool_]
 
 
-class Setting(NamedTuple):
-    """One candidate for the thresholds.
+class Evidence(NamedTuple):
+    """What the decision sees of one tile, and the truth, (CELLS, CELLS).
 
-    Areas begin where the score of small ones passes `fine`, or where the ground moves unlike its surroundings and the
-    lowest threshold's logit passes `agreed`; they end where both fall GAP below.
+    terms: float16, (CELLS, CELLS, len(Weights)), unknown cells with an impossible motion; toward: sign of the rate;
+    moves: ground that no false alarm can lie on; heart: of the bowl that must be found with its sign, None of a tile
+    whose false alarms count; disturbed: whether these are counted apart.
     """
 
-    fine: float
-    agreed: float = math.inf
-
-
-class TrackScores(NamedTuple):
-    """Result for some tracks of a tile: logits (2, rows, cols) of the lowest thresholds, rate, `network.standing`."""
-
-    tracks: Sequence[TileTrack]
-    logits: Float32
-    rate_mm_yr: Float32
-    standing: Float32
-    result: DeformationResult
-
-
-def bands_at(view: TrackScores, setting: Setting) -> DeformationResult:
-    """Return the scores as a result in which areas begin at a probability of one half and end at one fifth."""
-    scores = {**setting._asdict(), "gap": GAP}
-    logit = calibrated(torch.from_numpy(view.logits), scores, torch.from_numpy(view.standing))
-    p, unknown = torch.sigmoid(logit).numpy(), np.isnan(view.result.maps.probability)
-    rate = view.rate_mm_yr
-    maps = DeformationMaps(
-        np.where(unknown, np.nan, p).astype(np.float32),
-        np.where(unknown, np.nan, np.where(rate < 0, p, 0)).astype(np.float32),
-        np.where(unknown, np.nan, np.where(rate > 0, p, 0)).astype(np.float32),
-        rate,
-        0.0,
-        1.0,
-    )
-    return view.result._replace(maps=maps)
-
-
-def _view(tracks: Sequence[TileTrack], logits: Float32, rate: Float32, standing: Float32, lattice: Any) -> TrackScores:
-    reach = np.minimum.reduce([track.distance_m for track in lattice.tracks]) <= REACH_M
-    known = np.where(reach, 0, np.nan).astype(np.float32)
-    maps = DeformationMaps(known, known, known, rate, 0.0, 1.0)
-    return TrackScores(tracks, logits, rate, standing, DeformationResult(maps, lattice.transform, lattice.epsg))
-
-
-def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Sequence[int]]) -> list[TrackScores]:
-    """Run the shipped network on several selections of a tile's tracks."""
-    grids = [grid_robust(cloud(track), workers=1) for track in tile.tracks]
-    views = []
-    for choice in choices:
-        lattice = on_lattice([grids[i] for i in choice])
-        logits, rate, standing = predict_logits(network, lattice.tracks)
-        seen = [tile.tracks[i] for i in choice]
-        views.append(_view(seen, logits, rate * np.float32(lattice.scale), standing, lattice))
-    return views
-
-
-def counts(view: TrackScores, tile: Tile, settings: Sequence[Setting]) -> Float64:
-    """Return (settings, 5): false alarms, detected, objects, areas, sum of overlaps."""
-    truth = truth_of(tile, view.tracks)
-    rows = []
-    for setting in settings:
-        s = score_tile(bands_at(view, setting), tile, view.tracks, truth)
-        rows.append((s.false_alarms, s.n_detected, s.n_objects, s.n_areas, sum(s.overlaps)))
-    return np.array(rows, dtype=np.float64)
-
-
-def shipped_on_field(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
-    """Count on a validation tile, (2, settings, 5), see `counts`: mean over single tracks, and both tracks."""
-    network, tile = DeformationNetwork.load("deformation", folder), field_tile(NATIONAL, number, Purpose.VALIDATION)
-    either = [counts(view, tile, settings) for view in network_views(network, tile, ([0], [1], [0, 1]))]
-    return np.stack([(either[0] + either[1]) / 2, either[2]])
+    terms: NDArray[np.float16]
+    toward: BoolMap
+    moves: BoolMap
+    heart: BoolMap | None
+    disturbed: bool = False
 
 
 def disturbed_tile(number: int) -> Tile:
@@ -134,91 +85,147 @@ def disturbed_tile(number: int) -> Tile:
     return replace(tile, tracks=tuple(tracks))
 
 
-def shipped_on_disturbed(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
-    """Count false alarms on a disturbed still tile, (2, settings): mean over single tracks, and both tracks."""
-    network, tile = DeformationNetwork.load("deformation", folder), disturbed_tile(number)
-    first, second, both = (counts(v, tile, settings)[:, 0] for v in network_views(network, tile, ([0], [1], [0, 1])))
-    return np.stack([(first + second) / 2, both])
+def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
+    """Return the evidence of the tiles of one number: by the first track, and by both."""
+    network = DeformationNetwork.load("deformation", folder)
+    seen: list[list[Evidence]] = [[], []]
+    still = still_tile(NATIONAL, number, Purpose.VALIDATION)
+    bowls = {
+        key: bowl_in(still, BOWLS[key], generator(Purpose.VALIDATION, f"{NATIONAL} {key}", number)) for key in TABLE
+    }
+    field, disturbed = field_tile(NATIONAL, number, Purpose.VALIDATION), disturbed_tile(number)
+    for tile in (field, disturbed, *bowls.values()):
+        heart, sign = None, 1.0
+        for key, bowl in bowls.items():
+            if bowl is tile:
+                (source,) = bowl.sources
+                east_m, north_m = tile.terrain.cell_centres()
+                away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
+                heart, sign = away_m <= max(BOWLS[key].radius_m / 2, 100.0), np.sign(source.peak_mm_yr)
+        for both, target in enumerate(seen):
+            tracks = tile.tracks[: 1 + both]
+            known = look([cloud(track) for track in tracks], network)
+            planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.witnesses)], axis=-1)
+            unknown = np.isnan(planes).any(axis=-1)
+            planes[unknown] = IMPOSSIBLE
+            toward = placed(known.rate_mm_yr, known.transform, tile) > 0
+            moves = np.abs(truth_of(tile, tracks).rate_mm_yr) >= STILL_MM_YR
+            right = None if heart is None else heart & (toward == (sign > 0))
+            target.append(Evidence(planes.astype(np.float16), toward, moves, right, tile is disturbed))
+    return seen
 
 
-def shipped_on_places(folder: Path, number: int) -> Float64:
+def flagged(log_odds: Float32, toward: BoolMap) -> list[BoolMap]:
+    """Return the areas as masks: begun at one half, ended at a fifth, as `ml.rasters.areas` draws them."""
+    areas = []
+    for sign in (False, True):
+        here = toward == sign
+        enter, leave = (np.log(p / (1 - p)) for p in (DEFAULT_THRESHOLDS.enter, DEFAULT_THRESHOLDS.leave))
+        top = (log_odds >= enter) & here
+        if top.any():
+            labels, _ = ndimage.label((log_odds >= leave) & here, EIGHT)
+            masks = [labels == label for label in np.unique(labels[top])]
+            areas += [mask for mask in masks if mask.sum() * CELL_KM2 * 1e6 >= DEFAULT_THRESHOLDS.smallest_m2]
+    return areas
+
+
+class Found(NamedTuple):
+    """Worst number of false alarms per 1,000 km², and share of the bowls found, mean over the shapes."""
+
+    alarms: float
+    share: float
+
+
+def odds_of(seen: Sequence[Evidence], weights: Weights) -> list[Float32]:
+    """Return each tile's log-odds without the offset."""
+    at = np.array(weights._replace(offset=0.0), dtype=np.float32)
+    return [one.terms.astype(np.float32) @ at for one in seen]
+
+
+def found(seen: Sequence[Evidence], odds: Sequence[Float32], offset: float) -> Found:
+    """Count what is found at an offset. odds: `odds_of` the tiles."""
+    alarms, tiles, hits = [0, 0], [0, 0], []
+    for one, log_odds in zip(seen, odds, strict=True):
+        areas = flagged(log_odds + np.float32(offset), one.toward)
+        if one.heart is None:
+            alarms[one.disturbed] += sum(not (area & one.moves).any() for area in areas)
+            tiles[one.disturbed] += 1
+        else:
+            hits.append(any((area & one.heart).any() for area in areas))
+    per_km2 = [n / max(1, count) / (SIDE_M / 1000) ** 2 for n, count in zip(alarms, tiles, strict=True)]
+    return Found(1000 * max(per_km2), float(np.mean(hits)))
+
+
+def at_limits(seen: Sequence[Evidence], weights: Weights, limits: Sequence[float]) -> list[tuple[float, Found]]:
+    """Return, for each number of false alarms, the highest offset that gives no more, and what is found with it."""
+    counted = cache(partial(found, seen, odds_of(seen, weights)))
+    reached = []
+    for alarms in limits:
+        low, high = OFFSETS
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if counted(middle).alarms <= alarms else (low, middle)
+        reached.append((low, counted(low)))
+    return reached
+
+
+def search(seen: Sequence[Evidence], used: Sequence[str], rounds: int, seed: int) -> Weights:
+    """Search the weights of some witnesses by an evolution strategy of one parent and one child."""
+    rng, heard = np.random.default_rng(seed), np.array([name in used for name in Weights._fields], dtype=np.float64)
+
+    def value(weights: Weights) -> float:
+        return float(np.mean([of_limit.share for _, of_limit in at_limits(seen, weights, LIMITS)]))
+
+    best, step = Weights(*(heard * START).tolist()), 0.3
+    highest = value(best)
+    for _ in range(rounds):
+        moved = rng.random(heard.size) < 0.5
+        parts = heard * np.maximum(np.array(best) + step * rng.normal(size=heard.size) * moved, LEAST_WEIGHT)
+        child = Weights(*(parts * min(1.0, MOST_WEIGHT / max(parts.sum(), 1e-6))).tolist())
+        if (of_child := value(child)) > highest:
+            best, highest, step = child, of_child, min(1.3 * step, 0.6)
+        else:
+            step = max(0.98 * step, 0.05)
+    return best
+
+
+def _searched(job: tuple[list[Evidence], tuple[str, ...], int, int]) -> Weights:
+    return search(*job)
+
+
+def decisions(by_tile: Sequence[list[list[Evidence]]], rounds: int, processes: int) -> dict[str, Any]:
+    """Return the weights of each method for one track and for two: the mean over SEEDS, at ALARMS false alarms."""
+    chosen: dict[str, Any] = {}
+    for method, used in METHODS.items():
+        for both in (0, 1):
+            seen = [one for tile in by_tile for one in tile[both]]
+            jobs = [(seen, used, rounds, seed) for seed in SEEDS]
+            with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+                several = list(pool.map(_searched, jobs))
+            mean = Weights(*np.mean(several, axis=0).round(2).tolist())
+            ((offset, reached),) = at_limits(seen, mean, [ALARMS])
+            weights = mean._replace(offset=offset)
+            print(method, both + 1, weights, reached, flush=True)
+            of_method = chosen.setdefault(method, {})
+            of_method[str(both + 1)] = {key: round(value, 2) for key, value in weights._asdict().items()}
+    return chosen
+
+
+def places(folder: Path, number: int) -> NDArray[np.float64]:
     """Return (k, 3) of the places of a validation tile: 0 for one track or 1 for both, highest score, moving or not."""
     network, tile = DeformationNetwork.load("deformation", folder), field_tile(NATIONAL, number, Purpose.VALIDATION)
     rows = []
-    for both, choice in enumerate(([0], [0, 1])):
-        (view,) = network_views(network, tile, [choice])
-        result = bands_at(view, Setting(**_scores_of(network.card, both + 1)))
-        score, moves = places_of(on_tile(result, tile)["probability"], truth_of(tile, view.tracks).rate_mm_yr)
+    for both in (0, 1):
+        tracks = tile.tracks[: 1 + both]
+        result = with_network([cloud(track) for track in tracks], network)
+        score, moves = places_of(on_tile(result, tile)["probability"], truth_of(tile, tracks).rate_mm_yr)
         rows.append(np.stack([np.full(score.size, both), score, moves], axis=1))
     return np.concatenate(rows)
 
 
-def _scores_of(card: Card, tracks: int) -> dict[str, float]:
-    chosen = card.settings["calibration"][str(tracks)]
-    return {key: chosen[key] for key in Setting._fields}
-
-
-def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
-    """Return whether bowls are detected by the first track and by both, (2, settings, bowls)."""
-    network = DeformationNetwork.load("deformation", folder)
-    detected = np.zeros((2, len(settings), len(TABLE)))
-    tiles = bowl_tiles(NATIONAL, number, Purpose.VALIDATION)
-    for j, key in enumerate(TABLE):
-        for i, view in enumerate(network_views(network, tiles[key], ([0], [0, 1]))):
-            for k, setting in enumerate(settings):
-                detected[i, k, j] = detects_bowl(bands_at(view, setting), tiles[key], view.tracks, BOWLS[key].radius_m)
-    return detected
-
-
-def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float = ALARMS) -> float:
-    """Return the entry score at which false alarms per 1,000 km² (n,) fall to `wanted`; log-interpolated."""
-    rates = np.log(np.maximum(np.maximum.accumulate(alarms[::-1])[::-1], 0.02))
-    if rates[-1] > np.log(wanted):
-        return float(enters[-1])
-    return float(np.interp(-np.log(wanted), -rates, enters))
-
-
-def alarm_rates(detected: Float64, n_tiles: int) -> Float64:
-    """Return false alarms per 1,000 km². detected: (…, columns of `counts`), sums over the tiles."""
-    return detected[..., 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
-
-
-def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> dict[str, Any]:
-    """Choose the scores of one track and of two, by the share of bowls detected, F1 and overlap."""
-    grid = [Setting(*values) for values in product(FINES, AGREED)]
-    fields = np.sum(over_seeds(partial(shipped_on_field, folder, grid), tiles, processes=processes), axis=0)
-    still = np.sum(over_seeds(partial(shipped_on_disturbed, folder, grid), tiles, processes=processes), axis=0)
-    detected = np.mean(over_seeds(partial(shipped_on_bowls, folder, grid), bowls, processes=processes), axis=0)
-    chosen = {}
-    for i, label in enumerate(("1", "2")):
-        best: tuple[float, dict[str, float]] = (-math.inf, {})
-        for agreed in AGREED:
-            at = [k for k, one in enumerate(grid) if one.agreed == agreed]
-            alarms = np.maximum(alarm_rates(fields[i, at], tiles), alarm_rates(still[i, at][:, None], tiles))
-            if alarms[-1] > ALARMS:
-                continue  # the other score alone gives too many false alarms
-            fine = enter_at(FINES, alarms)
-            totals = [np.interp(fine, FINES, fields[i, at, column]) for column in range(1, 5)]
-            f1 = 2 * totals[0] / max(totals[1] + totals[2], 1)
-            overlap = totals[3] / max(totals[0], 1)
-            pd = [float(np.interp(fine, FINES, detected[i, at, j])) for j in range(len(TABLE))]
-            value = float(np.mean(pd)) + 0.5 * f1 + 0.25 * overlap
-            print(f"{label} agreed {agreed:.2f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} {pd}")
-            if value > best[0]:
-                best = (value, _scores(fine, agreed))
-        chosen[label] = best[1]
-    return chosen
-
-
-def _scores(fine: float, agreed: float = math.inf) -> dict[str, float]:
-    """Return scores in the format of the card."""
-    return {"fine": round(fine, 2), "agreed": min(agreed, NEVER), "gap": GAP}
-
-
 def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, float]]:
     """Fit the probability of motion at each score, for one track and for two, on tiles used for nothing else."""
-    parts = over_seeds(partial(shipped_on_places, folder), tiles, RELIABILITY_FIRST, processes)
-    both, score, moves = np.concatenate(parts).T
+    both, score, moves = np.concatenate(over_seeds(partial(places, folder), tiles, RELIABILITY_FIRST, processes)).T
     fitted = (fit(score[both == i], moves[both == i] > 0) for i in (0, 1))
     return {str(i): {key: round(value, 4) for key, value in one._asdict().items()} for i, one in enumerate(fitted, 1)}
 
@@ -227,12 +234,12 @@ def main() -> None:
     """Calibrate and update the card."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="of the card that is changed")
-    parser.add_argument("--tiles", type=int, default=300)
-    parser.add_argument("--bowls", type=int, default=60)
+    parser.add_argument("--tiles", type=int, default=240)
+    parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    chosen = calibrate_shipped(args.folder, args.tiles, args.bowls, args.processes)
-    _update(args.folder, calibration=chosen)
+    by_tile = over_seeds(partial(evidence_of, args.folder), args.tiles, FIRST, args.processes)
+    _update(args.folder, decision=decisions(by_tile, args.rounds, args.processes))
     _update(args.folder, reliability=reliabilities(args.folder, args.tiles, args.processes))
 
 

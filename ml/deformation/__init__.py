@@ -7,7 +7,9 @@ VERSIONS = {  # of every method; raise when the numbers change
     "getis-ord": "2",
     "whitening": "3",
     "gls": "1",
-    "model": "7",
+    "model": "8",
+    "network": "8",
+    "without-network": "8",
 }
 METHODS = (*VERSIONS,)
 DEFAULT_METHOD = "model"  # of the command and of the service, unless its settings name another

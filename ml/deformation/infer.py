@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,20 +12,21 @@ from numpy.typing import NDArray
 
 from ml.deformation import METHODS, classical
 from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
-from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares
+from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion
+from ml.deformation.bowls.search import LOWEST, best_bowls
 from ml.deformation.classical import ClassicalConfig, classical_maps
-from ml.deformation.detection_limit import smallest_rate
-from ml.deformation.features.channels import STILL_WITHIN_MM_YR
-from ml.deformation.filters.baseline import DeformationMaps, background_and_noise
-from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
+from ml.deformation.decision import Witnesses, log_odds
+from ml.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign
+from ml.deformation.filters.still import StillGround
+from ml.deformation.gridding.cells import CELL_M, grid_robust
 from ml.deformation.gridding.points import PointCloud, sorted_points
-from ml.deformation.nation import NetworkConfig, predict
+from ml.deformation.nation import NetworkAlone, NetworkConfig, WithoutNetwork, predict
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import fitted, named
 from ml.deformation.places.measure import measure
 from ml.deformation.reliability import Reliability, reliability_of
 from ml.deformation.whitening import WhiteningConfig, whitening
-from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, by_sign, count_within
+from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, count_within
 from ml.runtime.checkpoints import read_card
 
 Config = ClassicalConfig | WhiteningConfig | LeastSquaresConfig | NetworkConfig
@@ -34,9 +36,12 @@ CONFIGS: dict[str, type[Config]] = {
     "whitening": WhiteningConfig,
     "gls": LeastSquaresConfig,
     "model": NetworkConfig,
+    "network": NetworkAlone,
+    "without-network": WithoutNetwork,
 }
 LIMIT_BAND = "smallest_rate_mm_yr"
-WEIGHTS = {"model": "deformation"}  # methods that are networks, and the names of their cards
+HIGHEST_MM_YR = 50.0  # higher limits of detection are not stated
+WEIGHTS = dict.fromkeys(("model", "network", "without-network"), "deformation")  # methods with a card, and its name
 
 
 class DeformationResult(NamedTuple):
@@ -44,7 +49,7 @@ class DeformationResult(NamedTuple):
 
     reliability: calibration of the decision score, for methods where it was measured. still_share: share of still
     cells, 0 if the product's zero is assumed to be still; None for methods that do not estimate it.
-    smallest_rate_mm_yr: smallest detectable rate (`detection_limit`), of the network only.
+    smallest_rate_mm_yr: of a bowl of about 800 m of which nine in ten would be found; of `model` only.
     """
 
     maps: DeformationMaps
@@ -134,46 +139,84 @@ def detect_with(points: PointCloud, config: Config, device: torch.device | None 
     return DeformationResult(maps, grid.transform, grid.epsg)
 
 
+class Look(NamedTuple):
+    """What one look at all tracks of a place gives, on the cells that their points span, (rows, cols).
+
+    shares: of KINDS, (kinds, rows, cols); rate_mm_yr: of each cell's neighbourhood against still ground;
+    smallest_rate_mm_yr: NaN where nothing is detectable; still: of each track.
+    """
+
+    witnesses: Witnesses
+    shares: NDArray[np.float32]
+    rate_mm_yr: NDArray[np.float32]
+    smallest_rate_mm_yr: NDArray[np.float32]
+    still: list[StillGround]
+    sigma_mm_yr: float
+    transform: Affine
+
+
+def look(
+    tracks: Sequence[PointCloud],
+    network: DeformationNetwork,
+    device: torch.device | None = None,
+    config: NetworkConfig | None = None,
+) -> Look:
+    """Ask the law of the noise, the delay and the network about all cells covered by any track."""
+    cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
+    grids = [grid_robust(points, cell_m) for points in tracks]
+    maps, lattice = predict(network, grids, device, config)
+    bowls = best_bowls(tracks, device)
+    motion = local_motion(bowls, LocalRate())
+    top = max(grid.transform.f for grid in grids)
+    left = min(grid.transform.c for grid in grids)
+    bottom = min(grid.transform.f - cell_m * grid.velocity_mm_yr.shape[0] for grid in grids)
+    right = max(grid.transform.c + cell_m * grid.velocity_mm_yr.shape[1] for grid in grids)
+
+    def spanned(of: Affine) -> tuple[EllipsisType, slice, slice]:
+        row, col = round((of.f - top) / cell_m), round((left - of.c) / cell_m)
+        return ..., slice(row, row + round((top - bottom) / cell_m)), slice(col, col + round((right - left) / cell_m))
+
+    here, there = spanned(bowls.transform), spanned(lattice.transform)
+    rate, limit = motion.rate_mm_yr[here], bowls.detectable_mm_yr[here]
+    scale = np.float32(lattice.scale)
+    return Look(
+        Witnesses(
+            np.where(bowls.score[here] > LOWEST, bowls.score[here], np.float32(np.nan)),
+            bowls.radius_m[here],
+            bowls.amplitude_mm_yr[here] / scale,
+            maps.logit[there],
+            maps.delay[there],
+            rate / scale,
+        ),
+        maps.shares[there],
+        rate,
+        np.where(limit < HIGHEST_MM_YR, limit, np.float32(np.nan)),
+        motion.still,
+        motion.sigma_mm_yr,
+        Affine(cell_m, 0, left, 0, -cell_m, top),
+    )
+
+
 def with_network(
     tracks: Sequence[PointCloud],
     network: DeformationNetwork,
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> DeformationResult:
-    """Detect deformation with a network in all tracks together, on all cells covered by any of them."""
-    cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
-    return on_grids([grid_robust(points, cell_m) for points in tracks], network, device, config)
-
-
-def on_grids(
-    grids: Sequence[RobustGrid],
-    network: DeformationNetwork,
-    device: torch.device | None = None,
-    config: NetworkConfig | None = None,
-) -> DeformationResult:
-    """Detect deformation in tracks that are gridded already, all of one cell size."""
-    cell_m = grids[0].cell_m
-    sigmas = [background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)[1] for grid in grids]
-    maps, lattice = predict(network, grids, device, config)
-    top = max(grid.transform.f for grid in grids)
-    left = min(grid.transform.c for grid in grids)
-    bottom = min(grid.transform.f - cell_m * grid.velocity_mm_yr.shape[0] for grid in grids)
-    right = max(grid.transform.c + cell_m * grid.velocity_mm_yr.shape[1] for grid in grids)
-    row, col = round((lattice.transform.f - top) / cell_m), round((left - lattice.transform.c) / cell_m)
-    spanned = slice(row, row + round((top - bottom) / cell_m)), slice(col, col + round((right - left) / cell_m))
-    probability, rate = maps.probability[spanned], maps.rate_mm_yr[spanned]
-    away, toward = by_sign(probability, rate)
-    sigma = float(network.card.settings.get("rate_sigma_mm_yr", max(sigmas)))
-    seen = [track.velocity_mm_yr for track in lattice.tracks], [track.n_points for track in lattice.tracks]
-    smallest = smallest_rate(*seen, cell_m, lattice.scale)[spanned]
+    """Decide on each cell of a place by all that is known of it, in all tracks together."""
+    config = config or NetworkConfig()
+    seen, settings = look(tracks, network, device, config), network.card.settings
+    undone = all(track.cycles_undone for track in tracks)
+    probability = logistic(log_odds(seen.witnesses, settings, len(tracks), config.decision, undone))
+    maps = split_by_sign(probability, seen.rate_mm_yr, seen.still[0].rate_mm_yr, seen.sigma_mm_yr)
     return DeformationResult(
-        DeformationMaps(probability, away, toward, rate, lattice.still[0].rate_mm_yr, sigma),
-        lattice.transform @ Affine.translation(col, row),
-        lattice.epsg,
-        dict(zip(KINDS, (plane[spanned] for plane in maps.class_probability), strict=True)),
-        reliability_of(network.card.settings, len(grids)),
-        min(still.share for still in lattice.still),
-        smallest,
+        maps,
+        seen.transform,
+        tracks[0].epsg,
+        dict(zip(KINDS, seen.shares * maps.probability, strict=True)),
+        reliability_of(settings, len(tracks)) if config.decision == "model" else None,
+        min(still.share for still in seen.still),
+        seen.smallest_rate_mm_yr,
     )
 
 

@@ -26,7 +26,6 @@ from ml.runtime.device import full_precision, ready
 from ml.runtime.feeding import feed_of
 from ml.runtime.progress import report_progress
 
-READ_CELLS = 8  # a cell's maps depend on the network's output within this distance
 JOINT_M = 1_000.0  # a track is used in cells with one of its points within this distance
 
 
@@ -34,7 +33,8 @@ JOINT_M = 1_000.0  # a track is used in cells with one of its points within this
 class NetworkConfig:
     """Settings with which the deformation network infers over a nation.
 
-    core_cells: side of a window's core; batch: windows at a time on a GPU; weights: name of the card.
+    core_cells: side of a window's core; batch: windows at a time on a GPU; weights: name of the card; decision: method
+    whose witnesses are heard.
 
     bfloat16: half the digits, and faster if the hardware supports it. It is off so that windows agree to the last
     digits; the network takes the smaller part of the time either way (docs/performance.md).
@@ -44,28 +44,32 @@ class NetworkConfig:
     core_cells: int = 1024
     batch: int = 4
     bfloat16: bool = False
+    decision: str = "model"
+
+
+@dataclass(frozen=True)
+class NetworkAlone(NetworkConfig):
+    """Settings of the network without other witnesses, for comparison."""
+
+    decision: str = "network"
+
+
+@dataclass(frozen=True)
+class WithoutNetwork(NetworkConfig):
+    """Settings of all witnesses but the network, for comparison."""
+
+    decision: str = "without-network"
 
 
 class Window(NamedTuple):
     """Window of a lattice.
 
     core: rows and columns with results; outer: rows and columns of input; tracks: indices of the tracks used.
-
-    read: rows and columns in which the network's output is converted to maps.
     """
 
     core: tuple[slice, slice]
     outer: tuple[slice, slice]
     tracks: tuple[int, ...]
-
-    @property
-    def read(self) -> tuple[slice, slice]:
-        """Rows and columns of output to convert: the core with READ_CELLS around it."""
-        rows, cols = (
-            slice(max(outer.start, core.start - READ_CELLS), min(outer.stop, core.stop + READ_CELLS))
-            for core, outer in zip(self.core, self.outer, strict=True)
-        )
-        return rows, cols
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -99,7 +103,7 @@ def predict(
 
     def lay(batch: list[Window], out: list[Tensor]) -> None:
         for window, values in zip(batch, out, strict=True):
-            _lay(maps, _read(network, values, window, lattice.tracks), window, lattice.tracks)
+            _lay(maps, _read(values, window, lattice.tracks), window, lattice.tracks)
 
     with ahead.working(), ThreadPoolExecutor(2) as beside:
         laying = beside.submit(lay, [], [])
@@ -109,7 +113,6 @@ def predict(
             laying = beside.submit(lay, batch, out)
             report_progress(number / len(batches))
         laying.result()
-    maps.rate_mm_yr[:] *= np.float32(lattice.scale)
     return maps, lattice
 
 
@@ -164,16 +167,15 @@ def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
 
 def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequence[TrackCells]) -> None:
     """Write a window's results to the cells whose tracks are those of the window."""
-    inner = _within(window.core, window.read)
     here = _choice(tracks, window.core) == sum(1 << number for number in window.tracks)
     for whole, part in zip(maps, values, strict=True):
-        whole[..., window.core[0], window.core[1]][..., here] = part[..., inner[0], inner[1]][..., here]
+        whole[..., window.core[0], window.core[1]][..., here] = part[..., here]
 
 
-def _read(network: DeformationNetwork, out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> NetworkMaps:
-    block = [_cut(tracks[number], window.read) for number in window.tracks]
+def _read(out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> NetworkMaps:
+    block = [_cut(tracks[number], window.core) for number in window.tracks]
     reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
-    return read_out(network.card, out[:, *_within(window.read, window.outer)], block, reach)
+    return read_out(out[:, *_within(window.core, window.outer)], block, reach)
 
 
 def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:

@@ -14,10 +14,8 @@ import numpy as np
 import torch
 from affine import Affine
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch.nn import functional
 
-from ml.deformation.evident import LN4, evident
 from ml.deformation.features.atmosphere import ALIGN_CELLS
 from ml.deformation.features.channels import (
     STILL_WITHIN_MM_YR,
@@ -27,7 +25,7 @@ from ml.deformation.features.channels import (
     noise_scale,
     usable_noise,
 )
-from ml.deformation.features.surroundings import FOR_THRESHOLDS, surroundings
+from ml.deformation.features.surroundings import surroundings
 from ml.deformation.filters.still import StillGround, still_ground
 from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
 from ml.deformation.gridding.points import Float32
@@ -38,26 +36,20 @@ from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 CLASSES5 = KINDS
 HALO_CELLS = 144
 REACH_M = 200.0  # cells farther than this from all points get no value
-FINE_BLEND = 0.3  # of the lowest threshold's logit, in the score of small areas
-STANDING_BLEND, MOST_STANDING = 0.3, 2.5  # weight and limit of standard deviations in the score of unusual areas
-UNUSUAL_STEEP = 3.0  # in gaps: an unusual area ends at two thirds of the limit
-STANDS_OUT, STANDS_OUT_GAP = 5.0, 0.7  # standard deviations at which areas begin, and how many less at their ends
-FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
-MEASURED_CELLS = 5  # a rate is limited to rates measured within this distance
+OF_MOTION = slice(0, 2)  # the thresholds of 1 and 2 mm/yr, whose logits are averaged
 
 
 class NetworkMaps(NamedTuple):
     """Maps of cells, float32, NaN farther than REACH_M from all points.
 
-    probability: (rows, cols), that the ground moves; class_probability: (kinds, rows, cols), parts of it for each of
-    KINDS, which sum to probability; rate_mm_yr: along the line of sight with faster motion, against the background,
-    + toward the satellite, within the range measured there. Areas are drawn on `probability`; an area is of the kind
-    with the largest sum in it.
+    logit: (rows, cols), mean of the network's logits that the ground moves by 1 and by 2 mm/yr or more; shares: (kinds,
+    rows, cols), of each of KINDS, which sum to 1; delay: (rows, cols), standard deviations by which a bowl stands out
+    of the delay (`features.atmosphere`), in the track where it does most; NaN too where too little ground is known.
     """
 
-    probability: Float32
-    class_probability: Float32
-    rate_mm_yr: Float32
+    logit: Float32
+    shares: Float32
+    delay: Float32
 
 
 class DeformationNetwork:
@@ -148,7 +140,6 @@ def _placed(
         distance_to_points_m(count > 0, grid.cell_m),
         None if grid.raw_mm_yr is None else placed((grid.raw_mm_yr - by) / unit, np.nan),
         planes(velocity, count, height, grid.cell_m, noise),
-        grid.cycles_undone,
     )
 
 
@@ -163,49 +154,7 @@ def predict_block(
     if not seen:
         nothing = np.full(shape, np.nan, dtype=np.float32)
         return NetworkMaps(nothing, np.full((len(KINDS), *shape), np.nan, dtype=np.float32), nothing.copy())
-    return read_out(network.card, _forward(network, seen, device), seen, reach)
-
-
-def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float32:
-    """Limit the rate to the range of rates measured around each cell by any track; NaN stays.
-
-    It is the range in a cell's neighbourhood of 3 x 3 if half of that is known, else of all within MEASURED_CELLS and
-    0. The network's own rate is up to six times too fast at the edge of fast ground, and too slow in its middle.
-    """
-    velocity = [track.velocity_mm_yr for track in tracks]
-    known = np.maximum.reduce([ndimage.uniform_filter(np.isfinite(v).astype(np.float32), 3) for v in velocity]) >= 0.5
-    size = 2 * MEASURED_CELLS + 1
-    near = (
-        [np.where(np.isfinite(v), v, np.inf) for v in velocity],
-        [np.where(np.isfinite(v), v, -np.inf) for v in velocity],
-    )
-    far = [np.nan_to_num(v) for v in velocity]
-    low = np.where(
-        known,
-        np.minimum.reduce([ndimage.minimum_filter(v, 3) for v in near[0]]),
-        np.minimum.reduce([ndimage.minimum_filter(v, size) for v in far]).clip(max=0),
-    )
-    high = np.where(
-        known,
-        np.maximum.reduce([ndimage.maximum_filter(v, 3) for v in near[1]]),
-        np.maximum.reduce([ndimage.maximum_filter(v, size) for v in far]).clip(min=0),
-    )
-    return np.asarray(np.clip(rate_mm_yr, low, high), dtype=np.float32)
-
-
-def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32, Float32]:
-    """Return the input of calibration: logits of the two lowest thresholds (2, rows, cols); rate, mm/yr; `standing`."""
-    out = _forward(network, tracks, torch.device("cpu"))
-    return out[:2].numpy(), _rate_of(out).numpy(), standing(tracks)
-
-
-def standing(tracks: Sequence[TrackCells]) -> Float32:
-    """Return a bowl's significance against the delay, and `unusual`: the maximum of all tracks, (2, rows, cols)."""
-    most = np.zeros((FOR_THRESHOLDS, *tracks[0].velocity_mm_yr.shape), dtype=np.float32)
-    for track in tracks:
-        if track.around is not None:
-            np.maximum(most, track.around[-FOR_THRESHOLDS:], out=most)
-    return most
+    return read_out(_forward(network, seen, device), seen, reach)
 
 
 def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device) -> torch.Tensor:
@@ -218,42 +167,11 @@ def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: 
     return out[0, :, : shape[0], : shape[1]].float().cpu()
 
 
-def _rate_of(out: torch.Tensor) -> torch.Tensor:
-    return 2 * torch.sinh(out[-1].clamp(-FASTEST_ARCSINH, FASTEST_ARCSINH))
-
-
-def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach: np.ndarray) -> NetworkMaps:
-    """Convert the network's channels (thresholds + kinds + 1, rows, cols) to maps, and add evident motion.
-
-    reach: mask of the cells that get values.
-    """
+def read_out(out: torch.Tensor, tracks: Sequence[TrackCells], reach: NDArray[np.bool_]) -> NetworkMaps:
+    """Convert the network's channels (thresholds + kinds + 1, rows, cols) to maps. reach: cells that get values."""
     n = len(THRESHOLDS_MM_YR)
-    settings = card.settings["calibration"][str(min(len(tracks), 2))]
-    learnt = torch.sigmoid(calibrated(out[:n], settings, torch.from_numpy(standing(tracks))))
-    seen, its_rate = map(torch.from_numpy, evident(tracks))
-    probability = torch.maximum(learnt, seen)
-    kinds = torch.softmax(out[n : n + len(KINDS)], dim=0) * probability
-    rate = torch.where(seen > learnt, its_rate, _rate_of(out))
-    unknown = torch.from_numpy(~reach)
-    planes = [plane.masked_fill(unknown, torch.nan).numpy() for plane in (probability, kinds, rate)]
-    maps = NetworkMaps(*(plane.astype(np.float32) for plane in planes))
-    return maps._replace(rate_mm_yr=within_measured(maps.rate_mm_yr, tracks))
-
-
-def calibrated(
-    logits: torch.Tensor, calibration: dict[str, float], standing: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Combine the thresholds' logits (thresholds, rows, cols) to one: areas begin at one half and end at a fifth.
-
-    The higher of two scores counts. One is mostly the logit of 2 mm/yr, which shows small areas and their edges, above
-    the card's `fine`. The other, for unusual rates or a bowl that stands out of the delay, is the logit of the lowest
-    threshold, above `agreed`, or less with such a bowl. A score lower by `gap` means a fifth. standing: (2, rows, cols)
-    of `standing`, or None.
-    """
-    score = FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1] - calibration["fine"]
-    if standing is not None:
-        of_bowls, unusual = standing
-        agreed = logits[0] + STANDING_BLEND * of_bowls.clamp_max(MOST_STANDING) - calibration["agreed"]
-        stands = torch.maximum((unusual - 1) * UNUSUAL_STEEP, (of_bowls - STANDS_OUT) / STANDS_OUT_GAP)
-        score = torch.maximum(score, torch.minimum(agreed, stands * calibration["gap"]))
-    return score * (LN4 / calibration["gap"])
+    shares = torch.softmax(out[n : n + len(KINDS)], dim=0).numpy()
+    around = [track.around[-1] for track in tracks if track.around is not None]
+    delay = np.maximum.reduce(around) if around else np.zeros(reach.shape, dtype=np.float32)
+    planes = (out[OF_MOTION].mean(dim=0).numpy(), shares, np.where(delay > 0, delay, np.nan))
+    return NetworkMaps(*(np.where(reach, plane, np.nan).astype(np.float32) for plane in planes))

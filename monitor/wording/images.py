@@ -84,6 +84,7 @@ METHODS = {
     "model-32px": gettext_lazy("neural network, one window"),
     "multi-kernel": gettext_lazy("correlation with several windows"),
     "ncc": gettext_lazy("normalised cross-correlation"),
+    "network": gettext_lazy("neural network alone"),
     "pearson": gettext_lazy("sample coherence"),
     "posterior-mean": gettext_lazy("posterior mean"),
     "residual-unet": gettext_lazy("neural network"),
@@ -91,6 +92,7 @@ METHODS = {
     "threshold": gettext_lazy("threshold of velocity"),
     "whitened": gettext_lazy("whitened correlation"),
     "whitening": gettext_lazy("whitened matched filter"),
+    "without-network": gettext_lazy("decision without the neural network"),
 }
 NOT_RUN = {
     "coherence": gettext_lazy("No model has compared these two images yet."),

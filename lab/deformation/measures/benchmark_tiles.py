@@ -16,7 +16,7 @@ from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.scatter import Density
 from ml.simulation.ground.sources import GroundwaterSubsidence
-from ml.simulation.velocity.nuisance import Nuisance, Range
+from ml.simulation.velocity.nuisance import UNDONE, Nuisance, Range
 
 NATIONAL, SHIFTED = "deformation-national", "deformation-shifted"
 CONFIGS = {
@@ -94,8 +94,15 @@ def cloud(track: TileTrack) -> PointCloud:
     """Return a track's points as input for a detector, with the same random height errors on every call."""
     error_m = np.random.default_rng(track.x_m.size).normal(0, HEIGHT_ERROR_M, track.x_m.size)
     height_m = (track.height_m + error_m).astype(np.float32)
-    seen_from = track.geometry.direction
-    return PointCloud(track.x_m, track.y_m, track.velocity_mm_yr, 3035, height_m=height_m, direction=seen_from)
+    return PointCloud(
+        track.x_m,
+        track.y_m,
+        track.velocity_mm_yr,
+        3035,
+        height_m=height_m,
+        cycles_undone=UNDONE in track.errors.kinds,
+        direction=track.geometry.direction,
+    )
 
 
 def digest(tile: Tile) -> bytes:

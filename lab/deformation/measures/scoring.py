@@ -128,15 +128,17 @@ def middles(transform: Affine, shape: tuple[int, ...]) -> tuple[Float64, Float64
 
 def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
     """Return the bands of a result on the tile's own grid, (CELLS, CELLS), NaN outside of the result."""
-    row = round((tile.terrain.top_m - result.transform.f) / CELL_M)
-    col = round((result.transform.c - tile.terrain.west_m) / CELL_M)
-    bands = {}
-    for name, band in result.bands().items():
-        whole = np.full((CELLS, CELLS), np.nan, dtype=np.float32)
-        part = band[max(0, -row) : CELLS - row, max(0, -col) : CELLS - col]
-        whole[max(0, row) :, max(0, col) :][: part.shape[0], : part.shape[1]] = part
-        bands[name] = whole
-    return bands
+    return {name: placed(band, result.transform, tile) for name, band in result.bands().items()}
+
+
+def placed(band: Float32, transform: Affine, tile: Tile) -> Float32:
+    """Return a band (rows, cols) on the tile's own grid, (CELLS, CELLS), NaN outside of the band."""
+    row = round((tile.terrain.top_m - transform.f) / CELL_M)
+    col = round((transform.c - tile.terrain.west_m) / CELL_M)
+    whole = np.full((CELLS, CELLS), np.nan, dtype=np.float32)
+    part = band[max(0, -row) : CELLS - row, max(0, -col) : CELLS - col]
+    whole[max(0, row) :, max(0, col) :][: part.shape[0], : part.shape[1]] = part
+    return whole
 
 
 def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack]) -> list[LabelledArea]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from affine import Affine
 
-from ml.deformation.bowls.search import best_bowls
+from ml.deformation.bowls.search import Bowls, best_bowls
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.filters.baseline import (
     DeformationMaps,
@@ -17,8 +18,8 @@ from ml.deformation.filters.baseline import (
     logistic,
     split_by_sign,
 )
-from ml.deformation.filters.still import still_ground
-from ml.deformation.gridding.points import PointCloud
+from ml.deformation.filters.still import StillGround, still_ground
+from ml.deformation.gridding.points import Float32, PointCloud
 
 LEAST_SIGMA_MM_YR = 0.1
 
@@ -35,6 +36,35 @@ class LeastSquaresConfig(LocalRate):
     smallest_rate_mm_yr: float = 1.9
 
 
+class LocalMotion(NamedTuple):
+    """How the neighbourhood of each cell moves.
+
+    rate_mm_yr: (rows, cols), against still ground, of the track with the fastest motion in the bowl's direction, of the
+    fastest of all where none agrees; NaN unknown. still: level of each track, with its own zero; sigma_mm_yr: standard
+    deviation of a cell's rate in the noisiest track.
+    """
+
+    rate_mm_yr: Float32
+    still: list[StillGround]
+    sigma_mm_yr: float
+
+
+def local_motion(bowls: Bowls, config: LocalRate) -> LocalMotion:
+    """Measure the motion around each cell of `best_bowls` in each track, and choose between the tracks."""
+    rates, still, sigmas = [], [], []
+    for level, zero in zip(bowls.tracks, bowls.zeros_mm_yr, strict=True):
+        points = level.points.numpy()
+        velocity = np.where(points > 0, level.rate_mm_yr.numpy() + np.float32(zero), np.float32(np.nan))
+        sigmas.append(cell_noise(velocity))
+        still.append(still_ground(velocity, sigmas[-1], STILL_WITHIN_MM_YR))
+        rates.append(local_rate(velocity - np.float32(still[-1].rate_mm_yr), points, level.cell_m, config))
+    of_tracks = np.stack(rates)
+    fast = np.nan_to_num(np.abs(of_tracks), nan=-1.0)
+    fast[of_tracks * bowls.amplitude_mm_yr > 0] += np.nanmax(fast) + 1
+    chosen = np.take_along_axis(of_tracks, fast.argmax(axis=0)[None], 0)[0]
+    return LocalMotion(chosen, still, max(*sigmas, LEAST_SIGMA_MM_YR))
+
+
 def least_squares(
     tracks: Sequence[PointCloud], config: LeastSquaresConfig, device: torch.device | None = None
 ) -> tuple[DeformationMaps, Affine, float]:
@@ -43,18 +73,8 @@ def least_squares(
     Returns the maps, their transform, and the least share of still ground of all tracks (`still_ground`).
     """
     bowls = best_bowls(tracks, device)
-    rates, stills, sigmas = [], [], []
-    for level in bowls.tracks:
-        points = level.points.numpy()
-        velocity = np.where(points > 0, level.rate_mm_yr.numpy(), np.float32(np.nan))
-        sigmas.append(cell_noise(velocity))
-        stills.append(still_ground(velocity, sigmas[-1], STILL_WITHIN_MM_YR))
-        rates.append(local_rate(velocity - np.float32(stills[-1].rate_mm_yr), points, level.cell_m, config))
-    of_tracks = np.stack(rates)
-    agrees = np.where(np.sign(of_tracks) == np.sign(bowls.amplitude_mm_yr), np.abs(of_tracks), 0)
-    rate = np.take_along_axis(of_tracks, agrees.argmax(axis=0)[None], 0)[0]
-    moves = agrees.max(axis=0) >= config.smallest_rate_mm_yr
+    rate, still, sigma_mm_yr = local_motion(bowls, config)
+    moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (rate * bowls.amplitude_mm_yr > 0)
     probability = np.where(moves, logistic((bowls.score - config.score_at_half) / config.score_width), 0)
-    background = bowls.zeros_mm_yr[0] + stills[0].rate_mm_yr
-    maps = split_by_sign(probability, rate, background, max(*sigmas, LEAST_SIGMA_MM_YR))
-    return maps, bowls.transform, min(still.share for still in stills)
+    maps = split_by_sign(probability, rate, still[0].rate_mm_yr, sigma_mm_yr)
+    return maps, bowls.transform, min(one.share for one in still)

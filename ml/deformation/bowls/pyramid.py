@@ -21,6 +21,7 @@ LEAST_RELIEF_M = 15.0  # with less, a slope is drawn toward none
 MOST_POINTS = 4  # of a finest cell that count: more share their errors
 SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
 TILT_POINTS, TILT_ROUNDS = 50_000, 8
+STEEPEST_PER_M = 2e-4  # mm/yr per m, of orbits and plates: 20 mm/yr over 100 km, as beside the North Anatolian fault
 
 
 class Level(NamedTuple):
@@ -59,7 +60,7 @@ def without_spikes(track: PointCloud) -> Points:
 def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
     """Return a plane through the rates of a whole track at its points, mm/yr, 0 in their middle.
 
-    Orbits and plate motion leave one. Rates far from it are clipped, so that motion tilts it little.
+    Orbits and plate motion leave one, to STEEPEST_PER_M. Rates far from it are clipped, so that motion tilts it little.
     """
     terms = np.stack([x - x.mean(), y - y.mean(), np.ones_like(x)], axis=1) / max(1.0, float(np.ptp(x) + np.ptp(y)))
     some = slice(None, None, max(1, x.size // TILT_POINTS))
@@ -69,7 +70,9 @@ def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
         most = 2 * MAD_TO_SIGMA * np.median(np.abs(left - np.median(left)))
         held = terms[some] @ fitted + np.clip(left, np.median(left) - most, np.median(left) + most)
         fitted = np.asarray(np.linalg.lstsq(terms[some], held, rcond=None)[0])
-    return (terms[:, :2] @ fitted[:2]).astype(np.float32)
+    steepest = float(np.hypot(*fitted[:2])) / max(1.0, float(np.ptp(x) + np.ptp(y)))
+    held_share = min(1.0, STEEPEST_PER_M / max(steepest, 1e-12))
+    return (held_share * (terms[:, :2] @ fitted[:2])).astype(np.float32)
 
 
 def pyramid_of(

@@ -45,7 +45,10 @@ LOWEST = -9.0  # score where nothing is known
 LIKELY, LIKELY_MM_YR = -0.5, 1.5  # score and rate of bowls that are taken out before the law is fitted again
 INSIDE = 1.2  # radii of such a bowl that do not count in the spread of ratios
 AREA_M2 = 1e9
+FEWEST_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
 PRIOR_BOWLS = 30.0  # independent places by which the law's own spread of ratios counts beside the observed one
+FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # score of a bowl that is found; deviations above it where nine of ten are
+OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
 NOISES = torch.logspace(-3, 4, 36)  # of a cell, (mm/yr)², for which information is tabulated
 
 
@@ -61,12 +64,14 @@ class Bowls(NamedTuple):
     """Best bowl at each place, (rows, cols), on cells of 100 m. Row 0 is in the north.
 
     score: of the module's head, LOWEST where nothing is known; amplitude_mm_yr: with the product's sign; radius_m.
-    tracks: the cells of each track, rates against its median (`zeros_mm_yr`) and without what follows the heights.
+    detectable_mm_yr: rate of a bowl of about 800 m at which nine of ten are found, inf where none is. tracks: the cells
+    of each track, rates against its median (`zeros_mm_yr`) and without what follows the heights.
     """
 
     score: Float32
     amplitude_mm_yr: Float32
     radius_m: Float32
+    detectable_mm_yr: Float32
     transform: Affine
     tracks: tuple[Level, ...]
     zeros_mm_yr: tuple[float, ...]
@@ -100,8 +105,7 @@ def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None,
         fitted, still = kept, _on_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
         for turn in range(TURNS):
             laws = [Laws(points, west, north, pool) for points in fitted]
-            best = torch.zeros(3, shape[0] >> shown, shape[1] >> shown)
-            best[0] = LOWEST
+            best = _nothing((shape[0] >> shown, shape[1] >> shown))
             for done, ((number, core), found) in enumerate(zip(blocks, pool.map(work, blocks), strict=True), start=1):
                 _lay(best, found, core, number - shown)
                 report_progress((turn + done / len(blocks)) / TURNS)
@@ -110,9 +114,17 @@ def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None,
                 break
             fitted = [_taken_out(points, peaks) for points in kept]
             still = _on_levels(_outside(peaks, best.shape[1:], transform), shown, levels)
-    score, amplitude, radius = (plane.numpy() for plane in best)
     zeros = tuple(float(np.median(track.velocity_mm_yr)) for track in tracks)
-    return Bowls(score, amplitude, radius, transform, tuple(pyramid[shown] for pyramid in pyramids), zeros)
+    score, amplitude, radius, detectable = (plane.numpy() for plane in best)
+    levels_shown = tuple(pyramid[shown] for pyramid in pyramids)
+    return Bowls(score, amplitude, radius, detectable, transform, levels_shown, zeros)
+
+
+def _nothing(shape: Sequence[int], device: torch.device | None = None) -> Tensor:
+    """Return the planes of Bowls, (4, rows, cols), before anything is found."""
+    best = torch.zeros(4, *shape, device=device)
+    best[0], best[3] = LOWEST, torch.inf
+    return best
 
 
 def _on_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
@@ -134,7 +146,7 @@ class Peak(NamedTuple):
 
 def _likely(best: Tensor, transform: Affine) -> list[Peak]:
     """Return the bowls that may be real, the likeliest first, none with its middle in another."""
-    score, amplitude, radius = (plane.numpy() for plane in best)
+    score, amplitude, radius, _ = (plane.numpy() for plane in best)
     likely = np.where(np.abs(amplitude) >= LIKELY_MM_YR, score, LOWEST)
     rows, cols = np.nonzero((likely == ndimage.maximum_filter(likely, 9)) & (likely > LIKELY))
     peaks: list[Peak] = []
@@ -209,7 +221,7 @@ def _blocks(at: Sequence[Level]) -> Iterator[tuple[slice, slice]]:
 def _of_block(
     at: Sequence[tuple[Level, Laws]], still: Tensor, core: tuple[slice, slice], finest: bool, device: torch.device
 ) -> Tensor:
-    """Return score, amplitude and radius of the best bowl in each cell of a core, (3, rows, cols)."""
+    """Return the planes of Bowls for each cell of a core, (4, rows, cols)."""
     outer = tuple(
         slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size))
         for part, size in zip(core, at[0][0].points.shape, strict=True)
@@ -220,8 +232,7 @@ def _of_block(
     radii = ((ALSO_FINEST,) if finest else ()) + RADII_CELLS
     laws = [law.around(core, cell_m) for _, law in at]
     seen = [_views(level, outer, size, law, radii, device) for (level, _), law in zip(at, laws, strict=True) if law]
-    best = torch.zeros(3, core[0].stop - core[0].start, core[1].stop - core[1].start, device=device)
-    best[0] = LOWEST
+    best = _nothing([part.stop - part.start for part in core], device)
     still = still.to(device)
     for radius, of_tracks in zip(radii, zip(*seen, strict=True), strict=False):  # nothing is seen without a law
         for view in _together(of_tracks):
@@ -241,17 +252,22 @@ def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: flo
     along, information, points = view
     known = (points >= FEWEST_POINTS) & (information > 0)
     amplitude = along / information.clamp_min(1e-9)
-    ratio = torch.where(known, amplitude / (1 / information.clamp_min(1e-9) + SHARED_MM_YR**2).sqrt(), 0.0)
+    error = (1 / information.clamp_min(1e-9) + SHARED_MM_YR**2).sqrt()
+    ratio = torch.where(known, amplitude / error, 0.0)
     beside = known & still
-    if not known.any():
-        return
     places = float(beside.sum()) / (math.pi * radius**2)
-    spread = MAD_TO_SIGMA * float(ratio[beside].abs().median()) if beside.any() else 1.0
-    ratio = ratio / math.sqrt((places * spread**2 + PRIOR_BOWLS) / (places + PRIOR_BOWLS))
-    score = rarity(ratio.abs(), radius * cell_m)
+    if places < FEWEST_PLACES:
+        return
+    spread = MAD_TO_SIGMA * float(ratio[beside].abs().median())
+    spread = math.sqrt((places * spread**2 + PRIOR_BOWLS) / (places + PRIOR_BOWLS))
+    score = rarity((ratio / spread).abs(), radius * cell_m)
     better = known & (score > best[0])
-    for plane, values in zip(best, (score, amplitude, radius * cell_m), strict=True):
+    for plane, values in zip(best, (score, amplitude, radius * cell_m), strict=False):
         plane[better] = values[better] if isinstance(values, Tensor) else values
+    if OF_LIMIT_M[0] <= radius * cell_m < OF_LIMIT_M[1]:
+        ratios = torch.linspace(1, 12, 1_101)
+        found = ratios[int(torch.searchsorted(rarity(ratios, radius * cell_m), FOUND_DECADES))]
+        best[3] = torch.where(known, torch.minimum(best[3], (found + NINE_OF_TEN) * spread * error), best[3])
 
 
 def rarity(ratio: Tensor, radius_m: float) -> Tensor:
@@ -314,10 +330,11 @@ def _lay(best: Tensor, found: Tensor, core: tuple[slice, slice], doublings: int)
     """Write a block's bowls where their score is the highest so far. doublings: of the cells shown; -1: halves."""
     if doublings < 0:
         rows, cols = found.shape[1] // 2, found.shape[2] // 2
-        fours = found.reshape(3, rows, 2, cols, 2).permute(0, 1, 3, 2, 4).reshape(3, rows, cols, 4)
-        found = fours.gather(3, fours[:1].argmax(dim=3, keepdim=True).expand(3, -1, -1, -1))[..., 0]
+        fours = found.reshape(4, rows, 2, cols, 2).permute(0, 1, 3, 2, 4).reshape(4, rows, cols, 4)
+        found = fours.gather(3, fours[:1].argmax(dim=3, keepdim=True).expand(4, -1, -1, -1))[..., 0]
     else:
         found = found.repeat_interleave(2**doublings, 1).repeat_interleave(2**doublings, 2)
     times = 2.0**doublings
     target = best[:, *(slice(int(part.start * times), int(part.stop * times)) for part in core)]
-    target[:] = torch.where(found[0] > target[0], found, target)
+    target[:3] = torch.where(found[0] > target[0], found[:3], target[:3])
+    target[3] = torch.minimum(target[3], found[3])

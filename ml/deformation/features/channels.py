@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.deformation.features.surroundings import FOR_THRESHOLDS, PLANES
+from ml.deformation.features.surroundings import PLANES
 from ml.deformation.filters.baseline import cell_noise
 from ml.deformation.filters.still import still_ground
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import Float32
 
 OWN = 7  # channels before those of the surroundings
-CHANNELS = OWN + PLANES - FOR_THRESHOLDS
+CHANNELS = OWN + PLANES - 1  # the last plane, a bowl's likelihood ratio, is no input of the network
 STILL_WITHIN_MM_YR = 5.0
 FARTHEST_M = 1_000.0
 LIKELY_NOISE_MM_YR = (0.1, 0.6)  # limits of the noise assumed for a cell's rate
@@ -27,7 +27,7 @@ class TrackCells(NamedTuple):
     """One track on a lattice, (rows, cols) each. velocity: minus the product's background, NaN without a point.
 
     raw: velocity of points that were not despiked, None if the same; around: (PLANES, rows, cols) of `surroundings`,
-    None if a network does not use it. cycles_undone: as in PointCloud.
+    None if a network does not use it.
     """
 
     velocity_mm_yr: Float32
@@ -36,7 +36,6 @@ class TrackCells(NamedTuple):
     distance_m: Float32
     raw_mm_yr: Float32 | None = None
     around: Float32 | None = None
-    cycles_undone: bool = False
 
 
 def background_of(grid: RobustGrid) -> float:
@@ -75,7 +74,7 @@ def channels(tracks: list[TrackCells]) -> Tensor:
     """Build the input channels of one or more tracks, (tracks, CHANNELS, rows, cols) float32.
 
     The channels: rate (0 if unknown), weight in the plain mean, known, points, spread, distance; rate of points
-    not despiked; planes of `surroundings` except the last FOR_THRESHOLDS. A network with fewer channels uses the first
+    not despiked; planes of `surroundings` except the last one. A network with fewer channels uses the first
     ones.
     """
     shape = tracks[0].velocity_mm_yr.shape
@@ -92,5 +91,5 @@ def channels(tracks: list[TrackCells]) -> Tensor:
         planes[5] = distance.clamp_max(FARTHEST_M) / 500
         planes[6] = (raw.where(known, 0) / 2).asinh()
         if track.around is not None:
-            torch.asinh(torch.from_numpy(track.around[:-FOR_THRESHOLDS]), out=planes[OWN:])
+            torch.asinh(torch.from_numpy(track.around[:-1]), out=planes[OWN:])
     return shown

@@ -2,8 +2,7 @@
 
 The planes are means over windows, after removal of the trend with height, minus the mean over three times the window;
 the same divided by the local scatter of such differences, because atmospheric delay differs tenfold between products;
-the significance of a bowl at the place against the delay (`atmosphere.py`); and how unusual mean rates are there
-(`unusual.py`).
+and the significance of a bowl at the place against the delay (`atmosphere.py`).
 """
 
 from __future__ import annotations
@@ -21,12 +20,10 @@ from ml.deformation.features.atmosphere import CELL_NOISE_MM_YR, standing_out
 from ml.deformation.features.atmosphere import PLANES as OF_ATMOSPHERE
 from ml.deformation.features.relief import PLANES as OF_HEIGHTS
 from ml.deformation.features.relief import relief
-from ml.deformation.features.unusual import unusual
 from ml.deformation.gridding.points import Float32
 
 WINDOWS_CELLS = (9, 17, 33)
-PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE + 1
-FOR_THRESHOLDS = 2  # number of last planes that are no channels of a network: significance of a bowl; unusual
+PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE
 WIDER, SCATTER_CELLS = 3, 99
 FASTEST_MM_YR = 20.0  # faster rates are clipped to this
 LARGEST_MM_YR = 0.6  # larger differences are clipped to this in the scatter, which is that of still ground
@@ -45,8 +42,8 @@ def surroundings(
 ) -> Float32:
     """Describe the surroundings of each cell, (PLANES, rows, cols).
 
-    The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`; of `unusual`. They
-    are 0 where unknown.
+    The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`. They are 0 where
+    unknown.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
     NaN unknown, None without heights; noise: standard deviation of one cell's rate.
@@ -118,8 +115,7 @@ def _fill(ground: Ground, planes: Float32, own: slice) -> None:
     part, inner = ground.around(own, REACH_CELLS)
     for plane, values in zip(planes, _of_means(part), strict=False):
         plane[own] = values[inner]
-    planes[-1, own] = unusual(*part[:2])[inner]
-    planes[-1 - OF_ATMOSPHERE : -1, own] = standing_out(*part[:4], inner, part.noise_mm_yr)
+    planes[-OF_ATMOSPHERE:, own] = standing_out(*part[:4], inner, part.noise_mm_yr)
 
 
 def _of_means(ground: Ground) -> Iterator[Float32]:

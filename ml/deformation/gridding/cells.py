@@ -38,8 +38,7 @@ class RobustGrid(NamedTuple):
     velocity_mm_yr: median of the despiked points, with the product's sign, NaN without points; n_points; mad_mm_yr:
     median absolute deviation of the points as released from that median, NaN without points; raw_mm_yr: median of the
     points as released; height_m: mean height of the points, None if the product has no heights; noise_mm_yr: standard
-    deviation of one cell's rate without motion, from points or series, None if unknown; cycles_undone: as in
-    PointCloud.
+    deviation of one cell's rate without motion, from points or series, None if unknown.
     """
 
     velocity_mm_yr: Float32
@@ -50,7 +49,6 @@ class RobustGrid(NamedTuple):
     raw_mm_yr: Float32 | None = None
     height_m: Float32 | None = None
     noise_mm_yr: float | None = None
-    cycles_undone: bool = False
 
     @property
     def cell_m(self) -> float:
@@ -106,8 +104,7 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         raw, counts = as_released.result()
         velocity = raw if kept is released else cell_median(cells, kept)[0]
         mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))
-        height, undone = heights.result(), points.cycles_undone
-        return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, height, noise, undone)
+        return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, heights.result(), noise)
 
 
 def _heights(cells: Cells, points: PointCloud) -> Float32 | None:

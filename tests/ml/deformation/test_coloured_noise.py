@@ -141,3 +141,31 @@ def test_a_ratio_is_rarer_under_a_wider_bowl():
     ratio = torch.tensor([3.0, 4.0, 5.0])
     assert (rarity(ratio, 1_000.0) > rarity(ratio, 200.0))[1:].all()
     assert (rarity(ratio, 500.0).diff() > 0).all()
+
+
+def hidden_below(*tracks: PointCloud) -> float:
+    return float(np.median(best_bowls(tracks).detectable_mm_yr[32:64, 32:64]))
+
+
+def every(points: PointCloud, nth: int) -> PointCloud:
+    return points._replace(x=points.x[::nth], y=points.y[::nth], velocity_mm_yr=points.velocity_mm_yr[::nth])
+
+
+def test_fewer_points_and_more_delay_hide_more_and_a_second_track_hides_less():
+    clear, delayed = field(11), field(12, 0.5)
+    assert 0.5 < hidden_below(clear) < hidden_below(every(clear, 30)) < hidden_below(every(clear, 100))
+    assert hidden_below(clear) < hidden_below(delayed) < hidden_below(field(12, 1.0))
+    assert hidden_below(delayed, field(13, 0.5)) < hidden_below(delayed)
+
+
+def test_a_bowl_hides_little_of_its_own_surroundings():
+    points = field(14)
+    assert hidden_below(with_bowl(points, -20.0, 800.0)) < 2 * hidden_below(points)
+
+
+def test_where_no_point_stands_nothing_can_be_detected():
+    points = field(15)
+    west = points.x < 4_603_200
+    limit = best_bowls([PointCloud(points.x[west], points.y[west], points.velocity_mm_yr[west], 3035)]).detectable_mm_yr
+    assert np.isfinite(limit[:, 8:40]).all()
+    assert np.isinf(limit[:, 64:]).all()

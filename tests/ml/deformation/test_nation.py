@@ -31,9 +31,10 @@ def network() -> DeformationNetwork:
             fan = weights[0].numel() if weights.dim() > 1 else 8
             gain = 0.1 if name.startswith("head") else 1.6
             weights.copy_(torch.randn(weights.shape, generator=generator) * (gain / fan**0.5))
-    even = {"fine": 0.0, "agreed": 1e3, "gap": 1.3863}
-    shape, calibration = {"channels": CHANNELS, "widths": list(WIDTHS)}, {"calibration": {"1": even, "2": even}}
-    return DeformationNetwork(Card("deformation", "random", "0", shape, calibration), module)
+    network_alone = {"rarity": 0.0, "wide": 0.0, "network": 1.0, "delay": 0.0, "rate": 0.0, "offset": 0.0}
+    shape = {"channels": CHANNELS, "widths": list(WIDTHS)}
+    settings = {"decision": {key: {"1": network_alone, "2": network_alone} for key in ("model", "network")}}
+    return DeformationNetwork(Card("deformation", "random", "0", shape, settings), module)
 
 
 def grid(rows: int, cols: int, seed: int = 0, west: float = 4_600_000.0, north: float = 1_741_000.0) -> RobustGrid:
@@ -57,12 +58,12 @@ def differ(one: np.ndarray, other: np.ndarray) -> float:
 def test_no_cell_knows_how_the_ground_was_cut(network):
     ground = grid(330, 270)
     whole, _ = predict(network, [ground], config=NetworkConfig(core_cells=10_000))
-    assert np.nanstd(whole.probability) > 0.05  # there is something to differ in
+    assert np.nanstd(whole.logit) > 0.05  # there is something to differ in
     for core in (64, 144):
         cut, _ = predict(network, [ground], config=NetworkConfig(core_cells=core))
-        assert differ(whole.probability, cut.probability) <= 1e-3
-        assert differ(whole.class_probability, cut.class_probability) <= 1e-3
-        assert differ(whole.rate_mm_yr, cut.rate_mm_yr) <= 1e-2
+        assert differ(whole.logit, cut.logit) <= 1e-3
+        assert differ(whole.shares, cut.shares) <= 1e-3
+        assert differ(whole.delay, cut.delay) <= 1e-3
 
 
 def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(network, monkeypatch):
@@ -76,11 +77,11 @@ def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(netw
     less, other = predict(network, [part])
     offset = (lattice.transform.f - other.transform.f) / 100, (other.transform.c - lattice.transform.c) / 100
     row, col = (round(cells) for cells in offset)
-    moved = whole.probability[row : row + less.probability.shape[0], col : col + less.probability.shape[1]]
+    moved = whole.logit[row : row + less.logit.shape[0], col : col + less.logit.shape[1]]
     far = network.halo_cells + REACH_CELLS
     inner = slice(far + 16, -far)
-    assert np.isfinite(less.probability[inner, inner]).sum() > 1_000
-    assert differ(moved[inner, inner], less.probability[inner, inner]) <= 1e-3
+    assert np.isfinite(less.logit[inner, inner]).sum() > 1_000
+    assert differ(moved[inner, inner], less.logit[inner, inner]) <= 1e-3
 
 
 def test_where_a_second_track_ends_the_first_goes_on_alone_whatever_the_cut(network):
@@ -88,14 +89,14 @@ def test_where_a_second_track_ends_the_first_goes_on_alone_whatever_the_cut(netw
     alone, _ = predict(network, [ground])
     both, lattice = predict(network, [ground, second], config=NetworkConfig(core_cells=64))
     other, _ = predict(network, [ground, second], config=NetworkConfig(core_cells=160))
-    assert differ(both.probability, other.probability) <= 1e-3
+    assert differ(both.logit, other.logit) <= 1e-3
     offset = [round((lattice.transform.f - on_lattice([ground]).transform.f) / 100)]
     assert offset == [0]
     first = round((ground.transform.c - lattice.transform.c) / 100)
     east = slice(first + 120 + 11, first + 380)  # beyond a kilometre from its last points
-    assert differ(both.probability[:, east], alone.probability[:, east]) <= 1e-3
+    assert differ(both.logit[:, east], alone.logit[:, east]) <= 1e-3
     west = slice(first + 16, first + 100)
-    assert np.nanmax(np.abs(both.probability[:, west] - alone.probability[:, west])) > 0.01
+    assert np.nanmax(np.abs(both.logit[:, west] - alone.logit[:, west])) > 0.01
 
 
 def test_windows_without_ground_are_not_looked_at():
@@ -144,7 +145,7 @@ def test_cpu_and_gpu_flag_the_same_ground(network):
     ground = grid(600, 500)
     one, _ = predict(network, [ground])
     other, _ = predict(network, [ground], torch.device("cuda"), NetworkConfig(core_cells=128))
-    flagged = [np.nan_to_num(maps.probability) >= 0.5 for maps in (one, other)]
+    flagged = [np.nan_to_num(maps.logit) >= 0 for maps in (one, other)]
     assert (flagged[0] & flagged[1]).sum() / (flagged[0] | flagged[1]).sum() >= 0.99
 
 

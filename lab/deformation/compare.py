@@ -1,4 +1,4 @@
-"""`python -m lab.deformation.foreign.compare METHOD …`: several methods in one pass over a benchmark.
+"""`python -m lab.deformation.compare METHOD …`: several methods in one pass over a benchmark.
 
 Prints and writes all figures of each method, and its gain over the last one named in the share of the table's bowls.
 """
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from lab import results
 from lab.deformation import evaluate
-from lab.deformation.foreign import evaluate as foreign
-from lab.deformation.foreign.tiles import NAME as FOREIGN
+from lab.deformation.absent import evaluate as absent
+from lab.deformation.absent.tiles import NAME as ABSENT
 from lab.deformation.measures.benchmark_tiles import NATIONAL
 from ml.deformation.infer import CONFIGS, WEIGHTS
 
@@ -33,7 +33,7 @@ class Comparable(NamedTuple):
 BENCHMARKS = {
     name: Comparable(evaluate, partial(evaluate.measure, name), size, partial(evaluate.truth_sha256, name))
     for name, size in evaluate.SIZES.items()
-} | {FOREIGN: Comparable(foreign, foreign.measure, foreign.SIZE, foreign.truth_sha256)}
+} | {ABSENT: Comparable(absent, absent.measure, absent.SIZE, absent.truth_sha256)}
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
     gains = {name: benchmark.module.gains(scores, i, len(args.methods) - 1) for i, name in enumerate(args.methods)}
     results.write(
         args.json,
-        "lab.deformation.foreign.compare",
+        "lab.deformation.compare",
         figures,
         WEIGHTS,
         {name: {"gains": results.plain(gain)} for name, gain in gains.items()},

@@ -1,4 +1,4 @@
-"""Every figure of a detector on `deformation-foreign`, over all families and of each, with 95 % intervals over tiles.
+"""Every figure of a detector on `deformation-absent`, over all families and of each, with 95 % intervals over tiles.
 
 Names that begin with `both_` are for the two tracks together, all others for the ascending track alone; bowls are
 searched with one track. Families have equal weight. The figures are explained in docs/benchmarks.md.
@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
+from lab.deformation.absent.families import FAMILIES
+from lab.deformation.absent.objects import OBJECTS
+from lab.deformation.absent.tiles import BOWLS, NAME, bowl_tiles, digest, field_tile
 from lab.deformation.evaluate import TILE_KM2, field_metrics, views
-from lab.deformation.foreign.families import FAMILIES
-from lab.deformation.foreign.objects import OBJECTS
-from lab.deformation.foreign.tiles import BOWLS, NAME, bowl_tiles, digest, field_tile
 from lab.deformation.measures.benchmark_tiles import cloud
 from lab.deformation.measures.scoring import TileScore, detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose

@@ -1,4 +1,4 @@
-"""The tiles of `deformation-foreign`, each identified by its family, its purpose and its number.
+"""The tiles of `deformation-absent`, each identified by its family, its purpose and its number.
 
 Any change to a tile makes a new version of the benchmark. These tiles are for neither training nor validation.
 """
@@ -7,18 +7,17 @@ import hashlib
 
 import numpy as np
 
-from lab.deformation.foreign.families import FAMILIES, NUISANCES, bowl_factor
-from lab.deformation.foreign.nuisances import local
-from lab.deformation.foreign.objects import OBJECTS
+from lab.deformation.absent.errors import local
+from lab.deformation.absent.families import ERRORS, FAMILIES, bowl_factor
+from lab.deformation.absent.objects import OBJECTS
 from lab.deformation.measures.benchmark_tiles import BOWLS as NATIONAL_BOWLS
 from lab.deformation.measures.benchmark_tiles import KEEP_OFF_M, TableBowl, bowl_in
 from lab.deformation.measures.benchmark_tiles import digest as national_digest
 from lab.simulation.seeds import Purpose, generator
-from lab.simulation.sources import STEEP_ENOUGH
 from lab.simulation.tiles import SIDE_M, Tile, make_tile, with_sources
 from ml.simulation.ground.frame import Offset
 
-NAME = "deformation-foreign"
+NAME = "deformation-absent"
 BOWLS = {key: NATIONAL_BOWLS[key] for key in ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")}
 SEEN_WITHIN_M, ENOUGH_POINTS = 400.0, 40  # an object's centre stands where so many points of the first track are
 
@@ -35,19 +34,19 @@ def _processed(tile: Tile, family: str, number: int, purpose: Purpose) -> Tile:
 
 
 def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
-    """Make a still tile of a family of nuisances, or one with an object of a family of objects."""
+    """Make a still tile of a family of errors, or one with an object of a family of objects."""
     tile = _unprocessed(family, number, purpose)
     if family in OBJECTS:
         rng = generator(purpose, f"{NAME} {family} object", number)
-        tile = with_sources(tile, (OBJECTS[family](rng, _site(rng, tile, family == "lobes"), tile.terrain),))
+        tile = with_sources(tile, (OBJECTS[family](rng, _site(rng, tile), tile.terrain),))
     return _processed(tile, family, number, purpose)
 
 
 def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
     """Make a still tile with each bowl of the table, by bowl; empty for a family of objects."""
-    if family not in NUISANCES:
+    if family not in ERRORS:
         return {}
-    still, kept = _unprocessed(family, number, purpose), NUISANCES[family]
+    still, kept = _unprocessed(family, number, purpose), ERRORS[family]
     factor = bowl_factor(kept, still.config)
     tiles = {}
     for key, cell in BOWLS.items():
@@ -57,14 +56,11 @@ def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -
     return tiles
 
 
-def _site(rng: np.random.Generator, tile: Tile, on_a_slope: bool) -> Offset:
-    """Draw a point of the first track away from the edge, if possible with ENOUGH_POINTS around it or on a slope."""
+def _site(rng: np.random.Generator, tile: Tile) -> Offset:
+    """Draw a point of the first track away from the edge, if possible with ENOUGH_POINTS around it."""
     track = tile.tracks[0]
     x_m, y_m = local(track, tile)
     inner = (np.minimum(x_m, y_m) > 1.5 * KEEP_OFF_M) & (np.maximum(x_m, y_m) < SIDE_M - 1.5 * KEEP_OFF_M)
-    if on_a_slope:
-        cell = tile.terrain.cell_of(track.x_m, track.y_m)
-        inner &= np.hypot(tile.terrain.slope_east, tile.terrain.slope_north)[cell] >= STEEP_ENOUGH
     candidates = rng.choice(np.flatnonzero(inner), 300)
     around = np.array([np.count_nonzero(np.hypot(x_m - x_m[i], y_m - y_m[i]) < SEEN_WITHIN_M) for i in candidates])
     at = candidates[int(np.argmax(np.minimum(around, ENOUGH_POINTS)))]  # the first candidate with enough points

@@ -1,4 +1,4 @@
-"""The families of `deformation-foreign`: names, how their tiles are drawn, and how they differ from training."""
+"""The families of `deformation-absent`: names, how their tiles are drawn, and how they differ from training."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lab.deformation.foreign import nuisances
-from lab.deformation.foreign.objects import OBJECTS
+from lab.deformation.absent import errors
+from lab.deformation.absent.objects import OBJECTS
 from lab.simulation.tiles import TileConfig
 from ml.simulation.ground.scatter import Density
 from ml.simulation.velocity.nuisance import Nuisance, Range
@@ -28,8 +28,8 @@ class Family(NamedTuple):
     """
 
     configure: Configure
-    disturb: nuisances.Change = nuisances.untouched
-    process: nuisances.Change = nuisances.untouched
+    disturb: errors.Change = errors.untouched
+    process: errors.Change = errors.untouched
     scaled: bool = False
     fewest_points: int = 30
 
@@ -43,25 +43,19 @@ def _fixed(config: TileConfig) -> Configure:
     return lambda rng: config
 
 
-def _without(**settings: Range) -> Configure:
-    """Return a function that draws the national configuration without errors that the family simulates differently."""
-    return _fixed(STILL._replace(nuisance=Nuisance(**settings)))  # type: ignore[arg-type]
-
-
 def _of_span(config: TileConfig, years: float) -> TileConfig:
     """Return the configuration with rate errors scaled to another span: the same phase errors, divided by the span."""
     return config._replace(years=years, nuisance=config.nuisance._replace(factor=NATIONAL_YEARS / years))
 
 
-def _any_span(rng: np.random.Generator) -> TileConfig:
-    """Draw six months to eight years, evenly in the logarithm; the family's regions replace the simulator's blocks."""
-    years = float(np.exp(rng.uniform(np.log(0.5), np.log(8.0))))
-    return _of_span(STILL._replace(nuisance=Nuisance(block_share=0.0)), years)
-
-
 def _mountains(rng: np.random.Generator) -> TileConfig:
     """Draw high relief, three to eight years."""
     return STILL._replace(relief_m=Range(200.0, 450.0), years=float(rng.uniform(3, 8)))
+
+
+def _few_years(rng: np.random.Generator) -> TileConfig:
+    """Draw two to five years without the simulator's own unwrapping errors."""
+    return _of_span(STILL._replace(nuisance=Nuisance(block_share=0.0)), float(rng.uniform(2, 5)))
 
 
 def _sparse(rng: np.random.Generator) -> TileConfig:
@@ -72,19 +66,6 @@ def _sparse(rng: np.random.Generator) -> TileConfig:
         suburb_share=Range(0.01, 0.04),
         forest_share=Range(0.60, 0.80),
         relief_m=Range(150.0, 400.0),
-    )
-
-
-def _densities(rng: np.random.Generator) -> TileConfig:
-    """Draw a third to twice the points of EGMS; errors of points 1–1.6 times as large before averaging."""
-    times = float(np.exp(rng.uniform(np.log(0.35), np.log(2.0))))
-    noise = STILL.nuisance.noise
-    more = rng.uniform(1.0, 1.6) ** 2
-    return STILL._replace(
-        density=Density(*(per_km2 * times for per_km2 in Density())),
-        nuisance=Nuisance(
-            noise=noise._replace(nugget_mm2_yr2=noise.nugget_mm2_yr2 * more, sill_mm2_yr2=noise.sill_mm2_yr2 * more)
-        ),
     )
 
 
@@ -101,23 +82,15 @@ def _l_band(rng: np.random.Generator) -> TileConfig:
     )
 
 
-NUISANCES: dict[str, Family] = {
-    "landcover": Family(_fixed(STILL), nuisances.land_cover),
-    "anisotropic": Family(_without(turbulence_mm2_yr2=NONE), nuisances.anisotropic),
-    "nonstationary": Family(_without(turbulence_mm2_yr2=NONE), nuisances.nonstationary),
-    "stratification": Family(
-        _fixed(STILL._replace(relief_m=Range(100.0, 350.0), nuisance=Nuisance(stratified_mm_yr_km=NONE))),
-        nuisances.stratification,
-    ),
-    "unwrapping": Family(_any_span, nuisances.unwrapping, scaled=True),
-    "seams": Family(_fixed(STILL._replace(nuisance=Nuisance(ramp_mm_yr=NONE, seam_share=0.0))), nuisances.seams),
-    "snow": Family(_mountains, nuisances.snow),
-    "sparse": Family(_sparse, fewest_points=12),
-    "smoothed": Family(_densities, process=nuisances.smoothed, fewest_points=12),
-    "lband": Family(_l_band, nuisances.long_wave),
+ERRORS: dict[str, Family] = {
+    "winters": Family(_mountains, process=errors.winters),
+    "unwrapped": Family(_few_years, process=errors.unwrapped, scaled=True),
+    "lband": Family(_l_band, errors.long_wave),
     "short": Family(lambda rng: _of_span(STILL, float(rng.uniform(0.5, 1.0))), scaled=True),
-    "long": Family(lambda rng: _of_span(STILL, 8.0)),
+    "sparse": Family(_sparse, fewest_points=12),
+    "settling": Family(_fixed(STILL), errors.settling),
+    "soil": Family(_fixed(STILL._replace(relief_m=Range(30.0, 150.0))), errors.soil),
+    "warm": Family(_fixed(STILL._replace(town_share=Range(0.02, 0.06))), errors.warm),
 }
-HILLS = STILL._replace(relief_m=Range(100.0, 250.0))
-MOVING = {name: Family(_fixed(HILLS if name == "lobes" else STILL)) for name in OBJECTS}
-FAMILIES = NUISANCES | MOVING
+MOVING = {name: Family(_fixed(STILL)) for name in OBJECTS}
+FAMILIES = ERRORS | MOVING
