@@ -189,8 +189,8 @@ def test_a_weak_wide_bowl_stands_out_of_its_surroundings_and_a_constant_does_not
     assert float(np.abs(still[middle]).max()) < 0.3
     over = middle + len(WINDOWS_CELLS)
     assert float(np.median(there[over][heart])) < -2
-    assert not there[: -OF_ATMOSPHERE - 1, ~np.isfinite(rate)].any()
-    scores = slice(-OF_ATMOSPHERE - 1, -OF_ATMOSPHERE - 1 + len(RADII_CELLS))
+    assert not there[:-OF_ATMOSPHERE, ~np.isfinite(rate)].any()
+    scores = slice(-OF_ATMOSPHERE, -OF_ATMOSPHERE + len(RADII_CELLS))
     assert float(np.median(there[scores][RADII_CELLS.index(20.0), heart])) < -5
     assert float(np.abs(still[scores]).max()) < 5
 
