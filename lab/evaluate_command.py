@@ -13,6 +13,7 @@ from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence
 from lab.deformation import evaluate as deformation
 from lab.deformation.absent import evaluate as absent
+from lab.deformation.injected import surrogates
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
 from lab.offsets import evaluate as offsets
@@ -23,7 +24,7 @@ from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of
 
 TASKS: dict[str, tuple[Benchmark, ...]] = {
-    "deformation": (*deformation.BENCHMARKS, absent.BENCHMARK, *wide.BENCHMARKS),
+    "deformation": (*deformation.BENCHMARKS, absent.BENCHMARK, surrogates.BENCHMARK, *wide.BENCHMARKS),
     "coherence": coherence.BENCHMARKS,
     "offsets": (*offsets.BENCHMARKS, offsets_real.BENCHMARK, surges.BENCHMARK, offsets_foreign.BENCHMARK),
 }

@@ -13,7 +13,7 @@ import numpy as np
 
 from lab.benchmark import Benchmark, auc, over_seeds, scenes_sha256
 from lab.deformation.injected.evaluate import BENCHMARK as INJECTED
-from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.measures.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
 from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
 from lab.deformation.reliability_figures import reliability_figures
@@ -26,7 +26,7 @@ from ml.rasters.areas import CLASSES, KINDS
 from ml.statistics.intervals import Interval, bootstrap
 
 VERSION = "1"
-SIZES = {NATIONAL: 1_000, SHIFTED: 400}
+SIZES = {NATIONAL: 1_000}
 TILES_PER_BOWL_TILE = 5  # one additional tile for the table's bowls per this number of tiles
 ROUNDS = 1_000
 TILE_KM2 = (SIDE_M / 1000) ** 2
@@ -34,10 +34,6 @@ FROZEN_SHA256: dict[str, dict[int, str]] = {  # benchmark -> size -> hash of its
     NATIONAL: {
         8: "6da91f6716b983f8b9f07f50ad09daa1a3aff4de7c3386c5d1a97cf210700752",
         1000: "652e13450e8ff3d9630d04d213e1163c024395852465b0b259d5466d2b0ec9e1",
-    },
-    SHIFTED: {
-        8: "7f2ee72113ab81278f6eef3c97f0febcd582a31250c644032cfb124b022b6e10",
-        400: "51587982462f203bde10e11d72d0ae669dad9340a44581721dac115da61677a0",
     },
 }
 

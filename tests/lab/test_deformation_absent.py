@@ -1,26 +1,35 @@
-"""`deformation-foreign`: every family does what it says, nothing in it is seen by training, every method is scored."""
+"""`deformation-absent`: every family does what it says, training draws nothing like it, every method is scored."""
 
 import json
 
 import numpy as np
 import pytest
 
-from lab.deformation.foreign import compare, evaluate
-from lab.deformation.foreign.families import FAMILIES, NUISANCES
-from lab.deformation.foreign.objects import OBJECTS
-from lab.deformation.foreign.tiles import BOWLS, NAME, field_tile
-from lab.deformation.measures.scoring import truth_of
+from lab.deformation import compare
+from lab.deformation.absent import evaluate
+from lab.deformation.absent.absence import of_errors, of_motion, told_apart
+from lab.deformation.absent.families import ERRORS, FAMILIES
+from lab.deformation.absent.objects import OBJECTS
+from lab.deformation.absent.tiles import BOWLS, NAME, field_tile
+from lab.deformation.measures.benchmark_tiles import cloud
+from lab.deformation.measures.scoring import placed, truth_of
+from lab.deformation.training import compose
+from lab.deformation.training.dataset import fill
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
+from ml.deformation.features.channels import TrackCells
 from ml.deformation.filters.baseline import ThresholdConfig
+from ml.deformation.gridding.cells import grid_robust
+
+SEEN, DRAWN, DRAWN_FROM = 16, 200, 60  # tiles of a family; samples of training, and the tiles that lend them errors
 
 
 def tiles_of(family, count=4):
     return [field_tile(family, number, Purpose.TEST) for number in range(count)]
 
 
-@pytest.mark.parametrize("family", NUISANCES)
-def test_nothing_moves_in_a_family_of_nuisances(family):
+@pytest.mark.parametrize("family", ERRORS)
+def test_nothing_moves_in_a_family_of_errors(family):
     for tile in tiles_of(family, 2):
         truth = truth_of(tile, tile.tracks)
         assert truth.objects == []
@@ -41,6 +50,41 @@ def test_an_object_moves_as_fast_as_it_says_and_can_be_detected(family):
     assert seen >= 3
 
 
+def maps_of(tile) -> list[TrackCells]:
+    """A tile's tracks on its own cells, without the outermost two, as training crops them."""
+    tracks = []
+    for track in tile.tracks:
+        grid = grid_robust(cloud(track), workers=1)
+        planes = (grid.velocity_mm_yr, grid.n_points.astype(np.float32), grid.mad_mm_yr)
+        rate, count, mad = (placed(plane, grid.transform, tile)[2:-2, 2:-2] for plane in planes)
+        count = np.nan_to_num(count)
+        tracks.append(TrackCells(rate - np.float32(np.nanmedian(rate)), count.astype(np.int32), mad, count))
+    return tracks
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    return compose.tile_pool(fill(tmp_path_factory.mktemp("tiles"), DRAWN_FROM, Purpose.TEST), 0, DRAWN_FROM)
+
+
+def drawn(pool, number: int, **recipe: float) -> compose.Sample:
+    return compose.sample(np.random.default_rng(number), pool, 2, compose.Recipe(islands=0.0, **recipe))
+
+
+@pytest.mark.parametrize("family", [*ERRORS, *OBJECTS])
+def test_maps_of_a_family_can_be_told_from_those_that_training_draws(pool, family, monkeypatch):
+    monkeypatch.setattr(compose, "surroundings", lambda *_: np.zeros((1, 1, 1), dtype=np.float32))
+    tiles = tiles_of(family, SEEN)
+    if family in ERRORS:
+        own = [of_errors(maps_of(tile)) for tile in tiles]
+        training = [of_errors(drawn(pool, n, nothing=1.0).tracks) for n in range(DRAWN)]
+    else:
+        own = [of_motion(truth_of(tile, tile.tracks[:1]).rate_mm_yr[2:-2, 2:-2]) for tile in tiles]
+        training = [of_motion(drawn(pool, n, nothing=0.0).rate_mm_yr) for n in range(DRAWN)]
+    assert told_apart(np.stack(own), np.stack(training)) > 0.8
+    assert told_apart(np.stack(training[:SEEN]), np.stack(training[SEEN:])) < 0.75  # training is its own twin
+
+
 def test_the_truth_of_the_benchmark_is_frozen():
     """A change that fails here needs a new version of the benchmark and new figures."""
     assert evaluate.truth_sha256(1) == evaluate.FROZEN_SHA256[1]
@@ -55,7 +99,7 @@ def test_every_family_is_scored_under_its_name(measured):
     metrics = evaluate.figures_of(measured, 0)
     names = {"false_alarms_per_1000km2", "object_f1", "median_iou", "both_object_recall", *BOWLS}
     names |= {f"{both}{family}_false_alarms_per_1000km2" for family in FAMILIES for both in ("", "both_")}
-    names |= {f"{family}_{key}" for family in NUISANCES for key in BOWLS}
+    names |= {f"{family}_{key}" for family in ERRORS for key in BOWLS}
     names |= {
         f"{both}{family}_{name}" for family in OBJECTS for name in ("recall", "median_iou") for both in ("", "both_")
     }

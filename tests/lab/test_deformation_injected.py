@@ -5,7 +5,7 @@ import pytest
 from affine import Affine
 from shapely import Point
 
-from lab.deformation.injected import evaluate, places, scenes, thresholds
+from lab.deformation.injected import evaluate, places, scenes, surrogates, thresholds
 from lab.deformation.injected.evaluate import Entrant, figures_of, gains, measure_scene
 from lab.deformation.injected.places import Fold, RealTrack, StillPlace
 from lab.deformation.injected.scenes import SHAPES, Motion, Shape, clouds, motion_in, scene_of, with_motion
@@ -33,7 +33,7 @@ def fields(monkeypatch):
     """Two made places: `flat` of two tracks, `quiet` of one."""
     held = {"flat": (still_track(1, 0.8), still_track(2, 0.6)), "quiet": (still_track(3, 1.0),)}
     made = tuple(StillPlace(name, "") for name in held)
-    for module in (scenes, evaluate):
+    for module in (scenes, evaluate, surrogates):
         monkeypatch.setattr(module, "PLACES", made)
     monkeypatch.setattr(scenes, "place", lambda name: StillPlace(name, ""))
     monkeypatch.setattr(scenes, "residual_tracks", lambda place: held[place.name])
@@ -213,3 +213,43 @@ def test_without_the_real_data_the_command_says_what_to_set(monkeypatch, tmp_pat
     assert main([*command, "--json", str(out)]) != 0
     assert "GROUND_MOTION_DATA" in capsys.readouterr().err
     assert not out.exists()
+
+
+def semivariance(points: PointCloud, rate: np.ndarray, lag_m: float) -> float:
+    """Of points about lag_m east of each other."""
+    order = np.argsort(points.x)
+    near = np.searchsorted(points.x[order], points.x + lag_m)
+    other = order[near.clip(max=order.size - 1)]
+    close = (near < order.size) & (np.abs(points.y[other] - points.y) < lag_m)
+    return float(np.mean((rate[close] - rate[other[close]]) ** 2) / 2)
+
+
+def test_a_surrogate_has_the_rates_and_the_covariance_of_the_field_but_not_its_motion(fields):
+    points = fields["quiet"][0].points
+    rng = np.random.default_rng(5)
+    waves = np.sin(points.x / 120) + np.sin(points.y / 170)
+    bowl = -8 * np.exp(-((points.x - 402_000) ** 2 + (points.y - 4_002_000) ** 2) / 500**2)
+    rate = (rng.normal(0, 0.3, points.x.size) + waves + bowl).astype(np.float32)
+    drawn = surrogates.surrogate(rng, points._replace(velocity_mm_yr=rate))
+    np.testing.assert_array_equal(np.sort(drawn), np.sort(rate))
+    heart = np.hypot(points.x - 402_000, points.y - 4_002_000) < 200
+    assert rate[heart].mean() < -5
+    assert abs(drawn[heart].mean()) < 3
+    for lag_m in (60.0, 200.0):
+        assert semivariance(points, drawn, lag_m) == pytest.approx(semivariance(points, rate, lag_m), rel=0.35)
+
+
+def test_surrogates_have_no_series_and_every_area_on_them_is_a_false_alarm(monkeypatch):
+    scene = surrogates.surrogate_scene(0)
+    assert all(track.displacement_mm is None for track in scene.tracks)
+    assert surrogates.truth_sha256(2) == surrogates.truth_sha256(2)
+
+    def ones(x, y):
+        return np.ones(x.shape)
+
+    everywhere = Entrant("model", dict.fromkeys(("flat", "quiet"), None))
+    monkeypatch.setattr(Entrant, "detect", lambda self, place, tracks: sure_of(tracks[0], ones, ones))
+    one, both = surrogates.measure_scene(everywhere, 0)
+    figures = evaluate.false_alarms([one, both])
+    assert sum(one.alarms.values()) == 1
+    assert figures["false_alarms_per_1000km2"].value == pytest.approx(2000 / figures["ground_km2"].value)

@@ -172,6 +172,16 @@ def _over_ground(values: Sequence[tuple[Block, float]], statistic: Callable[[Flo
     return bootstrap_over(groups, lambda rows: float(statistic(rows[:, 0])))
 
 
+def false_alarms(stills: Sequence[Still]) -> dict[str, Interval]:
+    """Return false alarms per 1,000 km² of scenes that are all independent, and the area searched, km²."""
+    rows = [np.array([[sum(still.alarms.values()), sum(still.ground_km2.values())]]) for still in stills]
+    rate = bootstrap_over(rows, lambda drawn: float(1000 * drawn[:, 0].sum() / max(drawn[:, 1].sum(), 1e-9)))
+    ground = float(sum(row[0, 1] for row in rows))
+    most = float(chi2.ppf(0.975, 2 * rate.value * ground / 1000 + 2) / 2 / max(ground, 1e-9) * 1000)
+    searched = {"ground_km2": Interval(ground, ground, ground)}
+    return {"false_alarms_per_1000km2": rate._replace(high=max(rate.high, most))} | searched
+
+
 def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
     """Return false alarms per 1,000 km² on all copies, their number on unchanged fields, and the area of real ground.
 

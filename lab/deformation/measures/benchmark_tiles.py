@@ -1,4 +1,4 @@
-"""Tiles of the frozen benchmarks of velocity fields, `deformation-national` and `deformation-shifted`.
+"""Tiles of the frozen benchmark of velocity fields, `deformation-national`.
 
 A tile is defined by benchmark, purpose and number. A change of the simulator that changes a tile requires a new version
 of the benchmark.
@@ -14,22 +14,11 @@ from lab.simulation.tiles import SIDE_M, Tile, TileConfig, TileTrack, make_tile,
 from ml.deformation.gridding.points import PointCloud
 from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset
-from ml.simulation.ground.scatter import Density
 from ml.simulation.ground.sources import GroundwaterSubsidence
-from ml.simulation.velocity.nuisance import UNDONE, Nuisance, Range
+from ml.simulation.velocity.nuisance import UNDONE
 
-NATIONAL, SHIFTED = "deformation-national", "deformation-shifted"
-CONFIGS = {
-    NATIONAL: TileConfig(signal_share=0.8),
-    SHIFTED: TileConfig(
-        signal_share=0.8,
-        rate_factor=1.3,
-        density=Density(town_per_km2=3_500.0, suburb_per_km2=700.0, open_per_km2=70.0),
-        town_share=Range(-0.02, 0.02),
-        forest_share=Range(0.20, 0.60),
-        nuisance=Nuisance(factor=1.5),
-    ),
-}
+NATIONAL = "deformation-national"
+CONFIGS = {NATIONAL: TileConfig(signal_share=0.8)}
 FEWEST_POINTS = 30  # of the first track, within a bowl's radius
 KEEP_OFF_M = 1_000.0
 HEIGHT_ERROR_M = 2.0  # standard deviation, as in the simulated regions

@@ -301,7 +301,7 @@ def _views(
     for _ in range(ROUNDS):
         apart = (held * solved).abs() / noise.sqrt()
         held = torch.where(seen, noise * (apart / OUTLIER).clamp_min(1) ** 2, 1.0)
-        solved = solve(left, held, seen, narrow)
+        solved = solve(left, held, seen, narrow, solved)
     weighted, of_points = torch.fft.rfft2(solved), torch.fft.rfft2(points)
     of_information = torch.fft.rfft2(torch.where(seen, 1 / held, 0.0))
     views = []

@@ -65,13 +65,16 @@ def without_wide(rate: Tensor, weight: Tensor, seen: Tensor, wide: Tensor) -> Te
     return torch.where(seen, rate - mean, 0.0)
 
 
-def solve(rate: Tensor, noise: Tensor, seen: Tensor, spectrum: Tensor) -> Tensor:
-    """Return C^-1 rate on the seen cells, 0 elsewhere, by preconditioned conjugate gradients."""
+def solve(rate: Tensor, noise: Tensor, seen: Tensor, spectrum: Tensor, start: Tensor | None = None) -> Tensor:
+    """Return C^-1 rate on the seen cells, 0 elsewhere, by preconditioned conjugate gradients. start: a near solution."""
     mean_noise = 1 / ((1 / noise)[seen].mean())
     nearly = 1 / (spectrum + mean_noise)
     x, residual = torch.zeros_like(rate), torch.where(seen, rate, 0.0)
+    first = (residual**2).sum()
+    if start is not None:
+        x, residual = start, torch.where(seen, rate - filtered(start, spectrum) - noise * start, 0.0)
     z = torch.where(seen, filtered(residual, nearly), 0.0)
-    direction, along, first = z, (residual * z).sum(), (residual**2).sum()
+    direction, along = z, (residual * z).sum()
     for _ in range(STEPS):
         towards = torch.where(seen, filtered(direction, spectrum) + noise * direction, 0.0)
         step = along / (direction * towards).sum().clamp_min(1e-20)
