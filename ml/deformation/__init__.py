@@ -6,7 +6,7 @@ VERSIONS = {  # of every method; raise when the numbers change
     "ada": "2",
     "getis-ord": "2",
     "whitening": "3",
-    "gls": "1",
+    "gls": "2",
     "model": "8",
     "network": "8",
     "without-network": "8",

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from affine import Affine
+from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
@@ -102,9 +103,9 @@ def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None,
         return _of_block(at, still[number][core], core, number == 0, device)
 
     with ThreadPoolExecutor(workers) as pool:
-        fitted, still = kept, _on_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
+        laws = [Laws(points, west, north, pool) for points in kept]
+        still = _on_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
         for turn in range(TURNS):
-            laws = [Laws(points, west, north, pool) for points in fitted]
             best = _nothing((shape[0] >> shown, shape[1] >> shown))
             for done, ((number, core), found) in enumerate(zip(blocks, pool.map(work, blocks), strict=True), start=1):
                 _lay(best, found, core, number - shown)
@@ -112,7 +113,8 @@ def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None,
             peaks = _likely(best, transform)
             if turn + 1 == TURNS or not peaks:
                 break
-            fitted = [_taken_out(points, peaks) for points in kept]
+            beside = [_taken_out(points, peaks) for points in kept]
+            laws = [Laws(points, west, north, pool, before) for points, before in zip(beside, laws, strict=True)]
             still = _on_levels(_outside(peaks, best.shape[1:], transform), shown, levels)
     zeros = tuple(float(np.median(track.velocity_mm_yr)) for track in tracks)
     score, amplitude, radius, detectable = (plane.numpy() for plane in best)
@@ -184,18 +186,26 @@ def _outside(peaks: Sequence[Peak], shape: Sequence[int], transform: Affine) -> 
 
 
 class Laws:
-    """Noise laws of one track, one for each square of LAW_M with points."""
+    """Noise laws of one track, one for each square of LAW_M with points.
 
-    def __init__(self, points: Points, west: float, north: float, pool: Executor) -> None:
+    before: of the same points with other rates; squares whose rates are the same keep their laws.
+    """
+
+    def __init__(self, points: Points, west: float, north: float, pool: Executor, before: Laws | None = None) -> None:
         x, y, rate, _ = points
         col, row = np.floor((x - west) / LAW_M).astype(np.int64), np.floor((north - y) / LAW_M).astype(np.int64)
         squares, of = np.unique(np.column_stack([row, col]), axis=0, return_inverse=True)
         order = np.argsort(of.ravel(), kind="stable")
         parts = np.split(order, np.cumsum(np.bincount(of.ravel()))[:-1])
-        fitted = pool.map(lambda part: fit_noise_law(x[part], y[part], rate[part]), parts)
-        self.laws = {
-            (int(row), int(col)): (len(part), law) for (row, col), part, law in zip(squares, parts, fitted, strict=True)
-        }
+        self.rate_mm_yr = rate
+
+        def law_of(square: tuple[int, int], part: NDArray[np.intp]) -> tuple[int, NoiseLaw]:
+            if before and np.array_equal(before.rate_mm_yr[part], rate[part]):
+                return before.laws[square]
+            return len(part), fit_noise_law(x[part], y[part], rate[part])
+
+        names = [(int(row), int(col)) for row, col in squares]
+        self.laws = dict(zip(names, pool.map(law_of, names, parts), strict=True))
 
     def around(self, core: tuple[slice, slice], cell_m: float) -> NoiseLaw | None:
         """Return the mean law of the squares that a block of cells lies in, by points; None without points."""

@@ -66,7 +66,7 @@ def without_wide(rate: Tensor, weight: Tensor, seen: Tensor, wide: Tensor) -> Te
 
 
 def solve(rate: Tensor, noise: Tensor, seen: Tensor, spectrum: Tensor, start: Tensor | None = None) -> Tensor:
-    """Return C^-1 rate on the seen cells, 0 elsewhere, by preconditioned conjugate gradients. start: a near solution."""
+    """Return C^-1 rate on the seen cells, 0 elsewhere, by conjugate gradients. start: a near solution."""
     mean_noise = 1 / ((1 / noise)[seen].mean())
     nearly = 1 / (spectrum + mean_noise)
     x, residual = torch.zeros_like(rate), torch.where(seen, rate, 0.0)

@@ -160,7 +160,7 @@ def test_fewer_points_and_more_delay_hide_more_and_a_second_track_hides_less():
 
 def test_a_bowl_hides_little_of_its_own_surroundings():
     points = field(14)
-    assert hidden_below(with_bowl(points, -20.0, 800.0)) < 2 * hidden_below(points)
+    assert hidden_below(with_bowl(points, -6.0, 800.0)) < 1.5 * hidden_below(points)
 
 
 def test_where_no_point_stands_nothing_can_be_detected():
