@@ -53,6 +53,7 @@ LEAST_WEIGHT = 0.2  # of a witness: bowls of simulated noise do not decide that 
 MOST_WEIGHT = 4.0  # of all witnesses together: the odds grow with it, and with them the slope at an area's edge
 EIGHT = np.ones((3, 3), dtype=bool)
 CELL_KM2 = 0.01
+JOINED_CELLS = 5  # by which areas are widened to be joined as in `ml.rasters.areas`: 500 m
 IMPOSSIBLE = (*[-1e3] * (len(Weights._fields) - 1), 1.0)  # terms of a cell of which nothing is known
 BoolMap = NDArray[np.bool_]
 
@@ -123,8 +124,9 @@ def flagged(log_odds: Float32, toward: BoolMap) -> list[BoolMap]:
         enter, leave = (np.log(p / (1 - p)) for p in (DEFAULT_THRESHOLDS.enter, DEFAULT_THRESHOLDS.leave))
         top = (log_odds >= enter) & here
         if top.any():
-            labels, _ = ndimage.label((log_odds >= leave) & here, EIGHT)
-            masks = [labels == label for label in np.unique(labels[top])]
+            inside = (log_odds >= leave) & here
+            labels, _ = ndimage.label(ndimage.maximum_filter(inside, JOINED_CELLS), EIGHT)
+            masks = [(labels == label) & inside for label in np.unique(labels[top])]
             areas += [mask for mask in masks if mask.sum() * CELL_KM2 * 1e6 >= DEFAULT_THRESHOLDS.smallest_m2]
     return areas
 
