@@ -53,6 +53,7 @@ LEAST_WEIGHT = 0.2  # of a witness: bowls of simulated noise do not decide that 
 MOST_WEIGHT = 4.0  # of all witnesses together: the odds grow with it, and with them the slope at an area's edge
 EIGHT = np.ones((3, 3), dtype=bool)
 CELL_KM2 = 0.01
+MATCHING_SHARE = 0.3  # of a piece of moving ground that areas must cover
 JOINED_CELLS = 5  # by which areas are widened to be joined as in `ml.rasters.areas`: 500 m
 IMPOSSIBLE = (*[-1e3] * (len(Weights._fields) - 1), 1.0)  # terms of a cell of which nothing is known
 BoolMap = NDArray[np.bool_]
@@ -132,10 +133,16 @@ def flagged(log_odds: Float32, toward: BoolMap) -> list[BoolMap]:
 
 
 class Found(NamedTuple):
-    """Worst number of false alarms per 1,000 km², and share of the bowls found, mean over the shapes."""
+    """Worst number of false alarms per 1,000 km², and shares found: of the table's bowls, and of all moving ground."""
 
     alarms: float
-    share: float
+    bowls: float
+    objects: float
+
+    @property
+    def share(self) -> float:
+        """Return the mean of both shares."""
+        return (self.bowls + self.objects) / 2
 
 
 def odds_of(seen: Sequence[Evidence], weights: Weights) -> list[Float32]:
@@ -146,16 +153,27 @@ def odds_of(seen: Sequence[Evidence], weights: Weights) -> list[Float32]:
 
 def found(seen: Sequence[Evidence], odds: Sequence[Float32], offset: float) -> Found:
     """Count what is found at an offset. odds: `odds_of` the tiles."""
-    alarms, tiles, hits = [0, 0], [0, 0], []
+    alarms, tiles = [0, 0], [0, 0]
+    hits: list[bool] = []
+    objects: list[bool] = []
     for one, log_odds in zip(seen, odds, strict=True):
         areas = flagged(log_odds + np.float32(offset), one.toward)
         if one.heart is None:
             alarms[one.disturbed] += sum(not (area & one.moves).any() for area in areas)
             tiles[one.disturbed] += 1
+            drawn = np.logical_or.reduce([np.zeros_like(one.moves), *areas])
+            objects += [bool(drawn[thing].mean() >= MATCHING_SHARE) for thing in _objects(one.moves)]
         else:
             hits.append(any((area & one.heart).any() for area in areas))
     per_km2 = [n / max(1, count) / (SIDE_M / 1000) ** 2 for n, count in zip(alarms, tiles, strict=True)]
-    return Found(1000 * max(per_km2), float(np.mean(hits)))
+    return Found(1000 * max(per_km2), float(np.mean(hits)), float(np.mean(objects)) if objects else 1.0)
+
+
+def _objects(moves: BoolMap) -> list[BoolMap]:
+    """Return the connected pieces of moving ground that are large enough to be reported."""
+    labels, n = ndimage.label(moves, EIGHT)
+    pieces = [labels == label for label in range(1, n + 1)]
+    return [piece for piece in pieces if piece.sum() * CELL_KM2 * 1e6 >= DEFAULT_THRESHOLDS.smallest_m2]
 
 
 def at_limits(seen: Sequence[Evidence], weights: Weights, limits: Sequence[float]) -> list[tuple[float, Found]]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from ml.deformation.gridding.points import Float32
 
-LEAST, MOST = -2.0, 8.0  # decades of rarity that count: an unwrapping error is as rare as noise as any motion
+LEAST = 0.0  # decades of rarity that count at least: much motion is no bowl
+MOST = 8.0  # and at most: an unwrapping error is as rare as noise as any motion
 WIDE_M = 1_000.0  # from this radius on, where the network sees less, rarity counts apart
 MOST_NETWORK, MOST_DELAY = 8.0, 7.0  # limits of logits and of standard deviations
 USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 0.5  # rate that weighs nothing; limits of the logarithm of its ratio to it

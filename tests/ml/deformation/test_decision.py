@@ -29,7 +29,7 @@ def test_the_witnesses_add_up():
 
 
 def test_ground_that_moves_the_other_way_is_no_witness_of_a_bowl():
-    assert odds(rate_mm_yr=2.0) == pytest.approx(odds(rarity=-2.0))
+    assert odds(rate_mm_yr=2.0) == odds(rarity=0.0) == odds(rarity=-9.0)
 
 
 @pytest.mark.parametrize("unknown", ["rarity", "delay"])
@@ -48,7 +48,7 @@ def test_where_rates_exceed_all_errors_nothing_else_counts(undone, limit):
 
 @pytest.mark.parametrize(("rate_mm_yr", "undone"), [(-9.0, True), (-30.0, False)])
 def test_ground_that_moves_as_one_with_a_sharp_edge_is_flagged_where_no_whole_cycle_can_be_left(rate_mm_yr, undone):
-    """A square of 500 m, as a fill: the network alone takes it for a wrong cycle."""
+    """A square of 500 m, as a fill."""
     rng = np.random.default_rng(3)
     x, y = rng.uniform(0, SIDE_M, (2, 12_000))
     moves = (np.abs(x - 3_000) < 250) & (np.abs(y - 3_000) < 250)
@@ -58,5 +58,3 @@ def test_ground_that_moves_as_one_with_a_sharp_edge_is_flagged_where_no_whole_cy
     assert area.peak_rate_mm_yr == pytest.approx(rate_mm_yr, rel=0.22)
     assert 0.15e6 < area.area_m2 < 0.5e6
     assert points > 50
-    if undone:
-        assert not flagged_areas(detect_tracks([cloud], "network"), [cloud])
