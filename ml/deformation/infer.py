@@ -40,6 +40,7 @@ CONFIGS: dict[str, type[Config]] = {
     "without-network": WithoutNetwork,
 }
 LIMIT_BAND = "smallest_rate_mm_yr"
+NEAR_M = (85.0, 150.0, 300.0, 600.0, 1200.0)  # the narrowest is as wide as a square of 3 x 3 cells
 HIGHEST_MM_YR = 50.0  # higher limits of detection are not stated
 WEIGHTS = dict.fromkeys(("model", "network", "without-network"), "deformation")  # methods with a card, and its name
 
@@ -166,7 +167,7 @@ def look(
     grids = [grid_robust(points, cell_m) for points in tracks]
     maps, lattice = predict(network, grids, device, config)
     bowls = best_bowls(tracks, device)
-    motion = local_motion(bowls, LocalRate())
+    motion = local_motion(bowls, LocalRate(local_scales_m=NEAR_M))
     top = max(grid.transform.f for grid in grids)
     left = min(grid.transform.c for grid in grids)
     bottom = min(grid.transform.f - cell_m * grid.velocity_mm_yr.shape[0] for grid in grids)

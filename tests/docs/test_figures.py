@@ -145,15 +145,9 @@ def test_results_of_different_commands_have_each_their_own(tmp_path, keep):
 
 
 ROOT = Path(__file__).resolve().parents[2]
-ABSENT, INJECTED, CLASSICAL = "deformation-absent", "deformation-injected", "deformation-national-classical"
+CLASSICAL = "deformation-national-classical"
 BASELINES = {name: f"coherence-{name}-rivals" for name in ("structured", "homogeneous")}
 SENTENCES = [  # document, result, method (of a bench: the line), digits, metrics
-    ("deformation", ABSENT, "model", 2, ["false_alarms_per_1000km2", "pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m"]),
-    ("deformation", ABSENT, "matched-filter", 2, ["false_alarms_per_1000km2"]),
-    ("deformation", ABSENT, "whitening", 2, ["false_alarms_per_1000km2"]),
-    ("deformation", INJECTED, "model", 2, ["pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m"]),
-    ("deformation", INJECTED, "whitening", 2, ["pd_3mm_800m"]),
-    ("deformation", INJECTED, "model-tuned", 2, ["pd_3mm_800m"]),
     ("matched-filter", CLASSICAL, "matched-filter", 2, ["object_f1"]),
     ("matched-filter", CLASSICAL, "threshold", 2, ["object_f1"]),
     ("matched-filter", CLASSICAL, "ada", 2, ["object_f1"]),

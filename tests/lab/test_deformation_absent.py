@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from lab.deformation import compare
-from lab.deformation.absent import evaluate
+from lab.deformation.absent import compare, evaluate
 from lab.deformation.absent.absence import of_errors, of_motion, told_apart
 from lab.deformation.absent.families import ERRORS, FAMILIES
 from lab.deformation.absent.objects import OBJECTS

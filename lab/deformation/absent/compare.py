@@ -1,4 +1,4 @@
-"""`python -m lab.deformation.compare METHOD …`: several methods in one pass over a benchmark.
+"""`python -m lab.deformation.absent.compare METHOD …`: several methods in one pass over a benchmark.
 
 Prints and writes all figures of each method, and its gain over the last one named in the share of the table's bowls.
 """
@@ -52,7 +52,7 @@ def main() -> None:
     gains = {name: benchmark.module.gains(scores, i, len(args.methods) - 1) for i, name in enumerate(args.methods)}
     results.write(
         args.json,
-        "lab.deformation.compare",
+        "lab.deformation.absent.compare",
         figures,
         WEIGHTS,
         {name: {"gains": results.plain(gain)} for name, gain in gains.items()},
