@@ -47,7 +47,7 @@ METHODS = {
     "network": ("network",),
     "without-network": ("rarity", "wide", "delay", "rate"),
 }  # the witnesses that each hears
-SEEDS = (0, 1)
+SEEDS = (0,)
 OFFSETS, STEPS = (-40.0, 8.0), 9  # limits of the offset, and how often their distance is halved
 LEAST_WEIGHT = 0.2  # of a witness: bowls of simulated noise do not decide that one is never heard
 MOST_WEIGHT = 4.0  # of all witnesses together: the odds grow with it, and with them the slope at an area's edge

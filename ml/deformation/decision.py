@@ -35,8 +35,8 @@ class Witnesses(NamedTuple):
     """What is known of each cell, (rows, cols) each, NaN where unknown.
 
     rarity: score of the best bowl (`ml.deformation.bowls`), decades; radius_m, amplitude_mm_yr: of that bowl, + toward
-    the satellite; network: its log-odds of 1 mm/yr or more; delay: standard deviations by which a bowl stands
-    out of the delay; rate_mm_yr: of the cell's neighbourhood. Rates are in units of the product's noise scale.
+    the satellite; network: mean log-odds of its two lowest thresholds; delay: standard deviations by which a bowl
+    stands out of the delay; rate_mm_yr: of the cell's neighbourhood. Rates are in units of the product's noise scale.
     """
 
     rarity: Float32

@@ -36,14 +36,14 @@ from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 CLASSES5 = KINDS
 HALO_CELLS = 144
 REACH_M = 200.0  # cells farther than this from all points get no value
-OF_MOTION = THRESHOLDS_MM_YR.index(1.0)  # objects that the higher thresholds miss are seen by the lowest
+OF_MOTION = slice(0, 2)  # the thresholds of 1 and 2 mm/yr, whose logits are averaged
 
 
 class NetworkMaps(NamedTuple):
     """Maps of cells, float32, NaN farther than REACH_M from all points.
 
-    logit: (rows, cols), the network's log-odds that the ground moves by 1 mm/yr or more; shares: (kinds, rows, cols),
-    of each of KINDS, which sum to 1; delay: (rows, cols), standard deviations by which a bowl stands out of the delay
+    logit: (rows, cols), mean of the network's log-odds of 1 and of 2 mm/yr or more; shares: (kinds, rows, cols), of
+    each of KINDS, which sum to 1; delay: (rows, cols), standard deviations by which a bowl stands out of the delay
     (`features.atmosphere`), in the track where it does most; NaN too where too little ground is known.
     """
 
@@ -173,5 +173,5 @@ def read_out(out: torch.Tensor, tracks: Sequence[TrackCells], reach: NDArray[np.
     shares = torch.softmax(out[n : n + len(KINDS)], dim=0).numpy()
     around = [track.around[-1] for track in tracks if track.around is not None]
     delay = np.maximum.reduce(around) if around else np.zeros(reach.shape, dtype=np.float32)
-    planes = (out[OF_MOTION].numpy(), shares, np.where(delay > 0, delay, np.nan))
+    planes = (out[OF_MOTION].mean(dim=0).numpy(), shares, np.where(delay > 0, delay, np.nan))
     return NetworkMaps(*(np.where(reach, plane, np.nan).astype(np.float32) for plane in planes))

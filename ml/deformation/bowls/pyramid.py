@@ -20,7 +20,7 @@ SLOPE_CELLS = 20.0  # standard deviation of the ground over which their slope is
 LEAST_RELIEF_M = 15.0  # with less, a slope is drawn toward none
 MOST_POINTS = 4  # of a finest cell that count: more share their errors
 SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
-TILT_POINTS, TILT_ROUNDS = 50_000, 8
+TILT_M, TILT_ROUNDS = 1_000.0, 8
 STEEPEST_PER_M = 2e-4  # mm/yr per m, of orbits and plates: 20 mm/yr over 100 km, as beside the North Anatolian fault
 
 
@@ -60,19 +60,25 @@ def without_spikes(track: PointCloud) -> Points:
 def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
     """Return a plane through the rates of a whole track at its points, mm/yr, 0 in their middle.
 
-    Orbits and plate motion leave one, to STEEPEST_PER_M. Rates far from it are clipped, so that motion tilts it little.
+    Orbits and plate motion leave one, to STEEPEST_PER_M. Every square of TILT_M counts once, because a city that sinks
+    has most of the points; rates far from the plane are clipped.
     """
-    terms = np.stack([x - x.mean(), y - y.mean(), np.ones_like(x)], axis=1) / max(1.0, float(np.ptp(x) + np.ptp(y)))
-    some = slice(None, None, max(1, x.size // TILT_POINTS))
+    _, square = np.unique(np.floor([x / TILT_M, y / TILT_M]), axis=1, return_inverse=True)
+    count = np.bincount(square.ravel())
+    at_x, at_y, left = (
+        np.bincount(square.ravel(), values) / count for values in (x - x.mean(), y - y.mean(), rate_mm_yr)
+    )
+    side = max(1.0, float(np.ptp(x) + np.ptp(y)))
+    terms = np.stack([at_x / side, at_y / side, np.ones_like(at_x)], axis=1)
     fitted: Float64 = np.zeros(3)
     for _ in range(TILT_ROUNDS):
-        left = rate_mm_yr[some] - terms[some] @ fitted
-        most = 2 * MAD_TO_SIGMA * np.median(np.abs(left - np.median(left)))
-        held = terms[some] @ fitted + np.clip(left, np.median(left) - most, np.median(left) + most)
-        fitted = np.asarray(np.linalg.lstsq(terms[some], held, rcond=None)[0])
-    steepest = float(np.hypot(*fitted[:2])) / max(1.0, float(np.ptp(x) + np.ptp(y)))
-    held_share = min(1.0, STEEPEST_PER_M / max(steepest, 1e-12))
-    return (held_share * (terms[:, :2] @ fitted[:2])).astype(np.float32)
+        apart = left - terms @ fitted
+        most = 2 * MAD_TO_SIGMA * np.median(np.abs(apart - np.median(apart)))
+        held = terms @ fitted + np.clip(apart, np.median(apart) - most, np.median(apart) + most)
+        fitted = np.asarray(np.linalg.lstsq(terms, held, rcond=None)[0])
+    slope = fitted[:2] / side
+    slope *= min(1.0, STEEPEST_PER_M / max(float(np.hypot(*slope)), 1e-12))
+    return (slope[0] * (x - x.mean()) + slope[1] * (y - y.mean())).astype(np.float32)
 
 
 def pyramid_of(
