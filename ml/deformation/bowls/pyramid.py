@@ -76,9 +76,9 @@ def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
         most = 2 * MAD_TO_SIGMA * np.median(np.abs(apart - np.median(apart)))
         held = terms @ fitted + np.clip(apart, np.median(apart) - most, np.median(apart) + most)
         fitted = np.asarray(np.linalg.lstsq(terms, held, rcond=None)[0])
-    slope = fitted[:2] / side
+    slope: Float64 = fitted[:2] / side
     slope *= min(1.0, STEEPEST_PER_M / max(float(np.hypot(*slope)), 1e-12))
-    return (slope[0] * (x - x.mean()) + slope[1] * (y - y.mean())).astype(np.float32)
+    return np.asarray(slope[0] * (x - x.mean()) + slope[1] * (y - y.mean()), dtype=np.float32)
 
 
 def pyramid_of(
