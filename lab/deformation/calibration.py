@@ -1,9 +1,9 @@
-"""`python -m lab.deformation.calibration`: fit the weights of the one decision on tiles that no benchmark uses.
+"""`python -m lab.deformation.calibration`: fit the decision's weights on tiles that no benchmark uses.
 
-For one track and for two, weights are searched with which most of the table's bowls are found at some numbers of false
-alarms per 1,000 km², on tiles with motion and on still tiles with other errors (`disturbances` of training, in turn):
-the worse of both counts. Bowls, not cells, are counted, because the cells of few strong objects would decide a fit to
-cells. Then `reliability` fits the probability of motion at each score on further tiles. Both are written to the card.
+For one track and for two, the search maximises how many of the table's bowls and other objects are found at LIMITS of
+false alarms. These are counted on tiles with motion and on still tiles with errors of training (`disturbances`, one
+group per tile); the higher count is used. Objects are counted, not cells, because few strong objects hold most cells.
+Then `reliability` fits the probability of motion at each score on further tiles. Both are written to the card.
 """
 
 from __future__ import annotations
@@ -36,35 +36,35 @@ from ml.rasters.areas import DEFAULT_THRESHOLDS
 from ml.runtime.checkpoints import WEIGHTS, read_card, write_card
 
 ALARMS = 0.45  # per 1,000 km²; a little under one half, because the count on few tiles is uncertain
-LIMITS = (ALARMS / 2, ALARMS, 2 * ALARMS)  # numbers of false alarms at which bowls are counted in the search
+LIMITS = (ALARMS / 2, ALARMS, 2 * ALARMS)  # false alarms per 1,000 km² at which the search counts bowls
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
 NAME = "deformation-disturbed"
-DISTURBED = tuple(name for name in GROUPS if name != "regions")  # whole cycles over square kilometres look like motion
-FIRST, RELIABILITY_FIRST = 50_000, 20_000  # first tiles of the search, and of the fit of `reliability`
+DISTURBED = tuple(name for name in GROUPS if name != "regions")  # "regions", cycles over km², look like motion
+FIRST, RELIABILITY_FIRST = 50_000, 20_000  # first tile of the search, and of the fit of `reliability`
 START = Weights(0.3, 0.6, 0.5, 0.6, 0.8, 0.0)
 METHODS = {
     "model": ("rarity", "wide", "network", "delay", "rate"),
     "network": ("network",),
     "without-network": ("rarity", "wide", "delay", "rate"),
-}  # the witnesses that each hears
+}  # terms that each method uses
 SEEDS = (0,)
-OFFSETS, STEPS = (-40.0, 8.0), 9  # limits of the offset, and how often their distance is halved
-LEAST_WEIGHT = 0.2  # of a witness: bowls of simulated noise do not decide that one is never heard
-MOST_WEIGHT = 4.0  # of all witnesses together: the odds grow with it, and with them the slope at an area's edge
+OFFSETS, STEPS = (-40.0, 8.0), 9  # limits of the offset; steps of the bisection between them
+LEAST_WEIGHT = 0.2  # of each term used: bowls in simulated noise must not remove a term
+MOST_WEIGHT = 4.0  # of all terms together: larger weights make the log-odds steeper at an area's edge
 EIGHT = np.ones((3, 3), dtype=bool)
 CELL_KM2 = 0.01
-MATCHING_SHARE = 0.3  # of a piece of moving ground that areas must cover
-JOINED_CELLS = 5  # by which areas are widened to be joined as in `ml.rasters.areas`: 500 m
-IMPOSSIBLE = (*[-1e3] * (len(Weights._fields) - 1), 1.0)  # terms of a cell of which nothing is known
+MATCHING_SHARE = 0.3  # of a piece of moving ground, which areas must cover for it to be found
+JOINED_CELLS = 5  # width of the filter that joins areas as in `ml.rasters.areas`: 500 m
+IMPOSSIBLE = (*[-1e3] * (len(Weights._fields) - 1), 1.0)  # terms of a cell without evidence
 BoolMap = NDArray[np.bool_]
 
 
 class Evidence(NamedTuple):
-    """What the decision sees of one tile, and the truth, (CELLS, CELLS).
+    """Terms of the decision on one tile, and the truth, (CELLS, CELLS).
 
-    terms: float16, (CELLS, CELLS, len(Weights)), unknown cells with an impossible motion; toward: sign of the rate;
-    moves: ground that no false alarm can lie on; heart: of the bowl that must be found with its sign, None of a tile
-    whose false alarms count; disturbed: whether these are counted apart.
+    terms: float16, (CELLS, CELLS, len(Weights)), IMPOSSIBLE where unknown; toward: whether the rate is positive; moves:
+    moving ground, where no area is a false alarm; heart: cells in the middle of the bowl to be found whose rate has its
+    sign, None for a tile where false alarms are counted; disturbed: whether it is a `disturbed_tile`, counted apart.
     """
 
     terms: NDArray[np.float16]
@@ -75,7 +75,7 @@ class Evidence(NamedTuple):
 
 
 def disturbed_tile(number: int) -> Tile:
-    """Make a still validation tile whose tracks have errors of one group of DISTURBED as well."""
+    """Make a still validation tile with additional errors of one group of DISTURBED."""
     tile, rng = still_tile(NATIONAL, number, Purpose.VALIDATION), generator(Purpose.VALIDATION, NAME, number)
     height_m, draw = tile.terrain.height_m.astype(np.float32), GROUPS[DISTURBED[number % len(DISTURBED)]]
     more, tracks = draw(rng, height_m).rate_mm_yr, []
@@ -88,7 +88,7 @@ def disturbed_tile(number: int) -> Tile:
 
 
 def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
-    """Return the evidence of the tiles of one number: by the first track, and by both."""
+    """Return the evidence on the tiles of one number, first by one track, then by both."""
     network = DeformationNetwork.load("deformation", folder)
     seen: list[list[Evidence]] = [[], []]
     still = still_tile(NATIONAL, number, Purpose.VALIDATION)
@@ -118,7 +118,7 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
 
 
 def flagged(log_odds: Float32, toward: BoolMap) -> list[BoolMap]:
-    """Return the areas as masks: begun at one half, ended at a fifth, as `ml.rasters.areas` draws them."""
+    """Return the areas as masks, from a probability of one half down to a fifth, as in `ml.rasters.areas`."""
     areas = []
     for sign in (False, True):
         here = toward == sign
@@ -133,7 +133,7 @@ def flagged(log_odds: Float32, toward: BoolMap) -> list[BoolMap]:
 
 
 class Found(NamedTuple):
-    """Worst number of false alarms per 1,000 km², and shares found: of the table's bowls, and of all moving ground."""
+    """False alarms per 1,000 km², the higher count of both sorts of tiles, and shares of bowls and of objects found."""
 
     alarms: float
     bowls: float
@@ -141,7 +141,7 @@ class Found(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Return the mean of both shares."""
+        """Return the mean of the shares of bowls and of objects."""
         return (self.bowls + self.objects) / 2
 
 
@@ -152,7 +152,7 @@ def odds_of(seen: Sequence[Evidence], weights: Weights) -> list[Float32]:
 
 
 def found(seen: Sequence[Evidence], odds: Sequence[Float32], offset: float) -> Found:
-    """Count what is found at an offset. odds: `odds_of` the tiles."""
+    """Count false alarms and finds at an offset. odds: `odds_of` the tiles."""
     alarms, tiles = [0, 0], [0, 0]
     hits: list[bool] = []
     objects: list[bool] = []
@@ -177,7 +177,7 @@ def _objects(moves: BoolMap) -> list[BoolMap]:
 
 
 def at_limits(seen: Sequence[Evidence], weights: Weights, limits: Sequence[float]) -> list[tuple[float, Found]]:
-    """Return, for each number of false alarms, the highest offset that gives no more, and what is found with it."""
+    """Return the highest offset that keeps false alarms within each limit, and the counts with it."""
     counted = cache(partial(found, seen, odds_of(seen, weights)))
     reached = []
     for alarms in limits:
@@ -190,7 +190,7 @@ def at_limits(seen: Sequence[Evidence], weights: Weights, limits: Sequence[float
 
 
 def search(seen: Sequence[Evidence], used: Sequence[str], rounds: int, seed: int) -> Weights:
-    """Search the weights of some witnesses by an evolution strategy of one parent and one child."""
+    """Search the weights of the terms used by an evolution strategy of one parent and one child."""
     rng, heard = np.random.default_rng(seed), np.array([name in used for name in Weights._fields], dtype=np.float64)
 
     def value(weights: Weights) -> float:
@@ -214,7 +214,7 @@ def _searched(job: tuple[list[Evidence], tuple[str, ...], int, int]) -> Weights:
 
 
 def decisions(by_tile: Sequence[list[list[Evidence]]], rounds: int, processes: int) -> dict[str, Any]:
-    """Return the weights of each method for one track and for two: the mean over SEEDS, at ALARMS false alarms."""
+    """Return the weights of each method for one track and for two: means over SEEDS, with the offset for ALARMS."""
     chosen: dict[str, Any] = {}
     for method, used in METHODS.items():
         for both in (0, 1):
@@ -232,7 +232,7 @@ def decisions(by_tile: Sequence[list[list[Evidence]]], rounds: int, processes: i
 
 
 def places(folder: Path, number: int) -> NDArray[np.float64]:
-    """Return (k, 3) of the places of a validation tile: 0 for one track or 1 for both, highest score, moving or not."""
+    """Return for each place of a validation tile, (k, 3): 0 by one track or 1 by both, highest score, 1 if it moves."""
     network, tile = DeformationNetwork.load("deformation", folder), field_tile(NATIONAL, number, Purpose.VALIDATION)
     rows = []
     for both in (0, 1):

@@ -1,7 +1,7 @@
-"""The one decision on each cell: how likely it moves, from what the law of the noise, the delay and the network say.
+"""Decision on each cell: the log-odds that it moves, from the noise law, the atmospheric delay and the network.
 
 The log-odds are a weighted sum. Its weights are fitted on validation tiles (`lab.deformation.calibration`) so that most
-bowls are found at a fixed number of false alarms. They stand on the network's card, for one track and for several.
+bowls are found at a fixed number of false alarms. The network's card holds them, for one track and for several.
 """
 
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ import numpy as np
 
 from ml.deformation.gridding.points import Float32
 
-LEAST = 0.0  # decades of rarity that count at least: much motion is no bowl
-MOST = 8.0  # and at most: an unwrapping error is as rare as noise as any motion
-WIDE_M = 1_000.0  # from this radius on, where the network sees less, rarity counts apart
-MOST_NETWORK, MOST_DELAY = 8.0, 7.0  # limits of logits and of standard deviations
-USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 0.5  # rate that weighs nothing; limits of the logarithm of its ratio to it
-DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0  # no delay or land cover is as fast, no whole cycle over the years of a product
-SURE = 20.0  # log-odds where no error is as fast
+LEAST = 0.0  # lower limit of rarity, decades, because much motion is not bowl-shaped
+MOST = 8.0  # upper limit, because an unwrapping error can be as improbable under noise as any motion
+WIDE_M = 1_000.0  # from this radius on, rarity has a further weight, because the network sees less
+MOST_NETWORK, MOST_DELAY = 8.0, 7.0  # limits of the logit, and of the standard deviations above the delay
+USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 0.5  # rate with a term of 0; limits of the log of a rate's ratio to it
+DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0  # exceed all errors of delay and land cover; all cycles over a product's years
+SURE = 20.0  # log-odds where the rate exceeds all errors
 
 
 class Weights(NamedTuple):
-    """Weights of the witnesses; areas begin at log-odds of 0."""
+    """Weights of the terms of the log-odds; an area begins where the log-odds reach 0."""
 
     rarity: float
     wide: float
@@ -32,11 +32,11 @@ class Weights(NamedTuple):
 
 
 class Witnesses(NamedTuple):
-    """What is known of each cell, (rows, cols) each, NaN where unknown.
+    """Evidence on each cell, (rows, cols) each, NaN where unknown.
 
-    rarity: score of the best bowl (`ml.deformation.bowls`), decades; radius_m, amplitude_mm_yr: of that bowl, + toward
-    the satellite; network: mean log-odds of its two lowest thresholds; delay: standard deviations by which a bowl
-    stands out of the delay; rate_mm_yr: of the cell's neighbourhood. Rates are in units of the product's noise scale.
+    rarity: score of the best bowl (`ml.deformation.bowls`), decades; radius_m, amplitude_mm_yr: of that bowl; network:
+    mean log-odds of its two lowest thresholds; delay: standard deviations by which a bowl exceeds the delay;
+    rate_mm_yr: of the cell's neighbourhood. Rates are + toward the satellite, divided by the product's noise scale.
     """
 
     rarity: Float32
@@ -48,15 +48,15 @@ class Witnesses(NamedTuple):
 
 
 def weights_of(settings: Mapping[str, Any], tracks: int, method: str = "model") -> Weights:
-    """Return a card's weights for one track or for several. method: `model`, or one that hears fewer witnesses."""
+    """Return a card's weights for one track or for several. method: `model`, or one with less evidence."""
     return Weights(**settings["decision"][method][str(min(tracks, 2))])
 
 
 def log_odds(seen: Witnesses, settings: Mapping[str, Any], tracks: int, method: str, cycles_undone: bool) -> Float32:
     """Return the log-odds that a cell moves, (rows, cols), NaN where the network has no value.
 
-    Where the ground is too small or has too few points for the law or the delay, the network decides alone. Where rates
-    exceed all errors, nothing else counts; those of whole cycles can be left unless they were undone in the series.
+    The network decides alone where the ground is too small, or has too few points, for the noise law or the delay.
+    A rate that exceeds all errors decides alone; its limit is lower if whole cycles were undone in the series.
     """
     planes = terms(seen)
     heard, alone = (
@@ -71,7 +71,7 @@ def log_odds(seen: Witnesses, settings: Mapping[str, Any], tracks: int, method: 
 
 
 def terms(seen: Witnesses) -> list[Float32]:
-    """Return what each of Weights multiplies, (rows, cols) each."""
+    """Return the term that each of Weights multiplies, (rows, cols) each."""
     agrees = seen.amplitude_mm_yr * seen.rate_mm_yr > 0
     rarity = np.where(agrees | np.isnan(seen.rarity), np.clip(seen.rarity, LEAST, MOST), LEAST)
     ratio = np.log(np.maximum(np.abs(seen.rate_mm_yr), 1e-3) / USUAL_MM_YR)

@@ -40,17 +40,17 @@ CONFIGS: dict[str, type[Config]] = {
     "without-network": WithoutNetwork,
 }
 LIMIT_BAND = "smallest_rate_mm_yr"
-NEAR_M = (85.0, 150.0, 300.0, 600.0, 1200.0)  # the narrowest is as wide as a square of 3 x 3 cells
-HIGHEST_MM_YR = 50.0  # higher limits of detection are not stated
-WEIGHTS = dict.fromkeys(("model", "network", "without-network"), "deformation")  # methods with a card, and its name
+NEAR_M = (85.0, 150.0, 300.0, 600.0, 1200.0)  # kernel widths; the narrowest is as wide as a square of 3 x 3 cells
+HIGHEST_MM_YR = 50.0  # higher detection limits are not stated
+WEIGHTS = dict.fromkeys(("model", "network", "without-network"), "deformation")  # method -> name of its card
 
 
 class DeformationResult(NamedTuple):
-    """Maps (rows, cols) with their position. kinds: name -> probability, only of a method that names kinds.
+    """Maps (rows, cols) with their position. kinds: name -> probability, None for methods without kinds.
 
     reliability: calibration of the decision score, for methods where it was measured. still_share: share of still
     cells, 0 if the product's zero is assumed to be still; None for methods that do not estimate it.
-    smallest_rate_mm_yr: of a bowl of about 800 m of which nine in ten would be found; of `model` only.
+    smallest_rate_mm_yr: rate at which nine in ten bowls of about 800 m would be found; only for methods in WEIGHTS.
     """
 
     maps: DeformationMaps
@@ -89,7 +89,7 @@ class DeformationResult(NamedTuple):
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """Return the constants of a method, for the record; for a network, also its card's settings."""
+    """Return a method's constants for the record, with the network and settings of its card if it has one."""
     constants = asdict(CONFIGS[method]())
     if method not in WEIGHTS:
         return constants
@@ -107,9 +107,9 @@ def detect_deformation(
 def detect_tracks(
     tracks: Sequence[PointCloud], method: str, device: torch.device | None = None, config: Config | None = None
 ) -> DeformationResult:
-    """Run a detector on every track of one place, all in one projected system.
+    """Run a detector on the tracks of one place, which share one projected system.
 
-    A network and `gls` use all tracks together; other methods run on each track, and the surer result counts. Raises
+    A network and `gls` use all tracks together. Other methods run on each track; the higher probability counts. Raises
     ValueError for an unknown method and InputError if a network's weights are missing.
     """
     if method not in CONFIGS:
@@ -120,7 +120,7 @@ def detect_tracks(
 def detect_all_with(
     tracks: Sequence[PointCloud], config: Config, device: torch.device | None = None
 ) -> DeformationResult:
-    """Run the detector that a configuration belongs to on every track of one place."""
+    """Run the detector of a configuration on the tracks of one place."""
     if isinstance(config, NetworkConfig):
         return with_network(tracks, DeformationNetwork.load(config.weights), device, config)
     if isinstance(config, LeastSquaresConfig):
@@ -141,10 +141,10 @@ def detect_with(points: PointCloud, config: Config, device: torch.device | None 
 
 
 class Look(NamedTuple):
-    """What one look at all tracks of a place gives, on the cells that their points span, (rows, cols).
+    """Evidence from all tracks of a place, on the cells that their points span, (rows, cols).
 
     shares: of KINDS, (kinds, rows, cols); rate_mm_yr: of each cell's neighbourhood against still ground;
-    smallest_rate_mm_yr: NaN where nothing is detectable; still: of each track.
+    smallest_rate_mm_yr: NaN where nothing is detectable; still: level of still ground of each track.
     """
 
     witnesses: Witnesses
@@ -162,7 +162,7 @@ def look(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> Look:
-    """Ask the law of the noise, the delay and the network about all cells covered by any track."""
+    """Collect the evidence of the noise law, the delay and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     grids = [grid_robust(points, cell_m) for points in tracks]
     maps, lattice = predict(network, grids, device, config)
@@ -204,7 +204,7 @@ def with_network(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> DeformationResult:
-    """Decide on each cell of a place by all that is known of it, in all tracks together."""
+    """Decide on each cell of a place from the evidence of all tracks together."""
     config = config or NetworkConfig()
     seen, settings = look(tracks, network, device, config), network.card.settings
     undone = all(track.cycles_undone for track in tracks)
@@ -222,9 +222,9 @@ def with_network(
 
 
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
-    """Return the areas of a result that hold enough points, with their number, strongest first.
+    """Return the areas of a result that hold enough points, each with its number of points, fastest first.
 
-    Extent and rate of each area are then measured on the points (`ml.deformation.places`).
+    The extent and rate of each area are measured on the points (`ml.deformation.places`).
     """
     areas = areas_in(result.bands(), result.transform)
     held = [sorted_points(track) for track in tracks] if areas else []

@@ -1,7 +1,7 @@
-"""The trained network in service: tracks on a common lattice in, maps out, in blocks of any size.
+"""Inference with the trained network: from tracks on a common lattice to maps, in blocks of any size.
 
-A block's result equals that of the whole product if it has a margin of halo_cells (or the product ends) and its first
-row and column are whole multiples of `stride` on the lattice, as those of `on_lattice` are.
+A block's result equals that of the whole product under two conditions. The block has a margin of halo_cells wherever
+the product continues. Its first row and column are multiples of `stride` on the lattice, as those of `on_lattice` are.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ OF_MOTION = slice(0, 2)  # the thresholds of 1 and 2 mm/yr, whose logits are ave
 class NetworkMaps(NamedTuple):
     """Maps of cells, float32, NaN farther than REACH_M from all points.
 
-    logit: (rows, cols), mean of the network's log-odds of 1 and of 2 mm/yr or more; shares: (kinds, rows, cols), of
-    each of KINDS, which sum to 1; delay: (rows, cols), standard deviations by which a bowl stands out of the delay
-    (`features.atmosphere`), in the track where it does most; NaN too where too little ground is known.
+    logit: (rows, cols), mean of the network's log-odds of at least 1 and of at least 2 mm/yr; shares: (kinds, rows,
+    cols), of each of KINDS, sum 1; delay: (rows, cols), standard deviations by which a bowl exceeds the delay
+    (`features.atmosphere`), maximum of all tracks, also NaN where too little ground is known.
     """
 
     logit: Float32
@@ -73,9 +73,9 @@ class DeformationNetwork:
 
 
 class Lattice(NamedTuple):
-    """Tracks of one product on common cells, each minus its own still ground. transform: of the lattice.
+    """Tracks of one product on common cells, each against its own still ground. transform: of the lattice.
 
-    scale: divisor of the tracks' rates; maps computed from them are in units of it.
+    scale: divisor of the tracks' rates; rates computed from them are divided by it too.
     """
 
     tracks: list[TrackCells]
@@ -88,9 +88,9 @@ class Lattice(NamedTuple):
 def on_lattice(
     grids: Sequence[RobustGrid], multiple: int = ALIGN_CELLS, planes: Callable[..., Float32] = surroundings
 ) -> Lattice:
-    """Put the grids of a product's tracks on one lattice, which begins and ends on whole multiples of `multiple` cells.
+    """Put the grids of a product's tracks on one lattice that begins and ends at multiples of `multiple` cells.
 
-    They are counted from the plane's origin, so that a place has the same phase in every product. planes:
+    Multiples are counted from the projection's origin, so that a place has the same phase in every product. planes:
     `surroundings` or an `Ahead`. ValueError if the grids differ in cell size or projected system.
     """
     cell, epsg = grids[0].cell_m, grids[0].epsg

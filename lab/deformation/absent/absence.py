@@ -1,7 +1,7 @@
-"""Evidence that a family is absent from what training draws: figures of maps by which a simple judge tells them apart.
+"""Evidence that a family is out of distribution: figures of maps by which a classifier separates it from training.
 
-A family whose maps nobody can tell from those of training is no test of what a detector makes of the unknown. The judge
-is a logistic regression, cross-validated: its area under the ROC curve is 0.5 for twins.
+A family that cannot be separated from training samples does not test a detector on the unknown. The classifier is a
+cross-validated logistic regression; its area under the ROC curve is 0.5 for equal distributions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FOLDS, RIDGE, ROUNDS = 5, 1.0, 30
 
 
 def of_errors(tracks: Sequence[TrackCells]) -> Float64:
-    """Describe the errors of two tracks on common cells: strength, roughness, heavy tails, what they have in common."""
+    """Describe the errors of two tracks on common cells: strength, roughness, heavy tails, correlation."""
     figures: list[float] = []
     smooth = []
     for track in tracks:
@@ -73,10 +73,10 @@ def of_motion(rate_mm_yr: Float32) -> Float64:
 
 
 def told_apart(family: NDArray[np.floating], training: NDArray[np.floating]) -> float:
-    """Return the cross-validated area under the ROC curve of a judge of two sets of figures, (n, figures) each."""
+    """Return the cross-validated area under the ROC curve between two sets of figures, (n, figures) each."""
     figures = np.concatenate([family, training])
     belongs = np.arange(len(figures)) < len(family)
-    ranks = rankdata(figures, axis=0) / len(figures) - 0.5  # no figure's tail decides
+    ranks = rankdata(figures, axis=0) / len(figures) - 0.5  # ranks, so that outliers do not decide
     design = np.concatenate([np.ones((len(ranks), 1)), ranks, ranks**2 - 1 / 12], axis=1)
     fold = np.random.default_rng(0).permutation(len(design)) % FOLDS
     scores = np.empty(len(design))

@@ -1,6 +1,6 @@
-"""`python -m lab.deformation.absent.compare METHOD …`: several methods in one pass over a benchmark.
+"""`python -m lab.deformation.absent.compare METHOD …`: compare methods in one pass over a benchmark.
 
-Prints and writes all figures of each method, and its gain over the last one named in the share of the table's bowls.
+Prints and writes all figures of each method, and its gain over the last method in the share of the table's bowls found.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from ml.deformation.infer import CONFIGS, WEIGHTS
 
 
 class Comparable(NamedTuple):
-    """One benchmark: figures_of and gains of `module`; measure: configurations, size, processes -> scores.
+    """Benchmark whose `module` has figures_of and gains. measure: configurations, size, processes -> scores.
 
-    size: of published figures. truth_sha256: size -> hash of what is generated.
+    size: number of tiles for published figures. truth_sha256: size -> hash of the generated tiles.
     """
 
     module: ModuleType
@@ -37,7 +37,7 @@ BENCHMARKS = {
 
 
 def main() -> None:
-    """Measure, write, print."""
+    """Measure the methods, write and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("methods", nargs="+", choices=[*CONFIGS])
     parser.add_argument("--benchmark", choices=[*BENCHMARKS], default=NATIONAL)

@@ -1,8 +1,8 @@
-"""Errors of `deformation-absent`: families of a kind that training does not draw.
+"""Errors of `deformation-absent`, of families that training does not draw.
 
-Every function changes a tile without motion. Ranges are from the cited literature or choices; none was chosen by the
-results of a detector. Rates are mm/yr along the line of sight, + toward the satellite. Where a family's products come
-with series, errors of whole cycles are put into them and undone as in service (`ml.deformation.series`).
+Each family adds errors to a tile and leaves its motion unchanged. Ranges are from the cited literature or choices; none
+was chosen by a detector's results. Rates are mm/yr along the line of sight, + toward the satellite. Families with
+series add errors of whole cycles to the series and undo them as in service (`ml.deformation.series`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ml.simulation.velocity.nuisance import UNDONE, Errors
 C_BAND_CYCLE_MM, L_BAND_CYCLE_MM = 27.73, 118.0  # half the wavelengths of 55.466 and 236 mm
 STREAKS = 8.0  # length over width of ionospheric streaks, a choice
 FIRST, EVERY_DAYS = date(2018, 1, 3), 12
-POINT_NOISE_MM, DATE_NOISE_MM = 2.5, 1.5  # of one date: each point's own, and a plane of delay across the tile
-SNOW_MONTHS = (11, 12, 1, 2, 3, 4)  # without dates, in families with winter gaps
+POINT_NOISE_MM, DATE_NOISE_MM = 2.5, 1.5  # standard deviations on one date: of each point, and of a plane of delay
+SNOW_MONTHS = (11, 12, 1, 2, 3, 4)  # months without dates in `winters`
 HOUSE_M = 30.0
 
 Change = Callable[[np.random.Generator, Tile], Tile]
@@ -50,7 +50,7 @@ def _each_track(tile: Tile, change: Callable[[TileTrack], TileTrack]) -> Tile:
 
 
 def unwrapping_region(rng: np.random.Generator, tile: Tile, track: TileTrack) -> NDArray[np.bool_]:
-    """Draw a region of 0.1–3 km² around a point, along a valley or beside a fault, on REGION_M, (rows, cols)."""
+    """Draw a region of 0.1–3 km² around a point, along a valley or beside a fault, (rows, cols) of REGION_M."""
     x_m, y_m = local(track, tile)
     point = int(rng.integers(x_m.size))
     last = round(SIDE_M / REGION_M) - 1
@@ -78,9 +78,9 @@ def whole_cycles(rng: np.random.Generator, tile: Tile, track: TileTrack, cycle_m
 
 
 def undone(rng: np.random.Generator, track: TileTrack, tile: Tile, days: NDArray[np.intp], steps: Floats) -> TileTrack:
-    """Add steps to a track's series, undo those that are found as in service, and keep what is left in its rates.
+    """Add steps to a track's series, undo those found as in service, and add the remaining error to its rates.
 
-    steps: (n, dates), mm, whole cycles by which each date is off.
+    days: after FIRST; steps: (n, dates), mm, error of each date in whole cycles.
     """
     n, years = track.x_m.size, days / 365.25
     if not n:
@@ -91,7 +91,7 @@ def undone(rng: np.random.Generator, track: TileTrack, tile: Tile, days: NDArray
     displacement += planes[0] + np.outer(x_m, planes[1]) + np.outer(y_m, planes[2])
     displacement += rng.normal(0, POINT_NOISE_MM, (n, days.size))
     centred = years - years.mean()
-    added = steps @ centred / (centred**2).sum()  # the rate that least squares make of the steps
+    added = steps @ centred / (centred**2).sum()  # trend of the steps by least squares
     reader = SeriesReader([FIRST + timedelta(days=int(day)) for day in days], C_BAND_CYCLE_MM)
     reader.add(displacement.astype(np.float32))
     metres = METRES_PER_DEGREE * math.cos(math.radians(50))
@@ -100,10 +100,10 @@ def undone(rng: np.random.Generator, track: TileTrack, tile: Tile, days: NDArray
 
 
 def winters(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Join winters wrongly above a snow line, by whole cycles, in series without dates while snow lies.
+    """Add whole cycles across winters above a snow line, in series without dates in SNOW_MONTHS.
 
-    The line lies at the 40–75 % quantile of heights. Ground above it is unwrapped in parts of 1–3 km; each join of a
-    part across a winter is wrong with a chance of 5 % (a choice).
+    The line is at the 40–75 % quantile of heights. Ground above it is unwrapped in parts of 1–3 km; each part is wrong
+    by one cycle across each winter with a chance of 5 % (a choice).
     """
     above = np.asarray(tile.terrain.height_m > np.quantile(tile.terrain.height_m, rng.uniform(0.40, 0.75)))
     part = _snow_parts(rng, above.shape)
@@ -125,7 +125,7 @@ def winters(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def unwrapped(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Shift one region of half of the tracks by a whole cycle from some date on, in series of 12 days."""
+    """Shift one region by a whole cycle from a random date on, in half of the tracks; dates are 12 days apart."""
     days = np.arange(0, round(365.25 * tile.config.years), EVERY_DAYS)
 
     def disturbed(track: TileTrack) -> TileTrack:
@@ -140,7 +140,7 @@ def unwrapped(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def settling(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Let houses settle one by one: 10–30 % of them, by 1 mm/yr in the mean and 6 at most; both tracks see the same."""
+    """Let 10–30 % of the houses settle, each by its own rate in both tracks: 1 mm/yr on average, at most 6."""
     size = round(SIDE_M / HOUSE_M) + 1
     sinks = (rng.random((size, size)) < rng.uniform(0.1, 0.3)) * rng.exponential(1.0, (size, size)).clip(max=6.0)
 
@@ -154,9 +154,9 @@ def settling(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def soil(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Let wet soil shrink: 0.5–1.5 mm/yr on valley floors, less by 1/e for each 5–15 m above them, in both tracks.
+    """Let wet soil shrink in both tracks: by 0.5–1.5 mm/yr on valley floors, falling to 1/e at 5–15 m above them.
 
-    Points on houses and rock stand still: the error is that of open land and of two thirds of the points in suburbs.
+    Points on houses and rock stand still; all points on open land and two thirds of those in suburbs have the error.
     """
     height_m = tile.terrain.height_m.astype(np.float64)
     above_m = height_m - ndimage.gaussian_filter(ndimage.minimum_filter(height_m, 15), 5)
@@ -171,9 +171,9 @@ def soil(rng: np.random.Generator, tile: Tile) -> Tile:
 
 
 def warm(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Let buildings grow with their heights over years of warming, in both tracks: up to 0.03 mm/yr for each metre.
+    """Let buildings expand or contract over warming or cooling years, in both tracks: up to 0.03 mm/yr per m of height.
 
-    Quarters of 150–600 m have heights of their own, 5–40 m; each point lies at some height of its building.
+    Each quarter of 150–600 m has one building height, 5–40 m; each point lies at a random height of its building.
     """
     quarter_m = rng.uniform(150, 600)
     size = math.ceil(SIDE_M / quarter_m)
@@ -200,10 +200,10 @@ def _snow_parts(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.
 
 
 def long_wave(rng: np.random.Generator, tile: Tile) -> Tile:
-    """Add the ionosphere in L-band: gradients of 1–4 mm/yr over 10 km, streaks 3–10 km wide; a cycle is 118 mm.
+    """Add ionospheric delay in L-band: gradients of 1–4 mm/yr over 10 km, streaks 3–10 km wide; a cycle is 118 mm.
 
-    About 16 times the dispersive delay of C-band, of which split-spectrum correction leaves long waves (Gomba et al.
-    2016, doi 10.1109/TGRS.2015.2481079). In one of ten tracks a region is off by whole cycles.
+    Dispersive delay is about 16 times that of C-band; split-spectrum correction leaves its long waves (Gomba et al.
+    2016, doi 10.1109/TGRS.2015.2481079). In one of ten tracks a region is wrong by whole cycles.
     """
 
     def disturbed(track: TileTrack) -> TileTrack:
@@ -211,7 +211,7 @@ def long_wave(rng: np.random.Generator, tile: Tile) -> Tile:
         waves = draw_waves(rng, -4.0, 15_000.0, 60_000.0, 16)
         steepest = np.hypot(waves.east_rad_m, waves.north_rad_m) * waves.amplitude
         value = waves.at(x_m, y_m) * rng.uniform(1.0, 4.0) / 10_000 / math.sqrt((steepest**2).sum() / 2)
-        wider = math.sqrt(STREAKS)  # stretching keeps areas, so that streaks become narrower by this factor
+        wider = math.sqrt(STREAKS)  # stretching keeps areas, so that it narrows streaks by this factor
         streaks = draw_waves(rng, -3.0, 3_000.0 * wider, 10_000.0 * wider, 24).stretched(rng.uniform(0, 180), STREAKS)
         value += streaks.at(x_m, y_m) * rng.uniform(0.2, 0.6)
         if rng.random() < 0.1:

@@ -1,7 +1,7 @@
-"""Every figure of a detector on `deformation-absent`, over all families and of each, with 95 % intervals over tiles.
+"""Figures of a detector on `deformation-absent`, of all families and of each, with 95 % intervals over tiles.
 
 Names that begin with `both_` are for the two tracks together, all others for the ascending track alone; bowls are
-searched with one track. Families have equal weight. The figures are explained in docs/benchmarks.md.
+searched in one track only. Families have equal weight. The figures are explained in docs/benchmarks.md.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ Metrics = dict[str, Interval]
 
 
 class TileFigures(NamedTuple):
-    """The scores of each configuration on one tile of a family, on the first track and on both.
+    """Scores of each configuration on one tile of a family, by the first track and by both.
 
     detected: (configurations, bowls), 0 or 1, NaN for families of objects and for tiles without bowls.
     """
@@ -57,7 +57,7 @@ def _bowls_of(family: str, number: int, purpose: Purpose) -> dict[str, Tile]:
 
 
 def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileFigures:
-    """Score some configurations on one tile, and search it for each bowl of the table."""
+    """Score each configuration on one tile, and test whether it finds each bowl of the table in it."""
     family, number = _job(job)
     tile = field_tile(family, number, purpose)
     first, both = truth_of(tile, tile.tracks[:1]), truth_of(tile, tile.tracks)
@@ -84,7 +84,7 @@ def measure(
 
 
 def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
-    """Return every figure of configuration i: over all families, then of each as FAMILY_figure."""
+    """Return the figures of configuration i: of all families, and of each family as FAMILY_figure."""
     metrics = field_metrics([tile.one[i] for tile in tiles]) | _bowl_metrics(tiles, i)
     metrics |= {f"both_{key}": value for key, value in field_metrics([tile.both[i] for tile in tiles]).items()}
     for family in NAMES:
@@ -97,7 +97,7 @@ def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
 
 
 def gains(tiles: Sequence[TileFigures], i: int, over: int) -> Metrics:
-    """Return the paired gain of configuration i over another in the share of each bowl found, on the same tiles."""
+    """Return the gain of configuration i over another in the share found of each bowl, paired by tile."""
     held = np.stack([tile.detected for tile in tiles if np.isfinite(tile.detected).all()])
     return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(BOWLS)}
 

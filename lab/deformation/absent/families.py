@@ -13,7 +13,7 @@ from lab.simulation.tiles import TileConfig
 from ml.simulation.ground.scatter import Density
 from ml.simulation.velocity.nuisance import Nuisance, Range
 
-NATIONAL_YEARS = 5.0  # span of the national benchmark, whose errors are those of such a series
+NATIONAL_YEARS = 5.0  # span of the series for which the errors of the national benchmark hold
 STILL = TileConfig(signal_share=0.0)
 NONE = Range(0.0, 0.0)
 
@@ -23,8 +23,8 @@ Configure = Callable[[np.random.Generator], TileConfig]
 class Family(NamedTuple):
     """Family of tiles. configure: draws a tile's configuration; disturb: adds errors to the still tile.
 
-    process: applied to the tile after motion is added. scaled: rates of the table's bowls grow like the errors of a
-    short series. fewest_points: of the first track, within a bowl's radius.
+    process: applied to the tile after motion is added. scaled: whether rates of the table's bowls grow like errors as
+    the span shortens. fewest_points: points that the first track must have within a bowl's radius.
     """
 
     configure: Configure
@@ -35,7 +35,7 @@ class Family(NamedTuple):
 
 
 def bowl_factor(family: Family, config: TileConfig) -> float:
-    """Return the factor for the rates of the table's bowls: 5 years over the span if that is shorter, else 1."""
+    """Return the factor for the rates of the table's bowls: 5 years divided by a shorter span, else 1."""
     return max(1.0, NATIONAL_YEARS / config.years) if family.scaled else 1.0
 
 
@@ -44,22 +44,22 @@ def _fixed(config: TileConfig) -> Configure:
 
 
 def _of_span(config: TileConfig, years: float) -> TileConfig:
-    """Return the configuration with rate errors scaled to another span: the same phase errors, divided by the span."""
+    """Return the configuration for another span: rate errors are the same phase errors divided by the new span."""
     return config._replace(years=years, nuisance=config.nuisance._replace(factor=NATIONAL_YEARS / years))
 
 
 def _mountains(rng: np.random.Generator) -> TileConfig:
-    """Draw high relief, three to eight years."""
+    """Draw high relief and a span of three to eight years."""
     return STILL._replace(relief_m=Range(200.0, 450.0), years=float(rng.uniform(3, 8)))
 
 
 def _few_years(rng: np.random.Generator) -> TileConfig:
-    """Draw two to five years without the simulator's own unwrapping errors."""
+    """Draw a span of two to five years, without the simulator's own unwrapping errors."""
     return _of_span(STILL._replace(nuisance=Nuisance(block_share=0.0)), float(rng.uniform(2, 5)))
 
 
 def _sparse(rng: np.random.Generator) -> TileConfig:
-    """Draw villages of loose points between forests of 60–80 % and meadows; high relief."""
+    """Draw villages with sparse points, meadows, forests on 60–80 % of the ground, and high relief."""
     return STILL._replace(
         density=Density(town_per_km2=1_500.0, suburb_per_km2=350.0, open_per_km2=45.0),
         town_share=NONE,
@@ -70,7 +70,7 @@ def _sparse(rng: np.random.Generator) -> TileConfig:
 
 
 def _l_band(rng: np.random.Generator) -> TileConfig:
-    """Draw points also in forest; noise of 1–1.4 times C-band's in mm, less of it in phase; 2–5 years."""
+    """Draw points also in forest, noise 1–1.4 times that of C-band in mm (less in phase), and a span of 2–5 years."""
     noise, more = STILL.nuisance.noise, rng.uniform(1.0, 1.4) ** 2
     return STILL._replace(
         density=Density(open_per_km2=250.0, forest_per_km2=60.0),

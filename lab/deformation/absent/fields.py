@@ -47,7 +47,7 @@ class Waves(NamedTuple):
 def draw_waves(
     rng: np.random.Generator, slope: float, shortest_m: float = 300.0, longest_m: float = 30_000.0, count: int = 384
 ) -> Waves:
-    """Draw waves of every direction, evenly in the logarithm of their length; 2-D power ∝ k^slope, no knee."""
+    """Draw waves in all directions, log-uniform in wavelength; 2-D power ∝ k^slope, without a knee."""
     length_m = np.exp(rng.uniform(math.log(shortest_m), math.log(longest_m), count))
     number, bearing = 2 * math.pi / length_m, rng.uniform(0, 2 * math.pi, count)
     amplitude = number ** ((slope + 2) / 2)
@@ -56,7 +56,7 @@ def draw_waves(
 
 
 def grown(cost: Floats, start: tuple[int, int], cells: int) -> BoolMap:
-    """Grow a connected region of the given size from one cell over the cheapest neighbours; inf is never entered."""
+    """Grow a connected region of `cells` cells from a start, cheapest neighbour first, never over infinite cost."""
     region = np.zeros(cost.shape, dtype=bool)
     edge = [(0.0, *start)]
     seen = {start}
@@ -74,14 +74,14 @@ def grown(cost: Floats, start: tuple[int, int], cells: int) -> BoolMap:
 
 
 def valley_cost(rng: np.random.Generator, height_m: NDArray[np.float32]) -> Floats:
-    """Return the cost of growing a region, on REGION_M: low on the floor of a valley, high on its sides."""
+    """Return the cost of growing a region over each cell of REGION_M: low on valley floors, high on their sides."""
     fine = ndimage.zoom(height_m.astype(np.float64), SIDE_M / REGION_M / height_m.shape[0], order=1)
     above_m = fine - ndimage.gaussian_filter(fine, 800.0 / REGION_M)
     return np.asarray(above_m / above_m.std() + 1.5 * ndimage.gaussian_filter(rng.standard_normal(fine.shape), 1))
 
 
 def fault_cost(rng: np.random.Generator, start: tuple[int, int]) -> Floats:
-    """Return the cost of growing a region from a cell at a winding fault: low along it, infinite across it."""
+    """Return the cost of growing a region from a cell at a winding fault: low along the fault, infinite beyond it."""
     size = round(SIDE_M / REGION_M)
     row, col = np.mgrid[:size, :size]
     east_m, north_m = (col - start[1]) * REGION_M, (start[0] - row) * REGION_M

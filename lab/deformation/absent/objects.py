@@ -1,8 +1,8 @@
 """Moving ground of `deformation-absent`, in shapes that training does not draw.
 
 Every class implements `ml.simulation.ground.sources.Source`; its kind is the nearest of the simulator's, so that kinds
-can be scored. Rates are mm/yr, + up; offsets are metres from the frame's origin, true east and north. Ranges: science
-notes, section 1, where they give them, else choices.
+can be scored. Rates are mm/yr, + up; offsets are metres from the frame's origin, true east and north. Ranges are from
+the science notes, section 1, or else choices.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ml.simulation.ground.terrain import Terrain
 
 
 class Well(NamedTuple):
-    """One well or hole: its place against the object's centre, its width, and its share of the object's rate."""
+    """Well or hole: its position relative to the object's centre, its width, and its share of the object's rate."""
 
     at: Offset
     width_m: float
@@ -57,7 +57,7 @@ def _upward(rate_mm_yr: Floats) -> Motion:
 
 @dataclass(frozen=True)
 class Reclaimed(_Object):
-    """Reclaimed land: a rectangle of parcels that settle each at its own rate, with sharp edges.
+    """Reclaimed land: a rectangle of parcels with sharp edges, each of which settles at its own rate.
 
     shares: (rows, columns), of peak_mm_yr.
     """
@@ -68,7 +68,7 @@ class Reclaimed(_Object):
     shares: tuple[tuple[float, ...], ...]
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Return subsidence that is even inside each parcel."""
+        """Return subsidence that is uniform inside each parcel."""
         along_m, right_m = turn_to_axes(*self._from_centre(east_m, north_m), self.bearing_deg)
         shares = np.pad(np.array(self.shares), 1)
         at = [
@@ -97,7 +97,7 @@ class Wells(_Object):
 
 @dataclass(frozen=True)
 class Graben(_Object):
-    """A strip between two creeping faults that sinks, and shoulders beside it that rise a third as fast."""
+    """Strip that sinks between two creeping faults; the ground beside it rises a third as fast."""
 
     kind: ClassVar[str] = "groundwater_subsidence"
     bearing_deg: float
@@ -105,7 +105,7 @@ class Graben(_Object):
     width_m: float
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Return even subsidence inside, uplift that fades over one width outside, and steps at the faults."""
+        """Return uniform subsidence inside, uplift falling to 1/e over one width outside, and steps at the faults."""
         along_m, right_m = turn_to_axes(*self._from_centre(east_m, north_m), self.bearing_deg)
         beyond = np.abs(right_m) / self.width_m - 0.5
         across = np.where(beyond < 0, 1.0, -np.exp(-beyond.clip(0)) / 3)
@@ -115,7 +115,7 @@ class Graben(_Object):
 
 @dataclass(frozen=True)
 class Sinkholes(_Object):
-    """A field of many small holes in still ground. holes: radius, m, and share of the fastest one's rate, of each."""
+    """A field of many small holes in still ground. holes: width_m is the radius; the fastest has a share of 1."""
 
     kind: ClassVar[str] = "mining_subsidence"
     holes: tuple[Well, ...]
@@ -131,7 +131,7 @@ class Sinkholes(_Object):
 
 
 def draw_reclaimed(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
-    """Draw 2–5 by 3–8 parcels of 120–300 m, −5…−25 mm/yr; a quarter stands still."""
+    """Draw 2–5 by 3–8 parcels of 120–300 m, −5…−25 mm/yr at the fastest; a quarter of them stands still."""
     shape = int(rng.integers(2, 6)), int(rng.integers(3, 9))
     shares = np.where(rng.random(shape) < 0.25, 0.0, rng.uniform(1 / 3, 1, shape))
     shares.flat[int(rng.integers(shares.size))] = 1.0
@@ -140,7 +140,7 @@ def draw_reclaimed(rng: np.random.Generator, centre: Offset, terrain: Terrain) -
 
 
 def draw_wells(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
-    """Draw 3–6 wells within 2.5 km, each of 250–700 m, signs in turn, −4…−15 mm/yr at the strongest."""
+    """Draw 3–6 wells within 2.5 km, each of 250–700 m, with alternating signs, −4…−15 mm/yr at the strongest."""
     wells = []
     for number in range(int(rng.integers(3, 7))):
         away, bearing = (0.0 if number == 0 else rng.uniform(800, 2_500)), rng.uniform(0, 2 * math.pi)
@@ -158,7 +158,7 @@ def draw_graben(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> S
 
 
 def draw_sinkholes(rng: np.random.Generator, centre: Offset, terrain: Terrain) -> Source:
-    """Draw 8–20 holes of 100–250 m within 1.5 km, −6…−40 mm/yr at the fastest, the others a quarter of it at least."""
+    """Draw 8–20 holes of 100–250 m within 1.5 km, −6…−40 mm/yr at the fastest, the others at least a quarter of it."""
     holes = [Well(Offset(0.0, 0.0), rng.uniform(100, 250), 1.0)]
     for _ in range(int(rng.integers(7, 20))):
         at = rng.uniform(-1_500, 1_500, 2)

@@ -19,7 +19,7 @@ from ml.simulation.ground.frame import Offset
 
 NAME = "deformation-absent"
 BOWLS = {key: NATIONAL_BOWLS[key] for key in ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")}
-SEEN_WITHIN_M, ENOUGH_POINTS = 400.0, 40  # an object's centre stands where so many points of the first track are
+SEEN_WITHIN_M, ENOUGH_POINTS = 400.0, 40  # distance from an object's centre; points of the first track wanted within it
 
 
 def _unprocessed(family: str, number: int, purpose: Purpose) -> Tile:
@@ -34,7 +34,7 @@ def _processed(tile: Tile, family: str, number: int, purpose: Purpose) -> Tile:
 
 
 def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
-    """Make a still tile of a family of errors, or one with an object of a family of objects."""
+    """Make a tile of a family: still for a family of errors, with one object for a family of objects."""
     tile = _unprocessed(family, number, purpose)
     if family in OBJECTS:
         rng = generator(purpose, f"{NAME} {family} object", number)
@@ -43,7 +43,7 @@ def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -
 
 
 def bowl_tiles(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
-    """Make a still tile with each bowl of the table, by bowl; empty for a family of objects."""
+    """Make one tile with each bowl of the table, by bowl; return none for a family of objects."""
     if family not in ERRORS:
         return {}
     still, kept = _unprocessed(family, number, purpose), ERRORS[family]
@@ -69,7 +69,7 @@ def _site(rng: np.random.Generator, tile: Tile) -> Offset:
 
 
 def digest(tile: Tile) -> bytes:
-    """Return the hash of a tile, 32 bytes: also heights, land cover and truth of points, relief and lines of sight."""
+    """Return a tile's hash, 32 bytes: national digest, relief, lines of sight; heights, cover and truth of points."""
     seen = hashlib.sha256(national_digest(tile) + f"{tile.config.years:.6f}".encode())
     seen.update(np.rint(tile.terrain.height_m * 100).astype("<i4").tobytes())
     for track in tile.tracks:

@@ -1,7 +1,7 @@
 """`deformation-surrogates`: false alarms on fields with the spectrum and the distribution of real still ground.
 
-Real fields are few and not wholly still. A surrogate keeps a place's points, its rates as a set, and how rates of
-neighbours depend on their distance, but not where they were: it holds no motion, and there are as many as are wanted.
+Real fields are few and not wholly still. A surrogate keeps a place's points, the distribution of its rates and their
+covariance by lag, but places the rates anew. So it contains no motion, and any number of surrogates can be made.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ from ml.statistics.intervals import Interval
 NAME, VERSION = "deformation-surrogates", "1"
 SIZE = 900  # scenes: more than 6,000 km²
 CELL_M = 50.0
-FEWEST_PAIRS = 50  # of cells at a lag, for its covariance to count
+FEWEST_PAIRS = 50  # of cells at a lag, above which its covariance counts
 FROZEN_SHA256 = {
     8: "1a9ab442f59a53872fa43711c5e4706b9a8e48d2a9c16ecc0c4417bd104b4cb0"
 }  # size -> hash of the content of the scenes
 
 
 def surrogate(rng: np.random.Generator, points: PointCloud) -> Float32:
-    """Draw rates for a track's points, (n,), mm/yr, with the covariance by lag and the distribution of its own."""
+    """Draw rates for a track's points, (n,), mm/yr, with the distribution and covariance by lag of its own."""
     cells = assign_cells(points.x, points.y, CELL_M)
     count = np.bincount(cells.cell, minlength=cells.shape[0] * cells.shape[1])
     middle = points.velocity_mm_yr - np.float32(np.median(points.velocity_mm_yr))
@@ -42,10 +42,10 @@ def surrogate(rng: np.random.Generator, points: PointCloud) -> Float32:
     pairs = np.fft.irfft2(np.abs(known) ** 2, s=size)
     covariance = np.where(pairs > FEWEST_PAIRS, np.fft.irfft2(np.abs(field) ** 2, s=size) / np.maximum(pairs, 1), 0)
     down, right = (1 - np.minimum(np.arange(n), n - np.arange(n)) / (n / 2) for n in size)
-    spectrum = _nearest(np.fft.fft2(covariance * np.outer(down, right)).real)  # far lags are noise: they fade
+    spectrum = _nearest(np.fft.fft2(covariance * np.outer(down, right)).real)  # tapered, as far lags are noise
     drawn = np.fft.ifft2(np.fft.fft2(rng.standard_normal(size)) * np.sqrt(spectrum)).real
     rate = drawn[: cells.shape[0], : cells.shape[1]].ravel()[cells.cell]
-    rate = rate + rng.permutation(middle - mean[cells.cell])  # what points of a cell do not share
+    rate = rate + rng.permutation(middle - mean[cells.cell])  # differences within cells, shuffled
     ranked = np.empty_like(points.velocity_mm_yr)
     ranked[np.argsort(rate, kind="stable")] = np.sort(points.velocity_mm_yr)
     return ranked
@@ -60,7 +60,7 @@ def _nearest(spectrum: Float64) -> Float64:
 
 
 def surrogate_scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
-    """Make a scene by its number; consecutive numbers alternate between places. It has no series."""
+    """Make the scene of a number, without series; consecutive numbers alternate between places."""
     still = scene_of(PLACES[number % len(PLACES)].name, number // len(PLACES), purpose)
     rng = generator(purpose, NAME, number)
 
@@ -72,7 +72,7 @@ def surrogate_scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
 
 
 def measure_scene(one: Entrant, number: int) -> tuple[Still, Still | None]:
-    """Count a method's false alarms on a scene, with its first track and with all of them."""
+    """Count a method's false alarms on a scene, by its first track and by all its tracks."""
     seen = surrogate_scene(number)
 
     def still(tracks: Sequence[PointCloud]) -> Still:

@@ -1,4 +1,4 @@
-"""Detection by generalised least squares: bowls that are rare as noise, where the ground itself moves."""
+"""Detection by generalised least squares: bowls that noise rarely produces, where the ground itself moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ LEAST_SIGMA_MM_YR = 0.1
 
 @dataclass(frozen=True)
 class LeastSquaresConfig(LocalRate):
-    """Settings of generalised least squares. score_at_half: in decades of rarity; the rest is as in `LocalRate`.
+    """Settings of generalised least squares. score_at_half, score_width: decades of rarity; the rest: see `LocalRate`.
 
-    Both limits were chosen on validation tiles; the neighbourhood of a bowl of 2 mm/yr may seem slower.
+    score_at_half and smallest_rate_mm_yr were chosen on validation tiles; a bowl of 2 mm/yr may be measured as slower.
     """
 
     score_at_half: float = 1.5
@@ -37,11 +37,11 @@ class LeastSquaresConfig(LocalRate):
 
 
 class LocalMotion(NamedTuple):
-    """How the neighbourhood of each cell moves.
+    """Motion of each cell's neighbourhood.
 
-    rate_mm_yr: (rows, cols), against still ground, of the track with the fastest motion in the bowl's direction, of the
-    fastest of all where none agrees; NaN unknown. still: level of each track, with its own zero; sigma_mm_yr: standard
-    deviation of a cell's rate in the noisiest track.
+    rate_mm_yr: (rows, cols), against still ground, NaN unknown, from the track that moves fastest in the bowl's
+    direction, or from the fastest track if none moves that way. still: level of still ground of each track, against the
+    product's zero; sigma_mm_yr: standard deviation of a cell's rate in the noisiest track.
     """
 
     rate_mm_yr: Float32
@@ -50,7 +50,7 @@ class LocalMotion(NamedTuple):
 
 
 def local_motion(bowls: Bowls, config: LocalRate) -> LocalMotion:
-    """Measure the motion around each cell of `best_bowls` in each track, and choose between the tracks."""
+    """Measure the motion around each cell of `best_bowls` in each track, and choose one track for each cell."""
     rates, still, sigmas = [], [], []
     for level, zero in zip(bowls.tracks, bowls.zeros_mm_yr, strict=True):
         points = level.points.numpy()
@@ -68,9 +68,9 @@ def local_motion(bowls: Bowls, config: LocalRate) -> LocalMotion:
 def least_squares(
     tracks: Sequence[PointCloud], config: LeastSquaresConfig, device: torch.device | None = None
 ) -> tuple[DeformationMaps, Affine, float]:
-    """Flag ground where a bowl of any radius is rare as noise and the ground itself moves, on cells of 100 m.
+    """Flag cells of 100 m where noise would rarely produce the best bowl and the ground itself moves.
 
-    Returns the maps, their transform, and the least share of still ground of all tracks (`still_ground`).
+    Returns the maps, their transform, and the smallest share of still ground of any track (`still_ground`).
     """
     bowls = best_bowls(tracks, device)
     rate, still, sigma_mm_yr = local_motion(bowls, config)
