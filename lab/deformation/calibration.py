@@ -13,26 +13,28 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
+from itertools import product, repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from lab.benchmark import over_seeds
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_in, cloud, field_tile, still_tile
 from lab.deformation.measures.scoring import STILL_MM_YR, on_tile, placed, places_of, truth_of
 from lab.deformation.training.disturbances import GROUPS
 from lab.simulation.seeds import Purpose, generator
-from lab.simulation.tiles import SIDE_M, Tile
+from lab.simulation.tiles import CELL_M, SIDE_M, Tile
 from ml.deformation.decision import Weights, terms
+from ml.deformation.filters.baseline import logistic
 from ml.deformation.gridding.points import Float32
 from ml.deformation.infer import look, with_network
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.reliability import fit
 from ml.rasters.areas import DEFAULT_THRESHOLDS
+from ml.rasters.regions import Region, regions
 from ml.runtime.checkpoints import WEIGHTS, read_card, write_card
 
 ALARMS = 0.45  # per 1,000 km²; a little under one half, because the count on few tiles is uncertain
@@ -47,14 +49,12 @@ METHODS = {
     "network": ("network",),
     "without-network": ("rarity", "wide", "delay", "rate"),
 }  # terms that each method uses
-SEEDS = (0,)
+SEED = 0
 OFFSETS, STEPS = (-40.0, 8.0), 9  # limits of the offset; steps of the bisection between them
 LEAST_WEIGHT = 0.2  # of each term used: bowls in simulated noise must not remove a term
 MOST_WEIGHT = 4.0  # of all terms together: larger weights make the log-odds steeper at an area's edge
-EIGHT = np.ones((3, 3), dtype=bool)
-CELL_KM2 = 0.01
 MATCHING_SHARE = 0.3  # of a piece of moving ground, which areas must cover for it to be found
-JOINED_CELLS = 5  # width of the filter that joins areas as in `ml.rasters.areas`: 500 m
+WIDENED_CELLS = 2  # by which areas are widened to be joined within 500 m, as in `ml.rasters.areas`
 IMPOSSIBLE = (*[-1e3] * (len(Weights._fields) - 1), 1.0)  # terms of a cell without evidence
 BoolMap = NDArray[np.bool_]
 
@@ -64,7 +64,8 @@ class Evidence(NamedTuple):
 
     terms: float16, (CELLS, CELLS, len(Weights)), IMPOSSIBLE where unknown; toward: whether the rate is positive; moves:
     moving ground, where no area is a false alarm; heart: cells in the middle of the bowl to be found whose rate has its
-    sign, None for a tile where false alarms are counted; disturbed: whether it is a `disturbed_tile`, counted apart.
+    sign, None for a tile where false alarms are counted; disturbed: whether it is a `disturbed_tile`, counted apart;
+    objects: connected pieces of moving ground that are large enough to be reported.
     """
 
     terms: NDArray[np.float16]
@@ -72,6 +73,7 @@ class Evidence(NamedTuple):
     moves: BoolMap
     heart: BoolMap | None
     disturbed: bool = False
+    objects: tuple[Region, ...] = ()
 
 
 def disturbed_tile(number: int) -> Tile:
@@ -87,6 +89,20 @@ def disturbed_tile(number: int) -> Tile:
     return replace(tile, tracks=tuple(tracks))
 
 
+class Heart(NamedTuple):
+    """Middle of a table's bowl: its cells, (CELLS, CELLS), and whether the bowl rises."""
+
+    cells: BoolMap
+    rises: bool
+
+
+def _heart(tile: Tile, radius_m: float) -> Heart:
+    (source,) = tile.sources
+    east_m, north_m = tile.terrain.cell_centres()
+    away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
+    return Heart(away_m <= max(radius_m / 2, 100.0), source.peak_mm_yr > 0)
+
+
 def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
     """Return the evidence on the tiles of one number, first by one track, then by both."""
     network = DeformationNetwork.load("deformation", folder)
@@ -96,40 +112,31 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
         key: bowl_in(still, BOWLS[key], generator(Purpose.VALIDATION, f"{NATIONAL} {key}", number)) for key in TABLE
     }
     field, disturbed = field_tile(NATIONAL, number, Purpose.VALIDATION), disturbed_tile(number)
-    for tile in (field, disturbed, *bowls.values()):
-        heart, sign = None, 1.0
-        for key, bowl in bowls.items():
-            if bowl is tile:
-                (source,) = bowl.sources
-                east_m, north_m = tile.terrain.cell_centres()
-                away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
-                heart, sign = away_m <= max(BOWLS[key].radius_m / 2, 100.0), np.sign(source.peak_mm_yr)
+    hearts = {key: _heart(bowl, BOWLS[key].radius_m) for key, bowl in bowls.items()}
+    tiles = ((field, None), (disturbed, None), *((bowls[key], hearts[key]) for key in TABLE))
+    for tile, heart in tiles:
         for both, target in enumerate(seen):
             tracks = tile.tracks[: 1 + both]
             known = look([cloud(track) for track in tracks], network)
             planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.witnesses)], axis=-1)
-            unknown = np.isnan(planes).any(axis=-1)
-            planes[unknown] = IMPOSSIBLE
+            planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE
             toward = placed(known.rate_mm_yr, known.transform, tile) > 0
             moves = np.abs(truth_of(tile, tracks).rate_mm_yr) >= STILL_MM_YR
-            right = None if heart is None else heart & (toward == (sign > 0))
-            target.append(Evidence(planes.astype(np.float16), toward, moves, right, tile is disturbed))
+            right = None if heart is None else heart.cells & (toward == heart.rises)
+            objects = tuple(filter(_large, regions(moves.astype(np.float32), 0.5, 0.5)))
+            target.append(Evidence(planes.astype(np.float16), toward, moves, right, tile is disturbed, objects))
     return seen
 
 
-def flagged(log_odds: Float32, toward: BoolMap) -> list[BoolMap]:
-    """Return the areas as masks, from a probability of one half down to a fifth, as in `ml.rasters.areas`."""
-    areas = []
-    for sign in (False, True):
-        here = toward == sign
-        enter, leave = (np.log(p / (1 - p)) for p in (DEFAULT_THRESHOLDS.enter, DEFAULT_THRESHOLDS.leave))
-        top = (log_odds >= enter) & here
-        if top.any():
-            inside = (log_odds >= leave) & here
-            labels, _ = ndimage.label(ndimage.maximum_filter(inside, JOINED_CELLS), EIGHT)
-            masks = [(labels == label) & inside for label in np.unique(labels[top])]
-            areas += [mask for mask in masks if mask.sum() * CELL_KM2 * 1e6 >= DEFAULT_THRESHOLDS.smallest_m2]
-    return areas
+def flagged(log_odds: Float32, toward: BoolMap) -> list[Region]:
+    """Return the areas, from a probability of one half down to a fifth, each of one sign, as in `ml.rasters.areas`."""
+    probability, limits = logistic(log_odds), (DEFAULT_THRESHOLDS.enter, DEFAULT_THRESHOLDS.leave)
+    both = (regions(np.where(toward == sign, probability, 0), *limits, WIDENED_CELLS) for sign in (False, True))
+    return [area for of_sign in both for area in of_sign if _large(area)]
+
+
+def _large(area: Region) -> bool:
+    return bool(area.mask.sum() * CELL_M**2 >= DEFAULT_THRESHOLDS.smallest_m2)
 
 
 class Found(NamedTuple):
@@ -159,21 +166,16 @@ def found(seen: Sequence[Evidence], odds: Sequence[Float32], offset: float) -> F
     for one, log_odds in zip(seen, odds, strict=True):
         areas = flagged(log_odds + np.float32(offset), one.toward)
         if one.heart is None:
-            alarms[one.disturbed] += sum(not (area & one.moves).any() for area in areas)
+            alarms[one.disturbed] += sum(not (area.mask & one.moves[area.window]).any() for area in areas)
             tiles[one.disturbed] += 1
-            drawn = np.logical_or.reduce([np.zeros_like(one.moves), *areas])
-            objects += [bool(drawn[thing].mean() >= MATCHING_SHARE) for thing in _objects(one.moves)]
+            drawn = np.zeros_like(one.moves)
+            for area in areas:
+                drawn[area.window] |= area.mask
+            objects += [drawn[thing.window][thing.mask].mean() >= MATCHING_SHARE for thing in one.objects]
         else:
-            hits.append(any((area & one.heart).any() for area in areas))
+            hits.append(any((area.mask & one.heart[area.window]).any() for area in areas))
     per_km2 = [n / max(1, count) / (SIDE_M / 1000) ** 2 for n, count in zip(alarms, tiles, strict=True)]
     return Found(1000 * max(per_km2), float(np.mean(hits)), float(np.mean(objects)) if objects else 1.0)
-
-
-def _objects(moves: BoolMap) -> list[BoolMap]:
-    """Return the connected pieces of moving ground that are large enough to be reported."""
-    labels, n = ndimage.label(moves, EIGHT)
-    pieces = [labels == label for label in range(1, n + 1)]
-    return [piece for piece in pieces if piece.sum() * CELL_KM2 * 1e6 >= DEFAULT_THRESHOLDS.smallest_m2]
 
 
 def at_limits(seen: Sequence[Evidence], weights: Weights, limits: Sequence[float]) -> list[tuple[float, Found]]:
@@ -189,9 +191,9 @@ def at_limits(seen: Sequence[Evidence], weights: Weights, limits: Sequence[float
     return reached
 
 
-def search(seen: Sequence[Evidence], used: Sequence[str], rounds: int, seed: int) -> Weights:
+def search(seen: Sequence[Evidence], used: Sequence[str], rounds: int) -> Weights:
     """Search the weights of the terms used by an evolution strategy of one parent and one child."""
-    rng, heard = np.random.default_rng(seed), np.array([name in used for name in Weights._fields], dtype=np.float64)
+    rng, heard = np.random.default_rng(SEED), np.array([name in used for name in Weights._fields], dtype=np.float64)
 
     def value(weights: Weights) -> float:
         return float(np.mean([of_limit.share for _, of_limit in at_limits(seen, weights, LIMITS)]))
@@ -209,25 +211,24 @@ def search(seen: Sequence[Evidence], used: Sequence[str], rounds: int, seed: int
     return best
 
 
-def _searched(job: tuple[list[Evidence], tuple[str, ...], int, int]) -> Weights:
-    return search(*job)
+def _decision(seen: list[Evidence], used: Sequence[str], rounds: int) -> tuple[Weights, Found]:
+    """Return the weights of the terms used, with the offset for ALARMS, and what they find."""
+    weights = Weights(*(round(weight, 2) for weight in search(seen, used, rounds)))
+    ((offset, reached),) = at_limits(seen, weights, [ALARMS])
+    return weights._replace(offset=round(offset, 2)), reached
 
 
 def decisions(by_tile: Sequence[list[list[Evidence]]], rounds: int, processes: int) -> dict[str, Any]:
-    """Return the weights of each method for one track and for two: means over SEEDS, with the offset for ALARMS."""
-    chosen: dict[str, Any] = {}
-    for method, used in METHODS.items():
-        for both in (0, 1):
-            seen = [one for tile in by_tile for one in tile[both]]
-            jobs = [(seen, used, rounds, seed) for seed in SEEDS]
-            with ProcessPoolExecutor(processes, get_context("fork")) as pool:
-                several = list(pool.map(_searched, jobs))
-            mean = Weights(*np.mean(several, axis=0).round(2).tolist())
-            ((offset, reached),) = at_limits(seen, mean, [ALARMS])
-            weights = mean._replace(offset=offset)
+    """Return the weights of each method, for one track and for two."""
+    seen = [[one for tile in by_tile for one in tile[both]] for both in (0, 1)]
+    names = [*product(METHODS, (0, 1))]
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        evidence, used = zip(*((seen[both], METHODS[method]) for method, both in names), strict=True)
+        found_by = pool.map(_decision, evidence, used, repeat(rounds))
+        chosen: dict[str, Any] = {method: {} for method in METHODS}
+        for (method, both), (weights, reached) in zip(names, found_by, strict=True):
             print(method, both + 1, weights, reached, flush=True)
-            of_method = chosen.setdefault(method, {})
-            of_method[str(both + 1)] = {key: round(value, 2) for key, value in weights._asdict().items()}
+            chosen[method][str(both + 1)] = weights._asdict()
     return chosen
 
 

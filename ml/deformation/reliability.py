@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.deformation.filters.baseline import logistic
 from ml.deformation.gridding.points import Float32, Float64
 
 PLACE_CELLS = 10  # side of the square that is one place: 1 km² of 100 m cells
 BASE_RATE = 0.005  # share of a nation's places with points in which ground moves by 2 mm/yr or more: an assumption
 MOVING_MM_YR = 2.0
+NEWTON_ROUNDS = 50
 LARGEST_LOGIT = 12.0  # of a score; higher ones have no false alarm in samples of any likely size
 
 
@@ -49,23 +51,31 @@ def highest_of_places(score: Float32) -> Float32:
     return np.where(np.isinf(highest), np.float32(np.nan), highest).astype(np.float32)
 
 
-def fit(score: NDArray[np.floating], moves: NDArray[np.bool_], rounds: int = 50) -> Reliability:
-    """Fit motion to the logit of the score, (n,) each, by logistic regression in which both outcomes weigh the same.
-
-    ValueError if one of the outcomes is missing.
-    """
+def fit(score: NDArray[np.floating], moves: NDArray[np.bool_]) -> Reliability:
+    """Fit motion to the logit of the score, (n,) each, both outcomes weighing the same. ValueError if one is absent."""
     if moves.all() or not moves.any():
         raise ValueError("there must be places that move and places that do not")
     logit = _logit(score)
     design = np.stack([np.ones_like(logit), logit], axis=1)
-    weight = np.where(moves, 0.5 / moves.mean(), 0.5 / (~moves).mean())
-    at = np.zeros(2)
-    for _ in range(rounds):  # Newton's method; the penalty keeps the odds of separable samples finite
-        p = 1 / (1 + np.exp(-design @ at))
-        gradient = design.T @ (weight * (moves - p)) - 1e-3 * at
-        curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + 1e-3 * np.eye(2)
+    offset, slope = balanced_regression(design, moves, ridge=1e-3)  # the odds of separable samples stay finite
+    return Reliability(float(offset), float(slope))
+
+
+def balanced_regression(
+    design: Float64, positive: NDArray[np.bool_], ridge: float, rounds: int = NEWTON_ROUNDS
+) -> Float64:
+    """Fit a logistic regression in which both outcomes weigh the same, by Newton's method; return its coefficients.
+
+    design: (n, coefficients); positive: (n,), of both outcomes; ridge: penalty on every coefficient.
+    """
+    weight = np.where(positive, 0.5 / positive.mean(), 0.5 / (~positive).mean())
+    at = np.zeros(design.shape[1])
+    for _ in range(rounds):
+        p = logistic(design @ at)
+        gradient = design.T @ (weight * (positive - p)) - ridge * at
+        curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + ridge * np.eye(at.size)
         at += np.linalg.solve(curvature, gradient)
-    return Reliability(float(at[0]), float(at[1]))
+    return at
 
 
 def _logit(score: float | NDArray[np.floating]) -> Float64:

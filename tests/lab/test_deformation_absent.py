@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lab.deformation.absent import compare, evaluate
-from lab.deformation.absent.absence import of_errors, of_motion, told_apart
+from lab.deformation.absent.absence import of_errors, of_motion, separability
 from lab.deformation.absent.families import ERRORS, FAMILIES
 from lab.deformation.absent.objects import OBJECTS
 from lab.deformation.absent.tiles import BOWLS, NAME, field_tile
@@ -80,8 +80,8 @@ def test_maps_of_a_family_can_be_told_from_those_that_training_draws(pool, famil
     else:
         own = [of_motion(truth_of(tile, tile.tracks[:1]).rate_mm_yr[2:-2, 2:-2]) for tile in tiles]
         training = [of_motion(drawn(pool, n, nothing=0.0).rate_mm_yr) for n in range(DRAWN)]
-    assert told_apart(np.stack(own), np.stack(training)) > 0.8
-    assert told_apart(np.stack(training[:SEEN]), np.stack(training[SEEN:])) < 0.75  # training is its own twin
+    assert separability(np.stack(own), np.stack(training)) > 0.8
+    assert separability(np.stack(training[:SEEN]), np.stack(training[SEEN:])) < 0.75  # training is its own twin
 
 
 def test_the_truth_of_the_benchmark_is_frozen():

@@ -17,10 +17,11 @@ from lab.benchmark import auc
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.filters.baseline import cell_noise
 from ml.deformation.gridding.points import Float32, Float64
+from ml.deformation.reliability import balanced_regression
 from ml.statistics.robust import MAD_TO_SIGMA
 
 LAGS_CELLS = (1, 3, 8, 24)
-FOLDS, RIDGE, ROUNDS = 5, 1.0, 30
+FOLDS, RIDGE = 5, 1.0
 
 
 def of_errors(tracks: Sequence[TrackCells]) -> Float64:
@@ -72,7 +73,7 @@ def of_motion(rate_mm_yr: Float32) -> Float64:
     )
 
 
-def told_apart(family: NDArray[np.floating], training: NDArray[np.floating]) -> float:
+def separability(family: NDArray[np.floating], training: NDArray[np.floating]) -> float:
     """Return the cross-validated area under the ROC curve between two sets of figures, (n, figures) each."""
     figures = np.concatenate([family, training])
     belongs = np.arange(len(figures)) < len(family)
@@ -81,18 +82,9 @@ def told_apart(family: NDArray[np.floating], training: NDArray[np.floating]) -> 
     fold = np.random.default_rng(0).permutation(len(design)) % FOLDS
     scores = np.empty(len(design))
     for held in range(FOLDS):
-        scores[fold == held] = design[fold == held] @ _fitted(design[fold != held], belongs[fold != held])
+        seen = fold != held
+        scores[~seen] = design[~seen] @ balanced_regression(design[seen], belongs[seen], RIDGE)
     return auc(scores, belongs)
-
-
-def _fitted(design: Float64, belongs: NDArray[np.bool_]) -> Float64:
-    weight = np.where(belongs, 0.5 / belongs.mean(), 0.5 / (~belongs).mean())
-    at = np.zeros(design.shape[1])
-    for _ in range(ROUNDS):
-        p = 1 / (1 + np.exp(-np.clip(design @ at, -30, 30)))
-        curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + RIDGE * np.eye(at.size)
-        at += np.linalg.solve(curvature, design.T @ (weight * (belongs - p)) - RIDGE * at)
-    return at
 
 
 def _step(velocity: Float32, lag: int, axis: int) -> float:

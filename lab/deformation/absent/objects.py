@@ -28,6 +28,10 @@ class Well(NamedTuple):
     width_m: float
     share: float
 
+    def widths_away(self, east_m: Floats, north_m: Floats) -> Floats:
+        """Return the distance of positions from its place, in its widths."""
+        return np.asarray(np.hypot(east_m - self.at.east_m, north_m - self.at.north_m) / self.width_m)
+
 
 @dataclass(frozen=True)
 class _Object:
@@ -90,8 +94,7 @@ class Wells(_Object):
         east_m, north_m = self._from_centre(east_m, north_m)
         total = np.zeros_like(east_m)
         for well in self.wells:
-            away = np.hypot(east_m - well.at.east_m, north_m - well.at.north_m) / well.width_m
-            total += well.share * (1 + away**2) ** -2
+            total += well.share * (1 + well.widths_away(east_m, north_m) ** 2) ** -2
         return _upward(self.peak_mm_yr * total)
 
 
@@ -125,7 +128,7 @@ class Sinkholes(_Object):
         east_m, north_m = self._from_centre(east_m, north_m)
         total = np.zeros_like(east_m)
         for hole in self.holes:
-            away = np.hypot(east_m - hole.at.east_m, north_m - hole.at.north_m) / hole.width_m
+            away = hole.widths_away(east_m, north_m)
             total = np.maximum(total, hole.share * (1 + np.cos(np.pi * away.clip(0, 1))) / 2)
         return _upward(self.peak_mm_yr * total)
 

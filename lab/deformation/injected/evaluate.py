@@ -174,12 +174,21 @@ def _over_ground(values: Sequence[tuple[Block, float]], statistic: Callable[[Flo
 
 def false_alarms(stills: Sequence[Still]) -> dict[str, Interval]:
     """Return false alarms per 1,000 km² of scenes that are all independent, and the area searched, km²."""
-    rows = [np.array([[sum(still.alarms.values()), sum(still.ground_km2.values())]]) for still in stills]
+    groups = [(sum(still.alarms.values()), sum(still.ground_km2.values())) for still in stills]
+    ground = float(sum(km2 for _, km2 in groups))
+    return {"false_alarms_per_1000km2": _rate(groups, ground), "ground_km2": Interval(ground, ground, ground)}
+
+
+def _rate(groups: Sequence[tuple[float, float]], ground_km2: float) -> Interval:
+    """Return alarms per 1,000 km² of independent groups, each of alarms and km² searched.
+
+    The upper bound is at least the Poisson bound of the ground, km².
+    """
+    rows = [np.array([group]) for group in groups]
     rate = bootstrap_over(rows, lambda drawn: float(1000 * drawn[:, 0].sum() / max(drawn[:, 1].sum(), 1e-9)))
-    ground = float(sum(row[0, 1] for row in rows))
-    most = float(chi2.ppf(0.975, 2 * rate.value * ground / 1000 + 2) / 2 / max(ground, 1e-9) * 1000)
-    searched = {"ground_km2": Interval(ground, ground, ground)}
-    return {"false_alarms_per_1000km2": rate._replace(high=max(rate.high, most))} | searched
+    expected = rate.value / 1000 * ground_km2
+    most = float(chi2.ppf(0.975, 2 * expected + 2) / 2 / ground_km2 * 1000) if ground_km2 else np.inf
+    return rate._replace(high=max(rate.high, most))
 
 
 def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
@@ -195,14 +204,12 @@ def _alarms(stills: Sequence[Still]) -> dict[str, Interval]:
         copies_km2.update(still.ground_km2)
         if still.as_it_is:
             real_km2 |= still.ground_km2
-    groups = [np.array([[alarms[block], copies_km2[block]]]) for block in copies_km2 | alarms]
-    rate = bootstrap_over(groups, lambda rows: float(1000 * rows[:, 0].sum() / max(rows[:, 1].sum(), 1e-9)))
     ground = sum(real_km2.values())
-    counted_once = rate.value / 1000 * ground
-    most = float(chi2.ppf(0.975, 2 * counted_once + 2) / 2 / ground * 1000) if ground else np.inf
     untouched = float(sum(sum(still.alarms.values()) for still in stills if still.as_it_is))
     return {
-        "false_alarms_per_1000km2": rate._replace(high=max(rate.high, most)),
+        "false_alarms_per_1000km2": _rate(
+            [(alarms[block], copies_km2[block]) for block in copies_km2 | alarms], ground
+        ),
         "false_alarms_untouched": Interval(untouched, untouched, untouched),
         "ground_km2": Interval(ground, ground, ground),
     }

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ml.deformation.bowls.search import Bowls, best_bowls
+from ml.deformation.bowls.search import FOUND_DECADES, Bowls, best_bowls
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.filters.baseline import (
     DeformationMaps,
@@ -31,7 +31,7 @@ class LeastSquaresConfig(LocalRate):
     score_at_half and smallest_rate_mm_yr were chosen on validation tiles; a bowl of 2 mm/yr may be measured as slower.
     """
 
-    score_at_half: float = 1.5
+    score_at_half: float = FOUND_DECADES
     score_width: float = 0.3
     smallest_rate_mm_yr: float = 1.9
 

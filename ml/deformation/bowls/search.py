@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -275,9 +276,15 @@ def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: flo
     for plane, values in zip(best, (score, amplitude, radius * cell_m), strict=False):
         plane[better] = values[better] if isinstance(values, Tensor) else values
     if OF_LIMIT_M[0] <= radius * cell_m < OF_LIMIT_M[1]:
-        ratios = torch.linspace(1, 12, 1_101)
-        found = ratios[int(torch.searchsorted(rarity(ratios, radius * cell_m), FOUND_DECADES))]
-        best[3] = torch.where(known, torch.minimum(best[3], (found + NINE_OF_TEN) * spread * error), best[3])
+        detectable = (_found_at(radius * cell_m) + NINE_OF_TEN) * spread * error
+        best[3] = torch.where(known, torch.minimum(best[3], detectable), best[3])
+
+
+@cache
+def _found_at(radius_m: float) -> float:
+    """Return the ratio at which a bowl has a score of FOUND_DECADES."""
+    ratios = torch.linspace(1, 12, 1_101)
+    return float(ratios[int(torch.searchsorted(rarity(ratios, radius_m), FOUND_DECADES))])
 
 
 def rarity(ratio: Tensor, radius_m: float) -> Tensor:
