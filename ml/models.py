@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.contrib.gis.db import models
+from shapely.geometry import shape
 
 from ingest.models import Product, ScenePair
 from ingest.models.jobs import CAUSES
@@ -130,6 +131,20 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return str(self.run)
+
+    @property
+    def unconfirmed(self) -> list[dict[str, float]]:
+        """Wide regions that no other track shows: longitude and latitude of the middle, km2, mm_yr."""
+        alone = [region for region in self.regions if not region["properties"].get("confirmed", True)]
+        return [
+            {
+                "longitude": round((middle := shape(region["geometry"]).centroid).x, 2),
+                "latitude": round(middle.y, 2),
+                "km2": round(region["properties"]["area_m2"] / 1e6),
+                "mm_yr": round(region["properties"]["rate_mm_yr"], 1),
+            }
+            for region in alone
+        ]
 
 
 class GroundEvent(models.Model):

@@ -252,7 +252,7 @@ def runs_shared() -> QuerySet[Run]:
 def runs_of_products() -> dict[int, list[Run]]:
     """Return product's key -> all runs on that velocity field, the newest first, by one query."""
     runs: dict[int, list[Run]] = {}
-    for run in Run.objects.filter(pair=None).select_related("model_version"):
+    for run in Run.objects.filter(pair=None).select_related("model_version", "prediction"):
         runs.setdefault(run.product_id, []).append(run)
     return runs
 

@@ -72,7 +72,8 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Return detections of the areas flagged in the raster, redrawn and measured on points of all tracks of the run.
 
-    Areas outside the footprint of the run's own product are left to runs of other products.
+    Areas outside the footprint of the run's own product are left to runs of other products. Regions that one track
+    alone shows are for operators (the list of data sets), not for the public.
     """
     detections, products = [], products_of(run=prediction.run)
     causes = causes_for(prediction.run.model_version.weights_sha256)
@@ -93,7 +94,8 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
             _from_area(prediction, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
             for area in drawn
         ]
-    return detections + [_from_region(prediction, region) for region in prediction.regions]
+    confirmed = [region for region in prediction.regions if region["properties"].get("confirmed", True)]
+    return detections + [_from_region(prediction, region) for region in confirmed]
 
 
 def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:

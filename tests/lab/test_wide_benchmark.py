@@ -23,7 +23,7 @@ def test_scenes_are_the_same_every_time_and_hold_every_case_on_every_frame():
 
 
 def test_simulated_scenes_are_frozen():
-    digest = "7569e44f853a0f37a53ed9372e299d0e5f08e907d7716d520907f008810de4f8"
+    digest = "389de2977c5d9967daeac3a615a4c75de3994fc032e5cfcc24ad9b41edbcc145"
     assert wide_evaluate.truth_sha256(Noise.SIMULATED, 4) == digest
 
 

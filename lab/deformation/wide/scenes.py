@@ -80,16 +80,21 @@ class Bowl(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A frame with one bowl in it, or none."""
+    """A frame with one bowl in it, or none, and the other frames of its ground with the same.
+
+    The errors of the others have the opposite sign, so that real motion left in two frames does not confirm itself.
+    """
 
     frame: str
     points: PointCloud
+    others: tuple[PointCloud, ...]
     bowl: Bowl | None
 
 
 def still_scene(noise: Noise, frame: str) -> Scene:
     """Return a frame with noise only."""
-    return Scene(frame, _frame(noise, frame), None)
+    others = tuple(_negated(_frame(noise, one)) for one in noise.frames if one != frame)
+    return Scene(frame, _frame(noise, frame), others, None)
 
 
 def bowl_scene(noise: Noise, number: int) -> Scene:
@@ -105,8 +110,17 @@ def bowl_scene(noise: Noise, number: int) -> Scene:
         known = len(tree.query_ball_point([bowl.x_m, bowl.y_m], 500 * diameter))
         if known >= LEAST_KNOWN * np.pi * (diameter / 2) ** 2:
             break
+    still = still_scene(noise, frame)
+    return Scene(frame, _moved(points, bowl), tuple(_moved(other, bowl) for other in still.others), bowl)
+
+
+def _negated(points: PointCloud) -> PointCloud:
+    return points._replace(velocity_mm_yr=-points.velocity_mm_yr)
+
+
+def _moved(points: PointCloud, bowl: Bowl) -> PointCloud:
     moved = points.velocity_mm_yr + bowl.rate_mm_yr(points.x, points.y)
-    return Scene(frame, points._replace(velocity_mm_yr=moved.astype(np.float32)), bowl)
+    return points._replace(velocity_mm_yr=moved.astype(np.float32))
 
 
 @cache

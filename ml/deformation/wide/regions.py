@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
 from shapely import MultiPolygon, Polygon
@@ -68,7 +67,7 @@ class WideRegion(NamedTuple):
         return float(logistic(np.array(self.score - SIGNIFICANT)))
 
 
-def find_bowls(scores: Scores, transform: Affine, significant: float = SIGNIFICANT) -> list[Bowl]:
+def find_bowls(scores: Scores, significant: float = SIGNIFICANT) -> list[Bowl]:
     """Find the surest shape, subtract it, and repeat until no score exceeds `significant`; return all bowls."""
     spreads = {
         shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.amplitudes()
@@ -82,7 +81,7 @@ def find_bowls(scores: Scores, transform: Affine, significant: float = SIGNIFICA
         scores.take_out(best.shape, best.row, best.col, peak)
         score = abs(peak) / sigma / spreads[best.shape]
         if score >= significant and abs(peak) >= SLOWEST_MM_YR:  # `amplitudes` is an approximation
-            x, y = transform @ (best.col + 0.5, best.row + 0.5)
+            x, y = scores.transform @ (best.col + 0.5, best.row + 0.5)
             bowls.append(Bowl(x, y, best.shape, peak, sigma, score))
     return bowls
 

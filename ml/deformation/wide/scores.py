@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from ml.deformation.gridding.points import Float32, Float64
+from ml.deformation.wide.cells import WideCells
 from ml.deformation.wide.noise import WideNoise
 
 RADII_KM = (5.0, 8.0, 12.5, 20.0, 32.0, 50.0)
@@ -69,12 +70,11 @@ class Prior(NamedTuple):
 
 
 class Scores:
-    """Scores of shapes. rate: (rows, cols), mm/yr against the reference, NaN unknown; n_points: (rows, cols)."""
+    """Scores of shapes in the rates of cells against a level, mm/yr."""
 
-    def __init__(
-        self, rate: Float32, n_points: NDArray[np.integer], cell_km: float, noise: WideNoise, prior: Prior
-    ) -> None:
-        self.cell_km, self.noise, self.extent = cell_km, noise, rate.shape
+    def __init__(self, cells: WideCells, level_mm_yr: float, noise: WideNoise, prior: Prior) -> None:
+        rate, n_points, cell_km = cells.rate_mm_yr - np.float32(level_mm_yr), cells.n_points, cells.cell_km
+        self.cell_km, self.noise, self.extent, self.transform = cell_km, noise, rate.shape, cells.transform
         margin = MARGIN_KM / cell_km
         self.torus = tuple(
             fft.next_fast_len(int(max(size + margin, SMALLEST_KM / cell_km)), real=True) for size in rate.shape
@@ -196,6 +196,13 @@ class Scores:
         bowl, _, weighted = self._at(shape, row, col)
         information = float((bowl * weighted).sum())
         return float((bowl * self.weighted).sum()) / information, information**-0.5
+
+    def covers(self, shape: Shape, row: int, col: int) -> bool:
+        """Return whether enough of a shape on one cell is known."""
+        if not (0 <= row < self.extent[0] and 0 <= col < self.extent[1]):
+            return False
+        bowl = np.roll(self.bowl(shape), (row, col), axis=(0, 1))
+        return bool((bowl * self.known).sum() >= max(LEAST_SEEN * bowl.sum(), FEWEST_CELLS))
 
     def take_out(self, shape: Shape, row: int, col: int, amplitude_mm_yr: float) -> None:
         """Subtract this bowl from the data for all later calls."""

@@ -3,6 +3,9 @@
 With a reference from stations the rates are absolute: no mean or plane is removed, but both are free within the errors
 of the reference. Without one, rates are relative to the still part of the scene (`cells.stable_level`), and the slope
 over the scene has a wider prior, because orbits and plate motion leave one.
+
+A region is confirmed if another track shows its surest bowl, too: errors of two tracks are independent, and a single
+one has about one false region on 10,000 km² (docs/models/deformation.md). Unconfirmed regions are not for the public.
 """
 
 from collections.abc import Sequence
@@ -32,6 +35,8 @@ ASSUMES = {
     Reference.LOCAL: "The part of the scene that is nearest to zero is taken for still; its own motion is missing.",
 }
 FEWEST_CELLS = 60
+SIGNIFICANT_IN_TWO = 3.5  # score of a bowl that is reported if another track shows it
+CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5  # standard deviations, and share of the peak, of the bowl in another track
 MOST_REPORTED = 0.5  # of a region, in areas that are reported separately
 SAME_SHARE = 0.5
 
@@ -58,11 +63,15 @@ class WideFit(NamedTuple):
 
 
 class ReferredRegion(NamedTuple):
-    """A region, the reference of its rates, and the product's rate that counts as still."""
+    """A region, the reference of its rates, and the product's rate that counts as still.
+
+    confirmed: whether another track shows it.
+    """
 
     region: WideRegion
     reference: Reference
     level_mm_yr: float
+    confirmed: bool = False
 
     def feature(self, epsg: int) -> dict[str, Any]:
         """Return the region as GeoJSON, in degrees. epsg: of the region's system."""
@@ -81,6 +90,7 @@ class ReferredRegion(NamedTuple):
                 "core_area_m2": round(region.core.area),
                 "reference": self.reference.value,
                 "level_mm_yr": round(self.level_mm_yr, 2),
+                "confirmed": self.confirmed,
                 "assumes": ASSUMES[self.reference],
             },
         }
@@ -91,12 +101,35 @@ def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ())
 
     reported: known areas in the same projected system; see `find_wide_regions`.
     """
-    regions = [region for track in tracks for region in find_wide_regions(track, reported)]
+    regions = [
+        region
+        for number, track in enumerate(tracks)
+        for region in confirmed_regions(track, [*tracks[:number], *tracks[number + 1 :]], reported)
+    ]
     kept: list[ReferredRegion] = []
     for region in sorted(regions, key=lambda one: -one.region.score):
         if not any(_same(region.region, other.region) for other in kept):
             kept.append(region)
     return kept
+
+
+def confirmed_regions(
+    track: Track, others: Sequence[Track], reported: Sequence[BaseGeometry] = ()
+) -> list[ReferredRegion]:
+    """Find regions in a track, and whether any of the other tracks of the same ground shows them."""
+    found = find_wide_regions(track, reported, SIGNIFICANT_IN_TWO if others else SIGNIFICANT)
+    seen = [scores for other in others if found and (scores := scene(other.points, other.reference, reported).scores)]
+    known = [one._replace(confirmed=any(shows(scores, one.region.bowls[0]) for scores in seen)) for one in found]
+    return [one for one in known if one.confirmed or one.region.score >= SIGNIFICANT]
+
+
+def shows(scores: Scores, bowl: Bowl) -> bool:
+    """Return whether a scene shows a bowl of another one with its sign, beyond the noise and half as fast."""
+    col, row = (int(np.floor(at)) for at in ~scores.transform @ (bowl.x_m, bowl.y_m))
+    if not scores.covers(bowl.shape, row, col):
+        return False
+    peak, sigma = scores.fit(bowl.shape, row, col)
+    return peak / bowl.peak_mm_yr >= max(CONFIRMING_SHARE, CONFIRMING * sigma / abs(bowl.peak_mm_yr))
 
 
 def _same(one: WideRegion, other: WideRegion) -> bool:
@@ -105,13 +138,15 @@ def _same(one: WideRegion, other: WideRegion) -> bool:
     return one.kind == other.kind and one.outline.intersection(other.outline).area >= SAME_SHARE * smaller
 
 
-def find_wide_regions(track: Track, reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
+def find_wide_regions(
+    track: Track, reported: Sequence[BaseGeometry] = (), significant: float = SIGNIFICANT
+) -> list[ReferredRegion]:
     """Find regions that move over kilometres, unexplained by the areas `reported` already, the surest first.
 
     The ground inside reported areas is left out, so that a region is motion beside them. A region is dropped if
     they cover half of it, or if it is the rim of one.
     """
-    fit = fit_wide(track.points, track.reference, reported)
+    fit = fit_wide(track.points, track.reference, reported, significant)
     regions = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)
     return [
         ReferredRegion(region, track.reference, fit.level_mm_yr)
@@ -127,19 +162,34 @@ def fit_wide(
     significant: float = SIGNIFICANT,
 ) -> WideFit:
     """Find bowls that score at least `significant`; return them with their cells and the background motion."""
-    cells = wide_cells(points)
-    cells = cells._replace(rate_mm_yr=np.where(_inside(cells, reported), np.float32(np.nan), cells.rate_mm_yr))
+    cells, level, scores = scene(points, reference, reported)
     nothing = np.zeros_like(cells.rate_mm_yr)
-    if np.count_nonzero(cells.known) < FEWEST_CELLS:
+    if scores is None:
         return WideFit(cells, [], nothing, nothing, 0.0)
-    noise = noise_of(cells.rate_mm_yr, cells.cell_km)
-    level = stable_level(cells, float(np.sqrt(noise.long_mm2_yr2))) if reference is Reference.LOCAL else 0.0
-    scores = Scores(cells.rate_mm_yr - np.float32(level), cells.n_points, cells.cell_km, noise, PRIORS[reference])
-    bowls = find_bowls(scores, cells.transform, significant)
+    bowls = find_bowls(scores, significant)
     beside = scores.background()
     if reference is Reference.LOCAL:
         return WideFit(cells, bowls, np.float32(level) + beside, nothing, level)
     return WideFit(cells, bowls, nothing, beside, level)
+
+
+class WideScene(NamedTuple):
+    """Cells of a scene outside reported areas, its level, and the scores of shapes; None with too few cells."""
+
+    cells: WideCells
+    level_mm_yr: float
+    scores: Scores | None
+
+
+def scene(points: PointCloud, reference: Reference, reported: Sequence[BaseGeometry] = ()) -> WideScene:
+    """Prepare the search of a scene. reported: areas that are left out."""
+    cells = wide_cells(points)
+    cells = cells._replace(rate_mm_yr=np.where(_inside(cells, reported), np.float32(np.nan), cells.rate_mm_yr))
+    if np.count_nonzero(cells.known) < FEWEST_CELLS:
+        return WideScene(cells, 0.0, None)
+    noise = noise_of(cells.rate_mm_yr, cells.cell_km)
+    level = stable_level(cells, float(np.sqrt(noise.long_mm2_yr2))) if reference is Reference.LOCAL else 0.0
+    return WideScene(cells, level, Scores(cells, level, noise, PRIORS[reference]))
 
 
 def _inside(cells: WideCells, areas: Sequence[BaseGeometry]) -> NDArray[np.bool_]:

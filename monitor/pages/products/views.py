@@ -146,10 +146,7 @@ def _run(run: Run) -> dict[str, Any]:
         "model": f"{method_name(run.model_version.method)} {run.model_version.version}",
         "weights_sha256": run.model_version.weights_sha256,
         "state": run_state(run.state, run.share_done),
-        "finished_at": run.finished_at,
-        "seconds": run.seconds,
-        "device": run.device,
-        "error": run.reason,
+        "row": run,
     }
 
 

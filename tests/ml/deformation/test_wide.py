@@ -5,16 +5,17 @@ from functools import cache
 
 import numpy as np
 import pytest
+from affine import Affine
 from shapely import Point
 from shapely.geometry import shape as geometry_of
 
 from ingest.readers.records import Reference
 from ml.__main__ import main
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.wide.cells import wide_cells
+from ml.deformation.wide.cells import WideCells, wide_cells
 from ml.deformation.wide.noise import WideNoise, noise_of
 from ml.deformation.wide.scores import Scores, Shape
-from ml.deformation.wide.search import PRIORS, ReferredRegion, Track, find_wide_regions, wide_regions
+from ml.deformation.wide.search import PRIORS, ReferredRegion, Track, confirmed_regions, find_wide_regions, wide_regions
 
 QUIET = WideNoise(white_mm2_yr2=0.3, long_mm2_yr2=0.4, exponent=2.67)
 EAST_M, NORTH_M = 4_000_000.0, 2_000_000.0
@@ -43,6 +44,12 @@ def points_of(east_km, north_km, rate, posting_m: float, share_known: float = 1.
 
 def bowl(east, north, at, radius_km, peak):
     return peak * np.exp(-((east - at[0]) ** 2 + (north - at[1]) ** 2) / radius_km**2)
+
+
+def scores_of(rate) -> Scores:
+    """Scores on cells of 1 km, with one point in each known cell."""
+    cells = WideCells(rate, np.isfinite(rate).astype(np.int32), Affine(1000, 0, EAST_M, 0, -1000, NORTH_M))
+    return Scores(cells, 0.0, QUIET, PRIORS[Reference.GNSS])
 
 
 def gas_field(seed: int = 1, share_known: float = 1.0) -> PointCloud:
@@ -91,7 +98,7 @@ def test_error_of_a_bowl_is_as_large_as_stated():
     fits = []
     for seed in range(15):
         rate = np.where(known, noise_field(QUIET, 120, 1.0, seed), np.nan).astype(np.float32)
-        scores = Scores(rate, known.astype(np.int32), 1.0, QUIET, PRIORS[Reference.GNSS])
+        scores = scores_of(rate)
         fits += [scores.fit(Shape(8.0), row, col) for row in (30, 90) for col in (30, 90)]
     amplitude, sigma = np.array(fits).T
     assert np.std(amplitude / sigma) == pytest.approx(1.0, abs=0.25)
@@ -102,7 +109,7 @@ def test_map_of_scores_agrees_with_the_exact_fit():
     east, north = plane(120, 1.0)
     moving = noise_field(QUIET, 120, 1.0, 1) + bowl(east, north, (60.5, 60.5), 12.5, -6)
     rate = np.where(known, moving, np.nan).astype(np.float32)
-    scores = Scores(rate, known.astype(np.int32), 1.0, QUIET, PRIORS[Reference.GNSS])
+    scores = scores_of(rate)
     amplitude, sigma = next((a[60, 60], s[60, 60]) for shape, a, s in scores.amplitudes() if shape == Shape(12.5))
     exact, exact_sigma = scores.fit(Shape(12.5), 60, 60)
     assert amplitude / sigma == pytest.approx(exact / exact_sigma, rel=0.2)
@@ -163,9 +170,21 @@ def test_neither_a_ramp_without_a_reference_nor_a_seam_between_two_frames_is_mot
         assert find_wide_regions(Track(points_of(east, north, rate, 1000.0), reference)) == []
 
 
-def test_two_tracks_that_show_one_region_report_it_once():
-    regions = wide_regions([Track(gas_field(seed), Reference.GNSS) for seed in (1, 2)])
-    assert len(regions) == 1
+def test_two_tracks_that_show_one_region_report_it_once_and_confirm_it():
+    (found,) = wide_regions([Track(gas_field(seed), Reference.GNSS) for seed in (1, 2)])
+    assert found.confirmed
+    assert found.feature(3035)["properties"]["confirmed"] is True
+
+
+def test_neither_still_ground_nor_a_track_elsewhere_confirms_a_region():
+    east, north = plane(90, 0.5)
+    still = points_of(east, north, noise_field(QUIET, 90, 0.5, 7), 500.0)
+    elsewhere = gas_field(2)._replace(x=gas_field(2).x + 60_000)
+    for others in ([], [still], [elsewhere]):
+        (found,) = confirmed_regions(
+            Track(gas_field(), Reference.GNSS), [Track(points, Reference.GNSS) for points in others]
+        )
+        assert not found.confirmed
 
 
 def test_few_cells_show_nothing():
