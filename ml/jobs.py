@@ -25,7 +25,7 @@ from ml.coherence.compared import Beside, Compared, compared
 from ml.deformation import infer as deformation_infer
 from ml.deformation.gridding.points import PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
-from ml.deformation.wide.search import Track, wide_regions
+from ml.deformation.wide.search import Track, confirmed_regions
 from ml.models import ModelVersion, Prediction, Run
 from ml.offsets import infer as offsets_infer
 from ml.offsets.motion import PixelScale
@@ -53,10 +53,11 @@ class Job(NamedTuple):
     work: Callable[[Run, torch.device, Pieces], RasterResult]
 
 
-def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
+def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Detect deformation in a product, together with products of another track on the same ground, if there are any."""
     product = run.product
-    companions = sorted(selectors.companions_of(run=run), key=lambda one: one.pk)  # in the order of a finished run
+    chosen = pieces.once("companions", lambda: [one.pk for one in selectors.companions_of(run=run)])
+    companions = list(Product.objects.filter(pk__in=chosen).order_by("pk"))  # in the order of a finished run
     postings = [one.posting_m for one in [product, *companions] if one.posting_m]
     posting_m = max(postings, default=None)  # all tracks lie on cells of one size
     cloud, corrected = _cloud(product, product.grid_epsg, posting_m)
@@ -65,7 +66,7 @@ def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
     beside = [_cloud(one, cloud.epsg, posting_m, around)[0] for one in companions]
     seen = [(one, points) for one, points in zip(companions, beside, strict=True) if points.x.size]
     clouds = [cloud, *(points for _, points in seen)]
-    result = deformation_infer.detect_tracks(clouds, run.model_version.method, device)
+    result = deformation_infer.detect_tracks(clouds, run.model_version.method, device, pieces=pieces)
     statistics = {} if corrected is None else {"points_corrected": corrected}
     hashes = [product.file_sha256, *(one.file_sha256 for one, _ in seen)]
     tags = {
@@ -76,7 +77,8 @@ def deformation(run: Run, device: torch.device, _: Pieces) -> RasterResult:
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
     reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
-    regions = wide_regions([Track(cloud, Reference(product.reference))], reported)
+    others = [Track(points, Reference(one.reference)) for one, points in seen]
+    regions = confirmed_regions(Track(cloud, Reference(product.reference)), others, reported)
     return RasterResult(
         result.bands(),
         result.units(),

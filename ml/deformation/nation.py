@@ -7,8 +7,7 @@ result depends neither on the windows nor on where a product begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -20,11 +19,12 @@ from torch import Tensor
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.features.surroundings import Ahead
 from ml.deformation.gridding.cells import RobustGrid
+from ml.deformation.gridding.points import Float32
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
+from ml.rasters.pieces import Arrays, Pieces, piece_by_piece
 from ml.runtime.device import full_precision, ready
 from ml.runtime.feeding import feed_of
-from ml.runtime.progress import report_progress
 
 JOINT_M = 1_000.0  # a track is used in cells with one of its points within this distance
 
@@ -83,52 +83,43 @@ def predict(
     grids: Sequence[RobustGrid],
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
+    pieces: Pieces | None = None,
 ) -> tuple[NetworkMaps, Lattice]:
-    """Return maps of all ground that any track covers, with their lattice. ValueError if grids do not match."""
+    """Return maps of all ground that any track covers, with their lattice. ValueError if grids do not match.
+
+    pieces: store from which a killed computation resumes.
+    """
     config, device = config or NetworkConfig(), device or torch.device("cpu")
     ahead, feed = Ahead(), feed_of(device)
     lattice = on_lattice(grids, planes=ahead)
     shape = lattice.tracks[0].velocity_mm_yr.shape
     results = np.full((len(KINDS) + 2, *shape), np.nan, dtype=np.float32)
-    maps = NetworkMaps(results[0], results[1:-1], results[-1])
     runner = _Runner(network, device, config)
     ordered = sorted(windows(lattice.tracks, network.halo_cells, network.stride, config.core_cells), key=_alike)
     batches = [batch for _, alike in groupby(ordered, _alike) for batch in _by(list(alike), runner.batch)]
 
-    def image(batch: list[Window]) -> Tensor:
+    def image(batch: list[Window]) -> tuple[list[Window], Tensor]:
         ahead.wait(max(window.outer[0].stop for window in batch))
         shown = [network.image([_cut(lattice.tracks[i], w.outer) for i in w.tracks]) for w in batch]
         images = torch.cat(shown).contiguous(memory_format=torch.channels_last)
-        return images.pin_memory() if feed.pinned else images
+        return batch, images.pin_memory() if feed.pinned else images
 
-    def lay(batch: list[Window], out: list[Tensor]) -> None:
-        for window, values in zip(batch, out, strict=True):
-            _lay(maps, _read(values, window, lattice.tracks), window, lattice.tracks)
+    def work(read: tuple[list[Window], Tensor]) -> Arrays:
+        batch, images = read
+        out = zip(batch, runner.run(images, len(batch[0].tracks)), strict=True)
+        return {str(number): _read(values, window, lattice.tracks) for number, (window, values) in enumerate(out)}
 
-    with ahead.working(), ThreadPoolExecutor(2) as beside:
-        laying = beside.submit(lay, [], [])
-        for number, (batch, shown) in enumerate(zip(batches, _one_ahead(beside, image, batches), strict=True), start=1):
-            out = runner.run(shown, len(batch[0].tracks))
-            laying.result()
-            laying = beside.submit(lay, batch, out)
-            report_progress(number / len(batches))
-        laying.result()
-    return maps, lattice
+    items = {str(number): batch for number, batch in enumerate(batches)}
+    with ahead.working():
+        for place, maps in piece_by_piece(pieces, "network", items, work, image, feed):
+            for window, values in zip(items[place], maps.values(), strict=True):
+                here = _choice(lattice.tracks, window.core) == sum(1 << number for number in window.tracks)
+                results[:, *window.core][:, here] = values[:, here]
+    return NetworkMaps(results[0], results[1:-1], results[-1]), lattice
 
 
 def _by(items: list[Window], size: int) -> list[list[Window]]:
     return [items[first : first + size] for first in range(0, len(items), size)]
-
-
-def _one_ahead(
-    pool: Executor, work: Callable[[list[Window]], Tensor], items: Sequence[list[Window]]
-) -> Iterator[Tensor]:
-    """Yield the result of each item in turn; the next one is computed meanwhile."""
-    following = [pool.submit(work, item) for item in items[:1]]
-    for number in range(1, len(items) + 1):
-        made = following.pop().result()
-        following = [pool.submit(work, item) for item in items[number : number + 1]]
-        yield made
 
 
 def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: int) -> Iterator[Window]:
@@ -165,17 +156,12 @@ def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
     return window.core[0].start, window.shape, window.tracks
 
 
-def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequence[TrackCells]) -> None:
-    """Write a window's results to the cells whose tracks are those of the window."""
-    here = _choice(tracks, window.core) == sum(1 << number for number in window.tracks)
-    for whole, part in zip(maps, values, strict=True):
-        whole[..., window.core[0], window.core[1]][..., here] = part[..., here]
-
-
-def _read(out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> NetworkMaps:
+def _read(out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> Float32:
+    """Return the planes of a window's core, those of NetworkMaps one after the other, (kinds + 2, rows, cols)."""
     block = [_cut(tracks[number], window.core) for number in window.tracks]
     reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
-    return read_out(out[:, *_within(window.core, window.outer)], block, reach)
+    logit, shares, delay = read_out(out[:, *_within(window.core, window.outer)], block, reach)
+    return np.concatenate([logit[None], shares, delay[None]])
 
 
 def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:

@@ -140,9 +140,12 @@ class Folder(Checked):
     def put(self, name: str, arrays: Arrays) -> None:
         """Write a piece to a temporary file and rename it."""
         partial = self.path / f"{name}.{secrets.token_hex(4)}.partial"
-        with partial.open("wb") as file:
-            file.writelines(packed(arrays))
-        partial.replace(self.path / name)
+        try:
+            with partial.open("wb") as file:
+                file.writelines(packed(arrays))
+            partial.replace(self.path / name)
+        finally:  # nothing is left of a piece that a full disk cut off
+            partial.unlink(missing_ok=True)
 
     def drop(self, names: Iterable[str]) -> None:
         """Delete these pieces."""
@@ -351,3 +354,23 @@ def blocks_of(bands: Mapping[str, Float32]) -> Iterator[tuple[Window, Mapping[st
         yield from bands.blocks()
     else:
         yield Window(0, 0, *next(iter(bands.values())).shape), bands
+
+
+def piece_by_piece(
+    pieces: Pieces | None,
+    stage: str,
+    items: Mapping[str, Item],
+    work: Callable[[Any], Arrays],
+    read: Callable[[Item], Any] | None = None,
+    feed: Feed = AT_ONCE,
+) -> Iterator[tuple[str, Arrays]]:
+    """Yield each place with its piece, see `Pieces.each`. Without pieces, none is kept longer than it is used."""
+    if pieces is not None:
+        pieces.each(stage, items, work, read, feed)
+        for place in items:
+            yield place, pieces.get(stage, place)
+        return
+    with closing(fed(items, lambda place: items[place] if read is None else read(items[place]), feed)) as begun:
+        for number, (place, held) in enumerate(begun, start=1):
+            yield place, work(held)
+            report_progress(number / len(items))

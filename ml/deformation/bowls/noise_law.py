@@ -24,7 +24,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # scales of parts with covariance exp(-d / scale)
 GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # of parts with covariance exp(-(d / scale)²)
 EDGES_M = (5, 20, 40, 70, 120, 200, 350, 600, 1_000, 1_700, 2_500, 3_500, 5_000, 7_000, 10_000)  # classes of distance
-PAIRS, NEAR_POINTS = 100_000, 5_000  # random pairs; points whose neighbours give the near pairs
+PAIRS, NEAR_POINTS = 40_000, 2_500  # random pairs; points whose neighbours give the near pairs
 NEAR_RANKS = (2, 3, 5, 9, 17, 33, 65)  # the nearest point of a point is itself
 FEWEST_PAIRS = 150  # in a class
 ROUNDING_MM_YR = 0.1  # of released rates: medians of rounded differences would move in steps

@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool2d
 from ml.deformation.bowls.torus import fast, filtered, gaussian, padded, without_wide
 from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
+from ml.deformation.places.surface import square_of
 from ml.statistics.robust import MAD_TO_SIGMA
 
 WIDE_CELLS = 10.0  # standard deviation of the Gaussian mean that is taken out
@@ -63,11 +64,9 @@ def _tilt(x: Float64, y: Float64, rate_mm_yr: Float32) -> Float32:
     Orbits and plate motion leave one, to STEEPEST_PER_M. Every square of TILT_M counts once, because a city that sinks
     has most of the points; rates far from the plane are clipped.
     """
-    _, square = np.unique(np.floor([x / TILT_M, y / TILT_M]), axis=1, return_inverse=True)
-    count = np.bincount(square.ravel())
-    at_x, at_y, left = (
-        np.bincount(square.ravel(), values) / count for values in (x - x.mean(), y - y.mean(), rate_mm_yr)
-    )
+    _, square = np.unique(square_of(x, y, TILT_M), return_inverse=True)
+    count = np.bincount(square)
+    at_x, at_y, left = (np.bincount(square, values) / count for values in (x - x.mean(), y - y.mean(), rate_mm_yr))
     side = max(1.0, float(np.ptp(x) + np.ptp(y)))
     terms = np.stack([at_x / side, at_y / side, np.ones_like(at_x)], axis=1)
     fitted: Float64 = np.zeros(3)
@@ -86,8 +85,9 @@ def pyramid_of(
 ) -> list[Level]:
     """Put points on cells, the finest first. west, north: their corner, m; shape: of the finest, (rows, cols)."""
     n = shape[0] * shape[1]
-    row, col = ((north - points.y) / finest_m).astype(np.int64), ((points.x - west) / finest_m).astype(np.int64)
-    cell = row * shape[1] + col
+    south = north - shape[0] * finest_m
+    up, col = (((at - edge) / finest_m).astype(np.int64) for at, edge in ((points.y, south), (points.x, west)))
+    cell = (shape[0] - 1 - up) * shape[1] + col  # a point on an edge lies north and east of it
     count = np.bincount(cell, minlength=n).astype(np.float32)
     weight = torch.from_numpy(np.minimum(count, MOST_POINTS)).reshape(shape)
     rate, height = (

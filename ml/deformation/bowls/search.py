@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
-from itertools import product
+from itertools import groupby, product
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, four
 from ml.deformation.bowls.torus import fast, gaussian, padded, solve, variance, without_wide
 from ml.deformation.gridding.cells import CELL_M
 from ml.deformation.gridding.points import Float32, PointCloud
-from ml.runtime.progress import report_progress
+from ml.rasters.pieces import Arrays, Pieces, piece_by_piece
 from ml.statistics.robust import MAD_TO_SIGMA
 
 FINEST_M, COARSEST_M = 50.0, 1_600.0
@@ -42,7 +42,7 @@ FEWEST_POINTS = 5.0  # under a bowl
 SHARED_MM_YR = 0.3  # of what all cells under a bowl share beyond the law
 FLOOR_MM2_YR2 = 0.02  # of what all points of a cell share beyond the law
 OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times that it is looked at
-TURNS = 2  # the second with a law fitted without bowls found in the first
+TURNS = 2  # the second, with a law fitted without bowls found in the first, which leaves out cells of FINEST_M
 LOWEST = -9.0  # score where nothing is known
 LIKELY, LIKELY_MM_YR = -0.5, 1.5  # score and rate of bowls that are taken out before the law is fitted again
 INSIDE = 1.2  # radii of such a bowl that do not count in the spread of ratios
@@ -51,7 +51,7 @@ FEWEST_PLACES = 4.0  # independent places of a block: a bowl that fills the grou
 PRIOR_BOWLS = 30.0  # independent places by which the law's own spread of ratios counts beside the observed one
 FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # score of a bowl that is found; deviations above it where nine of ten are
 OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
-NOISES = torch.logspace(-3, 4, 36)  # of a cell, (mm/yr)², for which information is tabulated
+NOISES = torch.logspace(-3, 4, 15)  # of a cell, (mm/yr)², for which information is tabulated
 
 
 class View(NamedTuple):
@@ -79,8 +79,13 @@ class Bowls(NamedTuple):
     zeros_mm_yr: tuple[float, ...]
 
 
-def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None, workers: int = 2) -> Bowls:
-    """Search all tracks of one place, each for itself and together. tracks: in one projected system, with points."""
+def best_bowls(
+    tracks: Sequence[PointCloud], device: torch.device | None = None, workers: int = 2, pieces: Pieces | None = None
+) -> Bowls:
+    """Search all tracks of one place, each for itself and together. tracks: in one projected system, with points.
+
+    pieces: store from which a killed search resumes.
+    """
     device = device or torch.device("cpu")
     posting_m = math.ceil(max(track.posting_m or 0.0 for track in tracks))
     finest_m, shown = (FINEST_M, 1) if posting_m <= CELL_M else (float(posting_m), 0)
@@ -92,31 +97,34 @@ def best_bowls(tracks: Sequence[PointCloud], device: torch.device | None = None,
     shape = (round((north - south) / finest_m), round((east - west) / finest_m))
     kept = [without_spikes(track) for track in tracks]
     pyramids = [pyramid_of(points, finest_m, levels, west, north, shape) for points in kept]
-    blocks = [
-        (number, block) for number in range(levels) for block in _blocks([pyramid[number] for pyramid in pyramids])
-    ]
+    strips = {
+        f"{number}-{row}": (number, list(cores))
+        for number in range(levels)
+        for row, cores in groupby(_blocks([pyramid[number] for pyramid in pyramids]), lambda core: core[0].start)
+    }
+    wide = {place: strip for place, strip in strips.items() if strip[0] >= shown}
     cell_m = finest_m * 2**shown
     transform = Affine(cell_m, 0, west, 0, -cell_m, north)
 
-    def work(item: tuple[int, tuple[slice, slice]]) -> Tensor:
-        number, core = item
+    def work(strip: tuple[int, list[tuple[slice, slice]]]) -> Arrays:
+        number, cores = strip
         at = [(pyramid[number], law) for pyramid, law in zip(pyramids, laws, strict=True)]
-        return _of_block(at, still[number][core], core, number == 0, device)
+        found = pool.map(lambda core: _of_block(at, still[number][core], core, number < shown, device), cores)
+        return {str(core[1].start): planes.numpy() for core, planes in zip(cores, found, strict=True)}
 
     with ThreadPoolExecutor(workers) as pool:
         laws = [Laws(points, west, north, pool) for points in kept]
         still = _on_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
         for turn in range(TURNS):
-            best = _nothing((shape[0] >> shown, shape[1] >> shown))
-            for done, ((number, core), found) in enumerate(zip(blocks, pool.map(work, blocks), strict=True), start=1):
-                _lay(best, found, core, number - shown)
-                report_progress((turn + done / len(blocks)) / TURNS)
-            peaks = _likely(best, transform)
-            if turn + 1 == TURNS or not peaks:
-                break
-            beside = [_taken_out(points, peaks) for points in kept]
-            laws = [Laws(points, west, north, pool, before) for points, before in zip(beside, laws, strict=True)]
-            still = _on_levels(_outside(peaks, best.shape[1:], transform), shown, levels)
+            best, some = _nothing((shape[0] >> shown, shape[1] >> shown)), strips if turn else wide
+            for place, found in piece_by_piece(pieces, f"bowls-{turn}", some, work):
+                number, cores = some[place]
+                for core, planes in zip(cores, found.values(), strict=True):
+                    _lay(best, torch.from_numpy(planes), core, number - shown)
+            if turn == 0 and (peaks := _likely(best, transform)):
+                beside = [_taken_out(points, peaks) for points in kept]
+                laws = [Laws(points, west, north, pool, before) for points, before in zip(beside, laws, strict=True)]
+                still = _on_levels(_outside(peaks, best.shape[1:], transform), shown, levels)
     zeros = tuple(float(np.median(track.velocity_mm_yr)) for track in tracks)
     score, amplitude, radius, detectable = (plane.numpy() for plane in best)
     levels_shown = tuple(pyramid[shown] for pyramid in pyramids)
@@ -195,9 +203,10 @@ class Laws:
     def __init__(self, points: Points, west: float, north: float, pool: Executor, before: Laws | None = None) -> None:
         x, y, rate, _ = points
         col, row = np.floor((x - west) / LAW_M).astype(np.int64), np.floor((north - y) / LAW_M).astype(np.int64)
-        squares, of = np.unique(np.column_stack([row, col]), axis=0, return_inverse=True)
-        order = np.argsort(of.ravel(), kind="stable")
-        parts = np.split(order, np.cumsum(np.bincount(of.ravel()))[:-1])
+        wide = int(col.max()) + 1
+        squares, of = np.unique(row * wide + col, return_inverse=True)
+        order = np.argsort(of, kind="stable")
+        parts = np.split(order, np.cumsum(np.bincount(of))[:-1])
         self.rate_mm_yr = rate
 
         def law_of(square: tuple[int, int], part: NDArray[np.intp]) -> tuple[int, NoiseLaw]:
@@ -205,7 +214,7 @@ class Laws:
                 return before.laws[square]
             return len(part), fit_noise_law(x[part], y[part], rate[part])
 
-        names = [(int(row), int(col)) for row, col in squares]
+        names = [divmod(int(square), wide) for square in squares]
         self.laws = dict(zip(names, pool.map(law_of, names, parts), strict=True))
 
     def around(self, core: tuple[slice, slice], cell_m: float) -> NoiseLaw | None:
@@ -230,9 +239,9 @@ def _blocks(at: Sequence[Level]) -> Iterator[tuple[slice, slice]]:
 
 
 def _of_block(
-    at: Sequence[tuple[Level, Laws]], still: Tensor, core: tuple[slice, slice], finest: bool, device: torch.device
+    at: Sequence[tuple[Level, Laws]], still: Tensor, core: tuple[slice, slice], halved: bool, device: torch.device
 ) -> Tensor:
-    """Return the planes of Bowls for each cell of a core, (4, rows, cols)."""
+    """Return the planes of Bowls for each cell of a core, (4, rows, cols); `halved`: for squares of 2 x 2 cells."""
     outer = tuple(
         slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size))
         for part, size in zip(core, at[0][0].points.shape, strict=True)
@@ -240,7 +249,7 @@ def _of_block(
     size = tuple(fast(part.stop - part.start + MARGIN) for part in outer)
     inner = tuple(slice(c.start - o.start, c.stop - o.start) for c, o in zip(core, outer, strict=True))
     cell_m = at[0][0].cell_m
-    radii = ((ALSO_FINEST,) if finest else ()) + RADII_CELLS
+    radii = ((ALSO_FINEST,) if cell_m == FINEST_M else ()) + RADII_CELLS
     laws = [law.around(core, cell_m) for _, law in at]
     seen = [_views(level, outer, size, law, radii, device) for (level, _), law in zip(at, laws, strict=True) if law]
     best = _nothing([part.stop - part.start for part in core], device)
@@ -248,7 +257,7 @@ def _of_block(
     for radius, of_tracks in zip(radii, zip(*seen, strict=True), strict=False):  # nothing is seen without a law
         for view in _together(of_tracks):
             _improve(best, View(*(plane[inner] for plane in view)), still, radius, cell_m)
-    return best.cpu()
+    return (_best_of_fours(best) if halved else best).cpu()
 
 
 def _together(views: Sequence[View]) -> list[View]:
@@ -336,20 +345,23 @@ def _views(
 
 def _interpolated(information: Tensor, table: Tensor) -> Tensor:
     """Return the table's value, given at NOISES, for cells with a local mean of information."""
-    steps = (torch.log10(1 / information.clamp_min(1e-6)) + 3) * (len(NOISES) - 1) / 7
+    steps = (3 - torch.log10(information.clamp_min(1e-6))) * (len(NOISES) - 1) / 7
     low = steps.floor().clamp(0, len(NOISES) - 2).long()
     part = (steps - low).clamp(0, 1)
     logs = table.log()
     return torch.exp(logs[low] * (1 - part) + logs[low + 1] * part)
 
 
+def _best_of_fours(found: Tensor) -> Tensor:
+    """Return the planes of the best of each 2 x 2 cells, (4, rows / 2, cols / 2)."""
+    rows, cols = found.shape[1] // 2, found.shape[2] // 2
+    fours = found.reshape(4, rows, 2, cols, 2).permute(0, 1, 3, 2, 4).reshape(4, rows, cols, 4)
+    return fours.gather(3, fours[:1].argmax(dim=3, keepdim=True).expand(4, -1, -1, -1))[..., 0]
+
+
 def _lay(best: Tensor, found: Tensor, core: tuple[slice, slice], doublings: int) -> None:
     """Write a block's bowls where their score is the highest so far. doublings: of the cells shown; -1: halves."""
-    if doublings < 0:
-        rows, cols = found.shape[1] // 2, found.shape[2] // 2
-        fours = found.reshape(4, rows, 2, cols, 2).permute(0, 1, 3, 2, 4).reshape(4, rows, cols, 4)
-        found = fours.gather(3, fours[:1].argmax(dim=3, keepdim=True).expand(4, -1, -1, -1))[..., 0]
-    else:
+    if doublings > 0:
         found = found.repeat_interleave(2**doublings, 1).repeat_interleave(2**doublings, 2)
     times = 2.0**doublings
     target = best[:, *(slice(int(part.start * times), int(part.stop * times)) for part in core)]

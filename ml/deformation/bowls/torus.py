@@ -67,22 +67,23 @@ def without_wide(rate: Tensor, weight: Tensor, seen: Tensor, wide: Tensor) -> Te
 
 def solve(rate: Tensor, noise: Tensor, seen: Tensor, spectrum: Tensor, start: Tensor | None = None) -> Tensor:
     """Return C^-1 rate on the seen cells, 0 elsewhere, by conjugate gradients. start: a near solution."""
+    known = seen.to(rate.dtype)
     mean_noise = 1 / ((1 / noise)[seen].mean())
     nearly = 1 / (spectrum + mean_noise)
-    x, residual = torch.zeros_like(rate), torch.where(seen, rate, 0.0)
+    x, residual = torch.zeros_like(rate), rate * known
     first = (residual**2).sum()
     if start is not None:
-        x, residual = start, torch.where(seen, rate - filtered(start, spectrum) - noise * start, 0.0)
-    z = torch.where(seen, filtered(residual, nearly), 0.0)
+        x, residual = start, (rate - filtered(start, spectrum) - noise * start) * known
+    z = filtered(residual, nearly) * known
     direction, along = z, (residual * z).sum()
     for _ in range(STEPS):
-        towards = torch.where(seen, filtered(direction, spectrum) + noise * direction, 0.0)
+        towards = (filtered(direction, spectrum) + noise * direction) * known
         step = along / (direction * towards).sum().clamp_min(1e-20)
         x = x + step * direction
         residual = residual - step * towards
         if (residual**2).sum() <= TOLERANCE**2 * first:
             break
-        z = torch.where(seen, filtered(residual, nearly), 0.0)
+        z = filtered(residual, nearly) * known
         before, along = along, (residual * z).sum()
         direction = z + along / before.clamp_min(1e-20) * direction
     return x

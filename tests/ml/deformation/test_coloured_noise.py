@@ -169,3 +169,15 @@ def test_where_no_point_stands_nothing_can_be_detected():
     limit = best_bowls([PointCloud(points.x[west], points.y[west], points.velocity_mm_yr[west], 3035)]).detectable_mm_yr
     assert np.isfinite(limit[:, 8:40]).all()
     assert np.isinf(limit[:, 64:]).all()
+
+
+@pytest.mark.parametrize("posting_m", [None, 450.0])
+def test_points_on_the_edges_of_cells_are_counted(posting_m):
+    """As gridded products give them: the southernmost on an edge of the widest cells."""
+    step_m = posting_m or 100.0
+    x, y = (step_m * part.ravel() for part in np.meshgrid(np.arange(96.0), np.arange(96.0)))
+    rate = np.random.default_rng(3).normal(0, 0.1, x.size).astype(np.float32)
+    bowls = best_bowls([PointCloud(x, y, rate, 3035, posting_m)])
+    points = bowls.tracks[0].points
+    assert points.sum() == x.size
+    assert points[-1, 0] > 0

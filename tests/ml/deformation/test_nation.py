@@ -15,6 +15,7 @@ from ml.deformation.nation import NetworkConfig, predict, windows
 from ml.deformation.network import DeformationNetwork, on_lattice
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS, areas_in
+from ml.rasters.pieces import Arrays, Memory, Pieces
 from ml.runtime.checkpoints import Card
 from ml.runtime.progress import listening
 
@@ -123,7 +124,7 @@ def test_progress_is_reported_from_nothing_to_all(network):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here, so none can run out of memory")
 def test_memory_that_runs_out_means_fewer_windows_and_at_last_the_cpu(network, little_gpu_memory):
     """The errors are those of CUDA's allocator, which is allowed a part of the card."""
-    images = torch.zeros(4, len(CHANNELS), 512, 512)
+    images = torch.zeros(4, CHANNELS, 512, 512)
     torch.cuda.reset_peak_memory_stats()
     runner = nation._Runner(network, torch.device("cuda"), NetworkConfig(batch=1))
     expected = runner.run(images, 1)
@@ -153,6 +154,33 @@ def cloud(seed: int = 0, n: int = 6_000, side_m: float = 5_000.0) -> PointCloud:
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(0, side_m, (2, n)) + np.array([[4_600_040.0], [1_740_030.0]])
     return PointCloud(x, y, rng.normal(0, 1, n).astype(np.float32), 3035)
+
+
+class Killed(Memory):
+    """Store that fails after some pieces; another attempt finds those before."""
+
+    left = 0
+
+    def put(self, name: str, arrays: Arrays) -> None:
+        if not self.left:
+            raise OSError("killed")
+        self.left -= 1
+        super().put(name, arrays)
+
+
+def test_a_search_killed_five_times_gives_the_same(network):
+    tracks, store, attempts = [cloud(n=20_000, side_m=12_000), cloud(1, n=20_000, side_m=12_000)], Killed(), 0
+    whole = infer.with_network(tracks, network, config=NetworkConfig(core_cells=64))
+    while True:
+        store.left, attempts = 3, attempts + 1
+        try:
+            result = infer.with_network(tracks, network, config=NetworkConfig(core_cells=64), pieces=Pieces(store))
+            break
+        except OSError:
+            assert attempts < 50
+    assert attempts > 5
+    for name, plane in whole.bands().items():
+        np.testing.assert_array_equal(result.bands()[name], plane)
 
 
 def test_the_bands_add_up_and_span_the_cells_of_the_points(network):
