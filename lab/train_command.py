@@ -13,13 +13,14 @@ import torch
 from ingest.errors import InputError
 from lab.coherence.training.task import RECIPE as COHERENCE
 from lab.deformation.training.train import RECIPE as DEFORMATION
+from lab.deformation.wrapped import RECIPE as OVERWRAPPED
 from lab.offsets.recipe import RECIPE as OFFSETS
 from lab.training import Schedule, train
 from ml.runtime.checkpoints import save
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device
 
-RECIPES = {"coherence": COHERENCE, "deformation": DEFORMATION, "offsets": OFFSETS}
+RECIPES = {"coherence": COHERENCE, "deformation": DEFORMATION, "offsets": OFFSETS, "overwrapped-cnn": OVERWRAPPED}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

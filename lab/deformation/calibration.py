@@ -9,7 +9,7 @@ Then `reliability` fits the probability of motion at each score on further tiles
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 
 from lab.benchmark import over_seeds
@@ -29,7 +30,7 @@ from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, SIDE_M, Tile
 from ml.deformation.decision import Weights, terms
 from ml.deformation.filters.baseline import logistic
-from ml.deformation.gridding.points import Float32
+from ml.deformation.gridding.points import Float32, PointCloud
 from ml.deformation.infer import look, with_network
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.reliability import fit
@@ -103,10 +104,25 @@ def _heart(tile: Tile, radius_m: float) -> Heart:
     return Heart(away_m <= max(radius_m / 2, 100.0), source.peak_mm_yr > 0)
 
 
-def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
-    """Return the evidence on the tiles of one number, first by one track, then by both."""
-    network = DeformationNetwork.load("deformation", folder)
-    seen: list[list[Evidence]] = [[], []]
+class Known(NamedTuple):
+    """What a method knows of a place: the terms of its score, (rows, cols) each, and the rate; NaN unknown."""
+
+    terms: list[Float32]
+    rate_mm_yr: Float32
+    transform: Affine
+
+
+def shipped(folder: Path, tracks: Sequence[PointCloud]) -> Known:
+    """Return what the network of a folder and the law of noise know of a place."""
+    seen = look(tracks, DeformationNetwork.load("deformation", folder))
+    return Known(terms(seen.witnesses), seen.rate_mm_yr, seen.transform)
+
+
+def evidence_of(
+    know: Callable[[Sequence[PointCloud]], Known], number: int, counts: Sequence[int] = (1, 2)
+) -> list[list[Evidence]]:
+    """Return the evidence on the tiles of one number, by one track and by both. counts: of tracks to be used."""
+    seen: list[list[Evidence]] = [[] for _ in counts]
     still = still_tile(NATIONAL, number, Purpose.VALIDATION)
     bowls = {
         key: bowl_in(still, BOWLS[key], generator(Purpose.VALIDATION, f"{NATIONAL} {key}", number)) for key in TABLE
@@ -115,10 +131,10 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
     hearts = {key: _heart(bowl, BOWLS[key].radius_m) for key, bowl in bowls.items()}
     tiles = ((field, None), (disturbed, None), *((bowls[key], hearts[key]) for key in TABLE))
     for tile, heart in tiles:
-        for both, target in enumerate(seen):
-            tracks = tile.tracks[: 1 + both]
-            known = look([cloud(track) for track in tracks], network)
-            planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.witnesses)], axis=-1)
+        for count, target in zip(counts, seen, strict=True):
+            tracks = tile.tracks[:count]
+            known = know([cloud(track) for track in tracks])
+            planes = np.stack([placed(plane, known.transform, tile) for plane in known.terms], axis=-1)
             planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE
             toward = placed(known.rate_mm_yr, known.transform, tile) > 0
             moves = np.abs(truth_of(tile, tracks).rate_mm_yr) >= STILL_MM_YR
@@ -259,7 +275,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    by_tile = over_seeds(partial(evidence_of, args.folder), args.tiles, FIRST, args.processes)
+    by_tile = over_seeds(partial(evidence_of, partial(shipped, args.folder)), args.tiles, FIRST, args.processes)
     _update(args.folder, decision=decisions(by_tile, args.rounds, args.processes))
     _update(args.folder, reliability=reliabilities(args.folder, args.tiles, args.processes))
 

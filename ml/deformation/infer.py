@@ -22,19 +22,22 @@ from ml.deformation.gridding.cells import CELL_M, grid_robust
 from ml.deformation.gridding.points import PointCloud, sorted_points
 from ml.deformation.nation import NetworkAlone, NetworkConfig, WithoutNetwork, predict
 from ml.deformation.network import DeformationNetwork
+from ml.deformation.overwrapped import OverwrappedConfig, overwrapped_cnn
 from ml.deformation.places.causes import fitted, named
 from ml.deformation.places.measure import measure
 from ml.deformation.reliability import Reliability, reliability_of
 from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, count_within
+from ml.rasters.pieces import Pieces
 from ml.runtime.checkpoints import read_card
 
-Config = ClassicalConfig | WhiteningConfig | LeastSquaresConfig | NetworkConfig
+Config = ClassicalConfig | WhiteningConfig | LeastSquaresConfig | OverwrappedConfig | NetworkConfig
 
 CONFIGS: dict[str, type[Config]] = {
     **classical.CONFIGS,
     "whitening": WhiteningConfig,
     "gls": LeastSquaresConfig,
+    "overwrapped-cnn": OverwrappedConfig,
     "model": NetworkConfig,
     "network": NetworkAlone,
     "without-network": WithoutNetwork,
@@ -42,7 +45,8 @@ CONFIGS: dict[str, type[Config]] = {
 LIMIT_BAND = "smallest_rate_mm_yr"
 NEAR_M = (85.0, 150.0, 300.0, 600.0, 1200.0)  # kernel widths; the narrowest is as wide as a square of 3 x 3 cells
 HIGHEST_MM_YR = 50.0  # higher detection limits are not stated
-WEIGHTS = dict.fromkeys(("model", "network", "without-network"), "deformation")  # method -> name of its card
+DECIDED = ("model", "network", "without-network")  # methods that decide from the noise law and the network
+WEIGHTS = dict.fromkeys(DECIDED, "deformation") | {"overwrapped-cnn": "overwrapped-cnn"}  # method -> name of its card
 
 
 class DeformationResult(NamedTuple):
@@ -50,7 +54,7 @@ class DeformationResult(NamedTuple):
 
     reliability: calibration of the decision score, for methods where it was measured. still_share: share of still
     cells, 0 if the product's zero is assumed to be still; None for methods that do not estimate it.
-    smallest_rate_mm_yr: rate at which nine in ten bowls of about 800 m would be found; only for methods in WEIGHTS.
+    smallest_rate_mm_yr: rate at which nine in ten bowls of about 800 m would be found; only for methods in DECIDED.
     """
 
     maps: DeformationMaps
@@ -105,24 +109,30 @@ def detect_deformation(
 
 
 def detect_tracks(
-    tracks: Sequence[PointCloud], method: str, device: torch.device | None = None, config: Config | None = None
+    tracks: Sequence[PointCloud],
+    method: str,
+    device: torch.device | None = None,
+    config: Config | None = None,
+    pieces: Pieces | None = None,
 ) -> DeformationResult:
     """Run a detector on the tracks of one place, which share one projected system.
+
+    pieces: store from which a killed run of a method in DECIDED resumes.
 
     A network and `gls` use all tracks together. Other methods run on each track; the higher probability counts. Raises
     ValueError for an unknown method and InputError if a network's weights are missing.
     """
     if method not in CONFIGS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    return detect_all_with(tracks, config or CONFIGS[method](), device)
+    return detect_all_with(tracks, config or CONFIGS[method](), device, pieces)
 
 
 def detect_all_with(
-    tracks: Sequence[PointCloud], config: Config, device: torch.device | None = None
+    tracks: Sequence[PointCloud], config: Config, device: torch.device | None = None, pieces: Pieces | None = None
 ) -> DeformationResult:
     """Run the detector of a configuration on the tracks of one place."""
     if isinstance(config, NetworkConfig):
-        return with_network(tracks, DeformationNetwork.load(config.weights), device, config)
+        return with_network(tracks, DeformationNetwork.load(config.weights), device, config, pieces)
     if isinstance(config, LeastSquaresConfig):
         maps, transform, share = least_squares(tracks, config, device)
         return DeformationResult(maps, transform, tracks[0].epsg, still_share=share)
@@ -133,9 +143,13 @@ def detect_with(points: PointCloud, config: Config, device: torch.device | None 
     """Detect deformation in one track."""
     if isinstance(config, NetworkConfig | LeastSquaresConfig):
         return detect_all_with([points], config, device)
-    if isinstance(config, WhiteningConfig):
+    if isinstance(config, WhiteningConfig | OverwrappedConfig):
         robust = grid_robust(points, workers=1)
-        return DeformationResult(whitening(points, robust, config), robust.transform, robust.epsg)
+        if isinstance(config, WhiteningConfig):
+            maps = whitening(points, robust, config)
+        else:
+            maps = overwrapped_cnn(robust, config, device)
+        return DeformationResult(maps, robust.transform, robust.epsg)
     maps, grid = classical_maps(points, config)
     return DeformationResult(maps, grid.transform, grid.epsg)
 
@@ -161,12 +175,13 @@ def look(
     network: DeformationNetwork,
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
+    pieces: Pieces | None = None,
 ) -> Look:
     """Collect the evidence of the noise law, the delay and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     grids = [grid_robust(points, cell_m) for points in tracks]
-    maps, lattice = predict(network, grids, device, config)
-    bowls = best_bowls(tracks, device)
+    maps, lattice = predict(network, grids, device, config, pieces)
+    bowls = best_bowls(tracks, device, pieces=pieces)
     motion = local_motion(bowls, LocalRate(local_scales_m=NEAR_M))
     top = max(grid.transform.f for grid in grids)
     left = min(grid.transform.c for grid in grids)
@@ -203,10 +218,11 @@ def with_network(
     network: DeformationNetwork,
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
+    pieces: Pieces | None = None,
 ) -> DeformationResult:
     """Decide on each cell of a place from the evidence of all tracks together."""
     config = config or NetworkConfig()
-    seen, settings = look(tracks, network, device, config), network.card.settings
+    seen, settings = look(tracks, network, device, config, pieces), network.card.settings
     undone = all(track.cycles_undone for track in tracks)
     probability = logistic(log_odds(seen.witnesses, settings, len(tracks), config.decision, undone))
     maps = split_by_sign(probability, seen.rate_mm_yr, seen.still[0].rate_mm_yr, seen.sigma_mm_yr)

@@ -85,6 +85,7 @@ METHODS = {
     "multi-kernel": gettext_lazy("correlation with several windows"),
     "ncc": gettext_lazy("normalised cross-correlation"),
     "network": gettext_lazy("neural network alone"),
+    "overwrapped-cnn": gettext_lazy("neural network on wrapped phase"),
     "pearson": gettext_lazy("sample coherence"),
     "posterior-mean": gettext_lazy("posterior mean"),
     "residual-unet": gettext_lazy("neural network"),

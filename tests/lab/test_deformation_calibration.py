@@ -1,9 +1,21 @@
 """Weights of the one decision: a witness that knows is heard, and false alarms stay at their limit."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from lab.deformation.calibration import ALARMS, IMPOSSIBLE, Evidence, at_limits, evidence_of, flagged, odds_of, search
+from lab.deformation.calibration import (
+    ALARMS,
+    IMPOSSIBLE,
+    Evidence,
+    at_limits,
+    evidence_of,
+    flagged,
+    odds_of,
+    search,
+    shipped,
+)
 from lab.simulation.tiles import CELLS
 from ml.deformation.decision import Weights
 from ml.runtime.checkpoints import WEIGHTS
@@ -62,7 +74,7 @@ def test_areas_are_drawn_as_in_service_and_unknown_cells_are_in_none():
 
 
 def test_evidence_holds_what_the_decision_sees_of_one_track_and_of_both():
-    one, both = evidence_of(WEIGHTS, 50_000)
+    one, both = evidence_of(partial(shipped, WEIGHTS), 50_000)
     assert [tile.heart is None for tile in one] == [True, True, False, False, False]
     assert [tile.disturbed for tile in both] == [False, True, False, False, False]
     for seen in (*one, *both):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lab.deformation import wrapped
 from lab.deformation.measures.benchmark_tiles import NATIONAL, still_tile
 from lab.deformation.training import train
 from lab.deformation.training.compose import Recipe, sample, still, superimposed, tile_pool, weak_motion
@@ -14,7 +15,9 @@ from lab.simulation.tiles import with_sources
 from ml.__main__ import main
 from ml.deformation.features.channels import CHANNELS
 from ml.deformation.kinds import kind_of
+from ml.deformation.overwrapped import WINDOW
 from ml.networks.deformation_unet import DeformationUnet
+from ml.networks.resnet import ResNet18
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import read_card
 from ml.simulation.ground.deformation import Ellipse
@@ -167,3 +170,25 @@ def test_the_command_trains_and_writes_weights_with_their_card(tmp_path, monkeyp
     card = read_card("deformation", tmp_path)
     assert card.training["steps"] == 2
     assert card.training["settings"]["tiles"] == 6
+
+
+def test_windows_with_motion_in_the_middle_are_told_from_others(pool):
+    rng = np.random.default_rng(4)
+    drawn = wrapped.interferograms(rng, 40) | wrapped.of_fields(rng, pool, 40)
+    for kind in ("interferogram", "field"):
+        image, moves = drawn[kind], drawn[f"{kind}_moves"]
+        assert image.shape == (40, 1, WINDOW, WINDOW)
+        assert image.abs().max() <= 1
+        assert 0 < moves.sum() < 40
+    task, network = wrapped.WrappedTask(pool, pool, wrapped.Settings(batch=4, pretraining=0.5)), ResNet18()
+    batch = task.batch(rng)
+    only = {name: torch.zeros_like(values) if "field" in name else values for name, values in batch.items()}
+    torch.testing.assert_close(task.loss(network.eval(), batch, 0.4), task.loss(network, only, 0.4))
+    assert task.loss(network, batch, 0.6) != task.loss(network, only, 0.6)
+
+
+def test_a_window_whose_middle_moves_is_drawn_around_it():
+    speed = np.zeros((100, 100))
+    speed[48:52, 50:54] = 3.0
+    places = wrapped._places(np.random.default_rng(0), speed)
+    assert (np.abs(places[1:] + WINDOW // 2 - 51) <= 10).all()

@@ -1,0 +1,70 @@
+"""Paper 1's detector (arXiv 2005.03221): gaps filled, slow motion over-wrapped, windows judged and merged."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+
+from ml.deformation.gridding.cells import RobustGrid
+from ml.deformation.overwrapped import GAINS, SIGMA, UNSEEN, WINDOW, completed, overwrapped, scores
+from ml.networks.resnet import ResNet18
+
+RATE = 0.5  # phase, rad, from which `Judge` says that a pixel moves
+
+
+class Judge(ResNet18):
+    """Says that a window moves if the pixels in its middle do, with log-odds of 3."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        middle = slice(WINDOW // 2 - 4, WINDOW // 2 + 4)
+        moves = (image[:, 0, middle, middle] * math.pi).abs().mean(dim=(1, 2)) > RATE
+        return torch.where(moves, 3.0, -3.0)
+
+
+def grid(velocity: np.ndarray) -> RobustGrid:
+    count = np.isfinite(velocity).astype(np.int32)
+    return RobustGrid(velocity, count, 0 * velocity, Affine(100, 0, 4_600_000.0, 0, -100, 1_741_000.0), 3035)
+
+
+def test_matrix_completion_restores_a_field_of_rank_one_and_touches_nothing_known():
+    row, col = np.mgrid[:60, :60] / 60
+    field = (10 * np.sin(3 * row) * np.exp(-col)).astype(np.float32)
+    seen = np.where(np.random.default_rng(0).random(field.shape) < 0.5, field, np.nan).astype(np.float32)
+    filled, nothing = completed(torch.from_numpy(np.stack([seen, np.full_like(seen, np.nan)]))).numpy()
+    gaps = np.isnan(seen)
+    np.testing.assert_array_equal(filled[~gaps], seen[~gaps])
+    assert np.sqrt(((filled - field)[gaps] ** 2).mean()) < 0.1 * field[gaps].std()
+    assert np.isfinite(nothing).all()
+
+
+def test_half_a_wavelength_of_motion_is_one_fringe():
+    rates = torch.tensor([0.0, 55.5 / 2 / 5, -55.5 / 2 / 5])  # over five years
+    torch.testing.assert_close(overwrapped(rates, 1), torch.zeros(3), atol=1e-4, rtol=0)
+    quarter = torch.tensor([55.5 / 8 / 5])
+    assert overwrapped(quarter, 1).item() == pytest.approx(math.pi / 2, abs=1e-4)
+    assert overwrapped(quarter / 16, 16).item() == pytest.approx(math.pi / 2, abs=1e-4)
+    assert overwrapped(-quarter, 1).item() == pytest.approx(-math.pi / 2, abs=1e-4)
+
+
+def test_windows_are_merged_around_what_they_show_and_slow_motion_shows_at_high_gains():
+    velocity = np.random.default_rng(1).normal(0, 0.02, (140, 150)).astype(np.float32)
+    velocity[60:76, 72:88] -= 0.8  # 4 mm in five years: 0.9 rad
+    velocity[:, 140:] = np.nan
+    score = scores(Judge(), grid(velocity), torch.device("cpu"), (1,))
+    assert score.shape == velocity.shape
+    row, col = np.unravel_index(score.argmax(), score.shape)
+    assert math.hypot(row - 68, col - 80) < SIGMA
+    assert score[:10, :10].max() == pytest.approx(-3, abs=1e-3)
+    slower = scores(Judge(), grid(velocity / 3), torch.device("cpu"), (1,))
+    assert slower.max() == pytest.approx(-3, abs=1e-3)
+    assert scores(Judge(), grid(velocity / 3), torch.device("cpu"), GAINS[:2]).max() > -1.5
+
+
+def test_ground_without_points_is_not_judged_and_a_small_product_is():
+    velocity = np.full((40, 180), np.nan, dtype=np.float32)
+    velocity[:, :70] = np.random.default_rng(2).normal(0, 0.05, (40, 70))
+    score = scores(Judge(), grid(velocity), torch.device("cpu"), (1,))
+    assert (score[:, 130:] == UNSEEN).all()
+    assert score[20, 30] == pytest.approx(-3, abs=1e-3)
