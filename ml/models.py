@@ -1,6 +1,7 @@
 """Model versions, their runs on products and pairs, predictions, and events."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.gis.db import models
 from shapely.geometry import shape
@@ -132,10 +133,13 @@ class Prediction(models.Model):
     def __str__(self) -> str:
         return str(self.run)
 
+    def regions_where(self, confirmed: bool) -> list[dict[str, Any]]:
+        """Return the wide regions that another track shows, or those that none does; older results count as shown."""
+        return [one for one in self.regions if one["properties"].get("confirmed", True) is confirmed]
+
     @property
     def unconfirmed(self) -> list[dict[str, float]]:
         """Wide regions that no other track shows: longitude and latitude of the middle, km2, mm_yr."""
-        alone = [region for region in self.regions if not region["properties"].get("confirmed", True)]
         return [
             {
                 "longitude": round((middle := shape(region["geometry"]).centroid).x, 2),
@@ -143,7 +147,7 @@ class Prediction(models.Model):
                 "km2": round(region["properties"]["area_m2"] / 1e6),
                 "mm_yr": round(region["properties"]["rate_mm_yr"], 1),
             }
-            for region in alone
+            for region in self.regions_where(confirmed=False)
         ]
 
 

@@ -94,8 +94,7 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
             _from_area(prediction, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
             for area in drawn
         ]
-    confirmed = [region for region in prediction.regions if region["properties"].get("confirmed", True)]
-    return detections + [_from_region(prediction, region) for region in confirmed]
+    return detections + [_from_region(prediction, region) for region in prediction.regions_where(confirmed=True)]
 
 
 def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:

@@ -24,11 +24,10 @@ from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
 from lab.training import Batch, TrainingRecipe, TrainingTask
 from ml.deformation.decision import Weights
-from ml.deformation.features.channels import background_of
-from ml.deformation.filters.baseline import LocalRate, local_rate
+from ml.deformation.filters.baseline import LocalRate
 from ml.deformation.gridding.cells import RobustGrid, grid_robust
 from ml.deformation.gridding.points import Float32, PointCloud
-from ml.deformation.overwrapped import GAINS, GAUSSIAN, NAME, WAVELENGTH_MM, WINDOW, completed, overwrapped, scores
+from ml.deformation.overwrapped import GAINS, GAUSSIAN, NAME, WAVELENGTH_MM, WINDOW, completed, overwrapped, scored
 from ml.networks.resnet import ResNet18
 from ml.runtime.checkpoints import Card
 
@@ -59,7 +58,7 @@ class WrappedTask(TrainingTask):
         self.pool, self.held_back, self.settings = pool, held_back, settings
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw interferograms and velocity fields, as the loss needs the one or the other."""
+        """Draw interferograms and velocity fields; the loss uses one kind, by the progress of the training."""
         n = self.settings.batch
         return interferograms(rng, n) | of_fields(rng, self.pool, n)
 
@@ -101,7 +100,7 @@ def interferograms(rng: np.random.Generator, n: int) -> dict[str, Tensor]:
 
 
 def of_fields(rng: np.random.Generator, pool: TilePool, n: int) -> dict[str, Tensor]:
-    """Cut n windows out of composed velocity fields, each over-wrapped at a random gain."""
+    """Compose velocity fields, cut n windows out of them, and wrap each window at a random gain."""
     velocities: list[Float32] = []
     moves: list[bool] = []
     while len(velocities) < n:
@@ -120,7 +119,7 @@ def of_fields(rng: np.random.Generator, pool: TilePool, n: int) -> dict[str, Ten
 
 
 def _places(rng: np.random.Generator, speed: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Draw the first cells of windows, all but one around moving ground if there is any, (WINDOWS, 2)."""
+    """Draw row and column of each window's corner, (WINDOWS, 2). If ground moves, one window alone is anywhere."""
     most = CELLS - WINDOW
     places = rng.integers(0, most + 1, (WINDOWS, 2))
     moving = np.argwhere(speed >= MOVES_MM_YR)
@@ -162,10 +161,7 @@ SCORE = Weights(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # the score stands in the place o
 def known(network: ResNet18, gains: tuple[int, ...], tracks: list[PointCloud]) -> Known:
     """Return what the detector knows of a place: the score of its first track, where the ground moves."""
     grid: RobustGrid = grid_robust(tracks[0])
-    config = LocalRate()
-    rate = local_rate(grid.velocity_mm_yr - np.float32(background_of(grid)), grid.n_points, grid.cell_m, config)
-    score = scores(network, grid, torch.device("cpu"), gains)
-    score[~(np.abs(rate) >= config.smallest_rate_mm_yr)] = np.nan
+    score, rate = scored(network, grid, torch.device("cpu"), gains, LocalRate())
     nothing = np.zeros_like(score)
     return Known([score, nothing, nothing, nothing, nothing, nothing + 1], rate, grid.transform)
 

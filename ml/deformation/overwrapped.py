@@ -35,7 +35,7 @@ UNSEEN = -30.0  # logit where no window was judged
 
 @dataclass(frozen=True)
 class OverwrappedConfig(LocalRate):
-    """Settings of the detector; rates: see `LocalRate`. weights: name of the card, which has the threshold."""
+    """Settings of the detector: those of `LocalRate`, and the name of the card that holds gains and threshold."""
 
     weights: str = NAME
 
@@ -75,16 +75,24 @@ def overwrapped_cnn(
     config, device, network = config or OverwrappedConfig(), device or torch.device("cpu"), ResNet18()
     card = read_card(config.weights)
     load(card, network)
-    background = background_of(grid)
-    score = scores(ready(network, device), grid, device, tuple(card.settings["gains"])) - card.settings["score_at_half"]
-    rate = local_rate(grid.velocity_mm_yr - np.float32(background), grid.n_points, grid.cell_m, config)
+    score, rate = scored(ready(network, device), grid, device, tuple(card.settings["gains"]), config)
+    probability = logistic(np.nan_to_num(score, nan=UNSEEN) - card.settings["score_at_half"])
+    noise = max(cell_noise(grid.velocity_mm_yr), 0.1)
+    return split_by_sign(np.where(np.isnan(score), 0, probability), rate, background_of(grid), noise)
+
+
+def scored(
+    network: ResNet18, grid: RobustGrid, device: torch.device, gains: tuple[int, ...], config: LocalRate
+) -> tuple[Float32, Float32]:
+    """Return `scores`, NaN where the ground itself does not move, and the rate of each cell's neighbourhood, mm/yr."""
+    still = np.float32(background_of(grid))
+    rate = local_rate(grid.velocity_mm_yr - still, grid.n_points, grid.cell_m, config)
     moves = np.abs(rate) >= config.smallest_rate_mm_yr
-    probability = np.where(moves, logistic(score), 0)
-    return split_by_sign(probability, rate, background, max(cell_noise(grid.velocity_mm_yr), 0.1))
+    return np.where(moves, scores(network, grid, device, gains), np.float32(np.nan)), rate
 
 
 def scores(network: ResNet18, grid: RobustGrid, device: torch.device, gains: tuple[int, ...] = GAINS) -> Float32:
-    """Return the log-odds of the merged mean probability of motion in each cell, (rows, cols), UNSEEN where unknown."""
+    """Return log-odds of motion for each cell, (rows, cols), from all windows around it; UNSEEN without a window."""
     rows, cols = grid.velocity_mm_yr.shape
     margin = [max(0, WINDOW - size) for size in (rows, cols)]
     valid = torch.from_numpy(distance_to_points_m(grid.n_points > 0, grid.cell_m) <= NEAR_M).float()

@@ -364,7 +364,7 @@ def piece_by_piece(
     read: Callable[[Item], Any] | None = None,
     feed: Feed = AT_ONCE,
 ) -> Iterator[tuple[str, Arrays]]:
-    """Yield each place with its piece, see `Pieces.each`. Without pieces, none is kept longer than it is used."""
+    """Yield each place with its piece, as `Pieces.each` computes it; without `pieces`, one at a time and unstored."""
     if pieces is not None:
         pieces.each(stage, items, work, read, feed)
         for place in items:

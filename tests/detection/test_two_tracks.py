@@ -116,15 +116,15 @@ def sinking_plain(folder, reference: str, seed: int = 1, direction: str = "ascen
 
 @pytest.mark.parametrize("reference", ["gnss", "local"])
 def test_sinking_plain_is_one_region_and_the_fast_place_in_it_its_own_alert(tmp_path, client, reference):
-    assert sinking_plain(tmp_path, reference).reference == reference
     sinking_plain(tmp_path, reference, 2, "descending")
+    assert sinking_plain(tmp_path, reference).reference == reference
     watch()
     region = Alert.objects.get(extent=Extent.REGION)
     places = Alert.objects.filter(extent=Extent.LOCAL)
     assert any(abs(place.peak_rate_mm_yr) > 40 for place in places)
     assert region.kind == "subsidence"
     assert region.reference == reference
-    assert region.peak_rate_mm_yr == pytest.approx(-9, abs=3)  # beside the places
+    assert region.peak_rate_mm_yr == pytest.approx(-9, abs=2.5)
     assert abs(region.peak_low_mm_yr) < abs(region.peak_rate_mm_yr) < abs(region.peak_high_mm_yr)
     assert region.area_m2 > 2 * sum(place.area_m2 for place in places)
     page = client.get(region.get_absolute_url()).content.decode()

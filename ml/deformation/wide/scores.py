@@ -70,7 +70,7 @@ class Prior(NamedTuple):
 
 
 class Scores:
-    """Scores of shapes in the rates of cells against a level, mm/yr."""
+    """Scores of shapes in the rates of cells. level_mm_yr: rate of the product that counts as still."""
 
     def __init__(self, cells: WideCells, level_mm_yr: float, noise: WideNoise, prior: Prior) -> None:
         rate, n_points, cell_km = cells.rate_mm_yr - np.float32(level_mm_yr), cells.n_points, cells.cell_km

@@ -116,7 +116,7 @@ def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ())
 def confirmed_regions(
     track: Track, others: Sequence[Track], reported: Sequence[BaseGeometry] = ()
 ) -> list[ReferredRegion]:
-    """Find regions in a track, and whether any of the other tracks of the same ground shows them."""
+    """Find the regions of a track; each states whether any of `others`, tracks of the same ground, shows it."""
     found = find_wide_regions(track, reported, SIGNIFICANT_IN_TWO if others else SIGNIFICANT)
     seen = [scores for other in others if found and (scores := scene(other.points, other.reference, reported).scores)]
     known = [one._replace(confirmed=any(shows(scores, one.region.bowls[0]) for scores in seen)) for one in found]
