@@ -91,6 +91,20 @@ def make_template(folder: Path) -> str:
     return made
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """At the end, close what threads of tests left open; the database cannot be dropped while it is used."""
+    from django.db import connection
+
+    yield
+    gc.collect()
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND pg_has_role(usesysid, 'MEMBER')"
+        )
+
+
 KEPT = {"django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}  # migrations fill them
 
 

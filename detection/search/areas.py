@@ -77,8 +77,9 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
     """
     detections, products = [], products_of(run=prediction.run)
     causes = causes_for(prediction.run.model_version.weights_sha256)
-    for flagged in areas_in(raster.bands, raster.transform, thresholds):
-        place = to_django(to_geographic(flagged.polygon, raster.epsg))
+    flagged = areas_in(raster.bands, raster.transform, thresholds)
+    for one in flagged:
+        place = to_django(to_geographic(one.polygon, raster.epsg))
         if not place.intersects(prediction.run.product.footprint):
             continue
         if _points_within(products, place) < thresholds.fewest_points:
@@ -86,10 +87,10 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
         views = [
             View(product, points)
             for product in products
-            if (points := _points_around(product, flagged, raster.epsg)).x.size
+            if (points := _points_around(product, one, raster.epsg)).x.size
         ]
         tracks = [view.points for view in views]
-        drawn = measure(flagged, tracks, prediction.statistics["background_mm_yr"])
+        drawn = measure(one, tracks, prediction.statistics["background_mm_yr"], flagged)
         detections += [
             _from_area(prediction, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
             for area in drawn

@@ -132,8 +132,9 @@ def _of_view(
     result = with_network(clouds, network)
     held = [sorted_points(points) for points in clouds]
     bands = result.bands()
-    for flagged in areas_in(bands, result.transform):
-        for area in measure(flagged, held, result.maps.background_mm_yr):
+    flagged = areas_in(bands, result.transform)
+    for one in flagged:
+        for area in measure(one, held, result.maps.background_mm_yr, flagged):
             kind = true_kind(tile, tracks, area)
             if area.places and kind is not None:
                 features = features_of(area, *core_and_rim(area, bands, result.transform), held)

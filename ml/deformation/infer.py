@@ -249,7 +249,7 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
     drawn = [
         named(part._replace(region=number), bands, result.transform, held, causes)
         for number, area in enumerate(flagged, 1)
-        for part in measure(area, held, result.maps.background_mm_yr)
+        for part in measure(area, held, result.maps.background_mm_yr, flagged)
     ]
     counted = [(area, count_within(area.polygon, held)) for area in drawn]
     return sorted(counted, key=lambda pair: (-abs(pair[0].peak_rate_mm_yr), -pair[0].area_m2))

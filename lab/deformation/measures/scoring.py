@@ -60,8 +60,8 @@ class TileScore(NamedTuple):
 
     calibration: (BINS, 3), cells, sum of scores, cells that move. places: (k, 2), highest score of each place
     (`reliability`, which the detector states or not) and whether ground moves in it. per_class: (2, 3) for subsidence
-    and uplift, right, wrongly named or not there, missed. per_kind: (5, 3) the same for KINDS, of a detector that names
-    them; per_sure_kind without the areas that it is not sure of and without their objects, of which there are n_unsure.
+    and uplift, right, wrongly named or not there, missed. per_kind: (5, 3) the same for KINDS, of found objects only, of
+    a detector that names them; per_sure_kind of those that it is sure of, which is all but n_unsure.
     overlaps: IoU of each match; shapes: see `shapes`.
     """
 
@@ -187,7 +187,7 @@ def score_tile(
     flagged = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *(area.mask for area in areas)])
     wanted = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *(thing.mask for thing in truth.objects)])
     judged = ~hidden | wanted
-    unsure = {i for i, area in enumerate(areas) if not area.sure}
+    sure = [i for i in partner if areas[i].sure]
     probability = bands["probability"]
     return TileScore(
         false_alarms=sum(alarms),
@@ -197,10 +197,10 @@ def score_tile(
         overlaps=tuple(overlap for _, overlap in partner.values()),
         both_cells=int((flagged & wanted).sum()),
         either_cells=int(((flagged | wanted) & judged).sum()),
-        per_class=_class_counts(areas, truth.objects, partner, counted, CLASSES, "kind"),
-        per_kind=_class_counts(areas, truth.objects, partner, counted, KINDS, "name"),
-        per_sure_kind=_class_counts(areas, truth.objects, partner, counted, KINDS, "name", unsure),
-        n_unsure=len(unsure & set(partner)),
+        per_class=_class_counts(areas, truth.objects, partner, counted, range(len(truth.objects)), "kind"),
+        per_kind=_class_counts(areas, truth.objects, partner, partner, [j for j, _ in partner.values()], "name"),
+        per_sure_kind=_class_counts(areas, truth.objects, partner, sure, [partner[i][0] for i in sure], "name"),
+        n_unsure=len(partner) - len(sure),
         names_kinds=set(KINDS) <= set(bands),
         calibration=_calibration(probability, truth.rate_mm_yr, tile.config.moving_mm_yr),
         places=np.stack(places_of(probability, truth.rate_mm_yr), axis=1),
@@ -231,21 +231,21 @@ def _class_counts(
     areas: list[LabelledArea],
     objects: list[LabelledArea],
     partner: dict[int, tuple[int, float]],
-    counted: list[int],
-    classes: Sequence[str],
+    counted: Collection[int],
+    judged: Collection[int],
     field: str,
-    left_out: Collection[int] = (),
 ) -> NDArray[np.int64]:
-    """Count right, wrong and missed ones of each class, (classes, 3). field: kind or name; left_out: ignored areas."""
+    """Count right, wrong and missed ones of each class, (classes, 3). field: `kind` for CLASSES, `name` for KINDS.
+
+    counted, judged: indices of the areas and of the objects that count.
+    """
+    classes: Sequence[str] = CLASSES if field == "kind" else KINDS
     counts = np.zeros((len(classes), 3), dtype=np.int64)
     named = {j: getattr(areas[i], field) for i, (j, _) in partner.items()}
-    not_judged = {j for i, (j, _) in partner.items() if i in left_out}
-    for j, thing in enumerate(objects):
-        if j in not_judged:
-            continue
-        wanted = getattr(thing, field)
+    for j in judged:
+        wanted = getattr(objects[j], field)
         counts[classes.index(wanted), 0 if named.get(j) == wanted else 2] += 1
-    for i in (i for i in counted if i not in left_out):
+    for i in counted:
         name = getattr(areas[i], field)
         if name in classes:
             counts[classes.index(name), 1] += not (i in partner and getattr(objects[partner[i][0]], field) == name)

@@ -55,14 +55,18 @@ def reach_m(area: Area) -> float:
     return float(max(AROUND_M, AROUND_SHARE * area.polygon.area**0.5))
 
 
-def measure(area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float) -> list[Area]:
+def measure(
+    area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float, others: Sequence[Area] = ()
+) -> list[Area]:
     """Redraw an area, with its places, by the track in which it moves fastest; several areas if its pieces lie apart.
 
-    tracks: points in the area's projected system; background_mm_yr: of the whole product, used if no points are around.
+    tracks: points in the area's projected system; background_mm_yr: of the whole product, used if no points are around;
+    others: flagged areas, whose ground belongs to no background.
     The area is returned unchanged if there are too few points, or none of them moves as the area does.
     """
     sign = 1.0 if area.rate_mm_yr >= 0 else -1.0
-    seen = {number: _view(area, track, background_mm_yr, sign) for number, track in enumerate(tracks)}
+    ring = _ring(area, others)
+    seen = {number: _view(area, track, ring, background_mm_yr, sign) for number, track in enumerate(tracks)}
     views = {number: view for number, view in seen.items() if view}
     if not views:
         return [area]
@@ -75,7 +79,9 @@ def measure(area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float)
     return large or [area]
 
 
-def _view(area: Area, points: SortedPoints, background_mm_yr: float, sign: float) -> View | None:
+def _view(
+    area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr: float, sign: float
+) -> View | None:
     samples = without_spikes(
         *points.near(area.polygon, reach_m(area)), points.heights_near(area.polygon, reach_m(area))
     )
@@ -84,7 +90,7 @@ def _view(area: Area, points: SortedPoints, background_mm_yr: float, sign: float
     margin = max(WIDER_M, WIDER_SHARE * area.polygon.area**0.5, 1.5 * samples.spacing_m)
     wide = _rough(area.polygon, margin).buffer(margin, quad_segs=4)
     surface = rate_surface(samples, wide.bounds)
-    background = _background(area.polygon, samples, background_mm_yr)
+    background = _background(ring, off_m(area), samples, background_mm_yr)
     rows, cols = surface.rate_mm_yr.shape
     x, y = surface.transform @ np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
     known = contains_xy(wide, x, y) & np.isfinite(surface.rate_mm_yr)
@@ -107,18 +113,28 @@ def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
     return unary_union([Polygon(part.exterior).simplify(width_m / 8) for part in parts])
 
 
-def _background(polygon: Polygon | MultiPolygon, samples: Samples, otherwise_mm_yr: float) -> Background:
-    """Return the median around the area, and the spread of the medians of squares as large as the gap to it."""
-    side = polygon.area**0.5
-    off = max(OFF_M, OFF_SHARE * side)
-    rough = _rough(polygon, off)
-    inner, outer = (rough.buffer(by, quad_segs=4) for by in (off, max(AROUND_M, AROUND_SHARE * side)))
-    around_it = contains_xy(outer, samples.x, samples.y) & ~contains_xy(inner, samples.x, samples.y)
+def off_m(area: Area) -> float:
+    """Return the distance from an area at which its surroundings begin, m."""
+    return float(max(OFF_M, OFF_SHARE * area.polygon.area**0.5))
+
+
+def _ring(area: Area, others: Sequence[Area]) -> BaseGeometry:
+    """Return the surroundings of an area, without other flagged ground."""
+    rough = _rough(area.polygon, off_m(area))
+    outer = rough.buffer(reach_m(area), quad_segs=4)
+    inner = rough.buffer(off_m(area), quad_segs=4)
+    near = [_rough(other.polygon, OFF_M) for other in others if other.polygon.intersects(outer)]
+    return outer.difference(unary_union([inner, *near]))
+
+
+def _background(ring: BaseGeometry, square_m: float, samples: Samples, otherwise_mm_yr: float) -> Background:
+    """Return the median in the surroundings, and the spread of the medians of their squares."""
+    around_it = contains_xy(ring, samples.x, samples.y)
     rates = samples.velocity_mm_yr[around_it]
     if rates.size < FEWEST_AROUND:
         return Background(otherwise_mm_yr, samples.noise_mm_yr)
     middle = float(np.median(rates))
-    squares = square_of(samples.x[around_it], samples.y[around_it], off)
+    squares = square_of(samples.x[around_it], samples.y[around_it], square_m)
     _, square, count = np.unique(squares, return_inverse=True, return_counts=True)
     usual = rates.clip(middle - 3 * samples.noise_mm_yr, middle + 3 * samples.noise_mm_yr)
     means = (np.bincount(square, usual) / count)[count >= FEWEST_CELLS]

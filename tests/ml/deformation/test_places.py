@@ -47,6 +47,17 @@ def iou(one: Polygon, truth: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
     return float((mask & truth).sum() / (mask | truth).sum())
 
 
+def test_a_slide_beside_faster_ones_is_measured_against_still_ground():
+    """Most of the ground around the slow slide slides faster; against that it would rise."""
+    x, y = on_cells(50, 8000)
+    slides = np.hypot(x, y) < 300, (np.abs(x) < 2500) & (np.abs(y) < 2500) & ((x > 700) | (np.abs(y) > 700))
+    points = cloud(x, y, np.select(slides, (-9.0, -40.0)), 1.0)
+    slow = flagged(Point(0, 0).buffer(300), -9.0)
+    fast = flagged(box(-2500, -2500, 2500, 2500).difference(box(-2500, -700, 700, 700)), -40.0)
+    (area,) = measure(slow, [SortedPoints(*points[:3])], 0.0, [slow, fast])
+    assert area.peak_rate_mm_yr == pytest.approx(-9.0, abs=2.0)
+
+
 def test_a_core_inside_a_wide_bowl_is_found_and_the_outline_is_no_wider_than_the_bowl():
     """Cells of 85 m, a flagged area of 7 km², of which a third moves: as a wide score drew it."""
     x, y = on_cells(85, 8000)
