@@ -60,8 +60,8 @@ class TileScore(NamedTuple):
 
     calibration: (BINS, 3), cells, sum of scores, cells that move. places: (k, 2), highest score of each place
     (`reliability`, which the detector states or not) and whether ground moves in it. per_class: (2, 3) for subsidence
-    and uplift, right, wrongly named or not there, missed. per_kind: (5, 3) the same for KINDS, of found objects only, of
-    a detector that names them; per_sure_kind of those that it is sure of, which is all but n_unsure.
+    and uplift, right, wrongly named or not there, missed. per_kind: (5, 3) the same for KINDS, of found objects only
+    and of a detector that names them; per_sure_kind of those that it is sure of, which is all but n_unsure.
     overlaps: IoU of each match; shapes: see `shapes`.
     """
 

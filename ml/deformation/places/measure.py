@@ -79,9 +79,7 @@ def measure(
     return large or [area]
 
 
-def _view(
-    area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr: float, sign: float
-) -> View | None:
+def _view(area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr: float, sign: float) -> View | None:
     samples = without_spikes(
         *points.near(area.polygon, reach_m(area)), points.heights_near(area.polygon, reach_m(area))
     )
