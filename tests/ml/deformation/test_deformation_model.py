@@ -107,6 +107,7 @@ def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_dat
     (area, _), *_ = flagged_areas(result, [points])
     assert area.rate_mm_yr < -50
     assert area.area_m2 > 80e6
+    assert area.kind == "groundwater_subsidence"
     cell = ~result.transform @ (points.x, points.y)
     p = result.maps.probability[np.floor(cell[1]).astype(int), np.floor(cell[0]).astype(int)]
     assert (p[points.velocity_mm_yr < -30] > 0.5).mean() > 0.99

@@ -38,6 +38,11 @@ class Flagged(NamedTuple):
         return self.outline.distance(Point(longitude, latitude)) * METRES_PER_DEGREE
 
 
+def a_slide_or_not_sure(area: Flagged) -> bool:
+    """Their files hold neither heights nor two directions: nothing but the shape speaks for a cause."""
+    return area.properties["class"] == "landslide" or not area.properties["class_sure"]
+
+
 @pytest.fixture
 def areas_of(real_data, tmp_path):
     """The areas that the command flags in files under `velocity_real`."""
@@ -69,6 +74,7 @@ def test_both_processings_of_maoxian_show_its_slope_once_and_as_large_as_it_is(a
     assert area.properties["rate_mm_yr"] < -2
     assert fastest_mm_yr < area.properties["peak_rate_mm_yr"] < fastest_mm_yr / 2  # one point is no peak: they scatter
     assert np.pi / 4 * 585 * 384 / 2 < area.properties["area_m2"] < np.pi / 4 * 585 * 384 * 2
+    assert a_slide_or_not_sure(area)
 
 
 def test_both_slopes_of_offida_are_found_where_almost_everything_moves(areas_of):
@@ -79,6 +85,7 @@ def test_both_slopes_of_offida_are_found_where_almost_everything_moves(areas_of)
         assert area.away_m(longitude, latitude) < 50
         assert area.properties["peak_rate_mm_yr"] < -12
         assert "stands still" in area.properties["assumes"]
+        assert a_slide_or_not_sure(area)
 
 
 @pytest.mark.parametrize(("name", "fastest_mm_yr"), [("Asc", -12.3), ("Desc", -10.0)])
