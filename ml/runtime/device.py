@@ -90,3 +90,14 @@ def numerics(device: torch.device) -> list[str]:
     if device.type == "cuda":
         return [*common, torch.cuda.get_device_name(device)]
     return [*common, torch.backends.cpu.get_cpu_capability(), f"{torch.get_num_threads()} threads"]
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch compute with some threads in this process until the block ends."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -28,15 +28,16 @@ from torch import Tensor
 
 from ml.deformation.bowls.noise_law import NoiseLaw, fit_noise_law
 from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, fours, pyramid_of, without_spikes
-from ml.deformation.bowls.torus import fast, gaussian, padded, solve, variance, without_wide
+from ml.deformation.bowls.torus import filtered, gaussian, padded, solve, variance, without_wide
 from ml.deformation.gridding.cells import CELL_M
 from ml.deformation.gridding.points import Float32, PointCloud
 from ml.rasters.pieces import Arrays, Pieces, piece_by_piece
+from ml.runtime.device import torch_threads
 from ml.statistics.robust import MAD_TO_SIGMA
 
 FINEST_M, COARSEST_M = 50.0, 1_600.0
 RADII_CELLS, ALSO_FINEST = (3.0, 4.2), 2.0  # radii where a bowl falls to 1/e: 100 m to 6.7 km
-CORE = 256  # cells of a block, without its margin
+CORE, SIZES = 256, 60  # cells of a block, without its margin; its torus has a multiple of these
 LAW_M = 25_600.0  # side of the squares that have a noise law each
 FEWEST_POINTS = 5.0  # under a bowl
 SHARED_MM_YR = 0.3  # of what all cells under a bowl share beyond the law
@@ -45,6 +46,7 @@ OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times th
 TURNS = 2  # the second, with a law fitted without bowls found in the first, which leaves out cells of FINEST_M
 LOWEST = -9.0  # score where nothing is known
 LIKELY, LIKELY_MM_YR = -0.5, 1.5  # score and rate of bowls that are taken out before the law is fitted again
+REACH = 2.5  # radii of such a bowl at which it is taken out
 INSIDE = 1.2  # radii of such a bowl that do not count in the spread of ratios
 AREA_M2 = 1e9
 FEWEST_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
@@ -112,7 +114,7 @@ def best_bowls(
         found = pool.map(lambda core: _of_block(at, still[number][core], core, number < shown, device), cores)
         return {str(core[1].start): planes.numpy() for core, planes in zip(cores, found, strict=True)}
 
-    with ThreadPoolExecutor(workers) as pool:
+    with torch_threads(1), ThreadPoolExecutor(workers) as pool:  # more threads wait for each other
         laws = [Laws(points, west, north, pool) for points in kept]
         still = _on_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
         for turn in range(TURNS):
@@ -161,19 +163,24 @@ def _likely(best: Tensor, transform: Affine) -> list[Peak]:
     likely = np.where(np.abs(amplitude) >= LIKELY_MM_YR, score, LOWEST)
     rows, cols = np.nonzero((likely == ndimage.maximum_filter(likely, 9)) & (likely > LIKELY))
     peaks: list[Peak] = []
+    taken = np.zeros(score.shape, dtype=bool)
     for at in np.argsort(-likely[rows, cols], kind="stable"):
         row, col = rows[at], cols[at]
-        x, y = transform @ (float(col) + 0.5, float(row) + 0.5)
-        if all(math.hypot(x - peak.x, y - peak.y) > peak.radius_m for peak in peaks):
+        if not taken[row, col]:
+            x, y = transform @ (float(col) + 0.5, float(row) + 0.5)
             peaks.append(Peak(x, y, float(radius[row, col]), float(amplitude[row, col])))
+            _mark(taken, peaks[-1], transform, 1.0)
     return peaks
 
 
 def _taken_out(points: Points, peaks: Sequence[Peak]) -> Points:
     """Return the points without the motion of some bowls."""
-    rate = points.rate_mm_yr.copy()
+    rate, order = points.rate_mm_yr.copy(), np.argsort(points.x)
+    ordered = points.x[order]
     for peak in peaks:
-        near = np.flatnonzero(np.maximum(np.abs(points.x - peak.x), np.abs(points.y - peak.y)) < 2.5 * peak.radius_m)
+        west, east = np.searchsorted(ordered, (peak.x - REACH * peak.radius_m, peak.x + REACH * peak.radius_m))
+        near = order[west:east]
+        near = near[np.abs(points.y[near] - peak.y) < REACH * peak.radius_m]
         away = np.hypot(points.x[near] - peak.x, points.y[near] - peak.y) / peak.radius_m
         rate[near] -= (peak.amplitude_mm_yr * np.exp(-(away**2))).astype(np.float32)
     return points._replace(rate_mm_yr=rate)
@@ -181,17 +188,22 @@ def _taken_out(points: Points, peaks: Sequence[Peak]) -> Points:
 
 def _outside(peaks: Sequence[Peak], shape: Sequence[int], transform: Affine) -> Tensor:
     """Return 1 for cells (rows, cols) farther than INSIDE radii from the middle of every bowl, else 0."""
-    still = np.ones((shape[0], shape[1]), dtype=np.float32)
+    inside = np.zeros((shape[0], shape[1]), dtype=bool)
     for peak in peaks:
-        col, row = ~transform @ (peak.x, peak.y)
-        reach = INSIDE * peak.radius_m / transform.a
-        rows, cols = (
-            slice(max(0, int(at - reach)), min(size, int(at + reach) + 1))
-            for at, size in zip((row, col), still.shape, strict=True)
-        )
-        down, right = np.ogrid[rows, cols]
-        still[rows, cols][(down + 0.5 - row) ** 2 + (right + 0.5 - col) ** 2 <= reach**2] = 0
-    return torch.from_numpy(still)
+        _mark(inside, peak, transform, INSIDE)
+    return torch.from_numpy(np.where(inside, np.float32(0), np.float32(1)))
+
+
+def _mark(cells: NDArray[np.bool_], peak: Peak, transform: Affine, radii: float) -> None:
+    """Set the cells within some radii of a bowl's middle."""
+    col, row = ~transform @ (peak.x, peak.y)
+    reach = radii * peak.radius_m / transform.a
+    rows, cols = (
+        slice(max(0, int(at - reach)), min(size, int(at + reach) + 1))
+        for at, size in zip((row, col), cells.shape, strict=True)
+    )
+    down, right = np.ogrid[rows, cols]
+    cells[rows, cols] |= (down + 0.5 - row) ** 2 + (right + 0.5 - col) ** 2 <= reach**2
 
 
 class Laws:
@@ -242,22 +254,57 @@ def _of_block(
     at: Sequence[tuple[Level, Laws]], still: Tensor, core: tuple[slice, slice], halved: bool, device: torch.device
 ) -> Tensor:
     """Return the planes of Bowls for each cell of a core, (4, rows, cols); `halved`: for squares of 2 x 2 cells."""
+    best = _nothing([part.stop - part.start for part in core], device)
+    laws = [law.around(core, level.cell_m) for level, law in at]
+    known = [(level, law) for (level, _), law in zip(at, laws, strict=True) if law]
+    if known and (within := _with_points([level for level, _ in known], core)):
+        rows, cols = (slice(c.start + w.start, c.start + w.stop) for c, w in zip(core, within, strict=True))
+        _search(known, best[:, *within], still[within].to(device), (rows, cols), device)
+    return (_best_of_fours(best) if halved else best).cpu()
+
+
+def _with_points(levels: Sequence[Level], core: tuple[slice, slice]) -> tuple[slice, slice] | None:
+    """Return the part of a core, in even cells, outside of which no bowl has enough points; None if none has."""
+    outer, size, inner = _around(core, levels[0].points.shape)
+    points = padded(torch.stack([level.points[outer] for level in levels]).sum(dim=0), size)
+    radius = RADII_CELLS[-1]
+    count = filtered(points, gaussian(size, radius / 2, points.device))[inner] * math.pi * radius**2 / 2
+    enough = count >= FEWEST_POINTS
+    if not enough.any():
+        return None
+    ends = ((each[0], each[-1]) for each in (enough.any(dim=dim).nonzero()[:, 0].tolist() for dim in (1, 0)))
+    evens = (slice(first // 2 * 2, last // 2 * 2 + 2) for first, last in ends)
+    rows, cols = (slice(*part.indices(length)[:2]) for part, length in zip(evens, enough.shape, strict=True))
+    return rows, cols
+
+
+def _around(
+    core: tuple[slice, slice], shape: Sequence[int]
+) -> tuple[tuple[slice, ...], tuple[int, ...], tuple[slice, ...]]:
+    """Return a core with its margin, the size of its torus, and where the core lies in it."""
     outer = tuple(
         slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size))
-        for part, size in zip(core, at[0][0].points.shape, strict=True)
+        for part, size in zip(core, shape, strict=True)
     )
-    size = tuple(fast(part.stop - part.start + MARGIN) for part in outer)
-    inner = tuple(slice(c.start - o.start, c.stop - o.start) for c, o in zip(core, outer, strict=True))
-    cell_m = at[0][0].cell_m
+    size = tuple(-(-(part.stop - part.start + MARGIN) // SIZES) * SIZES for part in outer)
+    return outer, size, tuple(slice(c.start - o.start, c.stop - o.start) for c, o in zip(core, outer, strict=True))
+
+
+def _search(
+    tracks: Sequence[tuple[Level, NoiseLaw]],
+    best: Tensor,
+    still: Tensor,
+    core: tuple[slice, slice],
+    device: torch.device,
+) -> None:
+    """Write the best bowls in a core, (4, rows, cols), found in tracks with their laws."""
+    cell_m = tracks[0][0].cell_m
+    outer, size, inner = _around(core, tracks[0][0].points.shape)
     radii = ((ALSO_FINEST,) if cell_m == FINEST_M else ()) + RADII_CELLS
-    laws = [law.around(core, cell_m) for _, law in at]
-    seen = [_views(level, outer, size, law, radii, device) for (level, _), law in zip(at, laws, strict=True) if law]
-    best = _nothing([part.stop - part.start for part in core], device)
-    still = still.to(device)
-    for radius, of_tracks in zip(radii, zip(*seen, strict=True), strict=False):  # nothing is seen without a law
+    seen = [_views(level, outer, size, law, radii, device) for level, law in tracks]
+    for radius, of_tracks in zip(radii, zip(*seen, strict=True), strict=True):
         for view in _together(of_tracks):
             _improve(best, View(*(plane[inner] for plane in view)), still, radius, cell_m)
-    return (_best_of_fours(best) if halved else best).cpu()
 
 
 def _together(views: Sequence[View]) -> list[View]:
