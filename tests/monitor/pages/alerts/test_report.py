@@ -167,7 +167,7 @@ def test_without_the_layer_nothing_is_said_and_nothing_raised(hamlet, client):
     assert "What stands here" not in client.get(hamlet.get_absolute_url()).content.decode()
 
 
-DOUBTFUL = {"mining_subsidence": 0.45, "groundwater_subsidence": 0.15, "fill_or_quarry": 0.2}
+DOUBTFUL = {"mining_subsidence": 0.55, "groundwater_subsidence": 0.15, "fill_or_quarry": 0.1}
 DOUBTFUL |= {"landslide": 0.15, "uplift": 0.05}
 
 
@@ -182,7 +182,7 @@ def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_regio
     load_context("mines", outline, simulated=True, name="Old Pit", state="active")
     call_command("surroundings")
     assert reread(alert).kind == Kind.MINING
-    assert alert.class_shares["mining_subsidence"] > 0.6
+    assert alert.class_shares["mining_subsidence"] > 0.7
     page = client.get(alert.get_absolute_url()).content.decode()
     assert "It lies inside a known mine that is listed as active. That speaks for: mining, fill or a quarry." in page
     assert AlertCause.objects.get(alert=alert).network_shares == DOUBTFUL
