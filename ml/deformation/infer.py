@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ml.deformation import METHODS, classical
 from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
 from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion
-from ml.deformation.bowls.search import LOWEST, best_bowls
+from ml.deformation.bowls.peaks import LOWEST
+from ml.deformation.bowls.search import best_bowls
 from ml.deformation.classical import ClassicalConfig, classical_maps
 from ml.deformation.decision import Witnesses, log_odds
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from affine import Affine
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from ml.deformation.bowls.noise_law import NoiseLaw, fit_noise_law
+from ml.deformation.bowls.peaks import LOWEST, likely, outside, taken_out
 from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, fours, pyramid_of, without_spikes
 from ml.deformation.bowls.torus import filtered, gaussian, padded, solve, variance, without_wide
 from ml.deformation.gridding.cells import CELL_M
@@ -44,10 +44,6 @@ SHARED_MM_YR = 0.3  # of what all cells under a bowl share beyond the law
 FLOOR_MM2_YR2 = 0.02  # of what all points of a cell share beyond the law
 OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times that it is looked at
 TURNS = 2  # the second, with a law fitted without bowls found in the first, which leaves out cells of FINEST_M
-LOWEST = -9.0  # score where nothing is known
-LIKELY, LIKELY_MM_YR = -0.5, 1.5  # score and rate of bowls that are taken out before the law is fitted again
-REACH = 2.5  # radii of such a bowl at which it is taken out
-INSIDE = 1.2  # radii of such a bowl that do not count in the spread of ratios
 AREA_M2 = 1e9
 FEWEST_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
 PRIOR_BOWLS = 30.0  # independent places by which the law's own spread of ratios counts beside the observed one
@@ -123,10 +119,10 @@ def best_bowls(
                 number, cores = some[place]
                 for core, planes in zip(cores, found.values(), strict=True):
                     _lay(best, torch.from_numpy(planes), core, number - shown)
-            if turn == 0 and (peaks := _likely(best, transform)):
-                beside = [_taken_out(points, peaks) for points in kept]
+            if turn == 0 and (peaks := likely(best, transform)):
+                beside = [taken_out(points, peaks) for points in kept]
                 laws = [Laws(points, west, north, pool, before) for points, before in zip(beside, laws, strict=True)]
-                still = _on_levels(_outside(peaks, best.shape[1:], transform), shown, levels)
+                still = _on_levels(outside(peaks, best.shape[1:], transform), shown, levels)
     zeros = tuple(float(np.median(track.velocity_mm_yr)) for track in tracks)
     score, amplitude, radius, detectable = (plane.numpy() for plane in best)
     levels_shown = tuple(pyramid[shown] for pyramid in pyramids)
@@ -146,64 +142,6 @@ def _on_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
     while len(planes) < levels:
         planes.append(fours(planes[-1]) / 4)
     return [plane > 0.5 for plane in planes]
-
-
-class Peak(NamedTuple):
-    """A bowl that may be real: its middle and radius, m, and its amplitude, mm/yr."""
-
-    x: float
-    y: float
-    radius_m: float
-    amplitude_mm_yr: float
-
-
-def _likely(best: Tensor, transform: Affine) -> list[Peak]:
-    """Return the bowls that may be real, the likeliest first, none with its middle in another."""
-    score, amplitude, radius, _ = (plane.numpy() for plane in best)
-    likely = np.where(np.abs(amplitude) >= LIKELY_MM_YR, score, LOWEST)
-    rows, cols = np.nonzero((likely == ndimage.maximum_filter(likely, 9)) & (likely > LIKELY))
-    peaks: list[Peak] = []
-    taken = np.zeros(score.shape, dtype=bool)
-    for at in np.argsort(-likely[rows, cols], kind="stable"):
-        row, col = rows[at], cols[at]
-        if not taken[row, col]:
-            x, y = transform @ (float(col) + 0.5, float(row) + 0.5)
-            peaks.append(Peak(x, y, float(radius[row, col]), float(amplitude[row, col])))
-            _mark(taken, peaks[-1], transform, 1.0)
-    return peaks
-
-
-def _taken_out(points: Points, peaks: Sequence[Peak]) -> Points:
-    """Return the points without the motion of some bowls."""
-    rate, order = points.rate_mm_yr.copy(), np.argsort(points.x)
-    ordered = points.x[order]
-    for peak in peaks:
-        west, east = np.searchsorted(ordered, (peak.x - REACH * peak.radius_m, peak.x + REACH * peak.radius_m))
-        near = order[west:east]
-        near = near[np.abs(points.y[near] - peak.y) < REACH * peak.radius_m]
-        away = np.hypot(points.x[near] - peak.x, points.y[near] - peak.y) / peak.radius_m
-        rate[near] -= (peak.amplitude_mm_yr * np.exp(-(away**2))).astype(np.float32)
-    return points._replace(rate_mm_yr=rate)
-
-
-def _outside(peaks: Sequence[Peak], shape: Sequence[int], transform: Affine) -> Tensor:
-    """Return 1 for cells (rows, cols) farther than INSIDE radii from the middle of every bowl, else 0."""
-    inside = np.zeros((shape[0], shape[1]), dtype=bool)
-    for peak in peaks:
-        _mark(inside, peak, transform, INSIDE)
-    return torch.from_numpy(np.where(inside, np.float32(0), np.float32(1)))
-
-
-def _mark(cells: NDArray[np.bool_], peak: Peak, transform: Affine, radii: float) -> None:
-    """Set the cells within some radii of a bowl's middle."""
-    col, row = ~transform @ (peak.x, peak.y)
-    reach = radii * peak.radius_m / transform.a
-    rows, cols = (
-        slice(max(0, int(at - reach)), min(size, int(at + reach) + 1))
-        for at, size in zip((row, col), cells.shape, strict=True)
-    )
-    down, right = np.ogrid[rows, cols]
-    cells[rows, cols] |= (down + 0.5 - row) ** 2 + (right + 0.5 - col) ** 2 <= reach**2
 
 
 class Laws:

@@ -88,7 +88,7 @@ def _view(area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr
     margin = max(WIDER_M, WIDER_SHARE * area.polygon.area**0.5, 1.5 * samples.spacing_m)
     wide = _rough(area.polygon, margin).buffer(margin, quad_segs=4)
     surface = rate_surface(samples, wide.bounds)
-    background = _background(ring, off_m(area), samples, background_mm_yr)
+    background = _background(ring, _off_m(area), samples, background_mm_yr)
     rows, cols = surface.rate_mm_yr.shape
     x, y = surface.transform @ np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
     known = contains_xy(wide, x, y) & np.isfinite(surface.rate_mm_yr)
@@ -111,16 +111,16 @@ def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
     return unary_union([Polygon(part.exterior).simplify(width_m / 8) for part in parts])
 
 
-def off_m(area: Area) -> float:
+def _off_m(area: Area) -> float:
     """Return the distance from an area at which its surroundings begin, m."""
     return float(max(OFF_M, OFF_SHARE * area.polygon.area**0.5))
 
 
 def _ring(area: Area, others: Sequence[Area]) -> BaseGeometry:
     """Return the surroundings of an area, without other flagged ground."""
-    rough = _rough(area.polygon, off_m(area))
+    rough = _rough(area.polygon, _off_m(area))
     outer = rough.buffer(reach_m(area), quad_segs=4)
-    inner = rough.buffer(off_m(area), quad_segs=4)
+    inner = rough.buffer(_off_m(area), quad_segs=4)
     near = [_rough(other.polygon, OFF_M) for other in others if other.polygon.intersects(outer)]
     return outer.difference(unary_union([inner, *near]))
 

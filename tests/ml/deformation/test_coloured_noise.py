@@ -173,7 +173,7 @@ def test_where_no_point_stands_nothing_can_be_detected():
 
 @pytest.mark.parametrize("posting_m", [None, 450.0])
 def test_points_on_the_edges_of_cells_are_counted(posting_m):
-    """As gridded products give them: the southernmost on an edge of the widest cells."""
+    """The southernmost points of a gridded product may lie on an edge of the widest cells."""
     step_m = posting_m or 100.0
     x, y = (step_m * part.ravel() for part in np.meshgrid(np.arange(96.0), np.arange(96.0)))
     rate = np.random.default_rng(3).normal(0, 0.1, x.size).astype(np.float32)

@@ -157,7 +157,7 @@ def cloud(seed: int = 0, n: int = 6_000, side_m: float = 5_000.0) -> PointCloud:
 
 
 class Killed(Memory):
-    """Store that fails after some pieces; another attempt finds those before."""
+    """Store that fails after some pieces; the next attempt finds what was stored."""
 
     left = 0
 
