@@ -185,7 +185,9 @@ def test_points_come_into_a_product_of_ones_own_until_it_is_attached_and_never_a
             with pytest.raises(errors.InsufficientPrivilege):
                 stranger.execute(statement)
         with pytest.raises(errors.CheckViolation):
-            loader.execute(row.format(mine, "c").replace("(pid,", "(product_id, pid,").replace("('c',", "(1, 'c',"))
+            loader.execute(
+                row.format(mine, "c").replace("(pid,", "(product_id, pid,").replace("('c',", f"({mine + 1}, 'c',")
+            )
         loader.execute(f"SELECT ingest_product_attach({mine}, 1)")
         for statement in (row.format(mine, "d"), f"SELECT ingest_product_attach({mine}, 1)"):
             with pytest.raises(errors.InsufficientPrivilege):
