@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lab.benchmark import over_seeds
-from lab.deformation.calibration import ALARMS, FIRST, Known, at_limits, evidence_of
+from lab.deformation.calibration import ALARMS, FIRST, Known, at_alarms, evidence_of
 from lab.deformation.training.compose import Recipe, TilePool, sample, tile_pool
 from lab.deformation.training.dataset import HELD_BACK, fill
 from lab.deformation.training.disturbances import fractal
@@ -147,7 +147,7 @@ def finish(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
         evidence = partial(evidence_of, partial(known, network, gains), counts=(1,))
         tiles = over_seeds(evidence, task.settings.calibration_tiles, FIRST, task.settings.processes)
         seen = [one for tile in tiles for one in tile[0]]
-        ((offset, reached),) = at_limits(seen, SCORE, [ALARMS])
+        offset, reached = at_alarms(seen, SCORE, ALARMS)
         print(gains, round(-offset, 2), reached, flush=True)
         if reached.share > best[0]:
             best = (reached.share, {"gains": list(gains), "score_at_half": round(-offset, 2)})
@@ -155,7 +155,7 @@ def finish(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
     return best[1]
 
 
-SCORE = Weights(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # the score stands in the place of the first term
+SCORE = Weights(1.0, 0.0, 0.0, 0.0, 0.0)  # the score stands in the place of the first term
 
 
 def known(network: ResNet18, gains: tuple[int, ...], tracks: list[PointCloud]) -> Known:
@@ -163,7 +163,7 @@ def known(network: ResNet18, gains: tuple[int, ...], tracks: list[PointCloud]) -
     grid: RobustGrid = grid_robust(tracks[0])
     score, rate = scored(network, grid, torch.device("cpu"), gains, LocalRate())
     nothing = np.zeros_like(score)
-    return Known([score, nothing, nothing, nothing, nothing, nothing + 1], rate, grid.transform)
+    return Known([score, nothing, nothing, nothing, nothing + 1], rate, grid.transform)
 
 
 RECIPE = TrainingRecipe(Settings, prepare, minutes=120.0, learning_rate=1e-3, finish=finish)

@@ -6,11 +6,11 @@ VERSIONS = {  # of every method; raise when the numbers change
     "ada": "2",
     "getis-ord": "2",
     "whitening": "3",
-    "gls": "4",
+    "gls": "5",
     "overwrapped-cnn": "1",
-    "model": "10",
-    "network": "10",
-    "without-network": "10",
+    "model": "11",
+    "network": "11",
+    "without-network": "11",
 }
 METHODS = (*VERSIONS,)
 DEFAULT_METHOD = "model"  # of the command and of the service, unless its settings name another

@@ -1,7 +1,8 @@
-"""Decision on each cell: the log-odds that it moves, from the noise law, the atmospheric delay and the network.
+"""Decision on each cell: the log-odds that it moves, from the noise law, the network and the rate.
 
-The log-odds are a weighted sum. Its weights are fitted on validation tiles (`lab.deformation.calibration`) so that most
-bowls are found at a fixed number of false alarms. The network's card holds them, for one track and for several.
+The log-odds are a weighted sum. Its weights and offset are chosen on validation tiles and on real still ground
+(`lab.deformation.calibration`) for a fixed number of false alarms. The network's card holds them, for one track and for
+several.
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,10 @@ import numpy as np
 from ml.deformation.gridding.points import Float32
 
 LEAST = 0.0  # lower limit of rarity, decades, because much motion is not bowl-shaped
-MOST = 8.0  # upper limit, because an unwrapping error can be as improbable under noise as any motion
+MOST = 14.0  # upper limit, because an unwrapping error can be as improbable under noise as any motion
 WIDE_M = 1_000.0  # from this radius on, rarity has a further weight, because the network sees less
-MOST_NETWORK, MOST_DELAY = 8.0, 7.0  # limits of the logit, and of the standard deviations above the delay
-USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 0.5  # rate with a term of 0; limits of the log of a rate's ratio to it
+MOST_NETWORK = 8.0  # limit of the logit
+USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0  # rate with a term of 0; limits of the log of a rate's ratio to it
 DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0  # exceed all errors of delay and land cover; all cycles over a product's years
 SURE = 20.0  # log-odds where the rate exceeds all errors
 
@@ -26,7 +27,6 @@ class Weights(NamedTuple):
     rarity: float
     wide: float
     network: float
-    delay: float
     rate: float
     offset: float
 
@@ -35,15 +35,14 @@ class Witnesses(NamedTuple):
     """Evidence on each cell, (rows, cols) each, NaN where unknown.
 
     rarity: score of the best bowl (`ml.deformation.bowls`), decades; radius_m, amplitude_mm_yr: of that bowl; network:
-    mean log-odds of its two lowest thresholds; delay: standard deviations by which a bowl exceeds the delay;
-    rate_mm_yr: of the cell's neighbourhood. Rates are + toward the satellite, divided by the product's noise scale.
+    mean log-odds of its two lowest thresholds; rate_mm_yr: of the cell's neighbourhood. Rates are + toward the
+    satellite, divided by the product's noise scale.
     """
 
     rarity: Float32
     radius_m: Float32
     amplitude_mm_yr: Float32
     network: Float32
-    delay: Float32
     rate_mm_yr: Float32
 
 
@@ -55,7 +54,7 @@ def weights_of(settings: Mapping[str, Any], tracks: int, method: str = "model") 
 def log_odds(seen: Witnesses, settings: Mapping[str, Any], tracks: int, method: str, cycles_undone: bool) -> Float32:
     """Return the log-odds that a cell moves, (rows, cols), NaN where the network has no value.
 
-    The network decides alone where the ground is too small, or has too few points, for the noise law or the delay.
+    The network decides alone where the ground is too small, or has too few points, for the noise law.
     A rate that exceeds all errors decides alone; its limit is lower if whole cycles were undone in the series.
     """
     planes = terms(seen)
@@ -79,7 +78,6 @@ def terms(seen: Witnesses) -> list[Float32]:
         rarity,
         np.where(seen.radius_m >= WIDE_M, rarity, 0),
         np.clip(seen.network, -MOST_NETWORK, MOST_NETWORK),
-        np.minimum(seen.delay, MOST_DELAY),
         np.clip(ratio, SLOWEST, FASTEST),
         np.ones_like(ratio),
     )

@@ -178,7 +178,7 @@ def look(
     config: NetworkConfig | None = None,
     pieces: Pieces | None = None,
 ) -> Look:
-    """Collect the evidence of the noise law, the delay and the network on all cells covered by any track."""
+    """Collect the evidence of the noise law and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     grids = [grid_robust(points, cell_m) for points in tracks]
     maps, lattice = predict(network, grids, device, config, pieces)
@@ -202,7 +202,6 @@ def look(
             bowls.radius_m[here],
             bowls.amplitude_mm_yr[here] / scale,
             maps.logit[there],
-            maps.delay[there],
             rate / scale,
         ),
         maps.shares[there],

@@ -93,7 +93,7 @@ def predict(
     ahead, feed = Ahead(), feed_of(device)
     lattice = on_lattice(grids, planes=ahead)
     shape = lattice.tracks[0].velocity_mm_yr.shape
-    results = np.full((len(KINDS) + 2, *shape), np.nan, dtype=np.float32)
+    results = np.full((len(KINDS) + 1, *shape), np.nan, dtype=np.float32)
     runner = _Runner(network, device, config)
     ordered = sorted(windows(lattice.tracks, network.halo_cells, network.stride, config.core_cells), key=_alike)
     batches = [batch for _, alike in groupby(ordered, _alike) for batch in _by(list(alike), runner.batch)]
@@ -115,7 +115,7 @@ def predict(
             for window, values in zip(items[place], maps.values(), strict=True):
                 here = _choice(lattice.tracks, window.core) == sum(1 << number for number in window.tracks)
                 results[:, *window.core][:, here] = values[:, here]
-    return NetworkMaps(results[0], results[1:-1], results[-1]), lattice
+    return NetworkMaps(results[0], results[1:]), lattice
 
 
 def _by(items: list[Window], size: int) -> list[list[Window]]:
@@ -157,11 +157,11 @@ def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
 
 
 def _read(out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> Float32:
-    """Return the planes of a window's core, those of NetworkMaps one after the other, (kinds + 2, rows, cols)."""
+    """Return the planes of a window's core, those of NetworkMaps one after the other, (kinds + 1, rows, cols)."""
     block = [_cut(tracks[number], window.core) for number in window.tracks]
     reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
-    logit, shares, delay = read_out(out[:, *_within(window.core, window.outer)], block, reach)
-    return np.concatenate([logit[None], shares, delay[None]])
+    logit, shares = read_out(out[:, *_within(window.core, window.outer)], block, reach)
+    return np.concatenate([logit[None], shares])
 
 
 def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:

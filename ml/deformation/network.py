@@ -43,13 +43,11 @@ class NetworkMaps(NamedTuple):
     """Maps of cells, float32, NaN farther than REACH_M from all points.
 
     logit: (rows, cols), mean of the network's log-odds of at least 1 and of at least 2 mm/yr; shares: (kinds, rows,
-    cols), of each of KINDS, sum 1; delay: (rows, cols), standard deviations by which a bowl exceeds the delay
-    (`features.atmosphere`), maximum of all tracks, also NaN where too little ground is known.
+    cols), of each of KINDS, sum 1.
     """
 
     logit: Float32
     shares: Float32
-    delay: Float32
 
 
 class DeformationNetwork:
@@ -153,7 +151,7 @@ def predict_block(
     seen = [track for track in tracks if np.isfinite(track.velocity_mm_yr).any()]
     if not seen:
         nothing = np.full(shape, np.nan, dtype=np.float32)
-        return NetworkMaps(nothing, np.full((len(KINDS), *shape), np.nan, dtype=np.float32), nothing.copy())
+        return NetworkMaps(nothing, np.full((len(KINDS), *shape), np.nan, dtype=np.float32))
     return read_out(_forward(network, seen, device), seen, reach)
 
 
@@ -171,7 +169,5 @@ def read_out(out: torch.Tensor, tracks: Sequence[TrackCells], reach: NDArray[np.
     """Convert the network's channels (thresholds + kinds + 1, rows, cols) to maps. reach: cells that get values."""
     n = len(THRESHOLDS_MM_YR)
     shares = torch.softmax(out[n : n + len(KINDS)], dim=0).numpy()
-    around = [track.around[-1] for track in tracks if track.around is not None]
-    delay = np.maximum.reduce(around) if around else np.zeros(reach.shape, dtype=np.float32)
-    planes = (out[OF_MOTION].mean(dim=0).numpy(), shares, np.where(delay > 0, delay, np.nan))
+    planes = out[OF_MOTION].mean(dim=0).numpy(), shares
     return NetworkMaps(*(np.where(reach, plane, np.nan).astype(np.float32) for plane in planes))

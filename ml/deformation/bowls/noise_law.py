@@ -3,6 +3,8 @@
 The semivariance of the rates is estimated by medians, so that spikes and narrow motion do not count; squares of ground
 that stand out are left out first. Its law is white noise of each point, plus parts of fixed scales from 60 m to 8 km
 with strengths found by non-negative least squares: short ones for buildings and soils, long ones for atmospheric delay.
+A small scene has few independent places of a long scale, and one bowl may fill them: the strengths are drawn toward
+usual ones, so that a bowl is not taken for noise.
 """
 
 from functools import lru_cache
@@ -31,7 +33,10 @@ ROUNDING_MM_YR = 0.1  # of released rates: medians of rounded differences would 
 MEDIAN_TO_SIGMA = 0.9539  # median of |a - b| of two normal values of standard deviation 1
 SQUARE_M, FEWEST_IN_SQUARE, FEWEST_SQUARES, STANDS_OUT = 400.0, 4, 20, 4.0  # squares left out, in deviations
 LEAST_MM2_YR2 = 0.02
-USUAL = (0.4, 0.2, 0.1, 0.0, 0.1, 0.0, 0.0, 0.1, 0.0)  # where too few points show a law
+USUAL = (0.2, 0.3, 0.0, 0.0, 0.0, 0.0, 0.05, 0.15, 0.05)  # strengths in products of Sentinel-1, (mm/yr)²
+USUAL_WITHIN, LEAST_STRENGTH = 0.5, 0.05  # standard deviation of a strength as a share of it, or of this, (mm/yr)²
+MOST_PLACES = 50.0  # independent places of a distance that count: with more, the form of the law is what errs
+ROUNDS = 8  # of the fit, whose weights follow from its result
 
 
 class NoiseLaw(NamedTuple):
@@ -64,15 +69,20 @@ def _spectra(cell_m: float, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], seed: int = 0) -> NoiseLaw:
-    """Fit the law of points without spikes, (n,), m and mm/yr. With few points the usual law."""
+    """Fit the law of points without spikes, (n,), m and mm/yr. With few points it is the usual law."""
     distance, variance = semivariances(x, y, rate_mm_yr, np.random.default_rng(seed))
-    if len(distance) < 3:
-        return NoiseLaw(USUAL[0], USUAL[1:])
     rising = [1 - np.exp(-distance / m) for m in EXPONENTIAL_M] + [
         1 - np.exp(-((distance / m) ** 2)) for m in GAUSSIAN_M
     ]
-    weight = 1 / np.maximum(variance, LEAST_MM2_YR2)
-    parts, _ = nnls(np.stack([np.ones_like(distance), *rising], axis=1) * weight[:, None], variance * weight)
+    ground_m2 = np.unique(square_of(x, y, SQUARE_M)).size * SQUARE_M**2
+    places = np.minimum(ground_m2 / (np.pi * distance**2), MOST_PLACES)
+    terms, usual = np.stack([np.ones_like(distance), *rising], axis=1), np.array(USUAL)
+    parts = usual
+    for _ in range(ROUNDS):
+        surely = np.sqrt(places / 2) / np.maximum(terms @ parts, LEAST_MM2_YR2)  # 1 / standard deviation of a variance
+        usually = 1 / (USUAL_WITHIN * np.maximum(parts, LEAST_STRENGTH))
+        rows = np.concatenate([terms * surely[:, None], np.diag(usually)])
+        parts, _ = nnls(rows, np.concatenate([variance * surely, usual * usually]))
     return NoiseLaw(max(float(parts[0]), LEAST_MM2_YR2), tuple(map(float, parts[1:])))
 
 

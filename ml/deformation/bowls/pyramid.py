@@ -19,6 +19,7 @@ MARGIN = 32  # cells around what is transformed
 SLOPE_M = 400.0  # about the side of the cells on which rates are compared with heights
 SLOPE_CELLS = 20.0  # standard deviation of the ground over which their slope is fitted
 LEAST_RELIEF_M = 15.0  # with less, a slope is drawn toward none
+SLOPE_ROUNDS = 3  # of its fit: rates far from the slope so far are clipped
 MOST_POINTS = 4  # of a finest cell that count: more share their errors
 SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
 TILT_M, TILT_ROUNDS = 1_000.0, 8
@@ -123,9 +124,12 @@ def following_heights(weight: Tensor, rate: Tensor, height: Tensor, halvings: in
     wide, slope = (gaussian(size, cells, w.device) for cells in (WIDE_CELLS, SLOPE_CELLS))
     r, h = (without_wide(plane, w, w > 0, wide) for plane in (r, h))
     known = filtered(w, slope).clamp_min(1e-6)
-    slopes = filtered(w * r.clamp(-2, 2) * h, slope) / (filtered(w * h**2, slope) + LEAST_RELIEF_M**2 * known)
-    slopes = slopes[: seen.shape[0], : seen.shape[1]]
-    fine = slopes.repeat_interleave(2**halvings, 0).repeat_interleave(2**halvings, 1)
+    relief, follows = filtered(w * h**2, slope) + LEAST_RELIEF_M**2 * known, torch.zeros_like(h)
+    for _ in range(SLOPE_ROUNDS):
+        held = follows * h + (r - follows * h).clamp(-2, 2)
+        follows = filtered(w * held * h, slope) / relief
+    follows = follows[: seen.shape[0], : seen.shape[1]]
+    fine = follows.repeat_interleave(2**halvings, 0).repeat_interleave(2**halvings, 1)
     return fine[: rate.shape[0], : rate.shape[1]] * height
 
 

@@ -46,7 +46,7 @@ OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times th
 TURNS = 2  # the second, with a law fitted without bowls found in the first, which leaves out cells of FINEST_M
 AREA_M2 = 1e9
 FEWEST_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
-PRIOR_BOWLS = 30.0  # independent places by which the law's own spread of ratios counts beside the observed one
+USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0  # of ratios, as SHARED_MM_YR is mostly too high; places by which it counts
 FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # score of a bowl that is found; deviations above it where nine of ten are
 OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
 NOISES = torch.logspace(-3, 4, 15)  # of a cell, (mm/yr)², for which information is tabulated
@@ -264,7 +264,7 @@ def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: flo
     if places < FEWEST_PLACES:
         return
     spread = MAD_TO_SIGMA * float(ratio[beside].abs().median())
-    spread = math.sqrt((places * spread**2 + PRIOR_BOWLS) / (places + PRIOR_BOWLS))
+    spread = math.sqrt((places * spread**2 + PRIOR_BOWLS * USUAL_SPREAD**2) / (places + PRIOR_BOWLS))
     score = rarity((ratio / spread).abs(), radius * cell_m)
     better = known & (score > best[0])
     for plane, values in zip(best, (score, amplitude, radius * cell_m), strict=False):

@@ -4,9 +4,6 @@ Residual atmospheric delay is strong at long wavelengths, like slow wide motion,
 a window of some kilometres its strength and spectrum are fitted by restricted maximum likelihood, with a plane and a
 slope with height as free terms. A bowl of each radius is then fitted at each place and expressed in its own standard
 deviations. Radii are counted in cells, so that a product of wide cells is searched for wide bowls.
-
-A bowl that fills much of a window would be fitted as strong delay. Windows that may contain one are therefore fitted
-again with weaker delay and the bowl (generalised likelihood ratio test).
 """
 
 from __future__ import annotations
@@ -25,7 +22,7 @@ SQUARE_CELLS = 8  # side of the squares over which rates are averaged
 BLOCK, MARGIN = 4, 6  # side, in squares, of a block computed at once, and of the margin read around it
 ALIGN_CELLS = BLOCK * SQUARE_CELLS  # maps must begin at whole multiples of it, in cells
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
-PLANES = len(RADII_CELLS) + 2
+PLANES = len(RADII_CELLS) + 1
 STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16, 0.4, 1.2)  # (mm/yr)², semivariances of the delay at KNEE_M
 FIRST_STRENGTH = 2  # at which the search begins
 KNEE_M = 1_500.0
@@ -43,8 +40,6 @@ FEWEST_SQUARES = 12
 MANY_SQUARES = 96  # from so many squares on, every other one gives the delay's spectrum
 LEAST_WEIGHT = 0.4
 LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: with less there is no value
-MAY_BE, MAY_BE_MM_YR = 1.5, 0.7  # score and rate of a square, from which on a bowl is sought with weaker delay,
-INSIDE = 0.9  # squares where a bowl of the block has at least this share of its rate
 LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
 FINER = 16  # parts of a step that are distinguished: a steep spectrum does not bear distances rounded to whole steps
 
@@ -69,9 +64,8 @@ def standing_out(
 ) -> Float32:
     """Compute the significance of a bowl at each place against the atmosphere, (PLANES, rows, cols).
 
-    The planes: amplitude of a bowl of each of RADII_CELLS over its standard deviation, + as the rate; the delay's
-    strength as its index in STRENGTHS, from FIRST_STRENGTH; and the likelihood ratio of the likeliest bowl to none, as
-    the root of twice its logarithm: in standard deviations as well, and not below the scores.
+    The planes: amplitude of a bowl of each of RADII_CELLS over its standard deviation, + as the rate; and the delay's
+    strength as its index in STRENGTHS, from FIRST_STRENGTH.
 
     velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: rows to compute,
     from a whole multiple of ALIGN_CELLS on; noise: standard deviation of a cell's rate. Values are 0 if too few squares
@@ -128,19 +122,7 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: f
     values = known.astype(np.float32)
     fit = _likeliest(_lags(down, right, _lag_m(square_m)), _lag_m(square_m), noise, values)
     strength = np.full((1, BLOCK, BLOCK), fit.at - FIRST_STRENGTH, dtype=np.float32)
-    bowls = _bowls(down, right, square_m)
-    scores = _scores(fit, bowls)
-    ratio = np.abs(scores).max(axis=0, keepdims=True)
-    if ratio.max() >= MAY_BE and np.abs(_left(known)[bowls.max(axis=0) > INSIDE]).max(initial=0) >= MAY_BE_MM_YR:
-        ratio = _likelihood_ratio(fit, scores, noise, values, bowls)
-    return np.concatenate([scores, strength, ratio])
-
-
-def _left(known: Float64) -> Float64:
-    """Return the residual rate after a least-squares fit of the free terms, mm/yr, (n,). known: (k + 1, n)."""
-    *free, rate = known
-    terms = np.stack(free, axis=1)
-    return np.asarray(rate - terms @ np.linalg.lstsq(terms, rate, rcond=None)[0])
+    return np.concatenate([_scores(fit, _bowls(down, right, square_m)), strength])
 
 
 def _lag_m(square_m: float) -> float:
@@ -240,21 +222,6 @@ def _scores(fit: _Fit, bowls: Float32) -> Float32:
     information = np.square(of_bowls).sum(axis=1) - (taken * free).sum(axis=0)
     score = (score - fit.normal[-1, :-1] @ free) / np.sqrt(np.maximum(information, LEAST_INFORMATION))
     return np.asarray(score.reshape(len(RADII_CELLS), BLOCK, BLOCK), dtype=np.float32)
-
-
-def _likelihood_ratio(fit: _Fit, scores: Float32, noise: Float64, known: Float32, bowls: Float32) -> Float32:
-    """Return the likelihood ratio of `standing_out`, (1, BLOCK, BLOCK). scores: at fit.
-
-    It is computed for weaker and weaker delay, as long as any bowl becomes likelier.
-    """
-    gain = np.square(scores)
-    for at in reversed(range(fit.at)):
-        other = _fit(at, fit.delay, noise, known)
-        its_gain = np.square(_scores(other, bowls)) + np.float32(2 * (other.likelihood - fit.likelihood))
-        if its_gain.max() <= gain.max():
-            break
-        gain = np.maximum(gain, its_gain)
-    return np.asarray(np.sqrt(gain.max(axis=0, keepdims=True)), dtype=np.float32)
 
 
 @cache

@@ -15,7 +15,7 @@ from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import Float32
 
 OWN = 7  # channels before those of the surroundings
-CHANNELS = OWN + PLANES - 1  # the last plane, a bowl's likelihood ratio, is no input of the network
+CHANNELS = OWN + PLANES
 STILL_WITHIN_MM_YR = 5.0
 FARTHEST_M = 1_000.0
 LIKELY_NOISE_MM_YR = (0.1, 0.6)  # limits of the noise assumed for a cell's rate
@@ -74,8 +74,7 @@ def channels(tracks: list[TrackCells]) -> Tensor:
     """Build the input channels of one or more tracks, (tracks, CHANNELS, rows, cols) float32.
 
     The channels: rate (0 if unknown), weight in the plain mean, known, points, spread, distance; rate of points
-    not despiked; planes of `surroundings` except the last one. A network with fewer channels uses the first
-    ones.
+    not despiked; planes of `surroundings`. A network with fewer channels uses the first ones.
     """
     shape = tracks[0].velocity_mm_yr.shape
     shown = torch.zeros((len(tracks), CHANNELS, *shape))
@@ -91,5 +90,5 @@ def channels(tracks: list[TrackCells]) -> Tensor:
         planes[5] = distance.clamp_max(FARTHEST_M) / 500
         planes[6] = (raw.where(known, 0) / 2).asinh()
         if track.around is not None:
-            torch.asinh(torch.from_numpy(track.around[:-1]), out=planes[OWN:])
+            torch.asinh(torch.from_numpy(track.around), out=planes[OWN:])
     return shown

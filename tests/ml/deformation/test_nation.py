@@ -32,7 +32,7 @@ def network() -> DeformationNetwork:
             fan = weights[0].numel() if weights.dim() > 1 else 8
             gain = 0.1 if name.startswith("head") else 1.6
             weights.copy_(torch.randn(weights.shape, generator=generator) * (gain / fan**0.5))
-    network_alone = {"rarity": 0.0, "wide": 0.0, "network": 1.0, "delay": 0.0, "rate": 0.0, "offset": 0.0}
+    network_alone = {"rarity": 0.0, "wide": 0.0, "network": 1.0, "rate": 0.0, "offset": 0.0}
     shape = {"channels": CHANNELS, "widths": list(WIDTHS)}
     settings = {"decision": {key: {"1": network_alone, "2": network_alone} for key in ("model", "network")}}
     return DeformationNetwork(Card("deformation", "random", "0", shape, settings), module)
@@ -64,7 +64,6 @@ def test_no_cell_knows_how_the_ground_was_cut(network):
         cut, _ = predict(network, [ground], config=NetworkConfig(core_cells=core))
         assert differ(whole.logit, cut.logit) <= 1e-3
         assert differ(whole.shares, cut.shares) <= 1e-3
-        assert differ(whole.delay, cut.delay) <= 1e-3
 
 
 def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(network, monkeypatch):
