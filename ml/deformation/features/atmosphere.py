@@ -153,11 +153,10 @@ def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
 class _Fit(NamedTuple):
     """Fit of one delay.
 
-    delay: covariance (n, n) at strength 1; at: index of its strength in STRENGTHS; root: (n, n), lower, of the whole
-    covariance; known: (k + 1, n), divided by that root; normal: (k + 1, k + 1), products of `known`.
+    at: index of its strength in STRENGTHS; root: (n, n), lower, of the whole covariance; known: (k + 1, n), divided by
+    that root; normal: (k + 1, k + 1), products of `known`.
     """
 
-    delay: Float32
     at: int
     likelihood: float
     root: Float32
@@ -204,13 +203,13 @@ def _fit(at: int, delay: Float32, noise: Float64, known: Float32) -> _Fit:
     covariance.flat[:: noise.size + 1] += noise
     root, failed = lapack.spotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
     if failed:  # due to rounded distances of a steep strong delay: counts as impossible
-        return _Fit(delay, at, -np.inf, root, known.astype(np.float64), np.eye(len(known)))
+        return _Fit(at, -np.inf, root, known.astype(np.float64), np.eye(len(known)))
     over_root = lapack.strtrs(root, known.T, lower=1)[0].T.astype(np.float64)
     normal: Float64 = over_root @ over_root.T
     normal.flat[: -1 : len(normal) + 1] += 1e-9
     *of_free, of_rate = lapack.dpotrf(normal, lower=1)[0].diagonal()
     spread = np.log(root.diagonal()).sum(dtype=np.float64) + np.log(of_free).sum()
-    return _Fit(delay, at, float(-spread - 0.5 * of_rate**2), root, over_root, normal)
+    return _Fit(at, float(-spread - 0.5 * of_rate**2), root, over_root, normal)
 
 
 def _scores(fit: _Fit, bowls: Float32) -> Float32:

@@ -41,7 +41,8 @@ def test_where_the_law_does_not_hold_the_network_decides_alone():
 def test_where_rates_exceed_all_errors_nothing_else_counts(undone, limit):
     doubted = {"rarity": -2.0, "network": -8.0}
     assert odds(undone, rate_mm_yr=-limit, **doubted) > 10
-    assert odds(undone, rate_mm_yr=-0.99 * limit, **doubted) < 10
+    of_rate = 4 * min(np.log(0.99 * limit / 2), 2)
+    assert odds(undone, rate_mm_yr=-0.99 * limit, **doubted) == pytest.approx(0.25 * -8 + of_rate - 3)
 
 
 @pytest.mark.parametrize(("rate_mm_yr", "undone"), [(-9.0, True), (-30.0, False)])
