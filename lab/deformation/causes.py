@@ -36,7 +36,7 @@ from ml.rasters.areas import KINDS, SURE_SHARE, Area, areas_in
 from ml.runtime.checkpoints import WEIGHTS
 from ml.simulation.ground.deformation import Ellipse, Panel
 from ml.simulation.ground.frame import Offset, project_to_los_mm_yr
-from ml.simulation.ground.sources import FillSettlement, MiningSubsidence, Source
+from ml.simulation.ground.sources import FillSettlement, GroundwaterSubsidence, MiningSubsidence, Source
 from ml.simulation.velocity.nuisance import Range
 
 SET = "deformation-causes"
@@ -46,6 +46,7 @@ FOLDS = 8
 MINE_WITHIN_M = 2_500.0  # from the tile's middle
 HILLS_M, WOODED = Range(100.0, 350.0), Range(0.3, 0.7)  # relief and share of forest where slopes are steep
 WIDE_FILL_M = (300.0, 1_500.0)
+BASIN_M, BASIN_MM_YR = (3_000.0, 9_000.0), (20.0, 400.0)  # cities on lake clay sink that fast; the tiles' end at 50
 MOVES_MM_YR = 0.5  # an area with a lower mean rate is a false alarm without a kind
 
 
@@ -69,6 +70,8 @@ def causes_tile(number: int) -> Tile:
     tile = make_tile(rng, config)
     if number % 4 == 3:
         return with_sources(tile, (_worked_panel(rng), _wide_fill(rng)))
+    if number % 4 == 2:
+        return with_sources(tile, (_pumped_basin(rng),))
     return with_sources(tile, _worked_mine(rng, tile)) if number % 2 else tile
 
 
@@ -78,6 +81,14 @@ def _wide_fill(rng: np.random.Generator) -> Source:
     shape = Ellipse(half_m, half_m * rng.uniform(0.5, 1.0), rng.uniform(0, 180))
     at = rng.uniform(-MINE_WITHIN_M, 0), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
     return FillSettlement(Offset(*at), shape, -_log_uniform(rng, 3, 30))
+
+
+def _pumped_basin(rng: np.random.Generator) -> Source:
+    """Draw pumped ground that sinks as fast as a mine does, so that speed alone does not name a mine."""
+    half_m, at = _log_uniform(rng, *BASIN_M) / 2, rng.uniform(-MINE_WITHIN_M / 2, MINE_WITHIN_M / 2, 2)
+    shape = Ellipse(half_m, half_m * rng.uniform(0.6, 1.0), rng.uniform(0, 180))
+    rate_mm_yr = -_log_uniform(rng, *BASIN_MM_YR)
+    return GroundwaterSubsidence(Offset(*at), shape, rate_mm_yr, flatness=rng.uniform(1.0, 3.0))
 
 
 def _worked_panel(rng: np.random.Generator) -> Source:

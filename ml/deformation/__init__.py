@@ -8,9 +8,9 @@ VERSIONS = {  # of every method; raise when the numbers change
     "whitening": "3",
     "gls": "5",
     "overwrapped-cnn": "1",
-    "model": "11",
-    "network": "11",
-    "without-network": "11",
+    "model": "12",
+    "network": "12",
+    "without-network": "12",
 }
 METHODS = (*VERSIONS,)
 DEFAULT_METHOD = "model"  # of the command and of the service, unless its settings name another

@@ -24,6 +24,7 @@ BLOCK = 1024
 FEWEST_DATES = 12
 HUBER = 1.5  # robust standard deviations from which a value's weight falls
 REWEIGHTED = 2
+SHARING, FEWEST_SHARING = 2_000, 100  # points of a piece that show what all share; fewest
 
 
 class SeriesSummary(NamedTuple):
@@ -54,16 +55,29 @@ def summarise(
 ) -> SeriesSummary:
     """Summarise series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
 
-    Each point is treated by itself; `neighbours.agreed` then compares steps of near points. ValueError if the shapes
-    do not match.
+    Steps are searched in each series by itself, without the errors of whole images; `neighbours.agreed` then compares
+    steps of near points. ValueError if the shapes do not match.
     """
     if displacement_mm.shape[1:] != days.shape:
         raise ValueError(f"{displacement_mm.shape[1]} columns of displacement for {days.size} dates")
-    blocks = range(0, len(displacement_mm), BLOCK)
-    parts = [
-        _block(displacement_mm[first : first + BLOCK], days, half_wave_mm, config or StepConfig()) for first in blocks
-    ]
-    return joined(parts)
+    config, blocks = config or StepConfig(), range(0, len(displacement_mm), BLOCK)
+    shared = _shared(displacement_mm, days, half_wave_mm, config)
+    return joined([_block(displacement_mm[at : at + BLOCK], days, shared, half_wave_mm, config) for at in blocks])
+
+
+def _shared(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float, config: StepConfig) -> Float32:
+    """Return the median residual of a piece's points at each date, (dates,), mm: the errors of its images.
+
+    They hide or feign steps of single points. It is 0 if few points show it, or if it has a step itself, because then
+    most points may be wrong.
+    """
+    some = displacement_mm[:: max(1, len(displacement_mm) // SHARING)]
+    nothing = np.zeros(days.size, dtype=np.float32)
+    if (np.isfinite(some).sum(axis=0) < FEWEST_SHARING).any():
+        return nothing
+    fitted = projection(curves(days), np.ones((1, days.size), dtype=np.float32))
+    left = fitted.residual(np.nanmedian(some, axis=0)[None].astype(np.float32))
+    return nothing if find_steps(left, fitted, days, half_wave_mm, config).point.size else left[0]
 
 
 def joined(parts: Sequence[SeriesSummary]) -> SeriesSummary:
@@ -82,7 +96,7 @@ def _unknown(n: int) -> SeriesSummary:
 
 
 def _block(
-    displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float, config: StepConfig
+    displacement_mm: Float32, days: NDArray[np.integer], shared: Float32, half_wave_mm: float, config: StepConfig
 ) -> SeriesSummary:
     known = np.isfinite(displacement_mm)
     usable = np.flatnonzero(known.sum(axis=1) >= FEWEST_DATES)
@@ -92,20 +106,26 @@ def _block(
     known = known[usable]
     if (known == known[0]).all():
         known = known[:1]
-    part = _summary(np.where(known, displacement_mm[usable], np.float32(0)), known, days, half_wave_mm, config)
+    series_mm = np.where(known, displacement_mm[usable], np.float32(0))
+    part = _summary(series_mm, known, days, shared, half_wave_mm, config)
     for column, values in zip(whole[1:], part[1:], strict=True):
         column[usable] = values
     return whole._replace(steps=part.steps._replace(point=usable[part.steps.point]))
 
 
 def _summary(
-    series_mm: Float32, known: NDArray[np.bool_], days: NDArray[np.integer], half_wave_mm: float, config: StepConfig
+    series_mm: Float32,
+    known: NDArray[np.bool_],
+    days: NDArray[np.integer],
+    shared: Float32,
+    half_wave_mm: float,
+    config: StepConfig,
 ) -> SeriesSummary:
-    """Summarise one piece. series_mm: (n, dates), 0 where missing; known: (1 or n, dates)."""
+    """Summarise one piece. series_mm: (n, dates), 0 where missing; known: (1 or n, dates); shared: of `_shared`."""
     columns, mask = curves(days), known.astype(np.float32)
     fitted = projection(columns, mask)
     left = fitted.residual(series_mm)
-    steps = find_steps(left, fitted, days, half_wave_mm, config)
+    steps = find_steps(fitted.residual(series_mm - shared * mask), fitted, days, half_wave_mm, config)
     undone = np.unique(steps.point[steps.cycles != 0])
     if undone.size:
         series_mm = undo(series_mm, steps, half_wave_mm) * mask
