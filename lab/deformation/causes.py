@@ -1,8 +1,8 @@
 """`python -m lab.deformation.causes`: fit the classifier of an area's cause to the network's outputs; a few minutes.
 
 It uses its own validation tiles with five sources each; every other tile has rare kinds and an active mine under
-sinking ground. Samples are taken from single tracks and from both, with and without heights of points, because a slide
-must also be recognised if the slope is unknown.
+sinking ground, and every fourth has a basin that sinks fast. Samples are taken from single tracks and from both, with
+and without heights of points, because a slide must also be recognised if the slope is unknown.
 Writes the coefficients beside the weights (see `ml.deformation.places.causes`) with their own figures from
 cross-validation over tiles, and prints these.
 """
@@ -46,7 +46,7 @@ FOLDS = 8
 MINE_WITHIN_M = 2_500.0  # from the tile's middle
 HILLS_M, WOODED = Range(100.0, 350.0), Range(0.3, 0.7)  # relief and share of forest where slopes are steep
 WIDE_FILL_M = (300.0, 1_500.0)
-BASIN_M, BASIN_MM_YR = (3_000.0, 9_000.0), (20.0, 400.0)  # cities on lake clay sink that fast; the tiles' end at 50
+BASIN_M, BASIN_MM_YR = (3_000.0, 9_000.0), (20.0, 400.0)  # `draw_groundwater_bowl` ends at 50
 MOVES_MM_YR = 0.5  # an area with a lower mean rate is a false alarm without a kind
 
 

@@ -125,7 +125,7 @@ def _summary(
     columns, mask = curves(days), known.astype(np.float32)
     fitted = projection(columns, mask)
     left = fitted.residual(series_mm)
-    steps = find_steps(fitted.residual(series_mm - shared * mask), fitted, days, half_wave_mm, config)
+    steps = find_steps(left - fitted.residual(shared * mask), fitted, days, half_wave_mm, config)
     undone = np.unique(steps.point[steps.cycles != 0])
     if undone.size:
         series_mm = undo(series_mm, steps, half_wave_mm) * mask
