@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lab.simulation.sar import motion, opera_like
 from lab.simulation.sar.ground import Likely
@@ -24,9 +26,10 @@ from lab.simulation.sar.recipes import (
 )
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
+from ml.offsets.law import fitted_bands
 from ml.offsets.texture import texture
 
-SIZE_PX = 160
+SIZE_PX, LEAST_POWER = 160, 1e-6
 NAME = "offsets-training"
 PLANES = ("texture, reference", "texture, secondary", "dx_px", "dy_px", "gamma")
 KINDS_OF_SCENE = ("even", "varied", "moving", "country", "anything")
@@ -89,10 +92,15 @@ def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
     return simulate_pair(rng, opera_like.OPERA, ground, field, float(rng.normal(0, 0.7)))
 
 
-def prepared(
-    folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene
-) -> NDArray[np.float16]:
-    """Return a memory map (scenes, 5, size, size) with the planes of PLANES; scenes that are missing are made first.
+class Scenes(NamedTuple):
+    """Prepared scenes: planes (n, 5, size, size), see PLANES; bands (n, 2, 3), see `bands_of`."""
+
+    planes: NDArray[np.float16]
+    bands: Float32
+
+
+def prepared(folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene) -> Scenes:
+    """Return prepared scenes, memory-mapped; scenes that are missing are made first.
 
     make: one of FILES. Raises ValueError if the folder has scenes of another size or another number of scenes.
     """
@@ -102,12 +110,21 @@ def prepared(
     held = np.lib.format.open_memmap(path, mode, dtype=np.float16, shape=None if mode == "r+" else shape)
     if held.shape != shape:
         raise ValueError(f"{path} holds {held.shape}, not {shape}: name another folder")
-    # A finished scene has non-zero texture somewhere; a missing one is all zeros.
+    bands = np.lib.format.open_memmap(
+        path.with_suffix(".bands.npy"), mode, dtype=np.float32, shape=None if mode == "r+" else (scenes, 2, 3)
+    )
     for scene in range(scenes):
-        if not held[scene, 1].any():
-            held[scene, [0, 2, 3, 4, 1]] = planes(make(scene, size=size))[[0, 2, 3, 4, 1]]
+        if not bands[scene].any():  # written last: a scene with a band is finished
+            pair = make(scene, size=size)
+            held[scene], bands[scene] = planes(pair), bands_of(torch.from_numpy(pair.power))
     held.flush()
-    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+    bands.flush()
+    return Scenes(np.load(path, mmap_mode="r"), np.array(bands))
+
+
+def bands_of(power: Tensor) -> Float32:
+    """Return the fields of law.Band for rows and columns, (2, 3). power: (2, rows, cols), linear, NaN unknown."""
+    return np.array(fitted_bands([power.clamp_min(LEAST_POWER)]), dtype=np.float32)
 
 
 FILES: dict[Callable[..., SarPair], str] = {make_scene: "scenes.npy", make_hard_scene: "hard.npy"}
@@ -115,6 +132,6 @@ FILES: dict[Callable[..., SarPair], str] = {make_scene: "scenes.npy", make_hard_
 
 def planes(pair: SarPair) -> NDArray[np.float16]:
     """Return the PLANES of a pair, (5, rows, cols)."""
-    seen = texture(torch.from_numpy(np.log(np.maximum(pair.power, np.float32(1e-6))))).numpy()
+    seen = texture(torch.from_numpy(np.log(np.maximum(pair.power, np.float32(LEAST_POWER))))).numpy()
     parts: list[Float32] = [seen[0], seen[1], pair.dx_px, pair.dy_px, pair.gamma]
     return np.stack(parts).astype(np.float16)

@@ -18,10 +18,10 @@ import numpy as np
 import rasterio
 import torch
 from affine import Affine
-from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from ingest.errors import InputError
+from lab.offsets.dataset import Scenes, bands_of
 from lab.simulation.sar.system import Float32
 from ml.offsets.infer import track_offsets
 from ml.offsets.texture import texture
@@ -104,9 +104,9 @@ def own_shift(pair: ChipPair) -> Float64 | None:
     return np.median(known, axis=1) if known.shape[1] >= LEAST_NODES else None
 
 
-def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 24) -> NDArray[np.float16]:
-    """Make training scenes, (n, 5, size, size) with dataset.PLANES; 0 beyond smaller chips, gamma NaN."""
-    scenes = []
+def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 24) -> Scenes:
+    """Make training scenes of size x size px; 0 beyond smaller chips, gamma NaN."""
+    scenes, bands = [], []
     for pair in chip_pairs(folder):
         own = own_shift(pair) if pair.trained_on else None
         if own is None:
@@ -120,6 +120,7 @@ def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: in
             scene[:2] = texture(torch.from_numpy(scene[:2])).numpy()
             scene[2:4] = (own + shift)[:, None, None]
             scenes.append(scene.astype(np.float16))
+            bands.append(bands_of(torch.from_numpy(np.exp(np.stack(both)))))
     if not scenes:
         raise InputError(folder, "none of its pairs may be trained on", "Add other places or dates, or name no folder")
-    return np.stack(scenes)
+    return Scenes(np.stack(scenes), np.stack(bands))

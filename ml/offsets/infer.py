@@ -13,7 +13,7 @@ import torch
 from affine import Affine
 
 from ingest.errors import UnusableData
-from ml.offsets import FARTHEST_PX, METHODS, NETWORK, ONE_WINDOW, POSTING_PX, baseline, coarse, network, whitened
+from ml.offsets import BY_LAW, FARTHEST_PX, METHODS, POSTING_PX, baseline, coarse, network, whitened
 from ml.offsets import VERSIONS as VERSIONS  # for ml.jobs
 from ml.offsets.blocks import BLOCK_PX, of_source
 from ml.offsets.coarse import NEAR_PX, SQUARE_PX, Reason, Search
@@ -28,7 +28,7 @@ from ml.runtime.device import precision
 from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 
-WEIGHTS = dict.fromkeys((NETWORK, ONE_WINDOW), network.NAME)  # networks, and the names of their cards
+WEIGHTS = network.NAMES  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
 FLAT = 1e-6  # of the largest value: an image with a smaller range is flat
 REASONS = {
@@ -73,8 +73,8 @@ def track_offsets(
     sampled = usable_samples(source, posting)
     textures = of_source(source, device)
     found = coarse.searched(textures, search, block=window_px(device, BLOCK_PX), pieces=pieces)
-    if method in WEIGHTS:
-        tracker = network.shipped(device, choose=method == NETWORK)
+    if method in BY_LAW:
+        tracker = network.shipped(device, method)
         tracked = network.track_from(source, tracker, found, pieces, textures)
         bands = {name: band.numpy() for name, band in at_posting(tracked, source.shape, posting)._asdict().items()}
     else:
@@ -194,7 +194,7 @@ def _kernels(method: str) -> tuple[int, ...]:
         return baseline.KERNELS
     if method == "ncc":
         return baseline.SINGLE_KERNEL
-    if method in WEIGHTS:
+    if method in BY_LAW:
         return coarse.KERNELS_PX
     if method == "whitened":
         return (*whitened.COARSE_KERNELS, whitened.FINE_KERNEL)

@@ -1,0 +1,208 @@
+"""Offsets from correlation at whole lags, by the images' own autocorrelation law.
+
+At a whole lag k, textures of ground that moved by d correlate by A R(k - d); R is the autocorrelation of the texture as
+a function of a continuous shift. This also holds where pixels are too coarse for the texture's band, so that no
+interpolation between pixels is correct. R has a known form, the band of a radar image and its detection; its width is
+fitted to the autocorrelation at whole lags. Generalised least squares then fit A and d to the correlation surface of a
+window: neighbouring lags share their noise, whose covariance follows from R, too. For finely sampled images this is the
+whitened correlation, which reaches the bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import linalg, optimize, special
+from torch import Tensor
+
+from ingest.errors import UnusableData
+from ml.offsets.texture import texture
+
+LAGS_PX = 3  # largest lag, on both axes, that the fit uses
+FARTHEST_PX = 2.0  # largest offset from the start that is found
+STEP_PX = 1 / 64  # between the tabulated shifts
+COARSE_STEPS = 16  # steps between the shifts that are tried first
+TURNS = 6  # of Fisher's scoring, from the best of these
+LONGEST_STEP_PX = 0.25
+FITTED_LAGS = 4  # of the autocorrelation that determine the band
+SHOULDER, SHOULDER_WEIGHT = 0.75, 0.02  # usual share of a band in which it falls; weak, for flat autocorrelations
+RIDGE = 0.005  # of the covariance's diagonal: what the law does not explain
+BAND_STEPS = 129
+Floats = NDArray[np.float64]
+
+
+class Law(NamedTuple):
+    """Tables of a pair's law over shifts from -FARTHEST_PX to FARTHEST_PX, for rows and columns of a surface.
+
+    filters: (2, shifts, lags), whose product with a normalised surface is highest at its offset; slopes: their
+    derivatives by the shift; norm: (2, shifts), by which that product exceeds the correlation A; information: (2,
+    shifts), of a shift, 1/px^2.
+    """
+
+    filters: Tensor
+    slopes: Tensor
+    norm: Tensor
+    information: Tensor
+
+
+class Fitted(NamedTuple):
+    """Fitted offsets of n surfaces: offset (2, n), px, dx and dy; sigma (2, n), px; correlation (n,), 0-1.
+
+    contrast: (n,), the match in standard deviations of what chance gives.
+    """
+
+    offset: Tensor
+    sigma: Tensor
+    correlation: Tensor
+    contrast: Tensor
+
+
+def law_of(samples: Sequence[Tensor]) -> Law:
+    """Fit the law of a pair. samples: (2, rows, cols) each, linear power, NaN unknown. UnusableData without samples."""
+    if not samples:
+        raise UnusableData("nowhere do both images show most of the ground")
+    return law_from(fitted_bands(samples), samples[0].device)
+
+
+def law_from(bands: Sequence[Band], device: torch.device) -> Law:
+    """Return the law of images with these bands along rows and columns."""
+    tables = [_tables(band) for band in bands]
+    return Law(*(torch.from_numpy(np.stack(part).astype(np.float32)).to(device) for part in zip(*tables, strict=True)))
+
+
+def fitted_bands(samples: Sequence[Tensor]) -> list[Band]:
+    """Fit the bands of a pair along rows and columns. samples: as of `law_of`."""
+    along = np.mean([autocorrelation(image) for sample in samples for image in texture(sample.log())], axis=0)
+    looks = float(np.median([looks_of(image) for sample in samples for image in sample]))
+    return [fitted_band(lags, looks) for lags in along]
+
+
+def autocorrelation(image: Tensor) -> Floats:
+    """Return the correlation of a texture (rows, cols), 0 unknown, with itself at lags of 0 to FITTED_LAGS px, (2, n).
+
+    First along rows (a lag of some rows), then along columns.
+    """
+    lags = []
+    for dim in (0, 1):
+        size = image.shape[dim]
+        sums = [_mean_product(image.narrow(dim, 0, size - k), image.narrow(dim, k, size - k)) for k in range(5)]
+        lags.append(np.array(sums) / max(sums[0], 1e-9))
+    return np.stack(lags)
+
+
+def _mean_product(first: Tensor, second: Tensor) -> float:
+    product = first.double() * second.double()
+    return float(product.sum() / (product != 0).sum().clamp_min(1))
+
+
+def looks_of(power: Tensor) -> float:
+    """Estimate the looks of an image (rows, cols) from the spread of its amplitude, at least 1."""
+    held = power[: power.shape[0] // 8 * 8, : power.shape[1] // 8 * 8].clamp_min(0).sqrt()
+    squares = held.unflatten(0, (-1, 8)).unflatten(2, (-1, 8)).transpose(1, 2).flatten(2).flatten(0, 1)
+    spread = squares.var(dim=1) / squares.mean(dim=1).clamp_min(1e-12) ** 2
+    known = spread[torch.isfinite(spread)]
+    return max(1.0, 1 / (4 * max(float(known.quantile(0.3)), 1e-3))) if len(known) else 1.0
+
+
+class Band(NamedTuple):
+    """Band of a radar image along one axis, and its looks.
+
+    half: half of its width, cycles/px; shoulder: share of it in which it falls to 0, as a raised cosine.
+    """
+
+    half: float
+    shoulder: float
+    looks: float
+
+    def autocorrelation(self, lags: Floats) -> Floats:
+        """Return the correlation of detected amplitude at any lags (n,), px.
+
+        Amplitude of L looks with field correlation r has the correlation 2F1(-1/2, -1/2; L; r^2), less its value at 0.
+        """
+        at = np.linspace(0, 1, BAND_STEPS)
+        power = (0.5 - 0.5 * np.cos(np.pi * np.clip((1 - at) / self.shoulder, 0, 1))) ** 2
+        field = np.cos(2 * np.pi * self.half * np.outer(lags, at)) @ power / power.sum()
+        rise = special.hyp2f1(-0.5, -0.5, self.looks, np.clip(field**2, 0, 1)) - 1
+        return np.asarray(rise / (special.hyp2f1(-0.5, -0.5, self.looks, 1.0) - 1))
+
+
+def fitted_band(lags: Floats, looks: float) -> Band:
+    """Fit a band to the autocorrelation at lags of 0, 1, 2 ... px."""
+    at = np.arange(1, len(lags))
+
+    def misfit(given: Floats) -> Floats:
+        differences = (lags[1:] - Band(given[0], given[1], looks).autocorrelation(at.astype(float))) / np.sqrt(at)
+        return np.append(differences, SHOULDER_WEIGHT * (given[1] - SHOULDER))
+
+    bounds = ([0.05, 0.05], [1.2, 1.0])
+    fits = [optimize.least_squares(misfit, (half, 0.75), bounds=bounds) for half in (0.15, 0.3, 0.5, 0.75)]
+    best: Any = min(fits, key=lambda fit: fit.cost)
+    return Band(float(best.x[0]), float(best.x[1]), looks)
+
+
+def _tables(band: Band) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the filters, slopes, norm and information of Law along one axis."""
+    lags, shifts = np.arange(-LAGS_PX, LAGS_PX + 1.0), np.arange(-FARTHEST_PX, FARTHEST_PX + STEP_PX / 2, STEP_PX)
+    far = band.autocorrelation(np.arange(-16.0, 17.0))
+    shared = np.correlate(far, far, "full")[len(far) - 1 :]
+    covariance = linalg.toeplitz(shared[: len(lags)]) + RIDGE * shared[0] * np.eye(len(lags))
+    expected = band.autocorrelation((lags - shifts[:, None]).ravel()).reshape(len(shifts), len(lags))
+    inverse = np.linalg.inv(covariance)
+    norm = np.sqrt(np.einsum("sk,kl,sl->s", expected, inverse, expected))
+    unit = expected / norm[:, None]
+    turning = np.gradient(unit, STEP_PX, axis=0)
+    information = np.einsum("sk,kl,sl->s", turning, inverse, turning)
+    return unit @ inverse, turning @ inverse, norm, information
+
+
+def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
+    """Fit offsets to correlation surfaces; only the last step has a gradient, by the surfaces.
+
+    surface: (n, lags, lags), normalised, rows of lags first; pixels: (n,), the number of independent products that were
+    averaged, over the mean square of products (ml.offsets.evidence.surfaces); correlated texture has 1 + 2 A^2 of it.
+    """
+    with torch.no_grad():
+        at = _highest(surface, law)
+    row, col = (_between(law.filters[axis], at[axis]) for axis in (0, 1))
+    turn = [_between(law.slopes[axis], at[axis]) for axis in (0, 1)]
+    information = [_between(law.information[axis][:, None], at[axis])[:, 0] for axis in (0, 1)]
+    norm = [_between(law.norm[axis][:, None], at[axis])[:, 0] for axis in (0, 1)]
+    height = torch.einsum("nk,nkl,nl->n", row, surface, col)
+    slopes = torch.einsum("nk,nkl,nl->n", turn[0], surface, col), torch.einsum("nk,nkl,nl->n", row, surface, turn[1])
+    least = height.detach().clamp_min(1e-6)
+    steps = [(slope / (least * by)).clamp(-STEP_PX, STEP_PX) for slope, by in zip(slopes, information, strict=True)]
+    offset = torch.stack([at[axis] * STEP_PX - FARTHEST_PX + steps[axis] for axis in (1, 0)])
+    correlation = (height / (norm[0] * norm[1])).clamp(0.02, 0.99)
+    noise = ((1 - correlation**2) / (pixels * (1 + 2 * correlation**2)).clamp_min(1)).sqrt()
+    sigma = torch.stack([noise / (least * information[axis].sqrt()) for axis in (1, 0)])
+    return Fitted(offset, sigma, correlation, height * pixels.sqrt())
+
+
+def _highest(surface: Tensor, law: Law) -> Tensor:
+    """Return the position of the best match in the law's tables, in steps, (2, n), rows first."""
+    steps = torch.arange(0, law.norm.shape[1], COARSE_STEPS, device=surface.device)
+    rows, cols = law.filters[:, steps]
+    tried = torch.einsum("rk,nkl,cl->nrc", rows, surface, cols).flatten(1)
+    best = tried.argmax(dim=1)
+    at = torch.stack([steps[best // len(steps)], steps[best % len(steps)]]).to(surface.dtype)
+    longest, last = LONGEST_STEP_PX / STEP_PX, law.norm.shape[1] - 1
+    for _ in range(TURNS):
+        row, col = (_between(law.filters[axis], at[axis]) for axis in (0, 1))
+        along_rows = torch.bmm(surface, col[:, :, None])[..., 0]  # (n, lags)
+        along_cols = torch.bmm(row[:, None], surface)[:, 0]
+        height = (row * along_rows).sum(dim=1).clamp_min(1e-6)
+        for axis, held in ((0, along_rows), (1, along_cols)):
+            slope = (_between(law.slopes[axis], at[axis]) * held).sum(dim=1)
+            step = slope / (height * _between(law.information[axis][:, None], at[axis])[:, 0] * STEP_PX)
+            at[axis] = (at[axis] + step.nan_to_num().clamp(-longest, longest)).clamp(0, last)
+    return at
+
+
+def _between(table: Tensor, at: Tensor) -> Tensor:
+    """Interpolate a table (shifts, columns) linearly at positions (n,) in steps."""
+    low = at.floor().long().clamp(0, len(table) - 2)
+    return torch.lerp(table[low], table[low + 1], (at - low)[:, None])

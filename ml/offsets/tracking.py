@@ -1,0 +1,74 @@
+"""Offsets of a pair's nodes from evidence: how it is added over nodes, and the fit of the law to the sum."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ml.networks.box_mean import box_mean
+from ml.networks.cc_res_siamnet import NODE_PX
+from ml.offsets.evidence import LEVELS, REACH_NODES, Evidence, added, box, reach_of, surfaces, weighted
+from ml.offsets.law import Fitted, Law, fit
+
+PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
+PRIOR = 6 * len(PRIOR_PX) + 3  # channels
+LARGEST_FACTOR = 2.5  # of a correction of log sigma
+NEAR_NODES = 5
+
+
+class Answer(NamedTuple):
+    """Offsets (2, rows, cols), px, dx and dy, with log sigma of each; contrast (rows, cols), see law.Fitted."""
+
+    offset: Tensor
+    log_sigma: Tensor
+    contrast: Tensor
+
+
+def over_windows(held: Evidence, start: Tensor, law: Law, size_px: float) -> Answer:
+    """Fit offsets to windows of one size around each node."""
+    window = added(held, start, box(size_px), reach_of(size_px))
+    return _placed(fit(*surfaces(window), law), start)
+
+
+def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
+    """Return the network's channels at each node, (PRIOR, rows, cols): offsets by several windows, share known."""
+    channels = []
+    for size_px in PRIOR_PX:
+        found = over_windows(held, start, law, size_px)
+        channels += [
+            found.offset - start,
+            found.log_sigma.clamp(-5.0, 1.0),
+            found.contrast.clamp_min(0).log1p()[None] / 4,
+        ]
+        channels.append((found.contrast / size_px)[None])
+    beyond = (start - box_mean(start, NEAR_NODES)).clamp(-2.0, 2.0)
+    return torch.cat([*channels, held.known[None], beyond])
+
+
+def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law) -> Answer:
+    """Add the evidence as the network says and fit. raw: (29, rows, cols), its output."""
+    weights = raw[: 9 * LEVELS].unflatten(0, (LEVELS, 9)).softmax(dim=1)
+    window = added(held, start, weighted(weights.flatten(0, 1)), REACH_NODES)
+    surface, pixels = surfaces(window)
+    with torch.no_grad():
+        alone = (weights**2).sum(dim=1).prod(dim=0).flatten()  # 1 over the number of squares, if they were independent
+    found = fit(surface, pixels.detach() / alone, law)
+    placed = _placed(found._replace(sigma=found.sigma.detach()), start)
+    factor = raw[9 * LEVELS :].clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
+    return placed._replace(log_sigma=placed.log_sigma + factor)
+
+
+def published(raw: Tensor, held: Evidence, start: Tensor) -> Answer:
+    """Return the published form's answers at the nodes. raw: (4, rows, cols), its output for every pixel."""
+    first = NODE_PX // 2 - 1
+    parts = [raw[:, first + row :: NODE_PX, first + col :: NODE_PX] for row in (0, 1) for col in (0, 1)]
+    at_nodes = torch.stack(parts).mean(dim=0)
+    return Answer(at_nodes[:2] + start, at_nodes[2:], torch.full_like(held.known, torch.inf))
+
+
+def _placed(found: Fitted, start: Tensor) -> Answer:
+    shape = start.shape[1:]
+    log_sigma = found.sigma.clamp(1e-4, 1e2).log().unflatten(1, shape)
+    return Answer(found.offset.unflatten(1, shape) + start, log_sigma, found.contrast.unflatten(0, shape))
