@@ -16,6 +16,7 @@ from lab.deformation.absent import evaluate as absent
 from lab.deformation.injected import surrogates
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
+from lab.offsets import critical as offsets_critical
 from lab.offsets import evaluate as offsets
 from lab.offsets import foreign_evaluate as offsets_foreign
 from lab.offsets import real_evaluate as offsets_real
@@ -26,7 +27,13 @@ from ml.runtime.methods import help_of, method_of
 TASKS: dict[str, tuple[Benchmark, ...]] = {
     "deformation": (*deformation.BENCHMARKS, absent.BENCHMARK, surrogates.BENCHMARK, *wide.BENCHMARKS),
     "coherence": coherence.BENCHMARKS,
-    "offsets": (*offsets.BENCHMARKS, offsets_real.BENCHMARK, surges.BENCHMARK, offsets_foreign.BENCHMARK),
+    "offsets": (
+        *offsets.BENCHMARKS,
+        offsets_critical.BENCHMARK,
+        offsets_real.BENCHMARK,
+        surges.BENCHMARK,
+        offsets_foreign.BENCHMARK,
+    ),
 }
 
 

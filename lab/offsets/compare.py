@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab import results
-from lab.offsets import baselines, evaluate, real_evaluate
+from lab.offsets import baselines, critical, evaluate, real_evaluate
 from lab.offsets import foreign_evaluate as foreign
 from ml.offsets.infer import WEIGHTS
 
 COMPARE: dict[str, Callable[[Sequence[str], int], results.Compared]] = {
     evaluate.CONSTANT: evaluate.compare_constant,
     evaluate.FIELDS: evaluate.compare_fields,
+    critical.NAME: critical.compare,
     foreign.NAME: foreign.compare,
     real_evaluate.NAME: real_evaluate.compare,
 }

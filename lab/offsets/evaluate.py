@@ -34,7 +34,7 @@ OUTLIER_PX = 1.0
 STEP_SHARE, STEP_POSTING_PX, STEP_SIZE_PX = 5, 4, 160  # pairs per step pair, at least four step pairs
 UNKNOWN_WIDTH = np.nan
 SLOW_PX = 0.3  # "small motion"
-SUREST_PERCENT = 85  # of the nodes; about the share known to multi-kernel correlation
+SUREST_PERCENTS = (50, 85)  # of the nodes: risk at two coverages, the second about that of multi-kernel correlation
 
 
 class Nodes(NamedTuple):
@@ -48,6 +48,7 @@ class Nodes(NamedTuple):
     off_y: int = 5
     known: int = 6
     moved: int = 7  # length of the true offset
+    common: int = 8  # known to all compared methods
 
 
 AT = Nodes()
@@ -98,8 +99,10 @@ def make_field(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
 
 
 def all_errors(methods: Sequence[str], pair: SarPair, search: int) -> dict[str, Float64]:
-    """Track a pair by several methods. Returns method -> `errors`."""
-    return {method: errors(bands, pair) for method, bands in all_tracked(methods, pair, search).items()}
+    """Track a pair by several methods. Returns method -> `errors`, whose column `common` is that of all methods."""
+    found = {method: errors(bands, pair) for method, bands in all_tracked(methods, pair, search).items()}
+    common = np.prod([rows[:, AT.known] for rows in found.values()], axis=0)
+    return {method: np.column_stack([rows, common]) for method, rows in found.items()}
 
 
 def _constant_errors(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64]:
@@ -169,14 +172,16 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
     "within_68": partial(_within, 1.0),
     "within_95": partial(_within, 1.96),
     "known_share": lambda rows: float(rows[:, AT.known].mean()),
+    "rmse_common": lambda rows: float(np.sqrt(_mean(rows[rows[:, AT.common] == 1, :2] ** 2))),
 }
 
 
 FIELD_STATISTICS = STATISTICS | {
-    f"epe_surest_{SUREST_PERCENT}": lambda rows: _mean(_length(_surest(SUREST_PERCENT / 100, rows))),
-    f"outlier_share_surest_{SUREST_PERCENT}": lambda rows: _mean(
-        (_length(_surest(SUREST_PERCENT / 100, rows)) > OUTLIER_PX).astype(float)
-    ),
+    f"epe_surest_{percent}": partial(lambda share, rows: _mean(_length(_surest(share, rows))), percent / 100)
+    for percent in SUREST_PERCENTS
+}
+FIELD_STATISTICS |= {
+    "outlier_share_surest_85": lambda rows: _mean((_length(_surest(0.85, rows)) > OUTLIER_PX).astype(float)),
     "epe_slow": lambda rows: _mean(_length(_slow(rows))),
     "known_share_slow": lambda rows: _mean(_slow(rows)[:, AT.known]),
 }
@@ -250,6 +255,7 @@ def _constant_metrics(by_gamma: dict[float, list[Float64]], width: dict[float, I
     for gamma, groups in by_gamma.items():
         percent = round(100 * gamma)
         metrics[f"sigma_g{percent}"] = bootstrap_over(groups, worse_sigma)
+        metrics[f"rmse_common_g{percent}"] = bootstrap_over(groups, STATISTICS["rmse_common"])
         metrics[f"known_share_g{percent}"] = bootstrap_over(groups, STATISTICS["known_share"])
         if all((rows[:, AT.known] == 1).any() for rows in groups):  # the bootstrap needs known nodes in each group
             metrics[f"bias_max_g{percent}"] = bootstrap_over(groups, _bias)

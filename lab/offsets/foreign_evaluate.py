@@ -30,7 +30,7 @@ FROZEN_SHA256 = {  # pairs of each family -> hash of their content
 NAMES = tuple(FAMILIES)
 LEAST_COHERENCE = 0.1
 METRICS = ("epe", "rmse", "outlier_share", "within_68", "within_95", "known_share")
-MEASURABLE = 8  # additional column after those of lab.offsets.evaluate.Nodes
+MEASURABLE = 9  # additional column after those of lab.offsets.evaluate.Nodes
 
 
 def make_pair(job: int) -> SarPair:
@@ -41,7 +41,7 @@ def make_pair(job: int) -> SarPair:
 
 
 def measure(methods: Sequence[str], job: int) -> dict[str, Float64]:
-    """Measure a pair. Returns method -> (nodes, 9): the columns of `errors`, then 1 if the ground there is coherent."""
+    """Measure a pair. Returns method -> (nodes, 10): columns of `all_errors`, then 1 if the ground is coherent."""
     pair = make_pair(job)
     inner = slice(EDGE_NODES, -EDGE_NODES)
     coherent = at_nodes(pair.gamma)[inner, inner].ravel() >= LEAST_COHERENCE

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from lab.offsets.dataset import SIZE_PX
@@ -26,9 +25,6 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Trai
     if settings.real:
         task.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
     network = CCResSiamNet(settings.form, PRIOR)
-    if settings.form != OFFSETS:
-        with torch.no_grad():
-            network.answer.bias[[13, 22]] = torch.tensor([1.5, 5.0])  # a node's own weight: begin at about 64 px
     name = NAMES["cc-res-siamnet" if settings.form == OFFSETS else "model"]
     return network, task, Card("offsets", name, VERSION, {"form": settings.form, "prior": PRIOR}, {})
 

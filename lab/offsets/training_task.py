@@ -6,8 +6,9 @@ form learns the offsets themselves, for every pixel, from the same crops.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lab.offsets.dataset import UNLIKE, Scenes, bands_of, make_hard_scene, planes, prepared
+from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift, moving
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch
@@ -230,10 +232,13 @@ def _validation() -> dict[str, list[Crop]]:
     """Make validation crops: even ground of some coherences, and varying motion."""
     held: dict[str, list[Crop]] = {}
     for scene in range(VALIDATION_PAIRS):
-        made = {f"g{round(100 * g)}": (constant_shift, g) for g in GAMMAS} | {"varying": (moving, UNLIKE[scene % 5])}
-        for name, (make, of) in made.items():
+        made: dict[str, Callable[[np.random.Generator], SarPair]] = {
+            f"g{round(100 * gamma)}": partial(constant_shift, gamma=gamma, size=VALIDATION_PX) for gamma in GAMMAS
+        }
+        made["varying"] = partial(moving, kind=UNLIKE[scene % len(UNLIKE)], size=VALIDATION_PX)
+        for name, make in made.items():
             rng = generator(Purpose.VALIDATION, f"offsets-validation-{name}", scene)
-            pair = make(rng, of, VALIDATION_PX)  # type: ignore[operator]
+            pair = make(rng)
             seen = torch.from_numpy(planes(pair).astype(np.float32))
             start = likely_start(rng, at_nodes(seen[2:4]))
             crop = crop_at(seen[:2], seen[2:4], start, bands_of(torch.from_numpy(pair.power)))

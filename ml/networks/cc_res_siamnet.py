@@ -50,7 +50,12 @@ class CCResSiamNet(nn.Module):
         width = widths[self.scales.index(self.last)]
         self.answer = nn.Conv2d(width, OUTPUTS[form] * (stride**2 if form == OFFSETS else 1), 1)
         nn.init.zeros_(self.answer.weight)
-        nn.init.zeros_(self.answer.bias)
+        start = torch.zeros(self.answer.out_channels)
+        if form == WEIGHTS:
+            start[[13, 22]] = torch.tensor(
+                [1.5, 5.0]
+            )  # a node's own weight on two levels: windows begin at about 64 px
+        self.answer.bias = nn.Parameter(start)
 
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:
         """Return the output, (n, 4, rows, cols) or (n, 29, nodes, nodes).

@@ -86,7 +86,7 @@ def added(held: Evidence, start: Tensor, add: Adding, reach: int) -> Evidence:
         sums = add(_planes(held, apart, cut), *cut)
         result[:, cut[0], cut[1]] = torch.where(mine[cut[0], cut[1]], sums, result[:, cut[0], cut[1]])
     lags = 2 * LAGS_PX + 1
-    return Evidence(result[: lags**2].unflatten(0, (lags, lags)), result[-4:-1], result[-1])
+    return Evidence(result[: lags**2].reshape(lags, lags, *held.known.shape), result[-4:-1], result[-1])
 
 
 def _distinct(shift: Tensor) -> list[tuple[int, int]]:
@@ -129,7 +129,7 @@ def box(size_px: float) -> Adding:
         for dim in (1, 2):
             moved = planes.movedim(dim, -1)
             sums = functional.conv1d(moved.flatten(0, 1)[:, None], kernel[None, None], padding=reach)
-            planes = sums[:, 0].unflatten(0, moved.shape[:2]).movedim(-1, dim)
+            planes = sums.reshape(*moved.shape).movedim(-1, dim)
         return planes
 
     return add

@@ -28,6 +28,7 @@ STEP_PX = 1 / 64  # between the tabulated shifts
 COARSE_STEPS = 16  # steps between the shifts that are tried first
 TURNS = 6  # of Fisher's scoring, from the best of these
 LONGEST_STEP_PX = 0.25
+LOOKS_PX = 8  # side of the squares whose spread shows the looks
 FITTED_LAGS = 4  # of the autocorrelation that determine the band
 SHOULDER, SHOULDER_WEIGHT = 0.75, 0.02  # usual share of a band in which it falls; weak, for flat autocorrelations
 RIDGE = 0.005  # of the covariance's diagonal: what the law does not explain
@@ -101,8 +102,9 @@ def _mean_product(first: Tensor, second: Tensor) -> float:
 
 def looks_of(power: Tensor) -> float:
     """Estimate the looks of an image (rows, cols) from the spread of its amplitude, at least 1."""
-    held = power[: power.shape[0] // 8 * 8, : power.shape[1] // 8 * 8].clamp_min(0).sqrt()
-    squares = held.unflatten(0, (-1, 8)).unflatten(2, (-1, 8)).transpose(1, 2).flatten(2).flatten(0, 1)
+    squares = (
+        power.clamp_min(0).sqrt().unfold(0, LOOKS_PX, LOOKS_PX).unfold(1, LOOKS_PX, LOOKS_PX).flatten(2).flatten(0, 1)
+    )
     spread = squares.var(dim=1) / squares.mean(dim=1).clamp_min(1e-12) ** 2
     known = spread[torch.isfinite(spread)]
     return max(1.0, 1 / (4 * max(float(known.quantile(0.3)), 1e-3))) if len(known) else 1.0

@@ -49,7 +49,7 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
 
 def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law) -> Answer:
     """Add the evidence as the network says and fit. raw: (29, rows, cols), its output."""
-    weights = raw[: 9 * LEVELS].unflatten(0, (LEVELS, 9)).softmax(dim=1)
+    weights = raw[: 9 * LEVELS].reshape(LEVELS, 9, *start.shape[1:]).softmax(dim=1)
     window = added(held, start, weighted(weights.flatten(0, 1)), REACH_NODES)
     surface, pixels = surfaces(window)
     with torch.no_grad():
@@ -70,5 +70,5 @@ def published(raw: Tensor, held: Evidence, start: Tensor) -> Answer:
 
 def _placed(found: Fitted, start: Tensor) -> Answer:
     shape = start.shape[1:]
-    log_sigma = found.sigma.clamp(1e-4, 1e2).log().unflatten(1, shape)
-    return Answer(found.offset.unflatten(1, shape) + start, log_sigma, found.contrast.unflatten(0, shape))
+    log_sigma = found.sigma.clamp(1e-4, 1e2).log().reshape(2, *shape)
+    return Answer(found.offset.reshape(2, *shape) + start, log_sigma, found.contrast.reshape(shape))

@@ -76,12 +76,13 @@ TASKS = {
 }
 METHODS = {
     "ada": gettext_lazy("active deformation areas"),
+    "cc-res-siamnet": gettext_lazy("neural network as published"),
     "getis-ord": gettext_lazy("hot spots (Getis–Ord)"),
     "gls": gettext_lazy("generalised least squares"),
     "guarnieri-prati": gettext_lazy("estimator of Guarnieri and Prati"),
+    "law": gettext_lazy("correlation at whole pixels"),
     "matched-filter": gettext_lazy("matched filter"),
     "model": gettext_lazy("neural network"),
-    "model-32px": gettext_lazy("neural network, one window"),
     "multi-kernel": gettext_lazy("correlation with several windows"),
     "ncc": gettext_lazy("normalised cross-correlation"),
     "network": gettext_lazy("neural network alone"),

@@ -12,17 +12,25 @@ from ml.__main__ import main
 
 COHERENCE = {"rmse", "bias_max", "rmse_misregistered", "within_68", "within_95", "resolution_px"}
 OFFSETS = {"bias_max", "epe", "rmse", "outlier_share", "within_68", "within_95", "known_share", "resolution_px"}
-BY_GAMMA = {f"{name}_g{gamma}" for name in ("sigma", "known_share") for gamma in (50, 70, 90)}
+OFFSETS |= {"rmse_common"}
+BY_GAMMA = {f"{name}_g{gamma}" for name in ("sigma", "known_share", "rmse_common") for gamma in (50, 70, 90)}
 WHERE_KNOWN = {
     f"{name}_g{gamma}" for name in ("bias_max", "within_68", "within_95", "resolution_px") for gamma in (50, 70, 90)
 }
+WHERE_KNOWN |= {f"bias_{tenth:02d}" for tenth in range(1, 11)}
 CONFIRMED = {"confirmed_share", "found_share", "right_onset_share", "false_confirmed_share"}
-FIELDS = OFFSETS | {"epe_surest_85", "outlier_share_surest_85", "epe_slow", "known_share_slow"}
+FIELDS = OFFSETS | {"epe_surest_50", "epe_surest_85", "outlier_share_surest_85", "epe_slow", "known_share_slow"}
 SURGES = {f"recall{speeds}" for speeds in ("", "_0.5_to_2", "_2_to_8", "_8_to_30")}
 SURGES |= {f"false_alarms_per_100_{years}" for years in ("glacier_years", "years_followed")}
 SURGES |= {"onset_error_days", "onset_within_68", "onset_within_one_pair"}
 
 CHANGE = {"auc_change", "false_alarm_share"}
+CRITICAL = {"rmse", "within_68", "within_95", "known_share", "pull", "chip_rmse"}
+CRITICAL |= {
+    f"{kind}_{name}"
+    for kind in ("critical", "aliased", "four-looks")
+    for name in ("rmse", "within_68", "within_95", "pull")
+}
 FROZEN = {  # benchmark -> names of its figures, hash of its truth
     "coherence-homogeneous": (COHERENCE, "8f865e14e350c0b06201820071ecdfc5500a35dae346b306bfb580cc7c325843"),
     "coherence-structured": (COHERENCE, "9fba3bd61fd0de62e833e5cda333e6305fc2b1ee4a854cab710d4acd374ac291"),
@@ -30,6 +38,7 @@ FROZEN = {  # benchmark -> names of its figures, hash of its truth
     "change-confirmed": (CONFIRMED, "7258df9fba663d178b077f95698c01c6846c5b21afb067ef63fba80c914cac75"),
     "offsets-constant": (OFFSETS | BY_GAMMA, "8da3d1450e2f8d7cd05bd0cedb2da29de1465ce1079e80b0d57f1ef9547c2cf7"),
     "offsets-fields": (FIELDS, "be035847fcccb44f99d487d9b67ac39bc16ed3f1d54f65f0d274c13a6a130305"),
+    "offsets-critical": (CRITICAL, "e1f67730770dc1fa9790e2f4a069e48c9b78e6d591f2525ec739fba9ec86fcc7"),
     "surges-fast": (SURGES, "de88168f1d17102fc0ba87aea84272ecf7210ca73913df9bfcd637f92297c277"),
 }
 MEASURED = {one.name: (task, one) for task, benchmarks in TASKS.items() for one in benchmarks}
@@ -55,11 +64,12 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
 def test_pairs_are_measured_under_the_names_of_the_contract(benchmark, tmp_path, capsys):
     out, (names, _), (task, measured) = tmp_path / "result.json", FROZEN[benchmark], MEASURED[benchmark]
     method = "ncc" if "ncc" in measured.methods else next(iter(measured.methods))  # the quickest
-    arguments = ["--benchmark", benchmark, "--method", method, "--size", "2"]
+    size = 3 if names is CRITICAL else 2  # one of each kind
+    arguments = ["--benchmark", benchmark, "--method", method, "--size", str(size)]
     assert main(["evaluate", task, "--json", str(out), *arguments]) == 0
     result = json.loads(out.read_text())
-    assert names <= set(result["metrics"]) <= names | (WHERE_KNOWN if benchmark == "offsets-constant" else set())
-    assert result["truth_sha256"] == measured.truth_sha256(2)
+    assert names <= set(result["metrics"]) <= names | WHERE_KNOWN
+    assert result["truth_sha256"] == measured.truth_sha256(size)
     for interval in result["metrics"].values():
         assert interval["low"] <= interval["value"] <= interval["high"]
 

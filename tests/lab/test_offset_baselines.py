@@ -5,7 +5,7 @@ import pytest
 from affine import Affine
 
 from lab.offsets import baselines, real_evaluate
-from lab.offsets.baselines import averaged, overlap
+from lab.offsets.baselines import EQUAL, averaged, box_px, overlap
 from lab.offsets.evaluate import AT, make_constant
 from lab.simulation.seeds import Purpose
 from ml.offsets import infer
@@ -23,6 +23,13 @@ def bands(dx, dy=None, sigma=0.1):
 
 def noise(rows=40, cols=40, scale=0.1):
     return np.random.default_rng(3).normal(0, scale, (rows, cols))
+
+
+@pytest.mark.parametrize(("area_px", "window_px"), [(64, 32), (110, 24), (40, 32), (172, 32)])
+def test_a_window_and_its_box_have_the_noise_of_the_stated_area(area_px, window_px):
+    window, box = np.ones(round(10 * window_px)), np.ones(round(10 * box_px(area_px, window_px)))
+    together = np.convolve(window / window.sum(), box / box.sum())
+    assert 0.1 / (together**2).sum() == pytest.approx(area_px, rel=0.01)
 
 
 @pytest.mark.parametrize("size_px", [48, 72, 96])
@@ -68,9 +75,9 @@ def test_every_baseline_brings_a_shift_back_with_its_sign_and_their_base_is_trac
         return track(pair, method, *rest)
 
     monkeypatch.setattr(baselines, "track_offsets", counted)
-    results = baselines.tracked(images, baselines.AVERAGES, 6, POSTING_PX)
-    assert tracked == ["whitened"]
-    assert set(results) == set(baselines.AVERAGES)
+    results = baselines.tracked(images, EQUAL, 6, POSTING_PX)
+    assert sorted(tracked) == ["multi-kernel", "ncc", "whitened"]
+    assert set(results) == set(EQUAL)
     for found in results.values():
         inner = slice(4, -4)
         assert np.nanmedian(found["dx_px"][inner, inner]) == pytest.approx(truth[0], abs=0.05)

@@ -7,7 +7,6 @@ from torch.nn import functional
 from ml.coherence.features import DETAILS, INPUTS
 from ml.networks import box_mean as means
 from ml.networks import residual_unet
-from ml.networks.cc_res_siamnet import NODE_PX, POOL_PX, WINDOWS_PX, _window_mean
 
 
 @pytest.mark.parametrize("size", [3, 7, 15, 21])
@@ -21,14 +20,6 @@ def test_a_box_is_the_pooled_one(size, strip, monkeypatch):
 
 def test_the_mean_of_whole_numbers_is_exact():
     assert bool((means.box_mean(torch.full((2, 12, 9), 3.0), 5) == 3.0).all())
-
-
-@pytest.mark.parametrize("size", [*WINDOWS_PX, NODE_PX])
-def test_windows_around_nodes_are_the_pooled_ones(size):
-    cells, step = size // POOL_PX, NODE_PX // POOL_PX
-    values = torch.randn(2, 5, 12, 20, generator=torch.Generator().manual_seed(1))
-    pooled = functional.avg_pool2d(values, cells, step, (cells - step) // 2, count_include_pad=False)
-    torch.testing.assert_close(_window_mean(values, size), pooled, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("residual", [True, False])

@@ -9,14 +9,14 @@ import torch
 
 from lab.offsets import real_chips
 from lab.offsets.dataset import make_scene, prepared
-from lab.offsets.recipe import RECIPE
-from lab.offsets.training_task import Settings, bias_of, cut, turned
+from lab.offsets.training_task import crop_at, loss_of, turned
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
-from ml.networks.box_mean import box_mean
+from ml.networks.cc_res_siamnet import OFFSETS, WEIGHTS
 from ml.offsets import network
 from ml.offsets.texture import texture
-from ml.runtime.checkpoints import WEIGHTS, read_card
+from ml.offsets.tracking import Answer, over_windows
+from ml.runtime.checkpoints import read_card
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")
@@ -37,41 +37,39 @@ def seen(dx: float, dy: float) -> tuple[torch.Tensor, torch.Tensor]:
     return texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))), moved
 
 
+BANDS = np.array([[0.35, 0.8, 5.0], [0.4, 0.9, 5.0]], dtype=np.float32)
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_turning_a_pair_turns_its_truth(seed):
-    images, shift = turned(np.random.default_rng(seed), *seen(3.0, -2.0))
+def test_turning_a_pair_turns_its_truth_and_its_bands(seed):
+    before = seen(3.0, -2.0)
+    images, shift, bands = turned(np.random.default_rng(seed), *before, BANDS)
     assert peak_of(*images) == (round(float(shift[0].mean())), round(float(shift[1].mean())))
+    transposed = abs(round(float(shift[0].mean()))) == 2
+    np.testing.assert_array_equal(bands, BANDS[::-1] if transposed else BANDS)
 
 
-def test_a_crop_is_gathered_near_its_truth_and_its_target_is_what_is_left():
-    for seed in range(5):
-        crop = cut(np.random.default_rng(seed), *seen(1.0, -1.0), 96)
-        if float(crop.beyond.abs().max()) == 0 and float(crop.target.std(dim=(1, 2)).max()) == 0:
-            assert peak_of(*crop.texture) == tuple(int(part.mean()) for part in crop.target)
-            return
-    pytest.fail("no start of five was the same everywhere")
+def test_a_crop_is_gathered_at_its_start_and_the_law_finds_what_is_left():
+    images, truth = seen(1.4, -1.3)
+    start = torch.zeros(2, 12, 12)
+    start[0], start[1] = 1, -1
+    crop = crop_at(images, truth, start, BANDS, 16, 24)
+    assert peak_of(*crop.texture) == (0, 0)
+    found = over_windows(crop.held, crop.start, crop.law, 72).offset[:, 4:-4, 4:-4]
+    assert found.flatten(1).median(dim=1).values.tolist() == pytest.approx([1.4, -1.3], abs=0.05)
+    torch.testing.assert_close(crop.truth[0], torch.full((12, 12), 1.4))
 
 
-def test_what_is_wrong_with_a_whole_crop_costs_and_noise_of_its_windows_does_not():
-    rng = torch.Generator().manual_seed(0)
-    sigma, target, known = 0.1, torch.zeros(4, 2, 14, 14), torch.ones(4, 1, 14, 14)
-    noise = sigma * box_mean(torch.randn(4, 2, 14, 14, generator=rng), 3) * 3
-    answer = torch.cat([noise, torch.full_like(noise, float(np.log(sigma)))], dim=1)
-    alone = float(bias_of(answer, target, known))
-    assert alone < 2
-    answer[:, :2] += 0.5 * sigma
-    assert float(bias_of(answer, target, known)) > alone + 0.5
-    assert float(bias_of(answer, target, torch.zeros_like(known))) == 0
-
-
-def test_training_goes_on_from_weights_and_the_card_says_from_which(tmp_path):
-    settings = Settings(scenes=1, hard_scenes=1, begin=str(WEIGHTS), width=16)
-    network_, task, card = RECIPE.prepare(settings, tmp_path, 0)
-    assert card.training["begun_from"] == read_card("offsets").weights_sha256
-    shipped = network.shipped(CPU).network.state_dict()
-    assert all(torch.equal(value, shipped[name]) for name, value in network_.state_dict().items())
-    assert (tmp_path / "scenes.npy").exists()
-    assert (tmp_path / "hard.npy").exists()
+def test_the_loss_falls_as_offsets_near_the_truth_and_does_not_count_the_unknown():
+    images, truth = seen(0.0, 0.0)
+    crop = crop_at(images, truth, torch.zeros(2, 12, 12), BANDS)
+    at = [
+        float(loss_of(Answer(torch.full((2, 12, 12), off), torch.full((2, 12, 12), -2.0), crop.held.known), crop, 1.0))
+        for off in (0.0, 0.1, 0.3)
+    ]
+    assert at == sorted(at)
+    hidden = crop._replace(held=crop.held._replace(known=torch.zeros(12, 12)))
+    assert float(loss_of(Answer(crop.truth + 1, crop.truth, crop.held.known), hidden, 1.0)) == 0
 
 
 def test_the_shift_that_chips_have_by_themselves_is_found():
@@ -90,10 +88,12 @@ def test_training_refuses_what_belongs_to_the_benchmarks():
 
 def test_prepared_scenes_are_the_same_again_and_another_number_is_refused(tmp_path):
     scenes = prepared(tmp_path, 2, size=48)
-    assert scenes.shape == (2, 5, 48, 48)
-    again = np.array(scenes)
+    assert scenes.planes.shape == (2, 5, 48, 48)
+    again = np.array(scenes.planes)
     (tmp_path / "scenes.npy").unlink()
-    np.testing.assert_array_equal(prepared(tmp_path, 2, size=48), again)
+    other = prepared(tmp_path, 2, size=48)
+    np.testing.assert_array_equal(other.planes, again)
+    np.testing.assert_array_equal(other.bands, scenes.bands)
     with pytest.raises(ValueError, match="name another folder"):
         prepared(tmp_path, 3, size=48)
 
@@ -117,16 +117,14 @@ def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
 
 
 @pytest.mark.long
-def test_the_recipe_trains_calibrates_and_leaves_weights_that_track(tmp_path, capsys):
+@pytest.mark.parametrize("form", [WEIGHTS, OFFSETS])
+def test_the_recipe_trains_and_leaves_weights_that_track(tmp_path, form):
     config = tmp_path / "config.json"
-    config.write_text(
-        json.dumps({"scenes": 2, "hard_scenes": 2, "nodes": 16, "crop_px": 48, "batch": 2, "calibration_pairs": 2})
-    )
+    config.write_text(json.dumps({"form": form, "scenes": 2, "hard_scenes": 2, "crop_px": 64, "batch": 2}))
     arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]
     assert main([*arguments, "--device", "cpu"]) == 0
-    card = read_card("offsets", tmp_path)
-    assert card.network["nodes"] == 16
-    by_gamma = {f"{of}{name}_g50" for of in ("", "near_", "choice_") for name in ("sigma", "within_68")}
-    assert by_gamma | {"own_epe", "near_epe", "choice_epe"} <= set(card.figures)
-    tracked = network.track(pair_of(0.0, 0.0, size=96).source(), network.tracker_of(card, tmp_path, CPU), 6)
+    method = "model" if form == WEIGHTS else "cc-res-siamnet"
+    card = read_card(network.NAMES[method], tmp_path)
+    assert {"g50_mae", "g50_law_mae", "varying_mae", "varying_within_68"} <= set(card.figures)
+    tracked = network.track(pair_of(0.0, 0.0, size=96).source(), network.shipped(CPU, method, tmp_path), 6)
     assert tracked.dx_px.shape == (12, 12)

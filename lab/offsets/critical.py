@@ -1,0 +1,106 @@
+"""`offsets-critical`: images sampled at their resolution or below, still but for one shift, on even ground.
+
+Interpolated peaks are drawn to whole pixels there. Kinds alternate: critically sampled single looks; intensity sampled
+once per resolution cell, in single looks; the same a little finer, in four looks. `bias_01` to `bias_10` are the mean
+errors, over both axes, of shifts whose fraction lies in that tenth of (-0.5, 0.5); `pull` is
+the amplitude of their sine, below 0 toward whole pixels.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from lab.benchmark import Benchmark, over_seeds
+from lab.offsets import baselines
+from lab.offsets.evaluate import AT, SEARCH_CONSTANT_PX, STATISTICS, all_errors, known
+from lab.results import Compared, alone
+from lab.simulation.sar.pairs import SarPair, simulate_pair
+from lab.simulation.sar.recipes import FARTHEST_PX, even_ground, fingerprint
+from lab.simulation.sar.system import System
+from lab.simulation.seeds import Purpose, generator
+from ml.offsets.infer import WEIGHTS
+from ml.statistics.intervals import Float64, Interval, bootstrap_over
+
+NAME, VERSION = "offsets-critical", "1"
+SIZE, SIZE_PX = 100, 256  # shifts; px squared
+KINDS = {
+    "critical": System(10.0, (2.0, 2.0), 1, sampled=True),
+    "aliased": System(10.0, (1.0, 1.0), 1, sampled=True),
+    "four-looks": System(10.0, (1.2, 1.2), 4, sampled=True),
+}
+GAMMA = (0.5, 0.95)
+TENTHS = 10
+
+
+def make_pair(rng: np.random.Generator, kind: str) -> SarPair:
+    """Draw a pair of one kind, of any coherence in GAMMA, moved by one shift within FARTHEST_PX on each axis."""
+    system = KINDS[kind]
+    ground = even_ground(system, SIZE_PX, float(rng.uniform(*GAMMA)))
+    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
+    return simulate_pair(rng, system, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32) + shift)
+
+
+def kind_of(scene: int) -> str:
+    """Return the kind of a scene."""
+    return tuple(KINDS)[scene % len(KINDS)]
+
+
+def _errors(methods: Sequence[str], scene: int) -> dict[str, Float64]:
+    pair = make_pair(generator(Purpose.BENCHMARK, NAME, scene), kind_of(scene))
+    return all_errors(methods, pair, SEARCH_CONSTANT_PX)
+
+
+def compare(methods: Sequence[str], size: int) -> Compared:
+    """Measure methods on a number of shifts. Returns method -> metric name -> interval over pairs."""
+    measured = over_seeds(partial(_errors, methods), size)
+    return {method: _metrics([pair[method] for pair in measured]) for method in methods}
+
+
+def _metrics(rows: list[Float64]) -> dict[str, Interval]:
+    metrics = {
+        name: bootstrap_over(rows, STATISTICS[name]) for name in ("rmse", "within_68", "within_95", "known_share")
+    }
+    means = [_mean_errors(pair) for pair in rows]
+    metrics |= {"pull": bootstrap_over(means, pull), "chip_rmse": bootstrap_over(means, _chip_rmse)}
+    for index in range(TENTHS):
+        if np.isfinite(_bias(index, np.concatenate(means))):
+            metrics[f"bias_{index + 1:02d}"] = bootstrap_over(means, partial(_bias, index))
+    for index, kind in enumerate(tuple(KINDS)[: len(rows)]):
+        own = rows[index :: len(KINDS)]
+        metrics |= {
+            f"{kind}_{name}": bootstrap_over(own, STATISTICS[name]) for name in ("rmse", "within_68", "within_95")
+        }
+        metrics[f"{kind}_pull"] = bootstrap_over(means[index :: len(KINDS)], pull)
+    return metrics
+
+
+def _mean_errors(pair: Float64) -> Float64:
+    """Return mean error and fraction of the shift for each axis of a pair, (2, 2); empty if nothing is known."""
+    held = known(pair)
+    if not len(held):
+        return np.empty((0, 2))
+    return np.column_stack([held[:, :2].mean(axis=0), held[0, AT.off_x : AT.off_y + 1]])
+
+
+def _bias(tenth: int, means: Float64) -> float:
+    inside = np.clip(((means[:, 1] + 0.5) * TENTHS).astype(int), 0, TENTHS - 1) == tenth
+    return float(means[inside, 0].mean()) if inside.any() else np.nan
+
+
+def pull(means: Float64) -> float:
+    """Return the amplitude, px, of the sine of the shift's fraction in the mean errors: below 0 toward whole pixels."""
+    wave = np.sin(2 * np.pi * means[:, 1])
+    return float((wave * means[:, 0]).sum() / max(float((wave**2).sum()), 1e-9))
+
+
+def _chip_rmse(means: Float64) -> float:
+    return float(np.sqrt((means[:, 0] ** 2).mean())) if len(means) else np.nan
+
+
+def truth_sha256(size: int) -> str:
+    """Return a hash of the benchmark's pairs."""
+    return fingerprint(NAME, partial(make_pair, kind="aliased"), (VERSION, size, KINDS, GAMMA, SIZE_PX))
+
+
+BENCHMARK = Benchmark(NAME, VERSION, SIZE, "shifts", baselines.VERSIONS, partial(alone, compare), truth_sha256, WEIGHTS)

@@ -1,0 +1,119 @@
+"""The law of whole lags: what is added, what follows from it, and that pixels do not pull."""
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+from torch.nn import functional
+
+from lab.simulation.sar.pairs import simulate_pair
+from lab.simulation.sar.recipes import constant_shift, even_ground
+from lab.simulation.sar.system import System
+from lab.simulation.seeds import Purpose, generator
+from ml.offsets.evidence import added, box, evidence, reach_of, surfaces, weighted
+from ml.offsets.infer import track_offsets
+from ml.offsets.law import LAGS_PX, Band, fit, fitted_band, law_from, looks_of
+from ml.rasters.imagery import ImagePair
+
+CPU = torch.device("cpu")
+ALIASED = System(10.0, (1.0, 1.0), 1, sampled=True)
+MARGIN = 8
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def held_of(reference: torch.Tensor, secondary: torch.Tensor, start: torch.Tensor):
+    return evidence(reference, functional.pad(secondary, (MARGIN,) * 4), start, MARGIN)
+
+
+def test_the_evidence_of_a_window_is_the_sum_of_its_squares():
+    first, second, start = noise(72, 72), noise(72, 72, seed=1), torch.zeros(2, 9, 9)
+    window = added(held_of(first, second, start), start, box(40), reach_of(40))
+    part, far = slice(16, 56), slice(16 - 2, 56 - 2)  # 40 px around the node in the middle; lag -2, +1
+    product = (first[part, part] * second[far, slice(17, 57)]).mean()
+    at = LAGS_PX - 2, LAGS_PX + 1
+    torch.testing.assert_close(window.products[at][4, 4] / window.known[4, 4], product)
+    assert float(window.known[4, 4]) == pytest.approx(25)
+
+
+def test_equal_weights_of_three_levels_are_a_box_of_27_squares():
+    first, second, start = noise(280, 280), noise(280, 280, seed=1), torch.zeros(2, 35, 35)
+    held = held_of(first, second, start)
+    ninth = torch.full((27, 35, 35), 1 / 9)
+    by_weights, by_box = added(held, start, weighted(ninth), 13), added(held, start, box(216), reach_of(216))
+    torch.testing.assert_close(729 * by_weights.products[..., 17, 17], by_box.products[..., 17, 17])
+
+
+def test_ground_that_starts_a_pixel_apart_is_added_at_the_same_lags_and_farther_ground_is_left_out():
+    first, second = noise(72, 72), noise(72, 72, seed=1)
+    level, uneven = torch.zeros(2, 9, 9), torch.zeros(2, 9, 9)
+    uneven[0, :, 6:], uneven[1, 7:] = 1, -1
+    whole = added(held_of(first, second, level), level, box(40), reach_of(40))
+    other = added(held_of(first, second, uneven), uneven, box(40), reach_of(40))
+    torch.testing.assert_close(other.products[..., 4, 4], whole.products[..., 4, 4])
+    uneven[0, :, 6:] = 3
+    apart = added(held_of(first, second, uneven), uneven, box(40), reach_of(40))
+    assert float(apart.known[4, 4]) == pytest.approx(20)
+
+
+def test_the_band_and_the_looks_of_an_image_are_found_again():
+    band = Band(0.4, 0.7, 1.0)
+    found = fitted_band(band.autocorrelation(np.arange(5.0)), 1.0)
+    tenths = np.arange(0, 3, 0.1)
+    np.testing.assert_allclose(found.autocorrelation(tenths), band.autocorrelation(tenths), atol=0.01)
+    gamma = torch.distributions.Gamma(torch.tensor(4.0), torch.tensor(4.0))
+    torch.manual_seed(1)
+    assert looks_of(gamma.sample((400, 400))) == pytest.approx(4, rel=0.25)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (0.3, -0.45), (-1.2, 0.8)])
+def test_a_surface_of_the_law_itself_gives_its_offset(dx, dy):
+    bands = Band(0.35, 0.8, 5.0), Band(0.8, 0.9, 1.0)
+    lags = np.arange(-LAGS_PX, LAGS_PX + 1.0)
+    surface = 0.6 * np.outer(bands[0].autocorrelation(lags - dy), bands[1].autocorrelation(lags - dx))
+    found = fit(torch.tensor(surface, dtype=torch.float32)[None], torch.tensor([1000.0]), law_from(bands, CPU))
+    torch.testing.assert_close(found.offset[:, 0], torch.tensor([dx, dy]), atol=2e-3, rtol=0)
+    assert float(found.correlation) == pytest.approx(0.6, abs=0.01)
+
+
+def shifted(system: System, dx: float, dy: float, gamma: float = 0.9, size: int = 256) -> ImagePair:
+    ground = even_ground(system, size, gamma)
+    field = np.zeros((2, *ground.gamma.shape), dtype=np.float32) + np.array([dx, dy], np.float32)[:, None, None]
+    power = simulate_pair(generator(Purpose.TEST, "offsets-law", 1), system, ground, field).power
+    return ImagePair(power[0], power[1], Affine.identity(), None)
+
+
+def test_images_sampled_at_their_resolution_are_not_drawn_to_whole_pixels():
+    pair = shifted(ALIASED, 0.3, -0.3)
+    errors = {}
+    for method in ("law", "ncc"):
+        bands = track_offsets(pair, method, CPU, 6).bands
+        errors[method] = np.nanmean(bands["dx_px"]) - 0.3, np.nanmean(bands["dy_px"]) + 0.3
+    assert np.abs(errors["law"]).max() < 0.02
+    assert np.abs(errors["ncc"]).max() > 0.03
+
+
+def test_sigma_of_the_law_needs_no_calibration_on_even_ground():
+    scaled = []
+    for scene in range(6):
+        pair = constant_shift(generator(Purpose.TEST, "offsets-law-sigma", scene), 0.6)
+        images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
+        bands = track_offsets(images, "law", CPU, 6).bands
+        for axis, truth in (("dx", pair.dx_px), ("dy", pair.dy_px)):
+            scaled.append((bands[f"{axis}_px"] - truth.mean()) / bands[f"sigma_{axis}_px"])
+    inner = np.abs(np.stack(scaled)[:, 4:-4, 4:-4])
+    assert 0.58 < (inner < 1).mean() < 0.82
+    assert (inner < 1.96).mean() > 0.9
+
+
+def test_a_few_bright_points_count_as_few():
+    texture = 0.3 * noise(72, 72)
+    texture[20::30, 20::30] = 5.0
+    start = torch.zeros(2, 9, 9)
+    with_points, without = (
+        surfaces(added(held_of(one, one, start), start, box(72), reach_of(72)))[1][40]
+        for one in (texture, noise(72, 72))
+    )
+    assert float(with_points) < 0.1 * float(without)
