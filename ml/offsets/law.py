@@ -28,6 +28,7 @@ STEP_PX = 1 / 64  # between the tabulated shifts
 COARSE_STEPS = 16  # steps between the shifts that are tried first
 TURNS = 6  # of Fisher's scoring, from the best of these
 LONGEST_STEP_PX = 0.25
+LAST_STEP_PX = 0.05  # of the step with the filters for the correlation that was found
 LOOKS_PX = 8  # side of the squares whose spread shows the looks
 FITTED_LAGS = 4  # of the autocorrelation that determine the band
 SHOULDER, SHOULDER_WEIGHT = 0.75, 0.02  # usual share of a band in which it falls; weak, for flat autocorrelations
@@ -39,15 +40,17 @@ Floats = NDArray[np.float64]
 class Law(NamedTuple):
     """Tables of a pair's law over shifts from -FARTHEST_PX to FARTHEST_PX, for rows and columns of a surface.
 
-    filters: (2, shifts, lags), whose product with a normalised surface is highest at its offset; slopes: their
-    derivatives by the shift; norm: (2, shifts), by which that product exceeds the correlation A; information: (2,
-    shifts), of a shift, 1/px^2.
+    filters: (2, 2, shifts, lags), whose product with a normalised surface is highest at its offset, for images that
+    hardly cohere and for those that are the same; slopes: their derivatives by the shift; norm: (2, shifts), by which
+    that product exceeds the correlation A; information: (2, shifts), of a shift, 1/px^2; looks: of the
+    images.
     """
 
     filters: Tensor
     slopes: Tensor
     norm: Tensor
     information: Tensor
+    looks: float
 
 
 class Fitted(NamedTuple):
@@ -71,8 +74,12 @@ def law_of(samples: Sequence[Tensor]) -> Law:
 
 def law_from(bands: Sequence[Band], device: torch.device) -> Law:
     """Return the law of images with these bands along rows and columns."""
-    tables = [_tables(band) for band in bands]
-    return Law(*(torch.from_numpy(np.stack(part).astype(np.float32)).to(device) for part in zip(*tables, strict=True)))
+    ends = [[_tables(band, coherence) for band in bands] for coherence in (0.0, 1.0)]
+    tables = [
+        torch.tensor(np.array([[axis[part] for axis in end] for end in ends]), dtype=torch.float32, device=device)
+        for part in range(4)
+    ]
+    return Law(tables[0], tables[1], tables[2].mean(dim=0), tables[3].mean(dim=0), bands[0].looks)
 
 
 def fitted_bands(samples: Sequence[Tensor]) -> list[Band]:
@@ -120,16 +127,19 @@ class Band(NamedTuple):
     shoulder: float
     looks: float
 
-    def autocorrelation(self, lags: Floats) -> Floats:
-        """Return the correlation of detected amplitude at any lags (n,), px.
+    def autocorrelation(self, lags: Floats, coherence: float = 1.0) -> Floats:
+        """Return the correlation of detected amplitudes at any lags (n,), px, over that at lag 0.
 
-        Amplitude of L looks with field correlation r has the correlation 2F1(-1/2, -1/2; L; r^2), less its value at 0.
+        Amplitudes of L looks whose fields correlate by r correlate by 2F1(-1/2, -1/2; L; r^2), less its value at 0; r
+        is the coherence of the images times the autocorrelation of one. Toward no coherence this is r^2.
         """
         at = np.linspace(0, 1, BAND_STEPS)
         power = (0.5 - 0.5 * np.cos(np.pi * np.clip((1 - at) / self.shoulder, 0, 1))) ** 2
         field = np.cos(2 * np.pi * self.half * np.outer(lags, at)) @ power / power.sum()
-        rise = special.hyp2f1(-0.5, -0.5, self.looks, np.clip(field**2, 0, 1)) - 1
-        return np.asarray(rise / (special.hyp2f1(-0.5, -0.5, self.looks, 1.0) - 1))
+        if coherence == 0:
+            return np.asarray(field**2)
+        rise = special.hyp2f1(-0.5, -0.5, self.looks, np.clip((coherence * field) ** 2, 0, 1)) - 1
+        return np.asarray(rise / (special.hyp2f1(-0.5, -0.5, self.looks, coherence**2) - 1))
 
 
 def fitted_band(lags: Floats, looks: float) -> Band:
@@ -146,13 +156,13 @@ def fitted_band(lags: Floats, looks: float) -> Band:
     return Band(float(best.x[0]), float(best.x[1]), looks)
 
 
-def _tables(band: Band) -> tuple[Floats, Floats, Floats, Floats]:
+def _tables(band: Band, coherence: float) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the filters, slopes, norm and information of Law along one axis."""
     lags, shifts = np.arange(-LAGS_PX, LAGS_PX + 1.0), np.arange(-FARTHEST_PX, FARTHEST_PX + STEP_PX / 2, STEP_PX)
     far = band.autocorrelation(np.arange(-16.0, 17.0))
     shared = np.correlate(far, far, "full")[len(far) - 1 :]
     covariance = linalg.toeplitz(shared[: len(lags)]) + RIDGE * shared[0] * np.eye(len(lags))
-    expected = band.autocorrelation((lags - shifts[:, None]).ravel()).reshape(len(shifts), len(lags))
+    expected = band.autocorrelation((lags - shifts[:, None]).ravel(), coherence).reshape(len(shifts), len(lags))
     inverse = np.linalg.inv(covariance)
     norm = np.sqrt(np.einsum("sk,kl,sl->s", expected, inverse, expected))
     unit = expected / norm[:, None]
@@ -168,15 +178,18 @@ def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     averaged, over the mean square of products (ml.offsets.evidence.surfaces); correlated texture has 1 + 2 A^2 of it.
     """
     with torch.no_grad():
-        at = _highest(surface, law)
-    row, col = (_between(law.filters[axis], at[axis]) for axis in (0, 1))
-    turn = [_between(law.slopes[axis], at[axis]) for axis in (0, 1)]
+        at, height = _highest(surface, law)
+        norm = [_between(law.norm[axis][:, None], at[axis])[:, 0] for axis in (0, 1)]
+        coherent = (height / (norm[0] * norm[1])).clamp(0, 1)[:, None]
+    row, col = (_mixed(law.filters[:, axis], at[axis], coherent) for axis in (0, 1))
+    turn = [_mixed(law.slopes[:, axis], at[axis], coherent) for axis in (0, 1)]
     information = [_between(law.information[axis][:, None], at[axis])[:, 0] for axis in (0, 1)]
-    norm = [_between(law.norm[axis][:, None], at[axis])[:, 0] for axis in (0, 1)]
     height = torch.einsum("nk,nkl,nl->n", row, surface, col)
     slopes = torch.einsum("nk,nkl,nl->n", turn[0], surface, col), torch.einsum("nk,nkl,nl->n", row, surface, turn[1])
     least = height.detach().clamp_min(1e-6)
-    steps = [(slope / (least * by)).clamp(-STEP_PX, STEP_PX) for slope, by in zip(slopes, information, strict=True)]
+    steps = [
+        (slope / (least * by)).clamp(-LAST_STEP_PX, LAST_STEP_PX) for slope, by in zip(slopes, information, strict=True)
+    ]
     offset = torch.stack([at[axis] * STEP_PX - FARTHEST_PX + steps[axis] for axis in (1, 0)])
     correlation = (height / (norm[0] * norm[1])).clamp(0.02, 0.99)
     noise = ((1 - correlation**2) / (pixels * (1 + 2 * correlation**2)).clamp_min(1)).sqrt()
@@ -184,24 +197,30 @@ def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     return Fitted(offset, sigma, correlation, height * pixels.sqrt())
 
 
-def _highest(surface: Tensor, law: Law) -> Tensor:
-    """Return the position of the best match in the law's tables, in steps, (2, n), rows first."""
+def _highest(surface: Tensor, law: Law) -> tuple[Tensor, Tensor]:
+    """Return the position of the best match in the law's tables, in steps, (2, n), rows first, and its height (n,)."""
+    filters, slopes = law.filters.mean(dim=0), law.slopes.mean(dim=0)
+    height = torch.zeros_like(surface[:, 0, 0])
     steps = torch.arange(0, law.norm.shape[1], COARSE_STEPS, device=surface.device)
-    rows, cols = law.filters[:, steps]
+    rows, cols = filters[:, steps]
     tried = torch.einsum("rk,nkl,cl->nrc", rows, surface, cols).flatten(1)
     best = tried.argmax(dim=1)
     at = torch.stack([steps[best // len(steps)], steps[best % len(steps)]]).to(surface.dtype)
     longest, last = LONGEST_STEP_PX / STEP_PX, law.norm.shape[1] - 1
     for _ in range(TURNS):
-        row, col = (_between(law.filters[axis], at[axis]) for axis in (0, 1))
+        row, col = (_between(filters[axis], at[axis]) for axis in (0, 1))
         along_rows = torch.bmm(surface, col[:, :, None])[..., 0]  # (n, lags)
         along_cols = torch.bmm(row[:, None], surface)[:, 0]
         height = (row * along_rows).sum(dim=1).clamp_min(1e-6)
         for axis, held in ((0, along_rows), (1, along_cols)):
-            slope = (_between(law.slopes[axis], at[axis]) * held).sum(dim=1)
+            slope = (_between(slopes[axis], at[axis]) * held).sum(dim=1)
             step = slope / (height * _between(law.information[axis][:, None], at[axis])[:, 0] * STEP_PX)
             at[axis] = (at[axis] + step.nan_to_num().clamp(-longest, longest)).clamp(0, last)
-    return at
+    return at, height
+
+
+def _mixed(ends: Tensor, at: Tensor, share: Tensor) -> Tensor:
+    return torch.lerp(_between(ends[0], at), _between(ends[1], at), share)
 
 
 def _between(table: Tensor, at: Tensor) -> Tensor:
