@@ -121,15 +121,17 @@ def _planes(held: Evidence, apart: Tensor, cut: list[slice]) -> Tensor:
 def box(size_px: float) -> Adding:
     """Return the addition over windows of size_px around each square; squares at the rim count in part."""
     reach = reach_of(size_px)
-    overlap = size_px / NODE_PX / 2 + 0.5 - torch.arange(-reach, reach + 1).abs()
-    weights = overlap.clamp(0, 1)
+    rim = min(1.0, (size_px / NODE_PX + 1) / 2 - reach) if reach else 1.0
 
     def add(planes: Tensor, rows: slice, cols: slice) -> Tensor:
-        kernel = weights.to(planes)
         for dim in (1, 2):
-            moved = planes.movedim(dim, -1)
-            sums = functional.conv1d(moved.flatten(0, 1)[:, None], kernel[None, None], padding=reach)
-            planes = sums.reshape(*moved.shape).movedim(-1, dim)
+            wide = functional.pad(planes, (0, 0, reach + 1, reach) if dim == 1 else (reach + 1, reach))
+            sums, size = wide.cumsum(dim), planes.shape[dim]
+            whole = sums.narrow(dim, 2 * reach + 1, size) - sums.narrow(dim, 0, size)
+            if rim < 1:
+                inner = sums.narrow(dim, 2 * reach, size) - sums.narrow(dim, 1, size)
+                whole = torch.lerp(inner, whole, rim)
+            planes = whole
         return planes
 
     return add

@@ -28,7 +28,7 @@ from ml.runtime.device import precision
 from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 
-WEIGHTS = network.NAMES  # networks, and the names of their cards
+WEIGHTS = {method: card for method, card in network.NAMES.items() if method in METHODS}  # names of the cards
 UNITS = ("px", "px", "px", "px", "1")
 FLAT = 1e-6  # of the largest value: an image with a smaller range is flat
 REASONS = {

@@ -25,8 +25,8 @@ from ml.offsets.texture import texture
 LAGS_PX = 3  # largest lag, on both axes, that the fit uses
 FARTHEST_PX = 2.0  # largest offset from the start that is found
 STEP_PX = 1 / 64  # between the tabulated shifts
-COARSE_STEPS = 16  # steps between the shifts that are tried first
-TURNS = 6  # of Fisher's scoring, from the best of these
+COARSE_STEPS = 32  # steps between the shifts that are tried first
+TURNS = 5  # of Fisher's scoring, from the best of these
 LONGEST_STEP_PX = 0.25
 LAST_STEP_PX = 0.05  # of the step with the filters for the correlation that was found
 LOOKS_PX = 8  # side of the squares whose spread shows the looks

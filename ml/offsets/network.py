@@ -47,12 +47,12 @@ class Tracker:
     device: torch.device
     size_px: float = WINDOW_PX
     exact: bool = False
-    block: int = BLOCK_PX
+    block: int = 2 * BLOCK_PX
 
 
 def shipped(device: torch.device, method: str, folder: Path = WEIGHTS) -> Tracker:
     """Load the tracker of a method that the repository ships: a network, or for 'law' none. InputError if missing."""
-    block = window_px(device, BLOCK_PX)
+    block = window_px(device, 2 * BLOCK_PX)
     if method not in NAMES:
         return Tracker(None, device, block=block)
     card = read_card(NAMES[method], folder)
@@ -70,7 +70,7 @@ def without_file(power: Float32) -> PairSource:
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
     """Track on the network's own grid, one node for NODE_PX pixels. search: largest offset, px."""
     textures = of_source(source, tracker.device)
-    found = coarse.searched(textures, search, block=tracker.block)
+    found = coarse.searched(textures, search, block=window_px(tracker.device, BLOCK_PX))
     return track_from(source, tracker, found, textures=textures)
 
 

@@ -18,7 +18,7 @@ class Shipped(NamedTuple):
 SHIPPED = {
     "deformation": Shipped("deformation-unet", "model"),
     "coherence": Shipped("residual-unet", "residual-unet"),
-    "offsets": Shipped("cc-res-siamnet", "model"),
+    "offsets": Shipped("offsets-network", "model"),
 }
 TASK_OF_NETWORK = {shipped.name: task for task, shipped in SHIPPED.items()}
 
