@@ -14,7 +14,7 @@ from lab.training import TrainingRecipe, TrainingTask
 from ml.networks.cc_res_siamnet import OFFSETS, CCResSiamNet
 from ml.offsets.network import NAMES
 from ml.offsets.tracking import PRIOR
-from ml.runtime.checkpoints import Card
+from ml.runtime.checkpoints import Card, load, read_card
 
 VERSION = "8"
 
@@ -26,7 +26,12 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Trai
         task.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
     network = CCResSiamNet(settings.form, PRIOR)
     name = NAMES["cc-res-siamnet" if settings.form == OFFSETS else "model"]
-    return network, task, Card("offsets", name, VERSION, {"form": settings.form, "prior": PRIOR}, {})
+    card = Card("offsets", name, VERSION, {"form": settings.form, "prior": PRIOR}, {})
+    if settings.begin:
+        before = read_card(name, Path(settings.begin))
+        load(before, network, Path(settings.begin))
+        card.training["begun_from"] = before.weights_sha256
+    return network, task, card
 
 
 RECIPE = TrainingRecipe(Settings, prepare, minutes=40.0)

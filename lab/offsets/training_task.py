@@ -35,7 +35,7 @@ HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # larger residuals are clipped to this
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
 FARTHEST_START_PX = 40  # of crops
-TEMPER = 0.25  # of the likelihood, Seitzer et al. 2022 (arXiv:2203.09168), so that hard nodes are learnt, too
+TEMPER = 0.25  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168): hard nodes are learnt, too
 SPREADS = 3.0  # sigmas beyond which errors have less weight
 GAMMAS = (0.5, 0.7, 0.9)
 VALIDATION_PAIRS, VALIDATION_PX = 8, 192
@@ -49,7 +49,8 @@ class Settings:
     """Settings that --config can change.
 
     form: of ml.networks.cc_res_siamnet; real: folder of OPERA RTC-S1 chips, '' for none; scenes, hard_scenes: their
-    numbers; real_share, hard_share: of a batch; unrelated_pairs: share of crops whose two images are unrelated.
+    numbers; real_share, hard_share: of a batch; unrelated_pairs: share of crops whose two images are unrelated; begin:
+    folder of the weights from which training continues, '' for none.
     """
 
     form: str = WEIGHTS
@@ -61,6 +62,7 @@ class Settings:
     real_share: float = 0.2
     hard_share: float = 0.4
     unrelated_pairs: float = 0.06
+    begin: str = ""
     learning_rate: float = 1.5e-3
 
 
@@ -79,12 +81,16 @@ class Crop(NamedTuple):
 
 
 def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
-    """Return the tempered Gaussian negative log-likelihood with linear tails; early in training mainly Huber's loss."""
+    """Return the Gaussian negative log-likelihood with linear tails; early in training mainly Huber's loss.
+
+    The likelihood is tempered at first: at its end sigma is what the errors are.
+    """
     error = found.offset - crop.start - (crop.truth - crop.start).clamp(-FARTHEST_PX, FARTHEST_PX)
     log_sigma = found.log_sigma.clamp(-6.0, 3.0)
     z = error * torch.exp(-log_sigma)
     squared = 2 * functional.huber_loss(z, torch.zeros_like(z), reduction="none", delta=SPREADS)
-    likelihood = (0.5 * squared + log_sigma) * torch.exp(2 * TEMPER * log_sigma.detach())
+    temper = TEMPER * (1 - progress)
+    likelihood = (0.5 * squared + log_sigma) * torch.exp(2 * temper * log_sigma.detach())
     weight = crop.held.known * torch.isfinite(error)
     total = 2 * weight.sum().clamp_min(1.0)
     value = (likelihood.nan_to_num() * weight).sum() / total
@@ -192,7 +198,8 @@ class OffsetTrainingTask:
         raw = network(batch["texture"], batch["channels"])
         with torch.autocast(raw.device.type, enabled=False):
             found = [self.answer_of(one.float().cpu(), crop) for one, crop in zip(raw, crops, strict=True)]
-            return torch.stack([loss_of(one, crop, progress) for one, crop in zip(found, crops, strict=True)]).mean()
+            stage = 1.0 if self.settings.begin else progress
+            return torch.stack([loss_of(one, crop, stage) for one, crop in zip(found, crops, strict=True)]).mean()
 
     def answer_of(self, raw: Tensor, crop: Crop) -> Answer:
         """Return the offsets that follow from the network's output for one crop."""
