@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,10 +26,11 @@ from lab.simulation.sar.recipes import (
 )
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.law import fitted_bands
+from ml.offsets.law import LAGS, Band, fitted_bands
 from ml.offsets.texture import texture
 
 SIZE_PX, LEAST_POWER = 160, 1e-6
+BAND = 3 + LAGS + 1  # numbers that describe a band
 NAME = "offsets-training"
 PLANES = ("texture, reference", "texture, secondary", "dx_px", "dy_px", "gamma")
 KINDS_OF_SCENE = ("even", "varied", "moving", "country", "anything")
@@ -93,7 +94,7 @@ def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
 
 
 class Scenes(NamedTuple):
-    """Prepared scenes: planes (n, 5, size, size), see PLANES; bands (n, 2, 3), see `bands_of`."""
+    """Prepared scenes: planes (n, 5, size, size), see PLANES; bands (n, 2, BAND), see `bands_of`."""
 
     planes: NDArray[np.float16]
     bands: Float32
@@ -111,7 +112,7 @@ def prepared(folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[...,
     if held.shape != shape:
         raise ValueError(f"{path} holds {held.shape}, not {shape}: name another folder")
     bands = np.lib.format.open_memmap(
-        path.with_suffix(".bands.npy"), mode, dtype=np.float32, shape=None if mode == "r+" else (scenes, 2, 3)
+        path.with_suffix(".bands.npy"), mode, dtype=np.float32, shape=None if mode == "r+" else (scenes, 2, BAND)
     )
     for scene in range(scenes):
         if not bands[scene].any():  # written last: a scene with a band is finished
@@ -123,8 +124,15 @@ def prepared(folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[...,
 
 
 def bands_of(power: Tensor) -> Float32:
-    """Return the fields of law.Band for rows and columns, (2, 3). power: (2, rows, cols), linear, NaN unknown."""
-    return np.array(fitted_bands([power.clamp_min(LEAST_POWER)]), dtype=np.float32)
+    """Return the fields of law.Band for rows and columns, (2, BAND). power: (2, rows, cols), linear, NaN unknown."""
+    bands = fitted_bands([power.clamp_min(LEAST_POWER)])
+    return np.array([[*band[:3], *band.left] for band in bands], dtype=np.float32)
+
+
+def band_from(fields: Sequence[float]) -> Band:
+    """Return the band with these fields."""
+    half, shoulder, looks, *left = fields
+    return Band(half, shoulder, looks, tuple(left))
 
 
 FILES: dict[Callable[..., SarPair], str] = {make_scene: "scenes.npy", make_hard_scene: "hard.npy"}

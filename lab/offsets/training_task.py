@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.offsets.dataset import UNLIKE, Scenes, bands_of, make_hard_scene, planes, prepared
+from lab.offsets.dataset import UNLIKE, Scenes, band_from, bands_of, make_hard_scene, planes, prepared
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift, moving
 from lab.simulation.seeds import Purpose, generator
@@ -56,8 +56,8 @@ class Settings:
     form: str = WEIGHTS
     scenes: int = 3000
     hard_scenes: int = 2000
-    crop_px: int = 128
-    batch: int = 8
+    crop_px: int = 160
+    batch: int = 6
     real: str = ""
     real_share: float = 0.2
     hard_share: float = 0.4
@@ -131,10 +131,10 @@ def _law(bands: tuple[Band, Band]) -> Law:
 def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: np.ndarray, row: int = 0, col: int = 0) -> Crop:
     """Cut a crop whose nodes are those of `start`, its corner at (row, col).
 
-    images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px; bands: (2, 3).
+    images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px; bands: (2, BAND).
     """
     rows, cols = (n * NODE_PX for n in start.shape[1:])
-    law = _law((Band(*bands[0].tolist()), Band(*bands[1].tolist())))
+    law = _law((band_from(bands[0].tolist()), band_from(bands[1].tolist())))
     far = FARTHEST_START_PX + KEPT_LAGS
     reference = images[0, row : row + rows, col : col + cols].contiguous()
     wide = functional.pad(images[1], (far,) * 4)[row : row + rows + 2 * far, col : col + cols + 2 * far]

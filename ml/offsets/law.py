@@ -2,10 +2,11 @@
 
 At a whole lag k, textures of ground that moved by d correlate by A R(k - d); R is the autocorrelation of the texture as
 a function of a continuous shift. This also holds where pixels are too coarse for the texture's band, so that no
-interpolation between pixels is correct. R has a known form, the band of a radar image and its detection; its width is
-fitted to the autocorrelation at whole lags. Generalised least squares then fit A and d to the correlation surface of a
-window: neighbouring lags share their noise, whose covariance follows from R, too. For finely sampled images this is the
-whitened correlation, which reaches the bound.
+interpolation between pixels is correct. R of speckle has a known form, the band of a radar image and its detection. Its
+width is fitted to the autocorrelation at whole lags; what the ground's own texture adds is interpolated between them.
+Generalised least squares then fit A and d to the correlation surface of a window: neighbouring lags share their noise,
+whose covariance follows from R, too. For finely sampled images this is the whitened correlation, which reaches the
+bound.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ LONGEST_STEP_PX = 0.25
 LAST_STEP_PX = 0.05  # of the step with the filters for the correlation that was found
 LOOKS_PX = 8  # side of the squares whose spread shows the looks
 FITTED_LAGS = 4  # of the autocorrelation that determine the band
+LAGS = 8  # of the autocorrelation that are kept; what the band does not explain is interpolated between them
 SHOULDER, SHOULDER_WEIGHT = 0.75, 0.02  # usual share of a band in which it falls; weak, for flat autocorrelations
 RIDGE = 0.005  # of the covariance's diagonal: what the law does not explain
 BAND_STEPS = 129
@@ -90,14 +92,14 @@ def fitted_bands(samples: Sequence[Tensor]) -> list[Band]:
 
 
 def autocorrelation(image: Tensor) -> Floats:
-    """Return the correlation of a texture (rows, cols), 0 unknown, with itself at lags of 0 to FITTED_LAGS px, (2, n).
+    """Return the correlation of a texture (rows, cols), 0 unknown, with itself at lags of 0 to LAGS px, (2, n).
 
     First along rows (a lag of some rows), then along columns.
     """
     lags = []
     for dim in (0, 1):
         size = image.shape[dim]
-        sums = [_mean_product(image.narrow(dim, 0, size - k), image.narrow(dim, k, size - k)) for k in range(5)]
+        sums = [_mean_product(image.narrow(dim, 0, size - k), image.narrow(dim, k, size - k)) for k in range(LAGS + 1)]
         lags.append(np.array(sums) / max(sums[0], 1e-9))
     return np.stack(lags)
 
@@ -120,12 +122,14 @@ def looks_of(power: Tensor) -> float:
 class Band(NamedTuple):
     """Band of a radar image along one axis, and its looks.
 
-    half: half of its width, cycles/px; shoulder: share of it in which it falls to 0, as a raised cosine.
+    half: half of its width, cycles/px; shoulder: share of it in which it falls to 0, as a raised cosine; left: by what
+    the autocorrelation at lags of 0 to LAGS px exceeds that of the band, () for nothing.
     """
 
     half: float
     shoulder: float
     looks: float
+    left: tuple[float, ...] = ()
 
     def autocorrelation(self, lags: Floats, coherence: float = 1.0) -> Floats:
         """Return the correlation of detected amplitudes at any lags (n,), px, over that at lag 0.
@@ -137,23 +141,34 @@ class Band(NamedTuple):
         power = (0.5 - 0.5 * np.cos(np.pi * np.clip((1 - at) / self.shoulder, 0, 1))) ** 2
         field = np.cos(2 * np.pi * self.half * np.outer(lags, at)) @ power / power.sum()
         if coherence == 0:
-            return np.asarray(field**2)
+            return np.asarray(field**2 + self._interpolated(lags))
         rise = special.hyp2f1(-0.5, -0.5, self.looks, np.clip((coherence * field) ** 2, 0, 1)) - 1
-        return np.asarray(rise / (special.hyp2f1(-0.5, -0.5, self.looks, coherence**2) - 1))
+        return np.asarray(rise / (special.hyp2f1(-0.5, -0.5, self.looks, coherence**2) - 1) + self._interpolated(lags))
+
+    def _interpolated(self, lags: Floats) -> Floats:
+        """Return what is left of the autocorrelation at any lags, by a sinc under a cosine's window."""
+        if not self.left:
+            return np.zeros_like(lags)
+        at = np.arange(-LAGS, LAGS + 1)
+        off = lags[:, None] - at
+        weights = np.sinc(off) * np.cos(np.pi * np.clip(off / (2 * (LAGS + 1)), -0.5, 0.5)) ** 2
+        return np.asarray(weights @ np.array(self.left)[np.abs(at)])
 
 
 def fitted_band(lags: Floats, looks: float) -> Band:
-    """Fit a band to the autocorrelation at lags of 0, 1, 2 ... px."""
-    at = np.arange(1, len(lags))
+    """Fit a band to the autocorrelation at lags of 0 to LAGS px."""
+    at = np.arange(1, FITTED_LAGS + 1)
 
     def misfit(given: Floats) -> Floats:
-        differences = (lags[1:] - Band(given[0], given[1], looks).autocorrelation(at.astype(float))) / np.sqrt(at)
+        differences = (lags[at] - Band(given[0], given[1], looks).autocorrelation(at.astype(float))) / np.sqrt(at)
         return np.append(differences, SHOULDER_WEIGHT * (given[1] - SHOULDER))
 
     bounds = ([0.05, 0.05], [1.2, 1.0])
     fits = [optimize.least_squares(misfit, (half, 0.75), bounds=bounds) for half in (0.15, 0.3, 0.5, 0.75)]
     best: Any = min(fits, key=lambda fit: fit.cost)
-    return Band(float(best.x[0]), float(best.x[1]), looks)
+    band = Band(float(best.x[0]), float(best.x[1]), looks)
+    left = lags - band.autocorrelation(np.arange(LAGS + 1.0))
+    return band._replace(left=tuple(left.tolist()))
 
 
 def _tables(band: Band, coherence: float) -> tuple[Floats, Floats, Floats, Floats]:

@@ -12,7 +12,7 @@ from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.evidence import added, box, evidence, reach_of, surfaces, weighted
 from ml.offsets.infer import track_offsets
-from ml.offsets.law import LAGS_PX, Band, fit, fitted_band, law_from, looks_of
+from ml.offsets.law import LAGS, LAGS_PX, Band, fit, fitted_band, law_from, looks_of
 from ml.rasters.imagery import ImagePair
 
 CPU = torch.device("cpu")
@@ -60,7 +60,7 @@ def test_ground_that_starts_a_pixel_apart_is_added_at_the_same_lags_and_farther_
 
 def test_the_band_and_the_looks_of_an_image_are_found_again():
     band = Band(0.4, 0.7, 1.0)
-    found = fitted_band(band.autocorrelation(np.arange(5.0)), 1.0)
+    found = fitted_band(band.autocorrelation(np.arange(LAGS + 1.0)), 1.0)
     tenths = np.arange(0, 3, 0.1)
     np.testing.assert_allclose(found.autocorrelation(tenths), band.autocorrelation(tenths), atol=0.01)
     gamma = torch.distributions.Gamma(torch.tensor(4.0), torch.tensor(4.0))

@@ -14,6 +14,7 @@ from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.networks.cc_res_siamnet import OFFSETS, WEIGHTS
 from ml.offsets import network
+from ml.offsets.law import LAGS
 from ml.offsets.texture import texture
 from ml.offsets.tracking import Answer, over_windows
 from ml.runtime.checkpoints import read_card
@@ -38,6 +39,7 @@ def seen(dx: float, dy: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 BANDS = np.array([[0.35, 0.8, 5.0], [0.4, 0.9, 5.0]], dtype=np.float32)
+BANDS = np.concatenate([BANDS, np.zeros((2, LAGS + 1), np.float32)], axis=1)
 
 
 @pytest.mark.parametrize("seed", range(6))
