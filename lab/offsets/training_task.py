@@ -205,7 +205,7 @@ class OffsetTrainingTask:
         """Return the offsets that follow from the network's output for one crop."""
         if self.settings.form == OFFSETS:
             return published(raw, crop.held, crop.start)
-        return answer(raw, crop.held, crop.start, crop.law)
+        return answer(raw, crop.held, crop.start, crop.law, crop.channels)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return errors, px, and coverage by sigma on even ground and under varying motion, beside the law alone."""

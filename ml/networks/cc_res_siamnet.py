@@ -21,7 +21,7 @@ from ml.networks.blocks import Down, Residual, Up
 
 NODE_PX = 8  # pixels per node
 OFFSETS, WEIGHTS = "offsets", "weights"
-OUTPUTS = {OFFSETS: 4, WEIGHTS: 29}  # dx, dy, two log sigmas; nine weights of three levels, two log factors of sigma
+OUTPUTS = {OFFSETS: 4, WEIGHTS: 32}  # dx, dy, log sigmas; nine logits of three levels, log factors of sigma, strictness
 LEAST_LOG_SIGMA = -5.5  # natural logarithm, px
 
 
@@ -52,13 +52,11 @@ class CCResSiamNet(nn.Module):
         nn.init.zeros_(self.answer.weight)
         start = torch.zeros(self.answer.out_channels)
         if form == WEIGHTS:
-            start[[13, 22]] = torch.tensor(
-                [1.5, 5.0]
-            )  # a node's own weight on two levels: windows begin at about 64 px
+            start[29:] = torch.tensor([-5.0, -3.0, -2.0])  # the wider a level, the stricter: best without training
         self.answer.bias = nn.Parameter(start)
 
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:
-        """Return the output, (n, 4, rows, cols) or (n, 29, nodes, nodes).
+        """Return the output, (n, 4, rows, cols) or (n, 32, nodes, nodes).
 
         texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; sizes are multiples of the coarsest
         scale; prior: (n, prior, nodes, nodes).

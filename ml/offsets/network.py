@@ -142,5 +142,5 @@ def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: La
             if tracker.network.form == OFFSETS:
                 found = published(raw.float(), held, start)
             else:
-                found = answer(raw.float(), held, start, law)
+                found = answer(raw.float(), held, start, law, channels)
     return torch.cat([found.offset, found.log_sigma, found.contrast[None], held.known[None]])

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX
@@ -16,6 +17,7 @@ PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 PRIOR = 6 * len(PRIOR_PX) + 3  # channels
 LARGEST_FACTOR = 2.5  # of a correction of log sigma
 NEAR_NODES = 5
+MOST_UNLIKE = 50.0
 
 
 class Answer(NamedTuple):
@@ -56,16 +58,43 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
     return torch.cat([*channels, held.known[None], beyond])
 
 
-def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law) -> Answer:
-    """Add the evidence as the network says and fit. raw: (29, rows, cols), its output."""
-    weights = raw[: 9 * LEVELS].reshape(LEVELS, 9, *start.shape[1:]).softmax(dim=1)
+def unlike(channels: Tensor, start: Tensor) -> Tensor:
+    """Return how unlike the middle one each of the nine nodes of a level moves, (LEVELS, 9, rows, cols).
+
+    It is the squared difference of their offsets over its variance, both axes added, by the window of PRIOR_PX for that
+    level; nodes beyond the edge are like the one in the middle. channels: of `prior`.
+    """
+    levels = []
+    for level in range(LEVELS):
+        offset, log_sigma = channels[6 * level : 6 * level + 2] + start, channels[6 * level + 2 : 6 * level + 4]
+        step, (rows, cols) = 3**level, start.shape[1:]
+        both = torch.cat([offset, torch.exp(2 * log_sigma)])
+        wide = functional.pad(both[None], (step,) * 4, mode="replicate")[0]
+        apart = []
+        for at in range(9):
+            row, col = at // 3 * step, at % 3 * step
+            there = wide[:, row : row + rows, col : col + cols]
+            apart.append(((there[:2] - both[:2]) ** 2 / (there[2:] + both[2:])).sum(dim=0))
+        levels.append(torch.stack(apart))
+    return torch.stack(levels).clamp_max(MOST_UNLIKE)
+
+
+def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tensor) -> Answer:
+    """Add the evidence as the network says and fit. raw: (32, rows, cols), its output; channels: what it saw.
+
+    The weights are attention: the network gives each node's logits, and by how much those that move differently count
+    less.
+    """
+    logits = raw[: 9 * LEVELS].reshape(LEVELS, 9, *start.shape[1:])
+    strictness = functional.softplus(raw[9 * LEVELS + 2 :])[:, None]
+    weights = (logits - strictness * unlike(channels, start)).softmax(dim=1)
     window = added(held, start, weighted(weights.flatten(0, 1)), REACH_NODES)
     surface, pixels = surfaces(window)
     with torch.no_grad():
         alone = (weights**2).sum(dim=1).prod(dim=0).flatten()  # 1 over the number of squares, if they were independent
     found = fit(surface, pixels.detach() / alone, law)
     placed = _placed(found._replace(sigma=found.sigma.detach()), start)
-    factor = raw[9 * LEVELS :].clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
+    factor = raw[9 * LEVELS : 9 * LEVELS + 2].clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
     return placed._replace(log_sigma=placed.log_sigma + factor)
 
 

@@ -42,7 +42,7 @@ def random_tracker(form: str = WEIGHTS, **changes) -> network.Tracker:
 
 def test_the_branches_hear_of_each_other_and_both_forms_have_their_output():
     pair, channels = torch.randn(1, 2, 64, 96), torch.zeros(1, PRIOR, 8, 12)
-    for form, shape in ((WEIGHTS, (1, 29, 8, 12)), (OFFSETS, (1, 4, 64, 96))):
+    for form, shape in ((WEIGHTS, (1, 32, 8, 12)), (OFFSETS, (1, 4, 64, 96))):
         siamnet = random_tracker(form).network
         with torch.no_grad():
             answer, other = siamnet(pair, channels), siamnet(torch.cat([pair[:, :1], -pair[:, 1:]], dim=1), channels)
