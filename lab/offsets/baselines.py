@@ -16,7 +16,7 @@ from lab.simulation.sar.system import Float32
 from ml.offsets import VERSIONS as SERVED
 from ml.offsets.infer import track_offsets
 from ml.offsets.network import Tracker, track
-from ml.offsets.regrid import at_posting
+from ml.offsets.resampling import at_posting
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64
 

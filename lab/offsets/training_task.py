@@ -27,7 +27,7 @@ from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
 from ml.offsets.evidence import KEPT_LAGS, Evidence, evidence
 from ml.offsets.law import Band, Law, law_from
-from ml.offsets.resampling import gathered, whole
+from ml.offsets.resampling import at_nodes, gathered, whole
 from ml.offsets.tracking import Answer, answer, over_windows, prior, published
 
 HUBER_SHARE = 0.08  # share of the training after which only the likelihood counts
@@ -100,13 +100,6 @@ def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
     return value
 
 
-def at_nodes(truth: Tensor) -> Tensor:
-    """Return the mean of the four pixels in the middle of each node's square. truth: (..., rows, cols)."""
-    first = NODE_PX // 2 - 1
-    parts = [truth[..., first + row :: NODE_PX, first + col :: NODE_PX] for row in (0, 1) for col in (0, 1)]
-    return torch.stack(parts).mean(dim=0)
-
-
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
     """Draw whole-pixel offsets (2, nodes, nodes) near the truth, with errors like those of a coarse search."""
     smooth = box_mean(truth, int(rng.choice([3, 5])))
@@ -171,7 +164,7 @@ class OffsetTrainingTask:
         self._validation: dict[str, list[Crop]] | None = None
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw crops; their laws and evidence are kept here under the batch's number."""
+        """Draw a batch of crops; keep their laws and evidence here, under the batch's number, until its loss."""
         crops, size = [], self.settings.crop_px
         for _ in range(self.settings.batch):
             source, kind = self.scenes, rng.random()

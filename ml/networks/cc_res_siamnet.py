@@ -52,11 +52,11 @@ class CCResSiamNet(nn.Module):
         nn.init.zeros_(self.answer.weight)
         start = torch.zeros(self.answer.out_channels)
         if form == WEIGHTS:
-            start[29:] = torch.tensor([-5.0, -3.0, -2.0])  # the wider a level, the stricter: best without training
+            start[-3:] = torch.tensor([-5.0, -3.0, -2.0])  # the wider a level, the stricter: best without training
         self.answer.bias = nn.Parameter(start)
 
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:
-        """Return the output, (n, 4, rows, cols) or (n, 32, nodes, nodes).
+        """Return offsets and log sigmas, (n, 4, rows, cols), or what weights follow from, (n, 32, nodes, nodes).
 
         texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; sizes are multiples of the coarsest
         scale; prior: (n, prior, nodes, nodes).

@@ -8,8 +8,7 @@ import torch
 
 from ml.offsets import POSTING_PX
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours, consensus
-from ml.offsets.correlate import Peaks, correlate
-from ml.offsets.lags import correlate_grid, fits
+from ml.offsets.correlate import Peaks, correlate, correlate_grid, fits
 from ml.rasters.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 
 KERNELS = (24, 32, 48, 64)

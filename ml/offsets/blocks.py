@@ -68,12 +68,6 @@ def loaded(source: PairSource, device: torch.device, feed: Feed) -> Tensor:
     return whole
 
 
-def in_memory(images: Tensor) -> Textures:
-    """Return the textures of images (2, rows, cols) in memory."""
-    rows, cols = images.shape[1:]
-    return Textures((rows, cols), lambda at: _part_beyond(images, at, 0.0))
-
-
 def _part_beyond(images: Tensor, at: Window, outside: float) -> Tensor:
     """Cut a window, (n, rows, cols), out of images; `outside` fills what lies beyond them."""
     rows, cols = images.shape[1:]

@@ -19,7 +19,7 @@ from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets import FARTHEST_PX
 from ml.offsets.baseline import SEARCH_PX, chance_peak
-from ml.offsets.blocks import BLOCK_PX, Textures, aligned, in_memory, nodes_of, over_blocks
+from ml.offsets.blocks import BLOCK_PX, Textures, aligned, nodes_of, over_blocks
 from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import Peaks, correlate
 from ml.rasters.pieces import Pieces
@@ -83,14 +83,6 @@ class _Nodes(NamedTuple):
     at: Window
     row: Tensor
     col: Tensor
-
-
-def coarse(images: Tensor, search: int, kernels: tuple[int, ...] = KERNELS_PX) -> Tensor:
-    """Return offsets by `searched`, (2, rows, cols), px, one node for STEP * NODE_PX pixels; NaN unknown.
-
-    images: (2, rows, cols), texture, 0 unknown; sizes are multiples of 64 px.
-    """
-    return searched(in_memory(images), search, kernels).offset
 
 
 def searched(
@@ -379,6 +371,6 @@ def filled(offset: Tensor) -> Tensor:
 
 
 def on_nodes(matched: Tensor) -> Tensor:
-    """Fill gaps in the offsets of `coarse` and interpolate them to the network's nodes."""
+    """Fill gaps in the offsets of a search and interpolate them to the network's nodes."""
     held = filled(matched)[None]
     return functional.interpolate(held, scale_factor=float(STEP), mode="bilinear", align_corners=False)[0]

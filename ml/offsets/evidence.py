@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -119,7 +119,7 @@ def _planes(held: Evidence, apart: Tensor, cut: list[slice]) -> Tensor:
 
 
 def box(size_px: float) -> Adding:
-    """Return the addition over windows of size_px around each square; squares at the rim count in part."""
+    """Return a function that adds planes over a window of size_px around each square; its rim counts in part."""
     reach = reach_of(size_px)
     rim = min(1.0, (size_px / NODE_PX + 1) / 2 - reach) if reach else 1.0
 
@@ -154,8 +154,20 @@ def surfaces(window: Evidence) -> tuple[Tensor, Tensor]:
     return products.flatten(2).permute(2, 0, 1).contiguous(), pixels.flatten()
 
 
+def nine(planes: Tensor, step: int, beyond: str = "constant") -> Iterator[Tensor]:
+    """Yield, for each of nine places `step` squares apart, the planes (n, rows, cols) as seen from the middle one.
+
+    beyond: how planes continue beyond their edge, a mode of torch's padding.
+    """
+    rows, cols = planes.shape[1:]
+    wide = functional.pad(planes[None], (step,) * 4, mode=beyond)[0]
+    for row in (0, step, 2 * step):
+        for col in (0, step, 2 * step):
+            yield wide[:, row : row + rows, col : col + cols]
+
+
 def weighted(weights: Tensor) -> Adding:
-    """Return the addition by the network's weights: LEVELS times over nine squares, 1, 3 and 9 squares apart.
+    """Return a function that adds planes by the network's weights, over nine squares 1, then 3, then 9 squares apart.
 
     weights: (9 LEVELS, rows, cols), positive; equal weights are a box of 3, 9 and 27 squares.
     """
@@ -163,12 +175,8 @@ def weighted(weights: Tensor) -> Adding:
     def add(planes: Tensor, rows: slice, cols: slice) -> Tensor:
         here = weights[:, rows, cols]
         for level in range(LEVELS):
-            step = 3**level
-            wide = functional.pad(planes, (step,) * 4)
             total = torch.zeros_like(planes)
-            for at in range(9):
-                row, col = at // 3 * step, at % 3 * step
-                there = wide[:, row : row + planes.shape[1], col : col + planes.shape[2]]
+            for at, there in enumerate(nine(planes, 3**level)):
                 total = torch.addcmul(total, there, here[9 * level + at])
             planes = total
         return planes

@@ -18,7 +18,7 @@ from ml.offsets import VERSIONS as VERSIONS  # for ml.jobs
 from ml.offsets.blocks import BLOCK_PX, of_source
 from ml.offsets.coarse import NEAR_PX, SQUARE_PX, Reason, Search
 from ml.offsets.motion import PixelScale
-from ml.offsets.regrid import at_posting
+from ml.offsets.resampling import at_posting
 from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
 from ml.rasters.pieces import Pieces
 from ml.rasters.results import RasterResult

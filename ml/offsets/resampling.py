@@ -1,7 +1,7 @@
-"""Resampling of a secondary onto its reference, node by node, by whole pixels, which needs no interpolation.
+"""Resampling: a secondary onto its reference, node by node and by whole pixels; results onto another posting.
 
-The mean over a wide neighbourhood and the deviation from it are rounded separately, so that ground that moves by half a
-pixel is not cut into patches of 0 and 1.
+Whole pixels need no interpolation. The mean over a wide neighbourhood and the deviation from it are rounded separately,
+so that ground that moves by half a pixel is not cut into patches of 0 and 1.
 """
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX
+from ml.offsets.baseline import Offsets
 
 WIDE_NODES = 31  # surroundings of a node
 
@@ -31,3 +32,41 @@ def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor
     right = torch.arange(col, col + by.shape[2], device=image.device) + by[0]
     inside = (down >= 0) & (down < rows) & (right >= 0) & (right < cols)
     return image[down.clamp(0, rows - 1), right.clamp(0, cols - 1)] * inside
+
+
+def at_nodes(values: Tensor) -> Tensor:
+    """Return the mean of the four pixels in the middle of each node's square. values: (..., rows, cols)."""
+    first = NODE_PX // 2 - 1
+    parts = [values[..., first + row :: NODE_PX, first + col :: NODE_PX] for row in (0, 1) for col in (0, 1)]
+    return torch.stack(parts).mean(dim=0)
+
+
+def at_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offsets:
+    """Interpolate linearly to a grid with one node per `posting` pixels of an image of shape (rows, cols).
+
+    A new node is unknown if the nearest old node is; all other unknown nodes around it are ignored.
+    """
+    if posting == NODE_PX:
+        return offsets
+    places = [_places(size, posting, n) for size, n in zip(shape, offsets.dx_px.shape, strict=True)]
+    return Offsets(*(_linear(band, *places) for band in offsets))
+
+
+def _places(size: int, posting: int, nodes: int) -> Tensor:
+    """Return the positions of the new nodes on one axis, in units of the network's nodes."""
+    middle = torch.arange(max(1, size // posting)) * posting + posting / 2
+    return ((middle - NODE_PX / 2) / NODE_PX).clamp(0, nodes - 1)
+
+
+def _linear(band: Tensor, row: Tensor, col: Tensor) -> Tensor:
+    known = torch.isfinite(band)
+    held, weight = torch.where(known, band, 0.0), known.to(band.dtype)
+    for dim, at in ((0, row), (1, col)):
+        low = at.floor().long()
+        high = (low + 1).clamp_max(band.shape[dim] - 1)
+        share = (at - low).reshape(-1, 1) if dim == 0 else (at - low)
+        held, weight = (
+            (1 - share) * part.index_select(dim, low) + share * part.index_select(dim, high) for part in (held, weight)
+        )
+    nearest = known[row.round().long()][:, col.round().long()]
+    return torch.where(nearest, held / weight.clamp_min(1e-6), torch.nan)

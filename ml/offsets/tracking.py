@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import NODE_PX
-from ml.offsets.evidence import LEVELS, REACH_NODES, Evidence, added, box, reach_of, surfaces, weighted
+from ml.offsets.evidence import LEVELS, REACH_NODES, Evidence, added, box, nine, reach_of, surfaces, weighted
 from ml.offsets.law import Fitted, Law, fit
+from ml.offsets.resampling import at_nodes
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 PRIOR = 6 * len(PRIOR_PX) + 3  # channels
@@ -48,33 +48,26 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
     channels = []
     for size_px in PRIOR_PX:
         found = _placed(_fitted(held, start, law, size_px), start)
-        channels += [
-            found.offset - start,
-            found.log_sigma.clamp(-5.0, 1.0),
-            found.contrast.clamp_min(0).log1p()[None] / 4,
-        ]
-        channels.append((found.contrast / size_px)[None])
+        contrast = torch.stack([found.contrast.clamp_min(0).log1p() / 4, found.contrast / size_px])
+        channels += [found.offset - start, found.log_sigma.clamp(-5.0, 1.0), contrast]
     beyond = (start - box_mean(start, NEAR_NODES)).clamp(-2.0, 2.0)
     return torch.cat([*channels, held.known[None], beyond])
 
 
 def unlike(channels: Tensor, start: Tensor) -> Tensor:
-    """Return how unlike the middle one each of the nine nodes of a level moves, (LEVELS, 9, rows, cols).
+    """Return by how much each of the nine nodes around a node moves differently, (LEVELS, 9, rows, cols).
 
     It is the squared difference of their offsets over its variance, both axes added, by the window of PRIOR_PX for that
-    level; nodes beyond the edge are like the one in the middle. channels: of `prior`.
+    level. channels: of `prior`.
     """
     levels = []
     for level in range(LEVELS):
         offset, log_sigma = channels[6 * level : 6 * level + 2] + start, channels[6 * level + 2 : 6 * level + 4]
-        step, (rows, cols) = 3**level, start.shape[1:]
-        both = torch.cat([offset, torch.exp(2 * log_sigma)])
-        wide = functional.pad(both[None], (step,) * 4, mode="replicate")[0]
-        apart = []
-        for at in range(9):
-            row, col = at // 3 * step, at % 3 * step
-            there = wide[:, row : row + rows, col : col + cols]
-            apart.append(((there[:2] - both[:2]) ** 2 / (there[2:] + both[2:])).sum(dim=0))
+        own = torch.cat([offset, torch.exp(2 * log_sigma)])
+        apart = [
+            ((there[:2] - own[:2]) ** 2 / (there[2:] + own[2:])).sum(dim=0)
+            for there in nine(own, 3**level, "replicate")
+        ]
         levels.append(torch.stack(apart))
     return torch.stack(levels).clamp_max(MOST_UNLIKE)
 
@@ -100,10 +93,8 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
 
 def published(raw: Tensor, held: Evidence, start: Tensor) -> Answer:
     """Return the published form's answers at the nodes. raw: (4, rows, cols), its output for every pixel."""
-    first = NODE_PX // 2 - 1
-    parts = [raw[:, first + row :: NODE_PX, first + col :: NODE_PX] for row in (0, 1) for col in (0, 1)]
-    at_nodes = torch.stack(parts).mean(dim=0)
-    return Answer(at_nodes[:2] + start, at_nodes[2:], torch.full_like(held.known, torch.inf))
+    found = at_nodes(raw)
+    return Answer(found[:2] + start, found[2:], torch.full_like(held.known, torch.inf))
 
 
 def _placed(found: Fitted, start: Tensor) -> Answer:

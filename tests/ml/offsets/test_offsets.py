@@ -11,9 +11,8 @@ from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.baseline import grid_of_nodes, track
-from ml.offsets.correlate import correlate
+from ml.offsets.correlate import correlate, correlate_grid
 from ml.offsets.infer import track_offsets
-from ml.offsets.lags import correlate_grid
 from ml.rasters.imagery import ImagePair, high_pass
 
 FINE = 3  # scatterers per pixel and axis

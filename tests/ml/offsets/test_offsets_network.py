@@ -14,7 +14,7 @@ from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS, CCResSiamNet
 from ml.offsets import coarse, network
 from ml.offsets.baseline import Offsets
 from ml.offsets.infer import track_offsets
-from ml.offsets.regrid import at_posting
+from ml.offsets.resampling import at_posting
 from ml.offsets.texture import texture
 from ml.offsets.tracking import PRIOR
 from ml.rasters.imagery import ImagePair, PairSource
