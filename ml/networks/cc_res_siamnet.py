@@ -21,7 +21,11 @@ from ml.networks.blocks import Down, Residual, Up
 
 NODE_PX = 8  # pixels per node
 OFFSETS, WEIGHTS = "offsets", "weights"
-OUTPUTS = {OFFSETS: 4, WEIGHTS: 32}  # dx, dy, log sigmas; nine logits of three levels, log factors of sigma, strictness
+# Nine logits of three levels, twice; log factors of sigma; strictness of three levels by three windows; share.
+STATED = {"logits": 27, "again": 27, "factor": 2, "strictness": 9, "share": 1}
+OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated of the evidence
+STRICTNESS = (-5.0, -8.0, -8.0, -8.0, -3.0, -8.0, -8.0, -8.0, -2.0)  # the wider, the stricter: best without training
+LITTLE = -2.0  # logit of the share at the start of a training
 LEAST_LOG_SIGMA = -5.5  # natural logarithm, px
 
 
@@ -52,11 +56,11 @@ class CCResSiamNet(nn.Module):
         nn.init.zeros_(self.answer.weight)
         start = torch.zeros(self.answer.out_channels)
         if form == WEIGHTS:
-            start[-3:] = torch.tensor([-5.0, -3.0, -2.0])  # the wider a level, the stricter: best without training
+            start[-10:] = torch.tensor([*STRICTNESS, LITTLE])
         self.answer.bias = nn.Parameter(start)
 
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:
-        """Return offsets and log sigmas, (n, 4, rows, cols), or what weights follow from, (n, 32, nodes, nodes).
+        """Return offsets and log sigmas, (n, 4, rows, cols), or what weights follow from, (n, STATED, nodes, nodes).
 
         texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; sizes are multiples of the coarsest
         scale; prior: (n, prior, nodes, nodes).

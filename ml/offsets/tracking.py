@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
-from ml.offsets.evidence import LEVELS, REACH_NODES, Evidence, added, box, nine, reach_of, surfaces, weighted
-from ml.offsets.law import Fitted, Law, fit
+from ml.networks.cc_res_siamnet import NODE_PX, STATED
+from ml.offsets.evidence import APART_PX, LEVELS, REACH_NODES, Evidence, added, box, nine, reach_of, surfaces, weighted
+from ml.offsets.law import LONGEST_STEP_PX, Fitted, Law, Matched, fit, match, stepped
 from ml.offsets.resampling import at_nodes
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
@@ -18,6 +19,16 @@ PRIOR = 6 * len(PRIOR_PX) + 3  # channels
 LARGEST_FACTOR = 2.5  # of a correction of log sigma
 NEAR_NODES = 5
 MOST_UNLIKE = 50.0
+
+
+class Stated(NamedTuple):
+    """What the network states for each node, (n, rows, cols): logits of weights for both additions, see STATED."""
+
+    logits: Tensor
+    again: Tensor
+    factor: Tensor
+    strictness: Tensor
+    share: Tensor
 
 
 class Answer(NamedTuple):
@@ -55,40 +66,68 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
 
 
 def unlike(channels: Tensor, start: Tensor) -> Tensor:
-    """Return by how much each of the nine nodes around a node moves differently, (LEVELS, 9, rows, cols).
+    """Return by how much each of the nine nodes around a node moves differently, (LEVELS, 9, windows, rows, cols).
 
-    It is the squared difference of their offsets over its variance, both axes added, by the window of PRIOR_PX for that
-    level. channels: of `prior`.
+    It is the squared difference of their offsets over its variance, both axes added, by each window of PRIOR_PX.
+    channels: of `prior`.
     """
+    parts = channels[: 6 * len(PRIOR_PX)].reshape(len(PRIOR_PX), 6, *start.shape[1:])
+    own = torch.cat([parts[:, :2] + start, torch.exp(2 * parts[:, 2:4])], dim=1)
     levels = []
     for level in range(LEVELS):
-        offset, log_sigma = channels[6 * level : 6 * level + 2] + start, channels[6 * level + 2 : 6 * level + 4]
-        own = torch.cat([offset, torch.exp(2 * log_sigma)])
-        apart = [
-            ((there[:2] - own[:2]) ** 2 / (there[2:] + own[2:])).sum(dim=0)
-            for there in nine(own, 3**level, "replicate")
-        ]
+        apart = []
+        for flat in nine(own.flatten(0, 1), 3**level, "replicate"):
+            there = flat.reshape(own.shape)
+            apart.append(((there[:, :2] - own[:, :2]) ** 2 / (there[:, 2:] + own[:, 2:])).sum(dim=1))
         levels.append(torch.stack(apart))
     return torch.stack(levels).clamp_max(MOST_UNLIKE)
 
 
 def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tensor) -> Answer:
-    """Add the evidence as the network says and fit. raw: (32, rows, cols), its output; channels: what it saw.
+    """Add the evidence as the network says and fit, twice. raw: (STATED, rows, cols), its output; channels: its input.
 
     The weights are attention: the network gives each node's logits, and by how much those that move differently count
-    less.
+    less. What was found is a field of motion; around it, evidence of ground whose motion varies is added once more,
+    and the network says how much of that residual counts.
     """
-    logits = raw[: 9 * LEVELS].reshape(LEVELS, 9, *start.shape[1:])
-    strictness = functional.softplus(raw[9 * LEVELS + 2 :])[:, None]
-    weights = (logits - strictness * unlike(channels, start)).softmax(dim=1)
-    window = added(held, start, weighted(weights.flatten(0, 1)), REACH_NODES)
-    surface, pixels = surfaces(window)
-    with torch.no_grad():
-        alone = (weights**2).sum(dim=1).prod(dim=0).flatten()  # 1 over the number of squares, if they were independent
-    found = fit(surface, pixels.detach() / alone, law)
-    placed = _placed(found._replace(sigma=found.sigma.detach()), start)
-    factor = raw[9 * LEVELS : 9 * LEVELS + 2].clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
-    return placed._replace(log_sigma=placed.log_sigma + factor)
+    stated = Stated(*torch.split(raw, list(STATED.values())))
+    nodes = start.shape[1:]
+    strictness = functional.softplus(stated.strictness).reshape(LEVELS, 1, -1, *nodes)
+    alike = stated.logits.reshape(LEVELS, 9, *nodes) - (strictness * unlike(channels, start)).sum(dim=2)
+    weights = alike.softmax(dim=1)
+    surface, pixels = surfaces(added(held, start, weighted(weights.flatten(0, 1)), REACH_NODES))
+    first = fit(surface, pixels.detach() / _alone(weights), law)
+    weights = stated.again.reshape(LEVELS, 9, *nodes).softmax(dim=1)
+    again = _around(held, start, first, law, weights)
+    share = torch.sigmoid(stated.share).flatten(1)
+    offset = torch.lerp(first.offset, again.offset, share)
+    sigma = torch.lerp(first.sigma, again.sigma, share).detach()
+    contrast = torch.maximum(first.contrast, again.contrast)
+    placed = _placed(first._replace(offset=offset, sigma=sigma, contrast=contrast), start)
+    return placed._replace(log_sigma=placed.log_sigma + stated.factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR))
+
+
+def _around(held: Evidence, start: Tensor, first: Fitted, law: Law, weights: Tensor) -> Fitted:
+    """Match each square at the offset found for it, add these matches, and step once from what was found."""
+    inner = slice(APART_PX, -APART_PX)
+    surface = held.products[inner, inner].flatten(2).permute(2, 0, 1).contiguous()
+    of_squares = match(surface, first.offset, first.correlation.detach(), law)
+    both = (held.energy[0] * held.energy[1]).clamp_min(1e-18).sqrt().flatten()
+    planes = torch.stack(
+        [of_squares.height, *of_squares.slopes, *(both * of_squares.information), both * of_squares.norm]
+    )
+    planes = torch.cat([planes.reshape(-1, *start.shape[1:]), held.energy])
+    whole = slice(None)
+    sums = weighted(weights.flatten(0, 1))(planes, whole, whole).flatten(1)
+    total = (sums[6] * sums[7]).clamp_min(1e-18).sqrt()
+    matched = Matched(sums[0] / total, sums[1:3] / total, sums[3:5] / total, sums[5] / total)
+    pixels = NODE_PX**2 * total.detach() ** 2 / sums[8].detach().clamp_min(1e-9) / _alone(weights)
+    return stepped(matched, first.offset, pixels, LONGEST_STEP_PX)
+
+
+def _alone(weights: Tensor) -> Tensor:
+    """Return 1 over the number of squares that are added, if they were independent, (nodes,)."""
+    return (weights.detach() ** 2).sum(dim=1).prod(dim=0).flatten()
 
 
 def published(raw: Tensor, held: Evidence, start: Tensor) -> Answer:

@@ -10,7 +10,7 @@ from affine import Affine
 from lab.offsets.evaluate import width_px
 from lab.simulation.sar.recipes import stepped
 from lab.simulation.seeds import Purpose, generator
-from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS, CCResSiamNet
+from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, STATED, WEIGHTS, CCResSiamNet
 from ml.offsets import coarse, network
 from ml.offsets.baseline import Offsets
 from ml.offsets.infer import track_offsets
@@ -42,7 +42,7 @@ def random_tracker(form: str = WEIGHTS, **changes) -> network.Tracker:
 
 def test_the_branches_hear_of_each_other_and_both_forms_have_their_output():
     pair, channels = torch.randn(1, 2, 64, 96), torch.zeros(1, PRIOR, 8, 12)
-    for form, shape in ((WEIGHTS, (1, 32, 8, 12)), (OFFSETS, (1, 4, 64, 96))):
+    for form, shape in ((WEIGHTS, (1, sum(STATED.values()), 8, 12)), (OFFSETS, (1, 4, 64, 96))):
         siamnet = random_tracker(form).network
         with torch.no_grad():
             answer, other = siamnet(pair, channels), siamnet(torch.cat([pair[:, :1], -pair[:, 1:]], dim=1), channels)
