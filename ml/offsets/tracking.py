@@ -83,6 +83,19 @@ def unlike(channels: Tensor, start: Tensor) -> Tensor:
     return torch.stack(levels).clamp_max(MOST_UNLIKE)
 
 
+def stated_by(raw: Tensor) -> Stated:
+    """Return the parts of the network's output (STATED, rows, cols)."""
+    return Stated(*torch.split(raw, list(STATED.values())))
+
+
+def attention(stated: Stated, channels: Tensor, start: Tensor) -> Tensor:
+    """Return the weights of the first addition, (LEVELS, 9, rows, cols), 1 in sum over the nine."""
+    nodes = start.shape[1:]
+    strictness = functional.softplus(stated.strictness).reshape(LEVELS, 1, -1, *nodes)
+    alike = stated.logits.reshape(LEVELS, 9, *nodes) - (strictness * unlike(channels, start)).sum(dim=2)
+    return alike.softmax(dim=1)
+
+
 def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tensor) -> Answer:
     """Add the evidence as the network says and fit, twice. raw: (STATED, rows, cols), its output; channels: its input.
 
@@ -90,11 +103,8 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
     less. What was found is a field of motion; around it, evidence of ground whose motion varies is added once more,
     and the network says how much of that residual counts.
     """
-    stated = Stated(*torch.split(raw, list(STATED.values())))
-    nodes = start.shape[1:]
-    strictness = functional.softplus(stated.strictness).reshape(LEVELS, 1, -1, *nodes)
-    alike = stated.logits.reshape(LEVELS, 9, *nodes) - (strictness * unlike(channels, start)).sum(dim=2)
-    weights = alike.softmax(dim=1)
+    stated, nodes = stated_by(raw), start.shape[1:]
+    weights = attention(stated, channels, start)
     surface, pixels = surfaces(added(held, start, weighted(weights.flatten(0, 1)), REACH_NODES))
     first = fit(surface, pixels.detach() / _alone(weights), law)
     weights = stated.again.reshape(LEVELS, 9, *nodes).softmax(dim=1)
@@ -102,8 +112,7 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
     share = torch.sigmoid(stated.share).flatten(1)
     offset = torch.lerp(first.offset, again.offset, share)
     sigma = torch.lerp(first.sigma, again.sigma, share).detach()
-    contrast = torch.maximum(first.contrast, again.contrast)
-    placed = _placed(first._replace(offset=offset, sigma=sigma, contrast=contrast), start)
+    placed = _placed(first._replace(offset=offset, sigma=sigma), start)
     return placed._replace(log_sigma=placed.log_sigma + stated.factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR))
 
 
