@@ -35,7 +35,7 @@ HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # larger residuals are clipped to this
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
 FARTHEST_START_PX = 40  # of crops
-TEMPER = 0.25  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168): hard nodes are learnt, too
+TEMPER = 0.5  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168): hard nodes are learnt, too
 MIXED_SHARE = 0.3  # of the loss of adding what moves differently
 LEAST_MIXED, LEAST_SHARE = -3.5, 0.05  # of log sigma, px; of known ground
 SPREADS = 3.0  # sigmas beyond which errors have less weight
@@ -102,7 +102,7 @@ def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
     return value
 
 
-def mixed(raw: Tensor, found: Answer, crop: Crop) -> Tensor:
+def mixed(raw: Tensor, found: Answer, crop: Crop, progress: float) -> Tensor:
     """Return the loss of adding ground that moves differently: by how much the weights smooth the true offsets.
 
     The peak of a sum hardly tells the weights that it is the wrong one; this does.
@@ -112,9 +112,10 @@ def mixed(raw: Tensor, found: Answer, crop: Crop) -> Tensor:
     truth, everywhere = crop.truth.nan_to_num(), slice(None)
     sums = weighted(weights)(torch.cat([truth * share, share[None]]), everywhere, everywhere)
     smoothed = sums[:2] / sums[2:].clamp_min(LEAST_SHARE) - truth
-    z = smoothed * torch.exp(-found.log_sigma.detach().clamp_min(LEAST_MIXED))
+    log_sigma = found.log_sigma.detach().clamp(LEAST_MIXED, 3.0)
+    z = smoothed * torch.exp(-log_sigma)
     spread = functional.huber_loss(z, torch.zeros_like(z), reduction="none", delta=SPREADS)
-    return (spread.nan_to_num() * share).mean()
+    return (spread.nan_to_num() * share * torch.exp(2 * TEMPER * (1 - progress) * log_sigma)).mean()
 
 
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
@@ -207,12 +208,12 @@ class OffsetTrainingTask:
         crops = self._drawn.pop(int(batch["number"]))
         raw = network(batch["texture"], batch["channels"])
         with torch.autocast(raw.device.type, enabled=False):
-            stage, losses = 1.0 if self.settings.begin else progress, []
+            stage, losses = max(progress, HUBER_SHARE) if self.settings.begin else progress, []
             for one, crop in zip(raw.float().cpu(), crops, strict=True):
                 found = self.answer_of(one, crop)
                 losses.append(loss_of(found, crop, stage))
                 if self.settings.form == WEIGHTS:
-                    losses[-1] = losses[-1] + MIXED_SHARE * mixed(one, found, crop)
+                    losses[-1] = losses[-1] + MIXED_SHARE * mixed(one, found, crop, stage)
             return torch.stack(losses).mean()
 
     def answer_of(self, raw: Tensor, crop: Crop) -> Answer:

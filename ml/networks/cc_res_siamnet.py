@@ -21,11 +21,14 @@ from ml.networks.blocks import Down, Residual, Up
 
 NODE_PX = 8  # pixels per node
 OFFSETS, WEIGHTS = "offsets", "weights"
-# Nine logits of three levels, twice; log factors of sigma; strictness of three levels by three windows; share.
-STATED = {"logits": 27, "again": 27, "factor": 2, "strictness": 9, "share": 1}
+# Logits of nine weights at three levels; the same for each further addition, AGAIN; log factors of sigma; strictness of
+# three levels by three windows; shares of the further additions.
+AGAIN = 2
+STATED = {"logits": 27, "again": 27 * AGAIN, "factor": 2, "strictness": 9, "share": AGAIN}
 OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated of the evidence
-STRICTNESS = (-5.0, -8.0, -8.0, -8.0, -3.0, -8.0, -8.0, -8.0, -2.0)  # the wider, the stricter: best without training
-LITTLE = -2.0  # logit of the share at the start of a training
+# Before training: the wider a level, the stricter; further additions are narrow and count little.
+STRICTNESS = (-5.0, -8.0, -8.0, -8.0, -3.0, -8.0, -8.0, -8.0, -2.0)
+MIDDLE, LITTLE = (0.0, 2.0, 6.0), -1.0
 LEAST_LOG_SIGMA = -5.5  # natural logarithm, px
 
 
@@ -56,7 +59,8 @@ class CCResSiamNet(nn.Module):
         nn.init.zeros_(self.answer.weight)
         start = torch.zeros(self.answer.out_channels)
         if form == WEIGHTS:
-            start[-10:] = torch.tensor([*STRICTNESS, LITTLE])
+            start[-AGAIN - len(STRICTNESS) :] = torch.tensor([*STRICTNESS, *[LITTLE] * AGAIN])
+            start[27 + 4 : 27 + 27 * AGAIN : 9] = torch.tensor(MIDDLE * AGAIN)
         self.answer.bias = nn.Parameter(start)
 
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:

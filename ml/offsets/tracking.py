@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import NODE_PX, STATED
+from ml.networks.cc_res_siamnet import AGAIN, NODE_PX, STATED
 from ml.offsets.evidence import APART_PX, LEVELS, REACH_NODES, Evidence, added, box, nine, reach_of, surfaces, weighted
 from ml.offsets.law import LONGEST_STEP_PX, Fitted, Law, Matched, fit, match, stepped
 from ml.offsets.resampling import at_nodes
@@ -97,22 +97,25 @@ def attention(stated: Stated, channels: Tensor, start: Tensor) -> Tensor:
 
 
 def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tensor) -> Answer:
-    """Add the evidence as the network says and fit, twice. raw: (STATED, rows, cols), its output; channels: its input.
+    """Add the evidence as the network says and fit. raw: (STATED, rows, cols), its output; channels: its input.
 
     The weights are attention: the network gives each node's logits, and by how much those that move differently count
-    less. What was found is a field of motion; around it, evidence of ground whose motion varies is added once more,
-    and the network says how much of that residual counts.
+    less. What was found is a field of motion; around it, evidence is added again, as residuals of ground whose motion
+    varies, and the network says how much of them counts. A node has a match if any window has one.
     """
-    stated, nodes = stated_by(raw), start.shape[1:]
+    stated = stated_by(raw)
     weights = attention(stated, channels, start)
     surface, pixels = surfaces(added(held, start, weighted(weights.flatten(0, 1)), REACH_NODES))
-    first = fit(surface, pixels.detach() / _alone(weights), law)
-    weights = stated.again.reshape(LEVELS, 9, *nodes).softmax(dim=1)
-    again = _around(held, start, first, law, weights)
-    share = torch.sigmoid(stated.share).flatten(1)
-    offset = torch.lerp(first.offset, again.offset, share)
-    sigma = torch.lerp(first.sigma, again.sigma, share).detach()
-    placed = _placed(first._replace(offset=offset, sigma=sigma), start)
+    found = fit(surface, pixels.detach() / _alone(weights), law)
+    logits = stated.again.reshape(AGAIN, LEVELS, 9, *start.shape[1:])
+    for weights, share in zip(logits.softmax(dim=2), torch.sigmoid(stated.share).flatten(1), strict=True):
+        again = _around(held, start, found, law, weights)
+        found = found._replace(
+            offset=torch.lerp(found.offset, again.offset, share), sigma=torch.lerp(found.sigma, again.sigma, share)
+        )
+    seen = torch.expm1(4 * channels[4 : 6 * len(PRIOR_PX) : 6]).amax(dim=0).flatten()
+    found = found._replace(sigma=found.sigma.detach(), contrast=torch.maximum(found.contrast, seen))
+    placed = _placed(found, start)
     return placed._replace(log_sigma=placed.log_sigma + stated.factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR))
 
 

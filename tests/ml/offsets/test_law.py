@@ -10,7 +10,7 @@ from lab.simulation.sar.pairs import simulate_pair
 from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
-from ml.networks.cc_res_siamnet import STATED
+from ml.networks.cc_res_siamnet import AGAIN, STATED
 from ml.offsets.evidence import added, box, evidence, reach_of, surfaces, weighted
 from ml.offsets.infer import track_offsets
 from ml.offsets.law import LAGS, LAGS_PX, Band, fit, fitted_band, law_from, law_of, looks_of
@@ -126,7 +126,7 @@ def test_a_second_addition_brings_back_what_the_first_flattens():
     errors = []
     for share in (-20.0, 20.0):
         raw = torch.zeros(sum(STATED.values()), 36, 36)
-        raw[18 + 4], raw[27 + 18 + 4], raw[-1] = 20.0, 20.0, share
+        raw[22 : 27 * (1 + AGAIN) : 27], raw[-AGAIN:] = 20.0, share
         found = answer(raw, held, start, law, torch.zeros(PRIOR, 36, 36))
         errors.append((found.offset[0] - torch.from_numpy(pair.dx_px)[4::8, 4::8])[13:-13, 13:-13].abs().mean())
     assert float(errors[1]) < 0.6 * float(errors[0])
