@@ -16,7 +16,7 @@ from ml.offsets.network import NAMES
 from ml.offsets.tracking import PRIOR
 from ml.runtime.checkpoints import Card, load, read_card
 
-VERSION = "10"
+VERSION = "11"
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:

@@ -25,10 +25,10 @@ from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
-from ml.offsets.evidence import KEPT_LAGS, Evidence, evidence, weighted
+from ml.offsets.evidence import KEPT_LAGS, Evidence, evidence
 from ml.offsets.law import Band, Law, law_from
 from ml.offsets.resampling import at_nodes, gathered, whole
-from ml.offsets.tracking import Answer, answer, attention, over_windows, prior, published, stated_by
+from ml.offsets.tracking import Answer, answer, over_windows, prior, published
 
 HUBER_SHARE = 0.08  # share of the training after which only the likelihood counts
 HUBER_PX = 0.1
@@ -36,8 +36,6 @@ FARTHEST_PX = 3.0  # larger residuals are clipped to this
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
 FARTHEST_START_PX = 40  # of crops
 TEMPER = 0.5  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168): hard nodes are learnt, too
-MIXED_SHARE = 0.3  # of the loss of adding what moves differently
-LEAST_MIXED, LEAST_SHARE = -3.5, 0.05  # of log sigma, px; of known ground
 SPREADS = 3.0  # sigmas beyond which errors have less weight
 GAMMAS = (0.5, 0.7, 0.9)
 VALIDATION_PAIRS, VALIDATION_PX = 8, 192
@@ -100,22 +98,6 @@ def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
         huber = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none", beta=HUBER_PX)
         return 0.1 * value + 5 * (huber.nan_to_num() * weight).sum() / total
     return value
-
-
-def mixed(raw: Tensor, found: Answer, crop: Crop, progress: float) -> Tensor:
-    """Return the loss of adding ground that moves differently: by how much the weights smooth the true offsets.
-
-    The peak of a sum hardly tells the weights that it is the wrong one; this does.
-    """
-    weights = attention(stated_by(raw), crop.channels, crop.start).flatten(0, 1)
-    share = crop.held.known * torch.isfinite(crop.truth).all(dim=0)
-    truth, everywhere = crop.truth.nan_to_num(), slice(None)
-    sums = weighted(weights)(torch.cat([truth * share, share[None]]), everywhere, everywhere)
-    smoothed = sums[:2] / sums[2:].clamp_min(LEAST_SHARE) - truth
-    log_sigma = found.log_sigma.detach().clamp(LEAST_MIXED, 3.0)
-    z = smoothed * torch.exp(-log_sigma)
-    spread = functional.huber_loss(z, torch.zeros_like(z), reduction="none", delta=SPREADS)
-    return (spread.nan_to_num() * share * torch.exp(2 * TEMPER * (1 - progress) * log_sigma)).mean()
 
 
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
@@ -208,13 +190,9 @@ class OffsetTrainingTask:
         crops = self._drawn.pop(int(batch["number"]))
         raw = network(batch["texture"], batch["channels"])
         with torch.autocast(raw.device.type, enabled=False):
-            stage, losses = max(progress, HUBER_SHARE) if self.settings.begin else progress, []
-            for one, crop in zip(raw.float().cpu(), crops, strict=True):
-                found = self.answer_of(one, crop)
-                losses.append(loss_of(found, crop, stage))
-                if self.settings.form == WEIGHTS:
-                    losses[-1] = losses[-1] + MIXED_SHARE * mixed(one, found, crop, stage)
-            return torch.stack(losses).mean()
+            found = [self.answer_of(one.float().cpu(), crop) for one, crop in zip(raw, crops, strict=True)]
+            stage = max(progress, HUBER_SHARE) if self.settings.begin else progress
+            return torch.stack([loss_of(one, crop, stage) for one, crop in zip(found, crops, strict=True)]).mean()
 
     def answer_of(self, raw: Tensor, crop: Crop) -> Answer:
         """Return the offsets that follow from the network's output for one crop."""

@@ -21,14 +21,11 @@ from ml.networks.blocks import Down, Residual, Up
 
 NODE_PX = 8  # pixels per node
 OFFSETS, WEIGHTS = "offsets", "weights"
-# Logits of nine weights at three levels; the same for each further addition, AGAIN; log factors of sigma; strictness of
-# three levels by three windows; shares of the further additions.
-AGAIN = 2
-STATED = {"logits": 27, "again": 27 * AGAIN, "factor": 2, "strictness": 9, "share": AGAIN}
-OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated of the evidence
-# Before training: the wider a level, the stricter; further additions are narrow and count little.
-STRICTNESS = (-5.0, -8.0, -8.0, -8.0, -3.0, -8.0, -8.0, -8.0, -2.0)
-MIDDLE, LITTLE = (0.0, 2.0, 6.0), -1.0
+# Logits of nine weights at three levels, log factors of sigma, strictness of three levels by three windows, steps.
+STATED = {"logits": 27, "factor": 2, "strictness": 9, "step": 2}
+OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated
+STRICTNESS = (-5.0, -8.0, -8.0, -3.0, -3.0, -8.0, -3.0, -3.0, -2.0)  # before training: the wider, the stricter
+DEEP = 3  # residual blocks at the scale of nodes
 LEAST_LOG_SIGMA = -5.5  # natural logarithm, px
 
 
@@ -53,14 +50,15 @@ class CCResSiamNet(nn.Module):
         self.gate = nn.ModuleDict({str(level): nn.Conv2d(2 * widths[level], widths[level], 1) for level in wanted})
         self.above = nn.ModuleDict({str(level): nn.Conv2d(widths[level + 1], widths[level], 1) for level in wanted})
         self.decode = nn.ModuleDict({str(level): Residual(widths[level]) for level in wanted})
-        self.enter = nn.Conv2d(prior, widths[self.scales.index(NODE_PX)], 1)
+        at_nodes = widths[self.scales.index(NODE_PX)]
+        self.enter = nn.Conv2d(prior, at_nodes, 1)
+        self.deep = nn.Sequential(*(Residual(at_nodes) for _ in range(DEEP - 1)))
         width = widths[self.scales.index(self.last)]
         self.answer = nn.Conv2d(width, OUTPUTS[form] * (stride**2 if form == OFFSETS else 1), 1)
         nn.init.zeros_(self.answer.weight)
         start = torch.zeros(self.answer.out_channels)
         if form == WEIGHTS:
-            start[-AGAIN - len(STRICTNESS) :] = torch.tensor([*STRICTNESS, *[LITTLE] * AGAIN])
-            start[27 + 4 : 27 + 27 * AGAIN : 9] = torch.tensor(MIDDLE * AGAIN)
+            start[-11:-2] = torch.tensor(STRICTNESS)
         self.answer.bias = nn.Parameter(start)
 
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:
@@ -94,5 +92,5 @@ class CCResSiamNet(nn.Module):
         seen = seen * torch.sigmoid(self.gate[at](torch.cat([seen, coarse], dim=1)))
         x = self.up[at](x, seen)
         if self.scales[level] == NODE_PX:
-            x = x + self.enter(prior)
+            x = self.deep(x + self.enter(prior))
         return self.decode[at](x)  # type: ignore[no-any-return]

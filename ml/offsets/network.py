@@ -21,7 +21,7 @@ from ml.offsets.blocks import BLOCK_PX, Textures, of_source, over_blocks
 from ml.offsets.evidence import KEPT_LAGS, evidence
 from ml.offsets.law import FARTHEST_PX, Law, law_of
 from ml.offsets.resampling import gathered, whole
-from ml.offsets.tracking import answer, over_windows, prior, published
+from ml.offsets.tracking import LEAST_CONTRAST, answer, over_windows, prior, published
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
@@ -34,7 +34,6 @@ NAMES = {"model": "offsets", "cc-res-siamnet": "cc-res-siamnet"}  # of the cards
 HALO_PX = 256
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"
 LEAST_KNOWN = 0.5  # of a node's square
-LEAST_CONTRAST = 4.5  # of a match, in standard deviations of what chance gives
 SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have a match
 WINDOW_PX = 64.0  # of the law without a network
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import AGAIN, NODE_PX, STATED
-from ml.offsets.evidence import APART_PX, LEVELS, REACH_NODES, Evidence, added, box, nine, reach_of, surfaces, weighted
-from ml.offsets.law import LONGEST_STEP_PX, Fitted, Law, Matched, fit, match, stepped
+from ml.networks.cc_res_siamnet import STATED
+from ml.offsets.evidence import LEVELS, REACH_NODES, Evidence, added, box, nine, reach_of, surfaces, weighted
+from ml.offsets.law import FARTHEST_PX, Fitted, Law, fit
 from ml.offsets.resampling import at_nodes
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
@@ -19,16 +19,8 @@ PRIOR = 6 * len(PRIOR_PX) + 3  # channels
 LARGEST_FACTOR = 2.5  # of a correction of log sigma
 NEAR_NODES = 5
 MOST_UNLIKE = 50.0
-
-
-class Stated(NamedTuple):
-    """What the network states for each node, (n, rows, cols): logits of weights for both additions, see STATED."""
-
-    logits: Tensor
-    again: Tensor
-    factor: Tensor
-    strictness: Tensor
-    share: Tensor
+LEAST_CONTRAST = 4.5  # of a match, in standard deviations of what chance gives
+CHANCE = 4.0  # standard deviations by which even motion seems to vary
 
 
 class Answer(NamedTuple):
@@ -36,6 +28,23 @@ class Answer(NamedTuple):
 
     offset: Tensor
     log_sigma: Tensor
+    contrast: Tensor
+
+
+class Stated(NamedTuple):
+    """What the network states for each node, (n, rows, cols), see STATED."""
+
+    logits: Tensor
+    factor: Tensor
+    strictness: Tensor
+    step: Tensor
+
+
+class Windows(NamedTuple):
+    """Offsets and sigmas by each window of PRIOR_PX, (windows, 2, rows, cols), px; contrast (windows, rows, cols)."""
+
+    offset: Tensor
+    sigma: Tensor
     contrast: Tensor
 
 
@@ -54,6 +63,12 @@ def _fitted(held: Evidence, start: Tensor, law: Law, size_px: float) -> Fitted:
     return fit(*surfaces(added(held, start, box(size_px), reach_of(size_px))), law)
 
 
+def windows_of(channels: Tensor, start: Tensor) -> Windows:
+    """Return what the windows of PRIOR_PX found. channels: of `prior`; start: (2, rows, cols), px."""
+    parts = channels[: 6 * len(PRIOR_PX)].reshape(len(PRIOR_PX), 6, *start.shape[1:])
+    return Windows(parts[:, :2] + start, parts[:, 2:4].exp(), torch.expm1(4 * parts[:, 4]))
+
+
 def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
     """Return the network's channels at each node, (PRIOR, rows, cols): offsets by several windows, share known."""
     channels = []
@@ -65,14 +80,12 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
     return torch.cat([*channels, held.known[None], beyond])
 
 
-def unlike(channels: Tensor, start: Tensor) -> Tensor:
+def unlike(windows: Windows) -> Tensor:
     """Return by how much each of the nine nodes around a node moves differently, (LEVELS, 9, windows, rows, cols).
 
-    It is the squared difference of their offsets over its variance, both axes added, by each window of PRIOR_PX.
-    channels: of `prior`.
+    It is the squared difference of their offsets over its variance, both axes added.
     """
-    parts = channels[: 6 * len(PRIOR_PX)].reshape(len(PRIOR_PX), 6, *start.shape[1:])
-    own = torch.cat([parts[:, :2] + start, torch.exp(2 * parts[:, 2:4])], dim=1)
+    own = torch.cat([windows.offset, windows.sigma**2], dim=1)
     levels = []
     for level in range(LEVELS):
         apart = []
@@ -83,63 +96,42 @@ def unlike(channels: Tensor, start: Tensor) -> Tensor:
     return torch.stack(levels).clamp_max(MOST_UNLIKE)
 
 
-def stated_by(raw: Tensor) -> Stated:
-    """Return the parts of the network's output (STATED, rows, cols)."""
-    return Stated(*torch.split(raw, list(STATED.values())))
+def varying(windows: Windows, offset: Tensor) -> Tensor:
+    """Return by how much motion around each node varies beyond the noise of its windows, (2, rows, cols), px.
 
-
-def attention(stated: Stated, channels: Tensor, start: Tensor) -> Tensor:
-    """Return the weights of the first addition, (LEVELS, 9, rows, cols), 1 in sum over the nine."""
-    nodes = start.shape[1:]
-    strictness = functional.softplus(stated.strictness).reshape(LEVELS, 1, -1, *nodes)
-    alike = stated.logits.reshape(LEVELS, 9, *nodes) - (strictness * unlike(channels, start)).sum(dim=2)
-    return alike.softmax(dim=1)
+    It is the largest difference between what was found and what a window with a match found at one of nine nodes, less
+    CHANCE of its standard deviations. offset: (2, rows, cols), px.
+    """
+    known = (windows.contrast > LEAST_CONTRAST)[:, None].to(offset.dtype)
+    sure = torch.cat([windows.offset, windows.sigma + MOST_UNLIKE * (1 - known)], dim=1)
+    most = torch.zeros_like(offset)
+    for flat in nine(sure.flatten(0, 1), 1, "replicate"):
+        there = flat.reshape(sure.shape)
+        most = torch.maximum(most, ((there[:, :2] - offset).abs() - CHANCE * there[:, 2:]).amax(dim=0))
+    return most.clamp_max(FARTHEST_PX)
 
 
 def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tensor) -> Answer:
-    """Add the evidence as the network says and fit. raw: (STATED, rows, cols), its output; channels: its input.
+    """Add the evidence as the network says and fit. raw: (STATED, rows, cols), its output; channels: what it saw.
 
     The weights are attention: the network gives each node's logits, and by how much those that move differently count
-    less. What was found is a field of motion; around it, evidence is added again, as residuals of ground whose motion
-    varies, and the network says how much of them counts. A node has a match if any window has one.
+    less. Where motion varies, the network also steps from what was found, at most by how much it varies: windows
+    flatten such motion. Where it does not vary, there is no step, so that nothing draws the answer.
     """
-    stated = stated_by(raw)
-    weights = attention(stated, channels, start)
+    stated, windows = Stated(*torch.split(raw, list(STATED.values()))), windows_of(channels, start)
+    strictness = functional.softplus(stated.strictness).reshape(LEVELS, 1, -1, *start.shape[1:])
+    alike = stated.logits.reshape(LEVELS, 9, *start.shape[1:]) - (strictness * unlike(windows)).sum(dim=2)
+    weights = alike.softmax(dim=1)
     surface, pixels = surfaces(added(held, start, weighted(weights.flatten(0, 1)), REACH_NODES))
-    found = fit(surface, pixels.detach() / _alone(weights), law)
-    logits = stated.again.reshape(AGAIN, LEVELS, 9, *start.shape[1:])
-    for weights, share in zip(logits.softmax(dim=2), torch.sigmoid(stated.share).flatten(1), strict=True):
-        again = _around(held, start, found, law, weights)
-        found = found._replace(
-            offset=torch.lerp(found.offset, again.offset, share), sigma=torch.lerp(found.sigma, again.sigma, share)
-        )
-    seen = torch.expm1(4 * channels[4 : 6 * len(PRIOR_PX) : 6]).amax(dim=0).flatten()
-    found = found._replace(sigma=found.sigma.detach(), contrast=torch.maximum(found.contrast, seen))
-    placed = _placed(found, start)
-    return placed._replace(log_sigma=placed.log_sigma + stated.factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR))
-
-
-def _around(held: Evidence, start: Tensor, first: Fitted, law: Law, weights: Tensor) -> Fitted:
-    """Match each square at the offset found for it, add these matches, and step once from what was found."""
-    inner = slice(APART_PX, -APART_PX)
-    surface = held.products[inner, inner].flatten(2).permute(2, 0, 1).contiguous()
-    of_squares = match(surface, first.offset, first.correlation.detach(), law)
-    both = (held.energy[0] * held.energy[1]).clamp_min(1e-18).sqrt().flatten()
-    planes = torch.stack(
-        [of_squares.height, *of_squares.slopes, *(both * of_squares.information), both * of_squares.norm]
+    with torch.no_grad():
+        alone = (weights**2).sum(dim=1).prod(dim=0).flatten()  # 1 over the number of squares, if they were independent
+    found = fit(surface, pixels.detach() / alone, law)
+    placed = _placed(found._replace(sigma=found.sigma.detach()), start)
+    return Answer(
+        placed.offset + varying(windows, placed.offset.detach()) * torch.tanh(stated.step),
+        placed.log_sigma + stated.factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR),
+        torch.maximum(placed.contrast, windows.contrast.amax(dim=0)),
     )
-    planes = torch.cat([planes.reshape(-1, *start.shape[1:]), held.energy])
-    whole = slice(None)
-    sums = weighted(weights.flatten(0, 1))(planes, whole, whole).flatten(1)
-    total = (sums[6] * sums[7]).clamp_min(1e-18).sqrt()
-    matched = Matched(sums[0] / total, sums[1:3] / total, sums[3:5] / total, sums[5] / total)
-    pixels = NODE_PX**2 * total.detach() ** 2 / sums[8].detach().clamp_min(1e-9) / _alone(weights)
-    return stepped(matched, first.offset, pixels, LONGEST_STEP_PX)
-
-
-def _alone(weights: Tensor) -> Tensor:
-    """Return 1 over the number of squares that are added, if they were independent, (nodes,)."""
-    return (weights.detach() ** 2).sum(dim=1).prod(dim=0).flatten()
 
 
 def published(raw: Tensor, held: Evidence, start: Tensor) -> Answer:

@@ -9,10 +9,10 @@ import torch
 
 from lab.offsets import real_chips
 from lab.offsets.dataset import make_scene, prepared
-from lab.offsets.training_task import crop_at, loss_of, mixed, turned
+from lab.offsets.training_task import crop_at, loss_of, turned
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
-from ml.networks.cc_res_siamnet import AGAIN, OFFSETS, STATED, WEIGHTS
+from ml.networks.cc_res_siamnet import OFFSETS, WEIGHTS
 from ml.offsets import network
 from ml.offsets.law import LAGS
 from ml.offsets.texture import texture
@@ -72,19 +72,6 @@ def test_the_loss_falls_as_offsets_near_the_truth_and_does_not_count_the_unknown
     assert at == sorted(at)
     hidden = crop._replace(held=crop.held._replace(known=torch.zeros(12, 12)))
     assert float(loss_of(Answer(crop.truth + 1, crop.truth, crop.held.known), hidden, 1.0)) == 0
-
-
-def test_adding_ground_that_moves_differently_costs_and_the_stricter_the_less():
-    images, truth = seen(0.0, 0.0)
-    crop = crop_at(images, truth, torch.zeros(2, 12, 12), BANDS)
-    found = Answer(crop.truth, torch.full((2, 12, 12), -2.0), crop.held.known)
-    raw = torch.zeros(sum(STATED.values()), 12, 12)
-    assert float(mixed(raw, found, crop, 1.0)) == pytest.approx(0, abs=1e-5)
-    step = crop._replace(truth=crop.truth.clone())
-    step.truth[0, :, 6:], step.channels[:13:6, :, 6:] = 1.5, 1.5
-    lax = raw.clone()
-    lax[-AGAIN - 9 : -AGAIN] = -8.0
-    assert float(mixed(lax, found, step, 1.0)) > 10 * float(mixed(raw, found, step, 1.0))
 
 
 def test_the_shift_that_chips_have_by_themselves_is_found():
