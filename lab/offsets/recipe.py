@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from torch import nn
 
-from lab.offsets.dataset import SIZE_PX
-from lab.offsets.real_chips import training_scenes
-from lab.offsets.training_task import OffsetTrainingTask, Settings
+from lab.offsets.crops import Settings
+from lab.offsets.training_task import OffsetTrainingTask
 from lab.training import TrainingRecipe, TrainingTask
 from ml.networks.cc_res_siamnet import OFFSETS, CCResSiamNet
 from ml.offsets.network import NAMES
 from ml.offsets.tracking import PRIOR
 from ml.runtime.checkpoints import Card, load, read_card
 
-VERSION = "11"
+VERSION = "12"
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
     """Make network, training task and card. Raises InputError if required real chips are missing."""
     task = OffsetTrainingTask(settings, cache)
-    if settings.real:
-        task.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
     network = CCResSiamNet(settings.form, PRIOR)
     name = NAMES["cc-res-siamnet" if settings.form == OFFSETS else "model"]
     card = Card("offsets", name, VERSION, {"form": settings.form, "prior": PRIOR}, {})

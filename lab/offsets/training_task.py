@@ -1,4 +1,4 @@
-"""Training of both forms of the offsets network on crops of prepared scenes that start as a coarse search leaves them.
+"""Training of both forms of the offsets network on the crops of lab.offsets.crops.
 
 The form `weights` learns how evidence is added: its loss is the likelihood of what the law then gives. The published
 form learns the offsets themselves, for every pixel, from the same crops.
@@ -7,77 +7,33 @@ form learns the offsets themselves, for every pixel, from the same crops.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.offsets.dataset import UNLIKE, Scenes, band_from, bands_of, make_hard_scene, planes, prepared
+from lab.offsets.crops import Crop, Crops, Settings, crop_at, likely_start
+from lab.offsets.dataset import UNLIKE, bands_of, planes
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift, moving
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch
-from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
-from ml.offsets.evidence import KEPT_LAGS, Evidence, evidence
-from ml.offsets.law import Band, Law, law_from
-from ml.offsets.resampling import at_nodes, gathered, whole
-from ml.offsets.tracking import Answer, answer, over_windows, prior, published
+from ml.networks.cc_res_siamnet import OFFSETS
+from ml.offsets.resampling import at_nodes
+from ml.offsets.tracking import Answer, answer, over_windows, published
 
 HUBER_SHARE = 0.08  # share of the training after which only the likelihood counts
 HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # larger residuals are clipped to this
-STRAY_PX = 12.0  # largest target offset of images with nothing in common
-FARTHEST_START_PX = 40  # of crops
 TEMPER = 0.5  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168): hard nodes are learnt, too
 SPREADS = 3.0  # sigmas beyond which errors have less weight
 GAMMAS = (0.5, 0.7, 0.9)
 VALIDATION_PAIRS, VALIDATION_PX = 8, 192
 COMPARED_PX = 64.0  # window of the law beside which validation sets the network
-OFF_BY = (0.35, 0.55, 0.1)  # shares of starts with errors of up to 0, 1, 2 whole pixels
-LAWS_KEPT = 20_000
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings that --config can change.
-
-    form: of ml.networks.cc_res_siamnet; real: folder of OPERA RTC-S1 chips, '' for none; scenes, hard_scenes: their
-    numbers; real_share, hard_share: of a batch; unrelated_pairs: share of crops whose two images are unrelated; begin:
-    folder of the weights from which training continues, '' for none.
-    """
-
-    form: str = WEIGHTS
-    scenes: int = 3000
-    hard_scenes: int = 2000
-    crop_px: int = 160
-    batch: int = 6
-    real: str = ""
-    real_share: float = 0.2
-    hard_share: float = 0.4
-    unrelated_pairs: float = 0.06
-    begin: str = ""
-    learning_rate: float = 1.5e-3
-
-
-class Crop(NamedTuple):
-    """Training crop: the network's input, the evidence and its start (2, nodes, nodes), px, the true offsets, the law.
-
-    texture: (2, px, px), the secondary gathered by the start; channels: (PRIOR, nodes, nodes); truth: as start.
-    """
-
-    texture: Tensor
-    channels: Tensor
-    held: Evidence
-    start: Tensor
-    truth: Tensor
-    law: Law
 
 
 def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
@@ -100,86 +56,19 @@ def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
     return value
 
 
-def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """Draw whole-pixel offsets (2, nodes, nodes) near the truth, with errors like those of a coarse search."""
-    smooth = box_mean(truth, int(rng.choice([3, 5])))
-    noise = box_mean(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), 3) * 3
-    result = smooth + float(np.exp(rng.uniform(np.log(0.02), np.log(0.35)))) * noise
-    if rng.random() < 0.15:  # an area where another peak was higher
-        row, col = (int(rng.integers(0, n)) for n in truth.shape[1:])
-        height, width = (int(rng.integers(1, 6)) for _ in "yx")
-        off = torch.from_numpy(rng.uniform(-4, 4, (2, 1, 1)).astype(np.float32))
-        result[:, row : row + height, col : col + width] += off
-    # Or the whole neighbourhood has one error.
-    off_by = int(rng.choice(3, p=OFF_BY))
-    result = result + torch.from_numpy(rng.integers(-off_by, off_by + 1, (2, 1, 1)).astype(np.float32))
-    return whole(result).clamp(-FARTHEST_START_PX, FARTHEST_START_PX)
-
-
-@lru_cache(maxsize=LAWS_KEPT)
-def _law(bands: tuple[Band, Band]) -> Law:
-    return law_from(bands, torch.device("cpu"))
-
-
-def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: np.ndarray, row: int = 0, col: int = 0) -> Crop:
-    """Cut a crop whose nodes are those of `start`, its corner at (row, col).
-
-    images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px; bands: (2, BAND).
-    """
-    rows, cols = (n * NODE_PX for n in start.shape[1:])
-    law = _law((band_from(bands[0].tolist()), band_from(bands[1].tolist())))
-    far = FARTHEST_START_PX + KEPT_LAGS
-    reference = images[0, row : row + rows, col : col + cols].contiguous()
-    wide = functional.pad(images[1], (far,) * 4)[row : row + rows + 2 * far, col : col + cols + 2 * far]
-    with torch.no_grad():
-        held = evidence(reference, wide, start, far)
-        channels = prior(held, start, law)
-    target = at_nodes(truth[:, row : row + rows, col : col + cols])
-    return Crop(torch.stack([reference, gathered(images[1], start, row, col)]), channels, held, start, target, law)
-
-
-def turned(
-    rng: np.random.Generator, images: Tensor, truth: Tensor, bands: np.ndarray
-) -> tuple[Tensor, Tensor, np.ndarray]:
-    """Flip and transpose a pair at random, with its truth and bands."""
-    if rng.random() < 0.5:
-        images, truth = images.flip(2), truth.flip(2) * torch.tensor([-1.0, 1.0])[:, None, None]
-    if rng.random() < 0.5:
-        images, truth = images.flip(1), truth.flip(1) * torch.tensor([1.0, -1.0])[:, None, None]
-    if rng.random() < 0.5:
-        images, truth, bands = images.transpose(1, 2), truth.transpose(1, 2).flip(0), bands[::-1]
-    return images, truth, bands
-
-
 class OffsetTrainingTask:
-    """Batches from prepared scenes, and validation on separate pairs."""
+    """Batches of prepared crops, and validation on separate pairs."""
 
     def __init__(self, settings: Settings, cache: Path) -> None:
         self.settings = settings
-        self.scenes = prepared(cache, settings.scenes)
-        self.hard = prepared(cache, settings.hard_scenes, make=make_hard_scene) if settings.hard_share else self.scenes
-        self.real: Scenes | None = None
+        self.crops = Crops(settings, cache)
         self._drawn: dict[int, list[Crop]] = {}  # what of a batch cannot be stacked, until its loss is computed
         self._numbers = count()
         self._validation: dict[str, list[Crop]] | None = None
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Draw a batch of crops; keep their laws and evidence here, under the batch's number, until its loss."""
-        crops, size = [], self.settings.crop_px
-        for _ in range(self.settings.batch):
-            source, kind = self.scenes, rng.random()
-            if self.real is not None and kind < self.settings.real_share:
-                source = self.real
-            elif kind > 1 - self.settings.hard_share:
-                source = self.hard
-            scene, bands = _drawn(rng, source)
-            if rng.random() < self.settings.unrelated_pairs:
-                scene[1] = _drawn(rng, source)[0][1]
-                scene[2:4] = torch.from_numpy(rng.uniform(-STRAY_PX, STRAY_PX, (2, 1, 1)))
-            images, truth, bands = turned(rng, scene[:2], scene[2:4], bands)
-            row, col = (int(rng.integers(0, n - size + 1)) for n in images.shape[1:])
-            start = likely_start(rng, at_nodes(torch.nan_to_num(truth[:, row : row + size, col : col + size])))
-            crops.append(crop_at(images, truth, start, bands, row, col))
+        crops = [self.crops.at(int(at)) for at in rng.integers(self.settings.crops, size=self.settings.batch)]
         number = next(self._numbers)
         self._drawn[number] = crops
         inputs = {"texture": torch.stack([crop.texture for crop in crops])}
@@ -221,11 +110,6 @@ class OffsetTrainingTask:
                 figures[f"{label}_mae"] = float(torch.cat(parts).clamp(-1, 1).abs().mean())
             figures[f"{name}_within_68"] = float((torch.cat(scaled) < 1).float().mean())
         return figures
-
-
-def _drawn(rng: np.random.Generator, source: Scenes) -> tuple[Tensor, np.ndarray]:
-    at = int(rng.integers(len(source.planes)))
-    return torch.from_numpy(np.array(source.planes[at], dtype=np.float32)), source.bands[at]
 
 
 def _validation() -> dict[str, list[Crop]]:

@@ -21,10 +21,14 @@ from ml.networks.blocks import Down, Residual, Up
 
 NODE_PX = 8  # pixels per node
 OFFSETS, WEIGHTS = "offsets", "weights"
-# Logits of nine weights at three levels, log factors of sigma, strictness of three levels by three windows, steps.
-STATED = {"logits": 27, "factor": 2, "strictness": 9, "step": 2}
+# What is stated for a node: shares of three windows; for each of TURNS, logits of nine weights at three levels by which
+# offsets are smoothed and evidence is added; strictness of each by levels and windows; log factors of sigma.
+TURNS = 2
+STATED = {"share": 3, "smooth": 27 * TURNS, "add": 27 * TURNS, "strictness": 18, "factor": 2}
 OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated
-STRICTNESS = (-5.0, -8.0, -8.0, -3.0, -3.0, -8.0, -3.0, -3.0, -2.0)  # before training: the wider, the stricter
+# Before training: the wider, the stricter; offsets are smoothed over less than evidence is added over.
+STRICTNESS = (-5.0, -8.0, -8.0, -3.0, -3.0, -8.0, -3.0, -3.0, -2.0)
+SMOOTHED, ADDED, WINDOW = (0.0, 1.0, 6.0), (0.0, 0.0, 2.0), (0.0, 2.0, 0.0)  # logits, of the middle of each level
 DEEP = 3  # residual blocks at the scale of nodes
 LEAST_LOG_SIGMA = -5.5  # natural logarithm, px
 
@@ -58,7 +62,9 @@ class CCResSiamNet(nn.Module):
         nn.init.zeros_(self.answer.weight)
         start = torch.zeros(self.answer.out_channels)
         if form == WEIGHTS:
-            start[-11:-2] = torch.tensor(STRICTNESS)
+            start[:3] = torch.tensor(WINDOW)
+            start[3 + 4 : 3 + 54 * TURNS : 9] = torch.tensor(SMOOTHED * TURNS + ADDED * TURNS)
+            start[-20:-2] = torch.tensor(STRICTNESS * 2)
         self.answer.bias = nn.Parameter(start)
 
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:

@@ -166,19 +166,14 @@ def nine(planes: Tensor, step: int, beyond: str = "constant") -> Iterator[Tensor
             yield wide[:, row : row + rows, col : col + cols]
 
 
-def weighted(weights: Tensor) -> Adding:
-    """Return a function that adds planes by the network's weights, over nine squares 1, then 3, then 9 squares apart.
+def weighted(planes: Tensor, weights: Tensor) -> Tensor:
+    """Add planes (n, rows, cols) by weights over nine squares 1, then 3, then 9 squares apart, up to REACH_NODES.
 
-    weights: (9 LEVELS, rows, cols), positive; equal weights are a box of 3, 9 and 27 squares.
+    weights: (LEVELS, 9, rows, cols); equal weights are a box of 3, 9 and 27 squares.
     """
-
-    def add(planes: Tensor, rows: slice, cols: slice) -> Tensor:
-        here = weights[:, rows, cols]
-        for level in range(LEVELS):
-            total = torch.zeros_like(planes)
-            for at, there in enumerate(nine(planes, 3**level)):
-                total = torch.addcmul(total, there, here[9 * level + at])
-            planes = total
-        return planes
-
-    return add
+    for level, here in enumerate(weights):
+        total = torch.zeros_like(planes)
+        for at, there in enumerate(nine(planes, 3**level)):
+            total = torch.addcmul(total, there, here[at])
+        planes = total
+    return planes

@@ -186,30 +186,52 @@ def _tables(band: Band, coherence: float) -> tuple[Floats, Floats, Floats, Float
     return unit @ inverse, turning @ inverse, norm, information
 
 
+class Matched(NamedTuple):
+    """Match of n surfaces with the law at one shift each.
+
+    height: (n,), of the match; slopes: (2, n), its derivatives by the shift, rows first; information: (2, n), of a
+    shift, 1/px^2; norm: (n,), by which the height exceeds the correlation.
+    """
+
+    height: Tensor
+    slopes: Tensor
+    information: Tensor
+    norm: Tensor
+
+
 def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     """Fit offsets to correlation surfaces; only the last step has a gradient, by the surfaces.
 
     surface: (n, lags, lags), normalised, rows of lags first; pixels: (n,), the number of independent products that were
-    averaged, over the mean square of products (ml.offsets.evidence.surfaces); correlated texture has 1 + 2 A^2 of it.
+    averaged, over the mean square of products (ml.offsets.evidence.surfaces).
     """
     with torch.no_grad():
         at, height = _highest(surface, law)
-        norm = [_between(law.norm[axis][:, None], at[axis])[:, 0] for axis in (0, 1)]
-        coherent = (height / (norm[0] * norm[1])).clamp(0, 1)[:, None]
-    row, col = (_mixed(law.filters[:, axis], at[axis], coherent) for axis in (0, 1))
-    turn = [_mixed(law.slopes[:, axis], at[axis], coherent) for axis in (0, 1)]
-    information = [_between(law.information[axis][:, None], at[axis])[:, 0] for axis in (0, 1)]
-    height = torch.einsum("nk,nkl,nl->n", row, surface, col)
-    slopes = torch.einsum("nk,nkl,nl->n", turn[0], surface, col), torch.einsum("nk,nkl,nl->n", row, surface, turn[1])
-    least = height.detach().clamp_min(1e-6)
-    steps = [
-        (slope / (least * by)).clamp(-LAST_STEP_PX, LAST_STEP_PX) for slope, by in zip(slopes, information, strict=True)
-    ]
-    offset = torch.stack([at[axis] * STEP_PX - FARTHEST_PX + steps[axis] for axis in (1, 0)])
-    correlation = (height / (norm[0] * norm[1])).clamp(0.02, 0.99)
+        near = at.flip(0) * STEP_PX - FARTHEST_PX
+        norm = match(surface, near, torch.zeros_like(height), law).norm
+    return stepped(match(surface, near, (height / norm).clamp(0, 1), law), near, pixels)
+
+
+def match(surface: Tensor, shift: Tensor, correlation: Tensor, law: Law) -> Matched:
+    """Match surfaces with the law at given shifts. shift: (2, n), px, dx and dy; correlation: (n,), about, 0-1."""
+    at = ((shift.flip(0) + FARTHEST_PX) / STEP_PX).clamp(0, law.norm.shape[1] - 1)
+    row, col = (_mixed(law.filters[:, axis], at[axis], correlation[:, None]) for axis in (0, 1))
+    turn = [_mixed(law.slopes[:, axis], at[axis], correlation[:, None]) for axis in (0, 1)]
+    along_rows = torch.bmm(surface, col[:, :, None])[..., 0]
+    slopes = (turn[0] * along_rows).sum(dim=1), (torch.bmm(row[:, None], surface)[:, 0] * turn[1]).sum(dim=1)
+    information = torch.stack([_between(law.information[axis][:, None], at[axis])[:, 0] for axis in (0, 1)])
+    norm = [_between(law.norm[axis][:, None], at[axis])[:, 0] for axis in (0, 1)]
+    return Matched((row * along_rows).sum(dim=1), torch.stack(slopes), information, norm[0] * norm[1])
+
+
+def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LAST_STEP_PX) -> Fitted:
+    """Take one step of Fisher's scoring from shifts (2, n), px. Correlated texture has 1 + 2 A^2 of its pixels."""
+    least = matched.height.detach().clamp_min(1e-6)
+    step = (matched.slopes / (least * matched.information)).clamp(-longest, longest)
+    correlation = (matched.height / matched.norm).clamp(0.02, 0.99)
     noise = ((1 - correlation**2) / (pixels * (1 + 2 * correlation**2)).clamp_min(1)).sqrt()
-    sigma = torch.stack([noise / (least * information[axis].sqrt()) for axis in (1, 0)])
-    return Fitted(offset, sigma, correlation, height * pixels.sqrt())
+    sigma = noise / (least * matched.information.sqrt())
+    return Fitted(shift + step.flip(0), sigma.flip(0), correlation, matched.height * pixels.sqrt())
 
 
 def _highest(surface: Tensor, law: Law) -> tuple[Tensor, Tensor]:

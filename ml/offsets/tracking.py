@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import STATED
-from ml.offsets.evidence import LEVELS, REACH_NODES, Evidence, added, box, nine, reach_of, surfaces, weighted
-from ml.offsets.law import FARTHEST_PX, Fitted, Law, fit
+from ml.networks.cc_res_siamnet import NODE_PX, STATED, TURNS
+from ml.offsets.evidence import APART_PX, LEVELS, Evidence, added, box, nine, reach_of, surfaces, weighted
+from ml.offsets.law import FARTHEST_PX, LONGEST_STEP_PX, Fitted, Law, Matched, fit, match, stepped
 from ml.offsets.resampling import at_nodes
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
@@ -20,32 +20,35 @@ LARGEST_FACTOR = 2.5  # of a correction of log sigma
 NEAR_NODES = 5
 MOST_UNLIKE = 50.0
 LEAST_CONTRAST = 4.5  # of a match, in standard deviations of what chance gives
-CHANCE = 4.0  # standard deviations by which even motion seems to vary
+LEAST_KNOWN = 1e-3
 
 
 class Answer(NamedTuple):
-    """Offsets (2, rows, cols), px, dx and dy, with log sigma of each; contrast (rows, cols), see law.Fitted."""
+    """Offsets (2, rows, cols), px, dx and dy, and their log sigmas; correlation and contrast (rows, cols), see law."""
 
     offset: Tensor
     log_sigma: Tensor
+    correlation: Tensor
     contrast: Tensor
 
 
 class Stated(NamedTuple):
     """What the network states for each node, (n, rows, cols), see STATED."""
 
-    logits: Tensor
-    factor: Tensor
+    share: Tensor
+    smooth: Tensor
+    add: Tensor
     strictness: Tensor
-    step: Tensor
+    factor: Tensor
 
 
 class Windows(NamedTuple):
-    """Offsets and sigmas by each window of PRIOR_PX, (windows, 2, rows, cols), px; contrast (windows, rows, cols)."""
+    """What each window of PRIOR_PX found: as in Answer, a window first."""
 
     offset: Tensor
     sigma: Tensor
     contrast: Tensor
+    correlation: Tensor
 
 
 def over_windows(held: Evidence, start: Tensor, law: Law, size_px: float) -> Answer:
@@ -66,7 +69,7 @@ def _fitted(held: Evidence, start: Tensor, law: Law, size_px: float) -> Fitted:
 def windows_of(channels: Tensor, start: Tensor) -> Windows:
     """Return what the windows of PRIOR_PX found. channels: of `prior`; start: (2, rows, cols), px."""
     parts = channels[: 6 * len(PRIOR_PX)].reshape(len(PRIOR_PX), 6, *start.shape[1:])
-    return Windows(parts[:, :2] + start, parts[:, 2:4].exp(), torch.expm1(4 * parts[:, 4]))
+    return Windows(parts[:, :2] + start, parts[:, 2:4].exp(), torch.expm1(4 * parts[:, 4]), parts[:, 5])
 
 
 def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
@@ -74,8 +77,8 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
     channels = []
     for size_px in PRIOR_PX:
         found = _placed(_fitted(held, start, law, size_px), start)
-        contrast = torch.stack([found.contrast.clamp_min(0).log1p() / 4, found.contrast / size_px])
-        channels += [found.offset - start, found.log_sigma.clamp(-5.0, 1.0), contrast]
+        contrast = found.contrast.clamp_min(0).log1p() / 4
+        channels += [found.offset - start, found.log_sigma.clamp(-5.0, 1.0), torch.stack([contrast, found.correlation])]
     beyond = (start - box_mean(start, NEAR_NODES)).clamp(-2.0, 2.0)
     return torch.cat([*channels, held.known[None], beyond])
 
@@ -96,51 +99,63 @@ def unlike(windows: Windows) -> Tensor:
     return torch.stack(levels).clamp_max(MOST_UNLIKE)
 
 
-def varying(windows: Windows, offset: Tensor) -> Tensor:
-    """Return by how much motion around each node varies beyond the noise of its windows, (2, rows, cols), px.
-
-    It is the largest difference between what was found and what a window with a match found at one of nine nodes, less
-    CHANCE of its standard deviations. offset: (2, rows, cols), px.
-    """
-    known = (windows.contrast > LEAST_CONTRAST)[:, None].to(offset.dtype)
-    sure = torch.cat([windows.offset, windows.sigma + MOST_UNLIKE * (1 - known)], dim=1)
-    most = torch.zeros_like(offset)
-    for flat in nine(sure.flatten(0, 1), 1, "replicate"):
-        there = flat.reshape(sure.shape)
-        most = torch.maximum(most, ((there[:, :2] - offset).abs() - CHANCE * there[:, 2:]).amax(dim=0))
-    return most.clamp_max(FARTHEST_PX)
-
-
 def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tensor) -> Answer:
-    """Add the evidence as the network says and fit. raw: (STATED, rows, cols), its output; channels: what it saw.
+    """Add the evidence as the network says. raw: (STATED, rows, cols), its output; channels: what it saw.
 
-    The weights are attention: the network gives each node's logits, and by how much those that move differently count
-    less. Where motion varies, the network also steps from what was found, at most by how much it varies: windows
-    flatten such motion. Where it does not vary, there is no step, so that nothing draws the answer.
+    The offsets of three windows, mixed and smoothed, are a first field of motion. Each square is compared with the law
+    at this field, so that ground whose motion varies can be added; the sum says how far the field is off. Smoothing and
+    adding, twice, are attention: the network gives logits, and by how much ground that moves differently counts less.
     """
     stated, windows = Stated(*torch.split(raw, list(STATED.values()))), windows_of(channels, start)
-    strictness = functional.softplus(stated.strictness).reshape(LEVELS, 1, -1, *start.shape[1:])
-    alike = stated.logits.reshape(LEVELS, 9, *start.shape[1:]) - (strictness * unlike(windows)).sum(dim=2)
-    weights = alike.softmax(dim=1)
-    surface, pixels = surfaces(added(held, start, weighted(weights.flatten(0, 1)), REACH_NODES))
-    with torch.no_grad():
-        alone = (weights**2).sum(dim=1).prod(dim=0).flatten()  # 1 over the number of squares, if they were independent
-    found = fit(surface, pixels.detach() / alone, law)
-    placed = _placed(found._replace(sigma=found.sigma.detach()), start)
-    return Answer(
-        placed.offset + varying(windows, placed.offset.detach()) * torch.tanh(stated.step),
-        placed.log_sigma + stated.factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR),
-        torch.maximum(placed.contrast, windows.contrast.amax(dim=0)),
+    nodes, apart = start.shape[1:], unlike(windows)
+    strictness = functional.softplus(stated.strictness).reshape(2, LEVELS, 1, -1, *nodes)
+    less = (strictness * apart).sum(dim=3)
+    smooth, add = (
+        (logits.reshape(TURNS, LEVELS, 9, *nodes) - by).softmax(dim=2)
+        for logits, by in zip((stated.smooth, stated.add), less, strict=True)
     )
+    share = stated.share.softmax(dim=0)
+    offset, correlation = (share[:, None] * windows.offset).sum(dim=0), (share * windows.correlation).sum(dim=0)
+    for by, weights in zip(smooth, add, strict=True):
+        sums = weighted(torch.cat([offset * held.known, held.known[None]]), by)
+        field = (sums[:2] / sums[2].clamp_min(LEAST_KNOWN)) - start
+        found = around(held, field.flatten(1), correlation.flatten(), law, weights)
+        offset = found.offset.reshape(start.shape) + start
+    placed = _placed(found._replace(sigma=found.sigma.detach()), start)
+    factor = stated.factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
+    contrast = torch.maximum(placed.contrast, windows.contrast.amax(dim=0))
+    return placed._replace(log_sigma=placed.log_sigma + factor, contrast=contrast)
+
+
+def around(held: Evidence, shift: Tensor, correlation: Tensor, law: Law, weights: Tensor) -> Fitted:
+    """Match each square with the law at its shift (2, n), px from its start; add these matches; step from there.
+
+    Squares whose shift is farther than FARTHEST_PX have no evidence on it.
+    """
+    inner = slice(APART_PX, -APART_PX)
+    surface = held.products[inner, inner].flatten(2).permute(2, 0, 1).contiguous()
+    within = (shift.abs() <= FARTHEST_PX).all(dim=0).reshape(held.known.shape)
+    shift = shift.clamp(-FARTHEST_PX, FARTHEST_PX)
+    of_squares = match(surface, shift, correlation, law)
+    both = (held.energy[0] * held.energy[1]).clamp_min(1e-18).sqrt().flatten()
+    planes = [of_squares.height, *of_squares.slopes, *(both * of_squares.information), both * of_squares.norm]
+    planes = [*torch.stack(planes).reshape(-1, *held.known.shape), *held.energy]
+    sums = weighted(torch.stack(planes) * within, weights).flatten(1)
+    total = (sums[6] * sums[7]).clamp_min(1e-18).sqrt()
+    matched = Matched(sums[0] / total, sums[1:3] / total, sums[3:5] / total, sums[5] / total)
+    alone = (weights.detach() ** 2).sum(dim=1).prod(dim=0).flatten()  # 1 over the squares, if they were independent
+    pixels = NODE_PX**2 * total.detach() ** 2 / sums[8].detach().clamp_min(1e-9) / alone
+    return stepped(matched, shift, pixels, LONGEST_STEP_PX)
 
 
 def published(raw: Tensor, held: Evidence, start: Tensor) -> Answer:
     """Return the published form's answers at the nodes. raw: (4, rows, cols), its output for every pixel."""
     found = at_nodes(raw)
-    return Answer(found[:2] + start, found[2:], torch.full_like(held.known, torch.inf))
+    return Answer(found[:2] + start, found[2:], held.known, torch.full_like(held.known, torch.inf))
 
 
 def _placed(found: Fitted, start: Tensor) -> Answer:
     shape = start.shape[1:]
     log_sigma = found.sigma.clamp(1e-4, 1e2).log().reshape(2, *shape)
-    return Answer(found.offset.reshape(2, *shape) + start, log_sigma, found.contrast.reshape(shape))
+    offset = found.offset.reshape(2, *shape) + start
+    return Answer(offset, log_sigma, found.correlation.reshape(shape), found.contrast.reshape(shape))

@@ -10,9 +10,10 @@ from lab.simulation.sar.pairs import simulate_pair
 from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.evidence import added, box, evidence, reach_of, surfaces, weighted
+from ml.offsets.evidence import Evidence, added, box, evidence, reach_of, surfaces, weighted
 from ml.offsets.infer import track_offsets
 from ml.offsets.law import LAGS, LAGS_PX, Band, fit, fitted_band, law_from, looks_of
+from ml.offsets.tracking import around
 from ml.rasters.imagery import ImagePair
 
 CPU = torch.device("cpu")
@@ -39,11 +40,29 @@ def test_the_evidence_of_a_window_is_the_sum_of_its_squares():
 
 
 def test_equal_weights_of_three_levels_are_a_box_of_27_squares():
-    first, second, start = noise(280, 280), noise(280, 280, seed=1), torch.zeros(2, 35, 35)
-    held = held_of(first, second, start)
-    ninth = torch.full((27, 35, 35), 1 / 9)
-    by_weights, by_box = added(held, start, weighted(ninth), 13), added(held, start, box(216), reach_of(216))
-    torch.testing.assert_close(729 * by_weights.products[..., 17, 17], by_box.products[..., 17, 17])
+    planes = noise(2, 35, 35)
+    by_weights = weighted(planes, torch.full((3, 9, 35, 35), 1 / 9))
+    torch.testing.assert_close(by_weights[:, 17, 17], planes[:, 4:31, 4:31].mean(dim=(1, 2)))
+
+
+def test_squares_that_move_differently_are_added_each_at_its_own_place_and_those_out_of_reach_left_out():
+    """The images move by a ramp of 1.6 px; a field that is off by 0.1 px is put right at its middle."""
+    law = law_from((Band(0.35, 0.8, 5.0),) * 2, CPU)
+    lags = np.arange(-LAGS_PX - 1, LAGS_PX + 2.0)
+    truth = torch.stack([torch.linspace(-0.8, 0.8, 27).expand(27, 27), torch.zeros(27, 27)])
+    of_rows = Band(0.35, 0.8, 5.0).autocorrelation(lags, 0.6)
+    of_cols = [Band(0.35, 0.8, 5.0).autocorrelation(lags - float(dx), 0.6) for dx in truth[0, 0]]
+    products = 0.5 * torch.tensor(np.stack([np.outer(of_rows, col) for col in of_cols], axis=2), dtype=torch.float32)
+    held = Evidence(products[:, :, None].expand(-1, -1, 27, -1), torch.ones(3, 27, 27), torch.ones(27, 27))
+    field = truth - torch.tensor([0.1, -0.05])[:, None, None]
+    equal = torch.full((3, 9, 27, 27), 1 / 9)
+    found = around(held, field.flatten(1), torch.full((729,), 0.5), law, equal)
+    middle = found.offset.reshape(2, 27, 27)[:, 13, 13]
+    torch.testing.assert_close(middle, truth[:, 13, 13], atol=0.02, rtol=0)
+    far = field.clone()
+    far[0, :13] = 2.5
+    half = around(held, far.flatten(1), torch.full((729,), 0.5), law, equal)
+    assert float((half.sigma / found.sigma)[0, 364]) == pytest.approx((27 / 14) ** 0.5, rel=0.05)
 
 
 def test_ground_that_starts_a_pixel_apart_is_added_at_the_same_lags_and_farther_ground_is_left_out():

@@ -1,6 +1,7 @@
 """How the offsets network is trained: where its crops begin, what it is taught on, what is left behind."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 import torch
 
 from lab.offsets import real_chips
+from lab.offsets.crops import SEED, Crops, Settings, crop_at, draw, sources, turned
 from lab.offsets.dataset import make_scene, prepared
-from lab.offsets.training_task import crop_at, loss_of, turned
+from lab.offsets.training_task import loss_of
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.networks.cc_res_siamnet import OFFSETS, WEIGHTS
@@ -65,13 +67,12 @@ def test_a_crop_is_gathered_at_its_start_and_the_law_finds_what_is_left():
 def test_the_loss_falls_as_offsets_near_the_truth_and_does_not_count_the_unknown():
     images, truth = seen(0.0, 0.0)
     crop = crop_at(images, truth, torch.zeros(2, 12, 12), BANDS)
-    at = [
-        float(loss_of(Answer(torch.full((2, 12, 12), off), torch.full((2, 12, 12), -2.0), crop.held.known), crop, 1.0))
-        for off in (0.0, 0.1, 0.3)
-    ]
+    log_sigma, known = torch.full((2, 12, 12), -2.0), crop.held.known
+    found = [Answer(torch.full((2, 12, 12), off), log_sigma, known, known) for off in (0.0, 0.1, 0.3)]
+    at = [float(loss_of(one, crop, 1.0)) for one in found]
     assert at == sorted(at)
     hidden = crop._replace(held=crop.held._replace(known=torch.zeros(12, 12)))
-    assert float(loss_of(Answer(crop.truth + 1, crop.truth, crop.held.known), hidden, 1.0)) == 0
+    assert float(loss_of(Answer(crop.truth + 1, crop.truth, *(crop.held.known,) * 2), hidden, 1.0)) == 0
 
 
 def test_the_shift_that_chips_have_by_themselves_is_found():
@@ -100,6 +101,19 @@ def test_prepared_scenes_are_the_same_again_and_another_number_is_refused(tmp_pa
         prepared(tmp_path, 3, size=48)
 
 
+def test_crops_are_kept_with_what_inference_computes_and_other_settings_are_refused(tmp_path):
+    settings = Settings(scenes=2, hard_share=0.0, crops=3, crop_px=64)
+    crops = Crops(settings, tmp_path)
+    kept = crops.at(2)
+    crop, _ = draw(np.random.default_rng([SEED, 2]), settings, sources(settings, tmp_path))
+    parts = [(one.texture, *one.held, one.start, one.truth) for one in (kept, crop)]
+    for one, other in zip(*parts, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-3)
+    torch.testing.assert_close(kept.law.norm, crop.law.norm, rtol=0.02, atol=0.02)
+    with pytest.raises(ValueError, match="name another folder"):
+        Crops(replace(settings, crops=4), tmp_path)
+
+
 @pytest.mark.parametrize(("dx", "dy"), [(0.5, -0.25), (1.75, 0.0)])
 def test_an_imposed_shift_moves_what_stands_there(dx, dy):
     y, x = np.mgrid[:80, :80].astype(np.float32)
@@ -122,7 +136,7 @@ def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
 @pytest.mark.parametrize("form", [WEIGHTS, OFFSETS])
 def test_the_recipe_trains_and_leaves_weights_that_track(tmp_path, form):
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"form": form, "scenes": 2, "hard_scenes": 2, "crop_px": 64, "batch": 2}))
+    config.write_text(json.dumps({"form": form, "scenes": 2, "hard_scenes": 2, "crops": 4, "crop_px": 64, "batch": 2}))
     arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]
     assert main([*arguments, "--device", "cpu"]) == 0
     method = "model" if form == WEIGHTS else "cc-res-siamnet"

@@ -1,0 +1,217 @@
+"""Crops that the offsets network is trained on: scenes whose nodes start as a coarse search leaves them.
+
+They are drawn once, with what inference computes before the network, and kept on disk: drawing a crop takes longer than
+learning from it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from lab.benchmark import over_seeds
+from lab.offsets.dataset import BAND, SIZE_PX, Scenes, band_from, make_hard_scene, prepared
+from lab.offsets.real_chips import training_scenes
+from lab.simulation.sar.system import Float32
+from ml.networks.box_mean import box_mean
+from ml.networks.cc_res_siamnet import NODE_PX, WEIGHTS
+from ml.offsets.evidence import KEPT_LAGS, SIDE, Evidence, evidence
+from ml.offsets.law import Band, Law, law_from
+from ml.offsets.resampling import at_nodes, gathered, whole
+from ml.offsets.tracking import PRIOR, prior
+
+STRAY_PX = 12.0  # largest target offset of images with nothing in common
+FARTHEST_START_PX = 40  # of crops
+OFF_BY = (0.35, 0.55, 0.1)  # shares of starts with errors of up to 0, 1, 2 whole pixels
+LAWS_KEPT = 20_000
+SEED = 420
+OF_DRAWING = ("scenes", "hard_scenes", "real", "crops", "crop_px", "real_share", "hard_share", "unrelated_pairs")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings that --config can change.
+
+    form: of ml.networks.cc_res_siamnet; real: folder of OPERA RTC-S1 chips, '' for none; scenes, hard_scenes: their
+    numbers; crops: number drawn from them; real_share, hard_share: of the crops; unrelated_pairs: share of crops whose
+    two images are unrelated; begin: folder of the weights from which training continues, '' for none.
+    """
+
+    form: str = WEIGHTS
+    scenes: int = 3000
+    hard_scenes: int = 2000
+    crops: int = 20_000
+    crop_px: int = 160
+    batch: int = 6
+    real: str = ""
+    real_share: float = 0.2
+    hard_share: float = 0.4
+    unrelated_pairs: float = 0.06
+    begin: str = ""
+    learning_rate: float = 1.5e-3
+
+
+class Crop(NamedTuple):
+    """Training crop: the network's input, the evidence and its start (2, nodes, nodes), px, the true offsets, the law.
+
+    texture: (2, px, px), the secondary gathered by the start; channels: (PRIOR, nodes, nodes); truth: as start.
+    """
+
+    texture: Tensor
+    channels: Tensor
+    held: Evidence
+    start: Tensor
+    truth: Tensor
+    law: Law
+
+
+def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
+    """Draw whole-pixel offsets (2, nodes, nodes) near the truth, with errors like those of a coarse search."""
+    smooth = box_mean(truth, int(rng.choice([3, 5])))
+    noise = box_mean(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), 3) * 3
+    result = smooth + float(np.exp(rng.uniform(np.log(0.02), np.log(0.35)))) * noise
+    if rng.random() < 0.15:  # an area where another peak was higher
+        row, col = (int(rng.integers(0, n)) for n in truth.shape[1:])
+        height, width = (int(rng.integers(1, 6)) for _ in "yx")
+        off = torch.from_numpy(rng.uniform(-4, 4, (2, 1, 1)).astype(np.float32))
+        result[:, row : row + height, col : col + width] += off
+    # Or the whole neighbourhood has one error.
+    off_by = int(rng.choice(3, p=OFF_BY))
+    result = result + torch.from_numpy(rng.integers(-off_by, off_by + 1, (2, 1, 1)).astype(np.float32))
+    return whole(result).clamp(-FARTHEST_START_PX, FARTHEST_START_PX)
+
+
+@lru_cache(maxsize=LAWS_KEPT)
+def _law(bands: tuple[Band, Band]) -> Law:
+    return law_from(bands, torch.device("cpu"))
+
+
+def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: Float32, row: int = 0, col: int = 0) -> Crop:
+    """Cut a crop whose nodes are those of `start`, its corner at (row, col).
+
+    images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px; bands: (2, BAND).
+    """
+    rows, cols = (n * NODE_PX for n in start.shape[1:])
+    law = _law((band_from(bands[0].tolist()), band_from(bands[1].tolist())))
+    far = FARTHEST_START_PX + KEPT_LAGS
+    reference = images[0, row : row + rows, col : col + cols].contiguous()
+    wide = functional.pad(images[1], (far,) * 4)[row : row + rows + 2 * far, col : col + cols + 2 * far]
+    with torch.no_grad():
+        held = evidence(reference, wide, start, far)
+        channels = prior(held, start, law)
+    target = at_nodes(truth[:, row : row + rows, col : col + cols])
+    return Crop(torch.stack([reference, gathered(images[1], start, row, col)]), channels, held, start, target, law)
+
+
+def turned(rng: np.random.Generator, images: Tensor, truth: Tensor, bands: Float32) -> tuple[Tensor, Tensor, Float32]:
+    """Flip and transpose a pair at random, with its truth and bands."""
+    if rng.random() < 0.5:
+        images, truth = images.flip(2), truth.flip(2) * torch.tensor([-1.0, 1.0])[:, None, None]
+    if rng.random() < 0.5:
+        images, truth = images.flip(1), truth.flip(1) * torch.tensor([1.0, -1.0])[:, None, None]
+    if rng.random() < 0.5:
+        images, truth, bands = images.transpose(1, 2), truth.transpose(1, 2).flip(0), bands[::-1]
+    return images, truth, bands
+
+
+class Sources(NamedTuple):
+    """Scenes that crops are drawn from."""
+
+    scenes: Scenes
+    hard: Scenes
+    real: Scenes | None
+
+
+def sources(settings: Settings, folder: Path) -> Sources:
+    """Return the scenes of a folder; those that are missing are made first. InputError if real chips are missing."""
+    path = folder / "real.npy"
+    if settings.real and not path.exists():
+        made = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([SEED, 1]))
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(path.with_suffix(".bands.npy"), made.bands)
+        np.save(path, made.planes)
+    real = Scenes(np.load(path, mmap_mode="r"), np.load(path.with_suffix(".bands.npy"))) if settings.real else None
+    scenes = prepared(folder, settings.scenes)
+    hard = prepared(folder, settings.hard_scenes, make=make_hard_scene) if settings.hard_share else scenes
+    return Sources(scenes, hard, real)
+
+
+def draw(rng: np.random.Generator, settings: Settings, held: Sources) -> tuple[Crop, Float32]:
+    """Draw a crop, and the bands of its law."""
+    source, kind, size = held.scenes, rng.random(), settings.crop_px
+    if held.real is not None and kind < settings.real_share:
+        source = held.real
+    elif kind > 1 - settings.hard_share:
+        source = held.hard
+    scene, bands = _drawn(rng, source)
+    if rng.random() < settings.unrelated_pairs:
+        scene[1] = _drawn(rng, source)[0][1]
+        scene[2:4] = torch.from_numpy(rng.uniform(-STRAY_PX, STRAY_PX, (2, 1, 1)))
+    images, truth, bands = turned(rng, scene[:2], scene[2:4], bands)
+    row, col = (int(rng.integers(0, n - size + 1)) for n in images.shape[1:])
+    start = likely_start(rng, at_nodes(torch.nan_to_num(truth[:, row : row + size, col : col + size])))
+    return crop_at(images, truth, start, bands, row, col), bands
+
+
+class Crops:
+    """Crops on disk, one row each, in half precision; those that are missing are drawn first.
+
+    ValueError if the folder has crops of other settings.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        nodes = settings.crop_px // NODE_PX
+        of_nodes = {"channels": PRIOR, "products": SIDE**2, "energy": 3, "known": 1, "start": 2, "left": 2}
+        self.shapes: dict[str, tuple[int, ...]] = {name: (n, nodes, nodes) for name, n in of_nodes.items()}
+        self.shapes = {"texture": (2, settings.crop_px, settings.crop_px)} | self.shapes | {"bands": (2, BAND)}
+        sources(settings, folder)
+        path, of_drawing = folder / "crops.npy", json.dumps({name: getattr(settings, name) for name in OF_DRAWING})
+        noted = path.with_suffix(".json")
+        if not path.exists():
+            shape = settings.crops, sum(math.prod(shape) for shape in self.shapes.values())
+            np.lib.format.open_memmap(path, "w+", np.float16, shape).flush()
+            noted.write_text(of_drawing)
+        if noted.read_text() != of_drawing:
+            raise ValueError(f"{path} was drawn with {noted.read_text()}, not {of_drawing}: name another folder")
+        over_seeds(partial(_keep, settings, folder), settings.crops)
+        self.rows = np.load(path, mmap_mode="r")
+
+    def at(self, number: int) -> Crop:
+        """Return one of the crops."""
+        row = torch.from_numpy(self.rows[number].astype(np.float32))
+        parts = torch.split(row, [math.prod(shape) for shape in self.shapes.values()])
+        texture, channels, products, energy, known, start, left, bands = (
+            part.reshape(shape) for part, shape in zip(parts, self.shapes.values(), strict=True)
+        )
+        held = Evidence(products.reshape(SIDE, SIDE, *known.shape[1:]), energy, known[0])
+        rows, cols = (band_from(band) for band in bands.tolist())
+        return Crop(texture, channels, held, start, start + left, _law((rows, cols)))
+
+
+def _keep(settings: Settings, folder: Path, number: int) -> None:
+    """Draw a crop and write its row, unless it is there; its bands, which are never 0, come last."""
+    rows, held = _opened(settings, folder)
+    if not rows[number, -2 * BAND :].any():
+        crop, bands = draw(np.random.default_rng([SEED, number]), settings, held)
+        parts = crop.texture, crop.channels, *crop.held, crop.start, crop.truth - crop.start
+        rows[number] = np.concatenate([*(part.numpy().ravel() for part in parts), bands.ravel()])
+
+
+@lru_cache(maxsize=1)
+def _opened(settings: Settings, folder: Path) -> tuple[NDArray[np.float16], Sources]:
+    return np.lib.format.open_memmap(folder / "crops.npy", "r+"), sources(settings, folder)
+
+
+def _drawn(rng: np.random.Generator, source: Scenes) -> tuple[Tensor, Float32]:
+    at = int(rng.integers(len(source.planes)))
+    return torch.from_numpy(np.array(source.planes[at], dtype=np.float32)), source.bands[at]
