@@ -30,6 +30,7 @@ COARSE_STEPS = 32  # steps between the shifts that are tried first
 TURNS = 5  # of Fisher's scoring, from the best of these
 LONGEST_STEP_PX = 0.25
 LAST_STEP_PX = 0.05  # of the step with the filters for the correlation that was found
+LEAST_INFORMATION = 1e-9  # less is nothing known
 LOOKS_PX = 8  # side of the squares whose spread shows the looks
 FITTED_LAGS = 4  # of the autocorrelation that determine the band
 LAGS = 8  # of the autocorrelation that are kept; what the band does not explain is interpolated between them
@@ -227,8 +228,9 @@ def match(surface: Tensor, shift: Tensor, correlation: Tensor, law: Law) -> Matc
 def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LAST_STEP_PX) -> Fitted:
     """Take one step of Fisher's scoring from shifts (2, n), px. Correlated texture has 1 + 2 A^2 of its pixels."""
     least = matched.height.detach().clamp_min(1e-6)
-    step = (matched.slopes / (least * matched.information)).clamp(-longest, longest)
-    correlation = (matched.height / matched.norm).clamp(0.02, 0.99)
+    sure = (least * matched.information).clamp_min(LEAST_INFORMATION)
+    step = (matched.slopes / sure).clamp(-longest, longest)
+    correlation = (matched.height / matched.norm.clamp_min(LEAST_INFORMATION)).clamp(0.02, 0.99)
     noise = ((1 - correlation**2) / (pixels * (1 + 2 * correlation**2)).clamp_min(1)).sqrt()
     sigma = noise / (least * matched.information.sqrt())
     return Fitted(shift + step.flip(0), sigma.flip(0), correlation, matched.height * pixels.sqrt())

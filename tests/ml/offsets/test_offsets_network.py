@@ -61,6 +61,15 @@ def test_blocks_do_not_show_in_the_answer():
         torch.testing.assert_close(other, one, atol=1e-3, rtol=0, equal_nan=True)
 
 
+def test_wide_ground_without_values_spoils_nothing_beside_it():
+    pair = pair_of(0.4, -0.3, size=512)
+    pair.secondary[96:416, :320] = np.nan
+    found = network.track(pair.source(), random_tracker(), 6).dx_px
+    beside = torch.cat([found[4:10].flatten(), found[54:60].flatten(), found[12:52, 44:60].flatten()])
+    assert float(torch.isfinite(beside).float().mean()) > 0.95
+    assert not bool(torch.isfinite(found[16:48, 4:36]).any())
+
+
 def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
     def matched_in_one_corner(*_: object, **__: object) -> coarse.Search:
         tracked = torch.full((2, 16, 16), torch.nan)
