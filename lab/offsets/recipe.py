@@ -14,7 +14,7 @@ from ml.offsets.network import NAMES
 from ml.offsets.tracking import PRIOR
 from ml.runtime.checkpoints import Card, load, read_card
 
-VERSION = "12"
+VERSION = "13"
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:

@@ -22,9 +22,10 @@ from ml.networks.blocks import Down, Residual, Up
 NODE_PX = 8  # pixels per node
 OFFSETS, WEIGHTS = "offsets", "weights"
 # What is stated for a node: shares of three windows; for each of TURNS, logits of nine weights at three levels by which
-# offsets are smoothed and evidence is added; strictness of each by levels and windows; log factors of sigma.
+# offsets are smoothed and evidence is added; strictness of each by levels and windows; log factors of sigma; px by which
+# the first field of motion is put right.
 TURNS = 2
-STATED = {"share": 3, "smooth": 27 * TURNS, "add": 27 * TURNS, "strictness": 18, "factor": 2}
+STATED = {"share": 3, "smooth": 27 * TURNS, "add": 27 * TURNS, "strictness": 18, "factor": 2, "right": 2}
 OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated
 # Before training: the wider, the stricter; offsets are smoothed over less than evidence is added over.
 STRICTNESS = (-5.0, -8.0, -8.0, -3.0, -3.0, -8.0, -3.0, -3.0, -2.0)
@@ -64,7 +65,7 @@ class CCResSiamNet(nn.Module):
         if form == WEIGHTS:
             start[:3] = torch.tensor(WINDOW)
             start[3 + 4 : 3 + 54 * TURNS : 9] = torch.tensor(SMOOTHED * TURNS + ADDED * TURNS)
-            start[-20:-2] = torch.tensor(STRICTNESS * 2)
+            start[-22:-4] = torch.tensor(STRICTNESS * 2)
         self.answer.bias = nn.Parameter(start)
 
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:

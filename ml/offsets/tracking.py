@@ -16,6 +16,7 @@ from ml.offsets.resampling import at_nodes
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 PRIOR = 6 * len(PRIOR_PX) + 3  # channels
+MOST_RIGHT_PX = 1.0  # by which the network puts the first field of motion right
 LARGEST_FACTOR = 2.5  # of a correction of log sigma
 NEAR_NODES = 5
 MOST_UNLIKE = 50.0
@@ -40,6 +41,7 @@ class Stated(NamedTuple):
     add: Tensor
     strictness: Tensor
     factor: Tensor
+    right: Tensor
 
 
 class Windows(NamedTuple):
@@ -102,9 +104,10 @@ def unlike(windows: Windows) -> Tensor:
 def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tensor) -> Answer:
     """Add the evidence as the network says. raw: (STATED, rows, cols), its output; channels: what it saw.
 
-    The offsets of three windows, mixed and smoothed, are a first field of motion. Each square is compared with the law
-    at this field, so that ground whose motion varies can be added; the sum says how far the field is off. Smoothing and
-    adding, twice, are attention: the network gives logits, and by how much ground that moves differently counts less.
+    The offsets of three windows, mixed, put right by the network and smoothed, are a first field of motion. Each square
+    is compared with the law at this field, so that ground whose motion varies can be added; the sum says how far the
+    field is off. Smoothing and adding, twice, are attention: the network gives logits, and by how much ground that
+    moves differently counts less. What it puts right only matters where motion varies: the sum undoes a common error.
     """
     stated, windows = Stated(*torch.split(raw, list(STATED.values()))), windows_of(channels, start)
     nodes, apart = start.shape[1:], unlike(windows)
@@ -115,7 +118,8 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
         for logits, by in zip((stated.smooth, stated.add), less, strict=True)
     )
     share = stated.share.softmax(dim=0)
-    offset, correlation = (share[:, None] * windows.offset).sum(dim=0), (share * windows.correlation).sum(dim=0)
+    correlation = (share * windows.correlation).sum(dim=0)
+    offset = (share[:, None] * windows.offset).sum(dim=0) + stated.right.clamp(-MOST_RIGHT_PX, MOST_RIGHT_PX)
     for by, weights in zip(smooth, add, strict=True):
         sums = weighted(torch.cat([offset * held.known, held.known[None]]), by)
         field = (sums[:2] / sums[2].clamp_min(LEAST_KNOWN)) - start
