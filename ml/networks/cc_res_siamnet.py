@@ -22,8 +22,8 @@ from ml.networks.blocks import Down, Residual, Up
 NODE_PX = 8  # pixels per node
 OFFSETS, WEIGHTS = "offsets", "weights"
 # What is stated for a node: shares of three windows; for each of TURNS, logits of nine weights at three levels by which
-# offsets are smoothed and evidence is added; strictness of each by levels and windows; log factors of sigma; px by which
-# the first field of motion is put right.
+# offsets are smoothed and evidence is added; strictness of each by levels and windows; log factors of sigma; and what
+# puts the first field of motion right, px.
 TURNS = 2
 STATED = {"share": 3, "smooth": 27 * TURNS, "add": 27 * TURNS, "strictness": 18, "factor": 2, "right": 2}
 OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated

@@ -13,7 +13,7 @@ import torch
 from affine import Affine
 
 from ingest.errors import UnusableData
-from ml.offsets import BY_LAW, FARTHEST_PX, METHODS, POSTING_PX, baseline, coarse, network, whitened
+from ml.offsets import FARTHEST_PX, METHODS, ON_NODES, POSTING_PX, baseline, coarse, network, whitened
 from ml.offsets import VERSIONS as VERSIONS  # for ml.jobs
 from ml.offsets.blocks import BLOCK_PX, of_source
 from ml.offsets.coarse import NEAR_PX, SQUARE_PX, Reason, Search
@@ -73,7 +73,7 @@ def track_offsets(
     sampled = usable_samples(source, posting)
     textures = of_source(source, device)
     found = coarse.searched(textures, search, block=window_px(device, BLOCK_PX), pieces=pieces)
-    if method in BY_LAW:
+    if method in ON_NODES:
         tracker = network.shipped(device, method)
         tracked = network.track_from(source, tracker, found, pieces, textures)
         bands = {name: band.numpy() for name, band in at_posting(tracked, source.shape, posting)._asdict().items()}
@@ -194,7 +194,7 @@ def _kernels(method: str) -> tuple[int, ...]:
         return baseline.KERNELS
     if method == "ncc":
         return baseline.SINGLE_KERNEL
-    if method in BY_LAW:
+    if method in ON_NODES:
         return coarse.KERNELS_PX
     if method == "whitened":
         return (*whitened.COARSE_KERNELS, whitened.FINE_KERNEL)
