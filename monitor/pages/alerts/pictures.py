@@ -8,6 +8,7 @@ from affine import Affine
 from django.contrib.gis.geos import MultiPolygon as GeoArea
 from django.contrib.gis.geos import Polygon
 from django.utils.translation import gettext as _
+from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from shapely import from_wkb
 from shapely import transform as transform_geometry
@@ -18,7 +19,7 @@ from detection.models import AreaFigures, Detection
 from ingest.geometry import utm_epsg
 from ingest.models import Product, ScenePair
 from ingest.pixel_grids import PixelGrid
-from ingest.products.selectors import product_points
+from ingest.products.selectors import PointColumns, product_points
 from ingest.projections import transformer
 from ingest.scenes.images import PairImages, read_scene
 from ingest.storage import stored_tiff
@@ -188,6 +189,14 @@ def _still_mm_yr(detection: Detection, product: Product) -> float:
     return float(detection.scan.prediction.statistics.get("background_mm_yr", 0.0))
 
 
+def points_around(
+    detection: Detection, product: Product, area: Polygon, most: int
+) -> tuple[PointColumns, NDArray[np.float32]]:
+    """Return about `most` points of a product in an area's box, and their rates against still ground, mm/yr."""
+    points = product_points(product=product, area=area, most=most)
+    return points, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product))
+
+
 def stretch_of(area: AreaFigures) -> int:
     """Return the rate that is shown in full colour in pictures of an alert or a detection, mm/yr."""
     peak = abs(area.peak_rate_mm_yr or 0.0)
@@ -212,9 +221,9 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     product = _products(detection)[int(number) - 1]
     area = Polygon.from_bbox(_bounds_deg(frame, epsg))
     area.srid = 4326
-    points = product_points(product=product, area=area, most=MOST_POINTS)
+    points, relative = points_around(detection, product, area, MOST_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    rates = evidence.points_on(frame, x, y, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product)))
+    rates = evidence.points_on(frame, x, y, relative)
     if what == "points":
         stretch = stretch_of(detection)
         return evidence.picture(rates, evidence.RATE_STOPS, -stretch, stretch, frame, outline)
