@@ -1,4 +1,4 @@
-"""The map: marks cluster, cards light their places, tools stand behind one button, the legend is one line on a phone."""
+"""The map: marks cluster, cards light their places, tools are behind one button, a phone's legend is one line."""
 
 import pytest
 from playwright.sync_api import expect

@@ -44,7 +44,7 @@ MOST_PRODUCTS = 4  # products of a run whose points are drawn
 STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
 MOST_POINTS = 200_000  # points read for a picture of a wide region, about; it has a few thousand squares
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
-PAINT_VERSION = 5  # raise when pictures of the same figures look different
+PAINT_VERSION = 6  # raise when pictures of the same figures look different
 
 
 class Captioned(NamedTuple):
@@ -167,12 +167,14 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
 
 
 def _products(detection: Detection) -> list[Product]:
-    """Return the run's products with points at a detection; for a wide region, only the run's main product."""
+    """Return the run's products with points at a detection, those that agree with its rate first; of a region one."""
     run = detection.scan.prediction.run
     if _is_region(detection):
         return [run.product]
     shown = {one["product"] for one in detection.reasons if "product" in one} or {run.product.name}
-    return [product for product in products_of(run=run) if product.name in shown][:MOST_PRODUCTS]
+    against = {one["product"] for one in detection.reasons if (one.get("rate_mm_yr") or 0) * detection.rate_mm_yr < 0}
+    products = [product for product in products_of(run=run) if product.name in shown]
+    return sorted(products, key=lambda product: product.name in against)[:MOST_PRODUCTS]
 
 
 def _is_region(detection: Detection) -> bool:
