@@ -15,7 +15,7 @@ from detection.models import Alert
 from ingest.models import AdministrativeRegion, Place
 from monitor.maps.imaging import plans
 from monitor.maps.imaging.plan_pictures import LARGER
-from monitor.wording.cards.cards import AlertCard
+from monitor.wording.cards.cards import AlertCard, alert_title
 from monitor.wording.figures import whole
 from monitor.wording.places import countries_in
 
@@ -146,14 +146,7 @@ def _outlines(frame: plans.Frame, alerts: Sequence[Alert], always: bool = False)
 def _mark(frame: plans.Frame, card: AlertCard, text: str) -> plans.Mark:
     x, y = frame.place(card.longitude, card.latitude)
     tone = f"tone--{card.mark.colour} state--{card.state}"
-    # Translators: a mark on a drawn map: kind, place, how fast, and the state of the alert
-    title = _("%(kind)s, %(place)s: %(rate)s (%(state)s)") % {
-        "kind": card.kind_label,
-        "place": card.place,
-        "rate": card.rate_label,
-        "state": card.state_label,
-    }
-    return plans.Mark(x, y, tone, card.mark.shape, text, title, card.url)
+    return plans.Mark(x, y, tone, card.mark.shape, text, alert_title(card), card.url)
 
 
 def _fine(frame: plans.Frame, outline: BaseGeometry, finest: float = 0.5) -> BaseGeometry:
