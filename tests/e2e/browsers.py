@@ -15,7 +15,7 @@ DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftsh
 SILENT = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 FLAGS = ["--no-sandbox", "--no-first-run", *DRAWING, *SILENT]
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-READY_MS = 20_000  # expectations poll, so this is a ceiling against hanging and no wait
+READY_MS = 120_000  # expectations poll, so this is a ceiling against hanging and no wait
 
 
 def watch(page: Page, faults: list[str]) -> None:
