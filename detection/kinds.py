@@ -73,7 +73,7 @@ class Mark(NamedTuple):
 
 # Translators: %(way)s is "to the south-east", %(speed)s is "3 metres a day (probably 2 to 4)", %(when)s is "between 4
 # and 16 October 2023"
-MOVED = _("The ground here moved %(way)s by about %(speed)s %(when)s, as radar images show.")
+MOVED = _("The ground here moved %(way)s by about %(speed)s %(when)s.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +234,7 @@ KINDS: dict[Kind, KindRow] = {
         limits=(
             _("Called a landslide because it moves down a slope outside known glaciers; unmapped ice does so too."),
         ),
-        moved=_("The slope here slid %(way)s by about %(speed)s %(when)s, as radar images show."),
+        moved=_("The slope here slid %(way)s by about %(speed)s %(when)s."),
     ),
 }
 

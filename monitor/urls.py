@@ -54,6 +54,7 @@ urlpatterns = [
     path("alerts.geojson", feeds.alerts_geojson, name="alerts-geojson"),
     path("alerts/<str:code>/", alerts.alert_detail, name="alert-detail"),
     path("alerts/<str:code>/detections/<int:detection>/<str:name>.png", alerts.alert_picture, name="alert-picture"),
+    path("alerts/<str:code>/card.svg", alerts.alert_card, name="alert-card"),
     path("alerts/<str:code>/report/", alerts.report, name="alert-report"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
     path("cap.atom", cap.cap_atom, name="cap-atom"),

@@ -60,14 +60,20 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
 
 
 def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Product]:
-    """Return products with series in the component of the alert's rate: main products of runs, then the longest."""
+    """Return products with series in the component of the alert's rate.
+
+    First come those whose points move in the alert's direction (of two tracks, one may see a slope come closer), then
+    the main products of runs, then the longest series.
+    """
     if family(alert.kind) is not Family.VELOCITY:
         return []
     runs = [detection.scan.prediction.run for detection in detections]
     own = {run.product_id for run in runs}
+    reasons = [one for detection in detections for one in detection.reasons if one.get("rate_mm_yr") is not None]
+    agreeing = {one["product"] for one in reasons if one["rate_mm_yr"] * alert.rate_mm_yr > 0}
     seen = {product.pk: product for run in runs for product in products_of(run=run)}
     usable = [one for one in seen.values() if one.has_series and one.component == alert.component]
-    return sorted(usable, key=lambda one: (one.pk not in own, -len(one.dates), one.pk))
+    return sorted(usable, key=lambda one: (one.name not in agreeing, one.pk not in own, -len(one.dates), one.pk))
 
 
 def _series_basis(alert: Alert, product: Product) -> str:

@@ -27,7 +27,8 @@ SINKING = made.velocity(Kind.SUBSIDENCE, "up", -8.2)
 
 def rows() -> list[Row]:
     """Return every kind of sentence once, with its subject."""
-    return [*_motion(), *_since(), *_pairs(), *_ground(), *_steps(), *_updates(), *_places()]
+    first, last = [*_moving_alerts(), *_changing_alerts()], _pair_alerts()
+    return [*_said(first), *_season(), *_said(last), *_ground(), *_steps(), *_updates(), *_places()]
 
 
 def table() -> str:
@@ -36,17 +37,26 @@ def table() -> str:
     return "\n".join(["| | About | What the site, mails and feeds say |", "|---|---|---|", *lines, ""])
 
 
+def _said(alerts: list[tuple[str, Alert]]) -> list[Row]:
+    return [(about, _of(alert)) for about, alert in alerts]
+
+
 def _of(alert: Alert) -> str:
     own = voice_of(alert)
     return " ".join(filter(None, (own.sentence(alert), own.region_note(alert), own.cause(alert))))
 
 
-def _motion() -> list[Row]:
+def samples() -> list[tuple[str, Alert]]:
+    """Return an alert of every kind and trend, with its subject."""
+    return [*_moving_alerts(), *_changing_alerts(), *_pair_alerts()]
+
+
+def _moving_alerts() -> list[tuple[str, Alert]]:
     short = {"first_motion": date(2018, 1, 6), "last_motion": date(2018, 7, 17)}
     shares = {"mining_subsidence": 0.71, "groundwater_subsidence": 0.2, "uplift": 0.03}
     doubtful = {"landslide": 0.44, "fill_or_quarry": 0.4, "mining_subsidence": 0.1}
     velocity = made.velocity
-    alerts = [
+    return [
         ("sinking, measured up and down", SINKING),
         ("sinking, from one side, faster in its middle", velocity(Kind.SUBSIDENCE, "los", -9.0, **PEAK)),
         ("mining", velocity(Kind.MINING, "up", -14.0, class_shares=shares, **PEAK)),
@@ -65,11 +75,10 @@ def _motion() -> list[Row]:
         ("wide region, stations", made.region(Kind.SUBSIDENCE, "up", -4.2, "gnss")),
         ("wide region, no stations", made.region(Kind.UPLIFT, "los", 3.0, "local")),
     ]
-    return [(about, _of(alert)) for about, alert in alerts]
 
 
-def _since() -> list[Row]:
-    alerts = [
+def _changing_alerts() -> list[tuple[str, Alert]]:
+    return [
         ("since, faster, faster in its middle", made.changing(Trend.FASTER, -3.0, -8.0, **PEAK)),
         ("since, slower, date roughly known", made.changing(Trend.SLOWER, -9.0, -4.0, days=60.0)),
         ("faster and faster", made.changing(Trend.SPEEDING, -3.0, -12.0)),
@@ -78,13 +87,16 @@ def _since() -> list[Row]:
         ("began, date hardly known", made.changing(Trend.BEGAN, 0.2, -8.0, days=200.0)),
         ("turned round", made.changing(Trend.REVERSED, -7.0, 4.0)),
     ]
+
+
+def _season() -> list[Row]:
     season = made.changing(Trend.STEADY, -8.0, -8.0).motion
     season.season_mm, season.season_month = 4.0, 10
-    return [*((about, _of(alert)) for about, alert in alerts), ("season", *season_sentence(season))]
+    return [("season", *season_sentence(season))]
 
 
-def _pairs() -> list[Row]:
-    alerts = [
+def _pair_alerts() -> list[tuple[str, Alert]]:
+    return [
         ("fast motion", made.moving(Kind.MOVING_GROUND, 0.42, 0.05)),
         ("fast landslide", made.moving(Kind.FAST_LANDSLIDE, 1.4, 0.1)),
         ("glacier surge", made.moving(Kind.GLACIER_SURGE, 3.1, 0.15, usual=0.4)),
@@ -93,7 +105,6 @@ def _pairs() -> list[Row]:
         ("reported by a specialist", made.drawn(Kind.LANDSLIDE)),
         ("changed surface, reported", made.drawn(Kind.SURFACE_CHANGE)),
     ]
-    return [(about, _of(alert)) for about, alert in alerts]
 
 
 def _ground() -> list[Row]:

@@ -51,8 +51,8 @@ def _sentence(fact: str, value: float, factors: Mapping[str, float], detail: str
     return " ".join(
         [
             _fact(fact, value, detail),
-            *([_("That speaks for: %(causes)s.") % {"causes": speaks_for}] if speaks_for else []),
-            *([_("That speaks against: %(causes)s.") % {"causes": against}] if against else []),
+            *([_("Evidence for: %(causes)s.") % {"causes": speaks_for}] if speaks_for else []),
+            *([_("Evidence against: %(causes)s.") % {"causes": against}] if against else []),
         ]
     )
 

@@ -29,8 +29,11 @@ class Way(NamedTuple):
     since_then: Any
     now: Any
     point: Any
+    arrow: str
     fastest: Any = FASTEST
     fastest_up_to: Any = FASTEST_UP_TO
+    moved_short: Any = ""  # of at most twenty words, where `moved` and `has_moved` have more
+    has_moved_short: Any = ""
 
 
 # Translators: %(rate)s is "8 mm a year (probably 7 to 10)" or "14 mm/year"; %(when)s is "between 2020 and 2024",
@@ -43,6 +46,7 @@ SANK = Way(
     gettext_lazy("Since then it has sunk by about %(rate)s."),
     gettext_lazy("Now it sinks by about %(rate)s."),
     gettext_lazy("This point sank by about %(rate)s %(when)s."),
+    "↓",
     gettext_lazy("The fastest part sank by about %(rate)s %(when)s."),
     gettext_lazy("The fastest part sank by up to %(rate)s %(when)s."),
 )
@@ -54,6 +58,7 @@ ROSE = Way(
     gettext_lazy("Since then it has risen by about %(rate)s."),
     gettext_lazy("Now it rises by about %(rate)s."),
     gettext_lazy("This point rose by about %(rate)s %(when)s."),
+    "↑",
     gettext_lazy("The fastest part rose by about %(rate)s %(when)s."),
     gettext_lazy("The fastest part rose by up to %(rate)s %(when)s."),
 )
@@ -65,6 +70,9 @@ AWAY = Way(
     gettext_lazy("Since then it has moved away from the satellite (down or sideways) by about %(rate)s."),
     gettext_lazy("Now it moves away from the satellite (down or sideways) by about %(rate)s."),
     gettext_lazy("This point moved away from the satellite (down or sideways) by about %(rate)s %(when)s."),
+    "↘",
+    moved_short=gettext_lazy("The ground here moved away from the satellite by about %(rate)s %(when)s."),
+    has_moved_short=gettext_lazy("The ground here has moved away from the satellite by about %(rate)s %(since)s."),
 )
 TOWARD = Way(
     gettext_lazy("toward the satellite"),
@@ -74,6 +82,9 @@ TOWARD = Way(
     gettext_lazy("Since then it has moved toward the satellite (up or sideways) by about %(rate)s."),
     gettext_lazy("Now it moves toward the satellite (up or sideways) by about %(rate)s."),
     gettext_lazy("This point moved toward the satellite (up or sideways) by about %(rate)s %(when)s."),
+    "↖",
+    moved_short=gettext_lazy("The ground here moved toward the satellite by about %(rate)s %(when)s."),
+    has_moved_short=gettext_lazy("The ground here has moved toward the satellite by about %(rate)s %(since)s."),
 )
 WEST = Way(
     gettext_lazy("moving west"),
@@ -83,6 +94,7 @@ WEST = Way(
     gettext_lazy("Since then it has moved west by about %(rate)s."),
     gettext_lazy("Now it moves west by about %(rate)s."),
     gettext_lazy("This point moved west by about %(rate)s %(when)s."),
+    "←",
 )
 EAST = Way(
     gettext_lazy("moving east"),
@@ -92,6 +104,7 @@ EAST = Way(
     gettext_lazy("Since then it has moved east by about %(rate)s."),
     gettext_lazy("Now it moves east by about %(rate)s."),
     gettext_lazy("This point moved east by about %(rate)s %(when)s."),
+    "→",
 )
 SOUTH = Way(
     gettext_lazy("moving south"),
@@ -101,6 +114,7 @@ SOUTH = Way(
     gettext_lazy("Since then it has moved south by about %(rate)s."),
     gettext_lazy("Now it moves south by about %(rate)s."),
     gettext_lazy("This point moved south by about %(rate)s %(when)s."),
+    "↓",
 )
 NORTH = Way(
     gettext_lazy("moving north"),
@@ -110,6 +124,7 @@ NORTH = Way(
     gettext_lazy("Since then it has moved north by about %(rate)s."),
     gettext_lazy("Now it moves north by about %(rate)s."),
     gettext_lazy("This point moved north by about %(rate)s %(when)s."),
+    "↑",
 )
 WAYS = {"los": (AWAY, TOWARD), "up": (SANK, ROSE), "east": (WEST, EAST), "north": (SOUTH, NORTH)}
 

@@ -106,7 +106,7 @@ def exposure_rows(
     return [
         (_("Buildings"), _figure(buildings, count_words, 0.5)),
         *((name, _figure(km, length_words, LEAST_KM)) for name, km in lengths),
-        (_("People who live here"), _figure(people, count_words, 0.5)),
+        (_("People"), _figure(people, count_words, 0.5)),
     ]
 
 

@@ -95,7 +95,7 @@ def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
 def rate_words(rate: float, sigma: float | None, unit: str = "mm a year") -> str:
     """Return a rate without sign and its 90 % interval: '14 mm a year (probably 12 to 16)'. unit: a key of UNITS."""
     if sigma is None or math.isnan(sigma):
-        return _("%(rate)s (how exact that is, is not known)") % {"rate": UNITS[unit] % {"number": round_figure(rate)}}
+        return _("%(rate)s (uncertainty not known)") % {"rate": UNITS[unit] % {"number": round_figure(rate)}}
     margin = WITHIN_90 * sigma
     return likely_words(abs(rate), abs(rate) - margin, abs(rate) + margin, unit)
 

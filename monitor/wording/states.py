@@ -15,7 +15,7 @@ STATE_LABELS = {
         _("A computer detected this in one set of satellite data. No specialist has confirmed it yet."),
     ),
     "provisional": (
-        _("found in two data sets, not yet reviewed"),
+        _("seen twice, not yet reviewed"),
         _("Two sets of satellite data show it. No specialist has confirmed it yet."),
     ),
     "confirmed": (_("confirmed"), _("A specialist has looked at this and agrees that the ground moves.")),

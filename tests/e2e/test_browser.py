@@ -26,6 +26,7 @@ def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, li
     expect(page).to_have_url(re.compile(f"/alerts/{alert.code}/$"))
     expect(page.locator("h1")).to_have_text("Sinking ground")
     expect(page.locator(".verdict")).to_contain_text("The ground here sank")
+    page.locator("#moved summary").first.click()
     expect(page.locator("#series canvas").first).to_be_visible()
 
 
@@ -33,8 +34,10 @@ def test_charts_that_come_late_move_nothing_that_stands_below_them(page, live_se
     alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
     held: list[Route] = []
     page.route("**/series.json", lambda route: held.append(route))
+    page.goto(f"{live_server.url}{alert.get_absolute_url()}", wait_until="load")
+    wait_for_map(page)
     with page.expect_request("**/series.json"):
-        page.goto(f"{live_server.url}{alert.get_absolute_url()}", wait_until="load")
+        page.locator("#moved summary").first.click()
     expect(page.locator("#motion .waiting")).to_have_count(0)
     places = page.locator("#series .waiting").count()
     assert places >= 2

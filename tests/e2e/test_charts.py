@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 def press(page: Page, button: str, key: str = "Enter") -> None:
     """By keyboard."""
+    if button in ("Compare", "Area", "Profile"):
+        page.locator(".more-tools > summary").press("Enter")
     page.get_by_role("button", name=button, exact=True).focus()
     page.keyboard.press(key)
 

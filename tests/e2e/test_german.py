@@ -79,6 +79,8 @@ def test_a_german_mayor_reads_everything_in_german(open_page, country, mail_serv
     other += read(page)
 
     page.goto(f"/alerts/{country.code}/")
+    wait_for_map(page)
+    page.locator("#moved summary").first.click()
     expect(page.locator("#motion svg, #motion canvas, #series canvas").first).to_be_visible()
     alert = page.locator("main").inner_text()
     assert re.search(r"\d,\d", alert)

@@ -41,8 +41,9 @@ STOP = """() => {
   const seen = [focused, ...(focused.labels ?? [])].some(shows);
   return { again, behind, seen, name: focused.outerHTML.slice(0, 100) };
 }"""
-# What is drawn by script is there, and the map has followed its window: it hides the marks that are now outside.
-DRAWN = """() => !document.querySelector(".waiting") && [...document.querySelectorAll("#map, .small-map")].every(
+# What is drawn by script is there, except in folds, and the map has followed its window: it hides marks outside.
+DRAWN = """() => [...document.querySelectorAll(".waiting")].every((one) => one.closest("details:not([open])")) &&
+  [...document.querySelectorAll("#map, .small-map")].every(
   (map) => map.getAttribute("aria-busy") === "false" && map.querySelector("canvas").clientWidth === map.clientWidth)"""
 LEFT = """() => [...wanted].filter((one) => one.isConnected && one.checkVisibility({ visibilityProperty: true }))
   .map((one) => one.outerHTML.slice(0, 100))"""

@@ -49,6 +49,7 @@ def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_p
     expect(visitor.locator(".badge").first).to_have_text("not motion")
     expect(visitor.get_by_text("anna")).to_have_count(0)
     wait_for_map(visitor)
+    visitor.locator("#moved summary").first.click()
     expect(visitor.locator("#series canvas").first).to_be_visible()
 
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 def draw_around(page: Page) -> None:
     """Click four corners around the middle of the map, and the first one again."""
-    page.get_by_text("An area that I draw").click()
+    page.get_by_text("Drawn area").click()
     expect(page.locator("#draw-again")).to_be_enabled()  # by then the map hears clicks as corners
     box = page.locator("#region-map").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -95,11 +95,11 @@ def test_on_a_phone_a_town_is_searched_and_mail_webhook_and_device_hear_of_it(
     wait_for_map(page)
     page.locator("#region-map canvas").tap()
     expect(page.locator("#latitude")).not_to_have_value("")
-    page.get_by_label("Name of a place or address").fill("aldwick")
+    page.get_by_label("Place or address").fill("aldwick")
     page.keyboard.press("Enter")
     page.get_by_label("Aldwick 2,300 inhabitants").check()
     expect(page.locator("#latitude")).to_have_value("47.00500")
-    page.get_by_text("My neighbourhood (800 m)").click()
+    page.get_by_text("Neighbourhood (800 m)").click()
     subscribe(page, mail_server)
 
     page.goto(f"{reachable}/subscriptions/{tokens.manage_token(Subscription.objects.get().pk)}/")
@@ -125,14 +125,15 @@ def test_the_view_of_the_map_becomes_an_area(open_page, reachable, make_alert):
     page.get_by_role("link", name="Mail me about this view of the map").click()
     expect(page).to_have_url(re.compile("/subscribe/"))
     wait_for_map(page)
-    expect(page.get_by_label("An area that I draw")).to_be_checked()
+    expect(page.get_by_label("Drawn area")).to_be_checked()
     expect(page.locator("#preview")).to_contain_text("A drawn area of")
 
 
 def test_without_javascript_a_typed_place_is_enough(open_page, reachable, mail_server, make_alert):
     page = open_page("desktop", java_script_enabled=False)
     page.goto(f"{reachable}/subscribe/")
-    assert not page.get_by_text("An area that I draw").is_visible()
+    assert not page.get_by_text("Drawn area").is_visible()
+    page.get_by_text("Coordinates").click()
     page.get_by_label("Latitude").fill("47,0")
     page.get_by_label("Longitude").fill("-12,0")
     page.get_by_label("Your e-mail address").fill("resident@example.org")

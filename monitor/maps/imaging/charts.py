@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from monitor.wording.figures import short
 
 WIDTH, HEIGHT = 640, 220  # units of the drawing
+SMALL = (400, 132, 40)  # width, height and left margin of a series, whose letters stay readable on a phone
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
-TICKS = 5
+TICKS = 4
 GAP = 0.3  # gap between two columns, as a share of their spacing
-MOST_YEARS = 9  # labelled below a series
+MOST_YEARS = 7  # labelled below a series
 
 
 class Curve(NamedTuple):
@@ -25,8 +26,9 @@ class Curve(NamedTuple):
     changes: Sequence[date] = ()
 
 
-def series_chart(curve: Curve, height: int = HEIGHT) -> dict[str, Any]:
+def series_chart(curve: Curve) -> dict[str, Any]:
     """Return SVG paths of dots, fit and band, and positions of changes and ticks. Raises ValueError without a value."""
+    width, height, left = SMALL
     known = [value for part in (curve.values, curve.line, curve.low, curve.high) for value in part if value is not None]
     if not known:
         raise ValueError("a chart needs at least one value")
@@ -36,7 +38,7 @@ def series_chart(curve: Curve, height: int = HEIGHT) -> dict[str, Any]:
     named = years[:: math.ceil(len(years) / MOST_YEARS) or 1]
 
     def x(day: date) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * (day - first).days / days, 1)
+        return round(left + (width - left - RIGHT) * (day - first).days / days, 1)
 
     def y(value: float) -> float:
         return round(height - BOTTOM - (height - TOP - BOTTOM) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
@@ -46,8 +48,12 @@ def series_chart(curve: Curve, height: int = HEIGHT) -> dict[str, Any]:
 
     band = [*places(curve.low), *reversed(places(curve.high))] if curve.low and curve.high else []
     return {
-        "width": WIDTH,
+        "width": width,
         "height": height,
+        "left": left,
+        "right": width - RIGHT,
+        "first": first.isoformat(),
+        "last": last.isoformat(),
         "dots": "".join(f"M{px:g} {py:g}h0" for px, py in places(curve.values)) if curve.values else "",
         "line": _path(places(curve.line)) if curve.line else "",
         "band": f"{_path(band)}Z" if band else "",
@@ -80,7 +86,7 @@ def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -
 
 
 def rounded_steps(low: float, high: float) -> list[float]:
-    """Return about five evenly spaced round numbers that cover low to high."""
+    """Return about four evenly spaced round numbers that cover low to high."""
     reach = (high - low) or 1.0
     power = 10.0 ** math.floor(math.log10(reach / TICKS))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= reach / TICKS * (1 - 1e-9))

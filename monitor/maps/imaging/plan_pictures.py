@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from io import BytesIO
 from typing import NamedTuple
@@ -64,18 +64,21 @@ def plan_png(plan: Plan) -> bytes:
     return out.getvalue()
 
 
-@lru_cache(maxsize=1)
-def _colours() -> dict[str, Colour]:
-    light = VARIABLES.read_text().split("@media")[0]
-    return {
-        name: (int(code[0:2], 16), int(code[2:4], 16), int(code[4:6], 16))
-        for name, code in re.findall(r"--([\w-]+): #([0-9a-f]{6});", light)
-    }
+@lru_cache(maxsize=2)
+def _codes(theme: str) -> dict[str, str]:
+    light, *_print, dark = VARIABLES.read_text().split("@media")
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", dark if theme == "dark" else light))
+
+
+def theme_colours(theme: str, tokens: Collection[str]) -> dict[str, str]:
+    """Return the colours of tokens, such as '#1c2326', in the theme light or dark."""
+    return {name: code for name, code in _codes(theme).items() if name in tokens}
 
 
 def colour(token: str) -> Colour:
     """Return red, green and blue of a colour token. Raises KeyError."""
-    return _colours()[token]
+    code = _codes("light")[token]
+    return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
 
 
 def _style(css: str) -> Style:

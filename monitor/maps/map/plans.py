@@ -15,12 +15,13 @@ from detection.models import Alert
 from ingest.models import AdministrativeRegion, Place
 from monitor.maps.imaging import plans
 from monitor.maps.imaging.plan_pictures import LARGER
-from monitor.wording.cards.cards import AlertCard
+from monitor.wording.cards.cards import AlertCard, alert_title
 from monitor.wording.figures import whole
 from monitor.wording.places import countries_in
 
 MOST_FEATURES = 3000  # drawn per layer
 MOST_NAMES = 9
+CARD_KM, CARD_TALL, CARD_FINE = 2.0, 0.625, 3.0  # least width, height by width, and finest detail (drawing units)
 LEAST_KM = 16.0  # least width of a map around an alert
 COUNTRIES_KM = 600.0  # the width of a mail's map if no surroundings are loaded
 MARKED_BELOW = 24.0  # drawing units; a smaller outline gets a mark in a mail
@@ -70,6 +71,14 @@ def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> plans.Pl
     return _plan(frame, _("The surroundings of alert %(code)s") % {"code": card.code}, shapes, [], alert.simulated)
 
 
+def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plans.Shape]]:
+    """Return the frame of an alert's small picture, the ground in it without small roads, and the outline."""
+    frame = plans.frame_around(alert.area.extent, margin=0.4, least_km=CARD_KM, tallest=CARD_TALL)
+    frame = plans.frame_of_height(frame, round(CARD_TALL * plans.WIDTH))
+    ground = [*_ground(frame, alert.simulated), *_context(frame, alert.simulated, skip=NEAR_KM)]
+    return frame, ground, plans.drawn(frame, "area", [_fine(frame, from_wkb(bytes(alert.area.wkb)), CARD_FINE)])
+
+
 def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
     """Draw the surroundings of an alert for a mail, in a flat frame; a small outline also gets a mark."""
     # If no surroundings are loaded, a wider map names the countries.
@@ -114,11 +123,12 @@ def _ground(frame: plans.Frame, simulated: bool) -> list[plans.Shape]:
     return [*plans.drawn(frame, "land", [*land, *borders]), *plans.drawn(frame, "border", borders)]
 
 
-def _context(frame: plans.Frame, simulated: bool) -> list[plans.Shape]:
+def _context(frame: plans.Frame, simulated: bool, skip: float = 0.0) -> list[plans.Shape]:
+    """Draw the layers that a frame of this width shows. skip: km; leave out those of frames up to this width."""
     return [
         one
         for css, table, column, condition, widest_km in LAYERS
-        if frame.width_km <= widest_km
+        if skip < widest_km >= frame.width_km
         for one in plans.drawn(frame, css, _shapes(frame, table, column, condition, simulated))
     ]
 
@@ -136,20 +146,13 @@ def _outlines(frame: plans.Frame, alerts: Sequence[Alert], always: bool = False)
 def _mark(frame: plans.Frame, card: AlertCard, text: str) -> plans.Mark:
     x, y = frame.place(card.longitude, card.latitude)
     tone = f"tone--{card.mark.colour} state--{card.state}"
-    # Translators: a mark on a drawn map: kind, place, how fast, and the state of the alert
-    title = _("%(kind)s, %(place)s: %(rate)s (%(state)s)") % {
-        "kind": card.kind_label,
-        "place": card.place,
-        "rate": card.rate_label,
-        "state": card.state_label,
-    }
-    return plans.Mark(x, y, tone, card.mark.shape, text, title, card.url)
+    return plans.Mark(x, y, tone, card.mark.shape, text, alert_title(card), card.url)
 
 
-def _fine(frame: plans.Frame, outline: BaseGeometry) -> BaseGeometry:
-    """Clip an outline to a frame and simplify it to the resolution of the drawing."""
+def _fine(frame: plans.Frame, outline: BaseGeometry, finest: float = 0.5) -> BaseGeometry:
+    """Clip an outline to a frame and simplify it to `finest` units of the drawing."""
     clipped = outline if isinstance(outline, MultiPolygon) and outline.is_valid else outline.buffer(0)
-    return clipped.intersection(box(*frame.bounds)).simplify(0.5 / frame.y_per_degree)
+    return clipped.intersection(box(*frame.bounds)).simplify(finest / frame.y_per_degree)
 
 
 def _shapes(frame: plans.Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:

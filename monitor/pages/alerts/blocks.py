@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from shapely.geometry import shape
 
 from detection.kinds import Extent, Family, Kind, family
@@ -13,7 +13,7 @@ from detection.models import Alert, AlertMethods, AlertMotion, Detection, SurgeS
 from detection.selectors import scans_beside
 from ingest.areas import area_of
 from monitor.wording.components import both_directions, component_label, direction
-from monitor.wording.families.changes import change_rows, curve_sentences, season_sentence
+from monitor.wording.families.changes import change_rows, season_sentence
 from monitor.wording.figures import area_label, figure, mm_a_year, percent, with_uncertainty
 from monitor.wording.images import data_set_name, method_name
 from monitor.wording.points import tilt_sentence
@@ -22,27 +22,19 @@ MOST_ROWS = 8  # rows of the table of places
 LEVELS = ("half", "core")  # outlines inside the alert's own
 OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods with a model card of their own
 SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
-HOW = {
-    "model": gettext_lazy("It has learnt from simulated ground what motion looks like among errors."),
-    "matched-filter": gettext_lazy(
-        "No learning: the mean rate of the ground against the scatter around it, at several sizes."
-    ),
-    "ada": gettext_lazy(
-        "No learning: five or more points close together that move faster than most points of the map."
-    ),
-}
 
 
 def motion_rows(alert: Alert) -> dict[str, Any] | None:
-    """Return the sentences, table and chart data of an alert's motion; None without a series."""
+    """Return the sentence on seasons, table and chart data of an alert's motion; None without a series."""
     motion = AlertMotion.objects.filter(alert=alert).select_related("product").first()
     if motion is None:
         return None
     negative, positive = both_directions(motion.product.component)
     return {
-        "sentences": [*curve_sentences(motion, motion.product.component), *season_sentence(motion)],
+        "sentences": season_sentence(motion),
         "rate": with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr),
         "source": data_set_name(motion.product.name),
+        "product": motion.product,
         "n_dates": motion.n_dates,
         "changes": change_rows(motion.product.component, motion.fit),
         "chart": motion.fit | {"negative_word": negative, "positive_word": positive},
@@ -140,7 +132,7 @@ def _method_row(method: Mapping[str, Any], own: bool) -> dict[str, str]:
     elif method["share"]:
         share = _("%(share)s of the outline") % {"share": percent(method["share"])}
     answer = _answer(method["score"], method["share"])
-    return {"name": capfirst(method_name(name)), "how": str(HOW.get(name, "")), "answer": answer, "share": share}
+    return {"name": capfirst(method_name(name)), "answer": answer, "share": share}
 
 
 def _answer(score: float, share: float) -> str:

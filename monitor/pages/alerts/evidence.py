@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
-from detection.kinds import Extent
+from detection.kinds import Extent, Kind
 from detection.models import Alert, Detection
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
@@ -22,6 +22,7 @@ from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.pages.alerts import blocks
+from monitor.pages.alerts.curves import curves
 from monitor.pages.alerts.pictures import captions, stretch_of
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
@@ -53,10 +54,15 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
     sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
-    config = map_config(alert.area.extent)
     agreement = blocks.agreement_rows(alert, detections) if alert.is_measured else []
     has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
     speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
+    glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
+    flows = [view for one in glaciers for view in one.views] if alert.kind == Kind.GLACIER_SURGE else []
+    motion, series = blocks.motion_rows(alert), selectors.alert_series(alert=alert)
+    config = map_config(alert.area.extent)
+    if motion and motion["product"].direction in [layer["name"] for layer in config["layers"]]:
+        config["default_layer"] = motion["product"].direction  # of two tracks, the one whose curve is drawn
     return {
         "card": card,
         "alert_geojson": alert_feature(alert, card),
@@ -65,6 +71,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "measured": alert.is_measured,
         "advice": card.voice.advice(alert.kind, alert.state),
         "cause": with_surroundings(alert, card.voice.causes(alert)) if card.cause_is_computed else [],
+        "cause_bars": card.voice.cause_shares(alert) if card.cause_is_computed else [],
         "steps": alert_steps(alert),
         "kin": kin(alert),
         "evidence": [_evidence(detection, card) for detection in newest_first],
@@ -77,10 +84,12 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "simulated_here": {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
         if has_truth
         else None,
-        "glaciers": [glacier_link(one) for one in motions_touching(area=alert.area, simulated=alert.simulated)],
-        "motion": blocks.motion_rows(alert),
+        "glaciers": [glacier_link(one) for one in glaciers],
+        "motion": motion,
+        "curves": curves(motion, series, speeds or flows) if alert.is_measured else [],
+        "matches": (alert.coherence_before, alert.coherence_after) if alert.coherence_after is not None else None,
         "places": blocks.places_rows(detections),
-        "series_summary": [_series_row(**one) for one in selectors.alert_series(alert=alert)],
+        "series_summary": [_series_row(**one) for one in series],
     }
 
 

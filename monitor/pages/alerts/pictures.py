@@ -8,6 +8,7 @@ from affine import Affine
 from django.contrib.gis.geos import MultiPolygon as GeoArea
 from django.contrib.gis.geos import Polygon
 from django.utils.translation import gettext as _
+from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from shapely import from_wkb
 from shapely import transform as transform_geometry
@@ -18,7 +19,7 @@ from detection.models import AreaFigures, Detection
 from ingest.geometry import utm_epsg
 from ingest.models import Product, ScenePair
 from ingest.pixel_grids import PixelGrid
-from ingest.products.selectors import product_points
+from ingest.products.selectors import PointColumns, product_points
 from ingest.projections import transformer
 from ingest.scenes.images import PairImages, read_scene
 from ingest.storage import stored_tiff
@@ -43,7 +44,7 @@ MOST_PRODUCTS = 4  # products of a run whose points are drawn
 STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
 MOST_POINTS = 200_000  # points read for a picture of a wide region, about; it has a few thousand squares
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
-PAINT_VERSION = 5  # raise when pictures of the same figures look different
+PAINT_VERSION = 6  # raise when pictures of the same figures look different
 
 
 class Captioned(NamedTuple):
@@ -166,12 +167,14 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
 
 
 def _products(detection: Detection) -> list[Product]:
-    """Return the run's products with points at a detection; for a wide region, only the run's main product."""
+    """Return the run's products with points at a detection, those that agree with its rate first; of a region one."""
     run = detection.scan.prediction.run
     if _is_region(detection):
         return [run.product]
     shown = {one["product"] for one in detection.reasons if "product" in one} or {run.product.name}
-    return [product for product in products_of(run=run) if product.name in shown][:MOST_PRODUCTS]
+    against = {one["product"] for one in detection.reasons if (one.get("rate_mm_yr") or 0) * detection.rate_mm_yr < 0}
+    products = [product for product in products_of(run=run) if product.name in shown]
+    return sorted(products, key=lambda product: product.name in against)[:MOST_PRODUCTS]
 
 
 def _is_region(detection: Detection) -> bool:
@@ -186,6 +189,14 @@ def _still_mm_yr(detection: Detection, product: Product) -> float:
         if one.get("product") == product.name and (one.get("scatter_mm_yr") or np.inf) <= STILL_SCATTER_MM_YR:
             return float(one["around_mm_yr"])
     return float(detection.scan.prediction.statistics.get("background_mm_yr", 0.0))
+
+
+def points_around(
+    detection: Detection, product: Product, area: Polygon, most: int
+) -> tuple[PointColumns, NDArray[np.float32]]:
+    """Return about `most` points of a product in an area's box, and their rates against still ground, mm/yr."""
+    points = product_points(product=product, area=area, most=most)
+    return points, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product))
 
 
 def stretch_of(area: AreaFigures) -> int:
@@ -212,9 +223,9 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     product = _products(detection)[int(number) - 1]
     area = Polygon.from_bbox(_bounds_deg(frame, epsg))
     area.srid = 4326
-    points = product_points(product=product, area=area, most=MOST_POINTS)
+    points, relative = points_around(detection, product, area, MOST_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    rates = evidence.points_on(frame, x, y, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product)))
+    rates = evidence.points_on(frame, x, y, relative)
     if what == "points":
         stretch = stretch_of(detection)
         return evidence.picture(rates, evidence.RATE_STOPS, -stretch, stretch, frame, outline)

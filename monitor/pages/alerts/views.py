@@ -3,13 +3,15 @@
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
-from detection.lists import alert_counts
+from detection.lists import Order, alert_counts
 from detection.selectors import detection_of
 from monitor.maps.map.series import alert_body
-from monitor.maps.rasters.answers import png_response
+from monitor.maps.rasters.answers import png_response, unless_held
 from monitor.maps.rasters.visibility import visibility_sentence
+from monitor.pages.alerts.card_picture import card_fingerprint, card_svg
 from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.pages.alerts.evidence import alert_page
 from monitor.pages.alerts.pictures import captions, evidence_png, fingerprint
@@ -19,6 +21,17 @@ from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
 
 ALERTS_ON_A_PAGE = 100
+VIEWS = (
+    ("pictures", gettext_lazy("Pictures")),
+    ("table", gettext_lazy("Table")),
+    ("kinds", gettext_lazy("By kind")),
+)
+HEADINGS = (  # of the table, by the order that they sort by
+    (Order.STRONGEST.value, gettext_lazy("How fast")),
+    (Order.LARGEST.value, gettext_lazy("Area")),
+    (Order.FOUND.value, pgettext_lazy("date", "Found")),
+    (Order.CHANGED.value, pgettext_lazy("date", "Changed")),
+)
 
 
 @require_safe
@@ -30,8 +43,15 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     pages.count = choice.n_alerts(counts)  # already counted, so that the paginator runs no query
     page = pages.get_page(request.GET.get("page"))
     query = choice.query()
+    view = request.GET.get("view", "")
+    cards = alert_cards(page.object_list)
     context = {
-        "cards": alert_cards(page.object_list),
+        "cards": sorted(cards, key=lambda card: card.kind) if view == "kinds" else cards,
+        "view": view if view in dict(VIEWS) else VIEWS[0][0],
+        "views": VIEWS,
+        "headings": HEADINGS,
+        "sort": choice.values.get("sort") or Order.STRONGEST,
+        "unsorted": f"{unsorted}&" if (unsorted := choice.query(for_feeds=True)) else "",
         "page": page,
         "n_alerts": page.paginator.count,
         "unseen": visibility_sentence(choice.region.outline if choice.region else None),
@@ -41,6 +61,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         "feed_query": f"?{feed_query}" if (feed_query := choice.query(for_feeds=True)) else "",
         "query": query,
         "chosen": f"{query}&" if query else "",
+        "paged": f"{query}&view={view}&" if view else f"{query}&" if query else "",
     }
     return render(request, "pages/alerts/list.html", context)
 
@@ -65,6 +86,14 @@ def alert_picture(request: HttpRequest, code: str, detection: int, name: str) ->
     if shown is None or name not in {one.name for one in captions(shown)}:
         raise Http404("There is no such picture of this alert.")
     return png_response(request, fingerprint(shown, name), lambda: evidence_png(shown, name))
+
+
+@require_safe
+def alert_card(request: HttpRequest, code: str) -> HttpResponseBase:
+    """Answer with the small picture of an alert for cards."""
+    alert = alert_or_404(code)
+    etag = card_fingerprint(alert)
+    return unless_held(request, etag, lambda: card_svg(alert), "image/svg+xml", "public, max-age=300")
 
 
 @require_safe

@@ -108,7 +108,7 @@ def compare(view: View, product: Product) -> list[Component]:
         parts.chart(
             "difference-histogram",
             _("How much they differ"),
-            _("Each bar: the share of cells with about this difference. The line marks the median."),
+            _("Share of cells by their difference. Line: the median. The outer bars hold all beyond."),
             drawings.histogram(change, unit, _("% of cells"), found.median_mm_yr),
         ),
     ]

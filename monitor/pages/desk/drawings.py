@@ -40,12 +40,13 @@ def layout(**changes: Any) -> dict[str, Any]:
 
 
 def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0) -> go.Figure:
-    """Draw the distribution of values in 80 bars, in % of all values, with a line at `marked`."""
-    low, high = np.percentile(values, [0.25, 99.75])
+    """Draw the distribution of values in 80 bars, in %, with a line at `marked`; the outer bars hold the rest."""
+    low, high = np.percentile(values, [1, 99])
     room = 0.5 if high - low < 1e-3 else 0.0
-    counts, edges = np.histogram(values, bins=80, range=(low - room, high + room))
-    percent = 100 * counts / values.size
-    figure = go.Figure(go.Bar(x=(edges[:-1] + edges[1:]) / 2, y=percent, marker_color=SOFT))
+    low, high = low - room, high + room
+    counts, edges = np.histogram(np.clip(values, low, high), bins=80, range=(low, high))
+    percent, colours = 100 * counts / values.size, [ACCENT, *[SOFT] * 78, ACCENT]
+    figure = go.Figure(go.Bar(x=(edges[:-1] + edges[1:]) / 2, y=percent, marker_color=colours))
     figure.update_traces(hovertemplate="%{x:.1f}: %{y:.1f} %<extra></extra>")
     figure.add_vline(x=marked, line_width=1, line_color=STRONG)
     return figure.update_layout(**layout(bargap=0, xaxis_title=unit, yaxis_title=share))

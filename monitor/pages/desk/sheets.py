@@ -88,7 +88,7 @@ def _points(view: View, product: Product) -> list[Component]:
                 "histogram",
                 _("How fast the points move"),
                 parts.sentences(
-                    _("Each bar: the share of points that move at about this speed. The line marks no motion."),
+                    _("Share of points by their speed. Line: no motion. The outer bars hold all beyond."),
                     words.middle_half(speed),
                 ),
                 drawings.histogram(speed, unit, _("% of points")),

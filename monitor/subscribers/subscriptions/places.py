@@ -20,17 +20,17 @@ from monitor.wording.administrative import level_label
 from monitor.wording.refusals import Refusal
 
 DISTANCES = [
-    ("200", gettext_lazy("My street (200 m)")),
-    ("800", gettext_lazy("My neighbourhood (800 m)")),
-    ("2000", gettext_lazy("My town (2 km)")),
-    ("own", gettext_lazy("Another distance")),
+    ("200", gettext_lazy("Street (200 m)")),
+    ("800", gettext_lazy("Neighbourhood (800 m)")),
+    ("2000", gettext_lazy("Town (2 km)")),
+    ("own", gettext_lazy("Other")),
 ]
 WHERE_WORDS = [
     ("circle", gettext_lazy("Around a place")),
-    ("region", gettext_lazy("A whole region")),
-    ("drawn", gettext_lazy("An area that I draw")),
-    ("boundary", gettext_lazy("A boundary from a file")),
-    ("sites", gettext_lazy("A list of sites")),
+    ("region", gettext_lazy("Region")),
+    ("drawn", gettext_lazy("Drawn area")),
+    ("boundary", gettext_lazy("Boundary file")),
+    ("sites", gettext_lazy("Sites")),
 ]
 KEEP = "keep"
 REGION_MARK = "region:"  # before the part of an address of a region, as a value of `hit`

@@ -18,6 +18,7 @@ from monitor.wording.dates import day_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 from monitor.wording.families import FamilyVoice, voice_of
 from monitor.wording.families.changes import is_at_rest
+from monitor.wording.families.voice import Headline
 from monitor.wording.figures import area_label
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS
 
@@ -37,6 +38,9 @@ class AlertCard:
     place: str
     area_label: str
     rate_label: str
+    headline: Headline | None
+    brief: str
+    trend: str
     state: str
     state_label: str
     state_meaning: str
@@ -109,6 +113,9 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
         place=place,
         area_label=area_label(alert.area_m2),
         rate_label=family_voice.label(alert),
+        headline=family_voice.headline(alert),
+        brief=family_voice.brief(alert),
+        trend=family_voice.trend(alert),
         state_label=str(state_label),
         state_meaning=str(family_voice.ended if alert.state == State.FINISHED else state_meaning),
         severity_label=str(severity.label),
@@ -143,13 +150,13 @@ def _as_answer(exposure: AlertExposure) -> dict[str, object]:
 
 
 def exposure_block(alert: Alert) -> dict[str, Any]:
-    """Return buildings, roads, railways and people in an alert's area, for its page; empty if no layer covers it."""
+    """Return buildings, roads, railways and people in an alert's area, for its page, and the layers counted."""
     exposure = _exposures([alert]).get(alert.pk)
-    if exposure is None or not exposure.sources:
-        return {"exposure_rows": []}
+    rows = exposure_rows(*(getattr(exposure, name, None) for name in EXPOSED))
     return {
-        "exposure_rows": exposure_rows(*(getattr(exposure, name) for name in EXPOSED)),
-        "exposure_sources": [_source(**source) for source in exposure.sources],
+        "exposure_rows": rows,
+        "stands": [rows[0], rows[-1]],
+        "exposure_sources": [_source(**source) for source in exposure.sources] if exposure else [],
     }
 
 

@@ -24,6 +24,18 @@ EVENLY = {
 }
 
 
+TREND_LABELS = {
+    Trend.STEADY: gettext_lazy("steady"),
+    Trend.FASTER: gettext_lazy("faster than before"),
+    Trend.SLOWER: gettext_lazy("slower than before"),
+    Trend.AT_REST: gettext_lazy("at rest"),
+    Trend.BEGAN: gettext_lazy("at rest before"),
+    Trend.REVERSED: gettext_lazy("turned round"),
+    Trend.SPEEDING: gettext_lazy("faster and faster"),
+    Trend.SLOWING: gettext_lazy("slower and slower"),
+}
+
+
 class MotionFigures(Protocol):
     """Figures of an alert's motion, columns of `detection.models.AlertMotion`: mm/yr, signed as the component."""
 
@@ -110,28 +122,6 @@ def what_changed(component: str, change: Mapping[str, Any]) -> str:
         return _("A jump of %(size)s mm (%(way)s).") % figures
     error = _("A jump of %(size)s mm, a whole number of half wavelengths: probably an error of processing, left out.")
     return error % figures
-
-
-def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
-    """Return sentences on the speed at the end of the series and before its change, for the block of the chart."""
-    if motion.trend == Trend.AT_REST:
-        return [_("The ground has not moved against the ground around it %(since)s.") % {"since": since_change(motion)}]
-    last = _("At the end of the series it moves by %(rate)s mm a year (%(way)s).") % {
-        "rate": with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr),
-        "way": direction(component, motion.rate_mm_yr),
-    }
-    if motion.changed_on is None:
-        return [last, _("No change of the speed is sure.")]
-    # Translators: %(when)s is "in March 2023"
-    evenly = _("It was %(rate)s mm a year (%(way)s) %(when)s.")
-    until = _("It was %(rate)s mm a year (%(way)s) %(until)s.")
-    before = {
-        "rate": with_uncertainty(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr),
-        "way": direction(component, motion.before_mm_yr or 0.0),
-        "when": IN.of(*_changed(motion)),
-        "until": UNTIL.of(*_changed(motion)),
-    }
-    return [last, (evenly if motion.trend in EVENLY else until) % before]
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:

@@ -7,8 +7,16 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from detection.kinds import Kind, row_of
 from detection.search.patches import MOTION
-from monitor.wording.dates import day_words, days_words
-from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, PairVoice, Severity
+from monitor.wording.dates import day_words, days_words, period_words
+from monitor.wording.families.voice import (
+    AlertFigures,
+    DetectionFigures,
+    Evidence,
+    Finding,
+    Headline,
+    PairVoice,
+    Severity,
+)
 from monitor.wording.figures import likely_speed, speed_words, whole
 from monitor.wording.places import toward
 
@@ -23,6 +31,7 @@ SEVERITIES = {
         gettext_lazy("More than a metre a day at its fastest, or motion by metres under many buildings or people."),
     ),
 }
+ARROWS = "↑↗→↘↓↙←↖"  # clockwise from the north
 
 
 class MotionVoice(PairVoice):
@@ -57,6 +66,22 @@ class MotionVoice(PairVoice):
             "speed": likely_speed(alert.speed_m_day, alert.speed_sigma_m_day),
             "when": days_words(alert.first_motion, alert.last_motion),
         }
+        return str(row_of(alert.kind).moved % figures)
+
+    def headline(self, alert: AlertFigures) -> Headline:
+        """Return the speed along the ground and its direction on the compass."""
+        speed = speed_words(alert.speed_m_day, alert.speed_sigma_m_day)
+        number, _sign, rest = speed.partition(" ± ")
+        margin, _space, unit = rest.partition(" ")
+        arrow = ARROWS[round(alert.bearing_deg / 45) % 8]
+        return Headline(number, margin, unit, arrow, toward(alert.bearing_deg), self._when(alert))
+
+    def _when(self, alert: AlertFigures) -> str:
+        return period_words(alert.first_motion, alert.last_motion)
+
+    def brief(self, alert: AlertFigures) -> str:
+        """Return 'The ground here moved to the south-east by about 42 centimetres a day in October 2023.'."""
+        figures = {"way": toward(alert.bearing_deg), "speed": speed_words(alert.speed_m_day), "when": self._when(alert)}
         return str(row_of(alert.kind).moved % figures)
 
     def cause(self, alert: AlertFigures) -> str:
@@ -103,6 +128,13 @@ class SurgeVoice(MotionVoice):
         if times < 2:
             return label
         return ", ".join([label, _("%(times)s times as fast as usual") % {"times": whole(times)}])
+
+    def brief(self, alert: AlertFigures) -> str:
+        """Return since when the glacier has flowed faster than usual."""
+        return _("The glacier here has flowed much faster than usual %(since)s.") % {"since": self._when(alert)}
+
+    def _when(self, alert: AlertFigures) -> str:
+        return _("since about %(day)s") % {"day": day_words(alert.onset)}
 
     def sentence(self, alert: AlertFigures) -> str:
         """Return sentences on when the surge began, and on the latest and the usual speed of the glacier."""

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from detection.kinds import row_of
 from monitor.wording.dates import days_words
 from monitor.wording.families.voice import (
     AlertFigures,
@@ -12,6 +13,7 @@ from monitor.wording.families.voice import (
     DetectionFigures,
     Evidence,
     Finding,
+    Headline,
     PairVoice,
     Severity,
 )
@@ -59,6 +61,20 @@ class SurfaceVoice(PairVoice):
             "matched to %(before)s; that is far beyond their usual ups and downs."
         )
         return (far_changed if -alert.change_sigma >= FAR_SIGMAS else changed) % figures
+
+    def headline(self, alert: AlertFigures) -> Headline:
+        """Return how well the images still match, and how unusual that is."""
+        times = _("%(times)s times the usual spread") % {"times": decimal(-alert.change_sigma, 1)}
+        before = _("match of the images; %(before)s before") % _matches(alert)
+        when = days_words(alert.first_motion, alert.last_motion)
+        return Headline(
+            percent(alert.coherence_after), "", f"{before}, {times}", "↓", str(row_of(alert.kind).short), when
+        )
+
+    def brief(self, alert: AlertFigures) -> str:
+        """Return when the surface changed."""
+        when = {"when": days_words(alert.first_motion, alert.last_motion)}
+        return _("The surface here changed %(when)s.") % when
 
     def cause(self, alert: AlertFigures) -> str:
         """Return a sentence that the images do not show a cause."""

@@ -2,17 +2,33 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
 from ingest.readers.records import Reference
+from ml.deformation.motion.series import Trend
 from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
 from monitor.wording.dates import period_words
-from monitor.wording.families.changes import change_sentences, is_at_rest, motion_of, since_change
-from monitor.wording.families.voice import AlertFigures, DetectionFigures, Evidence, FamilyVoice, Finding, Severity
+from monitor.wording.families.changes import (
+    EVENLY,
+    TREND_LABELS,
+    change_sentences,
+    is_at_rest,
+    motion_of,
+    since_change,
+)
+from monitor.wording.families.voice import (
+    AlertFigures,
+    DetectionFigures,
+    Evidence,
+    FamilyVoice,
+    Finding,
+    Headline,
+    Severity,
+)
 from monitor.wording.figures import (
     figure,
     likely_words,
@@ -76,6 +92,7 @@ ASSUMES = {
     ),
 }
 FEW_IMAGES = 30
+UNEVEN = 1.3  # times as fast as all of it is the fastest part that is worth a sentence
 COARSE_M = 50.0
 ALMOST_ALL = 0.95  # share of cases from which on ten of ten would be the nearest
 
@@ -95,17 +112,38 @@ class VelocityVoice(FamilyVoice):
     )
 
     def label(self, alert: AlertFigures) -> str:
-        """Return a label: 'sinking 14 mm/year'; 'moving up to 17 mm/year …' if parts are much faster."""
-        if _uneven(alert):
-            rate = _("up to %(number)s mm/year") % {"number": figure(alert.peak_rate_mm_yr)}
-        else:
-            rate = _("%(number)s mm/year") % {"number": figure(alert.rate_mm_yr)}
-        label: str = _way(alert).rate % {"rate": rate}
-        motion = motion_of(alert)
-        if motion and is_at_rest(alert):
+        """Return a label with the headline's figure: 'sinking 14 mm/year'; of ground at rest, with the rate before."""
+        motion, current = motion_of(alert), _current(alert)
+        at_rest = motion is not None and is_at_rest(alert)
+        number = figure(motion.before_mm_yr or 0.0 if motion and at_rest else current.rate_mm_yr)
+        label: str = current.way.rate % {"rate": _("%(number)s mm/year") % {"number": number}}
+        if motion and at_rest:
             # Translators: %(since)s is "since March 2023", %(label)s is "sinking 14 mm/year"
             label = _("at rest %(since)s; before that: %(label)s") % {"since": since_change(motion), "label": label}
         return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
+
+    def headline(self, alert: AlertFigures) -> Headline:
+        """Return the rate at the end of the data, or of all of them if it did not change."""
+        now = _current(alert)
+        number, _sign, margin = with_uncertainty(now.rate_mm_yr, now.sigma_mm_yr).partition(" ± ")
+        arrow, says = ("", _("at rest")) if is_at_rest(alert) else (now.way.arrow, str(now.way.label))
+        return Headline(number, margin, mm_a_year("").strip(), arrow, says, now.when)
+
+    def brief(self, alert: AlertFigures) -> str:
+        """Return 'The ground here has sunk by about 8.2 mm a year since March 2023.'."""
+        now = _current(alert)
+        if is_at_rest(alert):
+            return _("The ground here has been at rest %(since)s.") % {"since": now.when}
+        since, between = (now.way.has_moved_short or now.way.has_moved), (now.way.moved_short or now.way.moved)
+        said = since if now.is_since else between
+        return str(said % {"rate": mm_a_year(figure(now.rate_mm_yr)), "since": now.when, "when": now.when})
+
+    def trend(self, alert: AlertFigures) -> str:
+        """Return the trend of the alert's series."""
+        if getattr(alert, "motion", None) is None:
+            return ""
+        motion = motion_of(alert)
+        return str(TREND_LABELS[Trend(motion.trend) if motion else Trend.STEADY])
 
     def sentence(self, alert: AlertFigures) -> str:
         """Return how the ground moved, since when and relative to what; also the fastest part if it is much faster."""
@@ -118,7 +156,8 @@ class VelocityVoice(FamilyVoice):
         # without a sign, the direction itself is seen from the satellite
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
         compared = (AGAINST[alert.reference] if _is_region(alert) else (AROUND, SEEN_FROM_SATELLITE))[in_line_of_sight]
-        fastest = [_fastest(alert, own, when if motion else _("in the same time"))] if _uneven(alert) else []
+        uneven = abs(alert.peak_rate_mm_yr) > max(UNEVEN * abs(alert.rate_mm_yr), abs(_current(alert).rate_mm_yr))
+        fastest = [_fastest(alert, own, when if motion else _("in the same time"))] if uneven else []
         return " ".join([*moved, str(compared), *fastest])
 
     def cause(self, alert: AlertFigures) -> str:
@@ -128,15 +167,9 @@ class VelocityVoice(FamilyVoice):
             return ""
         own = next((one for one in likely if one[1] == row.network_class), None)
         share, name = own or likely[0]
-        figures = {"cause": _cause(name), "tenths": whole(10 * share)}
-        # Translators, here and below: %(cause)s is "mining" or "a landslide"
-        if share >= ALMOST_ALL and own:
-            return _("Likely cause: %(cause)s, as in more than 9 of 10 such places.") % figures
-        if share >= ALMOST_ALL:
-            return _("The cause is not sure. The likeliest: %(cause)s, as in more than 9 of 10 such places.") % figures
-        if own:
-            return _("Likely cause: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
-        return _("The cause is not sure. The likeliest: %(cause)s, as in about %(tenths)s of 10 such places.") % figures
+        # Translators, here and below: %(cause)s is "mining (7 in 10)"
+        said = _("Most likely cause: %(cause)s.") if own else _("The cause is not sure; most likely %(cause)s.")
+        return said % {"cause": _in_ten(name, share)}
 
     def region_note(self, alert: AlertFigures) -> str:
         """Return the assumption behind the rate of a wide region; empty for a place."""
@@ -147,14 +180,16 @@ class VelocityVoice(FamilyVoice):
         likely = _likely_causes(alert)
         if not likely:
             return []
-        row, causes = row_of(alert.kind), ", ".join(_of_ten(name, share) for share, name in likely)
+        row, causes = row_of(alert.kind), ", ".join(words for words, _share in self.cause_shares(alert))
         return [
             str(row.meaning) if row.network_class else _("The computer is not sure enough of a cause to name one."),
-            # Translators: %(causes)s is "mining in 7, a landslide in 2"
-            _("In ten such cases the computer would expect, by all that it knows here: %(causes)s.")
-            % {"causes": causes},
-            _("It has learnt shapes and speeds from simulated ground, and knows no map of wells."),
+            _("Most likely cause: %(cause)s.") % {"cause": causes},
+            _("The cause is estimated from shape and speed, learnt on simulated ground; maps of wells are not used."),
         ]
+
+    def cause_shares(self, alert: AlertFigures) -> list[tuple[str, float]]:
+        """Return 'mining (7 in 10)' and its share for every likely cause."""
+        return [(_in_ten(name, share), share) for share, name in _likely_causes(alert)]
 
     def steps(self, kind: str) -> Sequence[Any]:
         """Return signs to look for, the kind's advice, and whom to inform."""
@@ -216,6 +251,28 @@ class VelocityVoice(FamilyVoice):
         return Finding(", ".join(figures), component_label(source.component), reasons)
 
 
+class Current(NamedTuple):
+    """Latest known rate of an alert. when: its time in words; is_since: whether it lasts from a change to the end."""
+
+    rate_mm_yr: float
+    sigma_mm_yr: float | None
+    way: Way
+    when: str
+    is_since: bool = False
+
+
+def _current(alert: AlertFigures) -> Current:
+    motion, own = motion_of(alert), _way(alert)
+    if motion is None:
+        when = period_words(alert.first_motion, alert.last_motion)
+        return Current(alert.rate_mm_yr, alert.rate_sigma_mm_yr, own, when)
+    sigma = max(motion.rate_sigma_mm_yr, alert.rate_sigma_mm_yr or 0.0)
+    if motion.trend in EVENLY:
+        return Current(motion.rate_mm_yr, sigma, own, _("at the end of the data"))
+    now = way(alert.component, motion.rate_mm_yr) if motion.trend == Trend.REVERSED else own
+    return Current(motion.rate_mm_yr, sigma, now, since_change(motion), is_since=True)
+
+
 def _is_region(alert: AlertFigures) -> bool:
     return alert.extent == Extent.REGION
 
@@ -225,12 +282,12 @@ def _way(alert: AlertFigures) -> Way:
     return SIGN_WAYS[sign] if sign else way(alert.component, alert.rate_mm_yr)
 
 
-def _of_ten(name: str, share: float) -> str:
-    """Return a cause's number of cases in ten: 'mining in 7', at most 'in more than 9', as no network is certain."""
+def _in_ten(name: str, share: float) -> str:
+    """Return a cause and its cases in ten: 'mining (7 in 10)', at most 'more than 9', as no network is certain."""
     if share >= ALMOST_ALL:
-        return _("%(cause)s in more than 9") % {"cause": _cause(name)}
-    # Translators: a part of a list; "mining in 7" of ten cases
-    return _("%(cause)s in %(n)s") % {"cause": _cause(name), "n": whole(10 * share)}
+        return _("%(cause)s (more than 9 in 10)") % {"cause": _cause(name)}
+    # Translators: of ten such places: "mining (7 in 10)"
+    return _("%(cause)s (%(n)s in 10)") % {"cause": _cause(name), "n": whole(10 * share)}
 
 
 def _cause(name: str) -> Any:
@@ -250,7 +307,3 @@ def _fastest(alert: AlertFigures, own: Way, when: str) -> str:
         return own.fastest_up_to % {"rate": mm_a_year(round_figure(peak)), "when": when}
     low, high = (math.copysign(1.0, peak) * end for end in (alert.peak_low_mm_yr, alert.peak_high_mm_yr))
     return own.fastest % {"rate": likely_words(abs(peak), low, high, "mm a year"), "when": when}
-
-
-def _uneven(alert: AlertFigures) -> bool:
-    return abs(alert.peak_rate_mm_yr) > 1.3 * abs(alert.rate_mm_yr)

@@ -87,6 +87,17 @@ class Finding(NamedTuple):
     reasons: list[str]
 
 
+class Headline(NamedTuple):
+    """Figure that an alert's page and cards show large, such as ↓ 40 ± 13 mm a year, sinking, since March 2023."""
+
+    number: str
+    margin: str  # empty if the uncertainty is unknown
+    unit: str
+    arrow: str
+    says: str
+    when: str
+
+
 class FamilyVoice(ABC):
     """Base of a voice, which words the alerts of one family. sources: products or image pairs behind an alert."""
 
@@ -102,9 +113,25 @@ class FamilyVoice(ABC):
     def sentence(self, alert: AlertFigures) -> str:
         """Return in plain words what happened, how fast and when, with the uncertainty."""
 
+    @abstractmethod
+    def brief(self, alert: AlertFigures) -> str:
+        """Return one sentence of at most twenty words, whose figure is that of the headline."""
+
+    def headline(self, alert: AlertFigures) -> Headline | None:
+        """Return the figure that is shown large, with its uncertainty, direction and time; None if none is known."""
+        return None
+
+    def trend(self, alert: AlertFigures) -> str:
+        """Return whether the motion became faster or slower: 'faster than before'; empty if that is unknown."""
+        return ""
+
     def cause(self, alert: AlertFigures) -> str:
         """Return the likeliest cause and its probability, in one sentence; empty if none is known."""
         return ""
+
+    def cause_shares(self, alert: AlertFigures) -> list[tuple[str, float]]:
+        """Return each likely cause in words, with its share (0-1), the likeliest first; empty if none is known."""
+        return []
 
     def severity(self, grade: str) -> Severity:
         """Return the name and the meaning of a grade of severity."""
@@ -171,14 +198,18 @@ class DrawnVoice(FamilyVoice):
         return _("reported by a specialist")
 
     def sentence(self, alert: AlertFigures) -> str:
+        """Return what was reported and when it was seen, and that nothing is measured."""
+        unknown = _("No satellite data of this service show it, so that nothing is known of its speed.")
+        return f"{self.brief(alert)} {unknown}"
+
+    def brief(self, alert: AlertFigures) -> str:
         """Return what was reported and when it was seen."""
         # Translators, here and below: %(day)s is "12 October 2023"
         if family(alert.kind) is Family.SURFACE:
             said = _("A specialist reported that the surface changed here; it was seen on %(day)s.")
         else:
             said = _("A specialist reported that the ground moves here; it was seen on %(day)s.")
-        unknown = _("No satellite data of this service show it, so that nothing is known of its speed.")
-        return f"{said % {'day': day_words(alert.last_motion)}} {unknown}"
+        return said % {"day": day_words(alert.last_motion)}
 
     def steps(self, kind: str) -> Sequence[Any]:
         """Return the family's steps."""

@@ -117,7 +117,7 @@ def test_only_who_had_been_notified_gets_a_correction(make_alert, make_subscript
 def test_news_that_is_overtaken_before_it_is_sent_is_not_sent(alert, subscription):
     alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
     (letter,) = announce_and_send()
-    assert "found in two data sets" in letter.subject
+    assert "seen twice" in letter.subject
 
 
 def test_simulated_alerts_say_so_first(make_alert, subscription):

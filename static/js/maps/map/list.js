@@ -44,6 +44,9 @@ export function setUpList({ query, remember, find, onPick }) {
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("change", filter);
     for (const card of cards) {
+      const light = (code) => () => alerts?.light(code);
+      for (const event of ["pointerenter", "focusin"]) card.addEventListener(event, light(card.dataset.alertCode));
+      for (const event of ["pointerleave", "focusout"]) card.addEventListener(event, light(null));
       card.querySelector("a").addEventListener("click", (event) => {
         const feature = find(card.dataset.alertCode);
         if (!feature || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;

@@ -2,8 +2,10 @@
 // configuration has them from detection/kinds.py; fill = state, size = severity. Wide regions are dashed, below.
 import { css, element, jsonOf, onTheme } from "gmm/dom";
 import { maplibre } from "gmm/basemap";
+import { formatNumber, interpolate, ngettext } from "gmm/words";
 
 const ORDER = { minor: 1, moderate: 2, strong: 3 };
+const APART = 30; // pixels; of marks that are closer the most important one stands for all
 
 export function addOutlines(map, data) {
   map.addSource("alerts", { type: "geojson", data });
@@ -71,7 +73,9 @@ export async function addAlerts(map, url, onSelect) {
 
   const { marks } = jsonOf("map-config");
   const all = new Map();
-  for (const feature of data.features) {
+  let [chosen, lit] = [null, null];
+  const strongestFirst = (a, b) => (ORDER[b.properties.severity] ?? 0) - (ORDER[a.properties.severity] ?? 0);
+  for (const feature of [...data.features].sort(strongestFirst)) {
     const alert = feature.properties;
     const button = element(
       "button",
@@ -87,27 +91,69 @@ export async function addAlerts(map, url, onSelect) {
     );
     button.addEventListener("click", (event) => {
       event.stopPropagation();
-      onSelect(feature);
+      const { near } = all.get(alert.code);
+      if (near.length && map.getZoom() < 14) zoomTo([feature, ...near]);
+      else onSelect(feature);
     });
     const marker = new maplibre.Marker({ element: button }).setLngLat([alert.longitude, alert.latitude]).addTo(map);
     button.style.zIndex = ORDER[alert.severity] ?? 0;
-    all.set(alert.code, { feature, button, marker, wanted: true });
+    all.set(alert.code, { feature, button, marker, wanted: true, near: [], name: button.getAttribute("aria-label") });
   }
 
-  // a mark outside the window must not take the keyboard's focus
-  const hideOutside = () => {
+  /** Shows the places of a mark that stands for several. */
+  function zoomTo(features) {
+    const box = new maplibre.LngLatBounds();
+    for (const { properties } of features) box.extend([properties.longitude, properties.latitude]);
+    map.fitBounds(box, { padding: 90, maxZoom: 15, duration: 600 });
+  }
+
+  /** One mark for those that would cover each other; one outside the window must not take the keyboard's focus. */
+  const arrange = () => {
     const bounds = map.getBounds();
-    for (const one of all.values()) one.button.hidden = !one.wanted || !bounds.contains(one.marker.getLngLat());
+    const shown = [];
+    for (const [code, one] of all) {
+      one.near = [];
+      const at = map.project(one.marker.getLngLat());
+      const visible = one.wanted && bounds.contains(one.marker.getLngLat());
+      const over = visible && code !== chosen && shown.find((other) => apart(other.at, at) < APART);
+      if (over) over.one.near.push(one.feature);
+      else if (visible) shown.push({ one, at });
+      one.button.hidden = !visible || Boolean(over);
+    }
+    for (const { one } of shown) {
+      const n = one.near.length;
+      const more = n ? interpolate(ngettext("%(n)s more here", "%(n)s more here", n), { n: formatNumber(n) }) : "";
+      one.button.toggleAttribute("data-count", n > 0);
+      if (n) one.button.dataset.count = `+${n}`;
+      one.button.setAttribute("aria-label", more ? `${one.name}; ${more}` : one.name);
+    }
   };
-  map.on("moveend", hideOutside);
-  hideOutside();
+  const apart = (a, b) => Math.hypot(a.x - b.x, a.y - b.y);
+  map.on("moveend", arrange);
+  arrange();
+
+  /** The outlines of what is chosen and of what is pointed at in the list. */
+  function outline() {
+    map.setFilter("alert-chosen", ["in", ["get", "code"], ["literal", [chosen, lit].filter(Boolean)]]);
+    for (const [code, one] of all) {
+      const codes = [code, ...one.near.map(({ properties }) => properties.code)];
+      one.button.toggleAttribute("data-lit", lit !== null && codes.includes(lit));
+    }
+  }
 
   return {
     properties: () => data.features.map((feature) => feature.properties),
     find: (code) => all.get(code)?.feature ?? null,
     choose(code) {
-      map.setFilter("alert-chosen", ["==", ["get", "code"], code ?? ""]);
+      chosen = code;
+      arrange();
+      outline();
       for (const [key, one] of all) one.button.setAttribute("aria-pressed", String(key === code));
+    },
+    /** Lights the place of a card that somebody points at; null: of none. */
+    light(code) {
+      lit = code;
+      outline();
     },
     /** Shows those whose properties fit; says how many. */
     filter(fits) {
@@ -115,7 +161,7 @@ export async function addAlerts(map, url, onSelect) {
       const codes = [...all.keys()].filter((code) => all.get(code).wanted);
       const filter = ["in", ["get", "code"], ["literal", codes]];
       ["alert-fill", "alert-casing", "alert-line"].forEach((layer) => map.setFilter(layer, filter));
-      hideOutside();
+      arrange();
       return codes.length;
     },
   };

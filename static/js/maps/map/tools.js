@@ -61,7 +61,11 @@ export function setUpTools({ map, urls, layer, query, remember, say, warn, paddi
   }
 
   for (const button of document.querySelectorAll("[data-tool]"))
-    button.addEventListener("click", () => (button === playButton ? togglePlay() : use(actions[button.dataset.tool])));
+    button.addEventListener("click", () => {
+      if (button === playButton) return togglePlay();
+      button.closest("details").open = false;
+      return use(actions[button.dataset.tool]);
+    });
   if (playButton && query.has("time")) togglePlay();
   if (["compare", "area", "line"].some((name) => query.has(name))) use((tools) => tools.restore(query));
 

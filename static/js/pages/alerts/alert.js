@@ -1,5 +1,4 @@
-// The page of one alert: a small map of its outline and a chart for each data set.
-import { drawSeries } from "gmm/alert-series";
+// The page of one alert: the map of its outline, which plays its motion, and a chart for each data set once unfolded.
 import { createMap, fillBasemap, followDrawing } from "gmm/basemap";
 import { element as h, jsonOf } from "gmm/dom";
 import { addLevels, addOutlines, boundsOf } from "gmm/marks";
@@ -37,7 +36,50 @@ function drawMap() {
     addOutlines(map, area);
     if (document.getElementById("place-outlines")) addLevels(map, jsonOf("place-outlines"));
     followDrawing(map, ground);
+    setUpPlay(map);
   });
+}
+
+/** The slider through the dates: the points take the colour of each date, and a line runs along the curve. */
+function setUpPlay(map) {
+  const button = document.getElementById("play");
+  const layer = config.layers.find((one) => one.name === config.default_layer);
+  const showPoints = (shown) => map.setLayoutProperty("points", "visibility", shown ? "visible" : "none");
+  button?.addEventListener("click", async () => {
+    const { openPlay } = await import("gmm/play");
+    button.hidden = true;
+    button.setAttribute("aria-expanded", "true");
+    showPoints(false);
+    openPlay({
+      map,
+      bar: document.getElementById("playbar"),
+      url: config.urls.frames,
+      layer: () => layer,
+      startAt: null,
+      remember: ({ time }) => followCurve(time),
+      onClose() {
+        button.hidden = false;
+        button.setAttribute("aria-expanded", "false");
+        button.focus();
+        showPoints(true);
+      },
+    });
+  });
+}
+
+/** Draws an upright line at a day of the curve; none where the slider is closed. */
+function followCurve(day) {
+  const chart = document.querySelector(".glance-curve .drawn-chart--series");
+  chart?.querySelector(".now")?.remove();
+  if (!chart || !day) return;
+  const grid = chart.querySelector(".grid").getAttribute("d");
+  const [, left, right] = grid.match(/^M(\d+) [\d.]+H(\d+)/).map(Number);
+  const [first, last] = [chart.dataset.first, chart.dataset.last].map(Date.parse);
+  const share = Math.min(1, Math.max(0, (Date.parse(day) - first) / (last - first)));
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  line.setAttribute("class", "now");
+  line.setAttribute("d", `M${left + share * (right - left)} 10V${chart.viewBox.baseVal.height - 24}`);
+  chart.append(line);
 }
 
 /** The series against the ground around it, with its curve and a line at each change. */
@@ -67,5 +109,13 @@ async function drawMotion() {
 }
 
 drawMap();
-if (document.getElementById("motion")) drawMotion();
-if (document.getElementById("series")) drawSeries(document.getElementById("series"));
+document.getElementById("moved")?.addEventListener(
+  "toggle",
+  async () => {
+    if (document.getElementById("motion")) drawMotion();
+    const series = document.getElementById("series");
+    if (series) (await import("gmm/alert-series")).drawSeries(series);
+  },
+  { once: true },
+);
+if (location.hash === "#moved") document.getElementById("moved").open = true;

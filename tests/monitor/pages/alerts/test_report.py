@@ -39,7 +39,7 @@ def test_a_report_has_the_sentence_map_series_method_hashes_and_address(client, 
     assert detection.scan.prediction.run.input_sha256 in words
     assert "Limits" in words
     assert page.count('<svg class="plan"') == 1
-    assert '<svg class="drawn-chart"' in page
+    assert '<svg class="drawn-chart drawn-chart--series"' in page
     assert re.search(r'<img src="/alerts/\w+/detections/\d+/points-1.png"', page)
     assert "<script" not in page
     assert f"/alerts/{alert.code}/report/" in client.get(alert.get_absolute_url()).content.decode()
@@ -58,7 +58,7 @@ def test_the_page_says_what_it_may_be_and_how_likely_that_is(client, make_alert)
     alert = make_alert(kind="mining-subsidence", class_shares=shares)
     page = client.get(alert.get_absolute_url()).content.decode()
     assert "Sinking ground, likely mining" in page
-    assert "mining in 7, pumped groundwater in 3" in page
+    assert "Most likely cause: mining (7 in 10), pumped groundwater (3 in 10)." in page
     by_sign = client.get(make_alert(kind="subsidence").get_absolute_url()).content.decode()
     assert "Possible cause" not in by_sign
 
@@ -143,8 +143,8 @@ def test_buildings_raise_an_alert_and_are_shown_wherever_it_is(hamlet, client):
     assert AlertExposure.objects.get(alert=hamlet).buildings == 60
     sentence = "About 60 buildings stand on this ground."
     page = client.get(hamlet.get_absolute_url()).content.decode()
-    assert sentence in page
-    assert page.count("not known here") == 4  # roads of two classes, railways, people
+    assert "Buildings: about 60" in re.sub(r"\s+", " ", page)
+    assert page.count("not known here") == 5  # roads of two classes, railways, people, and people at a glance
     assert "buildings-True (buildings), loaded" in page
     answer = client.get(f"/api/v1/alerts/{hamlet.code}").json()["exposure"]
     assert (answer["buildings"], answer["people"]) == (60, None)
@@ -184,5 +184,5 @@ def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_regio
     assert reread(alert).kind == Kind.MINING
     assert alert.class_shares["mining_subsidence"] > 0.7
     page = client.get(alert.get_absolute_url()).content.decode()
-    assert "It lies inside a known mine that is listed as active. That speaks for: mining, fill or a quarry." in page
+    assert "It lies inside a known mine that is listed as active. Evidence for: mining, fill or a quarry." in page
     assert AlertCause.objects.get(alert=alert).network_shares == DOUBTFUL

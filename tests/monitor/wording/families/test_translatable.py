@@ -18,7 +18,7 @@ from monitor.wording.components import WAYS, both_directions, colour_caption, co
 from monitor.wording.dates import duration_words, two_days
 from monitor.wording.exposure import exposure_rows, exposure_sentence
 from monitor.wording.families import voice
-from monitor.wording.families.changes import change_rows, curve_sentences
+from monitor.wording.families.changes import change_rows
 from monitor.wording.figures import area_label, length_words, rate_words, speed_words
 from monitor.wording.glossary import GLOSSARY
 from monitor.wording.places import compass, toward
@@ -44,9 +44,9 @@ def test_the_made_up_language_finds_a_glued_fragment():
     assert not whole("The ground here sank.")
 
 
-@pytest.mark.parametrize("part", ["_motion", "_since", "_pairs", "_ground", "_updates"])
+@pytest.mark.parametrize("part", ["samples", "_season", "_ground", "_updates"])
 def test_every_kind_of_sentence(part):
-    rows = getattr(samples, part)()
+    rows = samples._said(samples.samples()) if part == "samples" else getattr(samples, part)()
     assert [text for _, text in rows if not whole(text)] == []
 
 
@@ -68,7 +68,7 @@ def test_every_way_of_moving_and_changing(component, trend, sign):
     own = voice(alert.kind)
     days = {"day": "2023-03-09", "first": "2023-02-01", "last": "2023-04-01", "sigma": 0.5}
     changes = [{"kind": kind, "size": sign * 7.0, **days} for kind in ("rate", "curve", "step", "unwrapping")]
-    assert whole(own.sentence(alert), own.label(alert), *curve_sentences(changed, component))
+    assert whole(own.sentence(alert), own.label(alert), own.brief(alert), own.trend(alert))
     assert whole(*(text for row in change_rows(component, {"changes": changes}) for text in row.values() if text))
     assert whole(point_sentence(component, 6.0 * sign, 0.5, *PERIOD), point_sentence(component, sign, 0.5, *PERIOD))
     assert whole(component_label(component), *both_directions(component), colour_caption(component, 10))

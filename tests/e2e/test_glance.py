@@ -1,0 +1,98 @@
+"""The first screen of an alert answers where, how much, since when, how sure, what stands there, and what now."""
+
+import re
+from datetime import date
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from detection.kinds import Kind
+from detection.models import Alert
+from detection.rules.lifecycle import Source, State
+from tests.e2e.browsers import SIZES, wait_for_map
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PARTS = ("kind", "state", "map", "figure", "curve", "marks", "sentence", "now")
+BOTTOMS = """() => Object.fromEntries([...document.querySelectorAll("[data-glance]")].map((one) => {
+  const box = one.getBoundingClientRect();
+  return [one.dataset.glance, [box.top + scrollY, box.bottom + scrollY, box.left, box.right, box.height]];
+}))"""
+NO_RATES = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "rate_sigma_mm_yr": None}
+SPEEDS = {"speed_m_day": 1.4, "speed_sigma_m_day": 0.1, "bearing_deg": 118.0, "usual_speed_m_day": 0.2}
+ONSET = {"onset": date(2023, 9, 20), "onset_sigma_days": 4.0}
+MATCHES = {"coherence_before": 0.74, "coherence_after": 0.35, "change_sigma": -4.9}
+FAMILIES = {
+    Kind.GROUNDWATER: {"class_shares": {"groundwater_subsidence": 0.82}},
+    Kind.LANDSLIDE: {"component": "los", "class_shares": {"landslide": 0.9}},
+    Kind.SURFACE_CHANGE: NO_RATES | MATCHES,
+    Kind.MOVING_GROUND: NO_RATES | SPEEDS,
+    Kind.GLACIER_SURGE: NO_RATES | SPEEDS | ONSET,
+}
+
+
+def on_first_screen(page: Page, alert: Alert) -> list[str]:
+    """Return what of an alert's first screen is missing, empty, or out of the window."""
+    page.goto(alert.get_absolute_url(), wait_until="load")
+    boxes, window = page.evaluate(BOTTOMS), page.viewport_size
+    faults = [f"{name} is missing" for name in PARTS if name not in boxes]
+    for name, (top, bottom, left, right, height) in boxes.items():
+        if top < 0 or bottom > window["height"] or left < 0 or right > window["width"] or height < 10:
+            faults.append(f"{name}: {top:.0f} to {bottom:.0f} of {window['height']} px")
+    if boxes["map"][4] < 130:
+        faults.append("the map is too low to see anything")
+    return [f"{alert.kind}, {alert.state}, {window['width']} px: {fault}" for fault in faults]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_family_and_state_fits_the_first_screen(open_page, make_alert, size):
+    made = [make_alert(kind=kind, simulated=True, **figures) for kind, figures in FAMILIES.items()]
+    made += [make_alert(kind="fill-or-quarry", state=state, simulated=True) for state in State]
+    drawn = {"source": Source.PERSON, **NO_RATES, "simulated": True}
+    made.append(make_alert(kind="landslide", **drawn))
+    page = open_page(size, reduced_motion="reduce")
+    assert [fault for alert in made for fault in on_first_screen(page, alert)] == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_simulated_region_answers_at_a_glance(open_page, watched_region, size):
+    page = open_page(size)
+    faults = [fault for alert in Alert.objects.all() for fault in on_first_screen(page, alert)]
+    assert faults == []
+    expect(page.locator("[data-glance=curve] svg")).to_be_visible()
+    expect(page.locator("[data-glance=figure]")).to_contain_text(re.compile(r"± [\d.]+\s+mm a year"))
+
+
+def test_four_questions_are_answered_in_two_actions(open_page, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    page = open_page("phone", reduced_motion="reduce")
+    page.goto(alert.get_absolute_url())
+    wait_for_map(page)
+    page.get_by_role("button", name="Zoom in").click()  # is my street inside? the map shows it, nearer
+    expect(page.locator("#small-map canvas")).to_be_in_viewport()
+    trend = re.compile("steady|faster|slower|at rest|turned round")  # is it getting faster? no action
+    expect(page.locator("[data-glance=marks]")).to_contain_text(trend)
+    page.locator("[data-glance=state]").click()  # who has checked it?
+    expect(page.locator("#history")).to_be_in_viewport()
+    expect(page.locator(".meanings")).to_contain_text("No specialist has confirmed it yet.")
+    page.goto(alert.get_absolute_url())
+    page.get_by_role("link", name="What you can do").click()  # whom do I call?
+    advice = page.get_by_role("region", name="What you can do")
+    expect(advice).to_contain_text("tell your municipality or the geological survey")
+    expect(advice).to_be_in_viewport()
+
+
+def test_the_slider_plays_how_the_points_moved_and_a_line_runs_along_the_curve(open_page, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    page = open_page("desktop", reduced_motion="reduce")
+    page.goto(alert.get_absolute_url())
+    wait_for_map(page)
+    page.get_by_role("button", name="How it moved").click()
+    line = page.locator(".glance-curve .now")
+    expect(line).to_have_count(1)
+    before = line.get_attribute("d")
+    page.get_by_role("slider", name="Date of the displacement").press("ArrowLeft")
+    expect(line).not_to_have_attribute("d", before)
+    page.get_by_role("button", name="Close the slider").click()
+    expect(line).to_have_count(0)
+    expect(page.get_by_role("button", name="How it moved")).to_be_focused()

@@ -1,0 +1,65 @@
+"""Cards: a small picture of each alert that the server draws once, and at most 25 words beside it."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from detection.kinds import Kind
+from detection.models import Alert
+from monitor.pages.alerts.card_picture import MOST_BYTES, card_svg
+
+pytestmark = pytest.mark.django_db
+MOST_WORDS = 25
+
+
+def words_of(html: str) -> list[str]:
+    text = re.sub(r'<span class="visually-hidden">.*?</span>', " ", html)
+    return [word for word in re.sub(r"<[^>]+>", " ", text).split() if re.search(r"\w", word)]
+
+
+def test_a_picture_has_outline_points_and_curve_in_few_bytes(client, watched_region):
+    for alert in Alert.objects.all():
+        answer = client.get(f"{alert.get_absolute_url()}card.svg")
+        assert answer["Content-Type"] == "image/svg+xml"
+        assert len(answer.content) <= MOST_BYTES
+        drawn = [one.get("class") for one in ElementTree.fromstring(answer.content).iter() if one.get("class")]
+        assert {"area", "dots", "curve"} <= set(drawn)
+        again = client.get(f"{alert.get_absolute_url()}card.svg", headers={"if-none-match": answer["ETag"]})
+        assert again.status_code == 304
+
+
+def test_a_picture_is_drawn_once(watched_region, django_assert_max_num_queries):
+    alert = Alert.objects.order_by("pk")[0]
+    first = card_svg(alert)
+    with django_assert_max_num_queries(1):
+        assert card_svg(alert) == first
+
+
+def test_every_kind_has_a_picture(client, make_alert):
+    none = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "rate_sigma_mm_yr": None}
+    speed = {"speed_m_day": 1.4, "speed_sigma_m_day": 0.1, "bearing_deg": 118.0}
+    change = {"coherence_before": 0.74, "coherence_after": 0.35, "change_sigma": -4.9}
+    for alert in (make_alert(), make_alert(kind=Kind.MOVING_GROUND, **none, **speed), make_alert(source="person")):
+        ElementTree.fromstring(client.get(f"{alert.get_absolute_url()}card.svg").content)
+    changed = make_alert(kind=Kind.SURFACE_CHANGE, **none, **change)
+    assert client.get(f"{changed.get_absolute_url()}card.svg").content.count(b'class="whole"') == 2
+
+
+def test_a_card_has_at_most_twenty_five_words(client, watched_region, make_alert):
+    make_alert(kind="fill-or-quarry", state="provisional", simulated=True)
+    page = client.get("/alerts/").content.decode()
+    cards = re.findall(r"<article.*?</article>", page, flags=re.DOTALL)
+    assert len(cards) == Alert.objects.count()
+    assert [words_of(card) for card in cards if len(words_of(card)) > MOST_WORDS] == []
+    assert all("card.svg" in card for card in cards)
+
+
+def test_the_table_sorts_by_its_headings_and_small_pictures_stand_by_kind(client, watched_region):
+    table = client.get("/alerts/?view=table&sort=largest").content.decode()
+    assert 'aria-sort="descending"' in table
+    codes = re.findall(r'<th scope="row">.*?/alerts/(\w+)/', table, flags=re.DOTALL)
+    largest = [alert.code for alert in Alert.objects.order_by("-area_m2")]
+    assert codes == largest
+    kinds = client.get("/alerts/?view=kinds").content.decode()
+    assert kinds.count('class="multiples"') == len({alert.kind for alert in Alert.objects.all()})
