@@ -40,10 +40,14 @@ WINDOW_PX = 64.0  # of the law without a network
 
 @dataclass(frozen=True)
 class Tracker:
-    """How evidence becomes offsets: by a trained network, or without one over windows of one size."""
+    """How evidence becomes offsets: by a trained network, or without one over windows of one size.
+
+    sigma: factor by which the network's own sigma is stretched to what its errors are.
+    """
 
     network: CCResSiamNet | None
     device: torch.device
+    sigma: float = 1.0
     size_px: float = WINDOW_PX
     exact: bool = False
     block: int = 2 * BLOCK_PX
@@ -58,7 +62,7 @@ def shipped(device: torch.device, method: str, folder: Path = WEIGHTS) -> Tracke
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
     ready(network, device)
-    return Tracker(network, device, block=block)
+    return Tracker(network, device, sigma=card.settings.get("sigma", 1.0), block=block)
 
 
 def without_file(power: Float32) -> PairSource:
@@ -86,7 +90,7 @@ def track_from(
     start = whole(coarse.on_nodes(found.offset))
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     values = _answers(textures, tracker, start, law, pieces or Pieces())[:, :rows, :cols]
-    offset, sigma, (contrast, known) = values[:2], values[2:4].exp(), values[4:]
+    offset, sigma, (contrast, known) = values[:2], tracker.sigma * values[2:4].exp(), values[4:]
     kept = (known >= LEAST_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0) & (contrast >= LEAST_CONTRAST)
     kept &= (offset.abs() <= found.reach_px + 1).all(dim=0) & _in_reach(found)[:rows, :cols]
     kept &= ((offset - start[:, :rows, :cols]).abs() < FARTHEST_PX).all(dim=0)
