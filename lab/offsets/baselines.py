@@ -77,7 +77,7 @@ def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int
 def over_area(images: ImagePair, size_px: float, search: int, posting: int) -> dict[str, Float32]:
     """Track by the law over windows of size_px."""
     source = images.source()
-    found = track(source, Tracker(None, torch.device("cpu"), size_px), search)
+    found = track(source, Tracker(None, torch.device("cpu"), size_px=size_px), search)
     return {name: band.numpy() for name, band in at_posting(found, source.shape, posting)._asdict().items()}
 
 

@@ -6,7 +6,7 @@ the whole image is on the grid of nodes, which has 64 times fewer values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import torch
@@ -47,6 +47,7 @@ class Tracker:
 
     network: CCResSiamNet | None
     device: torch.device
+    _: KW_ONLY
     sigma: float = 1.0
     size_px: float = WINDOW_PX
     exact: bool = False
