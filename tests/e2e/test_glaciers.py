@@ -104,5 +104,6 @@ def test_ground_without_an_outline_has_its_series_on_the_page_of_its_alert(open_
     make_offsets([1.5, 2.0, 2.5])
     search_all()
     page.goto(Alert.objects.get(kind="moving-ground").get_absolute_url())
+    page.locator("#moved summary").first.click()
     point_at_series(page, -24, r"31 Jan 2020: 2\.[45]\d m a day")
     assert fits(page)
