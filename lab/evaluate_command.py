@@ -18,6 +18,7 @@ from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
 from lab.offsets import critical as offsets_critical
 from lab.offsets import evaluate as offsets
+from lab.offsets import fast as offsets_fast
 from lab.offsets import foreign_evaluate as offsets_foreign
 from lab.offsets import real_evaluate as offsets_real
 from ml.runtime.checkpoints import read_card
@@ -30,6 +31,7 @@ TASKS: dict[str, tuple[Benchmark, ...]] = {
     "offsets": (
         *offsets.BENCHMARKS,
         offsets_critical.BENCHMARK,
+        offsets_fast.BENCHMARK,
         offsets_real.BENCHMARK,
         surges.BENCHMARK,
         offsets_foreign.BENCHMARK,

@@ -31,6 +31,7 @@ AROUND_PX = 12  # what is searched around a first answer
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
+OWN_MARGIN = 0.0  # of the smallest window at a wider one's match
 STEP = 2  # nodes of the network for one node here
 SQUARE_PX = STEP * NODE_PX
 
@@ -335,18 +336,28 @@ def _smallest_that_stands_out(
 ) -> Tensor:
     """Match offsets (2, n) by the smallest kernel whose match stands out from chance, in px of `images`; NaN unknown.
 
+    A wider window may show the ground beside a node that moves: the smallest one must stand out at its match, too.
     images: reduced by `by`; at: rows and columns (n,) in them; search and kernels: px of the full-size image.
     """
     lags = _lags(search, by)
     row, col = (part.to(images.device) for part in at)
     matched = torch.full((2, row.numel()), torch.nan, device=images.device)
-    for kernel in (max(8, size // by) for size in sorted(kernels)):
+    sizes = [max(8, size // by) for size in sorted(kernels)]
+    for kernel in sizes:
         left = torch.isnan(matched[0])
         if not left.any():
             break
         begin = None if start is None else start.to(images.device)[:, left]
         peaks = correlate(images[0], images[1], row[left], col[left], kernel, lags, begin, whole)
-        matched[:, left] = _standing_out(peaks, chance_peak(kernel, lags, SPECKLE_PX, margin))
+        found = _standing_out(peaks, chance_peak(kernel, lags, SPECKLE_PX, margin))
+        if kernel > sizes[0] and (held := torch.isfinite(found[0])).any():
+            own = correlate(
+                images[0], images[1], row[left][held], col[left][held], sizes[0], 1, found[:, held].round(), False
+            )
+            found[:, held] = torch.where(
+                own.height > chance_peak(sizes[0], 1, SPECKLE_PX, OWN_MARGIN), found[:, held], torch.nan
+            )
+        matched[:, left] = found
     return matched
 
 

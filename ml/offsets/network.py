@@ -21,7 +21,7 @@ from ml.offsets.blocks import BLOCK_PX, Textures, of_source, over_blocks
 from ml.offsets.evidence import KEPT_LAGS, evidence
 from ml.offsets.law import FARTHEST_PX, Law, law_of
 from ml.offsets.resampling import gathered, whole
-from ml.offsets.tracking import LEAST_CONTRAST, answer, over_windows, prior, published
+from ml.offsets.tracking import LEAST_CONTRAST, answer, over_windows, prior, published, shortfall
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
@@ -34,6 +34,7 @@ NAMES = {"model": "offsets", "cc-res-siamnet": "cc-res-siamnet"}  # of the cards
 HALO_PX = 256
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"
 LEAST_KNOWN = 0.5  # of a node's square
+MOST_SHORT = 4.0  # standard deviations by which a node's own ground may match less than what was added to it
 SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have a match
 WINDOW_PX = 64.0  # of the law without a network
 
@@ -91,8 +92,9 @@ def track_from(
     start = whole(coarse.on_nodes(found.offset))
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     values = _answers(textures, tracker, start, law, pieces or Pieces())[:, :rows, :cols]
-    offset, sigma, (contrast, known) = values[:2], tracker.sigma * values[2:4].exp(), values[4:]
+    offset, sigma, (contrast, short, known) = values[:2], tracker.sigma * values[2:4].exp(), values[4:]
     kept = (known >= LEAST_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0) & (contrast >= LEAST_CONTRAST)
+    kept &= short <= MOST_SHORT
     kept &= (offset.abs() <= found.reach_px + 1).all(dim=0) & _in_reach(found)[:rows, :cols]
     kept &= ((offset - start[:, :rows, :cols]).abs() < FARTHEST_PX).all(dim=0)
     quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * known
@@ -107,7 +109,7 @@ def _in_reach(found: coarse.Search) -> Tensor:
 
 
 def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law, pieces: Pieces) -> Tensor:
-    """Return dx, dy, their log sigmas, contrast and known share of each node, (6, nodes, nodes); NaN if unknown."""
+    """Return dx, dy, log sigmas, contrast, shortfall and known share of nodes, (7, nodes, nodes); NaN if unknown."""
 
     def read(_: Window, outer: Window) -> tuple[Tensor, int] | None:
         far = int(_part(start, outer).abs().max()) + KEPT_LAGS
@@ -119,7 +121,7 @@ def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law, piec
         values = _answered(tracker, images, far, _part(start, outer).to(images.device), law).cpu()
         return _part(values, core._replace(row=core.row - outer.row, col=core.col - outer.col))
 
-    held = torch.full((6, *start.shape[1:]), torch.nan)
+    held = torch.full((7, *start.shape[1:]), torch.nan)
     for core, values in over_blocks((pieces, "evidence"), textures, (tracker.block, HALO_PX), read, work):
         _part(held, core).copy_(values)
     return held
@@ -147,4 +149,5 @@ def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: La
                 found = published(raw.float(), held, start)
             else:
                 found = answer(raw.float(), held, start, law, channels)
-    return torch.cat([found.offset, found.log_sigma, found.contrast[None], held.known[None]])
+        short = shortfall(held, found.offset - start, found.correlation, law)
+    return torch.cat([found.offset, found.log_sigma, torch.stack([found.contrast, short, held.known])])

@@ -132,9 +132,17 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
 
 
 def around(held: Evidence, shift: Tensor, correlation: Tensor, law: Law, weights: Tensor) -> Fitted:
-    """Match each square with the law at its shift (2, n), px from its start; add these matches; step from there.
+    """Match each square with the law at its shift (2, n), px from its start; add these matches; step from there."""
+    return stepped(*summed(held, shift, correlation, law, weights), LONGEST_STEP_PX)
 
-    Squares whose shift is farther than FARTHEST_PX have no evidence on it.
+
+def summed(
+    held: Evidence, shift: Tensor, correlation: Tensor, law: Law, weights: Tensor
+) -> tuple[Matched, Tensor, Tensor]:
+    """Match each square with the law at its shift (2, n), px from its start; add these matches by weights.
+
+    Returns the sums, the shifts, and the numbers of pixels (n,), as `stepped` takes them. Squares whose shift is
+    farther than FARTHEST_PX have no evidence on it.
     """
     inner = slice(APART_PX, -APART_PX)
     surface = held.products[inner, inner].flatten(2).permute(2, 0, 1).contiguous()
@@ -149,13 +157,24 @@ def around(held: Evidence, shift: Tensor, correlation: Tensor, law: Law, weights
     matched = Matched(sums[0] / total, sums[1:3] / total, sums[3:5] / total, sums[5] / total)
     alone = (weights.detach() ** 2).sum(dim=1).prod(dim=0).flatten()  # 1 over the squares, if they were independent
     pixels = NODE_PX**2 * total.detach() ** 2 / sums[8].detach().clamp_min(1e-9) / alone
-    return stepped(matched, shift, pixels, LONGEST_STEP_PX)
+    return matched, shift, pixels
+
+
+def shortfall(held: Evidence, shift: Tensor, correlation: Tensor, law: Law) -> Tensor:
+    """Return by how much less each node's own ground, 24 px, matches than all that was added, in standard deviations.
+
+    shift: (2, rows, cols), px from the start; correlation: (rows, cols), of all that was added.
+    """
+    weights = shift.new_zeros(LEVELS, 9, *shift.shape[1:])
+    weights[0], weights[1:, 4] = 1 / 9, 1.0
+    own, _, pixels = summed(held, shift.flatten(1), correlation.flatten(), law, weights)
+    return ((correlation.flatten() * own.norm - own.height) * pixels.sqrt()).reshape(correlation.shape)
 
 
 def published(raw: Tensor, held: Evidence, start: Tensor) -> Answer:
     """Return the published form's answers at the nodes. raw: (4, rows, cols), its output for every pixel."""
     found = at_nodes(raw)
-    return Answer(found[:2] + start, found[2:], held.known, torch.full_like(held.known, torch.inf))
+    return Answer(found[:2] + start, found[2:], torch.zeros_like(held.known), torch.full_like(held.known, torch.inf))
 
 
 def _placed(found: Fitted, start: Tensor) -> Answer:

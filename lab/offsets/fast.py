@@ -1,0 +1,74 @@
+"""`offsets-fast`: glaciers and landslides that move by 3, 10 and 30 m a day between images 12 days apart, at 10 m.
+
+What counts are nodes on the moving ground: those that move by at least half as much as the fastest. The search reaches
+farther than the motion, as the service's does where a glacier's outline is loaded.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from lab.benchmark import Benchmark, over_seeds
+from lab.offsets import baselines
+from lab.offsets.evaluate import AT, STATISTICS, all_errors
+from lab.results import Compared, alone
+from lab.simulation.sar import motion
+from lab.simulation.sar.ground import Likely, structured
+from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
+from lab.simulation.sar.recipes import GRDH, fingerprint
+from lab.simulation.seeds import Purpose, generator
+from ml.offsets.infer import WEIGHTS
+from ml.statistics.intervals import Float64, Interval, bootstrap_over
+
+NAME, VERSION = "offsets-fast", "1"
+SIZE, SIZE_PX, SEARCH_PX = 10, 384, 48  # pairs of each case; px squared; 30 m a day are 36 px
+CASES = tuple(product(("glacier", "landslide"), (3, 10, 30)))  # kind of motion; m a day
+PX_PER_M_DAY = 12 / 10
+METRICS = ("known_share", "rmse", "outlier_share", "within_68")
+
+
+def make_pair(rng: np.random.Generator, kind: str, m_day: int) -> SarPair:
+    """Draw a pair of structured ground of which a tongue or an ellipse moves by up to m_day."""
+    ground = structured(rng, padded(SIZE_PX), GRDH, Likely(gamma=(0.4, 0.9)))
+    field = motion.MOTIONS[kind](rng, padded(SIZE_PX), GRDH.fine)
+    return simulate_pair(rng, GRDH, ground, field * (m_day * PX_PER_M_DAY / float(np.hypot(*field).max())))
+
+
+def _errors(methods: Sequence[str], job: int) -> dict[str, Float64]:
+    kind, m_day = CASES[job % len(CASES)]
+    pair = make_pair(generator(Purpose.BENCHMARK, f"{NAME} {kind} {m_day}", job // len(CASES)), kind, m_day)
+    least = m_day * PX_PER_M_DAY / 2
+    return {name: rows[rows[:, AT.moved] >= least] for name, rows in all_errors(methods, pair, SEARCH_PX).items()}
+
+
+def compare(methods: Sequence[str], size: int) -> Compared:
+    """Measure methods on a number of pairs of each case. Returns method -> metric name -> interval over pairs."""
+    measured = over_seeds(partial(_errors, methods), size * len(CASES))
+    return {method: _metrics([pair[method] for pair in measured]) for method in methods}
+
+
+def _metrics(rows: list[Float64]) -> dict[str, Interval]:
+    return {
+        f"{kind}_{m_day}_{name}": bootstrap_over(rows[index :: len(CASES)], STATISTICS[name])
+        for index, (kind, m_day) in enumerate(CASES)
+        for name in METRICS
+    }
+
+
+def truth_sha256(size: int) -> str:
+    """Return a hash of the benchmark's pairs."""
+    return fingerprint(NAME, partial(make_pair, kind="landslide", m_day=30), (VERSION, size, CASES, SEARCH_PX))
+
+
+BENCHMARK = Benchmark(
+    NAME,
+    VERSION,
+    SIZE,
+    "pairs of each of six cases",
+    baselines.VERSIONS,
+    partial(alone, compare),
+    truth_sha256,
+    WEIGHTS,
+)
