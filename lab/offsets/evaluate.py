@@ -11,6 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from affine import Affine
 
 from lab.benchmark import Benchmark, over_seeds
@@ -21,6 +22,7 @@ from lab.simulation.sar.recipes import KINDS, constant_shift, fingerprint, movin
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.infer import WEIGHTS
+from ml.offsets.resampling import at_nodes
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
@@ -68,7 +70,7 @@ def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> 
     edge: number of nodes along every side that are left out.
     """
     inner = slice(edge, -edge)
-    truth = [at_nodes(part)[inner, inner].ravel() for part in (pair.dx_px, pair.dy_px)]
+    truth = at_nodes(torch.from_numpy(np.stack([pair.dx_px, pair.dy_px])))[:, inner, inner].flatten(1).numpy()
     bands_inside = {name: band[inner, inner].ravel() for name, band in bands.items()}
     columns = [
         bands_inside["dx_px"] - truth[0],
@@ -78,14 +80,6 @@ def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> 
     ]
     columns += [value - np.round(value) for value in truth]
     return np.column_stack([*columns, np.isfinite(columns[0]), np.hypot(*truth)]).astype(np.float64)
-
-
-def at_nodes(truth: Float32) -> Float32:
-    """Return the mean of the four pixels in the middle of each node's square. truth: (rows, cols)."""
-    first = POSTING_PX // 2 - 1
-    parts = [truth[first + row :: POSTING_PX, first + col :: POSTING_PX] for row in (0, 1) for col in (0, 1)]
-    rows, cols = (size // POSTING_PX for size in truth.shape)
-    return np.asarray(sum(part[:rows, :cols] for part in parts) / 4)
 
 
 def make_constant(gamma: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:

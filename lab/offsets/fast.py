@@ -17,7 +17,8 @@ from lab.results import Compared, alone
 from lab.simulation.sar import motion
 from lab.simulation.sar.ground import Likely, structured
 from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
-from lab.simulation.sar.recipes import GRDH, fingerprint
+from lab.simulation.sar.recipes import fingerprint
+from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.infer import WEIGHTS
 from ml.statistics.intervals import Float64, Interval, bootstrap_over

@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+import torch
 
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.offsets import baselines
-from lab.offsets.evaluate import AT, EDGE_NODES, SEARCH_FIELDS_PX, STATISTICS, all_errors, at_nodes
+from lab.offsets.evaluate import AT, EDGE_NODES, SEARCH_FIELDS_PX, STATISTICS, all_errors
 from lab.offsets.foreign_families import FAMILIES
 from lab.offsets.foreign_imaging import imaged
 from lab.results import Compared, alone
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.infer import WEIGHTS
+from ml.offsets.resampling import at_nodes
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, VERSION = "offsets-foreign", "1"
@@ -44,7 +46,7 @@ def measure(methods: Sequence[str], job: int) -> dict[str, Float64]:
     """Measure a pair. Returns method -> (nodes, 10): columns of `all_errors`, then 1 if the ground is coherent."""
     pair = make_pair(job)
     inner = slice(EDGE_NODES, -EDGE_NODES)
-    coherent = at_nodes(pair.gamma)[inner, inner].ravel() >= LEAST_COHERENCE
+    coherent = at_nodes(torch.from_numpy(pair.gamma))[inner, inner].flatten().numpy() >= LEAST_COHERENCE
     found = all_errors(methods, pair, SEARCH_FIELDS_PX)
     return {name: np.column_stack([rows, coherent]) for name, rows in found.items()}
 

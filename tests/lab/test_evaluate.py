@@ -31,6 +31,12 @@ CRITICAL |= {
     for kind in ("critical", "aliased", "four-looks")
     for name in ("rmse", "within_68", "within_95", "pull")
 }
+FAST = {
+    f"{kind}_{m_day}_{name}"
+    for kind in ("glacier", "landslide")
+    for m_day in (3, 10, 30)
+    for name in ("known_share", "rmse", "outlier_share", "within_68")
+}
 FROZEN = {  # benchmark -> names of its figures, hash of its truth
     "coherence-homogeneous": (COHERENCE, "8f865e14e350c0b06201820071ecdfc5500a35dae346b306bfb580cc7c325843"),
     "coherence-structured": (COHERENCE, "9fba3bd61fd0de62e833e5cda333e6305fc2b1ee4a854cab710d4acd374ac291"),
@@ -39,6 +45,7 @@ FROZEN = {  # benchmark -> names of its figures, hash of its truth
     "offsets-constant": (OFFSETS | BY_GAMMA, "8da3d1450e2f8d7cd05bd0cedb2da29de1465ce1079e80b0d57f1ef9547c2cf7"),
     "offsets-fields": (FIELDS, "be035847fcccb44f99d487d9b67ac39bc16ed3f1d54f65f0d274c13a6a130305"),
     "offsets-critical": (CRITICAL, "e1f67730770dc1fa9790e2f4a069e48c9b78e6d591f2525ec739fba9ec86fcc7"),
+    "offsets-fast": (FAST, "7fb344243bd2c2527cc1e99da9689d1a89426abbaa1e6b1766010d22a7fd549e"),
     "surges-fast": (SURGES, "de88168f1d17102fc0ba87aea84272ecf7210ca73913df9bfcd637f92297c277"),
 }
 MEASURED = {one.name: (task, one) for task, benchmarks in TASKS.items() for one in benchmarks}
