@@ -115,10 +115,16 @@ def _number(value: float | None, digits: int) -> str:
     return f"{value:,.{digits if abs(value) < WHOLE_FROM else 0}f}"
 
 
+SEVERAL = 4  # from so many methods of one commit on, only those with weights are named
+
+
 def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
     """Yield lines with weights, commits, commands and notes; methods for which these are the same share a line."""
     if len({(one.weights_sha256, one.origin) for one in results}) == 1:
         yield f"{_weights(results[0]) or 'No weights'}, {results[0].origin}."
+    elif len({one.origin for one in results}) == 1 and len(results) >= SEVERAL:
+        trained = ", ".join(_with_weights(one, names) for one in results if one.weights_sha256)
+        yield f"{results[0].origin[0].upper()}{results[0].origin[1:]}: {trained}."
     else:
         origins = _grouped((one.origin, _with_weights(one, names)) for one in results)
         yield " ".join(f"{origin[0].upper()}{origin[1:]}: {', '.join(who)}." for origin, who in origins)

@@ -147,6 +147,7 @@ def test_results_of_different_commands_have_each_their_own(tmp_path, keep):
 ROOT = Path(__file__).resolve().parents[2]
 CLASSICAL = "deformation-national-classical"
 BASELINES = {name: f"coherence-{name}-rivals" for name in ("structured", "homogeneous")}
+FAST, FAST_FIGURES = ("glacier_10", "glacier_30", "landslide_3", "landslide_10"), ("known_share", "outlier_share")
 SENTENCES = [  # document, result, method (of a bench: the line), digits, metrics
     ("matched-filter", CLASSICAL, "matched-filter", 2, ["object_f1"]),
     ("matched-filter", CLASSICAL, "threshold", 2, ["object_f1"]),
@@ -154,6 +155,14 @@ SENTENCES = [  # document, result, method (of a bench: the line), digits, metric
     ("matched-filter", CLASSICAL, "getis-ord", 2, ["object_f1"]),
     ("offsets", "offsets-foreign", "model", 3, ["epe"]),
     ("offsets", "offsets-foreign", "model", 2, ["within_95", "noise_known_share"]),
+    *(
+        ("offsets", "offsets-fast", method, 2, [f"{case}_{name}" for case in FAST for name in FAST_FIGURES])
+        for method in ("model", "cc-res-siamnet", "whitened")
+    ),
+    *(
+        ("offsets", "offsets-real", method, 3, ["rmse_unseen_place", "rmse_registered_unseen_place"])
+        for method in ("model", "cc-res-siamnet", "law-172", "ncc-172", "whitened-172")
+    ),
     ("coherence", "coherence-structured-model", None, 3, ["rmse"]),
     ("coherence", BASELINES["structured"], "posterior-mean", 3, ["rmse"]),
     ("coherence", "coherence-homogeneous-model", None, 3, ["rmse"]),
