@@ -1,4 +1,4 @@
-"""Methods at equal area: evidence or answers averaged over boxes, and the served methods beside them.
+"""Methods at equal area: evidence or answers averaged over boxes; and the served methods.
 
 `law-N` adds the evidence of N x N px and fits once. `ncc-N`, `multi-kernel-N` and `whitened-N` average the answers of
 correlation over a box so that the noise-equivalent area, windows included, is N x N px; `whitened-sigma` averages only
@@ -38,8 +38,8 @@ class Equal(NamedTuple):
 def box_px(area_px: float, window_px: float) -> float:
     """Return the side of the box over which answers of a window are averaged to a noise-equivalent side of area_px.
 
-    A window of w px and a box of b >= w px together average like b / (1 - w / 3b) px along each axis, else like w / (1
-    - b / 3w) (the squared integral of their convolution).
+    A window of w px and a box of b >= w px together average like b / (1 - w / 3b) px along each axis, with a
+    smaller box like w / (1 - b / 3w) px (one over the integral of the square of their convolution).
     """
     if area_px <= window_px:
         return 0.0
@@ -89,7 +89,7 @@ def overlap(size_px: float, posting_px: int) -> Float64:
 
 
 def averaged(bands: dict[str, Float32], size_px: float, posting_px: int, within: float = np.inf) -> dict[str, Float32]:
-    """Average offsets over a box of size_px; unknown nodes stay unknown, and sigma becomes its root mean square.
+    """Average offsets over a box of size_px; unknown nodes stay unknown, and sigma becomes the box's root mean square.
 
     within: a neighbour is averaged only if its offset differs, on both axes, by at most this number of standard
     deviations (sigma filter, Lee 1983, doi:10.1016/0734-189X(83)90047-6, here with each node's sigma).

@@ -1,9 +1,9 @@
-"""`offsets-critical`: images sampled at their resolution or below, still but for one shift, on even ground.
+"""`offsets-critical`: images sampled at their resolution or coarser, of even ground moved by one shift.
 
 Interpolated peaks are drawn to whole pixels there. Kinds alternate: critically sampled single looks; intensity sampled
 once per resolution cell, in single looks; the same a little finer, in four looks. `bias_01` to `bias_10` are the mean
-errors, over both axes, of shifts whose fraction lies in that tenth of (-0.5, 0.5); `pull` is
-the amplitude of their sine, below 0 toward whole pixels.
+errors, over both axes, of shifts whose fraction lies in that tenth of (-0.5, 0.5); `pull` is the amplitude of a sine of
+the fraction fitted to the errors, px, below 0 toward whole pixels.
 """
 
 from collections.abc import Sequence

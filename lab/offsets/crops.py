@@ -1,4 +1,4 @@
-"""Crops that the offsets network is trained on: scenes whose nodes start as a coarse search leaves them.
+"""Crops that the offsets network is trained on: parts of scenes whose nodes start where a coarse search leaves them.
 
 They are drawn once, with what inference computes before the network, and kept on disk: drawing a crop takes longer than
 learning from it.
@@ -85,7 +85,7 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
         height, width = (int(rng.integers(1, 6)) for _ in "yx")
         off = torch.from_numpy(rng.uniform(-4, 4, (2, 1, 1)).astype(np.float32))
         result[:, row : row + height, col : col + width] += off
-    # Or the whole neighbourhood has one error.
+    # The whole crop may have one more error in common.
     off_by = int(rng.choice(3, p=OFF_BY))
     result = result + torch.from_numpy(rng.integers(-off_by, off_by + 1, (2, 1, 1)).astype(np.float32))
     return whole(result).clamp(-FARTHEST_START_PX, FARTHEST_START_PX)

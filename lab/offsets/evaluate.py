@@ -36,7 +36,7 @@ OUTLIER_PX = 1.0
 STEP_SHARE, STEP_POSTING_PX, STEP_SIZE_PX = 5, 4, 160  # pairs per step pair, at least four step pairs
 UNKNOWN_WIDTH = np.nan
 SLOW_PX = 0.3  # "small motion"
-SUREST_PERCENTS = (50, 85)  # of the nodes: risk at two coverages, the second about that of multi-kernel correlation
+SUREST_PERCENTS = (50, 85)  # of the nodes; the second is about the share known to multi-kernel correlation
 
 
 class Nodes(NamedTuple):
@@ -93,7 +93,7 @@ def make_field(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
 
 
 def all_errors(methods: Sequence[str], pair: SarPair, search: int) -> dict[str, Float64]:
-    """Track a pair by several methods. Returns method -> `errors`, whose column `common` is that of all methods."""
+    """Track a pair by several methods. Returns method -> `errors`, with the column `common`."""
     found = {method: errors(bands, pair) for method, bands in all_tracked(methods, pair, search).items()}
     common = np.prod([rows[:, AT.known] for rows in found.values()], axis=0)
     return {method: np.column_stack([rows, common]) for method, rows in found.items()}

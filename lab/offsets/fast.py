@@ -1,6 +1,6 @@
 """`offsets-fast`: glaciers and landslides that move by 3, 10 and 30 m a day between images 12 days apart, at 10 m.
 
-What counts are nodes on the moving ground: those that move by at least half as much as the fastest. The search reaches
+Only nodes on the moving ground count: those that move by at least half as much as the fastest. The search reaches
 farther than the motion, as the service's does where a glacier's outline is loaded.
 """
 

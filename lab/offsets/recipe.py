@@ -19,7 +19,7 @@ from ml.offsets.tracking import PRIOR
 from ml.runtime.checkpoints import Card, load, read_card
 
 VERSION = "13"
-CALIBRATED = 21  # pairs of varying motion, and of even
+CALIBRATED = 21  # pairs of varying motion, and as many of even ground
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
@@ -36,7 +36,7 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Trai
 
 
 def finish(network: nn.Module, task: object) -> dict[str, float]:
-    """Return the factor by which sigma holds 68 % of the errors on validation pairs of even and of varying motion."""
+    """Return the factor of sigma that covers 68 % of the errors on validation pairs of even and of varying motion."""
     if not isinstance(network, CCResSiamNet):
         raise TypeError(f"{type(network).__name__} is no CCResSiamNet")
     tracker = Tracker(network.eval(), torch.device("cpu"))

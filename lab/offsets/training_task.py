@@ -33,13 +33,13 @@ TEMPER = 0.5  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.
 SPREADS = 3.0  # sigmas beyond which errors have less weight
 GAMMAS = (0.5, 0.7, 0.9)
 VALIDATION_PAIRS, VALIDATION_PX = 8, 192
-COMPARED_PX = 64.0  # window of the law beside which validation sets the network
+COMPARED_PX = 64.0  # window of the law with which validation compares the network
 
 
 def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
     """Return the Gaussian negative log-likelihood with linear tails; early in training mainly Huber's loss.
 
-    The likelihood is tempered at first: at its end sigma is what the errors are.
+    The likelihood is tempered at first; by the end it is not, so that sigma becomes the size of the errors.
     """
     error = found.offset - crop.start - (crop.truth - crop.start).clamp(-FARTHEST_PX, FARTHEST_PX)
     log_sigma = found.log_sigma.clamp(-6.0, 3.0)
@@ -62,7 +62,7 @@ class OffsetTrainingTask:
     def __init__(self, settings: Settings, cache: Path) -> None:
         self.settings = settings
         self.crops = Crops(settings, cache)
-        self._drawn: dict[int, list[Crop]] = {}  # what of a batch cannot be stacked, until its loss is computed
+        self._drawn: dict[int, list[Crop]] = {}  # crops of a batch until its loss: laws cannot be stacked
         self._numbers = count()
         self._validation: dict[str, list[Crop]] | None = None
 

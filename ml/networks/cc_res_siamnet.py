@@ -21,21 +21,21 @@ from ml.networks.blocks import Down, Residual, Up
 
 NODE_PX = 8  # pixels per node
 OFFSETS, WEIGHTS = "offsets", "weights"
-# What is stated for a node: shares of three windows; for each of TURNS, logits of nine weights at three levels by which
-# offsets are smoothed and evidence is added; strictness of each by levels and windows; log factors of sigma; and what
-# puts the first field of motion right, px.
+# What the network states for a node: shares of three windows; for each of TURNS, logits of nine weights at three levels
+# by which offsets are smoothed and evidence is added; for both, by level and window, how strictly ground that moves
+# differently is left out; log factors of sigma; and the correction of the first field of motion, px.
 TURNS = 2
 STATED = {"share": 3, "smooth": 27 * TURNS, "add": 27 * TURNS, "strictness": 18, "factor": 2, "right": 2}
 OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated
-# Before training: the wider, the stricter; offsets are smoothed over less than evidence is added over.
+# Before training, wider levels are stricter, and offsets are smoothed over less ground than evidence is added over.
 STRICTNESS = (-5.0, -8.0, -8.0, -3.0, -3.0, -8.0, -3.0, -3.0, -2.0)
-SMOOTHED, ADDED, WINDOW = (0.0, 1.0, 6.0), (0.0, 0.0, 2.0), (0.0, 2.0, 0.0)  # logits, of the middle of each level
+SMOOTHED, ADDED, WINDOW = (0.0, 1.0, 6.0), (0.0, 0.0, 2.0), (0.0, 2.0, 0.0)  # logits: middles of levels; windows
 DEEP = 3  # residual blocks at the scale of nodes
 LEAST_LOG_SIGMA = -5.5  # natural logarithm, px
 
 
 class CCResSiamNet(nn.Module):
-    """Siamese network. form: OFFSETS or WEIGHTS; widths: channels at the four scales; prior: channels per node.
+    """Siamese network. form: OFFSETS or WEIGHTS; widths: channels at the four scales; prior: inputs per node.
 
     The scales are 1/2 to 1/16 of the image for offsets, 1/4 to 1/32 for weights.
     """
@@ -69,7 +69,7 @@ class CCResSiamNet(nn.Module):
         self.answer.bias = nn.Parameter(start)
 
     def forward(self, texture: Tensor, prior: Tensor) -> Tensor:
-        """Return offsets and log sigmas, (n, 4, rows, cols), or what weights follow from, (n, STATED, nodes, nodes).
+        """Return offsets and log sigmas, (n, 4, rows, cols), or what is STATED, (n, values, nodes, nodes).
 
         texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; sizes are multiples of the coarsest
         scale; prior: (n, prior, nodes, nodes).
@@ -93,7 +93,7 @@ class CCResSiamNet(nn.Module):
         return torch.cat([offset, LEAST_LOG_SIGMA + functional.softplus(log_sigma - LEAST_LOG_SIGMA - 2.0)], dim=1)
 
     def _decoded(self, level: int, x: Tensor, seen: Tensor, prior: Tensor) -> Tensor:
-        """Double the resolution; attention weights what the encoders saw by what is known from the coarser scale."""
+        """Double the resolution; attention from the coarser scale weights the encoders' features."""
         at = str(level)
         coarse = functional.interpolate(self.above[at](x), scale_factor=2, mode="nearest")
         seen = seen * torch.sigmoid(self.gate[at](torch.cat([seen, coarse], dim=1)))

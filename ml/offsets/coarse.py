@@ -31,7 +31,7 @@ AROUND_PX = 12  # what is searched around a first answer
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
-OWN_MARGIN = 0.0  # of the smallest window at a wider one's match
+OWN_MARGIN = 0.0  # the same for the smallest window at a wider one's match
 STEP = 2  # nodes of the network for one node here
 SQUARE_PX = STEP * NODE_PX
 
@@ -336,7 +336,7 @@ def _smallest_that_stands_out(
 ) -> Tensor:
     """Match offsets (2, n) by the smallest kernel whose match stands out from chance, in px of `images`; NaN unknown.
 
-    A wider window may show the ground beside a node that moves: the smallest one must stand out at its match, too.
+    A wider window may match the ground beside a moving node, so the smallest one must stand out at that match, too.
     images: reduced by `by`; at: rows and columns (n,) in them; search and kernels: px of the full-size image.
     """
     lags = _lags(search, by)

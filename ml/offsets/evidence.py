@@ -1,4 +1,4 @@
-"""Evidence on offsets: correlation at whole lags on small squares, as sums that can be added to those of any window."""
+"""Evidence on offsets: correlation at whole lags on small squares, as sums that add up to those of any window."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ Adding = Callable[[Tensor, slice, slice], Tensor]
 
 
 def added(held: Evidence, start: Tensor, add: Adding, reach: int) -> Evidence:
-    """Add evidence over a window around each square, at the start of the square in the middle; lags are LAGS_PX.
+    """Add evidence over a window around each square, at the start of its middle square; lags reach LAGS_PX.
 
     Squares whose start differs by more than APART_PX move differently and are left out. start: (2, rows, cols). add:
     (planes (n, rows, cols), the rows and the columns that they are cut from) -> weighted sums over windows, same shape;
@@ -90,7 +90,10 @@ def added(held: Evidence, start: Tensor, add: Adding, reach: int) -> Evidence:
 
 
 def _distinct(shift: Tensor) -> list[tuple[int, int]]:
-    """Return the distinct shifts (dx, dy) in a field of whole px (2, rows, cols), by one number for both: faster."""
+    """Return the distinct shifts (dx, dy) in a field of whole px (2, rows, cols).
+
+    One number stands for both, which is faster.
+    """
     side = 4096
     codes = torch.unique((shift[0].long() + side // 2) * side + shift[1].long() + side // 2).tolist()
     return [(code // side - side // 2, code % side - side // 2) for code in codes]
@@ -102,7 +105,9 @@ def _around(held: Tensor, reach: int) -> slice:
 
 
 def _planes(held: Evidence, apart: Tensor, cut: list[slice]) -> Tensor:
-    """Return products at lags from a common start, energy and known share, (PLANES, rows, cols); 0 too far apart.
+    """Return products at lags from a common start, energy and known share, (PLANES, rows, cols).
+
+    Squares whose starts are too far apart have 0.
 
     apart: (2, rows, cols), by how much each square's start exceeds the common one, px right and down.
     """
@@ -119,7 +124,7 @@ def _planes(held: Evidence, apart: Tensor, cut: list[slice]) -> Tensor:
 
 
 def box(size_px: float) -> Adding:
-    """Return a function that adds planes over a window of size_px around each square; its rim counts in part."""
+    """Return a function that adds planes over size_px around each square; the window's rim counts in part."""
     reach = reach_of(size_px)
     rim = min(1.0, (size_px / NODE_PX + 1) / 2 - reach) if reach else 1.0
 

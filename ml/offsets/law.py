@@ -6,7 +6,7 @@ interpolation between pixels is correct. R of speckle has a known form, the band
 width is fitted to the autocorrelation at whole lags; what the ground's own texture adds is interpolated between them.
 Generalised least squares then fit A and d to the correlation surface of a window: neighbouring lags share their noise,
 whose covariance follows from R, too. For finely sampled images this is the whitened correlation, which reaches the
-bound.
+Cramér-Rao bound.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ STEP_PX = 1 / 64  # between the tabulated shifts
 COARSE_STEPS = 32  # steps between the shifts that are tried first
 TURNS = 5  # of Fisher's scoring, from the best of these
 LONGEST_STEP_PX = 0.25
-LAST_STEP_PX = 0.05  # of the step with the filters for the correlation that was found
-LEAST_INFORMATION = 1e-9  # less is nothing known
-LOOKS_PX = 8  # side of the squares whose spread shows the looks
+LAST_STEP_PX = 0.05  # longest step with the filters for the correlation that was found
+LEAST_INFORMATION = 1e-9  # with less, nothing is known
+LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
 FITTED_LAGS = 4  # of the autocorrelation that determine the band
 LAGS = 8  # of the autocorrelation that are kept; what the band does not explain is interpolated between them
-SHOULDER, SHOULDER_WEIGHT = 0.75, 0.02  # usual share of a band in which it falls; weak, for flat autocorrelations
-RIDGE = 0.005  # of the covariance's diagonal: what the law does not explain
+SHOULDER, SHOULDER_WEIGHT = 0.75, 0.02  # usual share of a band in which it falls; weight of this prior in the fit
+RIDGE = 0.005  # added to the covariance's diagonal, as a share, for what the law does not explain
 BAND_STEPS = 129
 Floats = NDArray[np.float64]
 
@@ -43,10 +43,10 @@ Floats = NDArray[np.float64]
 class Law(NamedTuple):
     """Tables of a pair's law over shifts from -FARTHEST_PX to FARTHEST_PX, for rows and columns of a surface.
 
-    filters: (2, 2, shifts, lags), whose product with a normalised surface is highest at its offset, for images that
-    hardly cohere and for those that are the same; slopes: their derivatives by the shift; norm: (2, shifts), by which
-    that product exceeds the correlation A; information: (2, shifts), of a shift, 1/px^2; looks: of the
-    images.
+    filters: (2, 2, shifts, lags), whose product with a normalised surface, the height of the match, is highest at the
+    surface's offset, for images that hardly cohere and for those that are the same; slopes: their derivatives by the
+    shift; norm: (2, shifts), the ratio of that height to the correlation A, one factor per axis; information: (2,
+    shifts), of a shift, 1/px^2; looks: of the images.
     """
 
     filters: Tensor
@@ -59,7 +59,7 @@ class Law(NamedTuple):
 class Fitted(NamedTuple):
     """Fitted offsets of n surfaces: offset (2, n), px, dx and dy; sigma (2, n), px; correlation (n,), 0-1.
 
-    contrast: (n,), the match in standard deviations of what chance gives.
+    contrast: (n,), the height of the match in standard deviations of chance matches.
     """
 
     offset: Tensor
@@ -69,7 +69,7 @@ class Fitted(NamedTuple):
 
 
 def law_of(samples: Sequence[Tensor]) -> Law:
-    """Fit the law of a pair. samples: (2, rows, cols) each, linear power, NaN unknown. UnusableData without samples."""
+    """Fit the law of a pair. samples: (2, rows, cols) each, linear power, NaN unknown. UnusableData if none."""
     if not samples:
         raise UnusableData("nowhere do both images show most of the ground")
     return law_from(fitted_bands(samples), samples[0].device)
@@ -135,8 +135,9 @@ class Band(NamedTuple):
     def autocorrelation(self, lags: Floats, coherence: float = 1.0) -> Floats:
         """Return the correlation of detected amplitudes at any lags (n,), px, over that at lag 0.
 
-        Amplitudes of L looks whose fields correlate by r correlate by 2F1(-1/2, -1/2; L; r^2), less its value at 0; r
-        is the coherence of the images times the autocorrelation of one. Toward no coherence this is r^2.
+        If the fields of two images of L looks correlate by r, the covariance of their amplitudes is proportional to
+        2F1(-1/2, -1/2; L; r^2) - 1; r is the coherence of the images times the autocorrelation of one field. For no
+        coherence, the limit is the square of that autocorrelation.
         """
         at = np.linspace(0, 1, BAND_STEPS)
         power = (0.5 - 0.5 * np.cos(np.pi * np.clip((1 - at) / self.shoulder, 0, 1))) ** 2
@@ -147,7 +148,7 @@ class Band(NamedTuple):
         return np.asarray(rise / (special.hyp2f1(-0.5, -0.5, self.looks, coherence**2) - 1) + self._interpolated(lags))
 
     def _interpolated(self, lags: Floats) -> Floats:
-        """Return what is left of the autocorrelation at any lags, by a sinc under a cosine's window."""
+        """Return what is left of the autocorrelation at any lags, interpolated by a sinc under a Hann window."""
         if not self.left:
             return np.zeros_like(lags)
         at = np.arange(-LAGS, LAGS + 1)
@@ -191,7 +192,7 @@ class Matched(NamedTuple):
     """Match of n surfaces with the law at one shift each.
 
     height: (n,), of the match; slopes: (2, n), its derivatives by the shift, rows first; information: (2, n), of a
-    shift, 1/px^2; norm: (n,), by which the height exceeds the correlation.
+    shift, 1/px^2; norm: (n,), the ratio of the height to the correlation.
     """
 
     height: Tensor
@@ -201,10 +202,10 @@ class Matched(NamedTuple):
 
 
 def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
-    """Fit offsets to correlation surfaces; only the last step has a gradient, by the surfaces.
+    """Fit offsets to correlation surfaces; only the last step has a gradient, with respect to the surfaces.
 
-    surface: (n, lags, lags), normalised, rows of lags first; pixels: (n,), the number of independent products that were
-    averaged, over the mean square of products (ml.offsets.evidence.surfaces).
+    surface: (n, lags, lags), normalised, rows of lags first; pixels: (n,), the effective number of independent
+    products that were averaged (ml.offsets.evidence.surfaces).
     """
     with torch.no_grad():
         at, height = _highest(surface, law)
@@ -214,7 +215,7 @@ def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
 
 
 def match(surface: Tensor, shift: Tensor, correlation: Tensor, law: Law) -> Matched:
-    """Match surfaces with the law at given shifts. shift: (2, n), px, dx and dy; correlation: (n,), about, 0-1."""
+    """Match surfaces with the law at given shifts. shift: (2, n), px, dx and dy; correlation: (n,), rough, 0-1."""
     at = ((shift.flip(0) + FARTHEST_PX) / STEP_PX).clamp(0, law.norm.shape[1] - 1)
     row, col = (_mixed(law.filters[:, axis], at[axis], correlation[:, None]) for axis in (0, 1))
     turn = [_mixed(law.slopes[:, axis], at[axis], correlation[:, None]) for axis in (0, 1)]
@@ -226,7 +227,10 @@ def match(surface: Tensor, shift: Tensor, correlation: Tensor, law: Law) -> Matc
 
 
 def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LAST_STEP_PX) -> Fitted:
-    """Take one step of Fisher's scoring from shifts (2, n), px. Correlated texture has 1 + 2 A^2 of its pixels."""
+    """Take one step of Fisher's scoring, `longest` px at most, from shifts (2, n), px.
+
+    Texture that correlates by A counts as 1 + 2 A^2 times as many pixels.
+    """
     least = matched.height.detach().clamp_min(1e-6)
     sure = (least * matched.information).clamp_min(LEAST_INFORMATION)
     step = (matched.slopes / sure).clamp(-longest, longest)

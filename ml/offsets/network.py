@@ -41,9 +41,10 @@ WINDOW_PX = 64.0  # of the law without a network
 
 @dataclass(frozen=True)
 class Tracker:
-    """How evidence becomes offsets: by a trained network, or without one over windows of one size.
+    """Tracker that turns evidence into offsets: with a trained network, or without one over windows of one size.
 
-    sigma: factor by which the network's own sigma is stretched to what its errors are.
+    sigma: factor from the network's own sigma to the size of its errors; size_px: of the windows without a network;
+    exact: whether the network computes in float32; block: side of a block, px.
     """
 
     network: CCResSiamNet | None
@@ -56,7 +57,7 @@ class Tracker:
 
 
 def shipped(device: torch.device, method: str, folder: Path = WEIGHTS) -> Tracker:
-    """Load the tracker of a method that the repository ships: a network, or for 'law' none. InputError if missing."""
+    """Load the tracker of a shipped method, without a network for 'law'. InputError if weights are missing."""
     block = window_px(device, 2 * BLOCK_PX)
     if method not in NAMES:
         return Tracker(None, device, block=block)
@@ -102,7 +103,7 @@ def track_from(
 
 
 def _in_reach(found: coarse.Search) -> Tensor:
-    """Return (nodes, nodes): whether the search has a match near a node, so that its start is more than a guess."""
+    """Return whether the search has a match near each node, (nodes, nodes), so that its start is more than a guess."""
     matched = torch.isfinite(found.offset).all(dim=0).float()
     supported = box_mean(matched, SEARCH_SUPPORT) > 0
     return supported.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)

@@ -16,8 +16,8 @@ from ml.offsets.resampling import at_nodes
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 PRIOR = 6 * len(PRIOR_PX) + 3  # channels
-MOST_RIGHT_PX = 1.0  # by which the network puts the first field of motion right
-LARGEST_FACTOR = 2.5  # of a correction of log sigma
+MOST_RIGHT_PX = 1.0  # largest correction of the first field of motion by the network
+LARGEST_FACTOR = 2.5  # largest correction of log sigma
 NEAR_NODES = 5
 MOST_UNLIKE = 50.0
 LEAST_CONTRAST = 4.5  # of a match, in standard deviations of what chance gives
@@ -25,7 +25,7 @@ LEAST_KNOWN = 1e-3
 
 
 class Answer(NamedTuple):
-    """Offsets (2, rows, cols), px, dx and dy, and their log sigmas; correlation and contrast (rows, cols), see law."""
+    """Offsets (2, rows, cols), px, dx and dy, and their log sigmas; correlation, contrast (rows, cols), see Fitted."""
 
     offset: Tensor
     log_sigma: Tensor
@@ -45,7 +45,7 @@ class Stated(NamedTuple):
 
 
 class Windows(NamedTuple):
-    """What each window of PRIOR_PX found: as in Answer, a window first."""
+    """Results of each window of PRIOR_PX: as in Answer, windows first; sigma in px."""
 
     offset: Tensor
     sigma: Tensor
@@ -57,7 +57,7 @@ def over_windows(held: Evidence, start: Tensor, law: Law, size_px: float) -> Ans
     """Fit offsets to windows of one size around each node.
 
     Speckle of few looks that coheres well scatters more than the law's Gaussian noise: sigma is 1 + A^2 / looks times
-    as large, found on validation pairs of even ground.
+    as large, a factor found on validation pairs of even ground.
     """
     found = _fitted(held, start, law, size_px)
     wider = 1 + found.correlation**2 / law.looks
@@ -75,7 +75,10 @@ def windows_of(channels: Tensor, start: Tensor) -> Windows:
 
 
 def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
-    """Return the network's channels at each node, (PRIOR, rows, cols): offsets by several windows, share known."""
+    """Return the network's channels at each node, (PRIOR, rows, cols).
+
+    They are the results of several windows, the share known, and the start less its mean over the nodes around.
+    """
     channels = []
     for size_px in PRIOR_PX:
         found = _placed(_fitted(held, start, law, size_px), start)
@@ -88,7 +91,7 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
 def unlike(windows: Windows) -> Tensor:
     """Return by how much each of the nine nodes around a node moves differently, (LEVELS, 9, windows, rows, cols).
 
-    It is the squared difference of their offsets over its variance, both axes added.
+    The measure is the squared difference of the offsets over its variance, summed over both axes.
     """
     own = torch.cat([windows.offset, windows.sigma**2], dim=1)
     levels = []
@@ -106,8 +109,9 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
 
     The offsets of three windows, mixed, put right by the network and smoothed, are a first field of motion. Each square
     is compared with the law at this field, so that ground whose motion varies can be added; the sum says how far the
-    field is off. Smoothing and adding, twice, are attention: the network gives logits, and by how much ground that
-    moves differently counts less. What it puts right only matters where motion varies: the sum undoes a common error.
+    field is off. Smoothing and adding are done twice, by attention: the network gives logits and says by how much less
+    ground that moves differently counts. Its correction of the first field only matters where motion varies, because
+    the sum undoes an error common to all nodes.
     """
     stated, windows = Stated(*torch.split(raw, list(STATED.values()))), windows_of(channels, start)
     nodes, apart = start.shape[1:], unlike(windows)
@@ -142,7 +146,7 @@ def summed(
     """Match each square with the law at its shift (2, n), px from its start; add these matches by weights.
 
     Returns the sums, the shifts, and the numbers of pixels (n,), as `stepped` takes them. Squares whose shift is
-    farther than FARTHEST_PX have no evidence on it.
+    farther than FARTHEST_PX are left out.
     """
     inner = slice(APART_PX, -APART_PX)
     surface = held.products[inner, inner].flatten(2).permute(2, 0, 1).contiguous()
@@ -155,7 +159,7 @@ def summed(
     sums = weighted(torch.stack(planes) * within, weights).flatten(1)
     total = (sums[6] * sums[7]).clamp_min(1e-18).sqrt()
     matched = Matched(sums[0] / total, sums[1:3] / total, sums[3:5] / total, sums[5] / total)
-    alone = (weights.detach() ** 2).sum(dim=1).prod(dim=0).flatten()  # 1 over the squares, if they were independent
+    alone = (weights.detach() ** 2).sum(dim=1).prod(dim=0).flatten()  # 1 over the effective number of squares
     pixels = NODE_PX**2 * total.detach() ** 2 / sums[8].detach().clamp_min(1e-9) / alone
     return matched, shift, pixels
 

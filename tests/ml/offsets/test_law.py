@@ -1,4 +1,4 @@
-"""The law of whole lags: what is added, what follows from it, and that pixels do not pull."""
+"""The law of whole lags: what is added, what follows from it, and that offsets are not drawn to whole pixels."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_equal_weights_of_three_levels_are_a_box_of_27_squares():
 
 
 def test_squares_that_move_differently_are_added_each_at_its_own_place_and_those_out_of_reach_left_out():
-    """The images move by a ramp of 1.6 px; a field that is off by 0.1 px is put right at its middle."""
+    """The images move by a ramp of 1.6 px; a field that is off by 0.1 px is corrected at its middle."""
     law = law_from((Band(0.35, 0.8, 5.0),) * 2, CPU)
     lags = np.arange(-LAGS_PX - 1, LAGS_PX + 2.0)
     truth = torch.stack([torch.linspace(-0.8, 0.8, 27).expand(27, 27), torch.zeros(27, 27)])

@@ -80,7 +80,7 @@ def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
     found = network.track(pair_of(0.0, 0.0, size=256).source(), network.shipped(CPU, "law"), 6).dx_px
     assert (
         float(torch.isfinite(found[:8, :8]).float().mean()) > 0.95
-    )  # three nodes of the search, of 16 px, beyond the one
+    )  # up to three nodes of the search, 16 px each, beyond its match
     assert not bool(torch.isfinite(found[8:]).any() | torch.isfinite(found[:, 8:]).any())
 
 
@@ -114,8 +114,8 @@ def test_the_network_is_surer_than_one_window_and_reports_how_sure():
 
 
 @pytest.mark.parametrize(("gamma", "widest_px"), [(0.5, 58), (0.7, 30), (0.9, 30)])
-def test_a_step_of_half_a_pixel_is_blurred_no_more_than_the_model_card_states(gamma, widest_px):
-    """The card states 51, 24 and 26 px, 10 to 90 %; the mean over these six steps has 44, 24 and 26 px."""
+def test_a_step_of_half_a_pixel_is_blurred_no_more_than_in_the_benchmark(gamma, widest_px):
+    """`offsets-constant` has 51, 24 and 26 px, 10 to 90 %; the mean of these six steps gives 44, 24 and 26 px."""
     profiles = []
     for scene in range(6):
         along_rows = scene % 2 == 1
