@@ -24,6 +24,7 @@ HASH_DIGITS = 8
 NO_VALUE = "–"
 FROZEN = "Its code is in that commit only."
 WHOLE_FROM = 100
+SEVERAL = 4  # from so many methods of one commit on, only those with weights are named
 
 
 class Result(NamedTuple):
@@ -115,18 +116,14 @@ def _number(value: float | None, digits: int) -> str:
     return f"{value:,.{digits if abs(value) < WHOLE_FROM else 0}f}"
 
 
-SEVERAL = 4  # from so many methods of one commit on, only those with weights are named
-
-
 def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
     """Yield lines with weights, commits, commands and notes; methods for which these are the same share a line."""
     if len({(one.weights_sha256, one.origin) for one in results}) == 1:
         yield f"{_weights(results[0]) or 'No weights'}, {results[0].origin}."
-    elif len({one.origin for one in results}) == 1 and len(results) >= SEVERAL:
-        trained = ", ".join(_with_weights(one, names) for one in results if one.weights_sha256)
-        yield f"{results[0].origin[0].upper()}{results[0].origin[1:]}: {trained}."
     else:
-        origins = _grouped((one.origin, _with_weights(one, names)) for one in results)
+        alike = len({one.origin for one in results}) == 1 and len(results) >= SEVERAL
+        named = [one for one in results if one.weights_sha256] if alike else results
+        origins = _grouped((one.origin, _with_weights(one, names)) for one in named)
         yield " ".join(f"{origin[0].upper()}{origin[1:]}: {', '.join(who)}." for origin, who in origins)
     commands = _grouped((_general(one, len(results) > 1), one.method) for one in results if one.command)
     own = {one.method: _general(one, False) for one in results}

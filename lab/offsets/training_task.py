@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from lab.offsets.crops import Crop, Crops, Settings, crop_at, likely_start
 from lab.offsets.dataset import UNLIKE, bands_of, planes
+from lab.offsets.evaluate import GAMMAS
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift, moving
 from lab.simulation.seeds import Purpose, generator
@@ -31,7 +32,6 @@ HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # larger residuals are clipped to this
 TEMPER = 0.5  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168): hard nodes are learnt, too
 SPREADS = 3.0  # sigmas beyond which errors have less weight
-GAMMAS = (0.5, 0.7, 0.9)
 VALIDATION_PAIRS, VALIDATION_PX = 8, 192
 COMPARED_PX = 64.0  # window of the law with which validation compares the network
 

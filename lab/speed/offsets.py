@@ -21,13 +21,13 @@ METHODS = ("model", "ncc", "multi-kernel")
 def run(rounds: int = 5, size: int = SIZE_PX) -> dict[str, Any]:
     """Time network, one window and four windows in turn; measure the network's memory, also at four times the area."""
     measured, megapixels = _in_own_process("--size", size, "--rounds", rounds), size**2 / 1e6
-    times, where = measured["seconds"], f"{megapixels:.1f} Mpx, posting {POSTING_PX} px, {measured['device']}"
+    times, where = measured["seconds"], f"{megapixels:.1f} Mpx, {measured['device']}; control: one window of 32 px"
     rows = [
-        result(f"{name}, {where}; control: one window of 32 px", "Mpx/s", times[method], times["ncc"], megapixels)
-        for name, method in (("network", "model"), ("four windows", "multi-kernel"))
+        result(f"offsets: {name}, {where}", "Mpx/s", times[method], times["ncc"], megapixels)
+        for name, method in (("network", "model"), ("multi-kernel correlation", "multi-kernel"))
     ]
     small, large = ([_in_own_process("--memory", "--size", px)["mib"]] for px in (size, 2 * size))
-    rows.append(result("network, peak memory at four times the area; control: at one", "MiB", large, small))
+    rows.append(result("offsets: network, peak memory at four times the area; control: at one", "MiB", large, small))
     return report("offsets", rows)
 
 

@@ -31,7 +31,6 @@ AROUND_PX = 12  # what is searched around a first answer
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
-OWN_MARGIN = 0.0  # the same for the smallest window at a wider one's match
 STEP = 2  # nodes of the network for one node here
 SQUARE_PX = STEP * NODE_PX
 
@@ -351,12 +350,10 @@ def _smallest_that_stands_out(
         peaks = correlate(images[0], images[1], row[left], col[left], kernel, lags, begin, whole)
         found = _standing_out(peaks, chance_peak(kernel, lags, SPECKLE_PX, margin))
         if kernel > sizes[0] and (held := torch.isfinite(found[0])).any():
-            own = correlate(
-                images[0], images[1], row[left][held], col[left][held], sizes[0], 1, found[:, held].round(), False
-            )
-            found[:, held] = torch.where(
-                own.height > chance_peak(sizes[0], 1, SPECKLE_PX, OWN_MARGIN), found[:, held], torch.nan
-            )
+            at_match = found[:, held].round()
+            own = correlate(images[0], images[1], row[left][held], col[left][held], sizes[0], 1, at_match, False)
+            stands = own.height > chance_peak(sizes[0], 1, SPECKLE_PX, margin)
+            found[:, held] = torch.where(stands, found[:, held], torch.nan)
         matched[:, left] = found
     return matched
 

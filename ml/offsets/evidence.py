@@ -107,9 +107,8 @@ def _around(held: Tensor, reach: int) -> slice:
 def _planes(held: Evidence, apart: Tensor, cut: list[slice]) -> Tensor:
     """Return products at lags from a common start, energy and known share, (PLANES, rows, cols).
 
-    Squares whose starts are too far apart have 0.
-
-    apart: (2, rows, cols), by how much each square's start exceeds the common one, px right and down.
+    Squares whose starts are too far apart have 0. apart: (2, rows, cols), by how much each square's start exceeds the
+    common one, px right and down.
     """
     products, energy, known = (part[..., cut[0], cut[1]] for part in held)
     planes = products.new_zeros(PLANES, *known.shape)

@@ -176,7 +176,10 @@ def shortfall(held: Evidence, shift: Tensor, correlation: Tensor, law: Law) -> T
 
 
 def published(raw: Tensor, held: Evidence, start: Tensor) -> Answer:
-    """Return the published form's answers at the nodes. raw: (4, rows, cols), its output for every pixel."""
+    """Return the published form's answers at the nodes; their correlation is 0, so that none counts as short of it.
+
+    raw: (4, rows, cols), its output for every pixel.
+    """
     found = at_nodes(raw)
     return Answer(found[:2] + start, found[2:], torch.zeros_like(held.known), torch.full_like(held.known, torch.inf))
 

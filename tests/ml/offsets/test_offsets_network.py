@@ -113,8 +113,8 @@ def test_the_network_is_surer_than_one_window_and_reports_how_sure():
     assert 0.5 <= float(within.mean()) <= 0.9
 
 
-@pytest.mark.parametrize(("gamma", "widest_px"), [(0.5, 58), (0.7, 30), (0.9, 30)])
-def test_a_step_of_half_a_pixel_is_blurred_no_more_than_in_the_benchmark(gamma, widest_px):
+@pytest.mark.parametrize(("gamma", "widest_px", "off"), [(0.5, 46, 0.2), (0.7, 30, 0.15), (0.9, 27, 0.15)])
+def test_a_step_of_half_a_pixel_is_blurred_no_more_than_in_the_benchmark(gamma, widest_px, off):
     """`offsets-constant` has 51, 24 and 26 px, 10 to 90 %; the mean of these six steps gives 44, 24 and 26 px."""
     profiles = []
     for scene in range(6):
@@ -126,8 +126,8 @@ def test_a_step_of_half_a_pixel_is_blurred_no_more_than_in_the_benchmark(gamma, 
         profiles.append(np.nanmedian(lines[8:-8], axis=0) / 0.5)
     mean = np.mean(profiles, axis=0)
     assert width_px(mean, 4) < widest_px
-    assert mean[:8].mean() == pytest.approx(0, abs=0.15)  # neither side is drawn to the other
-    assert mean[-8:].mean() == pytest.approx(1, abs=0.15)
+    assert mean[:8] == pytest.approx(0, abs=off)  # neither side is drawn to the other
+    assert mean[-8:] == pytest.approx(1, abs=off)
 
 
 def test_bfloat16_changes_offsets_by_less_than_a_hundredth_of_a_pixel():
