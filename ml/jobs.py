@@ -1,9 +1,10 @@
 """Computation of a run for each task, from database rows to a raster. JOBS registers every method once."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
+from functools import partial
 from types import ModuleType
 from typing import NamedTuple
 
@@ -12,12 +13,11 @@ import torch
 from django.contrib.gis.geos import Polygon
 
 from ingest.geometry import bounds_around
-from ingest.models import Product, ScenePair
+from ingest.models import Product, Scene, ScenePair
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
-from ingest.scenes.images import read_pair
+from ingest.scenes.images import read_pair, read_scene
 from ml import selectors
-from ml.coherence import COMPARABLE
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
@@ -39,6 +39,7 @@ from ml.stored import RasterWindows, opened_prediction
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
+EARLIER, MOST_EARLIER = "earlier_scenes", 8  # before a pair, whose mean shows texture without much speckle
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 
@@ -118,12 +119,18 @@ def _cloud(
 
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Estimate the coherence of a run's pair."""
-    method, looks = run.model_version.method, looks_of(run.pair)
-    result = coherence_infer.estimate_coherence(
-        _images(run.pair), method, device, looks=looks, truth=COMPARABLE, pieces=pieces
-    )
-    return _with_pair(result, run.pair)
+    """Estimate the coherence of a run's pair, with earlier images of its ground; a repeated run takes the same ones."""
+    method, looks, wanted = run.model_version.method, looks_of(run.pair), {EARLIER: []}
+    if method in coherence_infer.WEIGHTS:
+        latest = partial(selectors.earlier_scenes, pair=run.pair, most=MOST_EARLIER)
+        wanted = pieces.once(EARLIER, lambda: {EARLIER: [scene.pk for scene in latest()]} | run.parameters)
+    kept = Scene.objects.in_bulk(wanted[EARLIER])
+    if len(kept) < len(wanted[EARLIER]):
+        raise NotRepeatable("earlier images that the run used are no longer stored", "missing: earlier images")
+    images = _images(run.pair, [kept[pk] for pk in wanted[EARLIER]])
+    result = coherence_infer.estimate_coherence(images, method, device, looks=looks, pieces=pieces)
+    earlier = {EARLIER: wanted[EARLIER]}
+    return _with_pair(result._replace(parameters=result.parameters | earlier), run.pair)
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -212,11 +219,14 @@ def looks_of(pair: ScenePair) -> float | None:
     return first if first == second else None
 
 
-def _images(pair: ScenePair) -> PairSource:
+def _images(pair: ScenePair, earlier: Sequence[Scene] = ()) -> PairSource:
     grid = pair.pixel_grid
-    return PairSource(
-        (grid.rows, grid.cols), grid.transform, grid.epsg, lambda at: np.stack(read_pair(pair, grid.part(*at)))
-    )
+
+    def read(at: Window) -> Float32:
+        part = grid.part(*at)
+        return np.stack([*read_pair(pair, part), *(read_scene(scene, part) for scene in earlier)])
+
+    return PairSource((grid.rows, grid.cols), grid.transform, grid.epsg, read)
 
 
 def _with_pair(result: RasterResult, pair: ScenePair) -> RasterResult:

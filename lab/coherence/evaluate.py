@@ -1,4 +1,5 @@
-"""Frozen benchmarks of coherence estimators: ground of one coherence, and ground with every kind of structure.
+"""Frozen benchmarks of coherence estimators: ground of one coherence, and ground with every kind of structure,
+without and with earlier images.
 
 The truth is the coherence of a pixel's scatterers (lab.simulation.sar.pairs). Each classical method runs with the
 window that was best for it on validation pairs; `resolution_px` shows the resolution lost by it.
@@ -22,11 +23,14 @@ from lab.simulation.sar.recipes import fingerprint, gamma_step, homogeneous, str
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import VERSIONS, WINDOW_PX
+from ml.coherence.change import of_scatterers
 from ml.coherence.infer import WEIGHTS, estimate_coherence
-from ml.rasters.imagery import ImagePair
+from ml.rasters.imagery import PairSource
+from ml.rasters.windows import Window
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
+HISTORY, EARLIER = "coherence-history", 6  # and its number of earlier images
 VERSION = "1"
 # px; WINDOW_PX for other methods. Even ground rewards mere averaging; 61 was the widest window tried.
 WINDOWS_EVEN = {"guarnieri-prati": 61, "pearson": 61, "posterior-mean": 61}
@@ -53,18 +57,27 @@ def make_structured(
     return structured_pair(generator(purpose, STRUCTURED, scene), misregistration_px, sample=sample)
 
 
+def make_history(misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
+    """Make a pair of `coherence-history`: structured ground, EARLIER images before the pair."""
+    return structured_pair(generator(purpose, HISTORY, scene), misregistration_px, earlier=EARLIER)
+
+
 def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:
     """Return the bands that a method estimates for a pair; the method is given the pair's number of looks."""
-    images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-    return dict(estimate_coherence(images, method, torch.device("cpu"), window, pair.looks).bands)
+    images = pair.power if pair.earlier is None else np.concatenate([pair.power, pair.earlier])
+
+    def read(at: Window) -> Float32:
+        return images[:, at.row : at.row + at.rows, at.col : at.col + at.cols]
+
+    source = PairSource((images.shape[1], images.shape[2]), Affine.identity(), None, read)
+    return dict(estimate_coherence(source, method, torch.device("cpu"), window, pair.looks).bands)
 
 
 def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
     """Return (pixels, 3): error, sigma, true coherence."""
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
-    estimate, sigma, gamma = (
-        part[picked].ravel() for part in (bands["coherence"], bands["coherence_sigma"], pair.gamma)
-    )
+    of_ground = [bands[name] for name in of_scatterers(bands)]
+    estimate, sigma, gamma = (part[picked].ravel() for part in (*of_ground, pair.gamma))
     return np.column_stack([estimate - gamma, sigma, gamma]).astype(np.float64)
 
 
@@ -79,7 +92,11 @@ class TunedGround(NamedTuple):
         return self.windows.get(method, WINDOW_PX)
 
 
-GROUNDS = {HOMOGENEOUS: TunedGround(make_even, WINDOWS_EVEN), STRUCTURED: TunedGround(make_structured, WINDOWS)}
+GROUNDS = {
+    HOMOGENEOUS: TunedGround(make_even, WINDOWS_EVEN),
+    STRUCTURED: TunedGround(make_structured, WINDOWS),
+    HISTORY: TunedGround(make_history, WINDOWS),
+}
 
 
 def errors_of(name: str, methods: Sequence[str], misregistration_px: float, scene: int) -> list[Float64]:
@@ -111,7 +128,8 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
 def _step_responses(name: str, methods: Sequence[str], scene: int) -> list[Float64]:
     """Return each method's estimate across a step from STEP_FROM to STEP_TO, mean of each column, (cols, 1)."""
     pair, ground = gamma_step(generator(Purpose.BENCHMARK, STEP, scene)), GROUNDS[name]
-    bands = [estimated(method, pair, ground.window(method))["coherence"] for method in methods]
+    found = [estimated(method, pair, ground.window(method)) for method in methods]
+    bands = [one[of_scatterers(one)[0]] for one in found]
     lines = [np.mean(band[EDGE_PX:-EDGE_PX], axis=0) for band in bands]
     return [np.asarray(line, dtype=np.float64)[:, None] for line in lines]
 
@@ -163,7 +181,16 @@ def structured_sha256(pairs: int) -> str:
     return hashlib.sha256("".join(prints).encode()).hexdigest()
 
 
+def history_sha256(pairs: int) -> str:
+    """Return a hash of the benchmark's pairs."""
+    settings = VERSION, pairs, EVERY_PX, EDGE_PX, EARLIER
+    return fingerprint(HISTORY, partial(structured_pair, misregistration_px=0.0, earlier=EARLIER), settings)
+
+
 BENCHMARKS = (
+    Benchmark(
+        HISTORY, VERSION, 100, "pairs of each kind", VERSIONS, partial(evaluate, HISTORY), history_sha256, WEIGHTS
+    ),
     Benchmark(
         HOMOGENEOUS, VERSION, 200, "pairs of each kind", VERSIONS, partial(evaluate, HOMOGENEOUS), even_sha256, WEIGHTS
     ),

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ingest.errors import UnusableData
+from ml.networks.box_mean import Size, area
 from ml.rasters.imagery import box_mean, pixels_per_cell
 
 # Spread of the squared coherence over N independent cells is this times (1 - g^2) / sqrt(N): Monte Carlo, 1-9 looks.
@@ -53,7 +54,7 @@ def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> S
 
 
 def guarnieri_prati(
-    power: torch.Tensor, window: int, looks: float | None = None, speckle: Speckle | None = None
+    power: torch.Tensor, window: Size, looks: float | None = None, speckle: Speckle | None = None
 ) -> Coherence:
     """Estimate coherence from second moments. power: (2, rows, cols), linear; looks: None to estimate them as well."""
     power = power / torch.nanmedian(power)
@@ -74,7 +75,7 @@ def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
     return around * (1 + BRIGHT_SPREADS / math.sqrt(looks))
 
 
-def pearson(power: torch.Tensor, window: int, speckle: Speckle | None = None) -> Coherence:
+def pearson(power: torch.Tensor, window: Size, speckle: Speckle | None = None) -> Coherence:
     """Estimate coherence from the correlation of intensities. power: (2, rows, cols), linear."""
     shared = speckle.pixels_per_cell if speckle else pixels_per_cell(power)
     power = power / torch.nanmedian(power)
@@ -123,9 +124,9 @@ def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], flo
 
 
 def _coherence(
-    squared: torch.Tensor, spread: float, power: torch.Tensor, window: int, shared: float, looks: float
+    squared: torch.Tensor, spread: float, power: torch.Tensor, window: Size, shared: float, looks: float
 ) -> Coherence:
-    cells = max(1.0, window**2 / shared)
+    cells = max(1.0, area(window) / shared)
     squared = torch.where(torch.isfinite(power).all(dim=0), squared, torch.nan).clamp(0.0, 1.0)
     deviation = spread * (1 - squared) / cells**0.5
     upper, lower = (squared + deviation).clamp_max(1.0).sqrt(), (squared - deviation).clamp_min(0.0).sqrt()

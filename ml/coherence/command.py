@@ -1,8 +1,9 @@
 """`python -m ml coherence`: estimate the coherence of two radar images."""
 
 import argparse
+import re
 
-from ml.coherence import COMPARABLE, METHODS, TRUTHS, VERSIONS, WINDOW_PX
+from ml.coherence import METHODS, SAMPLE_WINDOW, VERSIONS, WIDEST_PX, WINDOW_PX
 from ml.rasters import pair_arguments
 
 SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
@@ -13,27 +14,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pair_arguments.add_arguments(parser, "coherence", METHODS, "C.tif")
     parser.add_argument(
         "--window",
-        type=int,
-        default=WINDOW_PX,
-        metavar="N",
-        help="window of the classical estimators, px (default: %(default)s)",
+        type=window_of,
+        metavar="RxC",
+        help="rows x columns of the window, odd numbers of the images' pixels, over which complex images would give "
+        f"the coherence (default: {SAMPLE_WINDOW[0]}x{SAMPLE_WINDOW[1]}; classical methods: {WINDOW_PX}x{WINDOW_PX})",
     )
     parser.add_argument(
         "--looks", type=float, metavar="L", help="equivalent number of looks of the images (default: estimated)"
     )
-    parser.add_argument(
-        "--truth",
-        choices=TRUTHS,
-        default=COMPARABLE,
-        help="which of the network's two coherences is band 1, the other follows: of the scatterers, or of a window as "
-        "complex images give it (default: %(default)s)",
-    )
+
+
+def window_of(text: str) -> tuple[int, int]:
+    """Read a window, rows x columns. ArgumentTypeError if it is none."""
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    sides = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not all(side % 2 and 1 <= side <= WIDEST_PX for side in sides) or max(sides) < 3:
+        raise argparse.ArgumentTypeError(f"{text!r} is no window: two odd numbers up to {WIDEST_PX}, such as 3x11")
+    return sides
 
 
 def run(args: argparse.Namespace) -> int:
     """Estimate, write, print a summary. Raises InputError or ValueError for what cannot be used."""
-    if args.window < 3 or args.window % 2 == 0:
-        raise ValueError(f"--window {args.window} is not an odd number of at least 3")
     if args.looks is not None and not 0.5 <= args.looks <= 1000:
         raise ValueError(f"--looks {args.looks:g} is no number of looks")
     from ml.coherence.infer import estimate_coherence  # torch takes seconds, and --help needs none
@@ -41,9 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     return pair_command.run(
         args,
-        lambda pair, device, pieces: estimate_coherence(
-            pair, args.method, device, args.window, args.looks, args.truth, pieces
-        ),
+        lambda pair, device, pieces: estimate_coherence(pair, args.method, device, args.window, args.looks, pieces),
         VERSIONS[args.method],
         SLACK_PX,
     )

@@ -2,12 +2,14 @@
 
 The log ratio of two dates is free of texture; if the looks are known, its variance gives the coherence. The correlation
 of the log powers and the moments of Guarnieri and Prati are two further estimates, each with its own errors. If the
-track has earlier images, the estimates are repeated after division by their temporal mean, which removes texture.
+track has earlier images, the estimates are repeated after division by their temporal mean, which removes texture; with
+one image it also adds speckle, so that the number of images is a channel, too.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,37 +17,46 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from ml.networks.box_mean import box_mean
+from ml.networks.window_head import Window
 
 WIDE_PX = 20  # window of the mean that is taken off, px
 WINDOWS_PX = (6, 14, 30)
 FACTS = 10
 INPUTS = 12 + 4 * len(WINDOWS_PX) + 3 + FACTS
 DETAILS = 4
+PLANES = 8
 HISTORY = 4 + 4 * len(WINDOWS_PX) + 2
+WINDOW_FACTS = 7  # of a wanted window
+SCATTERERS = None  # instead of a window: no sample, but the coherence of the scatterers themselves
 STRIP_ROWS, STRIP_MARGIN = 256, 32  # px, multiples of 4; no window reaches beyond the margin
 LARGEST = 8.0  # natural logarithm of power against the image's median
 
 
 class Seen(NamedTuple):
-    """The network's input channels. half: (n, INPUTS, rows / 2, cols / 2); detail: (n, DETAILS, rows, cols)."""
+    """What the network sees. half: (n, INPUTS, rows / 2, cols / 2); detail: (n, DETAILS, rows, cols).
+
+    planes: (n, PLANES, rows, cols), what is summed over the wanted window (ml.networks.window_head); history: (n,
+    HISTORY, rows / 2, cols / 2), 0 where there are no earlier images.
+    """
 
     half: Tensor
     detail: Tensor
+    planes: Tensor
+    history: Tensor
 
 
-def shown(log_power: Tensor, facts: Tensor, symmetric: bool, kind: torch.dtype) -> Seen:
+def shown(log_power: Tensor, past: Tensor, facts: Tensor, kind: torch.dtype) -> Seen:
     """Compute `features` of one pair, in the number type that a network takes; on a CPU strip by strip."""
     rows, cols = log_power.shape[-2:]
     step = STRIP_ROWS if log_power.device.type == "cpu" else rows
-
-    def empty(channels: int, by: int) -> Tensor:
-        return log_power.new_empty((1, channels, rows // by, cols // by), dtype=kind)
-
-    seen = Seen(empty(INPUTS, 2), empty(DETAILS, 1))
+    scales = 2, 1, 1, 2
+    sizes = zip((INPUTS, DETAILS, PLANES, HISTORY), scales, (kind, kind, torch.float32, kind), strict=True)
+    seen = Seen(*(log_power.new_empty((1, n, rows // by, cols // by), dtype=of) for n, by, of in sizes))
     for row in range(0, rows, step):
         first, last = max(0, row - STRIP_MARGIN), min(rows, row + step)
-        strip = _parts(log_power[:, :, first : last + STRIP_MARGIN], facts, symmetric)
-        for whole, parts, by in zip(seen, strip, (2, 1), strict=True):
+        around = slice(first, last + STRIP_MARGIN)
+        strip = _parts(log_power[:, :, around], past[:, :, around], facts)
+        for whole, parts, by in zip(seen, strip, scales, strict=True):
             own, at = slice((row - first) // by, (last - first) // by), 0
             for part in parts:
                 whole[:, at : at + part.shape[1], row // by : last // by] = part[:, :, own]
@@ -53,35 +64,59 @@ def shown(log_power: Tensor, facts: Tensor, symmetric: bool, kind: torch.dtype) 
     return seen
 
 
-def features(log_power: Tensor, facts: Tensor, symmetric: bool = True) -> Seen:
-    """Build the network's input channels.
+def features(log_power: Tensor, past: Tensor, facts: Tensor) -> Seen:
+    """Build what the network sees.
 
     log_power: (n, 2, rows, cols), natural logarithms, relative to each image's median, registered, NaN unknown, of even
-    size. facts: (n, FACTS), rows from Facts.row(). symmetric False: the log ratio keeps its sign (an ablation).
+    size. past: (n, 3, rows, cols), from `temporal`, NaN without earlier images. facts: (n, FACTS), rows from
+    Facts.row().
     """
-    return Seen(*(torch.cat(parts, dim=1) for parts in _parts(log_power, facts, symmetric)))
+    return Seen(*(torch.cat(parts, dim=1) for parts in _parts(log_power, past, facts)))
 
 
-def _parts(log_power: Tensor, facts: Tensor, symmetric: bool) -> tuple[list[Tensor], list[Tensor]]:
-    """Compute the channels that `features` joins: (at half resolution, at full resolution)."""
+def _parts(log_power: Tensor, past: Tensor, facts: Tensor) -> tuple[list[Tensor], ...]:
+    """Compute the channels that `features` joins, a list for each field of Seen."""
     blank = ~torch.isfinite(log_power[:, :1] + log_power[:, 1:])
     log = torch.where(blank, 0.0, log_power).clamp(-LARGEST, LARGEST)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
     level, ratio = (log[:, :1] + log[:, 1:]) / 2, log[:, 1:] - log[:, :1]
     wide = _wide_mean(level, ratio, log)
     m, d = level - wide[:, :1], (ratio - wide[:, 1:2]) * (looks / 2).sqrt()
-    held = torch.minimum(log - wide[:, 2:], torch.log1p(8 / looks.sqrt()))
-    x = torch.exp(held)
-    both = x[:, :1] * x[:, 1:]
-    held_d, unknown = (d.abs() if symmetric else d).clamp(-6, 6), blank.to(log)
+    unknown = blank.to(log)
+    x = _held(log - wide[:, 2:], looks)
+    both, held_d = x[:, :1] * x[:, 1:], d.abs().clamp_max(6)
+    half = [functional.pixel_unshuffle(torch.cat([m, held_d, both.log1p()], 1), 2)]
     moments = _moments(d, m, x, both)
-    parts = [functional.pixel_unshuffle(torch.cat([m, held_d, both.log1p()], 1), 2)]
+    half += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
+    half += [_halved(part) for part in (wide[:, :1] / 2, wide[:, 1:2].abs(), unknown)]
+    half.append(facts[:, :, None, None].expand(-1, -1, *moments.shape[-2:]))
+    flat, history = _history(log_power, past, looks)
+    x = x if flat is None else torch.where(torch.isfinite(past[:, :1]), flat, x)
+    power, known = torch.exp(log - wide[:, 2:]), 1 - unknown
+    planes = [power, power.prod(dim=1, keepdim=True).sqrt(), x[:, :1] * x[:, 1:], x**2, d.abs()]
+    return half, [m, held_d, (d**2).clamp_max(16) / 4, unknown], [part * known for part in planes] + [known], [history]
+
+
+def _history(log_power: Tensor, past: Tensor, looks: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Return power over the mean of earlier images, capped, (n, 2, rows, cols), and the channels of `Seen.history`."""
+    known = torch.isfinite(log_power).all(dim=1, keepdim=True) & torch.isfinite(past).all(dim=1, keepdim=True)
+    if not known.any():
+        return None, log_power.new_zeros(log_power.shape[0], HISTORY, log_power.shape[2] // 2, log_power.shape[3] // 2)
+    log = torch.where(known, log_power - past[:, :1], 0.0).clamp(-LARGEST, LARGEST)
+    spread, number = (torch.where(known, part, 0.0) for part in (past[:, 1:2], past[:, 2:]))
+    log = log - _wide_mean(log)
+    m, d = log.mean(dim=1, keepdim=True), (log[:, 1:] - log[:, :1]) * (looks / 2).sqrt()
+    x = _held(log, looks)
+    moments = _moments(d, m, x, x[:, :1] * x[:, 1:])
+    parts = [functional.pixel_unshuffle(m, 2)]
     parts += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
-    tilt = _halved(wide[:, :2])
-    parts += [tilt[:, :1] / 2, tilt[:, 1:].abs() if symmetric else tilt[:, 1:]]
-    parts.append(_halved(unknown))
-    parts.append(facts[:, :, None, None].expand(-1, -1, *moments.shape[-2:]))
-    return parts, [m, held_d, (d**2).clamp_max(16) / 4, unknown]
+    parts += [_halved(spread), _halved(number)]
+    return x, torch.cat(parts, dim=1) * _halved(known.to(log))
+
+
+def _held(log: Tensor, looks: Tensor) -> Tensor:
+    """Return power from its logarithm over that of its surroundings, capped where speckle does not reach."""
+    return torch.exp(torch.minimum(log, torch.log1p(8 / looks.sqrt())))
 
 
 def _wide_mean(*parts: Tensor) -> Tensor:
@@ -113,38 +148,37 @@ def _statistics(means: Tensor, looks: Tensor) -> Tensor:
     return torch.cat([of_ratio.log().clamp(-4, 3), of_level.log().clamp(-4, 5) / 2, correlation, guarnieri_prati], 1)
 
 
-def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
-    """Compute the channels of earlier images, (n, HISTORY, rows / 2, cols / 2).
+def temporal(log_power: Tensor, level: Sequence[float] | None = None) -> Tensor:
+    """Return what earlier images show of each pixel, (3, rows, cols), NaN where none is known.
 
-    past: from `temporal`, (n, 2, rows, cols).
+    Log mean power and standard deviation of log power, each image first divided by its median power; logarithm of 1 +
+    number of images. log_power: (n, rows, cols), natural logarithms, NaN unknown, registered onto the pair's reference;
+    level: medians of the whole images, by default of these.
     """
-    known = torch.isfinite(log_power).all(dim=1, keepdim=True) & torch.isfinite(past).all(dim=1, keepdim=True)
-    log = torch.where(known, log_power - past[:, :1], 0.0).clamp(-LARGEST, LARGEST)
-    spread = torch.where(known, past[:, 1:], 0.0)
-    looks = torch.exp(facts[:, 0])[:, None, None, None]
-    log = log - _wide_mean(log)
-    m, d = log.mean(dim=1, keepdim=True), (log[:, 1:] - log[:, :1]) * (looks / 2).sqrt()
-    x = torch.exp(torch.minimum(log, torch.log1p(8 / looks.sqrt())))
-    moments = _moments(d, m, x, x[:, :1] * x[:, 1:])
-    parts = [functional.pixel_unshuffle(m, 2)]
-    parts += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
-    parts += [_halved(spread), _halved((~known).to(log))]
-    return torch.cat(parts, dim=1)
-
-
-def temporal(log_power: Tensor) -> Tensor:
-    """Return log mean power and standard deviation of log power of earlier images, (2, rows, cols).
-
-    Each image is first divided by its median power. A pixel's statistics use the images in which it is known; NaN if
-    there are none.
-
-    log_power: (n, rows, cols), natural logarithms, NaN unknown, registered onto the reference of the pair.
-    """
-    level = torch.nanmedian(log_power.flatten(1), dim=1).values[:, None, None]
-    log = log_power - level
-    mean = torch.exp(log).nanmean(dim=0)
+    if level is None:
+        level = torch.nanmedian(log_power.flatten(1), dim=1).values.tolist()
+    log = log_power - torch.tensor(level, device=log_power.device)[:, None, None]
+    number = torch.isfinite(log).sum(dim=0)
     spread = (log - log.nanmean(dim=0)).square().nanmean(dim=0).sqrt()
-    return torch.stack([torch.log(mean), spread])
+    past = torch.stack([torch.log(torch.exp(log).nanmean(dim=0)), spread, torch.log1p(number.to(log))])
+    return torch.where(number > 0, past, torch.nan)
+
+
+def no_history(log_power: Tensor) -> Tensor:
+    """Return `temporal` without an image. log_power: (..., rows, cols)."""
+    return log_power.new_full((3, *log_power.shape[-2:]), torch.nan)
+
+
+def window_facts(facts: Tensor, window: Window | None) -> Tensor:
+    """Return what the head is told of a window: looks, sides, and how many independent samples it averages.
+
+    facts: (n, FACTS); returns (n, WINDOW_FACTS).
+    """
+    shared = (1 + 2 * facts[:, 3:5].sum(dim=1)) * (1 + 2 * facts[:, 5:7].sum(dim=1))
+    rows, cols = (torch.full_like(shared, side) for side in window or (1, 1))
+    cells = (rows * cols * torch.exp(facts[:, 0]) / shared).clamp_min(1.0)
+    sample = [cells.log() / 4, cells.rsqrt(), torch.ones_like(cells)] if window else [torch.zeros_like(cells)] * 3
+    return torch.stack([*sample, rows.log() / 2, cols.log() / 2, facts[:, 0], facts[:, 1]], dim=1)
 
 
 class Facts(NamedTuple):

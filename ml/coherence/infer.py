@@ -1,15 +1,17 @@
 """One interface for all estimators of coherence: from a pair to coherence and its uncertainty."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from ml.coherence import METHODS, NETWORK, TRUTHS, WINDOW_PX, baseline, network, posterior
+from ml.coherence import METHODS, NETWORK, SAMPLE_WINDOW, SICA, WINDOW_PX, baseline, network, posterior
 from ml.coherence import VERSIONS as VERSIONS  # for ml.jobs
-from ml.coherence.features import Facts
+from ml.coherence.features import SCATTERERS, Facts, temporal
 from ml.coherence.registration import RESAMPLED_PX, facts_of, resampled
+from ml.networks.box_mean import Size, sides
+from ml.networks.window_head import Window
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces, blocks_of
 from ml.rasters.results import RasterResult
@@ -20,13 +22,15 @@ from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 from ml.statistics.quantiles import MEDIAN, quantile
 
-WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
+WEIGHTS = {NETWORK: network.NAME, SICA: SICA}  # the card of a method that needs one
 TILE_PX = 1280  # of the network on a CPU: tiles of 2,048 px have less halo, but take as long and more memory
+SICA_HALO_PX = 64
+LEAST_POWER = 1e-9
 AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]
 Work = Callable[[Float32, Tile], Bands]
-Estimator = Callable[[torch.Tensor, int, baseline.Speckle], baseline.Coherence]
+Estimator = Callable[[torch.Tensor, Size, baseline.Speckle], baseline.Coherence]
 
 # by name: linear power (2, rows, cols), window in px and the pair's speckle to coherence and sigma
 ESTIMATORS: dict[str, Estimator] = {
@@ -54,16 +58,16 @@ def estimate_coherence(
     pair: ImagePair | PairSource,
     method: str,
     device: torch.device,
-    window: int = WINDOW_PX,
+    window: Size | None = None,
     looks: float | None = None,
-    truth: str = TRUTHS[0],
     pieces: Pieces | None = None,
 ) -> RasterResult:
     """Register a pair and estimate its coherence, 0-1, tile by tile. looks: None to estimate them as well.
 
-    window: of classical estimators; pieces: store for the pieces of a large pair. The bands are coherence and
-    coherence_sigma. From the network these are for `truth`; bands with a prefix are for the other of TRUTHS. ValueError
-    for an unknown method and for a pair without ground.
+    window: odd sides, px, of classical estimators (default: WINDOW_PX), or of the sample coherence that a network is to
+    give (SAMPLE_WINDOW). pair: images after the first two are earlier ones of the track; pieces: store for the pieces
+    of a large pair. The bands are coherence and coherence_sigma; a network adds those of the scatterers, in which
+    change is found. ValueError for an unknown method and for a pair without ground.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
@@ -71,48 +75,75 @@ def estimate_coherence(
     kept = Pieces() if pieces is None else pieces
 
     def sampled() -> list[torch.Tensor]:
-        return [torch.from_numpy(sample).to(device) for sample in samples(source)]
+        return [torch.from_numpy(sample[:2]).to(device) for sample in samples(source)]
 
     facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
     if method == NETWORK:
-        ready = network.shipped(device)
+        levels = kept.once("levels", lambda: _levels([sample[2:] for sample in samples(source)]))
+        ready, wanted = network.shipped(device), sides(window or SAMPLE_WINDOW)
         bands = over_tiles(
             source,
-            _by_network(ready, facts, truth, device),
+            _by_network(ready, facts, levels, wanted, device),
             ready.halo_px(),
             core=window_px(device, TILE_PX),
             pieces=pieces,
             feed=feed_of(device),
         )
         record = {"precision": precision(device)}
-        result = _result(source, bands, facts.looks, _registration_tags(facts) | {"truth": truth} | record)
-        return result._replace(parameters=record)
-    speckle = baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sampled(), looks)))
-    used = 1.0 if method == "pearson" else speckle.looks
-    halo = window // 2 + baseline.BRIGHT_WINDOW + RESAMPLED_PX
-    bands = over_tiles(
-        source, _by_window(method, window, speckle, facts, device), halo, pieces=pieces, feed=feed_of(device)
+        tags = _registration_tags(facts) | _window_tag(wanted) | record
+        return _result(source, bands, facts.looks, tags)._replace(parameters=record)
+    if method == SICA:
+        work, record = _by_sica(network.sica_shipped(device), facts, device), {"precision": precision(device)}
+        bands = over_tiles(
+            source, work, SICA_HALO_PX, core=window_px(device, TILE_PX), pieces=pieces, feed=feed_of(device)
+        )
+        tags = _registration_tags(facts) | _window_tag(SAMPLE_WINDOW) | record
+        return _result(source, bands, facts.looks, tags)._replace(parameters=record)
+    speckle, over = (
+        baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sampled(), looks))),
+        sides(window or WINDOW_PX),
     )
-    return _result(source, bands, used, _registration_tags(facts) | {"window_px": str(window)})
+    used = 1.0 if method == "pearson" else speckle.looks
+    halo = max(over) // 2 + baseline.BRIGHT_WINDOW + RESAMPLED_PX
+    bands = over_tiles(
+        source, _by_window(method, over, speckle, facts, device), halo, pieces=pieces, feed=feed_of(device)
+    )
+    return _result(source, bands, used, _registration_tags(facts) | _window_tag(over))
 
 
-def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, device: torch.device) -> Work:
+def _levels(earlier: Sequence[Float32]) -> list[float]:
+    """Return the median log power of each earlier image. earlier: samples (n, rows, cols)."""
+    medians = [np.nanmedian(np.log(np.maximum(one, LEAST_POWER)), axis=(1, 2)) for one in earlier if len(one)]
+    return np.nanmedian(medians, axis=0).tolist() if medians else []
+
+
+def _by_network(
+    ready: network.CoherenceNetwork, facts: Facts, levels: Sequence[float], window: Window, device: torch.device
+) -> Work:
     def work(images: Float32, tile: Tile) -> Bands:
-        by_truth = ready.estimate(on_device(images, device), facts, within=inner(tile.core, tile.outer))
-        bands = _bands(by_truth.pop(truth))
-        for other, pair_estimate in by_truth.items():
-            bands |= _bands(pair_estimate, f"{other}_")
-        return bands
+        on_place = on_device(images, device)
+        past = temporal(torch.log(on_place[2:].clamp_min(LEAST_POWER)), levels) if levels else None
+        within = inner(tile.core, tile.outer)
+        sample, of_scatterers = ready.estimate(on_place[:2], facts, (window, SCATTERERS), past, within)
+        return _bands(sample) | _bands(of_scatterers, "scatterers_")
 
     return work
 
 
-def _by_window(method: str, window: int, speckle: baseline.Speckle, facts: Facts, device: torch.device) -> Work:
+def _by_sica(ready: network.SicaNetwork, facts: Facts, device: torch.device) -> Work:
+    return lambda images, tile: tile.own(_bands(ready.estimate(on_device(images[:2], device), facts)))
+
+
+def _by_window(method: str, window: Window, speckle: baseline.Speckle, facts: Facts, device: torch.device) -> Work:
     def work(images: Float32, tile: Tile) -> Bands:
-        power = resampled(on_device(images, device), facts.shift_px)
+        power = resampled(on_device(images[:2], device), facts.shift_px)
         return tile.own(_bands(ESTIMATORS[method](power, window, speckle)))
 
     return work
+
+
+def _window_tag(window: Window) -> dict[str, str]:
+    return {"window_px": f"{window[0]}x{window[1]}"}
 
 
 def _bands(pair_estimate: network.Estimate | baseline.Coherence, prefix: str = "") -> Bands:

@@ -1,7 +1,9 @@
-"""The residual U-Net of coherence: images in, coherence and its sigma out."""
+"""The network of coherence: images and a wanted window in, coherence and its sigma out."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,16 +12,28 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from ml.coherence import TRUTHS
-from ml.coherence.features import DETAILS, HISTORY, INPUTS, STRIP_ROWS, Facts, history_features, shown
+from ml.coherence import SICA, WIDEST_PX
+from ml.coherence.features import (
+    DETAILS,
+    HISTORY,
+    INPUTS,
+    STRIP_ROWS,
+    WINDOW_FACTS,
+    Facts,
+    no_history,
+    shown,
+    window_facts,
+)
 from ml.coherence.registration import RESAMPLED_PX, resampled
-from ml.networks.residual_unet import ResidualUNet
+from ml.networks.residual_unet import FULL_WIDTH, ResidualUNet
+from ml.networks.sica_residual_unet import SicaResidualUNet
+from ml.networks.window_head import Window, WindowHead
 from ml.runtime.checkpoints import Card, load, read_card
 from ml.runtime.device import input_type, low_precision, ready
 
 NAME = "coherence"
-OUTPUTS = 4  # logit of gamma, its log sigma, logit of the sample coherence, its log sigma
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
+DECIBELS = 10 / math.log(10)  # of a natural logarithm
 
 
 class Estimate(NamedTuple):
@@ -29,13 +43,24 @@ class Estimate(NamedTuple):
     sigma: Tensor
 
 
-def estimates(maps: Tensor) -> tuple[Estimate, Estimate]:
-    """Split the output (n, OUTPUTS, rows, cols) into estimates of each of TRUTHS, sigma not yet calibrated."""
-    pairs = (maps[:, 0], maps[:, 1]), (maps[:, 2], maps[:, 3])
-    first, second = (
-        Estimate(torch.sigmoid(mean), torch.exp(log.clamp(-6, 2)).clamp(LEAST_SIGMA, MOST_SIGMA)) for mean, log in pairs
-    )
-    return first, second
+def estimate_of(maps: Tensor) -> Estimate:
+    """Return the estimate in the head's output (n, 2, rows, cols), sigma not yet calibrated."""
+    sigma = torch.exp(maps[:, 1].clamp(-6, 2)).clamp(LEAST_SIGMA, MOST_SIGMA)
+    return Estimate(torch.sigmoid(maps[:, 0]), sigma)
+
+
+class CoherenceNet(nn.Module):
+    """U-Net, and a head that is told the window. arguments: of ResidualUNet."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__()
+        self.unet = ResidualUNet(INPUTS, DETAILS, HISTORY, **arguments)
+        self.head = WindowHead(FULL_WIDTH, WINDOW_FACTS)
+
+    def answer(self, features: Tensor, planes: Tensor, facts: Tensor, window: Window | None) -> Estimate:
+        """Return the estimate for a window, or of the scatterers. facts: (n, FACTS)."""
+        told = window_facts(facts, window)
+        return estimate_of(self.head(features, planes, told, torch.exp(facts[:, 0]), window))
 
 
 def registered(power: Tensor, facts: Facts) -> Tensor:
@@ -53,78 +78,107 @@ def registered(power: Tensor, facts: Facts) -> Tensor:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the coherence network's inference, kept with its weights.
+    """Settings of the network's inference, kept with its weights: calibrated sigma is factor * sigma^power.
 
-    The calibrated sigma is sigma_factor * sigma^sigma_power; sample_*: the same for the sample coherence.
+    Of a window's sample coherence, and of that of the scatterers.
     """
 
-    symmetric: bool = True
-    register: bool = True
     sigma_factor: float = 1.0
     sigma_power: float = 1.0
-    sample_sigma_factor: float = 1.0
-    sample_sigma_power: float = 1.0
+    scatterers_factor: float = 1.0
+    scatterers_power: float = 1.0
 
-    def calibrated(self, sigma: Tensor, truth: str) -> Tensor:
-        """Calibrate the network's own sigma of one of TRUTHS."""
-        factor, power = {
-            TRUTHS[0]: (self.sigma_factor, self.sigma_power),
-            TRUTHS[1]: (self.sample_sigma_factor, self.sample_sigma_power),
-        }[truth]
-        return (factor * sigma**power).clamp(LEAST_SIGMA, MOST_SIGMA)
+    def calibrated(self, sigma: Tensor, window: Window | None) -> Tensor:
+        """Calibrate the network's own sigma."""
+        own = (self.sigma_factor, self.sigma_power) if window else (self.scatterers_factor, self.scatterers_power)
+        return (own[0] * sigma ** own[1]).clamp(LEAST_SIGMA, MOST_SIGMA)
 
 
 class CoherenceNetwork(NamedTuple):
     """A coherence network with its settings, ready for inference."""
 
-    unet: ResidualUNet
+    net: CoherenceNet
     settings: Settings
     weights_sha256: str
 
     def halo_px(self) -> int:
         """Return the halo of a tile, px: about half the nominal reach, beyond which nothing has a visible effect."""
-        return self.unet.reach_px // 2 + 4 * self.unet.stride
+        return self.net.unet.reach_px // 2 + 4 * self.net.unet.stride
 
     def estimate(
-        self, power: Tensor, facts: Facts, past: Tensor | None = None, within: tuple[slice, slice] | None = None
-    ) -> dict[str, Estimate]:
-        """Estimate both TRUTHS' coherence from power (2, rows, cols), linear; NaN where an image is unknown.
+        self,
+        power: Tensor,
+        facts: Facts,
+        windows: Sequence[Window | None],
+        earlier: Tensor | None = None,
+        within: tuple[slice, slice] | None = None,
+    ) -> list[Estimate]:
+        """Estimate the coherence over each window, or of the scatterers, from power (2, rows, cols), linear.
 
-        past: from features.temporal, (2, rows, cols), if the track has earlier images; within: rows and columns to
-        return, by default all: the margin around them is not computed at full resolution.
+        NaN where an image is unknown. earlier: `temporal` of earlier images, (3, rows, cols); within: rows and columns
+        to return, by default all: the margin around them is not computed at full resolution.
         """
-        log_power, stride = registered(power.float(), facts), self.unet.stride
+        log_power, stride = registered(power.float(), facts), self.net.unet.stride
         rows, cols = log_power.shape[-2:]
         pad = (0, -cols % stride, 0, -rows % stride)
         row = torch.tensor([facts.row()], device=power.device)
-        whole = (functional.pad(log_power, pad, value=torch.nan) if any(pad) else log_power)[None]
-        seen, history = shown(whole, row, self.settings.symmetric, input_type(power.device)), None
-        if past is not None:
-            history = history_features(whole, functional.pad(past, pad, value=torch.nan)[None], row)
-        own = within or (slice(0, rows), slice(0, cols))
-        half_rows, half_cols = (slice(part.start // 2, -(-part.stop // 2)) for part in own)
+        past = no_history(log_power) if earlier is None else earlier
+        whole, before = (functional.pad(part, pad, value=torch.nan)[None] for part in (log_power, past))
+        own, far = within or (slice(0, rows), slice(0, cols)), WIDEST_PX // 2 + 1
+        around = [
+            slice(max(0, part.start - far) // 2, min(size, part.stop + far + 1) // 2)
+            for part, size in zip(own, whole.shape[-2:], strict=True)
+        ]
+        seen = shown(whole, before, row, input_type(power.device))
+        history = None if earlier is None else seen.history
         with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
-            both = estimates(self.unet(seen.half, seen.detail, history, (half_rows, half_cols)))
-        down, right = (slice(part.start % 2, part.start % 2 + part.stop - part.start) for part in own)
+            features = self.net.unet(seen.half, seen.detail, history, (around[0], around[1]))
+        planes = seen.planes[:, :, 2 * around[0].start : 2 * around[0].stop, 2 * around[1].start : 2 * around[1].stop]
         blank = torch.where(torch.isfinite(log_power[0, *own] + log_power[1, *own]), 1.0, torch.nan)
-        by_truth = {}
-        for truth, pair_estimate in zip(TRUTHS, both, strict=True):
-            values, sigma = (part[0, down, right] for part in pair_estimate)
-            by_truth[truth] = Estimate(values * blank, self.settings.calibrated(sigma, truth) * blank)
-        return by_truth
+        down, right = (
+            slice(part.start - 2 * by.start, part.stop - 2 * by.start) for part, by in zip(own, around, strict=True)
+        )
+        found = []
+        for window in windows:
+            values, sigma = (part[0, down, right] for part in self._answered(features, planes, row, window))
+            found.append(Estimate(values * blank, self.settings.calibrated(sigma, window) * blank))
+        return found
+
+    def _answered(self, features: Tensor, planes: Tensor, facts: Tensor, window: Window | None) -> Estimate:
+        """Apply the head, on a CPU strip by strip."""
+        rows, far = features.shape[2], WIDEST_PX // 2
+        step, parts = STRIP_ROWS // 2 if features.device.type == "cpu" else rows, []
+        with torch.inference_mode():
+            for row in range(0, rows, step):
+                first, last = max(0, row - far), min(rows, row + step)
+                strip = slice(first, min(rows, last + far))
+                part = self.net.answer(features[:, :, strip], planes[:, :, strip], facts, window)
+                parts.append(Estimate(*(values[:, row - first : last - first] for values in part)))
+        return Estimate(*(torch.cat(values, dim=1) for values in zip(*parts, strict=True)))
 
 
-def untrained(arguments: dict[str, Any]) -> ResidualUNet:
-    """Build an untrained network from a card's arguments; `history` adds input channels for earlier images."""
-    others = {name: value for name, value in arguments.items() if name != "history"}
-    return ResidualUNet(INPUTS, DETAILS, OUTPUTS, optionals=HISTORY if arguments.get("history") else 0, **others)
+def from_card(card: Card, net: nn.Module) -> CoherenceNetwork:
+    """Wrap a network with the settings from its card."""
+    if not isinstance(net, CoherenceNet):
+        raise TypeError(f"{type(net).__name__} is no CoherenceNet")
+    return CoherenceNetwork(net.eval(), Settings(**card.settings), card.weights_sha256)
 
 
-def from_card(card: Card, unet: nn.Module) -> CoherenceNetwork:
-    """Load a network's weights and settings from its card."""
-    if not isinstance(unet, ResidualUNet):
-        raise TypeError(f"{type(unet).__name__} is no ResidualUNet")
-    return CoherenceNetwork(unet.eval(), Settings(**card.settings), card.weights_sha256)
+class SicaNetwork(NamedTuple):
+    """Network of paper 3, ready for inference. sigma: of its errors on validation pairs, because it states none."""
+
+    net: SicaResidualUNet
+    sigma: float
+
+    def estimate(self, power: Tensor, facts: Facts) -> Estimate:
+        """Estimate the coherence over SAMPLE_WINDOW from power (2, rows, cols), linear; NaN unknown."""
+        log, stride = registered(power.float(), facts), self.net.stride
+        rows, cols = log.shape[-2:]
+        blank = torch.where(torch.isfinite(log).all(dim=0), 1.0, torch.nan)
+        whole = functional.pad(torch.nan_to_num(DECIBELS * log), (0, -cols % stride, 0, -rows % stride))
+        with torch.inference_mode(), low_precision(power.device):
+            found = self.net(whole[None])[0, :rows, :cols].float()
+        return Estimate(found * blank, self.sigma * blank)
 
 
 @lru_cache(maxsize=1)
@@ -137,6 +191,15 @@ def card_shipped() -> Card:
 def shipped(device: torch.device) -> CoherenceNetwork:
     """Load the shipped network. Raises InputError if its files are missing or damaged."""
     card = card_shipped()
-    unet = untrained(card.network)
-    load(card, unet)
-    return from_card(card, ready(unet, device))
+    net = CoherenceNet(**card.network)
+    load(card, net)
+    return from_card(card, ready(net, device))
+
+
+@lru_cache(maxsize=2)
+def sica_shipped(device: torch.device) -> SicaNetwork:
+    """Load the network of paper 3. Raises InputError if its files are missing or damaged."""
+    card = read_card(SICA)
+    net = SicaResidualUNet(**card.network)
+    load(card, net)
+    return SicaNetwork(ready(net, device), float(card.settings["sigma"]))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from ml.coherence.baseline import Coherence, Speckle, brightest
+from ml.networks.box_mean import Size, area
 from ml.rasters.imagery import box_mean
 
 GRID = np.linspace(0.0, 0.99, 34)  # of coherence
@@ -38,7 +39,7 @@ def _table(tenths_of_looks: int) -> NDArray[np.float64]:
     return np.array(rows)
 
 
-def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Coherence:
+def posterior_mean(power: torch.Tensor, window: Size, speckle: Speckle) -> Coherence:
     """Estimate coherence and its posterior standard deviation from each window. power: (2, rows, cols), linear.
 
     The mean power of each image is taken from the same window; single bright pixels are capped (see `brightest`).
@@ -48,7 +49,7 @@ def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Cohere
     held = torch.minimum(power, brightest(power, looks))
     level = box_mean(held, window)
     # The window's own mean replaces the unknown one, so each pixel is too close to it: n - 1 cells of n are free.
-    cells = max(2.0, window**2 / speckle.pixels_per_cell)
+    cells = max(2.0, area(window) / speckle.pixels_per_cell)
     weights = Weights(power[0])
     for gamma, log in likelihoods(held / level, looks):
         weights.add(gamma, box_mean(log[None], window)[0] * (cells - 1))

@@ -1,4 +1,6 @@
-"""Means over a square window. On a CPU they run in strips of rows that fit its cache, eight times as fast."""
+"""Means over a window. On a CPU they run in strips of rows that fit its cache, eight times as fast."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -7,42 +9,65 @@ from torch.nn import functional
 STRIP_ROWS = 128
 
 
-def box_mean(values: Tensor, size: int) -> Tensor:
-    """Average over windows of (size, size), size odd; at the edge only pixels inside the image count. No gradient.
+Size = int | tuple[int, int]  # of a window, px, odd: of a square, or rows and columns
 
-    values: (..., rows, cols), all known.
-    """
+
+def box_mean(values: Tensor, size: Size) -> Tensor:
+    """Average over windows; at the edge only pixels inside the image count. values: (..., rows, cols), all known."""
     planes = values.reshape(-1, *values.shape[-2:])
-    return _box_sums(planes, size).div_(_counts(planes, size)).reshape(values.shape)
+    return torch.as_tensor(_BoxMean.apply(planes, size)).reshape(values.shape)  # type: ignore[no-untyped-call]
 
 
-def inside(values: Tensor, window: int) -> Tensor:
+class _BoxMean(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, planes: Tensor, size: Size) -> Tensor:
+        ctx.size = size
+        return _box_sums(planes, size).div_(_counts(planes, size))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return _box_sums(grad / _counts(grad, ctx.size), ctx.size), None
+
+
+def sides(window: Size) -> tuple[int, int]:
+    """Return the rows and columns of a window."""
+    return (window, window) if isinstance(window, int) else window
+
+
+def area(window: Size) -> int:
+    """Return the number of pixels of a window."""
+    rows, cols = sides(window)
+    return rows * cols
+
+
+def inside(values: Tensor, window: Size) -> Tensor:
     """Return the share of each pixel's window that lies inside the image, (rows, cols)."""
-    return _counts(values, window) / window**2
+    return _counts(values, window) / area(window)
 
 
-def box(values: Tensor, window: int) -> Tensor:
+def box(values: Tensor, window: Size) -> Tensor:
     """Average over a window, counting pixels beyond the edge as 0. values: (n, rows, cols). No gradient."""
-    return _box_sums(values, window, 1 / window**2)
+    return _box_sums(values, window, 1 / area(window))
 
 
-def _counts(values: Tensor, window: int) -> Tensor:
+def _counts(values: Tensor, window: Size) -> Tensor:
     rows, cols = values.shape[-2:]
     across, down = values.new_ones(1, 1, cols), values.new_ones(1, rows, 1)
     return (_box_sums(across, window) * _box_sums(down, window))[0]
 
 
-def _box_sums(values: Tensor, window: int, scale: float = 1.0) -> Tensor:
+def _box_sums(values: Tensor, window: Size, scale: float = 1.0) -> Tensor:
     """Return the sums over windows times `scale`, (n, rows, cols). Sums of whole numbers are exact."""
     n, rows, cols = values.shape
-    margin, step = window // 2, STRIP_ROWS if values.device.type == "cpu" else rows
-    wide = functional.pad(values.detach(), (margin,) * 4)
+    high, wide = sides(window)
+    step = STRIP_ROWS if values.device.type == "cpu" else rows
+    padded = functional.pad(values.detach(), (wide // 2, wide // 2, high // 2, high // 2))
     sums = torch.empty_like(values, memory_format=torch.contiguous_format)
     for image in range(n):
         for row in range(0, rows, step):
-            high = min(step, rows - row)
-            strip = _sums(wide[image, row : row + high + 2 * margin], window, 0, high)
-            torch.mul(_sums(strip, window, 1, cols), scale, out=sums[image, row : row + high])
+            count = min(step, rows - row)
+            strip = _sums(padded[image, row : row + count + 2 * (high // 2)], high, 0, count)
+            torch.mul(_sums(strip, wide, 1, cols), scale, out=sums[image, row : row + count])
     return sums
 
 

@@ -1,4 +1,4 @@
-"""A residual U-Net that begins at half resolution: statistics in, a few maps at full resolution out.
+"""A residual U-Net that begins at half resolution: statistics in, features of each pixel at full resolution out.
 
 No layer normalises over a batch or an image. A pixel's result therefore depends on its surroundings only: not on other
 samples of a batch (batches with one number of looks misled a trial), nor on the edges of tiles.
@@ -19,22 +19,19 @@ STRIP_MARGIN = 2  # rows that a block, or the layers of full resolution, read be
 
 
 class Block(nn.Module):
-    """Two convolutions. residual: their output, initially small, is added to the input."""
+    """Two convolutions, whose output, initially small, is added to the input."""
 
-    def __init__(self, width: int, residual: bool = True) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        self.residual = residual
-        if residual:
-            with torch.no_grad():
-                self.second.weight *= 0.3
+        with torch.no_grad():
+            self.second.weight *= 0.3
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the block; without gradients it may overwrite x."""
         if not _in_strips(x):
-            inside = self._inside(functional.relu(x))
-            return inside.add_(x) if self.residual else inside
+            return self._inside(functional.relu(x)).add_(x)
         before = x[:, :, :0]  # input rows that this strip shares with the last one, which has overwritten them in x
         for seen, own, rows in _strips(x):
             known = before.shape[2]
@@ -43,11 +40,7 @@ class Block(nn.Module):
             )
             rectified[:, :, :known] = before
             torch.clamp_min(x[:, :, seen.start + known : seen.stop], 0, out=rectified[:, :, known:])
-            inside = self._inside(rectified)[:, :, own]
-            if self.residual:
-                x[:, :, rows] += inside
-            else:
-                x[:, :, rows] = inside
+            x[:, :, rows] += self._inside(rectified)[:, :, own]
             before = rectified[:, :, max(0, own.stop - STRIP_MARGIN) :]
         return x
 
@@ -56,9 +49,9 @@ class Block(nn.Module):
 
 
 class ResidualUNet(nn.Module):
-    """U-Net. inputs: channels at half resolution; details: at full resolution; outputs: maps at full resolution.
+    """U-Net. inputs: channels at half resolution; details: at full resolution.
 
-    optionals: channels at half resolution that may be missing; what they contribute is zero before training.
+    optionals: channels at half resolution that may be missing: where they are 0, nothing changes.
 
     widths: channels at 1/2, 1/4, 1/8 … of the resolution; blocks: number per level on the way down.
     """
@@ -67,31 +60,25 @@ class ResidualUNet(nn.Module):
         self,
         inputs: int,
         details: int,
-        outputs: int,
-        widths: Sequence[int] = (48, 64, 96, 128),
+        optionals: int,
+        widths: Sequence[int] = (32, 48, 64, 96),
         blocks: Sequence[int] = (1, 2, 2, 2),
-        residual: bool = True,
-        optionals: int = 0,
     ) -> None:
         super().__init__()
         self.stride: int = 2 ** len(widths)
         self.reach_px = _reach_px(blocks)
         self.stem = nn.Conv2d(inputs, widths[0], 3, padding=1)
-        self.optional = nn.Conv2d(optionals, widths[0], 3, padding=1) if optionals else None
-        if self.optional is not None:
-            nn.init.zeros_(self.optional.weight)
-            nn.init.zeros_(self.optional.bias)  # type: ignore[arg-type]
+        self.optional = nn.Conv2d(optionals, widths[0], 3, padding=1, bias=False)
         steps = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in steps)
         self.inward = nn.ModuleList(
-            nn.Sequential(*(Block(width, residual) for _ in range(n))) for width, n in zip(widths, blocks, strict=True)
+            nn.Sequential(*(Block(width) for _ in range(n))) for width, n in zip(widths, blocks, strict=True)
         )
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in steps)
-        self.outward = nn.ModuleList(Block(width, residual) for width in widths[:-1])
+        self.outward = nn.ModuleList(Block(width) for width in widths[:-1])
         self.unfold = nn.Conv2d(widths[0], 4 * FULL_WIDTH, 1)
         self.detail = nn.Conv2d(details, FULL_WIDTH, 3, padding=1)
         self.mix = nn.Conv2d(FULL_WIDTH, FULL_WIDTH, 3, padding=1)
-        self.head = nn.Conv2d(FULL_WIDTH, outputs, 3, padding=1)
 
     def forward(
         self,
@@ -100,17 +87,15 @@ class ResidualUNet(nn.Module):
         optional: Tensor | None = None,
         within: tuple[slice, slice] | None = None,
     ) -> Tensor:
-        """Apply the network; return its maps, (n, outputs, rows, cols).
+        """Apply the network; return features, (n, FULL_WIDTH, rows, cols), not negative.
 
         half: (n, inputs, rows / 2, cols / 2); detail: (n, details, rows, cols), sizes multiples of stride.
 
-        optional: (n, optionals, rows / 2, cols / 2), if available; ValueError if the network has no optional channels.
-        within: rows and columns, at half resolution, to be computed; by default all.
+        optional: (n, optionals, rows / 2, cols / 2), if available. within: rows and columns, at half resolution, to be
+        computed; by default all.
         """
         x, kept = self.stem(half), []
         if optional is not None:
-            if self.optional is None:
-                raise ValueError("this network takes no optional channels")
             x = x + self.optional(optional)
         for level, inward in enumerate(self.inward):
             x = inward(x)
@@ -139,9 +124,7 @@ class ResidualUNet(nn.Module):
     def _at_full_resolution(self, x: Tensor, detail: Tensor) -> Tensor:
         """Apply the last layers. x: (n, widths[0], rows / 2, cols / 2), in which they reach at most STRIP_MARGIN."""
         full = self.detail(detail).add_(functional.pixel_shuffle(self.unfold(functional.relu(x)), 2))
-        full = functional.relu_(self.mix(functional.relu(full)).add_(full))
-        with torch.autocast(full.device.type, enabled=False):  # rounded to bfloat16, logits would have visible steps
-            return torch.as_tensor(self.head(full.float()))
+        return functional.relu_(self.mix(functional.relu(full)).add_(full)).float()
 
 
 def _in_strips(x: Tensor) -> bool:

@@ -16,7 +16,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterWindow
 
 from ingest.errors import InputError
-from ml.networks.box_mean import box, inside
+from ml.networks.box_mean import Size, box, inside
 from ml.rasters.windows import Window
 
 Float32 = NDArray[np.float32]
@@ -33,7 +33,7 @@ TO_POWER: dict[str, Callable[[Float32], Float32]] = {  # from each scale of inge
 class PairSource(NamedTuple):
     """A pair whose pixels are read when needed. read: window -> (2, rows, cols), linear power, NaN unknown.
 
-    epsg None: a pixel grid.
+    After the pair's own, earlier images of the track may follow. epsg None: a pixel grid.
     """
 
     shape: tuple[int, int]
@@ -152,7 +152,7 @@ def _words(grid: Grid) -> str:
     return f"{rows} x {cols} px from ({transform.c:g}, {transform.f:g}), EPSG:{epsg}"
 
 
-def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> torch.Tensor:
+def box_mean(values: torch.Tensor, window: Size, least_share: float = 0.5) -> torch.Tensor:
     """Average known (finite) values in a window. values: (n, rows, cols); NaN where too few are known."""
     known = torch.isfinite(values)
     whole = inside(values, window)

@@ -58,9 +58,9 @@ def over_tiles(
 ) -> Mapping[str, Float32]:
     """Compute bands of the whole image from those of its tiles; in memory, or in `pieces` if given.
 
-    work: (images (2, rows, cols) of a tile's outer window, tile) -> bands (rows, cols) of its core, at the posting;
-    bands may extend farther to the lower right. Pixels at the lower and right edge that fill no whole posting are left
-    out, as without tiles. feed: how images are read ahead.
+    work: (images (2 or more, rows, cols) of a tile's outer window, tile) -> bands (rows, cols) of its core, at the
+    posting; bands may extend farther to the lower right. Pixels at the lower and right edge that fill no whole posting
+    are left out, as without tiles. feed: how images are read ahead.
     """
     rows, cols = (max(1, size // posting) for size in source.shape)
     cut = {f"{tile.core.row}-{tile.core.col}": tile for tile in tiles(source.shape, halo, posting, core)}
@@ -73,7 +73,7 @@ def over_tiles(
 
     def read(place: str) -> tuple[str, Float32 | None]:
         images = source.read(cut[place].outer)
-        return place, pinned(images, feed) if _shows_ground(images) else None
+        return place, pinned(images, feed) if _shows_ground(images[:2]) else None
 
     def answered(begun: tuple[str, Float32 | None]) -> dict[str, Float32]:
         place, images = begun
@@ -106,6 +106,6 @@ def samples(source: PairSource) -> list[Float32]:
         free = [whole - piece for whole, piece in zip(source.shape, size, strict=True)]
         at = [round(room * (part + 0.5) / side) for room, part in zip(free, share, strict=True)]
         piece = source.read(Window(at[0], at[1], size[0], size[1]))
-        if np.isfinite(piece).all(axis=0).mean() > 0.5:
+        if np.isfinite(piece[:2]).all(axis=0).mean() > 0.5:
             gathered.append(piece)
     return gathered

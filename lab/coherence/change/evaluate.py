@@ -18,7 +18,7 @@ from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSerie
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import VERSIONS, WINDOW_PX
-from ml.coherence.change import coherence_change
+from ml.coherence.change import coherence_change, of_scatterers
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Interval, bootstrap
@@ -41,7 +41,7 @@ def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple
     for pair in pairs:
         images = ImagePair(pair[0], pair[1], Affine.identity(), None)
         bands = estimate_coherence(images, method, torch.device("cpu"), WINDOW_PX, GRDH.equivalent_looks).bands
-        estimates.append((bands["coherence"], bands["coherence_sigma"]))
+        estimates.append(tuple(bands[name] for name in of_scatterers(bands)))
     values, sigmas = zip(*estimates, strict=True)
     return np.stack(values), np.stack(sigmas)
 

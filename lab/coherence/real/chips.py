@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
+from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season, of_scatterers
 from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
 from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import Float32, open_pair
@@ -60,7 +60,8 @@ def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[PairCoheren
             if not any(abs((second - first).days - days) <= 1 for days in BASELINES_DAYS):
                 continue
             bands = estimate_coherence(open_pair(reference, secondary), method, torch.device("cpu")).bands
-            collected.append(PairCoherence(first, second, bands["coherence"], bands["coherence_sigma"]))
+            coherence, sigma = (bands[name] for name in of_scatterers(bands))
+            collected.append(PairCoherence(first, second, coherence, sigma))
     return collected
 
 

@@ -22,8 +22,9 @@ from ingest.errors import InputError
 from lab.benchmark import Benchmark
 from lab.real_data import folder
 from lab.simulation.sar.system import Float32
-from ml.coherence import NETWORK, TRUTHS, VERSIONS, WINDOW_PX
+from ml.coherence import NETWORK, VERSIONS, WINDOW_PX
 from ml.coherence.infer import WEIGHTS, estimate_coherence
+from ml.networks.box_mean import Size
 from ml.rasters.imagery import ImagePair, open_pair
 from ml.rasters.windows import Window
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
@@ -39,8 +40,7 @@ BLOCKS_KNOWN = 14  # blocks with at least half of the pixels known
 LEAST_KNOWN = 0.5
 EVERY_PX, EDGE_PX = 4, 8
 WINDOWS = (5, 7, 9, 13, 17, 21, 29)
-OTHER_TRUTH = f"{NETWORK}-{TRUTHS[1]}"
-METHODS = VERSIONS | {OTHER_TRUTH: VERSIONS[NETWORK]}
+STATED = (3, 3)  # window of the truth, px: 3 x 10 single looks, then the mean of 1 x 4
 Statistic = Callable[[Float64], float]
 
 
@@ -86,11 +86,9 @@ def averaged_by(by: int, values: Float32) -> Float32:
     return np.asarray(cut.reshape(*values.shape[:-2], rows, by, cols, by).mean(axis=(-3, -1)), dtype=np.float32)
 
 
-def answers(pair: RealPair, method: str, window: int = WINDOW_PX) -> tuple[Float32, Float32]:
-    """Return coherence and sigma (rows, cols) of a method of METHODS."""
-    truth = TRUTHS[1] if method == OTHER_TRUTH else TRUTHS[0]
-    name = NETWORK if method == OTHER_TRUTH else method
-    bands = estimate_coherence(pair.images, name, torch.device("cpu"), window, pair.looks, truth).bands
+def answers(pair: RealPair, method: str, window: Size = WINDOW_PX) -> tuple[Float32, Float32]:
+    """Return coherence and sigma (rows, cols) of a method."""
+    bands = estimate_coherence(pair.images, method, torch.device("cpu"), window, pair.looks).bands
     return bands["coherence"], bands["coherence_sigma"]
 
 
@@ -167,9 +165,10 @@ def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
 
 
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
-    """Return the blocks of a method for every window tried; for the network only one, as it has no window to choose."""
-    windows = (WINDOW_PX,) if method.startswith(NETWORK) else WINDOWS
-    return {window: blocks_of(pair, *answers(pair, method, window)) for window in windows}
+    """Return the blocks of a method for every window tried; the network is told that of the truth."""
+    if method == NETWORK:
+        return {STATED[0]: blocks_of(pair, *answers(pair, method, STATED))}
+    return {window: blocks_of(pair, *answers(pair, method, window)) for window in WINDOWS}
 
 
 def measured(tried: dict[int, list[Block]], n: int) -> dict[str, Interval]:
@@ -217,8 +216,8 @@ BENCHMARK = Benchmark(
     VERSION,
     BLOCKS_KNOWN,
     "blocks of a real pair",
-    METHODS,
+    VERSIONS,
     evaluate,
     truth_sha256,
-    WEIGHTS | {OTHER_TRUTH: WEIGHTS[NETWORK]},
+    WEIGHTS,
 )

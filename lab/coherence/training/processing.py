@@ -29,15 +29,15 @@ def resampled_on_map(rng: np.random.Generator, pair: SarPair, size: int) -> SarP
         power = _sampled(np.sqrt(pair.power), grid, mode) ** 2
     else:
         power = np.maximum(_sampled(pair.power, grid, mode), 0.2 * _sampled(pair.power, grid, "nearest"))
-    parts = (pair.gamma, pair.sample_gamma, pair.mean_power, pair.dx_px, pair.dy_px)
-    gamma, sample, mean, dx, dy = (_sampled(part, grid, "bilinear") for part in parts)
+    parts = (pair.gamma, pair.moments, pair.mean_power, pair.dx_px, pair.dy_px)
+    gamma, moments, mean, dx, dy = (_sampled(part, grid, "bilinear") for part in parts)
     along, across = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     return pair._replace(
         power=power,
         dx_px=((along * dx + across * dy) / steps[1]).astype(np.float32),
         dy_px=((along * dy - across * dx) / steps[0]).astype(np.float32),
         gamma=gamma,
-        sample_gamma=sample,
+        moments=moments,
         looks=measured_looks(power, mean),
         mean_power=mean,
         earlier=None if pair.earlier is None else _sampled(pair.earlier, grid, mode).clip(1e-6),

@@ -13,8 +13,8 @@ from lab.coherence.training.textures import brighter, drawn
 from lab.simulation.sar import motion
 from lab.simulation.sar.ground import Bools, Ground, Likely, Points, smooth_field, structured, with_noise
 from lab.simulation.sar.opera_like import open_land
-from lab.simulation.sar.pairs import SAMPLE_WINDOW_PX, SarPair, padded, simulate_pair
-from lab.simulation.sar.recipes import FARTHEST_PX, GAIN_DB, any_system, even_ground
+from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
+from lab.simulation.sar.recipes import FARTHEST_PX, GAIN_DB, any_system, earlier_gamma, even_ground
 from lab.simulation.sar.system import GRDH, RTC, Float32, System
 
 GRDH_SHARE, RTC_SHARE, WIDE_SHARE = 0.25, 0.12, 0.1
@@ -31,24 +31,26 @@ LOST_SHARE = 0.6  # share of the patches of with_unseen that lose coherence
 FINER = 2  # samples per pixel of a single look, on each axis
 
 
-def coherence_pair(rng: np.random.Generator, size: int = 128, unseen_share: float = 0.0) -> SarPair:
-    """Draw a pair without motion, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence.
+def coherence_pair(rng: np.random.Generator, size: int = 128, earlier: int = 0, unseen_share: float = 0.0) -> SarPair:
+    """Draw a pair without motion, misregistered by up to FARTHEST_PX on each axis, with its moments.
 
-    unseen_share: probability of patches whose coherence differs while their power does not (`with_unseen`).
+    earlier: number of images before it; unseen_share: probability of patches whose coherence differs while their power
+    does not (`with_unseen`).
     """
     if rng.random() < COMPLEX_SHARE:
-        return single_look_pair(rng, size, partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share))
+        drawn_ground = partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share)
+        return single_look_pair(rng, size, drawn_ground, earlier=earlier)
     system = drawn_system(rng)
     ground = ground_of(rng, size, system, unseen_share=unseen_share)
     field = _misregistration(rng, size, system, FARTHEST_PX)
-    return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample=True)
+    gain, past = float(rng.uniform(-GAIN_DB, GAIN_DB)), earlier_gamma(rng, ground, earlier)
+    return simulate_pair(rng, system, ground, field, gain, sample=True, earlier=past)
 
 
 def single_look_pair(
     rng: np.random.Generator,
     size: int,
     ground: Callable[[np.random.Generator, int, System], Ground],
-    sample_window: int = SAMPLE_WINDOW_PX,
     farthest_px: float = FARTHEST_PX,
     earlier: int = 0,
 ) -> SarPair:
@@ -61,8 +63,8 @@ def single_look_pair(
     drawn_ground = ground(rng, FINER * size, system)
     field = _misregistration(rng, FINER * size, system, FINER * farthest_px)
     gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
-    past = _earlier_gamma(rng, drawn_ground, earlier)
-    return _every(simulate_pair(rng, system, drawn_ground, field, gain, True, FINER * sample_window, past))
+    past = earlier_gamma(rng, drawn_ground, earlier)
+    return _every(simulate_pair(rng, system, drawn_ground, field, gain, True, past))
 
 
 def textured_pair(
@@ -86,7 +88,7 @@ def textured_pair(
         system = _averaging(rng) if rng.random() < AVERAGING_SHARE else drawn_system(rng)
         ground = real(rng, wide, system)
         field = _misregistration(rng, wide, system, FARTHEST_PX)
-        gain, past = float(rng.uniform(-GAIN_DB, GAIN_DB)), _earlier_gamma(rng, ground, earlier)
+        gain, past = float(rng.uniform(-GAIN_DB, GAIN_DB)), earlier_gamma(rng, ground, earlier)
         pair = simulate_pair(rng, system, ground, field, gain, sample=True, earlier=past)
     return resampled_on_map(rng, pair, size) if mapped else pair
 
@@ -139,20 +141,14 @@ def _averaging(rng: np.random.Generator) -> System:
     return System(15.0, (rows, cols), int(rng.integers(1, 3)), float(rng.uniform(0, 0.5)))
 
 
-def _earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
-    """Return gamma of each earlier image with the reference; it falls with time like the pair's, to a stable part."""
-    stays = np.float32(rng.uniform(0, 0.5))
-    return [ground.gamma * (stays + (1 - stays) * ground.gamma ** np.float32(date)) for date in range(images)]
-
-
 def _every(pair: SarPair) -> SarPair:
     """Take every second sample of a pair, on each axis."""
     power, dx, dy, gamma = (np.ascontiguousarray(part[..., ::FINER, ::FINER]) for part in pair[:4])
-    sample, mean, earlier = (
+    moments, mean, earlier = (
         None if part is None else np.ascontiguousarray(part[..., ::FINER, ::FINER])
-        for part in (pair.sample_gamma, pair.mean_power, pair.earlier)
+        for part in (pair.moments, pair.mean_power, pair.earlier)
     )
-    return SarPair(power, dx / np.float32(FINER), dy / np.float32(FINER), gamma, sample, pair.looks, mean, earlier)
+    return SarPair(power, dx / np.float32(FINER), dy / np.float32(FINER), gamma, moments, pair.looks, mean, earlier)
 
 
 def _misregistration(rng: np.random.Generator, size: int, system: System, farthest_px: float) -> Float32:

@@ -22,6 +22,7 @@ from lab.simulation.sar.system import (
     complex_looks,
     detected,
     gridded_spectrum,
+    pixels_of,
     scatterers,
     seen,
     to_pixels,
@@ -29,15 +30,15 @@ from lab.simulation.sar.system import (
 
 MARGIN_PX = 16  # around the returned image, because the grid is periodic
 Pair = tuple[float, float]
-SAMPLE_WINDOW_PX = 5  # of the complex sample coherence
+Window = tuple[int, int]  # rows, columns
 
 
 class SarPair(NamedTuple):
     """Two images with their truth. power: (2, rows, cols), linear.
 
     dx_px, dy_px: (rows, cols): ground at (x, y) of the reference lies at (x + dx, y + dy) of the secondary. gamma:
-    coherence of the ground in each pixel of the reference. sample_gamma: complex sample coherence of the same pair
-    without its motion, over SAMPLE_WINDOW_PX squared and all looks, or None. looks: equivalent number, as a product
+    coherence of the ground in each pixel of the reference. moments: of the complex pair without its motion, all looks,
+    (4, rows, cols): real and imaginary part of s1 s2*, |s1|^2, |s2|^2, or None. looks: equivalent number, as a product
     states it. mean_power: expected power of both dates (without speckle) at the reference's pixels, (2, rows, cols), or
     None. earlier: power of earlier images of the place, registered to the reference, (n, rows, cols), or None.
     """
@@ -46,7 +47,7 @@ class SarPair(NamedTuple):
     dx_px: Float32
     dy_px: Float32
     gamma: Float32
-    sample_gamma: Float32 | None
+    moments: Float32 | None
     looks: float
     mean_power: Float32 | None = None
     earlier: Float32 | None = None
@@ -69,13 +70,12 @@ def simulate_pair(
     motion_px: Float32,
     gain_db: float = 0.0,
     sample: bool = False,
-    sample_window: int = SAMPLE_WINDOW_PX,
     earlier: Sequence[Float32] = (),
 ) -> SarPair:
     """Image ground twice. motion_px: (2, rows, cols) on the fine grid, dx and dy; gain_db: of the secondary.
 
-    sample: the complex sample coherence too, over sample_window pixels squared. earlier: gamma (rows, cols) of each
-    earlier image with the reference, on the fine grid.
+    sample: the moments of the complex pair too. earlier: gamma (rows, cols) of each earlier image with the reference,
+    on the fine grid.
     """
     fine, looks = system.fine, system.looks
     shape = ground.gamma.shape
@@ -91,7 +91,7 @@ def simulate_pair(
     still = None
     if sample:
         unmoved = stand[0].imaged(reflect[1], stands[1])
-        still = inner(sample_coherence(images[0], unmoved, system, sample_window))
+        still = inner(_moments(images[0], unmoved, system))
     power = [detected(image, system) for image in images]
     gain = np.array([1.0, 10 ** (gain_db / 10)], dtype=np.float32)[:, None, None]
     dx, dy, gamma, mean_power = _truth(system, ground, cells, common)
@@ -212,16 +212,20 @@ def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tupl
     return dx / first / np.float32(system.fine[1]), dy / first / np.float32(system.fine[0]), gamma, means
 
 
-def sample_coherence(first: Complex, second: Complex, system: System, window: int = SAMPLE_WINDOW_PX) -> Float32:
-    """Return |sum s1 s2*| over sqrt(sum |s1|^2 sum |s2|^2), (rows, cols), summed over looks and window x window px."""
-    powers = system.look_powers()
-    size = [window * n for n in system.fine]
+def _moments(first: Complex, second: Complex, system: System) -> Float32:
+    """Return the moments of two complex images (looks, rows, cols) at their pixels, as in SarPair."""
+    shared = np.einsum("l,lrc->rc", system.look_powers(), first * second.conj())
+    product = [pixels_of(part, system) for part in (shared.real, shared.imag)]
+    return np.stack([*product, detected(first, system), detected(second, system)]).astype(np.float32)
 
-    def averaged(values: Float32) -> Float32:
-        return np.asarray(ndimage.uniform_filter(values, size, mode="wrap"))
 
-    product = np.einsum("l,lrc->rc", powers, first * second.conj())
-    squares = [np.einsum("l,lrc->rc", powers, part.real**2 + part.imag**2) for part in (first, second)]
-    shared = np.hypot(averaged(product.real.astype(np.float32)), averaged(product.imag.astype(np.float32)))
-    scale = np.sqrt(np.maximum(averaged(squares[0]) * averaged(squares[1]), 1e-20))
-    return to_pixels(np.clip(shared / scale, 0, 1), system.fine)
+def sample_coherence(moments: Float32, window: Window) -> Float32:
+    """Return |mean s1 s2*| over the root of the mean powers, (rows, cols), over a window of rows x columns px.
+
+    moments: (4, rows, cols), as in SarPair; beyond the edge they are mirrored.
+    """
+    real, imaginary, *powers = (
+        ndimage.uniform_filter(part, window, np.float64, mode="mirror") for part in moments.astype(np.float64)
+    )
+    scale = np.sqrt(np.maximum(powers[0] * powers[1], 1e-20))
+    return np.clip(np.hypot(real, imaginary) / scale, 0, 1).astype(np.float32)

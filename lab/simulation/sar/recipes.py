@@ -74,26 +74,39 @@ def stepped(
 def homogeneous(
     rng: np.random.Generator, gamma: float, misregistration_px: float, size: int = 112, sample: bool = False
 ) -> SarPair:
-    """Draw a pair of any system and even ground, with misregistration. sample: include its sample coherence."""
+    """Draw a pair of any system and even ground, with misregistration. sample: include its moments."""
     system = any_system(rng)
     return _misregistered(rng, system, even_ground(system, size, gamma), misregistration_px, sample)
 
 
 def structured_pair(
-    rng: np.random.Generator, misregistration_px: float, size: int = 128, sample: bool = False
+    rng: np.random.Generator, misregistration_px: float, size: int = 128, sample: bool = False, earlier: int = 0
 ) -> SarPair:
-    """Draw a pair of any system or RTC (one in five) and structured ground, with misregistration."""
+    """Draw a pair of any system or RTC (one in five) and structured ground, with misregistration.
+
+    sample: include its moments; earlier: number of images before it.
+    """
     system = RTC if rng.random() < 0.2 else any_system(rng)
     ground = structured(rng, padded(size), system, Likely(layover=0.0))
-    return _misregistered(rng, system, ground, misregistration_px, sample)
+    return _misregistered(rng, system, ground, misregistration_px, sample, earlier)
 
 
-def _misregistered(rng: np.random.Generator, system: System, ground: Ground, by_px: float, sample: bool) -> SarPair:
+def _misregistered(
+    rng: np.random.Generator, system: System, ground: Ground, by_px: float, sample: bool, earlier: int = 0
+) -> SarPair:
     """Draw a pair without motion, misregistered by `by_px` in a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
     way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(by_px)
     field = np.zeros((2, *ground.gamma.shape), dtype=np.float32) + way
-    return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample)
+    gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
+    past = earlier_gamma(rng, ground, earlier) if earlier else ()
+    return simulate_pair(rng, system, ground, field, gain, sample, past)
+
+
+def earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
+    """Return gamma of each earlier image with the reference; it falls with time like the pair's, to a stable part."""
+    stays = np.float32(rng.uniform(0, 0.5))
+    return [ground.gamma * (stays + (1 - stays) * ground.gamma ** np.float32(date)) for date in range(images)]
 
 
 def gamma_step(rng: np.random.Generator, size: int = 112) -> SarPair:

@@ -172,10 +172,15 @@ def seen(values: NDArray[np.floating], system: System) -> Float32:
 def detected(images: Complex, system: System) -> Float32:
     """Return the power (rows, cols) of pixels: looks are detected and added, then sampled or averaged over cells."""
     power = np.einsum("l,lrc->rc", system.look_powers(), images.real**2 + images.imag**2)
+    return pixels_of(power, system)
+
+
+def pixels_of(values: NDArray[np.floating], system: System) -> Float32:
+    """Return values (..., rows, cols) of the fine grid at the pixels: sampled, or averaged over their cells."""
     if system.sampled:
         rows, cols = system.fine
-        return np.asarray(power[rows // 2 :: rows, cols // 2 :: cols], dtype=np.float32)
-    return to_pixels(power, system.fine)
+        return np.asarray(values[..., rows // 2 :: rows, cols // 2 :: cols], dtype=np.float32)
+    return to_pixels(values, system.fine)
 
 
 def to_pixels(values: NDArray[np.floating], fine: tuple[int, int]) -> Float32:

@@ -1,0 +1,191 @@
+"""Samples that the coherence networks are trained on: pairs as inference sees them, and what any truth follows from.
+
+Pairs show simulated ground or real texture (`textures`), some averaged to coarser pixels, some with earlier images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lab.coherence.training import textures
+from lab.coherence.training.scenes import coherence_pair, textured_pair
+from lab.simulation.kept import kept
+from lab.simulation.sar.pairs import SarPair, Window, sample_coherence
+from lab.simulation.sar.system import Float32
+from lab.simulation.seeds import Purpose, generator
+from ml.coherence.features import Facts, no_history, temporal
+from ml.coherence.network import registered
+from ml.coherence.registration import facts_of
+
+NAME, VERSION = "coherence-samples", "1"
+POOLS = ((1, 2), (2, 1), (2, 2))
+MOST_EARLIER = 8  # images
+LOOKS_SPREAD = 0.05  # standard deviation of the logarithm of a stated number of looks
+WRONG_SHARE, MOST_WRONG = 0.35, 0.3  # share of wrong stated numbers; largest error of their logarithm
+NOMINAL_SHARE = 0.2  # share of stated numbers that count dependent looks or pixels
+MOST_NOMINAL = 0.5  # largest excess of the logarithm if no pixels were averaged
+BLANKED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How samples are drawn: their number and size, px; shares with real texture, averaged pixels, earlier images.
+
+    mixed_share: textures mixed from two places; unseen_share: grounds with edges of coherence that power does not show.
+    """
+
+    samples: int = 5000
+    size: int = 96
+    textured_share: float = 0.5
+    pooled_share: float = 0.2
+    history_share: float = 0.5
+    mixed_share: float = 0.35
+    unseen_share: float = 0.35
+
+
+class Sample(NamedTuple):
+    """Training sample, as stored in half precision.
+
+    log_power: (2, rows, cols), registered; past: (3, rows, cols), see features.temporal; moments: (4, rows, cols), real
+    and imaginary part of the normalised product, logarithms of both powers (SarPair); gamma: (rows, cols); facts: own
+    looks, four lags, two shifts, peak, looks that a product states, independent pixels in a mean of pixels.
+    """
+
+    log_power: NDArray[Any]
+    past: NDArray[Any]
+    moments: NDArray[Any]
+    gamma: NDArray[Any]
+    facts: NDArray[Any]
+
+    def coherence(self, window: Window | None) -> Float32:
+        """Return the sample coherence over a window, or for None gamma of the scatterers."""
+        if window is None:
+            return self.gamma.astype(np.float32)
+        product, log = self.moments[:2].astype(np.float32), self.moments[2:].astype(np.float32)
+        return sample_coherence(np.concatenate([product * np.exp(log.mean(axis=0)), np.exp(log)]), window)
+
+    def turned(self, flips: Sequence[int]) -> Sample:
+        """Apply one of the eight symmetries of a square. flips: 0 or 1 for rows, columns, transpose."""
+        return self._replace(**{name: _turned(getattr(self, name), flips) for name in self._fields[:4]})
+
+
+class Samples:
+    """Samples on disk; those that are missing are drawn first. InputError without the real data for textures."""
+
+    def __init__(self, drawing: Drawing, folder: Path) -> None:
+        textures.textures_of(textures.TAUGHT)
+        self.drawing = drawing
+        arrays = kept(folder, drawing.samples, partial(_drawn, drawing), f"{drawing}, version {VERSION}")
+        self.arrays = [arrays[name] for name in Sample._fields]
+
+    def at(self, rng: np.random.Generator, stated_share: float) -> tuple[Sample, Facts]:
+        """Return a sample drawn at random, turned at random, and its facts, mostly with stated looks."""
+        number = int(rng.integers(self.drawing.samples))
+        sample = Sample(*(array[number] for array in self.arrays))
+        own, *rest, peak, looks, gain = sample.facts.tolist()
+        facts = Facts(own, False, own, (*rest[:4],), (rest[4], rest[5]), peak, (0.0, 0.0))
+        if rng.random() < stated_share:
+            facts = facts._replace(looks=_stated_looks(rng, looks, gain), looks_known=True)
+        flips = rng.integers(0, 2, 3).tolist()
+        sample = sample.turned(flips)
+        if rng.random() < BLANKED_SHARE:
+            sample = sample._replace(log_power=_blanked(rng, sample.log_power))
+        return sample, facts.transposed() if flips[2] else facts
+
+
+def _drawn(drawing: Drawing, number: int) -> dict[str, NDArray[Any]]:
+    rng = generator(Purpose.TRAINING, NAME, number)
+    pool = POOLS[int(rng.integers(len(POOLS)))] if rng.random() < drawing.pooled_share else (1, 1)
+    earlier = int(rng.integers(1, MOST_EARLIER + 1)) if rng.random() < drawing.history_share else 0
+    size = drawing.size * max(pool)
+    if rng.random() < drawing.textured_share:
+        pair = textured_pair(rng, size, _textures(), earlier, drawing.mixed_share, drawing.unseen_share)
+    else:
+        pair = coherence_pair(rng, size, earlier, drawing.unseen_share)
+    return sample_of(pair, pool, drawing.size)._asdict()
+
+
+@lru_cache(maxsize=1)
+def _textures() -> tuple[Float32, ...]:
+    return textures.textures_of(textures.TAUGHT)
+
+
+def sample_of(pair: SarPair, pool: Window = (1, 1), size: int | None = None) -> Sample:
+    """Return the sample that a pair gives if its pixels are averaged over `pool`. size: of the sample, px."""
+    if pair.moments is None or pair.mean_power is None:
+        raise ValueError("the pair lacks one of its truths")
+
+    def averaged(values: Float32) -> Float32:
+        rows, cols = (min(side, (size or side) * by) for side, by in zip(values.shape[-2:], pool, strict=True))
+        return pooled(values[..., :rows, :cols], pool)
+
+    lags = facts_of([torch.from_numpy(pair.power)]).lags
+    power, moments, expected = averaged(pair.power), averaged(pair.moments), np.sqrt(pair.mean_power.prod(axis=0))
+    gamma = averaged(pair.gamma * expected) / averaged(expected)
+    images = torch.from_numpy(power)
+    facts = facts_of([images])
+    past = no_history(images)
+    if pair.earlier is not None:
+        past = temporal(torch.log(torch.from_numpy(averaged(pair.earlier)).clamp_min(1e-6)))
+    log = np.log(np.maximum(moments[2:], 1e-6))
+    product = moments[:2] / np.sqrt(np.maximum(moments[2] * moments[3], 1e-12))
+    numbers = [facts.own_looks, *facts.lags, *facts.shift_px, facts.peak, pair.looks, independent(lags, pool)]
+    parts = registered(images, facts).numpy(), past.numpy(), np.concatenate([product, log]), gamma
+    seen, before, complex_pair, true = (part.astype(np.float16) for part in parts)
+    return Sample(seen, before, complex_pair, true, np.array(numbers, dtype=np.float32))
+
+
+def independent(lags: Sequence[float], pool: Window) -> float:
+    """Return how many independent pixels a mean over pool (rows, cols) is worth. lags: correlations as in Facts."""
+    worth = 1.0
+    for n, (one, two) in zip(pool, (lags[:2], lags[2:]), strict=True):
+        shared = sum((1 - lag / n) * rho for lag, rho in ((1, one), (2, two)) if lag < n)
+        worth *= n / (1 + 2 * shared)
+    return worth
+
+
+def pooled(values: Float32, pool: Window) -> Float32:
+    """Average values (..., rows, cols) over pool (rows, cols)."""
+    rows, cols = (side // by for side, by in zip(values.shape[-2:], pool, strict=True))
+    cut = values[..., : rows * pool[0], : cols * pool[1]]
+    shape = *values.shape[:-2], rows, pool[0], cols, pool[1]
+    return np.asarray(cut.reshape(shape).mean(axis=(-3, -1)), dtype=np.float32)
+
+
+def _stated_looks(rng: np.random.Generator, looks: float, gain: float) -> float:
+    """Draw the looks that a product might state: nearly right, wrong, or too high because dependent pixels are counted.
+
+    looks: before pixels were averaged; gain: the number of independent pixels in a mean.
+    """
+    wrong = rng.random() < WRONG_SHARE
+    extra = float(rng.uniform(-MOST_WRONG, MOST_WRONG) if wrong else rng.normal(0, LOOKS_SPREAD))
+    nominal = MOST_NOMINAL if rng.random() < NOMINAL_SHARE else 0.0
+    return looks * gain * float(np.exp(extra + rng.uniform(0, 1) * nominal))
+
+
+def _turned(values: NDArray[Any], flips: Sequence[int]) -> NDArray[Any]:
+    values = values[..., :: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
+    return np.ascontiguousarray(values.swapaxes(-1, -2) if flips[2] else values)
+
+
+def _blanked(rng: np.random.Generator, images: NDArray[Any]) -> NDArray[Any]:
+    """Blank part of an image, as at a coast or a swath's edge."""
+    rows, cols = images.shape[-2:]
+    row, col = (int(rng.integers(0, size)) for size in (rows, cols))
+    images = images.copy()
+    images[int(rng.integers(2)), row : row + rows // 3, col : col + cols // 3] = np.nan
+    return images
+
+
+def tensors(sample: Sample) -> tuple[Tensor, Tensor]:
+    """Return log power (2, rows, cols) and past (3, rows, cols) of a sample."""
+    return torch.from_numpy(sample.log_power.astype(np.float32)), torch.from_numpy(sample.past.astype(np.float32))
