@@ -1,30 +1,26 @@
 """Training pairs of coherence: real texture, what processors do to images, a history before a pair."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from ingest.errors import InputError
 from lab import real_data
-from lab.coherence.training import textures, validate
+from lab.coherence.training import samples, textures
 from lab.coherence.training.processing import resampled_on_map
-from lab.coherence.training.scenes import textured_pair, with_unseen
-from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, begin_with
-from lab.simulation.sar.cache import fill
+from lab.coherence.training.samples import Drawing, Samples, sample_of
+from lab.coherence.training.scenes import coherence_pair, with_unseen
+from lab.coherence.training.task import CoherenceSettings, prepare
 from lab.simulation.sar.ground import gamma_texture, smooth_field
-from lab.simulation.sar.pairs import simulate_pair
+from lab.simulation.sar.pairs import sample_coherence, simulate_pair
 from lab.simulation.sar.recipes import even_ground, homogeneous
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import TRUTHS
-from ml.coherence.features import HISTORY, features, history_features, temporal
-from ml.coherence.network import NAME, CoherenceNetwork, Settings, registered, untrained
+from ml.coherence.features import HISTORY, features, no_history, temporal
+from ml.coherence.network import CoherenceNet, CoherenceNetwork, Settings, registered
 from ml.coherence.registration import facts_of
-from ml.runtime.checkpoints import Card, save
 
 torch = pytest.importorskip("torch")
-SMALL = {"widths": (8, 8), "blocks": (1, 1), "residual": True}
+SMALL = {"widths": (8, 8), "blocks": (1, 1)}
 
 
 def seeded(name: str, scene: int = 0) -> np.random.Generator:
@@ -119,97 +115,102 @@ def test_earlier_images_show_the_ground_of_the_pair_and_their_own_speckle():
     assert abs(np.corrcoef(ratio[0].ravel(), np.log(pair.power[0] / pair.mean_power[0]).ravel())[0, 1]) < 0.1
 
 
-def test_the_temporal_mean_cancels_texture_in_what_the_network_sees():
-    pair = earlier_pair(1)
+def seen_of(pair, past):
     facts = facts_of([torch.from_numpy(pair.power)], pair.looks)
     log = registered(torch.from_numpy(pair.power), facts)[None]
-    row = torch.tensor([facts.row()])
-    past = temporal(torch.log(torch.from_numpy(pair.earlier)))[None]
-    freed = history_features(log, past, row)
-    assert freed.shape == (1, HISTORY, 48, 48)
-    assert torch.isfinite(freed).all()
-    seen = features(log, row).half
-    assert float(freed[:, :4].var()) < 0.5 * float(seen[:, :4].var())  # the level, pixel by pixel
+    return features(log, past[None], torch.tensor([facts.row()]))
 
 
-def test_gaps_of_a_history_are_marked_and_spoil_nothing():
+def test_the_temporal_mean_cancels_texture_in_what_the_network_sees():
+    pair = earlier_pair(1)
+    seen = seen_of(pair, temporal(torch.log(torch.from_numpy(pair.earlier))))
+    assert seen.history.shape == (1, HISTORY, 48, 48)
+    assert torch.isfinite(seen.history).all()
+    assert float(seen.history[:, :4].var()) < 0.5 * float(seen.half[:, :4].var())  # the level, pixel by pixel
+    bare = seen_of(pair, no_history(torch.from_numpy(pair.power)))
+    assert not bare.history.any()
+    assert float(seen.planes[:, 4:6].var()) < 0.7 * float(bare.planes[:, 4:6].var())  # squares of power
+
+
+def test_gaps_of_a_history_count_as_none_and_spoil_nothing():
     pair = earlier_pair(2)
     earlier = torch.log(torch.from_numpy(pair.earlier))
     earlier[:, :20] = torch.nan
     earlier[0, 40:] = torch.nan
     past = temporal(earlier)
     assert torch.isnan(past[:, :20]).all()
-    assert torch.isfinite(past[:, 20:]).all()
-    facts = facts_of([torch.from_numpy(pair.power)], pair.looks)
-    log = registered(torch.from_numpy(pair.power), facts)[None]
-    freed = history_features(log, past[None], torch.tensor([facts.row()]))
-    assert torch.isfinite(freed).all()
-    assert freed[0, -1, :10].min() == 1
-    assert freed[0, -1, 10:].max() == 0
+    assert past[2, 25, 0].exp() == pytest.approx(5)
+    assert past[2, 50, 0].exp() == pytest.approx(4)
+    seen = seen_of(pair, past)
+    assert torch.isfinite(torch.cat([seen.history, seen.half], dim=1)).all()
+    assert not seen.history[0, :, :10].any()
 
 
-def test_a_network_begins_with_weights_that_know_no_history(tmp_path):
+def test_a_history_changes_the_answer_only_where_it_is_known():
     torch.manual_seed(0)
-    save(tmp_path, Card("coherence", NAME, "1", SMALL), untrained(SMALL))
-    network = untrained(SMALL | {"history": True})
-    begin_with(network, tmp_path)
-    ready = CoherenceNetwork(network.eval(), Settings(), "")
+    ready = CoherenceNetwork(CoherenceNet(**SMALL).eval(), Settings(), "")
     pair = earlier_pair(3)
     power = torch.from_numpy(pair.power)
-    facts, past = facts_of([power], pair.looks), temporal(torch.log(torch.from_numpy(pair.earlier)))
-    one, other = ready.estimate(power, facts), ready.estimate(power, facts, past)
-    for truth, estimate in one.items():
-        torch.testing.assert_close(estimate.coherence, other[truth].coherence)
+    past = temporal(torch.log(torch.from_numpy(pair.earlier)))
+    past[:, :, :48] = torch.nan
+    facts = facts_of([power], pair.looks)
+    (one,), (other,) = (ready.estimate(power, facts, [None], earlier) for earlier in (None, past))
+    torch.testing.assert_close(one.coherence[:, :12], other.coherence[:, :12])
+    assert float((one.coherence - other.coherence)[:, 60:].abs().mean()) > 1e-4
 
 
-def test_a_network_without_a_place_for_a_history_refuses_one():
-    ready = CoherenceNetwork(untrained(SMALL).eval(), Settings(), "")
-    pair = earlier_pair(4)
-    power = torch.from_numpy(pair.power)
-    with pytest.raises(ValueError, match="no optional channels"):
-        ready.estimate(power, facts_of([power], 4.0), temporal(torch.log(torch.from_numpy(pair.earlier))))
+# ---- samples ----
 
 
-def test_batches_mix_both_grounds_and_show_histories_to_some_steps(tmp_path, cut):
-    simulated = fill(tmp_path / "simulated", 2, 64, "draws", lambda rng, size: textured_pair(rng, size, cut))
-    before = fill(tmp_path / "history", 2, 64, "draws", lambda rng, size: textured_pair(rng, size, cut, 4), 4)
-    assert simulated.earlier is None
-    assert before.earlier.shape == (2, 4, 64, 64)
-    settings = CoherenceSettings(size=64, batch=4, with_history=0.5)
-    task = CoherenceTrainingTask([simulated, before], settings, textured=1)
-    batches = [task.batch(np.random.default_rng([3, step])) for step in range(8)]
-    shown = [batch for batch in batches if "optional" in batch]
-    assert 1 <= len(shown) < 8
-    assert shown[0]["optional"].shape == (4, HISTORY, 32, 32)
-    assert torch.isfinite(shown[0]["optional"]).all()
-    none = dataclasses.replace(settings, with_history=0.0)
-    assert "optional" not in CoherenceTrainingTask([simulated, before], none, 1).batch(np.random.default_rng(1))
+def test_the_truth_of_any_window_follows_from_the_moments_that_a_sample_keeps():
+    pair = coherence_pair(seeded("moments", 3), 64)
+    sample = sample_of(pair)
+    for window in ((3, 3), (3, 11), (15, 15)):
+        np.testing.assert_allclose(sample.coherence(window), sample_coherence(pair.moments, window), atol=5e-3)
+    np.testing.assert_allclose(sample.coherence(None), pair.gamma, atol=1e-3)
+    wide = np.abs(sample.coherence((15, 15)) - pair.gamma).mean()
+    assert wide < 0.7 * np.abs(sample.coherence((3, 3)) - pair.gamma).mean()
 
 
-# ---- networks side by side ----
+def test_averaged_pixels_have_the_moments_of_their_sum():
+    pair = coherence_pair(seeded("pooled", 1), 64)
+    coarse = sample_of(pair, (2, 2), 32)
+    assert coarse.log_power.shape == (2, 32, 32)
+    fine = sample_coherence(pair.moments, (2, 2))[1::2, 1::2]  # windows of two end at odd pixels
+    np.testing.assert_allclose(coarse.coherence((1, 1)), fine, atol=5e-3)
+    assert coarse.facts[-1] > 1.2  # independent pixels in a mean
 
 
-def test_a_network_is_judged_with_a_history_only_where_it_has_a_place_for_one():
-    torch.manual_seed(0)
-    without, with_place = (
-        CoherenceNetwork(untrained(SMALL | {"history": history}).eval(), Settings(), "") for history in (False, True)
-    )
-    case = validate.Case(earlier_pair, history=True)
-    first, second = validate.measured([without, with_place], case, 2)
-    assert first == {truth: [] for truth in TRUTHS}
-    assert {truth: [rows.shape for rows in of_pairs] for truth, of_pairs in second.items()} == {
-        truth: [(400, 3)] * 2 for truth in TRUTHS
-    }
-    plain, _ = validate.measured([without, with_place], case._replace(history=False), 1)
-    rows = plain[TRUTHS[0]][0]
-    assert rows[:, 1] == pytest.approx(0.6, abs=0.02)
-    assert validate.STATISTICS["bias"](rows) == pytest.approx(rows[:, 0].mean() - 0.6, abs=0.02)
+def test_samples_are_kept_and_turned_with_their_truth(tmp_path, cut, monkeypatch):
+    monkeypatch.setattr(textures, "textures_of", lambda cuts: cut)
+    samples._textures.cache_clear()
+    drawing = Drawing(samples=2, size=32, textured_share=0.5, history_share=1.0)
+    kept = Samples(drawing, tmp_path)
+    again = samples._drawn(drawing, 1)
+    np.testing.assert_array_equal(kept.arrays[2][1], again["moments"])
+    whole = kept.at(np.random.default_rng(0), 0.0)[0]
+    for flips in ((1, 0, 0), (0, 1, 1)):
+        turned = whole.turned(flips)
+        back = turned.coherence((3, 3)).T if flips[2] else turned.coherence((3, 3))
+        np.testing.assert_allclose(back[:: 1 - 2 * flips[0], :: 1 - 2 * flips[1]], whole.coherence((3, 3)), atol=1e-3)
+    with pytest.raises(ValueError, match="name another folder"):
+        Samples(Drawing(samples=3, size=32), tmp_path)
+    samples._textures.cache_clear()
 
 
 @pytest.mark.realdata
-def test_averaged_pairs_have_more_looks_than_before(real_data, monkeypatch):
+@pytest.mark.parametrize("published", [False, True])
+def test_a_few_steps_teach_either_network(real_data, monkeypatch, tmp_path, published):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
-    fine, coarse = validate.kept_pair(1), validate.averaged_pair(1)
-    assert coarse.power.shape == (2, 64, 64)
-    assert fine.looks < coarse.looks < 4.5 * fine.looks
-    assert coarse.sample_gamma.mean() == pytest.approx(fine.sample_gamma.mean(), abs=0.1)
+    settings = CoherenceSettings(published=published, samples=2, size=64, batch=2)
+    network, task, _ = prepare(settings, tmp_path, 0)
+    torch.manual_seed(0)
+    batch = task.batch(np.random.default_rng(1))
+    optimiser = torch.optim.Adam(network.parameters(), 5e-3)
+    losses = []
+    for _ in range(12):
+        losses.append(task.loss(network, batch, 0.0))
+        optimiser.zero_grad()
+        losses[-1].backward()
+        optimiser.step()
+    assert float(losses[-1].detach()) < 0.8 * float(losses[0].detach())

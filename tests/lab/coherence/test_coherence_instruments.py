@@ -10,15 +10,15 @@ import rasterio
 
 from ingest.errors import InputError
 from lab.coherence import compare, evaluate
-from lab.coherence.change import chips_evaluate, confirm_evaluate, events
+from lab.coherence.change import chips_evaluate, confirm_evaluate
 from lab.coherence.change.chips_evaluate import THRESHOLDS, Judged, chosen
 from lab.coherence.real import evaluate as real_evaluate
 from lab.coherence.real.evaluate import Block, blocks_of, correlation, measured, rmse, tuned
 from lab.coherence.training.task import stretch
-from lab.simulation.sar.series import ImageSeries
+from lab.simulation.sar.pairs import sample_coherence
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
-from ml.coherence import NETWORK, TRUTHS
+from ml.coherence import NETWORK
 from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA
 from ml.coherence.infer import ESTIMATORS
 from ml.coherence.network import shipped
@@ -50,22 +50,22 @@ def test_a_pixel_of_misregistration_costs_a_baseline_method_little(method):
     assert np.sqrt((shifted[:, 0] ** 2).mean()) < 1.2 * np.sqrt((straight[:, 0] ** 2).mean())
 
 
-# ---- the second truth's sigma ----
+# ---- sigma ----
 
 
-def test_sigma_of_both_truths_holds_on_pairs_that_did_not_calibrate_it():
-    network = shipped(CPU)
-    over = {truth: [] for truth in TRUTHS}
+def test_sigma_holds_on_pairs_that_did_not_calibrate_it():
+    network, windows = shipped(CPU), (None, (5, 5), (3, 11))
+    over = {window: [] for window in windows}
     for scene in range(12):
         make = evaluate.make_structured if scene % 2 else evaluate.make_even
         pair = make(0.5, scene, Purpose.TEST, True)
         power = torch.from_numpy(pair.power)
-        by_truth = network.estimate(power, facts_of([power], pair.looks))
-        for truth, true in zip(TRUTHS, (pair.gamma, pair.sample_gamma), strict=True):
-            values, sigma = (part.numpy() for part in by_truth[truth])
-            over[truth].append((np.abs(values - true) / sigma)[8:-8:4, 8:-8:4].ravel())
-    for truth, ratios in over.items():
-        assert 0.58 <= (np.concatenate(ratios) <= 1).mean() <= 0.80, truth
+        estimates = network.estimate(power, facts_of([power], pair.looks), windows)
+        for window, (values, sigma) in zip(windows, estimates, strict=True):
+            true = sample_coherence(pair.moments, window) if window else pair.gamma
+            over[window].append((np.abs(values.numpy() - true) / sigma.numpy())[8:-8:4, 8:-8:4].ravel())
+    for window, ratios in over.items():
+        assert 0.58 <= (np.concatenate(ratios) <= 1).mean() <= 0.80, window
 
 
 def test_a_sigma_that_is_twice_too_small_is_stretched_by_two():
@@ -103,7 +103,11 @@ def made_folder(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     pair = evaluate.make_structured(0.0, 2, Purpose.TEST, True)
     files = dict(
-        zip((*real_evaluate.IMAGES, real_evaluate.TRUTH), (*np.sqrt(pair.power), pair.sample_gamma), strict=True)
+        zip(
+            (*real_evaluate.IMAGES, real_evaluate.TRUTH),
+            (*np.sqrt(pair.power), sample_coherence(pair.moments, real_evaluate.STATED)),
+            strict=True,
+        )
     )
     for name, values in files.items():
         profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "height": 128, "width": 128}
@@ -127,7 +131,7 @@ def test_blocks_hold_what_is_known_and_know_no_gap(made_folder):
     assert correlation(blocks[5].rows) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("method", [NETWORK, f"{NETWORK}-sample", "guarnieri-prati"])
+@pytest.mark.parametrize("method", [NETWORK, "guarnieri-prati"])
 def test_a_real_pair_is_measured_under_the_names_of_the_contract(method, made_folder, tmp_path):
     out = tmp_path / "r.json"
     arguments = ["--benchmark", "coherence-real", "--method", method, "--size", "2", "--json", str(out)]
@@ -151,7 +155,7 @@ def test_the_network_is_nearer_to_a_real_coherence_than_the_best_window(real_dat
     real_evaluate.real_pair.cache_clear()
     sample, baseline = (
         measured(real_evaluate.tried_windows(method, real_evaluate.real_pair()), real_evaluate.BLOCKS_KNOWN)
-        for method in (f"{NETWORK}-sample", "guarnieri-prati")
+        for method in (NETWORK, "guarnieri-prati")
     )
     assert len([name for name in sample if name.startswith("rmse_block")]) == real_evaluate.BLOCKS_KNOWN
     assert sample["rmse"].value < 0.9 * baseline["rmse"].value  # measured: 0.84
@@ -192,30 +196,6 @@ def test_series_for_choosing_are_not_those_of_the_benchmark_and_stay_the_same():
     assert of(Purpose.VALIDATION) != of(Purpose.BENCHMARK)
     one, other = (confirm_evaluate.make_series(0, purpose) for purpose in (Purpose.VALIDATION, Purpose.BENCHMARK))
     assert not np.array_equal(one.power, other.power)
-
-
-def by_state(pairs):
-    """Coherence of images that hold what state the ground is in: 0.7 where it stayed, 0.2 where it did not."""
-    rng = np.random.default_rng(0)
-    values = np.stack([np.where(first == second, 0.7, 0.2) for first, second in pairs]).astype(np.float32)
-    values += rng.normal(0, 0.03, values.shape).astype(np.float32)
-    return values, np.full_like(values, 0.05)
-
-
-def test_events_are_judged_at_thresholds_that_quiet_series_allow(monkeypatch):
-    place = np.zeros((64, 64), dtype=np.float32)
-    place[22:42, 22:42] = 1
-    fallen = np.stack([place * (image > 7) for image in range(11)])
-    series = ImageSeries(fallen, fallen[1:], fallen[1:], fallen[1:], place, 7)
-    monkeypatch.setattr(confirm_evaluate, "make_series", lambda scene, purpose: series)
-    monkeypatch.setattr(confirm_evaluate, "make_quiet", lambda scene, purpose: np.zeros_like(fallen))
-    figures = events.judged(by_state, 2)
-    assert figures["found_share"].value == figures["found_share_shipped"].value == 1
-    assert figures["quiet_share_shipped"].value == 0
-    monkeypatch.setattr(confirm_evaluate, "make_quiet", lambda scene, purpose: fallen)  # then no threshold holds
-    strict = events.judged(by_state, 2)
-    assert (strict["high_sigma"].value, strict["low_sigma"].value) == THRESHOLDS[-1]
-    assert strict["quiet_share_shipped"].value > 0.01
 
 
 @pytest.mark.realdata

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
+from lab.simulation.kept import kept
 from lab.simulation.sar import motion
-from lab.simulation.sar.cache import fill, opened
 from lab.simulation.sar.ground import Likely, Points, even, structured
-from lab.simulation.sar.pairs import MARGIN_PX, padded, simulate_pair
-from lab.simulation.sar.recipes import even_ground, moving, training_pair
+from lab.simulation.sar.pairs import MARGIN_PX, padded, sample_coherence, simulate_pair
+from lab.simulation.sar.recipes import even_ground, moving
 from lab.simulation.sar.series import change_series
 from lab.simulation.sar.system import GRDH, RTC, Places, Spread, System, scatterers
 from lab.simulation.seeds import Purpose, generator
@@ -88,7 +88,9 @@ def test_the_truth_of_even_ground_is_what_was_put_in():
     np.testing.assert_allclose(pair.dx_px, 0.8, atol=1e-3)
     np.testing.assert_allclose(pair.dy_px, -1.7, atol=1e-3)
     np.testing.assert_allclose(pair.gamma, 0.6, atol=1e-3)
-    assert pair.sample_gamma.mean() == pytest.approx(0.6, abs=0.05)  # and a little above: a sample is never 0
+    assert sample_coherence(pair.moments, (5, 5)).mean() == pytest.approx(
+        0.6, abs=0.05
+    )  # and a little above: a sample is never 0
 
 
 def test_a_stable_point_is_coherent_where_its_surroundings_are_not():
@@ -98,7 +100,7 @@ def test_a_stable_point_is_coherent_where_its_surroundings_are_not():
     pair = simulate_pair(rng_of(), GRDH, ground, still(ground), sample=True)
     at = tuple(int(value) - MARGIN_PX for value in (48, 48))
     assert pair.gamma[at] > 0.95
-    assert pair.sample_gamma[at] > 0.9
+    assert sample_coherence(pair.moments, (5, 5))[at] > 0.9
     assert pair.gamma[5, 5] == pytest.approx(0.1, abs=1e-3)
     assert pair.power[0].max() > 30 * np.median(pair.power[0])
 
@@ -167,19 +169,21 @@ def test_the_fall_of_coherence_is_where_and_when_it_should_be():
 # ---- files ----
 
 
-def test_a_cache_holds_the_pairs_of_training_and_goes_on_where_it_stopped(tmp_path):
-    cache = fill(tmp_path, 3, 32, "sar-pairs", training_pair)
-    pair = training_pair(generator(Purpose.TRAINING, "sar-pairs", 1), 32)
-    np.testing.assert_allclose(cache.log_power[1], np.log(pair.power), atol=0.01)
-    np.testing.assert_allclose(cache.dx_px[1], pair.dx_px, atol=0.01)
-    np.testing.assert_allclose(cache.sample_gamma[1], pair.sample_gamma, atol=1e-3)
+def squares(number: int) -> dict[str, np.ndarray]:
+    return {"square": np.full((2, 2), number**2, dtype=np.float16), "half": np.array(number / 2, dtype=np.float32)}
+
+
+def test_draws_are_kept_and_go_on_where_they_stopped(tmp_path):
+    first = kept(tmp_path, 5, squares, "squares")
+    np.testing.assert_array_equal(first["square"][:, 0, 0], [0, 1, 4, 9, 16])
+    np.testing.assert_array_equal(first["half"], [0, 0.5, 1, 1.5, 2])
     done = np.lib.format.open_memmap(tmp_path / "done.npy", "r+")
-    done[:] = 0
-    held = np.lib.format.open_memmap(tmp_path / "gamma.npy", "r+")
+    done[3:] = 0
+    held = np.lib.format.open_memmap(tmp_path / "square.npy", "r+")
     held[:] = -1
-    fill(tmp_path, 3, 32, "sar-pairs", training_pair)
-    assert (opened(tmp_path).gamma >= 0).all()
+    again = kept(tmp_path, 5, squares, "squares")["square"]
+    np.testing.assert_array_equal(again[:, 0, 0], [-1, -1, -1, 9, 16])
     with pytest.raises(ValueError, match="read-only"):
-        opened(tmp_path).gamma[0] = 0
+        again[0] = 0
     with pytest.raises(ValueError, match="name another folder"):
-        fill(tmp_path, 3, 48, "sar-pairs", training_pair)
+        kept(tmp_path, 6, squares, "squares")

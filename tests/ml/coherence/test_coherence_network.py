@@ -8,24 +8,19 @@ import torch
 from affine import Affine
 
 from lab.coherence.evaluate import errors, estimated, make_structured
-from lab.coherence.training.scenes import coherence_pair
-from lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask
-from lab.simulation.sar.cache import fill
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift
 from lab.simulation.seeds import Purpose, generator
-from lab.training import Schedule, train
-from ml.coherence import NETWORK, TRUTHS, infer, network
+from ml.coherence import NETWORK, infer, network
 from ml.coherence import features as of_features
 from ml.coherence.change import of_scatterers
-from ml.coherence.features import INPUTS, features
+from ml.coherence.features import features, no_history
 from ml.coherence.infer import estimate_coherence
-from ml.coherence.network import registered, shipped, untrained
+from ml.coherence.network import CoherenceNet, CoherenceNetwork, Settings, registered, shipped
 from ml.coherence.registration import facts_of, moved
 from ml.rasters.imagery import ImagePair
 
 CPU = torch.device("cpu")
-SMALL = {"widths": (16, 16), "blocks": (1, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -73,31 +68,35 @@ def test_what_is_made_in_strips_is_the_whole(pair, monkeypatch):
     facts = facts_of([power], 4.45)._replace(shift_px=(2.3, -1.6))
     row = torch.tensor([facts.row()])
     log_power = registered(power, facts)
-    whole, within = features(log_power[None], row), (slice(11, 77), slice(64, 101))
-    answered = shipped(torch.device("cpu")).estimate(power, facts)
+    past, windows, within = no_history(log_power)[None], ((3, 11), None), (slice(11, 77), slice(64, 101))
+    whole = features(log_power[None], past, row)
+    answered = shipped(torch.device("cpu")).estimate(power, facts, windows)
     for module in (network, of_features):
         monkeypatch.setattr(module, "STRIP_ROWS", 20)
     torch.testing.assert_close(registered(power, facts), log_power, rtol=0, atol=0, equal_nan=True)
-    for one, other in zip(of_features.shown(log_power[None], row, True, torch.float32), whole, strict=True):
+    for one, other in zip(of_features.shown(log_power[None], past, row, torch.float32), whole, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
-    for truth, part in shipped(torch.device("cpu")).estimate(power, facts, within=within).items():
-        for values, all_values in zip(part, answered[truth], strict=True):
-            torch.testing.assert_close(values, all_values[within], rtol=0, atol=1e-6, equal_nan=True)
+    parts = shipped(torch.device("cpu")).estimate(power, facts, windows, within=within)
+    for part, all_of_it in zip(parts, answered, strict=True):
+        for values, all_values in zip(part, all_of_it, strict=True):
+            torch.testing.assert_close(values, all_values[within], rtol=0, atol=1e-5, equal_nan=True)
 
 
-def test_a_few_steps_teach_something(tmp_path):
-    cache = fill(tmp_path / "pairs", 3, 64, "test-coherence", coherence_pair)
-    task = CoherenceTrainingTask([cache], CoherenceSettings(size=64, batch=3, pooled=0.3))
-    batch = task.batch(np.random.default_rng(1))
-    assert batch["half"].shape[1:] == (INPUTS, 32, 32)
-    assert torch.isfinite(batch["half"]).all()
-    assert float(batch["truth"].nan_to_num(0.5).min()) >= 0
+def test_the_window_that_is_asked_for_is_the_one_that_is_summed():
+    """Without training the answer is a ratio of sums over the window: constant where one pixel holds all the power."""
     torch.manual_seed(0)
-    network = untrained(SMALL)
-    before = float(task.loss(network, batch, 0.0).detach())
-    task.validate = lambda network: {}
-    train(network, task, Schedule(minutes=5, steps=25, learning_rate=5e-3), tmp_path, CPU, report=lambda line: None)
-    assert float(task.loss(network, batch, 1.0).detach()) < 0.8 * before
+    ready = CoherenceNetwork(CoherenceNet().eval(), Settings(), "")
+    power = torch.full((2, 64, 64), 1.0)
+    power[:, 32, 32] = 2000.0
+    facts = facts_of([power], 1.0)._replace(shift_px=(0.0, 0.0))
+    (found,) = ready.estimate(power, facts, [(3, 11)])
+    differs = (found.coherence - found.coherence[10, 10]).abs() > 1e-3
+    inside = torch.zeros(64, 64, dtype=torch.bool)
+    inside[31:34, 27:38] = True
+    value = found.coherence[32, 32]
+    assert float((found.coherence[inside] - value).abs().max()) < 0.02
+    assert float((found.coherence[30, 26:39] - value).abs().min()) > 0.0
+    assert differs.any()
 
 
 def test_the_shipped_network_beats_the_best_windows_on_pairs_it_never_saw():
@@ -150,15 +149,22 @@ def test_the_network_does_not_know_where_tiles_end(monkeypatch):
             np.testing.assert_allclose(cut[name], values, atol=1e-3, err_msg=name)
 
 
-def test_one_pass_gives_both_coherences_whichever_comes_first(pair):
-    first, turned = (
-        estimate_coherence(image_pair(pair.power), NETWORK, CPU, looks=4.45, truth=truth).bands for truth in TRUTHS
+def test_one_pass_gives_the_coherence_of_the_window_and_that_of_the_scatterers(pair):
+    one, other = (
+        estimate_coherence(image_pair(pair.power), NETWORK, CPU, window, looks=4.45).bands for window in (None, (3, 11))
     )
-    assert list(first) == ["coherence", "coherence_sigma", "sample_coherence", "sample_coherence_sigma"]
-    assert list(turned) == ["coherence", "coherence_sigma", "scatterers_coherence", "scatterers_coherence_sigma"]
-    for kind in ("coherence", "coherence_sigma"):
-        np.testing.assert_array_equal(first[kind], turned[f"scatterers_{kind}"])
-        np.testing.assert_array_equal(turned[kind], first[f"sample_{kind}"])
-        assert float(np.nanmean(np.abs(first[kind] - turned[kind]))) > 1e-3
-    for ours, theirs in zip(of_scatterers(turned), of_scatterers(first), strict=True):
-        np.testing.assert_array_equal(turned[ours], first[theirs])
+    assert list(one) == ["coherence", "coherence_sigma", "scatterers_coherence", "scatterers_coherence_sigma"]
+    for name in of_scatterers(one):
+        np.testing.assert_array_equal(one[name], other[name])
+    assert float(np.nanstd(one["coherence"] - other["coherence"])) > 1e-3
+
+
+def test_earlier_images_follow_the_pair_and_change_the_answer(pair):
+    rng = np.random.default_rng(2)
+    earlier = rng.gamma(4, 0.25, (3, *pair.power.shape[1:])).astype(np.float32)
+    images = np.concatenate([pair.power, earlier])
+    source = image_pair(pair.power).source()
+    with_past = source._replace(read=lambda at: images[:, at.row : at.row + at.rows, at.col : at.col + at.cols])
+    alone, after = (estimate_coherence(one, NETWORK, CPU, looks=4.45).bands["coherence"] for one in (source, with_past))
+    assert np.isfinite(after[8:-8, 8:-8]).all()
+    assert float(np.nanmean(np.abs(after - alone))) > 1e-3
