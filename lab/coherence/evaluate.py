@@ -1,5 +1,4 @@
-"""Frozen benchmarks of coherence estimators: ground of one coherence, and ground with every kind of structure,
-without and with earlier images.
+"""Frozen benchmarks of coherence estimators: ground of one coherence, and structured ground, without and with history.
 
 The truth is the coherence of a pixel's scatterers (lab.simulation.sar.pairs). Each classical method runs with the
 window that was best for it on validation pairs; `resolution_px` shows the resolution lost by it.
