@@ -27,7 +27,7 @@ from ml.coherence.features import (
 from ml.coherence.registration import RESAMPLED_PX, resampled
 from ml.networks.residual_unet import FULL_WIDTH, ResidualUNet
 from ml.networks.sica_residual_unet import SicaResidualUNet
-from ml.networks.window_head import Window, WindowHead
+from ml.networks.window_head import NEAR, Window, WindowHead
 from ml.runtime.checkpoints import Card, load, read_card
 from ml.runtime.device import input_type, low_precision, ready
 
@@ -57,10 +57,12 @@ class CoherenceNet(nn.Module):
         self.unet = ResidualUNet(INPUTS, DETAILS, HISTORY, **arguments)
         self.head = WindowHead(FULL_WIDTH, WINDOW_FACTS)
 
-    def answer(self, features: Tensor, planes: Tensor, facts: Tensor, window: Window | None) -> Estimate:
-        """Return the estimate for a window, or of the scatterers. facts: (n, FACTS)."""
-        told = window_facts(facts, window)
-        return estimate_of(self.head(features, planes, told, torch.exp(facts[:, 0]), window))
+    def answer(
+        self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
+    ) -> list[Estimate]:
+        """Return the estimate for each window, or of the scatterers. facts: (n, FACTS)."""
+        wanted = [(window, window_facts(facts, window)) for window in windows]
+        return [estimate_of(maps) for maps in self.head(features, planes, torch.exp(facts[:, 0]), wanted)]
 
 
 def registered(power: Tensor, facts: Facts) -> Tensor:
@@ -138,23 +140,31 @@ class CoherenceNetwork(NamedTuple):
         down, right = (
             slice(part.start - 2 * by.start, part.stop - 2 * by.start) for part, by in zip(own, around, strict=True)
         )
+        answered = self._answered(features, planes, row, windows)
         found = []
-        for window in windows:
-            values, sigma = (part[0, down, right] for part in self._answered(features, planes, row, window))
+        for window, estimate in zip(windows, answered, strict=True):
+            values, sigma = (part[0, down, right] for part in estimate)
             found.append(Estimate(values * blank, self.settings.calibrated(sigma, window) * blank))
         return found
 
-    def _answered(self, features: Tensor, planes: Tensor, facts: Tensor, window: Window | None) -> Estimate:
+    def _answered(
+        self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
+    ) -> list[Estimate]:
         """Apply the head, on a CPU strip by strip."""
-        rows, far = features.shape[2], WIDEST_PX // 2
-        step, parts = STRIP_ROWS // 2 if features.device.type == "cpu" else rows, []
+        rows, far = features.shape[2], max(max(window or NEAR) for window in windows) // 2
+        step = STRIP_ROWS // 2 if features.device.type == "cpu" else rows
+        parts: list[list[Estimate]] = []
         with torch.inference_mode():
             for row in range(0, rows, step):
                 first, last = max(0, row - far), min(rows, row + step)
                 strip = slice(first, min(rows, last + far))
-                part = self.net.answer(features[:, :, strip], planes[:, :, strip], facts, window)
-                parts.append(Estimate(*(values[:, row - first : last - first] for values in part)))
-        return Estimate(*(torch.cat(values, dim=1) for values in zip(*parts, strict=True)))
+                answers = self.net.answer(features[:, :, strip], planes[:, :, strip], facts, windows)
+                own = slice(row - first, last - first)
+                parts.append([Estimate(*(values[:, own] for values in one)) for one in answers])
+        return [
+            Estimate(*(torch.cat(values, dim=1) for values in zip(*of_window, strict=True)))
+            for of_window in zip(*parts, strict=True)
+        ]
 
 
 def from_card(card: Card, net: nn.Module) -> CoherenceNetwork:

@@ -7,6 +7,8 @@ estimators sum. A last layer corrects the ratio.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,8 @@ from ml.networks.box_mean import box_mean
 
 Window = tuple[int, int]  # rows, columns, px, odd
 LEARNED, HIDDEN = 3, 24  # sums of what the network chooses; channels of the correction
-RATIOS = 5
+RATIOS = 4
+NEAR = (5, 5)  # window of what is summed for the scatterers
 LEAST = 0.02  # of a coherence whose logit is taken
 
 
@@ -25,29 +28,40 @@ class WindowHead(nn.Module):
         super().__init__()
         self.of_pixel = nn.Conv2d(width, 1 + LEARNED, 1)
         self.of_facts = nn.Linear(facts, HIDDEN)
-        self.first = nn.Conv2d(width + RATIOS + LEARNED, HIDDEN, 1)
+        self.first = nn.Conv2d(width + 1, HIDDEN, 1)
+        self.of_ratios = nn.Conv2d(RATIOS + LEARNED, HIDDEN, 1, bias=False)
         self.second = nn.Conv2d(HIDDEN, HIDDEN, 1)
         self.last = nn.Conv2d(HIDDEN, 2, 1)
         nn.init.zeros_(self.last.weight)
 
-    def forward(self, features: Tensor, planes: Tensor, facts: Tensor, looks: Tensor, window: Window | None) -> Tensor:
-        """Return the logit of the coherence and its log sigma, (n, 2, rows, cols).
+    def forward(
+        self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[tuple[Window | None, Tensor]]
+    ) -> list[Tensor]:
+        """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), for each wanted window.
 
         planes: (n, 8, rows, cols), 0 unknown: power of both images, their mean amplitude product, product and squares
-        of the powers without texture, absolute log ratio, 1 where known; facts: (n, facts); looks: (n,); window: rows
-        and columns, px, or None for the coherence of the scatterers.
+        of the powers without texture, absolute log ratio, 1 where known; looks: (n,); wanted: rows and columns, px, or
+        None for the coherence of the scatterers, with facts (n, facts) that describe it.
         """
         own, learned = torch.split(self.of_pixel(features), [1, LEARNED], dim=1)
         seen = torch.sigmoid(own)
-        sums = box_mean(torch.cat([planes, seen * planes[:, 2:3], learned * planes[:, 7:]], dim=1), window or (5, 5))
-        power = (sums[:, 0:1] * sums[:, 1:2]).clamp_min(1e-12).sqrt()
-        squares = (sums[:, 4:5] * sums[:, 5:6]).clamp_min(1e-12).sqrt()
-        known = sums[:, 7:8].clamp_min(1e-3)
+        summed = torch.cat([planes, seen * planes[:, 2:3], learned * planes[:, 7:]], dim=1)
+        sizes = {window or NEAR for window, _ in wanted}
+        sums = {size: self._ratios(box_mean(summed, size), looks) for size in sizes}
+        before, found = self.first(torch.cat([features, seen], dim=1)), []
+        for window, facts in wanted:
+            ratios = sums[window or NEAR]
+            x = torch.relu(before + self.of_ratios(ratios) + self.of_facts(facts)[:, :, None, None])
+            begun = torch.logit((ratios[:, :1] if window else seen).clamp(LEAST, 1 - LEAST))
+            begun = torch.cat([begun, torch.zeros_like(begun)], dim=1)
+            found.append(begun + self.last(torch.relu(self.second(x))))
+        return found
+
+    def _ratios(self, sums: Tensor, looks: Tensor) -> Tensor:
+        """Return coherence, correlation of amplitudes, Guarnieri and Prati's, mean log ratio and what is learned."""
+        power = (sums[:, 0:1] * sums[:, 1:2]).clamp_min(1e-12).rsqrt()
+        squares = (sums[:, 4:5] * sums[:, 5:6]).clamp_min(1e-12).rsqrt()
         many = looks[:, None, None, None]
-        guarnieri_prati = ((many + 1) * sums[:, 3:4] / squares - many).clamp(-1, 1)
-        ratio = sums[:, 8:9] / power if window else seen
-        ratios = [ratio, seen, sums[:, 2:3] / power, guarnieri_prati, sums[:, 6:7] / known]
-        x = self.first(torch.cat([features, *ratios, sums[:, 9:] / known], dim=1))
-        x = torch.relu(x + self.of_facts(facts)[:, :, None, None])
-        begun = torch.cat([torch.logit(ratio.clamp(LEAST, 1 - LEAST)), torch.zeros_like(ratio)], dim=1)
-        return torch.add(begun, self.last(torch.relu(self.second(x))))
+        guarnieri_prati = ((many + 1) * sums[:, 3:4] * squares - many).clamp(-1, 1)
+        by_known = torch.cat([sums[:, 6:7], sums[:, 9:]], dim=1) / sums[:, 7:8].clamp_min(1e-3)
+        return torch.cat([sums[:, 8:9] * power, sums[:, 2:3] * power, guarnieri_prati, by_known], dim=1)

@@ -92,11 +92,10 @@ class CoherenceTrainingTask:
         net = _net(network)
         seen, windows = Seen(*(batch[name] for name in Seen._fields)), batch["windows"].tolist()
         seen_by = net.unet(seen.half, seen.detail, seen.history).float()
-        losses = []
-        for window, truth in zip((SCATTERERS, *windows), batch["truth"], strict=True):
-            at = None if window is None else (window[0], window[1])
-            losses.append(_loss(net.answer(seen_by, seen.planes, batch["facts"], at), truth))
-        return torch.stack(losses).mean()
+        found = net.answer(
+            seen_by, seen.planes, batch["facts"], [SCATTERERS, *((high, wide) for high, wide in windows)]
+        )
+        return torch.stack([_loss(one, truth) for one, truth in zip(found, batch["truth"], strict=True)]).mean()
 
     @cached_property
     def scenes(self) -> dict[str, list[Sample]]:
@@ -163,8 +162,8 @@ def _errors(net: CoherenceNet, sample: Sample, history: bool) -> list[Float32]:
     picked, rows = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2, []
     with torch.no_grad():
         by_pixel = net.unet(seen.half, seen.detail, seen.history)
-        for window in (SCATTERERS, *WINDOWS):
-            found = net.answer(by_pixel, seen.planes, facts, window)
+        wanted = (SCATTERERS, *WINDOWS)
+        for window, found in zip(wanted, net.answer(by_pixel, seen.planes, facts, wanted), strict=True):
             values, sigma = (part[0].numpy()[picked].ravel() for part in found)
             table = np.column_stack([values - sample.coherence(window)[picked].ravel(), sigma]).astype(np.float32)
             rows.append(table[np.isfinite(table).all(axis=1)])
