@@ -1,6 +1,7 @@
 """Benchmarks: frozen scenes with a known truth, the scores of methods on them, and parallel measurement."""
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -15,6 +16,7 @@ from scipy.stats import rankdata
 from ml.statistics.intervals import Float64, Interval
 
 T = TypeVar("T")
+PROCESSORS = len(os.sched_getaffinity(0))
 
 
 class Benchmark(NamedTuple):
@@ -39,7 +41,7 @@ def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
     return hashlib.sha256(f"{version} {size}".encode() + b"".join(digests)).hexdigest()
 
 
-def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: int = 2) -> list[T]:
+def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: int = PROCESSORS) -> list[T]:
     """Return measure(seed) for n seeds from `first` on, in order. Processes are spawned, as torch breaks on fork."""
     if n <= processes or processes == 1:
         return [measure(seed) for seed in range(first, first + n)]

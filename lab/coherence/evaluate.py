@@ -49,16 +49,16 @@ def make_even(
     return homogeneous(generator(purpose, HOMOGENEOUS, scene), gamma, misregistration_px, sample=sample)
 
 
-def make_structured(
+def make_structured(misregistration_px: float, scene: int) -> SarPair:
+    """Make a pair of `coherence-structured`, on the same ground for any misregistration."""
+    return structured_pair(generator(Purpose.BENCHMARK, STRUCTURED, scene), misregistration_px)
+
+
+def make_history(
     misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK, sample: bool = False
 ) -> SarPair:
-    """Make a pair of `coherence-structured`, on the same ground for any misregistration. sample: as in make_even."""
-    return structured_pair(generator(purpose, STRUCTURED, scene), misregistration_px, sample=sample)
-
-
-def make_history(misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
-    """Make a pair of `coherence-history`: structured ground, EARLIER images before the pair."""
-    return structured_pair(generator(purpose, HISTORY, scene), misregistration_px, earlier=EARLIER)
+    """Make a pair of `coherence-history`: structured ground, EARLIER images before it. sample: as in make_even."""
+    return structured_pair(generator(purpose, HISTORY, scene), misregistration_px, sample=sample, earlier=EARLIER)
 
 
 def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:

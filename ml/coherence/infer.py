@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ml.coherence import METHODS, NETWORK, SAMPLE_WINDOW, SICA, WINDOW_PX, baseline, network, posterior
+from ml.coherence import METHODS, MIX, NETWORK, SAMPLE_WINDOW, SICA, TOLD, WINDOW_PX, baseline, network, posterior
 from ml.coherence import VERSIONS as VERSIONS  # for ml.jobs
 from ml.coherence.features import SCATTERERS, Facts, temporal
 from ml.coherence.registration import RESAMPLED_PX, facts_of, resampled
@@ -22,7 +22,7 @@ from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 from ml.statistics.quantiles import MEDIAN, quantile
 
-WEIGHTS = {NETWORK: network.NAME, SICA: SICA}  # the card of a method that needs one
+WEIGHTS = {NETWORK: network.NAME, SICA: SICA, MIX: MIX}  # the card of a method that needs one
 TILE_PX = 1280  # of the network on a CPU: tiles of 2,048 px have less halo, but take as long and more memory
 SICA_HALO_PX = 64
 LEAST_POWER = 1e-9
@@ -42,7 +42,7 @@ ESTIMATORS: dict[str, Estimator] = {
 
 def parameters(method: str) -> dict[str, Any]:
     """Return the constants with which a method runs, to be recorded with the result."""
-    return {} if method == NETWORK else {"window_px": WINDOW_PX}
+    return {} if method in WEIGHTS else {"window_px": WINDOW_PX}
 
 
 def area_share(method: str) -> float:
@@ -78,13 +78,13 @@ def estimate_coherence(
         return [torch.from_numpy(sample[:2]).to(device) for sample in samples(source)]
 
     facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
-    if method == NETWORK:
+    if method in TOLD:
         levels = kept.once("levels", lambda: _levels([sample[2:] for sample in samples(source)]))
-        ready, wanted = network.shipped(device), sides(window or SAMPLE_WINDOW)
+        ready, wanted = network.shipped(device, WEIGHTS[method]), sides(window or SAMPLE_WINDOW)
         bands = over_tiles(
             source,
             _by_network(ready, facts, levels, wanted, device),
-            ready.halo_px(),
+            ready.net.halo_px,
             core=window_px(device, TILE_PX),
             pieces=pieces,
             feed=feed_of(device),

@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from ml.coherence import SICA, WIDEST_PX
+from ml.coherence import MIX, SICA, WIDEST_PX
 from ml.coherence.features import (
     DETAILS,
     HISTORY,
     INPUTS,
+    STRIP_MARGIN,
     STRIP_ROWS,
     WINDOW_FACTS,
     Facts,
@@ -25,6 +26,7 @@ from ml.coherence.features import (
     window_facts,
 )
 from ml.coherence.registration import RESAMPLED_PX, resampled
+from ml.networks.linear_mix import BANK, LinearMix
 from ml.networks.residual_unet import FULL_WIDTH, ResidualUNet
 from ml.networks.sica_residual_unet import SicaResidualUNet
 from ml.networks.window_head import NEAR, Window, WindowHead
@@ -56,6 +58,15 @@ class CoherenceNet(nn.Module):
         super().__init__()
         self.unet = ResidualUNet(INPUTS, DETAILS, HISTORY, **arguments)
         self.head = WindowHead(FULL_WIDTH, WINDOW_FACTS)
+        self.stride = self.unet.stride
+        self.halo_px = self.unet.reach_px // 2 + 4 * self.stride  # beyond half the reach nothing has a visible effect
+        self.far_px = max(NEAR) // 2
+
+    def of_pixels(
+        self, half: Tensor, detail: Tensor, history: Tensor | None, within: tuple[slice, slice] | None = None
+    ) -> Tensor:
+        """Return features of each pixel. Arguments: parts of `Seen`, and as of ResidualUNet."""
+        return torch.as_tensor(self.unet(half, detail, history, within))
 
     def answer(
         self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
@@ -63,6 +74,28 @@ class CoherenceNet(nn.Module):
         """Return the estimate for each window, or of the scatterers. facts: (n, FACTS)."""
         wanted = [(window, window_facts(facts, window)) for window in windows]
         return [estimate_of(maps) for maps in self.head(features, planes, torch.exp(facts[:, 0]), wanted)]
+
+
+class MixNet(nn.Module):
+    """Linear mix of classical estimates, with the methods of CoherenceNet."""
+
+    stride, halo_px, far_px = 2, STRIP_MARGIN, max(BANK) // 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = LinearMix()
+
+    def of_pixels(
+        self, half: Tensor, detail: Tensor, history: Tensor | None, within: tuple[slice, slice] | None = None
+    ) -> Tensor:
+        """Return no features, (n, 0, rows, cols)."""
+        return detail[(slice(None), slice(0, 0), *(slice(2 * at.start, 2 * at.stop) for at in within or ()))]
+
+    def answer(
+        self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
+    ) -> list[Estimate]:
+        """Return the estimate for each window, or of the scatterers. facts: (n, FACTS)."""
+        return [estimate_of(maps) for maps in self.mix(planes, torch.exp(facts[:, 0]), windows)]
 
 
 def registered(power: Tensor, facts: Facts) -> Tensor:
@@ -99,13 +132,9 @@ class Settings:
 class CoherenceNetwork(NamedTuple):
     """A coherence network with its settings, ready for inference."""
 
-    net: CoherenceNet
+    net: CoherenceNet | MixNet
     settings: Settings
     weights_sha256: str
-
-    def halo_px(self) -> int:
-        """Return the halo of a tile, px: about half the nominal reach, beyond which nothing has a visible effect."""
-        return self.net.unet.reach_px // 2 + 4 * self.net.unet.stride
 
     def estimate(
         self,
@@ -120,7 +149,7 @@ class CoherenceNetwork(NamedTuple):
         NaN where an image is unknown. earlier: `temporal` of earlier images, (3, rows, cols); within: rows and columns
         to return, by default all: the margin around them is not computed at full resolution.
         """
-        log_power, stride = registered(power.float(), facts), self.net.unet.stride
+        log_power, stride = registered(power.float(), facts), self.net.stride
         rows, cols = log_power.shape[-2:]
         pad = (0, -cols % stride, 0, -rows % stride)
         row = torch.tensor([facts.row()], device=power.device)
@@ -134,7 +163,7 @@ class CoherenceNetwork(NamedTuple):
         seen = shown(whole, before, row, input_type(power.device))
         history = None if earlier is None else seen.history
         with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
-            features = self.net.unet(seen.half, seen.detail, history, (around[0], around[1]))
+            features = self.net.of_pixels(seen.half, seen.detail, history, (around[0], around[1]))
         planes = seen.planes[:, :, 2 * around[0].start : 2 * around[0].stop, 2 * around[1].start : 2 * around[1].stop]
         blank = torch.where(torch.isfinite(log_power[0, *own] + log_power[1, *own]), 1.0, torch.nan)
         down, right = (
@@ -151,7 +180,7 @@ class CoherenceNetwork(NamedTuple):
         self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
     ) -> list[Estimate]:
         """Apply the head, on a CPU strip by strip."""
-        rows, far = features.shape[2], max(max(window or NEAR) for window in windows) // 2
+        rows, far = features.shape[2], max(self.net.far_px, *(max(window or NEAR) // 2 for window in windows))
         step = STRIP_ROWS // 2 if features.device.type == "cpu" else rows
         parts: list[list[Estimate]] = []
         with torch.inference_mode():
@@ -169,8 +198,8 @@ class CoherenceNetwork(NamedTuple):
 
 def from_card(card: Card, net: nn.Module) -> CoherenceNetwork:
     """Wrap a network with the settings from its card."""
-    if not isinstance(net, CoherenceNet):
-        raise TypeError(f"{type(net).__name__} is no CoherenceNet")
+    if not isinstance(net, CoherenceNet | MixNet):
+        raise TypeError(f"{type(net).__name__} is no network of coherence")
     return CoherenceNetwork(net.eval(), Settings(**card.settings), card.weights_sha256)
 
 
@@ -191,17 +220,17 @@ class SicaNetwork(NamedTuple):
         return Estimate(found * blank, self.sigma * blank)
 
 
-@lru_cache(maxsize=1)
-def card_shipped() -> Card:
-    """Return the card of the shipped network."""
-    return read_card(NAME)
-
-
 @lru_cache(maxsize=2)
-def shipped(device: torch.device) -> CoherenceNetwork:
-    """Load the shipped network. Raises InputError if its files are missing or damaged."""
-    card = card_shipped()
-    net = CoherenceNet(**card.network)
+def card_shipped(name: str = NAME) -> Card:
+    """Return the card of a shipped network."""
+    return read_card(name)
+
+
+@lru_cache(maxsize=4)
+def shipped(device: torch.device, name: str = NAME) -> CoherenceNetwork:
+    """Load a shipped network. name: NAME or MIX. Raises InputError if its files are missing or damaged."""
+    card = card_shipped(name)
+    net = MixNet() if name == MIX else CoherenceNet(**card.network)
     load(card, net)
     return from_card(card, ready(net, device))
 

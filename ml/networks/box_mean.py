@@ -60,14 +60,15 @@ def _box_sums(values: Tensor, window: Size, scale: float = 1.0) -> Tensor:
     """Return the sums over windows times `scale`, (n, rows, cols). Sums of whole numbers are exact."""
     n, rows, cols = values.shape
     high, wide = sides(window)
-    step = STRIP_ROWS if values.device.type == "cpu" else rows
     padded = functional.pad(values.detach(), (wide // 2, wide // 2, high // 2, high // 2))
+    if values.device.type != "cpu":
+        return _sums(_sums(padded, high, -2, rows), wide, -1, cols) * scale
     sums = torch.empty_like(values, memory_format=torch.contiguous_format)
     for image in range(n):
-        for row in range(0, rows, step):
-            count = min(step, rows - row)
-            strip = _sums(padded[image, row : row + count + 2 * (high // 2)], high, 0, count)
-            torch.mul(_sums(strip, wide, 1, cols), scale, out=sums[image, row : row + count])
+        for row in range(0, rows, STRIP_ROWS):
+            count = min(STRIP_ROWS, rows - row)
+            strip = _sums(padded[image, row : row + count + 2 * (high // 2)], high, -2, count)
+            torch.mul(_sums(strip, wide, -1, cols), scale, out=sums[image, row : row + count])
     return sums
 
 

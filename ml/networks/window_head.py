@@ -16,7 +16,7 @@ from ml.networks.box_mean import box_mean
 
 Window = tuple[int, int]  # rows, columns, px, odd
 LEARNED, HIDDEN = 3, 24  # sums of what the network chooses; channels of the correction
-RATIOS = 4
+CLASSICAL = 3  # estimates without what was learned
 NEAR = (5, 5)  # window of what is summed for the scatterers
 LEAST = 0.02  # of a coherence whose logit is taken
 
@@ -29,7 +29,7 @@ class WindowHead(nn.Module):
         self.of_pixel = nn.Conv2d(width, 1 + LEARNED, 1)
         self.of_facts = nn.Linear(facts, HIDDEN)
         self.first = nn.Conv2d(width + 1, HIDDEN, 1)
-        self.of_ratios = nn.Conv2d(RATIOS + LEARNED, HIDDEN, 1, bias=False)
+        self.of_ratios = nn.Conv2d(1 + CLASSICAL + LEARNED, HIDDEN, 1, bias=False)
         self.second = nn.Conv2d(HIDDEN, HIDDEN, 1)
         self.last = nn.Conv2d(HIDDEN, 2, 1)
         nn.init.zeros_(self.last.weight)
@@ -58,10 +58,19 @@ class WindowHead(nn.Module):
         return found
 
     def _ratios(self, sums: Tensor, looks: Tensor) -> Tensor:
-        """Return coherence, correlation of amplitudes, Guarnieri and Prati's, mean log ratio and what is learned."""
+        """Return the coherence by what the network sees, classical estimates, and means of what is learned."""
         power = (sums[:, 0:1] * sums[:, 1:2]).clamp_min(1e-12).rsqrt()
-        squares = (sums[:, 4:5] * sums[:, 5:6]).clamp_min(1e-12).rsqrt()
-        many = looks[:, None, None, None]
-        guarnieri_prati = ((many + 1) * sums[:, 3:4] * squares - many).clamp(-1, 1)
-        by_known = torch.cat([sums[:, 6:7], sums[:, 9:]], dim=1) / sums[:, 7:8].clamp_min(1e-3)
-        return torch.cat([sums[:, 8:9] * power, sums[:, 2:3] * power, guarnieri_prati, by_known], dim=1)
+        learned = sums[:, 9:] / sums[:, 7:8].clamp_min(1e-3)
+        return torch.cat([sums[:, 8:9] * power, classical(sums, looks), learned], dim=1)
+
+
+def classical(sums: Tensor, looks: Tensor) -> Tensor:
+    """Return the correlation of amplitudes, Guarnieri and Prati's coherence, and mean log ratio, (n, CLASSICAL, …).
+
+    sums: means of the planes (see WindowHead) over a window; looks: (n,).
+    """
+    power = (sums[:, 0:1] * sums[:, 1:2]).clamp_min(1e-12).rsqrt()
+    squares = (sums[:, 4:5] * sums[:, 5:6]).clamp_min(1e-12).rsqrt()
+    many = looks[:, None, None, None]
+    guarnieri_prati = ((many + 1) * sums[:, 3:4] * squares - many).clamp(-1, 1)
+    return torch.cat([sums[:, 2:3] * power, guarnieri_prati, sums[:, 6:7] / sums[:, 7:8].clamp_min(1e-3)], dim=1)

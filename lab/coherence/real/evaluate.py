@@ -22,7 +22,7 @@ from ingest.errors import InputError
 from lab.benchmark import Benchmark
 from lab.real_data import folder
 from lab.simulation.sar.system import Float32
-from ml.coherence import NETWORK, VERSIONS, WINDOW_PX
+from ml.coherence import VERSIONS, WINDOW_PX
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.networks.box_mean import Size
 from ml.rasters.imagery import ImagePair, open_pair
@@ -165,8 +165,8 @@ def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
 
 
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
-    """Return the blocks of a method for every window tried; the network is told that of the truth."""
-    if method == NETWORK:
+    """Return the blocks of a method for every window tried; networks are told that of the truth."""
+    if method in WEIGHTS:
         return {STATED[0]: blocks_of(pair, *answers(pair, method, STATED))}
     return {window: blocks_of(pair, *answers(pair, method, window)) for window in WINDOWS}
 

@@ -19,15 +19,16 @@ from torch import Tensor
 from lab.coherence.training import textures
 from lab.coherence.training.scenes import coherence_pair, textured_pair
 from lab.simulation.kept import kept
-from lab.simulation.sar.pairs import SarPair, Window, sample_coherence
+from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence.features import Facts, no_history, temporal
 from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
+from ml.networks.box_mean import box_mean
 
 NAME, VERSION = "coherence-samples", "1"
-POOLS = ((1, 2), (2, 1), (2, 2))
+POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
 MOST_EARLIER = 8  # images
 LOOKS_SPREAD = 0.05  # standard deviation of the logarithm of a stated number of looks
 WRONG_SHARE, MOST_WRONG = 0.35, 0.3  # share of wrong stated numbers; largest error of their logarithm
@@ -46,17 +47,17 @@ class Drawing:
     samples: int = 5000
     size: int = 96
     textured_share: float = 0.5
-    pooled_share: float = 0.2
+    pooled_share: float = 0.25
     history_share: float = 0.5
     mixed_share: float = 0.35
     unseen_share: float = 0.35
 
 
 class Sample(NamedTuple):
-    """Training sample, as stored in half precision.
+    """Training sample, as stored in half precision; in a batch, with a leading axis.
 
     log_power: (2, rows, cols), registered; past: (3, rows, cols), see features.temporal; moments: (4, rows, cols), real
-    and imaginary part of the normalised product, logarithms of both powers (SarPair); gamma: (rows, cols); facts: own
+    and imaginary part of the normalised product, logarithms of both powers (SarPair); gamma: (rows, cols); numbers: own
     looks, four lags, two shifts, peak, looks that a product states, independent pixels in a mean of pixels.
     """
 
@@ -64,18 +65,15 @@ class Sample(NamedTuple):
     past: NDArray[Any]
     moments: NDArray[Any]
     gamma: NDArray[Any]
-    facts: NDArray[Any]
-
-    def coherence(self, window: Window | None) -> Float32:
-        """Return the sample coherence over a window, or for None gamma of the scatterers."""
-        if window is None:
-            return self.gamma.astype(np.float32)
-        product, log = self.moments[:2].astype(np.float32), self.moments[2:].astype(np.float32)
-        return sample_coherence(np.concatenate([product * np.exp(log.mean(axis=0)), np.exp(log)]), window)
+    numbers: NDArray[Any]
 
     def turned(self, flips: Sequence[int]) -> Sample:
-        """Apply one of the eight symmetries of a square. flips: 0 or 1 for rows, columns, transpose."""
+        """Apply one of the eight symmetries of a square to the images. flips: 0 or 1 for rows, columns, transpose."""
         return self._replace(**{name: _turned(getattr(self, name), flips) for name in self._fields[:4]})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the images by name."""
+        return {name: torch.from_numpy(np.array(getattr(self, name))) for name in self._fields[:4]}
 
 
 class Samples:
@@ -87,26 +85,42 @@ class Samples:
         arrays = kept(folder, drawing.samples, partial(_drawn, drawing), f"{drawing}, version {VERSION}")
         self.arrays = [arrays[name] for name in Sample._fields]
 
-    def at(self, rng: np.random.Generator, stated_share: float) -> tuple[Sample, Facts]:
-        """Return a sample drawn at random, turned at random, and its facts, mostly with stated looks."""
-        number = int(rng.integers(self.drawing.samples))
-        sample = Sample(*(array[number] for array in self.arrays))
-        own, *rest, peak, looks, gain = sample.facts.tolist()
-        facts = Facts(own, False, own, (*rest[:4],), (rest[4], rest[5]), peak, (0.0, 0.0))
-        if rng.random() < stated_share:
-            facts = facts._replace(looks=_stated_looks(rng, looks, gain), looks_known=True)
+    def batch(self, rng: np.random.Generator, n: int, stated_share: float) -> dict[str, Tensor]:
+        """Return n samples drawn at random, all turned alike: images by name, and facts, mostly with stated looks."""
+        numbers = rng.integers(self.drawing.samples, size=n)
         flips = rng.integers(0, 2, 3).tolist()
-        sample = sample.turned(flips)
-        if rng.random() < BLANKED_SHARE:
-            sample = sample._replace(log_power=_blanked(rng, sample.log_power))
-        return sample, facts.transposed() if flips[2] else facts
+        sample = Sample(*(array[numbers] for array in self.arrays)).turned(flips)
+        for log_power in sample.log_power:
+            if rng.random() < BLANKED_SHARE:
+                _blank(rng, log_power)
+        facts = [facts_in(row, rng if rng.random() < stated_share else None) for row in sample.numbers]
+        rows = [(one.transposed() if flips[2] else one).row() for one in facts]
+        return sample.tensors() | {"facts": torch.tensor(rows)}
+
+
+def facts_in(numbers: NDArray[Any], rng: np.random.Generator | None) -> Facts:
+    """Return the facts of a sample: with looks as a product might state them, or without. numbers: see Sample."""
+    own, *rest, peak, looks, gain = numbers.tolist()
+    facts = Facts(own, False, own, (*rest[:4],), (rest[4], rest[5]), peak, (0.0, 0.0))
+    return facts if rng is None else facts._replace(looks=_stated_looks(rng, looks, gain), looks_known=True)
+
+
+def coherence_over(moments: Tensor, window: Window) -> Tensor:
+    """Return the sample coherence over a window of rows x columns px, (n, rows, cols). moments: (n, 4, …), see Sample.
+
+    At the edge only pixels inside the image count.
+    """
+    product, log = moments[:, :2], moments[:, 2:]
+    sums = box_mean(torch.cat([product * torch.exp(log.mean(dim=1, keepdim=True)), torch.exp(log)], dim=1), window)
+    scale = (sums[:, 2] * sums[:, 3]).clamp_min(1e-20).sqrt()
+    return (torch.hypot(sums[:, 0], sums[:, 1]) / scale).clamp(0, 1)
 
 
 def _drawn(drawing: Drawing, number: int) -> dict[str, NDArray[Any]]:
     rng = generator(Purpose.TRAINING, NAME, number)
     pool = POOLS[int(rng.integers(len(POOLS)))] if rng.random() < drawing.pooled_share else (1, 1)
     earlier = int(rng.integers(1, MOST_EARLIER + 1)) if rng.random() < drawing.history_share else 0
-    size = drawing.size * max(pool)
+    size = drawing.size * min(2, max(pool))
     if rng.random() < drawing.textured_share:
         pair = textured_pair(rng, size, _textures(), earlier, drawing.mixed_share, drawing.unseen_share)
     else:
@@ -120,7 +134,10 @@ def _textures() -> tuple[Float32, ...]:
 
 
 def sample_of(pair: SarPair, pool: Window = (1, 1), size: int | None = None) -> Sample:
-    """Return the sample that a pair gives if its pixels are averaged over `pool`. size: of the sample, px."""
+    """Return the sample that a pair gives if its pixels are averaged over `pool`.
+
+    size: of the sample, px: the rest of a larger pair is left out, what a smaller one does not show is unknown.
+    """
     if pair.moments is None or pair.mean_power is None:
         raise ValueError("the pair lacks one of its truths")
 
@@ -140,8 +157,15 @@ def sample_of(pair: SarPair, pool: Window = (1, 1), size: int | None = None) -> 
     product = moments[:2] / np.sqrt(np.maximum(moments[2] * moments[3], 1e-12))
     numbers = [facts.own_looks, *facts.lags, *facts.shift_px, facts.peak, pair.looks, independent(lags, pool)]
     parts = registered(images, facts).numpy(), past.numpy(), np.concatenate([product, log]), gamma
-    seen, before, complex_pair, true = (part.astype(np.float16) for part in parts)
+    seen, before, complex_pair, true = (
+        _filled(part, size, fill).astype(np.float16) for part, fill in zip(parts, (np.nan, np.nan, 0, 0), strict=True)
+    )
     return Sample(seen, before, complex_pair, true, np.array(numbers, dtype=np.float32))
+
+
+def _filled(values: Float32, size: int | None, fill: float) -> Float32:
+    rows, cols = (max(0, (size or side) - side) for side in values.shape[-2:])
+    return np.pad(values, [(0, 0)] * (values.ndim - 2) + [(0, rows), (0, cols)], constant_values=fill)
 
 
 def independent(lags: Sequence[float], pool: Window) -> float:
@@ -177,15 +201,8 @@ def _turned(values: NDArray[Any], flips: Sequence[int]) -> NDArray[Any]:
     return np.ascontiguousarray(values.swapaxes(-1, -2) if flips[2] else values)
 
 
-def _blanked(rng: np.random.Generator, images: NDArray[Any]) -> NDArray[Any]:
+def _blank(rng: np.random.Generator, images: NDArray[Any]) -> None:
     """Blank part of an image, as at a coast or a swath's edge."""
     rows, cols = images.shape[-2:]
     row, col = (int(rng.integers(0, size)) for size in (rows, cols))
-    images = images.copy()
     images[int(rng.integers(2)), row : row + rows // 3, col : col + cols // 3] = np.nan
-    return images
-
-
-def tensors(sample: Sample) -> tuple[Tensor, Tensor]:
-    """Return log power (2, rows, cols) and past (3, rows, cols) of a sample."""
-    return torch.from_numpy(sample.log_power.astype(np.float32)), torch.from_numpy(sample.past.astype(np.float32))

@@ -1,9 +1,10 @@
-"""Training of the coherence networks: ours, which is told the wanted window, and paper 3's."""
+"""Training of the networks of coherence: ours, which is told the wanted window, paper 3's, and the linear mix."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lab.coherence.evaluate import EDGE_PX, EVERY_PX, make_even, make_structured
+from ingest.errors import InputError
+from lab.coherence.evaluate import EARLIER, EDGE_PX, EVERY_PX, make_even, make_history
 from lab.coherence.training import textures
-from lab.coherence.training.samples import Drawing, Sample, Samples, sample_of, tensors
+from lab.coherence.training.samples import Drawing, Sample, Samples, coherence_over, facts_in, sample_of
 from lab.coherence.training.scenes import coherence_pair, textured_pair
-from lab.simulation.sar.pairs import Window
+from lab.simulation.kept import Draw, kept
+from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch, TrainingRecipe, TrainingTask
-from ml.coherence import SAMPLE_WINDOW, SICA
-from ml.coherence.features import SCATTERERS, Facts, Seen, features, no_history
-from ml.coherence.network import DECIBELS, NAME, CoherenceNet, Estimate
+from ml.coherence import MIX, NETWORK, SAMPLE_WINDOW, SICA
+from ml.coherence.features import SCATTERERS, Seen, features, no_history
+from ml.coherence.infer import WEIGHTS
+from ml.coherence.network import DECIBELS, CoherenceNet, Estimate, MixNet
 from ml.networks.sica_residual_unet import SicaResidualUNet
 from ml.runtime.checkpoints import Card, load, read_card
 
-VERSION = "6"
-VALIDATION_SCENES, VALIDATION_PX, EARLIER = 16, 112, 6
+NETWORKS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
+    NETWORK: ("6", CoherenceNet),
+    SICA: ("1", SicaResidualUNet),
+    MIX: ("1", MixNet),
+}  # version of the weights, and how to make the network
+SCENES, SCENE_PX = 16, 112  # of validation, for each kind of ground
 WINDOWS = (SAMPLE_WINDOW, (3, 3), (3, 11))  # of validation
 NARROW_PX, WIDE_PX = (3, 5, 7), (3, 5, 7, 9, 11, 13, 15)  # sides of windows in training
 SIGMA_PARTS = 8  # groups of validation errors by reported sigma
@@ -36,11 +44,11 @@ SIGMA_PARTS = 8  # groups of validation errors by reported sigma
 class CoherenceSettings(Drawing):
     """Settings that --config can change.
 
-    published: train paper 3's network. batch: samples per step, all of one set of windows; windows: per step, beside
-    the scatterers; looks_stated_share: of samples; begin: folder of the weights to continue from, '' for none.
+    method: of NETWORKS. batch: samples per step, all of one set of windows; windows: per step, beside the scatterers;
+    looks_stated_share: of samples; begin: folder of the weights to continue from, '' for none.
     """
 
-    published: bool = False
+    method: str = NETWORK
 
     batch: int = 10
     windows: int = 2
@@ -65,70 +73,47 @@ class CoherenceTrainingTask:
     """Batches of kept samples, and validation on scenes of other places and draws."""
 
     def __init__(self, settings: CoherenceSettings, cache: Path) -> None:
-        self.settings = settings
+        self.settings, self.cache = settings, cache
         drawing = Drawing(**{field.name: getattr(settings, field.name) for field in fields(Drawing)})
         self.samples = Samples(drawing, cache)
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw what a network sees, facts (n, FACTS), windows, and truth (windows, n, rows, cols), NaN unknown."""
-        drawn = [self.samples.at(rng, self.settings.looks_stated_share) for _ in range(self.settings.batch)]
-        images, past = (torch.stack(parts) for parts in zip(*(tensors(sample) for sample, _ in drawn), strict=True))
-        facts = torch.tensor([one.row() for _, one in drawn])
-        windows = (
-            [SAMPLE_WINDOW] if self.settings.published else [drawn_window(rng) for _ in range(self.settings.windows)]
-        )
-        truth = torch.from_numpy(np.stack([[one.coherence(at) for one, _ in drawn] for at in (SCATTERERS, *windows)]))
-        truth = torch.where(torch.isfinite(images).all(dim=1), truth, torch.nan)
-        if self.settings.published:
-            return {"decibels": torch.nan_to_num(DECIBELS * images), "truth": truth[1]}
-        seen = features(images, past, facts)._asdict()
-        return seen | {"facts": facts, "windows": torch.tensor(windows), "truth": truth}
+        """Draw samples (images by name, facts) and the windows wanted of them."""
+        windows = torch.tensor([drawn_window(rng) for _ in range(self.settings.windows)])
+        return self.samples.batch(rng, self.settings.batch, self.settings.looks_stated_share) | {"windows": windows}
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
         """Return the loss: squared error trains the mean; the likelihood of its errors trains sigma."""
-        if self.settings.published:
-            known = torch.isfinite(batch["truth"])
-            return torch.square((network(batch["decibels"]) - batch["truth"])[known]).mean()
-        net = _net(network)
-        seen, windows = Seen(*(batch[name] for name in Seen._fields)), batch["windows"].tolist()
-        seen_by = net.unet(seen.half, seen.detail, seen.history).float()
-        found = net.answer(
-            seen_by, seen.planes, batch["facts"], [SCATTERERS, *((high, wide) for high, wide in windows)]
-        )
-        return torch.stack([_loss(one, truth) for one, truth in zip(found, batch["truth"], strict=True)]).mean()
+        windows = _wanted(network, [(high, wide) for high, wide in batch["windows"].tolist()])
+        truths = truth_of(batch, windows)
+        found = answers(network, batch, batch["past"], windows)
+        return torch.stack([_loss(one, truth) for one, truth in zip(found, truths, strict=True)]).mean()
 
     @cached_property
-    def scenes(self) -> dict[str, list[Sample]]:
-        """Make validation samples by kind of ground, of real texture only from KEPT places."""
-        purpose, n = Purpose.VALIDATION, VALIDATION_SCENES
-        kept = textures.textures_of(textures.KEPT)
+    def scenes(self) -> Sample:
+        """Make validation samples, SCENES of each of KINDS in turn."""
+        about = f"validation of {SCENES} scenes of {', '.join(KINDS)}"
+        arrays = kept(self.cache / "validation", SCENES * len(KINDS), scene, about)
+        return Sample(*(arrays[name] for name in Sample._fields))
 
-        def drawn(name: str, make: Any) -> list[Sample]:
-            return [sample_of(make(generator(purpose, name, scene))) for scene in range(n)]
-
-        return {
-            "structured": [sample_of(make_structured(0.0, scene, purpose, True)) for scene in range(n)],
-            "even": [sample_of(make_even(0.0, scene, purpose, True)) for scene in range(n)],
-            "textured": drawn("coherence-kept", lambda rng: textured_pair(rng, VALIDATION_PX, kept, EARLIER)),
-            "simulated": drawn("coherence-validation", lambda rng: coherence_pair(rng, VALIDATION_PX, EARLIER, 0.35)),
-        }
-
-    def errors(self, net: nn.Module) -> dict[str, Float32]:
+    def errors(self, network: nn.Module) -> dict[str, Float32]:
         """Return kind of ground, window and history -> (pixels, 2): error, and the network's uncalibrated sigma."""
-        if not isinstance(net, CoherenceNet):
-            named = f"_{_named(SAMPLE_WINDOW)}"
-            return {
-                kind + named: np.concatenate([_sica(net, one) for one in samples])
-                for kind, samples in self.scenes.items()
-            }
-        found = {}
-        for kind, samples in self.scenes.items():
-            histories = (False, True) if np.isfinite(samples[0].past).any() else (False,)
-            for history in histories:
-                rows = [_errors(net, sample, history) for sample in samples]
-                for at, window in enumerate((SCATTERERS, *WINDOWS)):
-                    name = f"{kind}{'_history' if history else ''}_{_named(window)}"
-                    found[name] = np.concatenate([one[at] for one in rows])
+        device = next(network.parameters()).device
+        windows = _wanted(network, WINDOWS)
+        picked, found = (..., *(slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2), {}
+        for number, kind in enumerate(KINDS):
+            samples = Sample(*(array[number * SCENES : (number + 1) * SCENES] for array in self.scenes))
+            facts = torch.tensor([facts_in(row, np.random.default_rng(0)).row() for row in samples.numbers])
+            batch = {name: part.to(device) for name, part in (samples.tensors() | {"facts": facts}).items()}
+            truths = truth_of(batch, windows)
+            for past in (no_history(batch["gamma"]).movedim(0, 1), batch["past"]):
+                history = "_history" if torch.isfinite(past).any() else ""
+                with torch.no_grad():
+                    estimates = answers(network, batch, past, windows)
+                for window, (values, sigma), truth in zip(windows, estimates, truths, strict=True):
+                    table = torch.stack([values - truth, sigma], dim=-1)[picked[0], picked[1], picked[2], :]
+                    rows = table.reshape(-1, 2).cpu().numpy()
+                    found[f"{kind}{history}_{_named(window)}"] = rows[np.isfinite(rows).all(axis=1)]
         return found
 
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -137,14 +122,57 @@ class CoherenceTrainingTask:
         return {f"rmse_{name}": float((rows[:, 0] ** 2).mean() ** 0.5) for name, rows in errors.items()}
 
 
+@lru_cache(maxsize=1)
+def _kept_textures() -> tuple[Float32, ...]:
+    return textures.textures_of(textures.KEPT)
+
+
+KINDS: dict[str, Callable[[int], SarPair]] = {
+    "structured": lambda n: make_history(0.0, n, Purpose.VALIDATION, True),
+    "even": lambda n: make_even(0.0, n, Purpose.VALIDATION, True),
+    "textured": lambda n: textured_pair(
+        generator(Purpose.VALIDATION, "coherence-kept", n), SCENE_PX, _kept_textures(), EARLIER
+    ),
+    "simulated": lambda n: coherence_pair(
+        generator(Purpose.VALIDATION, "coherence-validation", n), SCENE_PX, EARLIER, 0.35
+    ),
+}  # of ground on which networks are validated; real texture only from KEPT places
+
+
+def scene(number: int) -> Draw:
+    """Make a validation sample."""
+    kind, n = divmod(number, SCENES)
+    return sample_of([*KINDS.values()][kind](n), size=SCENE_PX)._asdict()
+
+
+def truth_of(batch: Batch, windows: Sequence[Window | None]) -> list[Tensor]:
+    """Return the wanted coherence for each window, (n, rows, cols), NaN where an image is unknown."""
+    known = torch.isfinite(batch["log_power"]).all(dim=1)
+    moments = batch["moments"].float()
+    truths = [coherence_over(moments, window) if window else batch["gamma"].float() for window in windows]
+    return [torch.where(known, truth, torch.nan) for truth in truths]
+
+
+def answers(network: nn.Module, batch: Batch, past: Tensor, windows: Sequence[Window | None]) -> list[Estimate]:
+    """Apply a network to a batch for each wanted window. past: (n, 3, rows, cols), see features.temporal."""
+    log_power = batch["log_power"].float()
+    if isinstance(network, SicaResidualUNet):
+        found = network(torch.nan_to_num(DECIBELS * log_power)).float()
+        return [Estimate(found, torch.ones_like(found))]
+    if not isinstance(network, CoherenceNet | MixNet):
+        raise TypeError(f"{type(network).__name__} is no network of coherence")
+    seen: Seen = features(log_power, past.float(), batch["facts"])
+    by_pixel = network.of_pixels(seen.half, seen.detail, seen.history).float()
+    return network.answer(by_pixel, seen.planes, batch["facts"], windows)
+
+
+def _wanted(network: nn.Module, windows: Sequence[Window]) -> list[Window | None]:
+    """Return what a network is asked for: the scatterers and windows; paper 3's network knows one window."""
+    return [SAMPLE_WINDOW] if isinstance(network, SicaResidualUNet) else [SCATTERERS, *windows]
+
+
 def _named(window: Window | None) -> str:
     return "scatterers" if window is None else f"{window[0]}x{window[1]}"
-
-
-def _net(network: nn.Module) -> CoherenceNet:
-    if not isinstance(network, CoherenceNet):
-        raise TypeError(f"{type(network).__name__} is no CoherenceNet")
-    return network
 
 
 def _loss(estimate: Estimate, truth: Tensor) -> Tensor:
@@ -154,47 +182,25 @@ def _loss(estimate: Estimate, truth: Tensor) -> Tensor:
     return 20 * (error**2).mean() + 0.2 * (torch.log(sigma) + error.detach() ** 2 / (2 * sigma**2)).mean()
 
 
-def _errors(net: CoherenceNet, sample: Sample, history: bool) -> list[Float32]:
-    own, *lags, down, right, peak, looks, gain = sample.facts.tolist()
-    facts = torch.tensor([Facts(looks * gain, True, own, (*lags,), (down, right), peak, (0.0, 0.0)).row()])
-    log, past = tensors(sample)
-    seen = features(log[None], past[None] if history else no_history(log)[None], facts)
-    picked, rows = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2, []
-    with torch.no_grad():
-        by_pixel = net.unet(seen.half, seen.detail, seen.history)
-        wanted = (SCATTERERS, *WINDOWS)
-        for window, found in zip(wanted, net.answer(by_pixel, seen.planes, facts, wanted), strict=True):
-            values, sigma = (part[0].numpy()[picked].ravel() for part in found)
-            table = np.column_stack([values - sample.coherence(window)[picked].ravel(), sigma]).astype(np.float32)
-            rows.append(table[np.isfinite(table).all(axis=1)])
-    return rows
-
-
-def _sica(net: nn.Module, sample: Sample) -> Float32:
-    picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
-    with torch.no_grad():
-        found = net(torch.nan_to_num(DECIBELS * tensors(sample)[0])[None])[0].numpy()
-    error = (found - sample.coherence(SAMPLE_WINDOW))[picked].ravel()
-    return np.column_stack([error, np.ones_like(error)]).astype(np.float32)
-
-
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Draw missing samples and make the network. Raises InputError without the real data for textures."""
-    if settings.published:
-        return SicaResidualUNet(), CoherenceTrainingTask(settings, cache), Card("coherence", SICA, "1", {}, {})
-    net = CoherenceNet()
-    card = Card("coherence", NAME, VERSION, {}, {})
+    """Draw missing samples and make the network. InputError without the real data for textures, or for a method."""
+    if settings.method not in NETWORKS:
+        raise InputError("--config", f"method is {settings.method!r}", f"Choose among {', '.join(NETWORKS)}")
+    version, made = NETWORKS[settings.method]
+    card, net = Card("coherence", WEIGHTS[settings.method], version, {}, {}), made()
     if settings.begin:
-        before = read_card(NAME, Path(settings.begin))
+        before = read_card(card.name, Path(settings.begin))
         load(before, net, Path(settings.begin))
         card.training["begun_from"] = before.weights_sha256
-    return net, CoherenceTrainingTask(settings, cache), card
+    task = CoherenceTrainingTask(settings, cache)
+    _ = task.scenes
+    return net, task, card
 
 
 def finish(network: nn.Module, task: Any) -> dict[str, Any]:
     """Return the factors and powers by which sigma covers 68 % of the validation errors, as settings."""
     errors = task.errors(network)
-    if not isinstance(network, CoherenceNet):
+    if isinstance(network, SicaResidualUNet):
         return {"sigma": round(float(np.std(np.concatenate([*errors.values()])[:, 0])), 3)}
     settings: dict[str, Any] = {}
     for name, of_scatterers in (("sigma", False), ("scatterers", True)):
@@ -205,7 +211,12 @@ def finish(network: nn.Module, task: Any) -> dict[str, Any]:
 
 
 def stretch(rows: Float32) -> tuple[float, float]:
-    """Fit factor and power such that factor * sigma^power covers 68 % of errors. rows: (pixels, 2), error and sigma."""
+    """Fit factor and power such that factor * sigma^power covers 68 % of errors. rows: (pixels, 2), error and sigma.
+
+    Where sigma is one number, the power is 1.
+    """
+    if np.ptp(rows[:, 1]) < 1e-6:
+        return float(np.quantile(np.abs(rows[:, 0]) / rows[:, 1], 0.68)), 1.0
     parts = np.array_split(rows[np.argsort(rows[:, 1])], SIGMA_PARTS)
     reported = np.log([np.median(part[:, 1]) for part in parts])
     measured = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])

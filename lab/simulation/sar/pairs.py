@@ -228,4 +228,4 @@ def sample_coherence(moments: Float32, window: Window) -> Float32:
         ndimage.uniform_filter(part, window, np.float64, mode="mirror") for part in moments.astype(np.float64)
     )
     scale = np.sqrt(np.maximum(powers[0] * powers[1], 1e-20))
-    return np.clip(np.hypot(real, imaginary) / scale, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.hypot(real, imaginary) / scale, 0, 1), dtype=np.float32)
