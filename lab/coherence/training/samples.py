@@ -44,7 +44,7 @@ class Drawing:
     mixed_share: textures mixed from two places; unseen_share: grounds with edges of coherence that power does not show.
     """
 
-    samples: int = 5000
+    samples: int = 8000
     size: int = 96
     textured_share: float = 0.5
     pooled_share: float = 0.25

@@ -50,8 +50,8 @@ class CoherenceSettings(Drawing):
 
     method: str = NETWORK
 
-    batch: int = 10
-    windows: int = 2
+    batch: int = 32
+    windows: int = 3
     looks_stated_share: float = 0.6
     begin: str = ""
     learning_rate: float = 1.5e-3
