@@ -19,6 +19,7 @@ LEARNED, HIDDEN = 3, 24  # sums of what the network chooses; channels of the cor
 CLASSICAL = 3  # estimates without what was learned
 NEAR = (5, 5)  # window of what is summed for the scatterers
 LEAST = 0.02  # of a coherence whose logit is taken
+LOG_SIGMA = -2.0  # before training
 
 
 class WindowHead(nn.Module):
@@ -53,7 +54,7 @@ class WindowHead(nn.Module):
             ratios = sums[window or NEAR]
             x = torch.relu(before + self.of_ratios(ratios) + self.of_facts(facts)[:, :, None, None])
             begun = torch.logit((ratios[:, :1] if window else seen).clamp(LEAST, 1 - LEAST))
-            begun = torch.cat([begun, torch.zeros_like(begun)], dim=1)
+            begun = torch.cat([begun, torch.full_like(begun, LOG_SIGMA)], dim=1)
             found.append(begun + self.last(torch.relu(self.second(x))))
         return found
 

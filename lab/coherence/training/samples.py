@@ -27,11 +27,10 @@ from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
 from ml.networks.box_mean import box_mean
 
-NAME, VERSION = "coherence-samples", "1"
+NAME, VERSION = "coherence-samples", "2"
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
 MOST_EARLIER = 8  # images
-LOOKS_SPREAD = 0.05  # standard deviation of the logarithm of a stated number of looks
-WRONG_SHARE, MOST_WRONG = 0.35, 0.3  # share of wrong stated numbers; largest error of their logarithm
+LOOKS_SPREAD = 0.15  # standard deviation of the logarithm of a stated number of looks
 NOMINAL_SHARE = 0.2  # share of stated numbers that count dependent looks or pixels
 MOST_NOMINAL = 0.5  # largest excess of the logarithm if no pixels were averaged
 BLANKED_SHARE = 0.1
@@ -41,16 +40,16 @@ BLANKED_SHARE = 0.1
 class Drawing:
     """How samples are drawn: their number and size, px; shares with real texture, averaged pixels, earlier images.
 
-    mixed_share: textures mixed from two places; unseen_share: grounds with edges of coherence that power does not show.
+    mixed_share: textures mixed from two places; unseen_share: grounds with coherence that power does not show.
     """
 
-    samples: int = 8000
+    samples: int = 4500
     size: int = 96
     textured_share: float = 0.5
     pooled_share: float = 0.25
     history_share: float = 0.5
     mixed_share: float = 0.35
-    unseen_share: float = 0.35
+    unseen_share: float = 0.65
 
 
 class Sample(NamedTuple):
@@ -186,14 +185,12 @@ def pooled(values: Float32, pool: Window) -> Float32:
 
 
 def _stated_looks(rng: np.random.Generator, looks: float, gain: float) -> float:
-    """Draw the looks that a product might state: nearly right, wrong, or too high because dependent pixels are counted.
+    """Draw the looks that a product might state: about right, or too high because dependent pixels are counted.
 
     looks: before pixels were averaged; gain: the number of independent pixels in a mean.
     """
-    wrong = rng.random() < WRONG_SHARE
-    extra = float(rng.uniform(-MOST_WRONG, MOST_WRONG) if wrong else rng.normal(0, LOOKS_SPREAD))
     nominal = MOST_NOMINAL if rng.random() < NOMINAL_SHARE else 0.0
-    return looks * gain * float(np.exp(extra + rng.uniform(0, 1) * nominal))
+    return looks * gain * float(np.exp(rng.normal(0, LOOKS_SPREAD) + rng.uniform(0, 1) * nominal))
 
 
 def _turned(values: NDArray[Any], flips: Sequence[int]) -> NDArray[Any]:

@@ -11,7 +11,16 @@ import numpy as np
 from lab.coherence.training.processing import resampled_on_map
 from lab.coherence.training.textures import brighter, drawn
 from lab.simulation.sar import motion
-from lab.simulation.sar.ground import Bools, Ground, Likely, Points, smooth_field, structured, with_noise
+from lab.simulation.sar.ground import (
+    Bools,
+    Ground,
+    Likely,
+    Points,
+    power_law_field,
+    smooth_field,
+    structured,
+    with_noise,
+)
 from lab.simulation.sar.opera_like import open_land
 from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
 from lab.simulation.sar.recipes import FARTHEST_PX, GAIN_DB, any_system, earlier_gamma, even_ground
@@ -20,22 +29,23 @@ from lab.simulation.sar.system import GRDH, RTC, Float32, System
 GRDH_SHARE, RTC_SHARE, WIDE_SHARE = 0.25, 0.12, 0.1
 EVEN_SHARE, OPEN_LAND_SHARE, WAVY_SHARE, CITY_SHARE, COMPLEX_SHARE = 0.18, 0.35, 0.05, 0.15, 0.2
 COMPLEX_CITY_SHARE = 0.5  # of single looks
-LIKELY = dataclasses.replace(Likely(), layover=0.06, town=0.45)
+LIKELY = dataclasses.replace(Likely(), layover=0.06, town=0.45, texture_shape=(1.0, 60.0))
 NO_TOWN = dataclasses.replace(Likely(), layover=0.0, town=0.0)
 NO_TEXTURE = dataclasses.replace(
     Likely(), layover=0.0, textured=0.15, relief=0.1, parcel_db=1.0, town=0.2, water=0.1, texture_shape=(0.7, 5.0)
 )
 LOW_SHARE, STABLE_SHARE, SINGLE_LOOK_SHARE, AVERAGING_SHARE, MAPPED_SHARE = 0.5, 0.7, 0.3, 0.4, 0.6
 MAP_MARGIN_PX = 16  # on each side of an image resampled to a map; beyond the margin it is mirrored
-LOST_SHARE = 0.6  # share of the patches of with_unseen that lose coherence
+ROUGH_SHARE, PATCHED_SHARE = 0.75, 0.45  # of grounds in `with_unseen`; some are both
+LOST_SHARE = 0.6  # of patches that lose coherence
 FINER = 2  # samples per pixel of a single look, on each axis
 
 
 def coherence_pair(rng: np.random.Generator, size: int = 128, earlier: int = 0, unseen_share: float = 0.0) -> SarPair:
     """Draw a pair without motion, misregistered by up to FARTHEST_PX on each axis, with its moments.
 
-    earlier: number of images before it; unseen_share: probability of patches whose coherence differs while their power
-    does not (`with_unseen`).
+    earlier: number of images before it; unseen_share: probability of a coherence that power does not show
+    (`with_unseen`).
     """
     if rng.random() < COMPLEX_SHARE:
         drawn_ground = partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share)
@@ -119,12 +129,29 @@ def textured(
 
 
 def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int]) -> Ground:
-    """Change the coherence, but not the power, of one to three rectangles or ellipses of 8 to 60 px.
+    """Change the coherence, but not the power: everywhere by a rough field, in patches, or both.
 
-    Backscatter after construction, a receded flood or a slope failure can be as before: without such patches a network
-    learns that equal power means equal coherence. Most patches lose coherence. fine: cells per pixel, on each axis.
+    Real coherence varies within a parcel, and backscatter after construction, a receded flood or a slope failure can be
+    as before. Without such ground a network learns that equal power means equal coherence. fine: cells per pixel, on
+    each axis.
     """
-    gamma = ground.gamma.copy()
+    kind = rng.random()
+    gamma = roughened(rng, ground.gamma, fine) if kind < ROUGH_SHARE else ground.gamma
+    return ground._replace(gamma=patched(rng, gamma, fine) if kind > 1 - PATCHED_SHARE else gamma)
+
+
+def roughened(rng: np.random.Generator, gamma: Float32, fine: tuple[int, int]) -> Float32:
+    """Add a random field of any roughness to the logit of a coherence (rows, cols)."""
+    longest = float(np.exp(rng.uniform(np.log(10), np.log(200))))
+    field = power_law_field(rng, gamma.shape, float(rng.uniform(-3.5, -1.5)), fine, longest)
+    held = np.clip(gamma, 0.01, 0.98)
+    logit = np.log(held / (1 - held)) + np.float32(rng.uniform(0.2, 1.5)) * field
+    return np.asarray(np.minimum(1 / (1 + np.exp(-logit)), 0.99) * (gamma > 0), dtype=np.float32)
+
+
+def patched(rng: np.random.Generator, gamma: Float32, fine: tuple[int, int]) -> Float32:
+    """Replace a coherence (rows, cols) in one to three rectangles or ellipses of 8 to 60 px; most lose coherence."""
+    gamma = gamma.copy()
     for _ in range(int(rng.integers(1, 4))):
         middle, half = rng.uniform(0, 1, 2) * gamma.shape, np.exp(rng.uniform(np.log(4), np.log(30), 2)) * fine
         y, x = (np.arange(n) for n in gamma.shape)
@@ -132,7 +159,7 @@ def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int])
         patch = np.maximum(*off) < 1 if rng.random() < 0.5 else off[0] ** 2 + off[1] ** 2 < 1
         new = rng.uniform(0, 0.6) * gamma[patch] if rng.random() < LOST_SHARE else rng.uniform(0.02, 0.98)
         gamma[patch] = new
-    return ground._replace(gamma=gamma)
+    return gamma
 
 
 def _averaging(rng: np.random.Generator) -> System:
