@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from django.conf import settings
 from django.contrib.gis.geos import Polygon
 
 from ingest.geometry import bounds_around
@@ -18,6 +19,7 @@ from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair, read_scene
 from ml import selectors
+from ml.coherence import TOLD, window_of
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
@@ -39,6 +41,7 @@ from ml.stored import RasterWindows, opened_prediction
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
+WANTED = "window"  # rows x columns, px
 EARLIER, MOST_EARLIER = "earlier_scenes", 8  # before a pair, whose mean shows texture without much speckle
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
@@ -119,18 +122,21 @@ def _cloud(
 
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Estimate the coherence of a run's pair, with earlier images of its ground; a repeated run takes the same ones."""
-    method, looks, wanted = run.model_version.method, looks_of(run.pair), {EARLIER: []}
-    if method in coherence_infer.WEIGHTS:
-        latest = partial(selectors.earlier_scenes, pair=run.pair, most=MOST_EARLIER)
-        wanted = pieces.once(EARLIER, lambda: {EARLIER: [scene.pk for scene in latest()]} | run.parameters)
+    """Estimate the coherence of a run's pair. Networks also see earlier images; a repeated run takes the same ones."""
+    method, looks = run.model_version.method, looks_of(run.pair)
+    if method not in TOLD:
+        result = coherence_infer.estimate_coherence(_images(run.pair), method, device, looks=looks, pieces=pieces)
+        return _with_pair(result, run.pair)
+    latest = partial(selectors.earlier_scenes, pair=run.pair, most=MOST_EARLIER)
+    first = {WANTED: settings.COHERENCE_WINDOW}
+    wanted = pieces.once(EARLIER, lambda: first | {EARLIER: [scene.pk for scene in latest()]} | run.parameters)
     kept = Scene.objects.in_bulk(wanted[EARLIER])
     if len(kept) < len(wanted[EARLIER]):
         raise NotRepeatable("earlier images that the run used are no longer stored", "missing: earlier images")
-    images = _images(run.pair, [kept[pk] for pk in wanted[EARLIER]])
-    result = coherence_infer.estimate_coherence(images, method, device, looks=looks, pieces=pieces)
-    earlier = {EARLIER: wanted[EARLIER]}
-    return _with_pair(result._replace(parameters=result.parameters | earlier), run.pair)
+    images, window = _images(run.pair, [kept[pk] for pk in wanted[EARLIER]]), window_of(wanted[WANTED])
+    result = coherence_infer.estimate_coherence(images, method, device, window, looks, pieces)
+    used = result.parameters | {name: wanted[name] for name in (WANTED, EARLIER)}
+    return _with_pair(result._replace(parameters=used), run.pair)
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:

@@ -13,6 +13,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from detection.rules.severity import Severity
+from ml.coherence import window_of
 from ml.deformation import DEFAULT_METHOD
 from monitor import broker
 from monitor.paths import BASE_DIR, SITE_DIR
@@ -312,6 +313,11 @@ _methods = env.dict("METHODS", default={})
 if unknown := sorted(_methods.keys() - SCHEDULED_METHODS.keys()):
     raise ImproperlyConfigured(f"METHODS has {', '.join(unknown)}; use {', '.join(SCHEDULED_METHODS)}.")
 SCHEDULED_METHODS |= _methods
+COHERENCE_WINDOW = env("COHERENCE_WINDOW", default="5x5")  # rows x columns of pixels, as products would average it
+try:
+    window_of(COHERENCE_WINDOW)
+except ValueError as fault:
+    raise ImproperlyConfigured(f"COHERENCE_WINDOW: {fault}.") from None
 # How fast ground may move that offsets are looked for.
 OFFSETS_REACH_GLACIER_M_DAY = 50.0  # where a glacier's outline lies whose property reach_m_day says nothing else
 OFFSETS_REACH_M_DAY = 5.0  # and elsewhere

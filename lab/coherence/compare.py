@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lab.coherence.evaluate import GROUNDS, STRUCTURED, compared, even_sha256, structured_sha256
+from lab.coherence.evaluate import BENCHMARKS, GROUNDS, STRUCTURED, compared
 from lab.results import write
 from ml.coherence import METHODS
 from ml.coherence.infer import WEIGHTS
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
     results = dict(zip(args.methods, compared(args.benchmark, args.methods, args.size), strict=True))
-    truth = structured_sha256 if args.benchmark == STRUCTURED else even_sha256
+    truth = next(one.truth_sha256 for one in BENCHMARKS if one.name == args.benchmark)
     about = {"benchmark": args.benchmark, "truth_sha256": truth(args.size), "size": args.size}
     write(args.json, "lab.coherence.compare", results, WEIGHTS, **about)
 

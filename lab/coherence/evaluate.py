@@ -1,6 +1,7 @@
 """Frozen benchmarks of coherence estimators: ground of one coherence, and structured ground, without and with history.
 
-The truth is the coherence of a pixel's scatterers (lab.simulation.sar.pairs). Each classical method runs with the
+The truth is the coherence of a pixel's scatterers (lab.simulation.sar.pairs); `rmse_sample` is against that which
+complex images give over SAMPLE_WINDOW. Each classical method runs with the
 window that was best for it on validation pairs; `resolution_px` shows the resolution lost by it.
 """
 
@@ -17,13 +18,14 @@ from lab.benchmark import Benchmark, over_seeds
 from lab.coherence.change import chips_evaluate, confirm_evaluate
 from lab.coherence.change import evaluate as change_evaluate
 from lab.coherence.real import evaluate as real_evaluate
-from lab.simulation.sar.pairs import SarPair
+from lab.simulation.sar.pairs import SarPair, sample_coherence
 from lab.simulation.sar.recipes import fingerprint, gamma_step, homogeneous, structured_pair
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import VERSIONS, WINDOW_PX
+from ml.coherence import SAMPLE_WINDOW, VERSIONS
 from ml.coherence.change import of_scatterers
 from ml.coherence.infer import WEIGHTS, estimate_coherence
+from ml.networks.box_mean import Size
 from ml.rasters.imagery import PairSource
 from ml.rasters.windows import Window
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
@@ -31,7 +33,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap_over
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
 HISTORY, EARLIER = "coherence-history", 6  # and its number of earlier images
 VERSION = "1"
-# px; WINDOW_PX for other methods. Even ground rewards mere averaging; 61 was the widest window tried.
+# px; SAMPLE_WINDOW for networks. Even ground rewards mere averaging; 61 was the widest window tried.
 WINDOWS_EVEN = {"guarnieri-prati": 61, "pearson": 61, "posterior-mean": 61}
 WINDOWS = {"guarnieri-prati": 17, "pearson": 5, "posterior-mean": 7}
 EVERY_PX = 4  # pixels closer than a window hardly differ
@@ -41,27 +43,23 @@ GOLDEN = 0.6180339887498949  # steps that fill 0-1 evenly, however many
 STEP_FROM, STEP_TO = 0.9, 0.2
 
 
-def make_even(
-    misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK, sample: bool = False
-) -> SarPair:
-    """Make a pair of `coherence-homogeneous`; gamma is uniform in 0-1. sample: also compute its sample coherence."""
+def make_even(misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
+    """Make a pair of `coherence-homogeneous`; gamma is uniform in 0-1."""
     gamma = (0.5 + GOLDEN * scene) % 1
-    return homogeneous(generator(purpose, HOMOGENEOUS, scene), gamma, misregistration_px, sample=sample)
+    return homogeneous(generator(purpose, HOMOGENEOUS, scene), gamma, misregistration_px, sample=True)
 
 
-def make_structured(misregistration_px: float, scene: int) -> SarPair:
+def make_structured(misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
     """Make a pair of `coherence-structured`, on the same ground for any misregistration."""
-    return structured_pair(generator(Purpose.BENCHMARK, STRUCTURED, scene), misregistration_px)
+    return structured_pair(generator(purpose, STRUCTURED, scene), misregistration_px, sample=True)
 
 
-def make_history(
-    misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK, sample: bool = False
-) -> SarPair:
-    """Make a pair of `coherence-history`: structured ground, EARLIER images before it. sample: as in make_even."""
-    return structured_pair(generator(purpose, HISTORY, scene), misregistration_px, sample=sample, earlier=EARLIER)
+def make_history(misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
+    """Make a pair of `coherence-history`: structured ground, EARLIER images before it."""
+    return structured_pair(generator(purpose, HISTORY, scene), misregistration_px, sample=True, earlier=EARLIER)
 
 
-def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:
+def estimated(method: str, pair: SarPair, window: Size) -> dict[str, Float32]:
     """Return the bands that a method estimates for a pair; the method is given the pair's number of looks."""
     images = pair.power if pair.earlier is None else np.concatenate([pair.power, pair.earlier])
 
@@ -73,11 +71,14 @@ def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:
 
 
 def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
-    """Return (pixels, 3): error, sigma, true coherence."""
+    """Return (pixels, 4): error, sigma and truth of the scatterers' coherence; error of SAMPLE_WINDOW's."""
+    if pair.moments is None:
+        raise ValueError("the pair lacks its moments")
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
     of_ground = [bands[name] for name in of_scatterers(bands)]
-    estimate, sigma, gamma = (part[picked].ravel() for part in (*of_ground, pair.gamma))
-    return np.column_stack([estimate - gamma, sigma, gamma]).astype(np.float64)
+    sample = bands["coherence"] - sample_coherence(pair.moments, SAMPLE_WINDOW)
+    estimate, sigma, gamma, error = (part[picked].ravel() for part in (*of_ground, pair.gamma, sample))
+    return np.column_stack([estimate - gamma, sigma, gamma, error]).astype(np.float64)
 
 
 class TunedGround(NamedTuple):
@@ -86,9 +87,9 @@ class TunedGround(NamedTuple):
     make: Callable[[float, int], SarPair]
     windows: Mapping[str, int]
 
-    def window(self, method: str) -> int:
+    def window(self, method: str) -> Size:
         """Return the window of a method, px."""
-        return self.windows.get(method, WINDOW_PX)
+        return self.windows.get(method, SAMPLE_WINDOW)
 
 
 GROUNDS = {
@@ -109,6 +110,10 @@ def _rmse(rows: Float64) -> float:
     return float(np.sqrt((rows[:, 0] ** 2).mean()))
 
 
+def _rmse_of_sample(rows: Float64) -> float:
+    return float(np.sqrt((rows[:, 3] ** 2).mean()))
+
+
 def _bias(rows: Float64) -> float:
     """Return the largest mean error in bins of 0.1 above a coherence of 0.3."""
     bins = np.minimum((rows[:, 2] * 10).astype(int), 9)
@@ -118,6 +123,7 @@ def _bias(rows: Float64) -> float:
 
 STATISTICS: dict[str, Callable[[Float64], float]] = {
     "rmse": _rmse,
+    "rmse_sample": _rmse_of_sample,
     "bias_max": _bias,
     "within_68": lambda rows: float((np.abs(rows[:, 0]) <= rows[:, 1]).mean()),
     "within_95": lambda rows: float((np.abs(rows[:, 0]) <= 1.96 * rows[:, 1]).mean()),

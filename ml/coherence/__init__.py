@@ -1,5 +1,7 @@
 """Coherence of two detected images, and its change relative to earlier pairs."""
 
+import re
+
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
 VERSIONS = {
     NETWORK: "6",
@@ -14,3 +16,12 @@ TOLD = (NETWORK, MIX)  # methods that are told the wanted window
 WINDOW_PX = 9  # of the classical methods
 SAMPLE_WINDOW = (5, 5)  # rows, columns, px: of the coherence that maps show; change is found in the scatterers' own
 WIDEST_PX = 31  # side of a window, px
+
+
+def window_of(text: str) -> tuple[int, int]:
+    """Read a window, rows x columns. ValueError if it is none."""
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    sides = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not all(side % 2 and 1 <= side <= WIDEST_PX for side in sides) or max(sides) < 3:
+        raise ValueError(f"{text!r} is no window: two odd numbers up to {WIDEST_PX}, such as 3x11")
+    return sides

@@ -1,9 +1,8 @@
 """`python -m ml coherence`: estimate the coherence of two radar images."""
 
 import argparse
-import re
 
-from ml.coherence import METHODS, SAMPLE_WINDOW, VERSIONS, WIDEST_PX, WINDOW_PX
+from ml.coherence import METHODS, SAMPLE_WINDOW, VERSIONS, WINDOW_PX, window_of
 from ml.rasters import pair_arguments
 
 SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
@@ -14,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pair_arguments.add_arguments(parser, "coherence", METHODS, "C.tif")
     parser.add_argument(
         "--window",
-        type=window_of,
+        type=_window,
         metavar="RxC",
         help="rows x columns of the window, odd numbers of the images' pixels, over which complex images would give "
         f"the coherence (default: {SAMPLE_WINDOW[0]}x{SAMPLE_WINDOW[1]}; classical methods: {WINDOW_PX}x{WINDOW_PX})",
@@ -24,13 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def window_of(text: str) -> tuple[int, int]:
-    """Read a window, rows x columns. ArgumentTypeError if it is none."""
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    sides = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not all(side % 2 and 1 <= side <= WIDEST_PX for side in sides) or max(sides) < 3:
-        raise argparse.ArgumentTypeError(f"{text!r} is no window: two odd numbers up to {WIDEST_PX}, such as 3x11")
-    return sides
+def _window(text: str) -> tuple[int, int]:
+    try:
+        return window_of(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from None
 
 
 def run(args: argparse.Namespace) -> int:

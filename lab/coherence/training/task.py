@@ -128,8 +128,8 @@ def _kept_textures() -> tuple[Float32, ...]:
 
 
 KINDS: dict[str, Callable[[int], SarPair]] = {
-    "structured": lambda n: make_history(0.0, n, Purpose.VALIDATION, True),
-    "even": lambda n: make_even(0.0, n, Purpose.VALIDATION, True),
+    "structured": lambda n: make_history(0.0, n, Purpose.VALIDATION),
+    "even": lambda n: make_even(0.0, n, Purpose.VALIDATION),
     "textured": lambda n: textured_pair(
         generator(Purpose.VALIDATION, "coherence-kept", n), SCENE_PX, _kept_textures(), EARLIER
     ),

@@ -58,7 +58,7 @@ def test_sigma_holds_on_pairs_that_did_not_calibrate_it():
     over = {window: [] for window in windows}
     for scene in range(12):
         make = evaluate.make_structured if scene % 2 else evaluate.make_even
-        pair = make(0.5, scene, Purpose.TEST, True)
+        pair = make(0.5, scene, Purpose.TEST)
         power = torch.from_numpy(pair.power)
         estimates = network.estimate(power, facts_of([power], pair.looks), windows)
         for window, (values, sigma) in zip(windows, estimates, strict=True):
@@ -101,7 +101,7 @@ def made_folder(tmp_path, monkeypatch):
     """A pair as the real one lies there, of simulated ground."""
     folder = tmp_path / "pairs_real" / "morocco_s1"
     folder.mkdir(parents=True)
-    pair = evaluate.make_structured(0.0, 2, Purpose.TEST, True)
+    pair = evaluate.make_structured(0.0, 2, Purpose.TEST)
     files = dict(
         zip(
             (*real_evaluate.IMAGES, real_evaluate.TRUTH),

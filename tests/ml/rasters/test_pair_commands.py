@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from ml.__main__ import main
-from ml.coherence import VERSIONS
+from ml.coherence import METHODS, VERSIONS
 from ml.rasters.pieces import Folder
 from tests.makers.geotiff import write
 
@@ -22,7 +22,7 @@ def run(task: str, folder, *options: str) -> int:
     return main([task, str(folder / "reference.tif"), str(folder / "secondary.tif"), "--out", str(out), *options])
 
 
-@pytest.mark.parametrize("method", ["residual-unet", "guarnieri-prati", "pearson", "posterior-mean"])
+@pytest.mark.parametrize("method", METHODS)
 def test_coherence_writes_its_bands_with_everything_to_trace_them(pair, method, capsys):
     assert run("coherence", pair, "--method", method) == 0
     assert method in capsys.readouterr().out
@@ -38,14 +38,19 @@ def test_coherence_writes_its_bands_with_everything_to_trace_them(pair, method, 
         assert np.median(np.abs(bands - gamma)[still]) < 0.12
 
 
-@pytest.mark.parametrize(("truth", "other"), [(None, "scatterers"), ("sample", "scatterers"), ("scatterers", "sample")])
-def test_both_coherences_are_written_and_the_first_is_that_of_complex_images_unless_stated_otherwise(
-    pair, truth, other
-):
-    assert run("coherence", pair, *(["--truth", truth] if truth else [])) == 0
+@pytest.mark.parametrize("window", ["5x5", "3x11"])
+def test_the_network_gives_the_coherence_of_the_window_and_that_of_the_scatterers(pair, window):
+    assert run("coherence", pair, *(["--window", window] if window != "5x5" else [])) == 0
     with rasterio.open(pair / "coherence.tif") as raster:
-        assert raster.tags()["truth"] == (truth or "sample")
-        assert raster.descriptions[2:] == (f"{other}_coherence", f"{other}_coherence_sigma")
+        assert raster.tags()["window_px"] == window
+        assert raster.descriptions[2:] == ("scatterers_coherence", "scatterers_coherence_sigma")
+
+
+@pytest.mark.parametrize("window", ["4x4", "3", "3x33", "1x1"])
+def test_a_window_that_cannot_be_is_refused(pair, window, capsys):
+    with pytest.raises(SystemExit):
+        run("coherence", pair, "--window", window)
+    assert "two odd numbers up to 31, such as 3x11" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["multi-kernel", "ncc", "whitened"])
