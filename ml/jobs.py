@@ -19,7 +19,7 @@ from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair, read_scene
 from ml import selectors
-from ml.coherence import TOLD, window_of
+from ml.coherence import MOST_EARLIER, TOLD, window_of
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
@@ -41,8 +41,7 @@ from ml.stored import RasterWindows, opened_prediction
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
-WANTED = "window"  # rows x columns, px
-EARLIER, MOST_EARLIER = "earlier_scenes", 8  # before a pair, whose mean shows texture without much speckle
+WANTED, EARLIER = "window", "earlier_scenes"  # of coherence: rows x columns, px, and primary keys
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 

@@ -1,8 +1,8 @@
 """Frozen benchmarks of coherence estimators: ground of one coherence, and structured ground, without and with history.
 
 The truth is the coherence of a pixel's scatterers (lab.simulation.sar.pairs); `rmse_sample` is against that which
-complex images give over SAMPLE_WINDOW. Each classical method runs with the
-window that was best for it on validation pairs; `resolution_px` shows the resolution lost by it.
+complex images give over SAMPLE_WINDOW. Each classical method runs with the window that was best for it on validation
+pairs; `resolution_px` shows the resolution lost by it.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from affine import Affine
 
 from lab.benchmark import Benchmark, over_seeds
 from lab.coherence.change import chips_evaluate, confirm_evaluate
@@ -26,8 +25,7 @@ from ml.coherence import SAMPLE_WINDOW, VERSIONS
 from ml.coherence.change import of_scatterers
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.networks.box_mean import Size
-from ml.rasters.imagery import PairSource
-from ml.rasters.windows import Window
+from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
@@ -61,13 +59,8 @@ def make_history(misregistration_px: float, scene: int, purpose: Purpose = Purpo
 
 def estimated(method: str, pair: SarPair, window: Size) -> dict[str, Float32]:
     """Return the bands that a method estimates for a pair; the method is given the pair's number of looks."""
-    images = pair.power if pair.earlier is None else np.concatenate([pair.power, pair.earlier])
-
-    def read(at: Window) -> Float32:
-        return images[:, at.row : at.row + at.rows, at.col : at.col + at.cols]
-
-    source = PairSource((images.shape[1], images.shape[2]), Affine.identity(), None, read)
-    return dict(estimate_coherence(source, method, torch.device("cpu"), window, pair.looks).bands)
+    images = ImagePair(pair.power[0], pair.power[1], earlier=() if pair.earlier is None else [*pair.earlier])
+    return dict(estimate_coherence(images, method, torch.device("cpu"), window, pair.looks).bands)
 
 
 def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:

@@ -1,7 +1,7 @@
 """Reading of two radar images on one grid, and local statistics used by coherence and offsets."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,17 +43,21 @@ class PairSource(NamedTuple):
 
 
 class ImagePair(NamedTuple):
-    """Reference (earlier) and secondary image: (rows, cols), linear power, NaN unknown. epsg None: a pixel grid."""
+    """Reference (earlier) and secondary image: (rows, cols), linear power, NaN unknown. epsg None: a pixel grid.
+
+    earlier: images of the track before the reference, if known.
+    """
 
     reference: Float32
     secondary: Float32
-    transform: Affine
-    epsg: int | None
+    transform: Affine = Affine.identity()
+    epsg: int | None = None
+    earlier: Sequence[Float32] = ()
 
     def source(self) -> PairSource:
         """Return images as a source that is read window by window."""
         rows, cols = self.reference.shape
-        images = self.reference, self.secondary
+        images = self.reference, self.secondary, *self.earlier
 
         def read(at: Window) -> Float32:
             return np.stack([image[at.row : at.row + at.rows, at.col : at.col + at.cols] for image in images])

@@ -3,12 +3,13 @@
 All chips available (three places on land, one at sea, both polarisations, 22 dates) were known when the confirmation
 rule was designed. The thresholds are therefore chosen again here by a fixed rule, and each place on land is judged with
 thresholds chosen without it: at most MOST_SHARE of the cells per date may be confirmed over the other places; of the
-thresholds that satisfy this, those that find most events in simulated validation series are taken.
+thresholds that satisfy this, those that find most events in simulated validation series are taken. Events are also put
+into these series (`real_chips.with_event`): found are those confirmed with three images that show them.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -16,50 +17,82 @@ import numpy as np
 
 from lab.benchmark import Benchmark, over_seeds
 from lab.coherence.change import confirm_evaluate
+from lab.coherence.change.confirm_evaluate import DETECTED_SHARE
+from lab.coherence.change.evaluate import EDGE_PX
 from lab.coherence.real import chips as real_chips
 from lab.real_data import folder
-from lab.simulation.seeds import Purpose
+from lab.simulation.sar.series import EVENT_PX
+from lab.simulation.sar.system import Float32
+from lab.simulation.seeds import Purpose, generator
 from ml.coherence import VERSIONS
-from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
+from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA, confirmed
 from ml.coherence.infer import WEIGHTS
 from ml.statistics.intervals import Float64, Interval, bootstrap
 
-NAME, VERSION = "change-real", "1"
+NAME, VERSION = "change-real", "2"
 CHIPS = "opera_rtc_10sgd"
 POLARISATIONS = ("VV", "VH")
 HIGHS, LOWS = (3.5, 4.0, 4.5, 5.0), (2.0, 2.5, 3.0)
 MOST_SHARE = 0.0002  # of the cells per date, over the places used to choose the thresholds
 SERIES = 40  # number of validation series
+EVENTS, SHOWN = 8, 3  # put into each series, and the images that show one
+FEWEST_BEFORE, NEAR = 8, timedelta(days=26)  # images before one; from it to the second image before and after it
 THRESHOLDS = [(high, low) for high in HIGHS for low in LOWS]
 Shares = Mapping[date, float]
 
 
 class Judged(NamedTuple):
-    """Confirmed shares of one place. shares: (high, low) thresholds -> one entry a polarisation; land: False at sea."""
+    """One place by (high, low) thresholds. land: False at sea.
+
+    shares: of the cells that are confirmed without an event, one entry a polarisation; found: of each event put into
+    the series, 1 if it was confirmed.
+    """
 
     shares: Mapping[tuple[float, float], list[Shares]]
+    found: Mapping[tuple[float, float], list[float]]
     land: bool
 
 
-def series_of(place: str, method: str) -> list[list[Evidence]]:
-    """Return the coherence changes of a place's pairs, one list per polarisation. ValueError if there are no chips."""
-    files = [real_chips.chips(folder(CHIPS), polarisation)[place] for polarisation in POLARISATIONS]
-    return [real_chips.evidence_of(real_chips.seen_of(one, method)) for one in files]
-
-
 def judged(place: str, method: str) -> Judged:
-    """Return the share of a place's cells that is confirmed on each date, for every pair of (high, low) thresholds."""
-    series = series_of(place, method)
-    shares: dict[tuple[float, float], list[Shares]] = {
-        (high, low): [real_chips.shares_by_date(evidence, high, low) for evidence in series] for high, low in THRESHOLDS
-    }
-    return Judged(shares, not place.endswith(real_chips.SEA))
+    """Judge a place for every pair of (high, low) thresholds. ValueError if there are no chips."""
+    shares: dict[tuple[float, float], list[Shares]] = {both: [] for both in THRESHOLDS}
+    found: dict[tuple[float, float], list[float]] = {both: [] for both in THRESHOLDS}
+    land = not place.endswith(real_chips.SEA)
+    for polarisation in POLARISATIONS:
+        days, power = real_chips.series_of(real_chips.chips(folder(CHIPS), polarisation)[place])
+        seen = real_chips.seen_of(days, power, method)
+        evidence = real_chips.evidence_of(seen)
+        for both in THRESHOLDS:
+            shares[both].append(real_chips.shares_by_date(evidence, *both))
+        for event in range(EVENTS if land else 0):
+            rng = generator(Purpose.BENCHMARK, f"{NAME} {place} {polarisation}", event)
+            first, at, changed = inserted(rng, days, power)
+            after = real_chips.seen_of(days[: first + SHOWN], changed[: first + SHOWN], method, first)
+            before = [one for one in seen if one.secondary < days[first]]
+            evidence_there = real_chips.evidence_of([*before, *after])
+            there = tuple(slice(corner, corner + EVENT_PX) for corner in at)
+            for both in THRESHOLDS:
+                share = np.isfinite(confirmed(evidence_there, *both).confidence[there]).mean()
+                found[both].append(float(share >= DETECTED_SHARE))
+    return Judged(shares, found, land)
+
+
+def inserted(rng: np.random.Generator, days: Sequence[date], power: Float32) -> tuple[int, tuple[int, int], Float32]:
+    """Put an event into a series: first image that shows it, its upper left corner, the series (`with_event`)."""
+    dates = range(FEWEST_BEFORE, len(days) - 2)
+    near = [one for one in dates if max(days[one] - days[one - 2], days[one + 2] - days[one]) <= NEAR]
+    first = near[int(rng.integers(len(near)))]
+    rows, cols = (size - 2 * EDGE_PX - EVENT_PX for size in power.shape[1:])
+    at = donor = (0, 0)
+    while max(abs(one - other) for one, other in zip(at, donor, strict=True)) < EVENT_PX:
+        at, donor = ((EDGE_PX + int(rng.integers(rows)), EDGE_PX + int(rng.integers(cols))) for _ in range(2))
+    return first, at, real_chips.with_event(power, first, at, donor)
 
 
 def validation(method: str, scene: int) -> Float64:
     """Return `confirm_evaluate.outcome` of a simulated validation series for each pair of thresholds, (pairs, 4)."""
     series = confirm_evaluate.make_series(scene, Purpose.VALIDATION)
-    evidence = confirm_evaluate.evidence_of(method, series)
+    evidence = confirm_evaluate.evidence_of(method, series.power)
     return np.array([confirm_evaluate.outcome(confirmed(evidence, *both), series) for both in THRESHOLDS])
 
 
@@ -87,12 +120,14 @@ def evaluate(method: str, places: int) -> dict[str, Interval]:
     land = {name: one for name, one in by_place.items() if one.land}
     outcomes = np.array(over_seeds(partial(validation, method), SERIES))
     found = outcomes[:, :, 1].mean(axis=0)
-    left_out, shipped, picked = [], [], []
+    left_out, shipped, picked, events, events_shipped = [], [], [], [], []
     for name in [*land][:places]:
         both = chosen([one for other, one in land.items() if other != name], found)
         picked.append(both)
         left_out += land[name].shares[both]
         shipped += land[name].shares[HIGH_SIGMA, LOW_SIGMA]
+        events += land[name].found[both]
+        events_shipped += land[name].found[HIGH_SIGMA, LOW_SIGMA]
     of_all = chosen([*land.values()], found)
     sea = [share for one in by_place.values() if not one.land for share in one.shares[of_all]]
     at = THRESHOLDS.index(of_all)
@@ -102,6 +137,8 @@ def evaluate(method: str, places: int) -> dict[str, Interval]:
         "confirmed_share_worst": Interval(worst, worst, worst),
         "confirmed_share_shipped": bootstrap(by_date(shipped)),
         "confirmed_share_sea": bootstrap(by_date(sea)),
+        "inserted_found_share": bootstrap(np.array(events)),
+        "inserted_found_share_shipped": bootstrap(np.array(events_shipped)),
         "high_sigma": _range([high for high, _ in picked]),
         "low_sigma": _range([low for _, low in picked]),
         "validation_found_share": bootstrap(outcomes[:, at, 1]),
@@ -124,7 +161,7 @@ def truth_sha256(places: int) -> str:
         for polarisation in POLARISATIONS
         for place, files in real_chips.chips(folder(CHIPS), polarisation).items()
     ]
-    settings = NAME, VERSION, places, THRESHOLDS, MOST_SHARE, SERIES, chips
+    settings = NAME, VERSION, places, THRESHOLDS, MOST_SHARE, SERIES, EVENTS, SHOWN, FEWEST_BEFORE, NEAR, chips
     series = confirm_evaluate.truth_sha256(SERIES, Purpose.VALIDATION)
     return hashlib.sha256((repr(settings) + series).encode()).hexdigest()
 

@@ -4,7 +4,6 @@ A method is an estimator of coherence, then the robust z of pairs one or two ste
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import partial
 
@@ -12,9 +11,9 @@ import numpy as np
 from scipy import ndimage
 
 from lab.benchmark import Benchmark, over_seeds
-from lab.coherence.change.evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of
+from lab.coherence.change.evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of, pair_in
 from lab.simulation.sar.series import ImageSeries, change_series
-from lab.simulation.sar.system import Float32
+from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import VERSIONS
 from ml.coherence.change import coherence_change
@@ -27,7 +26,6 @@ AFTER = 2  # images after the first that shows the event: three in all
 STEPS_APART = (1, 2)
 REPEAT = timedelta(days=12)
 BEGIN = date(2020, 1, 1)
-Estimates = Callable[[Iterable[tuple[Float32, Float32]]], tuple[Float32, Float32]]
 DETECTED_SHARE = 0.5  # of the event's pixels that must be confirmed for it to count as detected
 
 
@@ -36,22 +34,15 @@ def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries
     return change_series(generator(purpose, NAME, scene), PREDECESSORS, after=AFTER)
 
 
-def make_quiet(scene: int, purpose: Purpose) -> Float32:
-    """Make a series without an event: power (dates, rows, cols), with as many images as make_series."""
-    series = change_series(generator(purpose, f"{NAME}-quiet", scene), PREDECESSORS + AFTER + 1)
-    return series.power[: series.step + 1]
+def evidence_of(method: str, power: Float32) -> list[Evidence]:
+    """Return the coherence change of every pair of images one or two steps apart that has enough predecessors.
 
-
-def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
-    """Return the coherence change of every pair of images, one or two steps apart, that has enough predecessors."""
-    return evidence_by(partial(estimates_of, method), series.power)
-
-
-def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
-    """Return the change of pairs of images, power (dates, rows, cols). estimates: from pairs to coherence and sigma."""
+    power: (dates, rows, cols).
+    """
     evidence = []
     for apart in STEPS_APART:
-        coherence, sigma = estimates(list(zip(power[:-apart], power[apart:], strict=True)))
+        pairs = [pair_in(power, first, first + apart) for first in range(len(power) - apart)]
+        coherence, sigma = estimates_of(method, pairs, GRDH.equivalent_looks)
         for index in range(PREDECESSORS - apart, len(coherence)):
             past = slice(max(0, index - PREDECESSORS), index)
             change = coherence_change(coherence[past], sigma[past], coherence[index])
@@ -74,7 +65,7 @@ def outcome(event: Confirmed, series: ImageSeries) -> tuple[float, float, float,
 
 def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
     series = make_series(scene)
-    return outcome(confirmed(evidence_of(method, series)), series)
+    return outcome(confirmed(evidence_of(method, series.power)), series)
 
 
 def evaluate(method: str, series: int) -> dict[str, Interval]:

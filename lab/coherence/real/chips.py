@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season, of_scatterers
+from lab.coherence.change.evaluate import estimates_of, pair_in
+from lab.simulation.sar.series import EVENT_PX
+from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
 from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
-from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import Float32, open_pair
+from ml.rasters.windows import Window
 
 NAME = re.compile(r"T\d+-(?P<burst>\d+-IW\d)_(?P<date>\d{8})T.*_(?P<polarisation>V[VH])\.tif$")
 BASELINES_DAYS = (6, 12, 24)  # temporal baselines in which changes are searched
@@ -52,17 +53,43 @@ def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]
     return {burst: sorted(files) for burst, files in sorted(collected.items())}
 
 
-def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[PairCoherence]:
-    """Estimate the coherence of every pair whose days apart are within a day of one of BASELINES_DAYS."""
-    collected = []
-    for index, (first, reference) in enumerate(files):
-        for second, secondary in files[index + 1 :]:
-            if not any(abs((second - first).days - days) <= 1 for days in BASELINES_DAYS):
-                continue
-            bands = estimate_coherence(open_pair(reference, secondary), method, torch.device("cpu")).bands
-            coherence, sigma = (bands[name] for name in of_scatterers(bands))
-            collected.append(PairCoherence(first, second, coherence, sigma))
-    return collected
+def series_of(files: Sequence[tuple[date, Path]]) -> tuple[list[date], Float32]:
+    """Read the images of a burst: dates, and power (dates, rows, cols)."""
+    sources = [open_pair(path, path) for _, path in files]
+    return [day for day, _ in files], np.stack([one.read(Window(0, 0, *one.shape))[0] for one in sources])
+
+
+def seen_of(days: Sequence[date], power: Float32, method: str, first: int = 0) -> list[PairCoherence]:
+    """Estimate the coherence of every pair whose days apart are within a day of one of BASELINES_DAYS.
+
+    power: (dates, rows, cols); first: index of the first image that a pair's secondary may be.
+    """
+    indices = [
+        (one, other)
+        for other in range(first, len(days))
+        for one in range(other)
+        if any(abs((days[other] - days[one]).days - apart) <= 1 for apart in BASELINES_DAYS)
+    ]
+    if not indices:
+        return []
+    estimates = estimates_of(method, (pair_in(power, *both) for both in indices), None)
+    return [
+        PairCoherence(days[one], days[other], *values)
+        for (one, other), *values in zip(indices, *estimates, strict=True)
+    ]
+
+
+def with_event(power: Float32, first: int, at: tuple[int, int], donor: tuple[int, int]) -> Float32:
+    """Return a series, power (dates, rows, cols), in which the ground of EVENT_PX squared loses its coherence once.
+
+    From image `first` on, the square at `at` shows the real speckle of the square at `donor`, over that ground's
+    temporal mean and times that of its own: it is as bright as before, and coherent with itself afterwards.
+    """
+    mean = np.nanmean(power, axis=0)
+    here, there = (tuple(slice(corner, corner + EVENT_PX) for corner in place) for place in (at, donor))
+    changed = power.copy()
+    changed[(slice(first, None), *here)] = power[(slice(first, None), *there)] * (mean[here] / mean[there])
+    return changed
 
 
 def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:

@@ -22,6 +22,7 @@ from lab.simulation.kept import kept
 from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
+from ml.coherence import MOST_EARLIER
 from ml.coherence.features import Facts, no_history, temporal
 from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
@@ -29,7 +30,6 @@ from ml.networks.box_mean import box_mean
 
 NAME, VERSION = "coherence-samples", "2"
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
-MOST_EARLIER = 8  # images
 LOOKS_SPREAD = 0.15  # standard deviation of the logarithm of a stated number of looks
 NOMINAL_SHARE = 0.2  # share of stated numbers that count dependent looks or pixels
 MOST_NOMINAL = 0.5  # largest excess of the logarithm if no pixels were averaged

@@ -1,7 +1,7 @@
 """Instruments of coherence: baseline methods, a real pair in blocks, real series that are judged."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ from lab.coherence.real import evaluate as real_evaluate
 from lab.coherence.real.evaluate import Block, blocks_of, correlation, measured, rmse, tuned
 from lab.coherence.training.task import stretch
 from lab.simulation.sar.pairs import sample_coherence
+from lab.simulation.sar.series import EVENT_PX
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.coherence import NETWORK
@@ -177,7 +178,7 @@ def test_the_real_pair_is_still_the_same(real_data, monkeypatch):
 
 def place(share_of: dict[tuple[float, float], float]) -> Judged:
     days = [date(2024, 1, 1), date(2024, 1, 13)]
-    return Judged({both: [dict.fromkeys(days, share_of.get(both, 0.0))] for both in THRESHOLDS}, True)
+    return Judged({both: [dict.fromkeys(days, share_of.get(both, 0.0))] for both in THRESHOLDS}, {}, True)
 
 
 def test_thresholds_are_those_that_find_most_where_little_is_confirmed_else_the_stricter():
@@ -187,6 +188,25 @@ def test_thresholds_are_those_that_find_most_where_little_is_confirmed_else_the_
     assert chosen([quiet, loud], found) == THRESHOLDS[1]
     assert chosen([place(dict.fromkeys(THRESHOLDS, 0.5))], found) == THRESHOLDS[-1]
     assert chosen([quiet], np.ones(len(THRESHOLDS))) == THRESHOLDS[-1]
+
+
+def test_an_event_that_is_put_into_a_series_changes_no_brightness_and_is_coherent_with_itself():
+    rng = np.random.default_rng(3)
+    texture = np.exp(rng.normal(0, 1, (100, 100)))
+    still = rng.gamma(4, 0.25, (100, 100))  # ground whose speckle never changes
+    power = (texture * (0.9 * still + 0.1 * rng.gamma(4, 0.25, (12, 100, 100)))).astype(np.float32)
+    days = [date(2024, 1, 1) + 12 * n * timedelta(days=1) for n in range(12)]
+    first, at, changed = chips_evaluate.inserted(np.random.default_rng(1), days, power)
+    there = tuple(slice(corner, corner + EVENT_PX) for corner in at)
+    assert 8 <= first <= 9
+    np.testing.assert_array_equal(changed[:first], power[:first])
+    outside = np.ones((100, 100), dtype=bool)
+    outside[there] = False
+    np.testing.assert_array_equal(changed[:, outside], power[:, outside])
+    logs = np.log(changed[(slice(None), *there)] / power.mean(axis=0)[there])
+    assert abs(logs[first:].mean() - logs[:first].mean()) < 0.05
+    assert abs(np.corrcoef(logs[first - 1].ravel(), logs[first].ravel())[0, 1]) < 0.2
+    assert np.corrcoef(logs[first].ravel(), logs[first + 1].ravel())[0, 1] > 0.8
 
 
 def test_series_for_choosing_are_not_those_of_the_benchmark_and_stay_the_same():
@@ -209,4 +229,5 @@ def test_a_place_is_judged_with_thresholds_chosen_on_the_others(real_data, monke
     figures = chips_evaluate.evaluate(NETWORK, 3)
     assert figures["confirmed_share_shipped"].value <= 0.0002
     assert figures["confirmed_share"].value <= 0.0002
+    assert figures["inserted_found_share_shipped"].value > 0.5
     assert 4.5 <= figures["high_sigma"].low <= figures["high_sigma"].high <= 5.0
