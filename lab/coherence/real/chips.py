@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy import ndimage
 
 from lab.coherence.change.evaluate import estimates_of, pair_in
 from lab.simulation.sar.series import EVENT_PX
@@ -25,6 +26,7 @@ from ml.rasters.windows import Window
 NAME = re.compile(r"T\d+-(?P<burst>\d+-IW\d)_(?P<date>\d{8})T.*_(?P<polarisation>V[VH])\.tif$")
 BASELINES_DAYS = (6, 12, 24)  # temporal baselines in which changes are searched
 SEA = "IW1"
+SMOOTHED_PX = 9
 
 
 class PairCoherence(NamedTuple):
@@ -82,10 +84,10 @@ def seen_of(days: Sequence[date], power: Float32, method: str, first: int = 0) -
 def with_event(power: Float32, first: int, at: tuple[int, int], donor: tuple[int, int]) -> Float32:
     """Return a series, power (dates, rows, cols), in which the ground of EVENT_PX squared loses its coherence once.
 
-    From image `first` on, the square at `at` shows the real speckle of the square at `donor`, over that ground's
-    temporal mean and times that of its own: it is as bright as before, and coherent with itself afterwards.
+    From image `first` on, the square at `at` shows the real images of the square at `donor`, as bright as its own
+    ground is over SMOOTHED_PX: it has other speckle, which stays the same afterwards as far as real ground does.
     """
-    mean = np.nanmean(power, axis=0)
+    mean = ndimage.uniform_filter(np.nanmean(power, axis=0), SMOOTHED_PX)
     here, there = (tuple(slice(corner, corner + EVENT_PX) for corner in place) for place in (at, donor))
     changed = power.copy()
     changed[(slice(first, None), *here)] = power[(slice(first, None), *there)] * (mean[here] / mean[there])

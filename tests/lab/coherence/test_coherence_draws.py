@@ -44,8 +44,7 @@ def test_patches_that_power_does_not_show_are_in_part_of_the_ground():
     unseen = [patched(seeded("unseen", scene), gamma, (1, 1)) for scene in range(8)]
     assert all(0 <= one.min() <= one.max() <= 0.98 for one in unseen)
     assert (gamma == gamma[0, 0]).all()  # what was handed over stays as it was
-    assert sum(one.std() > 0.05 for one in unseen) >= 6
-    assert sum(float(np.median(one)) == pytest.approx(0.7) for one in unseen) >= 4
+    assert all(one.std() > 0.01 and float(np.median(one)) == pytest.approx(0.7) for one in unseen)
 
 
 def test_rough_ground_varies_everywhere_but_ground_without_coherence_gains_none():
