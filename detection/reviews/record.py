@@ -1,18 +1,21 @@
 """Standing verdicts, and the precision of detection, for the public record and for training."""
 
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from statistics import mean
 from typing import NamedTuple
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from detection.models import Alert, AlertTransition, Review
+from detection.models import Alert, AlertTransition, Detection, Review
 from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
 from detection.selectors import UNREVIEWED_STATES
 from ml.statistics.intervals import Interval, jeffreys
 
 JUDGED = (Verdict.CONFIRM.value, Verdict.REJECT.value)
+SCORES = (0.0, 0.5, 0.7, 0.85, 0.95)  # lower ends of groups of alerts that the computer was about as sure of
 
 
 class Precision(NamedTuple):
@@ -27,7 +30,8 @@ class Precision(NamedTuple):
 def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[Review]:
     """Return the standing verdict on each alert of a source, latest first.
 
-    A drawn alert counts as judged once it is confirmed. Column found_as: the alert's state before any review.
+    A drawn alert counts as judged once it is confirmed. Columns: found_as, the alert's state before any review; score,
+    0-1, of the first detection.
     """
     verdicts = JUDGED if source is Source.COMPUTER else (*JUDGED, Verdict.DRAWN.value)
     standing = Review.objects.filter(verdict__in=verdicts, taken_back_by=None, alert__source=source)
@@ -40,7 +44,8 @@ def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[Review]:
         id__lt=OuterRef("transition"),
     ).order_by("-id")
     found_as = Subquery(before.values("to_state")[:1])
-    reviews = Review.objects.filter(pk__in=latest).annotate(found_as=found_as)
+    score = Subquery(Detection.objects.filter(alert=OuterRef("alert")).order_by("id").values("score")[:1])
+    reviews = Review.objects.filter(pk__in=latest).annotate(found_as=found_as, score=score)
     return reviews.select_related("alert", "transition").order_by("-created_at", "-id")
 
 
@@ -58,3 +63,16 @@ def precision(reviews: Iterable[Review], group_of: Callable[[Review], str]) -> l
         judged[group] += 1
         confirmed[group] += review.verdict == Verdict.CONFIRM
     return [Precision(group, confirmed[group], n, jeffreys(confirmed[group], n)) for group, n in judged.most_common()]
+
+
+def reliability(reviews: Iterable[Review]) -> list[tuple[float, Precision]]:
+    """Return mean score, 0-1, and precision of the alerts between each two of SCORES. reviews: of `judgements`."""
+    grouped: dict[str, list[float]] = defaultdict(list)
+    scored = [review for review in reviews if review.score is not None]
+
+    def group_of(review: Review) -> str:
+        return str(bisect_right(SCORES, review.score))
+
+    for review in scored:
+        grouped[group_of(review)].append(review.score)
+    return [(mean(grouped[one.group]), one) for one in precision(scored, group_of)]

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from detection.kinds import KIND_LABELS
 from detection.models import Review
-from detection.reviews.record import Precision, judgements, n_unjudged, precision
+from detection.reviews.record import Precision, judgements, n_unjudged, precision, reliability
 from detection.rules.verdicts import Verdict
 from monitor.maps.rasters.answers import csv_response
 from monitor.wording.cards.cards import alert_cards
@@ -31,6 +31,7 @@ def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
         "simulated": simulated,
         "total": next((_row(one) for one in precision(own, lambda review: "")), None),
         "n_unjudged": n_unjudged(simulated=simulated),
+        "reliability": [_dot(score, one) for score, one in sorted(reliability(own))],
         "groups": [
             {"heading": heading, "rows": [_row(one) for one in shares]}
             for heading, shares in (
@@ -67,6 +68,12 @@ def _row(one: Precision) -> dict[str, Any]:
     ends = {"low": whole(100 * one.share.low), "high": whole(100 * one.share.high)}
     # Translators: the ends of an interval, "of 100 such alerts 71 to 93 were right"
     return one._asdict() | {"words": _("of 100 such alerts %(low)s to %(high)s were right") % ends}
+
+
+def _dot(score: float, one: Precision) -> dict[str, Any]:
+    """Return a dot of the reliability diagram, of 100 alerts. right: how many, between low and high."""
+    parts = {"sure": score, "right": one.confirmed / one.judged, "low": one.share.low, "high": one.share.high}
+    return {name: round(100 * value) for name, value in parts.items()} | {"judged": one.judged}
 
 
 @require_safe

@@ -8,11 +8,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from detection.models import Alert, AuditEntry, SecondLook
+from detection.models import Alert, AuditEntry, Detection, Scan, SecondLook
 from detection.reviews.agreement import agreement, second_look_record, time_to_review
 from detection.reviews.services import review_take_back
 from detection.rules.verdicts import Verdict
 from monitor.web.roles import OPERATORS
+from tests.makers.pairs import make_dates
 from tests.makers.people import account, words
 from tests.makers.reviews import say
 
@@ -108,6 +109,18 @@ def test_the_record_counts_what_was_judged_and_simulated_alerts_apart(judged):
     assert "Of the alerts that were judged (1), 1 was right." in simulated
     assert "anna" not in page.content.decode()
     assert '<script type="module"' not in page.content.decode()
+
+
+def test_the_record_shows_whether_the_computer_was_right_as_often_as_it_said(judged):
+    scan = Scan.objects.create(prediction=make_dates(n=2)[0], thresholds={})
+    for alert, score in zip(judged, (0.97, 0.99, 0.6, 0.64, 0.9), strict=False):
+        Detection.objects.create(scan=scan, alert=alert, score=score, n_points=9, area=alert.area, area_m2=1e6)
+    page = Client().get("/record/")
+    real, simulated = page.context["records"]
+    assert [(dot["sure"], dot["right"], dot["judged"]) for dot in real["reliability"]] == [(62, 50, 2), (98, 100, 2)]
+    assert all(0 <= dot["low"] < dot["right"] + 1 <= dot["high"] + 1 <= 101 for dot in real["reliability"])
+    assert [dot["sure"] for dot in simulated["reliability"]] == [90]
+    assert "The computer was sure to 62 %: 50 of 100 were right" in words(page)
 
 
 def test_the_list_behind_is_a_table_for_everybody(judged):
