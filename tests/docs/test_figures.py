@@ -146,7 +146,6 @@ def test_results_of_different_commands_have_each_their_own(tmp_path, keep):
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSICAL = "deformation-national-classical"
-BASELINES = {name: f"coherence-{name}-rivals" for name in ("structured", "homogeneous")}
 FAST, FAST_FIGURES = ("glacier_10", "glacier_30", "landslide_3", "landslide_10"), ("known_share", "outlier_share")
 SENTENCES = [  # document, result, method (of a bench: the line), digits, metrics
     ("matched-filter", CLASSICAL, "matched-filter", 2, ["object_f1"]),
@@ -163,11 +162,11 @@ SENTENCES = [  # document, result, method (of a bench: the line), digits, metric
         ("offsets", "offsets-real", method, 3, ["rmse_unseen_place", "rmse_registered_unseen_place"])
         for method in ("model", "cc-res-siamnet", "law-172", "ncc-172", "whitened-172")
     ),
-    ("coherence", "coherence-structured-model", None, 3, ["rmse"]),
-    ("coherence", BASELINES["structured"], "posterior-mean", 3, ["rmse"]),
-    ("coherence", "coherence-homogeneous-model", None, 3, ["rmse"]),
-    ("coherence", BASELINES["homogeneous"], "posterior-mean", 3, ["rmse"]),
-    ("coherence", BASELINES["homogeneous"], "posterior-mean", 0, ["resolution_px"]),
+    ("coherence", "coherence-homogeneous", "residual-unet", 3, ["rmse"]),
+    ("coherence", "coherence-homogeneous", "posterior-mean", 3, ["rmse"]),
+    ("coherence", "coherence-homogeneous", "posterior-mean", 0, ["resolution_px"]),
+    ("coherence", "change-model", None, 3, ["auc_change"]),
+    ("coherence", "change-real-model", None, 2, ["inserted_found_share_shipped"]),
     ("coherence", "change-confirmed-model", None, 2, ["found_share"]),
     ("coherence", "change-confirmed-model", None, 3, ["false_confirmed_share"]),
     ("coherence", "change-confirmed-guarnieri-prati", None, 2, ["found_share"]),

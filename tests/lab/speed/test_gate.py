@@ -51,7 +51,7 @@ def test_every_committed_result_passes_beside_itself_and_the_frozen_benchmarks_a
     for path in FOLDER.glob("*.json"):
         content = json.loads(path.read_text())
         assert gate.worse(content, content) == []
-    for name in ("offsets-fields", "coherence-structured-model", "deformation-national", "bench-offsets"):
+    for name in ("offsets-fields", "coherence-structured", "deformation-national", "bench-offsets"):
         assert gate.figures(json.loads((FOLDER / f"{name}.json").read_text())), name
 
 
