@@ -359,7 +359,7 @@ KEEP_PREDICTION_RASTERS_DAYS = env.int("KEEP_PREDICTION_RASTERS_DAYS", default=8
 KEEP_SCENE_DAYS = env.int("KEEP_SCENE_DAYS", default=400)
 KEEP_SCENES = env.int("KEEP_SCENES", default=10)  # the newest of each track and polarisation, whatever their age
 KEEP_RELEASES = env.int("KEEP_RELEASES", default=1)  # superseded ones of each tile, besides the one that is shown
-KEEP_JOB_DAYS = env.int("KEEP_JOB_DAYS", default=90)  # rows of files that were loaded, refused or failed
+KEEP_JOB_DAYS = 90  # rows of files that were loaded, refused or failed
 
 # Images that are fetched (the extra `acquire`). Off unless ACQUIRE_SOURCE is asf or stac.
 ACQUIRE_SOURCE = env("ACQUIRE_SOURCE", default="")

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.benchmark import Benchmark, over_seeds
+from lab.coherence.change import chips as real_chips
 from lab.coherence.change import confirm_evaluate
 from lab.coherence.change.confirm_evaluate import DETECTED_SHARE
 from lab.coherence.change.evaluate import EDGE_PX
-from lab.coherence.real import chips as real_chips
 from lab.real_data import folder
 from lab.simulation.sar.series import EVENT_PX
 from lab.simulation.sar.system import Float32
