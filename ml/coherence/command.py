@@ -13,7 +13,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pair_arguments.add_arguments(parser, "coherence", METHODS, "C.tif")
     parser.add_argument(
         "--window",
-        type=_window,
         metavar="RxC",
         help="rows x columns of the window, odd numbers of the images' pixels, over which complex images would give "
         f"the coherence (default: {SAMPLE_WINDOW[0]}x{SAMPLE_WINDOW[1]}; classical methods: {WINDOW_PX}x{WINDOW_PX})",
@@ -23,23 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _window(text: str) -> tuple[int, int]:
-    try:
-        return window_of(text)
-    except ValueError as fault:
-        raise argparse.ArgumentTypeError(str(fault)) from None
-
-
 def run(args: argparse.Namespace) -> int:
     """Estimate, write, print a summary. Raises InputError or ValueError for what cannot be used."""
     if args.looks is not None and not 0.5 <= args.looks <= 1000:
         raise ValueError(f"--looks {args.looks:g} is no number of looks")
+    window = window_of(args.window) if args.window else None
     from ml.coherence.infer import estimate_coherence  # torch takes seconds, and --help needs none
     from ml.rasters import pair_command
 
     return pair_command.run(
         args,
-        lambda pair, device, pieces: estimate_coherence(pair, args.method, device, args.window, args.looks, pieces),
+        lambda pair, device, pieces: estimate_coherence(pair, args.method, device, window, args.looks, pieces),
         VERSIONS[args.method],
         SLACK_PX,
     )

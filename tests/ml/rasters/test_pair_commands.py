@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from ml.__main__ import main
-from ml.coherence import METHODS, VERSIONS
+from ml.coherence import METHODS, MIX, VERSIONS
 from ml.rasters.pieces import Folder
 from tests.makers.geotiff import write
 
@@ -35,7 +35,7 @@ def test_coherence_writes_its_bands_with_everything_to_trace_them(pair, method, 
         assert len(tags["input_sha256"]) == 64
         bands, gamma = raster.read(1), truth.read(3)
         still = (truth.read(1) == 0) & (gamma > 0.6)
-        assert np.median(np.abs(bands - gamma)[still]) < 0.12
+        assert np.median(np.abs(bands - gamma)[still]) < (0.2 if method == MIX else 0.12)
 
 
 @pytest.mark.parametrize("window", ["5x5", "3x11"])
@@ -44,13 +44,6 @@ def test_the_network_gives_the_coherence_of_the_window_and_that_of_the_scatterer
     with rasterio.open(pair / "coherence.tif") as raster:
         assert raster.tags()["window_px"] == window
         assert raster.descriptions[2:] == ("scatterers_coherence", "scatterers_coherence_sigma")
-
-
-@pytest.mark.parametrize("window", ["4x4", "3", "3x33", "1x1"])
-def test_a_window_that_cannot_be_is_refused(pair, window, capsys):
-    with pytest.raises(SystemExit):
-        run("coherence", pair, "--window", window)
-    assert "two odd numbers up to 31, such as 3x11" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["multi-kernel", "ncc", "whitened"])
@@ -92,7 +85,10 @@ def test_decibels_and_amplitudes_give_what_power_gives(pair, tmp_path):
         (["offsets", "{text}", "{a}", "--out", "{out}"], "cannot be read as GeoTIFF"),
         (["offsets", "{a}", "{a}", "--out", "{nowhere}"], "its folder does not exist"),
         (["offsets", "{a}", "{a}", "--out", "{out}", "--posting", "0"], "--posting 0 is not between"),
-        (["coherence", "{a}", "{a}", "--out", "{out}", "--window", "8"], "--window 8 is not an odd number"),
+        *(
+            (["coherence", "{a}", "{a}", "--out", "{out}", "--window", window], f"'{window}' is no window: two odd")
+            for window in ("8", "4x4", "3x33", "1x1")
+        ),
         (["coherence", "{a}", "{a}", "--out", "{out}", "--looks", "0"], "is no number of looks"),
         (["coherence", "{empty}", "{a}", "--out", "{out}"], "no pixel has a value"),
     ],
