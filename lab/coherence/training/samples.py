@@ -23,6 +23,7 @@ from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import MOST_EARLIER
+from ml.coherence.baseline import MOST_LOOKS
 from ml.coherence.features import Facts, no_history, temporal
 from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
@@ -31,6 +32,7 @@ from ml.networks.box_mean import box_mean
 NAME, VERSION = "coherence-samples", "2"
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
 LOOKS_SPREAD = 0.15  # standard deviation of the logarithm of a stated number of looks
+MEASURED_SHARE, SQUARE_PX = 0.35, 12  # share of stated numbers measured on the image, and the side of the squares
 NOMINAL_SHARE = 0.2  # share of stated numbers that count dependent looks or pixels
 MOST_NOMINAL = 0.5  # largest excess of the logarithm if no pixels were averaged
 BLANKED_SHARE = 0.1
@@ -92,16 +94,18 @@ class Samples:
         for log_power in sample.log_power:
             if rng.random() < BLANKED_SHARE:
                 _blank(rng, log_power)
-        facts = [facts_in(row, rng if rng.random() < stated_share else None) for row in sample.numbers]
+        facts = [
+            facts_in(row, _stated_looks(rng, row, log_power) if rng.random() < stated_share else None)
+            for row, log_power in zip(sample.numbers, sample.log_power, strict=True)
+        ]
         rows = [(one.transposed() if flips[2] else one).row() for one in facts]
         return sample.tensors() | {"facts": torch.tensor(rows)}
 
 
-def facts_in(numbers: NDArray[Any], rng: np.random.Generator | None) -> Facts:
-    """Return the facts of a sample: with looks as a product might state them, or without. numbers: see Sample."""
-    own, *rest, peak, looks, gain = numbers.tolist()
-    facts = Facts(own, False, own, (*rest[:4],), (rest[4], rest[5]), peak, (0.0, 0.0))
-    return facts if rng is None else facts._replace(looks=_stated_looks(rng, looks, gain), looks_known=True)
+def facts_in(numbers: NDArray[Any], looks: float | None) -> Facts:
+    """Return the facts of a sample. numbers: see Sample; looks: stated by a product, None if none are."""
+    own, *rest, peak, _, _ = numbers.tolist()
+    return Facts(looks or own, looks is not None, own, (*rest[:4],), (rest[4], rest[5]), peak, (0.0, 0.0))
 
 
 def coherence_over(moments: Tensor, window: Window) -> Tensor:
@@ -184,13 +188,22 @@ def pooled(values: Float32, pool: Window) -> Float32:
     return np.asarray(cut.reshape(shape).mean(axis=(-3, -1)), dtype=np.float32)
 
 
-def _stated_looks(rng: np.random.Generator, looks: float, gain: float) -> float:
-    """Draw the looks that a product might state: about right, or too high because dependent pixels are counted.
+def _stated_looks(rng: np.random.Generator, numbers: NDArray[Any], log_power: NDArray[Any]) -> float:
+    """Draw the looks that a product might state.
 
-    looks: before pixels were averaged; gain: the number of independent pixels in a mean.
+    They are about right, or count dependent pixels, or were measured on the image (median of mean squared over variance
+    in small squares), which texture lowers. numbers, log_power: see Sample.
     """
+    if rng.random() < MEASURED_SHARE:
+        rows, cols = (size // SQUARE_PX for size in log_power.shape[1:])
+        power = np.exp(log_power[0, : rows * SQUARE_PX, : cols * SQUARE_PX].astype(np.float32))
+        squares = power.reshape(rows, SQUARE_PX, cols, SQUARE_PX)
+        found = float(np.nanmedian(squares.mean(axis=(1, 3)) ** 2 / squares.var(axis=(1, 3)).clip(1e-6)))
+        if np.isfinite(found):
+            return min(max(found, 0.5), MOST_LOOKS)
     nominal = MOST_NOMINAL if rng.random() < NOMINAL_SHARE else 0.0
-    return looks * gain * float(np.exp(rng.normal(0, LOOKS_SPREAD) + rng.uniform(0, 1) * nominal))
+    looks, gain = numbers[-2:].tolist()
+    return float(looks * gain * np.exp(rng.normal(0, LOOKS_SPREAD) + rng.uniform(0, 1) * nominal))
 
 
 def _turned(values: NDArray[Any], flips: Sequence[int]) -> NDArray[Any]:
