@@ -77,6 +77,7 @@ def test_a_case_shows_map_pictures_curve_and_every_verdict_on_one_screen(open_pa
     expect(page.locator(".case-pictures figure").first).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # a picture lies nowhere
 def test_both_images_of_a_pair_are_beside_the_map(open_page, transactional_db):
     account("anna", OPERATORS)
     page = open_page("desktop", reduced_motion="reduce")
