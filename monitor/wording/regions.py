@@ -49,10 +49,7 @@ def disc(longitude: float, latitude: float, distance_m: float) -> MultiPolygon:
 
 def discs(joined: MultiPolygon, n_sites: int) -> Region:
     """Return the joined discs of a list of sites as one region. Raises Refusal."""
-    size = area_of(joined) / 1e6
-    if size > LARGEST_KM2:
-        refusal = gettext("The sites cover %(size)s km²; the limit is %(most)s km². Give them smaller radii.")
-        raise Refusal(refusal % {"size": whole(size), "most": whole(LARGEST_KM2)})
+    _check_size(joined, gettext("The sites cover %(size)s km²; the limit is %(most)s km². Give them smaller radii."))
     label = ngettext("%(number)s site of a list", "%(number)s sites of a list", n_sites)
     return Region(joined, label % {"number": whole(n_sites)})
 
@@ -91,10 +88,8 @@ def drawn(text: str) -> Region:
 
 def administrative(outline: BaseGeometry, name: str) -> Region:
     """Return an administrative region; a border with too many corners is made simpler and wider. Raises Refusal."""
-    size = area_of(outline) / 1e6
-    if size > LARGEST_KM2:
-        refusal = gettext("%(region)s has %(size)s km²; the limit is %(most)s km². Choose a smaller region within it.")
-        raise Refusal(refusal % {"region": name, "size": whole(size), "most": whole(LARGEST_KM2)})
+    refusal = gettext("%(region)s has %(size)s km²; the limit is %(most)s km². Choose a smaller region within it.")
+    _check_size(outline, refusal, region=name)
     return Region(simple_border(outline), name)
 
 
@@ -150,9 +145,12 @@ def _check(geometry: BaseGeometry) -> None:
             if crossing
             else gettext("The drawn area has no proper outline. Please draw it again.")
         )
-    size = area_of(geometry) / 1e6
-    if size > LARGEST_KM2:
-        refusal = gettext("The area is %(size)s km²; the limit is %(most)s km². Choose a smaller one.")
-        raise Refusal(refusal % {"size": whole(size), "most": whole(LARGEST_KM2)})
-    if size <= 0:
+    _check_size(geometry, gettext("The area is %(size)s km²; the limit is %(most)s km². Choose a smaller one."))
+    if area_of(geometry) <= 0:
         raise Refusal(gettext("The drawn area is too small to be seen. Draw a larger one."))
+
+
+def _check_size(area: BaseGeometry, refusal: str, **named: str) -> None:
+    size = area_of(area) / 1e6
+    if size > LARGEST_KM2:
+        raise Refusal(refusal % {"size": whole(size), "most": whole(LARGEST_KM2), **named})

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 
 from playwright.sync_api import Page, expect
 
@@ -15,6 +16,11 @@ DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftsh
 SILENT = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 FLAGS = ["--no-sandbox", "--no-first-run", *DRAWING, *SILENT]
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+BOXES = """() => Object.fromEntries([...document.querySelectorAll("[data-glance]")].map((one) => {
+  const { left, right, top, bottom } = one.getBoundingClientRect();
+  const over = document.elementFromPoint((left + right) / 2, bottom - 2);
+  return [one.dataset.glance, { left, right, top, bottom, covered: !one.contains(over) }];
+}))"""
 READY_MS = 120_000  # expectations poll, so this is a ceiling against hanging and no wait
 
 
@@ -55,6 +61,18 @@ def fits_any_window(page: Page) -> bool:
         page.set_viewport_size(size)
         wait_until(lambda: fits(page))
     return True
+
+
+def out_of_window(page: Page, parts: Iterable[str]) -> list[str]:
+    """Return what of a page's parts (data-glance) is missing, empty, covered, or out of the window."""
+    boxes, window = page.evaluate(BOXES), page.viewport_size
+    faults = [f"{name} is missing" for name in parts if name not in boxes]
+    for name, box in boxes.items():
+        inside = box["top"] >= 0 and box["left"] >= 0 and box["right"] <= window["width"]
+        height = box["bottom"] - box["top"]
+        if not inside or box["bottom"] > window["height"] or height < (130 if name == "map" else 10) or box["covered"]:
+            faults.append(f"{name}, {window['width']} px wide: {box}")
+    return faults
 
 
 def wait_for_map(page: Page) -> None:

@@ -9,15 +9,11 @@ from playwright.sync_api import Page, expect
 from detection.kinds import Kind
 from detection.models import Alert
 from detection.rules.lifecycle import Source, State
-from tests.e2e.browsers import SIZES, wait_for_map
+from tests.e2e.browsers import SIZES, out_of_window, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PARTS = ("kind", "state", "map", "figure", "curve", "marks", "sentence", "now")
-BOTTOMS = """() => Object.fromEntries([...document.querySelectorAll("[data-glance]")].map((one) => {
-  const box = one.getBoundingClientRect();
-  return [one.dataset.glance, [box.top + scrollY, box.bottom + scrollY, box.left, box.right, box.height]];
-}))"""
 NO_RATES = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "rate_sigma_mm_yr": None}
 SPEEDS = {"speed_m_day": 1.4, "speed_sigma_m_day": 0.1, "bearing_deg": 118.0, "usual_speed_m_day": 0.2}
 ONSET = {"onset": date(2023, 9, 20), "onset_sigma_days": 4.0}
@@ -34,14 +30,7 @@ FAMILIES = {
 def on_first_screen(page: Page, alert: Alert) -> list[str]:
     """Return what of an alert's first screen is missing, empty, or out of the window."""
     page.goto(alert.get_absolute_url(), wait_until="load")
-    boxes, window = page.evaluate(BOTTOMS), page.viewport_size
-    faults = [f"{name} is missing" for name in PARTS if name not in boxes]
-    for name, (top, bottom, left, right, height) in boxes.items():
-        if top < 0 or bottom > window["height"] or left < 0 or right > window["width"] or height < 10:
-            faults.append(f"{name}: {top:.0f} to {bottom:.0f} of {window['height']} px")
-    if boxes["map"][4] < 130:
-        faults.append("the map is too low to see anything")
-    return [f"{alert.kind}, {alert.state}, {window['width']} px: {fault}" for fault in faults]
+    return [f"{alert.kind}, {alert.state}: {fault}" for fault in out_of_window(page, PARTS)]
 
 
 @pytest.mark.parametrize("size", SIZES)

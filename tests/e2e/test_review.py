@@ -10,9 +10,11 @@ from playwright.sync_api import Page, expect
 from detection.models import Alert, AuditEntry
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.web.roles import OPERATORS, PUBLISHERS
-from tests.e2e.browsers import SIZES, fits, sign_in, wait_for_map
+from tests.e2e.browsers import SIZES, fits, out_of_window, sign_in, wait_for_map
+from tests.makers.glaciers import watch_moving_ground
 from tests.makers.people import account
 
+PARTS = ("map", "pictures", "figure", "curve", "verdict")
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -51,6 +53,48 @@ def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_p
     wait_for_map(visitor)
     visitor.locator("#moved summary").first.click()
     expect(visitor.locator("#series canvas").first).to_be_visible()
+
+
+def verdict_faults(page: Page, alert: Alert, parts: tuple[str, ...]) -> list[str]:
+    """Return what of a case does not fit the window, with each of its verdicts open in turn."""
+    page.goto(f"/review/{alert.code}/")
+    wait_for_map(page)
+    faults = out_of_window(page, parts)
+    for summary in page.locator("details[name=verdict] summary").all():
+        summary.click()
+        button = page.locator("details[name=verdict][open] button[type=submit]")
+        expect(button).to_be_in_viewport(ratio=1)
+        faults += out_of_window(page, parts)
+    return [f"{alert.kind}: {fault}" for fault in faults]
+
+
+def test_a_case_shows_map_pictures_curve_and_every_verdict_on_one_screen(open_page, operator):
+    page = open_page("desktop", reduced_motion="reduce")
+    sign_in(page)
+    for kind in ("subsidence", "unknown"):
+        assert verdict_faults(page, Alert.objects.filter(kind=kind).first(), PARTS) == []
+    page.locator(".case-pictures button").first.click()
+    expect(page.locator(".case-pictures figure").first).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # a picture lies nowhere
+def test_both_images_of_a_pair_are_beside_the_map(open_page, transactional_db):
+    account("anna", OPERATORS)
+    page = open_page("desktop", reduced_motion="reduce")
+    sign_in(page)
+    assert verdict_faults(page, watch_moving_ground(), (*PARTS, "swipe")) == []
+
+
+def test_on_a_phone_the_verdicts_stay_in_reach_however_far_a_case_is_scrolled(open_page, operator):
+    page = open_page("phone", reduced_motion="reduce")
+    sign_in(page)
+    page.goto(f"/review/{first_case(page)}/")
+    wait_for_map(page)
+    for place in ("h1", "#evidence", "#trail", "#queue li:last-child"):
+        page.locator(place).scroll_into_view_if_needed()
+        for summary in page.locator("details[name=verdict] summary").all():
+            expect(summary).to_be_in_viewport(ratio=1)
+    assert fits(page)
 
 
 def test_two_operators_share_the_queue_by_keys_alone(open_page, operator):

@@ -7,8 +7,8 @@ from django.contrib.gis.geos import MultiPolygon, Point, Polygon
 
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
-from detection.models import GlacierMotion
-from ingest.models import ContextLayer, Glacier
+from detection.models import Alert, GlacierMotion
+from ingest.models import ContextLayer, Glacier, Scene, ScenePair
 from ml.events import event_report
 from ml.models import GroundEvent
 from tests.makers import pairs as made_pairs
@@ -72,3 +72,17 @@ def make_event(day: datetime = FIRST, **values) -> GroundEvent:
     wish = {"kind": "landslide", "name": "Made slide", "radius_km": 2.0, "reported_by": "operator"}
     wish |= {"position": Point(made_pairs.LONGITUDE, made_pairs.LATITUDE, srid=4326)}
     return event_report(**wish | {"between": (day, day + timedelta(days=1))} | values)
+
+
+def watch_moving_ground() -> Alert:
+    """Ground that moves to the north-east between two images; the later one is brighter in the south."""
+    make_offsets([2.0])
+    pair = ScenePair.objects.select_related("reference", "secondary").get()
+    later = made_pairs.full(0.1)
+    later[made_pairs.ROWS // 2 :] *= 10**0.6
+    for scene, power in ((pair.reference, made_pairs.full(0.1)), (pair.secondary, later)):
+        made_pairs.fill_scene(scene, power)
+    grid = list(made_pairs.raster_transform())[:6]
+    Scene.objects.update(posting_m=made_pairs.CELL_M, rows=made_pairs.ROWS, cols=made_pairs.COLS, grid=grid)
+    search_all()
+    return Alert.objects.get()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from monitor.maps.imaging.plans import Mark, Plan, Shape
+from monitor.maps.imaging.plans import Mark, Plan, Scale, Shape
 from monitor.paths import SITE_DIR
 
 VARIABLES = SITE_DIR / "static" / "css" / "variables.css"
@@ -43,11 +43,13 @@ STYLES = {  # by the last CSS class of a shape; static/css/drawing.css has the s
     "road--small": Style("map-road", 1.0),
     "railway": Style("map-rail", 1.6),
     "inner": Style("alert-line"),
+    "casing": Style("alert-casing", 12.0),  # of a card's picture, which is shown small
+    "area": Style("alert-line", 6.0),
 }
 
 
-def plan_png(plan: Plan) -> bytes:
-    """Return a map as a PNG of plan.width x plan.height pixels with at most 64 colours, always in the light theme."""
+def plan_png(plan: Plan, reduction: int = 1) -> bytes:
+    """Return a map as a PNG with at most 64 colours, always in the light theme. reduction: plan units per pixel."""
     size = (plan.width * OVERSAMPLING, plan.height * OVERSAMPLING)
     image = Image.new("RGB", size, colour("map-water"))
     draw = ImageDraw.Draw(image)
@@ -56,9 +58,10 @@ def plan_png(plan: Plan) -> bytes:
     _names(draw, plan)
     for mark in plan.marks:
         _mark(draw, mark)
-    _scale(draw, plan)
+    if plan.scale:
+        _scale(draw, plan, plan.scale)
     draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=colour("line"), width=OVERSAMPLING)
-    small = image.reduce(OVERSAMPLING).quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
+    small = image.reduce(OVERSAMPLING * reduction).quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
     out = BytesIO()
     small.save(out, "PNG")
     return out.getvalue()
@@ -138,12 +141,12 @@ def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
         draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=fill)
 
 
-def _scale(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
-    left, y, right = 14 * OVERSAMPLING, plan.scale_y * OVERSAMPLING, (14 + plan.scale.width) * OVERSAMPLING
+def _scale(draw: ImageDraw.ImageDraw, plan: Plan, scale: Scale) -> None:
+    left, y, right = 14 * OVERSAMPLING, plan.scale_y * OVERSAMPLING, (14 + scale.width) * OVERSAMPLING
     bar = [(left, y - 5 * OVERSAMPLING), (left, y), (right, y), (right, y - 5 * OVERSAMPLING)]
     for token, width in (("map-halo", 4), ("text", 1.5)):
         draw.line(bar, fill=colour(token), width=round(width * OVERSAMPLING))
-    _write(draw, (left + 4 * OVERSAMPLING, y - 14 * OVERSAMPLING), plan.scale.label, "lm")
+    _write(draw, (left + 4 * OVERSAMPLING, y - 14 * OVERSAMPLING), scale.label, "lm")
     x, top = plan.north_x * OVERSAMPLING, 12 * OVERSAMPLING
     arrow = [
         (x, top),

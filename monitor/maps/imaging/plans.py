@@ -92,7 +92,7 @@ class Plan(NamedTuple):
     shapes: list[Shape]
     marks: list[Mark]
     names: list[Name]
-    scale: Scale
+    scale: Scale | None = None
 
     @property
     def scale_y(self) -> int:

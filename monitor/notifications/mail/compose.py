@@ -2,8 +2,9 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.mime.image import MIMEImage
+from functools import partial
 from threading import Lock
 from zoneinfo import ZoneInfo
 
@@ -33,17 +34,17 @@ from monitor.wording.cards.cards import AlertCard, alert_cards
 
 logger = logging.getLogger(__name__)
 DIGESTS = {OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY}
-_maps = Kept()
+_pictures = Kept()
 _drawing = Lock()
 
 
-def map_of(alert: Alert, card: AlertCard) -> MIMEImage | None:
-    """Return the map of an alert, drawn once for all its readers; None if it cannot be drawn."""
+def picture_of(alert: Alert, card: AlertCard, make: Callable[[Alert, AlertCard], MIMEImage]) -> MIMEImage | None:
+    """Return a picture of an alert, drawn once for all its readers; None if it cannot be drawn."""
     with _drawing:
         try:
-            return _maps.get_or_make((alert.pk, alert.updated_at), lambda: letters.map_part(alert=alert, card=card))
+            return _pictures.get_or_make((make.__name__, alert.pk, alert.updated_at), lambda: make(alert, card))
         except Exception:
-            logger.exception("the map of alert %s could not be drawn", alert.code)
+            logger.exception("the picture of alert %s could not be drawn", alert.code)
             return None
 
 
@@ -122,8 +123,8 @@ class Composer:
             card = self._card(alert)
             if kind == OutgoingMessage.Kind.CORRECTION:
                 return letters.correction_draft(card=card, transition=transition)
-            shown = {"unseen": self.unseen_around(alert), "sites": sites, "picture": map_of(alert, card)}
-            return letters.alert_draft(card=card, transition=transition, **shown)
+            shown = {"unseen": self.unseen_around(alert), "picture": picture_of(alert, card, letters.map_part)}
+            return letters.alert_draft(card=card, transition=transition, sites=sites, **shown)
 
         about = (kind, transition.pk, *_version(alert), timezone.get_current_timezone_name(), *sites)
         return self._drafts.get_or_make(about, make)
@@ -139,7 +140,9 @@ class Composer:
         )
         draft = self._drafts.get_or_make(
             (about, burst, *sites, translation.get_language(), timezone.get_current_timezone_name()),
-            lambda: letters.digest_draft(places=places, burst=burst, sites=sites),
+            lambda: letters.digest_draft(
+                places=places, burst=burst, sites=sites, draw=partial(picture_of, make=letters.card_part)
+            ),
         )
         return letters.digest_to_reader(draft, key=message.key, places=places, readers=subscriptions)
 

@@ -1,7 +1,7 @@
 """Drafts of mails: what many readers share is written and encoded once; blanks stand for texts of the single reader."""
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from email.message import Message
 from email.mime.image import MIMEImage
 from email.utils import formatdate
@@ -13,7 +13,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import RFC5322_EMAIL_LINE_LENGTH_LIMIT, forbid_multi_line_headers
 
 Made = TypeVar("Made")
-MOST_KEPT = 256  # drafts of some 50 kB, or maps of some 15 kB
+MOST_KEPT = 256  # drafts of some 50 kB, or pictures of some 15 kB
 # Private use, so that no text holds a blank; and not ASCII, so that a body with one is not declared as 7bit
 BLANK, BLANKS = "\ue000{}\ue001", re.compile("\ue000([a-z0-9]+)\ue001")
 
@@ -24,10 +24,10 @@ def blank(name: str) -> str:
 
 
 class Draft:
-    """Template of a mail to many readers; text and HTML may have blanks. picture: an image that the HTML shows."""
+    """Template of a mail to many readers; text and HTML may have blanks. pictures: images that the HTML shows."""
 
-    def __init__(self, *, subject: str, text: str, html: str, picture: MIMEImage | None = None) -> None:
-        self.subject, self.picture = subject, picture
+    def __init__(self, *, subject: str, text: str, html: str, pictures: Sequence[MIMEImage] = ()) -> None:
+        self.subject, self.pictures = subject, pictures
         self._text, self._html = BLANKS.split(text), BLANKS.split(html)
         self._frame: list[bytes] | None = None
 
@@ -37,14 +37,14 @@ class Draft:
         letter = Letter(self.subject, _filled(self._text, words), to=[to], headers=headers)
         letter.attach_alternative(_filled(self._html, safe), "text/html")
         letter.draft = self
-        self.attach_picture(letter)
+        self.attach_pictures(letter)
         return letter
 
-    def attach_picture(self, mail: EmailMultiAlternatives) -> None:
-        """Attach the picture, if there is one, for use in the HTML."""
-        if self.picture is not None:
+    def attach_pictures(self, mail: EmailMultiAlternatives) -> None:
+        """Attach the pictures, if there are any, for use in the HTML."""
+        for picture in self.pictures:
             mail.mixed_subtype = "related"
-            mail.attach(self.picture)
+            mail.attach(picture)
 
     def frame(self) -> list[bytes]:
         """Return three encoded parts, made once: before the text, between text and HTML, and after the HTML."""
@@ -52,7 +52,7 @@ class Draft:
             text, html = blank("text"), blank("html")
             mail = EmailMultiAlternatives(self.subject, text)
             mail.attach_alternative(html, "text/html")
-            self.attach_picture(mail)
+            self.attach_pictures(mail)
             message = mail.message()
             del message["Date"], message["Message-ID"]
             head, rest = message.as_bytes(linesep="\r\n").split(text.encode())
@@ -95,7 +95,7 @@ class Encoded(Message):
 
 
 class Kept(dict[Hashable, Any]):
-    """Cache of drafts, maps and words by the values that they depend on; the oldest are dropped."""
+    """Cache of drafts, pictures and words by the values that they depend on; the oldest are dropped."""
 
     def get_or_make(self, about: Hashable, make: Callable[[], Made]) -> Made:
         """Return the value kept for the key `about`; make and keep it if it is missing."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.mime.image import MIMEImage
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from detection.models import Alert, AlertTransition, FieldVisit
 from monitor.maps.imaging.plan_pictures import plan_png
-from monitor.maps.map.plans import mail_plan
+from monitor.maps.map.plans import card_plan, mail_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.messages import Endpoint, Invitation
 from monitor.models.subscriptions import Membership, Subscription
@@ -45,6 +45,7 @@ BURST_WORDS = {
     ),
 }
 SHOWN_OF_MANY = 5  # places of a region, in a summary
+Drawer = Callable[[Alert, AlertCard], MIMEImage | None]
 
 
 class AlertNews(NamedTuple):
@@ -63,6 +64,22 @@ class RegionNews(NamedTuple):
     unseen: str
 
 
+class Item(NamedTuple):
+    """Alert for a digest's template. also: the sentence on its other regions; picture: its `card_part`."""
+
+    card: AlertCard
+    title: str
+    happened: str
+    url: str
+    also: str
+    picture: MIMEImage | None
+
+    @property
+    def cid(self) -> str:
+        """Return the Content-ID of the picture, without its brackets."""
+        return _cid(self.picture)
+
+
 class Part(NamedTuple):
     """News of a region for a digest's template. If many, kinds counts alerts by kind, and items has the most severe."""
 
@@ -70,7 +87,7 @@ class Part(NamedTuple):
     unseen: str
     n: int
     kinds: list[tuple[str, int]]
-    items: list[tuple[AlertCard, str, str, str, str]]
+    items: list[Item]
 
 
 def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
@@ -156,7 +173,8 @@ def alert_draft(
     """Return the draft of a mail about what is new about one alert; `to_reader` makes it a mail."""
     # unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page
     # of the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
-    return _draft("alert", {"sites": sites, "unseen": unseen, "picture": picture, **_of_alert(card, transition)})
+    context = {"sites": sites, "unseen": unseen, "map_cid": _cid(picture), **_of_alert(card, transition)}
+    return _draft("alert", context, [picture])
 
 
 def correction_draft(*, card: AlertCard, transition: AlertTransition) -> Draft:
@@ -164,20 +182,28 @@ def correction_draft(*, card: AlertCard, transition: AlertTransition) -> Draft:
     return _draft("correction", _of_alert(card, transition))
 
 
-def digest_draft(*, places: Sequence[RegionNews], burst: Burst | None = None, sites: Sequence[str] = ()) -> Draft:
+def digest_draft(
+    *,
+    places: Sequence[RegionNews],
+    burst: Burst | None = None,
+    sites: Sequence[str] = (),
+    draw: Drawer,
+) -> Draft:
     """Return the draft of a digest of news by region; many places become a summary that links to all of them."""
+    # draw: returns the `card_part` of an alert, or None.
     cards = {news.card.code: news.card for place in places for news in place.items}
     many = len(cards) > MANY_PLACES
+    parts = [_part(blank(f"place{n}"), place, many, draw) for n, place in enumerate(places)]
     context = {
         "sites": sites,
-        "places": [_part(blank(f"place{n}"), place, many) for n, place in enumerate(places)],
+        "places": parts,
         "n_alerts": len(cards),
         "place_names": sorted({card.place for card in cards.values()}),
         "simulated": any(card.simulated for card in cards.values()),
         "burst": BURST_WORDS[burst] if many and burst else "",
         "news_url": blank("news") if many else "",
     }
-    return _draft("digest", context)
+    return _draft("digest", context, [item.picture for part in parts for item in part.items])
 
 
 def to_reader(
@@ -205,16 +231,19 @@ def digest_to_reader(
     return to_reader(draft, key=key, subscriptions=subscriptions, words=words)
 
 
-def _part(label: str, place: RegionNews, many: bool) -> Part:
+def _part(label: str, place: RegionNews, many: bool, draw: Drawer) -> Part:
     items, kinds = place.items, Counter(news.card.kind_label for news in place.items)
     shown = sorted(items, key=lambda news: -SEVERITIES.index(news.card.severity))[:SHOWN_OF_MANY] if many else items
-    return Part(label, place.unseen, len(items), kinds.most_common() if many else [], [_item(news) for news in shown])
+    return Part(
+        label, place.unseen, len(items), kinds.most_common() if many else [], [_item(news, draw) for news in shown]
+    )
 
 
-def _item(news: AlertNews) -> tuple[AlertCard, str, str, str, str]:
-    happened = " ".join(what_happened(one) for one in news.steps)
+def _item(news: AlertNews, draw: Drawer) -> Item:
+    card, happened = news.card, " ".join(what_happened(one) for one in news.steps)
     also = _("It also lies here: %(regions)s.") % {"regions": listed(news.also)} if news.also else ""
-    return news.card, _title(news.card), happened, settings.PUBLIC_URL + news.card.url, also
+    picture = None if card.state == "rejected" else draw(news.steps[-1].alert, card)
+    return Item(card, _title(card), happened, settings.PUBLIC_URL + card.url, also, picture)
 
 
 def absolute(name: str, *args: object) -> str:
@@ -242,12 +271,25 @@ def _label(subscription: Subscription) -> str:
     return _("%(place)s (%(organisation)s)") % {"place": subscription.label, "organisation": subscription.name}
 
 
-def map_part(*, alert: Alert, card: AlertCard) -> MIMEImage:
+def map_part(alert: Alert, card: AlertCard) -> MIMEImage:
     """Return the map of an alert as a picture within the mail, so that opening the mail loads nothing from a server."""
-    part = MIMEImage(plan_png(mail_plan(alert, card)), "png")
-    part["Content-ID"] = message_id(f"map:{alert.code}")
+    return _inline("map", alert, plan_png(mail_plan(alert, card)))
+
+
+def card_part(alert: Alert, card: AlertCard) -> MIMEImage:
+    """Return the small picture of an alert, for a digest, as a picture within the mail."""
+    return _inline("card", alert, plan_png(card_plan(alert, card), reduction=2))
+
+
+def _inline(name: str, alert: Alert, png: bytes) -> MIMEImage:
+    part = MIMEImage(png, "png")
+    part["Content-ID"] = message_id(f"{name}:{alert.code}")
     part.add_header("Content-Disposition", "inline", filename=f"{alert.code}.png")
     return part
+
+
+def _cid(picture: MIMEImage | None) -> str:
+    return picture["Content-ID"].strip("<>") if picture else ""
 
 
 def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
@@ -259,16 +301,16 @@ def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
     }
 
 
-def _draft(name: str, context: dict[str, Any], signed: bool = True) -> Draft:
+def _draft(name: str, context: dict[str, Any], pictures: Sequence[MIMEImage | None] = (), signed: bool = True) -> Draft:
     """Return a draft rendered from its templates. signed: it ends with its subscriptions and a link to end them."""
     if signed:
         context |= {"labels": blank("labels"), "stop_url": blank("stop"), "manage_url": blank("manage")}
-    picture = context.get("picture")
-    context |= {"site_url": settings.PUBLIC_URL, "map_cid": picture["Content-ID"].strip("<>") if picture else ""}
+    context["site_url"] = settings.PUBLIC_URL
     subject, text, html = (
         get_template(f"notifications/mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
     )
-    return Draft(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html, picture=picture)
+    shown = [one for one in pictures if one]
+    return Draft(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html, pictures=shown)
 
 
 def _mail(name: str, key: str, email: str, context: dict[str, Any]) -> EmailMultiAlternatives:

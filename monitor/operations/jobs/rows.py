@@ -1,5 +1,6 @@
 """Jobs for the page: selecting, showing as rows with advice on failures, retrying and cancelling them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -61,22 +62,20 @@ def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
 
 def job_retry(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
     """Put a failed, cancelled or delayed job back into its queue. Return False for any other job."""
-    with transaction.atomic():
-        changed = KINDS[kind].retry(KINDS[kind].model._default_manager.filter(pk=pk)) == 1
-        if changed:
-            audit_write(actor=by, action="retry a job", subject=f"{kind} {pk}")
-    return changed
+    return _changed(kind, pk, by, "retry", KINDS[kind].retry)
 
 
 def job_cancel(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
     """Cancel a waiting or running job. Return False for any other job or a kind that cannot be cancelled."""
     cancel = KINDS[kind].cancel
-    if cancel is None:
-        return False
+    return cancel is not None and _changed(kind, pk, by, "cancel", lambda job: cancel(job, by.get_username()))
+
+
+def _changed(kind: str, pk: int, by: AbstractBaseUser, verb: str, change: Callable[[QuerySet], int]) -> bool:
     with transaction.atomic():
-        changed = cancel(KINDS[kind].model._default_manager.filter(pk=pk), by.get_username()) == 1
+        changed = change(KINDS[kind].model._default_manager.filter(pk=pk)) == 1
         if changed:
-            audit_write(actor=by, action="cancel a job", subject=f"{kind} {pk}")
+            audit_write(actor=by, action=f"{verb} a job", subject=f"{kind} {pk}")
     return changed
 
 

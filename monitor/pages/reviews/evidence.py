@@ -1,4 +1,4 @@
-"""Parts of a case that its public page lacks: map layers, neighbours, comparison of both images, proposals."""
+"""Parts of a case that its public page lacks: map layers, neighbours, proposals."""
 
 import json
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.gis.geos import MultiPolygon
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -19,7 +18,6 @@ from detection.selectors import detections_shown
 from monitor.maps.map.context_tiles import overlays_available
 from monitor.maps.rasters.catalogue import raster_group
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME
-from monitor.pages.alerts.pictures import captions
 from monitor.web.guards import may_publish
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.families import voice
@@ -28,7 +26,7 @@ from monitor.wording.states import in_language
 
 
 def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
-    """Return the rasters, overlays, outlines, neighbours and image pairs of a case."""
+    """Return the rasters, overlays, outlines and neighbours of a case."""
     change = (proposal and proposal.change) or {}
     proposed = from_json(_wanted(alert, change, "area")) if "area" in change else None
     detections, near = detections_shown(alert=alert), alerts_near(alert=alert)
@@ -48,7 +46,6 @@ def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
             {"card": card, "away": distance_label(one.away_m) if one.away_m >= 1 else _("touches it")}
             for one, card in zip(near, cards, strict=True)
         ],
-        "swipes": [swipe for one in detections if (swipe := _swipe(alert, one))],
     }
 
 
@@ -72,16 +69,6 @@ def _rasters(detections: list[Detection]) -> list[dict[str, Any]]:
 def _outline(area: MultiPolygon, role: str, label: str) -> dict[str, Any]:
     properties = {"role": role, "label": label}
     return {"type": "Feature", "geometry": json.loads(area.geojson), "properties": properties}
-
-
-def _swipe(alert: Alert, detection: Detection) -> dict[str, str] | None:
-    """Return addresses and titles of both images behind a detection; None if they may not be shown."""
-    titles = {one.name: one.title for one in captions(detection)}
-    images = ("before", "after")
-    if not set(images) <= titles.keys():
-        return None
-    addresses = {name: reverse("alert-picture", args=[alert.code, detection.pk, name]) for name in images}
-    return addresses | {f"{name}_title": titles[name] for name in images}
 
 
 def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Views of the review queue, of single cases, and of the acts on a case."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -70,12 +72,8 @@ def review_undo(request: HttpRequest, code: str) -> HttpResponse:
     review = alert.reviews.filter(pk=number_or_none(request.POST.get("review", ""))).first()
     if review is None:
         return _case(request, alert, fault=_("There is no such entry in the trail. Nothing was changed."))
-    try:
-        review_take_back(review=review, reviewer=request.user)
-    except ValueError as fault:
-        return _refused(request, alert_or_404(code), fault, takes_back=True)
-    messages.success(request, _("Taken back. %(code)s is as it was before.") % {"code": alert.code})
-    return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
+    take_back = partial(review_take_back, review=review, reviewer=request.user)
+    return _done(request, alert, _("Taken back. %(code)s is as it was before."), take_back, takes_back=True)
 
 
 @require_POST
@@ -96,11 +94,8 @@ def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
     alert, said = alert_or_404(code), request.POST.get("agrees", "")
     if said not in {"yes", "no"}:
         return _case(request, alert, fault=_("Please choose an answer."))
-    try:
-        second_look_record(alert=alert, reviewer=request.user, agrees=said == "yes")
-    except ValueError as fault:
-        return _refused(request, alert, fault)
-    return _done(request, alert, _("Your second look at %(code)s is recorded.") % {"code": alert.code})
+    record = partial(second_look_record, alert=alert, reviewer=request.user, agrees=said == "yes")
+    return _done(request, alert, _("Your second look at %(code)s is recorded."), record)
 
 
 @require_POST
@@ -115,7 +110,7 @@ def review_visit(request: HttpRequest, code: str) -> HttpResponse:
     except Overtaken:
         fault = _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
         return _case(request, alert_or_404(code), fault=fault, status=409)
-    return _done(request, alert, _("The visit of %(code)s is recorded.") % {"code": alert.code})
+    return _done(request, alert, _("The visit of %(code)s is recorded."))
 
 
 @require_safe
@@ -134,11 +129,8 @@ def review_assign(request: HttpRequest, code: str) -> HttpResponse:
     if person and colleague is None:
         return _case(request, alert, fault=_("There is no such colleague. Nothing was changed."))
     assign(alert=alert, assignee=colleague, by=request.user)
-    if colleague:
-        words = _("%(code)s is now assigned to %(name)s.") % {"code": alert.code, "name": colleague}
-    else:
-        words = _("%(code)s is assigned to nobody.") % {"code": alert.code}
-    return _done(request, alert, words)
+    words = _("%(code)s is now assigned to %(name)s.") if colleague else _("%(code)s is assigned to nobody.")
+    return _done(request, alert, words, name=colleague)
 
 
 @require_POST
@@ -152,16 +144,13 @@ def review_publish(request: HttpRequest, code: str) -> HttpResponse:
     answer = request.POST.get("answer", "")
     if act == "decline" and not answer.strip():
         return _case(request, alert, fault=_("Please say why you decline it."))
+    if act == "decline":
+        decline = partial(proposal_decline, proposal=proposal, publisher=request.user, answer=answer)
+        return _done(request, alert, _("%(code)s is back in the queue."), decline)
     publishes = services.review_publish if proposal.change is None else edit_publish
-    try:
-        if act == "decline":
-            proposal_decline(proposal=proposal, publisher=request.user, answer=answer)
-        else:
-            publishes(proposal=proposal, publisher=request.user, expected_state=request.POST.get("expected_state", ""))
-    except ValueError as fault:
-        return _refused(request, alert_or_404(code), fault)
-    done = _("%(code)s is published.") if act == "publish" else _("%(code)s is back in the queue.")
-    return _done(request, alert, done % {"code": alert.code})
+    expected = request.POST.get("expected_state", "")
+    publish = partial(publishes, proposal=proposal, publisher=request.user, expected_state=expected)
+    return _done(request, alert, _("%(code)s is published."), publish)
 
 
 @require_POST
@@ -172,15 +161,24 @@ def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
     proposal = _proposal(request, alert)
     if proposal is None:
         return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."))
+    withdraw = partial(proposal_withdraw, proposal=proposal, proposer=request.user)
+    return _done(request, alert, _("You have withdrawn what you proposed of %(code)s."), withdraw, takes_back=True)
+
+
+def _done(
+    request: HttpRequest,
+    alert: Alert,
+    words: str,
+    act: Callable[[], object] = lambda: None,
+    takes_back: bool = False,
+    **named: object,
+) -> HttpResponse:
+    """Act and show the case with the words; if the act is refused, show the case with the reason."""
     try:
-        proposal_withdraw(proposal=proposal, proposer=request.user)
+        act()
     except ValueError as fault:
-        return _refused(request, alert, fault, takes_back=True)
-    return _done(request, alert, _("You have withdrawn what you proposed of %(code)s.") % {"code": alert.code})
-
-
-def _done(request: HttpRequest, alert: Alert, words: str) -> HttpResponse:
-    messages.success(request, words)
+        return _refused(request, alert_or_404(alert.code), fault, takes_back=takes_back)
+    messages.success(request, words % {"code": alert.code, **named})
     return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
 
 

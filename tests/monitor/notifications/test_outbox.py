@@ -1,5 +1,6 @@
 """Who hears of what: news and updates of alerts become mails that wait, each once."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -148,6 +149,19 @@ def test_a_daily_digest_groups_by_region_and_counts(make_alert, make_subscriptio
     assert announce_and_send() == []
 
 
+def test_a_digest_shows_a_small_picture_of_each_alert(make_alert, make_subscription):
+    make_subscription(frequency="daily")
+    for n in range(3):
+        make_alert(longitude=-12 - n / 100)
+    announce_and_send()
+    digests.digests_queue()
+    (letter,) = announce_and_send()
+    shown = re.findall(r'src="cid:([^"]+)" width="160"', letter.alternatives[0].content)
+    assert len(set(shown)) == 3
+    assert [picture["Content-ID"].strip("<>") for picture in letter.attachments] == shown
+    assert all(len(picture.get_payload(decode=True)) <= 40_000 for picture in letter.attachments)
+
+
 def test_nothing_new_is_no_mail(make_subscription):
     subscription = make_subscription(frequency="weekly")
     assert digests.digests_queue() == 0
@@ -185,6 +199,7 @@ def test_a_digest_leaves_out_what_was_rejected_meanwhile_and_corrects_what_was_s
     assert unsent.code not in letter.body
     assert "Correction: Sinking ground" in letter.body
     assert "The ground here sank" not in letter.body
+    assert letter.attachments == []
 
 
 HOURS = """

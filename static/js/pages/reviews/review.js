@@ -91,7 +91,6 @@ function choose(radio) {
 
 function open(verdict) {
   for (const other of page.querySelectorAll("details[name=verdict]")) other.open = other === verdict;
-  verdict.scrollIntoView({ block: "nearest" });
   verdict.querySelector("[name=other], [type=radio]:checked, [type=radio], textarea, button[type=submit]").focus();
 }
 

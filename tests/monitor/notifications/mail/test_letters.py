@@ -86,7 +86,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     card, wrong = alert_card(alert), alert_card(rejected)
     first, changed = step(alert, "", "first"), update(alert, Change(Cause.RATE, -8.2, -14.1, "mm/yr", "up"))
     finished, taken_back = step(alert, "first", "finished"), step(rejected, "first", "rejected")
-    shown = {"card": card, "picture": letters.map_part(alert=alert, card=card)}
+    shown = {"card": card, "picture": letters.map_part(alert, card)}
     sites = ["2 of your 340 sites are concerned: Dam and Mill."]
     person = SimpleNamespace(pk=1, email="a@example.org", get_role_display="operator")
     water = Organisation(name="Aldwick Waterworks")
@@ -108,7 +108,9 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     return {
         **{name: letters.to_reader(draft, key="k", subscriptions=[one, other]) for name, draft in drafts.items()},
         **{
-            name: letters.digest_to_reader(letters.digest_draft(places=places, **more), key="k", places=places)
+            name: letters.digest_to_reader(
+                letters.digest_draft(places=places, draw=letters.card_part, **more), key="k", places=places
+            )
             for name, (places, more) in digests.items()
         },
         "test": letters.test_mail(key="k", subscription=one),

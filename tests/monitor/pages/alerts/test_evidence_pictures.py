@@ -10,12 +10,10 @@ from django.utils import timezone
 from PIL import Image
 from shapely.geometry import MultiPolygon, box
 
-from detection import selectors
-from detection.alerts import services
 from detection.kinds import Extent
 from detection.models import Alert, AlertMethods, Detection
 from detection.selectors import detections_current
-from ingest.models import Scene, ScenePair
+from ingest.models import Scene
 from ingest.products.selectors import PointColumns
 from ml.models import Prediction
 from monitor.maps.imaging.evidence import frame_of, picture, points_on, smoothed
@@ -23,8 +21,7 @@ from monitor.pages.alerts import pictures
 from monitor.pages.alerts.blocks import agreement_rows, agreement_sentence, method_block
 from monitor.pages.alerts.evidence import how_likely
 from monitor.pages.alerts.pictures import captions, evidence_png
-from tests.makers import pairs as made_pairs
-from tests.makers.glaciers import make_offsets
+from tests.makers.glaciers import watch_moving_ground
 
 SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
 pytestmark = pytest.mark.django_db
@@ -163,20 +160,8 @@ def test_a_method_without_such_figures_and_a_wide_region_state_nothing():
 
 
 @pytest.fixture
-def moving() -> Alert:
-    """Ground that moves to the north-east between two images; the later one is brighter in the south."""
-    make_offsets([2.0])
-    pair = ScenePair.objects.select_related("reference", "secondary").get()
-    later = made_pairs.full(0.1)
-    later[made_pairs.ROWS // 2 :] *= 10**0.6
-    for scene, power in ((pair.reference, made_pairs.full(0.1)), (pair.secondary, later)):
-        made_pairs.fill_scene(scene, power)
-    grid = list(made_pairs.raster_transform())[:6]
-    size = {"posting_m": made_pairs.CELL_M, "rows": made_pairs.ROWS, "cols": made_pairs.COLS, "grid": grid}
-    Scene.objects.update(**size)
-    for prediction in selectors.predictions_unscanned():
-        services.prediction_scan(prediction=prediction)
-    return Alert.objects.get()
+def moving(db) -> Alert:
+    return watch_moving_ground()
 
 
 def addresses(alert: Alert, names: tuple[str, ...]) -> list[str]:
