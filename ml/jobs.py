@@ -1,10 +1,9 @@
 """Computation of a run for each task, from database rows to a raster. JOBS registers every method once."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import date
-from functools import partial
 from types import ModuleType
 from typing import NamedTuple
 
@@ -14,12 +13,12 @@ from django.conf import settings
 from django.contrib.gis.geos import Polygon
 
 from ingest.geometry import bounds_around
-from ingest.models import Product, Scene, ScenePair
+from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
-from ingest.scenes.images import read_pair, read_scene
+from ingest.scenes.images import read_pair
 from ml import selectors
-from ml.coherence import MOST_EARLIER, TOLD, window_of
+from ml.coherence import TOLD, window_of
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
@@ -41,7 +40,7 @@ from ml.stored import RasterWindows, opened_prediction
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
-WANTED, EARLIER = "window", "earlier_scenes"  # of coherence: rows x columns, px, and primary keys
+WINDOW = "window"  # rows x columns, px
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 
@@ -121,21 +120,13 @@ def _cloud(
 
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Estimate the coherence of a run's pair. Networks also see earlier images; a repeated run takes the same ones."""
+    """Estimate the coherence of a run's pair. Networks are told a window; a repeated run is told the same."""
     method, looks = run.model_version.method, looks_of(run.pair)
-    if method not in TOLD:
-        result = coherence_infer.estimate_coherence(_images(run.pair), method, device, looks=looks, pieces=pieces)
-        return _with_pair(result, run.pair)
-    latest = partial(selectors.earlier_scenes, pair=run.pair, most=MOST_EARLIER)
-    first = {WANTED: settings.COHERENCE_WINDOW}
-    wanted = pieces.once(EARLIER, lambda: first | {EARLIER: [scene.pk for scene in latest()]} | run.parameters)
-    kept = Scene.objects.in_bulk(wanted[EARLIER])
-    if len(kept) < len(wanted[EARLIER]):
-        raise NotRepeatable("earlier images that the run used are no longer stored", "missing: earlier images")
-    images, window = _images(run.pair, [kept[pk] for pk in wanted[EARLIER]]), window_of(wanted[WANTED])
-    result = coherence_infer.estimate_coherence(images, method, device, window, looks, pieces)
-    used = result.parameters | {name: wanted[name] for name in (WANTED, EARLIER)}
-    return _with_pair(result._replace(parameters=used), run.pair)
+    first = {WINDOW: settings.COHERENCE_WINDOW} if method in TOLD else {}
+    kept = pieces.once(WINDOW, lambda: first | run.parameters)
+    window = window_of(kept[WINDOW]) if method in TOLD else None
+    result = coherence_infer.estimate_coherence(_images(run.pair), method, device, window, looks, pieces)
+    return _with_pair(result._replace(parameters=result.parameters | {name: kept[name] for name in first}), run.pair)
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -224,14 +215,11 @@ def looks_of(pair: ScenePair) -> float | None:
     return first if first == second else None
 
 
-def _images(pair: ScenePair, earlier: Sequence[Scene] = ()) -> PairSource:
+def _images(pair: ScenePair) -> PairSource:
     grid = pair.pixel_grid
-
-    def read(at: Window) -> Float32:
-        part = grid.part(*at)
-        return np.stack([*read_pair(pair, part), *(read_scene(scene, part) for scene in earlier)])
-
-    return PairSource((grid.rows, grid.cols), grid.transform, grid.epsg, read)
+    return PairSource(
+        (grid.rows, grid.cols), grid.transform, grid.epsg, lambda at: np.stack(read_pair(pair, grid.part(*at)))
+    )
 
 
 def _with_pair(result: RasterResult, pair: ScenePair) -> RasterResult:

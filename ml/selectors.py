@@ -129,15 +129,6 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 
 
-def earlier_scenes(*, pair: ScenePair, most: int) -> list[Scene]:
-    """Return the latest scenes of a pair's ground that were ready and acquired before its reference."""
-    before = pair.reference.acquired_at
-    pairs = _same_ground(_fields_of(pair).__getitem__).filter(reference__acquired_at__lt=before)
-    ids = {pk for both in pairs.values_list("reference", "secondary") for pk in both}
-    scenes = Scene.objects.filter(pk__in=ids, state=Scene.State.READY, acquired_at__lt=before)
-    return list(scenes.order_by("-acquired_at", "-pk")[:most])
-
-
 def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
     """Return coherence changes of earlier pairs of the same ground whose period overlaps or touches that of a pair.
 

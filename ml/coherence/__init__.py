@@ -12,8 +12,7 @@ VERSIONS = {
     "posterior-mean": "2",
 }  # raise with the numbers
 METHODS = (*VERSIONS,)
-TOLD = (NETWORK, MIX)  # methods that are told the wanted window, and see earlier images
-MOST_EARLIER = 8  # images before a pair, whose mean shows texture without much speckle
+TOLD = (NETWORK, MIX)  # methods that are told the wanted window
 WINDOW_PX = 9  # of the classical methods
 SAMPLE_WINDOW = (5, 5)  # rows, columns, px: of the coherence that maps show; change is found in the scatterers' own
 WIDEST_PX = 31  # side of a window, px

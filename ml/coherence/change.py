@@ -14,7 +14,7 @@ from ml.statistics.quantiles import MEDIAN
 from ml.statistics.robust import MAD_TO_SIGMA, median_of_known
 
 METHODS = ("robust-z",)
-VERSIONS = {"robust-z": "4"}  # raise when the numbers change
+VERSIONS = {"robust-z": "5"}  # raise when the numbers change
 Float32 = NDArray[np.float32]
 FEWEST_PREDECESSORS = 3
 MOST_PREDECESSORS = 12

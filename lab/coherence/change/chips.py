@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from lab.coherence.change.evaluate import estimates_of, pair_in
+from lab.coherence.change.evaluate import estimates_of
 from lab.simulation.sar.series import EVENT_PX
 from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
 from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
@@ -74,7 +74,7 @@ def seen_of(days: Sequence[date], power: Float32, method: str, first: int = 0) -
     ]
     if not indices:
         return []
-    estimates = estimates_of(method, (pair_in(power, *both) for both in indices), None)
+    estimates = estimates_of(method, ((power[one], power[other]) for one, other in indices), None)
     return [
         PairCoherence(days[one], days[other], *values)
         for (one, other), *values in zip(indices, *estimates, strict=True)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from lab.benchmark import Benchmark, over_seeds
-from lab.coherence.change.evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of, pair_in
+from lab.coherence.change.evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of
 from lab.simulation.sar.series import ImageSeries, change_series
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
@@ -41,7 +41,7 @@ def evidence_of(method: str, power: Float32) -> list[Evidence]:
     """
     evidence = []
     for apart in STEPS_APART:
-        pairs = [pair_in(power, first, first + apart) for first in range(len(power) - apart)]
+        pairs = zip(power[:-apart], power[apart:], strict=True)
         coherence, sigma = estimates_of(method, pairs, GRDH.equivalent_looks)
         for index in range(PREDECESSORS - apart, len(coherence)):
             past = slice(max(0, index - PREDECESSORS), index)

@@ -6,6 +6,7 @@ A method is an estimator of coherence followed by the robust z of `ml.coherence.
 import hashlib
 from collections.abc import Iterable
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from lab.benchmark import Benchmark, auc, over_seeds
 from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSeries, change_series
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import MOST_EARLIER, VERSIONS, WINDOW_PX
+from ml.coherence import VERSIONS, WINDOW_PX
 from ml.coherence.change import coherence_change, of_scatterers
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.rasters.imagery import ImagePair
@@ -33,16 +34,11 @@ def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries
     return change_series(generator(purpose, NAME, scene), PREDECESSORS)
 
 
-def pair_in(power: Float32, first: int, second: int) -> ImagePair:
-    """Return two images of a series, power (dates, rows, cols), with those before them, as the service does."""
-    return ImagePair(power[first], power[second], earlier=[*power[max(0, first - MOST_EARLIER) : first]])
-
-
-def estimates_of(method: str, pairs: Iterable[ImagePair], looks: float | None) -> tuple[Float32, Float32]:
-    """Estimate coherence and sigma of the scatterers, (pairs, rows, cols). looks: None if unknown."""
+def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]], looks: float | None) -> tuple[Float32, Float32]:
+    """Estimate coherence and sigma of the scatterers, (pairs, rows, cols), from images. looks: None if unknown."""
     estimates = []
     for pair in pairs:
-        bands = estimate_coherence(pair, method, torch.device("cpu"), looks=looks).bands
+        bands = estimate_coherence(ImagePair(*pair), method, torch.device("cpu"), looks=looks).bands
         estimates.append(tuple(bands[name] for name in of_scatterers(bands)))
     values, sigmas = zip(*estimates, strict=True)
     return np.stack(values), np.stack(sigmas)
@@ -65,8 +61,7 @@ def outcome(series: ImageSeries, coherence: Float32, sigma: Float32) -> tuple[fl
 
 def _outcome(method: str, scene: int) -> tuple[float, float]:
     series = make_series(scene)
-    pairs = [pair_in(series.power, step, step + 1) for step in range(len(series.power) - 1)]
-    return outcome(series, *estimates_of(method, pairs, GRDH.equivalent_looks))
+    return outcome(series, *estimates_of(method, pairwise(series.power), GRDH.equivalent_looks))
 
 
 def evaluate(method: str, series: int) -> dict[str, Interval]:

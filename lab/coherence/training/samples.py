@@ -22,7 +22,6 @@ from lab.simulation.kept import kept
 from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import MOST_EARLIER
 from ml.coherence.baseline import MOST_LOOKS
 from ml.coherence.features import Facts, no_history, temporal
 from ml.coherence.network import registered
@@ -30,6 +29,7 @@ from ml.coherence.registration import facts_of
 from ml.networks.box_mean import box_mean
 
 NAME, VERSION = "coherence-samples", "2"
+MOST_EARLIER = 8  # images before a pair
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
 LOOKS_SPREAD = 0.15  # standard deviation of the logarithm of a stated number of looks
 MEASURED_SHARE, SQUARE_PX = 0.35, 12  # share of stated numbers measured on the image, and the side of the squares

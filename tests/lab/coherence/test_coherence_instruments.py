@@ -230,4 +230,4 @@ def test_a_place_is_judged_with_thresholds_chosen_on_the_others(real_data, monke
     assert figures["confirmed_share_shipped"].value <= 0.0002
     assert figures["confirmed_share"].value <= 0.0002
     assert figures["inserted_found_share_shipped"].value > 0.5
-    assert 4.5 <= figures["high_sigma"].low <= figures["high_sigma"].high <= 5.0
+    assert HIGH_SIGMA <= figures["high_sigma"].low <= figures["high_sigma"].high <= 5.0
