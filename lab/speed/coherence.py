@@ -8,8 +8,8 @@ import torch
 from affine import Affine
 
 from lab.speed.measure import pairs, report, result
-from ml.coherence import METHODS, NETWORK
-from ml.coherence.infer import estimate_coherence
+from ml.coherence import METHODS
+from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.rasters.imagery import ImagePair
 
 CONTROL = "guarnieri-prati"
@@ -38,6 +38,6 @@ def _against(pair: ImagePair, method: str, device: str, rounds: int) -> dict[str
     place = torch.device(device)
     ours, control = (partial(estimate_coherence, pair, name, place, WINDOW_PX, LOOKS) for name in (method, CONTROL))
     mega = pair.reference.size / 1e6
-    halo = " with its halo" if method == NETWORK else f", window {WINDOW_PX} px"
+    halo = " with its halo" if method in WEIGHTS else f", window {WINDOW_PX} px"
     what = f"{method}{halo}, {device}, {mega:.1f} Mpx, {torch.get_num_threads()} threads, against {CONTROL}"
     return result(what, "Mpx/s", *pairs(ours, control, rounds), amount=mega)
