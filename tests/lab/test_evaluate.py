@@ -10,7 +10,7 @@ from lab.evaluate_command import TASKS
 from lab.offsets import evaluate as offsets
 from ml.__main__ import main
 
-COHERENCE = {"rmse", "bias_max", "rmse_misregistered", "within_68", "within_95", "resolution_px"}
+COHERENCE = {"rmse", "rmse_sample", "bias_max", "rmse_misregistered", "within_68", "within_95", "resolution_px"}
 OFFSETS = {"bias_max", "epe", "rmse", "outlier_share", "within_68", "within_95", "known_share", "resolution_px"}
 OFFSETS |= {"rmse_common"}
 BY_GAMMA = {f"{name}_g{gamma}" for name in ("sigma", "known_share", "rmse_common") for gamma in (50, 70, 90)}
@@ -38,6 +38,7 @@ FAST = {
     for name in ("known_share", "rmse", "outlier_share", "within_68")
 }
 FROZEN = {  # benchmark -> names of its figures, hash of its truth
+    "coherence-history": (COHERENCE, "4c4f5cbb76cbda1ce886d4d3a1de8c4ca6f97ede18e1223e47a646c7adbe36fc"),
     "coherence-homogeneous": (COHERENCE, "8f865e14e350c0b06201820071ecdfc5500a35dae346b306bfb580cc7c325843"),
     "coherence-structured": (COHERENCE, "9fba3bd61fd0de62e833e5cda333e6305fc2b1ee4a854cab710d4acd374ac291"),
     "change": (CHANGE, "87c46c5f2d2371a696a5c76948787b3607742130bcc7706de90e4f86a70eba73"),
