@@ -28,7 +28,7 @@ from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
 from ml.networks.box_mean import box_mean
 
-NAME, VERSION = "coherence-samples", "2"
+NAME, VERSION = "coherence-samples", "3"
 MOST_EARLIER = 8  # images before a pair
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
 LOOKS_SPREAD = 0.15  # standard deviation of the logarithm of a stated number of looks

@@ -38,6 +38,7 @@ LOW_SHARE, STABLE_SHARE, SINGLE_LOOK_SHARE, AVERAGING_SHARE, MAPPED_SHARE = 0.5,
 MAP_MARGIN_PX = 16  # on each side of an image resampled to a map; beyond the margin it is mirrored
 ROUGH_SHARE, PATCHED_SHARE = 0.75, 0.45  # of grounds in `with_unseen`; some are both
 LOST_SHARE = 0.6  # of patches that lose coherence
+SUDDEN_SHARE, WEATHER = 0.6, (0.3, 1.0)  # of `with_unseen`; factor by which a whole pair then loses coherence, in half
 FINER = 2  # samples per pixel of a single look, on each axis
 
 
@@ -132,12 +133,15 @@ def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int])
     """Change the coherence, but not the power: everywhere by a rough field, in patches, or both.
 
     Real coherence varies within a parcel, and backscatter after construction, a receded flood or a slope failure can be
-    as before. Without such ground a network learns that equal power means equal coherence. fine: cells per pixel, on
-    each axis.
+    as before. Without such ground a network learns that equal power means equal coherence. Often the change is sudden:
+    earlier images were as coherent as before, so that the network does not learn that stable ground stays stable. fine:
+    cells per pixel, on each axis.
     """
-    kind = rng.random()
+    kind, sudden = rng.random(), rng.random() < SUDDEN_SHARE
     gamma = roughened(rng, ground.gamma, fine) if kind < ROUGH_SHARE else ground.gamma
-    return ground._replace(gamma=patched(rng, gamma, fine) if kind > 1 - PATCHED_SHARE else gamma)
+    gamma = patched(rng, gamma, fine) if kind > 1 - PATCHED_SHARE else gamma
+    weather = rng.uniform(*WEATHER) if sudden and rng.random() < 0.5 else 1.0
+    return ground._replace(gamma=gamma * np.float32(weather), before=ground.gamma if sudden else None)
 
 
 def roughened(rng: np.random.Generator, gamma: Float32, fine: tuple[int, int]) -> Float32:

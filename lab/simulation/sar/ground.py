@@ -29,13 +29,15 @@ class Points(NamedTuple):
 class Ground(NamedTuple):
     """Ground with thermal noise. power: (2, rows, cols), at both dates; gamma: (rows, cols), of the scatterers.
 
-    relief_cols: how far each cell is displaced toward the radar by its height, fine cells; None for flat ground.
+    before: (rows, cols), what gamma was before the pair, None if it was the same. relief_cols: how far each cell is
+    displaced toward the radar by its height, fine cells; None for flat ground.
     """
 
     power: Float32
     gamma: Float32
     relief_cols: Float32 | None
     points: Points
+    before: Float32 | None = None
 
 
 @dataclass(frozen=True)

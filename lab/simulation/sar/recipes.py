@@ -104,9 +104,9 @@ def _misregistered(
 
 
 def earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
-    """Return gamma of each earlier image with the reference; it falls with time like the pair's, to a stable part."""
-    stays = np.float32(rng.uniform(0, 0.5))
-    return [ground.gamma * (stays + (1 - stays) * ground.gamma ** np.float32(date)) for date in range(images)]
+    """Return gamma of each earlier image with the reference: what it was before, falling with time to a stable part."""
+    stays, gamma = np.float32(rng.uniform(0, 0.5)), ground.gamma if ground.before is None else ground.before
+    return [gamma * (stays + (1 - stays) * gamma ** np.float32(date)) for date in range(images)]
 
 
 def gamma_step(rng: np.random.Generator, size: int = 112) -> SarPair:
