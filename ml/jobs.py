@@ -120,7 +120,7 @@ def _cloud(
 
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Estimate the coherence of a run's pair. Networks are told a window; a repeated run is told the same."""
+    """Estimate the coherence of a run's pair. Methods in TOLD use COHERENCE_WINDOW; a repeated run keeps its window."""
     method, looks = run.model_version.method, looks_of(run.pair)
     first = {WINDOW: settings.COHERENCE_WINDOW} if method in TOLD else {}
     kept = pieces.once(WINDOW, lambda: first | run.parameters)

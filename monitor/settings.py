@@ -313,7 +313,7 @@ _methods = env.dict("METHODS", default={})
 if unknown := sorted(_methods.keys() - SCHEDULED_METHODS.keys()):
     raise ImproperlyConfigured(f"METHODS has {', '.join(unknown)}; use {', '.join(SCHEDULED_METHODS)}.")
 SCHEDULED_METHODS |= _methods
-COHERENCE_WINDOW = env("COHERENCE_WINDOW", default="5x5")  # rows x columns of pixels, as products would average it
+COHERENCE_WINDOW = env("COHERENCE_WINDOW", default="5x5")  # rows x columns, px, of the coherence on maps
 try:
     window_of(COHERENCE_WINDOW)
 except ValueError as fault:

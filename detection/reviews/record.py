@@ -15,7 +15,7 @@ from detection.selectors import UNREVIEWED_STATES
 from ml.statistics.intervals import Interval, jeffreys
 
 JUDGED = (Verdict.CONFIRM.value, Verdict.REJECT.value)
-SCORES = (0.0, 0.5, 0.7, 0.85, 0.95)  # lower ends of groups of alerts that the computer was about as sure of
+SCORES = (0.0, 0.5, 0.7, 0.85, 0.95)  # lower bounds of the classes of scores in the reliability diagram
 
 
 class Precision(NamedTuple):
@@ -66,7 +66,7 @@ def precision(reviews: Iterable[Review], group_of: Callable[[Review], str]) -> l
 
 
 def reliability(reviews: Iterable[Review]) -> list[tuple[float, Precision]]:
-    """Return mean score, 0-1, and precision of the alerts between each two of SCORES. reviews: of `judgements`."""
+    """Return mean score, 0-1, and precision of the alerts in each class of SCORES. reviews: of `judgements`."""
     grouped: dict[str, list[float]] = defaultdict(list)
     scored = [review for review in reviews if review.score is not None]
 

@@ -12,16 +12,16 @@ VERSIONS = {
     "posterior-mean": "2",
 }  # raise with the numbers
 METHODS = (*VERSIONS,)
-TOLD = (NETWORK, MIX)  # methods that are told the wanted window
+TOLD = (NETWORK, MIX)  # methods with the window as an input
 WINDOW_PX = 9  # of the classical methods
-SAMPLE_WINDOW = (5, 5)  # rows, columns, px: of the coherence that maps show; change is found in the scatterers' own
-WIDEST_PX = 31  # side of a window, px
+SAMPLE_WINDOW = (5, 5)  # rows, columns, px: default window of networks; the only one of SICA
+WIDEST_PX = 31  # largest side of a window, px
 
 
 def window_of(text: str) -> tuple[int, int]:
-    """Read a window, rows x columns. ValueError if it is none."""
+    """Read a window, rows x columns in px, from text such as 3x11. ValueError if the text is no window."""
     found = re.fullmatch(r"(\d+)x(\d+)", text)
     sides = (int(found[1]), int(found[2])) if found else (0, 0)
     if not all(side % 2 and 1 <= side <= WIDEST_PX for side in sides) or max(sides) < 3:
-        raise ValueError(f"{text!r} is no window: two odd numbers up to {WIDEST_PX}, such as 3x11")
+        raise ValueError(f"{text!r} is no window: give two odd numbers from 1 to {WIDEST_PX}, not 1x1, such as 3x11")
     return sides

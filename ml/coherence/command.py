@@ -2,7 +2,7 @@
 
 import argparse
 
-from ml.coherence import METHODS, SAMPLE_WINDOW, VERSIONS, WINDOW_PX, window_of
+from ml.coherence import METHODS, SAMPLE_WINDOW, SICA, VERSIONS, WINDOW_PX, window_of
 from ml.rasters import pair_arguments
 
 SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
@@ -14,8 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window",
         metavar="RxC",
-        help="rows x columns of the window, odd numbers of the images' pixels, over which complex images would give "
-        f"the coherence (default: {SAMPLE_WINDOW[0]}x{SAMPLE_WINDOW[1]}; classical methods: {WINDOW_PX}x{WINDOW_PX})",
+        help="window over which coherence is estimated, rows x columns, odd numbers of px, such as 3x11 (default: "
+        f"{SAMPLE_WINDOW[0]}x{SAMPLE_WINDOW[1]}, classical methods {WINDOW_PX}x{WINDOW_PX}); no effect on {SICA}",
     )
     parser.add_argument(
         "--looks", type=float, metavar="L", help="equivalent number of looks of the images (default: estimated)"

@@ -2,8 +2,8 @@
 
 The log ratio of two dates is free of texture; if the looks are known, its variance gives the coherence. The correlation
 of the log powers and the moments of Guarnieri and Prati are two further estimates, each with its own errors. If the
-track has earlier images, the estimates are repeated after division by their temporal mean, which removes texture; with
-one image it also adds speckle, so that the number of images is a channel, too.
+track has earlier images, the estimates are repeated after division by their temporal mean, which removes texture. The
+mean of few images adds speckle of its own; the number of images is therefore a channel, too.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ LARGEST = 8.0  # natural logarithm of power against the image's median
 
 
 class Seen(NamedTuple):
-    """What the network sees. half: (n, INPUTS, rows / 2, cols / 2); detail: (n, DETAILS, rows, cols).
+    """Input channels of the networks. half: (n, INPUTS, rows / 2, cols / 2); detail: (n, DETAILS, rows, cols).
 
-    planes: (n, PLANES, rows, cols), what is summed over the wanted window (ml.networks.window_head); history: (n,
-    HISTORY, rows / 2, cols / 2), 0 where there are no earlier images.
+    planes: (n, PLANES, rows, cols), terms that the head sums over the window (see ml.networks.window_head); history:
+    (n, HISTORY, rows / 2, cols / 2), 0 where there are no earlier images.
     """
 
     half: Tensor
@@ -65,7 +65,7 @@ def shown(log_power: Tensor, past: Tensor, facts: Tensor, kind: torch.dtype) -> 
 
 
 def features(log_power: Tensor, past: Tensor, facts: Tensor) -> Seen:
-    """Build what the network sees.
+    """Build the networks' input channels.
 
     log_power: (n, 2, rows, cols), natural logarithms, relative to each image's median, registered, NaN unknown, of even
     size. past: (n, 3, rows, cols), from `temporal`, NaN without earlier images. facts: (n, FACTS), rows from
@@ -149,11 +149,11 @@ def _statistics(means: Tensor, looks: Tensor) -> Tensor:
 
 
 def temporal(log_power: Tensor, level: Sequence[float] | None = None) -> Tensor:
-    """Return what earlier images show of each pixel, (3, rows, cols), NaN where none is known.
+    """Compute statistics of earlier images in each pixel, (3, rows, cols), NaN where no image is known.
 
-    Log mean power and standard deviation of log power, each image first divided by its median power; logarithm of 1 +
-    number of images. log_power: (n, rows, cols), natural logarithms, NaN unknown, registered onto the pair's reference;
-    level: medians of the whole images, by default of these.
+    Logarithm of the mean power, standard deviation of log power, log(1 + number of images); each image is first divided
+    by its median power. log_power: (n, rows, cols), natural logarithms, NaN unknown, registered onto the pair's
+    reference; level: median log power of each whole image, needed for a tile; by default computed from log_power.
     """
     if level is None:
         level = torch.nanmedian(log_power.flatten(1), dim=1).values.tolist()
@@ -165,14 +165,15 @@ def temporal(log_power: Tensor, level: Sequence[float] | None = None) -> Tensor:
 
 
 def no_history(log_power: Tensor) -> Tensor:
-    """Return `temporal` without an image. log_power: (..., rows, cols)."""
+    """Return what `temporal` gives without earlier images: (3, rows, cols), all NaN. log_power: (..., rows, cols)."""
     return log_power.new_full((3, *log_power.shape[-2:]), torch.nan)
 
 
 def window_facts(facts: Tensor, window: Window | None) -> Tensor:
-    """Return what the head is told of a window: looks, sides, and how many independent samples it averages.
+    """Return the inputs that describe a window to the head, (n, WINDOW_FACTS). window: None for the scatterers.
 
-    facts: (n, FACTS); returns (n, WINDOW_FACTS).
+    facts: (n, FACTS). Two functions of the number of independent samples and 1 (for the scatterers 0, 0, 0), logarithms
+    of both sides, logarithm of the looks, and whether a product states them.
     """
     shared = (1 + 2 * facts[:, 3:5].sum(dim=1)) * (1 + 2 * facts[:, 5:7].sum(dim=1))
     rows, cols = (torch.full_like(shared, side) for side in window or (1, 1))

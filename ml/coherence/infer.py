@@ -64,10 +64,10 @@ def estimate_coherence(
 ) -> RasterResult:
     """Register a pair and estimate its coherence, 0-1, tile by tile. looks: None to estimate them as well.
 
-    window: odd sides, px, of classical estimators (default: WINDOW_PX), or of the sample coherence that a network is to
-    give (SAMPLE_WINDOW). pair: images after the first two are earlier ones of the track; pieces: store for the pieces
-    of a large pair. The bands are coherence and coherence_sigma; a network adds those of the scatterers, in which
-    change is found. ValueError for an unknown method and for a pair without ground.
+    window: odd sides, px, over which coherence is estimated (default: SAMPLE_WINDOW for methods in TOLD, WINDOW_PX for
+    classical ones; SICA always has SAMPLE_WINDOW). pair: images after the first two are earlier ones of the track, used
+    by TOLD only; pieces: store for the pieces of a large pair. The bands are coherence and coherence_sigma; TOLD adds
+    those of the scatterers, in which change is sought. ValueError for an unknown method and for a pair without ground.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")

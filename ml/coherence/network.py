@@ -113,9 +113,9 @@ def registered(power: Tensor, facts: Facts) -> Tensor:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the network's inference, kept with its weights: calibrated sigma is factor * sigma^power.
+    """Calibration of sigma, kept with the weights: the calibrated sigma is factor * sigma^power.
 
-    Of a window's sample coherence, and of that of the scatterers.
+    sigma_*: of the coherence over a window; scatterers_*: of the scatterers' coherence.
     """
 
     sigma_factor: float = 1.0
@@ -124,7 +124,7 @@ class Settings:
     scatterers_power: float = 1.0
 
     def calibrated(self, sigma: Tensor, window: Window | None) -> Tensor:
-        """Calibrate the network's own sigma."""
+        """Calibrate the network's own sigma. window: over which coherence was estimated, None for the scatterers."""
         own = (self.sigma_factor, self.sigma_power) if window else (self.scatterers_factor, self.scatterers_power)
         return (own[0] * sigma ** own[1]).clamp(LEAST_SIGMA, MOST_SIGMA)
 
@@ -144,10 +144,10 @@ class CoherenceNetwork(NamedTuple):
         earlier: Tensor | None = None,
         within: tuple[slice, slice] | None = None,
     ) -> list[Estimate]:
-        """Estimate the coherence over each window, or of the scatterers, from power (2, rows, cols), linear.
+        """Estimate coherence from power (2, rows, cols), linear. windows: None in place of one for the scatterers.
 
-        NaN where an image is unknown. earlier: `temporal` of earlier images, (3, rows, cols); within: rows and columns
-        to return, by default all: the margin around them is not computed at full resolution.
+        One estimate a window, NaN where an image is unknown. earlier: (3, rows, cols), from `temporal`; within: rows
+        and columns to return, by default all. Layers of full resolution run on these and half of WIDEST_PX around.
         """
         log_power, stride = registered(power.float(), facts), self.net.stride
         rows, cols = log_power.shape[-2:]
@@ -204,7 +204,7 @@ def from_card(card: Card, net: nn.Module) -> CoherenceNetwork:
 
 
 class SicaNetwork(NamedTuple):
-    """Network of paper 3, ready for inference. sigma: of its errors on validation pairs, because it states none."""
+    """Network of Sica et al. 2026. sigma: standard deviation of its errors on validation pairs; it estimates none."""
 
     net: SicaResidualUNet
     sigma: float
@@ -237,7 +237,7 @@ def shipped(device: torch.device, name: str = NAME) -> CoherenceNetwork:
 
 @lru_cache(maxsize=2)
 def sica_shipped(device: torch.device) -> SicaNetwork:
-    """Load the network of paper 3. Raises InputError if its files are missing or damaged."""
+    """Load the network of Sica et al. 2026. Raises InputError if its files are missing or damaged."""
     card = read_card(SICA)
     net = SicaResidualUNet(**card.network)
     load(card, net)

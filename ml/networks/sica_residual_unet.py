@@ -1,7 +1,6 @@
-"""Residual U-Net of paper 3: two detected images in decibels in, their coherence out.
+"""Residual U-Net of Sica, Pulella and Schmitt 2026 (arXiv:2606.07374): coherence from two images in decibels.
 
-After Sica, Pulella and Schmitt 2026 (arXiv:2606.07374). Their widths are not stated where we could read; ours fit a
-processor without a GPU.
+The text that we could read does not state the widths of the layers; ours are small enough for a CPU.
 """
 
 from __future__ import annotations

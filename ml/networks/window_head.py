@@ -1,8 +1,8 @@
-"""Head of a coherence network that is told which window a coherence is wanted for.
+"""Head of a coherence network: estimates the coherence over any given window.
 
-A sample coherence is a ratio of sums over its window, dominated by the brightest pixels. So the head sums over the same
-window: the product of both amplitudes times the coherence that the network sees in each pixel, and what classical
-estimators sum. A last layer corrects the ratio.
+A sample coherence is a ratio of sums over its window, dominated by the brightest pixels. The head therefore sums over
+the same window: the product of both amplitudes times the network's coherence of each pixel, and the terms of classical
+estimators. The last layers correct the ratio.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from ml.networks.box_mean import box_mean
 
 Window = tuple[int, int]  # rows, columns, px, odd
-LEARNED, HIDDEN = 3, 24  # sums of what the network chooses; channels of the correction
-CLASSICAL = 3  # estimates without what was learned
-NEAR = (5, 5)  # window of what is summed for the scatterers
-LEAST = 0.02  # of a coherence whose logit is taken
+LEARNED, HIDDEN = 3, 24  # learned quantities of a pixel, averaged over the window; channels of the correction
+CLASSICAL = 3  # statistics that `classical` returns
+NEAR = (5, 5)  # window of the sums for the scatterers' coherence
+LEAST = 0.02  # distance that a coherence keeps from 0 and 1 before its logit is taken
 LOG_SIGMA = -2.0  # before training
 STRIP_ROWS = 8  # without gradients, on a CPU: its layers then fit the cache
 
@@ -41,9 +41,10 @@ class WindowHead(nn.Module):
     ) -> list[Tensor]:
         """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), for each wanted window.
 
-        planes: (n, 8, rows, cols), 0 unknown: power of both images, their mean amplitude product, product and squares
-        of the powers without texture, absolute log ratio, 1 where known; looks: (n,); wanted: rows and columns, px, or
-        None for the coherence of the scatterers, with facts (n, facts) that describe it.
+        planes: (n, 8, rows, cols), 0 where unknown: power of both images relative to the surroundings; product of their
+        amplitudes; product and both squares of the power, capped, and divided by the mean of earlier images if there
+        are any; absolute log ratio times sqrt(looks / 2); 1 where known. looks: (n,); wanted: window (rows, columns) or
+        None for the scatterers' coherence, each with the facts (n, facts) that describe it.
         """
         own, learned = torch.split(self.of_pixel(features), [1, LEARNED], dim=1)
         seen = torch.sigmoid(own)
@@ -76,14 +77,14 @@ class WindowHead(nn.Module):
         return found
 
     def _ratios(self, sums: Tensor, looks: Tensor) -> Tensor:
-        """Return the coherence by what the network sees, classical estimates, and means of what is learned."""
+        """Return the network's coherence over the window, `classical` and means of learned quantities, (n, 7, …)."""
         power = (sums[:, 0:1] * sums[:, 1:2]).clamp_min(1e-12).rsqrt()
         learned = sums[:, 9:] / sums[:, 7:8].clamp_min(1e-3)
         return torch.cat([sums[:, 8:9] * power, classical(sums, looks), learned], dim=1)
 
 
 def classical(sums: Tensor, looks: Tensor) -> Tensor:
-    """Return the correlation of amplitudes, Guarnieri and Prati's coherence, and mean log ratio, (n, CLASSICAL, …).
+    """Return correlation of amplitudes, Guarnieri and Prati's coherence, mean absolute log ratio, (n, CLASSICAL, …).
 
     sums: means of the planes (see WindowHead) over a window; looks: (n,).
     """

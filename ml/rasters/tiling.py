@@ -96,7 +96,7 @@ def _shows_ground(images: Float32) -> bool:
 
 
 def samples(source: PairSource) -> list[Float32]:
-    """Read samples (2, rows, cols) spread over a large pair, where most pixels are known; a small pair completely."""
+    """Read samples (2 or more, rows, cols) spread over a large pair, where most is known; a small pair completely."""
     if max(source.shape) <= CORE_PX:
         return [source.read(Window(0, 0, *source.shape))]
     gathered = []

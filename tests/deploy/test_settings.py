@@ -97,7 +97,7 @@ def started(*names: str, **given: str) -> subprocess.CompletedProcess[str]:
     [
         ({"TEST_SETTINGS": '{"REQUEST_SECONDS": 5, "SECRET_KEY": "abc"}'}, "TEST_SETTINGS has SECRET_KEY; use "),
         ({"METHODS": "deformations=model"}, "METHODS has deformations; use deformation, "),
-        ({"COHERENCE_WINDOW": "4x4"}, "COHERENCE_WINDOW: '4x4' is no window: two odd numbers up to 31"),
+        ({"COHERENCE_WINDOW": "4x4"}, "COHERENCE_WINDOW: '4x4' is no window: give two odd numbers from 1 to 31"),
     ],
 )
 def test_an_unknown_name_is_refused(given, message):

@@ -82,10 +82,10 @@ def seen_of(days: Sequence[date], power: Float32, method: str, first: int = 0) -
 
 
 def with_event(power: Float32, first: int, at: tuple[int, int], donor: tuple[int, int]) -> Float32:
-    """Return a series, power (dates, rows, cols), in which the ground of EVENT_PX squared loses its coherence once.
+    """Insert a loss of coherence into a square of EVENT_PX. Return the changed series, power (dates, rows, cols).
 
-    From image `first` on, the square at `at` shows the real images of the square at `donor`, as bright as its own
-    ground is over SMOOTHED_PX: it has other speckle, which stays the same afterwards as far as real ground does.
+    From image `first` on, the square at `at` shows the images of the square at `donor`, scaled to the mean brightness
+    of `at` (smoothed over SMOOTHED_PX). Its speckle is thus new, and afterwards as stable as that of real ground.
     """
     mean = ndimage.uniform_filter(np.nanmean(power, axis=0), SMOOTHED_PX)
     here, there = (tuple(slice(corner, corner + EVENT_PX) for corner in place) for place in (at, donor))

@@ -3,8 +3,8 @@
 All chips available (three places on land, one at sea, both polarisations, 22 dates) were known when the confirmation
 rule was designed. The thresholds are therefore chosen again here by a fixed rule, and each place on land is judged with
 thresholds chosen without it: at most MOST_SHARE of the cells per date may be confirmed over the other places; of the
-thresholds that satisfy this, those that find most events in simulated validation series are taken. Events are also put
-into these series (`real_chips.with_event`): found are those confirmed with three images that show them.
+thresholds that satisfy this, those that find most events in simulated validation series are taken. Events are also
+inserted into the real series (`real_chips.with_event`); one counts as found if it is confirmed with SHOWN images of it.
 """
 
 import hashlib
@@ -35,8 +35,9 @@ POLARISATIONS = ("VV", "VH")
 HIGHS, LOWS = (3.5, 4.0, 4.5, 5.0), (2.0, 2.5, 3.0)
 MOST_SHARE = 0.0002  # of the cells per date, over the places used to choose the thresholds
 SERIES = 40  # number of validation series
-EVENTS, SHOWN = 8, 3  # put into each series, and the images that show one
-FEWEST_BEFORE, NEAR = 8, timedelta(days=26)  # images before one; from it to the second image before and after it
+EVENTS, SHOWN = 8, 3  # events inserted into each real series, one at a time; images that show the event
+FEWEST_BEFORE = 8  # images before an event
+NEAR = timedelta(days=26)  # most days from the event's first image to the second image before it and after it
 THRESHOLDS = [(high, low) for high in HIGHS for low in LOWS]
 Shares = Mapping[date, float]
 

@@ -40,7 +40,7 @@ BLOCKS_KNOWN = 14  # blocks with at least half of the pixels known
 LEAST_KNOWN = 0.5
 EVERY_PX, EDGE_PX = 4, 8
 WINDOWS = (5, 7, 9, 13, 17, 21, 29)
-STATED = (3, 3)  # window of the truth, px: 3 x 10 single looks, then the mean of 1 x 4
+STATED = (3, 3)  # networks' window, px of the pair; the truth's is 3 x 10 single looks, averaged over 1 x 4
 Statistic = Callable[[Float64], float]
 
 
@@ -165,7 +165,7 @@ def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
 
 
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
-    """Return the blocks of a method for every window tried; networks are told that of the truth."""
+    """Return the blocks of a method for every window tried. Networks get STATED only, also on averaged pixels."""
     if method in WEIGHTS:
         return {STATED[0]: blocks_of(pair, *answers(pair, method, STATED))}
     return {window: blocks_of(pair, *answers(pair, method, window)) for window in WINDOWS}

@@ -34,7 +34,7 @@ POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
 LOOKS_SPREAD = 0.15  # standard deviation of the logarithm of a stated number of looks
 MEASURED_SHARE, SQUARE_PX = 0.35, 12  # share of stated numbers measured on the image, and the side of the squares
 NOMINAL_SHARE = 0.2  # share of stated numbers that count dependent looks or pixels
-MOST_NOMINAL = 0.5  # largest excess of the logarithm if no pixels were averaged
+MOST_NOMINAL = 0.5  # largest excess of the logarithm of such a number
 BLANKED_SHARE = 0.1
 
 
@@ -58,8 +58,8 @@ class Sample(NamedTuple):
     """Training sample, as stored in half precision; in a batch, with a leading axis.
 
     log_power: (2, rows, cols), registered; past: (3, rows, cols), see features.temporal; moments: (4, rows, cols), real
-    and imaginary part of the normalised product, logarithms of both powers (SarPair); gamma: (rows, cols); numbers: own
-    looks, four lags, two shifts, peak, looks that a product states, independent pixels in a mean of pixels.
+    and imaginary part of the normalised product, logarithms of both powers (SarPair); gamma: (rows, cols); numbers:
+    own_looks, lags, shift_px and peak of Facts, looks before pixels were averaged, independent pixels in a mean.
     """
 
     log_power: NDArray[Any]

@@ -1,4 +1,4 @@
-"""Training of the networks of coherence: ours, which is told the wanted window, paper 3's, and the linear mix."""
+"""Training of the coherence networks: ours, that of Sica et al. 2026, and the linear mix."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ SIGMA_PARTS = 8  # groups of validation errors by reported sigma
 class CoherenceSettings(Drawing):
     """Settings that --config can change.
 
-    method: of NETWORKS. batch: samples per step, all of one set of windows; windows: per step, beside the scatterers;
-    looks_stated_share: of samples; begin: folder of the weights to continue from, '' for none.
+    method: a key of NETWORKS. batch: samples per step; windows: number of windows per step, shared by its samples, in
+    addition to the scatterers; looks_stated_share: share of samples with stated looks; begin: folder of the weights to
+    continue from, '' for none.
     """
 
     method: str = NETWORK
@@ -106,7 +107,7 @@ class CoherenceTrainingTask:
             facts = torch.tensor([facts_in(row, float(row[-2] * row[-1])).row() for row in samples.numbers])
             batch = {name: part.to(device) for name, part in (samples.tensors() | {"facts": facts}).items()}
             truths = truth_of(batch, windows)
-            for past in (no_history(batch["gamma"]).movedim(0, 1), batch["past"]):
+            for past in (no_history(batch["gamma"]).expand(SCENES, -1, -1, -1), batch["past"]):
                 history = "_history" if torch.isfinite(past).any() else ""
                 with torch.no_grad():
                     estimates = answers(network, batch, past, windows)
@@ -167,7 +168,7 @@ def answers(network: nn.Module, batch: Batch, past: Tensor, windows: Sequence[Wi
 
 
 def _wanted(network: nn.Module, windows: Sequence[Window]) -> list[Window | None]:
-    """Return what a network is asked for: the scatterers and windows; paper 3's network knows one window."""
+    """Return the windows to estimate, SCATTERERS first; the network of Sica et al. has only SAMPLE_WINDOW."""
     return [SAMPLE_WINDOW] if isinstance(network, SicaResidualUNet) else [SCATTERERS, *windows]
 
 
@@ -183,7 +184,7 @@ def _loss(estimate: Estimate, truth: Tensor) -> Tensor:
 
 
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Draw missing samples and make the network. InputError without the real data for textures, or for a method."""
+    """Draw missing samples, make the network. InputError for an unknown method or without real data for textures."""
     if settings.method not in NETWORKS:
         raise InputError("--config", f"method is {settings.method!r}", f"Choose among {', '.join(NETWORKS)}")
     version, made = NETWORKS[settings.method]
@@ -198,7 +199,10 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
 
 
 def finish(network: nn.Module, task: Any) -> dict[str, Any]:
-    """Return the factors and powers by which sigma covers 68 % of the validation errors, as settings."""
+    """Fit the sigma that covers 68 % of the validation errors; return the card's settings.
+
+    For the network of Sica et al.: one sigma, the standard deviation of its errors.
+    """
     errors = task.errors(network)
     if isinstance(network, SicaResidualUNet):
         return {"sigma": round(float(np.std(np.concatenate([*errors.values()])[:, 0])), 3)}

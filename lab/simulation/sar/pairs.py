@@ -74,8 +74,8 @@ def simulate_pair(
 ) -> SarPair:
     """Image ground twice. motion_px: (2, rows, cols) on the fine grid, dx and dy; gain_db: of the secondary.
 
-    sample: the moments of the complex pair too. earlier: gamma (rows, cols) of each earlier image with the reference,
-    on the fine grid.
+    sample: return the moments of the complex pair, too. earlier: gamma (rows, cols) of each earlier image with the
+    reference, on the fine grid.
     """
     fine, looks = system.fine, system.looks
     shape = ground.gamma.shape
@@ -220,7 +220,7 @@ def _moments(first: Complex, second: Complex, system: System) -> Float32:
 
 
 def sample_coherence(moments: Float32, window: Window) -> Float32:
-    """Return |mean s1 s2*| over the root of the mean powers, (rows, cols), over a window of rows x columns px.
+    """Return |mean s1 s2*| / sqrt(mean |s1|^2 mean |s2|^2), (rows, cols). window: rows and columns of the means, px.
 
     moments: (4, rows, cols), as in SarPair; beyond the edge they are mirrored.
     """

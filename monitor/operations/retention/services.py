@@ -159,7 +159,7 @@ KINDS = (
     Kind("image pairs", "an image of theirs is deleted and no result is left", _rows(selectors.pairs_over)),
     Kind(
         "rows of images",
-        "deleted and in no pair, or refused and older than KEEP_JOB_DAYS",
+        "deleted and in no pair, or refused and older than 90 days",
         _rows(selectors.scene_rows_over),
     ),
     Kind(
@@ -167,7 +167,7 @@ KINDS = (
         "older than the newest KEEP_RELEASES of their tile; no alert needs their points",
         _releases,
     ),
-    Kind("rows of finished downloads", "older than KEEP_JOB_DAYS", _rows(selectors.downloads_over)),
-    Kind("rows of finished files", "older than KEEP_JOB_DAYS", _rows(selectors.jobs_over)),
+    Kind("rows of finished downloads", "older than 90 days", _rows(selectors.downloads_over)),
+    Kind("rows of finished files", "older than 90 days", _rows(selectors.jobs_over)),
     Kind("files without a row", "left by a process that died, more than a day ago", _orphans),
 )

@@ -71,7 +71,7 @@ def _row(one: Precision) -> dict[str, Any]:
 
 
 def _dot(score: float, one: Precision) -> dict[str, Any]:
-    """Return a dot of the reliability diagram, of 100 alerts. right: how many, between low and high."""
+    """Return a point of the reliability diagram, all in %: mean score, share of right alerts from low to high."""
     parts = {"sure": score, "right": one.confirmed / one.judged, "low": one.share.low, "high": one.share.high}
     return {name: round(100 * value) for name, value in parts.items()} | {"judged": one.judged}
 

@@ -120,7 +120,7 @@ def test_the_record_shows_whether_the_computer_was_right_as_often_as_it_said(jud
     assert [(dot["sure"], dot["right"], dot["judged"]) for dot in real["reliability"]] == [(62, 50, 2), (98, 100, 2)]
     assert all(0 <= dot["low"] < dot["right"] + 1 <= dot["high"] + 1 <= 101 for dot in real["reliability"])
     assert [dot["sure"] for dot in simulated["reliability"]] == [90]
-    assert "The computer was sure to 62 %: 50 of 100 were right" in words(page)
+    assert "The computer was 62 % sure: 50 of 100 were right" in words(page)
 
 
 def test_the_list_behind_is_a_table_for_everybody(judged):
