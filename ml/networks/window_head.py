@@ -7,7 +7,7 @@ estimators. The last layers correct the ratio.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,6 @@ CLASSICAL = 3  # statistics that `classical` returns
 NEAR = (5, 5)  # window of the sums for the scatterers' coherence
 LEAST = 0.02  # distance that a coherence keeps from 0 and 1 before its logit is taken
 LOG_SIGMA = -2.0  # before training
-STRIP_ROWS = 8  # without gradients, on a CPU: its layers then fit the cache
 
 
 class WindowHead(nn.Module):
@@ -51,22 +50,6 @@ class WindowHead(nn.Module):
         summed = torch.cat([planes, seen * planes[:, 2:3], learned * planes[:, 7:]], dim=1)
         sizes = {window or NEAR for window, _ in wanted}
         sums = {size: self._ratios(box_mean(summed, size), looks) for size in sizes}
-        whole = torch.is_grad_enabled() or features.device.type != "cpu"
-        step = features.shape[2] if whole else STRIP_ROWS
-        strips = [slice(row, row + step) for row in range(0, features.shape[2], step)]
-        parts = [
-            self._corrected(features[:, :, at], seen[:, :, at], {n: one[:, :, at] for n, one in sums.items()}, wanted)
-            for at in strips
-        ]
-        return [torch.cat(of_window, dim=2) for of_window in zip(*parts, strict=True)]
-
-    def _corrected(
-        self,
-        features: Tensor,
-        seen: Tensor,
-        sums: Mapping[Window, Tensor],
-        wanted: Sequence[tuple[Window | None, Tensor]],
-    ) -> list[Tensor]:
         before, found = self.first(torch.cat([features, seen], dim=1)), []
         for window, facts in wanted:
             ratios = sums[window or NEAR]
