@@ -99,12 +99,8 @@ def errors_of(name: str, methods: Sequence[str], misregistration_px: float, scen
     return [errors(estimated(method, pair, ground.window(method)), pair) for method in methods]
 
 
-def _rmse(rows: Float64) -> float:
-    return float(np.sqrt((rows[:, 0] ** 2).mean()))
-
-
-def _rmse_of_sample(rows: Float64) -> float:
-    return float(np.sqrt((rows[:, 3] ** 2).mean()))
+def _rmse(rows: Float64, column: int = 0) -> float:
+    return float(np.sqrt((rows[:, column] ** 2).mean()))
 
 
 def _bias(rows: Float64) -> float:
@@ -116,7 +112,7 @@ def _bias(rows: Float64) -> float:
 
 STATISTICS: dict[str, Callable[[Float64], float]] = {
     "rmse": _rmse,
-    "rmse_sample": _rmse_of_sample,
+    "rmse_sample": partial(_rmse, column=3),
     "bias_max": _bias,
     "within_68": lambda rows: float((np.abs(rows[:, 0]) <= rows[:, 1]).mean()),
     "within_95": lambda rows: float((np.abs(rows[:, 0]) <= 1.96 * rows[:, 1]).mean()),

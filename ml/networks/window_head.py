@@ -23,7 +23,7 @@ LOG_SIGMA = -2.0  # before training
 
 
 class WindowHead(nn.Module):
-    """Head on features (n, width, rows, cols). facts: numbers that describe a window."""
+    """Last layers of a coherence network. width: of its features; facts: how many numbers describe a window."""
 
     def __init__(self, width: int, facts: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Samples that the coherence networks are trained on: pairs as inference sees them, and what any truth follows from.
+"""Training samples of the coherence networks: registered pairs, and moments that give the coherence of any window.
 
 Pairs show simulated ground or real texture (`textures`), some averaged to coarser pixels, some with earlier images.
 """
