@@ -2,8 +2,9 @@
 
 The log ratio of two dates is free of texture; if the looks are known, its variance gives the coherence. The correlation
 of the log powers and the moments of Guarnieri and Prati are two further estimates, each with its own errors. If the
-track has earlier images, the estimates are repeated after division by their temporal mean, which removes texture. The
-mean of few images adds speckle of its own; the number of images is therefore a channel, too.
+track has earlier images, the estimates are repeated after division by their temporal mean, which removes texture, and
+the log ratios of successive images show how coherent the place was before. The mean of few images adds speckle of its
+own; the number of images is therefore a channel, too.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FACTS = 10
 INPUTS = 12 + 4 * len(WINDOWS_PX) + 3 + FACTS
 DETAILS = 4
 PLANES = 8
-HISTORY = 4 + 4 * len(WINDOWS_PX) + 2
+HISTORY = 4 + 5 * len(WINDOWS_PX) + 2
 WINDOW_FACTS = 7  # of a wanted window
 SCATTERERS = None  # instead of a window: no sample, but the coherence of the scatterers themselves
 STRIP_ROWS, STRIP_MARGIN = 256, 32  # px, multiples of 4; no window reaches beyond the margin
@@ -103,14 +104,16 @@ def _history(log_power: Tensor, past: Tensor, looks: Tensor) -> tuple[Tensor | N
     if not known.any():
         return None, log_power.new_zeros(log_power.shape[0], HISTORY, log_power.shape[2] // 2, log_power.shape[3] // 2)
     log = torch.where(known, log_power - past[:, :1], 0.0).clamp(-LARGEST, LARGEST)
-    spread, number = (torch.where(known, part, 0.0) for part in (past[:, 1:2], past[:, 2:]))
+    step, number = (torch.where(known, part, 0.0) for part in (past[:, 1:2], past[:, 2:]))
     log = log - _wide_mean(log)
     m, d = log.mean(dim=1, keepdim=True), (log[:, 1:] - log[:, :1]) * (looks / 2).sqrt()
     x = _held(log, looks)
     moments = _moments(d, m, x, x[:, :1] * x[:, 1:])
     parts = [functional.pixel_unshuffle(m, 2)]
     parts += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
-    parts += [_halved(spread), _halved(number)]
+    step = _halved(step**2) * looks / 2
+    parts += [box_mean(step, window // 2).clamp_min(1e-3).log().clamp(-4, 3) for window in WINDOWS_PX]
+    parts += [step.clamp_max(16).sqrt(), _halved(number)]
     return x, torch.cat(parts, dim=1) * _halved(known.to(log))
 
 
@@ -149,19 +152,20 @@ def _statistics(means: Tensor, looks: Tensor) -> Tensor:
 
 
 def temporal(log_power: Tensor, level: Sequence[float] | None = None) -> Tensor:
-    """Compute statistics of earlier images in each pixel, (3, rows, cols), NaN where no image is known.
+    """Compute statistics of earlier images in each pixel, (3, rows, cols), NaN where there is no ratio to an image.
 
-    Logarithm of the mean power, standard deviation of log power, log(1 + number of images); each image is first divided
-    by its median power. log_power: (n, rows, cols), natural logarithms, NaN unknown, registered onto the pair's
-    reference; level: median log power of each whole image, needed for a tile; by default computed from log_power.
+    Logarithm of their mean power, root mean square of the log ratios of successive images, log(1 + their number); each
+    image is first divided by its median power. log_power: (1 + n, rows, cols), natural logarithms, NaN unknown: the
+    reference, then the earlier images, registered onto it, the last one first; level: median log power of each whole
+    image, needed for a tile; by default computed from log_power.
     """
     if level is None:
         level = torch.nanmedian(log_power.flatten(1), dim=1).values.tolist()
     log = log_power - torch.tensor(level, device=log_power.device)[:, None, None]
-    number = torch.isfinite(log).sum(dim=0)
-    spread = (log - log.nanmean(dim=0)).square().nanmean(dim=0).sqrt()
-    past = torch.stack([torch.log(torch.exp(log).nanmean(dim=0)), spread, torch.log1p(number.to(log))])
-    return torch.where(number > 0, past, torch.nan)
+    step = (log[1:] - log[:-1]).square().nanmean(dim=0).sqrt()
+    number = torch.isfinite(log[1:]).sum(dim=0)
+    past = torch.stack([torch.log(torch.exp(log[1:]).nanmean(dim=0)), step, torch.log1p(number.to(log))])
+    return torch.where(torch.isfinite(step), past, torch.nan)
 
 
 def no_history(log_power: Tensor) -> Tensor:

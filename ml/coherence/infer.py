@@ -79,7 +79,7 @@ def estimate_coherence(
 
     facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
     if method in TOLD:
-        levels = kept.once("levels", lambda: _levels([sample[2:] for sample in samples(source)]))
+        levels = kept.once("levels", lambda: _levels([sample[_history(len(sample))] for sample in samples(source)]))
         ready, wanted = network.shipped(device, WEIGHTS[method]), sides(window or SAMPLE_WINDOW)
         bands = over_tiles(
             source,
@@ -111,9 +111,14 @@ def estimate_coherence(
     return _result(source, bands, used, _registration_tags(facts) | _window_tag(over))
 
 
-def _levels(earlier: Sequence[Float32]) -> list[float]:
-    """Return the median log power of each earlier image. earlier: samples (n, rows, cols)."""
-    medians = [np.nanmedian(np.log(np.maximum(one, LEAST_POWER)), axis=(1, 2)) for one in earlier if len(one)]
+def _history(images: int) -> list[int]:
+    """Return which of a pair's images `temporal` takes: the reference and the earlier ones, or none without these."""
+    return [0, *range(2, images)] if images > 2 else []
+
+
+def _levels(images: Sequence[Float32]) -> list[float]:
+    """Return the median log power of each image. images: samples (n, rows, cols), see `_history`."""
+    medians = [np.nanmedian(np.log(np.maximum(one, LEAST_POWER)), axis=(1, 2)) for one in images if len(one)]
     return np.nanmedian(medians, axis=0).tolist() if medians else []
 
 
@@ -122,7 +127,8 @@ def _by_network(
 ) -> Work:
     def work(images: Float32, tile: Tile) -> Bands:
         on_place = on_device(images, device)
-        past = temporal(torch.log(on_place[2:].clamp_min(LEAST_POWER)), levels) if levels else None
+        history = on_place[_history(len(on_place))]
+        past = temporal(torch.log(history.clamp_min(LEAST_POWER)), levels) if levels else None
         within = inner(tile.core, tile.outer)
         sample, of_scatterers = ready.estimate(on_place[:2], facts, (window, SCATTERERS), past, within)
         return _bands(sample) | _bands(of_scatterers, "scatterers_")

@@ -28,7 +28,7 @@ from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
 from ml.networks.box_mean import box_mean
 
-NAME, VERSION = "coherence-samples", "3"
+NAME, VERSION = "coherence-samples", "4"
 MOST_EARLIER = 8  # images before a pair
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
 LOOKS_SPREAD = 0.15  # standard deviation of the logarithm of a stated number of looks
@@ -95,7 +95,7 @@ class Samples:
             if rng.random() < BLANKED_SHARE:
                 _blank(rng, log_power)
         facts = [
-            facts_in(row, _stated_looks(rng, row, log_power) if rng.random() < stated_share else None)
+            facts_in(row, stated_looks(rng, row, log_power) if rng.random() < stated_share else None)
             for row, log_power in zip(sample.numbers, sample.log_power, strict=True)
         ]
         rows = [(one.transposed() if flips[2] else one).row() for one in facts]
@@ -155,7 +155,8 @@ def sample_of(pair: SarPair, pool: Window = (1, 1), size: int | None = None) -> 
     facts = facts_of([images])
     past = no_history(images)
     if pair.earlier is not None:
-        past = temporal(torch.log(torch.from_numpy(averaged(pair.earlier)).clamp_min(1e-6)))
+        before = np.concatenate([pair.power[:1], pair.earlier])
+        past = temporal(torch.log(torch.from_numpy(averaged(before)).clamp_min(1e-6)))
     log = np.log(np.maximum(moments[2:], 1e-6))
     product = moments[:2] / np.sqrt(np.maximum(moments[2] * moments[3], 1e-12))
     numbers = [facts.own_looks, *facts.lags, *facts.shift_px, facts.peak, pair.looks, independent(lags, pool)]
@@ -188,7 +189,7 @@ def pooled(values: Float32, pool: Window) -> Float32:
     return np.asarray(cut.reshape(shape).mean(axis=(-3, -1)), dtype=np.float32)
 
 
-def _stated_looks(rng: np.random.Generator, numbers: NDArray[Any], log_power: NDArray[Any]) -> float:
+def stated_looks(rng: np.random.Generator, numbers: NDArray[Any], log_power: NDArray[Any]) -> float:
     """Draw the looks that a product might state.
 
     They are about right, or count dependent pixels, or were measured on the image (median of mean squared over variance

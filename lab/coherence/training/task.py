@@ -10,12 +10,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ingest.errors import InputError
 from lab.coherence.evaluate import EARLIER, EDGE_PX, EVERY_PX, make_even, make_history
 from lab.coherence.training import textures
-from lab.coherence.training.samples import Drawing, Sample, Samples, coherence_over, facts_in, sample_of
+from lab.coherence.training.samples import (
+    Drawing,
+    Sample,
+    Samples,
+    coherence_over,
+    facts_in,
+    sample_of,
+    stated_looks,
+)
 from lab.coherence.training.scenes import coherence_pair, textured_pair
 from lab.simulation.kept import Draw, kept
 from lab.simulation.sar.pairs import SarPair, Window
@@ -104,7 +113,8 @@ class CoherenceTrainingTask:
         picked, found = (..., *(slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2), {}
         for number, kind in enumerate(KINDS):
             samples = Sample(*(array[number * SCENES : (number + 1) * SCENES] for array in self.scenes))
-            facts = torch.tensor([facts_in(row, float(row[-2] * row[-1])).row() for row in samples.numbers])
+            rows = zip(samples.numbers, samples.log_power, strict=True)
+            facts = torch.tensor([facts_in(row, _looks(n, row, seen)).row() for n, (row, seen) in enumerate(rows)])
             batch = {name: part.to(device) for name, part in (samples.tensors() | {"facts": facts}).items()}
             truths = truth_of(batch, windows)
             for past in (no_history(batch["gamma"]).expand(SCENES, -1, -1, -1), batch["past"]):
@@ -165,6 +175,11 @@ def answers(network: nn.Module, batch: Batch, past: Tensor, windows: Sequence[Wi
     seen: Seen = features(log_power, past.float(), batch["facts"])
     by_pixel = network.of_pixels(seen.half, seen.detail, seen.history).float()
     return network.answer(by_pixel, seen.planes, batch["facts"], windows)
+
+
+def _looks(scene: int, numbers: NDArray[Any], log_power: NDArray[Any]) -> float | None:
+    """Return the looks stated for a validation scene: those of a product for every other one, else none."""
+    return stated_looks(np.random.default_rng(scene), numbers, log_power) if scene % 2 else None
 
 
 def _wanted(network: nn.Module, windows: Sequence[Window]) -> list[Window | None]:

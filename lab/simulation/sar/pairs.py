@@ -40,7 +40,8 @@ class SarPair(NamedTuple):
     coherence of the ground in each pixel of the reference. moments: of the complex pair without its motion, all looks,
     (4, rows, cols): real and imaginary part of s1 s2*, |s1|^2, |s2|^2, or None. looks: equivalent number, as a product
     states it. mean_power: expected power of both dates (without speckle) at the reference's pixels, (2, rows, cols), or
-    None. earlier: power of earlier images of the place, registered to the reference, (n, rows, cols), or None.
+    None. earlier: power of earlier images of the place, registered to the reference, the last first, (n, rows, cols),
+    or None.
     """
 
     power: Float32
@@ -75,7 +76,7 @@ def simulate_pair(
     """Image ground twice. motion_px: (2, rows, cols) on the fine grid, dx and dy; gain_db: of the secondary.
 
     sample: return the moments of the complex pair, too. earlier: gamma (rows, cols) of each earlier image with the
-    reference, on the fine grid.
+    next, on the fine grid, the last image first.
     """
     fine, looks = system.fine, system.looks
     shape = ground.gamma.shape
@@ -96,9 +97,10 @@ def simulate_pair(
     gain = np.array([1.0, 10 ** (gain_db / 10)], dtype=np.float32)[:, None, None]
     dx, dy, gamma, mean_power = _truth(system, ground, cells, common)
     seen_power, means = inner(np.stack(power) * gain), inner(mean_power * gain)
-    before = [
-        detected(stand[0].imaged(decorrelated(rng, first, kept) * amplitude[0], stands[0]), system) for kept in earlier
-    ]
+    before, field = [], first
+    for kept in earlier:
+        field = decorrelated(rng, field, kept)
+        before.append(detected(stand[0].imaged(field * amplitude[0], stands[0]), system))
     past = inner(np.stack(before)) if before else None
     return SarPair(seen_power, inner(dx), inner(dy), inner(gamma), still, system.equivalent_looks, means, past)
 

@@ -18,6 +18,7 @@ Recipe = Callable[[np.random.Generator], SarPair]
 
 FARTHEST_PX = 1.5  # of a constant shift, and of misregistration
 GAIN_DB = 2.0
+WETTEST = 0.75  # factor of an earlier image's gamma
 COVER_OFFSETS = Likely(gamma=(0.3, 0.98))  # below this gamma no classical method can track
 KINDS = tuple(motion.MOTIONS)
 
@@ -104,9 +105,9 @@ def _misregistered(
 
 
 def earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
-    """Return gamma of each earlier image with the reference: what it was before, falling with time to a stable part."""
-    stays, gamma = np.float32(rng.uniform(0, 0.5)), ground.gamma if ground.before is None else ground.before
-    return [gamma * (stays + (1 - stays) * gamma ** np.float32(date)) for date in range(images)]
+    """Draw gamma of each earlier image with the next: what it was before the pair, less where it was wet."""
+    gamma = ground.gamma if ground.before is None else ground.before
+    return [gamma * np.float32(rng.uniform(WETTEST, 1)) for _ in range(images)]
 
 
 def gamma_step(rng: np.random.Generator, size: int = 112) -> SarPair:

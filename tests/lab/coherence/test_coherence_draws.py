@@ -122,6 +122,10 @@ def test_earlier_images_show_the_ground_of_the_pair_and_their_own_speckle():
     assert abs(np.corrcoef(ratio[0].ravel(), np.log(pair.power[0] / pair.mean_power[0]).ravel())[0, 1]) < 0.1
 
 
+def history_of(pair):
+    return torch.log(torch.from_numpy(np.concatenate([pair.power[:1], pair.earlier])))
+
+
 def seen_of(pair, past):
     facts = facts_of([torch.from_numpy(pair.power)], pair.looks)
     log = registered(torch.from_numpy(pair.power), facts)[None]
@@ -130,7 +134,7 @@ def seen_of(pair, past):
 
 def test_the_temporal_mean_cancels_texture_in_what_the_network_sees():
     pair = earlier_pair(1)
-    seen = seen_of(pair, temporal(torch.log(torch.from_numpy(pair.earlier))))
+    seen = seen_of(pair, temporal(history_of(pair)))
     assert seen.history.shape == (1, HISTORY, 48, 48)
     assert torch.isfinite(seen.history).all()
     assert float(seen.history[:, :4].var()) < 0.5 * float(seen.half[:, :4].var())  # the level, pixel by pixel
@@ -141,10 +145,10 @@ def test_the_temporal_mean_cancels_texture_in_what_the_network_sees():
 
 def test_gaps_of_a_history_count_as_none_and_spoil_nothing():
     pair = earlier_pair(2)
-    earlier = torch.log(torch.from_numpy(pair.earlier))
-    earlier[:, :20] = torch.nan
-    earlier[0, 40:] = torch.nan
-    past = temporal(earlier)
+    images = history_of(pair)
+    images[1:, :20] = torch.nan
+    images[1, 40:] = torch.nan
+    past = temporal(images)
     assert torch.isnan(past[:, :20]).all()
     assert past[2, 25, 0].exp() == pytest.approx(5)
     assert past[2, 50, 0].exp() == pytest.approx(4)
@@ -158,7 +162,7 @@ def test_a_history_changes_the_answer_only_where_it_is_known():
     ready = CoherenceNetwork(CoherenceNet(**SMALL).eval(), Settings(), "")
     pair = earlier_pair(3)
     power = torch.from_numpy(pair.power)
-    past = temporal(torch.log(torch.from_numpy(pair.earlier)))
+    past = temporal(history_of(pair))
     past[:, :, :48] = torch.nan
     facts = facts_of([power], pair.looks)
     (one,), (other,) = (ready.estimate(power, facts, [None], earlier) for earlier in (None, past))
