@@ -18,7 +18,7 @@ from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair
 from ml import selectors
-from ml.coherence import TOLD, window_of
+from ml.coherence import WITH_WINDOW, window_of
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
@@ -120,11 +120,11 @@ def _cloud(
 
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Estimate the coherence of a run's pair. Methods in TOLD use COHERENCE_WINDOW; a repeated run keeps its window."""
+    """Estimate a pair's coherence, over COHERENCE_WINDOW if the method takes a window; a repeated run keeps its own."""
     method, looks = run.model_version.method, looks_of(run.pair)
-    first = {WINDOW: settings.COHERENCE_WINDOW} if method in TOLD else {}
+    first = {WINDOW: settings.COHERENCE_WINDOW} if method in WITH_WINDOW else {}
     kept = pieces.once(WINDOW, lambda: first | run.parameters)
-    window = window_of(kept[WINDOW]) if method in TOLD else None
+    window = window_of(kept[WINDOW]) if method in WITH_WINDOW else None
     result = coherence_infer.estimate_coherence(_images(run.pair), method, device, window, looks, pieces)
     return _with_pair(result._replace(parameters=result.parameters | {name: kept[name] for name in first}), run.pair)
 

@@ -6,11 +6,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from ml.coherence import METHODS, MIX, NETWORK, SAMPLE_WINDOW, SICA, TOLD, WINDOW_PX, baseline, network, posterior
+from ml.coherence import (
+    METHODS,
+    MIX,
+    NETWORK,
+    SAMPLE_WINDOW,
+    SICA,
+    WINDOW_PX,
+    WITH_WINDOW,
+    baseline,
+    network,
+    posterior,
+)
 from ml.coherence import VERSIONS as VERSIONS  # for ml.jobs
 from ml.coherence.features import SCATTERERS, Facts, temporal
 from ml.coherence.registration import RESAMPLED_PX, facts_of, resampled
 from ml.networks.box_mean import Size, sides
+from ml.networks.residual_unet import REACH_PX
 from ml.networks.window_head import Window
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces, blocks_of
@@ -24,7 +36,6 @@ from ml.statistics.quantiles import MEDIAN, quantile
 
 WEIGHTS = {NETWORK: network.NAME, SICA: SICA, MIX: MIX}  # the card of a method that needs one
 TILE_PX = 1280  # of the network on a CPU: tiles of 2,048 px have less halo, but take as long and more memory
-SICA_HALO_PX = 64
 LEAST_POWER = 1e-9
 AREA_PX = 14  # side of the smallest area in which a change is reported
 
@@ -64,10 +75,11 @@ def estimate_coherence(
 ) -> RasterResult:
     """Register a pair and estimate its coherence, 0-1, tile by tile. looks: None to estimate them as well.
 
-    window: odd sides, px, over which coherence is estimated (default: SAMPLE_WINDOW for methods in TOLD, WINDOW_PX for
-    classical ones; SICA always has SAMPLE_WINDOW). pair: images after the first two are earlier ones of the track, used
-    by TOLD only; pieces: store for the pieces of a large pair. The bands are coherence and coherence_sigma; TOLD adds
-    those of the scatterers, in which change is sought. ValueError for an unknown method and for a pair without ground.
+    window: odd sides, px, over which coherence is estimated (default: SAMPLE_WINDOW for networks, WINDOW_PX for
+    classical methods; SICA always has SAMPLE_WINDOW). pair: images after the first two are earlier ones of the track,
+    used by methods WITH_WINDOW only; pieces: store for the pieces of a large pair. The bands are coherence and
+    coherence_sigma; methods WITH_WINDOW add those of the scatterers, in which change is sought. ValueError for an
+    unknown method and for a pair without ground.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
@@ -78,13 +90,13 @@ def estimate_coherence(
         return [torch.from_numpy(sample[:2]).to(device) for sample in samples(source)]
 
     facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
-    if method in TOLD:
+    if method in WITH_WINDOW:
         levels = kept.once("levels", lambda: _levels([sample[_history(len(sample))] for sample in samples(source)]))
         ready, wanted = network.shipped(device, WEIGHTS[method]), sides(window or SAMPLE_WINDOW)
         bands = over_tiles(
             source,
             _by_network(ready, facts, levels, wanted, device),
-            ready.net.halo_px,
+            REACH_PX,
             core=window_px(device, TILE_PX),
             pieces=pieces,
             feed=feed_of(device),
@@ -94,9 +106,7 @@ def estimate_coherence(
         return _result(source, bands, facts.looks, tags)._replace(parameters=record)
     if method == SICA:
         work, record = _by_sica(network.sica_shipped(device), facts, device), {"precision": precision(device)}
-        bands = over_tiles(
-            source, work, SICA_HALO_PX, core=window_px(device, TILE_PX), pieces=pieces, feed=feed_of(device)
-        )
+        bands = over_tiles(source, work, REACH_PX, core=window_px(device, TILE_PX), pieces=pieces, feed=feed_of(device))
         tags = _registration_tags(facts) | _window_tag(SAMPLE_WINDOW) | record
         return _result(source, bands, facts.looks, tags)._replace(parameters=record)
     speckle, over = (

@@ -6,34 +6,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ml.coherence import MIX, SICA, WIDEST_PX
-from ml.coherence.features import (
-    DETAILS,
-    HISTORY,
-    INPUTS,
-    STRIP_MARGIN,
-    STRIP_ROWS,
-    WINDOW_FACTS,
-    Facts,
-    no_history,
-    shown,
-    window_facts,
-)
+from ml.coherence.features import INPUTS, WINDOW_FACTS, Facts, features, no_history, window_facts
 from ml.coherence.registration import RESAMPLED_PX, resampled
-from ml.networks.linear_mix import BANK, LinearMix
-from ml.networks.residual_unet import FULL_WIDTH, ResidualUNet
+from ml.networks.linear_mix import LinearMix
+from ml.networks.residual_unet import WIDTHS, ResidualUNet
 from ml.networks.sica_residual_unet import SicaResidualUNet
 from ml.networks.window_head import NEAR, Window, WindowHead
 from ml.runtime.checkpoints import Card, load, read_card
-from ml.runtime.device import input_type, low_precision, ready
+from ml.runtime.device import low_precision, ready
 
 NAME = "coherence"
+STRIP_ROWS = 128  # of the head, and of registration, on a CPU
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
 DECIBELS = 10 / math.log(10)  # of a natural logarithm
 
@@ -52,21 +42,16 @@ def estimate_of(maps: Tensor) -> Estimate:
 
 
 class CoherenceNet(nn.Module):
-    """U-Net, and a head that is told the window. arguments: of ResidualUNet."""
+    """Features of each pixel from a U-Net, if there is one, and a head that estimates over any window."""
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, head: WindowHead | LinearMix, unet: ResidualUNet | None = None) -> None:
         super().__init__()
-        self.unet = ResidualUNet(INPUTS, DETAILS, HISTORY, **arguments)
-        self.head = WindowHead(FULL_WIDTH, WINDOW_FACTS)
-        self.stride = self.unet.stride
-        self.halo_px = self.unet.reach_px // 2 + 4 * self.stride  # beyond half the reach nothing has a visible effect
-        self.far_px = max(NEAR) // 2
+        self.head, self.unet = head, unet
+        self.stride = unet.stride if unet else 1
 
-    def of_pixels(
-        self, half: Tensor, detail: Tensor, history: Tensor | None, within: tuple[slice, slice] | None = None
-    ) -> Tensor:
-        """Return features of each pixel. Arguments: parts of `Seen`, and as of ResidualUNet."""
-        return torch.as_tensor(self.unet(half, detail, history, within))
+    def of_pixels(self, image: Tensor) -> Tensor:
+        """Return features of each pixel, (n, channels, rows, cols). image: of `Seen`."""
+        return torch.as_tensor(self.unet(image)).float() if self.unet else image[:, :0]
 
     def answer(
         self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
@@ -76,26 +61,11 @@ class CoherenceNet(nn.Module):
         return [estimate_of(maps) for maps in self.head(features, planes, torch.exp(facts[:, 0]), wanted)]
 
 
-class MixNet(nn.Module):
-    """Linear mix of classical estimates, with the methods of CoherenceNet."""
-
-    stride, halo_px, far_px = 2, STRIP_MARGIN, max(BANK) // 2
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mix = LinearMix()
-
-    def of_pixels(
-        self, half: Tensor, detail: Tensor, history: Tensor | None, within: tuple[slice, slice] | None = None
-    ) -> Tensor:
-        """Return no features, (n, 0, rows, cols)."""
-        return detail[(slice(None), slice(0, 0), *(slice(2 * at.start, 2 * at.stop) for at in within or ()))]
-
-    def answer(
-        self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
-    ) -> list[Estimate]:
-        """Return the estimate for each window, or of the scatterers. facts: (n, FACTS)."""
-        return [estimate_of(maps) for maps in self.mix(planes, torch.exp(facts[:, 0]), windows)]
+def network_of(name: str, widths: Sequence[int] = WIDTHS) -> CoherenceNet:
+    """Make a network without training. name: NAME or MIX; widths: of its U-Net."""
+    if name == MIX:
+        return CoherenceNet(LinearMix())
+    return CoherenceNet(WindowHead(widths[0], WINDOW_FACTS), ResidualUNet(INPUTS, widths))
 
 
 def registered(power: Tensor, facts: Facts) -> Tensor:
@@ -132,7 +102,7 @@ class Settings:
 class CoherenceNetwork(NamedTuple):
     """A coherence network with its settings, ready for inference."""
 
-    net: CoherenceNet | MixNet
+    net: CoherenceNet
     settings: Settings
     weights_sha256: str
 
@@ -147,7 +117,7 @@ class CoherenceNetwork(NamedTuple):
         """Estimate coherence from power (2, rows, cols), linear. windows: None in place of one for the scatterers.
 
         One estimate a window, NaN where an image is unknown. earlier: (3, rows, cols), from `temporal`; within: rows
-        and columns to return, by default all. Layers of full resolution run on these and half of WIDEST_PX around.
+        and columns to return, by default all.
         """
         log_power, stride = registered(power.float(), facts), self.net.stride
         rows, cols = log_power.shape[-2:]
@@ -155,24 +125,22 @@ class CoherenceNetwork(NamedTuple):
         row = torch.tensor([facts.row()], device=power.device)
         past = no_history(log_power) if earlier is None else earlier
         whole, before = (functional.pad(part, pad, value=torch.nan)[None] for part in (log_power, past))
+        seen = features(whole, before, row)
         own, far = within or (slice(0, rows), slice(0, cols)), WIDEST_PX // 2 + 1
-        around = [
-            slice(max(0, part.start - far) // 2, min(size, part.stop + far + 1) // 2)
-            for part, size in zip(own, whole.shape[-2:], strict=True)
-        ]
-        seen = shown(whole, before, row, input_type(power.device))
-        history = None if earlier is None else seen.history
-        with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
-            features = self.net.of_pixels(seen.half, seen.detail, history, (around[0], around[1]))
-        planes = seen.planes[:, :, 2 * around[0].start : 2 * around[0].stop, 2 * around[1].start : 2 * around[1].stop]
-        blank = torch.where(torch.isfinite(log_power[0, *own] + log_power[1, *own]), 1.0, torch.nan)
         down, right = (
-            slice(part.start - 2 * by.start, part.stop - 2 * by.start) for part, by in zip(own, around, strict=True)
+            slice(max(0, part.start - far), min(size, part.stop + far))
+            for part, size in zip(own, (rows, cols), strict=True)
         )
-        answered = self._answered(features, planes, row, windows)
+        with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
+            of_pixels = self.net.of_pixels(seen.image)
+        answered = self._answered(of_pixels[:, :, down, right], seen.planes[:, :, down, right], row, windows)
+        blank = torch.where(torch.isfinite(log_power[0, *own] + log_power[1, *own]), 1.0, torch.nan)
         found = []
         for window, estimate in zip(windows, answered, strict=True):
-            values, sigma = (part[0, down, right] for part in estimate)
+            values, sigma = (
+                part[0, own[0].start - down.start :, own[1].start - right.start :][: blank.shape[0], : blank.shape[1]]
+                for part in estimate
+            )
             found.append(Estimate(values * blank, self.settings.calibrated(sigma, window) * blank))
         return found
 
@@ -180,8 +148,8 @@ class CoherenceNetwork(NamedTuple):
         self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
     ) -> list[Estimate]:
         """Apply the head, on a CPU strip by strip."""
-        rows, far = features.shape[2], max(self.net.far_px, *(max(window or NEAR) // 2 for window in windows))
-        step = STRIP_ROWS // 2 if features.device.type == "cpu" else rows
+        rows, far = planes.shape[2], max(self.net.head.far_px, *(max(window or NEAR) // 2 for window in windows))
+        step = STRIP_ROWS if planes.device.type == "cpu" else rows
         parts: list[list[Estimate]] = []
         with torch.inference_mode():
             for row in range(0, rows, step):
@@ -198,7 +166,7 @@ class CoherenceNetwork(NamedTuple):
 
 def from_card(card: Card, net: nn.Module) -> CoherenceNetwork:
     """Wrap a network with the settings from its card."""
-    if not isinstance(net, CoherenceNet | MixNet):
+    if not isinstance(net, CoherenceNet):
         raise TypeError(f"{type(net).__name__} is no network of coherence")
     return CoherenceNetwork(net.eval(), Settings(**card.settings), card.weights_sha256)
 
@@ -230,9 +198,12 @@ def card_shipped(name: str = NAME) -> Card:
 def shipped(device: torch.device, name: str = NAME) -> CoherenceNetwork:
     """Load a shipped network. name: NAME or MIX. Raises InputError if its files are missing or damaged."""
     card = card_shipped(name)
-    net = MixNet() if name == MIX else CoherenceNet(**card.network)
+    net = network_of(name, **card.network)
     load(card, net)
-    return from_card(card, ready(net, device))
+    ready(net, device)
+    if net.unet:
+        net.unet.folded()
+    return from_card(card, net)
 
 
 @lru_cache(maxsize=2)
@@ -241,4 +212,4 @@ def sica_shipped(device: torch.device) -> SicaNetwork:
     card = read_card(SICA)
     net = SicaResidualUNet(**card.network)
     load(card, net)
-    return SicaNetwork(ready(net, device), float(card.settings["sigma"]))
+    return SicaNetwork(ready(net, device).folded(), float(card.settings["sigma"]))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.networks.box_mean import box_mean
-from ml.networks.window_head import CLASSICAL, NEAR, Window, classical
+from ml.networks.window_head import CLASSICAL, NEAR, Wanted, classical
 
 BANK = (3, 5, 7, 9, 13, 21)  # sides of windows, px
 LEAST, MOST = 0.001, 0.999  # of a coherence
@@ -20,16 +20,18 @@ LEAST, MOST = 0.001, 0.999  # of a coherence
 class LinearMix(nn.Module):
     """Mixes for a window's sample coherence and for that of the scatterers."""
 
+    far_px = max(BANK) // 2
+
     def __init__(self) -> None:
         super().__init__()
         self.mixes = nn.ModuleList(_mix() for _ in range(2))
         self.log_sigma = nn.Parameter(torch.full((2,), -2.0))
 
-    def forward(self, planes: Tensor, looks: Tensor, windows: Sequence[Window | None]) -> list[Tensor]:
+    def forward(self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted]) -> list[Tensor]:
         """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), as WindowHead does."""
         bank = torch.cat([classical(box_mean(planes, side), looks) for side in BANK], dim=1)
         found = []
-        for window in windows:
+        for window, _ in wanted:
             kind = int(window is None)
             mixed = self.mixes[kind](torch.cat([bank, classical(box_mean(planes, window or NEAR), looks)], dim=1))
             sigma = self.log_sigma[kind].expand_as(mixed)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ml.networks.box_mean import box_mean
 
 Window = tuple[int, int]  # rows, columns, px, odd
+Wanted = tuple[Window | None, Tensor]  # None for the scatterers' coherence; facts (n, facts) that describe the window
 LEARNED, HIDDEN = 3, 24  # learned quantities of a pixel, averaged over the window; channels of the correction
 CLASSICAL = 3  # statistics that `classical` returns
 NEAR = (5, 5)  # window of the sums for the scatterers' coherence
@@ -24,6 +25,8 @@ LOG_SIGMA = -2.0  # before training
 
 class WindowHead(nn.Module):
     """Last layers of a coherence network. width: of its features; facts: how many numbers describe a window."""
+
+    far_px = max(NEAR) // 2
 
     def __init__(self, width: int, facts: int) -> None:
         super().__init__()
@@ -35,15 +38,12 @@ class WindowHead(nn.Module):
         self.last = nn.Conv2d(HIDDEN, 2, 1)
         nn.init.zeros_(self.last.weight)
 
-    def forward(
-        self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[tuple[Window | None, Tensor]]
-    ) -> list[Tensor]:
+    def forward(self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted]) -> list[Tensor]:
         """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), for each wanted window.
 
         planes: (n, 8, rows, cols), 0 where unknown: power of both images relative to the surroundings; product of their
         amplitudes; product and both squares of the power, capped, and divided by the mean of earlier images if there
-        are any; absolute log ratio times sqrt(looks / 2); 1 where known. looks: (n,); wanted: window (rows, columns) or
-        None for the scatterers' coherence, each with the facts (n, facts) that describe it.
+        are any; absolute log ratio times sqrt(looks / 2); 1 where known. looks: (n,).
         """
         own, learned = torch.split(self.of_pixel(features), [1, LEARNED], dim=1)
         seen = torch.sigmoid(own)

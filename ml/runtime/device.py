@@ -68,11 +68,6 @@ def precision(device: torch.device) -> str:
     return BFLOAT16 if wish == AUTO and (device.type == "cuda" or has_fast_bfloat16()) else FLOAT32
 
 
-def input_type(device: torch.device) -> torch.dtype:
-    """Return the type to which a network in `low_precision` converts its input."""
-    return torch.bfloat16 if precision(device) == BFLOAT16 else torch.float32
-
-
 def has_fast_bfloat16() -> bool:
     """Return whether this CPU multiplies in bfloat16 (AMX tile units or AVX-512), which halves the time of a step."""
     held = torch.cpu.get_capabilities()

@@ -91,6 +91,8 @@ class Samples:
         numbers = rng.integers(self.drawing.samples, size=n)
         flips = rng.integers(0, 2, 3).tolist()
         sample = Sample(*(array[numbers] for array in self.arrays)).turned(flips)
+        if rng.random() < 0.5:
+            sample = sample._replace(log_power=np.ascontiguousarray(sample.log_power[:, ::-1]))
         for log_power in sample.log_power:
             if rng.random() < BLANKED_SHARE:
                 _blank(rng, log_power)

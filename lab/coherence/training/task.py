@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,16 @@ from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch, TrainingRecipe, TrainingTask
 from ml.coherence import MIX, NETWORK, SAMPLE_WINDOW, SICA
-from ml.coherence.features import SCATTERERS, Seen, features, no_history
+from ml.coherence.features import SCATTERERS, features, no_history
 from ml.coherence.infer import WEIGHTS
-from ml.coherence.network import DECIBELS, CoherenceNet, Estimate, MixNet
+from ml.coherence.network import DECIBELS, CoherenceNet, Estimate, network_of
 from ml.networks.sica_residual_unet import SicaResidualUNet
 from ml.runtime.checkpoints import Card, load, read_card
 
 NETWORKS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
-    NETWORK: ("6", CoherenceNet),
+    NETWORK: ("7", partial(network_of, NETWORK)),
     SICA: ("1", SicaResidualUNet),
-    MIX: ("1", MixNet),
+    MIX: ("1", partial(network_of, MIX)),
 }  # version of the weights, and how to make the network
 SCENES, SCENE_PX = 16, 112  # of validation, for each kind of ground
 WINDOWS = (SAMPLE_WINDOW, (3, 3), (3, 11))  # of validation
@@ -55,7 +55,7 @@ class CoherenceSettings(Drawing):
 
     method: a key of NETWORKS. batch: samples per step; windows: number of windows per step, shared by its samples, in
     addition to the scatterers; looks_stated_share: share of samples with stated looks; begin: folder of the weights to
-    continue from, '' for none.
+    continue from, unet: of the network of Sica et al. with whose U-Net ours begins, '' for none.
     """
 
     method: str = NETWORK
@@ -64,6 +64,7 @@ class CoherenceSettings(Drawing):
     windows: int = 3
     looks_stated_share: float = 0.6
     begin: str = ""
+    unet: str = ""
     learning_rate: float = 1.5e-3
 
 
@@ -113,8 +114,8 @@ class CoherenceTrainingTask:
         picked, found = (..., *(slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2), {}
         for number, kind in enumerate(KINDS):
             samples = Sample(*(array[number * SCENES : (number + 1) * SCENES] for array in self.scenes))
-            rows = zip(samples.numbers, samples.log_power, strict=True)
-            facts = torch.tensor([facts_in(row, _looks(n, row, seen)).row() for n, (row, seen) in enumerate(rows)])
+            known = zip(samples.numbers, samples.log_power, strict=True)
+            facts = torch.tensor([facts_in(one, _looks(n, one, seen)).row() for n, (one, seen) in enumerate(known)])
             batch = {name: part.to(device) for name, part in (samples.tensors() | {"facts": facts}).items()}
             truths = truth_of(batch, windows)
             for past in (no_history(batch["gamma"]).expand(SCENES, -1, -1, -1), batch["past"]):
@@ -170,11 +171,10 @@ def answers(network: nn.Module, batch: Batch, past: Tensor, windows: Sequence[Wi
     if isinstance(network, SicaResidualUNet):
         found = network(torch.nan_to_num(DECIBELS * log_power)).float()
         return [Estimate(found, torch.ones_like(found))]
-    if not isinstance(network, CoherenceNet | MixNet):
+    if not isinstance(network, CoherenceNet):
         raise TypeError(f"{type(network).__name__} is no network of coherence")
-    seen: Seen = features(log_power, past.float(), batch["facts"])
-    by_pixel = network.of_pixels(seen.half, seen.detail, seen.history).float()
-    return network.answer(by_pixel, seen.planes, batch["facts"], windows)
+    seen = features(log_power, past.float(), batch["facts"])
+    return network.answer(network.of_pixels(seen.image), seen.planes, batch["facts"], windows)
 
 
 def _looks(scene: int, numbers: NDArray[Any], log_power: NDArray[Any]) -> float | None:
@@ -208,9 +208,28 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
         before = read_card(card.name, Path(settings.begin))
         load(before, net, Path(settings.begin))
         card.training["begun_from"] = before.weights_sha256
+    if settings.unet and isinstance(net, CoherenceNet) and net.unet:
+        card.training["unet_from"] = take_unet(net.unet, Path(settings.unet))
     task = CoherenceTrainingTask(settings, cache)
     _ = task.scenes
     return net, task, card
+
+
+def take_unet(unet: nn.Module, folder: Path) -> str:
+    """Give a U-Net the layers of the network of Sica et al. in a folder; return the hash of its weights.
+
+    Inputs that it does not have begin without effect.
+    """
+    sica, card = SicaResidualUNet(), read_card(SICA, folder)
+    load(card, sica, folder)
+    taken = sica.state_dict()
+    for name, part in unet.state_dict().items():
+        if part.dim() > 1:
+            part.zero_()
+            part[:, : taken[name].shape[1]] = taken[name]
+        else:
+            part.copy_(taken[name])
+    return card.weights_sha256
 
 
 def finish(network: nn.Module, task: Any) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from lab.simulation.sar.pairs import sample_coherence, simulate_pair
 from lab.simulation.sar.recipes import even_ground, homogeneous
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence.features import HISTORY, features, no_history, temporal
-from ml.coherence.network import CoherenceNet, CoherenceNetwork, Settings, registered
+from ml.coherence.features import INPUTS, features, no_history, temporal
+from ml.coherence.network import NAME, CoherenceNetwork, Settings, network_of, registered
 from ml.coherence.registration import facts_of
 
 torch = pytest.importorskip("torch")
-SMALL = {"widths": (8, 8), "blocks": (1, 1)}
+SMALL = (8, 8)  # widths
+LEVEL, HISTORY = 3, slice(3, 6)  # channels of what a network sees
 
 
 def seeded(name: str, scene: int = 0) -> np.random.Generator:
@@ -135,11 +136,11 @@ def seen_of(pair, past):
 def test_the_temporal_mean_cancels_texture_in_what_the_network_sees():
     pair = earlier_pair(1)
     seen = seen_of(pair, temporal(history_of(pair)))
-    assert seen.history.shape == (1, HISTORY, 48, 48)
-    assert torch.isfinite(seen.history).all()
-    assert float(seen.history[:, :4].var()) < 0.5 * float(seen.half[:, :4].var())  # the level, pixel by pixel
+    assert seen.image.shape == (1, INPUTS, 96, 96)
+    assert torch.isfinite(seen.image).all()
+    assert float(seen.image[:, LEVEL].var()) < 0.5 * float(seen.image[:, :2].mean(dim=1).var())
     bare = seen_of(pair, no_history(torch.from_numpy(pair.power)))
-    assert not bare.history.any()
+    assert not bare.image[:, HISTORY].any()
     assert float(seen.planes[:, 4:6].var()) < 0.7 * float(bare.planes[:, 4:6].var())  # squares of power
 
 
@@ -153,13 +154,13 @@ def test_gaps_of_a_history_count_as_none_and_spoil_nothing():
     assert past[2, 25, 0].exp() == pytest.approx(5)
     assert past[2, 50, 0].exp() == pytest.approx(4)
     seen = seen_of(pair, past)
-    assert torch.isfinite(torch.cat([seen.history, seen.half], dim=1)).all()
-    assert not seen.history[0, :, :10].any()
+    assert torch.isfinite(seen.image).all()
+    assert not seen.image[0, HISTORY, :20].any()
 
 
 def test_a_history_changes_the_answer_only_where_it_is_known():
     torch.manual_seed(0)
-    ready = CoherenceNetwork(CoherenceNet(**SMALL).eval(), Settings(), "")
+    ready = CoherenceNetwork(network_of(NAME, SMALL).eval(), Settings(), "")
     pair = earlier_pair(3)
     power = torch.from_numpy(pair.power)
     past = temporal(history_of(pair))

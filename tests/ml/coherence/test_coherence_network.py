@@ -12,11 +12,9 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import NETWORK, infer, network
-from ml.coherence import features as of_features
 from ml.coherence.change import of_scatterers
-from ml.coherence.features import features, no_history
 from ml.coherence.infer import estimate_coherence
-from ml.coherence.network import CoherenceNet, CoherenceNetwork, Settings, registered, shipped
+from ml.coherence.network import NAME, CoherenceNetwork, Settings, network_of, registered, shipped
 from ml.coherence.registration import facts_of, moved
 from ml.rasters.imagery import ImagePair
 
@@ -66,16 +64,11 @@ def test_what_is_made_in_strips_is_the_whole(pair, monkeypatch):
     power = torch.from_numpy(pair.power).clone()
     power[0, 40:47, :9] = torch.nan
     facts = facts_of([power], 4.45)._replace(shift_px=(2.3, -1.6))
-    row = torch.tensor([facts.row()])
     log_power = registered(power, facts)
-    past, windows, within = no_history(log_power)[None], ((3, 11), None), (slice(11, 77), slice(64, 101))
-    whole = features(log_power[None], past, row)
+    windows, within = ((3, 11), None), (slice(11, 77), slice(64, 101))
     answered = shipped(torch.device("cpu")).estimate(power, facts, windows)
-    for module in (network, of_features):
-        monkeypatch.setattr(module, "STRIP_ROWS", 20)
+    monkeypatch.setattr(network, "STRIP_ROWS", 20)
     torch.testing.assert_close(registered(power, facts), log_power, rtol=0, atol=0, equal_nan=True)
-    for one, other in zip(of_features.shown(log_power[None], past, row, torch.float32), whole, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=0)
     parts = shipped(torch.device("cpu")).estimate(power, facts, windows, within=within)
     for part, all_of_it in zip(parts, answered, strict=True):
         for values, all_values in zip(part, all_of_it, strict=True):
@@ -85,7 +78,7 @@ def test_what_is_made_in_strips_is_the_whole(pair, monkeypatch):
 def test_the_window_that_is_asked_for_is_the_one_that_is_summed():
     """Without training the answer is a ratio of sums over the window: constant where one pixel holds all the power."""
     torch.manual_seed(0)
-    ready = CoherenceNetwork(CoherenceNet().eval(), Settings(), "")
+    ready = CoherenceNetwork(network_of(NAME).eval(), Settings(), "")
     power = torch.full((2, 64, 64), 1.0)
     power[:, 32, 32] = 2000.0
     facts = facts_of([power], 1.0)._replace(shift_px=(0.0, 0.0))

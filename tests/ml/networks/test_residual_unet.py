@@ -1,0 +1,24 @@
+"""The residual U-Net: how far it sees, and what it takes over from the network of Sica et al."""
+
+import torch
+
+from lab.coherence.training.task import take_unet
+from ml.coherence.network import network_of, sica_shipped
+from ml.networks.residual_unet import REACH_PX, ResidualUNet
+from ml.runtime.checkpoints import WEIGHTS
+
+
+def test_no_pixel_beyond_the_reach_has_an_effect():
+    torch.manual_seed(0)
+    images = torch.randn(1, 2, 160, 160, requires_grad=True)
+    ResidualUNet(2).eval()(images)[0, :, 80, 80].sum().backward()
+    felt = torch.nonzero(images.grad[0].abs().sum(dim=0)) - 80
+    assert 0.8 * REACH_PX < int(felt.abs().max()) <= REACH_PX
+
+
+def test_the_layers_of_the_other_network_give_its_features_and_further_inputs_have_no_effect_yet():
+    net, sica = network_of("coherence").eval(), sica_shipped(torch.device("cpu")).net
+    take_unet(net.unet, WEIGHTS)
+    image = torch.randn(1, 16, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(net.unet(image), ResidualUNet.forward(sica, image[:, :2]), rtol=1e-3, atol=1e-3)
