@@ -18,7 +18,7 @@ from lab.coherence.change import chips_evaluate, confirm_evaluate
 from lab.coherence.change import evaluate as change_evaluate
 from lab.coherence.real import evaluate as real_evaluate
 from lab.simulation.sar.pairs import SarPair, sample_coherence
-from lab.simulation.sar.recipes import fingerprint, gamma_step, homogeneous, structured_pair
+from lab.simulation.sar.recipes import Recipe, fingerprint, gamma_step, homogeneous, structured_pair
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import SAMPLE_WINDOW, VERSIONS
@@ -30,7 +30,6 @@ from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
 HISTORY, EARLIER = "coherence-history", 6  # and its number of earlier images
-VERSION = "1"
 # px; SAMPLE_WINDOW for networks. Even ground rewards mere averaging; 61 was the widest window tried.
 WINDOWS_EVEN = {"guarnieri-prati": 61, "pearson": 61, "posterior-mean": 61}
 WINDOWS = {"guarnieri-prati": 17, "pearson": 5, "posterior-mean": 7}
@@ -159,45 +158,23 @@ def evaluate(name: str, method: str, pairs: int) -> dict[str, Interval]:
     return compared(name, [method], pairs)[0]
 
 
-def even_sha256(pairs: int) -> str:
-    """Return a hash of the benchmark's pairs."""
-    settings = VERSION, pairs, EVERY_PX, EDGE_PX, MISREGISTRATION_PX, GOLDEN
-    return fingerprint(HOMOGENEOUS, partial(homogeneous, gamma=0.5, misregistration_px=0.0), settings)
+def _sha256(name: str, version: str, recipes: Sequence[Recipe], own: tuple[float, ...], pairs: int) -> str:
+    """Return a hash of a benchmark's pairs. recipes: by which they are made; own: settings that others lack."""
+    prints = [fingerprint(name, recipe, (version, pairs, EVERY_PX, EDGE_PX, *own)) for recipe in recipes]
+    return prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
 
 
-def structured_sha256(pairs: int) -> str:
-    """Return a hash of the benchmark's pairs."""
-    settings = VERSION, pairs, EVERY_PX, EDGE_PX, MISREGISTRATION_PX
-    prints = [
-        fingerprint(STRUCTURED, partial(structured_pair, misregistration_px=shift), settings)
-        for shift in (0.0, MISREGISTRATION_PX)
-    ]
-    return hashlib.sha256("".join(prints).encode()).hexdigest()
+def _simulated(name: str, version: str, size: int, recipes: Sequence[Recipe], *own: float) -> Benchmark:
+    sha256 = partial(_sha256, name, version, recipes, own)
+    return Benchmark(name, version, size, "pairs of each kind", VERSIONS, partial(evaluate, name), sha256, WEIGHTS)
 
 
-def history_sha256(pairs: int) -> str:
-    """Return a hash of the benchmark's pairs."""
-    settings = VERSION, pairs, EVERY_PX, EDGE_PX, EARLIER
-    return fingerprint(HISTORY, partial(structured_pair, misregistration_px=0.0, earlier=EARLIER), settings)
-
-
+_shifted = [partial(structured_pair, misregistration_px=shift) for shift in (0.0, MISREGISTRATION_PX)]
+_even = partial(homogeneous, gamma=0.5, misregistration_px=0.0)
 BENCHMARKS = (
-    Benchmark(
-        HISTORY, VERSION, 100, "pairs of each kind", VERSIONS, partial(evaluate, HISTORY), history_sha256, WEIGHTS
-    ),
-    Benchmark(
-        HOMOGENEOUS, VERSION, 200, "pairs of each kind", VERSIONS, partial(evaluate, HOMOGENEOUS), even_sha256, WEIGHTS
-    ),
-    Benchmark(
-        STRUCTURED,
-        VERSION,
-        200,
-        "pairs of each kind",
-        VERSIONS,
-        partial(evaluate, STRUCTURED),
-        structured_sha256,
-        WEIGHTS,
-    ),
+    _simulated(HISTORY, "2", 100, [partial(_shifted[0], earlier=EARLIER)], EARLIER),
+    _simulated(HOMOGENEOUS, "1", 200, [_even], MISREGISTRATION_PX, GOLDEN),
+    _simulated(STRUCTURED, "1", 200, _shifted, MISREGISTRATION_PX),
     change_evaluate.BENCHMARK,
     confirm_evaluate.BENCHMARK,
     real_evaluate.BENCHMARK,
