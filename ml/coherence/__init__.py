@@ -4,9 +4,9 @@ import re
 
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
 VERSIONS = {
-    NETWORK: "6",
-    SICA: "1",
-    MIX: "1",
+    NETWORK: "7",
+    SICA: "2",
+    MIX: "2",
     "guarnieri-prati": "2",
     "pearson": "2",
     "posterior-mean": "2",

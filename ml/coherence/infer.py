@@ -13,7 +13,6 @@ from ml.coherence import (
     SAMPLE_WINDOW,
     SICA,
     WINDOW_PX,
-    WITH_WINDOW,
     baseline,
     network,
     posterior,
@@ -90,29 +89,20 @@ def estimate_coherence(
         return [torch.from_numpy(sample[:2]).to(device) for sample in samples(source)]
 
     facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
-    if method in WITH_WINDOW:
-        levels = kept.once("levels", lambda: _levels([sample[_history(len(sample))] for sample in samples(source)]))
-        ready, wanted = network.shipped(device, WEIGHTS[method]), sides(window or SAMPLE_WINDOW)
-        bands = over_tiles(
-            source,
-            _by_network(ready, facts, levels, wanted, device),
-            REACH_PX,
-            core=window_px(device, TILE_PX),
-            pieces=pieces,
-            feed=feed_of(device),
-        )
+    if method in WEIGHTS:
+        over = SAMPLE_WINDOW if method == SICA else sides(window or SAMPLE_WINDOW)
+        if method == SICA:
+            work = _by_sica(network.sica_shipped(device), facts, device)
+        else:
+            levels = kept.once("levels", lambda: _levels([sample[_history(len(sample))] for sample in samples(source)]))
+            work = _by_network(network.shipped(device, WEIGHTS[method]), facts, levels, over, device)
+        core = window_px(device, TILE_PX)
+        bands = over_tiles(source, work, REACH_PX, core=core, pieces=pieces, feed=feed_of(device))
         record = {"precision": precision(device)}
-        tags = _registration_tags(facts) | _window_tag(wanted) | record
+        tags = _registration_tags(facts) | _window_tag(over) | record
         return _result(source, bands, facts.looks, tags)._replace(parameters=record)
-    if method == SICA:
-        work, record = _by_sica(network.sica_shipped(device), facts, device), {"precision": precision(device)}
-        bands = over_tiles(source, work, REACH_PX, core=window_px(device, TILE_PX), pieces=pieces, feed=feed_of(device))
-        tags = _registration_tags(facts) | _window_tag(SAMPLE_WINDOW) | record
-        return _result(source, bands, facts.looks, tags)._replace(parameters=record)
-    speckle, over = (
-        baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sampled(), looks))),
-        sides(window or WINDOW_PX),
-    )
+    speckle = baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sampled(), looks)))
+    over = sides(window or WINDOW_PX)
     used = 1.0 if method == "pearson" else speckle.looks
     halo = max(over) // 2 + baseline.BRIGHT_WINDOW + RESAMPLED_PX
     bands = over_tiles(

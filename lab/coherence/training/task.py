@@ -31,18 +31,18 @@ from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch, TrainingRecipe, TrainingTask
-from ml.coherence import MIX, NETWORK, SAMPLE_WINDOW, SICA
+from ml.coherence import MIX, NETWORK, SAMPLE_WINDOW, SICA, VERSIONS
 from ml.coherence.features import SCATTERERS, features, no_history
 from ml.coherence.infer import WEIGHTS
 from ml.coherence.network import DECIBELS, CoherenceNet, Estimate, network_of
 from ml.networks.sica_residual_unet import SicaResidualUNet
 from ml.runtime.checkpoints import Card, load, read_card
 
-NETWORKS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
-    NETWORK: ("7", partial(network_of, NETWORK)),
-    SICA: ("1", SicaResidualUNet),
-    MIX: ("1", partial(network_of, MIX)),
-}  # version of the weights, and how to make the network
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    NETWORK: partial(network_of, NETWORK),
+    SICA: SicaResidualUNet,
+    MIX: partial(network_of, MIX),
+}
 SCENES, SCENE_PX = 16, 112  # of validation, for each kind of ground
 WINDOWS = (SAMPLE_WINDOW, (3, 3), (3, 11))  # of validation
 NARROW_PX, WIDE_PX = (3, 5, 7), (3, 5, 7, 9, 11, 13, 15)  # sides of windows in training
@@ -202,8 +202,7 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
     """Draw missing samples, make the network. InputError for an unknown method or without real data for textures."""
     if settings.method not in NETWORKS:
         raise InputError("--config", f"method is {settings.method!r}", f"Choose among {', '.join(NETWORKS)}")
-    version, made = NETWORKS[settings.method]
-    card, net = Card("coherence", WEIGHTS[settings.method], version, {}, {}), made()
+    card, net = Card("coherence", WEIGHTS[settings.method], VERSIONS[settings.method], {}), NETWORKS[settings.method]()
     if settings.begin:
         before = read_card(card.name, Path(settings.begin))
         load(before, net, Path(settings.begin))
