@@ -105,7 +105,7 @@ def _misregistered(
 
 
 def earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
-    """Draw gamma of each earlier image with the next: what it was before the pair, less where it was wet."""
+    """Draw gamma of each earlier image with the next: what it was before the pair, less after rain."""
     gamma = ground.gamma if ground.before is None else ground.before
     return [gamma * np.float32(rng.uniform(WETTEST, 1)) for _ in range(images)]
 
