@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from django.contrib.gis.geos import Polygon
 from django.core.cache import cache
 from django.template.loader import render_to_string
 
@@ -111,9 +110,8 @@ def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Pr
     shown = next((one for one in detections if one.scan.prediction.run.product), None)
     if shown is None or alert.extent != Extent.LOCAL:
         return []
-    area = Polygon.from_bbox(frame.bounds)
-    area.srid = 4326
-    points, rates = selectors.points_around(shown, product or shown.scan.prediction.run.product, area, MOST_POINTS)
+    source = product or shown.scan.prediction.run.product
+    points, rates = selectors.points_around(shown, source, frame.bounds, MOST_POINTS)
     col = ((points.longitude - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
     row = ((frame.north - points.latitude) * frame.y_per_degree // CARD_CELL).astype(int)
     cols = WIDTH // CARD_CELL

@@ -4,7 +4,7 @@ from math import log2
 from typing import Any
 
 import numpy as np
-from django.contrib.gis.db.models import Extent as Bounds
+from django.contrib.gis.db import models
 from django.contrib.gis.geos import Polygon
 from django.db import connection
 from django.db.models import Count, Q, Sum
@@ -22,6 +22,7 @@ from ingest.products.selectors import PointColumns, area_series, product_points
 from ingest.readers.records import Technique
 from ml.models import Run
 from ml.selectors import products_of
+from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box
 from monitor.maps.rasters.answers import etag_of
@@ -124,10 +125,10 @@ def map_totals() -> dict[str, Any]:
     searched = Product.objects.current().filter(derived_from=None)
     insar = Q(technique=Technique.INSAR)  # only InSAR is searched for alerts and counted
     totals = searched.aggregate(
-        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=Bounds("footprint")
+        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=models.Extent("footprint")
     )
-    bounds = alerts_public().aggregate(bounds=Bounds("area"))["bounds"] or totals["bounds"]
-    bounds = bounds or Scene.objects.aggregate(bounds=Bounds("footprint"))["bounds"]
+    bounds = alerts_public().aggregate(bounds=models.Extent("area"))["bounds"] or totals["bounds"]
+    bounds = bounds or Scene.objects.aggregate(bounds=models.Extent("footprint"))["bounds"]
     amounts = {"n_products": totals["n"], "n_points": totals["points"] or 0, "n_pairs": ScenePair.objects.count()}
     return amounts | {"bounds": list(bounds) if bounds else None}
 
@@ -150,10 +151,12 @@ def alert_motion(*, alert: Alert) -> AlertMotion | None:
 
 
 def points_around(
-    detection: Detection, product: Product, area: Polygon, most: int
+    detection: Detection, product: Product, bounds: Bounds, most: int
 ) -> tuple[PointColumns, NDArray[np.float32]]:
-    """Return about `most` points of a product in an area's box, and their rates against still ground, mm/yr."""
-    points = product_points(product=product, area=area, most=most)
+    """Return about `most` points of a product in a box, degrees, and their rates against still ground, mm/yr."""
+    box = Polygon.from_bbox(bounds)
+    box.srid = 4326
+    points = product_points(product=product, area=box, most=most)
     return points, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product))
 
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 from django.contrib.gis.geos import MultiPolygon as GeoArea
-from django.contrib.gis.geos import Polygon
 from django.utils.translation import gettext as _
 from rasterio.errors import RasterioError
 from shapely import from_wkb
@@ -194,9 +193,7 @@ def evidence_png(detection: Detection, name: str) -> bytes:
         return pair_picture(detection, name, frame, epsg, outline)
     what, _dash, number = name.partition("-")
     product = _products(detection)[int(number) - 1]
-    area = Polygon.from_bbox(_bounds_deg(frame, epsg))
-    area.srid = 4326
-    points, relative = selectors.points_around(detection, product, area, MOST_POINTS)
+    points, relative = selectors.points_around(detection, product, _bounds_deg(frame, epsg), MOST_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     rates = evidence.points_on(frame, x, y, relative)
     if what == "points":
