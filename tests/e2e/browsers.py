@@ -16,6 +16,7 @@ DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftsh
 SILENT = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 FLAGS = ["--no-sandbox", "--no-first-run", *DRAWING, *SILENT]
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+TABLETS = ({"width": 768, "height": 1024}, {"width": 1024, "height": 768})
 BOXES = """() => Object.fromEntries([...document.querySelectorAll("[data-glance]")].map((one) => {
   const { left, right, top, bottom } = one.getBoundingClientRect();
   const over = document.elementFromPoint((left + right) / 2, bottom - 2);

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from detection.kinds import Kind
 from detection.models import Alert
 from detection.rules.lifecycle import Source, State
-from tests.e2e.browsers import SIZES, out_of_window, wait_for_map
+from tests.e2e.browsers import SIZES, TABLETS, fits, out_of_window, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -50,6 +50,17 @@ def test_the_simulated_region_answers_at_a_glance(open_page, watched_region, siz
     assert faults == []
     expect(page.locator("[data-glance=curve] svg")).to_be_visible()
     expect(page.locator("[data-glance=figure]")).to_contain_text(re.compile(r"± [\d.]+\s+mm a year"))
+
+
+def test_a_tablet_shows_the_answer_on_its_first_screen(open_page, watched_region):
+    page = open_page("desktop", locale="de-DE")
+    for size in TABLETS:
+        page.set_viewport_size(size)
+        assert [fault for alert in Alert.objects.all() for fault in on_first_screen(page, alert)] == []
+        for address in ("/alerts/?view=table", "/about/", "/subscribe/"):
+            page.goto(address)
+            assert fits(page)
+            assert page.locator(".site-header").bounding_box()["height"] < 60, "the header has one line"
 
 
 def test_four_questions_are_answered_in_two_actions(open_page, watched_region):

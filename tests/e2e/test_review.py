@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from detection.models import Alert, AuditEntry
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.web.roles import OPERATORS, PUBLISHERS
-from tests.e2e.browsers import SIZES, fits, out_of_window, sign_in, wait_for_map
+from tests.e2e.browsers import SIZES, TABLETS, fits, out_of_window, sign_in, wait_for_map
 from tests.makers.glaciers import watch_moving_ground
 from tests.makers.people import account
 
@@ -71,8 +71,10 @@ def verdict_faults(page: Page, alert: Alert, parts: tuple[str, ...]) -> list[str
 def test_a_case_shows_map_pictures_curve_and_every_verdict_on_one_screen(open_page, operator):
     page = open_page("desktop", reduced_motion="reduce")
     sign_in(page)
-    for kind in ("subsidence", "unknown"):
-        assert verdict_faults(page, Alert.objects.filter(kind=kind).first(), PARTS) == []
+    for language in ("de", "en"):
+        page.set_extra_http_headers({"Accept-Language": language})
+        for kind in ("subsidence", "unknown"):
+            assert verdict_faults(page, Alert.objects.filter(kind=kind).first(), PARTS) == []
     page.locator(".case-pictures button").first.click()
     expect(page.locator(".case-pictures figure").first).to_be_in_viewport(ratio=1)
 
@@ -95,6 +97,20 @@ def test_on_a_phone_the_verdicts_stay_in_reach_however_far_a_case_is_scrolled(op
         for summary in page.locator("details[name=verdict] summary").all():
             expect(summary).to_be_in_viewport(ratio=1)
     assert fits(page)
+
+
+def test_on_a_tablet_a_case_opens_at_its_top_with_its_verdicts(open_page, operator):
+    page = open_page("desktop", reduced_motion="reduce")
+    sign_in(page)
+    page.set_extra_http_headers({"Accept-Language": "de"})
+    code = first_case(page)
+    for size in TABLETS:
+        page.set_viewport_size(size)
+        page.goto(f"/review/{code}/")
+        wait_for_map(page)
+        for part in ("h1", "#layer", "[data-glance=curve]", "details[name=verdict]:last-of-type summary"):
+            expect(page.locator(part)).to_be_in_viewport(ratio=1)
+        assert fits(page)
 
 
 def test_two_operators_share_the_queue_by_keys_alone(open_page, operator):

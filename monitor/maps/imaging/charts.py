@@ -1,11 +1,15 @@
-"""Charts as SVG: time series, and column charts of counts. Pure: figures in, positions and paths out."""
+"""Charts as SVG: time series, curves of an alert, and columns of counts. Pure: figures in, positions and paths out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from monitor.wording.figures import short
+from django.utils.translation import gettext as _
+
+from monitor.wording.components import both_directions
+from monitor.wording.figures import WITHIN_90, short, whole
+from monitor.wording.images import data_set_name
 
 WIDTH, HEIGHT = 640, 220  # units of the drawing
 SMALL = (400, 132, 40)  # width, height and left margin of a series, whose letters stay readable on a phone
@@ -62,6 +66,68 @@ def series_chart(curve: Curve) -> dict[str, Any]:
         "y_ticks": [{"at": y(step), "label": short(step)} for step in steps],
         "zero": y(0.0),
         "base": height - BOTTOM,
+    }
+
+
+def middles(view: Mapping[str, Any]) -> list[date]:
+    """Return the middle day of each step of a series. view: a series of one track, as in GlacierMotion.views."""
+    starts, ends = ([date.fromisoformat(day) for day in view[name]] for name in ("start", "end"))
+    return [start + (end - start) // 2 for start, end in zip(starts, ends, strict=True)]
+
+
+def curves(motion: Any, series: Sequence[Mapping[str, Any]], views: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return charts: motion relative to the surroundings, else mean series by data set or speeds by pair of images."""
+    if motion:
+        return [_of_motion(motion)]
+    return [_of_product(**one) for one in series] or [_of_speeds(view) for view in views]
+
+
+def _of_motion(motion: Any) -> dict[str, Any]:
+    fit, (negative, positive) = motion.fit, both_directions(motion.product.component)
+    days = [date.fromisoformat(text) for text in fit["dates"]]
+    changes = [date.fromisoformat(change["day"]) for change in fit["changes"] if change["kind"] != "curve"]
+    low, high = ([value + sign * WITHIN_90 * fit.get("noise_mm", 0.0) for value in fit["fit_mm"]] for sign in (-1, 1))
+    curve = Curve(days, fit["displacement_mm"], fit["fit_mm"], low, high, changes)
+    # Translators, here and below: %(up)s and %(down)s say what up and down mean in a chart: "rising" and "sinking"
+    caption = _("Against the ground around it, in millimetres (up: %(up)s; down: %(down)s), from %(source)s.") % {
+        "up": positive,
+        "down": negative,
+        "source": data_set_name(motion.product.name),
+    }
+    has = {"has_dots": True, "has_changes": bool(changes), "has_band": True, "band_words": _("nine of ten dates")}
+    return {"chart": series_chart(curve), "caption": caption, "unit": "mm", **has}
+
+
+def _of_product(product: Any, series: Any) -> dict[str, Any]:
+    negative, positive = both_directions(product.component)
+    line, low, high = (part.tolist() for part in (series.mean_mm, series.low_mm, series.high_mm))
+    curve = Curve(series.dates, line=line, low=low, high=high)
+    caption = _("Mean of the points (%(n)s) in millimetres (up: %(up)s; down: %(down)s), %(source)s.") % {
+        "n": whole(series.n_points),
+        "up": positive,
+        "down": negative,
+        "source": data_set_name(product.name),
+    }
+    band = _("the middle two thirds of the points")
+    return {"chart": series_chart(curve), "caption": caption, "unit": "mm", "band_words": band, "has_band": True}
+
+
+def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
+    speeds, sigmas = view["speed_m_day"], view["sigma_m_day"]
+    low, high = (
+        [
+            None if speed is None else max(0.0, speed + sign * 2 * sigma)
+            for speed, sigma in zip(speeds, sigmas, strict=True)
+        ]
+        for sign in (-1, 1)
+    )
+    return {
+        "chart": series_chart(Curve(middles(view), speeds, speeds, low, high)),
+        "unit": _("metres a day"),
+        "caption": _("Speed in metres a day, pair by pair, %(source)s.") % {"source": view["name"]},
+        "band_words": _("two standard deviations"),
+        "has_dots": True,
+        "has_band": True,
     }
 
 

@@ -23,6 +23,7 @@ UNKNOWN = (238, 238, 236)
 RATE_STOPS = ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478")
 PHASE_STOPS = ("#3b4cc0", "#5fb4a2", "#f4e04d", "#e07a3f", "#b0305c", "#3b4cc0")  # cyclic: ends as it begins
 ARROW_PX, HEAD_PX = 16, 5
+FULL_COLOUR_MM_YR = (10, 20, 50, 100, 300)
 RINGS = 3.0  # least number from the surroundings to the peak: enough to see a shape, few enough to count
 
 
@@ -71,6 +72,11 @@ def smoothed(values: Float32, side: int = SMOOTHED) -> Float32:
     planes = np.where(known, values, 0), known.astype(np.float32)
     total, share = (scipy.ndimage.uniform_filter(plane, side, mode="constant") for plane in planes)
     return np.asarray(np.where(known, total / np.maximum(share, 1e-6), np.nan), dtype=np.float32)
+
+
+def full_colour_mm_yr(peak_mm_yr: float | None) -> int:
+    """Return the rate that is shown in full colour in pictures of an alert or a detection, mm/yr."""
+    return next((rate for rate in FULL_COLOUR_MM_YR if rate >= abs(peak_mm_yr or 0.0)), FULL_COLOUR_MM_YR[-1])
 
 
 def fringe_mm_yr(peak_mm_yr: float) -> float:

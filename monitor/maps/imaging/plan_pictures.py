@@ -1,15 +1,15 @@
-"""Maps as PNG for mails: a plan of `plans`, drawn in the site's light colours. Pure: a plan in, bytes out."""
+"""Maps and pictures of cards as PNG for mails, drawn in the site's light colours. Pure: shapes in, bytes out."""
 
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from io import BytesIO
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from monitor.maps.imaging.plans import Mark, Plan, Scale, Shape
+from monitor.maps.imaging.plans import WIDTH, Mark, Plan, Scale, Shape
 from monitor.paths import SITE_DIR
 
 VARIABLES = SITE_DIR / "static" / "css" / "variables.css"
@@ -43,27 +43,73 @@ STYLES = {  # by the last CSS class of a shape; static/css/drawing.css has the s
     "road--small": Style("map-road", 1.0),
     "railway": Style("map-rail", 1.6),
     "inner": Style("alert-line"),
-    "casing": Style("alert-casing", 12.0),  # of a card's picture, which is shown small
+}
+CARD_HEIGHT, CARD_CELL = 528, 16  # of a card's picture: its height, and the side of the cells that hold a dot
+DOT_SHARE = 0.8  # diameter of a dot by the side of its cell
+CARD_STYLES = {  # of a card's picture, as SVG and as PNG; it is shown at a quarter of its size
+    "sea": Style(fill="map-water"),
+    "land": Style(fill="map-land"),
+    "border": Style("map-coast", 4.0),
+    "glacier": Style(fill="map-lake"),
+    "water": Style("map-river", 4.0),
+    "mine": Style(fill="map-lake"),
+    "road": Style("map-road", 4.0),
+    "railway": Style("map-rail", 4.0),
+    "casing": Style("alert-casing", 12.0),
     "area": Style("alert-line", 6.0),
+    "base": Style(fill="surface-soft"),
+    "zero": Style("line-strong", 4.0),
+    "change": Style("text-soft", 8.0),
+    "curve": Style("accent", 8.0),
+    "rest": Style(fill="line"),
+    "whole": Style(fill="accent"),
 }
 
 
-def plan_png(plan: Plan, reduction: int = 1) -> bytes:
-    """Return a map as a PNG with at most 64 colours, always in the light theme. reduction: plan units per pixel."""
+class CardDrawing(NamedTuple):
+    """Picture of a card: shapes of CARD_STYLES below and above its points, which are dots in cells by colour token."""
+
+    ground: list[Shape]
+    points: list[Shape]
+    above: list[Shape]
+
+
+def card_png(drawing: CardDrawing) -> bytes:
+    """Return the picture of a card as a PNG, twice as large as it is shown."""
+    image = Image.new("RGB", (WIDTH * OVERSAMPLING, CARD_HEIGHT * OVERSAMPLING))
+    draw = ImageDraw.Draw(image)
+    for shape in drawing.ground:
+        _shape(image, draw, shape, CARD_STYLES)
+    cell = CARD_CELL * OVERSAMPLING
+    reach = DOT_SHARE * cell / 2
+    for dots in drawing.points:
+        for col, row in re.findall(r"M(\d+) (\d+)", dots.d):
+            x, y = (int(col) + 0.5) * cell, (int(row) + 0.5) * cell
+            draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=colour(dots.css))
+    for shape in drawing.above:
+        _shape(image, draw, shape, CARD_STYLES)
+    return _png(image, 2 * OVERSAMPLING)
+
+
+def plan_png(plan: Plan) -> bytes:
+    """Return a map as a PNG with at most 64 colours, always in the light theme."""
     size = (plan.width * OVERSAMPLING, plan.height * OVERSAMPLING)
     image = Image.new("RGB", size, colour("map-water"))
     draw = ImageDraw.Draw(image)
     for shape in plan.shapes:
-        _shape(image, draw, shape)
+        _shape(image, draw, shape, STYLES)
     _names(draw, plan)
     for mark in plan.marks:
         _mark(draw, mark)
     if plan.scale:
         _scale(draw, plan, plan.scale)
     draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=colour("line"), width=OVERSAMPLING)
-    small = image.reduce(OVERSAMPLING * reduction).quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
+    return _png(image, OVERSAMPLING)
+
+
+def _png(image: Image.Image, reduction: int) -> bytes:
     out = BytesIO()
-    small.save(out, "PNG")
+    image.reduce(reduction).quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
@@ -84,16 +130,16 @@ def colour(token: str) -> Colour:
     return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
 
 
-def _style(css: str) -> Style:
+def _style(css: str, styles: Mapping[str, Style]) -> Style:
     name = css.split()[-1]
     if name.startswith("tone--"):
         token = name.replace("tone--", "kind-")
         return Style(token, 2.0, token, 0.3)
-    return STYLES[name]
+    return styles[name]
 
 
-def _shape(image: Image.Image, draw: ImageDraw.ImageDraw, shape: Shape) -> None:
-    style = _style(shape.css)
+def _shape(image: Image.Image, draw: ImageDraw.ImageDraw, shape: Shape, styles: Mapping[str, Style]) -> None:
+    style = _style(shape.css, styles)
     lines = list(_lines(shape.d))
     areas = [points for points, closed in lines if closed and len(points) > 2] if style.fill else []
     if areas and style.share == 1:

@@ -79,14 +79,6 @@ def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plan
     return frame, ground, plans.drawn(frame, "area", [_fine(frame, from_wkb(bytes(alert.area.wkb)), CARD_FINE)])
 
 
-def card_plan(alert: Alert, card: AlertCard) -> plans.Plan:
-    """Draw an alert's small picture for a mail: the outline over the ground, filled in the colour of its kind."""
-    frame, ground, outline = card_shapes(alert)
-    casing = [shape._replace(css="casing") for shape in outline]
-    shapes = [*ground, *_outlines(frame, [alert], always=True), *casing, *outline]
-    return plans.Plan(plans.WIDTH, frame.height, card.place, shapes, [], [])
-
-
 def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
     """Draw the surroundings of an alert for a mail, in a flat frame; a small outline also gets a mark."""
     # If no surroundings are loaded, a wider map names the countries.

@@ -3,21 +3,26 @@
 from math import log2
 from typing import Any
 
-from django.contrib.gis.db.models import Extent
+import numpy as np
+from django.contrib.gis.db import models
+from django.contrib.gis.geos import Polygon
 from django.db import connection
 from django.db.models import Count, Q, Sum
+from numpy.typing import NDArray
 
-from detection.models import Alert
+from detection.kinds import Extent
+from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import alerts_public
 from ingest.models import Product, Scene, ScenePair
 from ingest.products import sampling
 from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
-from ingest.products.selectors import area_series
+from ingest.products.selectors import PointColumns, area_series, product_points
 from ingest.readers.records import Technique
 from ml.models import Run
 from ml.selectors import products_of
+from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box
 from monitor.maps.rasters.answers import etag_of
@@ -26,6 +31,7 @@ ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
 MOST_POINTS_OF_TILE = 5000  # enough to cover a tile on the screen; about 200 kB
 ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
+STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
 TILE_VERSION = 2  # raise when tiles of the same products look different
 
 _POINTS_TILE = """
@@ -119,10 +125,10 @@ def map_totals() -> dict[str, Any]:
     searched = Product.objects.current().filter(derived_from=None)
     insar = Q(technique=Technique.INSAR)  # only InSAR is searched for alerts and counted
     totals = searched.aggregate(
-        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=Extent("footprint")
+        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=models.Extent("footprint")
     )
-    bounds = alerts_public().aggregate(bounds=Extent("area"))["bounds"] or totals["bounds"]
-    bounds = bounds or Scene.objects.aggregate(bounds=Extent("footprint"))["bounds"]
+    bounds = alerts_public().aggregate(bounds=models.Extent("area"))["bounds"] or totals["bounds"]
+    bounds = bounds or Scene.objects.aggregate(bounds=models.Extent("footprint"))["bounds"]
     amounts = {"n_products": totals["n"], "n_points": totals["points"] or 0, "n_pairs": ScenePair.objects.count()}
     return amounts | {"bounds": list(bounds) if bounds else None}
 
@@ -137,6 +143,31 @@ def alert_series(*, alert: Alert) -> list[dict[str, object]]:
         if series is not None:
             by_product.append({"product": product, "series": series})
     return by_product
+
+
+def alert_motion(*, alert: Alert) -> AlertMotion | None:
+    """Return the motion of an alert over time, with its product; None without a series."""
+    return AlertMotion.objects.filter(alert=alert).select_related("product").first()
+
+
+def points_around(
+    detection: Detection, product: Product, bounds: Bounds, most: int
+) -> tuple[PointColumns, NDArray[np.float32]]:
+    """Return about `most` points of a product in a box, degrees, and their rates against still ground, mm/yr."""
+    box = Polygon.from_bbox(bounds)
+    box.srid = 4326
+    points = product_points(product=product, area=box, most=most)
+    return points, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product))
+
+
+def _still_mm_yr(detection: Detection, product: Product) -> float:
+    """Return the rate to subtract, mm/yr: of the ground around; of the run if that ground moves; 0 for wide regions."""
+    if detection.extent != Extent.LOCAL:
+        return 0.0
+    for one in detection.reasons:
+        if one.get("product") == product.name and (one.get("scatter_mm_yr") or np.inf) <= STILL_SCATTER_MM_YR:
+            return float(one["around_mm_yr"])
+    return float(detection.scan.prediction.statistics.get("background_mm_yr", 0.0))
 
 
 def _newest_release(product: Product) -> Product:

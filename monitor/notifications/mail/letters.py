@@ -21,7 +21,8 @@ from django.utils.translation import gettext as _
 
 from detection.models import Alert, AlertTransition, FieldVisit
 from monitor.maps.imaging.plan_pictures import plan_png
-from monitor.maps.map.plans import card_plan, mail_plan
+from monitor.maps.map.card_picture import card_png
+from monitor.maps.map.plans import mail_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.messages import Endpoint, Invitation
 from monitor.models.subscriptions import Membership, Subscription
@@ -277,8 +278,8 @@ def map_part(alert: Alert, card: AlertCard) -> MIMEImage:
 
 
 def card_part(alert: Alert, card: AlertCard) -> MIMEImage:
-    """Return the small picture of an alert, for a digest, as a picture within the mail."""
-    return _inline("card", alert, plan_png(card_plan(alert, card), reduction=2))
+    """Return the small picture of an alert's card, for a digest, as a picture within the mail."""
+    return _inline("card", alert, card_png(alert))
 
 
 def _inline(name: str, alert: Alert, png: bytes) -> MIMEImage:

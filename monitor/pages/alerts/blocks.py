@@ -24,17 +24,13 @@ OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods with a mode
 SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
 
 
-def motion_rows(alert: Alert) -> dict[str, Any] | None:
-    """Return the sentence on seasons, table and chart data of an alert's motion; None without a series."""
-    motion = AlertMotion.objects.filter(alert=alert).select_related("product").first()
-    if motion is None:
-        return None
+def motion_rows(motion: AlertMotion) -> dict[str, Any]:
+    """Return the sentence on seasons, table and chart data of an alert's motion."""
     negative, positive = both_directions(motion.product.component)
     return {
         "sentences": season_sentence(motion),
         "rate": with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr),
         "source": data_set_name(motion.product.name),
-        "product": motion.product,
         "n_dates": motion.n_dates,
         "changes": change_rows(motion.product.component, motion.fit),
         "chart": motion.fit | {"negative_word": negative, "positive_word": positive},

@@ -18,12 +18,13 @@ from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_shar
 from ingest.models import Product, ScenePair
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ml.selectors import products_of
+from monitor.maps.imaging.charts import curves
+from monitor.maps.imaging.evidence import full_colour_mm_yr
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.pages.alerts import blocks
-from monitor.pages.alerts.curves import curves
-from monitor.pages.alerts.pictures import captions, stretch_of
+from monitor.pages.alerts.pictures import captions
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.steps import alert_steps, kin
@@ -53,16 +54,17 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     card, detections = alert_card(alert), detections_shown(alert=alert)
     newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
     sources = [source for detection in detections for source in _sources(detection)]
-    stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
+    stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
+    raster = evidence_raster([detection.scan.prediction for detection in detections])
     agreement = blocks.agreement_rows(alert, detections) if alert.is_measured else []
     has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
     speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
     glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
     flows = [view for one in glaciers for view in one.views] if alert.kind == Kind.GLACIER_SURGE else []
-    motion, series = blocks.motion_rows(alert), selectors.alert_series(alert=alert)
+    motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
     config = map_config(alert.area.extent)
-    if motion and motion["product"].direction in [layer["name"] for layer in config["layers"]]:
-        config["default_layer"] = motion["product"].direction  # of two tracks, the one whose curve is drawn
+    if motion and motion.product.direction in [layer["name"] for layer in config["layers"]]:
+        config["default_layer"] = motion.product.direction  # of two tracks, the one whose curve is drawn
     return {
         "card": card,
         "alert_geojson": alert_feature(alert, card),
@@ -85,7 +87,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         if has_truth
         else None,
         "glaciers": [glacier_link(one) for one in glaciers],
-        "motion": motion,
+        "motion": blocks.motion_rows(motion) if motion else None,
         "curves": curves(motion, series, speeds or flows) if alert.is_measured else [],
         "matches": (alert.coherence_before, alert.coherence_after) if alert.coherence_after is not None else None,
         "places": blocks.places_rows(detections),

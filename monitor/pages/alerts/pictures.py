@@ -6,20 +6,17 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 from django.contrib.gis.geos import MultiPolygon as GeoArea
-from django.contrib.gis.geos import Polygon
 from django.utils.translation import gettext as _
-from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from shapely import from_wkb
 from shapely import transform as transform_geometry
 from shapely.geometry import MultiPolygon
 
 from detection.kinds import Extent
-from detection.models import AreaFigures, Detection
+from detection.models import Detection
 from ingest.geometry import utm_epsg
 from ingest.models import Product, ScenePair
 from ingest.pixel_grids import PixelGrid
-from ingest.products.selectors import PointColumns, product_points
 from ingest.projections import transformer
 from ingest.scenes.images import PairImages, read_scene
 from ingest.storage import stored_tiff
@@ -27,6 +24,7 @@ from ml.selectors import products_of
 from monitor.maps.imaging import evidence
 from monitor.maps.imaging.drawing import Bounds, arrows, window_values
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db
+from monitor.maps.map import selectors
 from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
 from monitor.maps.rasters.catalogue import images_of
 from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS_BY_NAME
@@ -41,9 +39,7 @@ GREYS = RASTER_LAYERS_BY_NAME["radar"].stops
 MOST_ARROWS = 600
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
 MOST_PRODUCTS = 4  # products of a run whose points are drawn
-STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
 MOST_POINTS = 200_000  # points read for a picture of a wide region, about; it has a few thousand squares
-STRETCHES_MM_YR = (10, 20, 50, 100, 300)
 PAINT_VERSION = 6  # raise when pictures of the same figures look different
 
 
@@ -151,7 +147,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
         "source": data_set_name(product.name),
         "negative": negative,
         "positive": positive,
-        "stretch": stretch_of(detection),
+        "stretch": evidence.full_colour_mm_yr(detection.peak_rate_mm_yr),
     }
     shown = (stated if _is_region(detection) else against_still) % figures
     yield Captioned(f"points-{number}", _("What was measured"), shown)
@@ -181,30 +177,6 @@ def _is_region(detection: Detection) -> bool:
     return detection.extent != Extent.LOCAL
 
 
-def _still_mm_yr(detection: Detection, product: Product) -> float:
-    """Return the rate to subtract, mm/yr: of the ground around; of the run if that ground moves; 0 for wide regions."""
-    if _is_region(detection):
-        return 0.0
-    for one in detection.reasons:
-        if one.get("product") == product.name and (one.get("scatter_mm_yr") or np.inf) <= STILL_SCATTER_MM_YR:
-            return float(one["around_mm_yr"])
-    return float(detection.scan.prediction.statistics.get("background_mm_yr", 0.0))
-
-
-def points_around(
-    detection: Detection, product: Product, area: Polygon, most: int
-) -> tuple[PointColumns, NDArray[np.float32]]:
-    """Return about `most` points of a product in an area's box, and their rates against still ground, mm/yr."""
-    points = product_points(product=product, area=area, most=most)
-    return points, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product))
-
-
-def stretch_of(area: AreaFigures) -> int:
-    """Return the rate that is shown in full colour in pictures of an alert or a detection, mm/yr."""
-    peak = abs(area.peak_rate_mm_yr or 0.0)
-    return next((reach for reach in STRETCHES_MM_YR if reach >= peak), STRETCHES_MM_YR[-1])
-
-
 def fingerprint(detection: Detection, name: str) -> str:
     """Return an ETag of a picture that changes with the run's result and with the way it is painted."""
     parts = (PAINT_VERSION, name, detection.pk, detection.scan.prediction.raster_sha256, detection.area.hexewkb)
@@ -221,13 +193,11 @@ def evidence_png(detection: Detection, name: str) -> bytes:
         return pair_picture(detection, name, frame, epsg, outline)
     what, _dash, number = name.partition("-")
     product = _products(detection)[int(number) - 1]
-    area = Polygon.from_bbox(_bounds_deg(frame, epsg))
-    area.srid = 4326
-    points, relative = points_around(detection, product, area, MOST_POINTS)
+    points, relative = selectors.points_around(detection, product, _bounds_deg(frame, epsg), MOST_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     rates = evidence.points_on(frame, x, y, relative)
     if what == "points":
-        stretch = stretch_of(detection)
+        stretch = evidence.full_colour_mm_yr(detection.peak_rate_mm_yr)
         return evidence.picture(rates, evidence.RATE_STOPS, -stretch, stretch, frame, outline)
     return evidence.picture(
         evidence.wrapped(evidence.smoothed(rates), evidence.fringe_mm_yr(detection.peak_rate_mm_yr)),

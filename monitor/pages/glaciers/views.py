@@ -19,6 +19,7 @@ from detection.kinds import Kind
 from detection.models import GlacierMotion
 from detection.selectors import alerts_public
 from ingest.models import Glacier
+from monitor.maps.imaging.charts import middles
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.catalogue import raster_group
@@ -78,12 +79,6 @@ def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
         "cell_m": round((km2 * 1e6) ** 0.5),
         **_last_pair(motion),
     }
-
-
-def middles(view: dict[str, Any]) -> list[date]:
-    """Return the middle day of each step of a series. view: a series of one track, as in GlacierMotion.views."""
-    starts, ends = ([date.fromisoformat(day) for day in view[name]] for name in ("start", "end"))
-    return [start + (end - start) // 2 for start, end in zip(starts, ends, strict=True)]
 
 
 def series_table(view: dict[str, Any]) -> dict[str, Any]:

@@ -70,21 +70,21 @@ def since_change(motion: MotionFigures) -> str:
     return SINCE.of(*_changed(motion))
 
 
-def change_sentences(motion: MotionFigures, component: str, own: Way, least_sigma: float = 0.0) -> list[str]:
+def change_sentences(motion: MotionFigures, alert: Any, own: Way) -> list[str]:
     """Return sentences on the motion before and after the change, and its date."""
     # 'The ground here has sunk by about 8 mm a year (probably 6 to 10) since March 2023. That is faster than before
-    # (about 3 mm a year).' own: how the alert's kind says it; least_sigma: of the alert's rate, which knows what points
-    # next to each other differ by.
-    now = rate_words(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, least_sigma))
+    # (about 3 mm a year).' own: how the alert's kind says it. The sigma of the alert's rate is the least: it includes
+    # what points next to each other differ by.
+    now = rate_words(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, alert.rate_sigma_mm_yr or 0.0))
     before, trend = motion.before_mm_yr or 0.0, Trend(motion.trend)
     if trend in (Trend.AT_REST, Trend.REVERSED):
         until = UNTIL.of(*_changed(motion))
         first = own.moved % {"rate": rate_words(before, motion.before_sigma_mm_yr), "when": until}
-        turned = way(component, motion.rate_mm_yr).since_then % {"rate": now}
+        turned = way(alert.component, motion.rate_mm_yr).since_then % {"rate": now}
         return [first, turned if trend == Trend.REVERSED else _("Since then it has been at rest.")]
     usual = mm_a_year(round_figure(before))
     if trend in EVENLY:
-        first = own.moved % {"rate": now, "when": _("at the end of the data")}
+        first = own.moved % {"rate": now, "when": IN.of(alert.last_motion, 0.0)}
         return [first, EVENLY[trend] % {"rate": usual, "when": IN.of(*_changed(motion))}]
     first = own.has_moved % {"rate": now, "since": since_change(motion)}
     return [first, _("Before that it was at rest.") if trend == Trend.BEGAN else THAN_BEFORE[trend] % {"rate": usual}]

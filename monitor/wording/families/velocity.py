@@ -11,7 +11,7 @@ from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
 from ingest.readers.records import Reference
 from ml.deformation.motion.series import Trend
 from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
-from monitor.wording.dates import period_words
+from monitor.wording.dates import IN, period_words
 from monitor.wording.families.changes import (
     EVENLY,
     TREND_LABELS,
@@ -123,7 +123,7 @@ class VelocityVoice(FamilyVoice):
         return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
 
     def headline(self, alert: AlertFigures) -> Headline:
-        """Return the rate at the end of the data, or of all of them if it did not change."""
+        """Return the rate in the last month of the data, or of all of them if it did not change."""
         now = _current(alert)
         number, _sign, margin = with_uncertainty(now.rate_mm_yr, now.sigma_mm_yr).partition(" ± ")
         arrow, says = ("", _("at rest")) if is_at_rest(alert) else (now.way.arrow, str(now.way.label))
@@ -150,7 +150,7 @@ class VelocityVoice(FamilyVoice):
         motion, when = motion_of(alert), period_words(alert.first_motion, alert.last_motion)
         own = _way(alert)
         if motion:
-            moved = change_sentences(motion, alert.component, own, alert.rate_sigma_mm_yr or 0.0)
+            moved = change_sentences(motion, alert, own)
         else:
             moved = [own.moved % {"rate": rate_words(alert.rate_mm_yr, alert.rate_sigma_mm_yr), "when": when}]
         # without a sign, the direction itself is seen from the satellite
@@ -268,7 +268,7 @@ def _current(alert: AlertFigures) -> Current:
         return Current(alert.rate_mm_yr, alert.rate_sigma_mm_yr, own, when)
     sigma = max(motion.rate_sigma_mm_yr, alert.rate_sigma_mm_yr or 0.0)
     if motion.trend in EVENLY:
-        return Current(motion.rate_mm_yr, sigma, own, _("at the end of the data"))
+        return Current(motion.rate_mm_yr, sigma, own, IN.of(alert.last_motion, 0.0))
     now = way(alert.component, motion.rate_mm_yr) if motion.trend == Trend.REVERSED else own
     return Current(motion.rate_mm_yr, sigma, now, since_change(motion), is_since=True)
 

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from detection.alerts import life
 from detection.alerts.services import alert_transition
-from detection.models import AlertRelation, AlertTransition, AlertUpdate
+from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate
 from detection.rules.lifecycle import State
 from detection.rules.updates import Cause, Change
 from monitor import tasks
+from monitor.maps.map.card_picture import MOST_BYTES, card_png
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import announcements, digests, rounds
@@ -159,7 +160,9 @@ def test_a_digest_shows_a_small_picture_of_each_alert(make_alert, make_subscript
     shown = re.findall(r'src="cid:([^"]+)" width="160"', letter.alternatives[0].content)
     assert len(set(shown)) == 3
     assert [picture["Content-ID"].strip("<>") for picture in letter.attachments] == shown
-    assert all(len(picture.get_payload(decode=True)) <= 40_000 for picture in letter.attachments)
+    pictures = [picture.get_payload(decode=True) for picture in letter.attachments]
+    assert sorted(pictures) == sorted(card_png(alert) for alert in Alert.objects.all())
+    assert max(map(len, pictures)) <= MOST_BYTES
 
 
 def test_nothing_new_is_no_mail(make_subscription):

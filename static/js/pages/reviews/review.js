@@ -3,7 +3,7 @@
 import { jsonOf } from "gmm/dom";
 
 const STORED = "review-keys";
-const WIDE = matchMedia("(min-width: 721px)");
+const BESIDE = matchMedia("(min-width: 1101px)"); // the queue stands beside the case, not below it
 let [page, overview, renewal, going] = [document.getElementById("content"), null, 0, null];
 
 const part = (selector) => page.querySelector(selector);
@@ -201,7 +201,7 @@ function setUp() {
   setUpNotes();
   keepClaim();
   part("#fault")?.focus();
-  if (WIDE.matches) part(".queue [data-selected]")?.scrollIntoView({ block: "nearest" });
+  if (BESIDE.matches) part(".queue [data-selected]")?.scrollIntoView({ block: "nearest" });
   const box = part("#review-map");
   if (box?.offsetParent) drawOverview(box);
   if (part("#small-map")) import("gmm/case").then(({ openCase }) => openCase(page));

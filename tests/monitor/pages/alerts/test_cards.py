@@ -1,16 +1,20 @@
 """Cards: a small picture of each alert that the server draws once, and at most 25 words beside it."""
 
 import re
+from io import BytesIO
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from detection.kinds import Kind
 from detection.models import Alert
-from monitor.pages.alerts.card_picture import MOST_BYTES, card_svg
+from monitor.maps.imaging.plan_pictures import colour
+from monitor.maps.map.card_picture import MOST_BYTES, card_png, card_svg
 
 pytestmark = pytest.mark.django_db
 MOST_WORDS = 25
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def words_of(html: str) -> list[str]:
@@ -27,6 +31,26 @@ def test_a_picture_has_outline_points_and_curve_in_few_bytes(client, watched_reg
         assert {"area", "dots", "curve"} <= set(drawn)
         again = client.get(f"{alert.get_absolute_url()}card.svg", headers={"if-none-match": answer["ETag"]})
         assert again.status_code == 304
+
+
+def test_a_mail_has_the_same_picture_with_its_points_and_curve(watched_region):
+    for alert in Alert.objects.all():
+        content, drawn = card_png(alert), ElementTree.fromstring(card_svg(alert))
+        assert len(content) <= MOST_BYTES
+        picture = Image.open(BytesIO(content)).convert("RGB")
+        assert picture.size == (320, 264)
+        for one in drawn.iter(f"{SVG}path"):
+            if one.get("class") == "dots":
+                dots = [(8 * int(col) + 4, 8 * int(row) + 4) for col, row in re.findall(r"M(\d+) (\d+)", one.get("d"))]
+                seen = [is_near(picture.getpixel(at), one.get("stroke")[6:-1]) for at in dots]
+                assert sum(seen) >= len(seen) / 2, "the outline lies over some dots"
+            if one.get("class") == "curve":
+                x, y = (int(number) // 2 for number in re.findall(r"L(\d+) (\d+)", one.get("d"))[0])
+                assert is_near(picture.getpixel((x, y)), "accent")
+
+
+def is_near(pixel: tuple[int, int, int], token: str) -> bool:
+    return max(abs(a - b) for a, b in zip(pixel, colour(token), strict=True)) <= 12
 
 
 def test_a_picture_is_drawn_once(watched_region, django_assert_max_num_queries):

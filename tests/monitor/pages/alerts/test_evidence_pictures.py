@@ -17,7 +17,7 @@ from ingest.models import Scene
 from ingest.products.selectors import PointColumns
 from ml.models import Prediction
 from monitor.maps.imaging.evidence import frame_of, picture, points_on, smoothed
-from monitor.pages.alerts import pictures
+from monitor.maps.map import selectors
 from monitor.pages.alerts.blocks import agreement_rows, agreement_sentence, method_block
 from monitor.pages.alerts.evidence import how_likely
 from monitor.pages.alerts.pictures import captions, evidence_png
@@ -137,7 +137,7 @@ def test_ground_that_sinks_is_brown_also_where_hardly_any_point_stands_beside_it
     n = 2_000
     inside = np.random.default_rng(0).uniform(size=(2, n)) * [[east - west], [north - south]] + [[west], [south]]
     rates = np.full(n, -14.0, dtype=np.float32)
-    monkeypatch.setattr(pictures, "product_points", lambda **which: PointColumns(*inside, rates, rates))
+    monkeypatch.setattr(selectors, "product_points", lambda **which: PointColumns(*inside, rates, rates))
     assert [one.name for one in captions(detection)] == ["score", "points-1", "rings-1"]
     for detection.reasons[0] in (beside, beside | {"around_mm_yr": -34.0, "scatter_mm_yr": 23.0}):  # a faster neighbour
         shown = pixels(evidence_png(detection, "points-1"))

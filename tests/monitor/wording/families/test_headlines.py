@@ -10,7 +10,7 @@ from monitor.wording.families import voice_of
 
 SAMPLES = samples()
 MOST_WORDS = 20
-PERIOD = re.compile(r"\b(between|since|until|in|at the end of the data|in the same time|on)\b")
+PERIOD = re.compile(r"\b(between|since|until|in|in the same time|on)\b")
 RATE = re.compile(r"([\d.,]+) (?:mm|metres|centimetres|m) a (?:year|day)")
 
 

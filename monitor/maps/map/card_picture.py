@@ -1,0 +1,128 @@
+"""Small picture of an alert for cards (SVG) and mails (PNG): outline and points over the ground, and its curve."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from django.core.cache import cache
+from django.template.loader import render_to_string
+
+from detection.glaciers.moving_series import series_of
+from detection.kinds import Extent
+from detection.models import Alert, AlertMotion, Detection
+from detection.selectors import detections_shown
+from ingest.models import Product
+from monitor.maps.imaging import plan_pictures
+from monitor.maps.imaging.charts import curves
+from monitor.maps.imaging.evidence import full_colour_mm_yr
+from monitor.maps.imaging.plan_pictures import CARD_CELL, CARD_HEIGHT, CARD_STYLES, CardDrawing, theme_colours
+from monitor.maps.imaging.plans import WIDTH, Frame, Shape
+from monitor.maps.map import selectors
+from monitor.maps.map.plans import card_shapes
+from monitor.maps.rasters.answers import etag_of
+
+VERSION = 2  # raise when pictures of the same alert look different
+KEPT_S = 24 * 3600
+MOST_BYTES = 12_000
+MOST_POINTS = 4000  # read; cells of CARD_CELL units of the drawing show their means
+RAMP = ("ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "ramp-p2", "ramp-p3", "ramp-p4")
+TOKENS = {*RAMP, *(token for style in CARD_STYLES.values() for token in (style.line, style.fill) if token)}
+STRIP, EDGE = 112, 8  # height of the curve below the map, and its distance from the map, units of the drawing
+BARS, BAR = (16, 72), 40  # tops below the map and height of the two bars of a changed surface
+
+
+def card_fingerprint(alert: Alert) -> str:
+    """Return an ETag that changes with an alert and with its motion."""
+    motion = AlertMotion.objects.filter(alert=alert).values_list("updated_at", flat=True).first()
+    return etag_of("card", VERSION, alert.pk, alert.updated_at, motion)
+
+
+def card_svg(alert: Alert) -> bytes:
+    """Return the picture of an alert for pages, in light and dark, of at most MOST_BYTES."""
+    themes = {theme: sorted(theme_colours(theme, TOKENS).items()) for theme in ("light", "dark")}
+    context = {"themes": themes, "styles": CARD_STYLES, "cell": CARD_CELL, "width": WIDTH, "height": CARD_HEIGHT}
+    return _kept(
+        alert, "svg", lambda drawing: render_to_string("maps/map/card.svg", context | drawing._asdict()).encode()
+    )
+
+
+def card_png(alert: Alert) -> bytes:
+    """Return the picture of an alert for mails, in the light colours, of at most MOST_BYTES."""
+    return _kept(alert, "png", plan_pictures.card_png)
+
+
+def _kept(alert: Alert, form: str, draw: Callable[[CardDrawing], bytes]) -> bytes:
+    """Return the picture of an alert in a form, which is cached for a day; too large, it loses roads and waters."""
+    key = f"card-{form}-{card_fingerprint(alert)}"
+    kept: bytes | None = cache.get(key)
+    if kept is None:
+        drawing = _drawing(alert)
+        kept = draw(drawing)
+        if len(kept) > MOST_BYTES:
+            plain = [shape for shape in drawing.ground if shape.css in ("sea", "land", "border")]
+            kept = draw(drawing._replace(ground=plain))
+        cache.set(key, kept, KEPT_S)
+    return kept
+
+
+def _drawing(alert: Alert) -> CardDrawing:
+    detections = detections_shown(alert=alert)
+    frame, ground, outline = card_shapes(alert)
+    motion = selectors.alert_motion(alert=alert)
+    series = [] if motion else selectors.alert_series(alert=alert)
+    drawn = curves(motion, series, series_of(detections)) if alert.is_measured else []
+    above = [shape._replace(css=css) for shape in outline for css in ("casing", "area")]
+    above.append(Shape("base", _box(0, frame.height, WIDTH, CARD_HEIGHT)))
+    if drawn:
+        above += _curve(drawn[0]["chart"], frame.height + EDGE)
+    elif alert.coherence_after is not None:
+        for top, share in zip(BARS, (alert.coherence_before, alert.coherence_after), strict=True):
+            y, right = frame.height + top, WIDTH - 40
+            above += [
+                Shape("rest", _box(20, y, 20 + right, y + BAR)),
+                Shape("whole", _box(20, y, 20 + round(right * share), y + BAR)),
+            ]
+    sea = Shape("sea", _box(0, 0, WIDTH, frame.height))
+    return CardDrawing([sea, *ground], _points(frame, alert, detections, motion.product if motion else None), above)
+
+
+def _box(left: int, top: int, right: int, bottom: int) -> str:
+    return f"M{left} {top}L{right} {top}L{right} {bottom}L{left} {bottom}Z"
+
+
+def _curve(chart: Mapping[str, Any], top: int) -> list[Shape]:
+    """Return a chart's zero line, dashes at its changes and its curve, stretched to a strip below `top`."""
+    x_factor, y_factor = WIDTH / (chart["right"] - chart["left"]), STRIP / chart["base"]
+
+    def at(x: float, y: float) -> str:
+        return f"{(x - chart['left']) * x_factor:.0f} {top + (y - 6) * y_factor:.0f}"
+
+    zero = f"M{at(chart['left'], chart['zero'])}L{at(chart['right'], chart['zero'])}"
+    dashes = "".join(f"M{at(x, y)}L{at(x, y + 10)}" for x in chart["changes"] for y in range(6, chart["base"], 16))
+    places = re.findall(r"([-\d.e]+) ([-\d.e]+)", chart["line"])
+    curve = "M" + "L".join(at(float(x), float(y)) for x, y in places)
+    return [Shape("zero", zero), *([Shape("change", dashes)] if dashes else []), Shape("curve", curve)]
+
+
+def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Product | None) -> list[Shape]:
+    """Return dots by colour token: mean rates in the cells of a frame, counted in cells."""
+    shown = next((one for one in detections if one.scan.prediction.run.product), None)
+    if shown is None or alert.extent != Extent.LOCAL:
+        return []
+    source = product or shown.scan.prediction.run.product
+    points, rates = selectors.points_around(shown, source, frame.bounds, MOST_POINTS)
+    col = ((points.longitude - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
+    row = ((frame.north - points.latitude) * frame.y_per_degree // CARD_CELL).astype(int)
+    cols = WIDTH // CARD_CELL
+    inside = (col >= 0) & (col < cols) & (row >= 0) & (row < frame.height // CARD_CELL) & np.isfinite(rates)
+    flat = (row * cols + col)[inside]
+    counts, sums = np.bincount(flat), np.bincount(flat, weights=rates[inside])
+    cells = np.flatnonzero(counts)
+    full = full_colour_mm_yr(alert.peak_rate_mm_yr)
+    steps = np.clip(np.rint(4 * sums[cells] / counts[cells] / full), -4, 4).astype(int) + 4
+    return [
+        Shape(RAMP[step], "".join(f"M{cell % cols} {cell // cols}h0" for cell in own))
+        for step in np.unique(steps)
+        if len(own := cells[steps == step])
+    ]
