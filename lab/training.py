@@ -21,6 +21,7 @@ from ml.runtime.device import low_precision
 
 Batch = Mapping[str, Tensor]
 MOST_SKIPPED = 20  # steps in a row whose gradient is not finite, which are left out
+SETTLED = 300  # batches over which normalisations are measured after training
 WARM_UP = 0.02  # share of the training in which the learning rate rises
 
 
@@ -121,6 +122,7 @@ def train(
                 saved = state.seconds
         coming.cancel()
     state.save()
+    _settle(averaged.module, task, schedule, state.step, device)
     figures = task.validate(_ready(averaged))
     _note(folder, state, running, figures, report)
     weights = {key: value.detach().cpu() for key, value in averaged.module.state_dict().items()}
@@ -173,6 +175,19 @@ def _step(
         return math.nan
     optimiser.step()
     return float(loss.detach())
+
+
+def _settle(network: nn.Module, task: TrainingTask, schedule: Schedule, step: int, device: torch.device) -> None:
+    """Take the statistics of a network's normalisations over many batches, not over the last few of its training."""
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # their plain mean
+    network.train()
+    with torch.no_grad(), low_precision(device):
+        for number in range(SETTLED if layers else 0):
+            batch = _batch(task, schedule.seed, step + number)
+            task.loss(network, {name: part.to(device) for name, part in batch.items()}, 1.0)
 
 
 def _ready(averaged: AveragedModel) -> nn.Module:

@@ -11,7 +11,7 @@ from torch import nn
 
 from ingest.errors import InputError
 from lab.train_command import read_settings
-from lab.training import Schedule, learning_rate_at, train
+from lab.training import SETTLED, Schedule, learning_rate_at, train
 
 CPU = torch.device("cpu")
 
@@ -48,6 +48,26 @@ def test_the_loop_learns_and_keeps_a_log(tmp_path):
     last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     assert last["step"] == 300
     assert last["training"] == 0.0, "validated in training mode"
+
+
+class Normalised(nn.Linear):
+    """A line whose output is normalised."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1)
+        self.normal = nn.BatchNorm2d(1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.normal(super().forward(x)[..., None, None])[..., 0, 0]
+
+
+def test_normalisations_are_measured_over_many_batches_after_training(tmp_path):
+    torch.manual_seed(0)
+    network = Normalised()
+    done = train(network, Line(), Schedule(minutes=10, steps=5), tmp_path, CPU, report=lambda line: None)
+    assert done.weights["normal.num_batches_tracked"] == SETTLED
+    spread = done.weights["normal.running_var"].sqrt() / done.weights["weight"].abs()  # of x, which is 1
+    assert spread.item() == pytest.approx(1, abs=0.02)  # over the last ten batches: 0.04 off, typically
 
 
 class Spoilt(Line):
