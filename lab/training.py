@@ -178,7 +178,7 @@ def _step(
 
 
 def _settle(network: nn.Module, task: TrainingTask, schedule: Schedule, step: int, device: torch.device) -> None:
-    """Take the statistics of a network's normalisations over many batches, not over the last few of its training."""
+    """Measure a network's normalisations over SETTLED batches: those of training reflect the last few only."""
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     for layer in layers:
         layer.reset_running_stats()

@@ -120,7 +120,7 @@ def _cloud(
 
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Estimate a pair's coherence, over COHERENCE_WINDOW if the method takes a window; a repeated run keeps its own."""
+    """Estimate a pair's coherence; methods WITH_WINDOW use COHERENCE_WINDOW, a repeated run its former window."""
     method, looks = run.model_version.method, looks_of(run.pair)
     first = {WINDOW: settings.COHERENCE_WINDOW} if method in WITH_WINDOW else {}
     kept = pieces.once(WINDOW, lambda: first | run.parameters)

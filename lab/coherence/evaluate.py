@@ -159,22 +159,23 @@ def evaluate(name: str, method: str, pairs: int) -> dict[str, Interval]:
 
 
 def _sha256(name: str, version: str, recipes: Sequence[Recipe], own: tuple[float, ...], pairs: int) -> str:
-    """Return a hash of a benchmark's pairs. recipes: by which they are made; own: settings that others lack."""
+    """Return a hash of a benchmark's pairs. recipes: of the pairs; own: settings of this benchmark only."""
     prints = [fingerprint(name, recipe, (version, pairs, EVERY_PX, EDGE_PX, *own)) for recipe in recipes]
     return prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
 
 
 def _simulated(name: str, version: str, size: int, recipes: Sequence[Recipe], *own: float) -> Benchmark:
+    """Return a benchmark of simulated pairs. recipes, own: see `_sha256`."""
     sha256 = partial(_sha256, name, version, recipes, own)
     return Benchmark(name, version, size, "pairs of each kind", VERSIONS, partial(evaluate, name), sha256, WEIGHTS)
 
 
-_shifted = [partial(structured_pair, misregistration_px=shift) for shift in (0.0, MISREGISTRATION_PX)]
-_even = partial(homogeneous, gamma=0.5, misregistration_px=0.0)
+SHIFTED = [partial(structured_pair, misregistration_px=shift) for shift in (0.0, MISREGISTRATION_PX)]
+EVEN = partial(homogeneous, gamma=0.5, misregistration_px=0.0)
 BENCHMARKS = (
-    _simulated(HISTORY, "2", 100, [partial(_shifted[0], earlier=EARLIER)], EARLIER),
-    _simulated(HOMOGENEOUS, "1", 200, [_even], MISREGISTRATION_PX, GOLDEN),
-    _simulated(STRUCTURED, "1", 200, _shifted, MISREGISTRATION_PX),
+    _simulated(HISTORY, "2", 100, [partial(SHIFTED[0], earlier=EARLIER)], EARLIER),
+    _simulated(HOMOGENEOUS, "1", 200, [EVEN], MISREGISTRATION_PX, GOLDEN),
+    _simulated(STRUCTURED, "1", 200, SHIFTED, MISREGISTRATION_PX),
     change_evaluate.BENCHMARK,
     confirm_evaluate.BENCHMARK,
     real_evaluate.BENCHMARK,

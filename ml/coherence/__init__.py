@@ -12,7 +12,7 @@ VERSIONS = {
     "posterior-mean": "2",
 }  # raise with the numbers
 METHODS = (*VERSIONS,)
-WITH_WINDOW = (NETWORK, MIX)  # methods that estimate over any window
+WITH_WINDOW = (NETWORK, MIX)  # networks to which the window is an input
 WINDOW_PX = 9  # of the classical methods
 SAMPLE_WINDOW = (5, 5)  # rows, columns, px: default window of networks; the only one of SICA
 WIDEST_PX = 31  # largest side of a window, px

@@ -1,9 +1,9 @@
 """Inputs of the coherence networks: two detected images, the history of their ground, and facts of the pair.
 
 The U-Net sees the images themselves. The head sums terms of classical estimates over the wanted window; if the track
-has earlier images, the powers in these terms are divided by their temporal mean, which removes texture. The log ratios
-of successive images show how coherent the place was before. The mean of few images adds speckle of its own; the number
-of images is therefore an input, too.
+has earlier images, capped powers are divided by the mean of these, which removes texture. The log ratios of successive
+images show how coherent the place was before. The mean of few images adds speckle of its own; the number of images is
+therefore an input, too.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ PLANES = 8
 WINDOW_FACTS = 7  # of a wanted window
 SCATTERERS = None  # instead of a window: no sample, but the coherence of the scatterers themselves
 LARGEST = 8.0  # natural logarithm of power against the image's median
-BELS = 1 / math.log(10)  # of a natural logarithm
+BELS = 1 / math.log(10)  # per unit of natural logarithm
 
 
 class Seen(NamedTuple):
     """Inputs of the networks.
 
-    image: (n, INPUTS, rows, cols): power of both images in bels, 1 where either is unknown, for each pixel its level
-    against earlier images, their log ratios and number (0 without any), and the facts, the same in each pixel. planes:
-    (n, PLANES, rows, cols), terms that the head sums over the window (see ml.networks.window_head).
+    image: (n, INPUTS, rows, cols): power of both images in bels; 1 where either is unknown; mean level against earlier
+    images, their log ratios by speckle's, log(1 + their number), 0 without any; the facts, the same in each pixel.
+    planes: (n, PLANES, rows, cols), terms that the head sums over the window (see ml.networks.window_head).
     """
 
     image: Tensor
@@ -51,8 +51,8 @@ def features(log_power: Tensor, past: Tensor, facts: Tensor) -> Seen:
     log = torch.where(blank, 0.0, log_power).clamp(-LARGEST, LARGEST)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
     wide = _wide_mean(log)
-    spread = (looks / 2).sqrt()
-    ratio = (log[:, 1:] - log[:, :1] - wide[:, 1:] + wide[:, :1]) * spread
+    per_sigma = (looks / 2).sqrt()  # of speckle's log ratio
+    ratio = (log[:, 1:] - log[:, :1] - wide[:, 1:] + wide[:, :1]) * per_sigma
     seen_before = torch.isfinite(past[:, :1]) & ~blank
     before = torch.where(seen_before, past, 0.0)
     against = torch.where(seen_before, log - before[:, :1], 0.0).clamp(-LARGEST, LARGEST)
@@ -60,7 +60,7 @@ def features(log_power: Tensor, past: Tensor, facts: Tensor) -> Seen:
     x = _held(torch.where(seen_before, against - _wide_mean(against), log - wide), looks)
     known = (~blank).to(log)
     planes = [power, power.prod(dim=1, keepdim=True).sqrt(), x[:, :1] * x[:, 1:], x**2, ratio.abs()]
-    history = [BELS * against.mean(dim=1, keepdim=True), (before[:, 1:2] * spread).clamp_max(4), before[:, 2:]]
+    history = [BELS * against.mean(dim=1, keepdim=True), (before[:, 1:2] * per_sigma).clamp_max(4), before[:, 2:]]
     of_pair = facts[:, :, None, None].expand(-1, -1, *log.shape[-2:])
     image = torch.cat([BELS * torch.nan_to_num(log_power), 1 - known, *history, of_pair], dim=1)
     return Seen(image, torch.cat([part * known for part in planes] + [known], dim=1))
@@ -78,11 +78,11 @@ def _wide_mean(values: Tensor) -> Tensor:
 
 
 def temporal(log_power: Tensor, level: Sequence[float] | None = None) -> Tensor:
-    """Compute statistics of earlier images in each pixel, (3, rows, cols), NaN where there is no ratio to an image.
+    """Compute statistics of earlier images in each pixel, (3, rows, cols), NaN where no successive images are known.
 
     Logarithm of their mean power, root mean square of the log ratios of successive images, log(1 + their number); each
     image is first divided by its median power. log_power: (1 + n, rows, cols), natural logarithms, NaN unknown: the
-    reference, then the earlier images, registered onto it, the last one first; level: median log power of each whole
+    reference, then the earlier images, registered onto it, latest first; level: median log power of each whole
     image, needed for a tile; by default computed from log_power.
     """
     if level is None:

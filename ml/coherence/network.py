@@ -23,7 +23,7 @@ from ml.runtime.checkpoints import Card, load, read_card
 from ml.runtime.device import low_precision, ready
 
 NAME = "coherence"
-STRIP_ROWS = 128  # of the head, and of registration, on a CPU
+STRIP_ROWS = 128  # that head and registration process at once on a CPU
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
 DECIBELS = 10 / math.log(10)  # of a natural logarithm
 
@@ -62,7 +62,7 @@ class CoherenceNet(nn.Module):
 
 
 def network_of(name: str, widths: Sequence[int] = WIDTHS) -> CoherenceNet:
-    """Make a network without training. name: NAME or MIX; widths: of its U-Net."""
+    """Make a network without training. name: MIX, or any other for a network with a U-Net of such widths."""
     if name == MIX:
         return CoherenceNet(LinearMix())
     return CoherenceNet(WindowHead(widths[0], WINDOW_FACTS), ResidualUNet(INPUTS, widths))
@@ -122,26 +122,28 @@ class CoherenceNetwork(NamedTuple):
         log_power, stride = registered(power.float(), facts), self.net.stride
         rows, cols = log_power.shape[-2:]
         pad = (0, -cols % stride, 0, -rows % stride)
-        row = torch.tensor([facts.row()], device=power.device)
+        of_pair = torch.tensor([facts.row()], device=power.device)
         past = no_history(log_power) if earlier is None else earlier
         whole, before = (functional.pad(part, pad, value=torch.nan)[None] for part in (log_power, past))
-        seen = features(whole, before, row)
+        seen = features(whole, before, of_pair)
         own, far = within or (slice(0, rows), slice(0, cols)), WIDEST_PX // 2 + 1
-        down, right = (
+        rows_around, cols_around = (
             slice(max(0, part.start - far), min(size, part.stop + far))
             for part, size in zip(own, (rows, cols), strict=True)
         )
         with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
             of_pixels = self.net.of_pixels(seen.image)
-        answered = self._answered(of_pixels[:, :, down, right], seen.planes[:, :, down, right], row, windows)
-        blank = torch.where(torch.isfinite(log_power[0, *own] + log_power[1, *own]), 1.0, torch.nan)
+        of_pixels, planes = (part[:, :, rows_around, cols_around] for part in (of_pixels, seen.planes))
+        answered = self._answered(of_pixels, planes, of_pair, windows)
+        known = torch.where(torch.isfinite(log_power[0, *own] + log_power[1, *own]), 1.0, torch.nan)
+        down, right = (
+            slice(part.start - around.start, part.stop - around.start)
+            for part, around in zip(own, (rows_around, cols_around), strict=True)
+        )
         found = []
         for window, estimate in zip(windows, answered, strict=True):
-            values, sigma = (
-                part[0, own[0].start - down.start :, own[1].start - right.start :][: blank.shape[0], : blank.shape[1]]
-                for part in estimate
-            )
-            found.append(Estimate(values * blank, self.settings.calibrated(sigma, window) * blank))
+            values, sigma = (part[0, down, right] for part in estimate)
+            found.append(Estimate(values * known, self.settings.calibrated(sigma, window) * known))
         return found
 
     def _answered(
@@ -181,11 +183,11 @@ class SicaNetwork(NamedTuple):
         """Estimate the coherence over SAMPLE_WINDOW from power (2, rows, cols), linear; NaN unknown."""
         log, stride = registered(power.float(), facts), self.net.stride
         rows, cols = log.shape[-2:]
-        blank = torch.where(torch.isfinite(log).all(dim=0), 1.0, torch.nan)
+        known = torch.where(torch.isfinite(log).all(dim=0), 1.0, torch.nan)
         whole = functional.pad(torch.nan_to_num(DECIBELS * log), (0, -cols % stride, 0, -rows % stride))
         with torch.inference_mode(), low_precision(power.device):
             found = self.net(whole[None])[0, :rows, :cols].float()
-        return Estimate(found * blank, self.sigma * blank)
+        return Estimate(found * known, self.sigma * known)
 
 
 @lru_cache(maxsize=2)

@@ -20,7 +20,7 @@ LEAST, MOST = 0.001, 0.999  # of a coherence
 class LinearMix(nn.Module):
     """Mixes for a window's sample coherence and for that of the scatterers."""
 
-    far_px = max(BANK) // 2
+    far_px = max(BANK) // 2  # half of the widest window over which it always sums
 
     def __init__(self) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ LOG_SIGMA = -2.0  # before training
 class WindowHead(nn.Module):
     """Last layers of a coherence network. width: of its features; facts: how many numbers describe a window."""
 
-    far_px = max(NEAR) // 2
+    far_px = max(NEAR) // 2  # half of the widest window over which it always sums
 
     def __init__(self, width: int, facts: int) -> None:
         super().__init__()

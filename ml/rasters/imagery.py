@@ -33,7 +33,7 @@ TO_POWER: dict[str, Callable[[Float32], Float32]] = {  # from each scale of inge
 class PairSource(NamedTuple):
     """A pair whose pixels are read when needed. read: window -> (2, rows, cols), linear power, NaN unknown.
 
-    After the pair's own, earlier images of the track may follow, the last first. epsg None: a pixel grid.
+    After the pair's own, earlier images of the track may follow, latest first. epsg None: a pixel grid.
     """
 
     shape: tuple[int, int]
@@ -45,7 +45,7 @@ class PairSource(NamedTuple):
 class ImagePair(NamedTuple):
     """Reference (earlier) and secondary image: (rows, cols), linear power, NaN unknown. epsg None: a pixel grid.
 
-    earlier: images of the track before the reference, the last first, if known.
+    earlier: images of the track before the reference, latest first, if known.
     """
 
     reference: Float32

@@ -67,7 +67,7 @@ def test_normalisations_are_measured_over_many_batches_after_training(tmp_path):
     done = train(network, Line(), Schedule(minutes=10, steps=5), tmp_path, CPU, report=lambda line: None)
     assert done.weights["normal.num_batches_tracked"] == SETTLED
     spread = done.weights["normal.running_var"].sqrt() / done.weights["weight"].abs()  # of x, which is 1
-    assert spread.item() == pytest.approx(1, abs=0.02)  # over the last ten batches: 0.04 off, typically
+    assert spread.item() == pytest.approx(1, abs=0.02)  # about 0.04 off over the last ten batches
 
 
 class Spoilt(Line):

@@ -87,7 +87,7 @@ class Samples:
         self.arrays = [arrays[name] for name in Sample._fields]
 
     def batch(self, rng: np.random.Generator, n: int, stated_share: float) -> dict[str, Tensor]:
-        """Return n samples drawn at random, all turned alike: images by name, and facts, mostly with stated looks."""
+        """Return n samples drawn at random, turned and exchanged alike: images by name, facts, mostly stated looks."""
         numbers = rng.integers(self.drawing.samples, size=n)
         flips = rng.integers(0, 2, 3).tolist()
         sample = Sample(*(array[numbers] for array in self.arrays)).turned(flips)
@@ -157,8 +157,8 @@ def sample_of(pair: SarPair, pool: Window = (1, 1), size: int | None = None) -> 
     facts = facts_of([images])
     past = no_history(images)
     if pair.earlier is not None:
-        before = np.concatenate([pair.power[:1], pair.earlier])
-        past = temporal(torch.log(torch.from_numpy(averaged(before)).clamp_min(1e-6)))
+        dated = np.concatenate([pair.power[:1], pair.earlier])
+        past = temporal(torch.log(torch.from_numpy(averaged(dated)).clamp_min(1e-6)))
     log = np.log(np.maximum(moments[2:], 1e-6))
     product = moments[:2] / np.sqrt(np.maximum(moments[2] * moments[3], 1e-12))
     numbers = [facts.own_looks, *facts.lags, *facts.shift_px, facts.peak, pair.looks, independent(lags, pool)]

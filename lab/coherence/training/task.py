@@ -54,8 +54,8 @@ class CoherenceSettings(Drawing):
     """Settings that --config can change.
 
     method: a key of NETWORKS. batch: samples per step; windows: number of windows per step, shared by its samples, in
-    addition to the scatterers; looks_stated_share: share of samples with stated looks; begin: folder of the weights to
-    continue from, unet: of the network of Sica et al. with whose U-Net ours begins, '' for none.
+    addition to the scatterers; looks_stated_share: share of samples with stated looks; begin: folder of weights to
+    continue from; unet: of those of Sica et al., with whose U-Net ours begins; '' for none.
     """
 
     method: str = NETWORK
@@ -114,8 +114,8 @@ class CoherenceTrainingTask:
         picked, found = (..., *(slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2), {}
         for number, kind in enumerate(KINDS):
             samples = Sample(*(array[number * SCENES : (number + 1) * SCENES] for array in self.scenes))
-            known = zip(samples.numbers, samples.log_power, strict=True)
-            facts = torch.tensor([facts_in(one, _looks(n, one, seen)).row() for n, (one, seen) in enumerate(known)])
+            stored = enumerate(zip(samples.numbers, samples.log_power, strict=True))
+            facts = torch.tensor([facts_in(numbers, _stated(n, numbers, log)).row() for n, (numbers, log) in stored])
             batch = {name: part.to(device) for name, part in (samples.tensors() | {"facts": facts}).items()}
             truths = truth_of(batch, windows)
             for past in (no_history(batch["gamma"]).expand(SCENES, -1, -1, -1), batch["past"]):
@@ -177,9 +177,9 @@ def answers(network: nn.Module, batch: Batch, past: Tensor, windows: Sequence[Wi
     return network.answer(network.of_pixels(seen.image), seen.planes, batch["facts"], windows)
 
 
-def _looks(scene: int, numbers: NDArray[Any], log_power: NDArray[Any]) -> float | None:
-    """Return the looks stated for a validation scene: those of a product for every other one, else none."""
-    return stated_looks(np.random.default_rng(scene), numbers, log_power) if scene % 2 else None
+def _stated(number: int, numbers: NDArray[Any], log_power: NDArray[Any]) -> float | None:
+    """Return the looks stated for a validation scene: those of a product in odd scenes, none in even ones."""
+    return stated_looks(np.random.default_rng(number), numbers, log_power) if number % 2 else None
 
 
 def _wanted(network: nn.Module, windows: Sequence[Window]) -> list[Window | None]:
@@ -207,6 +207,8 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
         before = read_card(card.name, Path(settings.begin))
         load(before, net, Path(settings.begin))
         card.training["begun_from"] = before.weights_sha256
+    if settings.unet and (settings.begin or settings.method != NETWORK):
+        raise InputError("--config", "unet is given", f"Use it with {NETWORK} and without begin")
     if settings.unet and isinstance(net, CoherenceNet) and net.unet:
         card.training["unet_from"] = take_unet(net.unet, Path(settings.unet))
     task = CoherenceTrainingTask(settings, cache)
@@ -215,9 +217,9 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
 
 
 def take_unet(unet: nn.Module, folder: Path) -> str:
-    """Give a U-Net the layers of the network of Sica et al. in a folder; return the hash of its weights.
+    """Copy the layers of the network of Sica et al. in a folder into a U-Net; return the hash of its weights.
 
-    Inputs that it does not have begin without effect.
+    The U-Net's further inputs begin without effect.
     """
     sica, card = SicaResidualUNet(), read_card(SICA, folder)
     load(card, sica, folder)

@@ -40,7 +40,7 @@ class SarPair(NamedTuple):
     coherence of the ground in each pixel of the reference. moments: of the complex pair without its motion, all looks,
     (4, rows, cols): real and imaginary part of s1 s2*, |s1|^2, |s2|^2, or None. looks: equivalent number, as a product
     states it. mean_power: expected power of both dates (without speckle) at the reference's pixels, (2, rows, cols), or
-    None. earlier: power of earlier images of the place, registered to the reference, the last first, (n, rows, cols),
+    None. earlier: power of earlier images of the place, registered to the reference, latest first, (n, rows, cols),
     or None.
     """
 
@@ -76,7 +76,7 @@ def simulate_pair(
     """Image ground twice. motion_px: (2, rows, cols) on the fine grid, dx and dy; gain_db: of the secondary.
 
     sample: return the moments of the complex pair, too. earlier: gamma (rows, cols) of each earlier image with the
-    next, on the fine grid, the last image first.
+    next later one, on the fine grid, latest first.
     """
     fine, looks = system.fine, system.looks
     shape = ground.gamma.shape

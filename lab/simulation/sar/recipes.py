@@ -18,7 +18,7 @@ Recipe = Callable[[np.random.Generator], SarPair]
 
 FARTHEST_PX = 1.5  # of a constant shift, and of misregistration
 GAIN_DB = 2.0
-WETTEST = 0.75  # factor of an earlier image's gamma
+LEAST_AFTER_RAIN = 0.75  # factor by which rain lowers an earlier image's gamma at most
 COVER_OFFSETS = Likely(gamma=(0.3, 0.98))  # below this gamma no classical method can track
 KINDS = tuple(motion.MOTIONS)
 
@@ -107,7 +107,7 @@ def _misregistered(
 def earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
     """Draw gamma of each earlier image with the next: what it was before the pair, less after rain."""
     gamma = ground.gamma if ground.before is None else ground.before
-    return [gamma * np.float32(rng.uniform(WETTEST, 1)) for _ in range(images)]
+    return [gamma * np.float32(rng.uniform(LEAST_AFTER_RAIN, 1)) for _ in range(images)]
 
 
 def gamma_step(rng: np.random.Generator, size: int = 112) -> SarPair:

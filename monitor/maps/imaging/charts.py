@@ -1,4 +1,4 @@
-"""Charts as SVG: time series, curves of an alert, and columns of counts. Pure: figures in, positions and paths out."""
+"""Charts as SVG: time series, curves of an alert, and columns of counts, as positions and paths."""
 
 import math
 from collections.abc import Mapping, Sequence

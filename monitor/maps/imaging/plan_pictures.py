@@ -67,7 +67,7 @@ CARD_STYLES = {  # of a card's picture, as SVG and as PNG; it is shown at a quar
 
 
 class CardDrawing(NamedTuple):
-    """Picture of a card: shapes of CARD_STYLES below and above its points, which are dots in cells by colour token."""
+    """Layers of a card's picture. ground, above: shapes of CARD_STYLES; points: dots in cells, by colour token."""
 
     ground: list[Shape]
     points: list[Shape]

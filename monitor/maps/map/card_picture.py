@@ -16,7 +16,14 @@ from ingest.models import Product
 from monitor.maps.imaging import plan_pictures
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.evidence import full_colour_mm_yr
-from monitor.maps.imaging.plan_pictures import CARD_CELL, CARD_HEIGHT, CARD_STYLES, CardDrawing, theme_colours
+from monitor.maps.imaging.plan_pictures import (
+    CARD_CELL,
+    CARD_HEIGHT,
+    CARD_STYLES,
+    DOT_SHARE,
+    CardDrawing,
+    theme_colours,
+)
 from monitor.maps.imaging.plans import WIDTH, Frame, Shape
 from monitor.maps.map import selectors
 from monitor.maps.map.plans import card_shapes
@@ -25,11 +32,11 @@ from monitor.maps.rasters.answers import etag_of
 VERSION = 2  # raise when pictures of the same alert look different
 KEPT_S = 24 * 3600
 MOST_BYTES = 12_000
-MOST_POINTS = 4000  # read; cells of CARD_CELL units of the drawing show their means
+MOST_POINTS = 4000  # read; each cell of CARD_CELL units shows their mean
 RAMP = ("ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "ramp-p2", "ramp-p3", "ramp-p4")
 TOKENS = {*RAMP, *(token for style in CARD_STYLES.values() for token in (style.line, style.fill) if token)}
-STRIP, EDGE = 112, 8  # height of the curve below the map, and its distance from the map, units of the drawing
-BARS, BAR = (16, 72), 40  # tops below the map and height of the two bars of a changed surface
+STRIP, EDGE = 112, 8  # height of the curve and its distance below the map, units of the drawing
+BARS, BAR = (16, 72), 40  # two bars of a changed surface: tops below the map, height
 
 
 def card_fingerprint(alert: Alert) -> str:
@@ -41,7 +48,14 @@ def card_fingerprint(alert: Alert) -> str:
 def card_svg(alert: Alert) -> bytes:
     """Return the picture of an alert for pages, in light and dark, of at most MOST_BYTES."""
     themes = {theme: sorted(theme_colours(theme, TOKENS).items()) for theme in ("light", "dark")}
-    context = {"themes": themes, "styles": CARD_STYLES, "cell": CARD_CELL, "width": WIDTH, "height": CARD_HEIGHT}
+    context = {
+        "themes": themes,
+        "styles": CARD_STYLES,
+        "cell": CARD_CELL,
+        "dot": DOT_SHARE,
+        "width": WIDTH,
+        "height": CARD_HEIGHT,
+    }
     return _kept(
         alert, "svg", lambda drawing: render_to_string("maps/map/card.svg", context | drawing._asdict()).encode()
     )
@@ -53,7 +67,7 @@ def card_png(alert: Alert) -> bytes:
 
 
 def _kept(alert: Alert, form: str, draw: Callable[[CardDrawing], bytes]) -> bytes:
-    """Return the picture of an alert in a form, which is cached for a day; too large, it loses roads and waters."""
+    """Return an alert's picture as SVG or PNG, cached for a day; without its surroundings if it is too large."""
     key = f"card-{form}-{card_fingerprint(alert)}"
     kept: bytes | None = cache.get(key)
     if kept is None:
@@ -78,10 +92,10 @@ def _drawing(alert: Alert) -> CardDrawing:
         above += _curve(drawn[0]["chart"], frame.height + EDGE)
     elif alert.coherence_after is not None:
         for top, share in zip(BARS, (alert.coherence_before, alert.coherence_after), strict=True):
-            y, right = frame.height + top, WIDTH - 40
+            y, longest = frame.height + top, WIDTH - 40
             above += [
-                Shape("rest", _box(20, y, 20 + right, y + BAR)),
-                Shape("whole", _box(20, y, 20 + round(right * share), y + BAR)),
+                Shape("rest", _box(20, y, 20 + longest, y + BAR)),
+                Shape("whole", _box(20, y, 20 + round(longest * share), y + BAR)),
             ]
     sea = Shape("sea", _box(0, 0, WIDTH, frame.height))
     return CardDrawing([sea, *ground], _points(frame, alert, detections, motion.product if motion else None), above)
@@ -92,7 +106,7 @@ def _box(left: int, top: int, right: int, bottom: int) -> str:
 
 
 def _curve(chart: Mapping[str, Any], top: int) -> list[Shape]:
-    """Return a chart's zero line, dashes at its changes and its curve, stretched to a strip below `top`."""
+    """Return a chart's zero line, change marks and curve, stretched to a strip below `top`."""
     x_factor, y_factor = WIDTH / (chart["right"] - chart["left"]), STRIP / chart["base"]
 
     def at(x: float, y: float) -> str:
@@ -106,12 +120,12 @@ def _curve(chart: Mapping[str, Any], top: int) -> list[Shape]:
 
 
 def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Product | None) -> list[Shape]:
-    """Return dots by colour token: mean rates in the cells of a frame, counted in cells."""
+    """Return dots by colour token: the mean rate of each cell, positions in cells."""
     shown = next((one for one in detections if one.scan.prediction.run.product), None)
     if shown is None or alert.extent != Extent.LOCAL:
         return []
     source = product or shown.scan.prediction.run.product
-    points, rates = selectors.points_around(shown, source, frame.bounds, MOST_POINTS)
+    points, rates = selectors.points_around(detection=shown, product=source, bounds=frame.bounds, most=MOST_POINTS)
     col = ((points.longitude - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
     row = ((frame.north - points.latitude) * frame.y_per_degree // CARD_CELL).astype(int)
     cols = WIDTH // CARD_CELL

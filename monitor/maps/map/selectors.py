@@ -151,7 +151,7 @@ def alert_motion(*, alert: Alert) -> AlertMotion | None:
 
 
 def points_around(
-    detection: Detection, product: Product, bounds: Bounds, most: int
+    *, detection: Detection, product: Product, bounds: Bounds, most: int
 ) -> tuple[PointColumns, NDArray[np.float32]]:
     """Return about `most` points of a product in a box, degrees, and their rates against still ground, mm/yr."""
     box = Polygon.from_bbox(bounds)

@@ -39,10 +39,11 @@ _drawing = Lock()
 
 
 def picture_of(alert: Alert, card: AlertCard, make: Callable[[Alert, AlertCard], MIMEImage]) -> MIMEImage | None:
-    """Return a picture of an alert, drawn once for all its readers; None if it cannot be drawn."""
+    """Return a picture of an alert, drawn once a day for all its readers; None if it cannot be drawn."""
     with _drawing:
         try:
-            return _pictures.get_or_make((make.__name__, alert.pk, alert.updated_at), lambda: make(alert, card))
+            key = make.__name__, alert.pk, alert.updated_at, timezone.localdate()
+            return _pictures.get_or_make(key, lambda: make(alert, card))
         except Exception:
             logger.exception("the picture of alert %s could not be drawn", alert.code)
             return None

@@ -277,8 +277,8 @@ def map_part(alert: Alert, card: AlertCard) -> MIMEImage:
     return _inline("map", alert, plan_png(mail_plan(alert, card)))
 
 
-def card_part(alert: Alert, card: AlertCard) -> MIMEImage:
-    """Return the small picture of an alert's card, for a digest, as a picture within the mail."""
+def card_part(alert: Alert, _card: AlertCard) -> MIMEImage:
+    """Return the picture of an alert's card, embedded in a digest."""
     return _inline("card", alert, card_png(alert))
 
 

@@ -193,7 +193,9 @@ def evidence_png(detection: Detection, name: str) -> bytes:
         return pair_picture(detection, name, frame, epsg, outline)
     what, _dash, number = name.partition("-")
     product = _products(detection)[int(number) - 1]
-    points, relative = selectors.points_around(detection, product, _bounds_deg(frame, epsg), MOST_POINTS)
+    points, relative = selectors.points_around(
+        detection=detection, product=product, bounds=_bounds_deg(frame, epsg), most=MOST_POINTS
+    )
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     rates = evidence.points_on(frame, x, y, relative)
     if what == "points":

@@ -123,7 +123,7 @@ class VelocityVoice(FamilyVoice):
         return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
 
     def headline(self, alert: AlertFigures) -> Headline:
-        """Return the rate in the last month of the data, or of all of them if it did not change."""
+        """Return the rate since its change, in the last month if it changes evenly, else of all data."""
         now = _current(alert)
         number, _sign, margin = with_uncertainty(now.rate_mm_yr, now.sigma_mm_yr).partition(" ± ")
         arrow, says = ("", _("at rest")) if is_at_rest(alert) else (now.way.arrow, str(now.way.label))

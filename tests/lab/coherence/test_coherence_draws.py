@@ -21,7 +21,7 @@ from ml.coherence.registration import facts_of
 
 torch = pytest.importorskip("torch")
 SMALL = (8, 8)  # widths
-LEVEL, HISTORY = 3, slice(3, 6)  # channels of what a network sees
+LEVEL, HISTORY = 3, slice(3, 6)  # channels of `Seen.image`
 
 
 def seeded(name: str, scene: int = 0) -> np.random.Generator:
