@@ -6,7 +6,7 @@ NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
 VERSIONS = {
     NETWORK: "7",
     SICA: "2",
-    MIX: "2",
+    MIX: "1",
     "guarnieri-prati": "2",
     "pearson": "2",
     "posterior-mean": "2",
