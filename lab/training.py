@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -97,7 +97,7 @@ def train(
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(_batch, task, schedule.seed, state.step)
         while (progress := _progress(schedule, state)) < 1:
-            batch = _taken(coming, device)
+            batch = _placed(coming.result(), device)
             coming = ahead.submit(_batch, task, schedule.seed, state.step + 1)
             value = _step(network, optimiser, task, batch, schedule, progress, device)
             skipped = skipped + 1 if math.isnan(value) else 0
@@ -145,9 +145,9 @@ def _batch(task: TrainingTask, seed: int, step: int) -> Batch:
     return task.batch(np.random.default_rng([seed, step]))
 
 
-def _taken(coming: Future[Batch], device: torch.device) -> Batch:
+def _placed(batch: Batch, device: torch.device) -> Batch:
     placed = {}
-    for key, value in coming.result().items():
+    for key, value in batch.items():
         moved = value.to(device, non_blocking=True)
         placed[key] = moved.contiguous(memory_format=torch.channels_last) if moved.dim() == 4 else moved
     return placed
@@ -186,8 +186,7 @@ def _settle(network: nn.Module, task: TrainingTask, schedule: Schedule, step: in
     network.train()
     with torch.no_grad(), low_precision(device):
         for number in range(SETTLED if layers else 0):
-            batch = _batch(task, schedule.seed, step + number)
-            task.loss(network, {name: part.to(device) for name, part in batch.items()}, 1.0)
+            task.loss(network, _placed(_batch(task, schedule.seed, step + number), device), 1.0)
 
 
 def _ready(averaged: AveragedModel) -> nn.Module:

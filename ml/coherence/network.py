@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +12,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ml.coherence import MIX, SICA, WIDEST_PX
-from ml.coherence.features import INPUTS, WINDOW_FACTS, Facts, features, no_history, window_facts
+from ml.coherence.features import BELS, INPUTS, WINDOW_FACTS, Facts, features, no_history, window_facts
 from ml.coherence.registration import RESAMPLED_PX, resampled
 from ml.networks.linear_mix import LinearMix
 from ml.networks.residual_unet import WIDTHS, ResidualUNet
@@ -25,7 +24,7 @@ from ml.runtime.device import low_precision, ready
 NAME = "coherence"
 STRIP_ROWS = 128  # that head and registration process at once on a CPU
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
-DECIBELS = 10 / math.log(10)  # of a natural logarithm
+DECIBELS = 10 * BELS
 
 
 class Estimate(NamedTuple):

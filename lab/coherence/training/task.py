@@ -199,7 +199,7 @@ def _loss(estimate: Estimate, truth: Tensor) -> Tensor:
 
 
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Draw missing samples, make the network. InputError for an unknown method or without real data for textures."""
+    """Draw missing samples, make the network. InputError for settings that do not fit, or without textures."""
     if settings.method not in NETWORKS:
         raise InputError("--config", f"method is {settings.method!r}", f"Choose among {', '.join(NETWORKS)}")
     card, net = Card("coherence", WEIGHTS[settings.method], VERSIONS[settings.method], {}), NETWORKS[settings.method]()
