@@ -21,7 +21,8 @@ from ml.networks.window_head import Window
 
 WIDE_PX = 20  # window of the mean that is taken off, px
 FACTS = 10
-INPUTS = 2 + 1 + 3 + FACTS
+IMAGES = 2
+INPUTS = IMAGES + 1 + 3 + FACTS  # the images come first
 PLANES = 8
 WINDOW_FACTS = 7  # of a wanted window
 SCATTERERS = None  # instead of a window: no sample, but the coherence of the scatterers themselves

@@ -13,6 +13,7 @@ from ml.coherence import (
     SAMPLE_WINDOW,
     SICA,
     WINDOW_PX,
+    WITH_WINDOW,
     baseline,
     network,
     posterior,
@@ -91,14 +92,12 @@ def estimate_coherence(
 
     facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
     if method in WEIGHTS:
-        over = SAMPLE_WINDOW if method == SICA else sides(window or SAMPLE_WINDOW)
-        if method == SICA:
-            work = _by_sica(network.sica_shipped(device), facts, device)
-        else:
-            levels = kept.once(
-                "levels", lambda: _levels([sample[_history_indexes(len(sample))] for sample in samples(source)])
-            )
-            work = _by_network(network.shipped(device, WEIGHTS[method]), facts, levels, over, device)
+        over = sides(window or SAMPLE_WINDOW) if method in WITH_WINDOW else SAMPLE_WINDOW
+        levels = kept.once(
+            "levels", lambda: _levels([sample[_history_indexes(len(sample))] for sample in samples(source)])
+        )
+        windows = (over, SCATTERERS) if method in WITH_WINDOW else (over,)
+        work = _by_network(network.shipped(device, WEIGHTS[method]), facts, levels, windows, device)
         core = window_px(device, TILE_PX)
         halo = -(-(REACH_PX + RESAMPLED_PX + max(over) // 2) // WHOLE_PX) * WHOLE_PX
         bands = over_tiles(source, work, halo, core=core, pieces=pieces, feed=feed_of(device))
@@ -127,21 +126,21 @@ def _levels(images: Sequence[Float32]) -> list[float]:
 
 
 def _by_network(
-    ready: network.CoherenceNetwork, facts: Facts, levels: Sequence[float], window: Window, device: torch.device
+    ready: network.CoherenceNetwork,
+    facts: Facts,
+    levels: Sequence[float],
+    windows: Sequence[Window | None],
+    device: torch.device,
 ) -> Work:
     def work(images: Float32, tile: Tile) -> Bands:
         on_place = on_device(images, device)
         history = on_place[_history_indexes(len(on_place))]
         past = temporal(torch.log(history.clamp_min(LEAST_POWER)), levels) if levels else None
         within = inner(tile.core, tile.outer)
-        sample, of_scatterers = ready.estimate(on_place[:2], facts, (window, SCATTERERS), past, within)
-        return _bands(sample) | _bands(of_scatterers, "scatterers_")
+        sample, *of_scatterers = ready.estimate(on_place[:2], facts, windows, past, within)
+        return _bands(sample) | (_bands(of_scatterers[0], "scatterers_") if of_scatterers else {})
 
     return work
-
-
-def _by_sica(ready: network.SicaNetwork, facts: Facts, device: torch.device) -> Work:
-    return lambda images, tile: tile.own(_bands(ready.estimate(on_device(images[:2], device), facts)))
 
 
 def _by_window(method: str, window: Window, speckle: baseline.Speckle, facts: Facts, device: torch.device) -> Work:

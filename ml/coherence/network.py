@@ -12,11 +12,11 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ml.coherence import MIX, SICA, WIDEST_PX
-from ml.coherence.features import BELS, INPUTS, WINDOW_FACTS, Facts, features, no_history, window_facts
+from ml.coherence.features import IMAGES, INPUTS, WINDOW_FACTS, Facts, features, no_history, window_facts
 from ml.coherence.registration import RESAMPLED_PX, resampled
 from ml.networks.linear_mix import LinearMix
 from ml.networks.residual_unet import WIDTHS, ResidualUNet
-from ml.networks.sica_residual_unet import SicaResidualUNet
+from ml.networks.sica_residual_unet import SicaHead
 from ml.networks.window_head import NEAR, Window, WindowHead
 from ml.runtime.checkpoints import Card, load, read_card
 from ml.runtime.device import low_precision, ready
@@ -24,7 +24,6 @@ from ml.runtime.device import low_precision, ready
 NAME = "coherence"
 STRIP_ROWS = 128  # that head and registration process at once on a CPU
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
-DECIBELS = 10 * BELS
 
 
 class Estimate(NamedTuple):
@@ -43,14 +42,14 @@ def estimate_of(maps: Tensor) -> Estimate:
 class CoherenceNet(nn.Module):
     """Features of each pixel from a U-Net, if there is one, and a head that estimates over any window."""
 
-    def __init__(self, head: WindowHead | LinearMix, unet: ResidualUNet | None = None) -> None:
+    def __init__(self, head: WindowHead | LinearMix | SicaHead, unet: ResidualUNet | None = None) -> None:
         super().__init__()
         self.head, self.unet = head, unet
         self.stride = unet.stride if unet else 1
 
     def of_pixels(self, image: Tensor) -> Tensor:
         """Return features of each pixel, (n, channels, rows, cols). image: of `Seen`."""
-        return torch.as_tensor(self.unet(image)).float() if self.unet else image[:, :0]
+        return torch.as_tensor(self.unet(image[:, : self.unet.inputs])).float() if self.unet else image[:, :0]
 
     def answer(
         self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
@@ -61,9 +60,11 @@ class CoherenceNet(nn.Module):
 
 
 def network_of(name: str, widths: Sequence[int] = WIDTHS) -> CoherenceNet:
-    """Make a network without training. name: MIX, or any other for a network with a U-Net of such widths."""
+    """Make a network without training. name: NAME, MIX or SICA; widths: of the U-Net, which MIX does not have."""
     if name == MIX:
         return CoherenceNet(LinearMix())
+    if name == SICA:
+        return CoherenceNet(SicaHead(widths[0]), ResidualUNet(IMAGES, widths))
     return CoherenceNet(WindowHead(widths[0], WINDOW_FACTS), ResidualUNet(INPUTS, widths))
 
 
@@ -172,24 +173,7 @@ def from_card(card: Card, net: nn.Module) -> CoherenceNetwork:
     return CoherenceNetwork(net.eval(), Settings(**card.settings), card.weights_sha256)
 
 
-class SicaNetwork(NamedTuple):
-    """Network of Sica et al. 2026. sigma: standard deviation of its errors on validation pairs; it estimates none."""
-
-    net: SicaResidualUNet
-    sigma: float
-
-    def estimate(self, power: Tensor, facts: Facts) -> Estimate:
-        """Estimate the coherence over SAMPLE_WINDOW from power (2, rows, cols), linear; NaN unknown."""
-        log, stride = registered(power.float(), facts), self.net.stride
-        rows, cols = log.shape[-2:]
-        known = torch.where(torch.isfinite(log).all(dim=0), 1.0, torch.nan)
-        whole = functional.pad(torch.nan_to_num(DECIBELS * log), (0, -cols % stride, 0, -rows % stride))
-        with torch.inference_mode(), low_precision(power.device):
-            found = self.net(whole[None])[0, :rows, :cols].float()
-        return Estimate(found * known, self.sigma * known)
-
-
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def card_shipped(name: str = NAME) -> Card:
     """Return the card of a shipped network."""
     return read_card(name)
@@ -197,7 +181,7 @@ def card_shipped(name: str = NAME) -> Card:
 
 @lru_cache(maxsize=4)
 def shipped(device: torch.device, name: str = NAME) -> CoherenceNetwork:
-    """Load a shipped network. name: NAME or MIX. Raises InputError if its files are missing or damaged."""
+    """Load a shipped network. name: NAME, MIX or SICA. Raises InputError if its files are missing or damaged."""
     card = card_shipped(name)
     net = network_of(name, **card.network)
     load(card, net)
@@ -205,12 +189,3 @@ def shipped(device: torch.device, name: str = NAME) -> CoherenceNetwork:
     if net.unet:
         net.unet.folded()
     return from_card(card, net)
-
-
-@lru_cache(maxsize=2)
-def sica_shipped(device: torch.device) -> SicaNetwork:
-    """Load the network of Sica et al. 2026. Raises InputError if its files are missing or damaged."""
-    card = read_card(SICA)
-    net = SicaResidualUNet(**card.network)
-    load(card, net)
-    return SicaNetwork(ready(net, device).folded(), float(card.settings["sigma"]))

@@ -42,7 +42,7 @@ class ResidualUNet(nn.Module):
 
     def __init__(self, inputs: int, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
-        self.stride = 2 ** (len(widths) - 1)
+        self.inputs, self.stride = inputs, 2 ** (len(widths) - 1)
         steps = list(pairwise(widths))
         self.down = nn.ModuleList([_Residual(inputs, widths[0]), *(_Residual(a, b) for a, b in steps)])
         self.up = nn.ModuleList(_Residual(a + b, a) for a, b in steps)

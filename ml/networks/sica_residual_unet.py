@@ -1,4 +1,4 @@
-"""Network of Sica, Pulella and Schmitt 2026 (arXiv:2606.07374): coherence from two images in decibels."""
+"""Last layer of the network of Sica, Pulella and Schmitt 2026 (arXiv:2606.07374); its U-Net is ResidualUNet."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ml.networks.residual_unet import WIDTHS, ResidualUNet
+from ml.networks.window_head import LOG_SIGMA, Wanted
 
 
-class SicaResidualUNet(ResidualUNet):
-    """The U-Net with one output. widths: of ResidualUNet."""
+class SicaHead(nn.Module):
+    """One coherence, whatever window is wanted, and one sigma for all pixels. width: of the U-Net's features."""
 
-    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
-        super().__init__(2, widths)
-        self.last = nn.Conv2d(widths[0], 1, 1)
+    far_px = 0  # it sums over no window
 
-    def forward(self, decibels: Tensor) -> Tensor:
-        """Return coherence 0-1, (n, rows, cols). decibels: (n, 2, rows, cols), sizes multiples of stride."""
-        return torch.sigmoid(self.last(super().forward(decibels / 10))[:, 0])
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.last = nn.Conv2d(width, 1, 1)
+
+    def forward(self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted]) -> list[Tensor]:
+        """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), as WindowHead does."""
+        logit = self.last(features)
+        return [torch.cat([logit, torch.full_like(logit, LOG_SIGMA)], dim=1) for _ in wanted]

@@ -211,13 +211,4 @@ def truth_sha256(blocks: int) -> str:
     return hashlib.sha256(repr((NAME, VERSION, LOOKS, WINDOWS, AVERAGED, means)).encode()).hexdigest()
 
 
-BENCHMARK = Benchmark(
-    NAME,
-    VERSION,
-    BLOCKS_KNOWN,
-    "blocks of a real pair",
-    VERSIONS,
-    evaluate,
-    truth_sha256,
-    WEIGHTS,
-)
+BENCHMARK = Benchmark(NAME, VERSION, BLOCKS_KNOWN, "blocks of a real pair", VERSIONS, evaluate, truth_sha256, WEIGHTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,13 @@ from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch, TrainingRecipe, TrainingTask
-from ml.coherence import MIX, NETWORK, SAMPLE_WINDOW, SICA, VERSIONS
+from ml.coherence import NETWORK, SAMPLE_WINDOW, SICA, VERSIONS
 from ml.coherence.features import SCATTERERS, features, no_history
 from ml.coherence.infer import WEIGHTS
-from ml.coherence.network import DECIBELS, CoherenceNet, Estimate, network_of
-from ml.networks.sica_residual_unet import SicaResidualUNet
+from ml.coherence.network import CoherenceNet, Estimate, network_of
+from ml.networks.sica_residual_unet import SicaHead
 from ml.runtime.checkpoints import Card, load, read_card
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    NETWORK: partial(network_of, NETWORK),
-    SICA: SicaResidualUNet,
-    MIX: partial(network_of, MIX),
-}
 SCENES, SCENE_PX = 16, 112  # of validation, for each kind of ground
 WINDOWS = (SAMPLE_WINDOW, (3, 3), (3, 11))  # of validation
 NARROW_PX, WIDE_PX = (3, 5, 7), (3, 5, 7, 9, 11, 13, 15)  # sides of windows in training
@@ -53,7 +48,7 @@ SIGMA_PARTS = 8  # groups of validation errors by reported sigma
 class CoherenceSettings(Drawing):
     """Settings that --config can change.
 
-    method: a key of NETWORKS. batch: samples per step; windows: number of windows per step, shared by its samples, in
+    method: a key of WEIGHTS. batch: samples per step; windows: number of windows per step, shared by its samples, in
     addition to the scatterers; looks_stated_share: share of samples with stated looks; begin: folder of weights to
     continue from; unet: of those of Sica et al., with whose U-Net ours begins; '' for none.
     """
@@ -168,9 +163,6 @@ def truth_of(batch: Batch, windows: Sequence[Window | None]) -> list[Tensor]:
 def answers(network: nn.Module, batch: Batch, past: Tensor, windows: Sequence[Window | None]) -> list[Estimate]:
     """Apply a network to a batch for each wanted window. past: (n, 3, rows, cols), see features.temporal."""
     log_power = batch["log_power"].float()
-    if isinstance(network, SicaResidualUNet):
-        found = network(torch.nan_to_num(DECIBELS * log_power)).float()
-        return [Estimate(found, torch.ones_like(found))]
     if not isinstance(network, CoherenceNet):
         raise TypeError(f"{type(network).__name__} is no network of coherence")
     seen = features(log_power, past.float(), batch["facts"])
@@ -184,7 +176,7 @@ def _stated(number: int, numbers: NDArray[Any], log_power: NDArray[Any]) -> floa
 
 def _wanted(network: nn.Module, windows: Sequence[Window]) -> list[Window | None]:
     """Return the windows to estimate, SCATTERERS first; the network of Sica et al. has only SAMPLE_WINDOW."""
-    return [SAMPLE_WINDOW] if isinstance(network, SicaResidualUNet) else [SCATTERERS, *windows]
+    return [SAMPLE_WINDOW] if isinstance(network.head, SicaHead) else [SCATTERERS, *windows]
 
 
 def _named(window: Window | None) -> str:
@@ -200,16 +192,17 @@ def _loss(estimate: Estimate, truth: Tensor) -> Tensor:
 
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
     """Draw missing samples, make the network. InputError for settings that do not fit, or without textures."""
-    if settings.method not in NETWORKS:
-        raise InputError("--config", f"method is {settings.method!r}", f"Choose among {', '.join(NETWORKS)}")
-    card, net = Card("coherence", WEIGHTS[settings.method], VERSIONS[settings.method], {}), NETWORKS[settings.method]()
+    if settings.method not in WEIGHTS:
+        raise InputError("--config", f"method is {settings.method!r}", f"Choose among {', '.join(WEIGHTS)}")
+    name = WEIGHTS[settings.method]
+    card, net = Card("coherence", name, VERSIONS[settings.method], {}), network_of(name)
     if settings.begin:
         before = read_card(card.name, Path(settings.begin))
         load(before, net, Path(settings.begin))
         card.training["begun_from"] = before.weights_sha256
     if settings.unet and (settings.begin or settings.method != NETWORK):
         raise InputError("--config", "unet is given", f"Use it with {NETWORK} and without begin")
-    if settings.unet and isinstance(net, CoherenceNet) and net.unet:
+    if settings.unet and net.unet:
         card.training["unet_from"] = take_unet(net.unet, Path(settings.unet))
     task = CoherenceTrainingTask(settings, cache)
     _ = task.scenes
@@ -221,9 +214,9 @@ def take_unet(unet: nn.Module, folder: Path) -> str:
 
     The U-Net's further inputs begin without effect.
     """
-    sica, card = SicaResidualUNet(), read_card(SICA, folder)
+    sica, card = network_of(SICA), read_card(SICA, folder)
     load(card, sica, folder)
-    taken = sica.state_dict()
+    taken = sica.unet.state_dict() if sica.unet else {}
     for name, part in unet.state_dict().items():
         if part.dim() > 1:
             part.zero_()
@@ -234,16 +227,13 @@ def take_unet(unet: nn.Module, folder: Path) -> str:
 
 
 def finish(network: nn.Module, task: Any) -> dict[str, Any]:
-    """Fit the sigma that covers 68 % of the validation errors; return the card's settings.
-
-    For the network of Sica et al.: one sigma, the standard deviation of its errors.
-    """
+    """Fit the sigma that covers 68 % of the validation errors; return the card's settings."""
     errors = task.errors(network)
-    if isinstance(network, SicaResidualUNet):
-        return {"sigma": round(float(np.std(np.concatenate([*errors.values()])[:, 0])), 3)}
     settings: dict[str, Any] = {}
     for name, of_scatterers in (("sigma", False), ("scatterers", True)):
         rows = [one for key, one in errors.items() if key.endswith("scatterers") == of_scatterers]
+        if not rows:
+            continue  # Sica et al. estimate no coherence of the scatterers
         factor, power = stretch(np.concatenate(rows))
         settings |= {f"{name}_factor": round(factor, 3), f"{name}_power": round(power, 3)}
     return settings
