@@ -9,13 +9,14 @@ from lab.coherence.training import samples, textures
 from lab.coherence.training.processing import resampled_on_map
 from lab.coherence.training.samples import Drawing, Sample, Samples, coherence_over, sample_of
 from lab.coherence.training.scenes import coherence_pair, patched, roughened
-from lab.coherence.training.task import NETWORKS, CoherenceSettings, prepare
+from lab.coherence.training.task import CoherenceSettings, prepare
 from lab.simulation.sar.ground import gamma_texture, smooth_field
 from lab.simulation.sar.pairs import sample_coherence, simulate_pair
 from lab.simulation.sar.recipes import even_ground, homogeneous
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence.features import INPUTS, features, no_history, temporal
+from ml.coherence.infer import WEIGHTS
 from ml.coherence.network import NAME, CoherenceNetwork, Settings, network_of, registered
 from ml.coherence.registration import facts_of
 
@@ -226,7 +227,7 @@ def test_samples_are_kept_and_turned_with_their_truth(tmp_path, cut, monkeypatch
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("method", NETWORKS)
+@pytest.mark.parametrize("method", WEIGHTS)
 def test_a_few_steps_teach_every_network(real_data, monkeypatch, tmp_path, method):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     settings = CoherenceSettings(method=method, samples=2, size=64, batch=2)
