@@ -54,10 +54,11 @@ def plain_words(line: str, where: str) -> str:
 
 
 PROBLEM = "application/problem+json"
-KEPT_HEADERS = ("Allow", "Retry-After", "Cache-Control")
+KEPT_HEADERS = ("Allow", "Accept-Ranges", "Cache-Control", "Content-Range", "ETag", "Retry-After")
 WORDS = {
     404: ("There is nothing at this address.", "The addresses are listed at /api/v1/."),
     405: ("This address can only be read.", "Send GET or HEAD."),
+    416: ("The file has no such part.", "Ask for one range of bytes within the size that Content-Range states."),
 }
 FAULT = ("The request could not be answered.", "Try again later.")
 
