@@ -31,6 +31,11 @@ def catalogue(request: HttpRequest) -> JsonResponse:
 @only_parameters()
 def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
     """Answer with a PNG tile of one date of a layer."""
+    return drawn_tile(request, layer, group, z, x, y)
+
+
+def drawn_tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
+    """Answer with a PNG tile, or 304. Raises Http404."""
     tile_or_404(z, x, y, layer in RASTER_LAYERS_BY_NAME)
     chosen = RASTER_LAYERS_BY_NAME[layer]
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
