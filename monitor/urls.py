@@ -15,7 +15,7 @@ from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
 from monitor.open_data.feeds import alerts as feeds
 from monitor.open_data.feeds import views as subscription_feeds
-from monitor.open_data.standards import tilejson
+from monitor.open_data.standards import map_services, tilejson
 from monitor.open_data.standards import views as standards
 from monitor.operations.health import views as health
 from monitor.operations.jobs import views as jobs
@@ -74,6 +74,8 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("api/points/<int:product>/<str:pid>/series/", map.series_json, name="point-series"),
     path("api/points/<int:product>/<str:pid>/series.csv", map.series_csv, name="point-series-csv"),
+    path("ogc/wms", map_services.wms, name="wms"),
+    path("ogc/wmts", map_services.wmts, name="wmts"),
     path("ogc/", include(standards.routes("ogc"))),
     path("stac/", include(standards.routes("stac"))),
     path("tilejson/", tilejson.index, name="tilejson-index"),

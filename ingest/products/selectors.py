@@ -23,6 +23,7 @@ from ingest.readers.records import Float32, Float64
 
 STD_SAMPLED = 50_000
 QUALITY = ("velocity_std_mm_yr", "height_m", "temporal_coherence", "rmse_mm")
+ALL = Q()
 POINT_VALUES = ("product_id", "pid", "velocity_mm_yr", *QUALITY, "los_east", "los_north", "los_up")
 
 
@@ -164,13 +165,15 @@ def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
     return MeasurementPoint.objects.select_related("product").get(product_id=product_id, pid=pid)
 
 
-def points_behind(*, product_id: int, pid: str, boxes: Sequence[Polygon], most: int) -> list[dict[str, Any]]:
+def points_behind(
+    *, product_id: int, pid: str, boxes: Sequence[Polygon], most: int, condition: Q = ALL
+) -> list[dict[str, Any]]:
     """Return a product's next `most` points in order of id, after `pid`, within `boxes` (EPSG:4326) if given.
 
-    Each has the columns of MeasurementPoint, longitude and latitude. An index is used: no row up to `pid` is visited.
+    condition: on columns of MeasurementPoint. Each has the columns of MeasurementPoint, longitude and latitude. An index is used: no row up to `pid` is visited.
     """
     inside = reduce(or_, (Q(tile_point__bboverlaps=box) for box in boxes), Q())
-    points = MeasurementPoint.objects.filter(inside, product_id=product_id, pid__gt=pid)
+    points = MeasurementPoint.objects.filter(inside, condition, product_id=product_id, pid__gt=pid)
     position = {"longitude": _ordinate("X"), "latitude": _ordinate("Y")}
     return list(points.annotate(**position).order_by("pid").values(*POINT_VALUES, *position)[:most])
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import IO, NamedTuple, Protocol, cast
 
 from django.apps import apps
 from django.core.files import File
@@ -37,10 +37,20 @@ class RasterStorage(Protocol):
     def tiff(self, name: str) -> "contextmanager[DatasetReader]":
         """Open a raster. Raises OSError, RasterioError."""
 
+    def part(self, name: str, first: int, last: int) -> IO[bytes]:
+        """Open the bytes from first to last, both included, of a file as a stream. Raises OSError."""
+
     def entries(self) -> Iterator[Entry]:
         """Yield every file in the storage."""
 
     def _save(self, name: str, content: File) -> str: ...
+
+
+def open_part(path: Path, first: int, last: int) -> IO[bytes]:
+    """Open a file of this machine at the byte `first`; whoever reads stops after `last`."""
+    file = path.open("rb")
+    file.seek(first)
+    return file
 
 
 class WholeFileStorage(FileSystemStorage):
@@ -63,6 +73,10 @@ class WholeFileStorage(FileSystemStorage):
         """Open a raster."""
         with open_tiff(Path(self.path(name))) as raster:
             yield raster
+
+    def part(self, name: str, first: int, last: int) -> IO[bytes]:
+        """Open a file at a byte; whoever reads stops after `last`."""
+        return open_part(Path(self.path(name)), first, last)
 
     def entries(self) -> Iterator[Entry]:
         """Yield every file in the storage."""
@@ -156,3 +170,8 @@ def stored_tiff(file: FieldFile) -> Iterator[DatasetReader]:
     """Open a raster in its storage, so that only the needed parts are read. Raises OSError, RasterioError."""
     with file.storage.tiff(file.name) as raster:
         yield raster
+
+
+def stored_part(file: FieldFile, first: int, last: int) -> IO[bytes]:
+    """Open the bytes from first to last, both included, of a raster in its storage. Raises OSError."""
+    return cast(RasterStorage, file.storage).part(file.name, first, last)

@@ -118,6 +118,12 @@ class ObjectStorage(S3Storage):
         answer = self.bucket.Object(self.key(name)).get()
         return File(io.BufferedReader(_Body(self, answer["Body"]), CHUNK_BYTES), name=name)
 
+    @_failing_clearly
+    def part(self, name: str, first: int, last: int) -> IO[bytes]:
+        """Open the bytes from first to last, both included, of an object as a stream; only they are sent."""
+        answer = self.bucket.Object(self.key(name)).get(Range=f"bytes={first}-{last}")
+        return io.BufferedReader(_Body(self, answer["Body"]), CHUNK_BYTES)
+
     def key(self, name: str) -> str:
         """Return the key of an object in the bucket."""
         return str(self._normalize_name(name))

@@ -36,7 +36,8 @@ PUBLIC_DATA = (
     "/tiles/",
 )
 SEARCHES = ("/stac/search",)  # accept a body
-ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Retry-After"}
+EXPOSED = "Accept-Ranges, Content-Crs, Content-Length, Content-Range, ETag, Retry-After"
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD",
     "Access-Control-Allow-Headers": "*",

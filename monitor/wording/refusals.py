@@ -54,10 +54,11 @@ def plain_words(line: str, where: str) -> str:
 
 
 PROBLEM = "application/problem+json"
-KEPT_HEADERS = ("Allow", "Retry-After", "Cache-Control")
+KEPT_HEADERS = ("Allow", "Accept-Ranges", "Cache-Control", "Content-Range", "ETag", "Retry-After")
 WORDS = {
     404: ("There is nothing at this address.", "The addresses are listed at /api/v1/."),
     405: ("This address can only be read.", "Send GET or HEAD."),
+    416: ("The file has no such part.", "Ask for one range of bytes within the size that Content-Range states."),
 }
 FAULT = ("The request could not be answered.", "Try again later.")
 
@@ -70,8 +71,8 @@ def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
 
 
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Replace an error page by problem JSON, unless the client accepts HTML or the answer is such JSON already."""
-    says_why = response.headers.get("Content-Type", "").startswith(PROBLEM)
+    """Replace an error page by problem JSON, unless the client accepts HTML or it says why already."""
+    says_why = response.headers.get("Content-Type", "").startswith((PROBLEM, "text/xml"))  # XML: as WMS has it
     if response.status_code < 400 or says_why:
         return response
     answer = response

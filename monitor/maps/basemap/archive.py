@@ -1,25 +1,19 @@
-"""Base map in one PMTiles file (github.com/protomaps/PMTiles, spec v3), read in byte ranges (RFC 9110, section 14)."""
+"""Base map in one PMTiles file (github.com/protomaps/PMTiles, spec v3)."""
 
 import json
-import re
 import struct
 import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
-
-from monitor.wording.refusals import number_or_none
-
 MAGIC, VERSION = b"PMTiles", 3
-MOST_BYTES = 16 * 2**20  # of one answer; browsers ask for much less
+MOST_BYTES = 16 * 2**20  # of a directory or of metadata, unpacked
 HEADER = struct.Struct("<8s 11Q x 3B 27x")  # section 3: magic, offsets and lengths, counts, compressions, tile type
 SECTIONS = ("root", "metadata", "leaves", "tiles")
 GZIP, MVT = 2, 1
 READABLE = {1, GZIP}  # uncompressed, or compressed as browsers expect
 SCHEMA_SIGNS = {"earth", "transportation"}  # one layer that only Protomaps has, one that only OpenMapTiles has
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def fault_of(path: Path) -> str:
@@ -74,28 +68,3 @@ def _read(file: BinaryIO, offset: int, length: int, packed: int) -> bytes:
         if not unpacking.eof:
             raise EOFError
     return content
-
-
-def part_of(request: HttpRequest, path: Path) -> HttpResponseBase:
-    """Answer with the byte range that a request's Range header names, or with the whole file."""
-    state = path.stat()
-    etag = f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
-    wanted = _RANGE.fullmatch(request.headers.get("Range", ""))
-    response: HttpResponseBase
-    if wanted is None:
-        response = FileResponse(path.open("rb"), content_type="application/vnd.pmtiles")
-    else:
-        first, end = (number_or_none(text) for text in wanted.groups())
-        last = min(state.st_size if end is None else end, (first or 0) + MOST_BYTES - 1, state.st_size - 1)
-        if first is None or first > last:
-            response = HttpResponse(status=416, headers={"Content-Range": f"bytes */{state.st_size}"})
-        else:
-            with path.open("rb") as file:
-                file.seek(first)
-                content = file.read(last - first + 1)
-            response = HttpResponse(content, status=206, content_type="application/vnd.pmtiles")
-            response["Content-Range"] = f"bytes {first}-{last}/{state.st_size}"
-    response["Accept-Ranges"] = "bytes"
-    response["ETag"] = etag
-    response["Cache-Control"] = "public, max-age=86400"
-    return response

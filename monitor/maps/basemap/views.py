@@ -1,5 +1,6 @@
 """Views of the base map: its description, tiles of loaded layers, and the file that BASEMAP_ARCHIVE names."""
 
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -7,12 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from ingest.storage import open_part
 from monitor.maps.basemap import archive as archives
 from monitor.maps.basemap.ground import ground_tile, ground_version
 from monitor.maps.basemap.heights import FROM_ZOOM, heights_tile, heights_version, heights_zoom
 from monitor.maps.basemap.world import FINEST_ZOOM, world_tile
 from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.answers import tile_or_404
+from monitor.maps.rasters.ranges import StoredFile, ranged
 from monitor.wording.refusals import only_parameters
 
 DAY = "public, max-age=86400"
@@ -63,10 +66,13 @@ def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 
 @require_safe
 def archive(request: HttpRequest) -> HttpResponseBase:
-    """Answer with a byte range of the file that BASEMAP_ARCHIVE names."""
+    """Answer with the file that BASEMAP_ARCHIVE names, or with a byte range of it."""
     if not _has_archive():
         raise Http404("This site has no base map of its own.")
-    return archives.part_of(request, Path(settings.BASEMAP_ARCHIVE))
+    path = Path(settings.BASEMAP_ARCHIVE)
+    state = path.stat()
+    stored = StoredFile(path.name, state.st_size, "application/vnd.pmtiles", partial(open_part, path))
+    return ranged(request, stored, f'"{state.st_mtime_ns:x}-{state.st_size:x}"', DAY)
 
 
 def _life(request: HttpRequest, version: str) -> str:

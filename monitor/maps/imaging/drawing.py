@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from pyproj import Geod
 from rasterio.io import DatasetReader
 from rasterio.transform import from_bounds
@@ -18,11 +18,13 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from ingest.projections import transformer
+from monitor.maps.imaging.plan_pictures import FONT
 
 Float32 = NDArray[np.float32]
 Bounds = tuple[float, float, float, float]
 
 TILE_PIXELS = 256
+LEGEND_PX, LEGEND_BAR_PX = (170, 138), (24, 128)
 HALF_WORLD_M = 20037508.342789244  # EPSG:3857
 ARROW_SIGMA = 3.0  # an arrow is drawn where the offset is at least this many standard deviations long
 EARTH = Geod(ellps="WGS84")
@@ -114,6 +116,21 @@ def coloured(values: Float32, stops: Sequence[str], low: float, high: float) -> 
     """Return red, green and blue for values from low to high, (rows, cols, 3); unknown values get the colour of low."""
     share = np.clip((np.where(np.isfinite(values), values, low) - low) / (high - low), 0, 1)
     return colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]
+
+
+def legend_png(stops: Sequence[str], low: float, high: float, unit: str) -> bytes:
+    """Return a PNG of the colours from low, at the bottom, to high, with both values beside them."""
+    image = Image.new("RGBA", LEGEND_PX, "#ffffff")
+    width, height = LEGEND_BAR_PX
+    values = np.repeat(np.linspace(high, low, height, dtype=np.float32)[:, None], width, axis=1)
+    image.paste(Image.fromarray(coloured(values, stops, low, high)), (4, 4))
+    draw, font = ImageDraw.Draw(image), ImageFont.truetype(FONT, 12)
+    draw.rectangle((3, 3, 4 + width, 4 + height), outline="#555555")
+    for value, y in ((high, 2), (low, height - 10)):
+        draw.text((width + 12, y), f"{value:g} {unit}".strip(), fill="#000000", font=font)
+    out = BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
 
 
 @lru_cache(maxsize=32)

@@ -30,16 +30,23 @@ def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str)
 
 def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int, y: int) -> bytes:
     """Return a PNG of 256 x 256 of all sources that overlap the tile; transparent where no source has a value."""
+    return picture_png(layer, sources, 3857, rasters.tile_bounds_m(z, x, y), (rasters.TILE_PIXELS,) * 2)
+
+
+def picture_png(
+    layer: RasterLayer, sources: Sequence[RasterSource], epsg: int, bounds: Bounds, shape: tuple[int, int]
+) -> bytes:
+    """Return a PNG of (rows, cols) of a box in a system, in its units; transparent where no source has a value."""
     shown: Float32 | None = None
     for source in sources:
-        values = read_source(source, lambda dataset: rasters.tile_values(dataset, layer.bands, z, x, y))
+        values = read_source(source, lambda dataset: rasters.window_values(dataset, layer.bands, epsg, bounds, shape))
         if values is None:
             continue
         value = layer.value(values if source.grid is None else layer.of_pair(values, source.grid))
         shown = value if shown is None else _merged(shown, value, layer.overlap)
         if layer.overlap == "first" and np.isfinite(shown).all():
             break
-    return rasters.empty_tile() if shown is None else rasters.paint(shown, layer.stops, layer.low, layer.high)
+    return rasters.empty_tile(shape) if shown is None else rasters.paint(shown, layer.stops, layer.low, layer.high)
 
 
 def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]:

@@ -1,15 +1,16 @@
 """Views of the map's raster layers: catalogue, tiles, and arrows."""
 
-from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_safe
 
 from ml.models import Prediction
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.rasters import tiles as raster_tiles
-from monitor.maps.rasters.answers import tile_or_404, unless_held
+from monitor.maps.rasters.answers import etag_of, tile_or_404, unless_held
 from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.maps.rasters.ranges import ranged_tiff
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # at lower zooms, a tile would open hundreds of rasters
@@ -30,6 +31,11 @@ def catalogue(request: HttpRequest) -> JsonResponse:
 @only_parameters()
 def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
     """Answer with a PNG tile of one date of a layer."""
+    return drawn_tile(request, layer, group, z, x, y)
+
+
+def drawn_tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
+    """Answer with a PNG tile, or 304. Raises Http404."""
     tile_or_404(z, x, y, layer in RASTER_LAYERS_BY_NAME)
     chosen = RASTER_LAYERS_BY_NAME[layer]
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
@@ -71,9 +77,9 @@ def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[Rast
 
 
 @require_safe
-def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
-    """Answer with the Cloud-Optimised GeoTIFF of a prediction."""
+def prediction_raster(request: HttpRequest, prediction: int) -> HttpResponseBase:
+    """Answer with the Cloud-Optimised GeoTIFF of a prediction, or with a byte range of it."""
     row = Prediction.objects.filter(pk=prediction).first()
-    if row is None or not row.raster.storage.exists(row.raster.name):
+    if row is None:
         raise Http404("There is no such raster.")
-    return FileResponse(row.raster.open("rb"), as_attachment=True, filename=row.raster.name, content_type="image/tiff")
+    return ranged_tiff(request, row.raster, etag_of(row.raster_sha256))

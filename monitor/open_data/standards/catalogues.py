@@ -4,20 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from monitor.open_data.standards.collections import Collection
+from monitor.open_data.standards.cql2 import CLASSES, LANGUAGES
+from monitor.open_data.standards.crs import SYSTEMS
 from monitor.open_data.standards.ground import Alerts, Glaciers, Products
 from monitor.open_data.standards.points import Points
-from monitor.open_data.standards.queries import FEW
+from monitor.open_data.standards.queries import CRS84, FEW
 from monitor.open_data.standards.search import MOST, PARAMETERS
 from monitor.open_data.standards.stac import Predictions, RadarImages, VelocityFields
 from monitor.open_data.standards.stac_items import GEOJSON, JSON, STAC
 from monitor.wording.refusals import PROBLEM
 
-_FEATURES = ("core", "geojson")
-OGC_CLASSES = tuple(f"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/{name}" for name in _FEATURES)
+_PARTS = {"ogcapi-features-1": ("core", "geojson"), "ogcapi-features-3": ("queryables", "filter", "features-filter")}
+_PARTS["cql2"] = CLASSES
+OGC_CLASSES = tuple(
+    f"http://www.opengis.net/spec/{part}/1.0/conf/{name}" for part, names in _PARTS.items() for name in names
+)
+CRS_CLASS = "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs"
+_SEARCH = ("item-search", *(f"item-search#{name}" for name in ("fields", "sort", "filter")))
 STAC_CLASSES = tuple(
-    f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "ogcapi-features", "item-search")
+    f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "ogcapi-features", *_SEARCH)
 )
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+SCHEMA = "application/schema+json"
 TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
 
 
@@ -61,7 +69,7 @@ class Catalogue(NamedTuple):
     title: str
     description: str
     conforms_to: tuple[str, ...]
-    collections: Mapping[str, Collection]
+    collections: Mapping[str, Any]
     stac: str = ""
 
 
@@ -77,7 +85,7 @@ CATALOGUES = {
             "Ground Motion Monitor: features",
             "Places where the ground moves, and the measurements that show it, by OGC API Features. Simulated data are "
             "marked: simulated is true.",
-            OGC_CLASSES,
+            (*OGC_CLASSES, CRS_CLASS),
             _by_name(Alerts(), Points(), Products(), Glaciers()),
         ),
         Catalogue(
@@ -101,10 +109,11 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
         "/collections": _get("collections", "Collections", LISTED),
     }
     for one in catalogue.collections.values():
-        paths |= _paths(one)
+        paths |= _paths(one, [] if catalogue.stac else SYSTEM_PARAMETERS)
     if catalogue.stac:
         wanted = [_parameter(name, words, TEXT) for name, words in PARAMETERS.items()]
         common = _common(MOST, FEW)
+        paths["/queryables"] = _get("queryables", "What filters may use", {"type": "object"}, [], SCHEMA)
         paths["/search"] = _get("search", "Items of any collection", FEATURES, common + wanted, GEOJSON, ("400",))
     return {
         "openapi": "3.0.3",
@@ -115,13 +124,17 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
     }
 
 
-def _paths(one: Collection) -> dict[str, Any]:
+def _paths(one: Collection, systems: list[dict[str, Any]]) -> dict[str, Any]:
     own = f"/collections/{one.name}"
     ident = {"name": "featureId", "in": "path", "required": True, "schema": TEXT}
+    many, crs = [*_parameters(one), *systems], systems[:1]
     return {
         own: _get(one.name, one.title, LINKED),
-        f"{own}/items": _get(f"{one.name}-items", one.description, FEATURES, _parameters(one), GEOJSON, ("400",)),
-        f"{own}/items/{{featureId}}": _get(f"{one.name}-item", one.title, FEATURE, [ident], GEOJSON, ("404",)),
+        f"{own}/queryables": _get(f"{one.name}-queryables", one.title, {"type": "object"}, [], SCHEMA),
+        f"{own}/items": _get(f"{one.name}-items", one.description, FEATURES, many, GEOJSON, ("400",)),
+        f"{own}/items/{{featureId}}": _get(
+            f"{one.name}-item", one.title, FEATURE, [ident, *crs], GEOJSON, ("400", "404")
+        ),
     }
 
 
@@ -151,6 +164,9 @@ def _common(most: int, few: int) -> list[dict[str, Any]]:
         _limit(most, few),
         _parameter("bbox", "west,south,east,north in degrees", BOX) | {"style": "form", "explode": False},
         _parameter("datetime", "a moment, or first/last; .. is open", TEXT),
+        _parameter("filter", "a condition in CQL2; queryables lists the properties that it may use", TEXT),
+        _parameter("filter-lang", "how the filter is written", TEXT | {"enum": [*LANGUAGES]}),
+        _parameter("filter-crs", "of the geometries in the filter", TEXT | {"enum": [CRS84]}),
         _parameter("after", "where the next part begins: as in the link with rel=next", TEXT),
     ]
 
@@ -162,3 +178,9 @@ def _limit(most: int, few: int) -> dict[str, Any]:
 
 def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
+SYSTEM_PARAMETERS = [
+    _parameter("crs", "system of the coordinates in the answer", TEXT | {"enum": [*SYSTEMS]}),
+    _parameter("bbox-crs", "system of the coordinates in bbox", TEXT | {"enum": [*SYSTEMS]}),
+]

@@ -9,6 +9,7 @@ from django.contrib.gis.db.models import Extent as BoundsOf
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Max, Min, QuerySet
 
+from monitor.open_data.standards.cql2 import Queryables, field_of, narrowed, schema_of
 from monitor.open_data.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal, number_or_none
@@ -48,6 +49,7 @@ class Collection(ABC):
     most: ClassVar[int] = 1000  # features of one answer
     few: ClassVar[int] = FEW  # where no limit is given
     items: ClassVar[Mapping[str, Any]] = {}  # further members of a STAC collection
+    queryables: ClassVar[Queryables]
 
     @abstractmethod
     def part(self, query: Query) -> Part:
@@ -61,6 +63,15 @@ class Collection(ABC):
     def extent(self) -> Extent:
         """Return the area and the period that the features cover."""
 
+    @abstractmethod
+    def every(self) -> QuerySet:
+        """Return the rows of all features, of whatever state."""
+
+    def schemas(self) -> dict[str, dict[str, Any]]:
+        """Return the JSON schema of each property that a filter may use."""
+        every = self.every()
+        return {name: schema_of(field_of(every, expression)) for name, expression in self.queryables.items()}
+
 
 class Rows(Collection):
     """Collection of the rows of a table by key. New rows come last, so that paging neither skips nor repeats a row."""
@@ -70,9 +81,7 @@ class Rows(Collection):
 
     def part(self, query: Query) -> Part:
         """Return a page of features in the order of their rows."""
-        rows = self.rows(query)
-        if query.ids:
-            rows = rows.filter(pk__in=[key for key in map(number_or_none, query.ids) if key is not None])
+        rows = self.chosen(query)
         behind = rows.order_by("pk").filter(pk__gt=_key(query.after)) if query.after else rows.order_by("pk")
         listed = list(behind[: query.limit + 1])
         shown = listed[: query.limit]
@@ -80,7 +89,18 @@ class Rows(Collection):
 
     @abstractmethod
     def rows(self, query: Query) -> QuerySet:
-        """Return the rows that fit the query."""
+        """Return the rows that fit the area, the period and the own filters of the query."""
+
+    def chosen(self, query: Query) -> QuerySet:
+        """Return the rows that fit the whole query. Raises Refusal."""
+        rows = self.rows(query)
+        if query.ids:
+            rows = rows.filter(pk__in=[key for key in map(number_or_none, query.ids) if key is not None])
+        return rows if query.tree is None else narrowed(rows, query.tree, self.queryables)
+
+    def every(self) -> QuerySet:
+        """Return every row."""
+        return type(self).known()
 
     def features(self, rows: Sequence[Any]) -> list[Feature]:
         """Return the features of these rows."""

@@ -1,9 +1,10 @@
 """Collections of what the site's pages show: alerts, data sets and glaciers."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from django.contrib.gis.db.models import Extent as BoundsOf
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from detection.glaciers.selectors import motion_of, motions_known
@@ -18,6 +19,7 @@ from ingest.products.selectors import last_date, products
 from ingest.readers.records import Component
 from monitor.open_data.api.rows import product_row
 from monitor.open_data.standards.collections import Extent, Feature, Rows, extent_of, geojson
+from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.cards import alert_cards
@@ -38,12 +40,14 @@ CARD_WORDS = (
     "updated",
 )
 MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs", "last_day")
+OF_PRODUCTS = ("component", "level", "direction", "track", "release", "n_points", "licence", "simulated")
 FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")
 
 
 class Alerts(Rows):
     """Collection of alerts: public ones, or those of the states that the query names."""
 
+    known = staticmethod(alerts_public)
     name = "alerts"
     title = "Places where the ground moves"
     description = (
@@ -55,6 +59,7 @@ class Alerts(Rows):
         "state": Filter("how far it is reviewed", tuple(State)),
         "severity": Filter("how much it matters", tuple(Severity)),
     }
+    queryables = {name: name for name in ("kind", "state", "severity", "simulated", *FIGURES)} | {"geometry": "area"}
 
     def rows(self, query: Query) -> QuerySet[Alert]:
         """Return the alerts that fit the query."""
@@ -103,6 +108,11 @@ class Products(Rows):
     title = "Data sets: velocity fields"
     description = "Boxes around the points of each velocity field, with its dates, source and licence."
     filters = {"component": Filter("what its rates measure", tuple(Component))}
+    queryables: ClassVar[Queryables] = {name: name for name in ("id", "name", *OF_PRODUCTS)} | {
+        "first_date": F("dates__0"),
+        "last_date": last_date("dates"),
+        "geometry": "footprint",
+    }
 
     def rows(self, query: Query) -> QuerySet[Product]:
         """Return the velocity fields that fit the query."""
@@ -151,6 +161,13 @@ class Glaciers(Rows):
     name = "glaciers"
     title = "Glaciers whose motion is followed"
     description = "Outlines of glaciers with their speed in the newest pair of radar images, m a day."
+    known = staticmethod(motions_known)
+    queryables = {name: name for name in MOTION_FIGURES} | {
+        "name": "glacier__name",
+        "surge": "glacier__surge",
+        "simulated": "glacier__layer__simulated",
+        "geometry": "glacier__outline",
+    }
 
     def rows(self, query: Query) -> QuerySet[GlacierMotion]:
         """Return the glaciers that fit the query."""

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.contrib.gis.geos import MultiPolygon, Polygon
-from django.db.models import QuerySet, Sum
+from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db.models import Q, QuerySet, Sum
 from django.urls import reverse
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, points_behind
 from monitor.maps.map.series import number
 from monitor.open_data.standards.collections import DIGITS, Collection, Extent, Feature, Part, row_of
+from monitor.open_data.standards.cql2 import Condition
 from monitor.open_data.standards.ground import extent_of_products, products_wanted
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.wording.refusals import Refusal, number_or_none
@@ -31,12 +32,15 @@ class Points(Collection):
         "see component; uncertainties are one standard deviation; unknown is null."
     )
     filters = {"product": Filter("id of a data set")}
+    queryables = {name: name for name in ("pid", *FIGURES)} | {"product": "product_id", "geometry": "tile_point"}
     most, few = 10_000, 1000  # a GIS asks for page after page
 
     def part(self, query: Query) -> Part:
         """Return a page of points, product by product."""
         product_behind, pid_behind = _key(query.after)
         products = _products(query)
+        every = query.tree is None
+        condition = Q() if every else Condition(self.every(), self.queryables).of(query.tree)
         found: list[Feature] = []
         for product in products.filter(pk__gte=product_behind).order_by("pk"):
             rows = points_behind(
@@ -44,13 +48,14 @@ class Points(Collection):
                 pid=pid_behind if product.pk == product_behind else "",
                 boxes=_within_mercator(query.area) if query.area else [],
                 most=query.limit + 1 - len(found),
+                condition=condition,
             )
             found += [_feature(product, row) for row in rows]
             if len(found) > query.limit:
                 break
         shown = found[: query.limit]
         anywhere = query.area is None
-        matched = (products.aggregate(n=Sum("n_points"))["n"] or 0) if anywhere else None
+        matched = (products.aggregate(n=Sum("n_points"))["n"] or 0) if anywhere and every else None
         return Part(shown, shown[-1]["id"] if len(found) > query.limit else "", matched)
 
     def feature(self, ident: str) -> Feature | None:
@@ -67,6 +72,10 @@ class Points(Collection):
         feature = _feature(product, {"pid": pid} | position | {name: getattr(point, name) for name in FIGURES})
         series = reverse("api-1:point", args=[product.pk, pid])
         return feature | {"links": [{"rel": "related", "href": series, "title": "How this point moved"}]}
+
+    def every(self) -> QuerySet:
+        """Return the rows of all points."""
+        return MeasurementPoint.objects.all()
 
     def extent(self) -> Extent:
         """Return the extent of all velocity fields with points."""
@@ -95,7 +104,7 @@ def _key(after: str) -> tuple[int, str]:
     raise Refusal(f"after is no key of this collection: {after[:40]!r}", "Follow the link with rel=next.")
 
 
-def _within_mercator(area: MultiPolygon) -> list[Polygon]:
+def _within_mercator(area: GEOSGeometry) -> list[Polygon]:
     """Return the bounding box of each part of an area, cut at the latitude limits of Web Mercator."""
     boxes = []
     for west, south, east, north in (part.extent for part in area):

@@ -1,16 +1,18 @@
-"""Query parameters of a collection: bbox, datetime, limit, the key of the previous page, and its own filters."""
+"""Query parameters of a collection: bbox, datetime, limit, filter, the previous page, and its own filters."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from django.contrib.gis.geos import MultiPolygon
+from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
 
+from monitor.open_data.standards import cql2
 from monitor.wording.refusals import BIGGEST_KEY, Refusal, area_of, choice, moment, refuse_unknown, whole_number
 
 FEW = 100
-COMMON = ("limit", "bbox", "datetime", "after")
+COMMON = ("limit", "bbox", "datetime", "after", "filter", "filter-lang", "filter-crs")
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -33,27 +35,31 @@ class Query(NamedTuple):
 
     limit: int
     after: str  # key of the last feature of the previous page, empty for the first page
-    area: MultiPolygon | None  # EPSG:4326
+    area: GEOSGeometry | None  # EPSG:4326
     during: Period | None
     filters: Mapping[str, str]
     ids: frozenset[str] = frozenset()  # of the wanted `Rows`; empty: all
+    tree: cql2.Tree = None  # a filter in CQL2; None: all
 
 
 def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:
     """Read a query. most: highest limit of features in an answer; few: the default limit. Raises Refusal."""
     # A parameter that is not known is refused: a filter with a typing error would find everything.
     refuse_unknown(parameters, [*COMMON, *filters])
-    bbox = parameters.get("bbox", "")
+    bbox, condition = parameters.get("bbox", ""), parameters.get("filter", "")
+    language = choice("filter-lang", parameters.get("filter-lang", ""), [*cql2.LANGUAGES]) or cql2.LANGUAGES[0]
+    choice("filter-crs", parameters.get("filter-crs", ""), [CRS84])
     return Query(
         min(whole_number("limit", parameters.get("limit", str(few)), 1, 10**9), most),
         parameters.get("after", ""),
-        area_of(_level(bbox)) if bbox else None,
+        area_of(level(bbox)) if bbox else None,
         period(parameters.get("datetime", "")),
         {name: _value(name, parameters[name], filters[name]) for name in filters if parameters.get(name)},
+        tree=cql2.parsed(condition, language) if condition else None,
     )
 
 
-def _level(bbox: str) -> str:
+def level(bbox: str) -> str:
     """Return the parameter bbox without heights, which it has if it consists of six numbers."""
     parts = bbox.split(",")
     return ",".join((*parts[:2], *parts[3:5])) if len(parts) == 6 else bbox

@@ -1,45 +1,81 @@
-"""STAC item search over several collections at once."""
+"""STAC item search over several collections at once: filters, order, and the fields of the answer."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.db.models import F, Q
 from django.http import QueryDict
 
 from ingest.text import plain_values
-from monitor.open_data.standards.collections import Collection, Feature
+from monitor.open_data.standards.collections import Feature, Rows
+from monitor.open_data.standards.cql2 import NOTHING, geometry_of
 from monitor.open_data.standards.queries import Query, read_query
-from monitor.wording.refusals import Refusal
+from monitor.open_data.standards.stac import SORTABLE
+from monitor.wording.refusals import Refusal, choice, number_or_none
 
 MOST = 1000
 MOST_IDS = MOST  # an answer holds no more features
 PARAMETERS = {
     "collections": "names with commas between them; all where none is given",
     "ids": f"at most {MOST_IDS} ids with commas between them",
+    "intersects": "a GeoJSON geometry, instead of bbox",
+    "sortby": f"some of {', '.join(SORTABLE)} with commas between them; - before a name: the largest first",
+    "fields": "members of an item with commas between them, as properties.created; - before a name leaves it out",
 }
-Found = list[tuple[Collection, Feature]]
+USUAL_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets")
+USUAL_FIELDS += tuple(f"properties.{name}" for name in ("datetime", "start_datetime", "end_datetime"))
+Order = list[tuple[str, bool]]  # name, and whether the largest comes first
 
 
-def search(known: Mapping[str, Collection], parameters: QueryDict) -> tuple[Found, str]:
-    """Return the (collection, item) pairs found, by collection, and the key of the next page. Raises Refusal."""
+class Found(NamedTuple):
+    """Page of a search. after: key of the next one, empty at the end; matched: how many there are in all."""
+
+    items: list[tuple[Rows, Feature]]
+    after: str
+    matched: int
+    fields: list[str]
+
+
+def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
+    """Return the items found, by the order asked for, then by collection and id. Raises Refusal."""
     common = parameters.copy()
-    names, idents = ([one for one in common.pop(name, [""])[-1].split(",") if one] for name in PARAMETERS)
+    own = {name: common.pop(name, [""])[-1] for name in PARAMETERS}
+    names, idents, sortby, fields = (
+        [one.strip() for one in own[name].split(",") if one.strip()]
+        for name in ("collections", "ids", "sortby", "fields")
+    )
     if len(idents) > MOST_IDS:
         raise Refusal(f"{len(idents)} ids were asked for", f"Give at most {MOST_IDS} ids in one search.")
     unknown = [name for name in names if name not in known]
     if unknown:
         raise Refusal(f"there is no collection {unknown[0][:40]!r}", f"Give some of {', '.join(known)}.")
+    query = read_query(common, {}, MOST)._replace(ids=frozenset(idents))
+    if own["intersects"]:
+        if query.area is not None:
+            raise Refusal("bbox and intersects were both given", "Give one of them.")
+        query = query._replace(area=geometry_of(_json(own["intersects"]), "intersects"))
+    order = [(_sortable(one), one.startswith("-")) for one in sortby]
     chosen = [one for name, one in known.items() if not names or name in names]
-    query = read_query(common, {}, MOST)
-    return _one_after_the_other(chosen, query._replace(ids=frozenset(idents)))
+    return _page(chosen, query, order)._replace(fields=fields)
+
+
+def _sortable(text: str) -> str:
+    name = text.lstrip("+-").removeprefix("properties.")
+    return choice("sortby", name, list(SORTABLE)) or "id"
+
+
+def _json(content: str | bytes) -> Any:
+    """Parse JSON; return None where it is none."""
+    try:
+        return plain_values(json.loads(content))
+    except (ValueError, RecursionError):
+        return None
 
 
 def posted(content: bytes) -> dict[str, Any]:
     """Parse the body of a search. Raises Refusal."""
-    try:
-        body = plain_values(json.loads(content))
-    except (ValueError, RecursionError):
-        body = None
+    body = _json(content)
     if not isinstance(body, dict):
         raise Refusal("the body is no JSON object", 'Send for example {"collections": ["predictions"], "limit": 10}.')
     return body
@@ -49,26 +85,101 @@ def parameters_of(body: Mapping[str, Any]) -> QueryDict:
     """Convert a JSON body to the parameters of a URL, with lists as texts with commas. Raises Refusal."""
     parameters = QueryDict(mutable=True)
     for name, value in body.items():
-        parts = value if isinstance(value, list) else [value]
+        if value is None:
+            continue
+        if name in ("intersects", "filter") and isinstance(value, dict):
+            parameters[name] = json.dumps(value)
+            if name == "filter":
+                parameters.setdefault("filter-lang", "cql2-json")
+            continue
+        parts = _texts(name, value)
         if not all(isinstance(part, (str, int, float)) and not isinstance(part, bool) for part in parts):
             raise Refusal(f"{name[:40]} is neither text, number nor a list of them", "Leave it out.")
         parameters[name] = ",".join(str(part) for part in parts)
     return parameters
 
 
-def _one_after_the_other(chosen: list[Collection], query: Query) -> tuple[Found, str]:
-    """Search one collection after the other. The page key joins a collection's name and the key within it."""
-    name, _, behind = query.after.partition(":")
-    names = [one.name for one in chosen]
-    if name and name not in names:
-        raise Refusal(f"after is no key of this search: {query.after[:40]!r}", "Follow the link with rel=next.")
-    found: Found = []
-    for one in chosen[names.index(name) if name else 0 :]:
-        left = query.limit - len(found)
-        if not left:
-            return found, f"{one.name}:"
-        part = one.part(query._replace(limit=left, after=behind if one.name == name else ""))
-        found += [(one, feature) for feature in part.features]
-        if part.after:
-            return found, f"{one.name}:{part.after}"
-    return found, ""
+def _texts(name: str, value: Any) -> list[Any]:
+    """Return a member of a body as texts: sortby and fields as they are written in a URL, any other as it is."""
+    if name == "sortby" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return [("-" if one.get("direction") == "desc" else "+") + str(one.get("field")) for one in value]
+    if name == "fields" and isinstance(value, dict):
+        include, exclude = (value.get(part) or [] for part in ("include", "exclude"))
+        if isinstance(include, list) and isinstance(exclude, list):
+            return [*map(str, include), *(f"-{one}" for one in exclude)] or list(USUAL_FIELDS)
+    return value if isinstance(value, list) else [value]
+
+
+def _page(chosen: list[Rows], query: Query, order: Order) -> Found:
+    """Search all collections. The key of a page names the collection and the row of the last item before it."""
+    behind = _behind(chosen, query.after, order)
+    keys: list[tuple[Any, ...]] = []  # sorted values, then the number of the collection and the key of the row
+    matched = 0
+    for at, one in enumerate(chosen):
+        rows = one.chosen(query)
+        matched += rows.count()
+        sorts = _sorts(one, order)
+        by = [F(name).desc() if largest else F(name).asc() for name, (_, largest) in zip(sorts, order, strict=True)]
+        rows = rows.select_related(None).prefetch_related(None).annotate(**sorts).filter(behind[at])
+        listed = rows.order_by(*by, "pk").values_list(*sorts, "pk")[: query.limit + 1]
+        keys += [(*values[:-1], at, values[-1]) for values in listed]
+    for place, (_, largest) in reversed(list(enumerate(order))):  # sorting is stable
+        keys.sort(key=lambda key, place=place: key[place], reverse=largest)  # type: ignore[misc]
+    shown = keys[: query.limit]
+    features = {}
+    for at, one in enumerate(chosen):
+        found = list(one.rows(query).filter(pk__in=[key[-1] for key in shown if key[-2] == at]))
+        features |= {(at, row.pk): feature for row, feature in zip(found, one.features(found), strict=True)}
+    items = [(chosen[at], features[at, pk]) for *_, at, pk in shown if (at, pk) in features]
+    after = f"{chosen[shown[-1][-2]].name}:{shown[-1][-1]}" if len(keys) > query.limit else ""
+    return Found(items, after, matched, [])
+
+
+def _sorts(one: Rows, order: Order) -> dict[str, Any]:
+    sortable = {name: one.queryables[name] for name, _ in order}
+    return {
+        f"sort_{at}": F(wanted) if isinstance(wanted, str) else wanted for at, wanted in enumerate(sortable.values())
+    }
+
+
+def _behind(chosen: list[Rows], after: str, order: Order) -> list[Q]:
+    """Return for each collection the condition of the items that come after the one with the key `after`."""
+    if not after:
+        return [~NOTHING] * len(chosen)
+    name, _, text = after.partition(":")
+    last = next((at for at, one in enumerate(chosen) if one.name == name), None)
+    pk = number_or_none(text)
+    values = None
+    if last is not None:
+        sorts = _sorts(chosen[last], order)
+        values = chosen[last].every().filter(pk=pk).annotate(**sorts).values_list(*sorts, "pk").first()
+    if values is None or last is None:
+        raise Refusal(f"after is no key of this search: {after[:40]!r}", "Follow the link with rel=next.")
+    later, same = NOTHING, ~NOTHING
+    for at, (_, largest) in enumerate(order):
+        later |= same & Q(**{f"sort_{at}__{'lt' if largest else 'gt'}": values[at]})
+        same &= Q(**{f"sort_{at}": values[at]})
+    return [
+        later | same if at > last else later | (same & Q(pk__gt=pk)) if at == last else later
+        for at in range(len(chosen))
+    ]
+
+
+def trimmed(item: Feature, fields: list[str]) -> Feature:
+    """Return an item with the fields asked for: named ones besides the usual ones, without those after a minus."""
+    named = [one.lstrip("+") for one in fields if not one.startswith("-")]
+    unwanted = {one[1:] for one in fields if one.startswith("-")}
+    kept = {*USUAL_FIELDS, *named} if named else None
+
+    def part(members: Feature, above: str = "") -> Feature:
+        left: Feature = {}
+        for name, value in members.items():
+            path = f"{above}{name}"
+            whole = kept is None or path in kept or any(path.startswith(f"{one}.") for one in kept)
+            inner = kept is not None and any(one.startswith(f"{path}.") for one in kept)
+            if path in unwanted or not (whole or inner):
+                continue
+            left[name] = part(value, f"{path}.") if isinstance(value, dict) and path != "geometry" else value
+        return left
+
+    return part(item) if fields else item

@@ -1,14 +1,29 @@
 """Collections of the STAC catalogue: velocity fields, radar images, and results of models."""
 
-from django.db.models import Q, QuerySet
+from typing import Any, ClassVar
+
+from django.db.models import BooleanField, Case, DateTimeField, F, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Cast, Coalesce
 
 from ingest.models import Product, Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.open_data.standards import stac_items
 from monitor.open_data.standards.collections import Extent, Rows, extent_of
-from monitor.open_data.standards.ground import Products, extent_of_products
+from monitor.open_data.standards.cql2 import Queryables
+from monitor.open_data.standards.ground import OF_PRODUCTS, Products, extent_of_products
 from monitor.open_data.standards.queries import Filter, Query
+
+SORTABLE = ("id", "datetime", "start_datetime", "end_datetime", "created")
+LAST_DAY = Cast(last_date("dates"), DateTimeField())
+FIRST_DAY = Cast(F("dates__0"), DateTimeField())
+
+
+def _of_every_item(name: str, area: Any, first: Any, last: Any, created: str) -> dict[str, Any]:
+    """Return what filters of all collections may use. datetime: the end, where an item covers a period."""
+    ident, collection = Cast(F("pk"), TextField()), Value(name, TextField())
+    moments = {"datetime": last, "start_datetime": first, "end_datetime": last, "created": created}
+    return {"id": ident, "collection": collection, **moments, "geometry": area}
 
 
 def _named(name: str) -> Filter:
@@ -23,6 +38,9 @@ class VelocityFields(Products):
     title = "Velocity fields"
     description = "Data sets of measurement points: velocities and, where there are any, series of displacements."
     filters = {"collections": _named(stac_items.VELOCITY_FIELDS)}
+    queryables: ClassVar[Queryables] = {name: name for name in OF_PRODUCTS} | _of_every_item(
+        name, "footprint", FIRST_DAY, LAST_DAY, "loaded_at"
+    )
     items = {"item_assets": {"points": {"type": stac_items.GEOJSON, "roles": ["data"]}}}
 
 
@@ -34,6 +52,12 @@ class RadarImages(Rows):
     title = "Radar images"
     description = "Calibrated, map-projected radar images in one polarisation each; they are shown, not given out."
     filters = {"collections": _named(stac_items.RADAR_IMAGES)}
+    queryables = {name: name for name in ("platform", "polarisation", "backscatter", "licence", "simulated")} | {
+        "gsd": "posting_m",
+        "sat:orbit_state": "direction",
+        "sat:relative_orbit": "track",
+        **_of_every_item(name, "footprint", "acquired_at", "acquired_at", "loaded_at"),
+    }
 
     def rows(self, query: Query) -> QuerySet[Scene]:
         """Return the images that fit the query."""
@@ -58,6 +82,14 @@ def _predictions() -> QuerySet[Prediction]:
     )
 
 
+_FLAGS = ("run__product__simulated", "run__pair__reference__simulated", "run__pair__secondary__simulated")
+SIMULATED = Case(
+    When(Q.create([(flag, True) for flag in _FLAGS], connector=Q.OR), then=True),
+    default=False,
+    output_field=BooleanField(),
+)
+
+
 class Predictions(Rows):
     """Results of models as STAC items."""
 
@@ -68,6 +100,16 @@ class Predictions(Rows):
     filters = {
         "collections": _named(stac_items.PREDICTIONS),
         "task": Filter("what was computed", tuple(ModelVersion.Task.values)),
+    }
+    queryables = {name: f"run__model_version__{name}" for name in ("task", "method", "version", "weights_sha256")} | {
+        "simulated": SIMULATED,
+        **_of_every_item(
+            name,
+            Coalesce("run__product__footprint", "run__pair__footprint"),
+            Coalesce(Cast(F("run__product__dates__0"), DateTimeField()), "run__pair__reference__acquired_at"),
+            Coalesce(Cast(last_date("run__product__dates"), DateTimeField()), "run__pair__secondary__acquired_at"),
+            "created_at",
+        ),
     }
     items = {"item_assets": {"raster": {"type": stac_items.COG, "roles": ["data"]}}}
 

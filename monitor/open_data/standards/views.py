@@ -1,5 +1,6 @@
 """Views of OGC API Features and STAC, shared by both catalogues; the address names the catalogue."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
@@ -7,15 +8,16 @@ from django.urls import path, reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from monitor.open_data.standards.catalogues import CATALOGUES, OPENAPI, Catalogue, describe
+from monitor.open_data.standards.catalogues import CATALOGUES, OPENAPI, SCHEMA, Catalogue, describe
 from monitor.open_data.standards.collections import Collection, Feature
-from monitor.open_data.standards.queries import read_query
-from monitor.open_data.standards.search import Found, parameters_of, posted
+from monitor.open_data.standards.crs import SYSTEMS, box_in_degrees, projected, system_of
+from monitor.open_data.standards.queries import CRS84, read_query
+from monitor.open_data.standards.search import parameters_of, posted, trimmed
 from monitor.open_data.standards.search import search as find
 from monitor.open_data.standards.stac_items import GEOJSON, JSON, stamp
 from monitor.wording.refusals import Missing, refusals_as_json
 
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 WORLD = (-180.0, -90.0, 180.0, 90.0)  # of a collection that holds nothing yet
 Document = dict[str, Any]
 
@@ -29,11 +31,13 @@ def routes(name: str) -> tuple[list[Any], str]:
         path("conformance", conformance, own, name="conformance"),
         path("collections", collections, own, name="collections"),
         path("collections/<str:name>", collection, own, name="collection"),
+        path("collections/<str:name>/queryables", queryables, own, name="queryables"),
         path("collections/<str:name>/items", items, own, name="items"),
         path("collections/<str:name>/items/<path:ident>", item, own, name="item"),
     ]
     if CATALOGUES[name].stac:
         patterns.append(path("search", search, own, name="search"))
+        patterns.append(path("queryables", queryables, own, name="queryables-of-all"))
     return patterns, name
 
 
@@ -54,6 +58,7 @@ def landing(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
         return JsonResponse(whole)
     by_address = _link("search", _address(request, catalogue, "search"), GEOJSON, "Items of any collection")
     links += [by_address | {"method": method} for method in ("GET", "POST")]
+    links.append(_link(QUERYABLES, _address(request, catalogue, "queryables-of-all"), SCHEMA, "What filters may use"))
     links += [
         _link("child", _address(request, catalogue, "collection", name), JSON, one.title)
         for name, one in catalogue.collections.items()
@@ -91,10 +96,32 @@ def collection(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonRes
 
 @require_safe
 @refusals_as_json
+def queryables(request: HttpRequest, catalogue: Catalogue, name: str = "") -> JsonResponse:
+    """Return the properties that filters of a collection, or of all collections of a catalogue, may use."""
+    chosen = [_collection(catalogue, name)] if name else [*catalogue.collections.values()]
+    schemas = [one.schemas() for one in chosen]
+    common = {key: schema for key, schema in schemas[0].items() if all(key in other for other in schemas)}
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": request.build_absolute_uri(request.path),
+        "type": "object",
+        "title": chosen[0].title if name else catalogue.title,
+        "properties": common,
+        "additionalProperties": False,
+    }
+    return JsonResponse(whole, content_type=SCHEMA)
+
+
+@require_safe
+@refusals_as_json
 def items(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse:
     """Return a page of features of a collection."""
     one = _collection(catalogue, name)
-    part = one.part(read_query(request.GET, one.filters, one.most, one.few))
+    asked, system = request.GET.copy(), CRS84
+    if not catalogue.stac:
+        system, of_box = (system_of(key, asked.pop(key, [""])[-1]) for key in ("crs", "bbox-crs"))
+        asked["bbox"] = box_in_degrees(asked.get("bbox", ""), of_box)
+    part = one.part(read_query(asked, one.filters, one.most, one.few))
     links = [
         _root(request, catalogue),
         _link("self", request.build_absolute_uri(), GEOJSON),
@@ -103,7 +130,8 @@ def items(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse
     found = [(one, feature) for feature in part.features]
     matched = {} if part.matched is None else {"numberMatched": part.matched}
     page = _listed(request, catalogue, found, part.after, links) | matched
-    return JsonResponse(page, content_type=GEOJSON)
+    page["features"] = [projected(feature, system) for feature in page["features"]]
+    return JsonResponse(page, content_type=GEOJSON, headers=_stated(catalogue, system))
 
 
 @require_safe
@@ -111,6 +139,7 @@ def items(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse
 def item(request: HttpRequest, catalogue: Catalogue, name: str, ident: str) -> JsonResponse:
     """Return one feature."""
     one = _collection(catalogue, name)
+    system = CRS84 if catalogue.stac else system_of("crs", request.GET.get("crs", ""))
     feature = one.feature(ident)
     if feature is None:
         raise Missing("There is no such feature.", f"Ask for some of {one.title[0].lower()}{one.title[1:]} first.")
@@ -122,7 +151,7 @@ def item(request: HttpRequest, catalogue: Catalogue, name: str, ident: str) -> J
             _link("collection", _address(request, catalogue, "collection", one.name)),
         ]
         whole |= {"links": links + whole.get("links", [])}
-    return JsonResponse(whole, content_type=GEOJSON)
+    return JsonResponse(projected(whole, system), content_type=GEOJSON, headers=_stated(catalogue, system))
 
 
 @csrf_exempt  # it changes nothing
@@ -132,13 +161,21 @@ def search(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     """Return the items of a STAC catalogue that match the query in the URL or in a posted JSON body."""
     # The link to the next part of a posted search is also a POST.
     body = posted(request.body) if request.method == "POST" else None
-    found, after = find(catalogue.collections, request.GET if body is None else parameters_of(body))
+    found = find(catalogue.collections, request.GET if body is None else parameters_of(body))
+    after = found.after
     links = [_root(request, catalogue), _link("self", request.build_absolute_uri(), GEOJSON)]
     if body is not None and after:
         following = _link("next", request.build_absolute_uri(), GEOJSON, "The next part")
         links.append(following | {"method": "POST", "body": body | {"after": after}, "merge": False})
         after = ""
-    return JsonResponse(_listed(request, catalogue, found, after, links), content_type=GEOJSON)
+    page = _listed(request, catalogue, found.items, after, links) | {"numberMatched": found.matched}
+    page["features"] = [trimmed(feature, found.fields) for feature in page["features"]]
+    return JsonResponse(page, content_type=GEOJSON)
+
+
+def _stated(catalogue: Catalogue, system: str) -> dict[str, str]:
+    """Return the header that states the system of the coordinates (Part 2 of OGC API Features)."""
+    return {} if catalogue.stac else {"Content-Crs": f"<{system}>"}
 
 
 def _collection(catalogue: Catalogue, name: str) -> Collection:
@@ -155,6 +192,7 @@ def _described(request: HttpRequest, catalogue: Catalogue, one: Collection) -> D
         _link("parent", _address(request, catalogue, "landing")),
         _link("self", own),
         _link("items", _address(request, catalogue, "items", one.name), GEOJSON, one.title),
+        _link(QUERYABLES, _address(request, catalogue, "queryables", one.name), SCHEMA, "What filters may use"),
         _link("license", request.build_absolute_uri(reverse("product-list")), "text/html", "Sources and licences"),
     ]
     extent = one.extent()
@@ -170,10 +208,16 @@ def _described(request: HttpRequest, catalogue: Catalogue, one: Collection) -> D
     if catalogue.stac:
         stac = {"type": "Collection", "stac_version": catalogue.stac, "stac_extensions": [], "license": "other"}
         return stac | whole | one.items
-    return whole | {"itemType": "feature", "crs": [CRS84]}
+    return whole | {"itemType": "feature", "crs": [*SYSTEMS], "storageCrs": CRS84}
 
 
-def _listed(request: HttpRequest, catalogue: Catalogue, found: Found, after: str, links: list[Document]) -> Document:
+def _listed(
+    request: HttpRequest,
+    catalogue: Catalogue,
+    found: Sequence[tuple[Collection, Feature]],
+    after: str,
+    links: list[Document],
+) -> Document:
     if after:
         query = request.GET.copy()
         query["after"] = after

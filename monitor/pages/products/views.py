@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,7 +19,8 @@ from ingest.products.selectors import products, scenes_by_ground
 from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.maps.map.config import map_at
-from monitor.maps.rasters.answers import csv_response
+from monitor.maps.rasters.answers import csv_response, etag_of
+from monitor.maps.rasters.ranges import ranged_tiff
 from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
 from monitor.wording.figures import cell_text, listed, whole
@@ -67,17 +68,13 @@ def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
 
 
 @require_safe
-def release_change(request: HttpRequest, product: int) -> FileResponse:
+def release_change(request: HttpRequest, product: int) -> HttpResponseBase:
     """Answer with the change of each cell since the previous release, as a Cloud-Optimised GeoTIFF."""
     change = get_object_or_404(Product, pk=product).changes_before.order_by("updated_at").last()
-    if change is None or not change.raster.storage.exists(change.raster.name):
+    if change is None:
         raise Http404("There is no release before this one.")
-    return FileResponse(
-        change.raster.open("rb"),
-        as_attachment=True,
-        filename=f"product-{product:d}-change.tif",
-        content_type="image/tiff",
-    )
+    etag = etag_of(change.raster.name, change.updated_at.isoformat())
+    return ranged_tiff(request, change.raster, etag, f"product-{product:d}-change.tif")
 
 
 def _stack(scenes: list[Scene]) -> dict[str, Any]:

@@ -200,3 +200,66 @@ def test_a_search_may_be_posted_and_leads_on_in_the_same_way(client, pair_predic
         assert (refused.status_code, refused["Content-Type"]) == (400, "application/problem+json")
     methods = [link.get("method") for link in answer(client, "/stac/")["links"] if link["rel"] == "search"]
     assert methods == ["GET", "POST"]
+
+
+def asked(client, **body) -> dict:
+    answer = client.post("/stac/search", body, content_type="application/json")
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+SORTS = [
+    ["-datetime"],
+    ["+datetime"],
+    ["created", "-id"],
+    ["-start_datetime", "end_datetime"],
+    ["-properties.datetime"],
+]
+
+
+@pytest.mark.parametrize("sortby", SORTS, ids=str)
+def test_pages_of_a_sorted_search_hold_every_item_once_in_that_order(client, pair_predictions, product, sortby):
+    directions = [{"field": one.lstrip("+-"), "direction": "desc" if one[0] == "-" else "asc"} for one in sortby]
+    whole = asked(client, sortby=directions, limit=1000)
+    page, found = asked(client, sortby=directions, limit=2), []
+    while page["features"]:
+        assert page["numberMatched"] == len(whole["features"]) == len(pair_predictions) + 4
+        found += page["features"]
+        following = [link for link in page["links"] if link["rel"] == "next"]
+        page = asked(client, **following[0]["body"]) if following else {"features": []}
+    assert [(one["collection"], one["id"]) for one in found] == [
+        (one["collection"], one["id"]) for one in whole["features"]
+    ]
+    by_address = answer(client, f"/stac/search?limit=1000&sortby={','.join(sortby)}")
+    assert by_address["features"] == whole["features"]
+    if len(sortby) == 1:
+        ends = [one["properties"]["datetime"] or one["properties"]["end_datetime"] for one in found]
+        assert ends == sorted(ends, reverse=sortby[0][0] == "-")
+
+
+def test_a_search_is_limited_to_a_geometry_and_a_filter(client, pair_predictions, product):
+    ground = {"type": "Polygon", "coordinates": [[[-13, 46], [-11, 46], [-11, 48], [-13, 46]]]}
+    found = asked(client, intersects=ground, collections=["predictions"])
+    assert found["numberMatched"] == len(pair_predictions)
+    assert asked(client, intersects={"type": "Point", "coordinates": [100, 0]})["numberMatched"] == 0
+    offsets = {"op": "=", "args": [{"property": "task"}, "offsets"]}
+    tasks = asked(client, filter=offsets, collections=["predictions"])["features"]
+    assert {one["properties"]["task"] for one in tasks} == {"offsets"}
+    text = "simulated = true AND collection = 'radar-images'"
+    assert {one["collection"] for one in asked(client, filter=text)["features"]} == {"radar-images"}
+    for wrong in ({"intersects": ground, "bbox": [0, 0, 1, 1]}, {"intersects": {"type": "Point"}}, {"sortby": "title"}):
+        assert client.post("/stac/search", wrong, content_type="application/json").status_code == 400
+    assert client.get("/stac/search?sortby=-datetime&after=predictions:0").status_code == 400
+
+
+def test_a_search_returns_the_fields_asked_for(client, product):
+    usual = {"type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets", "properties"}
+    (one,) = asked(client, fields={"include": ["properties.created"], "exclude": ["geometry"]})["features"]
+    assert set(one) == usual - {"geometry"}
+    assert set(one["properties"]) == {"created", "datetime", "start_datetime", "end_datetime"}
+    (one,) = answer(client, "/stac/search?fields=-assets,-properties.title")["features"]
+    assert "assets" not in one
+    assert "title" not in one["properties"]
+    assert one["properties"]["component"]
+    (one,) = asked(client, fields={})["features"]
+    assert set(one["properties"]) == {"datetime", "start_datetime", "end_datetime"}

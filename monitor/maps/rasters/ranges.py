@@ -1,0 +1,93 @@
+"""Stored files in byte ranges (RFC 9110, section 14), of which GDAL, QGIS and browsers read the parts they need."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import IO, NamedTuple
+
+from django.db.models.fields.files import FieldFile
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.cache import get_conditional_response
+
+from ingest.storage import stored_part
+from monitor.wording.refusals import number_or_none
+
+CHUNK_BYTES = 2**18
+_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII)
+
+
+class StoredFile(NamedTuple):
+    """File to be served. opened: returns a stream of the bytes from first to last, both included."""
+
+    name: str
+    n_bytes: int
+    content_type: str
+    opened: Callable[[int, int], IO[bytes]]
+
+
+def ranged_tiff(request: HttpRequest, file: FieldFile, etag: str, name: str = "") -> HttpResponseBase:
+    """Answer with a stored GeoTIFF or a byte range of it, to be saved as `name`. Raises Http404, StorageFailed."""
+    if not file:
+        raise Http404("There is no such raster.")
+    try:
+        stored = StoredFile(
+            name or file.name, file.size, "image/tiff", lambda first, last: stored_part(file, first, last)
+        )
+        answer = ranged(request, stored, etag, "public, max-age=300")
+    except FileNotFoundError as gone:
+        raise Http404("There is no such raster.") from gone
+    answer["Content-Disposition"] = f'attachment; filename="{stored.name}"'
+    return answer
+
+
+def ranged(request: HttpRequest, stored: StoredFile, etag: str, cache: str) -> HttpResponseBase:
+    """Answer with the whole file (200), one byte range (206), or 304, 412, 416. etag: strong, of this content.
+
+    A request for several ranges at once is refused (416): no client of ours needs them, and they are costly.
+    """
+    response = get_conditional_response(request, etag=etag) or _part(request, stored, etag)
+    response["Accept-Ranges"] = "bytes"
+    response["ETag"] = etag
+    response["Cache-Control"] = cache
+    return response
+
+
+def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBase:
+    wanted = request.headers.get("Range", "").strip()
+    is_current = request.headers.get("If-Range", etag) == etag
+    first, last, status = 0, stored.n_bytes - 1, 200
+    if request.method == "GET" and is_current and wanted.startswith("bytes="):  # other units are ignored
+        span = _span(wanted, stored.n_bytes)
+        if span is None:
+            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.n_bytes}"})
+        (first, last), status = span, 206
+    length = last - first + 1
+    response: HttpResponseBase
+    if request.method == "HEAD" or not length:
+        response = HttpResponse(content_type=stored.content_type)
+    else:
+        stream = stored.opened(first, last)
+        kind = HttpResponse if length <= CHUNK_BYTES else StreamingHttpResponse
+        response = kind(_read(stream, length), status=status, content_type=stored.content_type)
+        response._resource_closers.append(stream.close)
+    response["Content-Length"] = str(length)
+    if status == 206:
+        response["Content-Range"] = f"bytes {first}-{last}/{stored.n_bytes}"
+    return response
+
+
+def _span(wanted: str, n_bytes: int) -> tuple[int, int] | None:
+    """Return the first and the last byte that a Range header names; None if it is invalid or beyond the end."""
+    parts = _RANGE.fullmatch(wanted)
+    if parts is None or parts[1] == parts[2] == "":
+        return None
+    begin, end = (number_or_none(text, n_bytes) for text in parts.groups())
+    begin, end = (n_bytes if number is None else number for number in (begin, end))  # absent, or beyond every file
+    first, last = (begin, min(end, n_bytes - 1)) if parts[1] else (n_bytes - end, n_bytes - 1)
+    return (first, last) if first <= last else None
+
+
+def _read(stream: IO[bytes], left: int) -> Iterator[bytes]:
+    with stream:
+        while left and (chunk := stream.read(min(CHUNK_BYTES, left))):
+            left -= len(chunk)
+            yield chunk

@@ -1,0 +1,216 @@
+"""Filters in CQL2 (OGC 21-065r2), text or JSON, as conditions of the database.
+
+Only the properties that a collection names as queryable can be asked for, each with values of its own type.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any, NamedTuple
+
+import cql2
+from django.contrib.gis.db.models import GeometryField
+from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db.models import BooleanField, DateField, DateTimeField, F, Field, FloatField, IntegerField, Q, QuerySet
+from shapely.geometry import box, shape
+
+from ingest.scenes.services import geos
+from ingest.text import plain_values
+from monitor.wording.refusals import Refusal, moment
+
+Tree = Any  # CQL2 as JSON
+Queryables = Mapping[str, Any]  # name of a property -> a field's path, or an expression
+LANGUAGES = ("cql2-text", "cql2-json")
+CLASSES = (*LANGUAGES, "basic-cql2", "advanced-comparison-operators", "basic-spatial-functions", "spatial-functions")
+MOST_SIGNS, MOST_BRACKETS = 1500, 8  # in one text: the parser's time and stack grow with both
+MOST_DEEP = 20  # operators within each other
+COMPARED = {"=": "exact", "<>": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+SPATIAL = {f"s_{name}": name for name in ("intersects", "disjoint", "contains", "within", "touches", "crosses")}
+SPATIAL |= {f"s_{name}": name for name in ("overlaps", "equals")}
+SCHEMAS: tuple[tuple[type[Field], dict[str, str]], ...] = (
+    (BooleanField, {"type": "boolean"}),
+    (DateTimeField, {"type": "string", "format": "date-time"}),
+    (DateField, {"type": "string", "format": "date"}),
+    (IntegerField, {"type": "integer"}),
+    (FloatField, {"type": "number"}),
+    (GeometryField, {"format": "geometry-any"}),
+)
+NOTHING = Q(pk__in=[])
+EXAMPLE = "Write for example simulated = false AND datetime >= TIMESTAMP('2024-01-01T00:00:00Z')."
+MERCATOR = Polygon.from_bbox((-180, -85.05, 180, 85.05))
+
+
+def parsed(text: str, language: str) -> Tree:
+    """Parse a filter. Raises Refusal."""
+    try:
+        tree = json.loads(text) if language == "cql2-json" else cql2.parse_text(_short(text)).to_json()
+        tree = plain_values(tree)
+    except Refusal:
+        raise
+    except (ValueError, RecursionError, cql2.ParseError) as fault:
+        raise Refusal("filter is no CQL2", EXAMPLE) from fault
+    if tree is None:
+        raise Refusal("filter is no condition", EXAMPLE)
+    return tree
+
+
+def _short(text: str) -> str:
+    """Return a filter that the parser can read quickly. Raises Refusal for any other."""
+    brackets = deepest = 0
+    for sign in re.sub(r"'[^']*'", "", text):
+        brackets += (sign == "(") - (sign == ")")
+        deepest = max(deepest, brackets)
+    if len(text) > MOST_SIGNS or deepest > MOST_BRACKETS:
+        limits = f"{MOST_SIGNS} characters with {MOST_BRACKETS} brackets within each other"
+        raise Refusal(f"filter is longer than {limits}", "Send it as filter-lang=cql2-json.")
+    return text
+
+
+def narrowed(rows: QuerySet, tree: Tree, queryables: Queryables) -> QuerySet:
+    """Return the rows that fit a filter. Raises Refusal."""
+    condition = Condition(rows, queryables)
+    wanted = condition.of(tree)
+    return rows.alias(**condition.expressions).filter(wanted)
+
+
+def field_of(rows: QuerySet, queryable: Any) -> Field:
+    """Return the field that holds the values of a queryable property."""
+    expression = F(queryable) if isinstance(queryable, str) else queryable
+    field = rows.alias(asked=expression).query.annotations["asked"].output_field
+    return getattr(field, "target_field", field)
+
+
+def schema_of(field: Field) -> dict[str, Any]:
+    """Return the JSON schema of a field's values."""
+    schema = next((schema for kind, schema in SCHEMAS if isinstance(field, kind)), {"type": "string"})
+    return schema | ({"enum": [value for value, _ in field.choices]} if field.choices else {})
+
+
+def geometry_of(given: Any, what: str) -> GEOSGeometry:
+    """Return the geometry of a GeoJSON object or of a box {"bbox": […]}, degrees. Raises Refusal."""
+    try:
+        if isinstance(given, dict) and "bbox" in given:
+            west, south, *_, east, north = map(float, given["bbox"])
+            outline = box(west, south, east, north)
+        else:
+            outline = shape(given)
+        west, south, east, north = outline.bounds
+        if outline.is_valid and -180 <= west <= east <= 180 and -90 <= south <= north <= 90:
+            return geos(outline)
+    except Exception as fault:  # shapely raises many kinds for what is no geometry
+        raise Refusal(f"{what} is no geometry", 'Give GeoJSON, for example {"type": "Point", …}.') from fault
+    raise Refusal(f"{what} is no valid geometry in degrees", "Give longitude before latitude, and close its rings.")
+
+
+class Property(NamedTuple):
+    """Queryable property. path: as it is called in a condition."""
+
+    name: str
+    path: str
+    field: Field
+
+
+class Condition:
+    """Translation of a filter on rows. expressions: by alias, those that the condition uses."""
+
+    def __init__(self, rows: QuerySet, queryables: Queryables) -> None:
+        self.rows, self.queryables = rows, queryables
+        self.expressions: dict[str, Any] = {}
+
+    def of(self, tree: Tree, negated: bool = False, depth: int = 0) -> Q:
+        """Return the condition of a filter, or of its opposite; both leave out what is unknown. Raises Refusal."""
+        if depth > MOST_DEEP:
+            raise Refusal("filter has too many operators within each other", "Make it simpler.")
+        if isinstance(tree, bool):
+            return ~NOTHING if tree != negated else NOTHING
+        if isinstance(tree, dict) and "property" in tree:
+            tree = {"op": "=", "args": [tree, True]}
+        op, args = (tree.get("op"), tree.get("args")) if isinstance(tree, dict) else (None, None)
+        if not isinstance(op, str) or not isinstance(args, list) or not args:
+            raise Refusal("filter is no condition", EXAMPLE)
+        if op == "not" and len(args) == 1:
+            return self.of(args[0], not negated, depth + 1)
+        if op in ("and", "or"):
+            whole, *others = (self.of(arg, negated, depth + 1) for arg in args)
+            for other in others:
+                whole = whole & other if (op == "and") != negated else whole | other
+            return whole
+        return self._of_property(op, args, negated)
+
+    def _of_property(self, op: str, args: list[Any], negated: bool) -> Q:
+        if len(args) == 2 and _is_property(args[1]) and (op in MIRRORED or op in ("=", "<>")):
+            op, args = MIRRORED.get(op, op), args[::-1]
+        one, values = self._property(args[0]), args[1:]
+        if op == "isNull" and not values:
+            return Q(**{f"{one.path}__isnull": not negated})
+        lookup, value = _lookup(op, one, values)
+        wanted = Q(**{f"{one.path}__{lookup}": value})
+        if negated != (op == "<>"):
+            return ~wanted & Q(**{f"{one.path}__isnull": False})
+        return wanted
+
+    def _property(self, given: Any) -> Property:
+        name = given["property"] if _is_property(given) else None
+        if not isinstance(name, str) or name.removeprefix("properties.") not in self.queryables:
+            remedy = f"Compare one of {', '.join(self.queryables)} with a value."
+            raise Refusal(f"filter cannot use {str(name or given)[:40]!r}", remedy)
+        name = name.removeprefix("properties.")
+        expression = self.queryables[name]
+        field = field_of(self.rows, expression)
+        if isinstance(expression, str):
+            return Property(name, expression, field)
+        path = f"asked_{list(self.queryables).index(name)}"
+        self.expressions[path] = expression
+        return Property(name, path, field)
+
+
+def _is_property(given: Any) -> bool:
+    return isinstance(given, dict) and "property" in given
+
+
+def _lookup(op: str, one: Property, values: list[Any]) -> tuple[str, Any]:
+    """Return Django's lookup and value for an operator on a property."""
+    is_area = isinstance(one.field, GeometryField)
+    if op in SPATIAL and is_area and len(values) == 1:
+        area = geometry_of(values[0], "a geometry of filter")
+        return SPATIAL[op], area if one.field.srid == 4326 else area & MERCATOR
+    if is_area:
+        raise Refusal(f"filter cannot use {op[:20]!r} on {one.name}", "Use S_INTERSECTS, S_WITHIN or S_DISJOINT.")
+    if op in COMPARED and len(values) == 1:
+        return COMPARED[op], _value(one, values[0])
+    if op == "between" and len(values) == 2:
+        return "range", (_value(one, values[0]), _value(one, values[1]))
+    if op == "in" and len(values) == 1 and isinstance(values[0], list):
+        return "in", [_value(one, value) for value in values[0]]
+    if op == "like" and len(values) == 1 and isinstance(values[0], str) and schema_of(one.field)["type"] == "string":
+        return "regex", _pattern(values[0])
+    raise Refusal(f"filter has no operator {op[:20]!r} with {len(values)} values", EXAMPLE)
+
+
+def _pattern(text: str) -> str:
+    r"""Return the regular expression of a pattern with % and _, which \ makes ordinary characters."""
+    parts = re.findall(r"\\.|.", text, re.DOTALL)
+    return f"^{''.join({'%': '.*', '_': '.'}.get(part) or re.escape(part[-1]) for part in parts)}$"
+
+
+def _value(one: Property, given: Any) -> Any:
+    """Return a literal as a value of the property's type. Raises Refusal."""
+    schema = schema_of(one.field)
+    if isinstance(given, dict):
+        given = given.get("timestamp", given.get("date"))
+    if schema.get("format") in ("date", "date-time") and isinstance(given, str) and given:
+        at = moment(one.name, given)
+        return at.astimezone(UTC).date() if at and schema["format"] == "date" else at
+    is_number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    fits = {
+        "boolean": isinstance(given, bool),
+        "integer": is_number and int(given) == given,
+        "number": is_number,
+        "string": isinstance(given, str) and "format" not in schema,
+    }
+    if not fits[schema["type"]]:
+        raise Refusal(f"filter compares {one.name} with {str(given)[:40]!r}", f"Give a value of type {schema['type']}.")
+    return given

@@ -1,0 +1,221 @@
+"""WMS 1.3.0 (OGC 06-042) and WMTS 1.0.0 (OGC 07-057r7) of the raster layers; each date of a layer is one of theirs."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from io import BytesIO
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from PIL import Image, ImageColor
+from rasterio.warp import transform_bounds
+
+from monitor.maps.imaging.drawing import HALF_WORLD_M, LEGEND_PX, TILE_PIXELS, Bounds, legend_png
+from monitor.maps.rasters.answers import etag_of, unless_held
+from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
+from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.maps.rasters.tiles import fingerprint, picture_png
+from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM, drawn_tile
+from monitor.open_data.standards.tilejson import DEEPEST_RASTER
+from monitor.wording.refusals import finite_numbers, number_or_none
+
+PNG = "image/png"
+MOST_PX, MOST_LAYERS = 2048, 4
+SYSTEMS = {"EPSG:3857": 3857, "EPSG:4326": 4326, "CRS:84": 4326}
+DEGREE_M = HALF_WORLD_M / 180
+COARSEST_M = 2 * HALF_WORLD_M / TILE_PIXELS / 2 ** (MIN_ZOOM + 1)  # coarser pictures would open hundreds of rasters
+PIXEL_M = 0.00028  # of a screen, by which both standards count scales
+MATRICES = [
+    {"zoom": zoom, "side": 2**zoom, "scale": 2 * HALF_WORLD_M / TILE_PIXELS / 2**zoom / PIXEL_M}
+    for zoom in range(MIN_ZOOM, DEEPEST_RASTER + 1)
+]
+Asked = Mapping[str, str]  # parameters with their names in capitals
+
+
+class ServiceFault(Exception):
+    """Error of a request, with its code in the standard and the parameter that caused it."""
+
+    def __init__(self, code: str, parameter: str, text: str) -> None:
+        super().__init__(text)
+        self.code, self.parameter, self.text = code, parameter, text
+
+
+def _service(name: str) -> Callable[..., Callable[[HttpRequest], HttpResponseBase]]:
+    """Make a view from a function of a request and its parameters; faults are answered as the service's XML."""
+
+    def decorate(answer: Callable[[HttpRequest, Asked], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @require_safe
+        @wraps(answer)
+        def view(request: HttpRequest) -> HttpResponseBase:
+            asked = {key.upper(): value for key, value in request.GET.items()}
+            try:
+                service = asked.get("SERVICE", name).upper()
+                if service != name:
+                    raise ServiceFault("InvalidParameterValue", "service", f"This is {name}, not {service[:20]}.")
+                return answer(request, asked)
+            except ServiceFault as fault:
+                page = f"open_data/standards/{name.lower()}_fault.xml"
+                return render(request, page, {"fault": fault}, content_type="text/xml", status=400)
+
+        return view
+
+    return decorate
+
+
+def _capabilities(request: HttpRequest, name: str) -> HttpResponse:
+    listed = []
+    for layer, groups in rasters_available():
+        dates = []
+        for group in groups:
+            west, south, east, north = group.bounds
+            metres = transform_bounds(4326, 3857, west, max(south, -85.06), east, min(north, 85.06))
+            title = f"{layer.label}, {group.label}" + (f" ({_('simulated')})" if group.simulated else "")
+            names = {"name": f"{layer.name}:{group.key}", "title": title, "tiles": f"{layer.name}/{group.key}"}
+            dates.append(names | {"degrees": group.bounds, "m": metres})
+        listed.append({"layer": layer, "dates": dates})
+    context = {
+        "layers": listed,
+        "address": request.build_absolute_uri(request.path),
+        "legend": request.build_absolute_uri(f"{reverse('wms')}?SERVICE=WMS&REQUEST=GetLegendGraphic&LAYER="),
+        "legend_px": LEGEND_PX,
+        "tiles": request.build_absolute_uri("/tiles/rasters"),
+        "systems": SYSTEMS,
+        "matrices": MATRICES,
+        "operations": ("GetCapabilities", "GetTile"),
+        "limits": {"px": MOST_PX, "layers": MOST_LAYERS, "scale": COARSEST_M / PIXEL_M},
+        "half_world": HALF_WORLD_M,
+    }
+    page = f"open_data/standards/{name.lower()}.xml"
+    return render(request, page, context, content_type="text/xml", status=200)
+
+
+@_service("WMS")
+def wms(request: HttpRequest, asked: Asked) -> HttpResponseBase:
+    """Answer GetCapabilities, GetMap or GetLegendGraphic."""
+    operation = _given(asked, "REQUEST").lower()
+    if operation == "getcapabilities":
+        return _capabilities(request, "WMS")
+    if operation == "getlegendgraphic":
+        layer, _group = _layer(_given(asked, "LAYER"))
+        etag = etag_of("legend", *layer.stops, layer.low, layer.high, layer.unit)
+        return unless_held(
+            request, etag, lambda: legend_png(layer.stops, layer.low, layer.high, str(layer.unit)), PNG, CACHE
+        )
+    if operation != "getmap":
+        raise ServiceFault("OperationNotSupported", "request", "There are GetCapabilities, GetMap, GetLegendGraphic.")
+    return _map(request, asked)
+
+
+def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
+    if _given(asked, "VERSION") != "1.3.0":
+        raise ServiceFault("InvalidParameterValue", "version", "VERSION is 1.3.0.")
+    if _given(asked, "FORMAT").split(";")[0].strip() != PNG:
+        raise ServiceFault("InvalidFormat", "format", f"FORMAT is {PNG}.")
+    if asked.get("STYLES", "").strip(",") not in ("", "default"):
+        raise ServiceFault("StyleNotDefined", "styles", "Each layer has one style, default.")
+    system = _given(asked, "CRS").upper()
+    if system not in SYSTEMS:
+        raise ServiceFault("InvalidCRS", "crs", f"CRS is one of {', '.join(SYSTEMS)}.")
+    bounds, shape = _frame(asked, system)
+    names = _given(asked, "LAYERS").split(",")
+    if len(names) > MOST_LAYERS:
+        raise ServiceFault("InvalidParameterValue", "layers", f"Ask for at most {MOST_LAYERS} layers at once.")
+    epsg, around = SYSTEMS[system], _degrees(bounds, SYSTEMS[system])
+    shown = [(_layer(name)[0], _sources(name, around)) for name in names]
+    width_m = (bounds[2] - bounds[0]) * (DEGREE_M if epsg == 4326 else 1)
+    if width_m / shape[1] > COARSEST_M:
+        shown = [(layer, []) for layer, _ in shown]
+    ground = _background(asked)
+    prints = [fingerprint(layer, sources, f"{system} {bounds} {shape} {ground}") for layer, sources in shown]
+
+    def picture() -> bytes:
+        image = Image.new("RGBA", shape[::-1], ground)
+        for layer, sources in shown:
+            drawn = Image.open(BytesIO(picture_png(layer, sources, epsg, bounds, shape)))
+            image.alpha_composite(drawn.convert("RGBA"))
+        out = BytesIO()
+        image.save(out, "PNG")
+        return out.getvalue()
+
+    return unless_held(request, etag_of(*prints), picture, PNG, CACHE)
+
+
+def _given(asked: Asked, name: str) -> str:
+    """Return a parameter that must be given."""
+    if value := asked.get(name, ""):
+        return value
+    raise ServiceFault("MissingParameterValue", name.lower(), f"{name} is missing.")
+
+
+def _layer(name: str) -> tuple[RasterLayer, str]:
+    """Return the layer and the date of a name such as coherence:2021-12-13-12d."""
+    layer, _colon, group = name.partition(":")
+    if layer in RASTER_LAYERS_BY_NAME and group:
+        return RASTER_LAYERS_BY_NAME[layer], group
+    raise ServiceFault("LayerNotDefined", "layers", f"There is no layer {name[:60]!r}; see GetCapabilities.")
+
+
+def _sources(name: str, around: Bounds) -> list[RasterSource]:
+    layer, group = _layer(name)
+    sources = raster_sources(layer=layer, group=group, bounds=around)
+    if sources is None:
+        raise ServiceFault("LayerNotDefined", "layers", f"There is no layer {name[:60]!r}; see GetCapabilities.")
+    return sources
+
+
+def _frame(asked: Asked, system: str) -> tuple[Bounds, tuple[int, int]]:
+    """Return the box, x before y, in units of the system, and the size of the picture (rows, cols)."""
+    edges = finite_numbers(_given(asked, "BBOX"))
+    if system == "EPSG:4326" and len(edges) == 4:  # latitude first
+        edges = [edges[1], edges[0], edges[3], edges[2]]
+    most = 4 * (180 if SYSTEMS[system] == 4326 else HALF_WORLD_M)
+    if len(edges) != 4 or not (-most <= edges[0] < edges[2] <= most and -most <= edges[1] < edges[3] <= most):
+        raise ServiceFault("InvalidParameterValue", "bbox", "BBOX is two corners, the smaller values first.")
+    cols, rows = (number_or_none(_given(asked, name), MOST_PX) for name in ("WIDTH", "HEIGHT"))
+    if not cols or not rows:
+        raise ServiceFault("InvalidParameterValue", "width", f"WIDTH and HEIGHT are from 1 to {MOST_PX}.")
+    return (edges[0], edges[1], edges[2], edges[3]), (rows, cols)
+
+
+def _degrees(bounds: Bounds, epsg: int) -> Bounds:
+    """Return a box in degrees, a little wider, within the earth."""
+    if epsg == 3857:
+        bounds = transform_bounds(3857, 4326, *(max(-HALF_WORLD_M, min(HALF_WORLD_M, edge)) for edge in bounds))
+    west, south, east, north = bounds
+    lowest, highest = (-180.0, -90.0), (180.0, 90.0)
+    low = [max(least, edge - MARGIN_DEG) for least, edge in zip(lowest, (west, south), strict=True)]
+    high = [min(most, edge + MARGIN_DEG) for most, edge in zip(highest, (east, north), strict=True)]
+    return low[0], low[1], max(low[0], high[0]), max(low[1], high[1])
+
+
+def _background(asked: Asked) -> tuple[int, ...]:
+    if asked.get("TRANSPARENT", "").upper() == "TRUE":
+        return 0, 0, 0, 0
+    try:
+        return (*ImageColor.getrgb(asked.get("BGCOLOR", "0xFFFFFF").replace("0x", "#"))[:3], 255)
+    except ValueError as fault:
+        raise ServiceFault("InvalidParameterValue", "bgcolor", "BGCOLOR is written as 0xFFFFFF.") from fault
+
+
+@_service("WMTS")
+def wmts(request: HttpRequest, asked: Asked) -> HttpResponseBase:
+    """Answer GetCapabilities or GetTile."""
+    operation = _given(asked, "REQUEST").lower()
+    if operation == "getcapabilities":
+        return _capabilities(request, "WMTS")
+    if operation != "gettile":
+        raise ServiceFault("OperationNotSupported", "request", "There are GetCapabilities and GetTile.")
+    fixed = {"FORMAT": PNG, "TILEMATRIXSET": "GoogleMapsCompatible"}
+    for name, value in fixed.items():
+        if _given(asked, name) != value:
+            raise ServiceFault("InvalidParameterValue", name.lower(), f"{name} is {value}.")
+    layer, group = _layer(_given(asked, "LAYER"))
+    z, x, y = (number_or_none(_given(asked, name), 2**22) for name in ("TILEMATRIX", "TILECOL", "TILEROW"))
+    if z is None or not MIN_ZOOM <= z <= DEEPEST_RASTER or x is None or y is None or x >= 2**z or y >= 2**z:
+        raise ServiceFault("TileOutOfRange", "tilecol", "There is no such tile; see GetCapabilities.")
+    try:
+        return drawn_tile(request, layer.name, group, z, x, y)
+    except Http404 as fault:
+        raise ServiceFault("InvalidParameterValue", "layer", "There is no such layer; see GetCapabilities.") from fault

@@ -1,0 +1,49 @@
+"""What the service holds while programs of others read it: a velocity field, an alert, results on image pairs."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detection.models import Alert
+from ingest.models import Product
+from ingest.products.services import product_load
+from ml.models import Prediction
+from tests.makers import pairs as made_pairs
+
+
+@pytest.fixture
+def alert(transactional_db, make_alert) -> Alert:
+    """An alert of sinking ground at 12° W 47° N."""
+    return make_alert()
+
+
+@pytest.fixture
+def product(transactional_db, make_egms) -> Product:
+    """A loaded product of twelve points."""
+    return product_load(path=make_egms())
+
+
+@pytest.fixture
+def pair_predictions(transactional_db) -> list[Prediction]:
+    """Three simulated images twelve days apart: coherence, its change and offsets of both pairs, in that order."""
+    return made_pairs.make_dates()
+
+
+@pytest.fixture
+def gdal() -> Callable[..., Any]:
+    """Call a function of gdal_reader.py in a process of its own: its GDAL is another, and waits for our server."""
+
+    def call(function: str, *arguments: object) -> Any:
+        command = [sys.executable, Path(__file__).with_name("gdal_reader.py"), function, json.dumps(arguments)]
+        environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return call

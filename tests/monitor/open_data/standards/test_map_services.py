@@ -1,0 +1,162 @@
+"""WMS 1.3.0 and WMTS 1.0.0: the same pictures as those of the map's tiles, in every system and with its axes."""
+
+from io import BytesIO
+from urllib.parse import parse_qsl, urlsplit
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from pyproj import Transformer
+
+from monitor.maps.imaging.drawing import tile_bounds_deg, tile_bounds_m
+from tests.makers.basemaps import tile_at
+
+pytestmark = pytest.mark.django_db
+WMS = {"w": "http://www.opengis.net/wms", "x": "http://www.w3.org/1999/xlink"}
+WMTS = {"w": "http://www.opengis.net/wmts/1.0", "o": "http://www.opengis.net/ows/1.1"}
+LAYER = "coherence:2021-12-13-12d"
+ASKED = {
+    "SERVICE": "WMS",
+    "VERSION": "1.3.0",
+    "REQUEST": "GetMap",
+    "LAYERS": LAYER,
+    "STYLES": "",
+    "FORMAT": "image/png",
+}
+ASKED |= {"CRS": "EPSG:3857", "WIDTH": 256, "HEIGHT": 256, "TRANSPARENT": "TRUE"}
+TILE = (12, *tile_at(-12.0, 47.0, 12))
+GET_TILE = {"SERVICE": "WMTS", "REQUEST": "GetTile", "VERSION": "1.0.0", "LAYER": LAYER, "STYLE": "default"}
+GET_TILE |= {"FORMAT": "image/png", "TILEMATRIXSET": "GoogleMapsCompatible"}
+GET_TILE |= {"TILEMATRIX": TILE[0], "TILECOL": TILE[1], "TILEROW": TILE[2]}
+
+
+def box(*edges: float) -> str:
+    return ",".join(map(repr, edges))
+
+
+def pixels(content: bytes) -> np.ndarray:
+    """Return red, green, blue and opacity of a PNG; what is transparent has no colour."""
+    image = np.array(Image.open(BytesIO(content)).convert("RGBA"))
+    image[image[..., 3] == 0] = 0
+    return image
+
+
+def picture(client, **asked) -> np.ndarray:
+    answer = client.get("/ogc/wms", ASKED | {"BBOX": box(*tile_bounds_m(*TILE))} | asked)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/png"), answer.content
+    return pixels(answer.content)
+
+
+def tile(client) -> np.ndarray:
+    z, x, y = TILE
+    content = client.get(f"/tiles/rasters/{LAYER.replace(':', '/')}/{z}/{x}/{y}.png").content
+    return pixels(content)
+
+
+def xml(answer) -> ElementTree.Element:
+    assert answer["Content-Type"] == "text/xml"
+    return ElementTree.fromstring(answer.content)
+
+
+def test_a_map_of_the_place_of_a_tile_is_that_tile(client, pair_predictions):
+    drawn = tile(client)
+    assert (drawn[..., 3] > 0).mean() > 0.2
+    assert (picture(client) == drawn).all()
+    answer = client.get("/ogc/wmts", GET_TILE)
+    assert (pixels(answer.content) == drawn).all()
+
+
+def test_degrees_have_their_latitude_first_in_one_system_and_second_in_the_other(client, pair_predictions):
+    west, south, east, north = tile_bounds_deg(*TILE)
+    by_latitude = picture(client, CRS="EPSG:4326", BBOX=box(south, west, north, east))
+    by_longitude = picture(client, CRS="CRS:84", BBOX=box(west, south, east, north))
+    assert (by_latitude == by_longitude).all()
+    known = tile(client)[..., 3] > 0
+    assert ((by_latitude[..., 3] > 0) == known).mean() > 0.98
+    assert not picture(client, CRS="EPSG:4326", BBOX=box(west, south, east, north))[..., 3].any()
+
+
+def test_a_picture_need_not_be_square_and_may_have_a_background_and_several_layers(client, pair_predictions):
+    assert picture(client, WIDTH=300, HEIGHT=100).shape == (100, 300, 4)
+    plain = picture(client, TRANSPARENT="FALSE", BGCOLOR="0x102030")
+    away = tile(client)[..., 3] == 0
+    assert (plain[away] == (16, 32, 48, 255)).all()
+    both = picture(client, LAYERS=f"{LAYER},speed:2021-12-13-12d", STYLES=",")
+    assert (both[..., 3] > 0).any()
+    assert (both != picture(client)).any()
+    wide = box(-2e7, -2e7, 2e7, 2e7)
+    assert not picture(client, BBOX=wide)[..., 3].any()  # so wide, hundreds of rasters would be opened
+
+
+def test_capabilities_name_every_date_and_what_they_name_can_be_asked_for(client, pair_predictions, product):
+    whole = xml(client.get("/ogc/wms?service=WMS&request=GetCapabilities"))
+    assert (whole.tag, whole.get("version")) == (f"{{{WMS['w']}}}WMS_Capabilities", "1.3.0")
+    layers = [one for one in whole.iter(f"{{{WMS['w']}}}Layer") if one.find("w:Name", WMS) is not None]
+    names = {one.find("w:Name", WMS).text for one in layers}
+    listed = client.get("/rasters.json").json()["layers"]
+    assert names == {f"{one['name']}:{group['key']}" for one in listed for group in one["groups"]}
+    for one in layers:
+        name = one.find("w:Name", WMS).text
+        assert "simulated" in one.find("w:Title", WMS).text
+        for bounds in one.findall("w:BoundingBox", WMS):
+            edges = ",".join(bounds.get(side) for side in ("minx", "miny", "maxx", "maxy"))
+            assert picture(client, LAYERS=name, CRS=bounds.get("CRS"), BBOX=edges)[..., 3].any(), (name, edges)
+        legend = one.find("w:Style/w:LegendURL/w:OnlineResource", WMS).get(f"{{{WMS['x']}}}href")
+        answer = client.get("/ogc/wms", dict(parse_qsl(urlsplit(legend).query)))
+        assert Image.open(BytesIO(answer.content)).size == (170, 138)
+    tiled = xml(client.get("/ogc/wmts?service=WMTS&request=GetCapabilities"))
+    assert {one.find("o:Identifier", WMTS).text for one in tiled.findall("w:Contents/w:Layer", WMTS)} == names
+    template = tiled.find("w:Contents/w:Layer/w:ResourceURL", WMTS).get("template").removeprefix("http://testserver")
+    z, x, y = TILE
+    address = template.replace("{TileMatrix}", str(z)).replace("{TileCol}", str(x)).replace("{TileRow}", str(y))
+    assert client.get(address).status_code == 200
+
+
+def test_a_matrix_has_the_scale_and_the_corner_of_web_maps(client):
+    tiled = xml(client.get("/ogc/wmts?service=WMTS&request=GetCapabilities"))
+    matrices = {one.find("o:Identifier", WMTS).text: one for one in tiled.iter(f"{{{WMTS['w']}}}TileMatrix")}
+    assert float(matrices["10"].find("w:ScaleDenominator", WMTS).text) == pytest.approx(545978.7734655447)
+    corner = [float(part) for part in matrices["10"].find("w:TopLeftCorner", WMTS).text.split()]
+    assert corner == pytest.approx(Transformer.from_crs(4326, 3857, always_xy=True).transform(-180, 85.0511287798066))
+
+
+FAULTS = {
+    "LayerNotDefined": [{"LAYERS": "none:1"}, {"LAYERS": "coherence"}, {"LAYERS": "coherence:x"}],
+    "StyleNotDefined": [{"STYLES": "red"}],
+    "InvalidFormat": [{"FORMAT": "image/jpeg"}],
+    "InvalidCRS": [{"CRS": "EPSG:31467"}],
+    "OperationNotSupported": [{"REQUEST": "GetFeatureInfo"}],
+    "MissingParameterValue": [{"REQUEST": ""}, {"WIDTH": ""}, {"VERSION": ""}, {"BBOX": ""}],
+    "InvalidParameterValue": [{"BBOX": edges} for edges in ("1,2,3", "nan,0,1,1", "2,0,1,1", "0,0,1e300,1", "x,1,2,3")]
+    + [{"WIDTH": size} for size in ("0", "-1", "2049", "9" * 5000, "x")]
+    + [{"VERSION": "1.1.1"}, {"SERVICE": "WFS"}, {"BGCOLOR": "pink?"}, {"LAYERS": ",".join([LAYER] * 5)}],
+}
+CASES = [(code, asked) for code, cases in FAULTS.items() for asked in cases]
+
+
+@pytest.mark.parametrize(("code", "asked"), CASES, ids=str)
+def test_what_cannot_be_drawn_is_a_service_exception(client, code, asked):
+    opaque = {"TRANSPARENT": "FALSE"} if "BGCOLOR" in asked else {}
+    answer = client.get("/ogc/wms", ASKED | {"BBOX": "0,0,1,1"} | opaque | asked)
+    assert answer.status_code == 400
+    fault = xml(answer).find("{http://www.opengis.net/ogc}ServiceException")
+    assert fault.get("code") == code
+    assert fault.text
+
+
+TILES = [{"TILEMATRIX": "3"}, {"TILEMATRIX": "x"}, {"TILECOL": str(2**12)}, {"TILEROW": "-1"}, {"TILEROW": "9" * 5000}]
+TILES += [
+    {"LAYER": "none:1"},
+    {"LAYER": "coherence:x"},
+    {"FORMAT": "image/jpeg"},
+    {"TILEMATRIXSET": "x"},
+    {"REQUEST": "x"},
+]
+
+
+@pytest.mark.parametrize("asked", TILES, ids=str)
+def test_a_tile_that_is_not_there_is_an_exception_report(client, asked):
+    answer = client.get("/ogc/wmts", GET_TILE | asked)
+    assert answer.status_code == 400
+    assert xml(answer).find("o:Exception", WMTS).get("exceptionCode")
