@@ -20,6 +20,7 @@ WINDOW_TILES = (1440 / 512, 900 / 512)
 CONNECTIONS = 6  # of a browser to one host
 FRESH_SECONDS = 60.0
 ZOOMS = range(6, 17)
+THEME = {"id": "theme", "property": "data", "value": "light"}
 
 
 class Visitor(FastHttpUser):
@@ -97,17 +98,13 @@ class Analyst(FastHttpUser):
     @task
     def draw(self) -> None:
         """Draw the charts."""
-        self.call({"output": "sheet.children", "inputs": [self.address()]}, "the workbench's charts")
+        self.call({"output": "sheet.children", "inputs": [self.address(), THEME]}, "the workbench's charts")
 
     @task(2)
     def choose(self) -> None:
         """Choose five points."""
-        marks = {"points": [{"customdata": pid} for pid, *_ in RANDOM.sample(TOWN["points"], 5)]}
-        inputs = [
-            {"id": "points", "property": "clickData"},
-            {"id": "points", "property": "selectedData", "value": marks},
-            {"id": "listed", "property": "value"},
-        ]
+        pids = [pid for pid, *_ in RANDOM.sample(TOWN["points"], 5)]
+        inputs = [{"id": "choice", "property": "data", "value": {"pids": pids, "n": len(pids)}}, THEME]
         body = {"output": "chosen.children", "inputs": inputs, "state": [self.address()]}
         self.call(body, "the workbench's series")
 

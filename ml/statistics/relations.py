@@ -12,7 +12,7 @@ BINS = 60
 BANDS = 10  # of x, each with the median of y
 MOST_SINGLE = 1500  # points that are plotted one by one
 PAIRS = 20_000  # of points whose slopes are used
-TAIL = 0.25  # % at each end that the picture leaves out
+TAIL = 1.0  # % at each end that lies beyond the axes and is counted in the outermost cells
 SIDES = 3  # parts of the ground along each side
 ROOM_DEGREES = 1e-4  # around the outermost points
 
@@ -46,6 +46,7 @@ class Relation(NamedTuple):
     intercept: float
     scatter: float  # MAD_TO_SIGMA times the median distance from the line, in units of y
     density: Density
+    n_beyond: int  # points outside the density's limits
     bands: list[Band]
     x: Float64  # of the points themselves where they are few, else empty
     y: Float64
@@ -87,6 +88,7 @@ def relation(x: Float64, y: Float64) -> Relation | None:
         return None
     slope, intercept = robust_line(x, y)
     single = slice(None) if x.size <= MOST_SINGLE else slice(0)
+    counted = density(x, y)
     return Relation(
         n=int(x.size),
         pearson=correlation(x, y),
@@ -94,7 +96,8 @@ def relation(x: Float64, y: Float64) -> Relation | None:
         slope=slope,
         intercept=intercept,
         scatter=MAD_TO_SIGMA * float(np.median(np.abs(y - intercept - slope * x))),
-        density=density(x, y),
+        density=counted,
+        n_beyond=_n_beyond(x, counted.x_edges, y, counted.y_edges),
         bands=bands(x, y),
         x=x[single],
         y=y[single],
@@ -131,16 +134,30 @@ def robust_line(x: Float64, y: Float64, seed: int = 0) -> tuple[float, float]:
 
 
 def density(x: Float64, y: Float64, bins: int = BINS) -> Density:
-    """Count the points in each cell of x and y; the extreme values of both attributes lie outside the cells."""
-    edges = [np.linspace(*_range(values), bins + 1) for values in (x, y)]
+    """Count the points in each cell of x and y; extreme values of both attributes count in the outermost cells."""
+    edges = [_edges(values, bins) for values in (x, y)]
+    x, y = (np.clip(values, *own[[0, -1]]) for values, own in zip((x, y), edges, strict=True))
     counts, _, _ = np.histogram2d(y, x, bins=[edges[1], edges[0]])
     return Density(edges[0], edges[1], counts.astype(np.int64))
 
 
-def _range(values: Float64) -> tuple[float, float]:
+def _n_beyond(x: Float64, x_edges: Float64, y: Float64, y_edges: Float64) -> int:
+    """Return the number of points outside the first and last edge of x or y."""
+    outside = [(values < edges[0]) | (values > edges[-1]) for values, edges in ((x, x_edges), (y, y_edges))]
+    return int((outside[0] | outside[1]).sum())
+
+
+def _edges(values: Float64, bins: int) -> Float64:
+    """Return the edges of cells from the 1st to the 99th percentile; of values with few digits one cell for each."""
     low, high = np.percentile(values, [TAIL, 100 - TAIL])
+    distinct = np.unique(values[(values >= low) & (values <= high)].round(6))
     room = 0.02 * (high - low) or 0.5
-    return float(low - room), float(high + room)
+    if 2 < distinct.size <= bins:
+        step = float(np.diff(distinct).min())
+        n_steps = round((distinct[-1] - distinct[0]) / step)
+        if n_steps < bins:
+            return np.linspace(distinct[0] - step / 2, distinct[-1] + step / 2, n_steps + 2)
+    return np.linspace(low - room, high + room, bins + 1)
 
 
 def bands(x: Float64, y: Float64) -> list[Band]:

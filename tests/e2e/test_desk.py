@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from detection.models import Alert
 from tests.e2e.browsers import fits, wait_for_map
 
+CHOSEN_BARS = """() => document.querySelector("#histogram .js-plotly-plot").data[1].y.filter(Boolean).length"""
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -19,18 +20,14 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     expect(page).to_have_url(re.compile(r"/workbench/\?.*bbox="))
     expect(page.locator("#extent")).to_contain_text("points")
     expect(page.locator("#histogram .bars path").first).to_be_attached()
-    expect(page.locator("#points .scatterlayer path.point").first).to_be_attached()
     expect(page.locator("#series .scatterlayer .trace")).to_have_count(3)
+    wait_for_map(page)
     assert fits(page)
 
-    plot = page.locator("#points .nsewdrag").first
-    plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.7 * box["height"], steps=5)
-    page.mouse.up()
+    page.get_by_role("button", name="All in view").click()
+    expect(page.locator("#choice-words")).to_contain_text("points chosen: median")
     expect(page.locator("#series-words")).to_contain_text("points chosen")
+    assert page.evaluate(CHOSEN_BARS) > 0
     page.get_by_role("link", name="Look at this ground only").click()
     expect(page).to_have_url(re.compile("area="))
 
@@ -43,8 +40,12 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     expect(page.get_by_role("heading", name="Velocity against Temporal coherence")).to_be_visible()
     expect(page.get_by_label("Across")).to_have_value("coherence")
 
+    page.get_by_role("link", name="Profile and time").click()
+    expect(page.locator("#along .scatterlayer path.point").first).to_be_attached()
+    page.get_by_role("link", name="Up and east").click()
+    expect(page.locator("#up canvas")).to_be_attached()
     page.get_by_role("link", name="Two data sets").click()
-    expect(page.locator("#differences image").first).to_be_attached()
+    expect(page.locator("#differences canvas")).to_be_attached()
     page.get_by_role("link", name="Groups of series").click()
     expect(page.locator("#shapes .scatterlayer .trace").first).to_be_attached()
     assert fits(page)
@@ -53,3 +54,22 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     page.go_back()
     page.get_by_role("link", name="Show on the map").click()
     expect(page).to_have_url(re.compile(r"/\?layer=ascending"))
+
+
+def test_charts_are_read_and_points_chosen_by_keys_alone(page, live_server, watched_region):
+    page.goto(f"{live_server.url}/workbench/")
+    expect(page.locator("#histogram .bars path").first).to_be_attached()
+    histogram = page.get_by_role("group", name="How fast the points move")
+    histogram.focus()
+    page.keyboard.press("ArrowRight")
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("#choice-words")).to_contain_text("points chosen: median")
+    assert page.evaluate(CHOSEN_BARS) in range(1, 7)
+    expect(page.locator("#series-words")).to_contain_text("points chosen")
+    page.keyboard.press("Escape")
+    expect(page.locator("#choice-words")).to_have_text("Nothing chosen.")
+    expect(page.locator("#series-words")).to_contain_text("until you choose others")
+    page.get_by_role("group", name="How the chosen points moved").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#desk-read")).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d: "))

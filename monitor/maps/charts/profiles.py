@@ -51,11 +51,11 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
             _("Draw it elsewhere, or give a larger width."),
         )
     references = [reference_of(part.product, query.reference) for part in parts]
-    places = [_along(query.line, part) for part in parts]
+    places = [places_along(query.line, part) for part in parts]
     distance = np.concatenate([place.distance_m for place in places])
     pairs = list(zip(parts, references, strict=True))
     velocity = np.concatenate([part.velocity_mm_yr - reference.rate_mm_yr for part, reference in pairs])
-    n_bins = int(np.clip(min(query.length_m / SHORTEST_BIN_M, distance.size / POINTS_OF_BIN), FEWEST_BINS, MOST_BINS))
+    n_bins = bins_of(query.length_m, distance.size)
     usual = binned(distance, velocity, query.length_m, n_bins)
     product = parts[0].product
     peak = int(np.nanargmax(np.abs(usual.median))) if np.isfinite(usual.median).any() else None
@@ -98,7 +98,12 @@ def _best_direction(found: list[PointsIn]) -> list[PointsIn]:
     return max(by_direction.values(), key=lambda parts: sum(part.n_points for part in parts), default=[])
 
 
-def _along(line: list[tuple[float, float]], points: PointsIn) -> Along:
+def bins_of(length_m: float, n_points: int) -> int:
+    """Return the number of pieces into which a line is divided."""
+    return int(np.clip(min(length_m / SHORTEST_BIN_M, n_points / POINTS_OF_BIN), FEWEST_BINS, MOST_BINS))
+
+
+def places_along(line: list[tuple[float, float]], points: PointsIn) -> Along:
     """Return each point's distance along the line and offset from it, m, in a projection centred on the line."""
     middle = LineString(line).interpolate(0.5, normalized=True)
     onto = transformer(4326, local_system(middle.x, middle.y))

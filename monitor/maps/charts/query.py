@@ -63,6 +63,14 @@ class SeriesQuery(NamedTuple):
     reference: Region | None
 
 
+class Line(NamedTuple):
+    """Line of a profile. corners: longitude and latitude of each; width_m: width of the strip around the line."""
+
+    corners: list[tuple[float, float]]
+    length_m: float
+    width_m: float
+
+
 class ProfileQuery(NamedTuple):
     """Request for a profile. line: corners (longitude, latitude); width_m: width of the strip around the line."""
 
@@ -94,18 +102,25 @@ def series_query(asked: QueryDict) -> SeriesQuery:
 
 def profile_query(asked: QueryDict) -> ProfileQuery:
     """Parse the parameters of a profile. Raises Refusal."""
+    line = line_query(asked.get("line", ""), asked.get("width", ""))
+    reference = named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2)
+    return ProfileQuery(*line, _layer_needed(asked), reference)
+
+
+def line_query(corners: str, width: str) -> Line:
+    """Parse the corners of a line and the width of the strip around it, metres. Raises Refusal."""
     remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
-    line = [_position(part, "line", remedy) for part in asked.get("line", "").split(";")]
+    line = [_position(part, "line", remedy) for part in corners.split(";")]
     if not 2 <= len(line) <= MOST_CORNERS:
-        corners = _("the line has %(number)s corners; 2 to %(most)s are allowed")
-        raise Refusal(corners % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
+        many = _("the line has %(number)s corners; 2 to %(most)s are allowed")
+        raise Refusal(many % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
     length_m = float(EARTH.line_length([x for x, _ in line], [y for _, y in line]))
     if not 50 <= length_m <= 1000 * LONGEST_KM:
         raise Refusal(
             _("the line is %(length)s km long") % {"length": decimal(length_m / 1000, 2)},
             _("Draw one of %(least)s to %(most)s km.") % {"least": decimal(0.05, 2), "most": whole(LONGEST_KM)},
         )
-    text = asked.get("width") or str(USUAL_WIDTH_M)
+    text = width or str(USUAL_WIDTH_M)
     widths = finite_numbers(text)
     if len(widths) != 1:
         raise Refusal(f"width is no number: {text[:40]!r}", f"Give width={USUAL_WIDTH_M:g}.")
@@ -116,8 +131,7 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
             # Translators: width=20 and the like are written in an address, as they stand
             _("Give width=%(least)s to width=%(most)s, in metres.") % {"least": f"{low:.0f}", "most": f"{high:.0f}"},
         )
-    reference = named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2)
-    return ProfileQuery(line, length_m, width_m, _layer_needed(asked), reference)
+    return Line(line, length_m, width_m)
 
 
 def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:

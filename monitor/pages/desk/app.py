@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from django.http import QueryDict
 from django.utils import translation
 from flask import Response
@@ -23,29 +23,29 @@ app = Dash(
     add_log_handler=False,
     use_async=False,  # callbacks run in the thread of the request, with its language and database connection
 )
-app.layout = html.Div([dcc.Location(id="address", refresh=False), html.Div(id="sheet", **{"aria-live": "polite"})])
-
-
-@app.callback(Output("sheet", "children"), Input("address", "search"))
-def draw_sheet(search: str | None) -> list[Any]:
-    """Draw the sheet that the page's address names. search: query string of the address."""
-    with _language_of(search or ""):
-        return sheets.sheet(search or "")
-
-
-@app.callback(
-    Output("chosen", "children"),
-    Input("points", "clickData"),
-    Input("points", "selectedData"),
-    Input("listed", "value"),
-    State("address", "search"),
+app.layout = html.Div(
+    [dcc.Location(id="address", refresh=False), dcc.Store(id="theme"), dcc.Store(id="drawn"), html.Div(id="sheet")]
 )
-def draw_chosen(clicked: dict | None, selected: dict | None, listed: list[str] | None, search: str | None) -> list[Any]:
-    """Draw the series of the points chosen on the map or ticked in the list."""
-    marks = (selected or {}).get("points") or (clicked or {}).get("points") or []
-    pids = [*(listed or []), *(mark["customdata"] for mark in marks if mark.get("customdata"))]
+# in the page's scripts: light or dark, the maps, what is chosen
+app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
+app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
+app.clientside_callback(ClientsideFunction("desk", "list"), Input("listed", "value"), prevent_initial_call=True)
+
+app.clientside_callback(ClientsideFunction("desk", "focus"), Input("series", "hoverData"), prevent_initial_call=True)
+
+
+@app.callback(Output("sheet", "children"), Input("address", "search"), Input("theme", "data"))
+def draw_sheet(search: str | None, theme: str | None) -> list[Any]:
+    """Draw the sheet that the page's address names. search: query string of the address; theme: light or dark."""
     with _language_of(search or ""):
-        return sheets.chosen(list(dict.fromkeys(pids)), selected, search or "")
+        return sheets.sheet(search or "", theme or "light")
+
+
+@app.callback(Output("chosen", "children"), Input("choice", "data"), Input("theme", "data"), State("address", "search"))
+def draw_chosen(choice: dict | None, theme: str | None, search: str | None) -> list[Any]:
+    """Draw the series of the points chosen on the map, in a chart or in the list."""
+    with _language_of(search or ""):
+        return sheets.chosen(choice, search or "", theme or "light")
 
 
 def dash_answer(path: str = "", body: dict[str, Any] | None = None) -> Response:

@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 USUAL = ("coherence", "velocity")
+PLACE = ("longitude", "latitude", "velocity")
 
 
 class Attribute(NamedTuple):

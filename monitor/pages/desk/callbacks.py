@@ -6,33 +6,19 @@ from pydantic import BaseModel, Field, RootModel, StringConstraints, ValidationE
 
 from monitor.wording.refusals import Refusal
 
-MOST_MARKS = 20_000
-MOST_LISTED = 100
+MOST_PIDS = 200  # of whose series a chart is made
 MOST_LETTERS = 4000
+MOST_OUTLINE = 2000
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
-Degrees = list[Annotated[float, Field(allow_inf_nan=False)]]
 
 
-class Mark(BaseModel):
-    """Point of a chart in Plotly's event data, of which only customdata, the point's identifier, is kept."""
+class Choice(BaseModel):
+    """Chosen points: identifiers of some, how many there are, and the outline around them as in the address."""
 
-    customdata: Text | None = None
-
-
-class Corners(BaseModel):
-    """Corners of a box or of a lasso, degrees."""
-
-    x: Degrees = Field(default=[], max_length=MOST_MARKS)
-    y: Degrees = Field(default=[], max_length=MOST_MARKS)
-
-
-class Marks(BaseModel):
-    """Chosen points, and the box or lasso around them."""
-
-    points: list[Mark] = Field(default=[], max_length=MOST_MARKS)
-    range: Corners | None = None
-    lassoPoints: Corners | None = None
+    pids: list[Text] = Field(default=[], max_length=MOST_PIDS)
+    n: int = Field(default=0, ge=0, lt=2**31)
+    area: Annotated[str, StringConstraints(max_length=MOST_OUTLINE, pattern=r"^[0-9.,;-]*$")] = ""
 
 
 class Address(BaseModel):
@@ -43,35 +29,27 @@ class Address(BaseModel):
     value: Annotated[str, StringConstraints(max_length=MOST_LETTERS, pattern=r"^[^\x00]*$")] | None = None
 
 
-class Clicked(BaseModel):
-    """Input of a callback: the point that was clicked on the map."""
+class Theme(BaseModel):
+    """Input of a callback: whether the reader's pages are light or dark."""
 
-    id: Literal["points"]
-    property: Literal["clickData"]
-    value: Marks | None = None
-
-
-class Selected(BaseModel):
-    """Input of a callback: the points within a box or lasso on the map."""
-
-    id: Literal["points"]
-    property: Literal["selectedData"]
-    value: Marks | None = None
+    id: Literal["theme"]
+    property: Literal["data"]
+    value: Literal["light", "dark"] | None = None
 
 
-class Listed(BaseModel):
-    """Input of a callback: the points that are ticked in the list."""
+class Chosen(BaseModel):
+    """Input of a callback: what is chosen."""
 
-    id: Literal["listed"]
-    property: Literal["value"]
-    value: Annotated[list[Text], Field(max_length=MOST_LISTED)] | None = None
+    id: Literal["choice"]
+    property: Literal["data"]
+    value: Choice | None = None
 
 
 class DrawSheet(BaseModel):
     """Request to draw the sheet."""
 
     output: Literal["sheet.children"]
-    inputs: tuple[Address]
+    inputs: tuple[Address, Theme]
     state: tuple[()] = ()
 
 
@@ -79,7 +57,7 @@ class DrawChosen(BaseModel):
     """Request to draw the chosen points."""
 
     output: Literal["chosen.children"]
-    inputs: tuple[Clicked, Selected, Listed]
+    inputs: tuple[Chosen, Theme]
     state: tuple[Address]
 
 

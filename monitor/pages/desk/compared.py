@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from ingest.models import Product
 from ml.statistics.many_series import Groups, fitted, group
-from ml.statistics.relations import Relation, ninths, relation
+from ml.statistics.relations import Ninths, Relation, ninths, relation
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME, Attribute
+from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
 from monitor.pages.desk.differences import Difference, Picture, difference, picture
 from monitor.pages.desk.query import View
 from monitor.wording.figures import percent, whole
-
-PLACE = ("longitude", "latitude")
 
 
 def cross(view: View, product: Product) -> list[Component]:
@@ -84,31 +82,18 @@ def compare(view: View, product: Product) -> list[Component]:
         apart = _("The two data sets have no cell in common here.")
         return [parts.fault(apart, _("Choose another data set or another area."))]
     unit, change = str(BY_NAME["velocity"].unit), found.change_mm_yr
-    reach = max(1.0, float(np.percentile(np.abs(change), 98)))
-    row, column = np.nonzero(np.isfinite(drawn.change_mm_yr))
-    shown = drawn.change_mm_yr[row, column]
-    ground_parts = ninths(drawn.longitude[column], drawn.latitude[row])
+    low, high = drawings.ends(change)
     related = relation(found.first_mm_yr, found.second_mm_yr)
-    side_m = 40_075_017 / (samples.CELLS * 2**zoom) * math.cos(math.radians(float(drawn.latitude.mean())))
-    cells = _("Cells of about %(side)s m.") % {"side": whole(round(side_m, -1))}
-    head = [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
-    caption = _("Second minus first by part of the ground, %(unit)s")
+    row, column = np.nonzero(np.isfinite(drawn.change_mm_yr))
+    cells = drawn.longitude[column], drawn.latitude[row], drawn.change_mm_yr[row, column]
     charts = [
-        parts.chart(
-            "differences",
-            _("Where they differ"),
-            parts.sentences(
-                _("Second minus first. Blue: the second is more positive; brown: more negative."),
-                cells,
-                words.where(parts.PARTS, ground_parts.medians(shown)),
-            ),
-            drawings.cell_map(drawn, reach, unit),
-            parts.values_table((view, product), caption, ground_parts, shown, head, [16, 50, 84]),
-        ),
+        _differences_part((view, product), ninths(*cells[:2]), cells[2], zoom),
         parts.chart(
             "difference-histogram",
             _("How much they differ"),
-            _("Share of cells by their difference. Line: the median. The outer bars hold all beyond."),
+            parts.sentences(
+                _("Share of cells by their difference. Line: the median."), words.outer_bars(change, low, high)
+            ),
             drawings.histogram(change, unit, _("% of cells"), found.median_mm_yr),
         ),
     ]
@@ -120,7 +105,7 @@ def compare(view: View, product: Product) -> list[Component]:
                 "agreement",
                 _("One against the other"),
                 _("Cells that both see. If both saw the same, all would lie on a line that rises by one per unit."),
-                drawings.density(related, *titles, line, _("cells")),
+                drawings.density(related, *titles, line, _("cells"), height=360),
                 parts.bands_table(related, *titles, _("Cells")),
             )
         )
@@ -128,9 +113,27 @@ def compare(view: View, product: Product) -> list[Component]:
         html.P(words.compared(found), className="verdict"),
         html.P(words.beyond(found)),
         html.P(words.views(product, other), className="soft"),
-        _differences_table(found),
         parts.columns(*charts),
+        _differences_table(found),
+        parts.map_data({"differences": parts.positions(*cells, unit=unit, side_m=drawn.side_m)}),
     ]
+
+
+def _differences_part(sheet: tuple[View, Product], ground: Ninths, change: NDArray[np.float64], zoom: int) -> Component:
+    latitude = sum(ground.boxes[0][1::2]) / 2
+    side_m = 40_075_017 / (samples.CELLS * 2**zoom) * math.cos(math.radians(latitude))
+    head = [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
+    caption = _("Second minus first by part of the ground, %(unit)s")
+    return parts.ground_map(
+        "differences",
+        _("Where they differ"),
+        parts.sentences(
+            _("Second minus first. Blue: the second is more positive; brown: more negative."),
+            _("Cells of about %(side)s m.") % {"side": whole(round(side_m, -1))},
+            words.where(parts.PARTS, ground.medians(change)),
+        ),
+        parts.values_table(sheet, caption, ground, change, head, [16, 50, 84]),
+    )
 
 
 def second_product(view: View, product: Product) -> Product | None:
@@ -146,7 +149,7 @@ def _differences(view: View, product: Product, other: Product) -> tuple[Differen
     if ground.empty or not ground.area:
         return None, None, 0
     zoom = samples.cells_zoom(ground)
-    wanted = [BY_NAME[name] for name in (*PLACE, "velocity", "uncertainty")]
+    wanted = [BY_NAME[name] for name in (*PLACE, "uncertainty")]
     first, second = (
         samples.cells_of(product=one, ground=ground, zoom=zoom, attributes=wanted) for one in (product, other)
     )
@@ -204,7 +207,6 @@ def groups(view: View, product: Product) -> list[Component]:
     return [
         html.P(text % {"groups": len(names), "share": percent(found.explained)}, className="verdict"),
         parts.extent(n_used, max(n_points - found.n_left_out, n_used), left_out if found.n_left_out else ""),
-        parts.table(_("The groups"), head, rows, is_open=True),
         parts.columns(
             parts.chart(
                 "shapes",
@@ -219,24 +221,31 @@ def groups(view: View, product: Product) -> list[Component]:
                 drawings.lines(product.dates, medians, "mm", [(one.low_mm, one.high_mm) for one in found.groups]),
                 parts.series_table(product.dates, medians),
             ),
-            parts.chart(
+            parts.ground_map(
                 "members",
                 _("Where they are"),
                 _("Every group has its colour and its mark. The table counts the points of each by part of ground."),
-                drawings.member_map([(name, *places[one.members, :2].T) for name, one in named]),
                 _members_table((view, product), places, found, names),
-                scrollZoom=True,
             ),
         ),
+        parts.table(_("The groups"), head, rows, is_open=True),
+        parts.map_data({"members": _members(places, found) | {"names": names}}),
     ]
 
 
 def _grouped(view: View, product: Product) -> tuple[int, np.ndarray, Groups | None]:
     """Return the number of points; longitude, latitude, velocity of those read, (n, 3); and their groups."""
-    wanted = [BY_NAME[name] for name in (*PLACE, "velocity")]
+    wanted = [BY_NAME[name] for name in PLACE]
     sampled = samples.series_of(product=product, ground=view.ground, attributes=wanted)
     found = group(sampled.series_mm, view.groups, by_shape=view.way == "shape")
     return sampled.n_points, sampled.columns, found
+
+
+def _members(places: NDArray[Any], found: Groups) -> dict[str, Any]:
+    """Return the data of the map of groups. places: longitude, latitude and velocity of each point, (n, 3)."""
+    members = [one.members for one in found.groups]
+    of_group = np.concatenate([np.full(one.size, place) for place, one in enumerate(members)])
+    return parts.positions(*places[np.concatenate(members), :2].T, of_group)
 
 
 def _members_table(sheet: tuple[View, Product], places: NDArray[Any], found: Groups, names: Sequence[str]) -> Component:

@@ -48,6 +48,7 @@ class Picture(NamedTuple):
     longitude: Float64
     latitude: Float64
     change_mm_yr: Float64
+    side_m: float  # of a pixel
 
 
 def difference(first: Cells, second: Cells) -> Difference | None:
@@ -103,4 +104,6 @@ def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, 
     side = CELLS * 2**zoom
     longitude = (left + step * (np.arange(columns) + 0.5)) / side * 360 - 180
     north = np.pi * (1 - 2 * (top + step * (np.arange(rows) + 0.5)) / side)
-    return Picture(longitude, np.degrees(np.arctan(np.sinh(north))), mean.reshape(rows, columns))
+    latitude = np.degrees(np.arctan(np.sinh(north)))
+    side_m = step * 40_075_017 / side * np.cos(np.radians(latitude.mean()))
+    return Picture(longitude, latitude, mean.reshape(rows, columns), float(side_m))

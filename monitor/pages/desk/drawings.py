@@ -1,220 +1,307 @@
-"""Plotly charts of the workbench; the sentences beside them are in `words`."""
+"""Plotly charts of the workbench, in the light colours of the site; the sentences beside them are in `words`."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from html import escape
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from django.utils.formats import get_format
 
-from ml.statistics.relations import Relation
-from monitor.pages.desk.attributes import BY_NAME
+from ml.statistics.profile import Bins
+from ml.statistics.relations import Density, Relation
+from monitor.maps.imaging.plan_pictures import theme_colours
 from monitor.pages.desk.benchmarks import Value
-from monitor.pages.desk.differences import Picture
-from monitor.pages.desk.samples import Marks
 
-SOFT, STRONG, ACCENT = "#6b7280", "#111827", "#0b5f73"
-RAMP = [[0.0, "#762100"], [0.25, "#b07563"], [0.5, "#d2d1ce"], [0.75, "#678aae"], [1.0, "#014478"]]
-MANY = [[0.0, "rgba(255,255,255,0)"], [0.001, "#dbe9ef"], [0.35, "#6fa8bd"], [0.7, "#0b5f73"], [1.0, "#05303a"]]
-TRACES = ("#0072b2", "#c25500", "#00724f", "#9a3d74", "#8a6d00", "#1c2326", "#2b7fb8", "#7a4a3a")
+BARS = 120
+_RAMP = ("ramp-n4", "ramp-n2", "ramp-0", "ramp-p2", "ramp-p4")
+_TIMES = tuple(f"time-{i}" for i in range(1, 7))
+_TRACES = tuple(f"trace-{i}" for i in range(1, 9))
+_TOKENS = {"surface", "text", "text-soft", "line", "line-strong", "accent", *_RAMP, *_TIMES, *_TRACES}
+LIGHT, DARK = (theme_colours(theme, _TOKENS) for theme in ("light", "dark"))
+SURFACE, TEXT, SOFT, LINE, ACCENT = (LIGHT[one] for one in ("surface", "text", "text-soft", "line", "accent"))
+GREY = LIGHT["line-strong"]
+RAMP = [[place / 4, LIGHT[one]] for place, one in enumerate(_RAMP)]
+MANY = [[0.0, "rgba(0,0,0,0)"], [0.001, LIGHT["time-1"]], *([i / 5, LIGHT[f"time-{i + 1}"]] for i in range(1, 6))]
+TRACES = [LIGHT[one] for one in _TRACES]
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down")
-HEIGHT = 380
+HEIGHT = 230
 LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
+CHOSEN = LIGHT["trace-2"]  # the colour of what is chosen; linked.js fills these traces
 
 
-def layout(**changes: Any) -> dict[str, Any]:
-    """Return the layout that all charts share, with number separators of the active language, updated by `changes`."""
-    separators = f"{get_format('DECIMAL_SEPARATOR')}{get_format('THOUSAND_SEPARATOR')}"
-    return {
-        "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
-        "font": {"family": "system-ui, sans-serif", "size": 13},
-        "template": "plotly_white",
+def in_theme(drawn: str, theme: str) -> str:
+    """Return the JSON of drawn figures in the colours of a theme, light or dark."""
+    if theme == "light":
+        return drawn
+    pairs = {code: DARK[name] for name, code in LIGHT.items()}
+    return re.sub("#[0-9a-f]{6}", lambda found: pairs.get(found[0], found[0]), drawn)
+
+
+def figure(traces: Sequence[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    """Return a figure of traces with the layout that all charts share, updated by `changes`.
+
+    Plain data: Plotly's own classes check every key again, which takes longer than everything else of a sheet.
+    """
+    axis = {"gridcolor": LINE, "linecolor": LINE, "zerolinecolor": GREY, "zerolinewidth": 1, "title": {"standoff": 6}}
+    template = {
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": SOFT},
+        "xaxis": axis | {"showgrid": False, "ticks": "outside", "tickcolor": LINE},
+        "yaxis": axis,
+        "hoverlabel": {"bgcolor": SURFACE, "bordercolor": GREY, "font": {"color": TEXT}},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": SOFT, "activecolor": ACCENT},
+        "newselection": {"line": {"color": CHOSEN, "width": 2}},
+        "activeselection": {"fillcolor": GREY, "opacity": 0.1},
+    }
+    layout = {
+        "margin": {"l": 56, "r": 12, "t": 8, "b": 36},
+        "template": {"layout": template},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "height": HEIGHT,
-        "separators": separators,
-    } | changes
+        "showlegend": False,
+        "separators": f"{get_format('DECIMAL_SEPARATOR')}{get_format('THOUSAND_SEPARATOR')}",
+    }
+    return {"data": list(traces), "layout": layout | changes}
 
 
-def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0) -> go.Figure:
-    """Draw the distribution of values in 80 bars, in %, with a line at `marked`; the outer bars hold the rest."""
+def _axis(title: str, **changes: Any) -> dict[str, Any]:
+    return {"title": {"text": title}} | changes
+
+
+def _upright(at: float, dash: str = "solid") -> dict[str, Any]:
+    """Return an upright line across a chart."""
+    line = {"color": TEXT, "width": 1, "dash": dash}
+    return {"type": "line", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+
+
+def _rounded(values: Any, digits: int = 3) -> list[float | None]:
+    """Return numbers as they are written into a page; None where not finite."""
+    known = np.round(np.asarray(values, dtype=np.float64), digits)
+    return np.where(np.isfinite(known), known, None).tolist()  # type: ignore[no-any-return]
+
+
+def ends(values: np.ndarray) -> tuple[float, float]:
+    """Return the limits of a robust axis: the 1st and the 99th percentile, a little apart if they are equal."""
     low, high = np.percentile(values, [1, 99])
     room = 0.5 if high - low < 1e-3 else 0.0
-    low, high = low - room, high + room
-    counts, edges = np.histogram(np.clip(values, low, high), bins=80, range=(low, high))
-    percent, colours = 100 * counts / values.size, [ACCENT, *[SOFT] * 78, ACCENT]
-    figure = go.Figure(go.Bar(x=(edges[:-1] + edges[1:]) / 2, y=percent, marker_color=colours))
-    figure.update_traces(hovertemplate="%{x:.1f}: %{y:.1f} %<extra></extra>")
-    figure.add_vline(x=marked, line_width=1, line_color=STRONG)
-    return figure.update_layout(**layout(bargap=0, xaxis_title=unit, yaxis_title=share))
+    return float(low - room), float(high + room)
 
 
-def point_map(marks: Marks, unit: str) -> go.Figure:
-    """Draw a map of points, coloured by velocity."""
-    reach = max(2.0, float(np.percentile(np.abs(marks.velocity_mm_yr), 98))) if marks.pid else 2.0
-    figure = go.Figure(
-        go.Scatter(  # not WebGL, for which Plotly needs eval, which our pages forbid
-            x=marks.longitude,
-            y=marks.latitude,
-            mode="markers",
-            customdata=marks.pid,
-            marker={
-                "size": 5,
-                "color": marks.velocity_mm_yr,
-                "colorscale": RAMP,
-                "cmin": -reach,
-                "cmax": reach,
-                "colorbar": _bar(unit),
-            },
-            hovertemplate="%{x:.4f}, %{y:.4f}<br>%{marker.color:.1f}<extra></extra>",
-        )
+def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0, chosen: str = "") -> dict[str, Any]:
+    """Draw the distribution of values, in %, with a line at `marked`; the outer bars hold what lies beyond the axis.
+
+    chosen: name of a second distribution, to its own scale, which the page's script fills.
+    """
+    low, high = ends(values)
+    counts, edges = np.histogram(np.clip(values, low, high), bins=BARS, range=(low, high))
+    common = {"type": "bar", "x": _rounded((edges[:-1] + edges[1:]) / 2), "width": (high - low) / BARS}
+    bars = common | {
+        "y": _rounded(100 * counts / values.size),
+        "marker": {"color": [ACCENT, *[GREY] * (BARS - 2), ACCENT], "line": {"width": 0}},
+        "hovertemplate": "%{x:.1f}: %{y:.1f} %<extra></extra>",
+        "unselected": {"marker": {"opacity": 1}},
+    }
+    marks = common | {
+        "y": [None] * BARS,
+        "yaxis": "y2",
+        "name": chosen,
+        "opacity": 0.75,
+        "marker": {"color": CHOSEN},
+        "hovertemplate": "%{x:.1f}: %{customdata}",
+        "unselected": {"marker": {"opacity": 1}},
+    }
+    return figure(
+        [bars, marks] if chosen else [bars],
+        bargap=0,
+        barmode="overlay",
+        xaxis=_axis(unit),
+        yaxis=_axis(share),
+        yaxis2={"overlaying": "y", "visible": False, "rangemode": "tozero"},
+        shapes=[_upright(marked)],
+        selectdirection="h",
+        dragmode="select" if chosen else "zoom",
     )
-    return _as_map(figure, marks.latitude).update_layout(clickmode="event+select", dragmode="select")
 
 
 def _bar(unit: str) -> dict[str, Any]:
     return {"title": {"text": unit, "side": "right"}, "thickness": 12, "outlinewidth": 0}
 
 
-def _as_map(figure: go.Figure, latitudes: np.ndarray) -> go.Figure:
-    stretch = 1 / np.cos(np.radians(float(np.mean(latitudes)) if len(latitudes) else 0.0))
-    return figure.update_layout(
-        **layout(
-            xaxis={"title": str(BY_NAME["longitude"].label), "nticks": 6},
-            yaxis={"title": str(BY_NAME["latitude"].label), "scaleanchor": "x", "scaleratio": stretch},
-        )
-    )
-
-
 def lines(
-    dates: Sequence[date], named: Sequence[tuple[str, np.ndarray]], unit: str, bands: Sequence[Any] = ()
-) -> go.Figure:
+    dates: Sequence[date],
+    named: Sequence[tuple[str, np.ndarray]],
+    unit: str,
+    bands: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+    height: int = HEIGHT + 50,
+) -> dict[str, Any]:
     """Draw named series over time, each with its own colour and dash. bands: (low, high) around each series."""
-    figure = go.Figure()
-    for place, (low, high) in enumerate(bands):
-        figure.add_scatter(
-            x=[*dates, *reversed(dates)],
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            fillcolor=TRACES[place % len(TRACES)],
-            opacity=0.15,
-            line_width=0,
-            hoverinfo="skip",
-            showlegend=False,
-        )
+    traces = [_band(dates, *one, TRACES[place % len(TRACES)]) for place, one in enumerate(bands)]
     for place, (name, values) in enumerate(named):
-        figure.add_scatter(
-            x=dates,
-            y=values,
-            name=escape(name),
-            mode="lines" if bands else "lines+markers",
-            line={"color": TRACES[place % len(TRACES)], "dash": DASHES[place % len(DASHES)]},
-            marker={"size": 4},
-            hovertemplate="%{x|%Y-%m-%d}: %{y:.1f}",
+        traces.append(
+            {
+                "type": "scatter",
+                "x": dates,
+                "y": _rounded(values, 2),
+                "name": escape(name),
+                "mode": "lines" if bands else "lines+markers",
+                "line": {"color": TRACES[place % len(TRACES)], "dash": DASHES[place % len(DASHES)]},
+                "marker": {"size": 4},
+                "hovertemplate": "%{x|%Y-%m-%d}: %{y:.1f}",
+                "showlegend": True,
+            }
         )
-    return figure.update_layout(
-        **layout(
-            margin={"l": 56, "r": 12, "t": 60, "b": 40},
-            legend=LEGEND,
-            yaxis_title=unit,
-            xaxis={
-                "tickformat": "%Y-%m",
-                "tickformatstops": [{"dtickrange": ["M12", None], "value": "%Y"}],
-                "hoverformat": "%Y-%m-%d",
-            },
-        )
+    years = [{"dtickrange": ["M12", None], "value": "%Y"}]
+    return figure(
+        traces,
+        height=height,
+        margin={"l": 56, "r": 12, "t": 30, "b": 28},
+        showlegend=True,
+        legend=LEGEND,
+        yaxis=_axis(unit),
+        xaxis={"tickformat": "%Y-%m", "tickformatstops": years, "hoverformat": "%Y-%m-%d"},
     )
 
 
-def density(found: Relation, x_title: str, y_title: str, line: str, count: str) -> go.Figure:
-    """Draw the density of points on a logarithmic scale, or single points if they are few, with the robust line."""
-    figure = go.Figure()
-    edges, counts = found.density, found.density.counts
+def _band(x: Sequence[Any], low: np.ndarray, high: np.ndarray, colour: str) -> dict[str, Any]:
+    """Draw the band between two lines, (n,), NaN where unknown."""
+    known = np.flatnonzero(np.isfinite(low))
+    return {
+        "type": "scatter",
+        "x": [x[at] for at in (*known, *known[::-1])],
+        "y": _rounded(np.concatenate([high[known], low[known[::-1]]]), 2),
+        "fill": "toself",
+        "fillcolor": colour,
+        "opacity": 0.2,
+        "line": {"width": 0},
+        "mode": "lines",
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def density(
+    found: Relation, x_title: str, y_title: str, line: str, count: str, *, chosen: str = "", height: int = 480
+) -> dict[str, Any]:
+    """Draw the density of points on a logarithmic scale, or single points if they are few, with the robust line.
+
+    What lies beyond the axes is drawn at their ends. chosen: name of points that the page's script fills.
+    """
+    x_ends, y_ends = (edges[[0, -1]] for edges in (found.density.x_edges, found.density.y_edges))
+    dots = {"type": "scatter", "mode": "markers"}
     if found.x.size:
-        figure.add_scatter(x=found.x, y=found.y, mode="markers", marker={"size": 5, "color": ACCENT, "opacity": 0.55})
-        figure.update_traces(hovertemplate="%{x:.2f}, %{y:.2f}<extra></extra>", showlegend=False)
+        x, y = (_rounded(np.clip(one, *limits), 4) for one, limits in ((found.x, x_ends), (found.y, y_ends)))
+        mark = {"size": 5, "color": ACCENT, "opacity": 0.55}
+        traces = [dots | {"x": x, "y": y, "marker": mark, "hovertemplate": "%{x:.2f}, %{y:.2f}<extra></extra>"}]
     else:
-        most = max(int(counts.max()), 1)
-        steps = [10**step for step in range(int(np.log10(most)) + 1)]
-        figure.add_heatmap(
-            x=edges.x_edges,
-            y=edges.y_edges,
-            z=np.log10(np.maximum(counts, 0.5)),
-            zmin=-0.3,
-            customdata=counts,
-            colorscale=MANY,
-            colorbar=_bar(count) | {"tickvals": np.log10(steps), "ticktext": [f"{step:,}" for step in steps]},
-            hovertemplate="%{x:.2f}, %{y:.2f}: %{customdata}<extra></extra>",
-        )
+        traces = [_cells(found.density, count)]
     if np.isfinite(found.slope):
-        ends = np.array([edges.x_edges[0], edges.x_edges[-1]])
-        drawn = {"color": "#c25500", "width": 2.5, "dash": "dash"}
-        figure.add_scatter(x=ends, y=found.intercept + found.slope * ends, mode="lines", line=drawn, name=line)
-    figure.update_layout(
-        **layout(
-            height=480,
-            xaxis={"title": x_title, "range": [edges.x_edges[0], edges.x_edges[-1]]},
-            yaxis={"title": y_title, "range": [edges.y_edges[0], edges.y_edges[-1]]},
-            legend=LEGEND,
-            margin={"l": 64, "r": 12, "t": 40, "b": 48},
+        along_line = {"x": _rounded(x_ends, 6), "y": _rounded(found.intercept + found.slope * x_ends, 6)}
+        style = {"color": TEXT, "width": 2, "dash": "dash"}
+        traces.append(
+            {"type": "scatter", "mode": "lines", "line": style, "name": line, "showlegend": True} | along_line
         )
+    if chosen:
+        mark = {"size": 5, "color": CHOSEN, "opacity": 0.8}
+        traces.append(dots | {"x": [None], "y": [None], "marker": mark, "name": chosen, "hoverinfo": "skip"})
+    return figure(
+        traces,
+        height=height,
+        xaxis=_axis(x_title, range=x_ends.tolist()),
+        yaxis=_axis(y_title, range=y_ends.tolist()),
+        showlegend=True,
+        legend=LEGEND,
+        margin={"l": 64, "r": 12, "t": 32, "b": 40},
+        dragmode="select" if chosen else "zoom",
     )
-    return figure
 
 
-def cell_map(picture: Picture, reach: float, unit: str) -> go.Figure:
-    """Draw a map of differences, coloured from -reach to reach."""
-    figure = go.Figure(
-        go.Heatmap(
-            x=picture.longitude,
-            y=picture.latitude,
-            z=np.where(np.isfinite(picture.change_mm_yr), np.round(picture.change_mm_yr, 2), None),
-            colorscale=RAMP,
-            zmin=-reach,
-            zmax=reach,
-            colorbar=_bar(unit),
-            hovertemplate="%{x:.4f}, %{y:.4f}: %{z:.1f}<extra></extra>",
-        )
+def _cells(counted: Density, count: str) -> dict[str, Any]:
+    most = max(int(counted.counts.max()), 1)
+    steps = [10**step for step in range(int(np.log10(most)) + 1)]
+    return {
+        "type": "heatmap",
+        "x": _rounded(counted.x_edges, 6),
+        "y": _rounded(counted.y_edges, 6),
+        "z": _rounded(np.log10(np.maximum(counted.counts, 0.5)), 2),
+        "zmin": -0.3,
+        "customdata": counted.counts.tolist(),
+        "colorscale": MANY,
+        "colorbar": _bar(count) | {"tickvals": np.log10(steps).tolist(), "ticktext": [f"{step:,}" for step in steps]},
+        "hovertemplate": "%{x:.2f}, %{y:.2f}: %{customdata}<extra></extra>",
+        "showlegend": False,
+    }
+
+
+def strip(middle: Bins, dates: Sequence[date], moved_mm: np.ndarray, length_km: float) -> dict[str, Any]:
+    """Draw displacement by distance along a line and by date. moved_mm: (dates, pieces of the line), NaN if unknown."""
+    reach = max(5.0, float(np.nanpercentile(np.abs(moved_mm), 98))) if np.isfinite(moved_mm).any() else 5.0
+    cells = {
+        "type": "heatmap",
+        "x": _rounded(middle.distance_m / 1000),
+        "y": dates,
+        "z": _rounded(moved_mm, 1),
+        "colorscale": RAMP,
+        "zmin": -reach,
+        "zmax": reach,
+        "colorbar": _bar("mm"),
+        "hovertemplate": "%{x:.2f} km, %{y|%Y-%m-%d}: %{z:.1f} mm<extra></extra>",
+    }
+    x_axis = _axis("km", range=[0, length_km])
+    return figure([cells], xaxis=x_axis, yaxis={"tickformat": "%Y"}, height=HEIGHT + 40)
+
+
+def along(distance_m: np.ndarray, velocity: np.ndarray, middle: Bins, unit: str, length_km: float) -> dict[str, Any]:
+    """Draw velocities, (n,), along a line: single points, their median in pieces of the line, the middle two thirds."""
+    at, hover = middle.distance_m / 1000, {"hovertemplate": "%{x:.2f} km: %{y:.1f}<extra></extra>"}
+    dots = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": _rounded(distance_m / 1000),
+        "y": _rounded(np.clip(velocity, *along_ends(velocity, middle)), 1),
+        "marker": {"size": 4, "color": GREY, "opacity": 0.6},
+    }
+    median = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": _rounded(at),
+        "y": _rounded(middle.median, 2),
+        "line": {"color": ACCENT, "width": 3},
+    }
+    return figure(
+        [_band(at, middle.low, middle.high, ACCENT), dots | hover, median | hover],
+        xaxis=_axis("km", range=[0, length_km]),
+        yaxis=_axis(unit),
+        margin={"l": 56, "r": 76, "t": 8, "b": 36},
     )
-    return _as_map(figure, picture.latitude)
 
 
-def member_map(groups: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> go.Figure:
-    """Draw a map of groups of points (name, longitudes, latitudes), each with its own colour and symbol."""
-    figure = go.Figure()
-    for place, (name, x, y) in enumerate(groups):
-        mark = {"size": 7, "color": TRACES[place % len(TRACES)], "symbol": SYMBOLS[place % len(SYMBOLS)]}
-        figure.add_scatter(x=x, y=y, mode="markers", name=escape(name), marker=mark)
-    figure.update_traces(hovertemplate="%{x:.4f}, %{y:.4f}")
-    latitudes = np.concatenate([y for _, _, y in groups])
-    return _as_map(figure, latitudes).update_layout(legend=LEGEND, margin={"l": 64, "r": 12, "t": 60, "b": 48})
+def along_ends(velocity: np.ndarray, middle: Bins) -> tuple[float, float]:
+    """Return the limits of a profile's axis: robust, but never within the middle two thirds of a piece."""
+    low, high = ends(velocity)
+    known = np.isfinite(middle.low)
+    return min([low, *middle.low[known]]), max([high, *middle.high[known]])
 
 
-def intervals(named: Sequence[tuple[str, Value]], title: str, marked: float | None = None) -> go.Figure:
+def intervals(named: Sequence[tuple[str, Value]], title: str, marked: float | None = None) -> dict[str, Any]:
     """Draw a dot with its stated interval for each name. marked: position of a line, such as parity with a control."""
     names = [escape(name if len(name) < 60 else f"{name[:57]}…") for name, _ in named]
-    values = [one.value for _, one in named]
     high = [0.0 if one.high is None else max(0.0, one.high - one.value) for _, one in named]
     low = [0.0 if one.low is None else max(0.0, one.value - one.low) for _, one in named]
-    figure = go.Figure(
-        go.Scatter(
-            x=values,
-            y=names,
-            mode="markers",
-            marker={"size": 10, "color": ACCENT},
-            error_x={"type": "data", "array": high, "arrayminus": low, "color": SOFT},
-            hovertemplate="%{y}: %{x:.4g}<extra></extra>",
-        )
-    )
-    if marked is not None:
-        figure.add_vline(x=marked, line_width=1, line_dash="dot", line_color=STRONG)
-    return figure.update_layout(
-        **layout(
-            height=max(220, 110 + 34 * len(names)),
-            xaxis_title=title,
-            yaxis={"autorange": "reversed", "automargin": True, "type": "category"},
-        )
+    dots = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [one.value for _, one in named],
+        "y": names,
+        "marker": {"size": 10, "color": ACCENT},
+        "error_x": {"type": "data", "array": high, "arrayminus": low, "color": SOFT},
+        "hovertemplate": "%{y}: %{x:.4g}<extra></extra>",
+    }
+    return figure(
+        [dots],
+        height=max(220, 110 + 34 * len(names)),
+        xaxis=_axis(title),
+        yaxis={"autorange": "reversed", "automargin": True, "type": "category"},
+        shapes=[] if marked is None else [_upright(marked, "dot")],
     )

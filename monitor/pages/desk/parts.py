@@ -1,11 +1,11 @@
-"""Parts of the workbench's sheets: charts with heading and sentences, and their numbers as tables."""
+"""Parts of the workbench's sheets: charts and maps with heading and sentences, and their numbers as tables."""
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from dash import dcc, html
 from dash.development.base_component import Component
 from django.utils.formats import date_format
@@ -25,29 +25,68 @@ from monitor.wording.places import COMPASS
 MOST_DATES = 60  # rows of a table of series, about
 MOST_LISTED = 20  # points at each end of a list
 NORTH, NORTH_EAST, EAST, SOUTH_EAST, SOUTH, SOUTH_WEST, WEST, NORTH_WEST = COMPASS
+KEYS_READ = gettext_lazy("Arrow keys read the values.")
+KEYS = dict.fromkeys(
+    ("histogram", "cross"), gettext_lazy("Arrow keys choose a band, with Shift a wider one; Escape clears.")
+)
 PARTS = (
     *(NORTH_WEST, NORTH, NORTH_EAST),
     *(WEST, gettext_lazy("in the middle"), EAST),
     *(SOUTH_WEST, SOUTH, SOUTH_EAST),
 )
-GRAPH = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["sendDataToCloud"]}
+GRAPH = {
+    "displaylogo": False,
+    "responsive": True,
+    "displayModeBar": "hover",
+    "modeBarButtonsToRemove": ["sendDataToCloud", "lasso2d", "autoScale2d"],
+}
 
 
 def chart(
-    name: str, heading: str, said: str, figure: go.Figure, numbers: Component | None = None, **config: object
+    name: str, heading: str, said: str, figure: dict[str, Any], numbers: Component | None = None, **config: object
 ) -> Component:
     """Return a section of heading, sentences, chart and tables; a title within the chart is cut off on phones."""
     described = f"{name}-words"
     drawn = html.Div(
         dcc.Graph(
-            id=name, figure=figure, config=GRAPH | config, responsive=True, style={"height": figure.layout.height}
+            id=name, figure=figure, config=GRAPH | config, responsive=True, style={"height": figure["layout"]["height"]}
         ),
         role="group",
         className="desk-chart",
-        **{"aria-label": heading, "aria-describedby": described},
+        tabIndex=0,
+        **{"aria-label": heading, "aria-describedby": described, "data-keys": str(KEYS.get(name, KEYS_READ))},
     )
     parts = [html.H2(heading), html.P(said, id=described), drawn]
-    return html.Section(parts + ([numbers] if numbers else []), className="desk-part")
+    return html.Section(parts + ([numbers] if numbers else []), className="desk-part", id=f"{name}-part")
+
+
+def ground_map(name: str, heading: str, said: str, numbers: Component | None = None) -> Component:
+    """Return a section of heading, sentences, a map that the page's script draws from `map_data`, and a table."""
+    drawn = html.Div(id=name, className="desk-map", role="region", **{"aria-label": heading})
+    parts = [html.H2(heading), html.P(said, id=f"{name}-words"), drawn]
+    return html.Section(parts + ([numbers] if numbers else []), className="desk-part", id=f"{name}-part")
+
+
+def map_data(maps: dict[str, dict[str, Any]], **linked: Any) -> Component:
+    """Return the data that the page's script draws: maps by name, and what links a map with charts."""
+    return dcc.Store(id="ground", data={"maps": maps, **linked})
+
+
+def positions(
+    longitude: NDArray[Any], latitude: NDArray[Any], values: NDArray[Any], *, unit: str = "", side_m: float = 0
+) -> dict[str, Any]:
+    """Return the data of one map. values: mm/yr, (n,), coloured, or numbers of groups if there is no unit.
+
+    side_m: side of the cells that are drawn, 0 for points.
+    """
+    made = {"longitude": packed(longitude), "latitude": packed(latitude), "value": packed(values)}
+    reach = max(2.0, float(np.percentile(np.abs(values), 98))) if values.size else 2.0
+    return made | {"unit": unit, "side_m": side_m, "reach": round(reach, 1)}
+
+
+def packed(values: NDArray[Any]) -> str:
+    """Return values as float32, little-endian, in base64."""
+    return b64encode(np.asarray(values, dtype="<f4").tobytes()).decode()
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]], *, is_open: bool = False) -> Component:

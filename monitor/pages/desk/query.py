@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from ingest.models import Product
 from ingest.scenes.services import geos
-from monitor.maps.charts.query import LARGEST_AREA_KM2, named_area
+from monitor.maps.charts.query import LARGEST_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
 from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.layers import Layer
@@ -18,7 +18,7 @@ from monitor.pages.desk.attributes import BY_NAME, USUAL
 from monitor.wording.refusals import Refusal, area_of, choice, whole_number
 from monitor.wording.regions import LARGEST_KM2
 
-TABS = ("points", "cross", "compare", "groups", "benchmarks")
+TABS = ("points", "cross", "profile", "upeast", "compare", "groups", "benchmarks")
 USUAL_GROUPS, FEWEST_GROUPS, MOST_GROUPS = 4, 2, 8
 WAYS = ("motion", "shape")
 MOST_CORNERS = 40
@@ -26,7 +26,7 @@ MOST_LETTERS = 2000
 
 
 class View(NamedTuple):
-    """Sheet of the workbench and its options. product, other: ids of data sets; area: text from the address."""
+    """Sheet of the workbench and its options. product, other: ids of data sets; area, line: texts from the address."""
 
     tab: str = "points"
     product: int | None = None
@@ -39,6 +39,8 @@ class View(NamedTuple):
     way: str = WAYS[0]
     benchmark: str = ""
     metric: str = ""
+    line: str = ""
+    width: str = f"{USUAL_WIDTH_M:g}"
 
     @property
     def ground(self) -> GEOSGeometry | None:
@@ -47,6 +49,11 @@ class View(NamedTuple):
             return area_of(self.area)
         region = named_area("area", self.area, LARGEST_KM2)
         return geos(region.outline) if region else None
+
+    @property
+    def drawn_line(self) -> Line | None:
+        """Return the line of a profile with its width; None if none is drawn. Raises Refusal."""
+        return line_query(self.line, self.width) if self.line else None
 
 
 NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # names in the address, where they differ
@@ -66,10 +73,12 @@ def view_of(asked: QueryDict) -> View:
         way=choice("by", asked.get("by", ""), list(WAYS)) or WAYS[0],
         benchmark=asked.get("benchmark", "")[:100],
         metric=asked.get("metric", "")[:100],
+        line=asked.get("line", "")[:MOST_LETTERS],
+        width=asked.get("width", "")[:20] or View().width,
     )
     if len(view.area) > MOST_LETTERS or view.area.count(";") >= MOST_CORNERS:
         raise Refusal("the area has too many corners", f"Draw one of at most {MOST_CORNERS}.")
-    _ = view.ground  # parsed here, so that an invalid area is refused
+    _ = view.ground, view.drawn_line  # parsed here, so that an invalid area or line is refused
     return view
 
 

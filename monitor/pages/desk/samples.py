@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from dash.development.base_component import Component
 from django.contrib.gis.geos import GEOSGeometry
 from django.core.cache import cache
@@ -14,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import get_language
 from plotly.io.json import to_json_plotly
+from pyarrow import csv
 
 from ingest.models import DisplacementSeries, Product
 from ingest.products import sampling
@@ -26,12 +28,13 @@ from ingest.readers.records import Float32, Float64
 from ml.runtime.code_version import code_version
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.maps.map.layers import BY_NAME as LAYERS
-from monitor.pages.desk.attributes import Attribute
+from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
 from monitor.pages.desk.differences import Cells, cells_of_points
+from monitor.pages.desk.drawings import in_theme
 from monitor.pages.desk.query import View
 from monitor.web.places import place_held
 
-MOST_MARKS = 3000  # a browser still draws this number quickly as SVG
+MOST_MARKS = 20_000  # points of the linked charts: the browser holds them, so that a choice needs no request
 MOST_BINNED = 100_000
 MOST_SERIES = 2000
 MOST_CELLS = 40_000
@@ -39,6 +42,7 @@ FEW_CELLS = 400  # of the pyramid's finest level; on fewer, smaller cells are co
 SMALL_CELLS_ZOOM = 12  # about 50 m in the middle of Europe
 MOST_LISTED = 200  # data sets to choose from
 KEPT_SECONDS = 24 * 3600
+SCATTERED = "SET LOCAL random_page_cost = 1.1"  # rows of a sample lie apart, but most are in memory
 
 
 class Marks(NamedTuple):
@@ -49,6 +53,7 @@ class Marks(NamedTuple):
     longitude: Float64
     latitude: Float64
     velocity_mm_yr: Float64
+    others: Float64  # (n, attributes), NaN where not stated
 
     def extreme_pids(self) -> list[str]:
         """Return the pids of the points with the lowest, median and highest velocity, shown until points are chosen."""
@@ -102,9 +107,9 @@ def partners_of(product: Product) -> list[Product]:
     return sorted(over, key=distance)
 
 
-def kept(product: Product, about: Sequence[object], make: Callable[[], list[Component]]) -> list[Any]:
+def kept(product: Product, about: Sequence[object], theme: str, make: Callable[[], list[Component]]) -> list[Any]:
     """Return make() as JSON, cached for a day by product, language and `about`. Raises Busy if no slot is free."""
-    # The components are kept as JSON, so that the cache never holds pickled objects.
+    # The components are kept as JSON, so that the cache never holds pickled objects; a theme is only other colours.
     named = sha256(repr([get_language(), *about]).encode()).hexdigest()
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
     found: str | None = cache.get(key)
@@ -115,7 +120,7 @@ def kept(product: Product, about: Sequence[object], make: Callable[[], list[Comp
                 with bounded():
                     found = to_json_plotly(make())
                 cache.set(key, found, timeout=KEPT_SECONDS)
-    drawn: list[Any] = json.loads(found)
+    drawn: list[Any] = json.loads(in_theme(found, theme))
     return drawn
 
 
@@ -157,7 +162,7 @@ def columns_of(
     """Return attributes of a product's points in an area, or everywhere; of an even sample if more than `most`."""
     # For a large part of a product, whole pages of the table are read: fewer reads, but neighbours come together.
     n_points = points_about(product=product, ground=ground)
-    chosen = ", ".join(f"coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
+    chosen = ", ".join(_stated(one, product, ground) for one in attributes)
     if n_points > product.n_points / 8:
         source, condition = rows_sampled(product=product, n_points=n_points, most=most)
     else:
@@ -167,9 +172,11 @@ def columns_of(
     return Columns(n_points if len(values) * 2 < n_points or n_points > most else len(values), values)
 
 
-def _sql_of(attribute: Attribute, product: Product, ground: GEOSGeometry | None) -> str:
+def _stated(attribute: Attribute, product: Product, ground: GEOSGeometry | None) -> str:
+    """Return the SQL of an attribute as float8, NaN where the file does not state it."""
     west, south, east, north = (ground or product.footprint).extent
-    return attribute.sql.format(longitude=repr((west + east) / 2), latitude=repr((south + north) / 2))
+    value = attribute.sql.format(longitude=repr((west + east) / 2), latitude=repr((south + north) / 2))
+    return f"coalesce(({value})::float8, 'NaN')"
 
 
 def _on(ground: GEOSGeometry | None) -> str:
@@ -187,40 +194,60 @@ def _copied(sql: str, columns: int) -> Float64:
     return np.column_stack([rows[f"v{i}"].astype(np.float64) for i in range(columns)])
 
 
-def marks_of(*, product: Product, ground: GEOSGeometry | None, most: int = MOST_MARKS) -> Marks:
+def marks_of(
+    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute] = (), most: int = MOST_MARKS
+) -> Marks:
     """Return at most `most` of a product's points on the ground: an even sample, which is always the same."""
-    n_points, rows = _sampled(product, ground, most, "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8")
-    numbers = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), 3).T
-    return Marks(n_points, [row[0] for row in rows], *numbers)
+    wanted = [_stated(one, product, ground) for one in (*(BY_NAME[name] for name in PLACE), *attributes)]
+    n_points, share, sql = _sample_sql(product, ground, most, ", ".join(["pid", *wanted]), spare=1)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(SCATTERED)
+        with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy:
+            raw = b"".join(copy)
+    names = [str(place) for place in range(1 + len(wanted))]
+    types = {name: pa.float64() if place else pa.string() for place, name in enumerate(names)}
+    table = csv.read_csv(
+        pa.BufferReader(raw or b"\n"),
+        read_options=csv.ReadOptions(column_names=names, use_threads=False),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(column_types=types),
+    )
+    numbers = np.array([table[name].to_numpy() for name in names[1:]])
+    pids = table[names[0]].to_pylist()
+    return Marks(n_points if len(pids) >= most or share > 1 else len(pids), pids, *numbers[:3], numbers[3:].T)
 
 
 def series_of(
     *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_SERIES
 ) -> SampledSeries:
     """Return series and attributes of a product's points in an area; of an even sample if more than `most`."""
-    chosen = "".join(f", coalesce(({_sql_of(one, product, ground)})::float8, 'NaN')" for one in attributes)
+    chosen = "".join(f", {_stated(one, product, ground)}" for one in attributes)
     series = f"JOIN {SERIES} USING (product_id, pid) WHERE product_id = {product.pk:d}"
-    n_points, rows = _sampled(product, ground, most, f"packed{chosen}", series) if product.has_series else (0, [])
+    n_points, share, sql = _sample_sql(product, ground, most, f"packed{chosen}", series)
+    rows: list[Any] = []
+    if product.has_series:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(SCATTERED)
+            cursor.execute(sql)
+            rows = cursor.fetchall()
+    n_points = n_points if len(rows) >= most or share > 1 else len(rows)
     columns = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), len(attributes))
     return SampledSeries(n_points, columns, unpack_series([bytes(row[0]) for row in rows], len(product.dates)))
 
 
-def _sampled(
-    product: Product, ground: GEOSGeometry | None, most: int, columns: str, joined: str = ""
-) -> tuple[int, list[Any]]:
-    """Return the number of points on the ground, about, and rows of `columns` for at most `most`, evenly sampled."""
+def _sample_sql(
+    product: Product, ground: GEOSGeometry | None, most: int, columns: str, joined: str = "", spare: int = 4
+) -> tuple[int, int, str]:
+    """Return about how many points stand on the ground, the share read, and the SQL of an even sample of `most`."""
+    # spare: how many times as many points are read, of which the first are taken. With 1, a quarter may be left.
     n_points = points_about(product=product, ground=ground)
-    share = sampling.share_leaving(n_points=n_points, most=sampling.SHARES[0] * most)
+    share = sampling.share_leaving(n_points=n_points, most=spare * most)
     sql = f"""
         SELECT {columns} FROM (
             SELECT * FROM {POINTS} WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {_on(ground)}
             ORDER BY {sampling.ORDER} LIMIT {most:d}
         ) AS points {joined}"""  # noqa: S608
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample lie apart, but most are in memory
-        cursor.execute(sql)
-        rows = cursor.fetchall()
-    return n_points if len(rows) >= most or share > 1 else len(rows), rows
+    return n_points, share, sql
 
 
 def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, Float32]]:

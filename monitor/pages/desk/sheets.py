@@ -1,52 +1,67 @@
 """Sheets of the workbench: the charts, sentences and tables for an address."""
 
+import json
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from plotly.io.json import to_json_plotly
 
 from ingest.models import Product
-from ingest.readers.records import Float32
-from ml.statistics.relations import ninths
+from ingest.readers.records import Float32, Float64
+from ml.statistics.relations import Relation, ninths, relation
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME
+from monitor.pages.desk.attributes import BY_NAME, USUAL, Attribute
 from monitor.pages.desk.benchmarks import SPEED, Result, benchmarks
 from monitor.pages.desk.compared import compare, cross, groups, second_product
 from monitor.pages.desk.query import View, address, map_address, view_of
+from monitor.pages.desk.samples import Marks
+from monitor.pages.desk.strips import profile
+from monitor.pages.desk.upeast import other_side, up_and_east
 from monitor.web.places import Busy
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
-MOST_CHOSEN = 12  # series on one chart
-MOST_LASSO = 30  # corners kept of a lasso, about
+VELOCITY = BY_NAME["velocity"]  # the map has it, whatever the cross-plot shows
+MOST_LINES = 6  # series drawn one by one; of more, their median and a band
+MOST_EXTREMES = 3000  # points among which the extreme ones are looked for
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
 
 
-def sheet(search: str) -> list[Any]:
+class Choice(NamedTuple):
+    """Points chosen on the page. pids: some of the n points; area: their outline as in the address, or empty."""
+
+    pids: Sequence[str] = ()
+    n: int = 0
+    area: str = ""
+
+
+def sheet(search: str, theme: str) -> list[Any]:
     """Return the components of a sheet, or a message. search: query string of the page's address."""
     try:
         view = view_of(QueryDict(search.removeprefix("?")))
         if view.tab == "benchmarks":
-            return _benchmarks(view)
+            return json.loads(drawings.in_theme(to_json_plotly(_benchmarks(view)), theme))
         product = samples.chosen_product(view)
         if product is None:
             return [
                 parts.fault(_("No data set is loaded for this ground."), _("Choose another data set or another area."))
             ]
         about: list[object] = [address(view)]
-        if view.tab == "compare":
-            other = second_product(view, product)
+        if view.tab in SECOND:
+            find, alone, needed = SECOND[view.tab]
+            other = find(view, product)
             if other is None:
-                alone = _("No other data set covers this ground.")
-                return [parts.fault(alone, _("A second release or another track is needed."))]
+                return [parts.fault(str(alone), str(needed))]
             view = view._replace(other=other.pk)
             about += [other.pk, other.loaded_at]
-        return samples.kept(product, about, lambda: SHEETS[view.tab](view, product))
+        return samples.kept(product, about, theme, lambda: SHEETS[view.tab](view, product))
     except Refusal as refusal:
         return [parts.fault(refusal.error, refusal.remedy)]
     except Busy:
@@ -54,8 +69,10 @@ def sheet(search: str) -> list[Any]:
 
 
 def _points(view: View, product: Product) -> list[Component]:
-    ground = view.ground
-    marks = samples.marks_of(product=product, ground=ground)
+    across, up = (
+        BY_NAME[name if BY_NAME[name].sql else usual] for name, usual in ((view.x, USUAL[0]), (view.y, USUAL[1]))
+    )
+    marks = samples.marks_of(product=product, ground=view.ground, attributes=(across, up))
     if not marks.pid:
         return [
             parts.fault(
@@ -64,6 +81,64 @@ def _points(view: View, product: Product) -> list[Component]:
             )
         ]
     speed, unit = marks.velocity_mm_yr, str(BY_NAME["velocity"].unit)
+    low, high = drawings.ends(speed)
+    found = relation(*marks.others.T)
+    shown = parts.positions(marks.longitude, marks.latitude, speed, unit=unit)
+    linked = {
+        "pids": marks.pid,
+        "bars": [low, high, drawings.BARS],
+        "address": address(view, product=product.pk, area=""),
+    }
+    if found:
+        linked["edges"] = [found.density.x_edges[0], found.density.x_edges[-1]]
+        linked["edges"] += [found.density.y_edges[0], found.density.y_edges[-1]]
+        axes = (("x", across), ("y", up))
+        linked |= {axis: parts.packed(marks.others[:, i]) for i, (axis, one) in enumerate(axes) if one is not VELOCITY}
+    return [
+        html.Div(
+            [
+                parts.extent(len(marks.pid), marks.n_points, words.sides(product)),
+                html.P(_("Nothing chosen yet."), id="choice-words", role="status"),
+            ],
+            className="desk-said",
+        ),
+        html.Div(
+            [
+                _ground_part(view, product, marks),
+                html.Div(id="chosen", className="desk-part", **{"aria-live": "polite"}),
+                parts.chart(
+                    "histogram",
+                    _("How fast the points move"),
+                    parts.sentences(words.middle_half(speed), words.outer_bars(speed, low, high)),
+                    drawings.histogram(speed, unit, _("% of points"), chosen=_("chosen")),
+                    _speeds_table(speed, unit),
+                ),
+                *([_cross_part(found, across, up)] if found else []),
+            ],
+            className="desk-linked",
+        ),
+        parts.points_listed(marks),
+        dcc.Store(id="choice"),
+        parts.map_data({"points": shown}, linked=linked),
+    ]
+
+
+def _ground_part(view: View, product: Product, marks: Marks) -> Component:
+    ground = ninths(marks.longitude, marks.latitude)
+    caption = _("Velocities by part of the ground, %(unit)s")
+    head = [_("Points"), _("Smallest"), _("Median"), _("Largest")]
+    return parts.ground_map(
+        "points",
+        _("Where they are"),
+        parts.sentences(
+            _("Choose points here or in a chart: the others mark them, too."),
+            words.where(parts.PARTS, ground.medians(marks.velocity_mm_yr)),
+        ),
+        parts.values_table((view, product), caption, ground, marks.velocity_mm_yr, head, [0, 50, 100]),
+    )
+
+
+def _speeds_table(speed: Float64, unit: str) -> Component:
     named = {
         0: _("Smallest"),
         16: _("16 % are below"),
@@ -73,46 +148,23 @@ def _points(view: View, product: Product) -> list[Component]:
         84: _("84 % are below"),
         100: _("Largest"),
     }
-    numbers = parts.table(
+    return parts.table(
         _("Velocities of the points shown, %(unit)s") % {"unit": unit},
         [_("Part"), _("Velocity")],
         [[label, words.number(float(np.percentile(speed, share)), 1)] for share, label in named.items()],
     )
-    ground_parts = ninths(marks.longitude, marks.latitude)
-    head = [_("Points"), _("Smallest"), _("Median"), _("Largest")]
-    caption = _("Velocities by part of the ground, %(unit)s")
-    return [
-        parts.extent(len(marks.pid), marks.n_points, words.sides(product)),
-        parts.columns(
-            parts.chart(
-                "histogram",
-                _("How fast the points move"),
-                parts.sentences(
-                    _("Share of points by their speed. Line: no motion. The outer bars hold all beyond."),
-                    words.middle_half(speed),
-                ),
-                drawings.histogram(speed, unit, _("% of points")),
-                numbers,
-            ),
-            parts.chart(
-                "points",
-                _("Where they are"),
-                parts.sentences(
-                    _(
-                        "Draw a box or, with the lasso, any shape around points to see their series and to take "
-                        "that ground to the map."
-                    ),
-                    _("Without a mouse, choose points from the list, or a part of the ground from the table."),
-                    words.where(parts.PARTS, ground_parts.medians(speed)),
-                ),
-                drawings.point_map(marks, unit),
-                parts.values_table((view, product), caption, ground_parts, speed, head, [0, 50, 100]),
-                scrollZoom=True,
-            ),
-        ),
-        parts.points_listed(marks),
-        html.Div(id="chosen", className="desk-part", **{"aria-live": "polite"}),
-    ]
+
+
+def _cross_part(found: Relation, across: Attribute, up: Attribute) -> Component:
+    title_x, title_y = words.titled(across), words.titled(up)
+    line = _("robust line: %(slope)s per unit") % {"slope": words.number(found.slope, 3)}
+    return parts.chart(
+        "cross",
+        _("%(y)s against %(x)s") % {"y": up.label, "x": across.label},
+        parts.sentences(words.related(found), words.at_the_edge(found)),
+        drawings.density(found, title_x, title_y, line, _("points"), chosen=_("chosen"), height=drawings.HEIGHT),
+        parts.bands_table(found, title_x, title_y, _("Points")),
+    )
 
 
 def _benchmarks(view: View) -> list[Component]:
@@ -162,49 +214,69 @@ def _origins(results: list[Result]) -> list[Component]:
     return listed
 
 
-def chosen(pids: list[str], shape: dict | None, search: str) -> list[Any]:
-    """Return a chart of the chosen points' series, and links to their ground. shape: selection as Plotly reports it."""
+def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
+    """Return a chart of the chosen points' series, and links to their ground.
+
+    choice: pids of chosen points, n, how many are chosen, and area, their outline as in the address; None at first.
+    Raises Refusal.
+    """
     view = view_of(QueryDict(search.removeprefix("?")))
     product = samples.chosen_product(view)
     if product is None:
         return []
-    if pids:
-        return _chosen(view, product, pids, area_text(shape))
+    if choice and choice["pids"]:
+        drawn = to_json_plotly(_chosen(view, product, Choice(**choice)))
+        made: list[Any] = json.loads(drawings.in_theme(drawn, theme))
+        return made
     try:
-        return samples.kept(product, ["chosen", view.area], lambda: _chosen(view, product, [], ""))
+        return samples.kept(product, ["chosen", view.area], theme, lambda: _chosen(view, product, Choice()))
     except Busy:
         return [parts.fault(str(BUSY))]
 
 
-def _chosen(view: View, product: Product, pids: list[str], area: str) -> list[Component]:
-    """Draw the series of pids; if empty, of the extreme points. area: outline of the choice, as in the address."""
-    taken = view._replace(product=product.pk, area=area or view.area)
-    links = [(_("Show on the map"), map_address(product, taken))]
-    if area:
-        links.append((_("Look at this ground only"), address(taken)))
-        links.append((_("Group the series of this ground"), address(taken, tab="groups")))
-    buttons = html.P([html.A(label, href=url, className="button") for label, url in links], className="buttons")
+def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:
+    """Draw the series of a choice, or of the extreme points without one: each, or the median and a band of many."""
+    taken = view._replace(product=product.pk, area=choice.area or view.area)
+    links = [
+        (_("Show on the map"), map_address(product, taken)),
+        (_("Look at this ground only"), address(taken)),
+        (_("Group the series of this ground"), address(taken, tab="groups")),
+        (_("Up and east of this ground"), address(taken, tab="upeast")),
+    ]
+    buttons = html.P(
+        [html.A(label, href=url, className="button") for label, url in links if choice.area], className="buttons"
+    )
     if not product.has_series:
-        return [buttons, html.P(_("This data set has velocities only, and no series to compare."))]
-    shown = pids or samples.marks_of(product=product, ground=view.ground).extreme_pids()
-    named = samples.chosen_series(product=product, pids=shown[:MOST_CHOSEN])
-    said = _("The most negative, the middle and the most positive point, until you choose others.")
-    if pids:
-        said = _("%(shown)s of the %(all)s points chosen.") % {"shown": whole(len(named)), "all": whole(len(pids))}
+        return [html.P(_("This data set has velocities only, and no series to compare.")), buttons]
+    shown = choice.pids or samples.marks_of(product=product, ground=view.ground, most=MOST_EXTREMES).extreme_pids()
+    named = samples.chosen_series(product=product, pids=shown)
+    said = _("The most negative, the middle and the most positive point of a sample, until you choose others.")
+    if choice.pids:
+        said = _("%(shown)s of the %(all)s points chosen.") % {"shown": whole(len(named)), "all": whole(choice.n)}
     moved = [(pid, _moved(series)) for pid, series in named]
     rows = [[pid, *map(words.signed, figures)] for pid, figures in moved]
+    bands = []
+    if len(named) > MOST_LINES:
+        middle = _("Median of %(number)s points") % {"number": whole(len(named))}
+        since = np.array([series for _pid, series in named])
+        known = np.isfinite(since).any(axis=0)
+        low, median, high = np.full((3, known.size), np.nan)
+        low[known], median[known], high[known] = np.nanpercentile(since[:, known], [16, 50, 84], axis=0)
+        named, bands = [(middle, median)], [(low, high)]
+        said = parts.sentences(said, _("Shaded: the middle two thirds."))
     head = [_("Point"), _("From the first to the last date, mm"), _("Smallest, mm"), _("Largest, mm")]
     return [
-        buttons,
         parts.chart(
             "series",
             _("How the chosen points moved"),
-            parts.sentences(
-                said, words.moved_most([(pid, figures[0]) for pid, figures in moved]), words.sides(product)
+            parts.sentences(said, words.moved_most([(pid, figures[0]) for pid, figures in moved])),
+            drawings.lines(product.dates, named, "mm", bands, height=drawings.HEIGHT - 30),
+            html.Div(
+                [parts.table(_("The chosen points"), head, rows), parts.series_table(product.dates, named)],
+                className="desk-tables",
             ),
-            drawings.lines(product.dates, named, "mm"),
-            html.Div([parts.table(_("The chosen points"), head, rows), parts.series_table(product.dates, named)]),
         ),
+        buttons,
     ]
 
 
@@ -214,16 +286,23 @@ def _moved(series: Float32) -> tuple[float, float, float]:
     return (float(known[-1] - known[0]), float(known.min()), float(known.max())) if known.size else (math.nan,) * 3
 
 
-def area_text(shape: dict | None) -> str:
-    """Return a box or a lasso in the format of the address, or ''. shape: range and lassoPoints, degrees."""
-    box, lasso = (shape or {}).get("range"), (shape or {}).get("lassoPoints")
-    if box and len(box["x"]) == len(box["y"]) == 2:
-        (west, east), (south, north) = sorted(box["x"]), sorted(box["y"])
-        return ",".join(f"{edge:.5f}" for edge in (west, south, east, north))
-    if lasso and 3 <= len(lasso["x"]) == len(lasso["y"]):
-        step = -(-len(lasso["x"]) // MOST_LASSO)
-        return ";".join(f"{x:.5f},{y:.5f}" for x, y in zip(lasso["x"][::step], lasso["y"][::step], strict=True))
-    return ""
-
-
-SHEETS = {"points": _points, "cross": cross, "compare": compare, "groups": groups}
+SHEETS = {
+    "points": _points,
+    "cross": cross,
+    "profile": profile,
+    "upeast": up_and_east,
+    "compare": compare,
+    "groups": groups,
+}
+SECOND = {
+    "compare": (
+        second_product,
+        gettext_lazy("No other data set covers this ground."),
+        gettext_lazy("A second release or another track is needed."),
+    ),
+    "upeast": (
+        other_side,
+        gettext_lazy("No data set sees this ground from the other side."),
+        gettext_lazy("Choose one along the line of sight whose ground is seen by ascending and descending tracks."),
+    ),
+}

@@ -21,11 +21,13 @@ from monitor.pages.desk.benchmarks import SPEED, benchmarks
 from monitor.pages.desk.callbacks import callback_body
 from monitor.pages.desk.compared import second_product
 from monitor.pages.desk.query import FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
+from monitor.pages.desk.upeast import facing_products, other_side
 from monitor.pages.desk.words import product_title
 from monitor.wording.refusals import Refusal, refusals_as_json
 
 SCRIPT = re.compile(r'src="/workbench/_dash-component-suites/([^"?]+)[^"]*"')
 GONE = "There is no such data set, or its points are deleted; a newer one replaces it."
+WIDTHS_M = (50, 100, 200, 500, 1000, 2000)  # of the strip around a line
 LATER = ("plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js")  # scripts that Dash loads when it draws charts
 
 
@@ -49,6 +51,8 @@ def _tabs(view: View) -> list[dict[str, object]]:
     labels = {
         "points": _("One data set"),
         "cross": _("Cross-plot"),
+        "profile": _("Profile and time"),
+        "upeast": _("Up and east"),
         "compare": _("Two data sets"),
         "groups": _("Groups of series"),
         "benchmarks": _("Benchmarks"),
@@ -74,16 +78,18 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
         "products": [_option(pk, product_title(one), product.pk) for pk, one in listed.items()],
         "ground_url": map_address(product, view),
     }
-    if view.tab == "cross":
+    if view.tab in ("points", "cross"):
+        plotted = [one for one in ATTRIBUTES if one.sql or view.tab == "cross"]
         controls["axes"] = [
-            (name, label, [_option(one.name, one.label, chosen) for one in ATTRIBUTES])
+            (name, label, [_option(one.name, one.label, chosen) for one in plotted])
             for name, label, chosen in (("x", _("Across"), view.x), ("y", _("Up"), view.y))
         ]
-    if view.tab == "compare":
-        second = second_product(view, product)
-        controls["others"] = [
-            _option(one.pk, product_title(one), second.pk if second else 0) for one in samples.partners_of(product)
-        ]
+    if view.tab == "profile":
+        controls["widths"] = [_option(f"{one:g}", f"{one:g} m", view.width) for one in WIDTHS_M]
+    if view.tab in ("compare", "upeast"):
+        others = samples.partners_of(product) if view.tab == "compare" else facing_products(product)
+        second = (second_product if view.tab == "compare" else other_side)(view, product)
+        controls["others"] = [_option(one.pk, product_title(one), second.pk if second else 0) for one in others]
     if view.tab == "groups":
         controls["numbers"] = [_option(k, k, view.groups) for k in range(FEWEST_GROUPS, MOST_GROUPS + 1)]
         controls["ways"] = [

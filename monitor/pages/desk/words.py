@@ -57,6 +57,37 @@ def middle_half(values: NDArray[Any]) -> str:
     return text % {"low": signed(float(low)), "high": signed(float(high))}
 
 
+def outer_bars(values: NDArray[Any], low: float, high: float) -> str:
+    """State the share of velocities beyond a histogram's axis, and how far they reach; empty if there are none."""
+    share = float(np.mean((values < low) | (values > high)))
+    if not share:
+        return ""
+    text = _("The outer bars hold the %(share)s beyond, from %(low)s to %(high)s.")
+    return text % {
+        "share": percent(share, 1),
+        "low": signed(float(values.min())),
+        "high": signed(float(values.max())),
+    }
+
+
+def beyond_the_axis(values: NDArray[Any], low: float, high: float) -> str:
+    """State how many velocities are drawn at the ends of an axis because they lie beyond it; empty if none."""
+    count = int(((values < low) | (values > high)).sum())
+    text = _("%(count)s beyond the axis are drawn at its ends, from %(low)s to %(high)s.")
+    shown = {"count": whole(count), "low": signed(float(values.min())), "high": signed(float(values.max()))}
+    return text % shown if count else ""
+
+
+def at_the_edge(found: Relation) -> str:
+    """State how many points lie beyond the axes of a cross-plot; empty if there are none."""
+    text = ngettext(
+        "%(count)s beyond the axes is counted at their ends.",
+        "%(count)s beyond the axes are counted at their ends.",
+        found.n_beyond,
+    )
+    return text % {"count": whole(found.n_beyond)} if found.n_beyond else ""
+
+
 def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
     """Name the parts of the ground with the lowest and the highest median, mm/yr; empty if there is only one part."""
     if len(medians) < 2:

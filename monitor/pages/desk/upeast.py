@@ -1,0 +1,182 @@
+"""Sheet of up and east: two tracks that see the same ground from both sides, solved cell by cell."""
+
+from typing import Any
+
+import numpy as np
+from dash import html
+from dash.development.base_component import Component
+from django.contrib.gis.geos import GEOSGeometry
+from django.utils.translation import gettext as _
+from numpy.typing import NDArray
+
+from ingest.geometry import LineOfSight, decompose_up_east
+from ingest.models import Product
+from ingest.products.decomposition import (
+    Cells,
+    UpEastCells,
+    cells_around,
+    common_dates,
+    decompose_cells,
+    on_dates,
+)
+from ingest.products.decomposition import (
+    View as TrackPoints,
+)
+from ingest.projections import local_system, transformer
+from ml.statistics.relations import ninths, relation
+from monitor.pages.desk import drawings, parts, samples, words
+from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
+from monitor.pages.desk.query import View
+from monitor.wording.figures import whole
+
+MOST_POINTS = 40_000  # of each track
+MOST_SERIES = 500
+MOST_CELLS = 6000
+FIRST_DATES = 5  # whose mean is the zero of the series
+POSTINGS_M = (50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
+FEWEST_SHARED = 0.3  # share of the cells of one track that the other one sees as well; if less, cells grow
+OTHER_SIDE = {"ascending": "descending", "descending": "ascending"}
+SIGHT = tuple(Attribute(name, "", "", name) for name in ("los_east", "los_north", "los_up"))
+
+
+def facing_products(product: Product) -> list[Product]:
+    """Return the data sets that see a product's ground from the other side, the one that sees most of it first."""
+    return [
+        one
+        for one in samples.partners_of(product)
+        if product.component == one.component == "los" and one.direction == OTHER_SIDE.get(product.direction)
+    ]
+
+
+def other_side(view: View, product: Product) -> Product | None:
+    """Return the data set that sees most of a product's ground from the other side, or the one that the view names."""
+    facing = facing_products(product)
+    return next((one for one in facing if one.pk == view.other), facing[0] if facing else None)
+
+
+def up_and_east(view: View, product: Product) -> list[Component]:
+    """Return the sheet of up and east. view.other: id of the data set that sees the ground from the other side."""
+    other = Product.objects.get(pk=view.other)
+    ground = product.footprint.envelope.intersection(other.footprint.envelope)
+    if view.ground:
+        ground = ground.intersection(view.ground)
+    solved = _solved((product, other), ground) if ground.area else None
+    if solved is None:
+        apart = _("The two tracks have no cell in common here.")
+        return [parts.fault(apart, _("Choose another data set or another area."))]
+    cells, found, longitude, latitude = solved
+    unit, side = str(BY_NAME["velocity"].unit), whole(cells.posting_m)
+    text = _("The median cell moves %(up)s mm a year up and %(east)s mm a year east.")
+    middle = {
+        "up": words.signed(float(np.median(found.up_mm_yr))),
+        "east": words.signed(float(np.median(found.east_mm_yr))),
+    }
+    said = _("%(cells)s cells of %(side)s m that both tracks see; motion to the north is taken as none.")
+    maps = {
+        name: parts.positions(longitude, latitude, values, unit=unit, side_m=cells.posting_m)
+        for name, values in (("up", found.up_mm_yr), ("east", found.east_mm_yr))
+    }
+    return [
+        html.P(text % middle, className="verdict"),
+        html.P(said % {"cells": whole(found.index.size), "side": side}, id="extent", className="soft"),
+        parts.columns(
+            _map_part((view, product), "up", _("Up and down"), (longitude, latitude, found.up_mm_yr)),
+            _map_part((view, product), "east", _("East and west"), (longitude, latitude, found.east_mm_yr)),
+            *_against(found),
+            *_through_time((product, other), ground),
+        ),
+        parts.map_data(maps),
+    ]
+
+
+def _solved(
+    tracks: tuple[Product, Product], ground: GEOSGeometry
+) -> tuple[Cells, UpEastCells, NDArray[Any], NDArray[Any]] | None:
+    """Return cells of the least side in which both tracks mostly have points, their up and east, and their centres."""
+    to_metres = transformer(4326, local_system(*ground.centroid.coords))
+    first, second = (_points_of(one, ground, to_metres) for one in tracks)
+    if not first.x.size or not second.x.size:
+        return None
+    x, y = (np.concatenate([one[axis] for one in (first, second)]) for axis in (0, 1))
+    best = None
+    for posting_m in POSTINGS_M:
+        cells = cells_around(x, y, posting_m)
+        found = decompose_cells(cells, first, second, ((), ()))
+        fewer = min(np.unique(cells.index(one.x, one.y)).size for one in (first, second))
+        if found.index.size:
+            best = cells, found
+        if FEWEST_SHARED * fewer <= found.index.size <= MOST_CELLS:
+            break
+    if best is None:
+        return None
+    longitude, latitude = to_metres.transform(*best[0].centre(best[1].index), direction="INVERSE")
+    return *best, np.asarray(longitude), np.asarray(latitude)
+
+
+def _points_of(product: Product, ground: GEOSGeometry, to_metres: Any) -> TrackPoints:
+    wanted = [BY_NAME[name] for name in (*PLACE, "uncertainty", "height")]
+    read = samples.columns_of(product=product, ground=ground, attributes=[*wanted, *SIGHT], most=MOST_POINTS).values
+    x, y = to_metres.transform(read[:, 0], read[:, 1])
+    velocity, std, height = read[:, 2:5].T.astype(np.float32)
+    nothing = np.empty((len(read), 0), np.float32)
+    return TrackPoints(np.asarray(x), np.asarray(y), velocity, std, height, read[:, 5:].astype(np.float32), nothing)
+
+
+def _map_part(sheet: tuple[View, Product], name: str, heading: str, cells: tuple[NDArray[Any], ...]) -> Component:
+    longitude, latitude, values = cells
+    ground = ninths(longitude, latitude)
+    said = {"up": _("Blue: up; brown: down."), "east": _("Blue: east; brown: west.")}[name]
+    head = [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
+    caption = {"up": _("Up by part of the ground, %(unit)s"), "east": _("East by part of the ground, %(unit)s")}[name]
+    return parts.ground_map(
+        name,
+        heading,
+        parts.sentences(said, words.where(parts.PARTS, ground.medians(values))),
+        parts.values_table(sheet, caption, ground, values, head, [16, 50, 84]),
+    )
+
+
+def _against(found: UpEastCells) -> list[Component]:
+    related = relation(found.east_mm_yr.astype(np.float64), found.up_mm_yr.astype(np.float64))
+    if related is None:
+        return []
+    titles = [_("East (mm/year)"), _("Up (mm/year)")]
+    line = _("robust line: %(slope)s per unit") % {"slope": words.number(related.slope, 3)}
+    return [
+        parts.chart(
+            "upeast",
+            _("Up against east"),
+            parts.sentences(words.related(related), words.at_the_edge(related)),
+            drawings.density(related, *titles, line, _("cells"), height=320),
+            parts.bands_table(related, *titles, _("Cells")),
+        )
+    ]
+
+
+def _through_time(tracks: tuple[Product, Product], ground: GEOSGeometry) -> list[Component]:
+    """Return the chart of up and east of the whole ground through time; nothing if a track has no series."""
+    dates = common_dates(tracks[0].dates, tracks[1].dates)
+    read = [samples.series_of(product=one, ground=ground, attributes=SIGHT, most=MOST_SERIES) for one in tracks]
+    if len(dates) < 2 or not all(len(one.series_mm) for one in read):
+        return []
+    medians, sights = [], []
+    for product, one in zip(tracks, read, strict=True):
+        known = np.isfinite(one.series_mm).any(axis=0)
+        median = np.full((1, known.size), np.nan, dtype=np.float32)
+        median[0, known] = np.nanmedian(one.series_mm[:, known], axis=0)
+        medians.append(on_dates(median, product.dates, dates)[0])
+        sights.append(LineOfSight(*np.nanmean(one.columns, axis=0)))
+    up, east = decompose_up_east(medians[0], sights[0], medians[1], sights[1])
+    named = [(name, values - np.nanmean(values[:FIRST_DATES])) for name, values in ((_("up"), up), (_("east"), east))]
+    return [
+        parts.chart(
+            "upeast-series",
+            _("How the ground moved up and east"),
+            parts.sentences(
+                _("Median of the points on the ground; choose a small area for one place."),
+                words.moved_most([(name, float(values[-1])) for name, values in named]),
+            ),
+            drawings.lines(dates, named, "mm"),
+            parts.series_table(dates, named),
+        )
+    ]

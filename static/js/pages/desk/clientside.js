@@ -1,0 +1,12 @@
+// What Dash calls in the browser (monitor/pages/desk/app.py). A classic script, so that it is there before Dash starts.
+{
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const theme = () => (dark.matches ? "dark" : "light");
+  const linked = (name) => async (value) => {
+    const module = await import("gmm/desk-linked");
+    module[name](value);
+    return window.dash_clientside.no_update;
+  };
+  window.dash_clientside = { desk: { theme, show: linked("show"), list: linked("list"), focus: linked("focus") } };
+  dark.addEventListener("change", () => window.dash_clientside.set_props("theme", { data: theme() }));
+}

@@ -1,0 +1,305 @@
+// The maps of the workbench: points, cells or groups over the ground, and the tools that choose some of them.
+import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
+import { css, element as h, onTheme } from "gmm/dom";
+import { signed } from "gmm/format";
+import { velocityColour } from "gmm/points";
+import { gettext, interpolate, pgettext } from "gmm/words";
+
+const SYMBOLS = ["●", "■", "◆", "▲", "✚", "✖", "★", "▼"];
+const REACH = 9; // pixels around a press, in which a point is meant
+const DIMMED = 0.25;
+const POINT_SIZES = ["interpolate", ["linear"], ["zoom"], 6, 1.6, 9, 2.2, 12, 3.5, 15, 6, 18, 9];
+const touch = matchMedia("(pointer: coarse)");
+
+/** Radius of cells as large as the ground that they stand for; never smaller than two pixels. */
+function cellSizes(side_m, latitude) {
+  const metres = (40075016.7 * Math.cos((latitude * Math.PI) / 180)) / 512;
+  const stops = [...Array(20).keys()].flatMap((zoom) => [zoom, Math.max(2, ((0.56 * side_m) / metres) * 2 ** zoom)]);
+  return ["interpolate", ["exponential", 2], ["zoom"], ...stops];
+}
+
+const collection = (features) => ({ type: "FeatureCollection", features });
+
+function featuresOf({ longitude, latitude, value }, rows) {
+  return collection(
+    Array.from(rows, (row) => ({
+      type: "Feature",
+      geometry: { type: "Point", coordinates: [longitude[row], latitude[row]] },
+      properties: { row, v: value[row] },
+    })),
+  );
+}
+
+/**
+ * Draws one map into a box. data: longitude, latitude, value (arrays), unit, reach (mm/yr of the full colour), side_m
+ * of cells, names of groups, line (corners). onChoose(rows, outline) makes the points choosable; onLine(corners) adds
+ * the tool for a line; describe(row): what is said of a point. Returns {mark(rows), focus(row), remove()}, or null.
+ */
+export function drawGround(box, data, { onChoose, onLine, onView, describe } = {}) {
+  const { longitude, latitude } = data;
+  const bounds = new maplibre.LngLatBounds();
+  if (data.line) for (const corner of data.line) bounds.extend(corner);
+  else longitude.forEach((x, row) => bounds.extend([x, latitude[row]]));
+  const fitBoundsOptions = { padding: data.line ? 70 : 28, maxZoom: 15 };
+  let map;
+  try {
+    map = createMap(box, { bounds, fitBoundsOptions, cooperativeGestures: touch.matches });
+  } catch (error) {
+    console.warn(error);
+    box.replaceChildren(h("p", { class: "empty" }, gettext("This browser cannot draw the map. The table has it all.")));
+    return null;
+  }
+  const readout = h("p", { class: "desk-readout", "aria-hidden": "true", hidden: true });
+  box.append(legendOf(data), readout);
+  let endTheme = null;
+  const loaded = new Promise((resolve) => map.once("load", resolve)).then(() => {
+    const ground = fillBasemap(map);
+    endTheme = addMarks(map, data);
+    followDrawing(map, ground);
+  });
+  const every = longitude.keys();
+  loaded.then(() => map.getSource("points").setData(featuresOf(data, every)));
+
+  const nearest = ({ point: { x, y } }, reach = touch.matches ? 2 * REACH : REACH) => {
+    const corners = [
+      [x - reach, y - reach],
+      [x + reach, y + reach],
+    ];
+    const distance = ({ geometry }) => map.project(geometry.coordinates).dist(new maplibre.Point(x, y));
+    const found = map.queryRenderedFeatures(corners, { layers: ["points"] });
+    return found.sort((a, b) => distance(a) - distance(b))[0]?.properties.row ?? null;
+  };
+  const read = (row) => {
+    readout.hidden = row === null;
+    if (row !== null) readout.textContent = describe?.(row) ?? textOf(data, row);
+  };
+  const tools = setUpTools(box, map, data, { onChoose, onLine, onView, nearest });
+  loaded.then(() => map.on("mousemove", (event) => read(nearest(event))));
+  map.on("mouseout", () => read(null));
+
+  return {
+    mark(rows) {
+      loaded.then(() => {
+        map.getSource("marked").setData(featuresOf(data, rows));
+        const opacity = rows.length ? DIMMED : 1;
+        if (data.unit) map.setPaintProperty("points", "circle-opacity", opacity);
+        tools?.toggleClear(rows.length > 0);
+      });
+    },
+    focus(row) {
+      loaded.then(() => map.getSource("focus").setData(featuresOf(data, row === null ? [] : [row])));
+    },
+    remove() {
+      endTheme?.();
+      map.remove();
+    },
+  };
+}
+
+function textOf({ value, unit, names }, row) {
+  if (names) return names[value[row]];
+  return interpolate(gettext("%(value)s %(unit)s"), { value: signed(value[row]), unit });
+}
+
+/** Sources and layers of what is drawn, in the colours of the theme. Returns a function that ends following it. */
+function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
+  const radius = side_m ? cellSizes(side_m, latitude[0]) : POINT_SIZES;
+  for (const id of ["points", "marked", "focus"]) map.addSource(id, { type: "geojson", data: collection([]) });
+  if (unit) map.addLayer({ id: "points", type: "circle", source: "points", paint: { "circle-radius": radius } });
+  else {
+    const symbols = SYMBOLS.flatMap((symbol, group) => [group, symbol]);
+    const layout = { "text-field": ["match", ["get", "v"], ...symbols, "●"], "text-font": ["sans-serif"] };
+    Object.assign(layout, { "text-size": 10, "symbol-sort-key": ["-", ["get", "v"]], "text-allow-overlap": true, "text-ignore-placement": true });
+    map.addLayer({ id: "points", type: "symbol", source: "points", layout });
+  }
+  const stroked = { "circle-radius": radius, "circle-stroke-width": 1.2 };
+  map.addLayer({ id: "marked", type: "circle", source: "marked", paint: stroked });
+  map.addLayer({
+    id: "focus",
+    type: "circle",
+    source: "focus",
+    paint: { "circle-radius": 10, "circle-opacity": 0, "circle-stroke-width": 3 },
+  });
+  if (line) {
+    const geometry = { type: "LineString", coordinates: line };
+    map.addSource("line", { type: "geojson", data: { type: "Feature", properties: {}, geometry } });
+    map.addLayer({ id: "line-casing", type: "line", source: "line", paint: { "line-width": 6 } });
+    map.addLayer({ id: "line", type: "line", source: "line", paint: { "line-width": 3 } });
+  }
+  return onTheme(() => {
+    const groups = SYMBOLS.flatMap((_, group) => [group, css(`trace-${group + 1}`)]);
+    if (unit) map.setPaintProperty("points", "circle-color", velocityColour(reach));
+    else map.setPaintProperty("points", "text-color", ["match", ["get", "v"], ...groups, css("text")]);
+    if (names) map.setPaintProperty("points", "text-halo-color", css("map-halo"));
+    if (names) map.setPaintProperty("points", "text-halo-width", 1);
+    map.setPaintProperty("marked", "circle-color", unit ? velocityColour(reach) : css("accent"));
+    map.setPaintProperty("marked", "circle-stroke-color", css("text"));
+    map.setPaintProperty("focus", "circle-stroke-color", css("accent"));
+    if (line) map.setPaintProperty("line", "line-color", css("accent"));
+    if (line) map.setPaintProperty("line-casing", "line-color", css("alert-casing"));
+  });
+}
+
+function legendOf({ unit, reach, names }) {
+  if (names)
+    return h(
+      "ul",
+      { class: "desk-legend" },
+      names.map((name, group) => h("li", {}, h("i", { class: `trace-${group + 1}` }, SYMBOLS[group]), name)),
+    );
+  const ticks = [-reach, 0, reach].map((value) => h("span", {}, signed(value, reach % 1 ? 1 : 0)));
+  return h(
+    "div",
+    { class: "desk-legend" },
+    h("div", { class: "bar" }),
+    h("p", { class: "ticks" }, ticks),
+    h("p", { class: "unit" }, unit),
+  );
+}
+
+/** The buttons on a map. Returns {toggleClear(shown)}, or null where nothing can be chosen. */
+function setUpTools(box, map, { longitude, latitude }, { onChoose, onLine, onView, nearest }) {
+  if (!onChoose && !onLine) return null;
+  const bar = h("div", { class: "desk-tools", role: "group", "aria-label": gettext("Tools of the map") });
+  box.append(bar);
+  let active = null; // {button, stop()}
+  const stop = () => {
+    active?.stop();
+    active?.button.setAttribute("aria-pressed", "false");
+    active = null;
+  };
+  const tool = (text, start) => {
+    const button = h("button", { type: "button", class: "button", "aria-pressed": "false" }, text);
+    button.addEventListener("click", async () => {
+      const wasOn = active?.button === button;
+      stop();
+      if (wasOn) return;
+      button.setAttribute("aria-pressed", "true");
+      active = { button, stop: await start() };
+    });
+    bar.append(button);
+  };
+  const action = (text, act) => {
+    const button = h("button", { type: "button", class: "button", onclick: act }, text);
+    bar.append(button);
+    return button;
+  };
+  if (onLine) {
+    tool(gettext("Draw a line"), async () => {
+      const { drawLine } = await import("gmm/draw");
+      const draw = drawLine(map, ({ coordinates }) => onLine(coordinates));
+      draw.start();
+      return draw.stop;
+    });
+    return { toggleClear() {} };
+  }
+
+  const inside = (test) => Array.from(longitude.keys()).filter((row) => test(longitude[row], latitude[row]));
+  const chooseBox = (bounds) => {
+    const edges = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+    const [west, south, east, north] = edges;
+    const rows = inside((x, y) => x >= west && x <= east && y >= south && y <= north);
+    onChoose(rows, edges.map((edge) => edge.toFixed(5)).join(","));
+  };
+  const frame = boxTool(map, (bounds) => {
+    stop();
+    chooseBox(bounds);
+  });
+  tool(pgettext("tool", "Box"), () => frame.start());
+  tool(pgettext("tool", "Shape"), async () => {
+    const { drawArea } = await import("gmm/draw");
+    const draw = drawArea(map, (geometry) => {
+      if (!geometry) return;
+      const ring = geometry.coordinates[0].slice(0, -1);
+      const step = Math.ceil(ring.length / 30);
+      const corners = ring.filter((_, i) => i % step === 0);
+      const outline = corners.map((corner) => corner.map((one) => one.toFixed(5)).join(",")).join(";");
+      onChoose(inside((x, y) => within(ring, x, y)), outline);
+    });
+    draw.start(null);
+    return () => {
+      draw.again();
+      draw.stop();
+    };
+  });
+  action(gettext("All in view"), () => chooseBox(map.getBounds()));
+  action(gettext("More points of this view"), () => {
+    const [[west, south], [east, north]] = map.getBounds().toArray();
+    onView([west, south, east, north].map((edge) => edge.toFixed(5)).join(","));
+  });
+  const clear = action(gettext("Clear"), () => {
+    stop();
+    onChoose([], "");
+  });
+  clear.hidden = true;
+  map.on("click", (event) => {
+    if (active || frame.isBusy()) return;
+    const row = nearest(event);
+    onChoose(row === null ? [] : [row], "", event.originalEvent.shiftKey || event.originalEvent.ctrlKey);
+  });
+  return {
+    toggleClear(shown) {
+      clear.hidden = !shown;
+    },
+  };
+}
+
+/** Whether a position lies within a ring of corners. */
+function within(ring, x, y) {
+  let odd = false;
+  for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
+    const [[ax, ay], [bx, by]] = [ring[i], ring[j]];
+    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) odd = !odd;
+  }
+  return odd;
+}
+
+/** A box that is dragged over the map: with Shift, or after start(), which returns the function that stops it. */
+function boxTool(map, onBox) {
+  const canvas = map.getCanvasContainer();
+  let [on, from, frame, busy] = [false, null, null, false];
+  map.boxZoom.disable();
+  const at = ({ clientX, clientY }) => {
+    const { left, top } = canvas.getBoundingClientRect();
+    return [clientX - left, clientY - top];
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!(on || event.shiftKey) || event.button !== 0) return;
+    [from, busy] = [at(event), true];
+    frame = h("div", { class: "desk-frame" });
+    canvas.append(frame);
+    map.dragPan.disable();
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    const to = at(event);
+    const [left, top] = [0, 1].map((axis) => Math.min(from[axis], to[axis]));
+    frame.style.transform = `translate(${left}px, ${top}px)`;
+    frame.style.width = `${Math.abs(to[0] - from[0])}px`;
+    frame.style.height = `${Math.abs(to[1] - from[1])}px`;
+  });
+  const end = (event) => {
+    if (!from) return;
+    const [start, to] = [from, at(event)];
+    frame.remove();
+    from = null;
+    map.dragPan.enable();
+    setTimeout(() => (busy = false)); // after the click that follows
+    if (event.type === "pointercancel" || Math.hypot(to[0] - start[0], to[1] - start[1]) < 5) return;
+    onBox(new maplibre.LngLatBounds().extend(map.unproject(start)).extend(map.unproject(to)));
+  };
+  canvas.addEventListener("pointerup", end);
+  canvas.addEventListener("pointercancel", end);
+  return {
+    isBusy: () => busy,
+    start() {
+      on = true;
+      canvas.classList.add("desk-drawing");
+      return () => {
+        on = false;
+        canvas.classList.remove("desk-drawing");
+      };
+    },
+  };
+}

@@ -1,0 +1,196 @@
+// The charts of a sheet: Dash draws them; here the maps are drawn, and what is chosen in one is marked in all others.
+import { drawGround } from "gmm/desk-ground";
+import { signed } from "gmm/format";
+import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
+
+const MOST_DOTS = 1500; // chosen points drawn on the cross-plot
+const MOST_SERIES = 200; // the server makes a chart of so many
+const SERIES_AFTER_MS = 250;
+const ACROSS = 20; // bands of the cross-plot that keys choose
+let maps = [];
+let sheet = null; // the linked one, if it is open
+
+const unpack = (text) => new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+const plotOf = (id) => document.querySelector(`#${id} .js-plotly-plot`);
+
+/** The chart of this name, as soon as Dash has drawn it. */
+async function drawn(id) {
+  for (let tries = 0; tries < 1200; tries++) {
+    const plot = plotOf(id);
+    if (plot?._fullLayout && plot.on) return plot;
+    if (!document.getElementById(id)) return null;
+    await new Promise(requestAnimationFrame);
+  }
+  return null;
+}
+
+/** Draws the maps of a sheet, and links its charts. ground: the data of `parts.map_data`. */
+export function show(ground) {
+  for (const map of maps) map.remove();
+  [maps, sheet] = [[], null];
+  for (const [id, packed] of Object.entries(ground?.maps ?? {})) {
+    const data = { ...packed };
+    for (const name of ["longitude", "latitude", "value"]) data[name] = unpack(packed[name]);
+    if (id === "points") link(data, ground.linked);
+    const map = drawGround(document.getElementById(id), data, toolsOf(id, data, ground.linked));
+    if (map) maps.push(map);
+    if (id === "points") sheet.map = map;
+  }
+}
+
+function toolsOf(id, data, linked) {
+  if (data.line) return { onLine: openLine };
+  if (id !== "points") return {};
+  return {
+    onChoose: (rows, outline, more) => choose(more ? [...new Set([...sheet.rows, ...rows])] : rows, "points", outline),
+    onView: (area) => location.assign(`${linked.address}&area=${area}`),
+    describe: (row) => `${linked.pids[row]}: ${signed(data.value[row])} ${data.unit}`,
+  };
+}
+
+function openLine(corners) {
+  const form = document.getElementById("desk-form");
+  form.elements.line.value = corners.map((corner) => corner.map((one) => one.toFixed(5)).join(",")).join(";");
+  form.requestSubmit();
+}
+
+/** What the linked sheet holds: the values of every point of the sample, clamped to the axes of the charts. */
+function link({ value, unit }, { pids, bars: [low, high, bars], x, y, edges }) {
+  const held = (packed, from, to) => (packed ? unpack(packed) : value).map((one) => clamp(one, from, to));
+  sheet = { pids, value, unit, bars, low, high, rows: [], bands: {}, edges, places: new Map() };
+  pids.forEach((pid, row) => sheet.places.set(pid, row));
+  sheet.speed = value.map((one) => clamp(one, low, high));
+  if (edges) Object.assign(sheet, { x: held(x, edges[0], edges[1]), y: held(y, edges[2], edges[3]) });
+  for (const id of ["histogram", "cross"]) drawn(id).then((plot) => plot && listen(id, plot));
+}
+
+function listen(id, plot) {
+  const between = (values, [a, b]) => [...values.keys()].filter((row) => values[row] >= a && values[row] <= b);
+  plot.on("plotly_selected", (event) => {
+    if (!event?.range) return;
+    const { range } = event;
+    const rows = between(id === "histogram" ? sheet.speed : sheet.x, range.x);
+    choose(id === "histogram" ? rows : rows.filter((row) => sheet.y[row] >= range.y[0] && sheet.y[row] <= range.y[1]), id);
+  });
+  plot.on("plotly_deselect", () => choose([], id));
+  if (id !== "histogram") return;
+  plot.on("plotly_click", ({ points: [bar] }) => choose(between(sheet.speed, edgesOf(bar.pointNumber)), ""));
+}
+
+const edgesOf = (bar, last = bar) => {
+  const step = (sheet.high - sheet.low) / sheet.bars;
+  return [sheet.low + bar * step, last === sheet.bars - 1 ? sheet.high : sheet.low + (last + 1) * step];
+};
+
+let waiting = null;
+
+/** Marks some points everywhere. from: the chart or map in which they were chosen; outline: around them, for links. */
+function choose(rows, from, outline = "") {
+  sheet.rows = rows;
+  sheet.map?.mark(rows);
+  markHistogram(rows);
+  markCross(rows);
+  for (const id of ["histogram", "cross"])
+    if (id !== from && plotOf(id)?.layout.selections?.length) Plotly.relayout(plotOf(id), { selections: [] });
+  say(rows);
+  clearTimeout(waiting);
+  const pids = rows.slice(0, MOST_SERIES).map((row) => sheet.pids[row]); // the sample's order is random
+  const data = rows.length ? { pids, n: rows.length, area: outline } : null;
+  waiting = setTimeout(() => window.dash_clientside.set_props("choice", { data }), SERIES_AFTER_MS);
+}
+
+function markHistogram(rows) {
+  const counts = Array(sheet.bars).fill(0);
+  const step = (sheet.high - sheet.low) / sheet.bars;
+  for (const row of rows) counts[clamp(Math.floor((sheet.speed[row] - sheet.low) / step), 0, sheet.bars - 1)] += 1;
+  const plot = plotOf("histogram");
+  if (plot?.data) Plotly.restyle(plot, { y: [counts.map((n) => n || null)], customdata: [counts] }, [1]);
+}
+
+function markCross(rows) {
+  const plot = plotOf("cross");
+  if (!plot?.data) return;
+  const step = Math.ceil(rows.length / MOST_DOTS) || 1;
+  const shown = rows.filter((_, i) => i % step === 0);
+  const [x, y] = [shown.map((row) => sheet.x[row]), shown.map((row) => sheet.y[row])];
+  Plotly.restyle(plot, { x: [x.length ? x : [null]], y: [y.length ? y : [null]] }, [plot.data.length - 1]);
+}
+
+/** One sentence on what is chosen; a screen reader hears it. */
+function say(rows) {
+  const box = document.getElementById("choice-words");
+  const speeds = Float32Array.from(rows, (row) => sheet.value[row]).sort();
+  const text = ngettext(
+    "%(n)s point chosen: %(median)s %(unit)s.",
+    "%(n)s points chosen: median %(median)s, from %(low)s to %(high)s %(unit)s.",
+    rows.length,
+  );
+  const at = (share) => signed(speeds[Math.round(share * (speeds.length - 1))]);
+  const figures = { n: formatNumber(rows.length), median: at(0.5), low: at(0), high: at(1), unit: sheet.unit };
+  box.textContent = rows.length ? interpolate(text, figures) : gettext("Nothing chosen.");
+}
+
+/** The points ticked in the list. */
+export function list(pids) {
+  if (sheet) choose((pids ?? []).map((pid) => sheet.places.get(pid)), "listed");
+}
+
+/** The point whose series is read: a ring on the map. */
+export function focus(hovered) {
+  const name = plotOf("series")?.data[hovered?.points?.[0]?.curveNumber]?.name;
+  sheet?.map?.focus(sheet.places.get(name) ?? null);
+}
+
+// ---- keys ----
+const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
+
+/** Moves the band that is chosen in a chart; with Shift, its upper end. */
+function moveBand(id, key, widen) {
+  const n = id === "histogram" ? sheet.bars : ACROSS;
+  let [first, last] = sheet.bands[id] ?? [Math.floor(n / 2), Math.floor(n / 2)];
+  if (widen) last = clamp(last + STEPS[key], first, n - 1);
+  else {
+    const step = clamp(STEPS[key] * (last - first + 1), -first, n - 1 - last);
+    [first, last] = [first + step, last + step];
+  }
+  sheet.bands[id] = [first, last];
+  const [values, low, high] =
+    id === "histogram" ? [sheet.speed, sheet.low, sheet.high] : [sheet.x, sheet.edges[0], sheet.edges[1]];
+  const step = (high - low) / n;
+  const rows = [...values.keys()].filter((row) => {
+    const bar = clamp(Math.floor((values[row] - low) / step), 0, n - 1);
+    return bar >= first && bar <= last;
+  });
+  choose(rows, "keys");
+}
+
+/** Reads a chart aloud value by value: left and right along a line, up and down to the next line. */
+function readOn(plot, key) {
+  const lines = plot.data.map((one, i) => [one, i]).filter(([one]) => one.x?.length > 1 && one.hoverinfo !== "skip");
+  if (!lines.length || lines[0][0].type === "heatmap") return;
+  plot.reading ??= { line: 0, at: -1 };
+  const { reading } = plot;
+  if (key === "ArrowUp" || key === "ArrowDown")
+    reading.line = (reading.line + (key === "ArrowUp" ? lines.length - 1 : 1)) % lines.length;
+  const [line, curveNumber] = lines[reading.line];
+  reading.at = clamp(reading.at + (STEPS[key] ?? 0), 0, line.x.length - 1);
+  const value = line.y[reading.at];
+  const across = String(line.x[reading.at]).slice(0, 10);
+  const text = typeof value === "number" ? signed(value) : (value ?? gettext("no value"));
+  document.getElementById("desk-read").textContent = `${line.name ?? ""} ${across}: ${text}`;
+  Plotly.Fx.hover(plot, [{ curveNumber, pointNumber: reading.at }]);
+}
+
+document.addEventListener("keydown", (event) => {
+  const chart = event.target.closest?.(".desk-chart");
+  const plot = chart?.querySelector(".js-plotly-plot");
+  if (!plot?.data || event.altKey || event.ctrlKey || event.metaKey) return;
+  const { id } = plot.parentElement;
+  const isLinked = sheet && (id === "histogram" || id === "cross");
+  if (event.key === "Escape" && sheet) choose([], "keys");
+  else if (isLinked && event.key in STEPS) moveBand(id, event.key, event.shiftKey);
+  else if (!isLinked && event.key.startsWith("Arrow")) readOn(plot, event.key);
+  else return;
+  event.preventDefault();
+});
