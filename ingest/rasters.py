@@ -46,9 +46,11 @@ def write_cog(
     epsg: int | None,
     units: Sequence[str],
     tags: Mapping[str, str],
+    overviews: str = "cubic",
 ) -> None:
     """Write (rows, cols) bands as float32 COG, NaN as nodata. The file appears whole or not at all.
 
+    overviews: how GDAL resamples them; "nearest" for codes, between which there are no values.
     epsg None: a plain pixel grid without a place on the ground. Raises OSError (ENOSPC) where the disk is full.
     """
     rows, cols = next(iter(bands.values())).shape
@@ -64,6 +66,7 @@ def write_cog(
         "compress": "DEFLATE",
         "predictor": 3,
         "level": 1,  # a third faster than the default of 6, and 3 % larger
+        "overview_resampling": overviews,
     }
     with (
         _appearing_whole(path, len(bands) * rows * cols) as partial,

@@ -130,7 +130,8 @@ class ReleaseChange(models.Model):
     n_gone = models.PositiveIntegerField(help_text="points of the older release with none nearby in the newer one")
     n_new = models.PositiveIntegerField()
     n_kept = models.PositiveIntegerField()
-    median_change_mm_yr = models.FloatField(null=True, help_text="over the cells that both cover")
+    common_offset_mm_yr = models.FloatField(null=True, help_text="median change of still ground, taken off the raster")
+    verdicts = models.JSONField(null=True, help_text="verdict: number of cells; null: compared before there were any")
     raster = models.FileField(storage=raster_storage, max_length=200)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -3,20 +3,45 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
+from ingest.products.comparison import Verdict
 from monitor.wording.components import direction, way
-from monitor.wording.dates import day_words, period_words
-from monitor.wording.figures import decimal, figure, mm_a_year, percent, rate_words, whole
+from monitor.wording.dates import day_words, month_words, period_words
+from monitor.wording.figures import decimal, figure, mm_a_year, percent, rate_words, whole, with_uncertainty
 from monitor.wording.images import DIRECTION_WORDS
 
 STILL_MM_YR = 2.0
 TILT_OVER_M = 10.0
 MANY = 0.5  # share of an area's points
 FAST_MM_YR = 3000.0  # ice, and fast landslides: from here on in metres
+CHANGED_SHARE = 0.1  # of an area's ground; changes of less are not reported, as one cell in twenty differs by chance
+SINCE_WORDS = {  # with the name of the older release, and without
+    # Translators, here and below: %(release)s is "2019–2023, version 1", %(share)s "40 %", %(rate)s "3 ± 1 mm a year"
+    Verdict.UNCHANGED: (
+        gettext_lazy("Since the release %(release)s, the speed here is unchanged within its uncertainty."),
+        gettext_lazy("Since the previous release, the speed here is unchanged within its uncertainty."),
+    ),
+    Verdict.SLOWER: (
+        gettext_lazy("Since the release %(release)s, %(share)s of this ground moves slower, by %(rate)s."),
+        gettext_lazy("Since the previous release, %(share)s of this ground moves slower, by %(rate)s."),
+    ),
+    Verdict.VANISHED: (
+        gettext_lazy("Since the release %(release)s, most points vanished from %(share)s of this ground."),
+        gettext_lazy("Since the previous release, most points vanished from %(share)s of this ground."),
+    ),
+    Verdict.FASTER: (
+        gettext_lazy("Since the release %(release)s, %(share)s of this ground moves faster, by %(rate)s."),
+        gettext_lazy("Since the previous release, %(share)s of this ground moves faster, by %(rate)s."),
+    ),
+    Verdict.NEW_MOTION: (
+        gettext_lazy("Since the release %(release)s, %(share)s of this ground has begun to move, by %(rate)s."),
+        gettext_lazy("Since the previous release, %(share)s of this ground has begun to move, by %(rate)s."),
+    ),
+}
 
 
 def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, first: date, last: date) -> str:
@@ -118,28 +143,66 @@ def _of_series(reason: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: float | None, component: str) -> str:
+def release_words(release: str, first: date, last: date) -> str:
+    """Return a release's name, with its period unless it names years: '2019–2023, version 1'."""
+    name = release_name(release)
+    if re.search(r"\d{4}", name):
+        return name
+    # Translators: two months, "January 2019 to December 2023"
+    period = _("%(first)s to %(last)s") % {"first": month_words(first), "last": month_words(last)}
+    return f"{name} ({period})" if name else period
+
+
+def release_name(release: str) -> str:
+    """Return a release's name in words: '2019–2023, version 1' for 2019_2023_1; empty if it has none."""
+    years, _sep, version = release.replace("_", "–", 1).partition("_")
+    return _("%(years)s, version %(version)s") % {"years": years, "version": version} if version else years
+
+
+def change_sentences(
+    release: str, n_gone: int, n_new: int, common_offset_mm_yr: float | None, verdicts: Mapping[str, int] | None
+) -> str:
     """Return sentences on how points and speeds changed since an older release of the same ground."""
-    figures = {"gone": whole(n_gone), "new": whole(n_new)}
+    figures = {"gone": whole(n_gone), "new": whole(n_new), "release": release_name(release)}
     if release:
         # Translators: %(release)s is "2019–2023, version 1"
         counts = _("Since the release %(release)s, %(gone)s points are gone and %(new)s are new.")
-        years, _sep, version = release.replace("_", "–", 1).partition("_")
-        figures["release"] = (
-            _("%(years)s, version %(version)s") % {"years": years, "version": version} if version else years
-        )
     else:
         counts = _("Since the previous release, %(gone)s points are gone and %(new)s are new.")
-    counts = counts % figures
-    if median_change_mm_yr is None:
-        return counts
-    if abs(median_change_mm_yr) < 0.05:
-        return " ".join([counts, _("Where both measure, the usual speed is the same.")])
-    changed = _("Where both measure, the usual speed changed by %(rate)s (%(way)s).") % {
-        "rate": mm_a_year(figure(median_change_mm_yr)),
-        "way": direction(component, median_change_mm_yr),
-    }
-    return f"{counts} {changed}"
+    lines = [counts % figures]
+    if common_offset_mm_yr is not None:
+        offset = _("Still ground differs by %(rate)s mm a year between the two, which is taken off.")
+        lines.append(offset % {"rate": figure(common_offset_mm_yr)})
+    if verdicts:
+        cells = _(
+            "Of %(all)s cells, %(faster)s move faster, %(slower)s slower and %(new_motion)s newly; "
+            "from %(vanished)s most points vanished."
+        )
+        numbers = {name: whole(n) for name, n in verdicts.items()} | {"all": whole(sum(verdicts.values()))}
+        lines.append(cells % numbers)
+    return " ".join(lines)
+
+
+class VerdictShare(NamedTuple):
+    """Share of an area's ground with one verdict, 0-1, and its median change, mm/yr without sign; NaN if unknown."""
+
+    share: float
+    change_mm_yr: float
+    sigma_mm_yr: float
+
+
+def since_sentence(release: str, shares: Mapping[Verdict, VerdictShare]) -> str:
+    """Return one sentence on how an area changed since an older release. shares: of its known ground, by verdict."""
+    changed = {verdict: one for verdict, one in shares.items() if verdict != Verdict.UNCHANGED}
+    most = max(changed, key=lambda verdict: changed[verdict].share, default=Verdict.UNCHANGED)
+    if most == Verdict.UNCHANGED or changed[most].share < CHANGED_SHARE:
+        most = Verdict.UNCHANGED
+    figures = {"release": release_name(release)}
+    if most != Verdict.UNCHANGED:
+        figures["share"] = percent(changed[most].share)
+    if most not in (Verdict.UNCHANGED, Verdict.VANISHED):
+        figures["rate"] = mm_a_year(with_uncertainty(changed[most].change_mm_yr, changed[most].sigma_mm_yr))
+    return SINCE_WORDS[most][0 if release else 1] % figures
 
 
 def tilt_sentence(place: Mapping[str, Any]) -> str:

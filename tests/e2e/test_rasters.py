@@ -5,8 +5,12 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from detection.models import Alert
+from detection.selectors import detections_current
+from ingest.products.comparison import Verdict
 from tests.e2e.browsers import fits, wait_for_map
 from tests.makers import pairs as made_pairs
+from tests.makers.releases import release_before
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"
@@ -84,3 +88,22 @@ def test_a_visitor_sees_what_is_confirmed_how_sure_and_when(page, live_server, t
     expect(legend).to_contain_text("days earlier")
     expect(legend).to_contain_text("25 Dec 2021 (24 days since 1 Dec 2021)")
     assert fits(page)
+
+
+def test_what_has_changed_since_the_last_release_is_a_layer_and_stands_on_the_page(page, live_server, watched_region):
+    alert = Alert.objects.filter(extent="local", state="provisional").order_by("id").first()
+    product = detections_current(alert=alert)[0].scan.prediction.run.product
+    release_before(product, alert.area, Verdict.FASTER, -4.0)
+    page.goto(f"{live_server.url}/alerts/{alert.code}/#moved")
+    section = page.locator("#moved")
+    expect(section).to_contain_text("100 % of this ground moves faster, by 4.0 ± 1.2 mm a year.")
+    fits(page)
+    section.get_by_role("link", name="Show it on the main map").click()
+    wait_for_map(page)
+    legend = page.locator("#legend")
+    expect(legend.locator("[data-image=classes] li")).to_have_text(
+        ["unchanged", "slower", "points vanished", "faster", "new motion"]
+    )
+    expect(legend).to_contain_text("compared with 2018–2022, version 1")
+    expect(legend.locator("[data-image=bar]")).to_be_hidden()
+    fits(page)

@@ -15,13 +15,21 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ingest.models import Scene
+from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
-from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.maps.rasters.layers import (
+    ARROW_LAYER,
+    LAYER_OF_TASK,
+    RASTER_LAYERS,
+    RASTER_LAYERS_BY_NAME,
+    RELEASES,
+    RasterLayer,
+)
 from monitor.wording.dates import month_words
 from monitor.wording.figures import whole
+from monitor.wording.points import release_words
 
 OF_PRODUCTS = ModelVersion.Task.DEFORMATION
 OF_PAIRS = frozenset(ModelVersion.Task) - {OF_PRODUCTS}
@@ -29,6 +37,7 @@ POLARISATIONS = ("VV", "HH", "VH", "HV")  # by priority: the first available one
 _PAIR = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{1,4})d", re.ASCII)
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})", re.ASCII)
 _YEAR = re.compile(r"(\d{4})", re.ASCII)
+_YEARS = re.compile(r"(\d{4})-(\d{4})", re.ASCII)
 
 
 class RasterGroup(NamedTuple):
@@ -59,12 +68,12 @@ def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
     # One query for scenes; for products and for pairs, one query per statistic that their layers need.
     products = {one.needs: _groups_of_products(one.needs) for one in RASTER_LAYERS if one.task == OF_PRODUCTS}
     pairs = {needs: _groups_of_pairs(needs) for needs in {one.needs for one in RASTER_LAYERS if one.task in OF_PAIRS}}
-    scenes = _groups_of_scenes()
+    others = {RELEASES: _groups_of_releases(), "": _groups_of_scenes()}
 
     def groups(layer: RasterLayer) -> list[RasterGroup]:
         if layer.task == OF_PRODUCTS:
             return products[layer.needs]
-        return pairs[layer.needs].get(layer.task, []) if layer.task else scenes
+        return others[layer.task] if layer.task in others else pairs[layer.needs].get(layer.task, [])
 
     layers = [(layer, groups(layer)) for layer in RASTER_LAYERS]
     return [(layer, dates) for layer, dates in layers if dates]
@@ -75,6 +84,8 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
     box = Polygon.from_bbox(bounds)
     if layer.task == ModelVersion.Task.DEFORMATION:
         return _sources_of_products(layer, group, box)
+    if layer.task == RELEASES:
+        return _sources_of_releases(group, box)
     return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
 
 
@@ -170,6 +181,56 @@ def _groups_of_products(needs: str) -> list[RasterGroup]:
     ]
 
 
+def _compared() -> QuerySet[ReleaseChange]:
+    """Return the comparisons by cell of two releases, with the last dates of both."""
+    dates = {"older_last": last_date("older__dates"), "last": last_date("newer__dates")}
+    return ReleaseChange.objects.filter(verdicts__isnull=False).annotate(**dates)
+
+
+def release_change_of(*, products: Sequence[Product]) -> tuple[ReleaseChange, str] | None:
+    """Return the comparison of the first product with a release before it, and its group; None if none has one."""
+    changes = _compared().filter(newer__in=products).select_related("older", "newer").order_by("updated_at")
+    of_product = {change.newer_id: change for change in changes}
+    change = next((of_product[product.pk] for product in products if product.pk in of_product), None)
+    return change and (change, f"{change.older_last:%Y}-{change.last:%Y}")
+
+
+def _groups_of_releases() -> list[RasterGroup]:
+    """Group comparisons by the years of the last dates of both releases, as the tracks of a release end days apart."""
+    rows = (
+        _compared()
+        .values(older_year=ExtractYear("older_last"), year=ExtractYear("last"))
+        .annotate(
+            last_day=Max("last"),
+            n=Count("id"),
+            bounds=Extent("newer__footprint"),
+            made_up=BoolOr(Q(newer__simulated=True) | Q(older__simulated=True)),
+            **{
+                f"{one}_{name}": figure
+                for one in ("older", "newer")
+                for name, figure in {
+                    "name": Max(f"{one}__release"),
+                    "first": Min(f"{one}__dates__0"),
+                    "end": Max(last_date(f"{one}__dates")),
+                }.items()
+            },
+        )
+        .order_by("year", "older_year")
+    )
+    # Translators: two releases, each "2019–2023, version 1"
+    label = _("%(newer)s, compared with %(older)s")
+    sides = ("older", "newer")
+    return [
+        _group(
+            f"{row['older_year']:04d}-{row['year']:04d}",
+            label % {one: release_words(*(row[f"{one}_{name}"] for name in ("name", "first", "end"))) for one in sides},
+            row["last_day"],
+            row,
+        )
+        for row in rows
+    ]
+
+
 def _groups_of_scenes() -> list[RasterGroup]:
     rows = (
         Scene.objects.exclude(raster="")
@@ -196,6 +257,19 @@ def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[R
         .distinct("run__product_id")
     )
     return [RasterSource(one.raster, f"{one.pk} {one.raster_sha256}") for one in predictions]
+
+
+def _sources_of_releases(group: str, box: Polygon) -> list[RasterSource] | None:
+    years = _YEARS.fullmatch(group)
+    if years is None or not (int(years[1]) and int(years[2])):
+        return None
+    changes = (
+        _compared()
+        .filter(older_last__year=int(years[1]), last__year=int(years[2]), newer__footprint__bboverlaps=box)
+        .order_by("newer_id", "-updated_at")
+        .distinct("newer_id")
+    )
+    return [RasterSource(one.raster, f"{one.pk} {one.updated_at}") for one in changes]
 
 
 def _sources_of_pairs(layer: RasterLayer, group: str, box: Polygon) -> list[RasterSource] | None:

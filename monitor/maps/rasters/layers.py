@@ -11,6 +11,7 @@ from monitor.maps.imaging.drawing import Float32, InputGrid
 from monitor.maps.imaging.pixels import decibels
 
 Task = ModelVersion.Task
+RELEASES = "releases"  # in place of a task: two releases of a product compared
 
 
 class RasterLayer(NamedTuple):
@@ -18,7 +19,7 @@ class RasterLayer(NamedTuple):
 
     name: str
     label: str
-    task: str  # the kind of prediction shown, empty for radar images
+    task: str  # the kind of prediction shown, empty for radar images, RELEASES for compared releases
     bands: tuple[str, ...]
     value: Callable[[Float32], Float32]  # turns the bands (bands, rows, cols) into the values shown
     unit: str
@@ -33,13 +34,15 @@ class RasterLayer(NamedTuple):
     # Applied to the bands before `value`; uses the grid and dates of the pair's images.
     of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
     needs: str = ""  # a statistic that must be above 0 for a result to be shown
+    classes: tuple[str, ...] = ()  # names of the colours, one for each whole value from low on; empty: a ramp
 
     def as_dict(self) -> dict[str, object]:
         """Return the layer as JSON for the map's legend."""
         own = {name: getattr(self, name) for name in ("name", "low", "high")}
         texts = {name: str(getattr(self, name)) for name in ("label", "unit", "description", "details")}
         words = dict(zip(("low_word", "middle_word", "high_word"), map(str, self.words), strict=True))
-        return own | texts | words | {"colours": list(self.stops), "arrows": self.task == Task.OFFSETS}
+        colours = {"colours": list(self.stops), "classes": [str(name) for name in self.classes]}
+        return own | texts | words | colours | {"arrows": self.task == Task.OFFSETS}
 
 
 def _only(bands: Float32) -> Float32:
@@ -96,6 +99,36 @@ RASTER_LAYERS = (
         gettext_lazy("Pale: slow motion would be seen. Dark: only fast motion. No colour: none."),
         "lowest",
         needs="smallest_rate_mm_yr",
+    ),
+    RasterLayer(
+        "release-change",
+        gettext_lazy("What has changed"),
+        RELEASES,
+        ("verdict",),
+        _only,
+        "",
+        0,
+        4,
+        ("#d8d8d3", "#5fb0dd", "#46464e", "#eba13c", "#a3195b"),
+        (pgettext_lazy("release", "unchanged"), "", pgettext_lazy("release", "new motion")),
+        gettext_lazy("What differs between the last two releases of the measurements, in cells of about 100 metres."),
+        gettext_lazy(
+            "Each release has its own zero. The usual difference of still ground is therefore taken off first. What is "
+            "left counts from twice its uncertainty on: one still cell in twenty gets there by chance, so look for "
+            "groups. Most of the years are in both releases, which makes a change look smaller than it is. Points "
+            "vanish where the surface changes, by building work or snow, or where ground moves too fast."
+        ),
+        gettext_lazy(
+            "Pale grey: unchanged. Orange: faster. Blue: slower. Purple: new motion. Dark grey: points vanished."
+        ),
+        "highest",
+        classes=(
+            pgettext_lazy("release", "unchanged"),
+            pgettext_lazy("release", "slower"),
+            pgettext_lazy("release", "points vanished"),
+            pgettext_lazy("release", "faster"),
+            pgettext_lazy("release", "new motion"),
+        ),
     ),
     RasterLayer(
         "coherence",

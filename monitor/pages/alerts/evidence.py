@@ -25,6 +25,7 @@ from monitor.maps.map.config import map_config
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.pages.alerts import blocks
 from monitor.pages.alerts.pictures import captions
+from monitor.pages.alerts.since import since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.steps import alert_steps, kin
@@ -88,6 +89,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         else None,
         "glaciers": [glacier_link(one) for one in glaciers],
         "motion": blocks.motion_rows(motion) if motion else None,
+        "since": since_block(alert, newest_first) if alert.is_measured else None,
         "curves": curves(motion, series, speeds or flows) if alert.is_measured else [],
         "matches": (alert.coherence_before, alert.coherence_after) if alert.coherence_after is not None else None,
         "places": blocks.places_rows(detections),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 from django.contrib.gis.geos import MultiPolygon as GeoArea
+from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext as _
 from rasterio.errors import RasterioError
 from shapely import from_wkb
@@ -27,7 +28,7 @@ from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, d
 from monitor.maps.map import selectors
 from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
 from monitor.maps.rasters.catalogue import images_of
-from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS_BY_NAME
+from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.pages.pairs.pictures import gone_words, missing_images
 from monitor.wording.components import both_directions
 from monitor.wording.dates import day_words
@@ -185,10 +186,10 @@ def fingerprint(detection: Detection, name: str) -> str:
 
 def evidence_png(detection: Detection, name: str) -> bytes:
     """Return the picture of `captions` with this name as PNG. Raises ImageGone if a file is missing or damaged."""
+    if name == "score":
+        return layer_png(SCORE, detection.scan.prediction.raster, detection.area)
     outline, epsg = _on_plane(detection.area)
     frame = evidence.frame_of(outline)
-    if name == "score":
-        return _score_png(detection, frame, epsg, outline)
     if detection.scan.prediction.run.product is None:
         return pair_picture(detection, name, frame, epsg, outline)
     what, _dash, number = name.partition("-")
@@ -211,13 +212,16 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     )
 
 
-def _score_png(detection: Detection, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
+def layer_png(layer: RasterLayer, file: FieldFile, area: GeoArea) -> bytes:
+    """Return the picture of a layer's raster around an area. Raises ImageGone if the file is missing or damaged."""
+    outline, epsg = _on_plane(area)
+    frame = evidence.frame_of(outline)
     try:
-        with stored_tiff(detection.scan.prediction.raster) as raster:
-            values = window_values(raster, SCORE.bands, epsg, frame.bounds_m, frame.shape)
+        with stored_tiff(file) as raster:
+            values = window_values(raster, layer.bands, epsg, frame.bounds_m, frame.shape)
     except (FileNotFoundError, RasterioError, ValueError) as fault:
         raise ImageGone(GONE) from fault
-    return evidence.picture(SCORE.value(values), SCORE.stops, SCORE.low, SCORE.high, frame, outline)
+    return evidence.picture(layer.value(values), layer.stops, layer.low, layer.high, frame, outline)
 
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:

@@ -16,6 +16,7 @@ from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.pages.alerts.evidence import alert_page
 from monitor.pages.alerts.pictures import captions, evidence_png, fingerprint
 from monitor.pages.alerts.report import alert_report
+from monitor.pages.alerts.since import change_fingerprint, change_png, since_release
 from monitor.web.guards import may_view_work
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
@@ -81,8 +82,10 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_safe
 def alert_picture(request: HttpRequest, code: str, detection: int, name: str) -> HttpResponseBase:
-    """Answer with a picture of an alert: score map, points, wrapped rates, or the images of a pair."""
+    """Answer with a picture of an alert: score map, points, wrapped rates, change, or the images of a pair."""
     shown = detection_of(alert=alert_or_404(code), number=detection)
+    if shown and name == "change" and (since := since_release([shown])):
+        return png_response(request, change_fingerprint(since), lambda: change_png(since))
     if shown is None or name not in {one.name for one in captions(shown)}:
         raise Http404("There is no such picture of this alert.")
     return png_response(request, fingerprint(shown, name), lambda: evidence_png(shown, name))

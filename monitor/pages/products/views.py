@@ -25,7 +25,7 @@ from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
 from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
-from monitor.wording.points import change_sentence
+from monitor.wording.points import change_sentences
 
 GROUND = attrgetter("source_format", "simulated", "track", "burst")  # key of the scenes of one stack
 AS_STORED = (
@@ -149,8 +149,9 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _change(change: ReleaseChange) -> dict[str, Any]:
     return {
-        "sentence": change_sentence(
-            change.older.release, change.n_gone, change.n_new, change.median_change_mm_yr, change.newer.component
+        "sentence": change_sentences(
+            change.older.release, change.n_gone, change.n_new, change.common_offset_mm_yr, change.verdicts
         ),
         "url": reverse("product-change", args=[change.newer_id]),
+        "map_url": f"{reverse('map')}?raster=release-change{map_at(*change.newer.footprint.extent)}",
     }

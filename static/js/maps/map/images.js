@@ -77,6 +77,9 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
     for (const name of ["low_word", "middle_word", "high_word", "description", "details"])
       part(name).textContent = one[name];
     part("bar").style.background = `linear-gradient(to right, ${one.colours.join(", ")})`;
+    for (const name of ["words", "bar", "ticks"]) part(name).hidden = one.classes.length > 0;
+    part("classes").hidden = one.classes.length === 0;
+    part("classes").replaceChildren(...one.classes.map((name, i) => named(one.colours[i], name)));
     const figure = (value) =>
       one.low < 0 && one.unit !== "dB" ? signed(value, 0) : formatNumber(value).replace("-", "\u2212");
     part("low").textContent = figure(one.low);
@@ -141,6 +144,13 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
   document.getElementById("legend").hidden = false;
   choose();
   return { at: (point, reach) => arrows?.at(point, reach) ?? null, retry: () => raster?.retry() };
+}
+
+/** A line of the legend of classes: their colour and its name. */
+function named(colour, name) {
+  const swatch = h("span", { class: "swatch swatch--class", "aria-hidden": "true" });
+  swatch.style.background = colour;
+  return h("li", {}, swatch, name);
 }
 
 /** The box around all dates of a layer: outside it, no tile is requested. */

@@ -150,7 +150,7 @@ def test_likelihoods_of_overlapping_tracks_show_the_highest(client, watched_regi
 
 
 def test_dates_come_in_order_with_words_and_bounds(client, pair_predictions, django_assert_max_num_queries):
-    with django_assert_max_num_queries(5):  # images; pairs and velocity fields, all and those with a certain figure
+    with django_assert_max_num_queries(6):  # images, releases; pairs and fields, all and by figure
         layers = {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
     assert [one.name for one in RASTER_LAYERS if one.name in layers] == list(layers)
     groups = layers["coherence"]["groups"]

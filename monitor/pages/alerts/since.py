@@ -1,0 +1,112 @@
+"""What has changed on an alert's ground between two releases of its data: one sentence and a picture."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from django.core.cache import cache
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from rasterio.features import geometry_mask
+from rasterio.transform import from_bounds
+from shapely import from_wkb
+from shapely import transform as transform_geometry
+
+from detection.models import Alert, Detection
+from ingest.models import ReleaseChange
+from ingest.products.comparison import Verdict
+from ingest.projections import transformer
+from ml.selectors import products_of
+from monitor.maps.imaging.drawing import window_values
+from monitor.maps.map.config import map_at
+from monitor.maps.rasters.answers import etag_of
+from monitor.maps.rasters.catalogue import RasterSource, release_change_of
+from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
+from monitor.maps.rasters.tiles import read_source
+from monitor.pages.alerts.pictures import PAINT_VERSION, layer_png
+from monitor.wording.points import VerdictShare, release_words, since_sentence
+
+LAYER = RASTER_LAYERS_BY_NAME["release-change"]
+BANDS = ("verdict", "velocity_change_mm_yr", "sigma_mm_yr")
+CELLS = 96  # along the longer side of the area
+KEPT_S = 24 * 3600
+
+
+class Since(NamedTuple):
+    """Comparison of the release in which a detection was made with the release before it. group: of the map's layer."""
+
+    detection: Detection
+    change: ReleaseChange
+    group: str
+
+
+def since_release(detections: Sequence[Detection]) -> Since | None:
+    """Return the comparison for the first detection of which a product has one, or None."""
+    for detection in detections:
+        run = detection.scan.prediction.run
+        found = release_change_of(products=products_of(run=run)) if run.product_id else None
+        if found:
+            return Since(detection, *found)
+    return None
+
+
+def since_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any] | None:
+    """Return the sentence, the picture's caption and the link to the map; None where no release came before."""
+    since = since_release(detections)
+    shares = since and _shares(alert, since.change)
+    if since is None or shares is None:
+        return None
+    newer, older = (
+        release_words(one.release, one.dates[0], one.dates[-1]) for one in (since.change.newer, since.change.older)
+    )
+    return {
+        "sentence": since_sentence(since.change.older.release, shares),
+        # Translators: two releases, each "2019–2023, version 1"
+        "releases": _("%(newer)s, compared with %(older)s") % {"newer": newer, "older": older},
+        "caption": LAYER.caption,
+        "detection": since.detection.pk,
+        "map_url": f"{reverse('map')}?raster={LAYER.name}&date={since.group}{map_at(*alert.area.extent)}",
+    }
+
+
+def change_fingerprint(since: Since) -> str:
+    """Return an ETag of the picture of `change_png`."""
+    return etag_of("change", PAINT_VERSION, since.change.pk, since.change.updated_at, since.detection.area.hexewkb)
+
+
+def change_png(since: Since) -> bytes:
+    """Return the picture of what has changed around a detection as PNG. Raises ImageGone."""
+    return layer_png(LAYER, since.change.raster, since.detection.area)
+
+
+def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] | None:
+    """Return the share of an alert's known ground by verdict, with its median change; None without any; cached."""
+    key = etag_of("since", change.pk, change.updated_at, alert.area.hexewkb)
+    kept: tuple[dict[Verdict, VerdictShare] | None] | None = cache.get(key)
+    if kept is None:
+        kept = (_shares_in(alert, change),)
+        cache.set(key, kept, KEPT_S)
+    return kept[0]
+
+
+def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] | None:
+    area = transform_geometry(from_wkb(alert.area.wkb.tobytes()), transformer(4326, 3857).transform, interleaved=False)
+    west, south, east, north = area.bounds
+    side = max(east - west, north - south) / CELLS
+    shape = max(1, round((north - south) / side)), max(1, round((east - west) / side))
+    values = read_source(
+        RasterSource(change.raster, ""), lambda dataset: window_values(dataset, BANDS, 3857, area.bounds, shape)
+    )
+    if values is None:
+        return None
+    transform = from_bounds(*area.bounds, *reversed(shape))
+    verdict, moved, sigma = values[:, geometry_mask([area], shape, transform, invert=True, all_touched=True)]
+    n_known = int(np.isfinite(verdict).sum())
+    shares = {}
+    for one in Verdict:
+        inside = verdict == one
+        measured = inside & np.isfinite(moved)
+        figures = (float(np.median(band[measured])) if measured.any() else np.nan for band in (abs(moved), sigma))
+        if inside.any():
+            shares[one] = VerdictShare(inside.sum() / n_known, *figures)
+    return shares or None
