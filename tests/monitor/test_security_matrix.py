@@ -66,8 +66,8 @@ SPECIAL: dict[str, dict[str, object]] = {
     "alert-picture": {"name": "score"},
     "raster-tile": {"layer": "coherence"},
     "tilejson-raster": {"layer": "coherence"},
-    **{f"ogc:{name}": {"name": "alerts"} for name in ("collection", "items", "item")},
-    **{f"stac:{name}": {"name": "predictions"} for name in ("collection", "items", "item")},
+    **{f"ogc:{name}": {"name": "alerts"} for name in ("collection", "queryables", "items", "item")},
+    **{f"stac:{name}": {"name": "predictions"} for name in ("collection", "queryables", "items", "item")},
     "job-retry": {"kind": "files"},
     "job-cancel": {"kind": "files"},
 }
