@@ -6,6 +6,7 @@ import { velocityColour } from "gmm/points";
 import { gettext, interpolate, pgettext } from "gmm/words";
 
 const SYMBOLS = ["●", "■", "◆", "▲", "✚", "✖", "★", "▼"];
+const MOST_CORNERS = 30; // of a drawn shape, as an address holds them
 const REACH = 9; // pixels around a press, in which a point is meant
 const DIMMED = 0.25;
 const POINT_SIZES = ["interpolate", ["linear"], ["zoom"], 6, 1.6, 9, 2.2, 12, 3.5, 15, 6, 18, 9];
@@ -108,8 +109,14 @@ function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
   if (unit) map.addLayer({ id: "points", type: "circle", source: "points", paint: { "circle-radius": radius } });
   else {
     const symbols = SYMBOLS.flatMap((symbol, group) => [group, symbol]);
-    const layout = { "text-field": ["match", ["get", "v"], ...symbols, "●"], "text-font": ["sans-serif"] };
-    Object.assign(layout, { "text-size": 10, "symbol-sort-key": ["-", ["get", "v"]], "text-allow-overlap": true, "text-ignore-placement": true });
+    const layout = {
+      "text-field": ["match", ["get", "v"], ...symbols, "●"],
+      "text-font": ["sans-serif"],
+      "text-size": 10,
+      "symbol-sort-key": ["-", ["get", "v"]], // a small group comes first, and lies above
+      "text-allow-overlap": true,
+      "text-ignore-placement": true,
+    };
     map.addLayer({ id: "points", type: "symbol", source: "points", layout });
   }
   const stroked = { "circle-radius": radius, "circle-stroke-width": 1.2 };
@@ -157,9 +164,8 @@ function legendOf({ unit, reach, names }) {
   );
 }
 
-/** The buttons on a map. Returns {toggleClear(shown)}, or null where nothing can be chosen. */
-function setUpTools(box, map, { longitude, latitude }, { onChoose, onLine, onView, nearest }) {
-  if (!onChoose && !onLine) return null;
+/** The buttons on a map; of those that stay pressed, one at a time is active. */
+function toolbar(box) {
   const bar = h("div", { class: "desk-tools", role: "group", "aria-label": gettext("Tools of the map") });
   box.append(bar);
   let active = null; // {button, stop()}
@@ -168,72 +174,51 @@ function setUpTools(box, map, { longitude, latitude }, { onChoose, onLine, onVie
     active?.button.setAttribute("aria-pressed", "false");
     active = null;
   };
-  const tool = (text, start) => {
-    const button = h("button", { type: "button", class: "button", "aria-pressed": "false" }, text);
-    button.addEventListener("click", async () => {
-      const wasOn = active?.button === button;
-      stop();
-      if (wasOn) return;
-      button.setAttribute("aria-pressed", "true");
-      active = { button, stop: await start() };
-    });
-    bar.append(button);
-  };
-  const action = (text, act) => {
-    const button = h("button", { type: "button", class: "button", onclick: act }, text);
+  const action = (text, act, attributes = {}) => {
+    const button = h("button", { type: "button", class: "button", onclick: () => act(button), ...attributes }, text);
     bar.append(button);
     return button;
   };
+  const press = async (button, start) => {
+    const wasOn = active?.button === button;
+    stop();
+    if (wasOn) return;
+    button.setAttribute("aria-pressed", "true");
+    active = { button, stop: await start() };
+  };
+  return {
+    stop,
+    action,
+    isActive: () => active !== null,
+    /** start() returns what stops the tool. */
+    tool: (text, start) => action(text, (button) => press(button, start), { "aria-pressed": "false" }),
+  };
+}
+
+/** The tools of one map. Returns {toggleClear(shown)}, or null where nothing can be chosen. */
+function setUpTools(box, map, data, { onChoose, onLine, onView, nearest }) {
+  if (!onChoose && !onLine) return null;
+  const tools = toolbar(box);
   if (onLine) {
-    tool(gettext("Draw a line"), async () => {
+    tools.tool(gettext("Draw a line"), async () => {
       const { drawLine } = await import("gmm/draw");
       const draw = drawLine(map, ({ coordinates }) => onLine(coordinates));
       draw.start();
       return draw.stop;
     });
-    return { toggleClear() {} };
+    return null;
   }
-
-  const inside = (test) => Array.from(longitude.keys()).filter((row) => test(longitude[row], latitude[row]));
-  const chooseBox = (bounds) => {
-    const edges = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
-    const [west, south, east, north] = edges;
-    const rows = inside((x, y) => x >= west && x <= east && y >= south && y <= north);
-    onChoose(rows, edges.map((edge) => edge.toFixed(5)).join(","));
-  };
-  const frame = boxTool(map, (bounds) => {
-    stop();
-    chooseBox(bounds);
-  });
-  tool(pgettext("tool", "Box"), () => frame.start());
-  tool(pgettext("tool", "Shape"), async () => {
-    const { drawArea } = await import("gmm/draw");
-    const draw = drawArea(map, (geometry) => {
-      if (!geometry) return;
-      const ring = geometry.coordinates[0].slice(0, -1);
-      const step = Math.ceil(ring.length / 30);
-      const corners = ring.filter((_, i) => i % step === 0);
-      const outline = corners.map((corner) => corner.map((one) => one.toFixed(5)).join(",")).join(";");
-      onChoose(inside((x, y) => within(ring, x, y)), outline);
-    });
-    draw.start(null);
-    return () => {
-      draw.again();
-      draw.stop();
-    };
-  });
-  action(gettext("All in view"), () => chooseBox(map.getBounds()));
-  action(gettext("More points of this view"), () => {
-    const [[west, south], [east, north]] = map.getBounds().toArray();
-    onView([west, south, east, north].map((edge) => edge.toFixed(5)).join(","));
-  });
-  const clear = action(gettext("Clear"), () => {
-    stop();
+  const frame = addShapes(tools, map, data, onChoose);
+  const boxed = () => textOfBox(map.getBounds());
+  tools.action(gettext("All in view"), () => onChoose(rowsIn(data, map.getBounds()), boxed()));
+  tools.action(gettext("More points of this view"), () => onView(boxed()));
+  const clear = tools.action(gettext("Clear"), () => {
+    tools.stop();
     onChoose([], "");
   });
   clear.hidden = true;
   map.on("click", (event) => {
-    if (active || frame.isBusy()) return;
+    if (tools.isActive() || frame.isBusy()) return;
     const row = nearest(event);
     onChoose(row === null ? [] : [row], "", event.originalEvent.shiftKey || event.originalEvent.ctrlKey);
   });
@@ -242,6 +227,43 @@ function setUpTools(box, map, { longitude, latitude }, { onChoose, onLine, onVie
       clear.hidden = !shown;
     },
   };
+}
+
+/** A box and a shape to choose points with. Returns the tool of the box. */
+function addShapes(tools, map, data, onChoose) {
+  const frame = boxTool(map, (bounds) => {
+    tools.stop();
+    onChoose(rowsIn(data, bounds), textOfBox(bounds));
+  });
+  tools.tool(pgettext("tool", "Box"), () => frame.start());
+  tools.tool(pgettext("tool", "Shape"), async () => {
+    const { drawArea } = await import("gmm/draw");
+    const draw = drawArea(map, (geometry) => {
+      if (!geometry) return;
+      const ring = geometry.coordinates[0].slice(0, -1);
+      const step = Math.ceil(ring.length / MOST_CORNERS);
+      const corners = ring.filter((_, i) => i % step === 0).map((corner) => corner.map(degreesOf).join(","));
+      const rows = Array.from(data.longitude.keys());
+      const inside = rows.filter((row) => within(ring, data.longitude[row], data.latitude[row]));
+      onChoose(inside, corners.join(";"));
+    });
+    draw.start(null);
+    return () => {
+      draw.again();
+      draw.stop();
+    };
+  });
+  return frame;
+}
+
+const degreesOf = (value) => value.toFixed(5);
+const textOfBox = (bounds) => bounds.toArray().flat().map(degreesOf).join(",");
+
+function rowsIn({ longitude, latitude }, bounds) {
+  const [[west, south], [east, north]] = bounds.toArray();
+  return Array.from(longitude.keys()).filter(
+    (row) => longitude[row] >= west && longitude[row] <= east && latitude[row] >= south && latitude[row] <= north,
+  );
 }
 
 /** Whether a position lies within a ring of corners. */

@@ -70,8 +70,8 @@ function listen(id, plot) {
   plot.on("plotly_selected", (event) => {
     if (!event?.range) return;
     const { range } = event;
-    const rows = between(id === "histogram" ? sheet.speed : sheet.x, range.x);
-    choose(id === "histogram" ? rows : rows.filter((row) => sheet.y[row] >= range.y[0] && sheet.y[row] <= range.y[1]), id);
+    const high = id === "histogram" ? () => true : (row) => sheet.y[row] >= range.y[0] && sheet.y[row] <= range.y[1];
+    choose(between(id === "histogram" ? sheet.speed : sheet.x, range.x).filter(high), id);
   });
   plot.on("plotly_deselect", () => choose([], id));
   if (id !== "histogram") return;
