@@ -3,7 +3,6 @@
 from collections import defaultdict
 
 import numpy as np
-from django.db import connection
 
 from ingest.models import Product
 from ingest.products import sampling
@@ -12,7 +11,7 @@ from ingest.products.partitions import POINTS, SERIES
 from ml.statistics.series import fit_rates
 from monitor.maps.charts.query import Period
 from monitor.maps.map import selectors
-from monitor.maps.map.tile_geometry import read_tile
+from monitor.maps.map.tile_geometry import read_tile, tile_cursor
 
 MOST_FITTED = 2500  # points per tile, about; of more, an even sample is fitted
 
@@ -47,7 +46,7 @@ def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) 
     values = {"z": z, "x": x, "y": y, "products": list(dates), "most": 2 * MOST_FITTED}
     values["margin"] = selectors.WORLD_M / 2**z / 64
     by_product: dict[int, list[tuple[str, float, float, bytes]]] = defaultdict(list)
-    with connection.cursor() as cursor:
+    with tile_cursor() as cursor:
         cursor.execute(_SERIES_OF_TILE.format(sample=sampling.condition(share)), values)
         for product, *row in cursor.fetchall():
             by_product[product].append(tuple(row))

@@ -37,7 +37,7 @@ TILE_VERSION = 2  # raise when tiles of the same products look different
 _POINTS_TILE = """
     WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile)
     SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
-        SELECT product_id AS product, pid, round(velocity_mm_yr::numeric, 1)::float4 AS v,
+        SELECT product_id AS product, pid, (round(velocity_mm_yr * 10) / 10)::float4 AS v,
                ST_AsMVTGeom(tile_point, bounds.tile, 4096, 64) AS geometry
         FROM {table}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
         AND {sample} ORDER BY {order} LIMIT %(most)s

@@ -26,7 +26,7 @@ from monitor.wording.glossary import GLOSSARY
 from monitor.wording.refusals import only_parameters
 from monitor.wording.states import STATE_LABELS
 
-MOST_CARDS = 200  # in the list beside the map; the map itself and the page of alerts show all
+MOST_CARDS = 100  # in the list beside the map, as on a page of the list; the map itself shows all
 STATES_OF_LEGEND = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 
 
