@@ -21,4 +21,3 @@ def test_gdal_reads_and_filters_features(gdal, live_server, make_alert, product,
     assert gdal("features", address, "alerts", "", [4, 46, 6, 48])["values"]["code"] == [rising.code]
     assert gdal("features", address, "points", "", None)["n"] == product.n_points
     assert filters  # the service filtered, not the client
-    print(filters, alerts)

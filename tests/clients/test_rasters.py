@@ -47,7 +47,6 @@ def test_gdal_reads_a_window_with_few_bytes(gdal, live_server, large, sent):
     assert read["overviews"]
     assert read["sum"] == pytest.approx(values[700:900, 600:800].sum(dtype=float))
     assert 0 < sum(sent) < row.raster.size / 4
-    print(len(sent), sum(sent), row.raster.size)
 
 
 def test_rio_tiler_reads_a_stac_item(gdal, live_server, large, sent):
@@ -59,4 +58,3 @@ def test_rio_tiler_reads_a_stac_item(gdal, live_server, large, sent):
     assert read["value"] == pytest.approx(values[400, 500])
     assert max(read["preview"][-2:]) == 128
     assert 0 < sum(sent) < row.raster.size / 4
-    print(len(sent), sum(sent), row.raster.size)
