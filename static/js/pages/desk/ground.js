@@ -1,4 +1,4 @@
-// The maps of the workbench: points, cells or groups over the ground, and the tools that choose some of them.
+// The maps of the workbench: points, cells or groups on the ground, and the tools that choose points.
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { css, element as h, onTheme } from "gmm/dom";
 import { signed } from "gmm/format";
@@ -6,12 +6,12 @@ import { velocityColour } from "gmm/points";
 import { gettext, interpolate, pgettext } from "gmm/words";
 
 const SYMBOLS = ["●", "■", "◆", "▲", "✚", "✖", "★", "▼"];
-const REACH = 9; // pixels around a press, in which a point is meant
+const REACH = 9; // pixels from a click to the farthest point that it chooses
 const DIMMED = 0.25;
 const POINT_SIZES = ["interpolate", ["linear"], ["zoom"], 6, 1.6, 9, 2.2, 12, 3.5, 15, 6, 18, 9];
 const touch = matchMedia("(pointer: coarse)");
 
-/** Radius of cells as large as the ground that they stand for; never smaller than two pixels. */
+/** Returns the radius of cells, by zoom, so that they cover their ground; at least two pixels. */
 function cellSizes(side_m, latitude) {
   const metres = (40075016.7 * Math.cos((latitude * Math.PI) / 180)) / 512;
   const stops = [...Array(20).keys()].flatMap((zoom) => [zoom, Math.max(2, ((0.56 * side_m) / metres) * 2 ** zoom)]);
@@ -33,7 +33,8 @@ function featuresOf({ longitude, latitude, value }, rows) {
 /**
  * Draws one map into a box. data: longitude, latitude, value (arrays), unit, reach (mm/yr of the full colour), side_m
  * of cells, names of groups, line (corners). onChoose(rows, outline) makes the points choosable; onLine(corners) adds
- * the tool for a line; describe(row): what is said of a point. Returns {mark(rows), focus(row), remove()}, or null.
+ * the tool for a line; onView(area) loads more points; describe(row) returns the text of a point.
+ * Returns {mark(rows), focus(row), remove()}, or null.
  */
 export function drawGround(box, data, { onChoose, onLine, onView, describe } = {}) {
   const { longitude, latitude } = data;
@@ -101,7 +102,7 @@ function textOf({ value, unit, names }, row) {
   return interpolate(gettext("%(value)s %(unit)s"), { value: signed(value[row]), unit });
 }
 
-/** Sources and layers of what is drawn, in the colours of the theme. Returns a function that ends following it. */
+/** Adds the sources and layers of the data. Returns a function after which they no longer follow the theme. */
 function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
   const radius = side_m ? cellSizes(side_m, latitude[0]) : POINT_SIZES;
   for (const id of ["points", "marked", "focus"]) map.addSource(id, { type: "geojson", data: collection([]) });
@@ -109,7 +110,8 @@ function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
   else {
     const symbols = SYMBOLS.flatMap((symbol, group) => [group, symbol]);
     const layout = { "text-field": ["match", ["get", "v"], ...symbols, "●"], "text-font": ["sans-serif"] };
-    Object.assign(layout, { "text-size": 10, "symbol-sort-key": ["-", ["get", "v"]], "text-allow-overlap": true, "text-ignore-placement": true });
+    Object.assign(layout, { "text-size": 10, "symbol-sort-key": ["-", ["get", "v"]] });
+    Object.assign(layout, { "text-allow-overlap": true, "text-ignore-placement": true });
     map.addLayer({ id: "points", type: "symbol", source: "points", layout });
   }
   const stroked = { "circle-radius": radius, "circle-stroke-width": 1.2 };
@@ -157,7 +159,7 @@ function legendOf({ unit, reach, names }) {
   );
 }
 
-/** The buttons on a map. Returns {toggleClear(shown)}, or null where nothing can be chosen. */
+/** Adds the buttons of a map. Returns {toggleClear(shown)}, or null if nothing can be chosen. */
 function setUpTools(box, map, { longitude, latitude }, { onChoose, onLine, onView, nearest }) {
   if (!onChoose && !onLine) return null;
   const bar = h("div", { class: "desk-tools", role: "group", "aria-label": gettext("Tools of the map") });
@@ -244,7 +246,7 @@ function setUpTools(box, map, { longitude, latitude }, { onChoose, onLine, onVie
   };
 }
 
-/** Whether a position lies within a ring of corners. */
+/** Returns whether a position lies within a ring of corners. */
 function within(ring, x, y) {
   let odd = false;
   for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
@@ -254,7 +256,7 @@ function within(ring, x, y) {
   return odd;
 }
 
-/** A box that is dragged over the map: with Shift, or after start(), which returns the function that stops it. */
+/** Lets a box be dragged over the map with Shift, or after start(), which returns the function that stops it. */
 function boxTool(map, onBox) {
   const canvas = map.getCanvasContainer();
   let [on, from, frame, busy] = [false, null, null, false];
@@ -285,7 +287,7 @@ function boxTool(map, onBox) {
     frame.remove();
     from = null;
     map.dragPan.enable();
-    setTimeout(() => (busy = false)); // after the click that follows
+    setTimeout(() => (busy = false)); // only after the click event that this drag causes
     if (event.type === "pointercancel" || Math.hypot(to[0] - start[0], to[1] - start[1]) < 5) return;
     onBox(new maplibre.LngLatBounds().extend(map.unproject(start)).extend(map.unproject(to)));
   };
