@@ -41,7 +41,7 @@ SIGHT = tuple(Attribute(name, "", "", name) for name in ("los_east", "los_north"
 
 
 def facing_products(product: Product) -> list[Product]:
-    """Return the data sets that see a product's ground from the other side, by decreasing overlap."""
+    """Return the data sets that see a product's ground from the other side, best match first (`partners_of`)."""
     return [
         one
         for one in samples.partners_of(product)
@@ -50,7 +50,7 @@ def facing_products(product: Product) -> list[Product]:
 
 
 def other_side(view: View, product: Product) -> Product | None:
-    """Return the facing data set that the view names, else the one with the largest overlap; None without one."""
+    """Return the facing data set that the view names, else the best match; None without one."""
     facing = facing_products(product)
     return next((one for one in facing if one.pk == view.other), facing[0] if facing else None)
 
