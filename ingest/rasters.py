@@ -50,7 +50,7 @@ def write_cog(
 ) -> None:
     """Write (rows, cols) bands as float32 COG, NaN as nodata. The file appears whole or not at all.
 
-    overviews: how GDAL resamples them; "nearest" for codes, between which there are no values.
+    overviews: resampling of the overviews by GDAL; "nearest" for codes, which must not be averaged.
     epsg None: a plain pixel grid without a place on the ground. Raises OSError (ENOSPC) where the disk is full.
     """
     rows, cols = next(iter(bands.values())).shape

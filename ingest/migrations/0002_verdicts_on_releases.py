@@ -1,4 +1,4 @@
-"""Releases are compared by cell with a verdict each; those compared before are compared again."""
+"""Add verdicts to comparisons of releases; a comparison without verdicts is made again."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Comparison of two releases of the same ground: points gone and new, and a verdict on each cell. Pure."""
+"""Comparison of two releases of the same ground: points gone, new points, and a verdict on each cell."""
 
 import math
 from enum import IntEnum
@@ -15,14 +15,14 @@ POSTING_M = 100.0
 MATCH_M = 20.0  # points of two releases within this distance show the same ground; about the resolution of Sentinel-1
 MOST_CELLS = 10**7
 STILL_MM_YR = 2.0  # ground that differs by no more from the still ground of its release counts as still
-SIGMAS = 2.0  # a change of speed counts from so many of its standard deviations on
+SIGMAS = 2.0  # a change of speed counts if it exceeds this number of its standard deviations
 LEAST_SIGMA_MM_YR = 0.5  # two processings of the same images differ by about as much
 VANISHED_SHARE, VANISHED_POINTS = 0.5, 3  # points vanished: at least this share of a cell's points, and this number
 MAD_TO_SIGMA = 1.4826
 
 
 class Verdict(IntEnum):
-    """Verdict on a cell that two releases cover; of overlapping tracks, the greatest counts."""
+    """Verdict on a cell that two releases cover. Where tracks overlap, the map shows the greatest value."""
 
     UNCHANGED = 0
     SLOWER = 1
@@ -43,8 +43,8 @@ class Released(NamedTuple):
 class Change(NamedTuple):
     """Changes between releases: numbers of points, and by cell, (rows, cols), the bands of the raster.
 
-    common_offset_mm_yr: median change over still cells (NaN without any cell of both), which is the difference of the
-    two references. It is taken off `velocity_change_mm_yr`.
+    common_offset_mm_yr: median change of still cells, which is the difference between the references of the two
+    releases; NaN if no cell has points of both. It is subtracted from `velocity_change_mm_yr`.
     """
 
     n_gone: int
@@ -111,8 +111,9 @@ def _still(before: Float32, after: Float32) -> NDArray[np.bool_]:
 def _sigma(change: Float32, still: NDArray[np.bool_], counts: tuple[Float32, Float32], stated_mm_yr: float) -> Float32:
     """Return the standard deviation of each cell's change, (rows, cols), mm/yr.
 
-    It is the greatest of the stated one (the errors of a cell's points are alike), the scatter of still cells, and
-    their scatter per point for the cell's numbers of points. change: without the common offset; counts: of points.
+    It is the greatest of three: the stated one, undivided because the points of a cell share their errors; the scatter
+    of still cells; and the scatter per point of still cells, scaled to the cell's numbers of points.
+    change: without the common offset; counts: numbers of points, older and newer release.
     """
     known = np.isfinite(change)
     per_point = np.full(change.shape, np.nan)
@@ -126,7 +127,10 @@ def _sigma(change: Float32, still: NDArray[np.bool_], counts: tuple[Float32, Flo
 
 
 def _verdict(before: Float32, after: Float32, sigma: Float32, vanished: NDArray[np.bool_]) -> Float32:
-    """Return the verdict on each cell, NaN where a release has no points. before, after: mm/yr against still ground."""
+    """Return the verdict on each cell; NaN where a release has no points, unless they vanished.
+
+    before, after: (rows, cols), mm/yr relative to still ground.
+    """
     known, moves = np.isfinite(sigma), abs(after) > STILL_MM_YR
     differs = known & (abs(after - before) > SIGMAS * sigma) & (moves | (abs(before) > STILL_MM_YR))
     other_way = (abs(before) <= STILL_MM_YR) | (before * after < 0)

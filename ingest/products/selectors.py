@@ -170,7 +170,8 @@ def points_behind(
 ) -> list[dict[str, Any]]:
     """Return a product's next `most` points in order of id, after `pid`, within `boxes` (EPSG:4326) if given.
 
-    condition: on columns of MeasurementPoint. Each has the columns of MeasurementPoint, longitude and latitude. An index is used: no row up to `pid` is visited.
+    Each has the columns of MeasurementPoint, longitude and latitude. condition: on columns of MeasurementPoint.
+    An index is used: no row up to `pid` is visited.
     """
     inside = reduce(or_, (Q(tile_point__bboverlaps=box) for box in boxes), Q())
     points = MeasurementPoint.objects.filter(inside, condition, product_id=product_id, pid__gt=pid)

@@ -38,7 +38,7 @@ class RasterStorage(Protocol):
         """Open a raster. Raises OSError, RasterioError."""
 
     def part(self, name: str, first: int, last: int) -> IO[bytes]:
-        """Open the bytes from first to last, both included, of a file as a stream. Raises OSError."""
+        """Open a stream of a file's bytes from first to last, both included. Raises OSError."""
 
     def entries(self) -> Iterator[Entry]:
         """Yield every file in the storage."""
@@ -47,7 +47,7 @@ class RasterStorage(Protocol):
 
 
 def open_part(path: Path, first: int, last: int) -> IO[bytes]:
-    """Open a file of this machine at the byte `first`; whoever reads stops after `last`."""
+    """Open a file on this machine at byte `first`; the caller stops reading after byte `last`."""
     file = path.open("rb")
     file.seek(first)
     return file
@@ -75,7 +75,7 @@ class WholeFileStorage(FileSystemStorage):
             yield raster
 
     def part(self, name: str, first: int, last: int) -> IO[bytes]:
-        """Open a file at a byte; whoever reads stops after `last`."""
+        """Open a file at byte `first`; the caller stops reading after byte `last`."""
         return open_part(Path(self.path(name)), first, last)
 
     def entries(self) -> Iterator[Entry]:
@@ -173,5 +173,5 @@ def stored_tiff(file: FieldFile) -> Iterator[DatasetReader]:
 
 
 def stored_part(file: FieldFile, first: int, last: int) -> IO[bytes]:
-    """Open the bytes from first to last, both included, of a raster in its storage. Raises OSError."""
+    """Open a stream of a raster's bytes from first to last, both included. Raises OSError."""
     return cast(RasterStorage, file.storage).part(file.name, first, last)

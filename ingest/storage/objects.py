@@ -120,7 +120,7 @@ class ObjectStorage(S3Storage):
 
     @_failing_clearly
     def part(self, name: str, first: int, last: int) -> IO[bytes]:
-        """Open the bytes from first to last, both included, of an object as a stream; only they are sent."""
+        """Open a stream of an object's bytes from first to last, both included; the store sends only these."""
         answer = self.bucket.Object(self.key(name)).get(Range=f"bytes={first}-{last}")
         return io.BufferedReader(_Body(self, answer["Body"]), CHUNK_BYTES)
 

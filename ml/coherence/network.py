@@ -60,7 +60,7 @@ class CoherenceNet(nn.Module):
 
 
 def network_of(name: str, widths: Sequence[int] = WIDTHS) -> CoherenceNet:
-    """Make a network without training. name: NAME, MIX or SICA; widths: of the U-Net, which MIX does not have."""
+    """Return an untrained network. name: NAME, MIX or SICA; widths: of the U-Net, which MIX does not have."""
     if name == MIX:
         return CoherenceNet(LinearMix())
     if name == SICA:

@@ -11,7 +11,7 @@ from ml.networks.window_head import LOG_SIGMA, Wanted
 
 
 class SicaHead(nn.Module):
-    """One coherence, whatever window is wanted, and one sigma for all pixels. width: of the U-Net's features."""
+    """Head with the same coherence for every window and one sigma for all pixels. width: channels of the U-Net."""
 
     far_px = 0  # it sums over no window
 

@@ -148,7 +148,7 @@ def _n_beyond(x: Float64, x_edges: Float64, y: Float64, y_edges: Float64) -> int
 
 
 def _edges(values: Float64, bins: int) -> Float64:
-    """Return the edges of cells from the 1st to the 99th percentile; of values with few digits one cell for each."""
+    """Return the edges of cells from the 1st to the 99th percentile; one cell per value if there are few values."""
     low, high = np.percentile(values, [TAIL, 100 - TAIL])
     distinct = np.unique(values[(values >= low) & (values <= high)].round(6))
     room = 0.02 * (high - low) or 0.5

@@ -18,7 +18,7 @@ STILL_MM_YR = 2.0
 TILT_OVER_M = 10.0
 MANY = 0.5  # share of an area's points
 FAST_MM_YR = 3000.0  # ice, and fast landslides: from here on in metres
-CHANGED_SHARE = 0.1  # of an area's ground; changes of less are not reported, as one cell in twenty differs by chance
+CHANGED_SHARE = 0.1  # of an area's ground; less is not reported, because one cell in twenty differs by chance
 SINCE_WORDS = {  # with the name of the older release, and without
     # Translators, here and below: %(release)s is "2019–2023, version 1", %(share)s "40 %", %(rate)s "3 ± 1 mm a year"
     Verdict.UNCHANGED: (
@@ -38,8 +38,13 @@ SINCE_WORDS = {  # with the name of the older release, and without
         gettext_lazy("Since the previous release, %(share)s of this ground moves faster, by %(rate)s."),
     ),
     Verdict.NEW_MOTION: (
-        gettext_lazy("Since the release %(release)s, %(share)s of this ground has begun to move, by %(rate)s."),
-        gettext_lazy("Since the previous release, %(share)s of this ground has begun to move, by %(rate)s."),
+        gettext_lazy(
+            "Since the release %(release)s, %(share)s of this ground has begun to move or changed direction, "
+            "by %(rate)s."
+        ),
+        gettext_lazy(
+            "Since the previous release, %(share)s of this ground has begun to move or changed direction, by %(rate)s."
+        ),
     ),
 }
 
@@ -171,12 +176,12 @@ def change_sentences(
         counts = _("Since the previous release, %(gone)s points are gone and %(new)s are new.")
     lines = [counts % figures]
     if common_offset_mm_yr is not None:
-        offset = _("Still ground differs by %(rate)s mm a year between the two, which is taken off.")
+        offset = _("Still ground differs by %(rate)s mm a year between the two releases; this is subtracted.")
         lines.append(offset % {"rate": figure(common_offset_mm_yr)})
     if verdicts:
         cells = _(
-            "Of %(all)s cells, %(faster)s move faster, %(slower)s slower and %(new_motion)s newly; "
-            "from %(vanished)s most points vanished."
+            "Of %(all)s cells, %(faster)s move faster, %(slower)s move slower, %(new_motion)s show new motion, and "
+            "%(vanished)s have lost most of their points."
         )
         numbers = {name: whole(n) for name, n in verdicts.items()} | {"all": whole(sum(verdicts.values()))}
         lines.append(cells % numbers)

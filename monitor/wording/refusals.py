@@ -71,8 +71,8 @@ def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
 
 
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Replace an error page by problem JSON, unless the client accepts HTML or it says why already."""
-    says_why = response.headers.get("Content-Type", "").startswith((PROBLEM, "text/xml"))  # XML: as WMS has it
+    """Replace an error page by problem JSON, unless the client accepts HTML or the answer states its reason."""
+    says_why = response.headers.get("Content-Type", "").startswith((PROBLEM, "text/xml"))  # WMS and WMTS answer in XML
     if response.status_code < 400 or says_why:
         return response
     answer = response

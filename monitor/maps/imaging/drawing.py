@@ -118,9 +118,12 @@ def coloured(values: Float32, stops: Sequence[str], low: float, high: float) -> 
     return colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]
 
 
-def legend_png(stops: Sequence[str], low: float, high: float, unit: str) -> bytes:
-    """Return a PNG of the colours from low, at the bottom, to high, with both values beside them."""
+def legend_png(stops: Sequence[str], low: float, high: float, unit: str, *, classes: Sequence[str] = ()) -> bytes:
+    """Return a PNG of the colours from low, at the bottom, to high, with both values; of classes, with their names."""
     image = Image.new("RGBA", LEGEND_PX, "#ffffff")
+    if classes:
+        _draw_classes(ImageDraw.Draw(image), stops, classes)
+        return _png_of(image)
     width, height = LEGEND_BAR_PX
     values = np.repeat(np.linspace(high, low, height, dtype=np.float32)[:, None], width, axis=1)
     image.paste(Image.fromarray(coloured(values, stops, low, high)), (4, 4))
@@ -128,6 +131,18 @@ def legend_png(stops: Sequence[str], low: float, high: float, unit: str) -> byte
     draw.rectangle((3, 3, 4 + width, 4 + height), outline="#555555")
     for value, y in ((high, 2), (low, height - 10)):
         draw.text((width + 12, y), f"{value:g} {unit}".strip(), fill="#000000", font=font)
+    return _png_of(image)
+
+
+def _draw_classes(draw: ImageDraw.ImageDraw, stops: Sequence[str], classes: Sequence[str]) -> None:
+    font, step = ImageFont.truetype(FONT, 11), LEGEND_PX[1] // len(classes)
+    for place, (colour, name) in enumerate(zip(stops, classes, strict=True)):
+        y = place * step + 4
+        draw.rectangle((4, y, 20, y + 16), fill=colour, outline="#555555")
+        draw.text((26, y + 2), name, fill="#000000", font=font)
+
+
+def _png_of(image: Image.Image) -> bytes:
     out = BytesIO()
     image.save(out, "PNG")
     return out.getvalue()

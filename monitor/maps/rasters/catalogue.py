@@ -182,13 +182,13 @@ def _groups_of_products(needs: str) -> list[RasterGroup]:
 
 
 def _compared() -> QuerySet[ReleaseChange]:
-    """Return the comparisons by cell of two releases, with the last dates of both."""
+    """Return the comparisons of releases that have verdicts, with the last date of each release."""
     dates = {"older_last": last_date("older__dates"), "last": last_date("newer__dates")}
     return ReleaseChange.objects.filter(verdicts__isnull=False).annotate(**dates)
 
 
 def release_change_of(*, products: Sequence[Product]) -> tuple[ReleaseChange, str] | None:
-    """Return the comparison of the first product with a release before it, and its group; None if none has one."""
+    """Return the newest comparison of the first product that has any, and its group on the map; None without one."""
     changes = _compared().filter(newer__in=products).select_related("older", "newer").order_by("updated_at")
     of_product = {change.newer_id: change for change in changes}
     change = next((of_product[product.pk] for product in products if product.pk in of_product), None)
@@ -196,7 +196,7 @@ def release_change_of(*, products: Sequence[Product]) -> tuple[ReleaseChange, st
 
 
 def _groups_of_releases() -> list[RasterGroup]:
-    """Group comparisons by the years of the last dates of both releases, as the tracks of a release end days apart."""
+    """Group comparisons by the years in which both releases end, because tracks of one release end days apart."""
     rows = (
         _compared()
         .values(older_year=ExtractYear("older_last"), year=ExtractYear("last"))

@@ -34,7 +34,7 @@ class RasterLayer(NamedTuple):
     # Applied to the bands before `value`; uses the grid and dates of the pair's images.
     of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
     needs: str = ""  # a statistic that must be above 0 for a result to be shown
-    classes: tuple[str, ...] = ()  # names of the colours, one for each whole value from low on; empty: a ramp
+    classes: tuple[str, ...] = ()  # names of the whole values from low to high; empty for a continuous layer
 
     def as_dict(self) -> dict[str, object]:
         """Return the layer as JSON for the map's legend."""
@@ -113,10 +113,10 @@ RASTER_LAYERS = (
         (pgettext_lazy("release", "unchanged"), "", pgettext_lazy("release", "new motion")),
         gettext_lazy("What differs between the last two releases of the measurements, in cells of about 100 metres."),
         gettext_lazy(
-            "Each release has its own zero. The usual difference of still ground is therefore taken off first. What is "
-            "left counts from twice its uncertainty on: one still cell in twenty gets there by chance, so look for "
-            "groups. Most of the years are in both releases, which makes a change look smaller than it is. Points "
-            "vanish where the surface changes, by building work or snow, or where ground moves too fast."
+            "Each release has its own zero, so the usual difference of still ground is subtracted first. A difference "
+            "counts if it is more than twice its uncertainty. Up to one still cell in twenty exceeds that by chance, "
+            "so look for groups. Most years are in both releases, which makes a change look smaller than it is. Points "
+            "vanish where the surface changes, through building work or snow, or where the ground moves too fast."
         ),
         gettext_lazy(
             "Pale grey: unchanged. Orange: faster. Blue: slower. Purple: new motion. Dark grey: points vanished."

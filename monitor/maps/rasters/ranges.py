@@ -1,4 +1,4 @@
-"""Stored files in byte ranges (RFC 9110, section 14), of which GDAL, QGIS and browsers read the parts they need."""
+"""Stored files by byte ranges (RFC 9110, section 14), so that GDAL, QGIS and browsers read only what they need."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ _RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII)
 
 
 class StoredFile(NamedTuple):
-    """File to be served. opened: returns a stream of the bytes from first to last, both included."""
+    """File to serve. opened: returns a stream that begins at the first byte and holds at least all up to the last."""
 
     name: str
     n_bytes: int
@@ -42,7 +42,7 @@ def ranged_tiff(request: HttpRequest, file: FieldFile, etag: str, name: str = ""
 def ranged(request: HttpRequest, stored: StoredFile, etag: str, cache: str) -> HttpResponseBase:
     """Answer with the whole file (200), one byte range (206), or 304, 412, 416. etag: strong, of this content.
 
-    A request for several ranges at once is refused (416): no client of ours needs them, and they are costly.
+    A request for several ranges is refused (416): no known client needs them, and they are costly to serve.
     """
     response = get_conditional_response(request, etag=etag) or _part(request, stored, etag)
     response["Accept-Ranges"] = "bytes"
@@ -68,7 +68,7 @@ def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBa
         stream = stored.opened(first, last)
         kind = HttpResponse if length <= CHUNK_BYTES else StreamingHttpResponse
         response = kind(_read(stream, length), status=status, content_type=stored.content_type)
-        response._resource_closers.append(stream.close)
+        response._resource_closers.append(stream.close)  # a generator that never began does not close its stream
     response["Content-Length"] = str(length)
     if status == 206:
         response["Content-Range"] = f"bytes {first}-{last}/{stored.n_bytes}"

@@ -36,7 +36,10 @@ def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int
 def picture_png(
     layer: RasterLayer, sources: Sequence[RasterSource], epsg: int, bounds: Bounds, shape: tuple[int, int]
 ) -> bytes:
-    """Return a PNG of (rows, cols) of a box in a system, in its units; transparent where no source has a value."""
+    """Return a PNG of a box, transparent where no source has a value.
+
+    bounds: in units of the system `epsg`; shape: (rows, cols).
+    """
     shown: Float32 | None = None
     for source in sources:
         values = read_source(source, lambda dataset: rasters.window_values(dataset, layer.bands, epsg, bounds, shape))

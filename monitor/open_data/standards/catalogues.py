@@ -113,7 +113,7 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
     if catalogue.stac:
         wanted = [_parameter(name, words, TEXT) for name, words in PARAMETERS.items()]
         common = _common(MOST, FEW)
-        paths["/queryables"] = _get("queryables", "What filters may use", {"type": "object"}, [], SCHEMA)
+        paths["/queryables"] = _get("queryables", "Properties that filters may use", {"type": "object"}, [], SCHEMA)
         paths["/search"] = _get("search", "Items of any collection", FEATURES, common + wanted, GEOJSON, ("400",))
     return {
         "openapi": "3.0.3",
@@ -164,9 +164,9 @@ def _common(most: int, few: int) -> list[dict[str, Any]]:
         _limit(most, few),
         _parameter("bbox", "west,south,east,north in degrees", BOX) | {"style": "form", "explode": False},
         _parameter("datetime", "a moment, or first/last; .. is open", TEXT),
-        _parameter("filter", "a condition in CQL2; queryables lists the properties that it may use", TEXT),
-        _parameter("filter-lang", "how the filter is written", TEXT | {"enum": [*LANGUAGES]}),
-        _parameter("filter-crs", "of the geometries in the filter", TEXT | {"enum": [CRS84]}),
+        _parameter("filter", "a condition in CQL2 on the properties that queryables lists", TEXT),
+        _parameter("filter-lang", "language of the filter", TEXT | {"enum": [*LANGUAGES]}),
+        _parameter("filter-crs", "system of the coordinates in the filter", TEXT | {"enum": [CRS84]}),
         _parameter("after", "where the next part begins: as in the link with rel=next", TEXT),
     ]
 

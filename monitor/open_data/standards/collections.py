@@ -65,7 +65,7 @@ class Collection(ABC):
 
     @abstractmethod
     def every(self) -> QuerySet:
-        """Return the rows of all features, of whatever state."""
+        """Return the rows of all features, in any state."""
 
     def schemas(self) -> dict[str, dict[str, Any]]:
         """Return the JSON schema of each property that a filter may use."""
@@ -89,10 +89,10 @@ class Rows(Collection):
 
     @abstractmethod
     def rows(self, query: Query) -> QuerySet:
-        """Return the rows that fit the area, the period and the own filters of the query."""
+        """Return the rows that match the area, the period and the collection's own filters."""
 
     def chosen(self, query: Query) -> QuerySet:
-        """Return the rows that fit the whole query. Raises Refusal."""
+        """Return the rows that match the whole query. Raises Refusal."""
         rows = self.rows(query)
         if query.ids:
             rows = rows.filter(pk__in=[key for key in map(number_or_none, query.ids) if key is not None])

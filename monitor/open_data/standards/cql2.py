@@ -1,11 +1,11 @@
-"""Filters in CQL2 (OGC 21-065r2), text or JSON, as conditions of the database.
+"""Filters in CQL2 (OGC 21-065r2), text or JSON, translated to conditions of the database.
 
-Only the properties that a collection names as queryable can be asked for, each with values of its own type.
+A filter may use only the properties that a collection lists as queryable, each with values of its own type.
 """
 
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, NamedTuple
@@ -24,8 +24,9 @@ Tree = Any  # CQL2 as JSON
 Queryables = Mapping[str, Any]  # name of a property -> a field's path, or an expression
 LANGUAGES = ("cql2-text", "cql2-json")
 CLASSES = (*LANGUAGES, "basic-cql2", "advanced-comparison-operators", "basic-spatial-functions", "spatial-functions")
-MOST_SIGNS, MOST_BRACKETS = 1500, 8  # in one text: the parser's time and stack grow with both
-MOST_DEEP = 20  # operators within each other
+MOST_SIGNS, MOST_BRACKETS = 1500, 8  # of a filter as text: the parser's time and stack grow with both
+LARGEST = sys.float_info.max
+MOST_DEEP = 20  # levels of nested operators
 COMPARED = {"=": "exact", "<>": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 SPATIAL = {f"s_{name}": name for name in ("intersects", "disjoint", "contains", "within", "touches", "crosses")}
@@ -51,26 +52,26 @@ def parsed(text: str, language: str) -> Tree:
     except Refusal:
         raise
     except (ValueError, RecursionError, cql2.ParseError) as fault:
-        raise Refusal("filter is no CQL2", EXAMPLE) from fault
+        raise Refusal("filter is not valid CQL2", EXAMPLE) from fault
     if tree is None:
-        raise Refusal("filter is no condition", EXAMPLE)
+        raise Refusal("filter is not a condition", EXAMPLE)
     return tree
 
 
 def _short(text: str) -> str:
-    """Return a filter that the parser can read quickly. Raises Refusal for any other."""
+    """Return a filter as it is. Raises Refusal if it is too long or too deeply nested to be parsed quickly."""
     brackets = deepest = 0
     for sign in re.sub(r"'[^']*'", "", text):
         brackets += (sign == "(") - (sign == ")")
         deepest = max(deepest, brackets)
     if len(text) > MOST_SIGNS or deepest > MOST_BRACKETS:
-        limits = f"{MOST_SIGNS} characters with {MOST_BRACKETS} brackets within each other"
-        raise Refusal(f"filter is longer than {limits}", "Send it as filter-lang=cql2-json.")
+        limits = f"{MOST_SIGNS} characters or {MOST_BRACKETS} nested brackets"
+        raise Refusal(f"filter has more than {limits}", "Send it as filter-lang=cql2-json.")
     return text
 
 
 def narrowed(rows: QuerySet, tree: Tree, queryables: Queryables) -> QuerySet:
-    """Return the rows that fit a filter. Raises Refusal."""
+    """Return the rows that match a filter. Raises Refusal."""
     condition = Condition(rows, queryables)
     wanted = condition.of(tree)
     return rows.alias(**condition.expressions).filter(wanted)
@@ -100,13 +101,13 @@ def geometry_of(given: Any, what: str) -> GEOSGeometry:
         west, south, east, north = outline.bounds
         if outline.is_valid and -180 <= west <= east <= 180 and -90 <= south <= north <= 90:
             return geos(outline)
-    except Exception as fault:  # shapely raises many kinds for what is no geometry
-        raise Refusal(f"{what} is no geometry", 'Give GeoJSON, for example {"type": "Point", …}.') from fault
-    raise Refusal(f"{what} is no valid geometry in degrees", "Give longitude before latitude, and close its rings.")
+    except Exception as fault:  # shapely raises errors of many types for invalid input
+        raise Refusal(f"{what} is not a geometry", 'Give GeoJSON, for example {"type": "Point", …}.') from fault
+    raise Refusal(f"{what} is not a valid geometry in degrees", "Give longitude before latitude, and close its rings.")
 
 
 class Property(NamedTuple):
-    """Queryable property. path: as it is called in a condition."""
+    """Queryable property. path: its name in a condition of the database."""
 
     name: str
     path: str
@@ -114,23 +115,23 @@ class Property(NamedTuple):
 
 
 class Condition:
-    """Translation of a filter on rows. expressions: by alias, those that the condition uses."""
+    """Translation of a filter to a condition on rows. expressions: those that the condition uses, by alias."""
 
     def __init__(self, rows: QuerySet, queryables: Queryables) -> None:
         self.rows, self.queryables = rows, queryables
         self.expressions: dict[str, Any] = {}
 
     def of(self, tree: Tree, negated: bool = False, depth: int = 0) -> Q:
-        """Return the condition of a filter, or of its opposite; both leave out what is unknown. Raises Refusal."""
+        """Return the condition of a filter or of its negation; unknown values match neither. Raises Refusal."""
         if depth > MOST_DEEP:
-            raise Refusal("filter has too many operators within each other", "Make it simpler.")
+            raise Refusal(f"filter has more than {MOST_DEEP} levels of operators", "Nest fewer operators.")
         if isinstance(tree, bool):
             return ~NOTHING if tree != negated else NOTHING
         if isinstance(tree, dict) and "property" in tree:
             tree = {"op": "=", "args": [tree, True]}
         op, args = (tree.get("op"), tree.get("args")) if isinstance(tree, dict) else (None, None)
         if not isinstance(op, str) or not isinstance(args, list) or not args:
-            raise Refusal("filter is no condition", EXAMPLE)
+            raise Refusal("filter is not a condition", EXAMPLE)
         if op == "not" and len(args) == 1:
             return self.of(args[0], not negated, depth + 1)
         if op in ("and", "or"):
@@ -191,7 +192,7 @@ def _lookup(op: str, one: Property, values: list[Any]) -> tuple[str, Any]:
 
 
 def _pattern(text: str) -> str:
-    r"""Return the regular expression of a pattern with % and _, which \ makes ordinary characters."""
+    r"""Return the regular expression of a LIKE pattern with the wildcards % and _, which \ escapes."""
     parts = re.findall(r"\\.|.", text, re.DOTALL)
     return f"^{''.join({'%': '.*', '_': '.'}.get(part) or re.escape(part[-1]) for part in parts)}$"
 
@@ -204,7 +205,8 @@ def _value(one: Property, given: Any) -> Any:
     if schema.get("format") in ("date", "date-time") and isinstance(given, str) and given:
         at = moment(one.name, given)
         return at.astimezone(UTC).date() if at and schema["format"] == "date" else at
-    is_number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    # math.isfinite fails on whole numbers of hundreds of digits, which JSON allows.
+    is_number = isinstance(given, int | float) and not isinstance(given, bool) and abs(given) <= LARGEST
     fits = {
         "boolean": isinstance(given, bool),
         "integer": is_number and int(given) == given,

@@ -1,4 +1,4 @@
-"""Coordinate reference systems of OGC API Features, Part 2: boxes that come in, and features that go out."""
+"""Coordinate reference systems of OGC API Features, Part 2, for the box of a request and features of an answer."""
 
 import math
 from typing import Any
@@ -12,12 +12,12 @@ from monitor.wording.refusals import BOX_REMEDY, Refusal, choice, finite_numbers
 DEGREES = "http://www.opengis.net/def/crs/EPSG/0/4326"  # latitude before longitude
 MERCATOR = "http://www.opengis.net/def/crs/EPSG/0/3857"
 SYSTEMS = (CRS84, DEGREES, MERCATOR)
-MERCATOR_DEGREES = 85.06  # beyond, coordinates grow without end
+MERCATOR_DEGREES = 85.06  # nearer to the poles, coordinates grow without limit
 DECIMALS_M = 2
 
 
 def system_of(name: str, text: str) -> str:
-    """Return the system that a parameter names, as an address, [EPSG:4326] or EPSG:4326. Raises Refusal."""
+    """Return the URI of a system given as URI, as EPSG:4326 or as [EPSG:4326]; CRS84 if empty. Raises Refusal."""
     short = {"CRS84": CRS84, "EPSG:4326": DEGREES, "EPSG:3857": MERCATOR}
     text = text.strip("[]")
     return choice(name, short.get(text, text), list(SYSTEMS)) or CRS84
@@ -39,7 +39,7 @@ def box_in_degrees(bbox: str, system: str) -> str:
 
 
 def projected(feature: dict[str, Any], system: str) -> dict[str, Any]:
-    """Return a feature with its geometry in a system, its axes in the order that the system states."""
+    """Return a feature with its geometry in a system, with axes in the order that the system defines."""
     shape = feature["geometry"]
     if system == CRS84 or not shape:
         return feature

@@ -1,4 +1,4 @@
-"""WMS 1.3.0 (OGC 06-042) and WMTS 1.0.0 (OGC 07-057r7) of the raster layers; each date of a layer is one of theirs."""
+"""WMS 1.3.0 (OGC 06-042) and WMTS 1.0.0 (OGC 07-057r7), with a layer for each date of a raster layer."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -26,7 +26,7 @@ MOST_PX, MOST_LAYERS = 2048, 4
 SYSTEMS = {"EPSG:3857": 3857, "EPSG:4326": 4326, "CRS:84": 4326}
 DEGREE_M = HALF_WORLD_M / 180
 COARSEST_M = 2 * HALF_WORLD_M / TILE_PIXELS / 2 ** (MIN_ZOOM + 1)  # coarser pictures would open hundreds of rasters
-PIXEL_M = 0.00028  # of a screen, by which both standards count scales
+PIXEL_M = 0.00028  # of a screen, by the definition of a scale in both standards
 MATRICES = [
     {"zoom": zoom, "side": 2**zoom, "scale": 2 * HALF_WORLD_M / TILE_PIXELS / 2**zoom / PIXEL_M}
     for zoom in range(MIN_ZOOM, DEEPEST_RASTER + 1)
@@ -43,7 +43,7 @@ class ServiceFault(Exception):
 
 
 def _service(name: str) -> Callable[..., Callable[[HttpRequest], HttpResponseBase]]:
-    """Make a view from a function of a request and its parameters; faults are answered as the service's XML."""
+    """Return a decorator that makes a view from an answer to a request and its parameters; faults become XML."""
 
     def decorate(answer: Callable[[HttpRequest, Asked], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @require_safe
@@ -99,12 +99,17 @@ def wms(request: HttpRequest, asked: Asked) -> HttpResponseBase:
         return _capabilities(request, "WMS")
     if operation == "getlegendgraphic":
         layer, _group = _layer(_given(asked, "LAYER"))
-        etag = etag_of("legend", *layer.stops, layer.low, layer.high, layer.unit)
-        return unless_held(
-            request, etag, lambda: legend_png(layer.stops, layer.low, layer.high, str(layer.unit)), PNG, CACHE
-        )
+        unit, classes = str(layer.unit), [str(name) for name in layer.classes]
+        etag = etag_of("legend", *layer.stops, layer.low, layer.high, unit, *classes)
+
+        def legend() -> bytes:
+            return legend_png(layer.stops, layer.low, layer.high, unit, classes=classes)
+
+        return unless_held(request, etag, legend, PNG, CACHE)
     if operation != "getmap":
-        raise ServiceFault("OperationNotSupported", "request", "There are GetCapabilities, GetMap, GetLegendGraphic.")
+        raise ServiceFault(
+            "OperationNotSupported", "request", "REQUEST is GetCapabilities, GetMap or GetLegendGraphic."
+        )
     return _map(request, asked)
 
 
@@ -121,11 +126,11 @@ def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     bounds, shape = _frame(asked, system)
     names = _given(asked, "LAYERS").split(",")
     if len(names) > MOST_LAYERS:
-        raise ServiceFault("InvalidParameterValue", "layers", f"Ask for at most {MOST_LAYERS} layers at once.")
+        raise ServiceFault("InvalidParameterValue", "layers", f"LAYERS has at most {MOST_LAYERS} layers.")
     epsg, around = SYSTEMS[system], _degrees(bounds, SYSTEMS[system])
     shown = [(_layer(name)[0], _sources(name, around)) for name in names]
-    width_m = (bounds[2] - bounds[0]) * (DEGREE_M if epsg == 4326 else 1)
-    if width_m / shape[1] > COARSEST_M:
+    pixel = max((bounds[2] - bounds[0]) / shape[1], (bounds[3] - bounds[1]) / shape[0])
+    if pixel * (DEGREE_M if epsg == 4326 else 1) > COARSEST_M:
         shown = [(layer, []) for layer, _ in shown]
     ground = _background(asked)
     prints = [fingerprint(layer, sources, f"{system} {bounds} {shape} {ground}") for layer, sources in shown]
@@ -206,7 +211,7 @@ def wmts(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     if operation == "getcapabilities":
         return _capabilities(request, "WMTS")
     if operation != "gettile":
-        raise ServiceFault("OperationNotSupported", "request", "There are GetCapabilities and GetTile.")
+        raise ServiceFault("OperationNotSupported", "request", "REQUEST is GetCapabilities or GetTile.")
     fixed = {"FORMAT": PNG, "TILEMATRIXSET": "GoogleMapsCompatible"}
     for name, value in fixed.items():
         if _given(asked, name) != value:

@@ -20,8 +20,8 @@ PARAMETERS = {
     "collections": "names with commas between them; all where none is given",
     "ids": f"at most {MOST_IDS} ids with commas between them",
     "intersects": "a GeoJSON geometry, instead of bbox",
-    "sortby": f"some of {', '.join(SORTABLE)} with commas between them; - before a name: the largest first",
-    "fields": "members of an item with commas between them, as properties.created; - before a name leaves it out",
+    "sortby": f"some of {', '.join(SORTABLE)} with commas between them; a minus before a name sorts descending",
+    "fields": "members of an item with commas between them; a minus before a name leaves it out",
 }
 USUAL_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets")
 USUAL_FIELDS += tuple(f"properties.{name}" for name in ("datetime", "start_datetime", "end_datetime"))
@@ -29,7 +29,7 @@ Order = list[tuple[str, bool]]  # name, and whether the largest comes first
 
 
 class Found(NamedTuple):
-    """Page of a search. after: key of the next one, empty at the end; matched: how many there are in all."""
+    """Page of a search. after: key of the next page, empty on the last one; matched: number of items on all pages."""
 
     items: list[tuple[Rows, Feature]]
     after: str
@@ -38,7 +38,7 @@ class Found(NamedTuple):
 
 
 def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
-    """Return the items found, by the order asked for, then by collection and id. Raises Refusal."""
+    """Return the items found in the requested order, then by collection and key. Raises Refusal."""
     common = parameters.copy()
     own = {name: common.pop(name, [""])[-1] for name in PARAMETERS}
     names, idents, sortby, fields = (
@@ -66,7 +66,7 @@ def _sortable(text: str) -> str:
 
 
 def _json(content: str | bytes) -> Any:
-    """Parse JSON; return None where it is none."""
+    """Parse JSON; return None if it is invalid."""
     try:
         return plain_values(json.loads(content))
     except (ValueError, RecursionError):
@@ -111,7 +111,7 @@ def _texts(name: str, value: Any) -> list[Any]:
 
 
 def _page(chosen: list[Rows], query: Query, order: Order) -> Found:
-    """Search all collections. The key of a page names the collection and the row of the last item before it."""
+    """Search all collections. The key of the next page names the collection and row of the last item on this one."""
     behind = _behind(chosen, query.after, order)
     keys: list[tuple[Any, ...]] = []  # sorted values, then the number of the collection and the key of the row
     matched = 0
@@ -136,14 +136,12 @@ def _page(chosen: list[Rows], query: Query, order: Order) -> Found:
 
 
 def _sorts(one: Rows, order: Order) -> dict[str, Any]:
-    sortable = {name: one.queryables[name] for name, _ in order}
-    return {
-        f"sort_{at}": F(wanted) if isinstance(wanted, str) else wanted for at, wanted in enumerate(sortable.values())
-    }
+    wanted = [one.queryables[name] for name, _ in order]  # a name may be given twice
+    return {f"sort_{at}": F(by) if isinstance(by, str) else by for at, by in enumerate(wanted)}
 
 
 def _behind(chosen: list[Rows], after: str, order: Order) -> list[Q]:
-    """Return for each collection the condition of the items that come after the one with the key `after`."""
+    """Return the condition, for each collection, of the items after the one with the key `after`. Raises Refusal."""
     if not after:
         return [~NOTHING] * len(chosen)
     name, _, text = after.partition(":")
@@ -166,7 +164,7 @@ def _behind(chosen: list[Rows], after: str, order: Order) -> list[Q]:
 
 
 def trimmed(item: Feature, fields: list[str]) -> Feature:
-    """Return an item with the fields asked for: named ones besides the usual ones, without those after a minus."""
+    """Return an item with the usual and the named fields, or all if none is named, without those after a minus."""
     named = [one.lstrip("+") for one in fields if not one.startswith("-")]
     unwanted = {one[1:] for one in fields if one.startswith("-")}
     kept = {*USUAL_FIELDS, *named} if named else None

@@ -20,7 +20,7 @@ FIRST_DAY = Cast(F("dates__0"), DateTimeField())
 
 
 def _of_every_item(name: str, area: Any, first: Any, last: Any, created: str) -> dict[str, Any]:
-    """Return what filters of all collections may use. datetime: the end, where an item covers a period."""
+    """Return the queryables that all collections share. datetime: the end, if an item covers a period."""
     ident, collection = Cast(F("pk"), TextField()), Value(name, TextField())
     moments = {"datetime": last, "start_datetime": first, "end_datetime": last, "created": created}
     return {"id": ident, "collection": collection, **moments, "geometry": area}

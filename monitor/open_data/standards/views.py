@@ -58,7 +58,9 @@ def landing(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
         return JsonResponse(whole)
     by_address = _link("search", _address(request, catalogue, "search"), GEOJSON, "Items of any collection")
     links += [by_address | {"method": method} for method in ("GET", "POST")]
-    links.append(_link(QUERYABLES, _address(request, catalogue, "queryables-of-all"), SCHEMA, "What filters may use"))
+    links.append(
+        _link(QUERYABLES, _address(request, catalogue, "queryables-of-all"), SCHEMA, "Properties that filters may use")
+    )
     links += [
         _link("child", _address(request, catalogue, "collection", name), JSON, one.title)
         for name, one in catalogue.collections.items()
@@ -192,7 +194,9 @@ def _described(request: HttpRequest, catalogue: Catalogue, one: Collection) -> D
         _link("parent", _address(request, catalogue, "landing")),
         _link("self", own),
         _link("items", _address(request, catalogue, "items", one.name), GEOJSON, one.title),
-        _link(QUERYABLES, _address(request, catalogue, "queryables", one.name), SCHEMA, "What filters may use"),
+        _link(
+            QUERYABLES, _address(request, catalogue, "queryables", one.name), SCHEMA, "Properties that filters may use"
+        ),
         _link("license", request.build_absolute_uri(reverse("product-list")), "text/html", "Sources and licences"),
     ]
     extent = one.extent()

@@ -1,4 +1,4 @@
-"""What has changed on an alert's ground between two releases of its data: one sentence and a picture."""
+"""Sentence and picture of what has changed on an alert's ground between two releases of its data."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ class Since(NamedTuple):
 
 
 def since_release(detections: Sequence[Detection]) -> Since | None:
-    """Return the comparison for the first detection of which a product has one, or None."""
+    """Return the comparison of the first detection whose data have an earlier release; None without one."""
     for detection in detections:
         run = detection.scan.prediction.run
         found = release_change_of(products=products_of(run=run)) if run.product_id else None
@@ -80,7 +80,7 @@ def change_png(since: Since) -> bytes:
 
 
 def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] | None:
-    """Return the share of an alert's known ground by verdict, with its median change; None without any; cached."""
+    """Return the share of each verdict in an alert's known ground, with its median change; None if none is known."""
     key = etag_of("since", change.pk, change.updated_at, alert.area.hexewkb)
     kept: tuple[dict[Verdict, VerdictShare] | None] | None = cache.get(key)
     if kept is None:

@@ -26,11 +26,10 @@ app = Dash(
 app.layout = html.Div(
     [dcc.Location(id="address", refresh=False), dcc.Store(id="theme"), dcc.Store(id="drawn"), html.Div(id="sheet")]
 )
-# in the page's scripts: light or dark, the maps, what is chosen
+# The page's scripts report the theme, draw the maps, and mark what is chosen.
 app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
 app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
 app.clientside_callback(ClientsideFunction("desk", "list"), Input("listed", "value"), prevent_initial_call=True)
-
 app.clientside_callback(ClientsideFunction("desk", "focus"), Input("series", "hoverData"), prevent_initial_call=True)
 
 
@@ -43,7 +42,7 @@ def draw_sheet(search: str | None, theme: str | None) -> list[Any]:
 
 @app.callback(Output("chosen", "children"), Input("choice", "data"), Input("theme", "data"), State("address", "search"))
 def draw_chosen(choice: dict | None, theme: str | None, search: str | None) -> list[Any]:
-    """Draw the series of the points chosen on the map, in a chart or in the list."""
+    """Draw the series of the points that are chosen on the map, in a chart or in the list."""
     with _language_of(search or ""):
         return sheets.chosen(choice, search or "", theme or "light")
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, RootModel, StringConstraints, ValidationE
 
 from monitor.wording.refusals import Refusal
 
-MOST_PIDS = 200  # of whose series a chart is made
+MOST_PIDS = 200  # whose series one chart shows
 MOST_LETTERS = 4000
 MOST_OUTLINE = 2000
 
@@ -14,7 +14,7 @@ Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 class Choice(BaseModel):
-    """Chosen points: identifiers of some, how many there are, and the outline around them as in the address."""
+    """Chosen points. pids: identifiers of some; n: number of all; area: their outline in the format of the address."""
 
     pids: list[Text] = Field(default=[], max_length=MOST_PIDS)
     n: int = Field(default=0, ge=0, lt=2**31)
@@ -30,7 +30,7 @@ class Address(BaseModel):
 
 
 class Theme(BaseModel):
-    """Input of a callback: whether the reader's pages are light or dark."""
+    """Input of a callback: the theme of the page."""
 
     id: Literal["theme"]
     property: Literal["data"]
@@ -38,7 +38,7 @@ class Theme(BaseModel):
 
 
 class Chosen(BaseModel):
-    """Input of a callback: what is chosen."""
+    """Input of a callback: the chosen points."""
 
     id: Literal["choice"]
     property: Literal["data"]

@@ -1,4 +1,4 @@
-"""Plotly charts of the workbench, in the light colours of the site; the sentences beside them are in `words`."""
+"""Plotly charts of the workbench in the colours of the light theme; the sentences beside them are in `words`."""
 
 import re
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def in_theme(drawn: str, theme: str) -> str:
 def figure(traces: Sequence[dict[str, Any]], **changes: Any) -> dict[str, Any]:
     """Return a figure of traces with the layout that all charts share, updated by `changes`.
 
-    Plain data: Plotly's own classes check every key again, which takes longer than everything else of a sheet.
+    The figure is plain data, because Plotly's classes validate every key, which would take most of a sheet's time.
     """
     axis = {"gridcolor": LINE, "linecolor": LINE, "zerolinecolor": GREY, "zerolinewidth": 1, "title": {"standoff": 6}}
     template = {
@@ -77,13 +77,13 @@ def _upright(at: float, dash: str = "solid") -> dict[str, Any]:
 
 
 def _rounded(values: Any, digits: int = 3) -> list[float | None]:
-    """Return numbers as they are written into a page; None where not finite."""
+    """Return rounded numbers as JSON holds them, with None for those that are not finite."""
     known = np.round(np.asarray(values, dtype=np.float64), digits)
     return np.where(np.isfinite(known), known, None).tolist()  # type: ignore[no-any-return]
 
 
 def ends(values: np.ndarray) -> tuple[float, float]:
-    """Return the limits of a robust axis: the 1st and the 99th percentile, a little apart if they are equal."""
+    """Return the limits of a robust axis: the 1st and the 99th percentile, moved apart if they are equal."""
     low, high = np.percentile(values, [1, 99])
     room = 0.5 if high - low < 1e-3 else 0.0
     return float(low - room), float(high + room)
@@ -186,7 +186,7 @@ def density(
 ) -> dict[str, Any]:
     """Draw the density of points on a logarithmic scale, or single points if they are few, with the robust line.
 
-    What lies beyond the axes is drawn at their ends. chosen: name of points that the page's script fills.
+    Points beyond the axes are drawn at their ends. chosen: name of a trace that the page's script fills.
     """
     x_ends, y_ends = (edges[[0, -1]] for edges in (found.density.x_edges, found.density.y_edges))
     dots = {"type": "scatter", "mode": "markers"}
@@ -253,7 +253,7 @@ def strip(middle: Bins, dates: Sequence[date], moved_mm: np.ndarray, length_km: 
 
 
 def along(distance_m: np.ndarray, velocity: np.ndarray, middle: Bins, unit: str, length_km: float) -> dict[str, Any]:
-    """Draw velocities, (n,), along a line: single points, their median in pieces of the line, the middle two thirds."""
+    """Draw velocities, (n,), along a line: points, and the median and middle two thirds in pieces of the line."""
     at, hover = middle.distance_m / 1000, {"hovertemplate": "%{x:.2f} km: %{y:.1f}<extra></extra>"}
     dots = {
         "type": "scatter",

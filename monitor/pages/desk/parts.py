@@ -61,21 +61,21 @@ def chart(
 
 
 def ground_map(name: str, heading: str, said: str, numbers: Component | None = None) -> Component:
-    """Return a section of heading, sentences, a map that the page's script draws from `map_data`, and a table."""
+    """Return a section of heading, sentences, table, and a map that the page's script draws from `map_data`."""
     drawn = html.Div(id=name, className="desk-map", role="region", **{"aria-label": heading})
     parts = [html.H2(heading), html.P(said, id=f"{name}-words"), drawn]
     return html.Section(parts + ([numbers] if numbers else []), className="desk-part", id=f"{name}-part")
 
 
 def map_data(maps: dict[str, dict[str, Any]], **linked: Any) -> Component:
-    """Return the data that the page's script draws: maps by name, and what links a map with charts."""
+    """Return the data that the page's script draws. maps: by name; linked: data that link a map with the charts."""
     return dcc.Store(id="ground", data={"maps": maps, **linked})
 
 
 def positions(
     longitude: NDArray[Any], latitude: NDArray[Any], values: NDArray[Any], *, unit: str = "", side_m: float = 0
 ) -> dict[str, Any]:
-    """Return the data of one map. values: mm/yr, (n,), coloured, or numbers of groups if there is no unit.
+    """Return the data of one map. values: (n,), shown as colours, mm/yr; without a unit, the group of each point.
 
     side_m: side of the cells that are drawn, 0 for points.
     """

@@ -34,7 +34,7 @@ from monitor.pages.desk.drawings import in_theme
 from monitor.pages.desk.query import View
 from monitor.web.places import place_held
 
-MOST_MARKS = 20_000  # points of the linked charts: the browser holds them, so that a choice needs no request
+MOST_MARKS = 20_000  # points of the linked charts, which the browser holds, so that a choice needs no request
 MOST_BINNED = 100_000
 MOST_SERIES = 2000
 MOST_CELLS = 40_000
@@ -109,7 +109,7 @@ def partners_of(product: Product) -> list[Product]:
 
 def kept(product: Product, about: Sequence[object], theme: str, make: Callable[[], list[Component]]) -> list[Any]:
     """Return make() as JSON, cached for a day by product, language and `about`. Raises Busy if no slot is free."""
-    # The components are kept as JSON, so that the cache never holds pickled objects; a theme is only other colours.
+    # The components are kept as JSON, so that the cache never holds pickled objects. The theme replaces only colours.
     named = sha256(repr([get_language(), *about]).encode()).hexdigest()
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
     found: str | None = cache.get(key)
@@ -238,8 +238,8 @@ def series_of(
 def _sample_sql(
     product: Product, ground: GEOSGeometry | None, most: int, columns: str, joined: str = "", spare: int = 4
 ) -> tuple[int, int, str]:
-    """Return about how many points stand on the ground, the share read, and the SQL of an even sample of `most`."""
-    # spare: how many times as many points are read, of which the first are taken. With 1, a quarter may be left.
+    """Return the approximate number of points on the ground, the share read, and the SQL of at most `most` of them."""
+    # spare: `most` times this number of points are read and the first kept. With 1, a quarter of `most` may be left.
     n_points = points_about(product=product, ground=ground)
     share = sampling.share_leaving(n_points=n_points, most=spare * most)
     sql = f"""

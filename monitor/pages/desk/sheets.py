@@ -28,14 +28,14 @@ from monitor.web.places import Busy
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
-VELOCITY = BY_NAME["velocity"]  # the map has it, whatever the cross-plot shows
+VELOCITY = BY_NAME["velocity"]  # always sent for the map, so that the cross-plot does not send it again
 MOST_LINES = 6  # series drawn one by one; of more, their median and a band
 MOST_EXTREMES = 3000  # points among which the extreme ones are looked for
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
 
 
 class Choice(NamedTuple):
-    """Points chosen on the page. pids: some of the n points; area: their outline as in the address, or empty."""
+    """Points chosen on the page. pids: some of the n points; area: their outline in the address's format, or empty."""
 
     pids: Sequence[str] = ()
     n: int = 0
@@ -131,7 +131,7 @@ def _ground_part(view: View, product: Product, marks: Marks) -> Component:
         "points",
         _("Where they are"),
         parts.sentences(
-            _("Choose points here or in a chart: the others mark them, too."),
+            _("Points chosen here or in a chart are marked in all of them."),
             words.where(parts.PARTS, ground.medians(marks.velocity_mm_yr)),
         ),
         parts.values_table((view, product), caption, ground, marks.velocity_mm_yr, head, [0, 50, 100]),
@@ -217,7 +217,7 @@ def _origins(results: list[Result]) -> list[Component]:
 def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
     """Return a chart of the chosen points' series, and links to their ground.
 
-    choice: pids of chosen points, n, how many are chosen, and area, their outline as in the address; None at first.
+    choice: members of `Choice`; None until points are chosen.
     Raises Refusal.
     """
     view = view_of(QueryDict(search.removeprefix("?")))
@@ -235,7 +235,7 @@ def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
 
 
 def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:
-    """Draw the series of a choice, or of the extreme points without one: each, or the median and a band of many."""
+    """Draw the chosen series, or those of the extreme points; more than MOST_LINES as a median with a band."""
     taken = view._replace(product=product.pk, area=choice.area or view.area)
     links = [
         (_("Show on the map"), map_address(product, taken)),
@@ -303,6 +303,6 @@ SECOND = {
     "upeast": (
         other_side,
         gettext_lazy("No data set sees this ground from the other side."),
-        gettext_lazy("Choose one along the line of sight whose ground is seen by ascending and descending tracks."),
+        gettext_lazy("Choose a data set along the line of sight whose ground ascending and descending tracks see."),
     ),
 }

@@ -22,13 +22,17 @@ from monitor.pages.desk.query import View
 from monitor.pages.desk.samples import Marks
 from monitor.wording.regions import around_line
 
-MAPPED = ("longitude", "latitude", "velocity_mm_yr")  # of the points beside the line, and of a sample around
+MAPPED = (
+    "longitude",
+    "latitude",
+    "velocity_mm_yr",
+)  # attributes of the points beside the line and of the sample around it
 MOST_SHOWN = 2000
 MOST_MARKS = 5000  # points on the map beside the line
 MOST_DAYS = 150  # rows of the picture of distance and time
 DAYS_IN_TABLE = 6
-HALF_DEGREES = 2000 / 111_320  # of the line that is drawn first
-FAST_SHARE = 0.995  # of points that move more slowly than the one in the middle of that line
+HALF_DEGREES = 2000 / 111_320  # half the length of the first line: 2000 m in degrees of latitude
+FAST_SHARE = 0.995  # of points that move more slowly than the point in the middle of the first line
 
 
 def profile(view: View, product: Product) -> list[Component]:
@@ -102,7 +106,7 @@ def _speeds(found: PointsIn, distance_m: NDArray[Any], usual: Bins, line: Line) 
 
 
 def _times(found: PointsIn, distance_m: NDArray[Any], usual: Bins, line: Line) -> list[Component]:
-    """Return the chart of displacement by distance and date, or nothing for a data set without series."""
+    """Return the chart of displacement by distance and date; no chart for a data set without series."""
     dates, n_bins = found.product.dates, usual.median.size
     if not found.series_mm.size or len(dates) < AVERAGED:
         return []

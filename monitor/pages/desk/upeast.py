@@ -1,4 +1,4 @@
-"""Sheet of up and east: two tracks that see the same ground from both sides, solved cell by cell."""
+"""Sheet of up and east, solved cell by cell from two tracks that see the same ground from opposite sides."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
+from pyproj import Transformer
 
 from ingest.geometry import LineOfSight, decompose_up_east
 from ingest.models import Product
@@ -34,13 +35,13 @@ MOST_SERIES = 500
 MOST_CELLS = 6000
 FIRST_DATES = 5  # whose mean is the zero of the series
 POSTINGS_M = (50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
-FEWEST_SHARED = 0.3  # share of the cells of one track that the other one sees as well; if less, cells grow
+FEWEST_SHARED = 0.3  # share of one track's cells that the other must see as well; otherwise larger cells are tried
 OTHER_SIDE = {"ascending": "descending", "descending": "ascending"}
 SIGHT = tuple(Attribute(name, "", "", name) for name in ("los_east", "los_north", "los_up"))
 
 
 def facing_products(product: Product) -> list[Product]:
-    """Return the data sets that see a product's ground from the other side, the one that sees most of it first."""
+    """Return the data sets that see a product's ground from the other side, best match first (`partners_of`)."""
     return [
         one
         for one in samples.partners_of(product)
@@ -49,7 +50,7 @@ def facing_products(product: Product) -> list[Product]:
 
 
 def other_side(view: View, product: Product) -> Product | None:
-    """Return the data set that sees most of a product's ground from the other side, or the one that the view names."""
+    """Return the facing data set that the view names, else the best match; None without one."""
     facing = facing_products(product)
     return next((one for one in facing if one.pk == view.other), facing[0] if facing else None)
 
@@ -71,7 +72,7 @@ def up_and_east(view: View, product: Product) -> list[Component]:
         "up": words.signed(float(np.median(found.up_mm_yr))),
         "east": words.signed(float(np.median(found.east_mm_yr))),
     }
-    said = _("%(cells)s cells of %(side)s m that both tracks see; motion to the north is taken as none.")
+    said = _("%(cells)s cells of %(side)s m that both tracks see; northward motion is assumed to be zero.")
     maps = {
         name: parts.positions(longitude, latitude, values, unit=unit, side_m=cells.posting_m)
         for name, values in (("up", found.up_mm_yr), ("east", found.east_mm_yr))
@@ -92,7 +93,7 @@ def up_and_east(view: View, product: Product) -> list[Component]:
 def _solved(
     tracks: tuple[Product, Product], ground: GEOSGeometry
 ) -> tuple[Cells, UpEastCells, NDArray[Any], NDArray[Any]] | None:
-    """Return cells of the least side in which both tracks mostly have points, their up and east, and their centres."""
+    """Return the smallest cells that both tracks share often enough, their rates, and longitude and latitude."""
     to_metres = transformer(4326, local_system(*ground.centroid.coords))
     first, second = (_points_of(one, ground, to_metres) for one in tracks)
     if not first.x.size or not second.x.size:
@@ -113,7 +114,7 @@ def _solved(
     return *best, np.asarray(longitude), np.asarray(latitude)
 
 
-def _points_of(product: Product, ground: GEOSGeometry, to_metres: Any) -> TrackPoints:
+def _points_of(product: Product, ground: GEOSGeometry, to_metres: Transformer) -> TrackPoints:
     wanted = [BY_NAME[name] for name in (*PLACE, "uncertainty", "height")]
     read = samples.columns_of(product=product, ground=ground, attributes=[*wanted, *SIGHT], most=MOST_POINTS).values
     x, y = to_metres.transform(read[:, 0], read[:, 1])
@@ -154,7 +155,7 @@ def _against(found: UpEastCells) -> list[Component]:
 
 
 def _through_time(tracks: tuple[Product, Product], ground: GEOSGeometry) -> list[Component]:
-    """Return the chart of up and east of the whole ground through time; nothing if a track has no series."""
+    """Return the chart of up and east of the whole ground through time; no chart if a track has no series."""
     dates = common_dates(tracks[0].dates, tracks[1].dates)
     read = [samples.series_of(product=one, ground=ground, attributes=SIGHT, most=MOST_SERIES) for one in tracks]
     if len(dates) < 2 or not all(len(one.series_mm) for one in read):

@@ -58,7 +58,7 @@ def middle_half(values: NDArray[Any]) -> str:
 
 
 def outer_bars(values: NDArray[Any], low: float, high: float) -> str:
-    """State the share of velocities beyond a histogram's axis, and how far they reach; empty if there are none."""
+    """State the share of velocities beyond a histogram's axis and their range; empty if there are none."""
     share = float(np.mean((values < low) | (values > high)))
     if not share:
         return ""
@@ -71,9 +71,9 @@ def outer_bars(values: NDArray[Any], low: float, high: float) -> str:
 
 
 def beyond_the_axis(values: NDArray[Any], low: float, high: float) -> str:
-    """State how many velocities are drawn at the ends of an axis because they lie beyond it; empty if none."""
+    """State how many points lie beyond an axis and are drawn at its ends; empty if there are none."""
     count = int(((values < low) | (values > high)).sum())
-    text = _("%(count)s beyond the axis are drawn at its ends, from %(low)s to %(high)s.")
+    text = _("%(count)s points beyond the axis are drawn at its ends, from %(low)s to %(high)s.")
     shown = {"count": whole(count), "low": signed(float(values.min())), "high": signed(float(values.max()))}
     return text % shown if count else ""
 
@@ -81,8 +81,8 @@ def beyond_the_axis(values: NDArray[Any], low: float, high: float) -> str:
 def at_the_edge(found: Relation) -> str:
     """State how many points lie beyond the axes of a cross-plot; empty if there are none."""
     text = ngettext(
-        "%(count)s beyond the axes is counted at their ends.",
-        "%(count)s beyond the axes are counted at their ends.",
+        "%(count)s point beyond the axes is shown at their ends.",
+        "%(count)s points beyond the axes are shown at their ends.",
         found.n_beyond,
     )
     return text % {"count": whole(found.n_beyond)} if found.n_beyond else ""

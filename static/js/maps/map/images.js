@@ -146,7 +146,7 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
   return { at: (point, reach) => arrows?.at(point, reach) ?? null, retry: () => raster?.retry() };
 }
 
-/** A line of the legend of classes: their colour and its name. */
+/** Returns a line of the legend: the colour and the name of a class. */
 function named(colour, name) {
   const swatch = h("span", { class: "swatch swatch--class", "aria-hidden": "true" });
   swatch.style.background = colour;

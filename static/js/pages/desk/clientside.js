@@ -1,4 +1,4 @@
-// What Dash calls in the browser (monitor/pages/desk/app.py). A classic script, so that it is there before Dash starts.
+// Functions that Dash calls in the browser (monitor/pages/desk/app.py): a classic script, so that it runs first.
 {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const theme = () => (dark.matches ? "dark" : "light");

@@ -1,4 +1,4 @@
-// The maps of the workbench: points, cells or groups over the ground, and the tools that choose some of them.
+// The maps of the workbench: points, cells or groups on the ground, and the tools that choose points.
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { css, element as h, onTheme } from "gmm/dom";
 import { signed } from "gmm/format";
@@ -7,12 +7,12 @@ import { gettext, interpolate, pgettext } from "gmm/words";
 
 const SYMBOLS = ["●", "■", "◆", "▲", "✚", "✖", "★", "▼"];
 const MOST_CORNERS = 30; // of a drawn shape, as an address holds them
-const REACH = 9; // pixels around a press, in which a point is meant
+const REACH = 9; // pixels from a click to the farthest point that it chooses
 const DIMMED = 0.25;
 const POINT_SIZES = ["interpolate", ["linear"], ["zoom"], 6, 1.6, 9, 2.2, 12, 3.5, 15, 6, 18, 9];
 const touch = matchMedia("(pointer: coarse)");
 
-/** Radius of cells as large as the ground that they stand for; never smaller than two pixels. */
+/** Returns the radius of cells, by zoom, so that they cover their ground; at least two pixels. */
 function cellSizes(side_m, latitude) {
   const metres = (40075016.7 * Math.cos((latitude * Math.PI) / 180)) / 512;
   const stops = [...Array(20).keys()].flatMap((zoom) => [zoom, Math.max(2, ((0.56 * side_m) / metres) * 2 ** zoom)]);
@@ -34,7 +34,8 @@ function featuresOf({ longitude, latitude, value }, rows) {
 /**
  * Draws one map into a box. data: longitude, latitude, value (arrays), unit, reach (mm/yr of the full colour), side_m
  * of cells, names of groups, line (corners). onChoose(rows, outline) makes the points choosable; onLine(corners) adds
- * the tool for a line; describe(row): what is said of a point. Returns {mark(rows), focus(row), remove()}, or null.
+ * the tool for a line; onView(area) loads more points; describe(row) returns the text of a point.
+ * Returns {mark(rows), focus(row), remove()}, or null.
  */
 export function drawGround(box, data, { onChoose, onLine, onView, describe } = {}) {
   const { longitude, latitude } = data;
@@ -102,7 +103,7 @@ function textOf({ value, unit, names }, row) {
   return interpolate(gettext("%(value)s %(unit)s"), { value: signed(value[row]), unit });
 }
 
-/** Sources and layers of what is drawn, in the colours of the theme. Returns a function that ends following it. */
+/** Adds the sources and layers of the data. Returns a function after which they no longer follow the theme. */
 function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
   const radius = side_m ? cellSizes(side_m, latitude[0]) : POINT_SIZES;
   for (const id of ["points", "marked", "focus"]) map.addSource(id, { type: "geojson", data: collection([]) });
@@ -266,7 +267,7 @@ function rowsIn({ longitude, latitude }, bounds) {
   );
 }
 
-/** Whether a position lies within a ring of corners. */
+/** Returns whether a position lies within a ring of corners. */
 function within(ring, x, y) {
   let odd = false;
   for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
@@ -276,7 +277,7 @@ function within(ring, x, y) {
   return odd;
 }
 
-/** A box that is dragged over the map: with Shift, or after start(), which returns the function that stops it. */
+/** Lets a box be dragged over the map with Shift, or after start(), which returns the function that stops it. */
 function boxTool(map, onBox) {
   const canvas = map.getCanvasContainer();
   let [on, from, frame, busy] = [false, null, null, false];
@@ -307,7 +308,7 @@ function boxTool(map, onBox) {
     frame.remove();
     from = null;
     map.dragPan.enable();
-    setTimeout(() => (busy = false)); // after the click that follows
+    setTimeout(() => (busy = false)); // only after the click event that this drag causes
     if (event.type === "pointercancel" || Math.hypot(to[0] - start[0], to[1] - start[1]) < 5) return;
     onBox(new maplibre.LngLatBounds().extend(map.unproject(start)).extend(map.unproject(to)));
   };

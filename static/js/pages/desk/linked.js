@@ -1,20 +1,20 @@
-// The charts of a sheet: Dash draws them; here the maps are drawn, and what is chosen in one is marked in all others.
+// The maps of a sheet, beside the charts that Dash draws; points chosen in one of them are marked in all others.
 import { drawGround } from "gmm/desk-ground";
 import { signed } from "gmm/format";
 import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 
 const MOST_DOTS = 1500; // chosen points drawn on the cross-plot
-const MOST_SERIES = 200; // the server makes a chart of so many
+const MOST_SERIES = 200; // at most so many the server accepts (MOST_PIDS)
 const SERIES_AFTER_MS = 250;
-const ACROSS = 20; // bands of the cross-plot that keys choose
+const ACROSS = 20; // bands of the cross-plot that the keys choose
 let maps = [];
-let sheet = null; // the linked one, if it is open
+let sheet = null; // state of the sheet with linked charts, if it is open
 
 const unpack = (text) => new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const plotOf = (id) => document.querySelector(`#${id} .js-plotly-plot`);
 
-/** The chart of this name, as soon as Dash has drawn it. */
+/** Returns the chart with this name as soon as Dash has drawn it, or null. */
 async function drawn(id) {
   for (let tries = 0; tries < 1200; tries++) {
     const plot = plotOf(id);
@@ -55,7 +55,7 @@ function openLine(corners) {
   form.requestSubmit();
 }
 
-/** What the linked sheet holds: the values of every point of the sample, clamped to the axes of the charts. */
+/** Links the charts. The sheet holds the values of every point, clamped to the axes of the charts. */
 function link({ value, unit }, { pids, bars: [low, high, bars], x, y, edges }) {
   const held = (packed, from, to) => (packed ? unpack(packed) : value).map((one) => clamp(one, from, to));
   sheet = { pids, value, unit, bars, low, high, rows: [], bands: {}, edges, places: new Map() };
@@ -85,7 +85,7 @@ const edgesOf = (bar, last = bar) => {
 
 let waiting = null;
 
-/** Marks some points everywhere. from: the chart or map in which they were chosen; outline: around them, for links. */
+/** Marks chosen points in the map and all charts. from: where they were chosen; outline: around them, for links. */
 function choose(rows, from, outline = "") {
   sheet.rows = rows;
   sheet.map?.mark(rows);
@@ -117,7 +117,7 @@ function markCross(rows) {
   Plotly.restyle(plot, { x: [x.length ? x : [null]], y: [y.length ? y : [null]] }, [plot.data.length - 1]);
 }
 
-/** One sentence on what is chosen; a screen reader hears it. */
+/** States in one sentence, also for screen readers, what is chosen. */
 function say(rows) {
   const box = document.getElementById("choice-words");
   const speeds = Float32Array.from(rows, (row) => sheet.value[row]).sort();
@@ -131,12 +131,12 @@ function say(rows) {
   box.textContent = rows.length ? interpolate(text, figures) : gettext("Nothing chosen.");
 }
 
-/** The points ticked in the list. */
+/** Chooses the points that are ticked in the list. */
 export function list(pids) {
   if (sheet) choose((pids ?? []).map((pid) => sheet.places.get(pid)), "listed");
 }
 
-/** The point whose series is read: a ring on the map. */
+/** Marks the point whose series is read with a ring on the map. */
 export function focus(hovered) {
   const name = plotOf("series")?.data[hovered?.points?.[0]?.curveNumber]?.name;
   sheet?.map?.focus(sheet.places.get(name) ?? null);

@@ -138,6 +138,7 @@ TREES += [
     {"op": "s_within", "args": [{"property": "geometry"}, shape]} for shape in (1, {"type": "Point"}, {"bbox": 1})
 ]
 TREES += [{"op": "s_within", "args": [{"property": "geometry"}, {"type": "Point", "coordinates": [[1]]}]}]
+TREES += [{"op": ">", "args": [{"property": "rate_mm_yr"}, 10**400]}]
 
 
 @pytest.mark.parametrize("tree", TREES, ids=str)

@@ -10,6 +10,7 @@ from PIL import Image
 from pyproj import Transformer
 
 from monitor.maps.imaging.drawing import tile_bounds_deg, tile_bounds_m
+from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from tests.makers.basemaps import tile_at
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +88,8 @@ def test_a_picture_need_not_be_square_and_may_have_a_background_and_several_laye
     assert (both != picture(client)).any()
     wide = box(-2e7, -2e7, 2e7, 2e7)
     assert not picture(client, BBOX=wide)[..., 3].any()  # so wide, hundreds of rasters would be opened
+    west, south, east, north = tile_bounds_m(*TILE)
+    assert not picture(client, BBOX=box(west, -2e7, east, 2e7))[..., 3].any()  # as high, too
 
 
 def test_capabilities_name_every_date_and_what_they_name_can_be_asked_for(client, pair_predictions, product):
@@ -111,6 +114,13 @@ def test_capabilities_name_every_date_and_what_they_name_can_be_asked_for(client
     z, x, y = TILE
     address = template.replace("{TileMatrix}", str(z)).replace("{TileCol}", str(x)).replace("{TileRow}", str(y))
     assert client.get(address).status_code == 200
+
+
+def test_a_legend_of_classes_has_the_colour_of_each(client):
+    colours = RASTER_LAYERS_BY_NAME["release-change"].stops
+    asked = {"REQUEST": "GetLegendGraphic", "LAYER": "release-change:2022-2023"}
+    shown = {tuple(one) for one in pixels(client.get("/ogc/wms", asked).content)[..., :3].reshape(-1, 3).tolist()}
+    assert {tuple(bytes.fromhex(one[1:])) for one in colours} <= shown
 
 
 def test_a_matrix_has_the_scale_and_the_corner_of_web_maps(client):

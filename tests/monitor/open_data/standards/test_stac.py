@@ -214,6 +214,7 @@ SORTS = [
     ["created", "-id"],
     ["-start_datetime", "end_datetime"],
     ["-properties.datetime"],
+    ["-id", "id"],
 ]
 
 
