@@ -32,7 +32,7 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     expect(page).to_have_url(re.compile("area="))
 
     page.get_by_role("link", name="Cross-plot").click()
-    expect(page.locator("#relation .xtick").first).to_be_visible()
+    expect(page.locator("#relation .xtick text").first).to_be_visible()
     page.get_by_label("Across").select_option("height")
     expect(page).to_have_url(re.compile("x=height"))
     expect(page.get_by_role("heading", name="Velocity against Height")).to_be_visible()

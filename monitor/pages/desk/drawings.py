@@ -189,7 +189,7 @@ def density(
     Points beyond the axes are drawn at their ends. chosen: name of a trace that the page's script fills.
     """
     x_ends, y_ends = (edges[[0, -1]] for edges in (found.density.x_edges, found.density.y_edges))
-    dots = {"type": "scatter", "mode": "markers"}
+    dots = {"type": "scatter", "mode": "markers", "showlegend": False}
     if found.x.size:
         x, y = (_rounded(np.clip(one, *limits), 4) for one, limits in ((found.x, x_ends), (found.y, y_ends)))
         mark = {"size": 5, "color": ACCENT, "opacity": 0.55}

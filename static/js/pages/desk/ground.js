@@ -9,6 +9,7 @@ const SYMBOLS = ["●", "■", "◆", "▲", "✚", "✖", "★", "▼"];
 const MOST_CORNERS = 30; // of a drawn shape, as an address holds them
 const REACH = 9; // pixels from a click to the farthest point that it chooses
 const DIMMED = 0.25;
+const MANY = 500; // chosen points whose edges would hide their colours
 const POINT_SIZES = ["interpolate", ["linear"], ["zoom"], 6, 1.6, 9, 2.2, 12, 3.5, 15, 6, 18, 9];
 const touch = matchMedia("(pointer: coarse)");
 
@@ -83,6 +84,7 @@ export function drawGround(box, data, { onChoose, onLine, onView, describe } = {
     mark(rows) {
       loaded.then(() => {
         map.getSource("marked").setData(featuresOf(data, rows));
+        map.setPaintProperty("marked", "circle-stroke-width", rows.length > MANY ? 0.3 : 1.2);
         const opacity = rows.length ? DIMMED : 1;
         if (data.unit) map.setPaintProperty("points", "circle-opacity", opacity);
         tools?.toggleClear(rows.length > 0);
@@ -120,8 +122,7 @@ function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
     };
     map.addLayer({ id: "points", type: "symbol", source: "points", layout });
   }
-  const stroked = { "circle-radius": radius, "circle-stroke-width": 1.2 };
-  map.addLayer({ id: "marked", type: "circle", source: "marked", paint: stroked });
+  map.addLayer({ id: "marked", type: "circle", source: "marked", paint: { "circle-radius": radius } });
   map.addLayer({
     id: "focus",
     type: "circle",
