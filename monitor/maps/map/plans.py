@@ -87,14 +87,17 @@ def place_plan(
     circle = scale(Point(longitude, latitude).buffer(up), 1 / max(0.02, math.cos(math.radians(latitude))))
     frame = plans.frame_around(circle.bounds, margin=0.12, tallest=0.8)
     longitudes, latitudes, rates = columns
-    x = ((longitudes - longitude + 180) % 360 - 180 + longitude - frame.west) * frame.x_per_degree
+    x, y = frame.place(longitude, latitude)
+    right = x + ((longitudes - longitude + 180) % 360 - 180) * frame.x_per_degree
     full = full_colour_mm_yr(float(np.abs(rates).max()))
-    dots = plans.rate_dots(x, (frame.north - latitudes) * frame.y_per_degree, rates, full)
+    dots = plans.rate_dots(right, y - (latitudes - latitude) * frame.y_per_degree, rates, full)
     shapes = [
         *_ground(frame, simulated),
         *_context(frame, simulated),
-        *plans.drawn(frame, "region", [circle]),
+        *plans.drawn(frame, "circle", [circle]),
+        *(one._replace(css="dots dots--edge") for one in dots),
         *(one._replace(css=f"dots {one.css}") for one in dots),
+        plans.Shape("here", f"M{x - 9:g} {y:g}h18M{x:g} {y - 9:g}v18"),
     ]
     return _plan(frame, _("The points around this place"), shapes, [], simulated), full
 

@@ -19,7 +19,6 @@ from monitor.maps.map.plans import place_plan
 from monitor.wording.components import colour_caption, component_label
 from monitor.wording.figures import mm_a_year, with_uncertainty
 from monitor.wording.images import data_set_name
-from monitor.wording.places import coordinates
 from monitor.wording.refusals import Refusal
 
 
@@ -53,7 +52,6 @@ def here_context(here: Here) -> dict[str, Any]:
     """Return the context of the page about a place."""
     context = {
         "here": here,
-        "coordinates": coordinates(here.longitude, here.latitude),
         "permalink": f"{settings.PUBLIC_URL}{here.address}",
         "curves": track_curves(here),
         "tracks": [_track_row(track) for track in here.tracks],
