@@ -23,6 +23,7 @@ from monitor.pages.alerts import views as alerts
 from monitor.pages.desk import views as desk
 from monitor.pages.events import views as events
 from monitor.pages.glaciers import views as glaciers
+from monitor.pages.here import views as here
 from monitor.pages.pairs import views as pairs
 from monitor.pages.products import views as products
 from monitor.pages.record import views as record
@@ -64,6 +65,8 @@ urlpatterns = [
     path("glaciers/", glaciers.glacier_list, name="glacier-list"),
     path("glaciers/<str:glacier>/", glaciers.glacier_detail, name="glacier-detail"),
     path("glaciers/<str:glacier>/series.csv", glaciers.glacier_csv, name="glacier-csv"),
+    path("here/", here.here_page, name="here"),
+    path("here/report/", here.here_report, name="here-report"),
     path("places/", map.place_list, name="place-list"),
     path("places.json", map.places_json, name="places-json"),
     path("products/", products.product_list, name="product-list"),

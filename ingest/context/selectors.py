@@ -76,12 +76,32 @@ class NearPlace(NamedTuple):
     bearing_deg: float
 
 
+class Contact(NamedTuple):
+    """Office that is responsible for ground motion in a region. phone, page: empty if not known."""
+
+    name: str
+    phone: str
+    page: str
+    region: str
+
+    @property
+    def number(self) -> str:
+        """Return the telephone number as it is dialled: '+4312345'."""
+        return "".join(letter for letter in self.phone if letter.isdigit() or letter == "+")
+
+    @property
+    def line(self) -> str:
+        """Return all of it in one line, for plain text."""
+        return ", ".join(part for part in (self.name, self.phone, self.page) if part)
+
+
 class Whereabouts(NamedTuple):
-    """Names for a point: the nearest place, and the smallest region that contains the point."""
+    """Names for a point: the nearest place, the smallest region around it, and of the smallest with one its contact."""
 
     near: NearPlace | None
     region: str
     country: str
+    contact: Contact | None = None
 
 
 class TerrainMeans(NamedTuple):
@@ -132,7 +152,7 @@ def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Where
     if not layers:
         return [Whereabouts(None, "", "")] * len(points)
     near: dict[int, NearPlace] = {}
-    regions: dict[int, tuple[str, str]] = {}
+    regions: dict[int, tuple[str, str, Contact | None]] = {}
     for simulated in {bool(point[2]) for point in points}:
         selected = [(index, point) for index, point in enumerate(points) if bool(point[2]) == simulated]
         of_kind = {kind: [pk for k, s, pk in layers if k == kind and s == simulated] for kind in ("places", "regions")}
@@ -226,18 +246,25 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
     return nearest
 
 
-def _regions(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, tuple[str, str]]:
+def _regions(
+    points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]
+) -> dict[int, tuple[str, str, Contact | None]]:
+    """Return point's index -> name and country of the smallest region around it, and who is responsible there."""
     if not layers:
         return {}
     query = """
-        SELECT DISTINCT ON (target.i) target.i, region.name, region.country
+        SELECT target.i, region.name, region.country, contact_name, contact_phone, contact_page
         FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y)
         JOIN ingest_administrativeregion region
           ON region.layer_id = ANY(%s)
           AND ST_Intersects(region.outline, ST_SetSRID(ST_MakePoint(target.x, target.y), 4326))
         ORDER BY target.i, region.level DESC, region.id"""
     rows = rows_of(query, [*_parameters(points), layers])
-    return {index: (name, country) for index, name, country in rows}
+    found: dict[int, tuple[str, str, Contact | None]] = {}
+    for index, region, country, name, phone, page in rows:  # the smallest first
+        *names, contact = found.get(index, (region, country, None))
+        found[index] = (*names, contact or (Contact(name, phone, page, region) if name else None))
+    return found
 
 
 def _glaciers_in(area: GEOSGeometry) -> QuerySet[Glacier]:

@@ -33,7 +33,8 @@ def _region(record: records.RegionRecord) -> Values:
     largest = max(record.outline.geoms, key=lambda part: part.area)
     key = search_key(record.name)[:200]
     named = record.name, key, record.country, record.level, record.code
-    return *named, _hex(record.outline), _hex(box(*largest.bounds))
+    contact = record.contact_name, record.contact_phone, record.contact_page
+    return *named, *contact, _hex(record.outline), _hex(box(*largest.bounds))
 
 
 def _place(record: records.PlaceRecord) -> Values:
@@ -75,7 +76,10 @@ def _hex(geometry: BaseGeometry) -> str:
 TABLES: dict[records.ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] = {
     records.ContextKind.REGIONS: (
         "ingest_administrativeregion",
-        ("name", "search_name", "country", "level", "code", "outline", "view"),
+        (
+            *("name", "search_name", "country", "level", "code"),
+            *("contact_name", "contact_phone", "contact_page", "outline", "view"),
+        ),
         _region,
     ),
     records.ContextKind.PLACES: ("ingest_place", ("name", "search_name", "country", "population", "position"), _place),

@@ -51,6 +51,9 @@ class AdministrativeRegion(models.Model):
     country = models.CharField(max_length=100, blank=True)
     level = models.PositiveSmallIntegerField()
     code = models.CharField(max_length=40, blank=True, help_text="official, where the file has one")
+    contact_name = models.CharField(max_length=200, blank=True, help_text="responsible office")
+    contact_phone = models.CharField(max_length=40, blank=True)
+    contact_page = models.CharField(max_length=300, blank=True)
     slug = models.CharField(
         max_length=120, unique=True, null=True, help_text="its part of an address; set with the layer"
     )

@@ -27,7 +27,7 @@ READ = {
     r"/places": "search",
     r"/workbench/": "workbench",
     r"/rasters/|/products/\d+/change\.tif": "rasters",
-    r"/charts/|/alerts/[^/]+/series\.json|/glaciers/[^/]+/series\.csv": "charts",
+    r"/charts/|/here/|/alerts/[^/]+/series\.json|/glaciers/[^/]+/series\.csv": "charts",
     r"/alerts/[^/]+/report/|/regions/[^/]+/report/|/record/alerts\.csv|/products/\d+/refused\.csv": "reports",
 }
 POSTED = {

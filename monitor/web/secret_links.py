@@ -1,4 +1,4 @@
-"""Addresses whose last part is a secret, and a filter that keeps it out of logs."""
+"""Addresses whose last part is a secret or that name a reader's place, and a filter that keeps these out of logs."""
 
 import logging
 import re
@@ -19,12 +19,13 @@ _SECRET = re.compile(
     f"({'|'.join(address.replace('/', _SLASH) for address in SECRET_ADDRESSES)})" + r"(?!%2F)[^/\s\"'<>?&#%]+",
     flags=re.IGNORECASE,
 )
+_PLACE = re.compile(r"([?&](?:lat|lon)=)[^&\s\"']+", flags=re.IGNORECASE)  # of a house or street (/here/)
 _FORMATTER = logging.Formatter()
 
 
 def without_secrets(text: str) -> str:
-    """Return the text without the secret parts of its addresses."""
-    return _SECRET.sub(r"\1[removed]", text)
+    """Return the text without the secret parts and the coordinates of its addresses."""
+    return _PLACE.sub(r"\1[removed]", _SECRET.sub(r"\1[removed]", text))
 
 
 class NoSecretLinks(logging.Filter):

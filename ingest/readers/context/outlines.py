@@ -6,6 +6,7 @@ NUTS of Eurostat, or any with a property `name`, perhaps `code`, `level` (0 a co
 lies below) and `country`.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,6 +102,9 @@ NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen")
 COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code")
 CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
 NO_CODE = "-99"  # of Natural Earth
+PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{2,38}")
+LONGEST_PAGE = 300
+PAGE = re.compile(r"https?://[^\s/<>\"'@]+(/[^\s<>\"']*)?")
 
 
 def is_natural_earth(properties: set[str]) -> bool:
@@ -124,7 +128,24 @@ def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
             level = _level(feature.properties)
             country = name if level == 0 else text_of(feature.properties, *COUNTRIES)
             code = text_of(feature.properties, *CODES)
-            yield RegionRecord(name[:200], country[:100], level, feature.outline, "" if code == NO_CODE else code[:40])
+            code = "" if code == NO_CODE else code[:40]
+            contact, fault = _contact(feature.properties)
+            if fault:
+                yield Remark(fault, refused=False)
+            yield RegionRecord(name[:200], country[:100], level, feature.outline, code, *contact)
+
+
+def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:
+    """Return name, telephone number and page of the office responsible for a region, and a remark; empty if unknown."""
+    name, phone, page = (text_of(properties, f"contact_{part}") for part in ("name", "phone", "page"))
+    if not name:
+        return ("", "", ""), "contact without contact_name: left out" if phone or page else ""
+    faults = []
+    if phone and not PHONE.fullmatch(phone):
+        phone, faults = "", ["contact_phone is no telephone number: left out"]
+    if page and not (PAGE.fullmatch(page) and len(page) <= LONGEST_PAGE):
+        page, faults = "", [*faults, "contact_page is no address that begins with https://: left out"]
+    return (name[:200], phone, page), "; ".join(faults)
 
 
 def _level(properties: dict[str, object]) -> int:

@@ -38,13 +38,19 @@ class Surge(StrEnum):
 
 
 class RegionRecord(NamedTuple):
-    """Region of a file. level: 0 country, 1 province or state, 2 below. code: official, empty if the file has none."""
+    """Region of a file. level: 0 country, 1 province or state, 2 below. code: official, empty if the file has none.
+
+    contact_name: empty, or the office that is responsible for ground motion there, with its telephone number and page.
+    """
 
     name: str
     country: str
     level: int
     outline: MultiPolygon
     code: str = ""
+    contact_name: str = ""
+    contact_phone: str = ""
+    contact_page: str = ""
 
 
 class PlaceRecord(NamedTuple):

@@ -46,7 +46,7 @@ def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]
     ]
     return {
         "sentence": chart_sentence(lines, min(one.first for one in shown), max(one.last for one in shown)),
-        "traces": [_trace(*pair) for pair in zip(traces, shown, strict=True)],
+        "traces": [trace_row(*pair) for pair in zip(traces, shown, strict=True)],
         "missing": [f"{name.product_id}/{name.pid}" for name in missing],
         "reference": reference_body(query.reference),
         "first": min(trace.product.dates[0] for trace in traces).isoformat(),
@@ -61,7 +61,8 @@ def reference_body(reference: Region | None) -> dict[str, object] | None:
     return {"label": reference.label, "outline": reference.outline.__geo_interface__}
 
 
-def _trace(trace: Trace, shown: PeriodFit) -> dict[str, object]:
+def trace_row(trace: Trace, shown: PeriodFit) -> dict[str, object]:
+    """Return one line of a chart as JSON."""
     negative, positive = both_directions(trace.product.component)
     middle = trace.place.centroid
     return {

@@ -1,8 +1,10 @@
 """Queries for the points of charts, limited in rows and duration."""
 
-from collections.abc import Iterator
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
@@ -15,7 +17,9 @@ from ingest.products import sampling
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.selectors import points_count_within
+from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
+from monitor.maps.imaging.drawing import EARTH, HALF_WORLD_M
 from monitor.maps.map.layers import Layer
 from monitor.wording.figures import whole
 from monitor.wording.images import data_set_name
@@ -23,7 +27,8 @@ from monitor.wording.refusals import Refusal
 
 SECONDS = 4  # limit of one statement
 MOST_COUNTED = 50_000  # points of one data set in an area; more are refused
-_COLUMNS = "pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesce(velocity_std_mm_yr::float8, 'NaN')"
+_COLUMNS = """pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesce(velocity_std_mm_yr::float8, 'NaN'),
+    coalesce(temporal_coherence::float8, 'NaN')"""
 
 
 class PointsIn(NamedTuple):
@@ -36,6 +41,7 @@ class PointsIn(NamedTuple):
     latitude: Float64
     velocity_mm_yr: Float64
     velocity_std_mm_yr: Float64
+    temporal_coherence: Float64
     series_mm: Float32  # (n, dates), empty without series
 
 
@@ -92,10 +98,46 @@ def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int, with
     with connection.cursor() as cursor:
         cursor.execute(sql, [product.pk, bytes(area.ewkb), most])
         rows = cursor.fetchall()
-    numbers = np.array([row[1:5] for row in rows], dtype=np.float64).reshape(len(rows), 4).T
+    return _as_columns(product, rows, n_points, with_series)
+
+
+def _as_columns(product: Product, rows: Sequence[Sequence[Any]], n_points: int, with_series: bool) -> PointsIn:
+    """Return rows of _COLUMNS and, with_series, `packed` as columns."""
+    numbers = np.array([row[1:6] for row in rows], dtype=np.float64).reshape(len(rows), 5).T
     dates = len(product.dates) if with_series else 0
-    packed = unpack_series([bytes(row[5]) for row in rows], dates) if dates else np.empty((len(rows), 0), np.float32)
+    packed = unpack_series([bytes(row[6]) for row in rows], dates) if dates else np.empty((len(rows), 0), np.float32)
     return PointsIn(product, max(n_points, len(rows)), [row[0] for row in rows], *numbers, packed)
+
+
+def points_within(
+    *, products: Sequence[Product], longitude: float, latitude: float, radius_m: float, with_series: bool = True
+) -> list[PointsIn]:
+    """Return the points of each product within a radius of at most some hundred metres, in one query."""
+    x, y = transformer(4326, 3857).transform(longitude, latitude)
+    half = 1.02 * radius_m / math.cos(math.radians(latitude))
+    turns = [0.0] if abs(x) + half <= HALF_WORLD_M else [0.0, -math.copysign(2 * HALF_WORLD_M, x)]
+    boxes = " OR ".join(
+        f"tile_point && ST_MakeEnvelope({x + turn - half!r}, {y - half!r}, {x + turn + half!r}, {y + half!r}, 3857)"
+        for turn in turns
+    )
+    keys = [product.pk for product in products]
+    packed, join = "", ""
+    if with_series:
+        packed = ", packed"
+        join = f"LEFT JOIN {SERIES} AS s ON s.product_id = p.product_id AND s.pid = p.pid AND s.product_id = ANY(%s)"
+    sql = f"""
+        SELECT p.product_id, p.{_COLUMNS} {packed} FROM {POINTS} AS p {join}
+        WHERE p.product_id = ANY(%s) AND ({boxes}) LIMIT {MOST_COUNTED}"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [keys, keys] if with_series else [keys])
+        rows = cursor.fetchall()
+    place = np.full(len(rows), longitude), np.full(len(rows), latitude)
+    away_m = EARTH.inv(*place, [row[2] for row in rows], [row[3] for row in rows])[2] if rows else []
+    of_product: dict[int, list[Sequence[Any]]] = defaultdict(list)
+    for (key, *row), distance_m in zip(rows, away_m, strict=True):
+        if distance_m <= radius_m:
+            of_product[key].append(row)
+    return [_as_columns(product, of_product[product.pk], 0, with_series and product.has_series) for product in products]
 
 
 def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -> list[NearPoint]:

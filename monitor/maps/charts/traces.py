@@ -93,13 +93,13 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
             selectors.points_in(product=product, area=area, most=MOST_OF_AREA)
             for product in selectors.products_over(area=area, layer=query.layer)
         ]
-        views = sorted(_by_direction(found), key=lambda parts: -sum(part.n_points for part in parts))
+        views = sorted(by_direction(found), key=lambda parts: -sum(part.n_points for part in parts))
         views = views[:MOST_AREA_TRACES]
-        traces += [_of_area(parts, area, [reference(part.product) for part in parts]) for parts in views]
+        traces += [of_area(parts, area, [reference(part.product) for part in parts]) for parts in views]
     return traces, missing
 
 
-def _by_direction(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
+def by_direction(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
     """Group products such as neighbouring tiles by component, direction, track and dates; omit those without points."""
     views: dict[Hashable, list[PointsIn]] = defaultdict(list)
     for one in found:
@@ -150,7 +150,8 @@ def _of_point(point: MeasurementPoint, reference: Reference) -> Trace:
     )
 
 
-def _of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Reference]) -> Trace:
+def of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Reference]) -> Trace:
+    """Return the line of an area, the mean of the points of neighbouring products relative to their references."""
     pairs = list(zip(parts, references, strict=True))
     series = np.concatenate(
         [part.series_mm - ref.series_mm if part.series_mm.size else part.series_mm for part, ref in pairs]
@@ -178,8 +179,10 @@ def _over_points(series_mm: Float64) -> tuple[Float64, Float64, Float64]:
     figures = np.full((3, series_mm.shape[1]), np.nan)
     known = np.isfinite(series_mm).any(axis=0)
     if known.any():
-        figures[0, known] = np.nanmean(series_mm[:, known], axis=0)
-        figures[1:, known] = np.nanpercentile(series_mm[:, known], [16, 84], axis=0)
+        seen = series_mm[:, known]
+        figures[0, known] = np.nanmean(seen, axis=0)
+        percentile = np.nanpercentile if np.isnan(seen).any() else np.percentile  # the latter is 20 times as fast
+        figures[1:, known] = percentile(seen, [16, 84], axis=0)
     return figures[0], figures[1], figures[2]
 
 

@@ -1,14 +1,27 @@
-"""Sentences about charts of series and profiles."""
+"""Sentences about charts of series and profiles, and about the ground around a house or street."""
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from monitor.wording.dates import month_words
-from monitor.wording.figures import figure, length_words, listed, rate_words, whole
+from monitor.wording.components import way
+from monitor.wording.dates import month_words, period_words
+from monitor.wording.families.velocity import GAPS, limits_of_fields
+from monitor.wording.figures import (
+    decimal,
+    figure,
+    length_words,
+    listed,
+    mm_a_year,
+    rate_words,
+    short,
+    whole,
+    with_uncertainty,
+)
+from monitor.wording.places import toward
 from monitor.wording.points import STILL_MM_YR
 
 # Sentences about a line by component: for a negative rate, for a positive rate.
@@ -143,3 +156,103 @@ def profile_sentence(component: str, length_m: float, width_m: float, n_points: 
         else _("It moves most %(distance)s from its start.") % {"distance": length_words(at_m / 1000)}
     )
     return f"{opening} {where} {str(THERE_MOVES[component][rate > 0]) % {'rate': figure(rate)}}"
+
+
+FEW_POINTS = 5
+NOT_A_BUILDING = gettext_lazy(
+    "It is the mean of all points around this place, not the motion of one building: a single house can move otherwise."
+)
+RELATIVE = gettext_lazy("Speeds are relative to ground that the data set takes to be still.")
+
+
+class PlaceRate(NamedTuple):
+    """Mean rate of the points around a place. sigma_mm_yr: of the mean, None if unknown; first, last: of the data."""
+
+    component: str
+    rate_mm_yr: float
+    sigma_mm_yr: float | None
+    first: date
+    last: date
+
+    @property
+    def motion(self) -> str:
+        """Return 'moves', 'still' or 'unclear': whether the rate exceeds STILL_MM_YR and two standard deviations."""
+        reach = 2 * (self.sigma_mm_yr or 0.0)
+        if abs(self.rate_mm_yr) >= max(STILL_MM_YR, reach):
+            return "moves"
+        return "still" if reach <= STILL_MM_YR else "unclear"
+
+
+def here_sentence(rate: PlaceRate) -> str:
+    """Return one sentence of at most 20 words on the motion at a place, with two standard deviations."""
+    when, along = period_words(rate.first, rate.last), way(rate.component, rate.rate_mm_yr)
+    if rate.motion == "still":
+        bound = max(STILL_MM_YR, abs(rate.rate_mm_yr) + 2 * (rate.sigma_mm_yr or 0.0))
+        # Translators, here and below: %(margin)s is "2" or "2.4", %(when)s is "between 2020 and 2024"
+        still = _("The ground here was still within ± %(margin)s mm a year %(when)s.")
+        if rate.component == "los":
+            still = _("Seen from the satellite, the ground here was still within ± %(margin)s mm a year %(when)s.")
+        return still % {"margin": short(round(bound, 1)), "when": when}
+    words = _rate_words(rate)
+    if rate.motion == "unclear":
+        # Translators: %(rate)s is "5 mm a year (± 8)"
+        return _("Whether the ground here moves is not clear: %(rate)s %(when)s.") % {"rate": words, "when": when}
+    return str((along.moved_short or along.moved) % {"rate": words, "when": when})
+
+
+def _rate_words(rate: PlaceRate) -> str:
+    number, _sign, margin = with_uncertainty(rate.rate_mm_yr, rate.sigma_mm_yr).partition(" ± ")
+    if not margin:
+        return _("%(rate)s (uncertainty not known)") % {"rate": mm_a_year(number)}
+    # Translators: %(rate)s is "6.2 mm a year", %(margin)s is "2.1"
+    return _("%(rate)s (± %(margin)s)") % {"rate": mm_a_year(number), "margin": margin}
+
+
+def no_points_sentence(radius_m: float) -> str:
+    """Return that no point stands around a place, which says nothing about the ground."""
+    none = _("No points within %(radius)s m of this place: that does not mean that the ground is still.")
+    return none % {"radius": whole(radius_m)}
+
+
+def sure_sentences(
+    rate: PlaceRate, n_points: int, radius_m: float, scatter_mm_yr: float, coherence: float | None
+) -> list[str]:
+    """Return how sure the sentence on a place is: number of points, interval, scatter, coherence, reference."""
+    counted = ngettext(
+        "%(number)s point stands within %(radius)s m.", "%(number)s points stand within %(radius)s m.", n_points
+    ) % {"number": whole(n_points), "radius": whole(radius_m)}
+    lines = [counted]
+    if n_points < FEW_POINTS:
+        lines.append(_("So few points say little."))
+    if rate.sigma_mm_yr is None:
+        lines.append(_("How exact their mean is, is not known."))
+    else:
+        low, high = sorted(rate.rate_mm_yr + sign * 2 * rate.sigma_mm_yr for sign in (-1, 1))
+        interval = _("With a probability of 95 %%, their mean lies between %(low)s and %(high)s mm a year.")
+        lines.append(interval % {"low": signed(low), "high": signed(high)})
+    if n_points > 1:
+        spread = _("Two thirds of them lie within %(scatter)s mm a year of their mean.")
+        lines.append(spread % {"scatter": figure(scatter_mm_yr)})
+    if coherence is not None:
+        usual = _("Their usual temporal coherence is %(coherence)s (0: useless, 1: perfect).")
+        lines.append(usual % {"coherence": decimal(coherence, 2)})
+    return [*lines, str(RELATIVE)]
+
+
+def limit_sentences(component: str, products: Sequence[Any]) -> list[str]:
+    """Return what the points around a place cannot say. products: those whose points stand there."""
+    return [str(NOT_A_BUILDING), *limits_of_fields(component, products), str(GAPS)]
+
+
+def signed(rate_mm_yr: float) -> str:
+    """Return a rate with its sign: '−6.2', '+0.4'."""
+    return f"{'−' if rate_mm_yr < 0 else '+'}{figure(rate_mm_yr)}"
+
+
+def distance_words(distance_m: float, bearing_deg: float) -> str:
+    """Return where an alert lies from a place: 'here', '300 m to the south-east', '2.4 km to the north'."""
+    if distance_m < 1:
+        return _("here: this place lies inside")
+    far = f"{decimal(distance_m / 1000, 1)} km" if distance_m >= 1000 else f"{whole(max(10, round(distance_m, -1)))} m"
+    # Translators: %(distance)s is "300 m", %(toward)s is "to the south-east"
+    return _("%(distance)s %(toward)s") % {"distance": far, "toward": toward(bearing_deg)}

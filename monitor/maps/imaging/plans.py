@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from shapely import get_parts
 from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
@@ -16,8 +18,10 @@ KM_PER_DEGREE = 111.32
 LETTER, LINE = 6.4, 15.0  # width and height of a letter of a name
 SCALE_SHARE = 0.3  # longest scale bar, as a share of the width
 SMALLEST = 9.0  # a smaller outline is shown by its mark alone
+RAMP = ("ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "ramp-p2", "ramp-p3", "ramp-p4")
 
 Bounds = tuple[float, float, float, float]
+Numbers = NDArray[np.float64] | NDArray[np.float32] | NDArray[np.int64]
 
 
 class Frame(NamedTuple):
@@ -133,6 +137,15 @@ def drawn(frame: Frame, css: str, shapes: Iterable[BaseGeometry]) -> list[Shape]
     """Return one path of all shapes (degrees), or an empty list if there is nothing to draw."""
     path = "".join(_path(frame, part) for shape in shapes for part in get_parts(shape))
     return [Shape(css, path)] if path else []
+
+
+def rate_dots(x: Numbers, y: Numbers, rates_mm_yr: Numbers, full_mm_yr: float) -> list[Shape]:
+    """Return a path of dots for each step of RAMP, whose ends are -full_mm_yr and full_mm_yr. x, y: of each dot."""
+    steps = np.clip(np.rint(4 * rates_mm_yr / full_mm_yr), -4, 4).astype(int) + 4
+    return [
+        Shape(RAMP[step], "".join(f"M{x[i]:g} {y[i]:g}h0" for i in np.flatnonzero(steps == step)))
+        for step in np.unique(steps)
+    ]
 
 
 def is_small(frame: Frame, shape: BaseGeometry, smallest: float = SMALLEST) -> bool:

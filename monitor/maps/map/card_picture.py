@@ -13,7 +13,7 @@ from detection.kinds import Extent
 from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import detections_shown
 from ingest.models import Product
-from monitor.maps.imaging import plan_pictures
+from monitor.maps.imaging import plan_pictures, plans
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.evidence import full_colour_mm_yr
 from monitor.maps.imaging.plan_pictures import (
@@ -33,8 +33,7 @@ VERSION = 2  # raise when pictures of the same alert look different
 KEPT_S = 24 * 3600
 MOST_BYTES = 12_000
 MOST_POINTS = 4000  # read; each cell of CARD_CELL units shows their mean
-RAMP = ("ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "ramp-p2", "ramp-p3", "ramp-p4")
-TOKENS = {*RAMP, *(token for style in CARD_STYLES.values() for token in (style.line, style.fill) if token)}
+TOKENS = {*plans.RAMP, *(token for style in CARD_STYLES.values() for token in (style.line, style.fill) if token)}
 STRIP, EDGE = 112, 8  # height of the curve and its distance below the map, units of the drawing
 BARS, BAR = (16, 72), 40  # two bars of a changed surface: tops below the map, height
 
@@ -134,9 +133,4 @@ def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Pr
     counts, sums = np.bincount(flat), np.bincount(flat, weights=rates[inside])
     cells = np.flatnonzero(counts)
     full = full_colour_mm_yr(alert.peak_rate_mm_yr)
-    steps = np.clip(np.rint(4 * sums[cells] / counts[cells] / full), -4, 4).astype(int) + 4
-    return [
-        Shape(RAMP[step], "".join(f"M{cell % cols} {cell // cols}h0" for cell in own))
-        for step in np.unique(steps)
-        if len(own := cells[steps == step])
-    ]
+    return plans.rate_dots(cells % cols, cells // cols, sums[cells] / counts[cells], full)

@@ -13,6 +13,8 @@ from monitor.maps.map.selectors import layers_available
 URLS = {
     "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
     "my_house": "/reading/#my-house",
+    "here": "/here/",
+    "here_data": "/api/v1/here",
     "period_tiles": "/tiles/periods/{layer}/{z}/{x}/{y}.mvt",
     "series": "/api/points/{product}/{pid}/series/",
     "alerts": "/alerts.geojson",
@@ -29,7 +31,12 @@ URLS = {
     "desk": "/workbench/",
 }
 
-WORDED = ("series", "alerts", "rasters")  # public data whose texts are in the language that the address names
+WORDED = (
+    "series",
+    "alerts",
+    "rasters",
+    "here_data",
+)  # public data whose texts are in the language that the address names
 
 
 def urls() -> dict[str, str]:

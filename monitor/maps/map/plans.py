@@ -1,19 +1,24 @@
 """Maps drawn by the server, for pages without scripts and for paper: a region with its alerts, and one alert."""
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 from django.contrib.gis.geos import Polygon
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from shapely import MultiPolygon, from_wkb
+from shapely import MultiPolygon, Point, from_wkb
+from shapely.affinity import scale
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
 from detection.kinds import row_of
 from detection.models import Alert
 from ingest.models import AdministrativeRegion, Place
+from ingest.readers.records import Float64
 from monitor.maps.imaging import plans
+from monitor.maps.imaging.evidence import full_colour_mm_yr
 from monitor.maps.imaging.plan_pictures import LARGER
 from monitor.wording.cards.cards import AlertCard, alert_title
 from monitor.wording.figures import whole
@@ -69,6 +74,32 @@ def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> plans.Pl
         *plans.drawn(frame, "inner", [shape(geometry) for geometry in inner]),
     ]
     return _plan(frame, _("The surroundings of alert %(code)s") % {"code": card.code}, shapes, [], alert.simulated)
+
+
+def place_plan(
+    longitude: float, latitude: float, radius_m: float, columns: tuple[Float64, Float64, Float64], simulated: bool
+) -> tuple[plans.Plan, int]:
+    """Draw points around a place and the circle that holds them; return the plan and the rate in full colour, mm/yr.
+
+    columns: longitudes, latitudes and rates (mm/yr) of the points.
+    """
+    up = radius_m / 1000 / plans.KM_PER_DEGREE
+    circle = scale(Point(longitude, latitude).buffer(up), 1 / max(0.02, math.cos(math.radians(latitude))))
+    frame = plans.frame_around(circle.bounds, margin=0.12, tallest=0.8)
+    longitudes, latitudes, rates = columns
+    x, y = frame.place(longitude, latitude)
+    right = x + ((longitudes - longitude + 180) % 360 - 180) * frame.x_per_degree
+    full = full_colour_mm_yr(float(np.abs(rates).max()))
+    dots = plans.rate_dots(right, y - (latitudes - latitude) * frame.y_per_degree, rates, full)
+    shapes = [
+        *_ground(frame, simulated),
+        *_context(frame, simulated),
+        *plans.drawn(frame, "circle", [circle]),
+        *(one._replace(css="dots dots--edge") for one in dots),
+        *(one._replace(css=f"dots {one.css}") for one in dots),
+        plans.Shape("here", f"M{x - 9:g} {y:g}h18M{x:g} {y - 9:g}v18"),
+    ]
+    return _plan(frame, _("The points around this place"), shapes, [], simulated), full
 
 
 def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plans.Shape]]:

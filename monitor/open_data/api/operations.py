@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 from django.db.models import Prefetch, Q
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 from pydantic.fields import FieldInfo
 
@@ -14,6 +14,8 @@ from detection.rules import severity as severities
 from ingest.models import MeasurementPoint, Product, ScenePair
 from ingest.products.selectors import products
 from ml.models import Run
+from monitor.maps.charts.here import here_body, look, position_of
+from monitor.maps.charts.selectors import bounded
 from monitor.maps.map.series import alert_body, point_body, point_find
 from monitor.maps.rasters.catalogue import rasters_available
 from monitor.open_data.api import rows, schemas
@@ -128,6 +130,19 @@ def point(request: HttpRequest, product_id: Id, pid: str) -> Any:
         return point_body(point_find(product_id=product_id, pid=pid))
     except MeasurementPoint.DoesNotExist as fault:
         raise Http404("There is no such point.") from fault
+
+
+@router.get("/here", response={200: schemas.HereOut, **MISSING}, tags=["data"], summary="A house or street")
+def here(
+    request: HttpRequest,
+    response: HttpResponse,
+    lat: Annotated[float, Query(ge=-90, le=90, description="latitude in degrees")],
+    lon: Annotated[float, Query(ge=-180, le=180, description="longitude in degrees")],
+) -> Any:
+    """Return how the ground moves around a place; status 404 where no data set covers it. The place is not stored."""
+    response["Cache-Control"] = "no-store"
+    with bounded():
+        return here_body(look(*position_of(str(lat), str(lon))))
 
 
 @router.get("/pairs", response={200: schemas.PairPage, **BAD}, tags=["images"], summary="Pairs of radar images")

@@ -93,6 +93,15 @@ class ExposureOut(Answer):
     sources: list[ExposureSource]
 
 
+class ContactOut(Answer):
+    """Office that is responsible for ground motion in a region."""
+
+    name: str
+    phone: str = Field(description="empty if not known")
+    page: str = Field(description="empty if not known")
+    region: str
+
+
 class AlertOut(Figures):
     """A place that moves, with one code for its whole life."""
 
@@ -108,6 +117,7 @@ class AlertOut(Figures):
     exposure: ExposureOut | None = Field(None, description="null: not counted yet")
     sentence: str = Field(description="how the ground moves, in plain words")
     sentences: list[str] = Field(description="the same, then tilt, what stands there and the cause, where known")
+    contact: ContactOut | None = Field(None, description="who is responsible there; null where none is loaded")
     source: str = Field(description="computer, or person: a specialist drew it; then there may be no figures")
     component: str = Field(description="los: plus is toward the satellite; up: plus is up; east: plus is to the east")
     simulated: bool
@@ -249,6 +259,56 @@ class PointSeries(Answer):
     negative_word: str
     positive_word: str
     csv_url: str
+
+
+class PlaceTrack(Answer):
+    """Points of one direction around a place. Series: their mean in mm on `dates`, null where nothing was measured."""
+
+    product: ProductSummary
+    n_points: int
+    mean_mm_yr: float = Field(description="of the points' rates; sign: see component of the product")
+    mean_sigma_mm_yr: float | None = Field(description="one standard deviation of the mean")
+    scatter_mm_yr: float | None = Field(description="one standard deviation of the points")
+    temporal_coherence: float | None = Field(description="median")
+    dates: list[date]
+    values_mm: list[float | None]
+    low_mm: list[float | None] = Field(description="16th percentile of the points")
+    high_mm: list[float | None] = Field(description="84th percentile of the points")
+    fit_mm: list[float | None]
+    band_mm: float | None = Field(description="one standard deviation around the fit")
+    changes: list[SeriesChange]
+    negative_word: str
+    positive_word: str
+
+
+class AlertNear(Answer):
+    """Alert near a place."""
+
+    code: str
+    url: str
+    kind_label: str
+    brief: str
+    state_label: str
+    distance_m: int = Field(description="from the place to the outline; 0 inside it")
+    where: str
+
+
+class HereOut(Answer):
+    """What is known about a house or street. Coordinates are rounded to four decimals, about ten metres."""
+
+    latitude: float
+    longitude: float
+    place: str
+    url: str
+    radius_m: float = Field(description="50, 100 or 200: the smallest circle with enough points")
+    motion: str = Field(description="moves, still, unclear, or none: no points, which does not mean still")
+    sentence: str = Field(description="the answer; ± is two standard deviations")
+    how_sure: list[str]
+    limits: list[str]
+    simulated: bool
+    tracks: list[PlaceTrack] = Field(description="the one that the sentence is about first")
+    alerts: list[AlertNear] = Field(description="the nearest within 5 km")
+    contact: ContactOut | None = Field(None, description="who is responsible there; null where none is loaded")
 
 
 class AreaSeriesOut(Answer):

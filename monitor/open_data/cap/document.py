@@ -28,6 +28,7 @@ class Words(NamedTuple):
     instruction: str
     severity_meaning: str
     place: str
+    contact: str
     note: str
 
 
@@ -92,6 +93,7 @@ def _add_info(info: Element, message: CapMessage, words: Words, parameters: Sequ
         "description": words.description,
         "instruction": words.instruction,
         "web": settings.PUBLIC_URL + alert.get_absolute_url(),
+        "contact": words.contact,
     }
     _add(info, rest)
     for name, value in [*parameters, ("severity_meaning", words.severity_meaning)]:

@@ -68,6 +68,7 @@ def _words(transition: AlertTransition, language: str) -> Words:
             instruction=" ".join(card.voice.advice(alert.kind, alert.state)),
             severity_meaning=card.severity_meaning,
             place=card.place,
+            contact=card.contact.line if card.contact else "",
             note=_note(alert),
         )
 

@@ -25,6 +25,7 @@ from detection.kinds import KIND_LABELS
 from detection.lists import AlertCount, Order, alert_counts, alerts_matching, alerts_within, monthly_counts
 from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
+from ingest.context.selectors import Contact
 from ingest.models import AdministrativeRegion, Product, Scene
 from ingest.products.selectors import last_date
 from monitor.maps.imaging.charts import column_chart
@@ -85,6 +86,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), any(coverage)),
         "year": words.year_sentence(today.year, *found_and_finished) if counts else "",
         "coverage": words.measured_sentence(*coverage),
+        "contact": _contact(region),
         "unseen": visibility_sentence(region.outline),
         "n_moving": n_moving,
         "n_listed": n_moving + _n(counts, (State.FINISHED,)),
@@ -95,6 +97,14 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "trend": column_chart([(date_format(one.first_day, "M"), one.living, one.found) for one in months]),
         "plan": region_plan(region, alerts, cards, numbered),
     }
+
+
+def _contact(region: AdministrativeRegion) -> Contact | None:
+    """Return who is responsible in a region: its own contact, else that of the smallest larger unit with one."""
+    if region.contact_name:
+        return Contact(region.contact_name, region.contact_phone, region.contact_page, region.name)
+    around = [one for one in regions_around(region=region) if one.contact_name]
+    return _contact(around[-1]) if around else None
 
 
 def report_context(region: AdministrativeRegion) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from detection.kinds import Mark, row_of
 from detection.models import Alert, AlertExposure, AlertMotion
 from detection.rules.lifecycle import Source, State
 from detection.selectors import Tilt, steepest_tilts
-from monitor.wording.cards.whereabouts import place_names
+from ingest.context.selectors import Contact
+from monitor.wording.administrative import contact_sentence
+from monitor.wording.cards.whereabouts import alert_places
 from monitor.wording.dates import day_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 from monitor.wording.families import FamilyVoice, voice_of
@@ -61,6 +63,7 @@ class AlertCard:
     first_seen: datetime
     updated: datetime
     simulated: bool
+    contact: Contact | None
     voice: FamilyVoice
     longitude: float
     latitude: float
@@ -75,6 +78,7 @@ class AlertCard:
             self.tilt_sentence,
             self.exposure_sentence,
             self.cause_sentence,
+            contact_sentence(self.contact.region, self.contact.line) if self.contact else "",
         )
         return [self.sentence, *(one for one in more if one)]
 
@@ -84,8 +88,10 @@ def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
     listed = list(alerts)
     prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")), "by_hand")
     exposures, tilts = _exposures(listed), steepest_tilts(alerts=listed)
-    places = zip(listed, place_names(listed), strict=True)
-    return [_card(alert, place, exposures.get(alert.pk), tilts.get(alert.pk)) for alert, place in places]
+    return [
+        _card(alert, *place, exposures.get(alert.pk), tilts.get(alert.pk))
+        for alert, place in zip(listed, alert_places(listed), strict=True)
+    ]
 
 
 def alert_card(alert: Alert) -> AlertCard:
@@ -93,7 +99,9 @@ def alert_card(alert: Alert) -> AlertCard:
     return alert_cards([alert])[0]
 
 
-def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt | None) -> AlertCard:
+def _card(
+    alert: Alert, place: str, contact: Contact | None, exposure: AlertExposure | None, tilt: Tilt | None
+) -> AlertCard:
     inside = alert.area.point_on_surface
     row, family_voice = row_of(alert.kind), voice_of(alert)
     state_label, state_meaning = STATE_LABELS[alert.state]
@@ -131,6 +139,7 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
         public_text=by_hand.texts.get(get_language() or "", "") if by_hand else "",
         first_seen=alert.created_at,
         updated=alert.updated_at,
+        contact=contact,
         voice=family_voice,
         longitude=round(inside.x, 5),
         latitude=round(inside.y, 5),

@@ -5,26 +5,34 @@ from collections.abc import Sequence
 from django.contrib.gis.geos import GEOSGeometry
 
 from detection.models import Alert, AlertCause
-from ingest.context.selectors import MOST_NAMED, Context, Whereabouts, context_at, whereabouts_of
+from ingest.context.selectors import MOST_NAMED, Contact, Context, Whereabouts, context_at, whereabouts_of
 from monitor.wording import surroundings as words
 from monitor.wording.causes import JUDGED, because_sentences
 from monitor.wording.places import place_name
 
 
-def place_names(alerts: Sequence[Alert]) -> list[str]:
-    """Return the name of every alert's place, in a fixed number of queries."""
-    return area_names([(alert.area, alert.simulated) for alert in alerts])
+def alert_places(alerts: Sequence[Alert]) -> list[tuple[str, Contact | None]]:
+    """Return the name of every alert's place and who is responsible there, in a fixed number of queries."""
+    return area_places([(alert.area, alert.simulated) for alert in alerts])
 
 
 def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
     """Return a place name for each area (EPSG:4326) and its flag (simulated or not), in a fixed number of queries."""
+    return [name for name, _contact in area_places(areas)]
+
+
+def area_places(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[tuple[str, Contact | None]]:
+    """Return name and responsible office of the place of each area, as `area_names`."""
     points = [(point.x, point.y, simulated) for point, simulated in ((a.point_on_surface, s) for a, s in areas)]
     places = whereabouts_of(points=points)
     return [
-        place_name(
-            *point,
-            near=near_of(where),
-            region=", ".join(dict.fromkeys(part for part in (where.region, where.country) if part)),
+        (
+            place_name(
+                *point,
+                near=near_of(where),
+                region=", ".join(dict.fromkeys(part for part in (where.region, where.country) if part)),
+            ),
+            where.contact,
         )
         for point, where in zip(points, places, strict=True)
     ]

@@ -91,6 +91,7 @@ ASSUMES = {
         "much."
     ),
 }
+GAPS = gettext_lazy("Gaps between the points (forest, fields, water, snow) do not mean that the ground is still.")
 FEW_IMAGES = 30
 UNEVEN = 1.3  # times as fast as all of it is the fastest part that is worth a sentence
 COARSE_M = 50.0
@@ -204,36 +205,14 @@ class VelocityVoice(FamilyVoice):
 
     def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
         """Return what these velocity fields cannot show."""
-        lines = [str(line) for line in row_of(alert.kind).limits]
-        directions = {product.direction for product in sources if product.component == "los"}
-        if alert.component == "los" and len(directions) < 2:
-            lines.append(_("Seen from one direction only: sideways motion looks the same as sinking or rising."))
-        posting_m = max((product.posting_m or 0 for product in sources), default=0)
-        if posting_m > COARSE_M:
-            lines.append(
-                _("Each measurement stands for a square of about %(metres)s metres, not for a single building.")
-                % {"metres": whole(posting_m)}
-            )
-        n_dates = min((product.n_dates for product in sources), default=0)
-        if n_dates == 0:
-            lines.append(_("Only mean speeds are known, no series: seasonal and lasting motion look the same."))
-        elif n_dates < FEW_IMAGES:
-            few = ngettext(
-                "Only %(n)s image: seasonal swelling and shrinking may look like lasting motion.",
-                "Only %(n)s images: seasonal swelling and shrinking may look like lasting motion.",
-                n_dates,
-            )
-            lines.append(few % {"n": n_dates})
+        lines = [*(str(line) for line in row_of(alert.kind).limits), *limits_of_fields(alert.component, sources)]
         if not _is_region(alert):
             lines.append(_("Measured against the ground around it: motion of the whole region does not show."))
         else:
             lines.append(_("Places inside that move faster than the region have alerts of their own."))
             if alert.reference == Reference.GNSS and alert.component == "los":
                 lines.append(_("Slow sideways drift of the whole region, as of continents, may be part of it."))
-        return [
-            *lines,
-            _("Gaps between the points (forest, fields, water, snow) do not mean that the ground is still."),
-        ]
+        return [*lines, str(GAPS)]
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         """Return the rate of a detection in words, with the reasons for the detection."""
@@ -249,6 +228,31 @@ class VelocityVoice(FamilyVoice):
         reasons += [line for line in [tilt_sentence(detection.places[0])] if line] if detection.places else []
         figures = [direction(source.component, detection.rate_mm_yr), _("%(number)s mm/year") % {"number": rate}]
         return Finding(", ".join(figures), component_label(source.component), reasons)
+
+
+def limits_of_fields(component: str, sources: Sequence[Any]) -> list[str]:
+    """Return what a rate along a component cannot show because of its velocity fields (products)."""
+    lines = []
+    directions = {product.direction for product in sources if product.component == "los"}
+    if component == "los" and len(directions) < 2:
+        lines.append(_("Seen from one direction only: sideways motion looks the same as sinking or rising."))
+    posting_m = max((product.posting_m or 0 for product in sources), default=0)
+    if posting_m > COARSE_M:
+        lines.append(
+            _("Each measurement stands for a square of about %(metres)s metres, not for a single building.")
+            % {"metres": whole(posting_m)}
+        )
+    n_dates = min((product.n_dates for product in sources), default=0)
+    if n_dates == 0:
+        lines.append(_("Only mean speeds are known, no series: seasonal and lasting motion look the same."))
+    elif n_dates < FEW_IMAGES:
+        few = ngettext(
+            "Only %(n)s image: seasonal swelling and shrinking may look like lasting motion.",
+            "Only %(n)s images: seasonal swelling and shrinking may look like lasting motion.",
+            n_dates,
+        )
+        lines.append(few % {"n": n_dates})
+    return lines
 
 
 class Current(NamedTuple):

@@ -3,6 +3,7 @@ import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
 import { css, element, jsonOf } from "gmm/dom";
 import { position } from "gmm/format";
+import { linkHere } from "gmm/here";
 import { setUpImages } from "gmm/images";
 import { setUpLegend } from "gmm/legend";
 import { setUpList, setUpViewLinks } from "gmm/list";
@@ -156,7 +157,7 @@ function explain(lngLat, text, link = null) {
     "div",
     {},
     element("p", {}, text),
-    link && element("p", {}, element("a", { href: link.href }, link.text)),
+    link && element("p", {}, element("a", { href: link.href, onclick: link.onclick }, link.text)),
   );
   popup?.remove();
   popup = new maplibre.Popup({ closeOnMove: false, focusAfterOpen: false })
@@ -191,7 +192,10 @@ function pressed(event) {
   if (arrow) explain(event.lngLat, motionHere(arrow), here?.link);
   else if (feature) selectAlert(feature, { move: false, link: here?.link });
   else if (here) explain(event.lngLat, here.text, here.link);
-  else explain(event.lngLat, gettext("No measurement point here: that does not mean that the ground is still."));
+  else {
+    const none = gettext("No measurement point here: that does not mean that the ground is still.");
+    explain(event.lngLat, none, linkHere(config.urls, event.lngLat.wrap()));
+  }
 }
 
 const motionHere = (motion) => interpolate(gettext("Motion of the surface here: %(motion)s."), { motion });
@@ -230,7 +234,7 @@ class Readout {
 
 // ---- searching ----
 /** Moves the map to a place that was searched for; a pin marks it where it is no whole region. */
-function goTo({ name, bounds }) {
+function goTo({ name, bounds, at }) {
   const [west, south, east, north] = bounds;
   pin?.remove();
   pin = null;
@@ -238,6 +242,7 @@ function goTo({ name, bounds }) {
     pin = new maplibre.Marker({ color: css("accent") }).setLngLat([(west + east) / 2, (south + north) / 2]).addTo(map);
     pin.getElement().setAttribute("aria-label", name);
   }
+  if (at) explain(at, name, linkHere(config.urls, { lng: at[0], lat: at[1] }));
   mapIntoView();
   map.fitBounds(bounds, { padding: padding(), maxZoom: 14, duration: 900 });
 }

@@ -149,6 +149,8 @@ function renderPoint(point, drawChart, buttons) {
       "p",
       {},
       h("a", { href: jsonOf("map-config").urls.my_house }, gettext("A moving point is on my house: what now?")),
+      " · ",
+      h("a", { href: addressAround(point) }, gettext("How the ground moves around here")),
     ),
   ];
   if (measured.length === 0) {
@@ -207,6 +209,9 @@ function figures(point, measured) {
       ),
   );
 }
+
+const addressAround = ({ latitude, longitude }) =>
+  `${jsonOf("map-config").urls.here}?lat=${latitude.toFixed(4)}&lon=${longitude.toFixed(4)}`;
 
 /** What changed and when, in words; only changes that chance hardly makes are here. */
 function changesList({ changes }) {

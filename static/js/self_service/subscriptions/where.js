@@ -2,6 +2,7 @@
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { css, element, jsonOf, onTheme } from "gmm/dom";
 import { addOutlines, boundsOf, fetchAlerts } from "gmm/marks";
+import { locate } from "gmm/position";
 import { gettext, interpolate, ngettext } from "gmm/words";
 
 const config = jsonOf("where-config");
@@ -207,15 +208,9 @@ async function search() {
   }
 }
 
-/** The browser asks its owner first; nothing is asked before the button is pressed. */
-function locate() {
-  if (!navigator.geolocation || !window.isSecureContext) {
-    note.textContent = gettext("Your browser does not tell this page where you are. Search for the place instead.");
-    return;
-  }
-  note.textContent = gettext("Looking for your position…");
-  navigator.geolocation.getCurrentPosition(
-    ({ coords }) => {
+function useMyPosition() {
+  locate(
+    (coords) => {
       fields.latitude.value = coords.latitude.toFixed(5);
       fields.longitude.value = coords.longitude.toFixed(5);
       fields.place.value = "";
@@ -223,13 +218,7 @@ function locate() {
       show({ move: true });
       changed();
     },
-    ({ code }) => {
-      note.textContent =
-        code === 1
-          ? gettext("You did not allow your position to be used. Search for the place instead.")
-          : gettext("Your position could not be found. Search for the place instead.");
-    },
-    { timeout: 15_000, maximumAge: 60_000 },
+    (text) => (note.textContent = text),
   );
 }
 
@@ -258,6 +247,6 @@ export function setUpWhere(whenChanged) {
     event.preventDefault();
     search();
   });
-  document.getElementById("my-position").addEventListener("click", locate);
+  document.getElementById("my-position").addEventListener("click", useMyPosition);
   setUpMap();
 }

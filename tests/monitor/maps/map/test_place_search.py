@@ -17,7 +17,7 @@ from ingest.sources.client.geocoder import kind_of
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import geocoder
 from monitor.wording import surroundings as words
-from monitor.wording.cards.whereabouts import place_names
+from monitor.wording.cards.whereabouts import alert_places
 from monitor.wording.places import countries_named, place_name
 from tests.ingest.sources import replay
 from tests.makers.people import words as text
@@ -126,7 +126,7 @@ def test_only_operators_hear_what_is_not_loaded(client, alert, operator):
 def test_the_list_looks_places_up_all_at_once(client, make_alert, villages, django_assert_max_num_queries):
     alerts = [make_alert(longitude=-12 + n / 10) for n in range(20)]
     with django_assert_max_num_queries(3):
-        assert len(place_names(alerts)) == 20
+        assert len(alert_places(alerts)) == 20
 
 
 @pytest.mark.parametrize("kind", ["regions", "glaciers", "mines", "landslides"])

@@ -75,7 +75,9 @@ def test_a_message_says_what_the_page_says_and_that_it_is_no_warning(client, mak
 
 
 def test_simulated_alerts_are_tests_and_keep_the_schema_whatever_the_name(client, make_alert, oasis, monkeypatch):
-    monkeypatch.setattr("monitor.wording.cards.cards.place_names", lambda alerts: ["Niederdorf <&> \x0b"] * len(alerts))
+    monkeypatch.setattr(
+        "monitor.wording.cards.cards.alert_places", lambda alerts: [("Niederdorf <&> \x0b", None)] * len(alerts)
+    )
     alert = make_alert(simulated=True)
     issue_cap_messages()
     words = texts(client, f"/cap/{alert.code}.xml")

@@ -1,0 +1,266 @@
+"""How the ground moves around one place: the points within 50, 100 or 200 m, with their curve and the nearest alerts.
+
+Nothing about a place that somebody asks for is stored, cached or logged.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry, Point
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from shapely import Point as Spot
+from shapely import from_wkb, transform
+from shapely.ops import nearest_points
+
+from detection.models import Alert
+from detection.selectors import alerts_public
+from ingest.context.selectors import Contact
+from ingest.models import Product
+from ingest.products.selectors import AreaSeries
+from ingest.readers.records import Component
+from ingest.scenes.services import geos
+from monitor.maps.charts import words
+from monitor.maps.charts.query import Period
+from monitor.maps.charts.rows import trace_row
+from monitor.maps.charts.selectors import PointsIn, points_within, products_over
+from monitor.maps.charts.traces import (
+    PeriodFit,
+    Trace,
+    by_direction,
+    fit_in,
+    of_area,
+    reference_of,
+)
+from monitor.maps.imaging.charts import curves
+from monitor.maps.imaging.plans import KM_PER_DEGREE
+from monitor.maps.map.series import changes_body, number
+from monitor.wording.cards.cards import AlertCard, alert_cards
+from monitor.wording.cards.whereabouts import area_places
+from monitor.wording.refusals import Missing, Refusal, finite_numbers
+from monitor.wording.regions import disc
+
+RADII_M = (50.0, 100.0, 200.0)
+ENOUGH_POINTS, ENOUGH_CELLS = 8, 3  # a cell of a coarse grid is the mean of many points
+CELL_M = 40.0  # from this posting on
+DIGITS = 4  # of coordinates, about 10 m: a shared address names a neighbourhood rather than a room
+ALERTS_KM, MOST_ALERTS = 5.0, 3
+AHEAD = {Component.UP: 0, Component.LOS: 1}  # components by what they tell a resident; others follow
+
+
+class PlaceTrack(NamedTuple):
+    """Points of one direction around a place. coherence: the median of their temporal coherence, None if unknown."""
+
+    trace: Trace
+    fit: PeriodFit
+    sigma_mm_yr: float | None  # of the mean rate
+    coherence: float | None
+    points: list[PointsIn]
+
+    @property
+    def rate(self) -> words.PlaceRate:
+        """Return the mean rate of the points."""
+        trace = self.trace
+        dates = trace.product.dates
+        return words.PlaceRate(trace.product.component, trace.stated_mm_yr, self.sigma_mm_yr, dates[0], dates[-1])
+
+    @property
+    def changes(self) -> list[dict[str, object]]:
+        """Return the changes of motion in the mean series, each with a sentence."""
+        return changes_body(self.trace.product, self.fit.changes)
+
+
+class AlertNear(NamedTuple):
+    """Alert near a place. distance_m: to its outline, 0 inside; bearing_deg: toward it, clockwise from north."""
+
+    card: AlertCard
+    distance_m: float
+    bearing_deg: float
+
+    @property
+    def where(self) -> str:
+        """Return where the alert lies from the place, in words."""
+        return words.distance_words(self.distance_m, self.bearing_deg)
+
+
+class Here(NamedTuple):
+    """What is known about a place. tracks: that of the sentence first; empty if no point is within radius_m."""
+
+    longitude: float
+    latitude: float
+    radius_m: float
+    tracks: list[PlaceTrack]
+    alerts: list[AlertNear]
+    simulated: bool
+    name: str  # '3 km south of Aldwick, Westshore'
+    contact: Contact | None
+
+    @property
+    def address(self) -> str:
+        """Return the address of the page about this place."""
+        return f"{reverse('here')}?lat={self.latitude}&lon={self.longitude}"
+
+    @property
+    def sentence(self) -> str:
+        """Return the answer in one sentence."""
+        return words.here_sentence(self.tracks[0].rate) if self.tracks else words.no_points_sentence(self.radius_m)
+
+    @property
+    def motion(self) -> str:
+        """Return 'moves', 'still', 'unclear' or 'none'."""
+        return self.tracks[0].rate.motion if self.tracks else "none"
+
+    @property
+    def how_sure(self) -> list[str]:
+        """Return sentences on how sure the answer is."""
+        if not self.tracks:
+            return []
+        main = self.tracks[0]
+        scatter = main.trace.stated_sigma_mm_yr or 0.0
+        return words.sure_sentences(main.rate, main.trace.n_points, self.radius_m, scatter, main.coherence)
+
+    @property
+    def limits(self) -> list[str]:
+        """Return sentences on what the answer cannot say."""
+        if not self.tracks:
+            return [str(words.GAPS)]
+        component = self.tracks[0].rate.component
+        return words.limit_sentences(
+            component, [track.trace.product for track in self.tracks if track.rate.component == component]
+        )
+
+
+def position_of(latitude: str, longitude: str) -> tuple[float, float]:
+    """Parse latitude and longitude, degrees, into longitude and latitude rounded to DIGITS. Raises Refusal."""
+    numbers = finite_numbers(f"{latitude},{longitude}")
+    if len(numbers) != 2 or abs(numbers[0]) > 90 or abs(numbers[1]) > 180:
+        raise Refusal(
+            _("this is no position on the earth"),
+            # Translators: lat= and lon= are written in an address, as they stand
+            _("Give lat= from −90 to 90 and lon= from −180 to 180 in degrees, for example lat=46.99&lon=-12."),
+        )
+    return round(numbers[1], DIGITS), round(numbers[0], DIGITS)
+
+
+def look(longitude: float, latitude: float) -> Here:
+    """Return what is known about a place. Raises Refusal, Missing if no data set covers it."""
+    area = geos(disc(longitude, latitude, RADII_M[-1]))
+    products = list(products_over(area=area))
+    if not products:
+        raise Missing(
+            _("no measurements are loaded for this place"),
+            _("The data sets are listed under “Data”, with their areas."),
+        )
+    radius_m = _radius_m(longitude, latitude, products)
+    found = points_within(products=products, longitude=longitude, latitude=latitude, radius_m=radius_m)
+    tracks = sorted((_track(parts, area) for parts in by_direction(found)), key=_priority)
+    simulated = tracks[0].trace.product.simulated if tracks else products[0].simulated
+    name, contact = area_places([(Point(longitude, latitude, srid=4326), simulated)])[0]
+    alerts = _alerts_near(longitude, latitude)
+    return Here(longitude, latitude, radius_m, tracks, alerts, simulated, name, contact)
+
+
+def _priority(track: PlaceTrack) -> tuple[int, int]:
+    return AHEAD.get(Component(track.trace.product.component), len(AHEAD)), -track.trace.n_points
+
+
+def _radius_m(longitude: float, latitude: float, products: Sequence[Product]) -> float:
+    """Return the smallest radius with enough points of one direction, vertical ones if possible; else the largest."""
+    for component in AHEAD:
+        those = [product for product in products if product.component == component]
+        for radius_m in RADII_M if those else ():
+            found = points_within(
+                products=those, longitude=longitude, latitude=latitude, radius_m=radius_m, with_series=False
+            )
+            if any(sum(part.n_points for part in parts) >= _enough(parts) for parts in by_direction(found)):
+                return radius_m
+    return RADII_M[-1]
+
+
+def _enough(parts: Sequence[PointsIn]) -> int:
+    return ENOUGH_CELLS if (parts[0].product.posting_m or 0.0) >= CELL_M else ENOUGH_POINTS
+
+
+def _track(parts: list[PointsIn], area: GEOSGeometry) -> PlaceTrack:
+    trace = of_area(parts, area, [reference_of(part.product, None) for part in parts])
+    fit = fit_in(trace, Period(None, None))
+    stds, coherences = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("velocity_std_mm_yr", "temporal_coherence")
+    )
+    coherence = float(np.nanmedian(coherences)) if np.isfinite(coherences).any() else None
+    return PlaceTrack(trace, fit, _sigma_mm_yr(trace, fit, stds), coherence, parts)
+
+
+def _sigma_mm_yr(trace: Trace, fit: PeriodFit, stds: np.ndarray) -> float | None:
+    """Return the standard deviation of a mean rate, mm/yr; None if nothing tells it. stds: as stated, NaN unknown."""
+    # Errors of neighbouring points are alike (atmosphere, reference): their mean is no better than one of them.
+    stated = float(np.sqrt(np.nanmean(stds**2))) if np.isfinite(stds).any() else None
+    common = stated if stated is not None else fit.sigma_mm_yr if fit.fitted else None
+    if common is None and trace.n_points < 2:
+        return None
+    scatter = (trace.stated_sigma_mm_yr or 0.0) / np.sqrt(trace.n_points)
+    return float(np.hypot(common or 0.0, scatter))
+
+
+def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
+    """Return the nearest alerts within ALERTS_KM, the nearest first."""
+    around = geos(disc(longitude, latitude, 1000 * ALERTS_KM))
+    metres = 1000 * KM_PER_DEGREE * np.array([np.cos(np.radians(latitude)), 1.0])
+    near: list[tuple[float, float, Alert]] = []
+    for alert in alerts_public().filter(area__intersects=around):
+        outline = transform(
+            from_wkb(bytes(alert.area.wkb)),
+            lambda xy: ((xy - (longitude, latitude) + 180) % 360 - 180) * metres,  # across the date line, too
+        )
+        closest = nearest_points(outline, Spot(0, 0))[0]
+        near.append((closest.distance(Spot(0, 0)), float(np.degrees(np.arctan2(closest.x, closest.y))) % 360, alert))
+    near = sorted(near, key=lambda one: one[0])[:MOST_ALERTS]
+    cards = alert_cards([alert for _distance, _bearing, alert in near]) if near else []
+    return [AlertNear(card, *one[:2]) for one, card in zip(near, cards, strict=True)]
+
+
+def track_curves(here: Here, most: int = 2) -> list[dict[str, Any]]:
+    """Return the charts of the first tracks with a series, for `shared/_series.html`."""
+    shown = [one.trace for one in here.tracks if one.trace.product.component in AHEAD and len(one.trace.dates)]
+    return curves(None, [{"product": one.product, "series": _series(one)} for one in shown[:most]], [])
+
+
+def _series(trace: Trace) -> AreaSeries:
+    known = np.isfinite(trace.values_mm)
+    dates = [day for day, keep in zip(trace.dates, known, strict=True) if keep]
+    lines = (np.asarray(one)[known] for one in (trace.values_mm, trace.low_mm, trace.high_mm))
+    return AreaSeries(trace.n_points, trace.n_points, dates, *lines)
+
+
+def here_body(here: Here) -> dict[str, object]:
+    """Return what is known about a place as JSON."""
+    tracks = [
+        trace_row(track.trace, track.fit)
+        | {
+            "mean_mm_yr": number(track.rate.rate_mm_yr),
+            "mean_sigma_mm_yr": number(track.sigma_mm_yr),
+            "temporal_coherence": number(track.coherence),
+        }
+        for track in here.tracks
+    ]
+    alerts = [
+        {"distance_m": round(one.distance_m), "where": one.where}
+        | {name: getattr(one.card, name) for name in ("code", "url", "kind_label", "brief", "state_label")}
+        for one in here.alerts
+    ]
+    return {
+        "latitude": here.latitude,
+        "longitude": here.longitude,
+        "place": here.name,
+        "url": here.address,
+        "radius_m": here.radius_m,
+        "motion": here.motion,
+        "sentence": here.sentence,
+        "how_sure": here.how_sure,
+        "limits": here.limits,
+        "simulated": here.simulated,
+        "tracks": tracks,
+        "alerts": alerts,
+        "contact": here.contact,
+    }

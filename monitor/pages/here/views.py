@@ -1,0 +1,83 @@
+"""Views of a house or street: the page about one place, and the same to print.
+
+The place is part of the address only: nothing of it is stored, and no answer may be kept by a cache.
+"""
+
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from monitor.maps.charts.here import Here, look, position_of, track_curves
+from monitor.maps.charts.selectors import bounded
+from monitor.maps.map.plans import place_plan
+from monitor.wording.components import colour_caption, component_label
+from monitor.wording.figures import mm_a_year, with_uncertainty
+from monitor.wording.images import data_set_name
+from monitor.wording.refusals import Refusal
+
+
+@require_safe
+@never_cache
+def here_page(request: HttpRequest) -> HttpResponse:
+    """Show what is known about the place at ?lat=&lon=; without them, ask for a place."""
+    if "lat" not in request.GET and "lon" not in request.GET:
+        return render(request, "pages/here/here.html")
+    return _answer(request, "pages/here/here.html")
+
+
+@require_safe
+@never_cache
+def here_report(request: HttpRequest) -> HttpResponse:
+    """Show what is known about the place at ?lat=&lon= as a sheet to print."""
+    return _answer(request, "pages/here/report.html")
+
+
+def _answer(request: HttpRequest, template: str) -> HttpResponse:
+    try:
+        longitude, latitude = position_of(request.GET.get("lat", ""), request.GET.get("lon", ""))
+        with bounded():
+            context = here_context(look(longitude, latitude))
+    except Refusal as refusal:
+        return render(request, "pages/here/here.html", {"refusal": refusal}, status=refusal.status)
+    return render(request, template, context)
+
+
+def here_context(here: Here) -> dict[str, Any]:
+    """Return the context of the page about a place."""
+    context = {
+        "here": here,
+        "permalink": f"{settings.PUBLIC_URL}{here.address}",
+        "curves": track_curves(here),
+        "tracks": [_track_row(track) for track in here.tracks],
+        "credits": sorted({one.trace.product.attribution for one in here.tracks} - {""}),
+        "simulated": here.simulated,
+        "printed_on": timezone.now(),
+    }
+    if here.tracks:
+        main = here.tracks[0]
+        names = ("longitude", "latitude", "velocity_mm_yr")
+        columns = tuple(np.concatenate([getattr(part, name) for part in main.points]) for name in names)
+        plan, full = place_plan(here.longitude, here.latitude, here.radius_m, columns, here.simulated)
+        context |= {"plan": plan, "plan_caption": colour_caption(main.rate.component, full)}
+    return context
+
+
+def _track_row(track: Any) -> dict[str, Any]:
+    product, rate = track.trace.product, track.rate
+    sign = "−" if rate.rate_mm_yr < 0 else "+"
+    return {
+        "name": data_set_name(product.name),
+        "component": component_label(product.component),
+        "track": product.track,
+        "n_points": track.trace.n_points,
+        "rate": mm_a_year(f"{sign}{with_uncertainty(rate.rate_mm_yr, rate.sigma_mm_yr)}"),
+        "first": product.dates[0],
+        "last": product.dates[-1],
+        "changes": [change["sentence"] for change in track.changes],
+    }
