@@ -1,7 +1,7 @@
 """Registry of formats, one module each; `recognise` finds the format of a file by content. Does not use Django.
 
-A reader is a module with the members of `VelocityReader` or `SceneReader`; mypy checks this. A new format needs its
-module, a line in REGISTERED, a maker in tests/makers and a test: see CONTRIBUTING.md.
+A reader is a module with the members of `VelocityReader`, `SceneReader` or `StationReader`; mypy checks this. A new
+format needs its module, a line in REGISTERED, a maker in tests/makers and a test: see CONTRIBUTING.md.
 """
 
 import zipfile
@@ -16,6 +16,9 @@ from ingest.readers.images import geotiff as image_geotiff
 from ingest.readers.images.scenes import ParsedName, SceneFile
 from ingest.readers.images.sentinel1 import grd as sentinel1_grd
 from ingest.readers.records import Declaration, VelocityField
+from ingest.readers.stations import pos, tenv3
+from ingest.readers.stations import table as station_table
+from ingest.readers.stations.records import StationSeries
 from ingest.readers.tables import generic, text_table
 from ingest.readers.velocity import (
     egms,
@@ -68,9 +71,20 @@ class SceneReader(Reader, Protocol):
         """Return what the name states about an image that cannot be read. Never raises."""
 
 
+@runtime_checkable
+class StationReader(Reader, Protocol):
+    """A reader of one format of series of GNSS stations or levelling benchmarks."""
+
+    def read_stations(self, path: Path, declared: Declaration) -> tuple[StationSeries, ...]:
+        """Read the whole series of every station in a file, mm. Raises InputError."""
+
+
 # Readers are tried in this order: specific ones before general ones.
-REGISTERED: tuple[VelocityReader | SceneReader, ...] = (
+REGISTERED: tuple[VelocityReader | SceneReader | StationReader, ...] = (
     sentinel1_grd,  # first, because its folder or zip holds files that other readers would recognise
+    tenv3,
+    pos,
+    station_table,
     egms,
     insar_norway,
     licsbas,
@@ -93,7 +107,8 @@ REGISTERED: tuple[VelocityReader | SceneReader, ...] = (
 GENERAL = frozenset({geotiff.NAME, generic.NAME})  # these also read files that a specific reader recognises
 READERS = {reader.NAME: reader for reader in REGISTERED}
 SCENE_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, SceneReader)}
-VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstance(reader, SceneReader)}
+STATION_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, StationReader)}
+VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstance(reader, SceneReader | StationReader)}
 FORMATS = tuple(READERS)
 TITLES = {reader.NAME: reader.TITLE for reader in REGISTERED}
 SUFFIXES = frozenset[str]().union(*(reader.SUFFIXES for reader in REGISTERED))
@@ -101,7 +116,8 @@ SUFFIXES_OF_ONE_FILE = SUFFIXES - {shapefiles.SUFFIX}  # a shapefile is several 
 _PARTICULAR = {name: title for name, title in TITLES.items() if name not in {*GENERAL, image_geotiff.NAME}}
 KNOWN = (
     f"velocities ({', '.join(title for name, title in _PARTICULAR.items() if name in VELOCITY_READERS)}, "
-    "a table of points with --mapping, a GeoTIFF with --unit) or images "
+    "a table of points with --mapping, a GeoTIFF with --unit), "
+    f"stations ({', '.join(reader.TITLE for reader in STATION_READERS.values())}) or images "
     f"({', '.join(title for name, title in _PARTICULAR.items() if name in SCENE_READERS)}, "
     "a GeoTIFF with --scale), under their original names"
 )
@@ -157,7 +173,7 @@ def open_velocity_fields(
     """Read the headers of a file's components; return fields whose points are read on demand. Raises InputError."""
     reader = VELOCITY_READERS.get(_chosen(path, source_format, declared))
     if reader is None:
-        raise InputError(path, "this is an image, not a velocity field", f"Give {KNOWN}")
+        raise InputError(path, "this holds images or stations, not a velocity field", f"Give {KNOWN}")
     return reader.read(path, declared or Declaration())
 
 
@@ -174,8 +190,18 @@ def open_scenes(path: Path, source_format: str = "auto", declared: Declaration |
     """Read the headers of a file's images (one per polarisation), to be read on demand. Raises InputError."""
     reader = SCENE_READERS.get(_chosen(path, source_format, declared))
     if reader is None:
-        raise InputError(path, "this is a velocity field, not an image", "Give a radar image")
+        raise InputError(path, "this is not an image", "Give a radar image")
     return reader.read(path, declared or Declaration())
+
+
+def open_stations(
+    path: Path, source_format: str = "auto", declared: Declaration | None = None
+) -> tuple[StationSeries, ...]:
+    """Read the series of a file's stations. Raises InputError."""
+    reader = STATION_READERS.get(_chosen(path, source_format, declared))
+    if reader is None:
+        raise InputError(path, "this holds no series of stations", f"Give {KNOWN}")
+    return reader.read_stations(path, declared or Declaration())
 
 
 def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:

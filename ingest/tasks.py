@@ -15,6 +15,7 @@ from ingest.products.derived import derived_make
 from ingest.products.parts import parts_merge
 from ingest.products.releases import release_changes_make
 from ingest.scenes import pairs as pair_services
+from ingest.stations.services import stations_settle
 from ingest.steps import stage
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ def pair_new_scenes() -> None:
 
 @stage
 def compare_releases() -> None:
-    """Compare superseded releases with their successors."""
+    """Compare superseded releases with their successors, and delete what newer files of stations replace."""
+    stations_settle()
     if not disk_full():
         release_changes_make()
 

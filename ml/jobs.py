@@ -35,12 +35,15 @@ from ml.rasters.pair_command import pair_sha256
 from ml.rasters.pieces import Pieces
 from ml.rasters.results import NotRepeatable, RasterResult
 from ml.rasters.windows import Window
+from ml.stations import plane_of
+from ml.statistics.stations import Plane
 from ml.stored import RasterWindows, opened_prediction
 
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
 WINDOW = "window"  # rows x columns, px
+STATIONS = "stations"  # planes from a product's own zero to that of the stations on its ground
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 
@@ -79,8 +82,10 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
     reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
-    others = [Track(points, Reference(one.reference)) for one, points in seen]
-    regions = confirmed_regions(Track(cloud, Reference(product.reference)), others, reported)
+    tracks = [(product, cloud), *seen]
+    planes = pieces.once(STATIONS, lambda: _planes(run, [one for one, _ in tracks], cloud.epsg))
+    own, *others = (_track(one, points, planes.get(str(one.pk))) for one, points in tracks)
+    regions = confirmed_regions(own, others, reported)
     return RasterResult(
         result.bands(),
         result.units(),
@@ -89,8 +94,25 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
         tags,
         result.statistics() | statistics,
         [region.feature(result.epsg) for region in regions],
+        parameters={STATIONS: planes} if planes else {},
         companions=[one.pk for one, _ in seen],
     )
+
+
+def _planes(run: Run, products: list[Product], epsg: int) -> dict[str, Plane]:
+    """Return product's number -> plane to its stations, where these tie it; those used before, for a finished run."""
+    if run.state == Run.State.SUCCEEDED:
+        return run.parameters.get(STATIONS, {})
+    planes = ((str(one.pk), plane_of(product=one, epsg=epsg)) for one in products)
+    return {number: plane for number, plane in planes if plane}
+
+
+def _track(product: Product, points: PointCloud, plane: list[float] | None) -> Track:
+    """Return a track for the search of wide regions; stations that tie it replace the zero of its rates."""
+    if plane is None:
+        return Track(points, Reference(product.reference))
+    zero = Plane(*plane).at(points.x, points.y).astype(np.float32)
+    return Track(points._replace(velocity_mm_yr=points.velocity_mm_yr - zero), Reference.GNSS, float(zero.mean()))
 
 
 def _cloud(

@@ -30,6 +30,7 @@ from monitor.pages.record import views as record
 from monitor.pages.regions import views as regions
 from monitor.pages.reviews import batches, edits
 from monitor.pages.reviews import views as reviews
+from monitor.pages.stations import views as stations
 from monitor.pages.uploads import views as uploads
 from monitor.self_service import channels, organisations
 from monitor.self_service.accounts import views as account_pages
@@ -72,7 +73,9 @@ urlpatterns = [
     path("products/", products.product_list, name="product-list"),
     path("products/<int:product>/", desk.of_product, name="product-analysis"),
     path("products/<int:product>/refused.csv", products.refused_rows, name="product-refused"),
+    path("products/<int:product>/stations/", stations.product_stations, name="product-stations"),
     path("products/<int:product>/change.tif", products.release_change, name="product-change"),
+    path("stations/<int:station>/", stations.station_detail, name="station-detail"),
     path("api/v1/", api_page.api_page, name="api-page"),
     path("api/v1/", api.urls),
     path("api/points/<int:product>/<str:pid>/series/", map.series_json, name="point-series"),

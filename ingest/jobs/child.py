@@ -12,25 +12,29 @@ from django.utils import timezone
 
 from ingest.errors import AlreadyLoaded, InputError, one_line
 from ingest.failures import cause_of, first_line, reason_of
-from ingest.formats import READERS, SCENE_READERS, SUFFIXES, recognise
+from ingest.formats import READERS, SCENE_READERS, STATION_READERS, SUFFIXES, recognise
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.leases import NO_FAULT, Overtaken
-from ingest.models import IngestJob, Product, Scene
+from ingest.models import IngestJob, Product, Scene, StationFile
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import products_load
 from ingest.readers.files import file_sha256
 from ingest.readers.records import PLAIN_SUBMISSION, Declaration, Direction, Submission
 from ingest.scenes.services import scene_refuse, scenes_forget, scenes_load
+from ingest.stations.services import stations_load
 from ingest.storage.inputs import input_path
 
 
 class Loaded(NamedTuple):
-    """The products and scenes that were loaded from a file or folder."""
+    """The products, scenes or stations that were loaded from a file or folder."""
 
     products: list[Product]
     scenes: list[Scene]
+    stations: StationFile | None = None
 
     def __str__(self) -> str:
+        if self.stations:
+            return f"series of stations: {self.stations.stations.count():,}"
         lines = [f"scene {scene.pk} ({scene.name}), {scene.rows} x {scene.cols} px" for scene in self.scenes]
         for product in self.products:
             refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""
@@ -47,7 +51,10 @@ def arrival_load(
     expect: Expect = lambda points: None,
 ) -> Loaded:
     """Load a file or folder by its format. Raises InputError (AlreadyLoaded); then nothing has changed."""
-    if recognise(path, submission.declared) in SCENE_READERS:
+    source_format = recognise(path, submission.declared)
+    if source_format in STATION_READERS:
+        return Loaded([], [], stations_load(path=path, submission=submission))
+    if source_format in SCENE_READERS:
         return Loaded([], scenes_load(path=path, submission=submission))
     return Loaded(products_load(path=path, submission=submission, progress=progress, expect=expect), [])
 
@@ -144,7 +151,7 @@ def _load(job: IngestJob) -> None:
     try:
         with Progress(job) as progress, transaction.atomic():
             loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
-            _finish(job, loaded.products, loaded.scenes, "")
+            _finish(job, loaded.products, loaded.scenes, f"Loaded: {loaded}." if loaded.stations else "")
     except BaseException:  # the rows are rolled back, so the files of images are deleted
         scenes_forget(loaded.scenes)
         raise

@@ -34,6 +34,7 @@ LEFT_ALONE = (
     "/second-factor/",
     "/sessions/",
     "/stac/",
+    "/stations/",
     "/subscribe/",
     "/subscriptions/",
     "/tilejson/",

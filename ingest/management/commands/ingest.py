@@ -25,6 +25,7 @@ from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction, Submission
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
+from ingest.stations.services import stations_settle
 
 
 def _period(text: str) -> tuple[date, date]:
@@ -157,6 +158,7 @@ class Command(BaseCommand):
 
     def _follow_up(self) -> None:
         """Derive products and pairs now instead of waiting for the schedule."""
+        stations_settle()
         new = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
         if new:
             self.stdout.write(f"{new} new pairs of images")

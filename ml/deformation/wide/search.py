@@ -1,8 +1,8 @@
 """Long-wavelength search: from a product's points to regions that move over 5-50 km.
 
-With a reference from stations the rates are absolute: no mean or plane is removed, but both are free within the errors
-of the reference. Without one, rates are relative to the still part of the scene (`cells.stable_level`), and the slope
-over the scene has a wider prior, because orbits and plate motion leave one.
+With a reference from stations (the product's own, or loaded ones) the rates are absolute: no mean or plane is removed,
+but both are free within the errors of the reference. Without one, rates are relative to the still part of the scene
+(`cells.stable_level`), and the slope over the scene has a wider prior, because orbits and plate motion leave one.
 
 A region is confirmed if another track shows its surest bowl, too: errors of two tracks are independent, and a single
 one has about one false region on 10,000 km² (docs/models/deformation.md). Unconfirmed regions are not for the public.
@@ -42,10 +42,11 @@ SAME_SHARE = 0.5
 
 
 class Track(NamedTuple):
-    """Points of one track, and the reference of their rates."""
+    """Points of one track, and the reference of their rates. level_mm_yr: already subtracted to tie it to stations."""
 
     points: PointCloud
     reference: Reference
+    level_mm_yr: float = 0.0
 
 
 class WideFit(NamedTuple):
@@ -149,7 +150,7 @@ def find_wide_regions(
     fit = fit_wide(track.points, track.reference, reported, significant)
     regions = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)
     return [
-        ReferredRegion(region, track.reference, fit.level_mm_yr)
+        ReferredRegion(region, track.reference, fit.level_mm_yr + track.level_mm_yr)
         for region in regions
         if not _is_reported(region, reported)
     ]

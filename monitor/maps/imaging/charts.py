@@ -151,6 +151,60 @@ def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -
     return {"width": WIDTH, "height": height, "columns": columns, "y_ticks": ticks}
 
 
+def scatter_chart(rows: Sequence[tuple[float, float, float, float]], side: int = 320) -> dict[str, Any]:
+    """Return the positions of marks with error bars, the 1:1 line and ticks, on equal axes. rows: x, ±, y, ±."""
+    limits = [value for x, dx, y, dy in rows for value in (x - dx, x + dx, y - dy, y + dy)]
+    steps = rounded_steps(min(limits), max(limits))
+    base = side - BOTTOM - TOP  # the axis has a name below
+
+    def across(value: float) -> float:
+        return round(LEFT + (side - LEFT - RIGHT) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
+
+    def up(value: float) -> float:
+        return round(base - (base - TOP) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
+
+    bars = "".join(
+        f"M{across(x - dx):g} {up(y):g}H{across(x + dx):g}M{across(x):g} {up(y - dy):g}V{up(y + dy):g}"
+        for x, dx, y, dy in rows
+    )
+    return {
+        "side": side,
+        "left": LEFT,
+        "right": side - RIGHT,
+        "base": base,
+        "bars": bars,
+        "dots": "".join(f"M{across(x):g} {up(y):g}h0" for x, _dx, y, _dy in rows),
+        "same": f"M{across(steps[0]):g} {up(steps[0]):g}L{across(steps[-1]):g} {up(steps[-1]):g}",
+        "ticks": [{"x": across(step), "y": up(step), "label": short(step)} for step in steps],
+    }
+
+
+def histogram_chart(values: Sequence[float], side: int = 320) -> dict[str, Any]:
+    """Return columns with the numbers of values between round limits, and ticks at these and of the numbers."""
+    limits = rounded_steps(min(values), max(values))
+    reach = limits[-1] - limits[0]
+    places = [min(int((value - limits[0]) / reach * (len(limits) - 1)), len(limits) - 2) for value in values]
+    counts = [places.count(at) for at in range(len(limits) - 1)]
+    steps = [step for step in rounded_steps(0.0, max(counts)) if step == int(step)]
+    base, pitch = side - BOTTOM - TOP, (side - LEFT - RIGHT) / len(counts)
+
+    def y(value: float) -> float:
+        return round(base - (base - TOP) * value / steps[-1], 1)
+
+    return {
+        "side": side,
+        "left": LEFT,
+        "right": side - RIGHT,
+        "columns": [
+            {"x": round(LEFT + pitch * at, 1), "y": y(n), "width": round(pitch - 1, 1), "height": base - y(n)}
+            for at, n in enumerate(counts)
+        ],
+        "x_ticks": [{"at": round(LEFT + pitch * at, 1), "label": short(one)} for at, one in enumerate(limits)],
+        "y_ticks": [{"at": y(step), "label": short(step)} for step in steps],
+        "label_at": base + 16,
+    }
+
+
 def rounded_steps(low: float, high: float) -> list[float]:
     """Return about four evenly spaced round numbers that cover low to high."""
     reach = (high - low) or 1.0

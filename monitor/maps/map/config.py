@@ -24,6 +24,7 @@ URLS = {
     "context": "/tiles/context/{kind}/{z}/{x}/{y}.mvt",
     "arrows": "/rasters/{group}/arrows.geojson",
     "glacier": "/glaciers/{glacier}/",
+    "station": "/stations/{station}/",
     "chart_series": "/charts/series.{form}",
     "chart_profile": "/charts/profile.{form}",
     "chart_near": "/charts/near.json",

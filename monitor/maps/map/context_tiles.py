@@ -1,4 +1,4 @@
-"""Vector tiles of glaciers, mines, landslides and regions for the map."""
+"""Vector tiles of glaciers, mines, landslides, regions and stations for the map."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ingest.context.selectors import kinds_loaded
 from ingest.context.simulated_truth import truth_is_loaded
+from ingest.models import Station
 from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
 ZOOM_OF_OUTLINES = 7  # at lower zooms a glacier is smaller than its mark
@@ -56,6 +57,14 @@ OVERLAYS = (
         "position",
         "position",
     ),
+    Overlay(
+        "stations",
+        _("Stations and benchmarks"),
+        "station",
+        {"name": "code", "technique": "technique", "page": "id::text"},
+        "position",
+        "position",
+    ),
 )
 # The simulated motion has its own switch, shown only if a simulation is loaded.
 TRUTH = Overlay(
@@ -71,7 +80,7 @@ BY_KIND = {overlay.kind: overlay for overlay in (*OVERLAYS, TRUTH)}
 
 def overlays_available() -> list[Overlay]:
     """Return the overlays whose data are loaded."""
-    loaded = kinds_loaded()
+    loaded = {*kinds_loaded(), *(["stations"] if Station.objects.exists() else [])}
     return [overlay for overlay in OVERLAYS if overlay.kind in loaded]
 
 

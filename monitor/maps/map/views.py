@@ -122,7 +122,7 @@ def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResp
 @require_safe
 @only_parameters()
 def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResponse:
-    """Answer with a vector tile of glaciers, mines, landslides, regions or simulated motion."""
+    """Answer with a vector tile of glaciers, mines, landslides, regions, stations or simulated motion."""
     tile_or_404(z, x, y, kind in BY_KIND)
     tile = context_tile(overlay=BY_KIND[kind], z=z, x=x, y=y)
     return HttpResponse(tile, content_type=VECTOR_TILE, headers={"Cache-Control": "public, max-age=300"})

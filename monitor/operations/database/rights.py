@@ -32,6 +32,8 @@ APPLICATION_TABLES = {
 READER_TABLES = {
     "ingest_product": ADD,
     "ingest_scene": CHANGE,
+    "ingest_station": ADD,
+    "ingest_stationfile": ADD,
     "ingest_ingestjob": (  # of a running one
         "SELECT, UPDATE (state, points_done, sha256, error, cause, faults, next_try_at, lease_until, finished_at)"
     ),

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from ingest.formats import TITLES
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import products, scenes_by_ground
+from ingest.stations.selectors import has_stations
 from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.maps.map.config import map_at
@@ -47,7 +48,8 @@ AS_STORED = (
 def product_list(request: HttpRequest) -> HttpResponse:
     """Show the velocity fields and the stacks of images that are loaded."""
     runs = runs_of_products() if may_view_work(request.user) else {}
-    rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in products()]
+    loaded = products().annotate(has_stations=has_stations())
+    rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in loaded]
     context = {
         "products": [row for row in rows if not row["superseded_by"]],
         "older": [row for row in rows if row["superseded_by"]],
@@ -120,6 +122,7 @@ def _row(product: Product) -> dict[str, Any]:
         "sha256_short": product.file_sha256[:12],
         "bounds_url": reverse("map") + map_at(*product.footprint.extent),
         "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
+        "stations_url": reverse("product-stations", args=[product.pk]) if product.has_stations else "",
         **{name: getattr(product, name) for name in AS_STORED},
     }
 

@@ -1,4 +1,4 @@
-// Overlays from other sources: glaciers, mines, landslides and borders of regions, each switched on by its checkbox.
+// Overlays from other sources: glaciers, mines, landslides, stations, borders of regions; each has a checkbox.
 import { css, onTheme } from "gmm/dom";
 import { date } from "gmm/format";
 import { formatNumber, gettext, interpolate } from "gmm/words";
@@ -72,6 +72,18 @@ const LAYERS = {
       edge: "circle-stroke-color",
     },
   ],
+  stations: [
+    {
+      id: "dot",
+      type: "circle",
+      paint: {
+        "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2, 8, 5, 12, 7],
+        "circle-stroke-width": 2,
+      },
+      colour: "circle-color",
+      edge: "circle-stroke-color",
+    },
+  ],
   truth: [
     { id: "fill", type: "fill", paint: { "fill-opacity": 0.06 }, colour: "fill-color" },
     {
@@ -125,6 +137,8 @@ const WORDS = {
     const glacier = name ? interpolate(gettext("A glacier: %(name)s."), { name }) : gettext("A glacier.");
     return SURGES[surge] ? `${glacier} ${SURGES[surge]}` : glacier;
   },
+  stations: ({ name, technique }) =>
+    interpolate(technique === "gnss" ? gettext("GNSS station %(name)s.") : gettext("Benchmark %(name)s."), { name }),
   mines: ({ name }) => (name ? interpolate(gettext("A mine: %(name)s."), { name }) : gettext("A mine.")),
   landslides({ name, day, accuracy_m: metres }) {
     const reported = day
@@ -133,6 +147,13 @@ const WORDS = {
     const called = name && name !== "landslide" ? `${name}.` : "";
     return [reported, called, sureness(metres)].filter(Boolean).join(" ");
   },
+};
+
+const ABOVE = new Set(["stations", "truth"]); // drawn above the points
+// kind: name of the page's address and of its parameter, and the text of the link
+const PAGES = {
+  glaciers: ["glacier", gettext("How it moves, pair by pair")],
+  stations: ["station", gettext("Its series beside the points")],
 };
 
 function sureness(metres) {
@@ -144,7 +165,7 @@ function sureness(metres) {
 
 /**
  * Wires the checkboxes of the legend; `before` is the layer that stays above what they show.
- * urls: of the tiles (context) and of a glacier's page.
+ * urls: of the tiles (context) and of the pages of glaciers and stations.
  */
 export function setUpContext({ map, urls, query, remember, before }) {
   const boxes = [...document.querySelectorAll("[data-context]")];
@@ -160,7 +181,7 @@ export function setUpContext({ map, urls, query, remember, before }) {
       const name = `${source}-${id}`;
       map.addLayer(
         { ...layer, id: name, source, "source-layer": "context" },
-        kind !== "truth" && map.getLayer(before) ? before : undefined,
+        !ABOVE.has(kind) && map.getLayer(before) ? before : undefined,
       );
       onTheme(() => {
         map.setPaintProperty(name, colour, css(colourOf));
@@ -178,8 +199,8 @@ export function setUpContext({ map, urls, query, remember, before }) {
   }
 
   /** What is known at a place on the screen: { text, link }, the link (or null) as { href, text }; or null. */
-  function at({ x, y }, reach) {
-    const kinds = Object.keys(WORDS).filter((kind) => map.getSource(`context-${kind}`));
+  function at({ x, y }, reach, among = Object.keys(WORDS)) {
+    const kinds = among.filter((kind) => map.getSource(`context-${kind}`));
     const layers = kinds
       .flatMap((kind) => LAYERS[kind].map(({ id }) => `context-${kind}-${id}`))
       .filter((id) => map.getLayer(id));
@@ -193,10 +214,11 @@ export function setUpContext({ map, urls, query, remember, before }) {
         )
       : [];
     if (!hit) return null;
+    const kind = hit.source.replace("context-", "");
     const { page } = hit.properties;
-    const href = page === undefined ? null : urls.glacier.replace("{glacier}", encodeURIComponent(page));
-    const link = href && { href, text: gettext("How it moves, pair by pair") };
-    return { text: WORDS[hit.source.replace("context-", "")](hit.properties), link };
+    const [name, text] = PAGES[kind] ?? [];
+    const href = page === undefined ? null : urls[name].replace(`{${name}}`, encodeURIComponent(page));
+    return { text: WORDS[kind](hit.properties), link: href && { href, text } };
   }
 
   for (const box of boxes) {

@@ -171,6 +171,11 @@ function explain(lngLat, text, link = null) {
 function pressed(event) {
   if (tools?.isBusy()) return;
   const reach = matchMedia("(pointer: coarse)").matches ? 14 : 7;
+  const station = known?.at(event.point, reach, ["stations"]); // they lie above the points
+  if (station) {
+    explain(event.lngLat, station.text, station.link);
+    return;
+  }
   const hit = points?.at(event.point, reach);
   if (hit?.properties.pid !== undefined) {
     if (tools?.takes(`${hit.properties.product}/${hit.properties.pid}`)) return;

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingest', '0001_tables_of_0_4_0'),
+        ('ingest', '0002_verdicts_on_releases'),
     ]
 
     operations = [

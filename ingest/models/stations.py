@@ -1,0 +1,50 @@
+"""GNSS stations and levelling benchmarks with their series."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+from django.contrib.gis.db import models
+from django.contrib.postgres.fields import ArrayField
+from numpy.typing import NDArray
+
+from ingest.models.products import FromFile
+from ingest.readers.stations.records import StationSeries, StationTechnique
+
+TECHNIQUES = [(one.value, one.value) for one in StationTechnique]
+
+
+class StationFile(FromFile):
+    """One file of station series; it is loaded whole or not at all."""
+
+    source_format = models.CharField(max_length=30)
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class Station(models.Model):
+    """A station or benchmark of one file. Of several rows of one station, the newest counts (`stations_settle`)."""
+
+    file = models.ForeignKey(StationFile, models.CASCADE, related_name="stations")
+    code = models.CharField(max_length=40)
+    technique = models.CharField(max_length=10, choices=TECHNIQUES)
+    frame = models.CharField(max_length=30, blank=True, help_text="reference frame of the series, where it is stated")
+    position = models.PointField(srid=4326)
+    dates = ArrayField(models.DateField())
+    packed = models.BinaryField(help_text="float32 (6, dates), mm: east, north, up and their standard deviations")
+
+    class Meta:
+        ordering = ["technique", "code", "-id"]
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def series(self) -> StationSeries:
+        """The station's series, mm."""
+        columns: NDArray[np.float32] = np.frombuffer(self.packed, dtype="<f4").reshape(6, len(self.dates))
+        days: Sequence[date] = self.dates
+        return StationSeries(
+            self.code, StationTechnique(self.technique), self.frame, *self.position.coords, tuple(days), columns
+        )

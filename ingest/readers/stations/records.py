@@ -1,0 +1,152 @@
+"""Series of stations, and what their readers share: checked lines, checked numbers, one series for each station."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ingest.errors import InputError
+from ingest.readers.context.tables import number, open_text, position
+from ingest.readers.records import Float32
+
+MOST_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
+LONGEST_CODE = 40
+FARTHEST_MM = 1e6  # a station that moved a kilometre is an error
+LARGEST_SIGMA_MM = 1e4
+FIRST_YEAR, LAST_YEAR = 1800, 2100
+
+
+class StationTechnique(StrEnum):
+    """Way in which a series was measured."""
+
+    GNSS = "gnss"
+    LEVELLING = "levelling"
+
+
+class StationSeries(NamedTuple):
+    """Series of one station. columns_mm: (6, dates), mm: east, north, up from the first position; their sigmas.
+
+    longitude, latitude: degrees, EPSG:4326; frame: reference frame of the series, empty if not stated; NaN: not
+    measured, as east and north of a benchmark.
+    """
+
+    code: str
+    technique: StationTechnique
+    frame: str
+    longitude: float
+    latitude: float
+    dates: tuple[date, ...]
+    columns_mm: Float32
+
+
+class Row(NamedTuple):
+    """One date of one station. mm: east, north, up and their standard deviations, mm; NaN unknown."""
+
+    code: str
+    day: date
+    longitude: float
+    latitude: float
+    mm: tuple[float, ...]
+    frame: str = ""
+
+
+def first_line(path: Path, suffixes: frozenset[str]) -> str:
+    """Return the first line of a text file with one of the suffixes, without marks; empty otherwise. Never raises."""
+    try:
+        if path.suffix.lower() not in suffixes or not path.is_file():
+            return ""
+        with path.open("rb") as stream:
+            return stream.readline(4096).decode("utf-8-sig", "replace").strip()
+    except OSError:
+        return ""
+
+
+@contextmanager
+def numbered_lines(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
+    """Open a text file as numbered lines, from 1. Raises InputError for text that is damaged or too long."""
+    if path.stat().st_size > MOST_BYTES:
+        raise InputError(path, f"a series has at most {MOST_BYTES // 2**20} MB of text", "Cut the file into pieces")
+    with open_text(path) as stream:
+        yield enumerate(iter(lambda: stream.readline(MOST_BYTES), ""), start=1)
+
+
+def parsed(path: Path, line: int, name: str, text: str) -> float:
+    """Parse a finite number of a line. Raises InputError that names line and column."""
+    value = number(text)
+    if value is None:
+        raise InputError(path, f"line {line}: {name} is {text[:40]!r}, not a number", "Download or export it again")
+    return value
+
+
+def parsed_place(path: Path, line: int, longitude: str, latitude: str) -> tuple[float, float]:
+    """Parse longitude (-360 to 360) and latitude, degrees. Raises InputError that names the line."""
+    east = parsed(path, line, "longitude", longitude)
+    wrapped = (east + 180) % 360 - 180 if 180 < abs(east) <= 360 else east
+    place = position(path, f"{wrapped!r}", latitude, f"line {line}")
+    if place is None:
+        raise InputError(path, f"line {line}: latitude is {latitude[:40]!r}, not a number", "Export it again")
+    return place
+
+
+def parsed_day(path: Path, line: int, text: str) -> date:
+    """Parse YYYY-MM-DD or YYYYMMDD. Raises InputError that names the line."""
+    try:
+        day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-?\d\d-?\d\d", text) else None
+    except ValueError:
+        day = None
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise InputError(path, f"line {line}: {text[:40]!r} is not a date", "Write dates as 2021-01-19")
+    return day
+
+
+def series_of(path: Path, technique: StationTechnique, rows: Mapping[int, Row]) -> tuple[StationSeries, ...]:
+    """Return one series for each station, sorted by date. rows: by number of line. Raises InputError for doubled dates.
+
+    Values become relative to the first date of each component, so that float32 keeps them to a thousandth of a mm.
+    """
+    of_station: dict[str, dict[date, tuple[int, Row]]] = defaultdict(dict)
+    for line, row in rows.items():
+        _check(path, line, row)
+        earlier = of_station[row.code].setdefault(row.day, (line, row))[0]
+        if earlier != line:
+            raise InputError(path, f"lines {earlier} and {line}: {row.code} has two values of {row.day}", "Keep one")
+    if not of_station:
+        raise InputError(path, "it holds no row", "Download or export it again")
+    return tuple(_series(path, code, technique, by_day) for code, by_day in of_station.items())
+
+
+def _check(path: Path, line: int, row: Row) -> None:
+    if not row.code or len(row.code) > LONGEST_CODE or not row.code.isprintable():
+        problem = f"line {line}: {row.code[:40]!r} is not the name of a station"
+        raise InputError(path, problem, f"Give names of 1 to {LONGEST_CODE} letters")
+    for sigma in row.mm[3:]:
+        if sigma <= 0 or sigma > LARGEST_SIGMA_MM:
+            problem = f"line {line}: a standard deviation is {sigma:g} mm"
+            raise InputError(path, problem, f"Give one above 0 and up to {LARGEST_SIGMA_MM:g} mm")
+
+
+def _series(
+    path: Path, code: str, technique: StationTechnique, by_day: Mapping[date, tuple[int, Row]]
+) -> StationSeries:
+    days = tuple(sorted(by_day))
+    lines, rows = zip(*(by_day[day] for day in days), strict=True)
+    mm = np.array([row.mm for row in rows], dtype=np.float64).T
+    mm[:3] -= mm[:3, :1]
+    far = np.flatnonzero((np.abs(mm[:3]) > FARTHEST_MM).any(axis=0))
+    if far.size:
+        problem = f"line {lines[far[0]]}: {code} would have moved by more than a kilometre"
+        raise InputError(path, problem, "Check the units, or name different stations differently")
+    first = rows[0]
+    for line, row in zip(lines, rows, strict=True):
+        if abs(row.longitude - first.longitude) + abs(row.latitude - first.latitude) > 0.01:
+            problem = f"line {line}: {code} lies elsewhere than on line {lines[0]}"
+            raise InputError(path, problem, "Name different stations differently")
+    return StationSeries(
+        code, technique, first.frame[:30], first.longitude, first.latitude, days, mm.astype(np.float32)
+    )

@@ -1,0 +1,72 @@
+"""Daily series of the Nevada Geodetic Laboratory, tenv3 (geodesy.unr.edu, README_tenv3.txt; Blewitt et al. 2018).
+
+Columns are taken by their place, as that document numbers them: metres, in an integer and a fractional part that add up
+(columns 8 to 13), standard deviations (15 to 17), latitude and longitude (21, 22). Older editions end after column 20:
+without a position they are refused.
+"""
+
+from datetime import date
+from pathlib import Path
+
+from ingest.errors import InputError
+from ingest.readers.records import Declaration
+from ingest.readers.stations.records import (
+    Row,
+    StationSeries,
+    StationTechnique,
+    first_line,
+    numbered_lines,
+    parsed,
+    parsed_place,
+    series_of,
+)
+
+NAME, TITLE = "ngl-tenv3", "NGL tenv3"
+SUFFIXES = frozenset({".tenv3"})
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+COLUMNS = 23
+PARTS = {"east": (7, 8), "north": (9, 10), "up": (11, 12)}  # integer and fractional metres
+SIGMAS = {"sigma east": 14, "sigma north": 15, "sigma up": 16}
+MODIFIED_JULIAN_0 = date(1858, 11, 17).toordinal()
+
+
+def recognises(path: Path) -> bool:
+    """Return whether the suffix and the first line are those of tenv3."""
+    fields = first_line(path, SUFFIXES).split()
+    return bool(fields) and (fields[:2] == ["site", "YYMMMDD"] or len(fields) >= 20)
+
+
+def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...]:
+    """Read the series of a file, which states one station. Raises InputError."""
+    _, _, frame = path.stem.partition(".")  # P123.NA.tenv3: relative to the plate NA
+    rows: dict[int, Row] = {}
+    with numbered_lines(path) as lines:
+        for line, text in lines:
+            fields = text.split()
+            if not fields or (line == 1 and fields[0] == "site"):
+                continue
+            if len(fields) < COLUMNS or not text.endswith("\n"):
+                problem = f"line {line} has {len(fields)} of {COLUMNS} columns, or no end"
+                raise InputError(path, problem, "Download it again: it may be cut off, or of an edition without places")
+            rows[line] = _row(path, line, fields, frame)
+    return series_of(path, StationTechnique.GNSS, rows)
+
+
+def _row(path: Path, line: int, fields: list[str], frame: str) -> Row:
+    metres = [sum(parsed(path, line, name, fields[at]) for at in parts) for name, parts in PARTS.items()]
+    sigmas = [parsed(path, line, name, fields[at]) for name, at in SIGMAS.items()]
+    place = parsed_place(path, line, fields[21], fields[20])
+    return Row(fields[0], _day(path, line, fields), *place, tuple(1000 * value for value in (*metres, *sigmas)), frame)
+
+
+def _day(path: Path, line: int, fields: list[str]) -> date:
+    """Return the day, which stands there as YYMMMDD and as a modified Julian day. InputError if the two differ."""
+    text, julian = fields[1], parsed(path, line, "MJD", fields[3])
+    try:
+        day = date.fromordinal(MODIFIED_JULIAN_0 + int(julian))
+        same = text == f"{day.year % 100:02d}{MONTHS[day.month - 1]}{day.day:02d}"
+    except (ValueError, OverflowError):
+        same = False
+    if not same:
+        raise InputError(path, f"line {line}: date {text[:20]!r} and MJD {julian:g} differ", "Download it again")
+    return day

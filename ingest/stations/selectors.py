@@ -1,0 +1,79 @@
+"""Selectors of stations on the ground of a product, and of the product's points around a station."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from ingest.locks import rows_of
+from ingest.models import Product, Station
+from ingest.products.encoding import unpack_series
+from ingest.products.partitions import POINTS, SERIES
+from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, Technique
+
+RADII_M = (50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)
+ENOUGH_POINTS, FEWEST_POINTS, MOST_POINTS = 12, 4, 500
+
+
+class PointsAround(NamedTuple):
+    """Points of a product around a station, (n,): mm/yr, and series (n, dates), mm; (n, 0) without series.
+
+    direction: unit vector (east, north, up) of positive motion; NaN if the product does not state it.
+    """
+
+    radius_m: float
+    direction: tuple[float, float, float]
+    velocity_mm_yr: Float32
+    series_mm: Float32
+
+
+def stations_in(*, product: Product) -> QuerySet[Station]:
+    """Return the stations within the box of a product's points, with their files."""
+    return Station.objects.filter(position__intersects=product.footprint).select_related("file")
+
+
+def has_stations() -> Q:
+    """Return a query expression: whether a velocity field with points has stations within its box."""
+    within = Exists(Station.objects.filter(position__intersects=OuterRef("footprint")))
+    return Q(within, technique=Technique.INSAR, points_deleted_at=None)
+
+
+def points_around(*, product: Product, station: Station) -> PointsAround | None:
+    """Return the points of a product around a station, within a radius by their density; None with hardly any."""
+    stretched = math.cos(math.radians(station.position.y))  # metres on the ground for one of EPSG:3857
+    here = "ST_Transform(ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), 4326), 3857)"
+    near = f"FROM {POINTS} WHERE product_id = %(product)s AND tile_point && ST_Expand({here}, %(reach)s)"
+    x, y = station.position.coords
+    values = {"product": product.pk, "x": x, "y": y, "reach": RADII_M[-1] / stretched, "most": ENOUGH_POINTS}
+    nearest = f"SELECT tile_point <-> {here} AS away {near} ORDER BY away LIMIT %(most)s"
+    radius_m = radius_by_density([row[0] * stretched for row in rows_of(nearest, values)])
+    if radius_m is None:
+        return None
+    values |= {"reach": radius_m / stretched, "most": MOST_POINTS}
+    sql = f"""
+        SELECT velocity_mm_yr::float8, los_east::float8, los_north::float8, los_up::float8,
+            (SELECT packed FROM {SERIES} AS s WHERE s.product_id = {POINTS}.product_id AND s.pid = {POINTS}.pid)
+        {near} AND ST_DWithin(tile_point, {here}, %(reach)s) ORDER BY md5(pid) LIMIT %(most)s"""  # noqa: S608
+    rows = rows_of(sql, values)
+    numbers = np.array([[math.nan if one is None else one for one in row[:4]] for row in rows], dtype=np.float64)
+    packed = [bytes(row[4]) for row in rows if row[4] is not None]
+    series = np.empty((len(rows), 0), dtype=np.float32)
+    if product.has_series and len(packed) == len(rows):
+        series = unpack_series(packed, len(product.dates))
+    return PointsAround(radius_m, _direction(product, numbers[:, 1:]), numbers[:, 0].astype(np.float32), series)
+
+
+def radius_by_density(distances_m: Sequence[float]) -> float | None:
+    """Return the smallest radius with enough points; None with hardly any. distances_m: of the nearest ones."""
+    counts = [(radius, sum(away <= radius for away in distances_m)) for radius in RADII_M]
+    enough = next((radius for radius, count in counts if count >= ENOUGH_POINTS), None)
+    return enough or (RADII_M[-1] if counts[-1][1] >= FEWEST_POINTS else None)
+
+
+def _direction(product: Product, los: Float64) -> tuple[float, float, float]:
+    if product.component != Component.LOS:
+        return UNIT_VECTORS[Component(product.component)]
+    east, north, up = los.mean(axis=0)
+    return float(east), float(north), float(up)

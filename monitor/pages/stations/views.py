@@ -1,0 +1,126 @@
+"""Views of stations and benchmarks: how a data set agrees with them, and the series of one beside the points."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from ingest.formats import TITLES
+from ingest.models import Product, Station
+from ingest.readers.records import Reference, Technique
+from ingest.readers.stations.records import StationTechnique
+from ingest.stations.selectors import stations_in
+from ml.stations import MOST_STATIONS, Comparison, Curves, compared, comparisons_of, curves_of
+from ml.statistics.stations import Difference, agreement
+from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart
+from monitor.maps.map.config import map_at
+from monitor.pages.stations import words
+from monitor.wording.components import component_label
+from monitor.wording.figures import whole
+from monitor.wording.images import data_set_name
+
+MOST_PRODUCTS = 6  # on the page of a station
+AROUND_DEGREES = 0.02
+
+
+@require_safe
+def product_stations(request: HttpRequest, product: int) -> HttpResponse:
+    """Show how a data set agrees with the stations on its ground."""
+    fields = Product.objects.filter(technique=Technique.INSAR, points_deleted_at=None)
+    loaded = get_object_or_404(fields, pk=product)
+    comparisons = comparisons_of(product=loaded)
+    known = [one for one in (comparison.difference for comparison in comparisons) if one]
+    found = agreement(_of_one_zero(comparisons))
+    context = {
+        "name": data_set_name(loaded.name),
+        "component": component_label(loaded.component),
+        "simulated": loaded.simulated,
+        "rows": [_row(one) for one in comparisons],
+        "more": max(0, stations_in(product=loaded).count() - MOST_STATIONS),
+        "credits": sorted({one.station.file.attribution for one in comparisons} - {""}),
+    }
+    if found:
+        sigma = found.bias_sigma_mm_yr if found.n > 1 else found.expected_mm_yr
+        rates = [
+            (one.station.mm_yr, 2 * one.station.sigma_mm_yr, one.points.mm_yr, 2 * one.points.sigma_mm_yr)
+            for one in known
+        ]
+        context |= {
+            "sentence": words.agreement_sentence(found.n, found.bias_mm_yr, sigma, loaded.component),
+            "scatter": words.scatter_sentence(found.scatter_mm_yr, found.expected_mm_yr) if found.n > 1 else "",
+            "zero": words.zero_sentence(loaded.reference == Reference.GNSS),
+            "chart": scatter_chart(rates),
+            "histogram": histogram_chart([one.mm_yr for one in known]),
+        }
+    return render(request, "pages/stations/product.html", context)
+
+
+@require_safe
+def station_detail(request: HttpRequest, station: int) -> HttpResponse:
+    """Show the series of a station beside the points around it, in each data set there."""
+    known = get_object_or_404(Station.objects.select_related("file"), pk=station)
+    fields = Product.objects.current().filter(technique=Technique.INSAR, footprint__intersects=known.position)
+    x, y = known.position.coords
+    context = {
+        "station": known,
+        "technique": words.TECHNIQUES[known.technique],
+        "n_dates": whole(len(known.dates)),
+        "first": known.dates[0],
+        "last": known.dates[-1],
+        "format": TITLES.get(known.file.source_format, known.file.source_format),
+        "fields": [_field(product, known) for product in fields.order_by("derived_from", "pk")[:MOST_PRODUCTS]],
+        "map_url": reverse("map")
+        + f"?context=stations{map_at(x - AROUND_DEGREES, y - AROUND_DEGREES, x + AROUND_DEGREES, y + AROUND_DEGREES)}",
+    }
+    return render(request, "pages/stations/station.html", context)
+
+
+def _of_one_zero(comparisons: Sequence[Comparison]) -> list[Difference]:
+    """Return the differences from GNSS stations, else from benchmarks: their heights have a zero of their own."""
+    by_technique = {
+        technique: [one.difference for one in comparisons if one.difference and one.station.technique == technique]
+        for technique in StationTechnique
+    }
+    return by_technique[StationTechnique.GNSS] or by_technique[StationTechnique.LEVELLING]
+
+
+def _row(one: Comparison) -> dict[str, Any]:
+    row = {
+        "code": one.station.code,
+        "url": reverse("station-detail", args=[one.station.pk]),
+        "technique": words.TECHNIQUES[one.station.technique],
+        "left": words.LEFT[one.left] if one.left else "",
+    }
+    if found := one.difference:
+        row |= {
+            "points": f"{whole(found.n_points)} · {whole(found.radius_m)} m",
+            "station": words.signed(*found.station),
+            "around": words.signed(*found.points),
+            "difference": words.signed(found.mm_yr, found.sigma_mm_yr),
+        }
+    return row
+
+
+def _field(product: Product, station: Station) -> dict[str, Any]:
+    one, curves = compared(product=product, station=station), curves_of(product=product, station=station)
+    said = str(words.LEFT[one.left]) if one.left else ""
+    if found := one.difference:
+        numbers = found.mm_yr, found.sigma_mm_yr, product.component, found.n_points, found.radius_m
+        said = words.difference_sentence(*numbers)
+    return {
+        "name": data_set_name(product.name),
+        "component": component_label(product.component),
+        "sentence": said,
+        "url": reverse("product-stations", args=[product.pk]),
+        "chart": _chart(curves) if curves else None,
+    }
+
+
+def _chart(curves: Curves) -> dict[str, Any]:
+    own = dict(zip(curves.station_dates, curves.station_mm.tolist(), strict=True))
+    mean = dict(zip(curves.point_dates, curves.points_mm.tolist(), strict=True))
+    days = sorted({*own, *mean})
+    return series_chart(Curve(days, [own.get(day) for day in days], [mean.get(day) for day in days]))

@@ -1,0 +1,106 @@
+"""Series of stations in every format: known motion comes out in mm, + east, north and up; damage is named by line."""
+
+import numpy as np
+import pytest
+
+from ingest.errors import InputError
+from ingest.formats import STATION_READERS, open_stations, open_velocity_fields, recognise
+from ingest.readers.stations.records import StationTechnique
+from tests.makers import stations as made
+from tests.makers.damage import NOISY, flipped, truncated
+
+PLACE = (13.19, 38.71)
+RATES = (3.0, -2.0, -8.0)
+ENU = made.enu_mm(RATES, 60, 30, noise_mm=0.01)
+MAKERS = {
+    "ngl-tenv3": lambda folder: made.tenv3(folder, ENU, PLACE, step=30),
+    "pos": lambda folder: made.pos(folder, ENU, PLACE, step=30),
+    "stations": lambda folder: made.gnss_table(folder, {"MADE": (ENU, PLACE)}, step=30),
+}
+
+
+def test_every_format_of_stations_has_a_maker():
+    assert {*MAKERS} == {*STATION_READERS}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_known_motion_of_a_station_comes_out_in_mm_east_north_and_up(tmp_path, name):
+    path = MAKERS[name](tmp_path)
+    assert recognise(path) == name
+    (station,) = open_stations(path)
+    assert (station.code, station.technique) == ("MADE", StationTechnique.GNSS)
+    assert (station.longitude, station.latitude) == pytest.approx(PLACE, abs=1e-6)
+    years = np.array([(day - station.dates[0]).days for day in station.dates]) / 365.25
+    assert [np.polyfit(years, values, 1)[0] for values in station.columns_mm[:3]] == pytest.approx(RATES, abs=0.05)
+    assert (station.columns_mm[3:] > 0).all()
+    assert station.frame == {"ngl-tenv3": "EU", "pos": "NAM14", "stations": "ETRF2000"}[name]
+    with pytest.raises(InputError, match="not a velocity field"):
+        open_velocity_fields(path)
+
+
+def test_heights_of_a_benchmark_become_mm_above_the_first(tmp_path):
+    (mark,) = open_stations(made.levelling(tmp_path, [43.2100, 43.1960, 43.1805], PLACE))
+    assert (mark.code, mark.technique) == ("BM7", StationTechnique.LEVELLING)
+    assert mark.columns_mm[2] == pytest.approx([0, -14.0, -29.5], abs=1e-3)
+    assert mark.columns_mm[5] == pytest.approx(0.8)
+    assert np.isnan(mark.columns_mm[:2]).all()
+
+
+@NOISY
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_damaged_series_is_refused_in_one_line_or_read_sanely(tmp_path, name):
+    path = MAKERS[name](tmp_path)
+    refused = [outcome(path) for damage in (truncated(path, 24), flipped(path, 24)) for _ in damage]
+    assert sum(bool(line) for line in refused) > 24
+    assert outcome(path) == ""
+
+
+def outcome(path) -> str:
+    """'' for sane series, else the line that the file was refused with."""
+    refused = ""
+    try:
+        stations = open_stations(path)
+    except InputError as fault:
+        refused, stations = str(fault), ()
+    assert not refused or (refused.startswith(f"{path}: ") and "\n" not in refused)
+    for one in stations:
+        assert list(one.dates) == sorted(set(one.dates))
+        assert np.isfinite(one.columns_mm).all()
+        assert abs(one.latitude) <= 90
+        assert abs(one.longitude) <= 180
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("2018-01-31", "2018-01-01", "lines 2 and 3: MADE has two values of 2018-01-01"),
+        ("2018-01-31", "31.1.2018", "line 3: '31.1.2018' is not a date"),
+        ("2018-01-31,13.19", "2018-01-31,14.19", "line 3: MADE lies elsewhere than on line 2"),
+        ("2018-01-31,13.19,38.71", "2018-01-31,13.19,98.71", "line 3: latitude 98.71"),
+        ("2018-01-31,13.19,38.71,", "2018-01-31,13.19,38.71,9999999", "moved by more than a kilometre"),
+        (",1.0,1.1,3.2,", ",0,1.1,3.2,", "line 2: a standard deviation is 0 mm"),
+        ("MADE,2018-01-01", ",2018-01-01", "line 2: '' is not the name of a station"),
+        ("up_mm", "height", "no column 'up_mm'"),
+        (",1.0,1.1,3.2,", ",nan,1.1,3.2,", "line 2: east_sigma_mm is 'nan', not a number"),
+    ],
+)
+def test_a_fault_in_a_table_is_named_by_its_line(tmp_path, old, new, message):
+    path = MAKERS["stations"](tmp_path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert message in outcome(path)
+
+
+def test_a_tenv3_without_positions_is_refused_with_the_remedy(tmp_path):
+    path = MAKERS["ngl-tenv3"](tmp_path)
+    path.write_text("\n".join(" ".join(line.split()[:20]) for line in path.read_text().splitlines()) + "\n")
+    assert "line 2 has 20 of 23 columns" in outcome(path)
+    assert "Download it again" in outcome(path)
+
+
+def test_a_date_that_contradicts_itself_is_refused(tmp_path):
+    path = MAKERS["ngl-tenv3"](tmp_path)
+    path.write_text(path.read_text().replace("18JAN31", "18JAN30"))
+    assert "line 3: date '18JAN30' and MJD 58149 differ" in outcome(path)
