@@ -24,7 +24,7 @@ Float32 = NDArray[np.float32]
 Bounds = tuple[float, float, float, float]
 
 TILE_PIXELS = 256
-LEGEND_PX, LEGEND_BAR_PX = (170, 138), (24, 128)
+LEGEND_PX, LEGEND_BAR_PX = (270, 138), (24, 128)
 HALF_WORLD_M = 20037508.342789244  # EPSG:3857
 ARROW_SIGMA = 3.0  # an arrow is drawn where the offset is at least this many standard deviations long
 EARTH = Geod(ellps="WGS84")

@@ -34,7 +34,7 @@ from monitor.pages.desk.drawings import in_theme
 from monitor.pages.desk.query import View
 from monitor.web.places import place_held
 
-MOST_MARKS = 20_000  # points of the linked charts, which the browser holds, so that a choice needs no request
+MOST_MARKS = 10_000  # points of the linked charts, which the browser holds, so that a choice needs no request
 MOST_BINNED = 100_000
 MOST_SERIES = 2000
 MOST_CELLS = 40_000

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pyproj import Transformer
 
-from monitor.maps.imaging.drawing import tile_bounds_deg, tile_bounds_m
+from monitor.maps.imaging.drawing import LEGEND_PX, tile_bounds_deg, tile_bounds_m
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from tests.makers.basemaps import tile_at
 
@@ -107,7 +107,7 @@ def test_capabilities_name_every_date_and_what_they_name_can_be_asked_for(client
             assert picture(client, LAYERS=name, CRS=bounds.get("CRS"), BBOX=edges)[..., 3].any(), (name, edges)
         legend = one.find("w:Style/w:LegendURL/w:OnlineResource", WMS).get(f"{{{WMS['x']}}}href")
         answer = client.get("/ogc/wms", dict(parse_qsl(urlsplit(legend).query)))
-        assert Image.open(BytesIO(answer.content)).size == (170, 138)
+        assert Image.open(BytesIO(answer.content)).size == LEGEND_PX
     tiled = xml(client.get("/ogc/wmts?service=WMTS&request=GetCapabilities"))
     assert {one.find("o:Identifier", WMTS).text for one in tiled.findall("w:Contents/w:Layer", WMTS)} == names
     template = tiled.find("w:Contents/w:Layer/w:ResourceURL", WMTS).get("template").removeprefix("http://testserver")
