@@ -1,7 +1,7 @@
 """Small picture of an alert for cards (SVG) and mails (PNG): outline and points over the ground, and its curve."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -66,17 +66,26 @@ def card_png(alert: Alert) -> bytes:
 
 
 def _kept(alert: Alert, form: str, draw: Callable[[CardDrawing], bytes]) -> bytes:
-    """Return an alert's picture as SVG or PNG, cached for a day; without its surroundings if it is too large."""
+    """Return an alert's picture as SVG or PNG, cached for a day; it leaves out as much as makes it small enough."""
     key = f"card-{form}-{card_fingerprint(alert)}"
     kept: bytes | None = cache.get(key)
     if kept is None:
-        drawing = _drawing(alert)
-        kept = draw(drawing)
-        if len(kept) > MOST_BYTES:
-            plain = [shape for shape in drawing.ground if shape.css in ("sea", "land", "border")]
-            kept = draw(drawing._replace(ground=plain))
+        for drawing in _ever_plainer(_drawing(alert)):
+            kept = draw(drawing)
+            if len(kept) <= MOST_BYTES:
+                break
         cache.set(key, kept, KEPT_S)
     return kept
+
+
+def _ever_plainer(drawing: CardDrawing) -> Iterator[CardDrawing]:
+    """Yield a drawing, then without what stands there, without the coast, without its points, and only its curve."""
+    yield drawing
+    yield drawing._replace(ground=[shape for shape in drawing.ground if shape.css in ("sea", "land", "border")])
+    bare = drawing._replace(ground=drawing.ground[:1])
+    yield bare
+    yield bare._replace(points=[])
+    yield bare._replace(points=[], above=[shape for shape in drawing.above if shape.css not in ("casing", "area")])
 
 
 def _drawing(alert: Alert) -> CardDrawing:

@@ -9,6 +9,7 @@ from ingest.products.services import product_delete
 from lab.speed.simulated import load_towns
 from monitor.maps.map import selectors
 from monitor.maps.map.layers import BY_NAME
+from monitor.maps.map.tile_geometry import tile_cursor
 from tests.makers.basemaps import tile_at
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +121,9 @@ def test_an_error_says_that_people_and_programs_get_other_words(client):
     assert (page.status_code, words.status_code) == (404, 404)
     assert page["Content-Type"] != words["Content-Type"]
     assert all("Accept" in answer["Vary"].split(", ") for answer in (page, words))
+
+
+def test_a_tile_is_made_by_one_process_of_the_database(db):
+    with tile_cursor() as cursor:
+        cursor.execute("SHOW max_parallel_workers_per_gather")
+        assert cursor.fetchone() == ("0",)

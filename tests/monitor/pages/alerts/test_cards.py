@@ -9,7 +9,9 @@ from PIL import Image
 
 from detection.kinds import Kind
 from detection.models import Alert
-from monitor.maps.imaging.plan_pictures import colour
+from monitor.maps.imaging.plan_pictures import CardDrawing, colour
+from monitor.maps.imaging.plans import Shape
+from monitor.maps.map import card_picture
 from monitor.maps.map.card_picture import MOST_BYTES, card_png, card_svg
 
 pytestmark = pytest.mark.django_db
@@ -87,3 +89,17 @@ def test_the_table_sorts_by_its_headings_and_small_pictures_stand_by_kind(client
     assert codes == largest
     kinds = client.get("/alerts/?view=kinds").content.decode()
     assert kinds.count('class="multiples"') == len({alert.kind for alert in Alert.objects.all()})
+
+
+@pytest.mark.parametrize("most", [80_000, 40_000, 900, 300])
+def test_a_picture_leaves_out_as_much_as_its_limit_asks(monkeypatch, watched_region, most):
+    parts = {"ground": 50_000, "points": 1_000, "outline": 500, "curve": 100}
+    drawing = CardDrawing([Shape("sea", ""), Shape("building", "")], [Shape("ramp-0", "")], [Shape("area", "")])
+    monkeypatch.setattr(card_picture, "_drawing", lambda alert: drawing)
+    monkeypatch.setattr(card_picture, "MOST_BYTES", most)
+
+    def draw(one: CardDrawing) -> bytes:
+        shown = {"ground": len(one.ground) > 1, "points": one.points, "outline": one.above, "curve": True}
+        return b"x" * sum(size for name, size in parts.items() if shown[name])
+
+    assert len(card_picture._kept(Alert.objects.first(), f"test-{most}", draw)) <= most
