@@ -141,7 +141,7 @@ def settings_of_tests(settings, tmp_path_factory):
 
     settings.GATHERING = {"mail": (0.0, 0.0)}  # news leaves at once
     # in its own process: the private Redis is shared by all of them
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "tests"}}
+    settings.CACHES = {"default": {"BACKEND": "tests.caches.JsonCache", "LOCATION": "tests"}}
     cache.clear()
     settings.PLACES_DIR = tmp_path_factory.getbasetemp() / "places"  # each worker of pytest as a machine of its own
     # a test's transaction hides its run from the heartbeat's connection, which would end the process after a while

@@ -1,6 +1,7 @@
 """Small picture of an alert for cards (SVG) and mails (PNG): outline and points over the ground, and its curve."""
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -68,14 +69,15 @@ def card_png(alert: Alert) -> bytes:
 def _kept(alert: Alert, form: str, draw: Callable[[CardDrawing], bytes]) -> bytes:
     """Return an alert's picture as SVG or PNG, cached for a day; it leaves out as much as makes it small enough."""
     key = f"card-{form}-{card_fingerprint(alert)}"
-    kept: bytes | None = cache.get(key)
+    kept: str | None = cache.get(key)
     if kept is None:
         for drawing in _ever_plainer(_drawing(alert)):
-            kept = draw(drawing)
-            if len(kept) <= MOST_BYTES:
+            picture = draw(drawing)
+            if len(picture) <= MOST_BYTES:
                 break
+        kept = b64encode(picture).decode()  # the cache holds JSON
         cache.set(key, kept, KEPT_S)
-    return kept
+    return b64decode(kept)
 
 
 def _ever_plainer(drawing: CardDrawing) -> Iterator[CardDrawing]:

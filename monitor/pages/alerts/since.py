@@ -82,14 +82,14 @@ def change_png(since: Since) -> bytes:
 def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] | None:
     """Return the share of each verdict in an alert's known ground, with its median change; None if none is known."""
     key = etag_of("since", change.pk, change.updated_at, alert.area.hexewkb)
-    kept: tuple[dict[Verdict, VerdictShare] | None] | None = cache.get(key)
-    if kept is None:
-        kept = (_shares_in(alert, change),)
-        cache.set(key, kept, KEPT_S)
-    return kept[0]
+    rows: list[tuple[int, VerdictShare]] | None = cache.get(key)  # the cache holds JSON: numbers and lists
+    if rows is None:
+        rows = list(_shares_in(alert, change).items())
+        cache.set(key, rows, KEPT_S)
+    return {Verdict(verdict): VerdictShare(*share) for verdict, share in rows} or None
 
 
-def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] | None:
+def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare]:
     area = transform_geometry(from_wkb(alert.area.wkb.tobytes()), transformer(4326, 3857).transform, interleaved=False)
     west, south, east, north = area.bounds
     side = max(east - west, north - south) / CELLS
@@ -98,7 +98,7 @@ def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShar
         RasterSource(change.raster, ""), lambda dataset: window_values(dataset, BANDS, 3857, area.bounds, shape)
     )
     if values is None:
-        return None
+        return {}
     transform = from_bounds(*area.bounds, *reversed(shape))
     verdict, moved, sigma = values[:, geometry_mask([area], shape, transform, invert=True, all_touched=True)]
     n_known = int(np.isfinite(verdict).sum())
@@ -109,4 +109,4 @@ def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShar
         figures = (float(np.median(band[measured])) if measured.any() else np.nan for band in (abs(moved), sigma))
         if inside.any():
             shares[one] = VerdictShare(inside.sum() / n_known, *figures)
-    return shares or None
+    return shares
