@@ -25,7 +25,7 @@ def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> S
     sha256 = file_sha256(path)
     with locked(content_key(sha256)):
         if StationFile.objects.filter(file_sha256=sha256).exists():
-            raise AlreadyLoaded(path, "this very file of stations is already loaded", "Nothing to do")
+            raise AlreadyLoaded(path, "this file of stations is already loaded", "Nothing to do")
         file = StationFile.objects.create(
             source_format=recognise(path, submission.declared),
             attribution=submission.attribution,
@@ -50,7 +50,7 @@ def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> S
 
 
 def stations_settle() -> int:
-    """Delete stations of which a newer file is loaded, and files without stations; return the number of stations."""
+    """Delete stations that newer files replace, and files left without any; return the number of deleted stations."""
     with connection.cursor() as cursor:
         cursor.execute(_REPLACED, [SAME_DEGREES])
         deleted = cursor.rowcount
