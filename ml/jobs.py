@@ -43,7 +43,7 @@ Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
 WINDOW = "window"  # rows x columns, px
-STATIONS = "stations"  # planes from a product's own zero to that of the stations on its ground
+STATIONS = "stations"  # planes by which products exceed the stations on their ground
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 
@@ -100,7 +100,7 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 
 
 def _planes(run: Run, products: list[Product], epsg: int) -> dict[str, Plane]:
-    """Return product's number -> plane to its stations, where these tie it; those used before, for a finished run."""
+    """Return primary key of a product -> plane that ties it to stations; a finished run keeps the planes it used."""
     if run.state == Run.State.SUCCEEDED:
         return run.parameters.get(STATIONS, {})
     planes = ((str(one.pk), plane_of(product=one, epsg=epsg)) for one in products)
@@ -108,7 +108,7 @@ def _planes(run: Run, products: list[Product], epsg: int) -> dict[str, Plane]:
 
 
 def _track(product: Product, points: PointCloud, plane: list[float] | None) -> Track:
-    """Return a track for the search of wide regions; stations that tie it replace the zero of its rates."""
+    """Return a track for the search of wide regions; the plane, if any, replaces its zero by that of stations."""
     if plane is None:
         return Track(points, Reference(product.reference))
     zero = Plane(*plane).at(points.x, points.y).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Comparison of products with the stations on their ground. Nothing here imports torch, so that pages may use it."""
+"""Comparison of products with the stations on their ground. This module does not import torch: pages use it."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,9 +14,9 @@ from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import PointsAround, points_around, stations_in
 from ml.statistics.stations import DAYS_A_YEAR, Difference, Plane, along, points_rate, reference_plane, series_rate
 
-SHORTEST_YEARS = 2.0  # in common: over less, a yearly wave and a rate are not told apart
+SHORTEST_YEARS = 2.0  # of the common period; in a shorter one, a yearly wave and a rate cannot be separated
 MOST_STATIONS = 100
-MOVING_FRAMES = ("IGS", "IGB", "ITRF")  # in these, stations move with their continent
+MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # in these, stations move with their continent
 
 
 class Left(StrEnum):
@@ -36,7 +36,10 @@ class Comparison(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Displacements, mm, in a product's direction, each less its mean over the common period; points: their mean."""
+    """Displacements of a station and mean displacements of the points around it, in a product's direction, mm.
+
+    Each curve has a mean of zero over the common period.
+    """
 
     station_dates: Sequence[date]
     station_mm: Float64
@@ -50,7 +53,7 @@ def comparisons_of(*, product: Product) -> list[Comparison]:
 
 
 def compared(*, product: Product, station: Station) -> Comparison:
-    """Compare the rates of a station and of the product's points around it, over the time that both cover."""
+    """Compare the rates of a station and of the product's points around it over their common period."""
     around = points_around(product=product, station=station)
     if around is None:
         return Comparison(station, left=Left.POINTS)
@@ -69,7 +72,9 @@ def compared(*, product: Product, station: Station) -> Comparison:
 def curves_of(*, product: Product, station: Station) -> Curves | None:
     """Return the series of a station and of the points around it; None where they cannot be compared."""
     around = points_around(product=product, station=station)
-    if around is None or not around.series_mm.shape[1] or not np.isfinite(around.direction).all():
+    if around is None or not around.series_mm.shape[1]:
+        return None
+    if not np.isfinite(around.direction).all() or not _is_measured(station, product):
         return None
     dates, values, _ = _of_station(product, station, around)
     days, series = _of_points(product, station, around)
@@ -82,10 +87,10 @@ def curves_of(*, product: Product, station: Station) -> Curves | None:
 
 
 def plane_of(*, product: Product, epsg: int) -> Plane | None:
-    """Return the plane (metres in epsg) by which a product without a zero of its own differs from GNSS stations.
+    """Return the plane (coordinates in epsg, metres) by which a product with a local zero exceeds GNSS stations.
 
-    None with too few stations for it, or if the product is tied to stations already. Stations whose frame moves with
-    the globe, or is not stated, do not count: in it, still ground drifts with its continent.
+    None with too few stations, or if the product is already tied to stations. Stations in a global or unknown frame
+    are left out, because still ground drifts with its continent there.
     """
     if product.reference != Reference.LOCAL:
         return None
@@ -109,7 +114,7 @@ def _is_plate_fixed(frame: str) -> bool:
 
 
 def _is_measured(station: Station, product: Product) -> bool:
-    """Return whether a station measures a product's component; levelling stands for the line of sight by its height."""
+    """Return whether a station measures a product's component; heights stand for the line of sight, too."""
     return station.technique == StationTechnique.GNSS or product.component in {"los", "up"}
 
 

@@ -86,17 +86,21 @@ class Contact(NamedTuple):
 
     @property
     def number(self) -> str:
-        """Return the telephone number as it is dialled: '+4312345'."""
-        return "".join(letter for letter in self.phone if letter.isdigit() or letter == "+")
+        """Return the telephone number as it is dialled: '+4312345' for '+43 (0)1 2345'."""
+        phone = self.phone.replace("(0)", "") if self.phone.startswith("+") else self.phone  # (0): within the country
+        return "".join(letter for letter in phone if letter.isdigit() or letter == "+")
 
     @property
     def line(self) -> str:
-        """Return all of it in one line, for plain text."""
+        """Return name, telephone number and page in one line of plain text."""
         return ", ".join(part for part in (self.name, self.phone, self.page) if part)
 
 
 class Whereabouts(NamedTuple):
-    """Names for a point: the nearest place, the smallest region around it, and of the smallest with one its contact."""
+    """Names for a point: the nearest place and the smallest region that contains it, with the office responsible.
+
+    contact: of the smallest region around the point for which one is known.
+    """
 
     near: NearPlace | None
     region: str
@@ -249,7 +253,7 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
 def _regions(
     points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]
 ) -> dict[int, tuple[str, str, Contact | None]]:
-    """Return point's index -> name and country of the smallest region around it, and who is responsible there."""
+    """Return index of a point -> name and country of the smallest region around it, and the office responsible."""
     if not layers:
         return {}
     query = """

@@ -15,7 +15,7 @@ TECHNIQUES = [(one.value, one.value) for one in StationTechnique]
 
 
 class StationFile(FromFile):
-    """One file of station series; it is loaded whole or not at all."""
+    """File of station series, loaded whole or not at all."""
 
     source_format = models.CharField(max_length=30)
 
@@ -24,7 +24,7 @@ class StationFile(FromFile):
 
 
 class Station(models.Model):
-    """A station or benchmark of one file. Of several rows of one station, the newest counts (`stations_settle`)."""
+    """Station or benchmark of one file. Newer rows of the same station replace older ones (`stations_settle`)."""
 
     file = models.ForeignKey(StationFile, models.CASCADE, related_name="stations")
     code = models.CharField(max_length=40)
@@ -42,7 +42,7 @@ class Station(models.Model):
 
     @property
     def series(self) -> StationSeries:
-        """The station's series, mm."""
+        """Series of the station, mm."""
         columns: NDArray[np.float32] = np.frombuffer(self.packed, dtype="<f4").reshape(6, len(self.dates))
         days: Sequence[date] = self.dates
         return StationSeries(

@@ -18,9 +18,9 @@ ENOUGH_POINTS, FEWEST_POINTS, MOST_POINTS = 12, 4, 500
 
 
 class PointsAround(NamedTuple):
-    """Points of a product around a station, (n,): mm/yr, and series (n, dates), mm; (n, 0) without series.
+    """Points of a product around a station: velocities (n,), and series (n, dates), or (n, 0) without series.
 
-    direction: unit vector (east, north, up) of positive motion; NaN if the product does not state it.
+    radius_m: all points lie within it. direction: unit vector (east, north, up) of positive motion; NaN if unknown.
     """
 
     radius_m: float
@@ -35,13 +35,13 @@ def stations_in(*, product: Product) -> QuerySet[Station]:
 
 
 def has_stations() -> Q:
-    """Return a query expression: whether a velocity field with points has stations within its box."""
+    """Return the condition that a velocity field has points, and stations within their box."""
     within = Exists(Station.objects.filter(position__intersects=OuterRef("footprint")))
     return Q(within, technique=Technique.INSAR, points_deleted_at=None)
 
 
 def points_around(*, product: Product, station: Station) -> PointsAround | None:
-    """Return the points of a product around a station, within a radius by their density; None with hardly any."""
+    """Return the points of a product around a station, within the smallest radius with enough; None with too few."""
     stretched = math.cos(math.radians(station.position.y))  # metres on the ground for one of EPSG:3857
     here = "ST_Transform(ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), 4326), 3857)"
     near = f"FROM {POINTS} WHERE product_id = %(product)s AND tile_point && ST_Expand({here}, %(reach)s)"
@@ -66,7 +66,10 @@ def points_around(*, product: Product, station: Station) -> PointsAround | None:
 
 
 def radius_by_density(distances_m: Sequence[float]) -> float | None:
-    """Return the smallest radius with enough points; None with hardly any. distances_m: of the nearest ones."""
+    """Return the smallest radius with enough points, else the largest; None with too few points.
+
+    distances_m: of the nearest ENOUGH_POINTS points.
+    """
     counts = [(radius, sum(away <= radius for away in distances_m)) for radius in RADII_M]
     enough = next((radius for radius, count in counts if count >= ENOUGH_POINTS), None)
     return enough or (RADII_M[-1] if counts[-1][1] >= FEWEST_POINTS else None)

@@ -16,7 +16,9 @@ SAME_DEGREES = 0.01  # two rows of one name this close are one station: names su
 _REPLACED = """
     DELETE FROM ingest_station AS old USING ingest_station AS new
     WHERE new.id > old.id AND new.code = old.code AND new.technique = old.technique
-    AND ST_DWithin(new.position, old.position, %s)"""
+    AND ST_DWithin(new.position, old.position, %s)
+    AND new.dates[1] <= old.dates[1]
+    AND new.dates[cardinality(new.dates)] >= old.dates[cardinality(old.dates)]"""  # else the older dates would be lost
 
 
 def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> StationFile:
@@ -25,7 +27,7 @@ def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> S
     sha256 = file_sha256(path)
     with locked(content_key(sha256)):
         if StationFile.objects.filter(file_sha256=sha256).exists():
-            raise AlreadyLoaded(path, "this very file of stations is already loaded", "Nothing to do")
+            raise AlreadyLoaded(path, "this file of stations is already loaded", "Nothing to do")
         file = StationFile.objects.create(
             source_format=recognise(path, submission.declared),
             attribution=submission.attribution,
@@ -50,7 +52,7 @@ def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> S
 
 
 def stations_settle() -> int:
-    """Delete stations of which a newer file is loaded, and files without stations; return the number of stations."""
+    """Delete stations that newer files replace, and files left without any; return the number of deleted stations."""
     with connection.cursor() as cursor:
         cursor.execute(_REPLACED, [SAME_DEGREES])
         deleted = cursor.rowcount

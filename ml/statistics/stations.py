@@ -1,8 +1,8 @@
 """Rates of stations and of the points around them: trends in correlated noise, differences, and a reference plane.
 
 Errors of a series are white and flicker noise, whose covariances are known but for their strengths (Williams 2003,
-doi 10.1007/s00190-002-0283-4). The series is averaged over 80 intervals; every share of flicker noise is weighted
-by its restricted likelihood, so that an unknown share widens the interval of the rate instead of being guessed.
+doi 10.1007/s00190-002-0283-4). A series is averaged in 80 intervals. Rates for several shares of flicker noise are
+averaged by their restricted likelihood, so that an unknown share widens the interval of the rate.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,14 @@ Values = NDArray[np.floating]
 DAYS_A_YEAR = 365.25
 INTERVALS = 80
 FEWEST_INTERVALS = 12  # of a series whose noise is estimated; a shorter one needs stated standard deviations
-FLICKER_SHARES = 1 / (1 + 10.0 ** np.linspace(-3, 2, 16))  # of the variance, evenly in the logarithm of the ratio
+# Shares of flicker noise in the variance; ratios of white to flicker noise are evenly spaced in the logarithm.
+FLICKER_SHARES = 1 / (1 + 10.0 ** np.linspace(-3, 2, 16))
 OUTLIER_SIGMAS = 6.0
 LEAST_STATIONS, LARGEST_PLANE_SIGMA_MM_YR = 5, 1.0  # the error that the search of wide regions allows its reference
 
 
 class Rate(NamedTuple):
-    """A rate with its standard deviation, mm/yr."""
+    """Rate with its standard deviation, mm/yr."""
 
     mm_yr: float
     sigma_mm_yr: float
@@ -70,7 +71,8 @@ class Plane(NamedTuple):
 class Agreement(NamedTuple):
     """Agreement of a product with n stations: mean of the differences and its sigma, and their scatter, mm/yr.
 
-    scatter_mm_yr, bias_sigma_mm_yr: NaN for one station. expected_mm_yr: scatter that the stated sigmas explain.
+    scatter_mm_yr: NaN for one station. expected_mm_yr: scatter that the stated sigmas explain. bias_sigma_mm_yr: from
+    the larger of the two, because the scatter of a few stations may be small by chance.
     """
 
     n: int
@@ -83,7 +85,7 @@ class Agreement(NamedTuple):
 def along(direction: Sequence[float], east: Values, north: Values, up: Values) -> Float64:
     """Project displacements on a unit vector (east, north, up), for example to the satellite: + toward it.
 
-    A component with a part of zero in the vector may be NaN, as east and north of a benchmark.
+    A component may be NaN if the vector is zero along it, as east and north of a benchmark.
     """
     parts = zip(direction, (east, north, up), strict=True)
     total: Float64 = np.sum([part * np.asarray(values, dtype=np.float64) for part, values in parts if part], axis=0)
@@ -93,8 +95,8 @@ def along(direction: Sequence[float], east: Values, north: Values, up: Values) -
 def series_rate(dates: Sequence[date], values_mm: Values, sigma_mm: Values | None = None) -> Rate | None:
     """Fit a rate and, from a year and a half on, a yearly wave; None with too few values.
 
-    values_mm: (dates,), mm, NaN where missing. sigma_mm: (dates,), stated; used for a few campaigns, whose own scatter
-    does not tell the noise.
+    values_mm: (dates,), mm, NaN where missing. sigma_mm: (dates,), mm, stated; used for a few campaigns only, whose
+    scatter is not enough to estimate the noise.
     """
     known = np.isfinite(values_mm)
     if known.sum() < 2:
@@ -104,19 +106,20 @@ def series_rate(dates: Sequence[date], values_mm: Values, sigma_mm: Values | Non
     width = max(1.0, (days[-1] - days[0] + 1) / INTERVALS)
     place = np.floor((days - days[0]) / width).astype(np.int64)
     if np.unique(place).size < FEWEST_INTERVALS:
-        return (
-            None
-            if sigma_mm is None
-            else _campaigns(days / DAYS_A_YEAR, values, np.asarray(sigma_mm, dtype=np.float64)[known])
-        )
+        if sigma_mm is None:
+            return None
+        return _campaigns(days / DAYS_A_YEAR, values, np.asarray(sigma_mm, dtype=np.float64)[known])
     good = _no_outliers(days / DAYS_A_YEAR, values)
     intervals, count, years, means = _averaged(place[good], days[good] / DAYS_A_YEAR, values[good])
+    design = _design(years)
+    if intervals.size <= design.shape[1] + 2:  # the variance of Student's distribution is infinite
+        return None
     flicker = _flicker(int(intervals[-1]) + 1)[np.ix_(intervals, intervals)]
-    return _weighted_over_shares(_design(years), means, 1.0 / count, flicker)
+    return _weighted_over_shares(design, means, 1.0 / count, flicker)
 
 
 def _campaigns(years: Float64, values: Float64, sigma: Float64) -> Rate | None:
-    """Fit a line through a few independent values of stated sigma, mm; None if these are unknown or of one date."""
+    """Fit a line to a few independent values with stated sigma, mm; None for unknown sigmas or a single date."""
     if not np.isfinite(sigma).all() or np.ptp(years) == 0:
         return None
     weight = sigma**-2
@@ -126,6 +129,7 @@ def _campaigns(years: Float64, values: Float64, sigma: Float64) -> Rate | None:
 
 
 def _no_outliers(years: Float64, values: Float64) -> NDArray[np.bool_]:
+    """Return which values, (n,), lie within OUTLIER_SIGMAS of trend and season."""
     design = _design(years)
     residual = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
     away = np.abs(residual - np.median(residual))
@@ -135,13 +139,14 @@ def _no_outliers(years: Float64, values: Float64) -> NDArray[np.bool_]:
 def _averaged(
     place: NDArray[np.int64], years: Float64, values: Float64
 ) -> tuple[NDArray[np.int64], Float64, Float64, Float64]:
-    """Return the numbers of intervals with values, and for each the number, mean year and mean of its values."""
+    """Return the indices of the intervals that hold values; for each the count, the mean year and the mean value."""
     intervals, index, count = np.unique(place - place[0], return_inverse=True, return_counts=True)
     means, middles = (np.bincount(index, part) / count for part in (values, years))
     return intervals, count.astype(np.float64), middles, means
 
 
 def _design(years: Float64) -> Float64:
+    """Return the design matrix (n, 2 or 4): level, rate and, for long series, a yearly wave."""
     columns = [np.ones_like(years), years - years.mean()]
     if np.ptp(years) >= SHORTEST_FOR_A_SEASON_YEARS:
         columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
@@ -162,7 +167,7 @@ def _flicker(n: int) -> Float64:
 def _weighted_over_shares(design: Float64, values: Float64, white: Float64, flicker: Float64) -> Rate:
     """Return the rate by generalised least squares, averaged over the shares of flicker noise by their likelihood.
 
-    white: (n,), variance of white noise in each value; flicker: (n, n); both but for their strengths.
+    white: (n,), variance of white noise in each value; flicker: (n, n), covariance. Their scales do not matter.
     """
     n, p = design.shape
     white, flicker = white / white.mean(), flicker / np.trace(flicker) * n
@@ -176,7 +181,8 @@ def _weighted_over_shares(design: Float64, values: Float64, white: Float64, flic
         solution = inverse @ a.T @ b
         power = float(np.sum((b - a @ solution) ** 2)) + 1e-12
         rates.append(solution[1])
-        variances.append(inverse[1, 1] * power / (n - p - 2))  # of Student's distribution with n - p degrees
+        # The rate has Student's distribution with n - p degrees of freedom; this is its variance.
+        variances.append(inverse[1, 1] * power / (n - p - 2))
         logs = 2 * np.log(np.diag(lower)).sum() - np.linalg.slogdet(inverse)[1] + (n - p) * np.log(power)
         likelihoods.append(-0.5 * logs)
     weight = np.exp(np.array(likelihoods) - max(likelihoods))
@@ -186,10 +192,11 @@ def _weighted_over_shares(design: Float64, values: Float64, white: Float64, flic
 
 
 def points_rate(dates: Sequence[date], series_mm: Values, velocity_mm_yr: Values) -> Rate | None:
-    """Return the rate of points around a station: of their mean series (n, dates), else of their velocities (n,).
+    """Return the rate of points around a station: of their mean series (n, dates), else the mean of velocities (n,).
 
-    The sigma has two parts: noise in time of the mean series, and how much rates differ from point to point, less what
-    their own noise explains, over the square root of their number.
+    The variance is that of the trend in the mean series plus the variance of the points' rates divided by their number;
+    the part of the latter that noise of single points explains is subtracted. Velocities without series have no
+    known noise in time, so that their sigma covers only the scatter of the points.
     """
     if not series_mm.shape[1]:
         spread = float(np.std(velocity_mm_yr, ddof=1)) / np.sqrt(velocity_mm_yr.size)
@@ -203,8 +210,9 @@ def points_rate(dates: Sequence[date], series_mm: Values, velocity_mm_yr: Values
     design = _design(years)
     residual = series - series.mean(axis=0)
     solution = np.linalg.lstsq(design, residual.T, rcond=None)[0]
-    own = np.mean(np.sum((residual.T - design @ solution) ** 2, axis=0)) / (len(days) - design.shape[1])
-    by_noise = own * np.linalg.inv(design.T @ design)[1, 1]
+    noise = np.mean(np.sum((residual.T - design @ solution) ** 2, axis=0)) / (len(days) - design.shape[1])
+    noise *= len(series) / (len(series) - 1)  # the mean of the points was subtracted
+    by_noise = noise * np.linalg.inv(design.T @ design)[1, 1]
     between = max(0.0, float(np.var(solution[1], ddof=1)) - by_noise)
     return Rate(mean.mm_yr, float(np.sqrt(mean.sigma_mm_yr**2 + between / len(series))))
 
@@ -216,16 +224,17 @@ def agreement(differences: Sequence[Difference]) -> Agreement | None:
     values = np.array([one.mm_yr for one in differences])
     expected = float(np.sqrt(np.mean([one.sigma_mm_yr**2 for one in differences])))
     scatter = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-    return Agreement(len(values), float(values.mean()), scatter / len(values) ** 0.5, scatter, expected)
+    bias_sigma = float(np.fmax(scatter, expected)) / len(values) ** 0.5
+    return Agreement(len(values), float(values.mean()), bias_sigma, scatter, expected)
 
 
 def reference_plane(
     x_m: Float64, y_m: Float64, differences: Sequence[Difference], corners: Sequence[tuple[float, float]]
 ) -> Plane | None:
-    """Fit the plane by which a product differs from stations at x_m, y_m, (n,).
+    """Fit the plane, mm/yr, by which a product exceeds the stations at x_m, y_m, (n,), metres.
 
-    None unless it is known to LARGEST_PLANE_SIGMA_MM_YR at every corner of the product; scatter beyond the stated
-    sigmas widens its errors.
+    None if the sigma of the plane exceeds LARGEST_PLANE_SIGMA_MM_YR at a corner of the product. Scatter beyond the
+    stated sigmas increases the sigma of the plane.
     """
     if len(differences) < LEAST_STATIONS:
         return None

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
+from ingest.models import Product, Station
 from ingest.products.services import product_load
 from ingest.readers.records import Declaration, Submission
+from ingest.stations.selectors import PointsAround
 from ingest.stations.services import stations_load
+from ml import stations as compared_stations
 from ml.models import Prediction
 from ml.repetition import run_repeat
 from tests.makers.stations import enu_mm, gnss_table
@@ -66,3 +69,10 @@ def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_regio
     assert region["properties"]["level_mm_yr"] == pytest.approx(ZERO, abs=0.7)
     assert region["properties"]["peak_rate_mm_yr"] == pytest.approx(-13, abs=2.5)  # the plain's own motion included
     assert run_repeat(run=prediction.run).same
+
+
+def test_heights_have_no_curve_beside_points_that_move_east(monkeypatch):
+    around = PointsAround(50.0, (1.0, 0.0, 0.0), np.zeros(12, np.float32), np.zeros((12, 3), np.float32))
+    monkeypatch.setattr(compared_stations, "points_around", lambda **_: around)
+    product, benchmark = Product(component="east"), Station(technique="levelling")
+    assert compared_stations.curves_of(product=product, station=benchmark) is None

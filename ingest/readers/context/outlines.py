@@ -136,7 +136,7 @@ def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
 
 
 def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:
-    """Return name, telephone number and page of the office responsible for a region, and a remark; empty if unknown."""
+    """Return name, telephone number and page of the responsible office, empty if unknown, and a remark on faults."""
     name, phone, page = (text_of(properties, f"contact_{part}") for part in ("name", "phone", "page"))
     if not name:
         return ("", "", ""), "contact without contact_name: left out" if phone or page else ""
@@ -144,7 +144,7 @@ def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:
     if phone and not PHONE.fullmatch(phone):
         phone, faults = "", ["contact_phone is no telephone number: left out"]
     if page and not (PAGE.fullmatch(page) and len(page) <= LONGEST_PAGE):
-        page, faults = "", [*faults, "contact_page is no address that begins with https://: left out"]
+        page, faults = "", [*faults, "contact_page is no address that begins with http:// or https://: left out"]
     return (name[:200], phone, page), "; ".join(faults)
 
 

@@ -40,7 +40,7 @@ class Surge(StrEnum):
 class RegionRecord(NamedTuple):
     """Region of a file. level: 0 country, 1 province or state, 2 below. code: official, empty if the file has none.
 
-    contact_name: empty, or the office that is responsible for ground motion there, with its telephone number and page.
+    contact_name: office responsible for ground motion there, with its telephone number and page; empty if not stated.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Position series in the text form 'PBO Station Position Time Series', version 1 (suffix .pos).
 
-GAGE, MIT and EPOS (with the solutions of EUREF's centres) publish it. The header names the station, the frame and the
-columns; the line that begins with an asterisk gives their order, dN dE dU and Sn Se Su being metres.
+GAGE, MIT and EPOS (with the solutions of EUREF's centres) publish it. The header names the station and the frame. The
+line that begins with an asterisk names the columns in their order; dN, dE, dU and Sn, Se, Su are metres.
 """
 
 import re

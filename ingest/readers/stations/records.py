@@ -1,4 +1,4 @@
-"""Series of stations, and what their readers share: checked lines, checked numbers, one series for each station."""
+"""Series of stations, and the parsing and checks that all readers of stations share."""
 
 import re
 from collections import defaultdict
@@ -17,7 +17,7 @@ from ingest.readers.records import Float32
 
 MOST_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
 LONGEST_CODE = 40
-FARTHEST_MM = 1e6  # a station that moved a kilometre is an error
+FARTHEST_MM = 1e6  # a kilometre; larger displacements are errors of the file
 LARGEST_SIGMA_MM = 1e4
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 
@@ -32,8 +32,8 @@ class StationTechnique(StrEnum):
 class StationSeries(NamedTuple):
     """Series of one station. columns_mm: (6, dates), mm: east, north, up from the first position; their sigmas.
 
-    longitude, latitude: degrees, EPSG:4326; frame: reference frame of the series, empty if not stated; NaN: not
-    measured, as east and north of a benchmark.
+    longitude, latitude: degrees, EPSG:4326. frame: reference frame of the series, empty if not stated. Values that are
+    not measured are NaN, as east and north of a benchmark.
     """
 
     code: str
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 
 def first_line(path: Path, suffixes: frozenset[str]) -> str:
-    """Return the first line of a text file with one of the suffixes, without marks; empty otherwise. Never raises."""
+    """Return the first line of a text file with one of the suffixes, stripped; empty otherwise. Never raises."""
     try:
         if path.suffix.lower() not in suffixes or not path.is_file():
             return ""
@@ -108,7 +108,7 @@ def parsed_day(path: Path, line: int, text: str) -> date:
 def series_of(path: Path, technique: StationTechnique, rows: Mapping[int, Row]) -> tuple[StationSeries, ...]:
     """Return one series for each station, sorted by date. rows: by number of line. Raises InputError for doubled dates.
 
-    Values become relative to the first date of each component, so that float32 keeps them to a thousandth of a mm.
+    The first value of each component is subtracted, so that float32 is exact to a thousandth of a millimetre.
     """
     of_station: dict[str, dict[date, tuple[int, Row]]] = defaultdict(dict)
     for line, row in rows.items():

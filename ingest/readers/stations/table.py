@@ -1,8 +1,8 @@
 """Plain tables (CSV): series of GNSS stations, or campaigns of levelling, one row for each station and date.
 
 GNSS: station, date, longitude, latitude, east_mm, north_mm, up_mm, east_sigma_mm, north_sigma_mm, up_sigma_mm and,
-where known, frame. Levelling: benchmark, date, longitude, latitude, height_m, sigma_mm. Displacements may count from
-any zero; campaigns of levelling are taken as independent of each other.
+where known, frame. Levelling: benchmark, date, longitude, latitude, height_m, sigma_mm. Displacements may have any
+zero. Errors of different levelling campaigns are taken to be independent.
 """
 
 from datetime import date

@@ -1,8 +1,8 @@
 """Daily series of the Nevada Geodetic Laboratory, tenv3 (geodesy.unr.edu, README_tenv3.txt; Blewitt et al. 2018).
 
-Columns are taken by their place, as that document numbers them: metres, in an integer and a fractional part that add up
-(columns 8 to 13), standard deviations (15 to 17), latitude and longitude (21, 22). Older editions end after column 20:
-without a position they are refused.
+Columns are found by the numbers in that document: integer and fractional metres, which are added (columns 8 to 13),
+standard deviations (15 to 17), latitude and longitude (21, 22). Older editions end after column 20; they state no
+position and are refused.
 """
 
 from datetime import date
@@ -60,7 +60,7 @@ def _row(path: Path, line: int, fields: list[str], frame: str) -> Row:
 
 
 def _day(path: Path, line: int, fields: list[str]) -> date:
-    """Return the day, which stands there as YYMMMDD and as a modified Julian day. InputError if the two differ."""
+    """Parse the day, stated as YYMMMDD and as a modified Julian day. Raises InputError if the two differ."""
     text, julian = fields[1], parsed(path, line, "MJD", fields[3])
     try:
         day = date.fromordinal(MODIFIED_JULIAN_0 + int(julian))

@@ -42,7 +42,7 @@ SAME_SHARE = 0.5
 
 
 class Track(NamedTuple):
-    """Points of one track, and the reference of their rates. level_mm_yr: already subtracted to tie it to stations."""
+    """Points of one track with the reference of their rates. level_mm_yr: subtracted to tie them to stations."""
 
     points: PointCloud
     reference: Reference

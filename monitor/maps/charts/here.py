@@ -1,6 +1,6 @@
-"""How the ground moves around one place: the points within 50, 100 or 200 m, with their curve and the nearest alerts.
+"""Ground motion around one place: the points within 50, 100 or 200 m, their mean series and the nearest alerts.
 
-Nothing about a place that somebody asks for is stored, cached or logged.
+A place that somebody asks for is not stored, cached or logged.
 """
 
 from collections.abc import Sequence
@@ -43,10 +43,10 @@ from monitor.wording.regions import disc
 
 RADII_M = (50.0, 100.0, 200.0)
 ENOUGH_POINTS, ENOUGH_CELLS = 8, 3  # a cell of a coarse grid is the mean of many points
-CELL_M = 40.0  # from this posting on
+CELL_M = 40.0  # from this posting on, a grid is coarse
 DIGITS = 4  # of coordinates, about 10 m: a shared address names a neighbourhood rather than a room
 ALERTS_KM, MOST_ALERTS = 5.0, 3
-AHEAD = {Component.UP: 0, Component.LOS: 1}  # components by what they tell a resident; others follow
+AHEAD = {Component.UP: 0, Component.LOS: 1}  # components that matter most to a resident; others follow
 
 
 class PlaceTrack(NamedTuple):
@@ -85,7 +85,7 @@ class AlertNear(NamedTuple):
 
 
 class Here(NamedTuple):
-    """What is known about a place. tracks: that of the sentence first; empty if no point is within radius_m."""
+    """Answer about a place. tracks: the one of the sentence first; empty if no point is within radius_m."""
 
     longitude: float
     latitude: float
@@ -122,7 +122,7 @@ class Here(NamedTuple):
 
     @property
     def limits(self) -> list[str]:
-        """Return sentences on what the answer cannot say."""
+        """Return sentences on the limits of the answer."""
         if not self.tracks:
             return [str(words.GAPS)]
         component = self.tracks[0].rate.component
@@ -166,7 +166,7 @@ def _priority(track: PlaceTrack) -> tuple[int, int]:
 
 
 def _radius_m(longitude: float, latitude: float, products: Sequence[Product]) -> float:
-    """Return the smallest radius with enough points of one direction, vertical ones if possible; else the largest."""
+    """Return the smallest radius with enough points of one direction, vertical motion first; else the largest."""
     for component in AHEAD:
         those = [product for product in products if product.component == component]
         for radius_m in RADII_M if those else ():
@@ -193,7 +193,7 @@ def _track(parts: list[PointsIn], area: GEOSGeometry) -> PlaceTrack:
 
 
 def _sigma_mm_yr(trace: Trace, fit: PeriodFit, stds: np.ndarray) -> float | None:
-    """Return the standard deviation of a mean rate, mm/yr; None if nothing tells it. stds: as stated, NaN unknown."""
+    """Return the standard deviation of a mean rate, mm/yr; None if unknown. stds: (n,), stated, NaN where unknown."""
     # Errors of neighbouring points are alike (atmosphere, reference): their mean is no better than one of them.
     stated = float(np.sqrt(np.nanmean(stds**2))) if np.isfinite(stds).any() else None
     common = stated if stated is not None else fit.sigma_mm_yr if fit.fitted else None

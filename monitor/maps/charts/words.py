@@ -209,7 +209,7 @@ def _rate_words(rate: PlaceRate) -> str:
 
 
 def no_points_sentence(radius_m: float) -> str:
-    """Return that no point stands around a place, which says nothing about the ground."""
+    """Return the sentence for a place without points, which says nothing about the ground."""
     none = _("No points within %(radius)s m of this place: that does not mean that the ground is still.")
     return none % {"radius": whole(radius_m)}
 
@@ -217,7 +217,7 @@ def no_points_sentence(radius_m: float) -> str:
 def sure_sentences(
     rate: PlaceRate, n_points: int, radius_m: float, scatter_mm_yr: float, coherence: float | None
 ) -> list[str]:
-    """Return how sure the sentence on a place is: number of points, interval, scatter, coherence, reference."""
+    """Return sentences on certainty at a place: number of points, interval, scatter, coherence, reference."""
     counted = ngettext(
         "%(number)s point stands within %(radius)s m.", "%(number)s points stand within %(radius)s m.", n_points
     ) % {"number": whole(n_points), "radius": whole(radius_m)}
@@ -225,7 +225,7 @@ def sure_sentences(
     if n_points < FEW_POINTS:
         lines.append(_("So few points say little."))
     if rate.sigma_mm_yr is None:
-        lines.append(_("How exact their mean is, is not known."))
+        lines.append(_("The uncertainty of their mean is not known."))
     else:
         low, high = sorted(rate.rate_mm_yr + sign * 2 * rate.sigma_mm_yr for sign in (-1, 1))
         interval = _("With a probability of 95 %%, their mean lies between %(low)s and %(high)s mm a year.")
@@ -240,7 +240,7 @@ def sure_sentences(
 
 
 def limit_sentences(component: str, products: Sequence[Any]) -> list[str]:
-    """Return what the points around a place cannot say. products: those whose points stand there."""
+    """Return sentences on the limits of points around a place. products: those with points there."""
     return [str(NOT_A_BUILDING), *limits_of_fields(component, products), str(GAPS)]
 
 

@@ -152,7 +152,7 @@ def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -
 
 
 def scatter_chart(rows: Sequence[tuple[float, float, float, float]], side: int = 320) -> dict[str, Any]:
-    """Return the positions of marks with error bars, the 1:1 line and ticks, on equal axes. rows: x, ±, y, ±."""
+    """Return a scatter plot with equal axes: marks, error bars, 1:1 line and ticks. rows: x, its ±, y, its ±."""
     limits = [value for x, dx, y, dy in rows for value in (x - dx, x + dx, y - dy, y + dy)]
     steps = rounded_steps(min(limits), max(limits))
     base = side - BOTTOM - TOP  # the axis has a name below
@@ -180,7 +180,7 @@ def scatter_chart(rows: Sequence[tuple[float, float, float, float]], side: int =
 
 
 def histogram_chart(values: Sequence[float], side: int = 320) -> dict[str, Any]:
-    """Return columns with the numbers of values between round limits, and ticks at these and of the numbers."""
+    """Return a histogram: columns of counts between rounded limits, and the ticks of both axes."""
     limits = rounded_steps(min(values), max(values))
     reach = limits[-1] - limits[0]
     places = [min(int((value - limits[0]) / reach * (len(limits) - 1)), len(limits) - 2) for value in values]

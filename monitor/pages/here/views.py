@@ -1,6 +1,6 @@
-"""Views of a house or street: the page about one place, and the same to print.
+"""Views of a house or street: the page about one place, and its report to print.
 
-The place is part of the address only: nothing of it is stored, and no answer may be kept by a cache.
+The place is in the address only: it is not stored, and caches may not keep the answers.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from monitor.maps.charts.here import Here, look, position_of, track_curves
+from monitor.maps.charts.here import Here, PlaceTrack, look, position_of, track_curves
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.map.plans import place_plan
 from monitor.wording.components import colour_caption, component_label
@@ -68,7 +68,7 @@ def here_context(here: Here) -> dict[str, Any]:
     return context
 
 
-def _track_row(track: Any) -> dict[str, Any]:
+def _track_row(track: PlaceTrack) -> dict[str, Any]:
     product, rate = track.trace.product, track.rate
     sign = "−" if rate.rate_mm_yr < 0 else "+"
     return {

@@ -33,7 +33,8 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
     loaded = get_object_or_404(fields, pk=product)
     comparisons = comparisons_of(product=loaded)
     known = [one for one in (comparison.difference for comparison in comparisons) if one]
-    found = agreement(_of_one_zero(comparisons))
+    of_one_zero = _of_one_zero(comparisons)
+    found = agreement(of_one_zero)
     context = {
         "name": data_set_name(loaded.name),
         "component": component_label(loaded.component),
@@ -43,17 +44,16 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
         "credits": sorted({one.station.file.attribution for one in comparisons} - {""}),
     }
     if found:
-        sigma = found.bias_sigma_mm_yr if found.n > 1 else found.expected_mm_yr
         rates = [
             (one.station.mm_yr, 2 * one.station.sigma_mm_yr, one.points.mm_yr, 2 * one.points.sigma_mm_yr)
             for one in known
         ]
         context |= {
-            "sentence": words.agreement_sentence(found.n, found.bias_mm_yr, sigma, loaded.component),
+            "sentence": words.agreement_sentence(found.n, found.bias_mm_yr, found.bias_sigma_mm_yr, loaded.component),
             "scatter": words.scatter_sentence(found.scatter_mm_yr, found.expected_mm_yr) if found.n > 1 else "",
             "zero": words.zero_sentence(loaded.reference == Reference.GNSS),
             "chart": scatter_chart(rates),
-            "histogram": histogram_chart([one.mm_yr for one in known]),
+            "histogram": histogram_chart([one.mm_yr for one in of_one_zero]),
         }
     return render(request, "pages/stations/product.html", context)
 
@@ -79,7 +79,7 @@ def station_detail(request: HttpRequest, station: int) -> HttpResponse:
 
 
 def _of_one_zero(comparisons: Sequence[Comparison]) -> list[Difference]:
-    """Return the differences from GNSS stations, else from benchmarks: their heights have a zero of their own."""
+    """Return the differences from GNSS stations, else from benchmarks, whose heights have a zero of their own."""
     by_technique = {
         technique: [one.difference for one in comparisons if one.difference and one.station.technique == technique]
         for technique in StationTechnique

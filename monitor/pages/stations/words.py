@@ -1,4 +1,4 @@
-"""What is said of stations and benchmarks beside the points of a data set."""
+"""Sentences that compare stations and benchmarks with the points of a data set."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ TECHNIQUES: dict[str, Any] = {
     "gnss": gettext_lazy("GNSS station"),
     "levelling": gettext_lazy("levelling benchmark"),
 }
-MORE: dict[str, tuple[Any, Any]] = {  # by component: the points' rate is lower, or higher, than the station's
+MORE: dict[str, tuple[Any, Any]] = {  # component: words for a lower and for a higher rate than the station's
     "los": (gettext_lazy("more away from the satellite"), gettext_lazy("more toward the satellite")),
     "up": (gettext_lazy("more downward"), gettext_lazy("more upward")),
     "east": (gettext_lazy("more to the west"), gettext_lazy("more to the east")),
@@ -42,13 +42,13 @@ def agreement_sentence(n: int, bias_mm_yr: float, sigma_mm_yr: float, component:
 
 
 def scatter_sentence(scatter_mm_yr: float, expected_mm_yr: float) -> str:
-    """Return how much single stations differ from the mean difference, and how much their stated errors explain."""
+    """Return how much stations scatter around the mean difference, and how much of it their errors explain."""
     words = _("Around that, the stations scatter by %(scatter)s mm a year; their errors explain %(expected)s.")
     return words % {"scatter": decimal(scatter_mm_yr, 1), "expected": decimal(expected_mm_yr, 1)}
 
 
 def zero_sentence(tied: bool) -> str:
-    """Return what a common difference means. tied: whether the data set states that stations are its zero."""
+    """Return what a common difference means. tied: whether the zero of the data set is that of stations."""
     if tied:
         return _("These data are tied to stations: a common difference is an error of one of the two.")
     return _("These data count from a zero of their own: a common difference is that zero, not an error.")

@@ -12,7 +12,7 @@ from monitor.wording.places import place_name
 
 
 def alert_places(alerts: Sequence[Alert]) -> list[tuple[str, Contact | None]]:
-    """Return the name of every alert's place and who is responsible there, in a fixed number of queries."""
+    """Return a place name and the responsible office for every alert, in a fixed number of queries."""
     return area_places([(alert.area, alert.simulated) for alert in alerts])
 
 
@@ -22,7 +22,7 @@ def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
 
 
 def area_places(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[tuple[str, Contact | None]]:
-    """Return name and responsible office of the place of each area, as `area_names`."""
+    """Return a place name (as `area_names`) and the responsible office for each area, in a fixed number of queries."""
     points = [(point.x, point.y, simulated) for point, simulated in ((a.point_on_surface, s) for a, s in areas)]
     places = whereabouts_of(points=points)
     return [

@@ -1,7 +1,7 @@
-// Where the reader is: the browser asks its owner first, and nothing is asked before a button is pressed.
+// The reader's position: requested only when a button is pressed, and the browser then asks for permission.
 import { gettext } from "gmm/words";
 
-/** `found({latitude, longitude})` gets the position; `say(text)` what is going on, or why there is none. */
+/** Calls `found({latitude, longitude})` with the position, and `say(text)` with progress or the reason of a failure. */
 export function locate(found, say) {
   if (!navigator.geolocation || !window.isSecureContext) {
     say(gettext("Your browser does not tell this page where you are. Search for the place instead."));

@@ -36,6 +36,12 @@ def test_a_known_offset_lies_in_its_interval_as_often_as_stated():
     assert found.scatter_mm_yr == pytest.approx(found.expected_mm_yr, rel=0.15)
 
 
+def test_a_few_stations_that_agree_by_chance_keep_their_stated_errors():
+    same = [Difference(Rate(0.0, 0.6), Rate(2.0, 0.8), 12, 100.0)] * 4
+    assert agreement(same).bias_sigma_mm_yr == pytest.approx(0.5)
+    assert agreement(same[:1]).bias_sigma_mm_yr == pytest.approx(1.0)
+
+
 def test_correlated_noise_widens_the_interval_of_a_rate():
     rng, n = np.random.default_rng(1), 1825
     white, pink = (series_rate(days_of(n), noise) for noise in (rng.standard_normal(n), flicker(n, rng)))

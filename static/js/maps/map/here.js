@@ -1,4 +1,4 @@
-// How the ground moves around a place that was pressed or searched for, in the panel; its page says more.
+// Panel on the ground around a place that was pressed or searched for; the page of the place says more.
 import { element as h } from "gmm/dom";
 import { fixed } from "gmm/format";
 import { keep, open } from "gmm/panel";
@@ -10,7 +10,7 @@ let running = null;
 /** The query of a place, rounded to about ten metres. */
 const query = ({ lng, lat }) => `lat=${lat.toFixed(4)}&lon=${lng.toFixed(4)}`;
 
-/** A link to the page about a place, which opens the panel instead where it is pressed. */
+/** A link to the page about a place; a press opens the panel instead. */
 export function linkHere(urls, lngLat) {
   return {
     href: `${urls.here}?${query(lngLat)}`,

@@ -1,4 +1,4 @@
-// A house or street: the reader's own position, and the address of the answer to hand on.
+// A house or street: buttons that use the reader's position and copy the address of the answer.
 import { locate } from "gmm/position";
 import { gettext } from "gmm/words";
 

@@ -56,6 +56,13 @@ def test_a_call_is_one_touch_away(client, alert):
     assert 'href="https://survey.example.org/ground"' in page
 
 
+@pytest.mark.parametrize(
+    ("phone", "number"), [("+43 (0)1 234-56", "+43123456"), ("01/234 56", "0123456"), ("(01) 234", "01234")]
+)
+def test_a_number_is_dialled_without_the_zero_of_calls_within_the_country(phone, number):
+    assert Contact("Town hall", phone, "", "Town").number == number
+
+
 def test_the_smallest_unit_with_a_contact_is_responsible_and_simulated_units_only_for_simulated_ground(client):
     make_region("State", level=1, **OFFICE)
     district = make_region("District without", level=2)

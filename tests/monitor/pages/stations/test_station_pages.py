@@ -58,7 +58,7 @@ def test_stations_of_a_frame_that_rests_on_the_continent_tie_wide_regions_of_a_p
     assert plane.slope_x * metres == pytest.approx(10, abs=3)
 
 
-@pytest.mark.parametrize(("frame", "n"), [("IGS14", 6), ("", 6), ("ETRF2000", 4)])
+@pytest.mark.parametrize(("frame", "n"), [("IGS14", 6), ("WGS84", 6), ("", 6), ("ETRF2000", 4)])
 def test_a_frame_that_drifts_and_few_stations_tie_nothing(tmp_path, local_product, frame, n):
     stations_load(path=of_stations(tmp_path, frame, n))
     assert plane_of(product=local_product, epsg=32633) is None
