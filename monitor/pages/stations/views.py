@@ -15,6 +15,7 @@ from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import stations_in
 from ml.stations import MOST_STATIONS, Comparison, Curves, compared, comparisons_of, curves_of
 from ml.statistics.stations import Difference, agreement
+from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart
 from monitor.maps.map.config import map_at
 from monitor.pages.stations import words
@@ -27,6 +28,7 @@ AROUND_DEGREES = 0.02
 
 
 @require_safe
+@bounded()
 def product_stations(request: HttpRequest, product: int) -> HttpResponse:
     """Show how a data set agrees with the stations on its ground."""
     fields = Product.objects.filter(technique=Technique.INSAR, points_deleted_at=None)
@@ -59,6 +61,7 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
 
 
 @require_safe
+@bounded()
 def station_detail(request: HttpRequest, station: int) -> HttpResponse:
     """Show the series of a station beside the points around it, in each data set there."""
     known = get_object_or_404(Station.objects.select_related("file"), pk=station)
