@@ -4,7 +4,7 @@ import re
 
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
 VERSIONS = {
-    NETWORK: "7",
+    NETWORK: "8",
     SICA: "2",
     MIX: "1",
     "guarnieri-prati": "2",
