@@ -65,13 +65,13 @@ def _service(name: str) -> Callable[..., Callable[[HttpRequest], HttpResponseBas
 
 
 def _capabilities(request: HttpRequest, name: str) -> HttpResponse:
-    listed = []
+    listed, simulated = [], _("simulated")
     for layer, groups in rasters_available():
         dates = []
         for group in groups:
             west, south, east, north = group.bounds
             metres = transform_bounds(4326, 3857, west, max(south, -85.06), east, min(north, 85.06))
-            title = f"{layer.label}, {group.label}" + (f" ({_('simulated')})" if group.simulated else "")
+            title = f"{layer.label}, {group.label}" + (f" ({simulated})" if group.simulated else "")
             names = {"name": f"{layer.name}:{group.key}", "title": title, "tiles": f"{layer.name}/{group.key}"}
             dates.append(names | {"degrees": group.bounds, "m": metres})
         listed.append({"layer": layer, "dates": dates})
