@@ -119,13 +119,19 @@ def series_rate(dates: Sequence[date], values_mm: Values, sigma_mm: Values | Non
 
 
 def _campaigns(years: Float64, values: Float64, sigma: Float64) -> Rate | None:
-    """Fit a line to a few independent values with stated sigma, mm; None for unknown sigmas or a single date."""
+    """Fit a line to a few independent values with stated sigma, mm; None for unknown sigmas or a single date.
+
+    The uncertainty grows where the values scatter more than their sigma explains.
+    """
     if not np.isfinite(sigma).all() or np.ptp(years) == 0:
         return None
     weight = sigma**-2
     middle = np.average(years, weights=weight)
     spread = np.sum(weight * (years - middle) ** 2)
-    return Rate(float(np.sum(weight * (years - middle) * values) / spread), float(spread**-0.5))
+    rate = np.sum(weight * (years - middle) * values) / spread
+    misfit = values - np.average(values, weights=weight) - rate * (years - middle)
+    unexplained = np.sum(weight * misfit**2) / max(years.size - 2, 1)
+    return Rate(float(rate), float(np.sqrt(max(unexplained, 1.0) / spread)))
 
 
 def _no_outliers(years: Float64, values: Float64) -> NDArray[np.bool_]:

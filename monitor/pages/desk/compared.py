@@ -104,7 +104,7 @@ def compare(view: View, product: Product) -> list[Component]:
             parts.chart(
                 "agreement",
                 _("One against the other"),
-                _("Cells that both see. If both saw the same, all would lie on a line that rises by one per unit."),
+                _("Cells covered by both data sets, with the 1:1 line."),
                 drawings.density(related, *titles, line, _("cells"), height=360),
                 parts.bands_table(related, *titles, _("Cells")),
             )
@@ -162,7 +162,7 @@ def _differences_table(found: Difference) -> Component:
     low, high = np.percentile(change, [5, 95])
     beyond = percent(found.share_beyond, 1) if math.isfinite(found.share_beyond) else "–"
     rows = [
-        [_("Cells that both see"), whole(change.size)],
+        [_("Cells covered by both"), whole(change.size)],
         [_("Cells of the first alone"), whole(found.n_only_first)],
         [_("Cells of the second alone"), whole(found.n_only_second)],
         [_("Median difference, mm/year"), words.signed(found.median_mm_yr, 2)],

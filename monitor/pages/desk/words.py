@@ -137,7 +137,7 @@ def related(found: Relation) -> str:
 
 def compared(found: Difference) -> str:
     """Describe the median difference between two data sets and its scatter."""
-    first = _("The second minus the first is %(median)s mm a year in the middle, on %(cells)s cells that both see.")
+    first = _("The second minus the first is %(median)s mm a year in the middle, on %(cells)s cells covered by both.")
     second = _("Two thirds of the cells lie within %(spread)s mm a year of that.")
     middle = {"median": signed(found.median_mm_yr), "cells": whole(found.column.size)}
     return f"{first % middle} {second % {'spread': decimal(found.spread_mm_yr, 1)}}"

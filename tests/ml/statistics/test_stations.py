@@ -61,6 +61,14 @@ def test_two_campaigns_have_the_rate_and_the_error_of_their_difference():
     assert series_rate([date(2018, 1, 1), date(2022, 1, 1)], np.array([0.0, -20.0])) is None
 
 
+def test_campaigns_that_scatter_more_than_stated_widen_the_interval():
+    days = [date(2016 + 2 * index, 1, 1) for index in range(4)]
+    straight, uneven = (
+        series_rate(days, np.array(values), np.full(4, 0.5)) for values in ([0.0, -4, -8, -12], [0.0, -7, -5, -12])
+    )
+    assert uneven.sigma_mm_yr > 3 * straight.sigma_mm_yr
+
+
 def test_ground_that_sinks_moves_away_from_the_satellite_and_ground_toward_it_is_positive():
     sinks = along(TO_THE_SATELLITE, np.zeros(1), np.zeros(1), np.array([-10.0]))
     assert sinks == pytest.approx([-7.8])

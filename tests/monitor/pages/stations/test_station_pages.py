@@ -134,6 +134,13 @@ def test_the_same_file_is_refused_and_a_newer_one_of_the_same_stations_takes_the
     assert StationFile.objects.count() == 1
 
 
+def test_a_newer_file_that_lacks_older_dates_deletes_nothing(tmp_path):
+    stations_load(path=made.levelling(tmp_path, [10.0, 9.99, 9.98], PLACES[0]))
+    stations_load(path=made.levelling(tmp_path, [9.98, 9.97], PLACES[0]))
+    assert stations_settle() == 0
+    assert sorted(len(one.dates) for one in Station.objects.all()) == [2, 3]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_watched_file_of_stations_is_read_in_the_confined_process(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
