@@ -71,7 +71,7 @@ def compare(older: Released, newer: Released) -> Change:
         posting_m *= 2
     cells = cells_around(x, y, posting_m)
     gone, new = ~_has_near(older, newer), ~_has_near(newer, older)
-    before, after = cells.index(older.x, older.y), cells.index(newer.x, newer.y)
+    before, after = cells.number_of(older.x, older.y), cells.number_of(newer.x, newer.y)
     n_before, n_after = count_by_cell(cells, before), count_by_cell(cells, after)
     v_before, v_after = (
         median_by_cell(cells, index, points.velocity_mm_yr) for index, points in ((before, older), (after, newer))
@@ -141,7 +141,7 @@ def _verdict(before: Float32, after: Float32, sigma: Float32, vanished: NDArray[
     return verdict
 
 
-def _has_near(points: Released, others: Released) -> np.ndarray:
+def _has_near(points: Released, others: Released) -> NDArray[np.bool_]:
     tree = scipy.spatial.cKDTree(np.column_stack([others.x, others.y]))
     distance, _ = tree.query(np.column_stack([points.x, points.y]), distance_upper_bound=MATCH_M)
-    return np.isfinite(distance)
+    return np.asarray(np.isfinite(distance))

@@ -25,7 +25,7 @@ class Cells(NamedTuple):
     rows: int
     cols: int
 
-    def index(self, x: Float64, y: Float64) -> NDArray[np.int64]:
+    def number_of(self, x: Float64, y: Float64) -> NDArray[np.int64]:
         """Return row * cols + col of the cell at each position, (n,), -1 outside. x, y: (n,), metres."""
         col, row = np.floor((x - self.x0) / self.posting_m), np.floor((self.y0 - y) / self.posting_m)
         inside = (row >= 0) & (row < self.rows) & (col >= 0) & (col < self.cols)
@@ -95,7 +95,7 @@ class View(NamedTuple):
 class UpEastCells(NamedTuple):
     """k cells with points of both directions. Velocities (k,), mm/yr; series (k, dates), mm; up and east positive."""
 
-    index: NDArray[np.int64]
+    cell: NDArray[np.int64]
     height_m: Float32
     up_mm_yr: Float32
     east_mm_yr: Float32
@@ -112,10 +112,10 @@ def decompose_cells(
     first_index, first = _averaged(cells, ascending)
     second_index, second = _averaged(cells, descending)
     both, in_first, in_second = np.intersect1d(first_index, second_index, return_indices=True)
-    first, second = View(*(column[in_first] for column in first)), View(*(column[in_second] for column in second))
+    first, second = View._make(part[in_first] for part in first), View._make(part[in_second] for part in second)
     los = tuple(LineOfSight(*view.los.T) for view in (first, second))
     velocity = decompose_up_east(first.velocity_mm_yr, los[0], second.velocity_mm_yr, los[1])
-    unit = [decompose_up_east(np.float64(a), los[0], np.float64(b), los[1]) for a, b in ((1, 0), (0, 1))]
+    unit = [decompose_up_east(np.array(a), los[0], np.array(b), los[1]) for a, b in ((1.0, 0.0), (0.0, 1.0))]
     std = [
         np.hypot(unit[0][part] * first.velocity_std_mm_yr, unit[1][part] * second.velocity_std_mm_yr) for part in (0, 1)
     ]
@@ -141,11 +141,11 @@ def common_dates(first: Sequence[date], second: Sequence[date]) -> tuple[date, .
 
 
 def _averaged(cells: Cells, view: View) -> tuple[NDArray[np.int64], View]:
-    where = cells.index(view.x, view.y)
+    where = cells.number_of(view.x, view.y)
     order = np.argsort(where, kind="stable")
     order = order[where[order] >= 0]
     index, starts = np.unique(where[order], return_index=True)
-    return index, View(*(mean_of_runs(column[order], starts) for column in view))
+    return index, View._make(mean_of_runs(column[order], starts) for column in view)
 
 
 def on_dates(displacement_mm: Float32, own: Sequence[date], wanted: Sequence[date]) -> Float32:

@@ -230,7 +230,7 @@ def _solve(tile: Tile, folder: Path) -> list[tuple[Cells, Path]]:
         ]
         if all(view.x.size for view in views):
             solved = decompose_cells(band, *views, dates)
-            if solved.index.size:
+            if solved.cell.size:
                 bands.append((band, folder / f"{first}.npz"))
                 np.savez(bands[-1][1], **solved._asdict())
     return bands
@@ -248,7 +248,7 @@ def _view(products: tuple[Product, ...], band: Cells, epsg: int, dates: tuple[da
 
 
 def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -> PointBatch:
-    x, y = band.centre(solved.index)
+    x, y = band.centre(solved.cell)
     longitude, latitude = transformer(tile.place.epsg, 4326).transform(x, y)
     up = component is Component.UP
     return raster.batch(

@@ -79,7 +79,7 @@ def up_and_east(view: View, product: Product) -> list[Component]:
     }
     return [
         html.P(text % middle, className="verdict"),
-        html.P(said % {"cells": whole(found.index.size), "side": side}, id="extent", className="soft"),
+        html.P(said % {"cells": whole(found.cell.size), "side": side}, id="extent", className="soft"),
         parts.columns(
             _map_part((view, product), "up", _("Up and down"), (longitude, latitude, found.up_mm_yr)),
             _map_part((view, product), "east", _("East and west"), (longitude, latitude, found.east_mm_yr)),
@@ -103,14 +103,14 @@ def _solved(
     for posting_m in POSTINGS_M:
         cells = cells_around(x, y, posting_m)
         found = decompose_cells(cells, first, second, ((), ()))
-        fewer = min(np.unique(cells.index(one.x, one.y)).size for one in (first, second))
-        if found.index.size:
+        fewer = min(np.unique(cells.number_of(one.x, one.y)).size for one in (first, second))
+        if found.cell.size:
             best = cells, found
-        if FEWEST_SHARED * fewer <= found.index.size <= MOST_CELLS:
+        if FEWEST_SHARED * fewer <= found.cell.size <= MOST_CELLS:
             break
     if best is None:
         return None
-    longitude, latitude = to_metres.transform(*best[0].centre(best[1].index), direction="INVERSE")
+    longitude, latitude = to_metres.transform(*best[0].centre(best[1].cell), direction="INVERSE")
     return *best, np.asarray(longitude), np.asarray(latitude)
 
 
