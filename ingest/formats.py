@@ -167,13 +167,21 @@ def _describe_unknown(path: Path) -> str:
     return f"content and extension {path.suffix or '(none)'!r} fit none of the known formats"
 
 
+def _of_another_kind(path: Path, name: str, wanted: str) -> InputError:
+    """Return the error for a file whose format, `name`, holds something else than what is wanted."""
+    of_the_rest = "a file of stations" if name in STATION_READERS else "a velocity field"
+    actual = "an image" if name in SCENE_READERS else of_the_rest
+    return InputError(path, f"this is {actual}, not {wanted}", f"Give {KNOWN}")
+
+
 def open_velocity_fields(
     path: Path, source_format: str = "auto", declared: Declaration | None = None
 ) -> tuple[VelocityField, ...]:
     """Read the headers of a file's components; return fields whose points are read on demand. Raises InputError."""
-    reader = VELOCITY_READERS.get(_chosen(path, source_format, declared))
+    name = _chosen(path, source_format, declared)
+    reader = VELOCITY_READERS.get(name)
     if reader is None:
-        raise InputError(path, "this holds images or stations, not a velocity field", f"Give {KNOWN}")
+        raise _of_another_kind(path, name, "a velocity field")
     return reader.read(path, declared or Declaration())
 
 
@@ -188,9 +196,10 @@ def open_velocity_field(path: Path, source_format: str = "auto", declared: Decla
 
 def open_scenes(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> tuple[SceneFile, ...]:
     """Read the headers of a file's images (one per polarisation), to be read on demand. Raises InputError."""
-    reader = SCENE_READERS.get(_chosen(path, source_format, declared))
+    name = _chosen(path, source_format, declared)
+    reader = SCENE_READERS.get(name)
     if reader is None:
-        raise InputError(path, "this is not an image", "Give a radar image")
+        raise _of_another_kind(path, name, "an image")
     return reader.read(path, declared or Declaration())
 
 
@@ -198,9 +207,10 @@ def open_stations(
     path: Path, source_format: str = "auto", declared: Declaration | None = None
 ) -> tuple[StationSeries, ...]:
     """Read the series of a file's stations. Raises InputError."""
-    reader = STATION_READERS.get(_chosen(path, source_format, declared))
+    name = _chosen(path, source_format, declared)
+    reader = STATION_READERS.get(name)
     if reader is None:
-        raise InputError(path, "this holds no series of stations", f"Give {KNOWN}")
+        raise _of_another_kind(path, name, "a file of stations")
     return reader.read_stations(path, declared or Declaration())
 
 

@@ -138,7 +138,7 @@ def test_what_is_not_there_is_not_found(client, address):
 def test_the_raster_behind_an_alert_can_be_downloaded(client, watched_region):
     page = client.get(f"/alerts/{Alert.objects.first().code}/").content.decode()
     address = re.search(r'href="(/rasters/\d+\.tif)"', page)[1]
-    content = b"".join(client.get(address).streaming_content)
+    content = b"".join(client.get(address))
     assert content[:4] in (b"II*\0", b"II+\0")
 
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from django.db.models import Value
 from django.utils.translation import gettext_lazy as _
 
-from ingest.context.selectors import kinds_loaded
 from ingest.context.simulated_truth import truth_is_loaded
-from ingest.models import Station
+from ingest.models import ContextLayer, Station
 from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
 ZOOM_OF_OUTLINES = 7  # at lower zooms a glacier is smaller than its mark
@@ -80,7 +80,8 @@ BY_KIND = {overlay.kind: overlay for overlay in (*OVERLAYS, TRUTH)}
 
 def overlays_available() -> list[Overlay]:
     """Return the overlays whose data are loaded."""
-    loaded = {*kinds_loaded(), *(["stations"] if Station.objects.exists() else [])}
+    stations = Station.objects.annotate(kind=Value("stations")).values_list("kind")
+    loaded = {kind for (kind,) in ContextLayer.objects.values_list("kind").union(stations)}  # one query
     return [overlay for overlay in OVERLAYS if overlay.kind in loaded]
 
 

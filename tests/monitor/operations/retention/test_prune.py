@@ -135,7 +135,7 @@ def test_what_an_alert_a_glacier_an_event_or_an_unfinished_run_needs_is_kept(pru
     assert page.status_code == 200
     download = reverse("prediction-raster", args=[shown.pk])
     assert download in page.content.decode()
-    assert b"".join(client.get(download).streaming_content).startswith(b"II")
+    assert b"".join(client.get(download)).startswith(b"II")
     assert page.context["map_config"]["evidence_raster"]["layer"] == "speed"
 
 

@@ -66,7 +66,7 @@ def test_an_older_release_is_folded_away_and_the_change_is_reported(client, two_
     assert "Still ground differs by 2.0 mm a year between the two releases; this is subtracted." in page
     assert re.search(r"Of \d+ cells, 0 move faster, 0 move slower, 0 show new motion, and 0 have lost", page)
     answer = client.get(reverse("product-change", args=[newer.pk]))
-    with MemoryFile(b"".join(answer.streaming_content)) as memory, memory.open() as raster:
+    with MemoryFile(b"".join(answer)) as memory, memory.open() as raster:
         assert raster.descriptions == ("gone", "new", "velocity_change_mm_yr", "sigma_mm_yr", "verdict")
     assert client.get(reverse("product-change", args=[older.pk])).status_code == 404
 

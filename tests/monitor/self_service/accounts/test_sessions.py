@@ -171,7 +171,8 @@ def test_the_workbench_keeps_no_session(client, product):
     for address in (f"?on={product.pk}", "_dash-layout", "_dash-dependencies"):
         assert client.get(f"/workbench/{address}").status_code == 200
     address = {"id": "address", "property": "search", "value": f"?on={product.pk}"}
-    body = json.dumps({"output": "sheet.children", "inputs": [address]})
+    theme = {"id": "theme", "property": "data", "value": "light"}
+    body = json.dumps({"output": "sheet.children", "inputs": [address, theme]})
     answer = client.post("/workbench/_dash-update-component", body, content_type="application/json")
     assert answer.status_code == 200
     assert settings.SESSION_COOKIE_NAME not in client.cookies

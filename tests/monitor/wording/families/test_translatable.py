@@ -10,6 +10,7 @@ from detection.kinds import KINDS, Kind
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS
+from ingest.products.comparison import Verdict
 from lab.samples import sentences as samples
 from ml.deformation.motion.series import Trend
 from monitor.pages.alerts.blocks import _answer, _counted, agreement_sentence
@@ -22,7 +23,14 @@ from monitor.wording.families.changes import change_rows
 from monitor.wording.figures import area_label, length_words, rate_words, speed_words
 from monitor.wording.glossary import GLOSSARY
 from monitor.wording.places import compass, toward
-from monitor.wording.points import agreement_sentences, change_sentence, point_sentence, reason_sentences, tilt_sentence
+from monitor.wording.points import (
+    VerdictShare,
+    agreement_sentences,
+    point_sentence,
+    reason_sentences,
+    since_sentence,
+    tilt_sentence,
+)
 from monitor.wording.states import PROPOSE_FORM, STATE_LABELS, VERDICT_FORMS, VERDICT_HEADINGS, in_language, step_reason
 from tests.fixtures.language import left_over
 from tests.monitor.wording.families.test_voices import figures, motion, source, velocity
@@ -100,8 +108,9 @@ def test_the_points_behind_an_alert():
     assert whole(*(_answer(score, share) for score in (0.05, 0.5, 1.0) for share in (0.0, 0.5)))
     tilt = {"tilt_mm_m_yr": 0.04, "tilt_low_mm_m_yr": 0.03, "tilt_high_mm_m_yr": 0.06}
     assert whole(tilt_sentence(tilt), tilt_sentence(tilt | {"tilt_mm_m_yr": 0.001}))
-    for median in (None, 0.0, 2.0):
-        assert whole(*(change_sentence(release, 3, 4, median, "up") for release in ("", "2019_2023_1")))
+    for verdict in Verdict:
+        shares = {verdict: VerdictShare(0.4, 6.0, 1.5)}
+        assert whole(*(since_sentence(release, shares) for release in ("", "2019_2023_1")))
 
 
 @pytest.mark.parametrize(
