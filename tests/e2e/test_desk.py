@@ -59,6 +59,7 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
 def test_charts_are_read_and_points_chosen_by_keys_alone(page, live_server, watched_region):
     page.goto(f"{live_server.url}/workbench/")
     expect(page.locator("#histogram .bars path").first).to_be_attached()
+    expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
     histogram = page.get_by_role("group", name="How fast the points move")
     histogram.focus()
     page.keyboard.press("ArrowRight")

@@ -1,12 +1,16 @@
 // Functions that Dash calls in the browser (monitor/pages/desk/app.py): a classic script, so that it runs first.
 {
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const theme = () => (dark.matches ? "dark" : "light");
+  let isAsked = false; // before that Dash has no layout to change
+  const theme = () => {
+    isAsked = true;
+    return dark.matches ? "dark" : "light";
+  };
   const linked = (name) => async (value) => {
     const module = await import("gmm/desk-linked");
     module[name](value);
     return window.dash_clientside.no_update;
   };
   window.dash_clientside = { desk: { theme, show: linked("show"), list: linked("list"), focus: linked("focus") } };
-  dark.addEventListener("change", () => window.dash_clientside.set_props("theme", { data: theme() }));
+  dark.addEventListener("change", () => isAsked && window.dash_clientside.set_props("theme", { data: theme() }));
 }
