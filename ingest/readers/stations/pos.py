@@ -5,6 +5,7 @@ line that begins with an asterisk names the columns in their order; dN, dE, dU a
 """
 
 import re
+from itertools import islice
 from pathlib import Path
 
 from ingest.errors import InputError
@@ -38,18 +39,16 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
     rows: dict[int, Row] = {}
     with numbered_lines(path) as lines:
         header: list[str] = []
-        for line, text in lines:
+        for _, text in islice(lines, MOST_HEADER_LINES + 1):
             if text.startswith("*"):
                 break
             header.append(text)
-            if line > MOST_HEADER_LINES:
-                raise InputError(path, "no line names the columns (it begins with *)", "Download it again")
         else:
             raise InputError(path, "no line names the columns (it begins with *)", "Download it again")
         names = text.lstrip("*").split()
         missing = next((name for name in NEEDED if name not in names), None)
         if missing:
-            raise InputError(path, f"line {line}: column {missing} is missing", "Download it again")
+            raise InputError(path, f"line {len(header) + 1}: column {missing} is missing", "Download it again")
         code, frame, place = _header(path, header)
         for line, text in lines:
             fields = text.split()

@@ -15,7 +15,7 @@ from ml.statistics.many_series import Groups, fitted, group
 from ml.statistics.relations import Ninths, Relation, ninths, relation
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
-from monitor.pages.desk.differences import Difference, Picture, difference, picture
+from monitor.pages.desk.differences import Difference, Picture, cell_side_m, difference, picture
 from monitor.pages.desk.query import View
 from monitor.wording.figures import percent, whole
 
@@ -121,7 +121,7 @@ def compare(view: View, product: Product) -> list[Component]:
 
 def _differences_part(sheet: tuple[View, Product], ground: Ninths, change: NDArray[np.float64], zoom: int) -> Component:
     latitude = sum(ground.boxes[0][1::2]) / 2
-    side_m = 40_075_017 / (samples.CELLS * 2**zoom) * math.cos(math.radians(latitude))
+    side_m = cell_side_m(zoom, latitude)
     head = [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
     caption = _("Second minus first by part of the ground, %(unit)s")
     return parts.ground_map(

@@ -1,5 +1,6 @@
 """Differences between two products over the same ground, cell by cell."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -105,5 +106,9 @@ def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, 
     longitude = (left + step * (np.arange(columns) + 0.5)) / side * 360 - 180
     north = np.pi * (1 - 2 * (top + step * (np.arange(rows) + 0.5)) / side)
     latitude = np.degrees(np.arctan(np.sinh(north)))
-    side_m = step * 40_075_017 / side * np.cos(np.radians(latitude.mean()))
-    return Picture(longitude, latitude, mean.reshape(rows, columns), float(side_m))
+    return Picture(longitude, latitude, mean.reshape(rows, columns), step * cell_side_m(zoom, float(latitude.mean())))
+
+
+def cell_side_m(zoom: int, latitude_deg: float) -> float:
+    """Return the side, in metres, of the cells of a zoom on the ground at a latitude."""
+    return 40_075_017 / (CELLS * 2**zoom) * math.cos(math.radians(latitude_deg))
