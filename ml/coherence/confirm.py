@@ -22,7 +22,7 @@ from scipy import ndimage
 
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
-HIGH_SIGMA, LOW_SIGMA = 5.0, 2.5
+HIGH_SIGMA, LOW_SIGMA = 4.0, 2.5
 MOST_RISE = 1.0  # sigma: if a lowered pair's z rose by more, there was no event
 FEWEST_ACQUISITIONS = 3
 LASTING_IMAGES = 3  # after an event: pairs that begin before then stay low if the ground stays incoherent
