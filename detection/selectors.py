@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from django.contrib.gis.geos import MultiPolygon
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db.models import Case, Exists, F, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Value, When, Window
 from django.db.models.functions import Abs, Coalesce, RowNumber
 from django.utils import timezone
@@ -15,7 +15,7 @@ from detection.rules.lifecycle import LIVING, State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
-from ingest.models import Product, ScenePair
+from ingest.models import Product, Scene, ScenePair
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.selectors import predictions_finished
 
@@ -58,6 +58,12 @@ def offsets_of(*, pair: ScenePair) -> Prediction | None:
     """Return the latest offsets of a pair."""
     of_pair = predictions_finished().filter(run__model_version__task=Task.OFFSETS, run__pair=pair)
     return of_pair.order_by("-run__finished_at", "-id").first()
+
+
+def shorter_pairs_cover(*, pair: ScenePair, area: GEOSGeometry) -> bool:
+    """Return whether an image taken between the pair's images is paired with both, and covers an area."""
+    between = Scene.objects.filter(pairs_as_secondary__reference=pair.reference_id, footprint__covers=area)
+    return between.filter(pairs_as_reference__secondary=pair.secondary_id).exists()
 
 
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:

@@ -16,7 +16,7 @@ from detection.kinds import Extent, Kind
 from detection.models import Detection
 from detection.search.classify import Evidence, classify, evidence_of
 from detection.search.patches import CHANGE, MOTION, Patch, changed_patches, moving_patches
-from detection.selectors import offsets_of
+from detection.selectors import offsets_of, shorter_pairs_cover
 from ingest.areas import area_of
 from ingest.context.selectors import ground_at
 from ingest.models import Product
@@ -150,12 +150,17 @@ def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: 
 
 
 def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """Find changes of the surface, except on ground that moved by metres, for which offsets give an alert."""
+    """Find changes of the surface, except on ground that moved by metres, for which offsets give an alert.
+
+    A sudden change also lowers a shorter pair within the same days, so that a patch of the longer pair alone is noise.
+    """
+    pair = prediction.run.pair
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
-    offsets = offsets_of(pair=prediction.run.pair) if patches else None
+    offsets = offsets_of(pair=pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
-    detections = [_from_patch(patch, raster.epsg) for patch in patches]
-    return [one for one in detections if not any(one.area.intersects(other.area) for other in moving)]
+    found = [(patch, _from_patch(patch, raster.epsg)) for patch in patches]
+    sudden = [one for patch, one in found if patch.confirmed or not shorter_pairs_cover(pair=pair, area=one.area)]
+    return [one for one in sudden if not any(one.area.intersects(other.area) for other in moving)]
 
 
 def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:

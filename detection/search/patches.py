@@ -71,7 +71,8 @@ CONFIRMED_SHARE = 0.5  # of a patch's cells
 class Patch(NamedTuple):
     """Area in the raster's system. score: 1 - 1/z^2, a bound on its certainty whatever the noise (Chebyshev).
 
-    figures: the columns of `detection.models.AreaFigures` that this kind of measurement fills.
+    figures: the columns of `detection.models.AreaFigures` that this kind of measurement fills; confirmed: by pairs
+    without an image in common.
     """
 
     kind: Kind
@@ -79,6 +80,7 @@ class Patch(NamedTuple):
     score: float
     cells: int
     figures: dict[str, float]
+    confirmed: bool = False
 
 
 def changed_patches(
@@ -129,7 +131,7 @@ def _changed(
         "coherence_after": float(np.median(bands["coherence_after"])),
     }
     score = float(np.nanmedian(confidence)) if sure else _score(strongest)
-    return Patch(Kind.SURFACE_CHANGE, polygon, score, int(mask.sum()), figures)
+    return Patch(Kind.SURFACE_CHANGE, polygon, score, int(mask.sum()), figures, sure)
 
 
 def _corner(region: Region, transform: Affine) -> Affine:

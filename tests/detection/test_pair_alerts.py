@@ -1,7 +1,8 @@
 """From images, simulated and real, and real velocity fields to alerts: what is there, once, and nothing else."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 
@@ -11,9 +12,10 @@ from detection.kinds import Extent, Kind
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from ingest.models import ScenePair
-from ml.models import GroundEvent, Run
+from ml.models import GroundEvent, Prediction, Run
 from monitor.pages.alerts.blocks import places_rows
 from monitor.wording.cards.cards import alert_card
+from tests.makers import pairs as made_pairs
 from tests.makers.watching import search_all, watch, watch_images
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +88,25 @@ def test_a_later_change_at_the_same_place_is_another_event(watched_images):
     detection.pk = None
     services.carry_into_alert(detection)
     assert Alert.objects.filter(kind="surface-change").count() == 2
+
+
+@pytest.mark.parametrize("halves", [0, 1, 2])
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_loss_that_the_shorter_pairs_of_its_days_do_not_confirm_is_no_event(halves, confirmed):
+    scenes = [
+        made_pairs.make_scene(datetime(2023, 11, 20, 6, 30, tzinfo=UTC) + timedelta(days=12 * i)) for i in (0, 1, 2)
+    ]
+    for reference in range(halves):
+        made_pairs.make_pair(scenes[reference], scenes[reference + 1])
+    lost = made_pairs.bump() > 0.3
+    after = np.where(lost, np.float32(0.2), made_pairs.full(0.7))
+    bands = {"change_sigma": -8 * lost.astype(np.float32), "coherence_before": made_pairs.full(0.7)}
+    confidence = np.where(lost & confirmed, np.float32(0.95), np.float32(np.nan))
+    bands |= {"coherence_after": after, "area_sigma": made_pairs.full(0.02), "confidence": confidence}
+    prediction = made_pairs.make_prediction(made_pairs.make_pair(scenes[0], scenes[2]), "coherence-change", bands)
+    Prediction.objects.filter(pk=prediction.pk).update(statistics={"weather": 0.0})
+    search_all()
+    assert Detection.objects.count() == (0 if halves == 2 and not confirmed else 1)
 
 
 @pytest.mark.long
