@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from datetime import timedelta
+from email.utils import formataddr
 from pathlib import Path
 
 import environ
@@ -237,6 +238,7 @@ MFA_ADAPTER = "monitor.subscribers.accounts.second_factor.FactorAdapter"
 MFA_FORMS = {
     "authenticate": "monitor.subscribers.accounts.second_factor.CodeForm",
     "reauthenticate": "monitor.subscribers.accounts.second_factor.CodeAgainForm",
+    "add_webauthn": "monitor.subscribers.accounts.second_factor.NewKeyForm",
     "authenticate_webauthn": "monitor.subscribers.accounts.second_factor.KeyForm",
     "reauthenticate_webauthn": "monitor.subscribers.accounts.second_factor.KeyAgainForm",
 }
@@ -434,7 +436,7 @@ BOUNCE_ADDRESS = env("BOUNCE_ADDRESS", default="")  # empty: mails come back to 
 DKIM_SELECTOR = env("DKIM_SELECTOR", default="")  # of the key that mails are signed with, for the doctor
 ANYMAIL = env.dict("ANYMAIL", default={})  # of django-anymail: WEBHOOK_SECRET=name:password, and its others
 INSTALLED_APPS += ["anymail"] if ANYMAIL else []
-DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"{SITE.name} <no-reply@localhost>")
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=formataddr((SITE.name, "no-reply@localhost")))
 WEBHOOK_SECONDS = PUSH_SECONDS = 10.0  # that a delivery may take
 WEBHOOKS_AT_ONCE = PUSHES_AT_ONCE = 64  # deliveries that are waited for
 ENDPOINTS_PRIVATE = env.bool("ENDPOINTS_PRIVATE", default=False)  # private addresses, and plain HTTP

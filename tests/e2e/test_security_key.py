@@ -38,7 +38,7 @@ def type_password(page: Page) -> None:
 def test_a_key_opens_the_account_and_without_it_nothing_does(open_page):
     otto: User = account("otto", OPERATORS)
     page = open_page("desktop")
-    key = with_key(page)
+    with_key(page)
     page.goto("/login/?next=/review/")
     type_password(page)
     page.goto("/second-factor/totp/activate/")

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import logging
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -11,7 +12,7 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.mfa.utils import decrypt
-from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
 from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
@@ -28,6 +29,7 @@ from monitor.web.throttle import browser_remember, failure_count, refuse_while_p
 logger = logging.getLogger(__name__)
 
 TRUSTED = "trusted_sign_on"  # in the session: the account whose provider asked for a second factor itself
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # of what allauth reads from a made-up key
 NOWHERE = "::"  # a connection without an address, for example over a Unix socket
 
 
@@ -107,9 +109,20 @@ class ThrottledKey:
         refuse_while_paused(context.request, self.user.get_username())
         try:
             return super().clean_credential()
-        except ValidationError:
+        except (ValidationError, *MALFORMED):
             failure_count(context.request, self.user.get_username())
-            raise
+            raise ValidationError(_("No key answered. Try again, or use another one.")) from None
+
+
+class NewKeyForm(AddWebAuthnForm):
+    """Form for a new security key."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an answer that no browser gives."""
+        try:
+            return super().clean()
+        except MALFORMED:
+            raise ValidationError(_("No key answered. Try again, or use another one.")) from None
 
 
 class KeyForm(ThrottledKey, AuthenticateWebAuthnForm):

@@ -81,7 +81,7 @@ def role_apply(*, account: User, role: str) -> None:
         if before != ([role] if role else []):
             account.groups.set(Group.objects.filter(name=role))
             _audit(account, "role by sign-on", before=", ".join(before)[:40], after=role)
-        account.is_staff = role == ADMINISTRATORS
+        account.is_staff = role == ADMINISTRATORS or account.is_superuser  # which no claim gives or takes
         account.save(update_fields=["is_staff"])
     if not role:
         sessions_end(user=account)
