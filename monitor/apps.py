@@ -7,6 +7,7 @@ from celery.signals import setup_logging
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
+from django.core.checks import register
 from django.db.models.signals import post_migrate
 
 
@@ -28,8 +29,12 @@ class MonitorConfig(AppConfig):
 
         from monitor.subscribers.accounts.second_factor import other_sessions_end
         from monitor.subscribers.accounts.sessions import session_renew
+        from monitor.subscribers.accounts.stolen_passwords import check_stolen_passwords
+        from monitor.web.identity.pages import check_colours
         from monitor.web.roles import roles_ensure
 
+        register(check_colours)
+        register(check_stolen_passwords)
         setup_logging.connect(log_as_the_site, dispatch_uid="logging")
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")

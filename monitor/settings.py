@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from datetime import timedelta
+from email.utils import formataddr
 from pathlib import Path
 
 import environ
@@ -19,6 +20,7 @@ from monitor import broker
 from monitor.paths import BASE_DIR, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.storages import storages_of
+from monitor.web.identity import site_file
 
 gc.disable()  # until `MonitorConfig.ready`: nothing imported is garbage, and the search for it takes a quarter longer
 VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", BASE_DIR / "var"))
@@ -59,6 +61,7 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")  # what addresses in messages begin with
 BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
+SITE = site_file.site_of(env("GROUND_MOTION_SITE", default=""))  # name, looks, pages, sign-on; empty: the product's
 PROXIES = env.int("PROXIES", default=0)  # how many of ours stand in front and add to X-Forwarded-For
 
 GDAL_LIBRARY_PATH = _wheel_library("libgdal-")
@@ -80,6 +83,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "ingest.apps.IngestConfig",
     "ml.apps.MlConfig",
@@ -120,6 +125,7 @@ TEMPLATES = [
         "DIRS": [SITE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["monitor.web.identity.tags"],
             "libraries": {"languages": "monitor.web.tags", "words": "monitor.web.tags"},
             "context_processors": [
                 "django.template.context_processors.request",
@@ -204,6 +210,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "monitor.subscribers.accounts.stolen_passwords.NotStolen"},
 ]
 LOGIN_URL = "login"
 LOGOUT_REDIRECT_URL = "map"
@@ -231,8 +238,12 @@ MFA_ADAPTER = "monitor.subscribers.accounts.second_factor.FactorAdapter"
 MFA_FORMS = {
     "authenticate": "monitor.subscribers.accounts.second_factor.CodeForm",
     "reauthenticate": "monitor.subscribers.accounts.second_factor.CodeAgainForm",
+    "add_webauthn": "monitor.subscribers.accounts.second_factor.NewKeyForm",
+    "authenticate_webauthn": "monitor.subscribers.accounts.second_factor.KeyForm",
+    "reauthenticate_webauthn": "monitor.subscribers.accounts.second_factor.KeyAgainForm",
 }
-MFA_TOTP_ISSUER = "Ground Motion Monitor"
+MFA_TOTP_ISSUER = SITE.name
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by invitation
 ACCOUNT_ADAPTER = "monitor.subscribers.accounts.second_factor.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
@@ -240,10 +251,15 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key"}  # wrong codes for one account, from wherever
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # what changes an account asks for the password again
+SOCIALACCOUNT_ADAPTER = "monitor.subscribers.accounts.single_sign_on.SignOnAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # by a link: a form may not lead to another host (form-action)
+SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
+_sign_on = [SITE.openid.app()] if SITE.openid else []
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": _sign_on}}
 
 # Languages.
-LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")]
+LANGUAGE_CODE = SITE.languages[0]
+LANGUAGES = [(code, site_file.LANGUAGES[code]) for code in SITE.languages]
 LOCALE_PATHS = [SITE_DIR / "locale"]
 FORMAT_MODULE_PATH = "monitor.formats"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
@@ -420,7 +436,7 @@ BOUNCE_ADDRESS = env("BOUNCE_ADDRESS", default="")  # empty: mails come back to 
 DKIM_SELECTOR = env("DKIM_SELECTOR", default="")  # of the key that mails are signed with, for the doctor
 ANYMAIL = env.dict("ANYMAIL", default={})  # of django-anymail: WEBHOOK_SECRET=name:password, and its others
 INSTALLED_APPS += ["anymail"] if ANYMAIL else []
-DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Ground Motion Monitor <no-reply@localhost>")
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=formataddr((SITE.name, "no-reply@localhost")))
 WEBHOOK_SECONDS = PUSH_SECONDS = 10.0  # that a delivery may take
 WEBHOOKS_AT_ONCE = PUSHES_AT_ONCE = 64  # deliveries that are waited for
 ENDPOINTS_PRIVATE = env.bool("ENDPOINTS_PRIVATE", default=False)  # private addresses, and plain HTTP
@@ -452,7 +468,7 @@ if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # there the web processes share wh
         *MIDDLEWARE,
         "django_prometheus.middleware.PrometheusAfterMiddleware",
     ]
-SECURITY_CONTACT = env.list("SECURITY_CONTACT", default=[])  # public; empty: there is no /.well-known/security.txt
+SECURITY_CONTACT = SITE.security_contact  # public; empty: there is no /.well-known/security.txt
 METRICS_TOKEN = env("METRICS_TOKEN", default="")  # empty: there is no /metrics
 
 LOGGING = {

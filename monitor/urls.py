@@ -38,6 +38,7 @@ from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
 from monitor.subscribers.accounts import sessions
 from monitor.web import accounts, languages, well_known
+from monitor.web.identity import pages as identity
 
 handler500 = "monitor.web.middleware.answer_fault"
 of_organisation = [
@@ -51,6 +52,10 @@ urlpatterns = [
     path("", map.map_view, name="map"),
     path("about/", map.about, name="about"),
     path("reading/", map.reading, name="reading"),
+    path("logo", identity.logo, name="site-logo"),
+    path("imprint/", identity.site_page, {"name": "imprint"}, name="imprint"),
+    path("contact/", identity.site_page, {"name": "contact"}, name="contact"),
+    path("accessibility/", identity.site_page, {"name": "accessibility"}, name="accessibility"),
     path("alerts/", alerts.alert_list, name="alert-list"),
     path("alerts.atom", feeds.alerts_atom, name="alerts-atom"),
     path("alerts.geojson", feeds.alerts_geojson, name="alerts-geojson"),
@@ -141,6 +146,8 @@ urlpatterns = [
     path("password/forgotten/", account_pages.password_forgotten, name="password-forgotten"),
     path("password/new/<uidb64>.<token>/", account_pages.NewPassword.as_view(), name="password-new"),
     path("password/again/", reauthenticate, name="account_reauthenticate"),
+    path("sign-on/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("sign-on/cancelled/", RedirectView.as_view(pattern_name="login"), name="socialaccount_login_cancelled"),
     path("second-factor/", include("allauth.mfa.urls")),
     path("sessions/", sessions.session_list, name="session-list"),
     path("accounts/", account_pages.account_list, name="accounts"),

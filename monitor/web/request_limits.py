@@ -28,6 +28,7 @@ READ = {
     r"/workbench/": "workbench",
     r"/rasters/|/products/\d+/change\.tif": "rasters",
     r"/charts/|/here/|/alerts/[^/]+/series\.json|/glaciers/[^/]+/series\.csv": "charts",
+    r"/sign-on/": "sign-in",  # waits for another host
     r"/stations/|/products/\d+/stations/": "charts",
     r"/alerts/[^/]+/report/|/regions/[^/]+/report/|/record/alerts\.csv|/products/\d+/refused\.csv": "reports",
 }

@@ -3,7 +3,9 @@
 from django.apps import AppConfig, apps
 from django.db.models import Q
 
-VIEWERS, OPERATORS, PUBLISHERS, ADMINISTRATORS = "viewers", "operators", "publishers", "administrators"
+from monitor.web.identity.site_file import ROLES
+
+VIEWERS, OPERATORS, PUBLISHERS, ADMINISTRATORS = ROLES
 VIEW_WORK = "detection.view_review"
 REVIEW = "detection.add_review"
 PUBLISH = "detection.publish_proposal"

@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 
+from monitor.web.identity.tags import accent_style
 from monitor.web.languages import words_version
 from monitor.wording.glossary import BY_NAME
 
@@ -24,7 +25,7 @@ register = template.Library()
 def words_address() -> str:
     """Return the address of the scripts' translations; empty in English, which the scripts contain."""
     language = translation.get_language() or settings.LANGUAGE_CODE
-    return "" if language == settings.LANGUAGE_CODE else reverse("words", args=[language, words_version(language)])
+    return "" if language == "en" else reverse("words", args=[language, words_version(language)])
 
 
 @register.simple_tag
@@ -61,9 +62,9 @@ def term(name: str) -> SafeString:
 
 @register.simple_tag
 def styles(*names: str) -> SafeString:
-    """Return links to style sheets of static/css with these names."""
-    links = ((static(f"css/{name}.css"),) for name in names)
-    return format_html_join("\n  ", '<link rel="stylesheet" href="{}">', links)
+    """Return links to style sheets of static/css with these names; after the variables, the site's own accent."""
+    links = ((static(f"css/{name}.css"), accent_style() if name == "variables" else "") for name in names)
+    return format_html_join("\n  ", '<link rel="stylesheet" href="{}">{}', links)
 
 
 @register.filter

@@ -33,6 +33,7 @@ LEFT_ALONE = (
     "/review/",
     "/second-factor/",
     "/sessions/",
+    "/sign-on/",
     "/stac/",
     "/stations/",
     "/subscribe/",

@@ -122,6 +122,17 @@ def test_one_setting_says_what_several_would():
     assert rest == ["https://example.org/v1/", "sentinel-1-rtc", ["https://motion.example.org:8443"]]
 
 
+def test_the_file_of_the_site_sets_what_follows_from_it(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text('name = "Survey"\nlanguages = ["de", "en"]\nsecurity_contact = ["weak@example.org"]')
+    names = ("LANGUAGE_CODE", "LANGUAGES", "DEFAULT_FROM_EMAIL", "MFA_TOTP_ISSUER", "SECURITY_CONTACT")
+    code, languages, sender, issuer, contact = json.loads(started(*names, GROUND_MOTION_SITE=str(path)).stdout)
+    assert (code, languages) == ("de", [["de", "Deutsch"], ["en", "English"]])
+    assert (sender, issuer, contact) == ("Survey <no-reply@localhost>", "Survey", ["weak@example.org"])
+    path.write_text('nam = "Survey"')
+    assert "site.toml has nam; use name, " in started("DEBUG", GROUND_MOTION_SITE=str(path)).stderr
+
+
 PUBLIC = {
     "PUBLIC_URL": "https://motion.example.org",
     "ALLOWED_HOSTS": "motion.example.org",

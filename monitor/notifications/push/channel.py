@@ -52,7 +52,6 @@ class Channel(base.Channel):
         return InHand(partial(base.deliver, **sent, seconds=settings.PUSH_SECONDS, gone_by=GONE))
 
 
-SITE = "Ground Motion Monitor"
 LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters
 
 
@@ -62,7 +61,7 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
         if message.transition is None:
             summary = message.kind == OutgoingMessage.Kind.SUMMARY
             more = _("More has changed in your regions.")
-            title, sentence = SITE, more if summary else _("Messages of this site reach this device.")
+            title, sentence = settings.SITE.name, more if summary else _("Messages of this site reach this device.")
             url, tag = reverse("alert-list") if summary else "/", message.kind
         else:
             alert = message.transition.alert

@@ -50,7 +50,7 @@ class Interface(NinjaAPI):
 
 
 api = Interface(
-    title="Ground Motion Monitor",
+    title=settings.SITE.name,
     version="1",
     description="Places where the ground moves, and the satellite data that show it. Read only, no login.",
     docs_url=None,  # its page loads scripts from another host; ours is api_page

@@ -88,7 +88,7 @@ def _add_info(info: Element, message: CapMessage, words: Words, parameters: Sequ
     _add(info, first)
     _add_named(info, "eventCode", "kind", alert.kind)
     rest = {
-        "senderName": "Ground Motion Monitor",
+        "senderName": settings.SITE.name,
         "headline": words.headline,
         "description": words.description,
         "instruction": words.instruction,

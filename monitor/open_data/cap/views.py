@@ -58,7 +58,7 @@ def site_feed(kind: type[PlainAtom], request: HttpRequest, title: str, subtitle:
         language=get_language(),
         feed_url=address,
         feed_guid=guid or address,
-        author_name="Ground Motion Monitor",
+        author_name=settings.SITE.name,
     )
 
 
@@ -88,7 +88,7 @@ def cap_atom(request: HttpRequest) -> HttpResponse:
         messages = messages.filter(alert__in=touching_region(slug))
     if since := moment("since", request.GET.get("since", "")):
         messages = messages.filter(sent_at__gte=since)
-    return cap_feed(request, messages[:MOST_ENTRIES], _("Ground Motion Monitor: CAP messages"))
+    return cap_feed(request, messages[:MOST_ENTRIES], _("%(site)s: CAP messages") % {"site": settings.SITE.name})
 
 
 @require_safe

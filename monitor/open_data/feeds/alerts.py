@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Exists, Max, OuterRef
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
@@ -124,9 +125,10 @@ def alerts_atom(request: HttpRequest) -> HttpResponse:
         changes = update_sentences(steps[alert.pk]) if alert.pk in steps else []
         return " ".join([*card.sentences, f"{capfirst(card.severity_label)}.", size, *changes]), card.updated
 
-    title = _("Ground Motion Monitor: places where the ground moves")
+    title = _("%(site)s: places where the ground moves") % {"site": settings.SITE.name}
     if region:
-        title = _("Ground Motion Monitor: places where the ground moves in %(region)s") % {"region": region.name}
+        named = {"site": settings.SITE.name, "region": region.name}
+        title = _("%(site)s: places where the ground moves in %(region)s") % named
     return alert_feed(request, alerts, title, said)
 
 

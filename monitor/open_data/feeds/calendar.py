@@ -34,7 +34,7 @@ def calendar_of(*, subscription: Subscription, entries: Sequence[Entry]) -> byte
     calendar.add("prodid", "-//Ground Motion Monitor//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    name = vText(plain_text(_("Ground Motion Monitor: %(place)s") % {"place": subscription.title}))
+    name = vText(plain_text(_("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}))
     calendar.add("name", name)
     calendar.add("x-wr-calname", name)  # by which most programs know it
     calendar.add("refresh-interval", ASK_AGAIN, parameters={"VALUE": "DURATION"})

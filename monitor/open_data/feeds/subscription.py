@@ -9,6 +9,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import NamedTuple
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
@@ -86,11 +87,11 @@ def subscription_atom(request: HttpRequest, subscription: Subscription, entries:
         step = last[alert.pk]
         return " ".join([what_happened(step), *card.sentences]), step.created_at
 
-    title = _("Ground Motion Monitor: %(place)s") % {"place": subscription.title}
+    title = _("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
     return alert_feed(request, alerts, title, said, feed_id(subscription, "atom"))
 
 
 def subscription_cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
     """Return an Atom feed with one entry for each CAP message of the alerts in `entries`."""
-    title = _("Ground Motion Monitor, CAP messages: %(place)s") % {"place": subscription.title}
+    title = _("%(site)s, CAP messages: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
     return cap_feed(request, messages_of(entries=entries), title, feed_id(subscription, "cap"))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from django.conf import settings
+
 from monitor.open_data.standards.collections import Collection
 from monitor.open_data.standards.cql2 import CLASSES, LANGUAGES
 from monitor.open_data.standards.crs import SYSTEMS
@@ -82,7 +84,7 @@ CATALOGUES = {
     for one in (
         Catalogue(
             "ogc",
-            "Ground Motion Monitor: features",
+            f"{settings.SITE.name}: features",
             "Places where the ground moves, and the measurements that show it, by OGC API Features. Simulated data are "
             "marked: simulated is true.",
             (*OGC_CLASSES, CRS_CLASS),
@@ -90,7 +92,7 @@ CATALOGUES = {
         ),
         Catalogue(
             "stac",
-            "Ground Motion Monitor: data",
+            f"{settings.SITE.name}: data",
             "The data behind the map by STAC: velocity fields, radar images, and results of models. Titles of "
             "simulated data begin with 'Simulated'.",
             (*STAC_CLASSES, *OGC_CLASSES),

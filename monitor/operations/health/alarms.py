@@ -128,4 +128,4 @@ def _subject(news: News) -> str:
     over = [one.condition for one in news.ended]
     parts = [f"needs attention: {', '.join(wrong)}"] if wrong else []
     parts += [f"right again: {', '.join(over)}"] if over else []
-    return f"Ground Motion Monitor {'; '.join(parts)}"
+    return f"{settings.SITE.name} {'; '.join(parts)}"

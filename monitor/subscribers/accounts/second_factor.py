@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import logging
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -11,6 +12,7 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.mfa.utils import decrypt
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
 from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
@@ -21,11 +23,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from detection.models import AuditEntry
-from monitor.web.accounts import client_address
+from monitor.web.accounts import client_address, home_of
 from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
 
 logger = logging.getLogger(__name__)
 
+TRUSTED = "trusted_sign_on"  # in the session: the account whose provider asked for a second factor itself
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # of what allauth reads from a made-up key
 NOWHERE = "::"  # a connection without an address, for example over a Unix socket
 
 
@@ -44,8 +48,18 @@ class AccountAdapter(DefaultAccountAdapter):
         address = client_address(request) or NOWHERE
         return f"{address.rpartition('.')[0]}.0" if "." in address else address
 
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Return the first page of an account that signed on elsewhere."""
+        return home_of(request.user)
+
+    get_signup_redirect_url = get_login_redirect_url
+
     def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
-        """Remember the browser that signed in."""
+        """Remember the browser that signed in, and whether a trusted provider asked for a second factor."""
+        sign_on = (kwargs["signal_kwargs"] or {}).get("sociallogin")
+        if sign_on and sign_on.state.get(TRUSTED):
+            request.session[TRUSTED] = user.pk
+            factor_trusted(request)
         response = super().post_login(request, user, **kwargs)
         browser_remember(response, user.get_username())
         return response
@@ -57,6 +71,10 @@ class FactorAdapter(DefaultMFAAdapter):
     def get_totp_label(self, user: User) -> str:
         """Return the name of the account in an authenticator app."""
         return user.get_username()
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Return the domain and the name under which browsers keep a passkey of this site."""
+        return super().get_public_key_credential_rp_entity() | {"name": settings.SITE.name}
 
     def encrypt(self, text: str) -> str:
         """Encrypt a secret for the database."""
@@ -83,6 +101,38 @@ class Throttled:
         failure_count(context.request, self.user.get_username())
 
 
+class ThrottledKey:
+    """Mixin for forms that ask for a security key: a wrong answer counts like a wrong password."""
+
+    def clean_credential(self) -> Authenticator:
+        """Refuse a key while the account is paused."""
+        refuse_while_paused(context.request, self.user.get_username())
+        try:
+            return super().clean_credential()
+        except (ValidationError, *MALFORMED):
+            failure_count(context.request, self.user.get_username())
+            raise ValidationError(_("No key answered. Try again, or use another one.")) from None
+
+
+class NewKeyForm(AddWebAuthnForm):
+    """Form for a new security key."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an answer that no browser gives."""
+        try:
+            return super().clean()
+        except MALFORMED:
+            raise ValidationError(_("No key answered. Try again, or use another one.")) from None
+
+
+class KeyForm(ThrottledKey, AuthenticateWebAuthnForm):
+    """Form for the security key at the sign-in, with a limit of attempts."""
+
+
+class KeyAgainForm(ThrottledKey, ReauthenticateWebAuthnForm):
+    """Form for the security key before a sensitive page, with a limit of attempts."""
+
+
 class CodeForm(Throttled, AuthenticateForm):
     """Form for the code at the sign-in, with a limit of attempts."""
 
@@ -105,6 +155,12 @@ def sessions_end(*, user: User, but: str | None = None) -> None:
     """Sign an account out everywhere, except in the session with this key."""
     for session in UserSession.objects.filter(user=user).exclude(session_key=but or ""):
         session.end()
+
+
+def factor_trusted(request: HttpRequest) -> None:
+    """Let an account use its role whose provider asked for a second factor at the sign-in of this session."""
+    if request.session.get(TRUSTED) == request.user.pk:
+        request.user._second_factor_missing = False
 
 
 def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs: object) -> None:

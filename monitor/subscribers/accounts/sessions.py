@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from monitor.subscribers.accounts.second_factor import sessions_end
+from monitor.subscribers.accounts.second_factor import factor_trusted, sessions_end
 from monitor.wording.refusals import number_or_none
 
 BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
@@ -51,6 +51,7 @@ def limit_sessions(
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
             _end_or_note(request)
+            factor_trusted(request)
         return get_response(request)
 
     return middleware

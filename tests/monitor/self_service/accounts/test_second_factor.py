@@ -114,6 +114,26 @@ def test_five_wrong_codes_bring_the_pause_of_wrong_passwords(otto, client):
     assert sign_in(Client(), "otto").status_code == 429
 
 
+MADE_UP = ['{"id": "none"}', '["none"]', '{"id": 3, "response": {}, "rawId": null}', "no JSON", "3"]
+
+
+@pytest.mark.parametrize("answer", MADE_UP)
+def test_a_made_up_key_is_not_added(otto, client, answer):
+    sign_in(client, "otto")
+    page = client.post("/second-factor/webauthn/add/", {"credential": answer, "name": "made"})
+    assert (page.status_code, 'role="alert"' in page.content.decode()) == (200, True)
+    assert not Authenticator.objects.exists()
+
+
+@pytest.mark.parametrize("answer", MADE_UP[:3])
+def test_five_wrong_answers_of_a_key_bring_the_pause_too(otto, client, answer):
+    secret = with_factor(otto)
+    sign_in(client, "otto")
+    assert [client.post(SECOND_STEP, {"credential": answer}).status_code for _ in range(5)] == [200] * 4 + [429]
+    assert client.post(SECOND_STEP, {"code": code_of(secret)}).status_code == 429
+    assert not is_signed_in(client)
+
+
 def test_codes_cannot_be_guessed_from_many_addresses(otto):
     secret = with_factor(otto)
     for number in range(10):

@@ -1,0 +1,114 @@
+"""Sign-in of the staff by OpenID Connect, by django-allauth: accounts by subject, roles by a claim at every sign-in.
+
+A person whose claim names no role of the site's file gets no account; a known account then loses its role and its
+sessions. Names and addresses of the provider are not kept, except a name to show and an address that it has verified.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialLogin
+from axes.handlers.proxy import AxesProxyHandler
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.http import HttpRequest
+from django.shortcuts import render
+
+from detection.models import AuditEntry
+from monitor.subscribers.accounts.second_factor import TRUSTED, sessions_end
+from monitor.web.accounts import locked_out
+from monitor.web.identity.site_file import ROLES, OpenID
+from monitor.web.roles import ADMINISTRATORS
+
+
+class SignOnAdapter(DefaultSocialAccountAdapter):
+    """allauth's adapter of sign-ons, which opens an account to whoever has a role, and to nobody else."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        """Return True: `pre_social_login` has refused those without a role."""
+        return True
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Give a known account the role of the claim; refuse those without one, deactivated, or paused."""
+        given, account = sociallogin.account.extra_data, sociallogin.user
+        _keep_little(sociallogin, given)
+        role = role_of(settings.SITE.openid, given)
+        if sociallogin.is_existing:
+            role_apply(account=account, role=role)
+        if sociallogin.state.get("process") != "login" or not role or not account.is_active:
+            raise ImmediateHttpResponse(render(request, "socialaccount/refused.html", status=403))
+        if not AxesProxyHandler.is_allowed(request, {"username": account.get_username()}):
+            raise ImmediateHttpResponse(locked_out(request, None, None))
+        sociallogin.state |= {"role": role, TRUSTED: is_trusted(settings.SITE.openid, given)}
+
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: None = None) -> User:
+        """Make an account without a password, with the role of the claim."""
+        with transaction.atomic():
+            account = super().save_user(request, sociallogin, form)
+            _audit(account, "account made", after=sociallogin.state["role"])
+            role_apply(account=account, role=sociallogin.state["role"])
+        return account
+
+
+def role_of(openid: OpenID, given: Mapping[str, Any]) -> str:
+    """Return the role with most rights that the claim gives; an empty string for none.
+
+    given: the claims of `id_token` and `userinfo`, whose subjects must agree (OpenID Connect Core, 5.3.2).
+    """
+    token, person = given.get("id_token", {}), given.get("userinfo", {})
+    if person and person.get("sub") != token.get("sub"):
+        return ""
+    values = _claim(openid.claim, person) or _claim(openid.claim, token)
+    roles = {openid.roles.get(str(value)) for value in (values if isinstance(values, list) else [values])}
+    return next((role for role in reversed(ROLES) if role in roles), "")
+
+
+def is_trusted(openid: OpenID, given: Mapping[str, Any]) -> bool:
+    """Return whether the provider states a sign-in (amr or acr) that the site's file accepts as second factor."""
+    token = given.get("id_token", {})
+    methods = token.get("amr")
+    stated = [*(methods if isinstance(methods, list) else [methods]), token.get("acr")]
+    return any(one in openid.trusted for one in stated)
+
+
+def role_apply(*, account: User, role: str) -> None:
+    """Set the one role of an account, as its claim says; without a role its sessions end."""
+    with transaction.atomic():
+        before = sorted(account.groups.values_list("name", flat=True))
+        if before != ([role] if role else []):
+            account.groups.set(Group.objects.filter(name=role))
+            _audit(account, "role by sign-on", before=", ".join(before)[:40], after=role)
+        account.is_staff = role == ADMINISTRATORS or account.is_superuser  # which no claim gives or takes
+        account.save(update_fields=["is_staff"])
+    if not role:
+        sessions_end(user=account)
+
+
+def _claim(name: str, claims: Mapping[str, Any]) -> Any:
+    """Return a claim by its name, or by its path in nested claims, as realm_access.roles; None if it is missing."""
+    if name in claims or "." not in name:
+        return claims.get(name)
+    first, _, rest = name.partition(".")
+    inner = claims.get(first)
+    return _claim(rest, inner) if isinstance(inner, Mapping) else None
+
+
+def _keep_little(sociallogin: SocialLogin, given: Mapping[str, Any]) -> None:
+    """Drop what the provider says about a person, except a verified address of a new account."""
+    account, person = sociallogin.account, given.get("userinfo") or given.get("id_token", {})
+    account.extra_data, sociallogin.token, sociallogin.email_addresses = {}, None, []
+    if account.pk:
+        account.save(update_fields=["extra_data"])
+    else:
+        sociallogin.user.first_name = sociallogin.user.last_name = ""
+        sociallogin.user.email = sociallogin.user.email if person.get("email_verified") is True else ""
+
+
+def _audit(account: User, action: str, before: str = "", after: str = "") -> None:
+    name = account.get_username()
+    AuditEntry.objects.create(
+        actor=name, action=action, subject=name[:40], before=before, after=after, detail="OpenID Connect"
+    )
