@@ -87,11 +87,11 @@ def requeue_expired_runs() -> None:
 
 @stage
 def search_trends() -> None:
-    """Search new velocity fields for changes of trend in their newest period."""
+    """Search one new velocity field for changes of trend, so that the worker is soon free for other tasks."""
     from ml import trends  # shapely and scipy, only in a worker
 
     if disk_full():
         return
-    for product in rows_due(Step.TRENDS, trends.trend_searches_due()):
+    for product in rows_due(Step.TRENDS, trends.trend_searches_due())[:1]:
         with attempt(Step.TRENDS, product):
             trends.trend_search_make(product=product)

@@ -19,10 +19,7 @@ from ingest.readers.records import Technique
 from ml.deformation.motion.area import series_of_area
 from ml.deformation.motion.series import WITHIN_90, DatedChange, SeriesMotion, Trend, series_motion
 from ml.deformation.series.product import half_wave_mm, has_cycles
-from ml.models import TrendSearch
-from ml.rasters.areas import to_geographic
-from ml.statistics.reasons import reach_of
-from ml.statistics.trend_changes import (
+from ml.deformation.series.trend_changes import (
     NEWEST_DAYS,
     ChangedPlace,
     changed_places,
@@ -30,6 +27,9 @@ from ml.statistics.trend_changes import (
     joined,
     point_changes,
 )
+from ml.models import TrendSearch
+from ml.rasters.areas import to_geographic
+from ml.statistics.reasons import reach_of
 
 MOST_SERIES = 600  # points inside an area, and as many around it
 MOST_PLACES = 200  # of one product, the surest first

@@ -34,7 +34,7 @@ from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.subscribers.subscriptions.services import described
-from monitor.wording import bulletins as bulletin_words
+from monitor.wording.cards import bulletins as bulletin_words
 from monitor.wording.cards.cards import AlertCard
 from monitor.wording.cards.steps import what_happened
 from monitor.wording.figures import listed

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from monitor.models.bulletins import Bulletin
 from monitor.open_data.cap.views import PlainAtom, site_feed
-from monitor.wording import bulletins as words
+from monitor.wording.cards import bulletins as words
 from monitor.wording.dates import day_words
 from monitor.wording.refusals import refusals_as_json
 

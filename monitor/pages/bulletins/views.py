@@ -1,11 +1,12 @@
 """Views of bulletins: the archive, one bulletin on screen and on paper, and the form in which a draft is signed."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,7 +20,7 @@ from monitor.maps.map.plans import outlines_plan
 from monitor.models.bulletins import Bulletin
 from monitor.pages.bulletins import drafts
 from monitor.web.guards import may_view_work, operators_only
-from monitor.wording import bulletins as words
+from monitor.wording.cards import bulletins as words
 from monitor.wording.states import in_language
 
 PER_PAGE = 50
@@ -57,12 +58,22 @@ def _curve(place: words.PlaceWords) -> dict[str, Any]:
     return curves(SimpleNamespace(fit=place.place["fit"], product=source), (), ())[0]
 
 
-def _shown(request: HttpRequest, number: int) -> Bulletin:
-    """Return a bulletin that its reader may see: signed ones are public, drafts are for those who work here."""
-    bulletin = get_object_or_404(Bulletin, pk=number)
-    if not bulletin.signed_at and not may_view_work(request.user):
-        raise Http404("There is no such bulletin.")
-    return bulletin
+def _page(template: str) -> Callable[[HttpRequest, int], HttpResponseBase]:
+    """Return the view of a bulletin by a template: signed ones are public, drafts are for those who work here."""
+
+    def answer(request: HttpRequest, bulletin: Bulletin) -> HttpResponse:
+        return render(request, template, bulletin_context(bulletin))
+
+    @require_safe
+    def view(request: HttpRequest, bulletin: int) -> HttpResponseBase:
+        shown = get_object_or_404(Bulletin, pk=bulletin)
+        return answer(request, shown) if shown.signed_at else operators_only(answer)(request, bulletin=shown)
+
+    return view
+
+
+bulletin_detail = _page("pages/bulletins/detail.html")
+bulletin_report = _page("pages/bulletins/report.html")
 
 
 @require_safe
@@ -74,18 +85,6 @@ def bulletin_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(bulletins, PER_PAGE).get_page(request.GET.get("page"))
     rows = [(one, words.headline(one.content, one.first_day, one.last_day)) for one in page]
     return render(request, "pages/bulletins/list.html", {"page": page, "rows": rows, "query": ""})
-
-
-@require_safe
-def bulletin_detail(request: HttpRequest, bulletin: int) -> HttpResponse:
-    """Show a bulletin."""
-    return render(request, "pages/bulletins/detail.html", bulletin_context(_shown(request, bulletin)))
-
-
-@require_safe
-def bulletin_report(request: HttpRequest, bulletin: int) -> HttpResponse:
-    """Show a bulletin as a report to print."""
-    return render(request, "pages/bulletins/report.html", bulletin_context(_shown(request, bulletin)))
 
 
 @never_cache

@@ -83,7 +83,7 @@ def regions_in_words(content: Mapping[str, Any], comments: Mapping[str, str]) ->
 
 
 def _place(number: int, place: Mapping[str, Any]) -> PlaceWords:
-    figures = SimpleNamespace(**place | {"changed_on": date.fromisoformat(place["changed_on"])})
+    figures = SimpleNamespace(**dict(place) | {"changed_on": date.fromisoformat(place["changed_on"])})
     figures.last_motion = date.fromisoformat(place["fit"]["dates"][-1])
     rests = place["trend"] in (Trend.AT_REST, Trend.REVERSED)  # the sentence then begins with the motion before
     own = way(place["component"], place["before_mm_yr" if rests else "rate_mm_yr"])
@@ -99,8 +99,8 @@ def _place(number: int, place: Mapping[str, Any]) -> PlaceWords:
 
 def _shown_by(place: Mapping[str, Any]) -> str:
     shown = ngettext(
-        "%(n)s point shows it; %(alone)s by itself.",
-        "%(n)s points show it; %(alone)s each by itself.",
+        "%(n)s point lies here; %(alone)s of them shows it by itself.",
+        "%(n)s points lie here; %(alone)s of them show it each by itself.",
         place["n_points"],
     ) % {"n": whole(place["n_points"]), "alone": whole(place["n_changed"])}
     if place["n_fields"] < 2:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from scipy import ndimage
+from shapely import Point
 
-from ml.statistics.trend_changes import ChangedPlaces, changed_places, point_changes
+from ml.deformation.series.trend_changes import ChangedPlaces, changed_places, enough_dates, point_changes
 
 DAYS = np.arange(0, 100 * 18, 18)
 YEARS = DAYS / 365.25
@@ -21,6 +22,10 @@ class MadeChange(NamedTuple):
     radius_m: float
     size_mm_yr: float
     days_ago: float
+
+    @property
+    def place(self) -> Point:
+        return Point(self.x, self.y)
 
 
 def field(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, length_m: float) -> np.ndarray:
@@ -72,14 +77,8 @@ def outside(found: ChangedPlaces, changes: list[MadeChange]) -> list[float]:
     return [
         place.change_mm_yr
         for place in found.places
-        if all(place.outline.distance(shapely_point(one)) > 2 * one.radius_m for one in changes)
+        if all(place.outline.distance(one.place) > 2 * one.radius_m for one in changes)
     ]
-
-
-def shapely_point(one: MadeChange):
-    from shapely import Point
-
-    return Point(one.x, one.y)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -91,10 +90,24 @@ def test_every_change_of_the_newest_period_is_named_and_at_most_one_other_per_th
         one
         for one in changes
         if not any(
-            place.outline.distance(shapely_point(one)) < one.radius_m and place.change_mm_yr * one.size_mm_yr > 0
+            place.outline.distance(one.place) < one.radius_m and place.change_mm_yr * one.size_mm_yr > 0
             for place in found.places
         )
     ]
-    print(seed, found.n_clusters, len(changes), len(missed), len(found.places), outside(found, changes))
     assert missed == []
     assert len(outside(found, changes)) <= found.n_clusters / 1_000
+
+
+def test_ground_without_a_change_names_nothing_although_seasons_and_atmosphere_differ():
+    x, y, series, _changes = made_ground(4, n_changes=0)
+    assert len(changed_places(x, y, point_changes(series, DAYS)).places) <= 1
+
+
+def test_too_few_dates_give_no_figure():
+    series = np.full((2, DAYS.size), np.nan, dtype=np.float32)
+    series[0, :20] = 1.0
+    found = point_changes(series, DAYS)
+    assert np.isnan(found.change_mm_yr).all()
+    assert changed_places(np.zeros(2), np.zeros(2), found) == ChangedPlaces((), 0)
+    assert not enough_dates(DAYS[:20])
+    assert enough_dates(DAYS)

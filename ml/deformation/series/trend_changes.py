@@ -145,7 +145,7 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
     score, median = (np.choose(best, values) for values in (scores, [one.change_mm_yr for one in tests]))
     surely = np.abs(score) >= _least_score(np.concatenate([one[one != 0] for one in scores]))
     surely &= np.abs(median) >= LEAST_CHANGE_MM_YR
-    alone = relative / sigma
+    alone = (relative / sigma).astype(np.float64)
     places = [
         _place(cells, np.flatnonzero(part), median, score, index, alone)
         for sign in (-1, 1)
@@ -231,7 +231,7 @@ def _place(
     middle = float(np.median(change[own]))
     alone = inside & (np.sign(middle) * points >= POINT_SIGMAS)
     return ChangedPlace(
-        outline if isinstance(outline, shapely.MultiPolygon) else shapely.MultiPolygon([outline]),
+        shapely.MultiPolygon(shapely.get_parts(outline).tolist()),
         middle,
         float(np.abs(score[own]).max()),
         int(inside.sum()),
