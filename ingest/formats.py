@@ -16,9 +16,9 @@ from ingest.readers.images import geotiff as image_geotiff
 from ingest.readers.images.scenes import ParsedName, SceneFile
 from ingest.readers.images.sentinel1 import grd as sentinel1_grd
 from ingest.readers.records import Declaration, VelocityField
-from ingest.readers.stations import pos, tenv3
+from ingest.readers.stations import gauges, pos, tenv3
 from ingest.readers.stations import table as station_table
-from ingest.readers.stations.records import StationSeries
+from ingest.readers.stations.records import GaugeSeries, StationSeries
 from ingest.readers.tables import generic, text_table
 from ingest.readers.velocity import (
     egms,
@@ -73,10 +73,10 @@ class SceneReader(Reader, Protocol):
 
 @runtime_checkable
 class StationReader(Reader, Protocol):
-    """A reader of one format of series of GNSS stations or levelling benchmarks."""
+    """A reader of one format of series of GNSS stations, levelling benchmarks or gauges."""
 
-    def read_stations(self, path: Path, declared: Declaration) -> tuple[StationSeries, ...]:
-        """Read the whole series of every station in a file, mm. Raises InputError."""
+    def read_stations(self, path: Path, declared: Declaration) -> tuple[StationSeries | GaugeSeries, ...]:
+        """Read the whole series of every station or gauge in a file. Raises InputError."""
 
 
 # Readers are tried in this order: specific ones before general ones.
@@ -85,6 +85,7 @@ REGISTERED: tuple[VelocityReader | SceneReader | StationReader, ...] = (
     tenv3,
     pos,
     station_table,
+    gauges,
     egms,
     insar_norway,
     licsbas,
@@ -205,8 +206,8 @@ def open_scenes(path: Path, source_format: str = "auto", declared: Declaration |
 
 def open_stations(
     path: Path, source_format: str = "auto", declared: Declaration | None = None
-) -> tuple[StationSeries, ...]:
-    """Read the series of a file's stations. Raises InputError."""
+) -> tuple[StationSeries | GaugeSeries, ...]:
+    """Read the series of a file's stations or gauges. Raises InputError."""
     name = _chosen(path, source_format, declared)
     reader = STATION_READERS.get(name)
     if reader is None:

@@ -175,3 +175,17 @@ class GroundEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}, {self.happened_at:%Y-%m-%d}"
+
+
+class TrendSearch(models.Model):
+    """Places of a product whose trend changed in its newest period, found once for each product by `ml.trends`."""
+
+    product = models.OneToOneField(Product, models.CASCADE, related_name="trend_search")
+    first_day = models.DateField(help_text="of the newest period")
+    last_day = models.DateField()
+    n_clusters = models.PositiveIntegerField(help_text="cells of 100 m that were tested; 0: too few dates or points")
+    places = models.JSONField(help_text="the surest first, with their curves")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"changes of trend in {self.product}"

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ingest.steps import stage
+from ingest.disk import disk_full
+from ingest.steps import Step, attempt, rows_due, stage
 from ml import events, queue, selectors
 from ml.models import Run
 
@@ -82,3 +83,15 @@ def join_run() -> None:
 def requeue_expired_runs() -> None:
     """Return runs to the queue if their lease has expired."""
     queue.runs_requeue_expired()
+
+
+@stage
+def search_trends() -> None:
+    """Search one new velocity field for changes of trend, so that the worker is soon free for other tasks."""
+    from ml import trends  # shapely and scipy, only in a worker
+
+    if disk_full():
+        return
+    for product in rows_due(Step.TRENDS, trends.trend_searches_due())[:1]:
+        with attempt(Step.TRENDS, product):
+            trends.trend_search_make(product=product)

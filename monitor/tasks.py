@@ -15,6 +15,7 @@ from monitor.open_data.cap import services as cap
 from monitor.operations.health import signs
 from monitor.operations.health.watchman import Watchman
 from monitor.operations.retention import services as retention
+from monitor.pages.bulletins import drafts
 from monitor.pages.reviews import visits
 from monitor.subscribers.accounts import services as accounts
 from monitor.subscribers.accounts.sessions import sessions_forget
@@ -28,8 +29,15 @@ RETENTION_SECONDS = 600.0
 
 @stage
 def announce_transitions() -> None:
-    """Queue the messages of every new transition."""
+    """Queue the messages of every new transition, and the mails of new bulletins."""
     announcements.transitions_announce()
+    announcements.bulletins_announce()
+
+
+@stage
+def draft_bulletins() -> None:
+    """Add what was searched for changes of trend to the draft of a bulletin."""
+    drafts.bulletins_draft()
 
 
 @stage

@@ -14,12 +14,14 @@ from monitor.open_data.api import views as api_page
 from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
 from monitor.open_data.feeds import alerts as feeds
+from monitor.open_data.feeds import bulletins as bulletin_feed
 from monitor.open_data.feeds import views as subscription_feeds
 from monitor.open_data.standards import map_services, tilejson
 from monitor.open_data.standards import views as standards
 from monitor.operations.health import views as health
 from monitor.operations.jobs import views as jobs
 from monitor.pages.alerts import views as alerts
+from monitor.pages.bulletins import views as bulletins
 from monitor.pages.desk import views as desk
 from monitor.pages.events import views as events
 from monitor.pages.glaciers import views as glaciers
@@ -64,6 +66,11 @@ urlpatterns = [
     path("alerts/<str:code>/card.svg", alerts.alert_card, name="alert-card"),
     path("alerts/<str:code>/report/", alerts.report, name="alert-report"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
+    path("bulletins/", bulletins.bulletin_list, name="bulletin-list"),
+    path("bulletins.atom", bulletin_feed.bulletins_atom, name="bulletins-atom"),
+    path("bulletins/<int:bulletin>/", bulletins.bulletin_detail, name="bulletin-detail"),
+    path("bulletins/<int:bulletin>/report/", bulletins.bulletin_report, name="bulletin-report"),
+    path("bulletins/<int:bulletin>/edit/", bulletins.bulletin_edit, name="bulletin-edit"),
     path("cap.atom", cap.cap_atom, name="cap-atom"),
     path("cap/<str:name>.xml", cap.message, name="cap-message"),
     path("events/", events.event_list, name="event-list"),

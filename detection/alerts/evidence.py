@@ -7,34 +7,26 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.utils import timezone
 from shapely import box, from_wkb, transform
 
 from detection.alerts.describe import alert_recount
 from detection.kinds import Extent, Family, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection
-from detection.search.areas import points_in, to_django
+from detection.search.areas import points_in
 from detection.selectors import detections_current
 from ingest.geometry import utm_epsg
 from ingest.locks import Lock, locked
 from ingest.models import Product
-from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
 from ml.deformation import VERSIONS
 from ml.deformation.classical import COMPARED, ground_around, results_at
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.motion.area import series_of_area
-from ml.deformation.motion.series import WITHIN_90, SeriesMotion, series_motion
-from ml.deformation.series.product import half_wave_mm, has_cycles
-from ml.rasters.areas import to_geographic
+from ml.deformation.motion.series import WITHIN_90, SeriesMotion
 from ml.selectors import products_of
-from ml.statistics.reasons import reach_of
+from ml.trends import area_motion, motion_as_json
 
 VERSION = "1"  # of the method: if raised, rows are computed anew when their alerts are refreshed
-MOST_SERIES = 600  # points inside an alert, and as many around it
-DIGITS = 2
 
 
 def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> AlertMotion | None:
@@ -49,7 +41,9 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
     for product in kept:
         basis = _series_basis(alert, product)
         row = AlertMotion.objects.filter(alert=alert, basis=basis).first()
-        motion = None if row else _motion_in(alert, product)
+        motion = None
+        if not row:
+            motion = area_motion(product=product, area=alert.area, local=alert.extent == Extent.LOCAL)
         if motion:
             values = _columns(product, motion) | {"basis": basis}
             row, _ = AlertMotion.objects.update_or_create(alert=alert, defaults=values)
@@ -80,31 +74,6 @@ def _series_basis(alert: Alert, product: Product) -> str:
     return hashlib.sha256(f"{VERSION} {product.pk} {alert.extent}".encode() + bytes(alert.area.wkb)).hexdigest()
 
 
-def _motion_in(alert: Alert, product: Product) -> SeriesMotion | None:
-    _, inside = ingest_selectors.series_within(product=product, area=alert.area, most=MOST_SERIES)
-    around = None
-    if alert.extent == Extent.LOCAL:
-        ring = _ring(alert.area)
-        _, around = ingest_selectors.series_within(product=product, area=ring, most=MOST_SERIES)
-    days = np.array([(day - product.dates[0]).days for day in product.dates])
-    cycle_mm = half_wave_mm(product.header) if _has_cycles(product) else None
-    return series_motion(product.dates, series_of_area(inside, around, days, cycle_mm), cycle_mm)
-
-
-def _has_cycles(product: Product) -> bool:
-    return has_cycles(product.has_series, product.component, product.technique)
-
-
-def _ring(area: MultiPolygon) -> GEOSGeometry:
-    """Return the ring around an area, degrees, whose points `ml.statistics.reasons` compares with those inside."""
-    geographic = from_wkb(bytes(area.wkb))
-    epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
-    metric = transform(geographic, transformer(4326, epsg).transform, interleaved=False)
-    near_m, far_m = reach_of(metric)
-    ring = metric.buffer(far_m).simplify(near_m / 4) - metric.buffer(near_m).simplify(near_m / 4)
-    return to_django(to_geographic(ring, epsg))
-
-
 def _columns(product: Product, motion: SeriesMotion) -> dict[str, Any]:
     before, changed = motion.before, motion.changed
     return {
@@ -123,20 +92,7 @@ def _columns(product: Product, motion: SeriesMotion) -> dict[str, Any]:
         "moving_since": motion.moving_since,
         "season_mm": motion.season_mm,
         "season_month": motion.season_month,
-        "fit": _as_json(product, motion),
-    }
-
-
-def _as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
-    """Return chart data: the series relative to the ground around it, the fitted curve, and every change."""
-    return {
-        "dates": [day.isoformat() for day in product.dates],
-        "displacement_mm": [None if np.isnan(one) else round(float(one), DIGITS) for one in motion.values_mm],
-        "fit_mm": [round(float(one), DIGITS) for one in motion.fit_mm],
-        "changes": [one.as_dict() for one in motion.changes],
-        "noise_mm": round(motion.noise_mm, DIGITS),
-        "noise_share": motion.noise.share,
-        "noise_days": motion.noise.days,
+        "fit": motion_as_json(product, motion),
     }
 
 

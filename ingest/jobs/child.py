@@ -34,7 +34,7 @@ class Loaded(NamedTuple):
 
     def __str__(self) -> str:
         if self.stations:
-            return f"series of stations: {self.stations.stations.count():,}"
+            return f"series of stations: {self.stations.stations.count() + self.stations.gauges.count():,}"
         lines = [f"scene {scene.pk} ({scene.name}), {scene.rows} x {scene.cols} px" for scene in self.scenes]
         for product in self.products:
             refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""

@@ -25,5 +25,6 @@ from ingest.models.products import PyramidCell as PyramidCell
 from ingest.models.products import ReleaseChange as ReleaseChange
 from ingest.models.scenes import Scene as Scene
 from ingest.models.scenes import ScenePair as ScenePair
+from ingest.models.stations import Gauge as Gauge
 from ingest.models.stations import Station as Station
 from ingest.models.stations import StationFile as StationFile

@@ -20,6 +20,7 @@ class StepFailure(models.Model):
         COMPARE = "compare", "comparison of methods"
         ANNOUNCE = "announce", "messages about an alert"
         CAP = "cap", "CAP message about an alert"
+        TRENDS = "trends", "search for changes of trend"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"

@@ -1,4 +1,4 @@
-"""GNSS stations and levelling benchmarks with their series."""
+"""GNSS stations, levelling benchmarks and gauges (rain, groundwater) with their series."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,13 +9,14 @@ from django.contrib.postgres.fields import ArrayField
 from numpy.typing import NDArray
 
 from ingest.models.products import FromFile
-from ingest.readers.stations.records import StationSeries, StationTechnique
+from ingest.readers.stations.records import GaugeKind, GaugeSeries, StationSeries, StationTechnique
 
+GAUGE_KINDS = [(one.value, one.value) for one in GaugeKind]
 TECHNIQUES = [(one.value, one.value) for one in StationTechnique]
 
 
 class StationFile(FromFile):
-    """File of station series, loaded whole or not at all."""
+    """File of series of stations or gauges, loaded whole or not at all."""
 
     source_format = models.CharField(max_length=30)
 
@@ -48,3 +49,26 @@ class Station(models.Model):
         return StationSeries(
             self.code, StationTechnique(self.technique), self.frame, *self.position.coords, tuple(days), columns
         )
+
+
+class Gauge(models.Model):
+    """Gauge of one file. Newer rows of the same gauge replace older ones (`stations_settle`)."""
+
+    file = models.ForeignKey(StationFile, models.CASCADE, related_name="gauges")
+    code = models.CharField(max_length=40)
+    kind = models.CharField(max_length=12, choices=GAUGE_KINDS)
+    position = models.PointField(srid=4326)
+    dates = ArrayField(models.DateField())
+    packed = models.BinaryField(help_text="float32 (dates,): rain in mm/day, or level of groundwater in m")
+
+    class Meta:
+        ordering = ["kind", "code", "-id"]
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def series(self) -> GaugeSeries:
+        """Series of the gauge, in the unit of its kind."""
+        values: NDArray[np.float32] = np.frombuffer(self.packed, dtype="<f4")
+        return GaugeSeries(self.code, GaugeKind(self.kind), *self.position.coords, tuple(self.dates), values)

@@ -1,19 +1,23 @@
-"""Selectors of stations on the ground of a product, and of the product's points around a station."""
+"""Selectors of stations on the ground of a product, of the product's points around a station, and of gauges."""
 
 import math
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
+from django.contrib.gis.geos import Point
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from ingest.geometry import METRES_PER_DEGREE
 from ingest.locks import rows_of
-from ingest.models import Product, Station
+from ingest.models import Gauge, Product, Station
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, Technique
 
 RADII_M = (50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)
+GAUGE_KM = 25.0
 ENOUGH_POINTS, FEWEST_POINTS, MOST_POINTS = 12, 4, 500
 
 
@@ -80,3 +84,45 @@ def _direction(product: Product, los: Float64) -> tuple[float, float, float]:
         return UNIT_VECTORS[Component(product.component)]
     east, north, up = los.mean(axis=0)
     return float(east), float(north), float(up)
+
+
+class GaugePeriod(NamedTuple):
+    """Gauge in a period: its mean there, and that of the same days of earlier years, None without any; mm/day or m."""
+
+    code: str
+    kind: str
+    away_km: float
+    mean: float
+    usual: float | None
+
+
+def gauges_around(*, longitude: float, latitude: float, first: date, last: date) -> list[GaugePeriod]:
+    """Return the nearest gauge of each kind, within GAUGE_KM, that measured in a period (both days included)."""
+    here = Point(longitude, latitude, srid=4326)
+    reach = GAUGE_KM / METRES_PER_DEGREE * 1000 / max(0.02, math.cos(math.radians(latitude)))
+    near = Gauge.objects.filter(position__dwithin=(here, reach), dates__overlap=_days(first, last))
+    found: dict[str, GaugePeriod] = {}
+    for gauge in sorted(near, key=lambda one: _away_km(one, here)):
+        away = _away_km(gauge, here)
+        if away <= GAUGE_KM and gauge.kind not in found:
+            now, earlier = _mean(gauge, first, last, 0), [_mean(gauge, first, last, back) for back in range(1, 21)]
+            known = [one for one in earlier if one is not None]
+            usual = float(np.mean(known)) if known else None
+            found[gauge.kind] = GaugePeriod(gauge.code, gauge.kind, away, now or 0.0, usual)
+    return [found[kind] for kind in sorted(found)]
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
+
+
+def _away_km(gauge: Gauge, here: Point) -> float:
+    east = (gauge.position.x - here.x) * math.cos(math.radians(here.y))
+    return math.hypot(east, gauge.position.y - here.y) * METRES_PER_DEGREE / 1000
+
+
+def _mean(gauge: Gauge, first: date, last: date, years_back: int) -> float | None:
+    """Return the mean of a gauge in a period, or in the same days of an earlier year; None without a value."""
+    back = timedelta(days=round(365.25 * years_back))
+    days = np.array([first - back <= day <= last - back for day in gauge.dates])
+    return float(gauge.series.values[days].mean()) if days.any() else None

@@ -1,6 +1,7 @@
 """Services that load files of stations, each whole or not at all, and delete what newer files replace."""
 
 from pathlib import Path
+from typing import Any
 
 from django.contrib.gis.geos import Point
 from django.db import connection
@@ -8,21 +9,22 @@ from django.db import connection
 from ingest.errors import AlreadyLoaded
 from ingest.formats import open_stations, recognise
 from ingest.locks import content_key, locked
-from ingest.models import Station, StationFile
+from ingest.models import Gauge, Station, StationFile
 from ingest.readers.files import file_sha256
 from ingest.readers.records import PLAIN_SUBMISSION, Submission
+from ingest.readers.stations.records import SAME_DEGREES, GaugeSeries, StationSeries
 
-SAME_DEGREES = 0.01  # two rows of one name this close are one station: names such as "1001" recur elsewhere
 _REPLACED = """
-    DELETE FROM ingest_station AS old USING ingest_station AS new
-    WHERE new.id > old.id AND new.code = old.code AND new.technique = old.technique
+    DELETE FROM {table} AS old USING {table} AS new
+    WHERE new.id > old.id AND new.code = old.code AND new.{kind} = old.{kind}
     AND ST_DWithin(new.position, old.position, %s)
     AND new.dates[1] <= old.dates[1]
     AND new.dates[cardinality(new.dates)] >= old.dates[cardinality(old.dates)]"""  # else the older dates would be lost
+_TABLES = ({"table": "ingest_station", "kind": "technique"}, {"table": "ingest_gauge", "kind": "kind"})
 
 
 def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> StationFile:
-    """Load the stations of a file. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
+    """Load the stations or gauges of a file, or nothing. Raises InputError (AlreadyLoaded for the same file)."""
     stations = open_stations(path, submission.source_format, submission.declared)
     sha256 = file_sha256(path)
     with locked(content_key(sha256)):
@@ -38,23 +40,33 @@ def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> S
         )
         Station.objects.bulk_create(
             Station(
-                file=file,
-                code=one.code,
                 technique=one.technique.value,
                 frame=one.frame,
-                position=Point(one.longitude, one.latitude, srid=4326),
-                dates=list(one.dates),
                 packed=one.columns_mm.astype("<f4").tobytes(),
+                **_common(file, one),
             )
             for one in stations
+            if isinstance(one, StationSeries)
+        )
+        Gauge.objects.bulk_create(
+            Gauge(kind=one.kind.value, packed=one.values.astype("<f4").tobytes(), **_common(file, one))
+            for one in stations
+            if isinstance(one, GaugeSeries)
         )
         return file
 
 
+def _common(file: StationFile, one: StationSeries | GaugeSeries) -> dict[str, Any]:
+    position = Point(one.longitude, one.latitude, srid=4326)
+    return {"file": file, "code": one.code, "position": position, "dates": list(one.dates)}
+
+
 def stations_settle() -> int:
-    """Delete stations that newer files replace, and files left without any; return the number of deleted stations."""
+    """Delete stations and gauges that newer files replace, and files left without any; return how many of them."""
+    deleted = 0
     with connection.cursor() as cursor:
-        cursor.execute(_REPLACED, [SAME_DEGREES])
-        deleted = cursor.rowcount
-    StationFile.objects.filter(stations=None).delete()
+        for names in _TABLES:
+            cursor.execute(_REPLACED.format(**names), [SAME_DEGREES])
+            deleted += cursor.rowcount
+    StationFile.objects.filter(stations=None, gauges=None).delete()
     return deleted

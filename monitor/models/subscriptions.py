@@ -98,6 +98,7 @@ class Subscription(models.Model):
     quiet_from = models.PositiveSmallIntegerField(null=True, help_text="hour of the reader's day, 0-23: no message")
     quiet_until = models.PositiveSmallIntegerField(null=True, help_text="and from this hour on messages again")
     sign_of_life = models.BooleanField(default=False, help_text="a message each quarter that brought nothing")
+    bulletins = models.BooleanField(default=False, help_text="also each bulletin about its region")
     last_sign_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -10,13 +11,14 @@ from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from ingest.locks import Lock, locked
 from ingest.steps import Step, attempt, rows_due
+from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import selectors
 from monitor.notifications.gathering import messages_gather
 from monitor.notifications.outbox import message_about
 from monitor.subscribers.subscriptions import endpoints
-from monitor.subscribers.subscriptions.selectors import subscriptions_matching
+from monitor.subscribers.subscriptions.selectors import subscriptions_matching, subscriptions_to_bulletin
 
 BATCH = 2000
 
@@ -27,6 +29,17 @@ def transitions_announce() -> None:
         with attempt(Step.ANNOUNCE, transition):
             transition_announce(transition_id=transition.pk)
     messages_gather()
+
+
+def bulletins_announce() -> None:
+    """Queue the mails of every signed bulletin, one for each address that wants it; mark it as announced."""
+    for bulletin in Bulletin.objects.filter(announced_at=None).exclude(signed_at=None):
+        with transaction.atomic():
+            emails = subscriptions_to_bulletin(bulletin=bulletin).order_by().values_list("email", flat=True).distinct()
+            kind = OutgoingMessage.Kind.BULLETIN
+            messages = [message_about(kind, bulletin.pk, email, bulletin=bulletin) for email in sorted(emails)]
+            OutgoingMessage.objects.bulk_create(messages, batch_size=BATCH, ignore_conflicts=True)
+            Bulletin.objects.filter(pk=bulletin.pk).update(announced_at=timezone.now())
 
 
 def transition_announce(*, transition_id: int) -> Announcement | None:

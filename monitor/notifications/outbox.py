@@ -229,6 +229,8 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
     if message.kind == Kind.SIGN:
         silent = subscriptions_silent(now=timezone.now())
         return silent.filter(email=message.address, channel=message.channel).exists()
+    if message.kind == Kind.BULLETIN:
+        return subscriptions.subscriptions_to_bulletin(bulletin=message.bulletin).filter(email=message.address).exists()
     if message.kind in (Kind.LINK, Kind.RESET):
         return True
     if message.kind == Kind.VISITS:

@@ -55,7 +55,9 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
     )
     return (
         messages_due(now=now)
-        .select_related("subscription", "transition__alert", "transition__update", "invitation", "account", "endpoint")
+        .select_related(
+            "subscription", "transition__alert", "transition__update", "invitation", "account", "endpoint", "bulletin"
+        )
         .defer("subscription__region", "transition__alert__area")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
     )

@@ -23,13 +23,14 @@ READ = {
     r"/api/|/tilejson/": "api",
     r"/ogc/": "ogc",
     r"/stac/": "stac",
-    r"/cap|/alerts\.geojson|/alerts\.atom|/feeds/": "feeds",
+    r"/cap|/alerts\.geojson|/alerts\.atom|/bulletins\.atom|/feeds/": "feeds",
     r"/places": "search",
     r"/workbench/": "workbench",
     r"/rasters/|/products/\d+/change\.tif": "rasters",
     r"/charts/|/here/|/alerts/[^/]+/series\.json|/glaciers/[^/]+/series\.csv": "charts",
     r"/sign-on/": "sign-in",  # waits for another host
     r"/stations/|/products/\d+/stations/": "charts",
+    r"/bulletins/\d+/": "reports",
     r"/alerts/[^/]+/report/|/regions/[^/]+/report/|/record/alerts\.csv|/products/\d+/refused\.csv": "reports",
 }
 POSTED = {

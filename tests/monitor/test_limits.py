@@ -20,13 +20,8 @@ from tests.waiting import HANG_SECONDS, wait_until
 LIMITED = ["/api/v1/alerts", "/alerts.geojson", "/alerts.atom", "/alerts/none/report/", "/alerts/none/series.json"]
 LIMITED += ["/ogc/", "/places.json?q=x", "/record/alerts.csv", "/regions/none/report/", "/stac/", "/workbench/1/"]
 LIMITED += ["/rasters/1.tif", "/charts/near.json", "/here/", "/cap.atom", "/feeds/none/alerts.atom", "/ogc/wms"]
-LIMITED += [
-    "/sign-on/none/login/",
-    "/sign-on/none/login/callback/",
-    "/ogc/wmts",
-    "/products/1/stations/",
-    "/stations/1/",
-]
+LIMITED += ["/sign-on/none/login/", "/sign-on/none/login/callback/", "/ogc/wmts", "/products/1/stations/"]
+LIMITED += ["/stations/1/", "/bulletins/1/", "/bulletins/1/report/", "/bulletins.atom"]
 POSTED = ["/login/", "/password/forgotten/", "/accounts/join/", "/subscribe/", "/subscribe/preview.json"]
 POSTED += ["/subscriptions/none/1/where/", "/subscriptions/none/organisations/1/add/", "/review/none/notes/"]
 VERY_LITTLE = 0.001  # second, which every answer takes

@@ -22,6 +22,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, Station
 from ml.models import GroundEvent, Prediction, Run
+from monitor.models.bulletins import Bulletin
 from monitor.models.subscriptions import Membership
 from monitor.subscribers.organisations import services as organisation_services
 from monitor.subscribers.subscriptions import tokens
@@ -30,6 +31,7 @@ from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers import basemaps
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
+from tests.makers.bulletins import made_draft
 from tests.makers.organisations import make_organisation, share
 from tests.makers.regions import make_region
 from tests.makers.stations import make_station
@@ -52,7 +54,7 @@ def parameters() -> dict[str, object]:
     made |= {"prediction": Prediction.objects.first().pk, "pair": pair.pk, "pair_id": pair.pk, "job": job, "pk": job}
     made |= {"event": GroundEvent.objects.first().pk, "run": Run.objects.filter(pair__isnull=False).first().pk}
     made |= {"layer": "los", "group": "2021-12-13-12d", "kind": "glaciers", "image": "ratio", "glacier": "MADE-1"}
-    made |= {"station": Station.objects.first().pk}
+    made |= {"station": Station.objects.first().pk, "bulletin": Bulletin.objects.get(signed_at=None).pk}
     made |= {"slug": "westshore", "form": "json", "token": "nonsense", "name": "0123456789abcdef", "source": "points"}
     made |= {"resource": "dash/dcc/none.js", "ident": "none", "language": "de", "version": "0123456789ab"}
     made |= {"uidb64": "MA", "object_id": "0", "app_label": "detection", "content_type_id": 1}
@@ -195,6 +197,7 @@ def people(alert, product, pair_predictions, make_subscription) -> People:
     made_glaciers.make_event()
     make_region("Westshore", simulated=True)
     make_station()
+    made_draft(product)
     for scene in Scene.objects.all():
         made_pairs.fill_scene(scene, made_pairs.full(0.1))
     return People(links(make_subscription))

@@ -1,4 +1,4 @@
-"""Series of stations, and the parsing and checks that all readers of stations share."""
+"""Series of stations and gauges, and the parsing and checks that all their readers share."""
 
 import re
 from collections import defaultdict
@@ -19,6 +19,7 @@ MOST_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 
 LONGEST_CODE = 40
 FARTHEST_MM = 1e6  # a kilometre; larger displacements are errors of the file
 LARGEST_SIGMA_MM = 1e4
+SAME_DEGREES = 0.01  # two rows of one name this close are one station: names such as "1001" recur elsewhere
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 
 
@@ -45,8 +46,29 @@ class StationSeries(NamedTuple):
     columns_mm: Float32
 
 
+class GaugeKind(StrEnum):
+    """Quantity that a gauge measures: rain, mm/day, or the level of groundwater, m (up is positive)."""
+
+    RAIN = "rain"
+    GROUNDWATER = "groundwater"
+
+
+class GaugeSeries(NamedTuple):
+    """Series of one gauge. values: (dates,), mm/day or m as `kind` says; longitude, latitude: degrees, EPSG:4326."""
+
+    code: str
+    kind: GaugeKind
+    longitude: float
+    latitude: float
+    dates: tuple[date, ...]
+    values: Float32
+
+
 class Row(NamedTuple):
-    """One date of one station. mm: east, north, up and their standard deviations, mm; NaN unknown."""
+    """One date of one station. mm: east, north, up and their standard deviations, mm; NaN unknown.
+
+    Of a gauge: its value alone, in its own unit.
+    """
 
     code: str
     day: date
@@ -110,15 +132,24 @@ def series_of(path: Path, technique: StationTechnique, rows: Mapping[int, Row]) 
 
     The first value of each component is subtracted, so that float32 is exact to a thousandth of a millimetre.
     """
+    return tuple(_series(path, code, technique, by_day) for code, by_day in rows_by_day(path, rows).items())
+
+
+def rows_by_day(path: Path, rows: Mapping[int, Row]) -> dict[str, dict[date, tuple[int, Row]]]:
+    """Return name -> day -> (number of line, row), sorted by day. Raises InputError for doubled dates and odd rows."""
     of_station: dict[str, dict[date, tuple[int, Row]]] = defaultdict(dict)
     for line, row in rows.items():
         _check(path, line, row)
         earlier = of_station[row.code].setdefault(row.day, (line, row))[0]
         if earlier != line:
             raise InputError(path, f"lines {earlier} and {line}: {row.code} has two values of {row.day}", "Keep one")
+        begun, first = next(iter(of_station[row.code].values()))
+        if abs(row.longitude - first.longitude) + abs(row.latitude - first.latitude) > SAME_DEGREES:
+            problem = f"line {line}: {row.code} lies elsewhere than on line {begun}"
+            raise InputError(path, problem, "Name different stations differently")
     if not of_station:
         raise InputError(path, "it holds no row", "Download or export it again")
-    return tuple(_series(path, code, technique, by_day) for code, by_day in of_station.items())
+    return {code: dict(sorted(by_day.items())) for code, by_day in of_station.items()}
 
 
 def _check(path: Path, line: int, row: Row) -> None:
@@ -134,8 +165,8 @@ def _check(path: Path, line: int, row: Row) -> None:
 def _series(
     path: Path, code: str, technique: StationTechnique, by_day: Mapping[date, tuple[int, Row]]
 ) -> StationSeries:
-    days = tuple(sorted(by_day))
-    lines, rows = zip(*(by_day[day] for day in days), strict=True)
+    days = tuple(by_day)
+    lines, rows = zip(*by_day.values(), strict=True)
     mm = np.array([row.mm for row in rows], dtype=np.float64).T
     mm[:3] -= mm[:3, :1]
     far = np.flatnonzero((np.abs(mm[:3]) > FARTHEST_MM).any(axis=0))
@@ -143,10 +174,6 @@ def _series(
         problem = f"line {lines[far[0]]}: {code} would have moved by more than a kilometre"
         raise InputError(path, problem, "Check the units, or name different stations differently")
     first = rows[0]
-    for line, row in zip(lines, rows, strict=True):
-        if abs(row.longitude - first.longitude) + abs(row.latitude - first.latitude) > 0.01:
-            problem = f"line {line}: {code} lies elsewhere than on line {lines[0]}"
-            raise InputError(path, problem, "Name different stations differently")
     return StationSeries(
         code, technique, first.frame[:30], first.longitude, first.latitude, days, mm.astype(np.float32)
     )

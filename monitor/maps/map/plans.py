@@ -12,8 +12,9 @@ from shapely import MultiPolygon, Point, from_wkb
 from shapely.affinity import scale
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
 
-from detection.kinds import row_of
+from detection.kinds import Kind, row_of
 from detection.models import Alert
 from ingest.models import AdministrativeRegion, Place
 from ingest.readers.records import Float64
@@ -100,6 +101,20 @@ def place_plan(
         plans.Shape("here", f"M{x - 9:g} {y:g}h18M{x:g} {y - 9:g}v18"),
     ]
     return _plan(frame, _("The points around this place"), shapes, [], simulated), full
+
+
+def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], simulated: bool) -> plans.Plan:
+    """Draw numbered outlines (degrees) of kinds with what lies around them; a mark leads to `#place-NUMBER`."""
+    frame = plans.frame_around(unary_union([one for *_, one in places]).bounds, margin=0.15, least_km=LEAST_KM)
+    shapes = [*_ground(frame, simulated), *_context(frame, simulated)]
+    marks = []
+    for number, kind, outline in places:
+        look, middle = row_of(kind or Kind.UNKNOWN).mark, outline.representative_point()
+        shapes += plans.drawn(frame, f"area tone--{look.colour}", [_fine(frame, outline)])
+        x, y = frame.place(middle.x, middle.y)
+        css, words = f"tone--{look.colour} state--confirmed", whole(number)
+        marks.append(plans.Mark(x, y, css, look.shape, words, words, f"#place-{number}"))
+    return _plan(frame, title, shapes, marks[::-1], simulated)
 
 
 def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plans.Shape]]:

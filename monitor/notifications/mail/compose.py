@@ -29,7 +29,7 @@ from monitor.notifications.mail.drafts import Draft, Kept
 from monitor.subscribers.subscriptions.assets import sites_of_news
 from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.subscribers.subscriptions.often import subscriptions_silent
-from monitor.subscribers.subscriptions.selectors import subscriptions_of
+from monitor.subscribers.subscriptions.selectors import subscriptions_of, subscriptions_to_bulletin
 from monitor.wording.cards.cards import AlertCard, alert_cards
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Composer:
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """Return the mail of a message that is still needed and was read by `selectors.messages_to_deliver`."""
         reader = message.news[-1].subscription if message.news else message.subscription
-        if reader is None and message.kind == OutgoingMessage.Kind.SIGN:
+        if reader is None and message.kind in (OutgoingMessage.Kind.SIGN, OutgoingMessage.Kind.BULLETIN):
             reader = subscriptions_of(email=message.address).last()
         language, zone = (reader.language, reader.time_zone) if reader else (message.language, "UTC")
         with translation.override(language), timezone.override(ZoneInfo(zone)):
@@ -102,6 +102,9 @@ class Composer:
             cards = alert_cards([one.review.alert for one in visits])
             coming = list(zip(visits, cards, strict=True))
             return letters.visits_mail(key=key, email=message.address, visits=coming)
+        if kind == OutgoingMessage.Kind.BULLETIN:
+            readers = subscriptions_to_bulletin(bulletin=message.bulletin).filter(email=message.address)
+            return letters.bulletin_mail(key=key, bulletin=message.bulletin, subscriptions=list(readers))
         if kind == OutgoingMessage.Kind.TEST:
             return letters.test_mail(key=key, subscription=message.subscription)
         if kind == OutgoingMessage.Kind.SIGN:

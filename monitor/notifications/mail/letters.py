@@ -18,12 +18,14 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from shapely.geometry import shape
 
 from detection.models import Alert, AlertTransition, FieldVisit
 from monitor.maps.imaging.plan_pictures import plan_png
 from monitor.maps.map.card_picture import card_png
-from monitor.maps.map.plans import mail_plan
+from monitor.maps.map.plans import mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence
+from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Endpoint, Invitation
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.notifications.gathering import MANY_PLACES, Burst
@@ -32,6 +34,7 @@ from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.subscribers.subscriptions.services import described
+from monitor.wording.cards import bulletins as bulletin_words
 from monitor.wording.cards.cards import AlertCard
 from monitor.wording.cards.steps import what_happened
 from monitor.wording.figures import listed
@@ -163,6 +166,26 @@ def visits_mail(*, key: str, email: str, visits: Sequence[tuple[FieldVisit, Aler
     return _mail("visits", key, email, {"visits": rows})
 
 
+def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
+    """Return the mail of a signed bulletin: its first sentence, a map, its texts, and its places by region."""
+    regions = bulletin_words.regions_in_words(bulletin.content, bulletin.comments)
+    picture = None
+    if regions:
+        outlines = [(one.number, one.place["kind"], shape(one.place["outline"])) for one in regions[0].places]
+        png = plan_png(outlines_plan(regions[0].name, outlines, bulletin.simulated))
+        picture = _inline("bulletin", f"{bulletin.pk}", png)
+    context = {
+        "headline": bulletin_words.headline(bulletin.content, bulletin.first_day, bulletin.last_day),
+        "introduction": bulletin.introduction,
+        "regions": regions,
+        "still": bulletin_words.still_sentence(bulletin.content),
+        "simulated": bulletin.simulated,
+        "bulletin_url": absolute("bulletin-detail", bulletin.pk),
+        "map_cid": _cid(picture),
+    }
+    return to_reader(_draft("bulletin", context, [picture]), key=key, subscriptions=subscriptions)
+
+
 def alert_draft(
     *,
     card: AlertCard,
@@ -274,18 +297,18 @@ def _label(subscription: Subscription) -> str:
 
 def map_part(alert: Alert, card: AlertCard) -> MIMEImage:
     """Return the map of an alert as a picture within the mail, so that opening the mail loads nothing from a server."""
-    return _inline("map", alert, plan_png(mail_plan(alert, card)))
+    return _inline("map", alert.code, plan_png(mail_plan(alert, card)))
 
 
 def card_part(alert: Alert, _card: AlertCard) -> MIMEImage:
     """Return the picture of an alert's card, embedded in a digest."""
-    return _inline("card", alert, card_png(alert))
+    return _inline("card", alert.code, card_png(alert))
 
 
-def _inline(name: str, alert: Alert, png: bytes) -> MIMEImage:
+def _inline(name: str, code: str, png: bytes) -> MIMEImage:
     part = MIMEImage(png, "png")
-    part["Content-ID"] = message_id(f"{name}:{alert.code}")
-    part.add_header("Content-Disposition", "inline", filename=f"{alert.code}.png")
+    part["Content-ID"] = message_id(f"{name}:{code}")
+    part.add_header("Content-Disposition", "inline", filename=f"{code}.png")
     return part
 
 

@@ -32,6 +32,7 @@ APPLICATION_TABLES = {
 READER_TABLES = {
     "ingest_product": ADD,
     "ingest_scene": CHANGE,
+    "ingest_gauge": ADD,
     "ingest_station": ADD,
     "ingest_stationfile": ADD,
     "ingest_ingestjob": (  # of a running one

@@ -42,6 +42,7 @@ MESSAGES = {
     "reset": gettext_lazy("Link to a new password"),
     "check": gettext_lazy("Test of a webhook"),
     "ended": gettext_lazy("End of a webhook"),
+    "bulletin": gettext_lazy("Bulletin"),
     "visits": gettext_lazy("Reminder of visits on site"),
 }
 _ADDRESS = re.compile(r"\S+@\S+")
@@ -112,6 +113,7 @@ _STEPS = {
     StepFailure.Step.COMPARE: gettext_lazy("Comparison of methods"),
     StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
     StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
+    StepFailure.Step.TRENDS: gettext_lazy("Search for changes of trend"),
 }
 
 KINDS = {

@@ -65,6 +65,7 @@ class ChoiceForm(WhereForm):
     quiet_from = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)
     quiet_until = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)
     sign_of_life = forms.BooleanField(required=False)
+    bulletins = forms.BooleanField(required=False)
 
     def clean(self) -> dict[str, Any]:
         """Check that the quiet hours are two different hours, or none."""
@@ -79,8 +80,8 @@ class ChoiceForm(WhereForm):
         return {name: self.cleaned_data[name] for name in ("region", *WISH)}
 
     def often(self) -> dict[str, Any]:
-        """Return quiet hours and the wish for signs of life as keyword arguments of the services."""
-        return {name: self.cleaned_data[name] for name in ("quiet_from", "quiet_until", "sign_of_life")}
+        """Return quiet hours and the wishes for signs of life and bulletins as keyword arguments of the services."""
+        return {name: self.cleaned_data[name] for name in ("quiet_from", "quiet_until", "sign_of_life", "bulletins")}
 
 
 class EmailForm(forms.Form):

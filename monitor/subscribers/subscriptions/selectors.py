@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from detection.models import AlertTransition
-from monitor.models.subscriptions import Subscription
+from monitor.models.bulletins import Bulletin
+from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
 
 
@@ -33,6 +34,12 @@ def subscriptions_matching(*, transition: AlertTransition, shared: bool = False)
     step = step_of(transition)
     wishes = there.values_list("pk", *Wanted._fields)
     return some.filter(pk__in=[pk for pk, *wish in wishes if wants(Wanted(*wish), step)])
+
+
+def subscriptions_to_bulletin(*, bulletin: Bulletin) -> QuerySet[Subscription]:
+    """Return active subscriptions by mail that want bulletins and lie where this one's data are."""
+    wanted = subscriptions_active().filter(bulletins=True, channel=DEFAULT_CHANNEL)
+    return wanted.filter(region__intersects=bulletin.area).order_by("pk")
 
 
 def steps_in(*, region: GEOSGeometry, years: int) -> QuerySet[AlertTransition]:

@@ -41,7 +41,7 @@ LONGEST_NAME = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
-OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "paused_until")
+OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
 LEAST = {  # severity from which on something is sent
     "minor": gettext_lazy("Of any importance."),
     "moderate": gettext_lazy("Of medium or high importance."),
@@ -188,6 +188,8 @@ def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
         return "test-sent" if mine.confirmed_at and test_request(subscription=mine) else "test-limit"
     elif deed in ("sign", "no-sign"):
         Subscription.objects.filter(pk=mine.pk).update(sign_of_life=deed == "sign")
+    elif deed in ("bulletins", "no-bulletins"):
+        Subscription.objects.filter(pk=mine.pk).update(bulletins=deed == "bulletins")
     elif deed == "resume":  # what happened while it was paused is not sent
         Subscription.objects.filter(pk=mine.pk).update(**RESUMED)
     elif deed == "stop":

@@ -1,5 +1,7 @@
 """Series of stations in every format: known motion comes out in mm, + east, north and up; damage is named by line."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ MAKERS = {
 
 
 def test_every_format_of_stations_has_a_maker():
-    assert {*MAKERS} == {*STATION_READERS}
+    assert {*MAKERS, "gauges"} == {*STATION_READERS}
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -44,6 +46,44 @@ def test_heights_of_a_benchmark_become_mm_above_the_first(tmp_path):
     assert mark.columns_mm[2] == pytest.approx([0, -14.0, -29.5], abs=1e-3)
     assert mark.columns_mm[5] == pytest.approx(0.8)
     assert np.isnan(mark.columns_mm[:2]).all()
+
+
+RAIN = "gauge,date,longitude,latitude,rain_mm_day"
+GROUNDWATER = "gauge;date;longitude;latitude;level_m"
+
+
+def gauge_table(folder, head: str, *rows: str):
+    path = folder / "gauges.csv"
+    path.write_text("\n".join([head, *rows, ""]))
+    return path
+
+
+def test_rain_and_levels_of_groundwater_come_out_in_the_unit_of_their_column(tmp_path):
+    path = gauge_table(tmp_path, RAIN, "R1,2021-01-02,13.2,38.7,4.5", "R1,2021-01-01,13.2,38.7,0")
+    assert recognise(path) == "gauges"
+    (rain,) = open_stations(path)
+    assert (rain.code, rain.kind, *rain.values) == ("R1", "rain", 0.0, 4.5)
+    (well,) = open_stations(gauge_table(tmp_path, GROUNDWATER, "G1;2021-01-02;13.2;38.7;-98.5"))
+    assert (well.code, well.kind, *well.values) == ("G1", "groundwater", -98.5)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("R1,2021-01-01,13.2,38.7,-1", "line 3: rain_mm_day is -1"),
+        ("R1,2021-01-01,13.2,38.7,9999", "line 3: rain_mm_day is 9999"),
+        ("R1,2021-01-01,13.2,38.7,nan", "line 3: rain_mm_day is 'nan', not a number"),
+        ("R0,2021-01-01,13.2,38.7,1", "lines 2 and 3: R0 has two values of 2021-01-01"),
+        ("R0,2021-01-02,14.2,38.7,1", "line 3: R0 lies elsewhere than on line 2"),
+        (",2021-01-01,13.2,38.7,1", "line 3: '' is not the name of a station"),
+        ("R1,2021-01-01,13.2,98.7,1", "line 3: latitude 98.7"),
+        ("R1,2021-01-01,13.2", "row 3 has 3 fields and the header 5"),
+    ],
+)
+def test_a_fault_in_a_table_of_gauges_is_named_by_its_line(tmp_path, row, message):
+    path = gauge_table(tmp_path, RAIN, "R0,2021-01-01,13.2,38.7,1", row)
+    with pytest.raises(InputError, match=re.escape(message)):
+        open_stations(path)
 
 
 @NOISY

@@ -23,6 +23,7 @@ from detection.rules.updates import Cause, Change
 from lab.samples.alerts import step, update
 from monitor import tasks
 from monitor.maps.map.plans import mail_plan
+from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
@@ -32,6 +33,7 @@ from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.subscribers.subscriptions import services, tokens
 from monitor.wording.cards import cards as cards_module
 from monitor.wording.cards.cards import alert_card
+from tests.makers.bulletins import made_content
 from tests.makers.organisations import FORM
 from tests.waiting import reread
 
@@ -95,6 +97,9 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     here = RegionNews(one, [AlertNews(card, (first, changed))], UNSEEN)
     there = RegionNews(other, [AlertNews(wrong, (taken_back,))], UNSEEN)
     many = [AlertNews(replace(card, code=f"A{n:03}"), (first,), ("the street",)) for n in range(12)]
+    texts = {"introduction": "It rained a lot.", "comments": {"westshore": "The mine closed."}}
+    days = {"first_day": date(2022, 6, 24), "last_day": date(2022, 12, 21)}
+    bulletin = Bulletin(pk=1, simulated=True, content=made_content(-12.0, 47.0), **days, **texts)
     drafts = {
         "alert": letters.alert_draft(**shown, transition=first, unseen=UNSEEN, sites=sites),
         "update": letters.alert_draft(**shown, transition=changed, unseen=""),
@@ -128,6 +133,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
             key="k", membership=Membership(pk=1, organisation=water)
         ),
         "visits": letters.visits_mail(key="k", email=person.email, visits=[(SimpleNamespace(day=VISIT), card)]),
+        "bulletin": letters.bulletin_mail(key="k", bulletin=bulletin, subscriptions=[one]),
         "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),
     }
 

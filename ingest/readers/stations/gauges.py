@@ -1,0 +1,67 @@
+"""Plain tables (CSV): rain or levels of groundwater, one row for each gauge and date.
+
+Rain: gauge, date, longitude, latitude, rain_mm_day. Groundwater: gauge, date, longitude, latitude, level_m, which may
+have any zero; up is positive.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ingest.errors import InputError
+from ingest.readers.context.tables import column_names, read_rows
+from ingest.readers.records import Declaration
+from ingest.readers.stations.records import (
+    MOST_BYTES,
+    GaugeKind,
+    GaugeSeries,
+    Row,
+    first_line,
+    parsed,
+    parsed_day,
+    parsed_place,
+    rows_by_day,
+)
+from ingest.readers.tables.text_table import refuse_cut_off
+
+NAME, TITLE = "gauges", "table of rain or groundwater"
+SUFFIXES = frozenset({".csv"})
+COLUMNS = ("gauge", "date", "longitude", "latitude")
+VALUES = {GaugeKind.RAIN: "rain_mm_day", GaugeKind.GROUNDWATER: "level_m"}
+POSSIBLE = {GaugeKind.RAIN: (0.0, 2_000.0), GaugeKind.GROUNDWATER: (-10_000.0, 10_000.0)}  # beyond: a wrong unit
+
+
+def recognises(path: Path) -> bool:
+    """Return whether the header names a gauge and one of the two quantities."""
+    line = first_line(path, SUFFIXES).lower()
+    return _kind({name.strip() for name in line.split(max(",;\t", key=line.count))}) is not None
+
+
+def read_stations(path: Path, declared: Declaration) -> tuple[GaugeSeries, ...]:
+    """Read the series of all gauges of a table. Raises InputError."""
+    if path.stat().st_size > MOST_BYTES:
+        raise InputError(path, f"a table has at most {MOST_BYTES // 2**20} MB", "Cut it into pieces")
+    kind = _kind(set(column_names(path))) or GaugeKind.RAIN
+    refuse_cut_off(path)
+    fields = enumerate(read_rows(path, (*COLUMNS, VALUES[kind])), start=2)
+    rows = {line: _row(path, line, kind, values) for line, values in fields}
+    return tuple(_series(code, kind, list(days.values())) for code, days in rows_by_day(path, rows).items())
+
+
+def _kind(names: set[str]) -> GaugeKind | None:
+    return next((kind for kind, value in VALUES.items() if {"gauge", value} <= names), None)
+
+
+def _row(path: Path, line: int, kind: GaugeKind, values: dict[str, str]) -> Row:
+    day, value = parsed_day(path, line, values["date"]), parsed(path, line, VALUES[kind], values[VALUES[kind]])
+    low, high = POSSIBLE[kind]
+    if not low <= value <= high:
+        problem = f"line {line}: {VALUES[kind]} is {value:g}"
+        raise InputError(path, problem, f"Give {low:g} to {high:g}, in the unit that the column names")
+    return Row(values["gauge"], day, *parsed_place(path, line, values["longitude"], values["latitude"]), (value,))
+
+
+def _series(code: str, kind: GaugeKind, numbered: list[tuple[int, Row]]) -> GaugeSeries:
+    rows = [row for _, row in numbered]
+    values = np.array([row.mm[0] for row in rows], dtype=np.float32)
+    return GaugeSeries(code, kind, rows[0].longitude, rows[0].latitude, tuple(row.day for row in rows), values)

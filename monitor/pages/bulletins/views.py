@@ -1,0 +1,104 @@
+"""Views of bulletins: the archive, one bulletin on screen and on paper, and the form in which a draft is signed."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_http_methods, require_safe
+from shapely.geometry import shape
+
+from monitor.maps.imaging.charts import curves
+from monitor.maps.map.plans import outlines_plan
+from monitor.models.bulletins import Bulletin
+from monitor.pages.bulletins import drafts
+from monitor.web.guards import may_view_work, operators_only
+from monitor.wording.cards import bulletins as words
+from monitor.wording.states import in_language
+
+PER_PAGE = 50
+MOST_PLANS = 8  # maps of one bulletin; of further regions only the curves are drawn
+
+
+def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:
+    """Return the context of a bulletin: its words, and for each region a map and the curves of its places."""
+    regions = words.regions_in_words(bulletin.content, bulletin.comments)
+    return {
+        "bulletin": bulletin,
+        "headline": words.headline(bulletin.content, bulletin.first_day, bulletin.last_day),
+        "tested": words.tested_sentence(bulletin.content),
+        "still": words.still_sentence(bulletin.content),
+        "regions": [_region(bulletin, one, at < MOST_PLANS) for at, one in enumerate(regions)],
+        "simulated": bulletin.simulated,
+        "credits": [in_language(line) for line in bulletin.content["credits"]],
+        "permalink": f"{settings.PUBLIC_URL}{reverse('bulletin-detail', args=[bulletin.pk])}",
+        "printed_on": bulletin.signed_at or bulletin.updated_at,
+    }
+
+
+def _region(bulletin: Bulletin, region: words.RegionWords, with_plan: bool) -> dict[str, Any]:
+    outlines = [(one.number, one.place["kind"], shape(one.place["outline"])) for one in region.places]
+    title = _("Changes of speed in %(region)s") % {"region": region.name}
+    return {
+        "words": region,
+        "plan": outlines_plan(title, outlines, bulletin.simulated) if with_plan else None,
+        "places": [(one, _curve(one)) for one in region.places],
+    }
+
+
+def _curve(place: words.PlaceWords) -> dict[str, Any]:
+    source = SimpleNamespace(component=place.place["component"], name=place.place["source"])
+    return curves(SimpleNamespace(fit=place.place["fit"], product=source), (), ())[0]
+
+
+def _page(template: str) -> Callable[[HttpRequest, int], HttpResponseBase]:
+    """Return the view of a bulletin by a template: signed ones are public, drafts are for those who work here."""
+
+    def answer(request: HttpRequest, bulletin: Bulletin) -> HttpResponse:
+        return render(request, template, bulletin_context(bulletin))
+
+    @require_safe
+    def view(request: HttpRequest, bulletin: int) -> HttpResponseBase:
+        shown = get_object_or_404(Bulletin, pk=bulletin)
+        return answer(request, shown) if shown.signed_at else operators_only(answer)(request, bulletin=shown)
+
+    return view
+
+
+bulletin_detail = _page("pages/bulletins/detail.html")
+bulletin_report = _page("pages/bulletins/report.html")
+
+
+@require_safe
+def bulletin_list(request: HttpRequest) -> HttpResponse:
+    """Show the archive of bulletins; drafts are listed for those who work here."""
+    bulletins = Bulletin.objects.all()
+    if not may_view_work(request.user):
+        bulletins = bulletins.exclude(signed_at=None)
+    page = Paginator(bulletins, PER_PAGE).get_page(request.GET.get("page"))
+    rows = [(one, words.headline(one.content, one.first_day, one.last_day)) for one in page]
+    return render(request, "pages/bulletins/list.html", {"page": page, "rows": rows, "query": ""})
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@operators_only
+@csrf_protect
+def bulletin_edit(request: HttpRequest, bulletin: int) -> HttpResponse:
+    """Show the texts of a draft; on POST, save them, or save and sign."""
+    draft = get_object_or_404(Bulletin, pk=bulletin, signed_at=None)
+    if request.method == "POST":
+        texts = {name.removeprefix("text-"): text for name, text in request.POST.items() if name.startswith("text-")}
+        expected, sign = request.POST.get("expected", ""), request.POST.get("deed") == "sign"
+        if drafts.bulletin_edit(bulletin=draft, expected=expected, texts=texts, actor=request.user, sign=sign):
+            name = "bulletin-detail" if sign else "bulletin-edit"
+            return HttpResponseRedirect(reverse(name, args=[draft.pk]))
+    context = bulletin_context(draft) | {"expected": drafts.version_of(draft), "outdated": request.method == "POST"}
+    return render(request, "pages/bulletins/edit.html", context, status=409 if request.method == "POST" else 200)
