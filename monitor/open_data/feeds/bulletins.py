@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -21,7 +22,7 @@ MOST_ENTRIES = 50
 def bulletins_atom(request: HttpRequest) -> HttpResponse:
     """Return a feed of the signed bulletins, the newest first; each entry has its sentences place by place."""
     subtitle = _("Where the speed of the ground changed, signed by a specialist. Newest first.")
-    feed = site_feed(PlainAtom, request, _("Ground Motion Monitor: bulletins"), subtitle)
+    feed = site_feed(PlainAtom, request, _("%(site)s: bulletins") % {"site": settings.SITE.name}, subtitle)
     for one in Bulletin.objects.exclude(signed_at=None).order_by("-signed_at")[:MOST_ENTRIES]:
         headline = words.headline(one.content, one.first_day, one.last_day)
         regions = words.regions_in_words(one.content, one.comments)
