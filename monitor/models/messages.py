@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
 from detection.models import AlertTransition
+from monitor.models.operations import Extract
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
@@ -91,6 +92,7 @@ class OutgoingMessage(models.Model):
         RESET = "reset"
         CHECK = "check"  # whether an endpoint answers
         ENDED = "ended"  # that an endpoint was switched off
+        EXTRACT = "extract"  # the link to start a file of an area, and to fetch it
         VISITS = "visits"  # on site, of an account, that are planned for tomorrow
 
     class State(models.TextChoices):
@@ -109,6 +111,7 @@ class OutgoingMessage(models.Model):
     transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
     invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")
     membership = models.ForeignKey(Membership, models.CASCADE, null=True, help_text="the one to accept")
+    extract = models.ForeignKey(Extract, models.CASCADE, null=True, help_text="the one that the link opens")
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)

@@ -229,7 +229,7 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
     if message.kind == Kind.SIGN:
         silent = subscriptions_silent(now=timezone.now())
         return silent.filter(email=message.address, channel=message.channel).exists()
-    if message.kind in (Kind.LINK, Kind.RESET):
+    if message.kind in (Kind.LINK, Kind.RESET, Kind.EXTRACT):
         return True
     if message.kind == Kind.VISITS:
         return message.account is not None and bool(visits_coming(visitor=message.account))

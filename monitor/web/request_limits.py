@@ -26,17 +26,17 @@ READ = {
     r"/cap|/alerts\.geojson|/alerts\.atom|/feeds/": "feeds",
     r"/places": "search",
     r"/workbench/": "workbench",
-    r"/rasters/|/products/\d+/change\.tif": "rasters",
+    r"/rasters/|/extracts/[^/]+/file|/products/\d+/change\.tif": "rasters",
     r"/charts/|/here/|/alerts/[^/]+/series\.json|/glaciers/[^/]+/series\.csv": "charts",
     r"/stations/|/products/\d+/stations/": "charts",
     r"/alerts/[^/]+/report/|/regions/[^/]+/report/|/record/alerts\.csv|/products/\d+/refused\.csv": "reports",
 }
 POSTED = {
     r"/login/|/admin/login/|/password/|/accounts/join/|/second-factor/": "sign-in",  # passwords are slow to check
-    r"/subscribe/|/subscriptions/": "previews",
+    r"/subscribe/|/subscriptions/|/extract/": "previews",
     r"/uploads/$": "uploads",
 }
-WITH_FILES = r"/subscribe/|/subscriptions/|/review/"
+WITH_FILES = r"/subscribe/|/subscriptions/|/extract/|/review/"
 
 
 def request_kind(*, method: str, path: str, content_type: str) -> str:

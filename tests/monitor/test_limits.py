@@ -20,9 +20,15 @@ from tests.waiting import HANG_SECONDS, wait_until
 LIMITED = ["/api/v1/alerts", "/alerts.geojson", "/alerts.atom", "/alerts/none/report/", "/alerts/none/series.json"]
 LIMITED += ["/ogc/", "/places.json?q=x", "/record/alerts.csv", "/regions/none/report/", "/stac/", "/workbench/1/"]
 LIMITED += ["/rasters/1.tif", "/charts/near.json", "/here/", "/cap.atom", "/feeds/none/alerts.atom", "/ogc/wms"]
-LIMITED += ["/ogc/wmts", "/products/1/stations/", "/stations/1/"]
+LIMITED += ["/ogc/wmts", "/products/1/stations/", "/stations/1/", "/extracts/none/file"]
 POSTED = ["/login/", "/password/forgotten/", "/accounts/join/", "/subscribe/", "/subscribe/preview.json"]
-POSTED += ["/subscriptions/none/1/where/", "/subscriptions/none/organisations/1/add/", "/review/none/notes/"]
+POSTED += [
+    "/extract/",
+    "/extract/preview.json",
+    "/subscriptions/none/1/where/",
+    "/subscriptions/none/organisations/1/add/",
+    "/review/none/notes/",
+]
 VERY_LITTLE = 0.001  # second, which every answer takes
 pytestmark = pytest.mark.django_db
 
