@@ -18,6 +18,7 @@ from monitor.self_service.subscriptions.links import private_page
 from monitor.self_service.subscriptions.views import prefilled, too_many, where_config, within_limits
 from monitor.subscribers.extracts import services as extracts
 from monitor.subscribers.extracts.formats import KINDS
+from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.places import WHERE_WORDS, WhereForm, form_of
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
@@ -59,9 +60,9 @@ def extract(request: HttpRequest) -> HttpResponse:
         )
     if not within_limits(request):
         return too_many(request)
-    extracts.extract_request(
-        **{name: form.cleaned_data[name] for name in ("email", "region", "file_format", "contents")}
-    )
+    wish = {name: form.cleaned_data[name] for name in ("email", "region", "file_format", "contents")}
+    if limits.allowed_for_address(email=wish["email"]):  # the answer is the same
+        extracts.extract_request(**wish)
     return redirect("subscribe-sent")
 
 

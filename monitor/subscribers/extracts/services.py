@@ -28,7 +28,6 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import KINDS, Layer
 from monitor.subscribers.extracts.layers import AT_ONCE, layers_made
-from monitor.subscribers.subscriptions import limits
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
@@ -90,11 +89,9 @@ def contents_of(*, area: GEOSGeometry, file_format: str) -> Contents:
     return contents
 
 
-def extract_request(*, email: str, region: Region, file_format: str, contents: Contents) -> Extract | None:
-    """Save a wish for a file, and queue the mail with its link. Return None after too many mails today."""
+def extract_request(*, email: str, region: Region, file_format: str, contents: Contents) -> Extract:
+    """Save a wish for a file, and queue the mail with its link."""
     email = email.strip().lower()
-    if not limits.allowed_for_address(email=email):
-        return None
     with transaction.atomic():
         extract = Extract.objects.create(
             email=email,
