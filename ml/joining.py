@@ -63,7 +63,7 @@ def _help(run: Run, device: torch.device) -> bool:
     logger.info("run %s: helped with from here", run.pk)
     try:
         with heartbeat(alive, settings.RUN_BEAT_SECONDS), listening(progress.report):
-            run_work(run, device, Pieces(store_of(run, run.shared_key, joined=True), between, claims))
+            run_work(run, device, Pieces(store_of(run.pk, run.shared_key, joined=True), between, claims))
         claims.end()
     except Leaves:
         pass

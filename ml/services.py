@@ -102,7 +102,7 @@ def run_execute(*, run_id: int) -> Run | None:
     def pieces_on(device: torch.device) -> Pieces:
         key = pieces_key(run, device)
         claims.append(Claims(run, key, str(device)))
-        return Pieces(store_of(run, key), lambda: _go_on(run), claims[-1])
+        return Pieces(store_of(run.pk, key), lambda: _go_on(run), claims[-1])
 
     progress = run_progress()
 

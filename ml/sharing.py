@@ -118,36 +118,44 @@ def _without_database(what: str) -> None:
     connection.close()
 
 
-def store_of(run: Run, key: str, joined: bool = False) -> Store:
-    """Return the store of a run's pieces: in the object store if one is configured for pieces, else a local folder."""
+def store_of(name: int | str, key: str, joined: bool = False) -> Store:
+    """Return the store of pieces of a run or, with a name that is no number, of other work.
+
+    It is in the object store if one is configured for pieces, else a local folder.
+    """
     if (objects := _objects()) is None:
-        return Folder(_folder(run.pk), key, joined)
+        return Folder(_folder(name), key, joined)
     if not joined:
-        there = [one.name for one in objects.entries(f"{run.pk}/")]
-        objects.delete_all(name for name in there if name.split("/")[1] != key)
-    return Objects(objects, f"{run.pk}/{key}")
+        there = [one.name for one in objects.entries(f"{name}/")]
+        objects.delete_all(one for one in there if one.split("/")[1] != key)
+    return Objects(objects, f"{name}/{key}")
 
 
 def pieces_delete(run_id: int) -> None:
     """Delete the pieces and claims of a run that has ended."""
     PieceClaim.objects.filter(run=run_id).delete()
-    shutil.rmtree(_folder(run_id), ignore_errors=True)
+    store_delete(run_id)
+
+
+def store_delete(name: int | str) -> None:
+    """Delete the pieces of a run or of other work."""
+    shutil.rmtree(_folder(name), ignore_errors=True)
     if (objects := _objects()) is not None:
-        objects.delete_all(one.name for one in objects.entries(f"{run_id}/"))
+        objects.delete_all(one.name for one in objects.entries(f"{name}/"))
 
 
 def pieces_prune() -> None:
     """Delete the remaining pieces of all runs that have ended."""
     objects, here = _objects(), {path.name for path in Path(settings.WORK_DIR).glob("[0-9]*")}
     there = set() if objects is None else set(objects.listdir("")[0])
-    numbers = {int(name) for name in here | there}
+    numbers = {int(name) for name in here | there if name.isdigit()}
     unsettled = Run.objects.filter(pk__in=numbers, state__in=Run.UNSETTLED).values_list("pk", flat=True)
     for number in numbers - set(unsettled):
         pieces_delete(number)
 
 
-def _folder(run_id: int) -> Path:
-    return Path(settings.WORK_DIR) / str(run_id)
+def _folder(name: int | str) -> Path:
+    return Path(settings.WORK_DIR) / str(name)
 
 
 def _objects() -> "ObjectStorage | None":

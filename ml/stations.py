@@ -24,6 +24,7 @@ class Left(StrEnum):
 
     POINTS = "points"
     PERIOD = "period"
+    DATES = "dates"
     DIRECTION = "direction"
 
 
@@ -54,36 +55,36 @@ def comparisons_of(*, product: Product) -> list[Comparison]:
 
 def compared(*, product: Product, station: Station) -> Comparison:
     """Compare the rates of a station and of the product's points around it over their common period."""
+    return compared_with_curves(product=product, station=station)[0]
+
+
+def compared_with_curves(*, product: Product, station: Station) -> tuple[Comparison, Curves | None]:
+    """Return the comparison with a station, and both series; None instead of the series where there are none."""
     around = points_around(product=product, station=station)
     if around is None:
-        return Comparison(station, left=Left.POINTS)
+        return Comparison(station, left=Left.POINTS), None
     if not np.isfinite(around.direction).all() or not _is_measured(station, product):
-        return Comparison(station, left=Left.DIRECTION)
+        return Comparison(station, left=Left.DIRECTION), None
     dates, values, sigmas = _of_station(product, station, around)
     days, series = _of_points(product, station, around)
+    curves = _curves(dates, values, days, series)
     if min(_years(dates), _years(days)) < SHORTEST_YEARS:
-        return Comparison(station, left=Left.PERIOD)
-    own, theirs = series_rate(dates, values, sigmas), points_rate(days, series, around.velocity_mm_yr)
+        return Comparison(station, left=Left.PERIOD), curves
+    own = series_rate(dates, values, sigmas)
+    theirs = points_rate(days, series, around.velocity_mm_yr, around.velocity_std_mm_yr)
     if own is None or theirs is None:
-        return Comparison(station, left=Left.PERIOD)
-    return Comparison(station, Difference(own, theirs, len(around.velocity_mm_yr), around.radius_m))
+        return Comparison(station, left=Left.DATES), curves
+    return Comparison(station, Difference(own, theirs, around.n_points, around.radius_m)), curves
 
 
-def curves_of(*, product: Product, station: Station) -> Curves | None:
-    """Return the series of a station and of the points around it; None where they cannot be compared."""
-    around = points_around(product=product, station=station)
-    if around is None or not around.series_mm.shape[1]:
-        return None
-    if not np.isfinite(around.direction).all() or not _is_measured(station, product):
-        return None
-    dates, values, _ = _of_station(product, station, around)
-    days, series = _of_points(product, station, around)
-    if not dates or not days or not np.isfinite(values).any():
-        return None
+def _curves(dates: Sequence[date], values: Float64, days: Sequence[date], series: Float64) -> Curves | None:
+    """Return the series of a station (dates,) and the mean of the points' (n, days), mm; None where one is empty."""
     known = np.isfinite(series).any(axis=0)
+    if not dates or not known.any() or not np.isfinite(values).any():
+        return None
     mean = np.nanmean(series[:, known], axis=0, dtype=np.float64)
     shown = [day for day, keep in zip(days, known, strict=True) if keep]
-    return Curves(dates, values - np.nanmean(values), shown, mean - mean.mean()) if shown else None
+    return Curves(dates, values - np.nanmean(values), shown, mean - mean.mean())
 
 
 def plane_of(*, product: Product, epsg: int) -> Plane | None:

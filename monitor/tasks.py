@@ -19,6 +19,7 @@ from monitor.pages.bulletins import drafts
 from monitor.pages.reviews import visits
 from monitor.subscribers.accounts import services as accounts
 from monitor.subscribers.accounts.sessions import sessions_forget
+from monitor.subscribers.extracts import services as extracts
 from monitor.subscribers.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,12 @@ def give_sign(queue: str) -> None:
 def prune() -> None:
     """Delete expired results, images, releases and rows; stop after ten minutes and continue the next day."""
     retention.prune(seconds=RETENTION_SECONDS)
+
+
+@stage
+def make_extracts() -> None:
+    """Write the files of areas that somebody has asked for and confirmed."""
+    extracts.extracts_make()
 
 
 @stage

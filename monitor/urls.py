@@ -34,7 +34,7 @@ from monitor.pages.reviews import batches, edits
 from monitor.pages.reviews import views as reviews
 from monitor.pages.stations import views as stations
 from monitor.pages.uploads import views as uploads
-from monitor.self_service import channels, organisations
+from monitor.self_service import channels, extracts, organisations
 from monitor.self_service.accounts import views as account_pages
 from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
@@ -75,6 +75,10 @@ urlpatterns = [
     path("cap/<str:name>.xml", cap.message, name="cap-message"),
     path("events/", events.event_list, name="event-list"),
     path("events/<int:event>/", events.event_detail, name="event-detail"),
+    path("extract/", extracts.extract, name="extract"),
+    path("extract/preview.json", extracts.extract_preview, name="extract-preview"),
+    path("extracts/<str:token>/", extracts.extract_page, name="extract-page"),
+    path("extracts/<str:token>/file", extracts.extract_file, name="extract-file"),
     path("glaciers/", glaciers.glacier_list, name="glacier-list"),
     path("glaciers/<str:glacier>/", glaciers.glacier_detail, name="glacier-detail"),
     path("glaciers/<str:glacier>/series.csv", glaciers.glacier_csv, name="glacier-csv"),

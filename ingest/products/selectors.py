@@ -15,7 +15,7 @@ from ingest.locks import rows_of
 from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
 from ingest.products import sampling
 from ingest.products.decomposition import Cells, View, on_dates
-from ingest.products.encoding import unpack_series
+from ingest.products.encoding import MISSING_INT16, unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.parts import part_points
 from ingest.projections import transformer
@@ -24,7 +24,8 @@ from ingest.readers.records import Float32, Float64
 STD_SAMPLED = 50_000
 QUALITY = ("velocity_std_mm_yr", "height_m", "temporal_coherence", "rmse_mm")
 ALL = Q()
-POINT_VALUES = ("product_id", "pid", "velocity_mm_yr", *QUALITY, "los_east", "los_north", "los_up")
+VALUES = ("velocity_mm_yr", *QUALITY, "los_east", "los_north", "los_up")
+POINT_VALUES = ("product_id", "pid", *VALUES)
 
 
 class PointColumns(NamedTuple):
@@ -34,6 +35,15 @@ class PointColumns(NamedTuple):
     latitude: Float64
     velocity_mm_yr: Float32
     height_m: Float32
+
+
+class PointBatch(NamedTuple):
+    """Points of a product by id: position (n, 2), degrees; values (n, len(VALUES)); series (n, dates or 0), mm."""
+
+    pids: list[str]
+    position: Float64
+    values: Float32
+    series: Float32
 
 
 class AreaSeries(NamedTuple):
@@ -110,6 +120,34 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
         if len(rows) < at_once:
             return
         after, parameters = "AND pid > %s", [rows[-1][0], at_once]
+
+
+def points_batches(
+    *, product: Product, area: GEOSGeometry, after: str = "", at_once: int = 20_000
+) -> Iterator[PointBatch]:
+    """Yield a product's points in an area (EPSG:4326) behind a point id, with series; only the last is not full.
+
+    One query of the server is read in parts, inside a transaction.
+    """
+    columns = ", ".join(f"p.{name}::float8" for name in VALUES)
+    sql = f"""
+        SELECT p.pid, ST_X(p.position), ST_Y(p.position), {columns}, s.packed
+        FROM {POINTS} p LEFT JOIN {SERIES} s USING (product_id, pid)
+        WHERE p.product_id = %s AND p.pid > %s
+          AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
+        ORDER BY p.pid"""  # noqa: S608
+    absent = np.full(product.n_dates, MISSING_INT16).tobytes()
+    with transaction.atomic(), connection.cursor() as plain, connection.chunked_cursor() as cursor:
+        plain.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read, so that the fastest end counts
+        cursor.execute(sql, [product.pk, after, bytes(area.ewkb)])
+        full = True
+        while full:
+            rows = cursor.fetchmany(at_once)
+            numbers = np.array([row[1:-1] for row in rows], dtype=np.float64).reshape(len(rows), 2 + len(VALUES))
+            packed = [absent if row[-1] is None else bytes(row[-1]) for row in rows]
+            series = unpack_series(packed, product.n_dates).reshape(len(rows), product.n_dates)
+            yield PointBatch([row[0] for row in rows], numbers[:, :2], numbers[:, 2:].astype(np.float32), series)
+            full = len(rows) == at_once
 
 
 def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int:

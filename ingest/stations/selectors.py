@@ -22,14 +22,17 @@ ENOUGH_POINTS, FEWEST_POINTS, MOST_POINTS = 12, 4, 500
 
 
 class PointsAround(NamedTuple):
-    """Points of a product around a station: velocities (n,), and series (n, dates), or (n, 0) without series.
+    """Points of a product around a station: velocities and their stated standard deviations (n,), NaN if unknown.
 
-    radius_m: all points lie within it. direction: unit vector (east, north, up) of positive motion; NaN if unknown.
+    series_mm: (n, dates), or (n, 0) without series. n_points: within radius_m; of many, n are a sample.
+    direction: unit vector (east, north, up) of positive motion; NaN if unknown.
     """
 
     radius_m: float
+    n_points: int
     direction: tuple[float, float, float]
     velocity_mm_yr: Float32
+    velocity_std_mm_yr: Float32
     series_mm: Float32
 
 
@@ -57,16 +60,18 @@ def points_around(*, product: Product, station: Station) -> PointsAround | None:
         return None
     values |= {"reach": radius_m / stretched, "most": MOST_POINTS}
     sql = f"""
-        SELECT velocity_mm_yr::float8, los_east::float8, los_north::float8, los_up::float8,
+        SELECT velocity_mm_yr::float8, velocity_std_mm_yr::float8, los_east::float8, los_north::float8, los_up::float8,
+            count(*) OVER (),
             (SELECT packed FROM {SERIES} AS s WHERE s.product_id = {POINTS}.product_id AND s.pid = {POINTS}.pid)
         {near} AND ST_DWithin(tile_point, {here}, %(reach)s) ORDER BY md5(pid) LIMIT %(most)s"""  # noqa: S608
     rows = rows_of(sql, values)
-    numbers = np.array([[math.nan if one is None else one for one in row[:4]] for row in rows], dtype=np.float64)
-    packed = [bytes(row[4]) for row in rows if row[4] is not None]
+    numbers = np.array([[math.nan if one is None else one for one in row[:5]] for row in rows], dtype=np.float64)
+    packed = [bytes(row[6]) for row in rows if row[6] is not None]
     series = np.empty((len(rows), 0), dtype=np.float32)
     if product.has_series and len(packed) == len(rows):
         series = unpack_series(packed, len(product.dates))
-    return PointsAround(radius_m, _direction(product, numbers[:, 1:]), numbers[:, 0].astype(np.float32), series)
+    velocity, std = numbers[:, :2].T.astype(np.float32)
+    return PointsAround(radius_m, rows[0][5], _direction(product, numbers[:, 2:]), velocity, std, series)
 
 
 def radius_by_density(distances_m: Sequence[float]) -> float | None:

@@ -197,16 +197,21 @@ def _weighted_over_shares(design: Float64, values: Float64, white: Float64, flic
     return Rate(mean, float(np.sqrt(weight @ (np.array(variances) + (np.array(rates) - mean) ** 2))))
 
 
-def points_rate(dates: Sequence[date], series_mm: Values, velocity_mm_yr: Values) -> Rate | None:
+def points_rate(
+    dates: Sequence[date], series_mm: Values, velocity_mm_yr: Values, velocity_std_mm_yr: Values
+) -> Rate | None:
     """Return the rate of points around a station: of their mean series (n, dates), else the mean of velocities (n,).
 
     The variance is that of the trend in the mean series plus the variance of the points' rates divided by their number;
-    the part of the latter that noise of single points explains is subtracted. Velocities without series have no
-    known noise in time, so that their sigma covers only the scatter of the points.
+    the part of the latter that noise of single points explains is subtracted. Without series, the noise in
+    time is taken to be common to the points, and as large as their stated standard deviations or, if unknown (NaN), as
+    their scatter.
     """
     if not series_mm.shape[1]:
-        spread = float(np.std(velocity_mm_yr, ddof=1)) / np.sqrt(velocity_mm_yr.size)
-        return Rate(float(np.mean(velocity_mm_yr)), spread)
+        spread = float(np.std(velocity_mm_yr, ddof=1))
+        known = velocity_std_mm_yr[np.isfinite(velocity_std_mm_yr)]
+        common = float(np.median(known)) if known.size else spread
+        return Rate(float(np.mean(velocity_mm_yr)), float(np.hypot(common, spread / np.sqrt(velocity_mm_yr.size))))
     whole = np.asarray(np.isfinite(series_mm).all(axis=0))
     days, series = [day for day, keep in zip(dates, whole, strict=True) if keep], series_mm[:, whole].astype(np.float64)
     mean = series_rate(days, series.mean(axis=0)) if whole.sum() > 2 else None

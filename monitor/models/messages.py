@@ -9,6 +9,7 @@ from django.utils.translation import pgettext_lazy
 
 from detection.models import AlertTransition
 from monitor.models.bulletins import Bulletin
+from monitor.models.operations import Extract
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
@@ -93,6 +94,7 @@ class OutgoingMessage(models.Model):
         CHECK = "check"  # whether an endpoint answers
         ENDED = "ended"  # that an endpoint was switched off
         BULLETIN = "bulletin"
+        EXTRACT = "extract"  # the link to start a file of an area, and to fetch it
         VISITS = "visits"  # on site, of an account, that are planned for tomorrow
 
     class State(models.TextChoices):
@@ -111,6 +113,7 @@ class OutgoingMessage(models.Model):
     transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
     invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")
     membership = models.ForeignKey(Membership, models.CASCADE, null=True, help_text="the one to accept")
+    extract = models.ForeignKey(Extract, models.CASCADE, null=True, help_text="the one that the link opens")
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
     bulletin = models.ForeignKey(Bulletin, models.CASCADE, null=True, help_text="the one that was signed")
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")

@@ -1,6 +1,12 @@
-"""Tables of the running service: counts of requests, signs of life, alarms."""
+"""Tables of the running service: counts of requests, extracts of areas, signs of life, alarms."""
 
 from django.contrib.gis.db import models
+from django.contrib.postgres.fields import ArrayField
+from django.utils.translation import gettext_lazy
+
+from ingest.models.jobs import CAUSES
+from ingest.storage import raster_storage
+from monitor.models.subscriptions import language_of_request
 
 
 class RequestCount(models.Model):
@@ -15,6 +21,51 @@ class RequestCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.n_requests} on {self.day}"
+
+
+class Extract(models.Model):
+    """File with the points of an area and their series, made for one address after that address has confirmed."""
+
+    class Format(models.TextChoices):
+        GEOPACKAGE = "gpkg", gettext_lazy("GeoPackage: a layer for each data set")
+        GEOPARQUET = "parquet", gettext_lazy("GeoParquet: a file for each data set, in a zip")
+        CSV = "csv", gettext_lazy("CSV: a table for each data set, in a zip")
+        KML = "kmz", gettext_lazy("KML: for viewers of globes, at most 20,000 points")
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    UNSETTLED = (State.QUEUED, State.RUNNING)
+
+    email = models.EmailField(db_index=True, help_text="in lower case")
+    label = models.CharField(max_length=200, help_text="the area in words")
+    area = models.MultiPolygonField(srid=4326)
+    file_format = models.CharField(max_length=10, choices=Format.choices)
+    products = ArrayField(models.BigIntegerField(), help_text="the data sets that had points there when it was asked")
+    n_points = models.PositiveIntegerField(help_text="as counted when it was asked for")
+    points_done = models.PositiveIntegerField(default=0)
+    language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
+    attempts = models.PositiveIntegerField(default=0, help_text="how often a worker has claimed it")
+    faults = models.PositiveIntegerField(default=0, help_text="failures in a row")
+    cause = models.CharField(max_length=10, blank=True, choices=CAUSES, help_text="of the last failure")
+    next_try_at = models.DateTimeField(null=True, help_text="not before; empty: at once")
+    lease_until = models.DateTimeField(null=True, help_text="the worker of a running one is taken for dead after this")
+    error = models.TextField(blank=True, help_text="one line: why it failed")
+    created_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(null=True, help_text="when its address opened the link; nothing is made before")
+    finished_at = models.DateTimeField(null=True)
+    file = models.FileField(storage=raster_storage, max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"extract {self.pk}: {self.label}"
 
 
 class SignOfLife(models.Model):

@@ -231,7 +231,7 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         return silent.filter(email=message.address, channel=message.channel).exists()
     if message.kind == Kind.BULLETIN:
         return subscriptions.subscriptions_to_bulletin(bulletin=message.bulletin).filter(email=message.address).exists()
-    if message.kind in (Kind.LINK, Kind.RESET):
+    if message.kind in (Kind.LINK, Kind.RESET, Kind.EXTRACT):
         return True
     if message.kind == Kind.VISITS:
         return message.account is not None and bool(visits_coming(visitor=message.account))

@@ -26,7 +26,7 @@ READ = {
     r"/cap|/alerts\.geojson|/alerts\.atom|/bulletins\.atom|/feeds/": "feeds",
     r"/places": "search",
     r"/workbench/": "workbench",
-    r"/rasters/|/products/\d+/change\.tif": "rasters",
+    r"/rasters/|/extracts/[^/]+/file|/products/\d+/change\.tif": "rasters",
     r"/charts/|/here/|/alerts/[^/]+/series\.json|/glaciers/[^/]+/series\.csv": "charts",
     r"/sign-on/": "sign-in",  # waits for another host
     r"/stations/|/products/\d+/stations/": "charts",
@@ -35,10 +35,10 @@ READ = {
 }
 POSTED = {
     r"/login/|/admin/login/|/password/|/accounts/join/|/second-factor/": "sign-in",  # passwords are slow to check
-    r"/subscribe/|/subscriptions/": "previews",
+    r"/subscribe/|/subscriptions/|/extract/": "previews",
     r"/uploads/$": "uploads",
 }
-WITH_FILES = r"/subscribe/|/subscriptions/|/review/"
+WITH_FILES = r"/subscribe/|/subscriptions/|/extract/|/review/"
 
 
 def request_kind(*, method: str, path: str, content_type: str) -> str:

@@ -10,6 +10,7 @@ SECRET_ADDRESSES = (
     "/subscribe/join/",
     "/subscriptions/",
     "/feeds/",
+    "/extracts/",
     "/accounts/join/",
     "/password/new/",
 )

@@ -37,4 +37,18 @@ def features(address: str, layer: str, where: str, bbox: list[float] | None) -> 
     return {"layers": listed, "crs": found["crs"], "n": len(geometry), "values": values}
 
 
+def points(path: str) -> dict:
+    """Read the layers of a file with points: of each layer with geometries their number, fields and a first point."""
+    import pyogrio
+    import shapely
+
+    found = {}
+    for layer, kind in pyogrio.list_layers(path):
+        meta, _, geometry, columns = pyogrio.raw.read(path, layer=layer)
+        first = None if kind is None else shapely.from_wkb(geometry[0]).coords[0][:2]
+        values = dict(zip(meta["fields"].tolist(), (column.tolist() for column in columns), strict=True))
+        found[layer] = {"kind": kind, "crs": meta["crs"], "first": first, "values": values}
+    return found
+
+
 json.dump(globals()[sys.argv[1]](*json.loads(sys.argv[2])), sys.stdout, default=str)

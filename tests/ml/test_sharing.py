@@ -216,7 +216,7 @@ def test_one_that_helped_until_its_time_was_over_is_called_again_behind_what_wai
 
 
 def test_pieces_of_runs_that_have_ended_are_deleted_wherever_they_lie(shared):
-    kept = sharing.store_of(shared, "a")
+    kept = sharing.store_of(shared.pk, "a")
     kept.put("x@y", {"a": np.arange(3)})
     sharing.pieces_prune()
     assert kept.names() == {"x@y"}

@@ -22,8 +22,15 @@ LIMITED += ["/ogc/", "/places.json?q=x", "/record/alerts.csv", "/regions/none/re
 LIMITED += ["/rasters/1.tif", "/charts/near.json", "/here/", "/cap.atom", "/feeds/none/alerts.atom", "/ogc/wms"]
 LIMITED += ["/sign-on/none/login/", "/sign-on/none/login/callback/", "/ogc/wmts", "/products/1/stations/"]
 LIMITED += ["/stations/1/", "/bulletins/1/", "/bulletins/1/report/", "/bulletins.atom"]
+LIMITED += ["/extracts/none/file"]
 POSTED = ["/login/", "/password/forgotten/", "/accounts/join/", "/subscribe/", "/subscribe/preview.json"]
-POSTED += ["/subscriptions/none/1/where/", "/subscriptions/none/organisations/1/add/", "/review/none/notes/"]
+POSTED += [
+    "/extract/",
+    "/extract/preview.json",
+    "/subscriptions/none/1/where/",
+    "/subscriptions/none/organisations/1/add/",
+    "/review/none/notes/",
+]
 VERY_LITTLE = 0.001  # second, which every answer takes
 pytestmark = pytest.mark.django_db
 

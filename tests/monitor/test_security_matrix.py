@@ -15,7 +15,9 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.contrib.gis.geos import MultiPolygon
 from django.contrib.sessions.models import Session
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -23,7 +25,9 @@ from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, Station
 from ml.models import GroundEvent, Prediction, Run
 from monitor.models.bulletins import Bulletin
+from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership
+from monitor.subscribers.extracts.services import extract_token
 from monitor.subscribers.organisations import services as organisation_services
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.tokens import feeds_open
@@ -96,6 +100,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
             "subscribe-confirm": {"token": tokens.confirm_token(new.pk)},
             "subscribe-stop": {"token": tokens.stop_token([over.pk])},
             "organisation-join": {"token": _join_token(owner, "first@example.org")},
+            **{name: {"token": _extract_token(old.region)} for name in ("extract-page", "extract-file")},
             **{name: {"token": old.feed_key} for name in ("feed-atom", "feed-calendar", "feed-cap")},
         },
         "organisation member": _of_person(tokens.manage_token(seat.pk), seat.pk, owner.organisation_id, place.pk)
@@ -116,6 +121,13 @@ def _of_person(token: str, subscription: int, organisation: int, place: int) -> 
         **dict.fromkeys(names, here),
         "organisation-place": here | {"subscription": place},
     }
+
+
+def _extract_token(area: MultiPolygon) -> str:
+    wish = {"email": "gis@example.org", "area": area, "file_format": "csv", "products": [], "n_points": 0}
+    extract = Extract.objects.create(**wish)
+    extract.file.save("made.zip", ContentFile(b"made"))
+    return extract_token(extract.pk)
 
 
 def _join_token(owner: Membership, email: str) -> str:

@@ -24,17 +24,24 @@ class StoredFile(NamedTuple):
     opened: Callable[[int, int], IO[bytes]]
 
 
-def ranged_tiff(request: HttpRequest, file: FieldFile, etag: str, name: str = "") -> HttpResponseBase:
-    """Answer with a stored GeoTIFF or a byte range of it, to be saved as `name`. Raises Http404, StorageFailed."""
+def ranged_file(
+    request: HttpRequest,
+    file: FieldFile,
+    etag: str,
+    name: str = "",
+    content_type: str = "image/tiff",
+    cache: str = "public, max-age=300",
+) -> HttpResponseBase:
+    """Answer with a stored file or a byte range of it, to be saved as `name`. Raises Http404, StorageFailed."""
     if not file:
-        raise Http404("There is no such raster.")
+        raise Http404("There is no such file.")
     try:
         stored = StoredFile(
-            name or file.name, file.size, "image/tiff", lambda first, last: stored_part(file, first, last)
+            name or file.name, file.size, content_type, lambda first, last: stored_part(file, first, last)
         )
-        answer = ranged(request, stored, etag, "public, max-age=300")
+        answer = ranged(request, stored, etag, cache)
     except FileNotFoundError as gone:
-        raise Http404("There is no such raster.") from gone
+        raise Http404("There is no such file.") from gone
     answer["Content-Disposition"] = f'attachment; filename="{stored.name}"'
     return answer
 

@@ -10,7 +10,7 @@ from monitor.maps.rasters import tiles as raster_tiles
 from monitor.maps.rasters.answers import etag_of, tile_or_404, unless_held
 from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
-from monitor.maps.rasters.ranges import ranged_tiff
+from monitor.maps.rasters.ranges import ranged_file
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # at lower zooms, a tile would open hundreds of rasters
@@ -82,4 +82,4 @@ def prediction_raster(request: HttpRequest, prediction: int) -> HttpResponseBase
     row = Prediction.objects.filter(pk=prediction).first()
     if row is None:
         raise Http404("There is no such raster.")
-    return ranged_tiff(request, row.raster, etag_of(row.raster_sha256))
+    return ranged_file(request, row.raster, etag_of(row.raster_sha256))

@@ -105,6 +105,8 @@ class Composer:
         if kind == OutgoingMessage.Kind.BULLETIN:
             readers = subscriptions_to_bulletin(bulletin=message.bulletin).filter(email=message.address)
             return letters.bulletin_mail(key=key, bulletin=message.bulletin, subscriptions=list(readers))
+        if kind == OutgoingMessage.Kind.EXTRACT:
+            return letters.extract_mail(key=key, extract=message.extract)
         if kind == OutgoingMessage.Kind.TEST:
             return letters.test_mail(key=key, subscription=message.subscription)
         if kind == OutgoingMessage.Kind.SIGN:

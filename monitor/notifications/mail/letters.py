@@ -27,10 +27,12 @@ from monitor.maps.map.plans import mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Endpoint, Invitation
+from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.notifications.gathering import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
 from monitor.subscribers.accounts.selectors import invitation_token
+from monitor.subscribers.extracts.services import KEEP, extract_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.subscribers.subscriptions.services import described
@@ -108,6 +110,12 @@ def link_mail(*, key: str, email: str, token: str) -> EmailMultiAlternatives:
     """Return the mail with the link to all data held of an address, or with a sentence that there are none."""
     url = absolute("subscription-manage", token) if token else ""
     return _mail("link", key, email, {"manage_url": url, "subscribe_url": absolute("subscribe")})
+
+
+def extract_mail(*, key: str, extract: Extract) -> EmailMultiAlternatives:
+    """Return the mail with the link to the file of an area: to start its making, or to fetch it."""
+    url = absolute("extract-page", extract_token(extract.pk))
+    return _mail("extract", key, extract.email, {"extract": extract, "url": url, "keep_days": KEEP.days})
 
 
 def test_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:

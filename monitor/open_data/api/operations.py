@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from detection import kinds
 from detection.rules import lifecycle
 from detection.rules import severity as severities
-from ingest.models import MeasurementPoint, Product, ScenePair
+from ingest.models import MeasurementPoint, Product, ScenePair, Station
 from ingest.products.selectors import products
 from ml.models import Run
 from monitor.maps.charts.here import here_body, look, position_of
@@ -130,6 +130,16 @@ def point(request: HttpRequest, product_id: Id, pid: str) -> Any:
         return point_body(point_find(product_id=product_id, pid=pid))
     except MeasurementPoint.DoesNotExist as fault:
         raise Http404("There is no such point.") from fault
+
+
+@router.get(
+    "/stations", response={200: schemas.StationPage, **BAD}, tags=["data"], summary="GNSS stations and benchmarks"
+)
+def stations(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Offset = 0) -> Any:
+    """Return stations and levelling benchmarks, by name."""
+    within = Q(position__intersects=area_of(bbox)) if bbox else Q()
+    found = Station.objects.filter(within).select_related("file").defer("packed").order_by("code", "id")
+    return rows.page(request, found, limit, offset, rows.station_row)
 
 
 @router.get("/here", response={200: schemas.HereOut, **MISSING}, tags=["data"], summary="A house or street")

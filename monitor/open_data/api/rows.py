@@ -8,11 +8,20 @@ from django.urls import reverse
 from ninja import Schema
 
 from detection.models import Alert, Detection
-from ingest.models import Product, ScenePair
+from ingest.models import Product, ScenePair, Station
 from ml.models import Run
 from monitor.maps.map.series import product_summary
 from monitor.maps.rasters.catalogue import raster_group
-from monitor.open_data.api.schemas import AlertOut, DetectionOut, Figures, MotionOut, PairOut, PredictionOut, ProductOut
+from monitor.open_data.api.schemas import (
+    AlertOut,
+    DetectionOut,
+    Figures,
+    MotionOut,
+    PairOut,
+    PredictionOut,
+    ProductOut,
+    StationOut,
+)
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import step_reason
@@ -92,6 +101,14 @@ def product_row(product: Product) -> dict[str, Any]:
         "bbox": _box(product.footprint.extent),
     }
     return _filled(ProductOut, product, **product_summary(product), **own)
+
+
+def station_row(station: Station) -> dict[str, Any]:
+    """Return a station with the period of its series."""
+    longitude, latitude = station.position.coords
+    own = {"longitude": longitude, "latitude": latitude, "url": reverse("station-detail", args=[station.pk])}
+    own |= {"first_date": station.dates[0], "last_date": station.dates[-1], "n_dates": len(station.dates)}
+    return _filled(StationOut, station, station.file, **own)
 
 
 def pair_row(pair: ScenePair) -> dict[str, Any]:

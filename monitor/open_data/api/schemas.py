@@ -223,6 +223,24 @@ class ProductOut(ProductSummary):
     loaded_at: datetime
 
 
+class StationOut(Answer):
+    """GNSS station or levelling benchmark, with a page that compares it with the points around it."""
+
+    id: int
+    code: str
+    technique: str = Field(description="gnss or levelling")
+    frame: str = Field(description="reference frame of the series; empty where the file states none")
+    longitude: float = Field(description="degrees")
+    latitude: float = Field(description="degrees")
+    n_dates: int
+    first_date: date
+    last_date: date
+    simulated: bool
+    attribution: str
+    licence: str
+    url: str
+
+
 class SeriesChange(Answer):
     """Change in a series; with a probability of 90 % it was between the dates `first` and `last`."""
 
@@ -420,6 +438,12 @@ class ProductPage(Page):
     """Part of the list of velocity fields."""
 
     items: list[ProductOut]
+
+
+class StationPage(Page):
+    """Part of the list of stations."""
+
+    items: list[StationOut]
 
 
 class PairPage(Page):

@@ -1,5 +1,6 @@
 """The collection of measurement points: tens of millions of rows, product by product in the order of their ids."""
 
+import time
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry, Polygon
@@ -15,6 +16,7 @@ from monitor.open_data.standards.ground import extent_of_products, products_want
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.wording.refusals import Refusal, number_or_none
 
+SECONDS = 3.0  # then a page ends with what was found, perhaps nothing, and a link to go on
 MERCATOR_DEGREES = 85.06  # the index of the points is in Web Mercator
 FIGURES = {  # with their decimals
     **dict.fromkeys(("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "temporal_coherence", "rmse_mm"), 2),
@@ -42,6 +44,7 @@ class Points(Collection):
         every = query.tree is None
         condition = Q() if every else Condition(self.every(), self.queryables).of(query.tree)
         found: list[Feature] = []
+        ends_at, after = time.monotonic() + SECONDS, ""
         for product in products.filter(pk__gte=product_behind).order_by("pk"):
             rows = points_behind(
                 product_id=product.pk,
@@ -53,10 +56,13 @@ class Points(Collection):
             found += [_feature(product, row) for row in rows]
             if len(found) > query.limit:
                 break
+            if time.monotonic() > ends_at:  # a filter that few points match reads whole data sets
+                after = f"{product.pk + 1}."  # where the next one begins
+                break
         shown = found[: query.limit]
         anywhere = query.area is None
         matched = (products.aggregate(n=Sum("n_points"))["n"] or 0) if anywhere and every else None
-        return Part(shown, shown[-1]["id"] if len(found) > query.limit else "", matched)
+        return Part(shown, shown[-1]["id"] if len(found) > query.limit else after, matched)
 
     def feature(self, ident: str) -> Feature | None:
         """Return the point with this key, 'product.pid'."""

@@ -16,7 +16,9 @@ from ingest.steps import failures_retry
 from ml.models import Run
 from ml.queue import runs_cancel, runs_retry
 from monitor.models.messages import OutgoingMessage
+from monitor.models.operations import Extract
 from monitor.notifications.outbox import messages_cancel, messages_retry
+from monitor.subscribers.extracts.services import extracts_cancel, extracts_retry
 from monitor.wording.figures import percent, whole
 from monitor.wording.images import TASKS
 
@@ -43,6 +45,7 @@ MESSAGES = {
     "check": gettext_lazy("Test of a webhook"),
     "ended": gettext_lazy("End of a webhook"),
     "bulletin": gettext_lazy("Bulletin"),
+    "extract": gettext_lazy("Link to a file of an area"),
     "visits": gettext_lazy("Reminder of visits on site"),
 }
 _ADDRESS = re.compile(r"\S+@\S+")
@@ -143,6 +146,14 @@ KINDS = {
         retry=lambda rows: downloads_retry(downloads=rows),
         may_retry=lambda download: download.job_id is None,
         cancel=lambda rows, by: downloads_cancel(downloads=rows, by=by),
+    ),
+    "extracts": JobKind(
+        label=pgettext_lazy("jobs", "Files of areas"),
+        model=Extract,
+        title=lambda extract: f"{extract.get_file_format_display().partition(':')[0]}, {extract.label}",
+        progress=lambda extract: _share(extract.points_done, extract.n_points) if extract.points_done else "",
+        retry=lambda rows: extracts_retry(extracts=rows),
+        cancel=lambda rows, by: extracts_cancel(extracts=rows, by=by),
     ),
     "messages": JobKind(
         label=pgettext_lazy("jobs", "Messages"),

@@ -21,7 +21,7 @@ from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import csv_response, etag_of
-from monitor.maps.rasters.ranges import ranged_tiff
+from monitor.maps.rasters.ranges import ranged_file
 from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
 from monitor.wording.figures import cell_text, listed, whole
@@ -76,7 +76,7 @@ def release_change(request: HttpRequest, product: int) -> HttpResponseBase:
     if change is None:
         raise Http404("There is no release before this one.")
     etag = etag_of(change.raster.name, change.updated_at.isoformat())
-    return ranged_tiff(request, change.raster, etag, f"product-{product:d}-change.tif")
+    return ranged_file(request, change.raster, etag, f"product-{product:d}-change.tif")
 
 
 def _stack(scenes: list[Scene]) -> dict[str, Any]:

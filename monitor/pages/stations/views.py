@@ -13,7 +13,7 @@ from ingest.models import Product, Station
 from ingest.readers.records import Reference, Technique
 from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import stations_in
-from ml.stations import MOST_STATIONS, Comparison, Curves, compared, comparisons_of, curves_of
+from ml.stations import MOST_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
 from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart
@@ -108,7 +108,7 @@ def _row(one: Comparison) -> dict[str, Any]:
 
 
 def _field(product: Product, station: Station) -> dict[str, Any]:
-    one, curves = compared(product=product, station=station), curves_of(product=product, station=station)
+    one, curves = compared_with_curves(product=product, station=station)
     said = str(words.LEFT[one.left]) if one.left else ""
     if found := one.difference:
         numbers = found.mm_yr, found.sigma_mm_yr, product.component, found.n_points, found.radius_m

@@ -20,6 +20,7 @@ MORE: dict[str, tuple[Any, Any]] = {  # component: words for a lower and for a h
 LEFT: dict[str, Any] = {
     "points": gettext_lazy("hardly any points within 1.6 km"),
     "period": gettext_lazy("less than two years in common"),
+    "dates": gettext_lazy("too few dates in common, or gaps that are too long"),
     "direction": gettext_lazy("its direction is not measured, or not stated"),
 }
 

@@ -1,5 +1,6 @@
 """Subscribing: the form and its preview. No account, no password; the owner of the address confirms by mail."""
 
+import json
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry
@@ -13,7 +14,7 @@ from shapely import from_wkb
 from shapely.geometry import mapping
 
 from detection.kinds import KIND_LABELS, Kind
-from ingest.areas import FARTHEST_M, area_of
+from ingest.areas import FARTHEST_M, area_of, simple_border
 from ingest.context.regions import region_by_name, region_by_slug
 from ingest.scenes.services import geos
 from monitor.maps.map.config import urls
@@ -51,7 +52,7 @@ DEFAULTS = {
 def subscribe(request: HttpRequest) -> HttpResponse:
     """Show the form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…, ?region=…), or keep a subscription."""
     if request.method != "POST":
-        return _page(request, SubscribeForm(initial=DEFAULTS | _prefilled(request)))
+        return _page(request, SubscribeForm(initial=DEFAULTS | prefilled(request)))
     if "search" in request.POST:
         return _page(request, places.searched(SubscribeForm, request.POST))
     form = SubscribeForm(request.POST, request.FILES)
@@ -151,7 +152,7 @@ def subscription_link(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         status = 422 if form.is_bound else 200
         return render(request, "self_service/subscriptions/link.html", {"form": form}, status=status)
-    if not _within_limits(request):
+    if not within_limits(request):
         return too_many(request)
     subscriptions.link_request(email=form.cleaned_data["email"])
     return redirect("subscribe-sent")
@@ -163,13 +164,14 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 
 def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
-    if not _within_limits(request):
+    if not within_limits(request):
         return too_many(request)
     subscriptions.subscription_request(**choice, time_zone=request.POST.get("time_zone", ""))
     return redirect("subscribe-sent")
 
 
-def _within_limits(request: HttpRequest) -> bool:
+def within_limits(request: HttpRequest) -> bool:
+    """Count a mail that this network asks for; return False if it has reached its daily limit."""
     return limits.allowed_for_connection(ip=network_of(request))
 
 
@@ -204,10 +206,14 @@ def _outline(form: places.WhereForm) -> dict[str, Any] | None:
         return None  # the form says that it is too large
 
 
-def _prefilled(request: HttpRequest) -> dict[str, Any]:
+def prefilled(request: HttpRequest) -> dict[str, Any]:
+    """Return initial values of a WhereForm from ?bbox=, ?alert=, ?region=, or ?lat= and ?lon=."""
     box = _numbers(request.GET.get("bbox", ""), 4)
     if box and box[0] < box[2] and box[1] < box[3]:
         return {"where": "drawn", "drawn": regions.rectangle(*box)}
+    if code := request.GET.get("alert", ""):
+        outline = regions.around(from_wkb(bytes(alert_or_404(code).area.wkb)), code).outline
+        return {"where": "drawn", "drawn": json.dumps(mapping(simple_border(outline)))}
     region = region_by_slug(slug=request.GET.get("region", ""))
     if region:
         namesake = region_by_name(text=region.name)

@@ -17,7 +17,9 @@ from ingest.areas import FARTHEST_M
 from ingest.errors import one_line
 from ingest.scenes.services import geos
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
+from monitor.models.operations import Extract
 from monitor.models.subscriptions import Asset, Membership, Subscription
+from monitor.subscribers.extracts.services import extracts_delete
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscribers.subscriptions.often import RESUMED, morning_of
@@ -40,6 +42,7 @@ LONGEST_LABEL = 200
 LONGEST_NAME = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
+LETTERS |= {Kind.EXTRACT}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
 LEAST = {  # severity from which on something is sent
@@ -232,6 +235,10 @@ def person_export(*, email: str) -> dict[str, Any]:
             {"kind": mail.kind, "state": mail.state, "created": mail.created_at, "sent": mail.sent_at}
             for mail in OutgoingMessage.objects.filter(address=email)
         ],
+        "extracts": [
+            {"label": one.label, "area": one.area.json, "format": one.file_format, "created": one.created_at}
+            for one in Extract.objects.filter(email=email)
+        ],
         "endpoints": endpoints.endpoints_exported(email=email),
         "organisations": members.person_exported(email=email),
     }
@@ -241,6 +248,7 @@ def person_delete(*, email: str) -> None:
     """Delete all data held of a person."""
     with transaction.atomic():
         members.person_forget(email=email)
+        extracts_delete(extracts=Extract.objects.filter(email=email))
         OutgoingMessage.objects.filter(address=email).delete()
         Endpoint.objects.filter(email=email).delete()
         selectors.subscriptions_of(email=email).delete()

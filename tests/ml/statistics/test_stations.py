@@ -21,7 +21,7 @@ def simulated(seed: int) -> Difference:
     seen = years[::12]
     mean = (3 + OFFSET) * seen + 2 * np.sin(2 * np.pi * seen) + flicker(seen.size, rng)
     points = mean + rng.normal(0, 0.8, (15, 1)) * seen + 2.5 * rng.standard_normal((15, seen.size))
-    own, theirs = series_rate(days_of(n), station), points_rate(days_of(seen.size, 12), points, np.zeros(15))
+    own, theirs = series_rate(days_of(n), station), points_rate(days_of(seen.size, 12), points, *np.zeros((2, 15)))
     assert own
     assert theirs
     return Difference(own, theirs, 15, 100.0)
@@ -34,6 +34,17 @@ def test_a_known_offset_lies_in_its_interval_as_often_as_stated():
     found = agreement(differences)
     assert found.bias_mm_yr == pytest.approx(OFFSET, abs=3 * found.bias_sigma_mm_yr)
     assert found.scatter_mm_yr == pytest.approx(found.expected_mm_yr, rel=0.15)
+
+
+def test_rates_without_series_are_as_exact_as_one_point_of_them():
+    """Their noise in time is common to neighbours, so that more points do not make the mean more exact."""
+    rates, none = np.random.default_rng(1).normal(3, 0.5, 400), np.empty((400, 0))
+    stated = points_rate([], none, rates, np.full(400, 0.9))
+    unknown = points_rate([], none, rates, np.full(400, np.nan))
+    assert stated
+    assert unknown
+    assert (stated.mm_yr, stated.sigma_mm_yr) == pytest.approx((3, 0.9), abs=0.05)
+    assert unknown.sigma_mm_yr == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_few_stations_that_agree_by_chance_keep_their_stated_errors():

@@ -1,4 +1,4 @@
-// The page to subscribe on, and the one that changes a place: a preview lists the mails that would have come.
+// The pages to subscribe on, to change a place and to take an area's points: a preview counts mails or points.
 import { element } from "gmm/dom";
 import { gettext, interpolate } from "gmm/words";
 import { nowhere, setUpWhere, showAnswer } from "gmm/where";
@@ -34,6 +34,7 @@ function summary(step, text) {
 
 /** The steps behind the number of mails, each with a link. */
 function listPast(items, more) {
+  if (!past) return; // the page of an extract
   past.hidden = items.length === 0;
   past.querySelector("ul").replaceChildren(
     ...items.map(({ title, url, about }) =>
@@ -63,7 +64,7 @@ async function ask() {
     if (mine === latest) listPast([], "");
     if (mine === latest)
       preview.textContent = gettext(
-        "How many mails this would bring could not be counted just now. You can subscribe all the same.",
+        "This could not be counted just now. You can go on all the same.",
       );
   }
 }

@@ -21,12 +21,14 @@ from schemathesis.specs.openapi.checks import (
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product, ScenePair
 from ingest.products.services import product_load
+from tests.makers.stations import make_station
 
 pytestmark = pytest.mark.django_db
 OPERATIONS = ["/api/v1/alerts", "/api/v1/alerts/{code}", "/api/v1/alerts/{code}/detections"]
 OPERATIONS += ["/api/v1/alerts/{code}/series", "/api/v1/products", "/api/v1/products/{product_id}"]
 OPERATIONS += [
     "/api/v1/products/{product_id}/points/{pid}/series",
+    "/api/v1/stations",
     "/api/v1/here",
     "/api/v1/pairs",
     "/api/v1/pairs/{pair_id}",
@@ -76,6 +78,7 @@ def test_the_description_lists_these_operations_and_only_reading_for_any_page(cl
 
 
 def test_every_answer_is_what_the_description_says(client, watched_region, pair_predictions, schema):
+    make_station(place=(-12.0, 47.0))
     values = samples()
     for path in OPERATIONS:
         parameters = [one for one in schema["paths"][path]["get"]["parameters"] if one["in"] == "query"]
@@ -154,6 +157,15 @@ def test_a_pair_lists_what_was_found_in_it_and_where_it_is_shown(client, pair_pr
     assert client.get("/api/v1/pairs?track=1").json()["count"] == 0
     assert client.get("/api/v1/pairs?since=2021-12-20").json()["count"] == 1
     assert client.get("/api/v1/pairs?bbox=0,0,1,1").json()["count"] == 0
+
+
+def test_stations_are_listed_with_their_period_and_page(client, schema):
+    station = make_station(place=(13.19, 38.71))
+    (one,) = client.get("/api/v1/stations", {"bbox": "13,38,14,39"}).json()["items"]
+    assert (one["code"], one["technique"], one["simulated"]) == ("MADE", "gnss", False)
+    assert (one["longitude"], one["latitude"], one["n_dates"]) == (13.19, 38.71, len(station.dates))
+    assert client.get(one["url"]).status_code == 200
+    assert client.get("/api/v1/stations", {"bbox": "0,0,1,1"}).json()["count"] == 0
 
 
 def test_lists_take_few_queries(client, watched_region, pair_predictions, django_assert_max_num_queries):

@@ -11,6 +11,7 @@ from detection.models import Alert, GlacierMotion
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import points_behind
 from ingest.products.services import product_load
+from monitor.open_data.standards import points
 from tests.makers import glaciers as made_glaciers
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +153,12 @@ def test_points_have_units_in_their_names_and_lead_to_their_series(client, two_t
     one = answer(client, f"{POINTS}/{point['id']}")
     assert {**one, "links": 0} == {**point, "links": 0}
     assert answer(client, local(hrefs(one)["related"]))["pid"] == point["properties"]["pid"]
+
+
+def test_a_filter_without_a_match_ends_its_page_in_time_with_a_link_to_go_on(client, two_tracks, monkeypatch):
+    monkeypatch.setattr(points, "SECONDS", 0.0)
+    pages = every_page(client, "/ogc/collections/points/items?filter=velocity_mm_yr>9000")
+    assert [len(page) for page in pages] == [0] * (len(two_tracks) + 1)
 
 
 def test_points_of_a_box_and_of_the_whole_earth(client, two_tracks):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +14,7 @@ from ingest.failures import Cause
 from ingest.models import IngestJob, Product, SceneDownload, StepFailure
 from ml.models import ModelVersion, Run
 from monitor.models.messages import OutgoingMessage
+from monitor.models.operations import Extract
 from monitor.operations.jobs.kinds import GROUPS, KINDS, MESSAGES
 from monitor.operations.jobs.rows import ADVICE
 from monitor.web.roles import VIEWERS
@@ -50,6 +51,9 @@ def one_of_each(**values) -> None:
     n = SceneDownload.objects.count()
     state = {"state": "wanted"} if error.get("state") == "queued" else {}
     SceneDownload.objects.create(source="asf", scene_id=f"S1A-{n}", url="https://x", file_name="x", **(error | state))
+    area = MultiPolygon(Polygon.from_bbox((10, 60, 11, 61)))
+    wish = {"email": "anna@example.org", "area": area, "file_format": "csv", "products": [], "n_points": 1}
+    Extract.objects.create(**wish, **error)
     make_message(error=error["error"], **{name: values[name] for name in ("state", "next_try_at") if name in values})
     StepFailure.objects.create(step="search", subject_id=n, subject="made on 2026", **error)
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from ingest.errors import AlreadyLoaded
@@ -9,6 +11,7 @@ from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Station, StationFile
 from ingest.products.services import product_load
 from ingest.readers.records import Submission
+from ingest.stations import selectors
 from ingest.stations.services import stations_load, stations_settle
 from ml.stations import Left, comparisons_of, plane_of
 from ml.statistics.stations import agreement
@@ -110,6 +113,32 @@ def test_a_station_without_points_around_it_says_why(client, local_product):
     assert one.left is Left.POINTS
     page = client.get(reverse("product-stations", args=[local_product.pk])).content.decode()
     assert "hardly any points within 1.6 km" in page
+
+
+def test_a_station_says_how_many_points_lie_around_it_though_some_are_a_sample(tmp_path, make_egms, monkeypatch):
+    monkeypatch.setattr(selectors, "MOST_POINTS", 8)
+    stations_load(path=of_stations(tmp_path, n=1))
+    (one,) = comparisons_of(product=product_load(path=make_egms(change=made.ground_around(PLACES[:1], slope))))
+    assert one.difference.n_points >= 12
+
+
+def test_a_series_with_long_gaps_is_not_said_to_be_too_short(client, tmp_path, local_product):
+    few = made.enu_mm((EAST, 0, UP), 4, 500, 0, 1.0)
+    stations_load(path=made.gnss_table(tmp_path, {"GAPS": (few, PLACES[0])}, step=500))
+    station = Station.objects.get()
+    columns = station.series.columns_mm.copy()
+    columns[3:] = np.nan  # without stated errors, a few dates do not give a rate
+    Station.objects.update(packed=columns.astype("<f4").tobytes())
+    assert [each.left for each in comparisons_of(product=local_product)] == [Left.DATES]
+    page = client.get(reverse("product-stations", args=[local_product.pk])).content.decode()
+    assert "too few dates in common" in page
+
+
+def test_a_page_of_a_station_asks_for_its_points_once(client, tmp_path, local_product):
+    stations_load(path=of_stations(tmp_path, n=1))
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(reverse("station-detail", args=[Station.objects.get().pk])).status_code == 200
+    assert sum("FROM ingest_measurementpoint" in one["sql"] for one in asked) == 2  # the nearest, and those around
 
 
 def test_stations_are_marks_on_the_map_that_lead_to_their_pages(client):

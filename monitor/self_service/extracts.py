@@ -1,0 +1,121 @@
+"""Points of an area as a file: the form, its preview, and behind the link in the mail the progress and the file."""
+
+from typing import Any
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from shapely.geometry import mapping
+
+from ingest.areas import area_of
+from ingest.scenes.services import geos
+from monitor.maps.rasters.ranges import ranged_file
+from monitor.models.operations import Extract
+from monitor.self_service.subscriptions.forms import EmailForm
+from monitor.self_service.subscriptions.links import private_page
+from monitor.self_service.subscriptions.views import prefilled, too_many, where_config, within_limits
+from monitor.subscribers.extracts import services as extracts
+from monitor.subscribers.extracts.formats import KINDS
+from monitor.subscribers.subscriptions import limits
+from monitor.subscribers.subscriptions.places import WHERE_WORDS, WhereForm, form_of
+from monitor.wording.figures import whole
+from monitor.wording.refusals import Refusal
+
+DEFAULTS = {"where": "circle", "distance": "2000", "own_km": "5", "file_format": Extract.Format.GEOPACKAGE.value}
+
+
+class ExtractForm(EmailForm, WhereForm):
+    """Form of an area, the kind of file and a mail address; it counts the points of the area."""
+
+    name = sites = None
+    where = forms.ChoiceField(choices=[one for one in WHERE_WORDS if one[0] != "sites"])
+    file_format = forms.ChoiceField(
+        choices=Extract.Format.choices, error_messages={"required": gettext_lazy("Choose a kind of file.")}
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Set `contents` in the cleaned data to the points of the area by data set."""
+        cleaned = super().clean() or {}
+        if cleaned.get("region") and cleaned.get("file_format"):
+            try:
+                area = geos(cleaned["region"].outline)
+                cleaned["contents"] = extracts.contents_of(area=area, file_format=cleaned["file_format"])
+            except Refusal as refusal:
+                self.add_error("where", refusal.error)
+        return cleaned
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def extract(request: HttpRequest) -> HttpResponse:
+    """Show the form, perhaps filled in (?bbox=…, ?region=…, ?alert=…), or mail the link to an extract."""
+    form, status = form_of(ExtractForm, request, DEFAULTS | prefilled(request))
+    if not form.is_bound or not form.is_valid():
+        return render(
+            request,
+            "self_service/extracts/extract.html",
+            {"form": form, "where_config": where_config(form)},
+            status=status,
+        )
+    if not within_limits(request):
+        return too_many(request)
+    wish = {name: form.cleaned_data[name] for name in ("email", "region", "file_format", "contents")}
+    if limits.allowed_for_address(email=wish["email"]):  # the answer is the same
+        extracts.extract_request(**wish)
+    return redirect("subscribe-sent")
+
+
+@require_POST
+def extract_preview(request: HttpRequest) -> JsonResponse:
+    """Count the points of a form's area."""
+    form = ExtractForm(request.POST, request.FILES)
+    form.asks_geocoder = bool(request.POST.get("hit"))  # then its answer is known already
+    form.fields["email"].required = False
+    if not form.is_valid():
+        return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
+    region, contents = form.cleaned_data["region"], form.cleaned_data["contents"]
+    outline = {"outline": mapping(region.outline), "area_km2": round(area_of(region.outline) / 1e6, 3)}
+    return JsonResponse({"label": region.label, **outline, "sentence": _sentence(contents), "unseen": ""})
+
+
+@private_page
+def extract_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Show an extract with its progress or its file. A mail scanner opens links, so only a POST starts the work."""
+    asked = extracts.extract_read(token)
+    if request.method == "POST":
+        if request.POST.get("deed") == "delete":
+            extracts.extracts_delete(extracts=Extract.objects.filter(pk=asked.pk))
+            return redirect("extract")
+        extracts.extract_confirm(extract=asked)
+        return redirect("extract-page", token=token)
+    context = {
+        "extract": asked,
+        "token": token,
+        "busy": bool(asked.confirmed_at) and asked.state in Extract.UNSETTLED,
+        "n_points": whole(asked.n_points),
+        "done": whole(asked.points_done),
+        "keep_days": extracts.KEEP.days,
+        "ends_at": asked.created_at + extracts.KEEP,
+        "size": asked.file.size if asked.file and asked.file.storage.exists(asked.file.name) else 0,
+    }
+    return render(request, "self_service/extracts/page.html", context)
+
+
+@private_page
+@require_safe
+def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Answer with the file of an extract, or a byte range of it."""
+    asked = extracts.extract_read(token)
+    if not asked.file:
+        raise Http404("The file is not ready yet.")
+    kind = KINDS[asked.file_format]
+    name = f"ground-motion-{asked.created_at:%Y%m%d}-{asked.pk}{kind.suffix}"
+    return ranged_file(request, asked.file, f'"{asked.file.name}"', name, kind.content_type, "private, no-store")
+
+
+def _sentence(contents: extracts.Contents) -> str:
+    n = contents.n_points
+    words = ngettext("%(points)s measurement point", "%(points)s measurement points", n) % {"points": whole(n)}
+    sets = ngettext("in %(n)s data set.", "in %(n)s data sets.", len(contents.by_product))
+    return f"{words} {sets % {'n': whole(len(contents.by_product))}}"

@@ -1,0 +1,180 @@
+"""Files of points with their series, written table by table: GeoPackage, GeoParquet, CSV and KML.
+
+A GeoPackage is written with sqlite3, as in `ingest.vectors`: the only GDAL of the process is that of rasterio. Sources:
+OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0, OGC 12-007r2 (KML 2.3).
+"""
+
+import csv
+import io
+import json
+import sqlite3
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+from xml.sax.saxutils import escape
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+import pyarrow as pa
+import shapely
+from pyarrow.csv import CSVWriter
+from pyarrow.parquet import ParquetWriter
+from pyproj import CRS
+
+GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # version 1, little-endian, no envelope
+GEOMETRY = {"encoding": "WKB", "geometry_types": ["Point"]}  # coordinates are OGC:CRS84 where nothing else is stated
+GEOPARQUET = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": GEOMETRY}}
+DATA_SETS = "data_sets"  # the table with one row for each layer
+GEOPACKAGE_TABLES = """
+PRAGMA application_id = 1196444487; PRAGMA user_version = 10400; PRAGMA synchronous = OFF;
+CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT NOT NULL, srs_id INTEGER PRIMARY KEY, organization TEXT NOT NULL,
+    organization_coordsys_id INTEGER NOT NULL, definition TEXT NOT NULL, description TEXT);
+CREATE TABLE gpkg_contents (table_name TEXT NOT NULL PRIMARY KEY, data_type TEXT NOT NULL, identifier TEXT UNIQUE,
+    description TEXT DEFAULT '', last_change DATETIME NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')),
+    min_x DOUBLE, min_y DOUBLE, max_x DOUBLE, max_y DOUBLE, srs_id INTEGER REFERENCES gpkg_spatial_ref_sys (srs_id));
+CREATE TABLE gpkg_geometry_columns (table_name TEXT NOT NULL UNIQUE REFERENCES gpkg_contents (table_name),
+    column_name TEXT NOT NULL, geometry_type_name TEXT NOT NULL, srs_id INTEGER NOT NULL, z TINYINT NOT NULL,
+    m TINYINT NOT NULL, PRIMARY KEY (table_name, column_name));
+INSERT INTO gpkg_spatial_ref_sys VALUES ('Undefined Cartesian', -1, 'NONE', -1, 'undefined', NULL),
+    ('Undefined geographic', 0, 'NONE', 0, 'undefined', NULL);
+"""
+
+
+class Layer(NamedTuple):
+    """Points of a data set. name: letters, digits, underscores; about: facts in words; tables: made anew by each call.
+
+    The tables have the same schema: pid, longitude and latitude (degrees), further numbers, one column for each date.
+    """
+
+    name: str
+    about: dict[str, str]
+    schema: pa.Schema
+    tables: Callable[[], Iterator[pa.Table]]
+
+
+def geopackage_write(path: Path, layers: Sequence[Layer]) -> None:
+    """Write a GeoPackage with a layer for each data set and a table about them."""
+    names = list(layers[0].about)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.executescript(GEOPACKAGE_TABLES)
+        wgs84 = ("WGS 84", 4326, "EPSG", 4326, CRS.from_epsg(4326).to_wkt("WKT1_GDAL"), None)
+        file.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)", wgs84)
+        _contents(file, DATA_SETS, "attributes", "One row for each layer")
+        file.execute(f"CREATE TABLE {DATA_SETS} (fid INTEGER PRIMARY KEY, {' TEXT, '.join(names)} TEXT)")
+        for layer in layers:
+            _insert(file, DATA_SETS, names, [tuple(layer.about.values())])
+            _contents(file, layer.name, "features", _sentence(layer.about))
+            srs = "INSERT INTO gpkg_geometry_columns VALUES (?, 'geometry', 'POINT', 4326, 0, 0)"
+            file.execute(srs, [layer.name])
+            types = {name: "TEXT" if name == "pid" else "REAL" for name in layer.schema.names}
+            columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
+            file.execute(f"CREATE TABLE {layer.name} (fid INTEGER PRIMARY KEY, geometry POINT, {columns})")
+            for table in layer.tables():
+                blobs = (GEOMETRY_HEAD + wkb for wkb in _wkb(table))
+                values = zip(blobs, *(column.to_pylist() for column in table.columns), strict=True)
+                _insert(file, layer.name, ["geometry", *layer.schema.names], values)
+
+
+def _contents(file: sqlite3.Connection, name: str, kind: str, description: str) -> None:
+    row = "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, srs_id) VALUES (?, ?, ?, ?, ?)"
+    file.execute(row, [name, kind, name, description, 4326 if kind == "features" else None])
+
+
+def _insert(file: sqlite3.Connection, table: str, names: Sequence[str], rows: Iterator | list) -> None:
+    marks = ", ".join("?" * len(names))
+    file.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608
+
+
+def geoparquet_write(path: Path, layers: Sequence[Layer]) -> None:
+    """Write a zip with a GeoParquet file for each data set and a table about them."""
+    with ZipFile(path, "w", ZIP_STORED) as archive:
+        _about(archive, layers)
+        for layer in layers:
+            part = path.with_name(f"{layer.name}.parquet")
+            facts = {"geo": json.dumps(GEOPARQUET), "data_set": json.dumps(layer.about)}
+            schema = layer.schema.append(pa.field("geometry", pa.binary())).with_metadata(facts)
+            with ParquetWriter(part, schema, compression="zstd") as writer:
+                for table in layer.tables():
+                    columns = [*table.columns, pa.array(_wkb(table), pa.binary())]
+                    writer.write_table(pa.table(columns, schema=schema))
+            archive.write(part, part.name)
+            part.unlink()
+
+
+def csv_write(path: Path, layers: Sequence[Layer]) -> None:
+    """Write a zip with a table (CSV) for each data set and one about them."""
+    with ZipFile(path, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+        _about(archive, layers)
+        for layer in layers:
+            part = archive.open(f"{layer.name}.csv", "w", force_zip64=True)
+            with part, CSVWriter(part, layer.schema) as writer:
+                for table in layer.tables():
+                    writer.write_table(table)
+
+
+def kml_write(path: Path, layers: Sequence[Layer]) -> None:
+    """Write a zipped KML (.kmz) with a folder for each data set; numbers are extended data of the points."""
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive, archive.open("doc.kml", "w", force_zip64=True) as member:
+        for text in _kml(layers):
+            member.write(text.encode())
+
+
+def _kml(layers: Sequence[Layer]) -> Iterator[str]:
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document>\n'
+    for layer in layers:
+        names = [name for name in layer.schema.names if name not in {"pid", "longitude", "latitude"}]
+        fields = "".join(f'<SimpleField type="double" name="{name}"/>' for name in names)
+        yield f'<Schema name="{layer.name}" id="{layer.name}">{fields}</Schema>\n'
+        yield f"<Folder><name>{layer.name}</name><description>{escape(_sentence(layer.about))}</description>\n"
+        yield from _placemarks(layer, names)
+        yield "</Folder>\n"
+    yield "</Document></kml>\n"
+
+
+def _placemarks(layer: Layer, names: Sequence[str]) -> Iterator[str]:
+    for table in layer.tables():
+        for row in table.to_pylist():
+            known = (
+                f'<SimpleData name="{name}">{row[name]:.6g}</SimpleData>' for name in names if row[name] is not None
+            )
+            yield (
+                f"<Placemark><name>{escape(row['pid'])}</name><ExtendedData>"
+                f'<SchemaData schemaUrl="#{layer.name}">{"".join(known)}</SchemaData></ExtendedData>'
+                f"<Point><coordinates>{row['longitude']:.7f},{row['latitude']:.7f}</coordinates></Point></Placemark>\n"
+            )
+
+
+def _wkb(table: pa.Table) -> list[bytes]:
+    longitude, latitude = (table[name].to_numpy() for name in ("longitude", "latitude"))
+    blobs: list[bytes] = shapely.to_wkb(shapely.points(longitude, latitude), byte_order=1).tolist()
+    return blobs
+
+
+def _about(archive: ZipFile, layers: Sequence[Layer]) -> None:
+    text = io.StringIO()
+    csv.writer(text).writerows(chain([layers[0].about], (layer.about.values() for layer in layers)))
+    archive.writestr(f"{DATA_SETS}.csv", text.getvalue())
+
+
+def _sentence(about: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {value}" for name, value in about.items() if value)
+
+
+class FileKind(NamedTuple):
+    """Kind of file: its writer, suffix and media type, and how many points it may have."""
+
+    write: Callable[[Path, Sequence[Layer]], None]
+    suffix: str
+    content_type: str
+    most_points: int
+
+
+MOST_POINTS, MOST_PLACEMARKS = 1_000_000, 20_000
+KINDS = {
+    "gpkg": FileKind(geopackage_write, ".gpkg", "application/geopackage+sqlite3", MOST_POINTS),
+    "parquet": FileKind(geoparquet_write, ".zip", "application/zip", MOST_POINTS),
+    "csv": FileKind(csv_write, ".zip", "application/zip", MOST_POINTS),
+    "kmz": FileKind(kml_write, ".kmz", "application/vnd.google-earth.kmz", MOST_PLACEMARKS),
+}

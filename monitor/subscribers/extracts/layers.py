@@ -1,0 +1,106 @@
+"""Layers of an extract: points read from the database once, kept in pieces, and handed on as tables.
+
+A piece holds the next AT_ONCE points of a data set in the order of their ids. A worker that takes over reads on behind
+the last stored piece.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from django.conf import settings
+
+from ingest.errors import UnusableData
+from ingest.models import Product
+from ingest.products.selectors import VALUES, points_batches
+from ml.rasters.pieces import Arrays, Store
+from monitor.models.operations import Extract
+from monitor.subscribers.extracts.formats import Layer
+
+AT_ONCE = 20_000  # points of a piece
+POSITIVE = {"los": "toward the satellite", "up": "up", "east": "to the east", "north": "to the north"}
+ZERO = {"gnss": "GNSS stations", "local": "a point or the mean of the scene"}
+LONGEST_NAME = 60
+
+
+def layers_made(*, extract: Extract, store: Store, report: Callable[[int], None]) -> Iterator[Layer]:
+    """Store the points of an extract in pieces, and yield the layer of each data set. report: is given points read.
+
+    Raises UnusableData if the data sets were deleted after the extract was asked for.
+    """
+    products = Product.objects.filter(pk__in=extract.products, points_deleted_at=None).order_by("pk")
+    if not products:
+        raise UnusableData("The data sets of this area were replaced in the meantime. Ask for the area again.")
+    for product in products:
+        sizes = []
+        for n_points in _stored(product, extract, store):
+            sizes.append(n_points)
+            report(n_points)
+        name = re.sub(r"\W+", "_", f"d{product.pk}_{product.name}_{product.component}", flags=re.ASCII)
+        days = [f"d{day:%Y%m%d}" for day in product.dates[: product.n_dates]]
+        columns = [("pid", pa.string()), ("longitude", pa.float64()), ("latitude", pa.float64())]
+        schema = pa.schema([*columns, *((column, pa.float32()) for column in (*VALUES, *days))])
+        tables = partial(_tables, store, [_name(product, number) for number in range(len(sizes))], schema)
+        yield Layer(name[:LONGEST_NAME], _about(product, name[:LONGEST_NAME], sum(sizes)), schema, tables)
+
+
+def _stored(product: Product, extract: Extract, store: Store) -> Iterator[int]:
+    """Store a data set's points in pieces behind those that an earlier worker left; yield the points in each piece."""
+    number, after, n_points = 0, "", AT_ONCE
+    while n_points == AT_ONCE:
+        try:
+            pids = _pids(store.get(_name(product, number)))
+        except KeyError:
+            break
+        number, after, n_points = number + 1, pids[-1] if pids else after, len(pids)
+        yield n_points
+    if n_points < AT_ONCE:  # the last piece was there
+        return
+    batches = points_batches(product=product, area=extract.area, after=after, at_once=AT_ONCE)
+    for at, batch in enumerate(batches, start=number):
+        text = np.frombuffer(json.dumps(batch.pids).encode(), dtype=np.uint8)
+        store.put(_name(product, at), batch._asdict() | {"pids": text})
+        yield len(batch.pids)
+
+
+def _tables(store: Store, names: list[str], schema: pa.Schema) -> Iterator[pa.Table]:
+    for name in names:
+        piece = store.get(name)
+        numbers = [*piece["position"].T, *piece["values"].T, *piece["series"].T]
+        columns = [pa.array(np.ascontiguousarray(column), from_pandas=True) for column in numbers]
+        yield pa.table([pa.array(_pids(piece), pa.string()), *columns], schema=schema)
+
+
+def _pids(piece: Arrays) -> list[str]:
+    pids: list[str] = json.loads(piece["pids"].tobytes())
+    return pids
+
+
+def _name(product: Product, number: int) -> str:
+    return f"{product.pk}@{number:06}"
+
+
+def _about(product: Product, layer: str, n_points: int) -> dict[str, str]:
+    """Return the facts about a layer, in English, as programs and archives need them."""
+    return {
+        "layer": layer,
+        "data_set": product.name,
+        "component": product.component,
+        "positive": POSITIVE[product.component],
+        "units": "velocity_mm_yr and its standard deviation: mm/yr; columns d<date>, rmse_mm: mm; height_m: m",
+        "zero": ZERO[product.reference],
+        "track": str(product.track or ""),
+        "direction": product.direction,
+        "release": product.release,
+        "first_date": f"{product.dates[0]}",
+        "last_date": f"{product.dates[-1]}",
+        "n_dates": str(product.n_dates),
+        "n_points": str(n_points),
+        "simulated": "yes" if product.simulated else "no",
+        "attribution": product.attribution,
+        "licence": product.licence,
+        "source": settings.PUBLIC_URL,
+    }

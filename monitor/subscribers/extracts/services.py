@@ -1,0 +1,194 @@
+"""Extracts of areas: asked for, confirmed, made piece by piece by a worker, and deleted after some days."""
+
+import logging
+import secrets
+import tempfile
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.gis.geos import GEOSGeometry
+from django.core import signing
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ingest.disk import disk_full
+from ingest.failures import cause_of, reason_of
+from ingest.leases import NO_FAULT, Lease, Overtaken, heartbeat
+from ingest.models import MeasurementPoint
+from ingest.scenes.services import geos
+from ingest.storage import delete_files, raster_put
+from ml.sharing import store_delete, store_of
+from monitor.maps.charts.selectors import bounded, products_over
+from monitor.models.messages import OutgoingMessage
+from monitor.models.operations import Extract
+from monitor.subscribers.extracts.formats import KINDS, Layer
+from monitor.subscribers.extracts.layers import AT_ONCE, layers_made
+from monitor.wording.figures import whole
+from monitor.wording.refusals import Refusal
+from monitor.wording.regions import Region
+
+logger = logging.getLogger(__name__)
+State, Kind = Extract.State, OutgoingMessage.Kind
+CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
+COUNTED = 3  # times the limit: of areas with more points, the number is estimated
+_SALT = "monitor.extract"
+LEASE = Lease(
+    model=Extract,
+    queued=State.QUEUED,
+    running=State.RUNNING,
+    failed=State.FAILED,
+    cancelled=State.CANCELLED,
+    duration=timedelta(seconds=90),
+)
+
+
+class Contents(NamedTuple):
+    """Numbers of points in an area by data set."""
+
+    by_product: dict[int, int]
+
+    @property
+    def n_points(self) -> int:
+        """Number of points of all data sets."""
+        return sum(self.by_product.values())
+
+
+def contents_of(*, area: GEOSGeometry, file_format: str) -> Contents:
+    """Count an area's points, of the releases shown now. Raises Refusal for none, or more than a file may have."""
+    products, most = products_over(area=area), KINDS[file_format].most_points
+    n_points = round(
+        sum(
+            one.n_points * one.footprint.intersection(area).area / (one.footprint.area or 1.0)
+            for one in products.only("n_points", "footprint")
+        )
+    )
+    contents = Contents({})
+    if n_points <= COUNTED * most:
+        inside = MeasurementPoint.objects.filter(
+            product__in=list(products.values_list("pk", flat=True)), tile_point__intersects=area
+        )
+        with bounded():
+            contents = Contents(dict(inside.order_by().values_list("product_id").annotate(n=Count("pid"))))
+        n_points = contents.n_points
+        if not n_points:
+            raise Refusal(_("No measurement point lies in this area. Choose a larger one, or another place."))
+    if n_points > most:
+        words = {"number": whole(n_points), "most": whole(most)}
+        if most < KINDS[Extract.Format.GEOPACKAGE].most_points:
+            raise Refusal(
+                _("%(number)s points lie in this area; KML holds at most %(most)s. Choose another format.") % words
+            )
+        raise Refusal(
+            _("%(number)s points lie in this area; one file holds at most %(most)s. Choose a smaller area.") % words
+        )
+    return contents
+
+
+def extract_request(*, email: str, region: Region, file_format: str, contents: Contents) -> Extract:
+    """Save a wish for a file, and queue the mail with its link."""
+    email = email.strip().lower()
+    with transaction.atomic():
+        extract = Extract.objects.create(
+            email=email,
+            label=region.label[:200],
+            area=geos(region.outline),
+            file_format=file_format,
+            products=sorted(contents.by_product),
+            n_points=contents.n_points,
+        )
+        OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}", email, extract=extract)
+    return extract
+
+
+def extract_confirm(*, extract: Extract) -> None:
+    """Queue the work, as the reader of the mail wishes; a second call changes nothing."""
+    Extract.objects.filter(pk=extract.pk, confirmed_at=None).update(confirmed_at=timezone.now())
+
+
+def extract_token(extract_id: int) -> str:
+    """Return the token that opens the page of an extract, and its file."""
+    return signing.dumps(extract_id, salt=_SALT)
+
+
+def extract_read(token: str) -> Extract:
+    """Return the extract of a token. Raises SignatureExpired if it is too old or deleted, BadSignature if invalid."""
+    extract = Extract.objects.filter(pk=signing.loads(token, salt=_SALT, max_age=KEEP)).first()
+    if extract is None:
+        raise signing.SignatureExpired("it was deleted in the meantime")
+    return extract
+
+
+def extracts_make() -> None:
+    """Delete what is over, requeue what dead workers left, and make the files that are due, one after the other."""
+    now = timezone.now()
+    over = Q(confirmed_at=None, created_at__lt=now - CONFIRM_FOR) | Q(created_at__lt=now - KEEP)
+    extracts_delete(extracts=Extract.objects.filter(over).exclude(pk__in=LEASE.alive()))
+    LEASE.return_expired(error="The worker that wrote it ended before it was done.")
+    due = Extract.objects.filter(LEASE.due(), confirmed_at__isnull=False).order_by("pk")
+    while not disk_full() and (first := due.first()):
+        extract_make(extract_id=first.pk)
+
+
+def extract_make(*, extract_id: int) -> None:
+    """Claim an extract and write its file; what an earlier worker has read is kept in pieces. Raises what fails."""
+    if not LEASE.claim(Extract.objects.filter(LEASE.due(), pk=extract_id, confirmed_at__isnull=False), error=""):
+        return
+    extract, done = Extract.objects.get(pk=extract_id), 0
+
+    def report(n_points: int) -> None:
+        nonlocal done
+        done += n_points
+
+    try:
+        with heartbeat(lambda: LEASE.prolong(extract, points_done=done), settings.RUN_BEAT_SECONDS):
+            Path(settings.WORK_DIR).mkdir(parents=True, exist_ok=True)
+            store = store_of(_pieces_of(extract), f"{AT_ONCE}")
+            _finish(extract, list(layers_made(extract=extract, store=store, report=report)))
+        store_delete(_pieces_of(extract))
+    except Overtaken:
+        logger.warning("%s was taken over by another worker", extract)
+    except Exception as fault:
+        LEASE.give_back(extract, reason_of(fault), cause_of(fault))
+        raise
+
+
+def _finish(extract: Extract, layers: Sequence[Layer]) -> None:
+    """Write the file, store it, end the lease and queue the mail. Raises Overtaken."""
+    kind = KINDS[extract.file_format]
+    with tempfile.TemporaryDirectory(dir=settings.WORK_DIR) as folder:
+        path = Path(folder) / f"extract-{extract.pk}-{secrets.token_hex(8)}{kind.suffix}"
+        kind.write(path, layers)
+        with raster_put(path) as name, transaction.atomic():
+            ended = {"file": name, "finished_at": timezone.now(), "points_done": extract.n_points}
+            if not LEASE.settle(extract, State.SUCCEEDED, **ended, **NO_FAULT):
+                raise Overtaken
+            about = {"extract": extract, "language": extract.language}
+            OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}:ready", extract.email, **about)
+
+
+def extracts_delete(*, extracts: QuerySet[Extract]) -> None:
+    """Delete extracts with their files, pieces and mails."""
+    for extract in extracts:
+        with transaction.atomic():
+            delete_files([extract.file])
+            extract.delete()
+        store_delete(_pieces_of(extract))
+
+
+def extracts_retry(*, extracts: QuerySet[Extract]) -> int:
+    """Requeue failed, cancelled and delayed extracts; return their number."""
+    return LEASE.retry(extracts, **NO_FAULT, finished_at=None)
+
+
+def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
+    """Cancel waiting and running extracts; return their number."""
+    return LEASE.cancel(extracts, error=f"Cancelled by {by}.", finished_at=timezone.now())
+
+
+def _pieces_of(extract: Extract) -> str:
+    return f"extract-{extract.pk}"
