@@ -25,11 +25,13 @@ class MonitorConfig(AppConfig):
         """Connect the receivers of signals, and exempt all objects that exist by now from garbage collection."""
         from allauth.account.signals import authentication_step_completed
         from allauth.mfa.signals import authenticator_added
+        from django.contrib.auth.signals import user_logged_in
 
         from monitor.subscribers.accounts.second_factor import other_sessions_end
-        from monitor.subscribers.accounts.sessions import session_renew
+        from monitor.subscribers.accounts.sessions import language_note, session_renew
         from monitor.web.roles import roles_ensure
 
+        user_logged_in.connect(language_note, dispatch_uid="language")
         setup_logging.connect(log_as_the_site, dispatch_uid="logging")
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")

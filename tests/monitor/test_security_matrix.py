@@ -277,7 +277,7 @@ QUERIED += ["hit", "width", "lat", "lon", "point", "at", "bbox", "period", "afte
 POSTED = ["about", "endpoint", "delivery", "subscription", "review", "proposal", "edit", "visit", "hit", "case"]
 POSTED += ["expected_edit", "assignee", "visitor", "known", "track", "own_km", "latitude", "longitude", "radius_km"]
 POSTED += ["end"]
-DEEDS = {"organisation": ["remove", "share", "end"], "subscription-ways": ["remove", "again"], "": [""]}
+DEEDS = {"organisation": ["remove", "share", "end"], "subscription-ways": ["remove", "again", "code"], "": [""]}
 
 
 def own_role(people: People, name: str) -> str:

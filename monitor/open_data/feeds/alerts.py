@@ -126,7 +126,7 @@ def alerts_atom(request: HttpRequest) -> HttpResponse:
 
     title = _("Ground Motion Monitor: places where the ground moves")
     if region:
-        title = _("Ground Motion Monitor: places where the ground moves in %(region)s") % {"region": region.name}
+        title = _("Ground Motion Monitor: places where the ground moves in %(region)s") % {"region": region.title}
     return alert_feed(request, alerts, title, said)
 
 

@@ -192,7 +192,7 @@ def ways_of(subscription) -> str:
 
 def test_a_person_adds_a_phone_gets_a_test_and_removes_it(client, make_subscription, receiver):
     page = ways_of(make_subscription())
-    answer = client.post(page, {"deed": "device-add", **given_by(receiver)}, headers={"User-Agent": PHONE})
+    answer = client.post(page, {"channel": "push", "deed": "add", **given_by(receiver)}, headers={"User-Agent": PHONE})
     assert answer.status_code == 302
     device = Endpoint.objects.get()
     assert (device.email, device.channel, device.name) == (RESIDENT, "push", "Chrome, Android")
@@ -202,7 +202,7 @@ def test_a_person_adds_a_phone_gets_a_test_and_removes_it(client, make_subscript
     after = client.get(page).content.decode()
     assert "Chrome, Android" in after
     assert "working" in after
-    client.post(page, {"deed": "device-add", **given_by(receiver)})  # the same browser once more
+    client.post(page, {"channel": "push", "deed": "add", **given_by(receiver)})  # the same browser once more
     assert Endpoint.objects.count() == 1
     assert client.post(page, {"deed": "remove", "endpoint": device.pk}).status_code == 302
     assert not Endpoint.objects.exists()
@@ -221,7 +221,9 @@ def test_a_person_adds_a_phone_gets_a_test_and_removes_it(client, make_subscript
 )
 def test_what_no_browser_gives_is_refused_in_words(client, make_subscription, receiver, settings, change, words):
     settings.ENDPOINTS_PRIVATE = "private network" not in words
-    answer = client.post(ways_of(make_subscription()), {"deed": "device-add", **given_by(receiver), **change})
+    answer = client.post(
+        ways_of(make_subscription()), {"channel": "push", "deed": "add", **given_by(receiver), **change}
+    )
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert not Endpoint.objects.exists()
