@@ -38,8 +38,8 @@ pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "access.csv"
 ROLES = ["anonymous", "subscriber link", "organisation member", "viewer", "operator", "publisher", "administrator"]
 GROUPS = {"viewer": VIEWERS, "operator": OPERATORS, "publisher": PUBLISHERS, "administrator": ADMINISTRATORS}
-# a visit leaves a trace there, and nowhere else: that a session is in use, who looks at a case
-NOT_COUNTED = {"sessions.session", "usersessions.usersession", "detection.claim"}
+# a visit leaves a trace there, and nowhere else: that a session is in use and its language, who looks at a case
+NOT_COUNTED = {"sessions.session", "usersessions.usersession", "monitor.accountlanguage", "detection.claim"}
 
 
 def parameters() -> dict[str, object]:

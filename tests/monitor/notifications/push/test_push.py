@@ -11,11 +11,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.utils import timezone
+from PIL import Image
 
 from monitor import tasks
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.push.keys import encrypt, from_text, key_make, point, private_key, public_key, to_text
+from monitor.paths import SITE_DIR
 from monitor.subscribers.subscriptions import endpoints, tokens
 
 pytestmark = pytest.mark.django_db
@@ -240,3 +242,14 @@ def test_the_script_for_browsers_lies_at_the_root_and_asks_nobody_else(client):
     assert "worker-src 'self'" in script["Content-Security-Policy"]
     assert "importScripts" not in script.content.decode()
     assert "://" not in script.content.decode()
+
+
+def test_a_phone_can_keep_the_page_of_a_person_as_an_app(client, make_subscription):
+    page = client.get(ways_of(make_subscription())).content.decode()
+    assert '<link rel="manifest" href="/static/manifest.webmanifest">' in page
+    manifest = json.loads((SITE_DIR / "static" / "manifest.webmanifest").read_text())
+    assert (manifest["display"], manifest["scope"]) == ("standalone", "/")
+    assert "start_url" not in manifest  # the app opens the page that was added
+    for icon in manifest["icons"]:
+        with Image.open(SITE_DIR / "static" / icon["src"]) as image:
+            assert "x".join(map(str, image.size)) == icon["sizes"]
