@@ -26,15 +26,17 @@ class MonitorConfig(AppConfig):
         """Connect the receivers of signals, and exempt all objects that exist by now from garbage collection."""
         from allauth.account.signals import authentication_step_completed
         from allauth.mfa.signals import authenticator_added
+        from django.contrib.auth.signals import user_logged_in
 
         from monitor.subscribers.accounts.second_factor import other_sessions_end
-        from monitor.subscribers.accounts.sessions import session_renew
+        from monitor.subscribers.accounts.sessions import language_note, session_renew
         from monitor.subscribers.accounts.stolen_passwords import check_stolen_passwords
         from monitor.web.identity.pages import check_colours
         from monitor.web.roles import roles_ensure
 
         register(check_colours)
         register(check_stolen_passwords)
+        user_logged_in.connect(language_note, dispatch_uid="language")
         setup_logging.connect(log_as_the_site, dispatch_uid="logging")
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")

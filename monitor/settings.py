@@ -17,6 +17,7 @@ from detection.rules.severity import Severity
 from ml.coherence import window_of
 from ml.deformation import DEFAULT_METHOD
 from monitor import broker
+from monitor.notifications.text.gateway import gateway_of
 from monitor.paths import BASE_DIR, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.storages import storages_of
@@ -420,8 +421,10 @@ GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds 
 # and none leaves this machine.
 CHANNELS = {
     "mail": "monitor.notifications.mail",
-    "webhook": "monitor.notifications.webhook",
     "push": "monitor.notifications.push",
+    "text": "monitor.notifications.text",
+    "chat": "monitor.notifications.chat",
+    "webhook": "monitor.notifications.webhook",
 }
 EMAIL_BACKEND, EMAIL_FILE_PATH = "monitor.notifications.mail.files.EmailBackend", VAR_DIR / "mail"
 if env("EMAIL_URL", default=""):
@@ -437,7 +440,7 @@ DKIM_SELECTOR = env("DKIM_SELECTOR", default="")  # of the key that mails are si
 ANYMAIL = env.dict("ANYMAIL", default={})  # of django-anymail: WEBHOOK_SECRET=name:password, and its others
 INSTALLED_APPS += ["anymail"] if ANYMAIL else []
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=formataddr((SITE.name, "no-reply@localhost")))
-WEBHOOK_SECONDS = PUSH_SECONDS = 10.0  # that a delivery may take
+WEBHOOK_SECONDS = PUSH_SECONDS = TEXT_SECONDS = 10.0  # that a delivery may take
 WEBHOOKS_AT_ONCE = PUSHES_AT_ONCE = 64  # deliveries that are waited for
 ENDPOINTS_PRIVATE = env.bool("ENDPOINTS_PRIVATE", default=False)  # private addresses, and plain HTTP
 PUSH_KEY_FILE = VAR_DIR / "push_key"  # made by manage.py prepare
@@ -445,8 +448,7 @@ _kept_key = PUSH_KEY_FILE.read_text().strip() if PUSH_KEY_FILE.is_file() else ""
 PUSH_PRIVATE_KEY = env("PUSH_PRIVATE_KEY", default="") or _kept_key
 if PUSH_PRIVATE_KEY and not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", PUSH_PRIVATE_KEY):
     raise ImproperlyConfigured(f"PUSH_PRIVATE_KEY (or {PUSH_KEY_FILE}) is not 32 bytes in base64url.")
-QUIET_CHANNELS = ["push"]  # to endpoints that wake up a person
-MOST_AN_HOUR = {"push": 5}  # messages that a device shows one by one
+TEXT_GATEWAY = gateway_of(VAR_DIR / "text_gateway.toml")  # of messages as text (SMS); None: there are none
 # Of whoever hears at once: for so many minutes news is gathered into one message, and for so many no other follows.
 GATHERING = {"mail": (0.5 if DEMO else 5.0, 60.0)}
 MAIL_SENDERS = 3  # that send side by side; the fourth process of the mail worker does the rest
@@ -456,6 +458,7 @@ MAIL_LIMIT_PER_IP = 30
 MAIL_LIMIT_PER_DOMAIN = 100  # all names of a small domain may be one mailbox
 MAIL_LIMIT_OVERALL = 2000
 ENDPOINT_LIMIT_PER_PERSON = 50  # tests and repetitions, a day
+TEXT_LIMIT_PER_NUMBER, TEXT_LIMIT_OVERALL = 3, 300  # codes, a day
 
 # Alarms: who hears of what is wrong, besides administrators who have an address in their account; metrics; the log.
 ADMIN_EMAILS = env.list("ADMIN_EMAILS", default=[])

@@ -55,6 +55,7 @@ urlpatterns = [
     path("about/", map.about, name="about"),
     path("reading/", map.reading, name="reading"),
     path("logo", identity.logo, name="site-logo"),
+    path("manifest.webmanifest", identity.manifest, name="site-manifest"),
     path("imprint/", identity.site_page, {"name": "imprint"}, name="imprint"),
     path("contact/", identity.site_page, {"name": "contact"}, name="contact"),
     path("accessibility/", identity.site_page, {"name": "accessibility"}, name="accessibility"),

@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
-from detection.kinds import KINDS, Kind
+from detection.kinds import KINDS
 from detection.models import Alert, AlertTransition, Review
 from detection.reviews.audit import audit_write
 from detection.reviews.edits import texts_of
@@ -32,7 +32,6 @@ from ingest.areas import area_of
 from ingest.locks import Lock, locked
 from ingest.models import Product
 
-KINDS_DRAWN = [kind for kind in KINDS if kind is not Kind.GLACIER_SURGE]  # surges are found in glaciers' series
 REASON = "reported by a specialist"
 SAME_PLACE_M = 250.0
 MOST_SHOWN = 8
@@ -123,7 +122,7 @@ def living_near(outline: BaseGeometry) -> list[Alert]:
 
 def _checked(drawn: Drawn) -> BaseGeometry:
     """Check all fields; return the outline, in degrees. Raises Unfit."""
-    if drawn.kind not in KINDS_DRAWN:
+    if drawn.kind not in set(KINDS):
         raise Unfit(_("Please choose a kind."))
     if drawn.severity not in set(Severity):
         raise Unfit(_("There is no such importance."))

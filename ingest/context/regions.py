@@ -8,7 +8,7 @@ from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
-from ingest.context.selectors import named
+from ingest.context.selectors import is_named, named
 from ingest.models import AdministrativeRegion, Product
 from ingest.text import search_key
 
@@ -28,7 +28,7 @@ def region_by_name(*, text: str) -> AdministrativeRegion | None:
     exact = region_by_slug(slug=text.strip())
     if exact or not key:
         return exact
-    return AdministrativeRegion.objects.select_related("layer").filter(search_name=key).order_by("level", "pk").first()
+    return AdministrativeRegion.objects.select_related("layer").filter(is_named(key)).order_by("level", "pk").first()
 
 
 def regions_listed(*, text: str = "", level: int | None = None, covered: bool = True) -> QuerySet[AdministrativeRegion]:

@@ -19,6 +19,7 @@ from ingest.context.terrain import mean_bearing
 from ingest.errors import StorageFailed
 from ingest.locks import rows_of
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
+from ingest.models.context import NAMES_JOINED, language_code
 from ingest.readers.context.records import ContextKind
 from ingest.storage import stored_tiff
 from ingest.text import search_key
@@ -204,11 +205,11 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | 
 
 
 def named(rows: QuerySet, key: str) -> QuerySet:
-    """Filter by name: each word of `key` begins a word in it. Annotates rank: 0 equal, 1 begins with `key`, 2 other."""
+    """Filter by names: each word of `key` begins a word in them. Annotates rank: 0 equal, 1 begins so, 2 other."""
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
-        When(search_name=key, then=Value(0)),
-        When(search_name__startswith=key, then=Value(1)),
+        When(is_named(key), then=Value(0)),
+        When(Q(search_name__startswith=key) | Q(search_name__contains=NAMES_JOINED + key), then=Value(1)),
         default=Value(2),
         output_field=IntegerField(),
     )
@@ -217,16 +218,23 @@ def named(rows: QuerySet, key: str) -> QuerySet:
     return rows.annotate(words=vector, rank=rank).filter(words=query)
 
 
+def is_named(key: str) -> Q:
+    """Return the filter for rows of which a name, in whatever language, has this search key."""
+    first, last = f"{key}{NAMES_JOINED}", f"{NAMES_JOINED}{key}"
+    inside = Q(search_name__contains=f"{NAMES_JOINED}{first}") | Q(search_name__endswith=last)
+    return Q(search_name=key) | Q(search_name__startswith=first) | inside
+
+
 def _place_match(place: Place) -> PlaceMatch:
     x, y = place.position.coords
-    return PlaceMatch(place.name, place.country, x, y, None, place.rank, place.population)
+    return PlaceMatch(place.title, place.country, x, y, None, place.rank, place.population)
 
 
 def _region_match(region: AdministrativeRegion) -> PlaceMatch:
     west, south, east, north = region.view.extent
     middle, bounds = ((west + east) / 2, (south + north) / 2), (west, south, east, north)
     country = region.country if region.level else ""
-    return PlaceMatch(region.name, country, *middle, bounds, region.rank, 0, region.slug, region.level)
+    return PlaceMatch(region.title, country, *middle, bounds, region.rank, 0, region.slug, region.level)
 
 
 def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:
@@ -238,12 +246,13 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
     if not layers:
         return {}
     query = """
-        SELECT target.i, target.x, target.y, near.name, near.country, ST_X(near.position), ST_Y(near.position)
+        SELECT target.i, target.x, target.y, COALESCE(near.names ->> %s, near.name), near.country,
+            ST_X(near.position), ST_Y(near.position)
         FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y), LATERAL (
-            SELECT name, country, position FROM ingest_place WHERE layer_id = ANY(%s)
+            SELECT name, names, country, position FROM ingest_place WHERE layer_id = ANY(%s)
             ORDER BY position <-> ST_SetSRID(ST_MakePoint(target.x, target.y), 4326) LIMIT 16) AS near"""
     nearest: dict[int, NearPlace] = {}
-    for index, x, y, name, country, place_x, place_y in rows_of(query, [*_parameters(points), layers]):
+    for index, x, y, name, country, place_x, place_y in rows_of(query, [language_code(), *_parameters(points), layers]):
         bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)
         if distance <= FARTHEST_PLACE_M and (index not in nearest or distance < nearest[index].distance_m):
             nearest[index] = NearPlace(name, country, float(distance), float(bearing) % 360)
@@ -253,21 +262,26 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
 def _regions(
     points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]
 ) -> dict[int, tuple[str, str, Contact | None]]:
-    """Return index of a point -> name and country of the smallest region around it, and the office responsible."""
+    """Return index of a point -> name and country of the smallest region around it, and the office responsible.
+
+    The country has the name of the largest region around the point, if that is a country.
+    """
     if not layers:
         return {}
     query = """
-        SELECT target.i, region.name, region.country, contact_name, contact_phone, contact_page
+        SELECT target.i, COALESCE(region.names ->> %s, region.name), region.country, region.level,
+            contact_name, contact_phone, contact_page
         FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y)
         JOIN ingest_administrativeregion region
           ON region.layer_id = ANY(%s)
           AND ST_Intersects(region.outline, ST_SetSRID(ST_MakePoint(target.x, target.y), 4326))
         ORDER BY target.i, region.level DESC, region.id"""
-    rows = rows_of(query, [*_parameters(points), layers])
+    rows = rows_of(query, [language_code(), *_parameters(points), layers])
     found: dict[int, tuple[str, str, Contact | None]] = {}
-    for index, region, country, name, phone, page in rows:  # the smallest first
-        *names, contact = found.get(index, (region, country, None))
-        found[index] = (*names, contact or (Contact(name, phone, page, region) if name else None))
+    for index, region, country, level, name, phone, page in rows:  # the smallest first
+        smallest, of_country, contact = found.get(index, (region, country, None))
+        of_country = of_country if level else region
+        found[index] = (smallest, of_country, contact or (Contact(name, phone, page, region) if name else None))
     return found
 
 

@@ -1,12 +1,14 @@
 """Services that load context. A layer is loaded in one transaction, whole or not at all; each record becomes a row."""
 
 import hashlib
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import connection, transaction
 from psycopg import sql
@@ -20,6 +22,7 @@ from ingest.errors import AlreadyLoaded, InputError
 from ingest.geometry import METRES_PER_DEGREE
 from ingest.locks import Lock, lock
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, PopulationTile
+from ingest.models.context import NAMES_JOINED
 from ingest.rasters import copy_as_cog, write_cog
 from ingest.readers.context import elevation, opened, records
 from ingest.readers.files import file_sha256
@@ -31,15 +34,21 @@ Values = tuple[Any, ...]
 
 def _region(record: records.RegionRecord) -> Values:
     largest = max(record.outline.geoms, key=lambda part: part.area)
-    key = search_key(record.name)[:200]
-    named = record.name, key, record.country, record.level, record.code
+    named = record.name, *_spoken(record), record.country, record.level, record.code
     contact = record.contact_name, record.contact_phone, record.contact_page
     return *named, *contact, _hex(record.outline), _hex(box(*largest.bounds))
 
 
 def _place(record: records.PlaceRecord) -> Values:
     position = _hex(Point(record.longitude, record.latitude))
-    return record.name, search_key(record.name)[:200], record.country, record.population, position
+    return record.name, *_spoken(record), record.country, record.population, position
+
+
+def _spoken(record: records.RegionRecord | records.PlaceRecord) -> tuple[str, str]:
+    """Return the names in the languages of the site, as JSON, and the search keys of all names."""
+    names = {code: record.names[code] for code, _label in settings.LANGUAGES if code in record.names}
+    keys = dict.fromkeys(search_key(name) for name in (record.name, *names.values()))
+    return json.dumps(names), NAMES_JOINED.join(keys)[:600]
 
 
 def _glacier(record: records.GlacierRecord) -> Values:
@@ -77,12 +86,16 @@ TABLES: dict[records.ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Va
     records.ContextKind.REGIONS: (
         "ingest_administrativeregion",
         (
-            *("name", "search_name", "country", "level", "code"),
+            *("name", "names", "search_name", "country", "level", "code"),
             *("contact_name", "contact_phone", "contact_page", "outline", "view"),
         ),
         _region,
     ),
-    records.ContextKind.PLACES: ("ingest_place", ("name", "search_name", "country", "population", "position"), _place),
+    records.ContextKind.PLACES: (
+        "ingest_place",
+        ("name", "names", "search_name", "country", "population", "position"),
+        _place,
+    ),
     records.ContextKind.GLACIERS: (
         "ingest_glacier",
         (

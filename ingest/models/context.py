@@ -3,6 +3,7 @@
 from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
+from django.utils.translation import get_language
 
 from ingest.readers.context.records import ContextKind, LineClass, Surge, WaterClass
 from ingest.storage import raster_storage
@@ -42,12 +43,34 @@ class ContextLayer(models.Model):
         return f"{self.kind}: {self.name}"
 
 
-class AdministrativeRegion(models.Model):
+NAMES_JOINED = " | "  # in search_name; no search key holds it
+
+
+class Named(models.Model):
+    """Row with a name, and perhaps names in other languages."""
+
+    name = models.CharField(max_length=200)
+    names = models.JSONField(default=dict, help_text="by two-letter code of the language, where the file has them")
+    search_name = models.CharField(max_length=600, help_text="search keys of all names, the main one first")
+
+    class Meta:
+        abstract = True
+
+    @property
+    def title(self) -> str:
+        """Return the name in the active language, if the file has it."""
+        return str(self.names.get(language_code(), self.name))
+
+
+def language_code() -> str:
+    """Return the two-letter code of the active language."""
+    return (get_language() or "en")[:2]
+
+
+class AdministrativeRegion(Named):
     """A country (level 0), a province or state (1), or a smaller unit."""
 
     layer = models.ForeignKey(ContextLayer, models.CASCADE)
-    name = models.CharField(max_length=200)
-    search_name = models.CharField(max_length=200)
     country = models.CharField(max_length=100, blank=True)
     level = models.PositiveSmallIntegerField()
     code = models.CharField(max_length=40, blank=True, help_text="official, where the file has one")
@@ -67,12 +90,10 @@ class AdministrativeRegion(models.Model):
         return self.name
 
 
-class Place(models.Model):
+class Place(Named):
     """A place where people live."""
 
     layer = models.ForeignKey(ContextLayer, models.CASCADE)
-    name = models.CharField(max_length=200)
-    search_name = models.CharField(max_length=200)
     country = models.CharField(max_length=100, blank=True)
     population = models.PositiveIntegerField()
     position = models.PointField(srid=4326)

@@ -90,6 +90,7 @@ class OutgoingMessage(models.Model):
         TEST = "test"
         INVITATION = "invitation"
         MEMBERSHIP = "membership"  # to join an organisation
+        DISSOLVED = "dissolved"  # that an organisation was
         RESET = "reset"
         CHECK = "check"  # whether an endpoint answers
         ENDED = "ended"  # that an endpoint was switched off
@@ -117,6 +118,7 @@ class OutgoingMessage(models.Model):
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
     bulletin = models.ForeignKey(Bulletin, models.CASCADE, null=True, help_text="the one that was signed")
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")
+    about = models.CharField(max_length=60, blank=True, help_text="name of an organisation that is gone")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -16,6 +16,16 @@ def language_of_request() -> str:
     return translation.get_language() or settings.LANGUAGE_CODE
 
 
+class AccountLanguage(models.Model):
+    """Language in which an account last signed in; reminders come in it."""
+
+    account = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reads")
+    language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
+
+    def __str__(self) -> str:
+        return f"account {self.account_id} reads {self.language}"
+
+
 class Organisation(models.Model):
     """Organisation: several people who follow the same places."""
 

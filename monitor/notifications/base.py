@@ -1,14 +1,14 @@
 """Interface and registration of channels; the outbox uses channels through this interface only."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import import_module
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from django.conf import settings
 
-from monitor.models.messages import OutgoingMessage
+from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.subscribers.subscriptions.channels import EndpointRules, channel_class
 from monitor.web.outgoing import outward
 
 
@@ -57,10 +57,12 @@ class Channel(Protocol):
 
     one_server: whether one server takes all messages, so that several senders may share them; otherwise every address
     (`Endpoint`) has a server of its own. at_once: how many deliveries a sender then has under way at the same time.
+    rules: what the channel asks of its endpoints, if it has any.
     """
 
     one_server: bool = True
     at_once: int = 1
+    rules: ClassVar[EndpointRules] = EndpointRules()
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
         """Read what the next batch of messages needs, in few queries."""
@@ -73,18 +75,48 @@ class Channel(Protocol):
         """Close connections; also called after every `Later`, after which the next message opens new ones."""
 
 
-def channel_class(*, name: str) -> type[Channel]:
-    """Return the class of the channel with this name in settings.CHANNELS. Raises LookupError if there is none."""
-    try:
-        folder = settings.CHANNELS[name]
-    except KeyError:
-        raise LookupError(f"no channel {name!r} is registered in settings.CHANNELS") from None
-    return import_module(f"{folder}.channel").Channel
+class EndpointChannel(Channel):
+    """Channel to addresses that readers add themselves, with its section of the page on which they do so.
+
+    section: template, given `section` with what `shown` returns, the endpoints and what a form returned. script: module
+    of that page, below static/. for_organisations: whether organisations may have such endpoints, too.
+    """
+
+    one_server = False
+    section: ClassVar[str]
+    script: ClassVar[str] = ""
+    for_organisations: ClassVar[bool] = False
+
+    @classmethod
+    def shown(cls) -> dict[str, Any] | None:
+        """Return what the section shows beside the endpoints; None if this site has not set up the channel."""
+        return {}
+
+    @classmethod
+    def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
+        """Add the endpoint that a form gives; return what is shown once. agent: User-Agent. Raises Refusal."""
+        raise NotImplementedError
+
+    @classmethod
+    def act(cls, *, deed: str, endpoint: Endpoint, given: Mapping[str, str]) -> dict[str, Any] | None:
+        """Carry out an action of this channel alone; return what is shown once, None for other actions."""
+        return None
+
+
+def endpoint_channels(*, for_organisations: bool = False) -> dict[str, type[EndpointChannel]]:
+    """Return the channels, by name, whose endpoints people or, if asked for, organisations may add on this site."""
+    some = {name: channel_class(name=name) for name in settings.CHANNELS}
+    return {
+        name: one
+        for name, one in some.items()
+        if issubclass(one, EndpointChannel) and one.for_organisations >= for_organisations and one.shown() is not None
+    }
 
 
 def channel_open(*, name: str) -> Channel:
     """Return a new channel that is ready to deliver. Raises LookupError if none is registered under this name."""
-    return channel_class(name=name)()
+    channel: Channel = channel_class(name=name)()
+    return channel
 
 
 def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, gone_by: Container[int]) -> Outcome:

@@ -108,21 +108,21 @@ def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: b
 
 def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
     """Record the outcome of a claimed message."""
-    if message.server:
+    if isinstance(outcome, Later):
+        message_put_off(message=message, error=outcome.reason)
+    elif message.server:
         endpoint_settle(message=message, endpoint=message.server, outcome=outcome)
     elif isinstance(outcome, Delivered):
         message_mark_sent(message=message)
         if any(one.subscription.bounces for one in message.news):
             Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
-    elif isinstance(outcome, Later):
-        message_put_off(message=message, error=outcome.reason)
     elif isinstance(outcome, Refused):
         message_retry(message=message, error=outcome.reason)
     elif isinstance(outcome, Never):
         message_bounce(message=message, error=outcome.reason)
 
 
-def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Outcome) -> None:
+def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Delivered | Refused | Never) -> None:
     """Record the outcome of a message to an endpoint; a failure delays only messages to the same endpoint."""
     if isinstance(outcome, Delivered):
         message_mark_sent(message=message)
@@ -231,7 +231,7 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         return silent.filter(email=message.address, channel=message.channel).exists()
     if message.kind == Kind.BULLETIN:
         return subscriptions.subscriptions_to_bulletin(bulletin=message.bulletin).filter(email=message.address).exists()
-    if message.kind in (Kind.LINK, Kind.RESET, Kind.EXTRACT):
+    if message.kind in (Kind.LINK, Kind.RESET, Kind.EXTRACT, Kind.DISSOLVED):
         return True
     if message.kind == Kind.VISITS:
         return message.account is not None and bool(visits_coming(visitor=message.account))

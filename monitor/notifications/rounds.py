@@ -17,6 +17,7 @@ from monitor.notifications import base, selectors
 from monitor.notifications.outbox import message_claim, message_deliver, message_put_off, message_settle
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.assets import concerned_read
+from monitor.subscribers.subscriptions.channels import channel_class
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def _send(name: str, deadline: float | None, share: int, of: int) -> int:
 
 def _has_one_server(name: str) -> bool:
     try:
-        return base.channel_class(name=name).one_server
+        return bool(channel_class(name=name).one_server)
     except LookupError:
         return False
 
@@ -160,8 +161,7 @@ class _Round:
             self.channel = self.channel or base.channel_open(name=self.name)
             self.channel.read_ahead(batch)
             concerned_read(news=[one for message in batch for one in message.news])
-            if not self.has_one_server:
-                endpoints.news_read(messages=batch)
+            endpoints.news_read(messages=[message for message in batch if message.server])
         except LookupError:
             return  # each of them is put off
         except Exception:
@@ -222,7 +222,7 @@ class _Round:
     def _note(self, message: OutgoingMessage, outcome: base.Outcome | None) -> None:
         if isinstance(outcome, base.Delivered):
             self._note_success()
-        elif outcome is not None and not message.server:
+        elif outcome is not None and (self.has_one_server or not message.server):
             self._note_trouble(message.address, outcome)
 
     def _note_success(self) -> None:

@@ -1,4 +1,4 @@
-"""Pages of a subscriber's devices and webhooks, behind the signed link of their subscriptions; mails of the demo."""
+"""Pages of a subscriber's endpoints, behind the signed link of their subscriptions; mails of the demo."""
 
 from functools import cache
 from typing import Any
@@ -10,101 +10,91 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_safe
 
 from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.notifications import base
 from monitor.notifications.mail import files
-from monitor.notifications.push.devices import PUSH, browser_key, device_add
-from monitor.notifications.webhook.signature import secret_new, secret_rotate
 from monitor.paths import SITE_DIR
 from monitor.self_service.subscriptions.links import owner_of, private_page
 from monitor.subscribers.subscriptions import endpoints, selectors
+from monitor.subscribers.subscriptions.channels import endpoint_rules
 from monitor.web.guards import demo_only
-from monitor.web.outgoing import outward
 from monitor.wording.refusals import Refusal, number_or_none
-
-LONGEST_URL = 500
 
 
 @private_page
 def ways(request: HttpRequest, token: str) -> HttpResponse:
-    """Show and change devices and webhooks of one person. A secret is shown once, right after it was made."""
+    """Show and change the endpoints of one person: devices, numbers, chat rooms, webhooks."""
     email = owner_of(token)
-    if request.method != "POST":
-        return _page(request, token, email)
+    shown: dict[str, dict[str, Any]] = {}
+    if request.method == "POST":
+        shown = act(request, email=email)
+        if not shown:
+            return redirect("subscription-ways", token=token)
+    has_active = selectors.subscriptions_active().filter(email=email).exists()
+    context = {"token": token, "email": email, "has_active": has_active, "sections": sections(shown, email=email)}
+    return render(request, "self_service/subscriptions/ways.html", context, status=status_of(shown))
+
+
+def status_of(shown: dict[str, dict[str, Any]]) -> int:
+    """Return the HTTP status of a page with what `act` returned."""
+    return 422 if any("refusal" in one for one in shown.values()) else 200
+
+
+def act(request: HttpRequest, **owner: Any) -> dict[str, dict[str, Any]]:
+    """Carry out the form of a section, if valid; return what it shows once, by channel. owner: as of `Endpoint`."""
+    pk = number_or_none(request.POST.get("endpoint", ""))
+    mine = Endpoint.objects.filter(**owner, pk=pk).first() if pk else None
+    name = mine.channel if mine else request.POST.get("channel", "")
+    channel = base.endpoint_channels(for_organisations="organisation" in owner).get(name)
+    if channel is None:
+        return {}
+    deed, given = request.POST.get("deed", ""), request.POST.dict()
     try:
-        shown = _act(request, email)
+        if mine:
+            shown = channel.act(deed=deed, endpoint=mine, given=given)
+            shown = _act_on_any(mine, deed, given) if shown is None else shown
+        elif deed == "add":
+            shown = channel.add(given=given, agent=request.headers.get("User-Agent", ""), **owner)
+        else:
+            shown = {}
     except Refusal as refusal:
-        if request.POST.get("deed") == "device-add":
-            return _page(request, token, email, status=422, device_refusal=refusal.error)
-        return _page(request, token, email, status=422, refusal=refusal.error, typed=request.POST.get("url", ""))
-    return _page(request, token, email, **shown) if shown else redirect("subscription-ways", token=token)
+        shown = {"refusal": refusal.error, "typed": given, "about": mine}
+    return {name: shown} if shown else {}
 
 
-def _act(request: HttpRequest, email: str) -> dict[str, Any]:
-    if request.POST.get("deed") == "device-add":
-        device_add(email=email, given=request.POST.dict(), agent=request.headers.get("User-Agent", ""))
-        return {}
-    return act_on_webhooks(request, email=email)
-
-
-def act_on_webhooks(request: HttpRequest, **owner: Any) -> dict[str, Any]:
-    """Carry out a webhook form, if valid; return values to show once. owner: email=… or organisation=… of endpoints."""
-    deed = request.POST.get("deed", "")
-    if deed == "webhook-add":
-        return _webhook_add(request.POST.get("url", "").strip(), **owner)
-    mine = Endpoint.objects.filter(**owner, pk=number_or_none(request.POST.get("endpoint", ""))).first()
-    if mine is None:
-        return {}
+def _act_on_any(mine: Endpoint, deed: str, given: dict[str, str]) -> dict[str, Any]:
     if deed == "remove":
         mine.delete()
     elif deed == "test":
         endpoints.endpoint_check(endpoint=mine)
-    elif deed == "secret" and mine.channel == endpoints.WEBHOOK:
-        return {"secret": secret_rotate(endpoint=mine), "secret_of": mine.url, "is_rotated": True}
     elif deed == "again":
-        endpoints.delivery_replay(endpoint=mine, pk=request.POST.get("delivery", ""))
+        endpoints.delivery_replay(endpoint=mine, pk=given.get("delivery", ""))
     return {}
 
 
-def _webhook_add(url: str, **owner: Any) -> dict[str, Any]:
-    fault = outward.url_fault(url)
-    if not url:
-        raise Refusal(_("Type the address that messages are to be sent to."))
-    if fault == "scheme":
-        raise Refusal(_("The address must begin with https://."))
-    if fault or len(url) > LONGEST_URL:
-        raise Refusal(_("This is not an address that messages can be sent to."))
-    if endpoints.endpoints_of(channel=endpoints.WEBHOOK, **owner).filter(url=url).exists():
-        raise Refusal(_("This address is listed already."))
-    secret = secret_new()
-    endpoints.endpoint_add(channel=endpoints.WEBHOOK, url=url, keys={"secret": secret}, **owner)
-    return {"secret": secret, "secret_of": url}
-
-
-def _page(request: HttpRequest, token: str, email: str, status: int = 200, **shown: Any) -> HttpResponse:
-    devices = endpoints.endpoints_of(email=email, channel=PUSH)
-    active = selectors.subscriptions_active().filter(email=email)
-    context = {
-        "token": token,
-        "email": email,
-        "browser_key": browser_key(),
-        "devices": [(device, _state(device)) for device in devices],
-        "webhooks": webhooks_listed(email=email),
-        "has_active": active.exists(),
-        **shown,
-    }
-    return render(request, "notifications/webhook/ways.html", context, status=status)
-
-
-def webhooks_listed(**owner: Any) -> list[tuple[Endpoint, tuple[str, str], list[tuple[OutgoingMessage, str]]]]:
-    """Return an owner's webhooks, each with its badge (class, text) and its last messages (with state in words)."""
-    hooks = endpoints.endpoints_of(channel=endpoints.WEBHOOK, **owner)
-    return [(hook, _state(hook), _deliveries(hook)) for hook in hooks]
+def sections(shown: dict[str, dict[str, Any]], **owner: Any) -> list[dict[str, Any]]:
+    """Return the sections of a page with an owner's endpoints, one per channel. shown: as `act` returns it."""
+    offered = base.endpoint_channels(for_organisations="organisation" in owner)
+    return [
+        {
+            "channel": name,
+            "template": channel.section,
+            "script": channel.script,
+            "endpoints": [
+                (one, _state(one), _deliveries(one)) for one in endpoints.endpoints_of(channel=name, **owner)
+            ],
+            **(channel.shown() or {}),
+            **shown.get(name, {}),
+        }
+        for name, channel in offered.items()
+    ]
 
 
 def _state(endpoint: Endpoint) -> tuple[str, str]:
     if endpoint.ended_at:
         return "finished", _("switched off")
     if not endpoint.verified_at:
-        return "first", _("waiting for its first answer")
+        number = endpoint_rules(endpoint.channel).is_number
+        return "first", _("waiting for its code") if number else _("waiting for its first answer")
     return ("first", _("failing")) if endpoint.failing_since else ("provisional", _("working"))
 
 

@@ -87,23 +87,15 @@ def place_change(request: HttpRequest, token: str, organisation: int, subscripti
 
 @private_page
 def organisation_ways(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
-    """Show and change the webhooks of an organisation, which continue when members pause or leave."""
+    """Show and change the webhooks and chat rooms of an organisation, which go on when members pause or leave."""
     mine = member_of(token, organisation, as_owner=True)
-    shown: dict[str, Any] = {}
+    owner, shown = {"organisation": mine.organisation}, dict[str, dict[str, Any]]()
     if request.method == "POST":
-        try:
-            shown = channels.act_on_webhooks(request, organisation=mine.organisation)
-            if not shown:
-                return redirect("organisation-ways", token=token, organisation=organisation)
-        except Refusal as refusal:
-            shown = {"refusal": refusal.error, "typed": request.POST.get("url", "")}
-    context = {
-        "token": token,
-        "organisation": mine.organisation,
-        "webhooks": channels.webhooks_listed(organisation=mine.organisation),
-        **shown,
-    }
-    return render(request, "self_service/organisations/ways.html", context, status=422 if "refusal" in shown else 200)
+        shown = channels.act(request, **owner)
+        if not shown:
+            return redirect("organisation-ways", token=token, organisation=organisation)
+    context = {"token": token, **owner, "sections": channels.sections(shown, **owner)}
+    return render(request, "self_service/organisations/ways.html", context, status=channels.status_of(shown))
 
 
 @private_page

@@ -8,6 +8,7 @@ import pytest
 from shapely import from_wkb
 
 from detection.alerts.recompute import Recomputer
+from detection.kinds import Kind
 from detection.models import Alert, AlertLife, AuditEntry
 from detection.reviews.drawn import Drawn, PlaceTaken, alert_draw
 from detection.reviews.labels import labels_write
@@ -19,6 +20,7 @@ from detection.rules.verdicts import Verdict
 from lab.replay.machine import Machine, clock_at
 from lab.replay.places import square
 from lab.replay.scenario import Event, Found, Measure
+from monitor.wording.cards.cards import alert_card
 from tests.makers.reviews import edit, say
 from tests.waiting import reread
 
@@ -74,7 +76,6 @@ def test_a_place_that_is_followed_already_is_drawn_only_by_one_who_knows(anna):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"kind": "glacier-surge"},
         {"kind": "x"},
         {"severity": "grave"},
         {"reason": "plausible"},
@@ -102,6 +103,17 @@ def test_what_the_computer_finds_there_later_joins_it_and_changes_nothing_that_t
     assert (alert.source, alert.state, alert.kind, alert.severity) == ("person", "confirmed", "landslide", "strong")
     assert (alert.is_measured, alert.rate_mm_yr, alert.area.wkt) == (True, -20.0, before)
     assert alert.by_hand.computed["kind"] != "landslide"
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_place_of_every_kind_can_be_drawn_and_has_a_page(kind, anna, client):
+    alert = draw(anna, kind=kind.value, texts={})
+    card = alert_card(alert)
+    assert (card.kind, card.headline, card.rate_label) == (kind.value, None, "reported by a specialist")
+    assert not any("None" in sentence or "nan" in sentence for sentence in card.sentences)
+    page = client.get(alert.get_absolute_url())
+    assert page.status_code == 200
+    assert "The outline was drawn by hand." in page.content.decode()
 
 
 def test_data_that_do_not_show_it_do_not_end_it(anna):

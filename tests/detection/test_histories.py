@@ -9,9 +9,9 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detection.kinds import row_of
+from detection.kinds import Kind, row_of
 from detection.models import Alert, AlertLife, AlertTransition, AlertUpdate, Detection, GlacierSample
-from detection.reviews.drawn import KINDS_DRAWN, Drawn, alert_draw
+from detection.reviews.drawn import Drawn, alert_draw
 from detection.reviews.services import may_take_back
 from detection.rules.lifecycle import State, may_become
 from detection.rules.updates import MUTED_FOR
@@ -60,7 +60,7 @@ def comings(measure: Measure, days: list[int]) -> st.SearchStrategy:
 verdicts = st.builds(
     lambda verdict, alert: ("verdict", verdict, alert), st.sampled_from(list(Verdict)), st.integers(1, 3)
 )
-drawings = st.builds(lambda place, kind: ("draw", place, kind), st.integers(0, 2), st.sampled_from(KINDS_DRAWN))
+drawings = st.builds(lambda place, kind: ("draw", place, kind), st.integers(0, 2), st.sampled_from(list(Kind)))
 deletions = st.builds(lambda track: ("delete", track), st.sampled_from([15, 88]))
 DEEDS = (
     comings(Measure.VELOCITY, [1, 20, 40, 200]),

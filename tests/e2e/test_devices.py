@@ -40,6 +40,10 @@ def test_a_phone_shows_messages_after_a_click_and_until_it_is_removed(
     refused.goto(ways)
     refused.get_by_role("button", name="Show messages on this device").click()
     expect(refused.locator("#device-answer")).to_contain_text("allow")
+    iphone = open_page("phone")
+    iphone.add_init_script("delete window.PushManager; navigator.standalone = false")  # Safari outside an app
+    iphone.goto(ways)
+    expect(iphone.locator("#device-answer")).to_contain_text("home screen")
 
     page = open_page("phone", permissions=["notifications"])
     page.add_init_script(push_service(push_key, f"{receiver.url}/phone"))

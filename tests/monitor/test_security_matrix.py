@@ -44,8 +44,8 @@ pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "access.csv"
 ROLES = ["anonymous", "subscriber link", "organisation member", "viewer", "operator", "publisher", "administrator"]
 GROUPS = {"viewer": VIEWERS, "operator": OPERATORS, "publisher": PUBLISHERS, "administrator": ADMINISTRATORS}
-# a visit leaves a trace there, and nowhere else: that a session is in use, who looks at a case
-NOT_COUNTED = {"sessions.session", "usersessions.usersession", "detection.claim"}
+# a visit leaves a trace there, and nowhere else: that a session is in use and its language, who looks at a case
+NOT_COUNTED = {"sessions.session", "usersessions.usersession", "monitor.accountlanguage", "detection.claim"}
 
 
 def parameters() -> dict[str, object]:
@@ -292,7 +292,7 @@ QUERIED += ["hit", "width", "lat", "lon", "point", "at", "bbox", "period", "afte
 POSTED = ["about", "endpoint", "delivery", "subscription", "review", "proposal", "edit", "visit", "hit", "case"]
 POSTED += ["expected_edit", "assignee", "visitor", "known", "track", "own_km", "latitude", "longitude", "radius_km"]
 POSTED += ["end"]
-DEEDS = {"organisation": ["remove", "share", "end"], "subscription-ways": ["remove", "again"], "": [""]}
+DEEDS = {"organisation": ["remove", "share", "end"], "subscription-ways": ["remove", "again", "code"], "": [""]}
 
 
 def own_role(people: People, name: str) -> str:

@@ -3,7 +3,7 @@
 Mines: such as those of Maus et al. 2022, doi:10.1038/s41597-022-01547-4 (ISO3_CODE, COUNTRY_NAME, AREA); other lists
 may state a NAME, and in STATE or STATUS whether it works. Regions: Natural Earth's admin_0 and admin_1, geoBoundaries,
 NUTS of Eurostat, or any with a property `name`, perhaps `code`, `level` (0 a country, 1 a province, 2 and more what
-lies below) and `country`.
+lies below) and `country`. Names in other languages: `name_de`, `name_fr`, …, as Natural Earth has them.
 """
 
 import re
@@ -15,6 +15,7 @@ from shapely import MultiPolygon, Polygon, make_valid
 
 from ingest.errors import InputError
 from ingest.readers.context.records import MineRecord, RegionRecord, Remark
+from ingest.readers.context.tables import names_by_language
 from ingest.vectors import shapefiles
 from ingest.vectors.features import POLYGONS, read_features
 
@@ -132,7 +133,8 @@ def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
             contact, fault = _contact(feature.properties)
             if fault:
                 yield Remark(fault, refused=False)
-            yield RegionRecord(name[:200], country[:100], level, feature.outline, code, *contact)
+            spoken = names_by_language(feature.properties)
+            yield RegionRecord(name[:200], country[:100], level, feature.outline, code, *contact, spoken)
 
 
 def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:

@@ -1,6 +1,6 @@
 """Typed records that the readers of context yield: degrees, EPSG:4326, longitude first; outlines are valid."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -41,6 +41,7 @@ class RegionRecord(NamedTuple):
     """Region of a file. level: 0 country, 1 province or state, 2 below. code: official, empty if the file has none.
 
     contact_name: office responsible for ground motion there, with its telephone number and page; empty if not stated.
+    names: by two-letter code of the language.
     """
 
     name: str
@@ -51,16 +52,21 @@ class RegionRecord(NamedTuple):
     contact_name: str = ""
     contact_phone: str = ""
     contact_page: str = ""
+    names: Mapping[str, str] = {}
 
 
 class PlaceRecord(NamedTuple):
-    """Place of a file. population: 0 if the file does not state it; country: name or ISO code, as in the file."""
+    """Place of a file. population: 0 if the file does not state it; country: name or ISO code, as in the file.
+
+    names: by two-letter code of the language.
+    """
 
     name: str
     longitude: float
     latitude: float
     population: int
     country: str
+    names: Mapping[str, str] = {}
 
 
 class GlacierRecord(NamedTuple):

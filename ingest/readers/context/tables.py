@@ -2,7 +2,8 @@
 
 import csv
 import math
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -38,6 +39,15 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> Iterator[Row]:
                 problem = f"row {number} has {len(fields)} fields and the header {len(names)}"
                 raise InputError(path, problem, "Download it again: it may have been cut off")
             yield {name: field.strip() for name, field in zip(names, fields, strict=True)}
+
+
+LANGUAGE = re.compile(r"name[_:]([a-z]{2})")
+
+
+def names_by_language(properties: Mapping[str, object]) -> dict[str, str]:
+    """Return the values of properties such as name_de or name:de, as far as they have one, by language."""
+    found = ((LANGUAGE.fullmatch(key), str(value or "").strip()) for key, value in properties.items())
+    return {match[1]: name[:200] for match, name in found if match and name}
 
 
 class Names(list[str]):

@@ -60,7 +60,7 @@ def region_plan(
     ]
     title = ngettext(
         "%(region)s with %(number)s moving place", "%(region)s with %(number)s moving places", len(marks)
-    ) % {"region": region.name, "number": whole(len(marks))}
+    ) % {"region": region.title, "number": whole(len(marks))}
     return _plan(frame, title, shapes, marks[::-1], region.layer.simulated)  # the strongest lie on top
 
 

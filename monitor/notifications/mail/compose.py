@@ -95,6 +95,8 @@ class Composer:
             return letters.invitation_mail(key=key, invitation=message.invitation)
         if kind == OutgoingMessage.Kind.MEMBERSHIP:
             return letters.membership_mail(key=key, membership=message.membership)
+        if kind == OutgoingMessage.Kind.DISSOLVED:
+            return letters.dissolved_mail(key=key, email=message.address, organisation=message.about)
         if kind == OutgoingMessage.Kind.RESET:
             return letters.password_mail(key=key, email=message.address, account=message.account)
         if kind == OutgoingMessage.Kind.VISITS:

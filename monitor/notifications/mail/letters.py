@@ -161,6 +161,11 @@ def membership_mail(*, key: str, membership: Membership) -> EmailMultiAlternativ
     return _mail("membership", key, membership.email, context)
 
 
+def dissolved_mail(*, key: str, email: str, organisation: str) -> EmailMultiAlternatives:
+    """Return the mail that reports to a member that an organisation was dissolved. organisation: its name."""
+    return _mail("dissolved", key, email, {"organisation": organisation, "subscribe_url": absolute("subscribe")})
+
+
 def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternatives:
     """Return the mail with the link to choose a new password; the link works once, and for two hours."""
     owner = urlsafe_base64_encode(force_bytes(account.pk))

@@ -2,30 +2,33 @@
 
 import hashlib
 import json
-import textwrap
 import time
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from django.conf import settings
-from django.urls import reverse
-from django.utils import translation
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import InHand, Never, Outcome
+from monitor.notifications.brief import brief_of
+from monitor.notifications.push.devices import browser_key, device_add
 from monitor.notifications.push.keys import authorization, encrypt, from_text, to_text
-from monitor.wording.cards.cards import KeptCards, alert_title
-from monitor.wording.cards.steps import what_happened
+from monitor.subscribers.subscriptions.channels import EndpointRules
+from monitor.wording.cards.cards import KeptCards
 
 KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
 GONE = (404, 410)
+WORKS = gettext_noop("Messages of this site reach this device.")
 
 
-class Channel(base.Channel):
+class Channel(base.EndpointChannel):
     """Channel of encrypted messages; requests run in parallel, at most one per device at a time."""
 
-    one_server = False
+    rules = EndpointRules(wakes=True, most_an_hour=5)
+    section, script = "notifications/push/_devices.html", "js/notifications/push/device.js"
 
     def __init__(self) -> None:
         self.at_once = settings.PUSHES_AT_ONCE
@@ -51,27 +54,26 @@ class Channel(base.Channel):
         sent = {"url": device.url, "body": body, "headers": headers}
         return InHand(partial(base.deliver, **sent, seconds=settings.PUSH_SECONDS, gone_by=GONE))
 
+    @classmethod
+    def shown(cls) -> dict[str, Any] | None:
+        """Return the key that browsers need; None if this site has none."""
+        return {"browser_key": browser_key()} if browser_key() else None
 
-LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters
+    @classmethod
+    def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
+        """Add the device whose browser gave its address and keys."""
+        device_add(given=given, agent=agent, **owner)
+        return {}
 
 
 def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
     """Return the text that a device shows, as JSON for its service worker, without personal addresses or regions."""
-    with translation.override(message.language):
-        if message.transition is None:
-            summary = message.kind == OutgoingMessage.Kind.SUMMARY
-            more = _("More has changed in your regions.")
-            title, sentence = settings.SITE.name, more if summary else _("Messages of this site reach this device.")
-            url, tag = reverse("alert-list") if summary else "/", message.kind
-        else:
-            alert = message.transition.alert
-            title, sentence = alert_title(cards(alert)), what_happened(message.transition)
-            url, tag = alert.get_absolute_url(), alert.code
+    brief = brief_of(message, cards, works=WORKS)
     shown = {
-        "title": textwrap.shorten(title, LONGEST_TITLE, placeholder="…"),
-        "body": textwrap.shorten(sentence, LONGEST_SENTENCE, placeholder="…"),
-        "url": url,
-        "tag": tag,
+        "title": brief.title,
+        "body": brief.sentence,
+        "url": brief.path,
+        "tag": brief.about,
         "lang": message.language,
     }
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()

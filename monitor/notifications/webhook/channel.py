@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,22 +10,25 @@ from django.conf import settings
 from django.utils import translation
 
 from detection.models import AlertTransition
-from monitor.models.messages import OutgoingMessage
+from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import InHand, Never, Outcome
-from monitor.notifications.webhook.signature import headers, secrets_of
+from monitor.notifications.webhook.signature import headers, secret_new, secret_rotate, secrets_of
 from monitor.subscribers.subscriptions import endpoints
+from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.subscribers.subscriptions.endpoints import labels_of
 from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_title
 from monitor.wording.cards.steps import update_sentences
 
-GONE = (410,)
+WEBHOOK, GONE = "webhook", (410,)
 
 
-class Channel(base.Channel):
+class Channel(base.EndpointChannel):
     """Channel of signed messages; requests run in parallel, at most one per server at a time."""
 
-    one_server = False
+    rules = EndpointRules(reports_end=True)
+    section = "notifications/webhook/_webhooks.html"
+    for_organisations = True
 
     def __init__(self) -> None:
         self.at_once = settings.WEBHOOKS_AT_ONCE
@@ -43,6 +47,22 @@ class Channel(base.Channel):
         )
         sent = {"url": message.endpoint.url, "body": body, "headers": {"Content-Type": "application/json", **signed}}
         return InHand(partial(base.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
+
+    @classmethod
+    def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
+        """Add a webhook; return its secret, which is shown only now."""
+        url = given.get("url", "").strip()
+        endpoints.url_refuse(channel=WEBHOOK, url=url, **owner)
+        secret = secret_new()
+        endpoints.endpoint_add(channel=WEBHOOK, url=url, keys={"secret": secret}, **owner)
+        return {"secret": secret, "secret_of": url}
+
+    @classmethod
+    def act(cls, *, deed: str, endpoint: Endpoint, given: Mapping[str, str]) -> dict[str, Any] | None:
+        """Make a new secret, and return it."""
+        if deed != "secret":
+            return None
+        return {"secret": secret_rotate(endpoint=endpoint), "secret_of": endpoint.url, "is_rotated": True}
 
 
 FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")

@@ -127,7 +127,7 @@ def alerts_atom(request: HttpRequest) -> HttpResponse:
 
     title = _("%(site)s: places where the ground moves") % {"site": settings.SITE.name}
     if region:
-        named = {"site": settings.SITE.name, "region": region.name}
+        named = {"site": settings.SITE.name, "region": region.title}
         title = _("%(site)s: places where the ground moves in %(region)s") % named
     return alert_feed(request, alerts, title, said)
 

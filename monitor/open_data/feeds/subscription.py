@@ -30,10 +30,11 @@ TAKEN_BACK = (State.REJECTED, State.MERGED)
 
 
 class Entry(NamedTuple):
-    """Entry of a feed: an alert, and at least one of its steps, the oldest first."""
+    """Entry of a feed: an alert, and at least one of its steps, the oldest first. until: when its reader paused."""
 
     alert: Alert
     steps: list[AlertTransition]
+    until: datetime | None = None
 
     @property
     def last(self) -> AlertTransition:
@@ -43,16 +44,20 @@ class Entry(NamedTuple):
     @property
     def changed(self) -> datetime:
         """Return when the feed's text about the alert last changed."""
-        return max(self.alert.updated_at, self.last.created_at)
+        changed = max(self.alert.updated_at, self.last.created_at)
+        return min(changed, self.until) if self.until else changed
 
 
 def entries_of(*, subscription: Subscription) -> list[Entry]:
     """Return entries of the hundred alerts that changed last within two years, the last changed first."""
+    # While its owner pauses the subscription, nothing new appears. A pause because mails came back concerns mails only.
     kept: dict[int, Entry] = {}
-    for step in steps_in(region=subscription.region, years=YEARS).order_by("created_at", "id"):
+    steps = steps_in(region=subscription.region, years=YEARS).order_by("created_at", "id")
+    until = subscription.paused_at if subscription.pause_reason == Subscription.PauseReason.OWNER else None
+    for step in steps.filter(created_at__lt=until) if until else steps:
         entry = kept.get(step.alert_id)
         if wants(subscription, step_of(step)) or (entry and step.to_state in TAKEN_BACK):
-            kept.setdefault(step.alert_id, Entry(step.alert, [])).steps.append(step)
+            kept.setdefault(step.alert_id, Entry(step.alert, [], until)).steps.append(step)
     return sorted(kept.values(), key=lambda entry: entry.last.pk, reverse=True)[:MOST_ALERTS]
 
 

@@ -83,7 +83,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "simulated": region.layer.simulated,
         "bbox": ",".join(f"{value:.4f}" for value in region.view.extent),
         "level": words.level_label(region.level),
-        "sentence": words.moving_sentence(region.name, n_moving, _n(counts, UNREVIEWED), any(coverage)),
+        "sentence": words.moving_sentence(region.title, n_moving, _n(counts, UNREVIEWED), any(coverage)),
         "year": words.year_sentence(today.year, *found_and_finished) if counts else "",
         "coverage": words.measured_sentence(*coverage),
         "contact": _contact(region),
@@ -102,7 +102,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
 def _contact(region: AdministrativeRegion) -> Contact | None:
     """Return who is responsible in a region: its own contact, else that of the smallest larger unit with one."""
     if region.contact_name:
-        return Contact(region.contact_name, region.contact_phone, region.contact_page, region.name)
+        return Contact(region.contact_name, region.contact_phone, region.contact_page, region.title)
     around = [one for one in regions_around(region=region) if one.contact_name]
     return _contact(around[-1]) if around else None
 
@@ -124,7 +124,7 @@ def report_context(region: AdministrativeRegion) -> dict[str, Any]:
 
 def embed_line(region: AdministrativeRegion, address: str) -> str:
     """Return the HTML that embeds a region's widget in another page. address: absolute address of the widget."""
-    title = _("Moving ground: %(region)s") % {"region": region.name}
+    title = _("Moving ground: %(region)s") % {"region": region.title}
     return (
         f'<iframe src="{escape(address)}" title="{escape(title)}" width="100%" height="620" '
         'style="border:0" loading="lazy"></iframe>'

@@ -16,7 +16,7 @@ from detection.by_hand import as_json, by_hand_of
 from detection.kinds import Kind, row_of
 from detection.models import Alert, CaseFile, Proposal
 from detection.reviews.claims import Claimed, Overtaken
-from detection.reviews.drawn import EARLIEST, KINDS_DRAWN, Drawn, PlaceTaken, alert_draw
+from detection.reviews.drawn import EARLIEST, Drawn, PlaceTaken, alert_draw
 from detection.reviews.edits import LONGEST_TEXT, alert_edit, edit_take_back, kinds_open, last_edit
 from detection.reviews.notes import LONGEST_NOTE, MOST_FILES, SUFFIXES, Given, note_add
 from detection.reviews.outlines import LONGEST_TEXT as LONGEST_OUTLINE
@@ -214,7 +214,7 @@ def _form(
     request: HttpRequest, draft: dict[str, str], *, there: list[Alert] | None = None, fault: str = "", status: int = 200
 ) -> HttpResponse:
     today = timezone.now().date().isoformat()
-    kind = draft.get("kind") if draft.get("kind") in KINDS_DRAWN else Kind.SUBSIDENCE
+    kind = draft.get("kind") if draft.get("kind") in set(Kind) else Kind.SUBSIDENCE
     context = {
         "drawn": True,
         "second_person": bool(settings.SECOND_PERSON_FROM),
@@ -231,6 +231,6 @@ def _form(
         "note": draft.get("note", ""),
         "longest_note": LONGEST_PUBLIC_NOTE,
         "map_config": map_config(map_totals()["bounds"]),
-        **choices(KINDS_DRAWN, kind, draft.get("severity", Severity.MODERATE)),
+        **choices(list(Kind), kind, draft.get("severity", Severity.MODERATE)),
     }
     return render(request, "pages/reviews/draw.html", context, status=status)

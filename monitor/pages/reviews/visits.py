@@ -15,6 +15,7 @@ from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, Given
 from detection.reviews.outlines import Unfit
 from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
 from monitor.models.messages import OutgoingMessage
+from monitor.models.subscriptions import AccountLanguage
 from monitor.subscribers.accounts.selectors import reviewers
 
 RESULT_WORDS = {
@@ -93,6 +94,8 @@ def visits_remind() -> int:
         visitors = {visit.visitor_id: visit.visitor for visit in due}
         for visitor in visitors.values():
             last = max(visit.pk for visit in due if visit.visitor_id == visitor.pk)
-            OutgoingMessage.queue(OutgoingMessage.Kind.VISITS, f"visits:{last}", visitor.email, account=visitor)
+            reads = AccountLanguage.objects.filter(account=visitor).first() or AccountLanguage()
+            about = {"account": visitor, "language": reads.language}
+            OutgoingMessage.queue(OutgoingMessage.Kind.VISITS, f"visits:{last}", visitor.email, **about)
         FieldVisit.objects.filter(pk__in=[visit.pk for visit in due]).update(reminded_at=timezone.now())
     return len(visitors)

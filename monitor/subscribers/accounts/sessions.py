@@ -9,6 +9,7 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from monitor.models.subscriptions import AccountLanguage, language_of_request
 from monitor.subscribers.accounts.second_factor import factor_trusted, sessions_end
 from monitor.wording.refusals import number_or_none
 
@@ -104,6 +106,11 @@ def sessions_forget() -> int:
     """Delete the records of expired sessions; return how many."""
     over = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     return UserSession.objects.filter(last_seen_at__lt=over).delete()[0]
+
+
+def language_note(sender: object, user: User, **kwargs: object) -> None:
+    """Remember the language of the page on which an account signs in."""
+    AccountLanguage.objects.update_or_create(account=user, defaults={"language": language_of_request()})
 
 
 def session_renew(request: HttpRequest, **kwargs: object) -> None:

@@ -60,8 +60,13 @@ def organisation_rename(*, organisation: Organisation, name: str) -> None:
 
 
 def organisation_dissolve(*, organisation: Organisation) -> None:
-    """Delete an organisation with its watched places, seats, memberships and webhooks. Its members get no mail."""
-    organisation.delete()
+    """Delete an organisation with its watched places, seats, memberships and endpoints, and queue a mail to members."""
+    with _alone(organisation) as mine:
+        told = {one.email: {"language": one.language} for one in members(organisation=mine)}
+        for email, reads in (told | _reads(list(told))).items():
+            about = {"about": mine.name, "language": reads["language"]}
+            OutgoingMessage.queue(OutgoingMessage.Kind.DISSOLVED, f"dissolved:{uuid4()}", email, **about)
+        mine.delete()
 
 
 def member_invite(*, owner: Membership, email: str) -> None:

@@ -13,18 +13,20 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State as AlertState
 from monitor.models.messages import Endpoint, OutgoingMessage
-from monitor.models.subscriptions import DEFAULT_CHANNEL
+from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions import selectors as subscriptions
+from monitor.subscribers.subscriptions.channels import channels_where, endpoint_rules
 from monitor.subscribers.subscriptions.members import owners
 from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
+from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR
 from monitor.web.outgoing import outward
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
@@ -34,8 +36,7 @@ END_AFTER = timedelta(days=7)  # in which nothing was taken
 LONGEST_RETRY_AFTER = timedelta(days=1)
 HOUR, SUM_UP_AFTER = timedelta(hours=1), timedelta(minutes=5)
 MOST_PER_PERSON = 10  # of each channel
-LISTED = 20
-WEBHOOK = "webhook"
+LISTED, LONGEST_URL = 20, 500
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 
 
@@ -73,6 +74,19 @@ def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = ""
     return endpoint
 
 
+def url_refuse(*, channel: str, url: str, **owner: Any) -> None:
+    """Raise Refusal if a URL that a person typed cannot be added as an endpoint of the owner on this channel."""
+    fault = outward.url_fault(url)
+    if not url:
+        raise Refusal(_("Type the address that messages are to be sent to."))
+    if fault == "scheme":
+        raise Refusal(_("The address must begin with https://."))
+    if fault or len(url) > LONGEST_URL:
+        raise Refusal(_("This is not an address that messages can be sent to."))
+    if endpoints_of(channel=channel, **owner).filter(url=url).exists():
+        raise Refusal(_("This address is listed already."))
+
+
 def endpoint_check(*, endpoint: Endpoint) -> None:
     """Queue a test message; an ended endpoint becomes active again. Raises Refusal."""
     _refuse_sending(endpoint)
@@ -85,7 +99,7 @@ def _refuse_sending(endpoint: Endpoint) -> None:
     # An unknown name gets the same message, so that nobody can find out which names a private network knows.
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
         raise Refusal(_("Daily limit reached. Try again tomorrow."))
-    if not outward.leads_out(endpoint.url):
+    if not endpoint_rules(endpoint.channel).is_number and not outward.leads_out(endpoint.url):
         raise Refusal(
             _("Messages cannot be sent to this address: the host name is unknown or belongs to a private network.")
         )
@@ -136,9 +150,12 @@ def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -
 
 
 def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
-    """Return keys of endpoints with MOST_AN_HOUR messages of the last hour or waiting; more news becomes a summary."""
+    """Return keys of endpoints with as many messages, of the last hour or waiting, as their channel allows."""
     enough: set[int] = set()
-    for channel, most in settings.MOST_AN_HOUR.items():
+    for channel in settings.CHANNELS:
+        most = endpoint_rules(channel).most_an_hour
+        if most is None:
+            continue
         theirs = OutgoingMessage.objects.filter(
             Q(created_at__gt=now - HOUR) | Q(state=State.QUEUED),
             endpoint__in=endpoints.filter(channel=channel),
@@ -212,7 +229,7 @@ def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
     if endpoint.failures or endpoint.failing_since:
         mine = Endpoint.objects.filter(pk=endpoint.pk, ended_at=None)
         mine.update(failures=0, failing_since=None, next_try_at=None)
-    if checked:
+    if checked and not endpoint_rules(endpoint.channel).is_number:
         Endpoint.objects.filter(pk=endpoint.pk, verified_at=None).update(verified_at=now)
 
 
@@ -228,7 +245,7 @@ def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | 
         until = mine.next_try_at = now + max(delay, back_off(mine.failures))
         if gone or mine.failing_since < now - END_AFTER:
             _end(mine, Endpoint.EndReason.GONE if gone else Endpoint.EndReason.FAILING)
-        if gone and mine.channel != WEBHOOK:
+        if gone and not endpoint_rules(mine.channel).reports_end:
             mine.delete()
         else:
             mine.save(update_fields=["failures", "failing_since", "next_try_at", "ended_at", "end_reason"])
@@ -237,11 +254,11 @@ def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | 
 
 
 def _end(endpoint: Endpoint, reason: str) -> None:
-    """Switch an endpoint off; if it was a webhook that had worked, queue a mail to its owners."""
+    """Switch an endpoint off; if it had worked and its channel reports the end, queue a mail to its owners."""
     if endpoint.ended_at:
         return
     endpoint.ended_at, endpoint.end_reason = timezone.now(), reason
-    if endpoint.channel != WEBHOOK or not endpoint.verified_at:
+    if not endpoint_rules(endpoint.channel).reports_end or not endpoint.verified_at:
         return
     about, readers = f"{endpoint.ended_at:%Y%m%d%H%M%S}", [endpoint.email]
     if endpoint.organisation_id is not None:
@@ -269,6 +286,14 @@ def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
     OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(
         state=State.QUEUED, attempts=0, error="", next_try_at=timezone.now()
     )
+
+
+def numbers_delete() -> None:
+    """Delete phone numbers that nobody confirmed in time, and those of people without a subscription."""
+    numbers = Endpoint.objects.filter(channel__in=channels_where(is_number=True))
+    held = Subscription.objects.filter(ended_at=None, email=OuterRef("email"))
+    unconfirmed = Q(verified_at=None, created_at__lt=timezone.now() - CONFIRM_FOR)
+    numbers.filter(unconfirmed | ~Exists(held)).delete()
 
 
 def endpoints_exported(**owner: Any) -> Sequence[dict[str, Any]]:

@@ -51,6 +51,11 @@ def allowed_for_endpoints(*, email: str, organisation: int | None = None) -> boo
     return _count(f"endpoints {who}", settings.ENDPOINT_LIMIT_PER_PERSON)
 
 
+def allowed_for_number(*, number: str) -> bool:
+    """Count one code to this phone number. Return False if it, or all numbers together, reached the daily limit."""
+    return _count(f"number {number}", settings.TEXT_LIMIT_PER_NUMBER) and _count("numbers", settings.TEXT_LIMIT_OVERALL)
+
+
 def allowed_for_organisation(*, organisation: int, most: int) -> bool:
     """Count one invitation by an organisation. Return False if it has reached its daily limit."""
     return _count(f"organisation {organisation}", most)

@@ -4,13 +4,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
+from monitor.subscribers.subscriptions.channels import channels_where
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 QUARTER = timedelta(days=91)
@@ -53,7 +53,7 @@ def is_held(*, now: datetime) -> Q:
     news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
     silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))
     sign = Q(kind=OutgoingMessage.Kind.SIGN) & Exists(silent.filter(email=OuterRef("address")))
-    wakes = Q(channel__in=settings.QUIET_CHANNELS) & ~Q(kind=OutgoingMessage.Kind.CHECK)
+    wakes = Q(channel__in=channels_where(wakes=True)) & ~Q(kind=OutgoingMessage.Kind.CHECK)
     return Q(Exists(news)) | sign | (wakes & Exists(asleep.filter(email=OuterRef("address"))))
 
 

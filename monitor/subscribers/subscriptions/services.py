@@ -42,7 +42,7 @@ LONGEST_LABEL = 200
 LONGEST_NAME = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
-LETTERS |= {Kind.EXTRACT}
+LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
 LEAST = {  # severity from which on something is sent
@@ -215,6 +215,7 @@ def subscriptions_end(*, ids: Sequence[int]) -> int:
     now = timezone.now()
     ended = Subscription.objects.filter(pk__in=ids, ended_at=None).update(ended_at=now)
     Notification.objects.filter(subscription__in=ids, message=None, withdrawn_at=None).update(withdrawn_at=now)
+    endpoints.numbers_delete()
     return ended
 
 
@@ -271,6 +272,7 @@ def purge() -> None:
     finished.filter(kind__in=LETTERS, created_at__lt=now - KEEP_LETTERS).delete()
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()
+    endpoints.numbers_delete()
     limits.counts_forget()
 
 

@@ -1,9 +1,10 @@
-"""Pages of a site's identity: its logo, imprint, contact and accessibility statement; and the check of its colours."""
+"""Pages of a site's identity (logo, manifest, imprint, contact, accessibility) and the check of its colours."""
 
 from django.conf import settings
 from django.core.checks import Error
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -27,6 +28,26 @@ def logo(request: HttpRequest) -> HttpResponse:
     answer = HttpResponse(content, content_type=logo_type(content))
     answer["Cache-Control"] = "public, max-age=86400"
     return answer
+
+
+@require_safe
+def manifest(request: HttpRequest) -> HttpResponse:
+    """Describe the site as an app for home screens; it has no start page, as each opens the page it was made from."""
+    icons = [("img/icon-180.png", "180x180", "any"), ("img/icon-512.png", "512x512", "any maskable")]
+    described = {
+        "name": settings.SITE.name,
+        "short_name": settings.SITE.name,
+        "id": "/",
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#ffffff",
+        "theme_color": settings.SITE.accent,
+        "icons": [
+            {"src": static(path), "sizes": sizes, "type": "image/png", "purpose": purpose}
+            for path, sizes, purpose in icons
+        ],
+    }
+    return JsonResponse(described, content_type="application/manifest+json")
 
 
 @require_safe

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from django.contrib.gis.geos import Point, Polygon
 from django.core.management import call_command
+from django.utils import translation
 
 from ingest.context import selectors
+from ingest.context.regions import region_by_name
 from ingest.context.services import context_load, layer_delete
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
@@ -130,6 +132,26 @@ def test_the_nearest_place_comes_with_distance_and_direction(make_geonames):
     assert near.distance_m == pytest.approx(3003, abs=5)
     assert near.bearing_deg == pytest.approx(180, abs=0.1)
     assert selectors.whereabouts_of(points=[(40.0, 0.0, False)])[0].near is None
+
+
+def test_places_and_regions_are_named_and_found_in_the_language_of_the_reader(make_csv, make_geojson):
+    context_load(path=make_csv("name,latitude,longitude,name_de,name_xx", "Vienna,48.2,16.4,Wien,Other"))
+    country = {"name": "Austria", "name_de": "Österreich", "featurecla": "Admin-0 country", "admin": "Austria"}
+    province = {"name": "Lower Austria", "name_de": "Niederösterreich", "featurecla": "Admin-1", "admin": "Austria"}
+    context_load(path=make_geojson((country, square(10, 40, 20)), (province, square(15, 45, 5))))
+    for language, expected in {
+        "de": ("Wien", "Niederösterreich", "Österreich"),
+        "fr": ("Vienna", "Lower Austria", "Austria"),
+    }.items():
+        with translation.override(language):
+            where = selectors.whereabouts_of(points=[(16.4, 48.1, False)])[0]
+            assert (where.near.name, where.region, where.country) == expected
+            for text in ("Wien", "Vienna"):
+                (match,) = selectors.place_search(text=text)
+                assert (match.name, match.rank) == (expected[0], 0)
+            assert region_by_name(text="österreich").title == expected[2]
+            assert region_by_name(text="Austria").title == expected[2]
+    assert "Other" not in str(Place.objects.values().get())
 
 
 def test_names_of_many_points_take_a_fixed_number_of_queries(make_geonames, django_assert_num_queries):

@@ -124,6 +124,29 @@ def test_a_plain_table_of_places_needs_three_columns(make_csv):
     assert len(refused) == 2
 
 
+def test_names_in_other_languages_come_from_columns_and_from_the_table_of_geonames(make_csv, make_geonames):
+    (place,), _ = rows(make_csv("name,latitude,longitude,name_de,name_fr", "Vienna,48.2,16.4,Wien,"), "places")
+    assert place.names == {"de": "Wien"}
+    path = make_geonames(("Vienna", 48.2, 16.4, 2_000_000, "AT"))
+    number = path.read_text().partition("\t")[0]
+    lines = [
+        ("1", number, "de", "Wean", "", "", "1", ""),  # colloquial
+        ("2", number, "de", "Wien", "", "", "", ""),
+        ("3", number, "fr", "Vienne", "", "", "", ""),
+        ("4", number, "fr", "Vienne (Autriche)", "1", "", "", ""),
+        ("5", number, "fr", "Autre", "", "", "", ""),
+        ("6", number, "post", "1010", "", "", "", ""),
+        ("7", "999", "de", "Anderswo", "", "", "", ""),
+    ]
+    beside = path.parent / "alternatenames"
+    beside.mkdir()
+    (beside / path.name).write_text("".join("\t".join(line) + "\n" for line in lines))
+    (place,), _ = rows(path)
+    assert place.names == {"de": "Wien", "fr": "Vienne (Autriche)"}
+    with opened(path, None) as file:
+        assert file.parts == (path, beside / path.name)
+
+
 @pytest.mark.parametrize("row", ["Swapped,-99.1,19.4", "Far,10,200"])
 def test_a_place_that_is_not_on_earth_names_its_row(make_csv, row):
     message = refusal(make_csv("name,latitude,longitude", "Good,1,2", row), "places")

@@ -65,6 +65,15 @@ if (works) {
     add();
   });
   markOwn();
+} else if (navigator.standalone === false) {
+  // iPhones and iPads give messages to web apps on the home screen only; the app opens this page, as it has no other
+  // start (manifest.webmanifest).
+  button.disabled = true;
+  say(
+    gettext(
+      "On an iPhone or iPad, first add this page to the home screen (Share, Add to Home Screen). Open it from there.",
+    ),
+  );
 } else {
   button.disabled = true;
   say(gettext("This browser cannot take messages, or not in a private window. Mails come all the same."));

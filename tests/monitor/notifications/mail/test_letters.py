@@ -132,6 +132,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
         "membership without an owner": letters.membership_mail(
             key="k", membership=Membership(pk=1, organisation=water)
         ),
+        "dissolved": letters.dissolved_mail(key="k", email=one.email, organisation=water.name),
         "visits": letters.visits_mail(key="k", email=person.email, visits=[(SimpleNamespace(day=VISIT), card)]),
         "bulletin": letters.bulletin_mail(key="k", bulletin=bulletin, subscriptions=[one]),
         "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),

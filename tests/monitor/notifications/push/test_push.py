@@ -11,11 +11,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.utils import timezone
+from PIL import Image
 
 from monitor import tasks
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.push.keys import encrypt, from_text, key_make, point, private_key, public_key, to_text
+from monitor.paths import SITE_DIR
 from monitor.subscribers.subscriptions import endpoints, tokens
 
 pytestmark = pytest.mark.django_db
@@ -192,7 +194,7 @@ def ways_of(subscription) -> str:
 
 def test_a_person_adds_a_phone_gets_a_test_and_removes_it(client, make_subscription, receiver):
     page = ways_of(make_subscription())
-    answer = client.post(page, {"deed": "device-add", **given_by(receiver)}, headers={"User-Agent": PHONE})
+    answer = client.post(page, {"channel": "push", "deed": "add", **given_by(receiver)}, headers={"User-Agent": PHONE})
     assert answer.status_code == 302
     device = Endpoint.objects.get()
     assert (device.email, device.channel, device.name) == (RESIDENT, "push", "Chrome, Android")
@@ -202,7 +204,7 @@ def test_a_person_adds_a_phone_gets_a_test_and_removes_it(client, make_subscript
     after = client.get(page).content.decode()
     assert "Chrome, Android" in after
     assert "working" in after
-    client.post(page, {"deed": "device-add", **given_by(receiver)})  # the same browser once more
+    client.post(page, {"channel": "push", "deed": "add", **given_by(receiver)})  # the same browser once more
     assert Endpoint.objects.count() == 1
     assert client.post(page, {"deed": "remove", "endpoint": device.pk}).status_code == 302
     assert not Endpoint.objects.exists()
@@ -221,7 +223,9 @@ def test_a_person_adds_a_phone_gets_a_test_and_removes_it(client, make_subscript
 )
 def test_what_no_browser_gives_is_refused_in_words(client, make_subscription, receiver, settings, change, words):
     settings.ENDPOINTS_PRIVATE = "private network" not in words
-    answer = client.post(ways_of(make_subscription()), {"deed": "device-add", **given_by(receiver), **change})
+    answer = client.post(
+        ways_of(make_subscription()), {"channel": "push", "deed": "add", **given_by(receiver), **change}
+    )
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert not Endpoint.objects.exists()
@@ -238,3 +242,15 @@ def test_the_script_for_browsers_lies_at_the_root_and_asks_nobody_else(client):
     assert "worker-src 'self'" in script["Content-Security-Policy"]
     assert "importScripts" not in script.content.decode()
     assert "://" not in script.content.decode()
+
+
+def test_a_phone_can_keep_the_page_of_a_person_as_an_app(client, settings, make_subscription):
+    page = client.get(ways_of(make_subscription())).content.decode()
+    assert '<link rel="manifest" href="/manifest.webmanifest">' in page
+    manifest = client.get("/manifest.webmanifest").json()
+    assert manifest["name"] == settings.SITE.name
+    assert (manifest["display"], manifest["scope"]) == ("standalone", "/")
+    assert "start_url" not in manifest  # the app opens the page that was added
+    for icon in manifest["icons"]:
+        with Image.open(SITE_DIR / icon["src"].lstrip("/")) as image:
+            assert "x".join(map(str, image.size)) == icon["sizes"]

@@ -338,7 +338,7 @@ def ways_of(subscription) -> str:
 
 def test_a_person_adds_a_webhook_sees_its_secret_once_and_removes_it(client, make_subscription, receiver):
     page = ways_of(make_subscription())
-    answer = client.post(page, {"deed": "webhook-add", "url": receiver.url + "/mine"}).content.decode()
+    answer = client.post(page, {"channel": "webhook", "deed": "add", "url": receiver.url + "/mine"}).content.decode()
     endpoint = Endpoint.objects.get()
     assert (endpoint.email, endpoint.verified_at) == (RESIDENT, None)
     assert endpoint.keys["secret"] in answer
@@ -379,7 +379,7 @@ HOSTS += ["10.0.0.1:8080", "unknown..example.org"]
 )
 def test_an_address_that_is_none_or_leads_inside_is_refused_in_words(url, says, client, make_subscription, settings):
     settings.ENDPOINTS_PRIVATE = False
-    answer = client.post(ways_of(make_subscription()), {"deed": "webhook-add", "url": url})
+    answer = client.post(ways_of(make_subscription()), {"channel": "webhook", "deed": "add", "url": url})
     assert answer.status_code == 422
     assert says in answer.content.decode()
     assert not Endpoint.objects.exists()
@@ -400,7 +400,9 @@ def test_a_name_is_looked_up_again_when_a_message_is_sent(client, make_subscript
     settings.ENDPOINTS_PRIVATE = False
     with monkeypatch.context() as resolver:
         resolver.setattr("socket.getaddrinfo", away)
-        client.post(ways_of(make_subscription()), {"deed": "webhook-add", "url": "https://localhost/hook"})
+        client.post(
+            ways_of(make_subscription()), {"channel": "webhook", "deed": "add", "url": "https://localhost/hook"}
+        )
     assert Endpoint.objects.count() == 1
     assert rounds.messages_send() == 0
     assert "not public" in OutgoingMessage.objects.get().error
@@ -410,7 +412,7 @@ def test_a_person_has_ten_webhooks_at_most_and_fifty_tests_a_day(client, make_su
     page = ways_of(make_subscription())
     settings.ENDPOINT_LIMIT_PER_PERSON = 10
     for index in range(11):
-        client.post(page, {"deed": "webhook-add", "url": f"https://93.184.216.34/{index}"})
+        client.post(page, {"channel": "webhook", "deed": "add", "url": f"https://93.184.216.34/{index}"})
     assert Endpoint.objects.count() == 10
     answer = client.post(page, {"deed": "test", "endpoint": Endpoint.objects.first().pk})
     assert answer.status_code == 422

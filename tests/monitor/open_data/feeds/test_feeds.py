@@ -53,6 +53,23 @@ def codes(feed) -> list[str]:
     return [entry.link.split("/")[-2] for entry in feed.entries]
 
 
+def test_feeds_pause_with_their_subscription_and_go_on_with_it(client, make_alert, make_feeds):
+    before, subscription = make_alert(), make_feeds()
+    stamp = atom(client, subscription).entries[0].updated
+    subscriptions.subscription_pause(subscription=subscription)
+    alert_transition(alert=before, to=State.CONFIRMED, reason="said anna", actor="anna")
+    after = make_alert(longitude=-12.002)
+    feed = atom(client, subscription)
+    assert (codes(feed), feed.entries[0].updated) == ([before.code], stamp)
+    assert len(events(client, subscription)) == 1
+    subscriptions.change(email=RESIDENT, pk=str(subscription.pk), deed="resume")
+    assert set(codes(atom(client, subscription))) == {before.code, after.code}
+    mails_came_back = {"paused_at": timezone.now(), "pause_reason": "bounced"}
+    Subscription.objects.update(**mails_came_back)
+    make_alert(longitude=-12.004)
+    assert len(codes(atom(client, subscription))) == 3  # a feed may then be the only way left
+
+
 def test_feeds_hold_what_the_rules_match_and_nothing_else(client, make_alert, make_feeds):
     here, later = make_alert(), make_alert(longitude=-12.002, severity="strong")
     make_alert(longitude=40.0)

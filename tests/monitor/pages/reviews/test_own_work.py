@@ -7,7 +7,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from detection.models import Alert, CaseFile, FieldVisit, ReviewBatch
 from detection.reviews.claims import claim_take
@@ -116,8 +116,12 @@ def test_a_visit_is_planned_reminded_of_reported_and_becomes_a_verdict(operator,
     assert operator.post(page, plan | {"visit_day": today(), "visitor": str(anna.pk)}).status_code == 302
     assert "A visit on site is planned" in words(Client().get(alert.get_absolute_url()))
     visit = FieldVisit.objects.get()
-    assert (visits_remind(), visits_remind()) == (1, 0)
+    with translation.override("fr"):
+        Client().force_login(anna)
+    with translation.override("de"):
+        assert (visits_remind(), visits_remind()) == (1, 0)
     messages_send(seconds=5)
+    assert OutgoingMessage.objects.get(kind="visits").language == "fr"  # in which she last signed in
     assert OutgoingMessage.objects.get(kind="visits").state == "sent"
     assert f"/review/{alert.code}/" in mailoutbox[0].body
     assert mailoutbox[0].to == ["anna@example.org"]

@@ -218,7 +218,16 @@ def test_the_last_owner_passes_it_on_or_dissolves_it(three):
     services.ownership_share(organisation=owner.organisation, pk=anna.pk)
     services.member_leave(membership=owner)
     assert [one.email for one in members.owners(organisation=owner.organisation_id)] == [ANNA]
+    Membership.objects.filter(email=BEN).update(language="de", wants_mails=False)
+    Subscription.objects.filter(email=BEN).delete()
+    Subscription.objects.filter(email=ANNA).update(language="fr")
+    name = owner.organisation.name
     services.organisation_dissolve(organisation=owner.organisation)
+    sent = OutgoingMessage.objects.filter(kind="dissolved").order_by("address")
+    assert list(sent.values_list("address", "language", "about")) == [(ANNA, "fr", name), (BEN, "de", name)]
+    rounds.messages_send()
+    assert [(one.to, name in one.body) for one in mail.outbox] == [([ANNA], True), ([BEN], True)]
+    assert mail.outbox[1].subject == f"{name} wurde aufgelöst"
     assert not Membership.objects.exists()
     assert [one.email for one in Subscription.objects.all()] == [OWNER]  # the one of their own
 

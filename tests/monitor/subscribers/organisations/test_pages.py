@@ -104,8 +104,10 @@ def test_webhooks_of_an_organisation_stay_when_the_owner_who_added_them_goes(thr
     owner, anna, _ben = three
     share(owner)
     ways = address(owner, "organisation-ways")
-    assert client.post(ways, {"deed": "webhook-add", "url": "ftp://example.org"}).status_code == 422
-    page = client.post(ways, {"deed": "webhook-add", "url": "https://93.184.216.34/hook"}).content.decode()
+    assert client.post(ways, {"channel": "webhook", "deed": "add", "url": "ftp://example.org"}).status_code == 422
+    page = client.post(
+        ways, {"channel": "webhook", "deed": "add", "url": "https://93.184.216.34/hook"}
+    ).content.decode()
     assert "whsec_" in page
     hook = Endpoint.objects.get()
     assert (hook.email, hook.organisation_id) == ("", owner.organisation_id)

@@ -1,0 +1,114 @@
+"""Chat rooms: one message is one POST of JSON in the form that the chat server's incoming webhook takes."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import partial
+from html import escape
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
+
+from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.notifications import base
+from monitor.notifications.base import InHand, Never, Outcome
+from monitor.notifications.brief import brief_of
+from monitor.subscribers.subscriptions import endpoints
+from monitor.subscribers.subscriptions.channels import EndpointRules
+from monitor.wording.cards.cards import KeptCards
+from monitor.wording.refusals import Refusal
+
+CHAT = "chat"
+GONE = (410,)
+WORKS = gettext_noop("Messages of this site reach this room.")
+OWN, LONGEST_TEMPLATE = "own", 4000
+BLANKS = re.compile(r"\{(title|sentence|url|code)\}")
+LINES = "{title}\n{sentence}\n{url}"
+BLOCKS = [{"type": "TextBlock", "text": "{title}", "weight": "bolder", "wrap": True}]
+BLOCKS += [{"type": "TextBlock", "text": text, "wrap": True} for text in ("{sentence}", "{url}")]
+CARD = {"type": "AdaptiveCard", "version": "1.4", "body": BLOCKS}
+PRESETS: dict[str, tuple[Any, dict[str, Any]]] = {  # name of the server, and what its incoming webhooks take
+    "mattermost": ("Mattermost, Slack, Rocket.Chat", {"text": LINES}),
+    "matrix": (
+        "Matrix (Hookshot)",
+        {"text": LINES, "html": '<strong>{title}</strong><br>{sentence}<br><a href="{url}">{url}</a>'},
+    ),
+    "teams": (
+        "Microsoft Teams",
+        {
+            "type": "message",
+            "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}],
+        },
+    ),
+    OWN: (gettext_lazy("Another server: JSON of my own"), {}),
+}
+
+
+class Channel(base.EndpointChannel):
+    """Channel to chat rooms; requests run in parallel, at most one per room at a time."""
+
+    rules = EndpointRules(most_an_hour=20, reports_end=True)
+    section = "notifications/chat/_rooms.html"
+    for_organisations = True
+
+    def __init__(self) -> None:
+        self.at_once = settings.WEBHOOKS_AT_ONCE
+        self.cards = KeptCards()
+
+    def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
+        """Fill the room's template and return the request, to be run in a thread; Never if the room was removed."""
+        room = message.endpoint
+        if room is None:
+            return Never("The room was removed.")
+        brief = brief_of(message, self.cards, works=WORKS)
+        words = {"title": brief.title, "sentence": brief.sentence, "code": brief.about}
+        words["url"] = settings.PUBLIC_URL + brief.path
+        body = json.dumps(filled(template_of(room), words), ensure_ascii=False).encode()
+        sent = {"url": room.url, "body": body, "headers": {"Content-Type": "application/json"}}
+        return InHand(partial(base.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
+
+    @classmethod
+    def shown(cls) -> dict[str, Any]:
+        """Return the kinds of servers to choose from."""
+        return {"presets": [(name, label) for name, (label, _template) in PRESETS.items()]}
+
+    @classmethod
+    def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
+        """Add a room by the address of its incoming webhook."""
+        url, preset = given.get("url", "").strip(), given.get("preset", "")
+        if preset not in PRESETS:
+            raise Refusal(_("Choose the kind of your chat server."))
+        keys = {"preset": preset, **({"template": template_read(given.get("template", ""))} if preset == OWN else {})}
+        endpoints.url_refuse(channel=CHAT, url=url, **owner)
+        name = f"{str(PRESETS[preset][0]).partition(',')[0] if preset != OWN else 'JSON'}, {urlsplit(url).hostname}"
+        endpoints.endpoint_add(channel=CHAT, url=url, keys=keys, name=name[:80], **owner)
+        return {}
+
+
+def template_of(room: Endpoint) -> Any:
+    """Return the template of a room: its own, or that of its kind of server."""
+    return room.keys.get("template") or PRESETS[room.keys["preset"]][1]
+
+
+def template_read(text: str) -> dict[str, Any]:
+    """Parse a template that a person typed: a JSON object with one blank at least. Raises Refusal."""
+    try:
+        template = json.loads(text[: LONGEST_TEMPLATE + 1])
+    except (ValueError, RecursionError):
+        template = None
+    if not isinstance(template, dict) or len(text) > LONGEST_TEMPLATE or not BLANKS.search(text):
+        raise Refusal(_("This is no JSON object with {title}, {sentence}, {url} or {code} in it."))
+    return template
+
+
+def filled(template: Any, words: Mapping[str, str]) -> Any:
+    """Return a template with its blanks filled; under the key "html", words are escaped for HTML."""
+    if isinstance(template, dict):
+        safe = {name: escape(word) for name, word in words.items()}
+        return {key: filled(value, safe if key == "html" else words) for key, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, words) for value in template]
+    return BLANKS.sub(lambda blank: words[blank[1]], template) if isinstance(template, str) else template

@@ -1,0 +1,43 @@
+"""Registry of channels: the class that settings.CHANNELS names, and what each channel asks of its endpoints."""
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+
+class EndpointRules(NamedTuple):
+    """Rules of a channel for its endpoints; this module's defaults are those of an address that programs read.
+
+    wakes: messages reach a person at once and wait for the end of quiet hours, except tests.
+    most_an_hour: messages about single alerts in an hour; one summary stands for what comes after them.
+    reports_end: an endpoint that was switched off stays listed, and its owners get a mail; otherwise an endpoint that
+    is gone is deleted.
+    is_number: endpoints are phone numbers (tel:+…). These are personal data: a number is confirmed by a code that its
+    owner types, and deleted with the last subscription.
+    """
+
+    wakes: bool = False
+    most_an_hour: int | None = None
+    reports_end: bool = False
+    is_number: bool = False
+
+
+def channel_class(*, name: str) -> Any:
+    """Return the class of the channel with this name in settings.CHANNELS. Raises LookupError if there is none."""
+    try:
+        folder = settings.CHANNELS[name]
+    except KeyError:
+        raise LookupError(f"no channel {name!r} is registered in settings.CHANNELS") from None
+    return import_module(f"{folder}.channel").Channel
+
+
+def endpoint_rules(channel: str) -> EndpointRules:
+    """Return the rules of a registered channel. Raises LookupError if there is none of this name."""
+    rules: EndpointRules = channel_class(name=channel).rules
+    return rules
+
+
+def channels_where(**rules: bool) -> list[str]:
+    """Return the names of the channels with these rules, such as `wakes=True`."""
+    return [name for name in settings.CHANNELS if rules.items() <= endpoint_rules(name)._asdict().items()]
