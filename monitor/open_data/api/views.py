@@ -103,7 +103,7 @@ def _operation(path: str, operation: dict[str, Any]) -> dict[str, Any]:
         "summary": operation["summary"],
         "description": operation.get("description", ""),
         "parameters": [_parameter(one) for one in operation["parameters"]],
-        "link": "" if "{" in path else path,
+        "link": "" if "{" in path or any(one["required"] for one in operation["parameters"]) else path,
     }
 
 

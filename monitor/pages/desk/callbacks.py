@@ -30,11 +30,11 @@ class Address(BaseModel):
 
 
 class Theme(BaseModel):
-    """Input of a callback: the theme of the page."""
+    """Input of a callback: the theme of the page, and whether the screen is touched."""
 
     id: Literal["theme"]
     property: Literal["data"]
-    value: Literal["light", "dark"] | None = None
+    value: Literal["light", "dark", "light-touch", "dark-touch"] | None = None
 
 
 class Chosen(BaseModel):

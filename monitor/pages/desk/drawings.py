@@ -32,8 +32,11 @@ CHOSEN = LIGHT["trace-2"]  # the colour of what is chosen; linked.js fills these
 
 
 def in_theme(drawn: str, theme: str) -> str:
-    """Return the JSON of drawn figures in the colours of a theme, light or dark."""
-    if theme == "light":
+    """Return the JSON of drawn figures in a theme: light or dark, with "-touch" where a swipe scrolls the page."""
+    colours, _, touch = theme.partition("-")
+    if touch:
+        drawn = re.sub('"dragmode": ?"[a-z]+"', '"dragmode":false', drawn)
+    if colours == "light":
         return drawn
     pairs = {code: DARK[name] for name, code in LIGHT.items()}
     return re.sub("#[0-9a-f]{6}", lambda found: pairs.get(found[0], found[0]), drawn)
@@ -61,6 +64,7 @@ def figure(traces: Sequence[dict[str, Any]], **changes: Any) -> dict[str, Any]:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "height": HEIGHT,
         "showlegend": False,
+        "dragmode": "zoom",
         "separators": f"{get_format('DECIMAL_SEPARATOR')}{get_format('THOUSAND_SEPARATOR')}",
     }
     return {"data": list(traces), "layout": layout | changes}
@@ -121,6 +125,7 @@ def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0, ch
         yaxis2={"overlaying": "y", "visible": False, "rangemode": "tozero"},
         shapes=[_upright(marked)],
         selectdirection="h",
+        hovermode="x",
         dragmode="select" if chosen else "zoom",
     )
 

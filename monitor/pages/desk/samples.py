@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from dash.development.base_component import Component
 from django.contrib.gis.geos import GEOSGeometry
 from django.core.cache import cache
@@ -15,7 +14,6 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import get_language
 from plotly.io.json import to_json_plotly
-from pyarrow import csv
 
 from ingest.models import DisplacementSeries, Product
 from ingest.products import sampling
@@ -168,7 +166,7 @@ def columns_of(
     else:
         source, condition = POINTS, sampling.condition(sampling.share_leaving(n_points=n_points, most=most))
     sql = f"SELECT {chosen} FROM {source} WHERE product_id = {product.pk:d} AND {condition} {_on(ground)}"  # noqa: S608
-    values = _copied(f"{sql} LIMIT {2 * most}", len(attributes))
+    values, _pids = _read(f"{sql} LIMIT {2 * most}", len(attributes))
     return Columns(n_points if len(values) * 2 < n_points or n_points > most else len(values), values)
 
 
@@ -185,13 +183,17 @@ def _on(ground: GEOSGeometry | None) -> str:
     return f"AND ST_Intersects(tile_point, ST_Transform('{ground.hexewkb.decode()}'::geometry, 3857))"
 
 
-def _copied(sql: str, columns: int) -> Float64:
-    """Return the rows of a query as an array, (n, columns). The query returns float8 without NULL."""
-    row = np.dtype([("n", ">i2"), *(part for i in range(columns) for part in ((f"b{i}", ">i4"), (f"v{i}", ">f8")))])
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
-        raw = b"".join(copy)  # header 19 bytes, trailer 2
-    rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
-    return np.column_stack([rows[f"v{i}"].astype(np.float64) for i in range(columns)])
+def _read(sql: str, columns: int, pids: str = "") -> tuple[Float64, list[str]]:
+    """Return the rows of a query as an array, (n, columns), and its column of the name `pids`, if there is one."""
+    # Packed by the server, because fetching or copying row by row takes longer than the query. float8 without NULL.
+    names = [f"c{i}" for i in range(columns)]
+    packed = " || ".join(f"float8send({name})" for name in names)
+    named = ", ".join(([pids] if pids else []) + names)
+    chosen = f"json_agg({pids})" if pids else "NULL"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT string_agg({packed}, ''), {chosen} FROM ({sql}) AS rows ({named})")  # noqa: S608
+        raw, listed = cursor.fetchone()
+    return np.frombuffer(raw or b"", dtype=">f8").astype(np.float64).reshape(-1, columns), listed or []
 
 
 def marks_of(
@@ -202,19 +204,9 @@ def marks_of(
     n_points, share, sql = _sample_sql(product, ground, most, ", ".join(["pid", *wanted]), spare=1)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SCATTERED)
-        with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy:
-            raw = b"".join(copy)
-    names = [str(place) for place in range(1 + len(wanted))]
-    types = {name: pa.float64() if place else pa.string() for place, name in enumerate(names)}
-    table = csv.read_csv(
-        pa.BufferReader(raw or b"\n"),
-        read_options=csv.ReadOptions(column_names=names, use_threads=False),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(column_types=types),
-    )
-    numbers = np.array([table[name].to_numpy() for name in names[1:]])
-    pids = table[names[0]].to_pylist()
-    return Marks(n_points if len(pids) >= most or share > 1 else len(pids), pids, *numbers[:3], numbers[3:].T)
+        values, pids = _read(sql, len(wanted), pids="pid")
+    n_points = n_points if len(pids) >= most or share > 1 else len(pids)
+    return Marks(n_points, pids, *values[:, :3].T, values[:, 3:])
 
 
 def series_of(
@@ -281,7 +273,7 @@ def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: S
         WHERE z = {zoom:d} AND product_id = {product.pk:d}
           AND tile_x BETWEEN {left // CELLS:d} AND {right // CELLS:d}
           AND tile_y BETWEEN {top // CELLS:d} AND {bottom // CELLS:d}"""  # noqa: S608
-    column, row, velocity = _copied(sql, 3).T
+    column, row, velocity = _read(sql, 3)[0].T
     inside = (column >= left) & (column <= right) & (row >= top) & (row <= bottom)
     usual = usual_velocity_std(product=product)
     sigma = np.full(int(inside.sum()), np.nan if usual is None else usual)

@@ -1,6 +1,7 @@
 // What is on the chart, on the map: numbered marks in the colours of the lines, the area, the line, the reference.
 import { maplibre } from "gmm/basemap";
-import { css, element as h, onTheme } from "gmm/dom";
+import { element as h } from "gmm/dom";
+import { themed } from "gmm/ground";
 import { colourName } from "gmm/lines";
 import { gettext, interpolate } from "gmm/words";
 
@@ -39,11 +40,9 @@ export function addChosen(map) {
     filter: ["!", of("reference")],
     paint: { "line-width": 2.5 },
   });
-  onTheme(() => {
-    map.setPaintProperty("inspected-area", "fill-color", css("accent"));
-    map.setPaintProperty("inspected-casing", "line-color", css("alert-casing"));
-    for (const id of ["inspected-line", "inspected-reference"]) map.setPaintProperty(id, "line-color", css("accent"));
-  });
+  themed(map, "inspected-area", { "fill-color": "accent" });
+  themed(map, "inspected-casing", { "line-color": "alert-casing" });
+  for (const id of ["inspected-line", "inspected-reference"]) themed(map, id, { "line-color": "accent" });
 
   function clearMarks() {
     for (const mark of marks) mark.remove();

@@ -1,8 +1,7 @@
 // A calm map that needs no network: land, coasts and borders of the world, or the style that the settings name.
 import * as maplibre from "maplibre-gl";
-import { css, onTheme } from "gmm/dom";
 import { addGraticule } from "gmm/graticule";
-import { addGround } from "gmm/ground";
+import { addGround, themed } from "gmm/ground";
 import { gettext, pgettext } from "gmm/words";
 
 const PAINT = [
@@ -92,7 +91,7 @@ export function createMap(container, options = {}) {
   map.getContainer().setAttribute("aria-busy", "true");
   map.once("style.load", () => {
     if (!map.getLayer("land")) return;
-    onTheme(() => PAINT.forEach(([layer, property, variable]) => map.setPaintProperty(layer, property, css(variable))));
+    for (const [layer, property, variable] of PAINT) themed(map, layer, { [property]: variable });
   });
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();

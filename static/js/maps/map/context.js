@@ -1,6 +1,6 @@
 // Overlays from other sources: glaciers, mines, landslides, stations, borders of regions; each has a checkbox.
-import { css, onTheme } from "gmm/dom";
 import { date } from "gmm/format";
+import { themed } from "gmm/ground";
 import { formatNumber, gettext, interpolate } from "gmm/words";
 
 const WIDE = ["interpolate", ["linear"], ["zoom"], 3, 0.8, 10, 1.6];
@@ -183,10 +183,7 @@ export function setUpContext({ map, urls, query, remember, before }) {
         { ...layer, id: name, source, "source-layer": "context" },
         !ABOVE.has(kind) && map.getLayer(before) ? before : undefined,
       );
-      onTheme(() => {
-        map.setPaintProperty(name, colour, css(colourOf));
-        if (edge) map.setPaintProperty(name, edge, css("map-halo"));
-      });
+      themed(map, name, { [colour]: colourOf, ...(edge && { [edge]: "map-halo" }) });
     }
   }
 

@@ -1,6 +1,7 @@
 // Lines of longitude and latitude, as dense as the zoom allows, with their degrees at the edges of the map.
-import { css, element, onTheme } from "gmm/dom";
+import { element } from "gmm/dom";
 import { degrees } from "gmm/format";
+import { themed } from "gmm/ground";
 
 const STEPS = [30, 15, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001];
 const SPACING_PX = 130;
@@ -22,7 +23,7 @@ export function addGraticule(map, before) {
   map.getContainer().append(labels);
   map.addSource("graticule", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
   map.addLayer({ id: "graticule", type: "line", source: "graticule", paint: { "line-width": 0.75 } }, before);
-  onTheme(() => map.setPaintProperty("graticule", "line-color", css("map-grid")));
+  themed(map, "graticule", { "line-color": "map-grid" });
 
   let marks = [];
 

@@ -51,11 +51,12 @@ const NAMES = {
   paint: { "text-halo-width": 2 },
 };
 
-/** Paint one layer in the colours of the theme. */
+/** Paint one layer in the colours of the theme, until the map is removed. */
 export function themed(map, id, colours) {
-  onTheme(() => {
+  const end = onTheme(() => {
     for (const [property, variable] of Object.entries(colours)) map.setPaintProperty(id, property, css(variable));
   });
+  map.once("remove", end);
 }
 
 /** Adds what `/basemap.json` names below the borders and coasts of the offline world. */

@@ -1,7 +1,8 @@
 // Alerts on a map: the outline of each area, and a button in its middle. Shape, colour and symbol = kind, as the page's
 // configuration has them from detection/kinds.py; fill = state, size = severity. Wide regions are dashed, below.
-import { css, element, jsonOf, onTheme } from "gmm/dom";
+import { element, jsonOf } from "gmm/dom";
 import { maplibre } from "gmm/basemap";
+import { themed } from "gmm/ground";
 import { formatNumber, interpolate, ngettext } from "gmm/words";
 
 const ORDER = { minor: 1, moderate: 2, strong: 3 };
@@ -15,11 +16,9 @@ export function addOutlines(map, data) {
   layer("alert-fill", "fill", { "fill-opacity": 0.06 }, { "fill-sort-key": byExtent(0, 1) });
   layer("alert-casing", "line", { "line-width": 4, "line-opacity": byExtent(0.4, 0.8) }, {});
   layer("alert-line", "line", { "line-width": 1.75, "line-dasharray": byExtent(dashes, noDashes) }, {});
-  onTheme(() => {
-    map.setPaintProperty("alert-fill", "fill-color", css("alert-line"));
-    map.setPaintProperty("alert-casing", "line-color", css("alert-casing"));
-    map.setPaintProperty("alert-line", "line-color", css("alert-line"));
-  });
+  themed(map, "alert-fill", { "fill-color": "alert-line" });
+  themed(map, "alert-casing", { "line-color": "alert-casing" });
+  themed(map, "alert-line", { "line-color": "alert-line" });
 }
 
 /** Outlines inside that of an alert: where the ground moves by half of its fastest, and by eight tenths. */
@@ -29,10 +28,8 @@ export function addLevels(map, data) {
   const layer = (id, paint) => map.addLayer({ id, type: "line", source: "levels", paint });
   layer("levels-casing", { "line-width": 3.5, "line-opacity": 0.6 });
   layer("levels", { "line-width": width });
-  onTheme(() => {
-    map.setPaintProperty("levels-casing", "line-color", css("alert-casing"));
-    map.setPaintProperty("levels", "line-color", css("alert-line"));
-  });
+  themed(map, "levels-casing", { "line-color": "alert-casing" });
+  themed(map, "levels", { "line-color": "alert-line" });
 }
 
 /** West, south, east, north of any GeoJSON geometry. */
@@ -69,7 +66,7 @@ export async function addAlerts(map, url, onSelect) {
   addOutlines(map, data);
   const nothing = ["==", ["get", "code"], ""];
   map.addLayer({ id: "alert-chosen", type: "line", source: "alerts", filter: nothing, paint: { "line-width": 4 } });
-  onTheme(() => map.setPaintProperty("alert-chosen", "line-color", css("accent")));
+  themed(map, "alert-chosen", { "line-color": "accent" });
 
   const { marks } = jsonOf("map-config");
   const all = new Map();

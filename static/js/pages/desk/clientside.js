@@ -4,7 +4,7 @@
   let isAsked = false; // before that Dash has no layout to change
   const theme = () => {
     isAsked = true;
-    return dark.matches ? "dark" : "light";
+    return (dark.matches ? "dark" : "light") + (matchMedia("(pointer: coarse)").matches ? "-touch" : "");
   };
   const linked = (name) => async (value) => {
     const module = await import("gmm/desk-linked");

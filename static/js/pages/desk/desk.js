@@ -1,5 +1,6 @@
 // The controls of the workbench: what is chosen stands in the address, and Dash, which watches it, draws it.
 const form = document.getElementById("desk-form");
+document.querySelector(".desk-tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 /** The address of what is chosen; empty fields are left out. */
 function address() {

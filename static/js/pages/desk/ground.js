@@ -2,6 +2,7 @@
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { css, element as h, onTheme } from "gmm/dom";
 import { signed } from "gmm/format";
+import { themed } from "gmm/ground";
 import { velocityColour } from "gmm/points";
 import { gettext, interpolate, pgettext } from "gmm/words";
 
@@ -54,10 +55,9 @@ export function drawGround(box, data, { onChoose, onLine, onView, describe } = {
   }
   const readout = h("p", { class: "desk-readout", "aria-hidden": "true", hidden: true });
   box.append(legendOf(data), readout);
-  let endTheme = null;
   const loaded = new Promise((resolve) => map.once("load", resolve)).then(() => {
     const ground = fillBasemap(map);
-    endTheme = addMarks(map, data);
+    addMarks(map, data);
     followDrawing(map, ground);
   });
   const every = longitude.keys();
@@ -93,10 +93,7 @@ export function drawGround(box, data, { onChoose, onLine, onView, describe } = {
     focus(row) {
       loaded.then(() => map.getSource("focus").setData(featuresOf(data, row === null ? [] : [row])));
     },
-    remove() {
-      endTheme?.();
-      map.remove();
-    },
+    remove: () => map.remove(),
   };
 }
 
@@ -105,7 +102,7 @@ function textOf({ value, unit, names }, row) {
   return interpolate(gettext("%(value)s %(unit)s"), { value: signed(value[row]), unit });
 }
 
-/** Adds the sources and layers of the data. Returns a function after which they no longer follow the theme. */
+/** Adds the sources and layers of the data, which follow the theme until the map is removed. */
 function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
   const radius = side_m ? cellSizes(side_m, latitude[0]) : POINT_SIZES;
   for (const id of ["points", "marked", "focus"]) map.addSource(id, { type: "geojson", data: collection([]) });
@@ -120,7 +117,8 @@ function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
       "text-allow-overlap": true,
       "text-ignore-placement": true,
     };
-    map.addLayer({ id: "points", type: "symbol", source: "points", layout });
+    map.addLayer({ id: "points", type: "symbol", source: "points", layout, paint: { "text-halo-width": 1 } });
+    themed(map, "points", { "text-halo-color": "map-halo" });
   }
   map.addLayer({ id: "marked", type: "circle", source: "marked", paint: { "circle-radius": radius } });
   map.addLayer({
@@ -134,19 +132,18 @@ function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
     map.addSource("line", { type: "geojson", data: { type: "Feature", properties: {}, geometry } });
     map.addLayer({ id: "line-casing", type: "line", source: "line", paint: { "line-width": 6 } });
     map.addLayer({ id: "line", type: "line", source: "line", paint: { "line-width": 3 } });
+    themed(map, "line", { "line-color": "accent" });
+    themed(map, "line-casing", { "line-color": "alert-casing" });
   }
-  return onTheme(() => {
+  const endTheme = onTheme(() => {
     const groups = SYMBOLS.flatMap((_, group) => [group, css(`trace-${group + 1}`)]);
     if (unit) map.setPaintProperty("points", "circle-color", velocityColour(reach));
     else map.setPaintProperty("points", "text-color", ["match", ["get", "v"], ...groups, css("text")]);
-    if (names) map.setPaintProperty("points", "text-halo-color", css("map-halo"));
-    if (names) map.setPaintProperty("points", "text-halo-width", 1);
     map.setPaintProperty("marked", "circle-color", unit ? velocityColour(reach) : css("accent"));
-    map.setPaintProperty("marked", "circle-stroke-color", css("text"));
-    map.setPaintProperty("focus", "circle-stroke-color", css("accent"));
-    if (line) map.setPaintProperty("line", "line-color", css("accent"));
-    if (line) map.setPaintProperty("line-casing", "line-color", css("alert-casing"));
   });
+  map.once("remove", endTheme);
+  themed(map, "marked", { "circle-stroke-color": "text" });
+  themed(map, "focus", { "circle-stroke-color": "accent" });
 }
 
 function legendOf({ unit, reach, names }) {

@@ -6,11 +6,16 @@ import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 const MOST_DOTS = 1500; // chosen points drawn on the cross-plot
 const MOST_SERIES = 200; // at most so many the server accepts (MOST_PIDS)
 const SERIES_AFTER_MS = 250;
-const ACROSS = 20; // bands of the cross-plot that the keys choose
+const ACROSS = 20; // bands of the cross-plot that the keys choose; a click chooses points within one of either axis
+const UNKNOWN = 2 ** 16 - 1; // code of a value that is not known
 let maps = [];
 let sheet = null; // state of the sheet with linked charts, if it is open
 
-const unpack = (text) => new Float32Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+/** The values of `parts.packed`. */
+function unpack({ low, step, codes }) {
+  const bytes = Uint8Array.from(atob(codes), (letter) => letter.charCodeAt(0));
+  return Float32Array.from(new Uint16Array(bytes.buffer), (code) => (code === UNKNOWN ? NaN : low + step * code));
+}
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const plotOf = (id) => document.querySelector(`#${id} .js-plotly-plot`);
 
@@ -74,8 +79,16 @@ function listen(id, plot) {
     choose(between(id === "histogram" ? sheet.speed : sheet.x, range.x).filter(high), id);
   });
   plot.on("plotly_deselect", () => choose([], id));
-  if (id !== "histogram") return;
-  plot.on("plotly_click", ({ points: [bar] }) => choose(between(sheet.speed, edgesOf(bar.pointNumber)), ""));
+  let from = 0; // a swipe that scrolled the page ends with a click as a tap does
+  plot.addEventListener("pointerdown", () => (from = scrollY), { capture: true });
+  plot.on("plotly_click", ({ points: [at] }) => {
+    if (Math.abs(scrollY - from) > 2) return;
+    if (id === "histogram") return choose(between(sheet.speed, edgesOf(at.pointNumber)), "");
+    const [left, right, low, high] = sheet.edges;
+    const [width, height] = [(right - left) / ACROSS / 2, (high - low) / ACROSS / 2];
+    const across = between(sheet.x, [at.x - width, at.x + width]);
+    choose(across.filter((row) => Math.abs(sheet.y[row] - at.y) <= height), "");
+  });
 }
 
 const edgesOf = (bar, last = bar) => {

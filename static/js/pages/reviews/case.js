@@ -3,7 +3,8 @@
 import { drawSeries } from "gmm/alert-series";
 import { createMap, fillBasemap, followDrawing } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
-import { css, jsonOf, onTheme } from "gmm/dom";
+import { jsonOf } from "gmm/dom";
+import { themed } from "gmm/ground";
 import { addOutlines, boundsOf } from "gmm/marks";
 import { addPoints } from "gmm/points";
 import { addArrows, addRaster } from "gmm/rasters";
@@ -51,7 +52,7 @@ function addOtherOutlines(data) {
     const paint = { "line-width": width, "line-dasharray": dashes };
     const filter = ["==", ["get", "role"], role];
     map.addLayer({ id: `others-${role}`, type: "line", source: "others", filter, paint });
-    onTheme(() => map.setPaintProperty(`others-${role}`, "line-color", css("alert-line")));
+    themed(map, `others-${role}`, { "line-color": "alert-line" });
   }
 }
 

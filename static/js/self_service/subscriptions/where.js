@@ -1,6 +1,7 @@
 // Where a subscription looks: a search, the map and the fields write into each other.
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
-import { css, element, jsonOf, onTheme } from "gmm/dom";
+import { css, element, jsonOf } from "gmm/dom";
+import { themed } from "gmm/ground";
 import { addOutlines, boundsOf, fetchAlerts } from "gmm/marks";
 import { locate } from "gmm/position";
 import { gettext, interpolate, ngettext } from "gmm/words";
@@ -144,10 +145,8 @@ function setUpMap() {
     map.addSource("circle", { type: "geojson", data: NOTHING });
     map.addLayer({ id: "circle-fill", type: "fill", source: "circle", paint: { "fill-opacity": 0.15 } });
     map.addLayer({ id: "circle-line", type: "line", source: "circle", paint: { "line-width": 3 } });
-    onTheme(() => {
-      map.setPaintProperty("circle-fill", "fill-color", css("accent"));
-      map.setPaintProperty("circle-line", "line-color", css("accent"));
-    });
+    themed(map, "circle-fill", { "fill-color": "accent" });
+    themed(map, "circle-line", { "line-color": "accent" });
     map.on("click", pressed);
     show({ move: true, duration: 0 }); // the box may have grown since the map was made
     await showTool();

@@ -1,13 +1,17 @@
 """The workbench is open to everybody: it costs little, refuses nonsense, and keeps to the site's policy."""
 
 import json
+import re
 import tracemalloc
 from base64 import b64decode
 from datetime import date, timedelta
+from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +20,7 @@ from django.urls import reverse
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_points_delete
 from lab.speed.simulated import load_towns
-from monitor.pages.desk import drawings, samples
+from monitor.pages.desk import drawings, parts, samples, views
 from monitor.pages.desk.attributes import BY_NAME
 from monitor.pages.desk.query import TABS, View
 from monitor.web import places
@@ -84,8 +88,9 @@ def held(tree: object) -> dict:
     return next(node["props"]["data"] for node in nodes(tree) if node["props"].get("id") == "ground")
 
 
-def unpacked(text: str) -> np.ndarray:
-    return np.frombuffer(b64decode(text), dtype="<f4")
+def unpacked(packed: dict) -> np.ndarray:
+    codes = np.frombuffer(b64decode(packed["codes"]), dtype="<u2")
+    return np.where(codes == parts.UNKNOWN, np.nan, packed["low"] + packed["step"] * codes)
 
 
 def links(tree: object) -> dict[str, str]:
@@ -259,13 +264,14 @@ def test_the_linked_charts_hold_the_same_points_and_count_the_rest_at_the_edges(
     speed, pids = unpacked(data["maps"]["points"]["value"]), data["linked"]["pids"]
     assert {pids[row] for row in np.flatnonzero(speed == -300)} == {"bench000000001", "bench000000002"}
     low, high, bars = data["linked"]["bars"]
-    assert [low, high] == pytest.approx(np.percentile(speed, [1, 99]), abs=1e-4)
+    assert [low, high] == pytest.approx(np.percentile(speed, [1, 99]), abs=data["maps"]["points"]["value"]["step"])
     drawn_bars = figure(answer, "histogram")["data"][0]["y"]
     assert len(drawn_bars) == bars
     assert sum(drawn_bars) == pytest.approx(100, abs=0.1), "no point is left out"
     assert drawn_bars[0] >= 100 * np.mean(speed < low) > 0
     assert "The outer bars hold the 2.0 % beyond, from −300.0 to" in texts(answer)
     assert unpacked(data["linked"]["x"]) == pytest.approx(100)
+    assert len(json.dumps(data)) < 32 * len(pids)
     assert "y" not in data["linked"], "velocities are sent once"
 
 
@@ -288,6 +294,31 @@ def test_a_dark_page_gets_dark_colours_and_the_same_figures(product):
     assert all(pairs[code] == drawings.DARK[name] for name, code in drawings.LIGHT.items()), (
         "one colour, two in the dark"
     )
+
+
+def test_packed_values_keep_their_figures_in_two_bytes_each():
+    degrees = np.array([6.0, 6.123456, np.nan, 8.0])
+    assert unpacked(parts.packed(degrees)) == pytest.approx(degrees, abs=2e-5, nan_ok=True)  # 2 m
+    assert unpacked(parts.packed(np.array([0, 7, 3]))).tolist() == [0, 7, 3]
+    assert unpacked(parts.packed(np.full(3, 4.5))).tolist() == [4.5] * 3
+    assert unpacked(parts.packed(np.array([np.nan]))) == pytest.approx([np.nan], nan_ok=True)
+    assert unpacked(parts.packed(np.array([]))).size == 0
+
+
+def test_the_charts_library_is_of_the_version_that_dash_comes_with_and_holds_every_kind_drawn():
+    head = Path(find_spec("plotly").origin).with_name("package_data").joinpath("plotly.min.js").read_text()[:100]
+    ours = Path(finders.find(views.CHARTS)).read_text()
+    version = re.search(r"v[\d.]+", head)[0]
+    assert f"plotly.js (cartesian - minified) {version}\n" in ours[:100]
+    drawn = set(re.findall(r'"type": "(\w+)"', Path(drawings.__file__).read_text())) - {"line", "data", "category"}
+    assert drawn == {"bar", "heatmap", "scatter"}
+    assert all(f'name:"{kind}"' in ours for kind in drawn)
+
+
+def test_a_chart_on_a_touched_screen_leaves_swipes_to_the_page(product):
+    for theme, modes in (("light", {"select", "zoom"}), ("light-touch", {False}), ("dark-touch", {False})):
+        answer = drawn(sheet_body(f"?on={product.pk}", theme))
+        assert {figure(answer, name)["layout"]["dragmode"] for name in ("histogram", "cross")} <= modes
 
 
 def from_both_sides(first: Product, second: Product, up_mm_yr: float = -5, east_mm_yr: float = 2) -> None:
