@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
 from detection.models import AlertTransition
+from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
@@ -92,6 +93,7 @@ class OutgoingMessage(models.Model):
         CHECK = "check"  # whether an endpoint answers
         ENDED = "ended"  # that an endpoint was switched off
         VISITS = "visits"  # on site, of an account, that are planned for tomorrow
+        REPORT = "report"  # of a resident, to confirm
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -110,6 +112,7 @@ class OutgoingMessage(models.Model):
     invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")
     membership = models.ForeignKey(Membership, models.CASCADE, null=True, help_text="the one to accept")
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
+    report = models.ForeignKey(ResidentReport, models.CASCADE, null=True, help_text="the one to confirm")
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)

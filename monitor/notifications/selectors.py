@@ -56,6 +56,7 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
     return (
         messages_due(now=now)
         .select_related("subscription", "transition__alert", "transition__update", "invitation", "account", "endpoint")
-        .defer("subscription__region", "transition__alert__area")
+        .select_related("report")
+        .defer("subscription__region", "transition__alert__area", "report__photo")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
     )

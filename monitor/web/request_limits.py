@@ -33,10 +33,10 @@ READ = {
 }
 POSTED = {
     r"/login/|/admin/login/|/password/|/accounts/join/|/second-factor/": "sign-in",  # passwords are slow to check
-    r"/subscribe/|/subscriptions/": "previews",
+    r"/subscribe/|/subscriptions/|/reports/": "previews",
     r"/uploads/$": "uploads",
 }
-WITH_FILES = r"/subscribe/|/subscriptions/|/review/"
+WITH_FILES = r"/subscribe/|/subscriptions/|/reports/|/review/"
 
 
 def request_kind(*, method: str, path: str, content_type: str) -> str:

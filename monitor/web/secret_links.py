@@ -10,6 +10,7 @@ SECRET_ADDRESSES = (
     "/subscribe/join/",
     "/subscriptions/",
     "/feeds/",
+    "/reports/",
     "/accounts/join/",
     "/password/new/",
 )

@@ -23,6 +23,7 @@ LIMITED += ["/rasters/1.tif", "/charts/near.json", "/here/", "/cap.atom", "/feed
 LIMITED += ["/ogc/wmts", "/products/1/stations/", "/stations/1/"]
 POSTED = ["/login/", "/password/forgotten/", "/accounts/join/", "/subscribe/", "/subscribe/preview.json"]
 POSTED += ["/subscriptions/none/1/where/", "/subscriptions/none/organisations/1/add/", "/review/none/notes/"]
+POSTED += ["/reports/"]
 VERY_LITTLE = 0.001  # second, which every answer takes
 pytestmark = pytest.mark.django_db
 

@@ -102,6 +102,8 @@ class Composer:
             cards = alert_cards([one.review.alert for one in visits])
             coming = list(zip(visits, cards, strict=True))
             return letters.visits_mail(key=key, email=message.address, visits=coming)
+        if kind == OutgoingMessage.Kind.REPORT:
+            return letters.report_mail(key=key, email=message.address, report=message.report)
         if kind == OutgoingMessage.Kind.TEST:
             return letters.test_mail(key=key, subscription=message.subscription)
         if kind == OutgoingMessage.Kind.SIGN:

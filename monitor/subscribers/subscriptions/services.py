@@ -17,6 +17,7 @@ from ingest.areas import FARTHEST_M
 from ingest.errors import one_line
 from ingest.scenes.services import geos
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
+from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
@@ -39,7 +40,17 @@ KEEP_NEWS = timedelta(days=2 * 365)
 LONGEST_LABEL = 200
 LONGEST_NAME = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
-LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
+LETTERS = {
+    Kind.CONFIRM,
+    Kind.LINK,
+    Kind.INVITATION,
+    Kind.MEMBERSHIP,
+    Kind.RESET,
+    Kind.TEST,
+    Kind.CHECK,
+    Kind.ENDED,
+    Kind.REPORT,
+}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "paused_until")
 LEAST = {  # severity from which on something is sent
@@ -232,6 +243,7 @@ def person_export(*, email: str) -> dict[str, Any]:
         ],
         "endpoints": endpoints.endpoints_exported(email=email),
         "organisations": members.person_exported(email=email),
+        "reports": list(ResidentReport.objects.filter(email=email).values("kind", "seen_on", "text", "created_at")),
     }
 
 
@@ -240,6 +252,7 @@ def person_delete(*, email: str) -> None:
     with transaction.atomic():
         members.person_forget(email=email)
         OutgoingMessage.objects.filter(address=email).delete()
+        ResidentReport.objects.filter(email=email).delete()
         Endpoint.objects.filter(email=email).delete()
         selectors.subscriptions_of(email=email).delete()
 
