@@ -24,6 +24,7 @@ from lab.samples.alerts import step, update
 from monitor import tasks
 from monitor.maps.map.plans import mail_plan
 from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
 from monitor.notifications.gathering import Burst
@@ -128,6 +129,9 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
             key="k", membership=Membership(pk=1, organisation=water)
         ),
         "visits": letters.visits_mail(key="k", email=person.email, visits=[(SimpleNamespace(day=VISIT), card)]),
+        "report": letters.report_mail(
+            key="k", email=person.email, report=ResidentReport(pk=1, kind="cracks", seen_on=VISIT)
+        ),
         "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),
     }
 
