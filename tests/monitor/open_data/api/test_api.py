@@ -158,7 +158,7 @@ def test_a_pair_lists_what_was_found_in_it_and_where_it_is_shown(client, pair_pr
 
 def test_lists_take_few_queries(client, watched_region, pair_predictions, django_assert_max_num_queries):
     for path in ("alerts", "products", "pairs", "rasters"):
-        with django_assert_max_num_queries(7):
+        with django_assert_max_num_queries(8):
             client.get(f"/api/v1/{path}")
 
 
