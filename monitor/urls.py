@@ -29,12 +29,14 @@ from monitor.pages.here import views as here
 from monitor.pages.pairs import views as pairs
 from monitor.pages.products import views as products
 from monitor.pages.record import views as record
+from monitor.pages.regions import contacts as region_contacts
 from monitor.pages.regions import views as regions
 from monitor.pages.reviews import batches, edits
+from monitor.pages.reviews import reports as review_reports
 from monitor.pages.reviews import views as reviews
 from monitor.pages.stations import views as stations
 from monitor.pages.uploads import views as uploads
-from monitor.self_service import channels, extracts, organisations
+from monitor.self_service import channels, extracts, organisations, reports
 from monitor.self_service.accounts import views as account_pages
 from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
@@ -123,12 +125,15 @@ urlpatterns = [
     path("rasters/<str:group>/arrows.geojson", rasters.arrows, name="raster-arrows"),
     path("regions/", regions.region_list, name="region-list"),
     path("regions/<str:slug>/", regions.region_detail, name="region-detail"),
+    path("regions/<str:slug>/contact/", region_contacts.region_contact, name="region-contact"),
     path("regions/<str:slug>/report/", regions.region_report, name="region-report"),
     path("embed/regions/<str:slug>/", regions.region_embed, name="region-embed"),
     path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"),
     path("alerts/<str:code>/subscribe/", subscriptions.subscribe_alert, name="subscribe-alert"),
     path("subscribe/", subscriptions.subscribe, name="subscribe"),
     path("subscribe/preview.json", subscriptions.subscribe_preview, name="subscribe-preview"),
+    path("reports/", reports.resident_report, name="resident-report"),
+    path("reports/<str:token>/", reports.report_link, name="report-link"),
     path("subscribe/sent/", subscriptions.subscribe_sent, name="subscribe-sent"),
     path("subscribe/confirm/<str:token>/", subscription_links.confirm, name="subscribe-confirm"),
     path("subscribe/stop/<str:token>/", subscription_links.stop, name="subscribe-stop"),
@@ -170,6 +175,8 @@ urlpatterns = [
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/quality/", reviews.review_quality, name="review-quality"),
     path("review/draw/", edits.review_draw, name="review-draw"),
+    path("review/reports/", review_reports.review_reports, name="review-reports"),
+    path("review/reports/<int:report>/photo/", review_reports.review_report_photo, name="review-report-photo"),
     path("review/batches/<int:batch>/", batches.review_batch, name="review-batch"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/similar/", batches.review_similar, name="review-similar"),

@@ -131,6 +131,7 @@ TABLES: dict[records.ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Va
 
 
 Progress = Callable[[int], None]
+CONTACT = ("contact_name", "contact_phone", "contact_page", "contact_by_hand")
 PROGRESS_ROWS = 1000
 BANDS = {"elevation_m": "m", "slope_deg": "degree", "aspect_deg": "degree"}
 
@@ -161,7 +162,7 @@ def context_load(
     with opened(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
         lock(Lock.CONTEXT_LAYERS + list(records.ContextKind).index(file.kind))
         sha256 = parts_sha256(file.parts)
-        _make_room(path, file, sha256, replace)
+        by_hand = _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(
             kind=file.kind,
             name=file.name[:200],
@@ -181,6 +182,8 @@ def context_load(
             cursor.execute(_SURGES)
         if file.kind is records.ContextKind.REGIONS:
             slugs_give(AdministrativeRegion)
+            for slug, contact in by_hand.items():
+                AdministrativeRegion.objects.filter(layer=layer, slug=slug).update(**contact)
         if file.kind in COVERING:
             _cover(cursor, layer)
         return layer
@@ -199,7 +202,8 @@ def layer_delete(*, layer: ContextLayer) -> None:
     layer.delete()
 
 
-def _make_room(path: Path, file: records.ContextFile, sha256: str, replace: bool) -> None:
+def _make_room(path: Path, file: records.ContextFile, sha256: str, replace: bool) -> dict[str, dict[str, Any]]:
+    """Delete the layer that a file replaces; return the contacts that people set in it, by their region's slug."""
     of_kind = ContextLayer.objects.filter(kind=file.kind)
     same = of_kind.filter(file_sha256=sha256).first()
     if same:
@@ -208,8 +212,11 @@ def _make_room(path: Path, file: records.ContextFile, sha256: str, replace: bool
     if older and not replace:
         problem = f"other {older.kind} of this name are loaded ({older.file_name}, {older.loaded_at:%Y-%m-%d})"
         raise InputError(path, problem, "Add --replace, or give the file another name")
+    kept = AdministrativeRegion.objects.filter(layer=older, contact_by_hand=True) if older else []
+    by_hand = {one.slug: {name: getattr(one, name) for name in CONTACT} for one in kept}
     if older:
         layer_delete(layer=older)
+    return by_hand
 
 
 def _load_rows(cursor, path: Path, file: records.ContextFile, layer: ContextLayer, progress: Progress) -> None:

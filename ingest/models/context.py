@@ -77,6 +77,7 @@ class AdministrativeRegion(Named):
     contact_name = models.CharField(max_length=200, blank=True, help_text="responsible office")
     contact_phone = models.CharField(max_length=40, blank=True)
     contact_page = models.CharField(max_length=300, blank=True)
+    contact_by_hand = models.BooleanField(db_default=False, help_text="set by a person; a new file keeps it")
     slug = models.CharField(
         max_length=120, unique=True, null=True, help_text="its part of an address; set with the layer"
     )

@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 from detection.models import AlertTransition
 from monitor.models.bulletins import Bulletin
 from monitor.models.operations import Extract
+from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
@@ -97,6 +98,7 @@ class OutgoingMessage(models.Model):
         BULLETIN = "bulletin"
         EXTRACT = "extract"  # the link to start a file of an area, and to fetch it
         VISITS = "visits"  # on site, of an account, that are planned for tomorrow
+        REPORT = "report"  # of a resident, to confirm
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -117,6 +119,7 @@ class OutgoingMessage(models.Model):
     extract = models.ForeignKey(Extract, models.CASCADE, null=True, help_text="the one that the link opens")
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
     bulletin = models.ForeignKey(Bulletin, models.CASCADE, null=True, help_text="the one that was signed")
+    report = models.ForeignKey(ResidentReport, models.CASCADE, null=True, help_text="the one to confirm")
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")
     about = models.CharField(max_length=60, blank=True, help_text="name of an organisation that is gone")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)

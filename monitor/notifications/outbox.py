@@ -224,6 +224,8 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
     if message.kind == Kind.MEMBERSHIP:
         asked = message.membership
         return asked is not None and not asked.confirmed_at and not asked.left_at
+    if message.kind == Kind.REPORT:
+        return message.report is not None and not message.report.confirmed_at
     if message.kind == Kind.TEST:
         return message.subscription is not None and not message.subscription.ended_at
     if message.kind == Kind.SIGN:

@@ -12,7 +12,7 @@ from monitor.subscribers.subscriptions.often import is_held
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 State = OutgoingMessage.State
-ABOUT = ("invitation", "extract", "account", "endpoint", "bulletin")  # what letters are about
+ABOUT = ("invitation", "extract", "account", "endpoint", "bulletin", "report")  # what letters are about
 
 
 def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
@@ -57,6 +57,6 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
     return (
         messages_due(now=now)
         .select_related("subscription", "transition__alert", "transition__update", *ABOUT)
-        .defer("subscription__region", "transition__alert__area")
+        .defer("subscription__region", "transition__alert__area", "report__photo")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
     )

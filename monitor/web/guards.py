@@ -123,6 +123,14 @@ def operators_only(view: ViewFunction) -> ViewFunction:
     return _guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: request.get_full_path())
 
 
+def deciders_only(view: ViewFunction) -> ViewFunction:
+    """Guard pages that are for operators alone, such as what residents report in confidence: viewers see nothing."""
+    refusal = gettext_lazy("Your account may not see or do this. An administrator can add it to the operators.")
+    return never_cache(
+        _guarded(view, lambda request: may_review(request.user), refusal, lambda request, kwargs: request.path)
+    )
+
+
 def superusers_only(view: ViewFunction) -> ViewFunction:
     """Guard the list of accounts."""
     refusal = gettext_lazy("Accounts are managed by superusers only.")

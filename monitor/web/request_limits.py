@@ -35,10 +35,10 @@ READ = {
 }
 POSTED = {
     r"/login/|/admin/login/|/password/|/accounts/join/|/second-factor/": "sign-in",  # passwords are slow to check
-    r"/subscribe/|/subscriptions/|/extract/": "previews",
+    r"/subscribe/|/subscriptions/|/extract/|/reports/": "previews",
     r"/uploads/$": "uploads",
 }
-WITH_FILES = r"/subscribe/|/subscriptions/|/extract/|/review/"
+WITH_FILES = r"/subscribe/|/subscriptions/|/extract/|/reports/|/review/"
 
 
 def request_kind(*, method: str, path: str, content_type: str) -> str:

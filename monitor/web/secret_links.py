@@ -11,6 +11,7 @@ SECRET_ADDRESSES = (
     "/subscriptions/",
     "/feeds/",
     "/extracts/",
+    "/reports/",
     "/accounts/join/",
     "/password/new/",
 )

@@ -24,13 +24,8 @@ LIMITED += ["/sign-on/none/login/", "/sign-on/none/login/callback/", "/ogc/wmts"
 LIMITED += ["/stations/1/", "/bulletins/1/", "/bulletins/1/report/", "/bulletins.atom"]
 LIMITED += ["/extracts/none/file"]
 POSTED = ["/login/", "/password/forgotten/", "/accounts/join/", "/subscribe/", "/subscribe/preview.json"]
-POSTED += [
-    "/extract/",
-    "/extract/preview.json",
-    "/subscriptions/none/1/where/",
-    "/subscriptions/none/organisations/1/add/",
-    "/review/none/notes/",
-]
+POSTED += ["/extract/", "/extract/preview.json", "/reports/"]
+POSTED += ["/subscriptions/none/1/where/", "/subscriptions/none/organisations/1/add/", "/review/none/notes/"]
 VERY_LITTLE = 0.001  # second, which every answer takes
 pytestmark = pytest.mark.django_db
 

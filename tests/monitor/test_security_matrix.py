@@ -29,6 +29,7 @@ from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership
 from monitor.subscribers.extracts.services import extract_token
 from monitor.subscribers.organisations import services as organisation_services
+from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.tokens import feeds_open
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
@@ -38,6 +39,7 @@ from tests.makers import pairs as made_pairs
 from tests.makers.bulletins import made_draft
 from tests.makers.organisations import make_organisation, share
 from tests.makers.regions import make_region
+from tests.makers.reports import make_report
 from tests.makers.stations import make_station
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +56,7 @@ def parameters() -> dict[str, object]:
     job = IngestJob.objects.get_or_create(source="upload", state="loaded", original_name="made.csv")[0].pk
     point = MeasurementPoint.objects.filter(product=product).first()
     absent = ("file", "batch", "detection", "subscription", "organisation", "account", "invitation", "z", "x", "y")
+    absent += ("report",)
     made = {"code": Alert.objects.first().code, "product": product.pk, "product_id": product.pk, "pid": point.pid}
     made |= {"prediction": Prediction.objects.first().pk, "pair": pair.pk, "pair_id": pair.pk, "job": job, "pk": job}
     made |= {"event": GroundEvent.objects.first().pk, "run": Run.objects.filter(pair__isnull=False).first().pk}
@@ -99,6 +102,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
         | {
             "subscribe-confirm": {"token": tokens.confirm_token(new.pk)},
             "subscribe-stop": {"token": tokens.stop_token([over.pk])},
+            "report-link": {"token": report_token(make_report(confirmed=False).pk)},
             "organisation-join": {"token": _join_token(owner, "first@example.org")},
             **{name: {"token": _extract_token(old.region)} for name in ("extract-page", "extract-file")},
             **{name: {"token": old.feed_key} for name in ("feed-atom", "feed-calendar", "feed-cap")},
@@ -291,7 +295,7 @@ QUERIED = ["page", "track", "days", "image", "given", "level", "row", "cols", "l
 QUERIED += ["hit", "width", "lat", "lon", "point", "at", "bbox", "period", "after", "product", "version", "detection"]
 POSTED = ["about", "endpoint", "delivery", "subscription", "review", "proposal", "edit", "visit", "hit", "case"]
 POSTED += ["expected_edit", "assignee", "visitor", "known", "track", "own_km", "latitude", "longitude", "radius_km"]
-POSTED += ["end"]
+POSTED += ["end", "report"]
 DEEDS = {"organisation": ["remove", "share", "end"], "subscription-ways": ["remove", "again", "code"], "": [""]}
 
 

@@ -6,7 +6,6 @@ NUTS of Eurostat, or any with a property `name`, perhaps `code`, `level` (0 a co
 lies below) and `country`. Names in other languages: `name_de`, `name_fr`, …, as Natural Earth has them.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 from shapely import MultiPolygon, Polygon, make_valid
 
 from ingest.errors import InputError
-from ingest.readers.context.records import MineRecord, RegionRecord, Remark
+from ingest.readers.context.records import LONGEST_PAGE, PAGE, PHONE, MineRecord, RegionRecord, Remark
 from ingest.readers.context.tables import names_by_language
 from ingest.vectors import shapefiles
 from ingest.vectors.features import POLYGONS, read_features
@@ -103,9 +102,6 @@ NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen")
 COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code")
 CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
 NO_CODE = "-99"  # of Natural Earth
-PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{2,38}")
-LONGEST_PAGE = 300
-PAGE = re.compile(r"https?://[^\s/<>\"'@]+(/[^\s<>\"']*)?")
 
 
 def is_natural_earth(properties: set[str]) -> bool:

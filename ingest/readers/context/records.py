@@ -1,5 +1,6 @@
 """Typed records that the readers of context yield: degrees, EPSG:4326, longitude first; outlines are valid."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -35,6 +36,11 @@ class Surge(StrEnum):
     PROBABLE = "probable"
     OBSERVED = "observed"
     UNKNOWN = "unknown"
+
+
+PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{2,38}")
+LONGEST_PAGE = 300
+PAGE = re.compile(r"https?://[^\s/<>\"'@]+(/[^\s<>\"']*)?")  # of the office responsible for a region
 
 
 class RegionRecord(NamedTuple):

@@ -201,3 +201,32 @@ class NumberField(forms.FloatField):
             value = value.strip().rstrip("°").strip().replace("−", "-")
             value = value.replace(",", ".") if "." not in value else value
         return super().to_python(value)
+
+
+class PlaceForm(forms.Form):
+    """Form with one place as text: coordinates, or the name of a single place."""
+
+    asks_geocoder = False
+
+    place = forms.CharField(
+        max_length=LONGEST,
+        error_messages={"required": gettext_lazy("Type the name of a place, or coordinates such as 46.99, 9.68.")},
+    )
+
+    def clean_place(self) -> str:
+        """Return the text; set `position` to its longitude and latitude. Raises ValidationError."""
+        text = self.cleaned_data["place"]
+        at = parse_position(text)
+        if at is None:
+            hits = place_search(text, addresses=self.asks_geocoder).hits
+            if not hits:
+                raise forms.ValidationError(_("No place of this name is known. Type coordinates, such as 46.99, 9.68."))
+            named = [hit for hit in hits if hit.name.casefold() == text.casefold()] or hits
+            if len(named) > 1:
+                names = "; ".join(f"{hit.name} ({hit.detail})" for hit in named[:4])
+                several = _("Several places fit: %(names)s. Type more of the name, or coordinates.")
+                raise forms.ValidationError(several % {"names": names})
+            west, south, east, north = named[0].bounds
+            at = (west + east) / 2, (south + north) / 2
+        self.cleaned_data["position"] = at
+        return text

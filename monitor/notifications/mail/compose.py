@@ -109,6 +109,8 @@ class Composer:
             return letters.bulletin_mail(key=key, bulletin=message.bulletin, subscriptions=list(readers))
         if kind == OutgoingMessage.Kind.EXTRACT:
             return letters.extract_mail(key=key, extract=message.extract)
+        if kind == OutgoingMessage.Kind.REPORT:
+            return letters.report_mail(key=key, email=message.address, report=message.report)
         if kind == OutgoingMessage.Kind.TEST:
             return letters.test_mail(key=key, subscription=message.subscription)
         if kind == OutgoingMessage.Kind.SIGN:

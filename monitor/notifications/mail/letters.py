@@ -28,11 +28,13 @@ from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Endpoint, Invitation
 from monitor.models.operations import Extract
+from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.notifications.gathering import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, extract_token
+from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.subscribers.subscriptions.services import described
@@ -171,6 +173,12 @@ def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternati
     owner = urlsafe_base64_encode(force_bytes(account.pk))
     url = absolute("password-new", owner, default_token_generator.make_token(account))
     return _mail("password", key, email, {"account": account, "password_url": url})
+
+
+def report_mail(*, key: str, email: str, report: ResidentReport) -> EmailMultiAlternatives:
+    """Return the mail with the link that confirms a resident's report, and later shows and deletes it."""
+    context = {"report": report, "report_url": absolute("report-link", report_token(report.pk))}
+    return _mail("report", key, email, context)
 
 
 def visits_mail(*, key: str, email: str, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:

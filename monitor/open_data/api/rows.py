@@ -1,5 +1,7 @@
 """Conversion of database rows to answers of the API."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -22,6 +24,7 @@ from monitor.open_data.api.schemas import (
     ProductOut,
     StationOut,
 )
+from monitor.subscribers.reports.selectors import reports_near_alerts
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import step_reason
@@ -35,7 +38,8 @@ def page(request: HttpRequest, rows: QuerySet, limit: int, offset: int, make) ->
 def alert_page(request: HttpRequest, alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
     """Return a page of the alerts; the names of their places are looked up together."""
     listed = list(alerts[offset : offset + limit])
-    items = [alert_row(alert, card) for alert, card in zip(listed, alert_cards(listed), strict=True)]
+    counts = _report_counts(listed)
+    items = [alert_row(alert, card, counts[alert.pk]) for alert, card in zip(listed, alert_cards(listed), strict=True)]
     return _part(request, alerts, limit, offset, items)
 
 
@@ -47,10 +51,15 @@ def _part(request: HttpRequest, rows: QuerySet, limit: int, offset: int, items: 
     return {"count": count, "limit": limit, "offset": offset, "next": following, "items": items}
 
 
-def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
+def _report_counts(alerts: Sequence[Alert]) -> Counter[int]:
+    return Counter(alert for alert, _report in reports_near_alerts(alerts=[one.pk for one in alerts]))
+
+
+def alert_row(alert: Alert, card: AlertCard, n_reports: int) -> dict[str, Any]:
     """Return an alert as an item of the list."""
     motion = getattr(alert, "motion", None)  # read with the card
     own = {"bbox": _box(alert.area.extent), "motion": _filled(MotionOut, motion) if motion else None}
+    own["resident_reports"] = n_reports
     return _filled(AlertOut, card, alert, **_filled(Figures, alert), **own)
 
 
@@ -77,7 +86,8 @@ def alert_detail_row(alert: Alert) -> dict[str, Any]:
         for step in alert.transitions.select_related("update", "alert")
     ]
     meanings = {"state_meaning": card.state_meaning, "severity_meaning": card.severity_meaning}
-    return alert_row(alert, card) | meanings | {"area": alert_geometry(alert), "history": history}
+    row = alert_row(alert, card, _report_counts([alert])[alert.pk])
+    return row | meanings | {"area": alert_geometry(alert), "history": history}
 
 
 def detection_row(detection: Detection) -> dict[str, Any]:

@@ -127,6 +127,7 @@ class AlertOut(Figures):
     first_motion: date
     last_motion: date
     motion: MotionOut | None = Field(None, description="null where no product has a series of the place")
+    resident_reports: int = Field(description="accepted reports of residents within 200 m")
     first_seen: datetime
     updated: datetime
 

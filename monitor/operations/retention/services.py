@@ -19,6 +19,7 @@ from ingest.storage import delete_files, raster_storage
 from ingest.storage.inputs import input_delete
 from ml.models import Prediction
 from monitor.operations.retention import selectors
+from monitor.subscribers.reports.selectors import reports_over
 
 logger = logging.getLogger(__name__)
 
@@ -150,6 +151,11 @@ def _size(file: FieldFile) -> int:
 
 
 KINDS = (
+    Kind(
+        "reports of residents",
+        "unconfirmed for two days, not accepted for thirty, or older than two years",
+        _rows(reports_over),
+    ),
     Kind(
         "results of image pairs and old releases",
         "older than KEEP_PREDICTION_RASTERS_DAYS; no alert, glacier or event needs them",

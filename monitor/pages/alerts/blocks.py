@@ -1,8 +1,11 @@
-"""Blocks of an alert's page: motion, fastest places, agreement of methods and tracks, and provenance."""
+"""Blocks of an alert's page: motion, fastest places, reports of residents, agreement, and provenance."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -12,9 +15,10 @@ from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection, SurgeSeries
 from detection.selectors import scans_beside
 from ingest.areas import area_of
+from monitor.subscribers.reports.selectors import NEAR_M, reports_near
 from monitor.wording.components import both_directions, component_label, direction
 from monitor.wording.families.changes import change_rows, season_sentence
-from monitor.wording.figures import area_label, figure, mm_a_year, percent, with_uncertainty
+from monitor.wording.figures import area_label, figure, mm_a_year, percent, whole, with_uncertainty
 from monitor.wording.images import data_set_name, method_name
 from monitor.wording.points import tilt_sentence
 
@@ -135,6 +139,27 @@ def _answer(score: float, share: float) -> str:
     if share > 0:
         return _("flags it clearly") if score >= SURE else _("flags it")
     return _("sees a hint of it, too weak to count") if score >= HINT else _("does not see it")
+
+
+def reports_block(alert: Alert) -> dict[str, Any] | None:
+    """Return a sentence on the accepted reports of residents near an alert, and their kinds by month; None if none."""
+    reports = list(reports_near(area=alert.area))
+    if not reports:
+        return None
+    # Translators: %(month)s is "May 2026"
+    sentence = ngettext(
+        "%(n)s report of a resident within %(near)s m, from %(month)s.",
+        "%(n)s reports of residents within %(near)s m since %(month)s.",
+        len(reports),
+    )
+    counts = {"n": whole(len(reports)), "near": whole(NEAR_M), "month": _month(reports[0].seen_on)}
+    by_month = Counter((_month(one.seen_on), one.get_kind_display()) for one in reports)
+    rows = [{"month": month, "kind": kind, "n": n} for (month, kind), n in by_month.items()]
+    return {"sentence": sentence % counts, "rows": rows}
+
+
+def _month(day: date) -> str:
+    return date_format(day, "YEAR_MONTH_FORMAT")
 
 
 def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[str, Any]]:

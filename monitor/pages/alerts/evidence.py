@@ -93,6 +93,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "curves": curves(motion, series, speeds or flows) if alert.is_measured else [],
         "matches": (alert.coherence_before, alert.coherence_after) if alert.coherence_after is not None else None,
         "places": blocks.places_rows(detections),
+        "residents": blocks.reports_block(alert),
         "series_summary": [_series_row(**one) for one in series],
     }
 

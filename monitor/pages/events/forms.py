@@ -9,8 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ingest.areas import parse_position
-from monitor.maps.map.place_search import NumberField, place_search
+from monitor.maps.map.place_search import NumberField, PlaceForm
 from monitor.pages.events.words import KIND_WORDS
 from monitor.wording.figures import short
 
@@ -18,14 +17,10 @@ FARTHEST_KM, NEAREST_KM = 200.0, 0.5
 FIRST_YEAR = 2014  # year of the first Sentinel-1 images
 
 
-class EventForm(forms.Form):
+class EventForm(PlaceForm):
     """Form for the kind, place, time and radius of an event."""
 
     kind = forms.ChoiceField(choices=list(KIND_WORDS.items()))
-    place = forms.CharField(
-        max_length=100,
-        error_messages={"required": gettext_lazy("Type the name of a place, or coordinates such as 46.99, 9.68.")},
-    )
     name = forms.CharField(max_length=120, required=False)
     happened_on = forms.DateField(
         widget=forms.DateInput(attrs={"type": "date"}),
@@ -35,24 +30,6 @@ class EventForm(forms.Form):
     radius_km = NumberField(
         initial=10, error_messages={"required": gettext_lazy("Type how far around the place to look, in km.")}
     )
-
-    def clean_place(self) -> str:
-        """Set the position from coordinates or from the name of one place; return the text. Raises ValidationError."""
-        text = self.cleaned_data["place"]
-        at = parse_position(text)
-        if at is None:
-            hits = place_search(text).hits
-            if not hits:
-                raise forms.ValidationError(_("No place of this name is known. Type coordinates, such as 46.99, 9.68."))
-            named = [hit for hit in hits if hit.name.casefold() == text.casefold()] or hits
-            if len(named) > 1:
-                names = "; ".join(f"{hit.name} ({hit.detail})" for hit in named[:4])
-                several = _("Several places fit: %(names)s. Type more of the name, or coordinates.")
-                raise forms.ValidationError(several % {"names": names})
-            west, south, east, north = named[0].bounds
-            at = (west + east) / 2, (south + north) / 2
-        self.cleaned_data["position"] = Point(*at, srid=4326)
-        return text
 
     def clean_happened_on(self) -> Any:
         """Return the day. Raises ValidationError unless it lies between FIRST_YEAR and today."""
@@ -79,7 +56,7 @@ class EventForm(forms.Form):
         return {
             "kind": cleaned["kind"],
             "name": cleaned["name"] or cleaned["place"],
-            "position": cleaned["position"],
+            "position": Point(*cleaned["position"], srid=4326),
             "radius_km": cleaned["radius_km"],
             "between": (first, first if moment else first + timedelta(days=1)),
         }

@@ -34,9 +34,11 @@ from monitor.pages.alerts.evidence import alert_context
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel
 from monitor.pages.reviews.quality import quality_context
 from monitor.pages.reviews.queue import QueueChoice, case_following, queue_context
+from monitor.pages.reviews.reports import report_rows
 from monitor.pages.reviews.trail import trail_of
 from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block
 from monitor.subscribers.accounts.selectors import reviewers
+from monitor.subscribers.reports.selectors import reports_near, reports_waiting
 from monitor.web.guards import may_review, publishers_only, reviewers_only
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import number_or_none
@@ -51,6 +53,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     """Show the list of cases."""
     config = map_config(map_totals()["bounds"])
     context = queue_context(request) | {"map_config": config, "recorded": _recorded(request)}
+    context["n_reports"] = reports_waiting().count() if may_review(request.user) else 0
     return render(request, "pages/reviews/queue.html", context)
 
 
@@ -249,6 +252,7 @@ def _case(
     context = queue_context(request, alert) | alert_context(alert) | case_evidence(alert, waiting)
     given = Assignment.objects.filter(alert=alert).select_related("assignee").first()
     context |= {
+        "reports": report_rows(list(reports_near(area=alert.area))) if may_review(request.user) else [],
         "claim": claim if claim and claim.holder != request.user else None,
         "held": claim if claim and claim.holder == request.user else None,
         "renew_seconds": int(settings.REVIEW_CLAIM_MINUTES * 60 / 3),

@@ -1,8 +1,7 @@
-"""Boundaries and lists of sites that visitors upload: a confined process reads them; refusals are in their language."""
+"""Files that visitors upload: boundaries, lists of sites, and photos; a confined process reads them."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,13 +16,15 @@ from monitor.wording.refusals import Refusal
 
 MOST_BYTES = 5 * 2**20  # of a boundary; docker/nginx/site.conf allows slightly more
 MOST_BYTES_OF_SITES = 2**20
+MOST_BYTES_OF_PHOTO = 10 * 2**20
+PHOTO_PX = 2048  # along the longer side, as it is kept
 FAULTS_NAMED = 3
 
 
 def boundary(*, content: bytes, name: str) -> regions.Region:
     """Return the region of a boundary file. name: of the file, for messages only. Raises Refusal."""
     check_size(len(content), MOST_BYTES, name)
-    read = _read("boundary", content, name)
+    read = json.loads(_read("boundary", content, name))
     return regions.uploaded(_area(read["outline"]), float(read["size_m2"]))
 
 
@@ -31,7 +32,7 @@ def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.R
     """Return the sites of a table as one joined region, and as a list. Raises Refusal, with row, value and remedy."""
     # One faulty row refuses the whole table. name: of the file, for messages only; radius_m: for rows without one.
     check_size(len(content), MOST_BYTES_OF_SITES, name)
-    read = _read("sites", content, name, radius_m=radius_m)
+    read = json.loads(_read("sites", content, name, radius_m=radius_m))
     if read["faults"]:
         raise Refusal(_faults(read["faults"], shown_name(name)))
     sites = [
@@ -41,13 +42,19 @@ def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.R
     return regions.discs(_area(read["joined"]), len(sites)), sites
 
 
+def photo(*, content: bytes, name: str) -> bytes:
+    """Return a photo as a new JPEG of moderate size without metadata. name: for messages only. Raises Refusal."""
+    check_size(len(content), MOST_BYTES_OF_PHOTO, name)
+    return _read("picture", content, name, longest_px=PHOTO_PX)
+
+
 def check_size(n_bytes: int, most_bytes: int, name: str) -> None:
     """Raise Refusal if a file is empty, or too large to be read while somebody waits."""
     file = shown_name(name)
     if not n_bytes:
         raise Refusal(_("“%(file)s” is empty. Export it again.") % {"file": file})
     if n_bytes > most_bytes:
-        refusal = _("“%(file)s” has %(size)s kB; the limit is %(most)s kB. Simplify it, or give a part of it.")
+        refusal = _("“%(file)s” has %(size)s kB; the limit is %(most)s kB. Make it smaller, or give a part of it.")
         raise Refusal(refusal % {"file": file, "size": whole(n_bytes / 1024), "most": whole(most_bytes / 1024)})
 
 
@@ -56,13 +63,15 @@ def shown_name(name: str) -> str:
     return one_line(Path(name.replace("\\", "/")).name)[:80]
 
 
-def _read(reader: str, content: bytes, name: str, **options: float) -> Any:
-    """Return what a reader ("boundary" or "sites") finds in a file. Raises Refusal in the visitor's language."""
+def _read(reader: str, content: bytes, name: str, **options: float) -> bytes:
+    """Return the answer of a reader of ingest.given on a file. Raises Refusal in the visitor's language."""
     file = shown_name(name)
     try:
-        return json.loads(read_given(reader, content, **options))
+        return read_given(reader, content, **options)
     except NotRead as fault:
-        refusal = _("“%(file)s” could not be read: it is damaged or too complicated. Simplify it, or export it again.")
+        refusal = _(
+            "“%(file)s” could not be read: it is damaged or too complicated. Make it smaller, or save it again."
+        )
         raise Refusal(refusal % {"file": file}) from fault
     except InputError as fault:
         values = {name: whole(one) if isinstance(one, int) else one for name, one in fault.values.items()}

@@ -18,6 +18,7 @@ from ingest.errors import one_line
 from ingest.scenes.services import geos
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.operations import Extract
+from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.extracts.services import extracts_delete
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
@@ -42,7 +43,7 @@ LONGEST_LABEL = 200
 LONGEST_NAME = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
-LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED}
+LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
 LEAST = {  # severity from which on something is sent
@@ -242,6 +243,7 @@ def person_export(*, email: str) -> dict[str, Any]:
         ],
         "endpoints": endpoints.endpoints_exported(email=email),
         "organisations": members.person_exported(email=email),
+        "reports": list(ResidentReport.objects.filter(email=email).values("kind", "seen_on", "text", "created_at")),
     }
 
 
@@ -251,6 +253,7 @@ def person_delete(*, email: str) -> None:
         members.person_forget(email=email)
         extracts_delete(extracts=Extract.objects.filter(email=email))
         OutgoingMessage.objects.filter(address=email).delete()
+        ResidentReport.objects.filter(email=email).delete()
         Endpoint.objects.filter(email=email).delete()
         selectors.subscriptions_of(email=email).delete()
 

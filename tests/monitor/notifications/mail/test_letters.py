@@ -25,6 +25,7 @@ from monitor import tasks
 from monitor.maps.map.plans import mail_plan
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
 from monitor.notifications.gathering import Burst
@@ -135,6 +136,9 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
         "dissolved": letters.dissolved_mail(key="k", email=one.email, organisation=water.name),
         "visits": letters.visits_mail(key="k", email=person.email, visits=[(SimpleNamespace(day=VISIT), card)]),
         "bulletin": letters.bulletin_mail(key="k", bulletin=bulletin, subscriptions=[one]),
+        "report": letters.report_mail(
+            key="k", email=person.email, report=ResidentReport(pk=1, kind="cracks", seen_on=VISIT)
+        ),
         "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),
     }
 

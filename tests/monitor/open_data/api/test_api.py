@@ -170,7 +170,7 @@ def test_stations_are_listed_with_their_period_and_page(client, schema):
 
 def test_lists_take_few_queries(client, watched_region, pair_predictions, django_assert_max_num_queries):
     for path in ("alerts", "products", "pairs", "rasters"):
-        with django_assert_max_num_queries(7):
+        with django_assert_max_num_queries(8):
             client.get(f"/api/v1/{path}")
 
 

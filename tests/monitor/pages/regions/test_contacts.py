@@ -5,11 +5,14 @@ import json
 import pytest
 from django.test import Client
 
-from detection.models import Alert
+from detection.models import Alert, AuditEntry
 from ingest.context.selectors import Contact, whereabouts_of
+from ingest.context.services import context_load
 from ingest.models import AdministrativeRegion, ContextLayer
+from ingest.readers.context.records import ContextKind
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.wording.cards.cards import alert_card
+from tests.makers.people import words
 from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +21,7 @@ OFFICE = {
     "contact_phone": "+43 1 234 56",
     "contact_page": "https://survey.example.org/ground",
 }
+NEW = {"name": "Town hall", "phone": "+43 1 999", "page": "https://hall.example.org"}
 SQUARE = {"type": "Polygon", "coordinates": [[[-13, 46], [-11, 46], [-11, 48], [-13, 48], [-13, 46]]]}
 
 
@@ -112,3 +116,55 @@ def test_programs_get_the_parts_of_a_contact(client, alert):
         "page": OFFICE["contact_page"],
         "region": "Westshore",
     }
+
+
+def test_an_operator_changes_who_is_responsible_and_the_audit_says_so(client, operator, alert):
+    region = make_region(**OFFICE)
+    address = f"/regions/{region.slug}/contact/"
+    assert address in operator.get(f"/regions/{region.slug}/").content.decode()
+    assert address not in client.get(f"/regions/{region.slug}/").content.decode()
+    assert OFFICE["contact_name"] in operator.get(address).content.decode()
+    assert operator.post(address, NEW).status_code == 302
+    assert "Town hall" in client.get(alert.get_absolute_url()).content.decode()
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action) == ("anna", "contact")
+    assert entry.detail == (
+        "Westshore: Geological Survey of Westshore, +43 1 234 56, https://survey.example.org/ground"
+        " → Town hall, +43 1 999, https://hall.example.org"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"name": ""}, "Type the name of the office."),
+        ({"phone": "call us"}, "Type a telephone number"),
+        ({"page": "javascript:alert(1)"}, "Type an address that begins with https://"),
+        ({"page": "https://user:secret@example.org/"}, "Type an address that begins with https://"),
+    ],
+)
+def test_a_contact_that_is_none_is_refused_and_nothing_changes(operator, change, fault):
+    region = make_region(**OFFICE)
+    answer = operator.post(f"/regions/{region.slug}/contact/", NEW | change)
+    assert answer.status_code == 422
+    assert fault in words(answer)
+    region.refresh_from_db()
+    assert region.contact_name == OFFICE["contact_name"]
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_contact_set_by_hand_outlasts_a_new_file_of_regions_and_one_of_the_file_does_not(operator, tmp_path):
+    def load(office: str) -> None:
+        features = [
+            {"type": "Feature", "geometry": SQUARE, "properties": {"name": name, "contact_name": office}}
+            for name in ("Westshore", "Eastshore")
+        ]
+        path = tmp_path / "regions.geojson"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        context_load(path=path, kind=ContextKind.REGIONS, replace=True)
+
+    load("Old office")
+    operator.post("/regions/westshore/contact/", NEW)
+    load("New office")
+    names = dict(AdministrativeRegion.objects.values_list("name", "contact_name"))
+    assert names == {"Westshore": "Town hall", "Eastshore": "New office"}
