@@ -25,6 +25,7 @@ from monitor import tasks
 from monitor.maps.map.plans import mail_plan
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.operations import Extract
 from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
@@ -139,6 +140,12 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
         "report": letters.report_mail(
             key="k", email=person.email, report=ResidentReport(pk=1, kind="cracks", seen_on=VISIT)
         ),
+        **{
+            f"extract {state}": letters.extract_mail(
+                key="k", extract=Extract(pk=1, email=one.email, label="2 km around Aldwick", file=file)
+            )
+            for state, file in (("asked", ""), ("ready", "points.gpkg"))
+        },
         "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),
     }
 
