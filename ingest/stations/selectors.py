@@ -1,7 +1,7 @@
 """Selectors of stations on the ground of a product, of the product's points around a station, and of gauges."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -15,9 +15,12 @@ from ingest.models import Gauge, Product, Station
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, Technique
+from ingest.readers.stations.records import GaugeKind
 
 RADII_M = (50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)
 GAUGE_KM = 25.0
+EARLIER_YEARS = 20
+RAIN_SHARE = 0.8  # days of a period with a value, at least; with fewer, the sum of rain is not known
 ENOUGH_POINTS, FEWEST_POINTS, MOST_POINTS = 12, 4, 500
 
 
@@ -92,7 +95,7 @@ def _direction(product: Product, los: Float64) -> tuple[float, float, float]:
 
 
 class GaugePeriod(NamedTuple):
-    """Gauge in a period: its mean there, and that of the same days of earlier years, None without any; mm/day or m."""
+    """Mean of a gauge in a period, and in the same days of earlier years, None without any; mm/day or m."""
 
     code: str
     kind: str
@@ -102,7 +105,7 @@ class GaugePeriod(NamedTuple):
 
 
 def gauges_around(*, longitude: float, latitude: float, first: date, last: date) -> list[GaugePeriod]:
-    """Return the nearest gauge of each kind, within GAUGE_KM, that measured in a period (both days included)."""
+    """Return the nearest gauge of each kind, within GAUGE_KM, with a mean in a period (both days included)."""
     here = Point(longitude, latitude, srid=4326)
     reach = GAUGE_KM / METRES_PER_DEGREE * 1000 / max(0.02, math.cos(math.radians(latitude)))
     near = Gauge.objects.filter(position__dwithin=(here, reach), dates__overlap=_days(first, last))
@@ -110,10 +113,11 @@ def gauges_around(*, longitude: float, latitude: float, first: date, last: date)
     for gauge in sorted(near, key=lambda one: _away_km(one, here)):
         away = _away_km(gauge, here)
         if away <= GAUGE_KM and gauge.kind not in found:
-            now, earlier = _mean(gauge, first, last, 0), [_mean(gauge, first, last, back) for back in range(1, 21)]
+            now, *earlier = _means(gauge, first, last)
             known = [one for one in earlier if one is not None]
             usual = float(np.mean(known)) if known else None
-            found[gauge.kind] = GaugePeriod(gauge.code, gauge.kind, away, now or 0.0, usual)
+            if now is not None:
+                found[gauge.kind] = GaugePeriod(gauge.code, gauge.kind, away, now, usual)
     return [found[kind] for kind in sorted(found)]
 
 
@@ -126,8 +130,11 @@ def _away_km(gauge: Gauge, here: Point) -> float:
     return math.hypot(east, gauge.position.y - here.y) * METRES_PER_DEGREE / 1000
 
 
-def _mean(gauge: Gauge, first: date, last: date, years_back: int) -> float | None:
-    """Return the mean of a gauge in a period, or in the same days of an earlier year; None without a value."""
-    back = timedelta(days=round(365.25 * years_back))
-    days = np.array([first - back <= day <= last - back for day in gauge.dates])
-    return float(gauge.series.values[days].mean()) if days.any() else None
+def _means(gauge: Gauge, first: date, last: date) -> Iterator[float | None]:
+    """Yield the mean of a gauge in a period, then in the same days of earlier years; None with too few values."""
+    days, values = np.array(gauge.dates, dtype="datetime64[D]"), gauge.series.values
+    fewest = RAIN_SHARE * ((last - first).days + 1) if gauge.kind == GaugeKind.RAIN else 1
+    for years_back in range(EARLIER_YEARS + 1):
+        back = timedelta(days=round(365.25 * years_back))
+        within = (days >= np.datetime64(first - back)) & (days <= np.datetime64(last - back))
+        yield float(values[within].mean()) if within.sum() >= fewest else None

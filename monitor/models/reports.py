@@ -1,4 +1,4 @@
-"""Table of residents' reports: what a person saw at a place, held with a mail address only until it is confirmed."""
+"""Table of residents' reports: what a person saw at a place. The mail address is kept only until confirmation."""
 
 from django.conf import settings
 from django.contrib.gis.db import models
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 
 class ResidentReport(models.Model):
-    """Report of damage or of a change of the ground. Only kind and month of accepted ones are public, and counts."""
+    """Report of damage or of a change of the ground. Only number, kind and month of accepted reports are public."""
 
     class Kind(models.TextChoices):
         CRACKS = "cracks", gettext_lazy("Cracks in a wall")

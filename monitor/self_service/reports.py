@@ -46,10 +46,10 @@ class ReportForm(EmailForm, PlaceForm):
     photo = forms.FileField(required=False)
 
     def clean_seen_on(self) -> date:
-        """Return the day. Raises ValidationError for a day to come, or one in another century."""
+        """Return the day. Raises ValidationError for a future day, or one before EARLIEST."""
         day = self.cleaned_data["seen_on"]
         if not EARLIEST <= day <= timezone.now().date():
-            raise forms.ValidationError(_("Choose a day that is over."))
+            raise forms.ValidationError(_("Choose today or an earlier day."))
         return day
 
     def clean_photo(self) -> bytes | None:
@@ -61,7 +61,7 @@ class ReportForm(EmailForm, PlaceForm):
             raise forms.ValidationError(refusal.error) from refusal
 
     def clean(self) -> dict[str, Any]:
-        """Check that something else is described."""
+        """Check that a report of the kind “Something else” has a description."""
         cleaned = super().clean() or {}
         if cleaned.get("kind") == ResidentReport.Kind.OTHER and not cleaned.get("text", "").strip():
             self.add_error("text", _("Describe what you see."))
@@ -71,7 +71,7 @@ class ReportForm(EmailForm, PlaceForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def resident_report(request: HttpRequest) -> HttpResponse:
-    """Show the form, perhaps at the place of an alert (?alert=) or of a house (?lat=&lon=); on POST, keep a report."""
+    """Show the form, perhaps at the place of an alert (?alert=) or of a house (?lat=&lon=); on POST, save a report."""
     if request.method != "POST":
         return _page(request, ReportForm(initial=_prefilled(request)))
     form = ReportForm(request.POST, request.FILES)

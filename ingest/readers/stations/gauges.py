@@ -1,7 +1,7 @@
 """Plain tables (CSV): rain or levels of groundwater, one row for each gauge and date.
 
-Rain: gauge, date, longitude, latitude, rain_mm_day. Groundwater: gauge, date, longitude, latitude, level_m, which may
-have any zero; up is positive.
+Columns for rain: gauge, date, longitude, latitude, rain_mm_day. For groundwater: gauge, date, longitude, latitude,
+level_m. A level counts from any fixed zero, positive upwards.
 """
 
 from pathlib import Path
@@ -28,11 +28,11 @@ NAME, TITLE = "gauges", "table of rain or groundwater"
 SUFFIXES = frozenset({".csv"})
 COLUMNS = ("gauge", "date", "longitude", "latitude")
 VALUES = {GaugeKind.RAIN: "rain_mm_day", GaugeKind.GROUNDWATER: "level_m"}
-POSSIBLE = {GaugeKind.RAIN: (0.0, 2_000.0), GaugeKind.GROUNDWATER: (-10_000.0, 10_000.0)}  # beyond: a wrong unit
+POSSIBLE = {GaugeKind.RAIN: (0.0, 2_000.0), GaugeKind.GROUNDWATER: (-10_000.0, 10_000.0)}  # other values: wrong unit
 
 
 def recognises(path: Path) -> bool:
-    """Return whether the header names a gauge and one of the two quantities."""
+    """Return whether the header has a column `gauge` and one of the two quantities."""
     line = first_line(path, SUFFIXES).lower()
     return _kind({name.strip() for name in line.split(max(",;\t", key=line.count))}) is not None
 

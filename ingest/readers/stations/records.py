@@ -67,7 +67,7 @@ class GaugeSeries(NamedTuple):
 class Row(NamedTuple):
     """One date of one station. mm: east, north, up and their standard deviations, mm; NaN unknown.
 
-    Of a gauge: its value alone, in its own unit.
+    For a gauge, mm holds its value alone, in the unit of its kind.
     """
 
     code: str

@@ -34,7 +34,7 @@ SHORTEST_BEFORE_DAYS = 550  # before the newest period; in a shorter time, seaso
 FEWEST_NEWEST, FEWEST_BEFORE = 5, 16  # dates of a series in the newest period, and before it
 FEWEST_POINTS = 3  # of a cluster
 REACHES = (0, 1)  # cells around a cell whose points belong to its cluster
-FALSE_SHARE = 0.01  # expected share of false discoveries among the cells that are found
+FALSE_SHARE = 0.01  # expected share of false discoveries among the clusters (not the places) that are found
 LEAST_CHANGE_MM_YR = 3.0  # smaller changes are not reported
 BESIDE_SIGMAS = 2.5  # cells beside a found one belong to its place if they change by this number of sigmas
 POINT_SIGMAS = 3.0
@@ -207,7 +207,10 @@ def _scores(clusters: _Clusters) -> Float64:
 
 
 def _least_score(scores: Float64) -> float:
-    """Return the least score of what is found, with an expected share of FALSE_SHARE false ones; infinite: nothing."""
+    """Return the least |score| of a found cluster, infinite if none is found.
+
+    It keeps the expected share of false discoveries at FALSE_SHARE (Benjamini and Hochberg 1995).
+    """
     chance = np.sort(2 * scipy.stats.norm.sf(np.abs(scores)))
     below = np.flatnonzero(chance <= FALSE_SHARE * np.arange(1, scores.size + 1) / scores.size)
     return float(np.sort(np.abs(scores))[::-1][below[-1]]) if below.size else np.inf
@@ -224,7 +227,7 @@ def _parts(cells: Cells, score: Float64, surely: NDArray[np.bool_]) -> list[NDAr
 def _place(
     cells: Cells, own: NDArray[np.int64], change: Float64, score: Float64, index: NDArray[np.int64], points: Float64
 ) -> ChangedPlace:
-    """Return the place of cells `own`. index: cell of each point, (n,); points: its own change, sigmas, (n,)."""
+    """Return the place of cells `own`. index: cell of each point, (n,); points: change of each, in sigmas, (n,)."""
     x, y = cells.centre(own)
     half, inside = cells.posting_m / 2, np.isin(index, own)
     outline = shapely.union_all(shapely.box(x - half, y - half, x + half, y + half))

@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 
 def bulletins_draft() -> None:
-    """Add the searches that are in no bulletin to the draft, which is made if there is none; simulated ones apart."""
+    """Add the searches that are in no bulletin to the draft; create one if needed. Simulated ground has its own."""
     for simulated in (False, True):
         current = TrendSearch.objects.filter(product__superseded_by=None, product__simulated=simulated)
         new = list(current.filter(bulletins=None, n_clusters__gt=0).select_related("product"))
@@ -57,7 +57,7 @@ def _draft(simulated: bool, new: Sequence[TrendSearch]) -> Bulletin:
 def bulletin_edit(
     *, bulletin: Bulletin, expected: str, texts: dict[str, str], actor: AbstractBaseUser, sign: bool
 ) -> bool:
-    """Save an operator's texts, and sign if wanted. Return False if it is signed, or not as `expected` any more.
+    """Save an operator's texts, and sign if wanted. Return False if the draft is signed, or not the `expected` one.
 
     texts: slug of a region, or "introduction": text; expected: `version_of` the draft that the operator saw.
     """
@@ -78,7 +78,7 @@ def bulletin_edit(
 
 
 def version_of(bulletin: Bulletin) -> str:
-    """Return a text that changes with a draft."""
+    """Return a text that changes whenever a draft is saved."""
     return bulletin.updated_at.isoformat()
 
 
@@ -106,7 +106,10 @@ def _content(searches: Sequence[TrendSearch], simulated: bool) -> Row:
 
 
 def _merged(searches: Sequence[TrendSearch]) -> list[Row]:
-    """Return the places of all searches, the surest first; those of several tracks that overlap are one place."""
+    """Return the places of all searches, the surest first; overlapping places of several fields are one place.
+
+    n_fields counts the fields that show the same trend there.
+    """
     rows = [(one["sigmas"], search, one) for search in searches for one in search.places]
     kept: list[tuple[BaseGeometry, Row]] = []
     for _sigmas, search, place in sorted(rows, key=lambda row: -row[0]):
@@ -114,7 +117,7 @@ def _merged(searches: Sequence[TrendSearch]) -> list[Row]:
         same = next((one for known, one in kept if number not in one["fields"] and known.intersects(outline)), None)
         if same is not None:
             same["fields"].append(number)
-            same["n_fields"] += 1
+            same["n_fields"] += same["trend"] == place["trend"]
             continue
         days = {"first_day": search.first_day.isoformat(), "last_day": search.last_day.isoformat()}
         source = {"component": search.product.component, "source": search.product.name, "fields": [number]}
@@ -123,7 +126,7 @@ def _merged(searches: Sequence[TrendSearch]) -> list[Row]:
 
 
 def _complete(place: Row, outline: MultiPolygon, simulated: bool, earlier: Bulletin | None) -> None:
-    """Add the alert here, gauges nearby, and the bulletin that already named the place."""
+    """Add to a place its alert, the gauges nearby, and the date of the last bulletin if that named the place."""
     alerts = alerts_matching(area=outline, order=Order.STRONGEST).filter(simulated=simulated)
     alert = next((one for one in alerts if family(one.kind) is Family.VELOCITY), None)
     place["kind"], place["code"] = (alert.kind, alert.code) if alert else ("", "")

@@ -61,13 +61,13 @@ def _curve(place: words.PlaceWords) -> dict[str, Any]:
 def _page(template: str) -> Callable[[HttpRequest, int], HttpResponseBase]:
     """Return the view of a bulletin by a template: signed ones are public, drafts are for those who work here."""
 
-    def answer(request: HttpRequest, bulletin: Bulletin) -> HttpResponse:
+    def show(request: HttpRequest, bulletin: Bulletin) -> HttpResponse:
         return render(request, template, bulletin_context(bulletin))
 
     @require_safe
     def view(request: HttpRequest, bulletin: int) -> HttpResponseBase:
-        shown = get_object_or_404(Bulletin, pk=bulletin)
-        return answer(request, shown) if shown.signed_at else operators_only(answer)(request, bulletin=shown)
+        row = get_object_or_404(Bulletin, pk=bulletin)
+        return show(request, row) if row.signed_at else never_cache(operators_only(show))(request, bulletin=row)
 
     return view
 
@@ -92,13 +92,17 @@ def bulletin_list(request: HttpRequest) -> HttpResponse:
 @operators_only
 @csrf_protect
 def bulletin_edit(request: HttpRequest, bulletin: int) -> HttpResponse:
-    """Show the texts of a draft; on POST, save them, or save and sign."""
+    """Show the texts of a draft; on POST, save them, or save and sign. Texts that are not saved are shown again."""
     draft = get_object_or_404(Bulletin, pk=bulletin, signed_at=None)
+    unsaved: list[str] = []
     if request.method == "POST":
         texts = {name.removeprefix("text-"): text for name, text in request.POST.items() if name.startswith("text-")}
         expected, sign = request.POST.get("expected", ""), request.POST.get("deed") == "sign"
         if drafts.bulletin_edit(bulletin=draft, expected=expected, texts=texts, actor=request.user, sign=sign):
             name = "bulletin-detail" if sign else "bulletin-edit"
             return HttpResponseRedirect(reverse(name, args=[draft.pk]))
-    context = bulletin_context(draft) | {"expected": drafts.version_of(draft), "outdated": request.method == "POST"}
-    return render(request, "pages/bulletins/edit.html", context, status=409 if request.method == "POST" else 200)
+        unsaved = [text for text in texts.values() if text.strip()]
+    outdated = request.method == "POST"
+    context = bulletin_context(draft)
+    context |= {"expected": drafts.version_of(draft), "outdated": outdated, "unsaved": unsaved}
+    return render(request, "pages/bulletins/edit.html", context, status=409 if outdated else 200)

@@ -1,4 +1,4 @@
-"""Page on which operators state who is responsible for ground motion in a region. It outlasts a new file of regions."""
+"""Page on which operators enter the office responsible for a region. The entry outlasts a new file of regions."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ FIELDS = ("name", "phone", "page")
 
 
 class ContactForm(forms.Form):
-    """Form for an office, its telephone number and its page; an empty form says that none is known."""
+    """Form for an office, its telephone number and its page; an empty form means that no office is known."""
 
     name = forms.CharField(required=False, max_length=200)
     phone = forms.CharField(required=False)
@@ -43,7 +43,7 @@ class ContactForm(forms.Form):
         return text
 
     def clean(self) -> dict[str, Any]:
-        """Check that a number or a page has a name."""
+        """Check that an office with a number or a page has a name."""
         cleaned = super().clean() or {}
         if not cleaned.get("name") and (cleaned.get("phone") or cleaned.get("page")):
             self.add_error("name", _("Type the name of the office."))

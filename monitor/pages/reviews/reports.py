@@ -1,4 +1,4 @@
-"""Residents' reports that wait for an operator, and the decision on each. Nobody but operators sees text and photo."""
+"""Pages of residents' reports, on which operators decide. Nobody but operators sees text and photo."""
 
 from typing import Any
 
@@ -34,9 +34,9 @@ def review_reports(request: HttpRequest) -> HttpResponse:
     if report is None or state not in {State.ACCEPTED, State.REJECTED}:
         return _page(request, _("There is no such report. Nothing was changed."), status=400)
     if state == State.REJECTED and not reason.strip():
-        return _page(request, _("Please say why you do not accept it."), status=400)
+        return _page(request, _("Please say why you do not accept the report."), status=400)
     if not report_decide(report=report, by=request.user, state=state, reason=reason):
-        return _page(request, _("This report is decided already. Nothing was changed."), status=409)
+        return _page(request, _("This report has already been decided. Nothing was changed."), status=409)
     accepted = state == State.ACCEPTED
     messages.success(request, _("The report was accepted.") if accepted else _("The report was not accepted."))
     return HttpResponseRedirect(reverse("review-reports"))
@@ -45,7 +45,7 @@ def review_reports(request: HttpRequest) -> HttpResponse:
 @require_safe
 @deciders_only
 def review_report_photo(request: HttpRequest, report: int) -> HttpResponse:
-    """Answer with the photo of a report, which was encoded anew when it came."""
+    """Return the photo of a report, which was encoded anew when it was uploaded."""
     kept = ResidentReport.objects.filter(pk=report, confirmed_at__isnull=False, photo__isnull=False).first()
     if kept is None:
         raise Http404("There is no such photo.")

@@ -17,7 +17,7 @@ KEEP_REJECTED = timedelta(days=30)
 KEEP = timedelta(days=2 * 365)
 State = ResidentReport.State
 HAS_PHOTO = ExpressionWrapper(Q(photo__isnull=False), output_field=BooleanField())
-# A buffer of the report uses the index of the alerts' areas, the other condition that of the reports' places.
+# The buffer of a report uses the index of the alerts' areas; ST_DWithin uses that of the reports' places.
 _NEIGHBOURS = """
     SELECT alert.id, report.id FROM detection_alert alert
     JOIN monitor_residentreport report ON ST_DWithin(report.place, alert.area::geography, %(near_m)s)
@@ -36,7 +36,7 @@ def reports_waiting() -> QuerySet[ResidentReport]:
 
 
 def reports_near(*, area: GEOSGeometry) -> QuerySet[ResidentReport]:
-    """Return the accepted reports within NEAR_M of an area, by the day on which it was seen."""
+    """Return the accepted reports within NEAR_M of an area, sorted by the day of the observation."""
     accepted = reports_confirmed().filter(state=State.ACCEPTED)
     return accepted.filter(place__dwithin=(area, D(m=NEAR_M))).order_by("seen_on", "pk")
 

@@ -1,4 +1,4 @@
-"""Residents' reports: asked for, confirmed by mail, decided by an operator, deleted by whoever sent them or by age."""
+"""Services of residents' reports: save and confirm them by mail, and let an operator decide on each."""
 
 from datetime import date
 
@@ -58,12 +58,13 @@ def report_confirm(*, report: ResidentReport) -> None:
 
 
 def report_decide(*, report: ResidentReport, by: AbstractBaseUser, state: str, reason: str = "") -> bool:
-    """Accept or reject a confirmed report, with an entry in the audit; return False if it is decided already."""
+    """Accept or reject a confirmed report, with an entry in the audit; return False if it has been decided before."""
     decided = {"state": State(state), "reason": reason.strip()[:LONGEST_REASON], "decided_by": by}
     with transaction.atomic():
         waiting = ResidentReport.objects.filter(pk=report.pk, state=State.WAITING, confirmed_at__isnull=False)
         if not waiting.update(**decided, decided_at=timezone.now()):
             return False
-        known = {"before": State.WAITING.value, "after": state, "detail": decided["reason"]}
+        # The reason may quote the report, which its sender can delete; the audit is never deleted.
+        known = {"before": State.WAITING.value, "after": state}
         audit_write(actor=by, action="resident report", subject=f"report {report.pk}", **known)
         return True

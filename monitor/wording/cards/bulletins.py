@@ -15,7 +15,7 @@ from monitor.wording.dates import day_words, days_words
 from monitor.wording.families.changes import change_sentences
 from monitor.wording.figures import decimal, length_words, listed, whole
 
-LEAST_METRES = 0.05  # smaller differences of a level of groundwater are reported as none
+LEAST_METRES = 0.05  # smaller differences of the groundwater level are reported as none
 
 
 class PlaceWords(NamedTuple):
@@ -70,7 +70,7 @@ def still_sentence(content: Mapping[str, Any]) -> str:
 
 
 def regions_in_words(content: Mapping[str, Any], comments: Mapping[str, str]) -> list[RegionWords]:
-    """Return the regions of a bulletin; places are numbered through."""
+    """Return the regions of a bulletin; its places are numbered consecutively."""
     regions, number = [], 0
     for region in content["regions"]:
         places = [_place(0, one) for one in region["places"]]
@@ -99,8 +99,8 @@ def _place(number: int, place: Mapping[str, Any]) -> PlaceWords:
 
 def _shown_by(place: Mapping[str, Any]) -> str:
     shown = ngettext(
-        "%(n)s point lies here; %(alone)s of them shows it by itself.",
-        "%(n)s points lie here; %(alone)s of them show it each by itself.",
+        "%(n)s point lies here; %(alone)s of them shows the change individually.",
+        "%(n)s points lie here; %(alone)s of them show the change individually.",
         place["n_points"],
     ) % {"n": whole(place["n_points"]), "alone": whole(place["n_changed"])}
     if place["n_fields"] < 2:
@@ -109,7 +109,7 @@ def _shown_by(place: Mapping[str, Any]) -> str:
 
 
 def _gauge(gauge: Mapping[str, Any], place: Mapping[str, Any]) -> str:
-    """Return a sentence on rain (mm in the period) or groundwater (m above or below the usual level)."""
+    """Return a sentence on rain (mm in the period) or groundwater (m above or below the level of earlier years)."""
     where = {"name": gauge["code"], "away": length_words(gauge["away_km"])}
     days = (date.fromisoformat(place["last_day"]) - date.fromisoformat(place["first_day"])).days
     if gauge["kind"] == "rain":

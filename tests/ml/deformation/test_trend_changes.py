@@ -48,7 +48,7 @@ def noisy(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def made_ground(seed: int, n_changes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[MadeChange]]:
-    """About 60,000 points, dense and sparse, with steady bowls, slopes that speed up evenly, and changes."""
+    """Make about 60,000 points, dense and sparse, with steady bowls, slopes that speed up evenly, and changes."""
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(0, SIDE_M, (2, 90_000))
     kept = rng.random(x.size) < np.clip(0.55 + 0.5 * field(rng, x, y, 1_000.0), 0.08, 1)
@@ -98,7 +98,7 @@ def test_every_change_of_the_newest_period_is_named_and_at_most_one_other_per_th
     assert len(outside(found, changes)) <= found.n_clusters / 1_000
 
 
-def test_ground_without_a_change_names_nothing_although_seasons_and_atmosphere_differ():
+def test_ground_without_a_change_names_at_most_one_place_although_seasons_and_atmosphere_differ():
     x, y, series, _changes = made_ground(4, n_changes=0)
     assert len(changed_places(x, y, point_changes(series, DAYS)).places) <= 1
 

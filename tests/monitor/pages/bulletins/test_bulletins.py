@@ -1,6 +1,7 @@
 """Bulletins: the computer drafts, an operator signs, and everybody reads what was signed, which then stays as it is."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.core import mail
@@ -73,6 +74,27 @@ def test_what_overlaps_in_two_tracks_is_one_place(product):
     assert [one["n_fields"] for one in region["places"]] == [2, 1]
 
 
+def test_fields_that_show_another_trend_do_not_agree(product):
+    other = Product.objects.get(pk=product.pk)
+    other.pk, other.file_sha256, other.name, other._state.adding = None, "f" * 64, "other track", True
+    other.save()
+    made_search(product, made_place(*HERE))
+    made_search(other, made_place(*HERE, sigmas=5.0, trend="slower"))
+    bulletins_draft()
+    (region,) = Bulletin.objects.get().content["regions"]
+    assert [(one["trend"], one["n_fields"]) for one in region["places"]] == [("faster", 1)]
+
+
+def test_a_few_days_of_rain_are_no_sum_of_a_period(product, tmp_path):
+    path = tmp_path / "rain.csv"
+    path.write_text(f"gauge,date,longitude,latitude,rain_mm_day\nR1,{product.dates[-1]},13.20,38.72,3.0\n")
+    stations_load(path=path)
+    made_search(product, made_place(*HERE))
+    bulletins_draft()
+    (region,) = Bulletin.objects.get().content["regions"]
+    assert region["places"][0]["gauges"] == []
+
+
 def test_a_draft_is_for_those_who_work_here_and_says_that_a_computer_made_it(client, operator, draft):
     for name in ("bulletin-detail", "bulletin-report"):
         assert client.get(reverse(name, args=[draft.pk])).status_code == 302
@@ -93,7 +115,7 @@ def test_a_signed_bulletin_is_public_in_the_archive_and_the_feed_and_is_audited(
         assert "It rained a lot." in text
         assert "21 mm a year" in text
         assert "faster than before" in text
-        assert "40 points lie here; 12 of them show it each by itself." in text
+        assert "40 points lie here; 12 of them show the change individually." in text
         assert "anna" not in text
     assert "At one place, the ground changed its speed" in client.get("/bulletins/").content.decode()
     feed = client.get("/bulletins.atom").content.decode()
@@ -130,6 +152,7 @@ def test_a_draft_that_has_grown_since_is_not_signed_unseen(operator, draft, prod
     answer = operator.post(address, {"expected": expected, "deed": "sign", "text-introduction": "Old."})
     assert answer.status_code == 409
     assert "nothing was saved" in answer.content.decode()
+    assert "<blockquote>Old.</blockquote>" in answer.content.decode()
     assert not Bulletin.objects.exclude(signed_at=None).exists()
 
 
@@ -147,8 +170,10 @@ def test_where_nothing_changed_one_sentence_says_so(client, operator, product, l
 def test_rain_and_groundwater_nearby_stand_beside_a_place(client, operator, product, tmp_path):
     last = product.dates[-1]
     for head, name, *values in (("rain_mm_day", "R1", 3.0, 1.0), ("level_m", "G1", 98.8, 100.0)):
-        days = last, last.replace(year=last.year - 1)
-        rows = [f"{name},{day},13.20,38.72,{value}" for day, value in zip(days, values, strict=True)]
+        periods = [(last - timedelta(days=365 * back), value) for back, value in enumerate(values)]
+        rows = [
+            f"{name},{end - timedelta(days=day)},13.20,38.72,{value}" for end, value in periods for day in range(181)
+        ]
         path = tmp_path / f"{name}.csv"
         path.write_text("\n".join([f"gauge,date,longitude,latitude,{head}", *rows, ""]))
         stations_load(path=path)

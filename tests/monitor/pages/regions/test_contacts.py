@@ -143,7 +143,7 @@ def test_an_operator_changes_who_is_responsible_and_the_audit_says_so(client, op
         ({"page": "https://user:secret@example.org/"}, "Type an address that begins with https://"),
     ],
 )
-def test_a_contact_that_is_none_is_refused_and_nothing_changes(operator, change, fault):
+def test_an_invalid_contact_is_refused_and_nothing_changes(operator, change, fault):
     region = make_region(**OFFICE)
     answer = operator.post(f"/regions/{region.slug}/contact/", NEW | change)
     assert answer.status_code == 422

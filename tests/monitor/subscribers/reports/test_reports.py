@@ -105,7 +105,7 @@ def test_a_hostile_photo_is_refused_in_one_line_and_nothing_is_kept(client, cont
         ({"kind": "other", "text": " "}, "Describe what you see."),
         ({"place": ""}, "Type the name of a place"),
         ({"place": "Nowhere at all"}, "No place of this name is known."),
-        ({"seen_on": "2999-01-01"}, "Choose a day that is over."),
+        ({"seen_on": "2999-01-01"}, "Choose today or an earlier day."),
         ({"seen_on": ""}, "Choose the day on which you saw it."),
         ({"email": "nobody"}, "This does not look like an e-mail address"),
         ({"text": "a" * 1001}, "1001"),
@@ -171,6 +171,7 @@ def test_an_operator_decides_once_with_a_reason_that_the_sender_reads(client, op
         *("anna", f"report {report.pk}"),
         *("waiting", "rejected"),
     )
+    assert entry.detail == ""  # the audit is never deleted, the report and its reason are
 
 
 def test_whoever_sent_a_report_deletes_it_at_any_time(client, operator, alert):
@@ -184,7 +185,7 @@ def test_whoever_sent_a_report_deletes_it_at_any_time(client, operator, alert):
     assert client.get("/reports/nonsense/").status_code == 404
 
 
-def test_deleting_everything_of_a_person_takes_what_they_have_not_confirmed(client):
+def test_deleting_everything_of_a_person_deletes_their_unconfirmed_reports(client):
     send(client)
     assert subscriptions.person_export(email=SENDER)["reports"][0]["text"] == "In the cellar."
     subscriptions.person_delete(email=SENDER)
