@@ -99,11 +99,13 @@ def _geos(geometry: MultiPolygon) -> GEOSGeometry:
 
 
 def _place(product: Product, place: ChangedPlace, epsg: int, first: date) -> dict[str, Any] | None:
-    """Describe a place for JSON; None if the curve of its points shows no change of rate in the newest period."""
+    """Describe a place for JSON; None if the curve of its points shows no such change in the newest period."""
     outline = to_geographic(place.outline, epsg)
     motion = area_motion(product=product, area=_geos(outline), local=True)
     change = motion and _newest_change(motion, first)
     if not motion or not change or motion.before is None or motion.trend == Trend.STEADY:
+        return None
+    if (motion.now.mm_yr - motion.before.mm_yr) * place.change_mm_yr <= 0:
         return None
     return {
         "outline": mapping(outline.simplify(SIMPLIFIED_DEGREES)),

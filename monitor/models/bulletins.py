@@ -11,6 +11,7 @@ class Bulletin(models.Model):
     simulated = models.BooleanField(help_text="of simulated ground, which has bulletins of its own")
     first_day = models.DateField(help_text="of the newest period")
     last_day = models.DateField()
+    n_places = models.PositiveIntegerField()
     content = models.JSONField(help_text="regions with their places, as monitor.pages.bulletins.drafts makes them")
     introduction = models.TextField(blank=True, max_length=4000)
     comments = models.JSONField(default=dict, help_text="slug of a region: the operator's comment")

@@ -196,7 +196,7 @@ def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subsc
         png = plan_png(outlines_plan(regions[0].name, outlines, bulletin.simulated))
         picture = _inline("bulletin", f"{bulletin.pk}", png)
     context = {
-        "headline": bulletin_words.headline(bulletin.content, bulletin.first_day, bulletin.last_day),
+        "headline": bulletin_words.headline(bulletin.n_places, bulletin.first_day, bulletin.last_day),
         "introduction": bulletin.introduction,
         "regions": regions,
         "still": bulletin_words.still_sentence(bulletin.content),

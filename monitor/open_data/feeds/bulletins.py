@@ -14,7 +14,7 @@ from monitor.wording.cards import bulletins as words
 from monitor.wording.dates import day_words
 from monitor.wording.refusals import refusals_as_json
 
-MOST_ENTRIES = 50
+MOST_ENTRIES = 15  # half a year of twelve-day bulletins
 
 
 @require_safe
@@ -24,7 +24,7 @@ def bulletins_atom(request: HttpRequest) -> HttpResponse:
     subtitle = _("Where the speed of the ground changed, signed by a specialist. Newest first.")
     feed = site_feed(PlainAtom, request, _("%(site)s: bulletins") % {"site": settings.SITE.name}, subtitle)
     for one in Bulletin.objects.exclude(signed_at=None).order_by("-signed_at")[:MOST_ENTRIES]:
-        headline = words.headline(one.content, one.first_day, one.last_day)
+        headline = words.headline(one.n_places, one.first_day, one.last_day)
         regions = words.regions_in_words(one.content, one.comments)
         places = [" ".join([f"{place.name}:", *place.sentences]) for region in regions for place in region.places]
         feed.add_item(

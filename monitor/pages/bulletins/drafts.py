@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone, translation
 from shapely import from_wkb, union_all
 from shapely.geometry import shape
@@ -31,23 +32,28 @@ Row = dict[str, Any]
 
 
 def bulletins_draft() -> None:
-    """Add the searches that are in no bulletin to the draft; create one if needed. Simulated ground has its own."""
+    """Add the searches that are in no bulletin to the draft; create one if needed. Simulated ground has its own.
+
+    Fields that ended before the newest period of the others are old news.
+    """
     for simulated in (False, True):
         current = TrendSearch.objects.filter(product__superseded_by=None, product__simulated=simulated)
-        new = list(current.filter(bulletins=None, n_clusters__gt=0).select_related("product"))
-        if new:
-            _draft(simulated, new)
+        newest = current.aggregate(newest=Max("first_day"))["newest"]
+        current = current.filter(last_day__gte=newest) if newest else current
+        if current.filter(bulletins=None, n_clusters__gt=0).exists():
+            _draft(simulated, current)
 
 
 @transaction.atomic
-def _draft(simulated: bool, new: Sequence[TrendSearch]) -> Bulletin:
+def _draft(simulated: bool, current: QuerySet[TrendSearch]) -> Bulletin:
     known = Bulletin.objects.select_for_update().filter(simulated=simulated, signed_at=None).first()
     draft = known or Bulletin(simulated=simulated)
-    kept = draft.searches.filter(product__superseded_by=None).select_related("product") if known else []
-    searches = [*kept, *new]
+    wanted = Q(bulletins=None, n_clusters__gt=0) | (Q(bulletins=known) if known else Q(pk=None))
+    searches = list(current.filter(wanted).select_related("product").distinct())
     draft.first_day = min(one.first_day for one in searches)
     draft.last_day = max(one.last_day for one in searches)
     draft.content = _content(searches, simulated)
+    draft.n_places = sum(len(region["places"]) for region in draft.content["regions"])
     draft.area = to_django(union_all([from_wkb(bytes(one.product.footprint.wkb)) for one in searches]))
     draft.save()
     draft.searches.set(searches)
@@ -83,22 +89,29 @@ def version_of(bulletin: Bulletin) -> str:
 
 
 def _content(searches: Sequence[TrendSearch], simulated: bool) -> Row:
-    places = _merged(searches)[:MOST_PLACES]
+    merged = _merged(searches)
+    places, more = merged[:MOST_PLACES], merged[MOST_PLACES:]
     outlines = [(to_django(shape(one["outline"])), simulated) for one in places]
     for code, _name in settings.LANGUAGES:
         with translation.override(code):
             for one, name in zip(places, area_names(outlines), strict=True):
                 one["names"][code] = name
     earlier = Bulletin.objects.filter(simulated=simulated).exclude(signed_at=None).first()
+    named = [one for region in earlier.content["regions"] for one in region["places"]] if earlier else []
+    known = [(one["trend"], shape(one["outline"])) for one in named]
     regions: dict[str, Row] = {}
     for one, (outline, _simulated) in zip(places, outlines, strict=True):
-        _complete(one, outline, simulated, earlier)
+        _complete(one, outline, simulated)
+        own = shape(one["outline"])
+        again = any(trend == one["trend"] and before.intersects(own) for trend, before in known)
+        one["in_bulletin_of"] = earlier.last_day.isoformat() if earlier and again else ""
         region = _region_at(outline, simulated)
         row = {"slug": region.slug if region else "", "name": region.name if region else "", "places": []}
         regions.setdefault(row["slug"], row)["places"].append(one)
+    unnamed = [_region_at(to_django(shape(one["outline"])), simulated) for one in more]
     return {
         "regions": sorted(regions.values(), key=lambda one: (not one["slug"], one["name"])),
-        "still": _still(searches, simulated, set(regions)),
+        "still": _still(searches, simulated, {*regions, *(one.slug for one in unnamed if one)}),
         "n_fields": len(searches),
         "n_clusters": sum(one.n_clusters for one in searches),
         "credits": sorted({search.product.attribution for search in searches} - {""}),
@@ -125,8 +138,8 @@ def _merged(searches: Sequence[TrendSearch]) -> list[Row]:
     return [one for _outline, one in kept]
 
 
-def _complete(place: Row, outline: MultiPolygon, simulated: bool, earlier: Bulletin | None) -> None:
-    """Add to a place its alert, the gauges nearby, and the date of the last bulletin if that named the place."""
+def _complete(place: Row, outline: MultiPolygon, simulated: bool) -> None:
+    """Add to a place its alert and the gauges nearby."""
     alerts = alerts_matching(area=outline, order=Order.STRONGEST).filter(simulated=simulated)
     alert = next((one for one in alerts if family(one.kind) is Family.VELOCITY), None)
     place["kind"], place["code"] = (alert.kind, alert.code) if alert else ("", "")
@@ -134,13 +147,6 @@ def _complete(place: Row, outline: MultiPolygon, simulated: bool, earlier: Bulle
     days = {"first": date.fromisoformat(place["first_day"]), "last": date.fromisoformat(place["last_day"])}
     gauges = gauges_around(longitude=middle.x, latitude=middle.y, **days)
     place["gauges"] = [one._asdict() for one in gauges]
-    own, before = shape(place["outline"]), earlier.content["regions"] if earlier else []
-    known = any(
-        one["trend"] == place["trend"] and shape(one["outline"]).intersects(own)
-        for region in before
-        for one in region["places"]
-    )
-    place["in_bulletin_of"] = earlier.last_day.isoformat() if earlier and known else ""
 
 
 def _region_at(outline: MultiPolygon, simulated: bool) -> AdministrativeRegion | None:

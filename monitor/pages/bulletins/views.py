@@ -32,7 +32,7 @@ def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:
     regions = words.regions_in_words(bulletin.content, bulletin.comments)
     return {
         "bulletin": bulletin,
-        "headline": words.headline(bulletin.content, bulletin.first_day, bulletin.last_day),
+        "headline": words.headline(bulletin.n_places, bulletin.first_day, bulletin.last_day),
         "tested": words.tested_sentence(bulletin.content),
         "still": words.still_sentence(bulletin.content),
         "regions": [_region(bulletin, one, at < MOST_PLANS) for at, one in enumerate(regions)],
@@ -79,11 +79,11 @@ bulletin_report = _page("pages/bulletins/report.html")
 @require_safe
 def bulletin_list(request: HttpRequest) -> HttpResponse:
     """Show the archive of bulletins; drafts are listed for those who work here."""
-    bulletins = Bulletin.objects.all()
+    bulletins = Bulletin.objects.defer("content", "comments", "area")
     if not may_view_work(request.user):
         bulletins = bulletins.exclude(signed_at=None)
     page = Paginator(bulletins, PER_PAGE).get_page(request.GET.get("page"))
-    rows = [(one, words.headline(one.content, one.first_day, one.last_day)) for one in page]
+    rows = [(one, words.headline(one.n_places, one.first_day, one.last_day)) for one in page]
     return render(request, "pages/bulletins/list.html", {"page": page, "rows": rows, "query": ""})
 
 

@@ -39,9 +39,9 @@ class RegionWords(NamedTuple):
     places: list[PlaceWords]
 
 
-def headline(content: Mapping[str, Any], first: date, last: date) -> str:
+def headline(n: int, first: date, last: date) -> str:
     """Return the first sentence: 'At 3 places, the ground changed its speed between 5 June and 2 December 2023.'."""
-    n, when = sum(len(one["places"]) for one in content["regions"]), days_words(first, last)
+    when = days_words(first, last)
     if not n:
         # Translators: %(when)s is "between 5 June and 2 December 2023"
         return _("Nowhere did the ground clearly change its speed %(when)s.") % {"when": when}
