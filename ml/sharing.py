@@ -124,7 +124,7 @@ def store_of(name: int | str, key: str, joined: bool = False) -> Store:
     It is in the object store if one is configured for pieces, else a local folder.
     """
     if (objects := _objects()) is None:
-        return Folder(_folder(name), key, joined)
+        return Folder(folder_of(name), key, joined)
     if not joined:
         there = [one.name for one in objects.entries(f"{name}/")]
         objects.delete_all(one for one in there if one.split("/")[1] != key)
@@ -139,7 +139,7 @@ def pieces_delete(run_id: int) -> None:
 
 def store_delete(name: int | str) -> None:
     """Delete the pieces of a run or of other work."""
-    shutil.rmtree(_folder(name), ignore_errors=True)
+    shutil.rmtree(folder_of(name), ignore_errors=True)
     if (objects := _objects()) is not None:
         objects.delete_all(one.name for one in objects.entries(f"{name}/"))
 
@@ -154,7 +154,8 @@ def pieces_prune() -> None:
         pieces_delete(number)
 
 
-def _folder(name: int | str) -> Path:
+def folder_of(name: int | str) -> Path:
+    """Return the local folder of a run or of other work, which `store_delete` deletes with the pieces."""
     return Path(settings.WORK_DIR) / str(name)
 
 
