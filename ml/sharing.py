@@ -144,11 +144,15 @@ def store_delete(name: int | str) -> None:
         objects.delete_all(one.name for one in objects.entries(f"{name}/"))
 
 
+def store_names() -> set[str]:
+    """Return the names of all stores with pieces: the folders here, and those in the object store."""
+    objects, here = _objects(), {path.name for path in Path(settings.WORK_DIR).glob("*")}
+    return here if objects is None else here | set(objects.listdir("")[0])
+
+
 def pieces_prune() -> None:
     """Delete the remaining pieces of all runs that have ended."""
-    objects, here = _objects(), {path.name for path in Path(settings.WORK_DIR).glob("[0-9]*")}
-    there = set() if objects is None else set(objects.listdir("")[0])
-    numbers = {int(name) for name in here | there if name.isdigit()}
+    numbers = {int(name) for name in store_names() if name.isdigit()}
     unsettled = Run.objects.filter(pk__in=numbers, state__in=Run.UNSETTLED).values_list("pk", flat=True)
     for number in numbers - set(unsettled):
         pieces_delete(number)

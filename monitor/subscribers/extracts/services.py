@@ -1,6 +1,7 @@
 """Extracts of areas: requested, confirmed, made by a worker piece by piece, and deleted after some days."""
 
 import logging
+import re
 import secrets
 import tempfile
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from ingest.leases import NO_FAULT, Lease, Overtaken, heartbeat
 from ingest.models import MeasurementPoint
 from ingest.scenes.services import geos
 from ingest.storage import delete_files, raster_put
-from ml.sharing import folder_of, store_delete, store_of
+from ml.sharing import folder_of, store_delete, store_names, store_of
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 State, Kind = Extract.State, OutgoingMessage.Kind
 CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
 COUNTED = 3  # times the limit: of areas with more points, the number is estimated
+PIECES = "extract-"  # begins the names of stores
 _SALT = "monitor.extract"
 LEASE = Lease(
     model=Extract,
@@ -128,6 +130,7 @@ def extracts_make() -> None:
     now = timezone.now()
     over = Q(confirmed_at=None, created_at__lt=now - CONFIRM_FOR) | Q(created_at__lt=now - KEEP)
     extracts_delete(extracts=Extract.objects.filter(over).exclude(pk__in=LEASE.alive()))
+    _pieces_prune()
     LEASE.return_expired(error="The worker that wrote it ended before it was done.")
     due = Extract.objects.filter(LEASE.due(), confirmed_at__isnull=False).order_by("pk")
     while not disk_full() and (first := due.first()):
@@ -190,5 +193,12 @@ def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
     return LEASE.cancel(extracts, error=f"Cancelled by {by}.", finished_at=timezone.now())
 
 
+def _pieces_prune() -> None:
+    """Delete pieces without an extract: a worker may store one just after its extract was deleted."""
+    stored = {int(name.removeprefix(PIECES)) for name in store_names() if re.fullmatch(rf"{PIECES}\d+", name)}
+    for pk in stored.difference(Extract.objects.filter(pk__in=stored).values_list("pk", flat=True)):
+        store_delete(f"{PIECES}{pk}")
+
+
 def _pieces_of(extract: Extract) -> str:
-    return f"extract-{extract.pk}"
+    return f"{PIECES}{extract.pk}"

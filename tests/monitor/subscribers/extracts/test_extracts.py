@@ -12,6 +12,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from ingest.errors import UnusableData
 from ingest.models import DisplacementSeries, MeasurementPoint
 from ingest.products.encoding import unpack_series
 from ingest.storage import raster_storage
@@ -132,6 +133,27 @@ def test_a_worker_goes_on_where_a_dead_one_was(client, product, monkeypatch):
     assert read == [pids[4]]
     assert (extract.state, extract.points_done) == ("succeeded", 12)
     assert not store.path.exists()
+
+
+def test_a_file_that_would_lack_points_is_not_made(client, product):
+    extract = asked(client, product)
+    services.extract_confirm(extract=extract)
+    Extract.objects.update(n_points=extract.n_points + 1)  # as if one point had been deleted since
+    with pytest.raises(UnusableData, match="Ask for the area again"):
+        services.extracts_make()
+    extract.refresh_from_db()
+    assert (extract.state, extract.file.name) == ("failed", "")
+    assert not OutgoingMessage.objects.filter(key=f"extract:{extract.pk}:ready").exists()
+
+
+def test_pieces_that_a_worker_stored_after_the_deletion_go(client, product):
+    extract, kept = asked(client, product), asked(client, product, email="other@example.org")
+    stores = [store_of(f"extract-{one.pk}", f"{services.AT_ONCE}") for one in (extract, kept)]
+    for store in stores:
+        store.put("1@000000", {"position": np.zeros((1, 2))})
+    Extract.objects.filter(pk=extract.pk).delete()
+    services.extracts_make()
+    assert [store.path.exists() for store in stores] == [False, True]
 
 
 def test_a_lease_that_ran_out_is_taken_up_again_and_a_cancelled_one_is_not(client, product):
