@@ -61,7 +61,7 @@ def offsets_of(*, pair: ScenePair) -> Prediction | None:
 
 
 def shorter_pairs_cover(*, pair: ScenePair, area: GEOSGeometry) -> bool:
-    """Return whether an image taken between the pair's images is paired with both, and covers an area."""
+    """Return whether an image between the two of a pair covers an area and forms a shorter pair with each of them."""
     between = Scene.objects.filter(pairs_as_secondary__reference=pair.reference_id, footprint__covers=area)
     return between.filter(pairs_as_reference__secondary=pair.secondary_id).exists()
 

@@ -124,7 +124,7 @@ def store_of(name: int | str, key: str, joined: bool = False) -> Store:
     It is in the object store if one is configured for pieces, else a local folder.
     """
     if (objects := _objects()) is None:
-        return Folder(_folder(name), key, joined)
+        return Folder(folder_of(name), key, joined)
     if not joined:
         there = [one.name for one in objects.entries(f"{name}/")]
         objects.delete_all(one for one in there if one.split("/")[1] != key)
@@ -139,22 +139,27 @@ def pieces_delete(run_id: int) -> None:
 
 def store_delete(name: int | str) -> None:
     """Delete the pieces of a run or of other work."""
-    shutil.rmtree(_folder(name), ignore_errors=True)
+    shutil.rmtree(folder_of(name), ignore_errors=True)
     if (objects := _objects()) is not None:
         objects.delete_all(one.name for one in objects.entries(f"{name}/"))
 
 
+def store_names() -> set[str]:
+    """Return the names of all stores with pieces: the folders here, and those in the object store."""
+    objects, here = _objects(), {path.name for path in Path(settings.WORK_DIR).glob("*")}
+    return here if objects is None else here | set(objects.listdir("")[0])
+
+
 def pieces_prune() -> None:
     """Delete the remaining pieces of all runs that have ended."""
-    objects, here = _objects(), {path.name for path in Path(settings.WORK_DIR).glob("[0-9]*")}
-    there = set() if objects is None else set(objects.listdir("")[0])
-    numbers = {int(name) for name in here | there if name.isdigit()}
+    numbers = {int(name) for name in store_names() if name.isdigit()}
     unsettled = Run.objects.filter(pk__in=numbers, state__in=Run.UNSETTLED).values_list("pk", flat=True)
     for number in numbers - set(unsettled):
         pieces_delete(number)
 
 
-def _folder(name: int | str) -> Path:
+def folder_of(name: int | str) -> Path:
+    """Return the local folder of a run or of other work, which `store_delete` deletes with the pieces."""
     return Path(settings.WORK_DIR) / str(name)
 
 

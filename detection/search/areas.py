@@ -152,7 +152,8 @@ def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: 
 def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Find changes of the surface, except on ground that moved by metres, for which offsets give an alert.
 
-    A sudden change also lowers a shorter pair within the same days, so that a patch of the longer pair alone is noise.
+    A sudden change also lowers the coherence of a shorter pair of the same days, whose own search finds it: without
+    confirmation, a patch that only the longer pair shows is noise.
     """
     pair = prediction.run.pair
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)

@@ -30,7 +30,7 @@ class Extract(models.Model):
         GEOPACKAGE = "gpkg", gettext_lazy("GeoPackage: a layer for each data set")
         GEOPARQUET = "parquet", gettext_lazy("GeoParquet: a file for each data set, in a zip")
         CSV = "csv", gettext_lazy("CSV: a table for each data set, in a zip")
-        KML = "kmz", gettext_lazy("KML: for viewers of globes, at most 20,000 points")
+        KML = "kmz", gettext_lazy("KML: for virtual globes, at most 20,000 points")
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -57,7 +57,7 @@ class Extract(models.Model):
     lease_until = models.DateTimeField(null=True, help_text="the worker of a running one is taken for dead after this")
     error = models.TextField(blank=True, help_text="one line: why it failed")
     created_at = models.DateTimeField(auto_now_add=True)
-    confirmed_at = models.DateTimeField(null=True, help_text="when its address opened the link; nothing is made before")
+    confirmed_at = models.DateTimeField(null=True, help_text="when its reader pressed the button behind the link")
     finished_at = models.DateTimeField(null=True)
     file = models.FileField(storage=raster_storage, max_length=200, blank=True)
 

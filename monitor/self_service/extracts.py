@@ -1,4 +1,4 @@
-"""Points of an area as a file: the form, its preview, and behind the link in the mail the progress and the file."""
+"""Pages of the points of an area as a file: form and preview; behind the link in the mail, progress and file."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def extract(request: HttpRequest) -> HttpResponse:
     if not within_limits(request):
         return too_many(request)
     wish = {name: form.cleaned_data[name] for name in ("email", "region", "file_format", "contents")}
-    if limits.allowed_for_address(email=wish["email"]):  # the answer is the same
+    if limits.allowed_for_address(email=wish["email"]):  # else the answer is the same
         extracts.extract_request(**wish)
     return redirect("subscribe-sent")
 

@@ -21,6 +21,8 @@ LEFT_ALONE = (
     "/charts/",
     "/demo/",
     "/embed/",
+    "/extract/",
+    "/extracts/",
     "/feeds/",
     "/jobs/",
     "/login/",

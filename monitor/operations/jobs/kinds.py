@@ -41,12 +41,14 @@ MESSAGES = {
     "test": gettext_lazy("Test message"),
     "invitation": gettext_lazy("Invitation to an account"),
     "membership": gettext_lazy("Invitation to an organisation"),
+    "dissolved": gettext_lazy("End of an organisation"),
     "reset": gettext_lazy("Link to a new password"),
     "check": gettext_lazy("Test of a webhook"),
     "ended": gettext_lazy("End of a webhook"),
     "bulletin": gettext_lazy("Bulletin"),
     "extract": gettext_lazy("Link to a file of an area"),
     "visits": gettext_lazy("Reminder of visits on site"),
+    "report": gettext_lazy("Link to confirm a report"),
 }
 _ADDRESS = re.compile(r"\S+@\S+")
 

@@ -88,7 +88,8 @@ def positions(
 def packed(values: NDArray[Any]) -> dict[str, Any]:
     """Return values, (n,), as codes of 16 bits, little-endian, in base64: value = low + step * code, or UNKNOWN.
 
-    Integers stay exact; others are rounded to their range divided by 65,534: on two degrees of ground to 2 m.
+    Integers up to 65,534 apart stay exact. Others are rounded to steps of their range / 65,534; the error is at most
+    half a step, 2 m on ground two degrees wide.
     """
     known = np.isfinite(values)
     low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)

@@ -184,8 +184,11 @@ def _on(ground: GEOSGeometry | None) -> str:
 
 
 def _read(sql: str, columns: int, pids: str = "") -> tuple[Float64, list[str]]:
-    """Return the rows of a query as an array, (n, columns), and its column of the name `pids`, if there is one."""
-    # Packed by the server, because fetching or copying row by row takes longer than the query. float8 without NULL.
+    """Return the numbers of a query, (n, columns), and its first column `pids`, if one is named.
+
+    The query returns float8 without NULL: a NULL would drop its row from the numbers, but not from the point ids.
+    """
+    # The server packs the rows, because fetching or copying them one by one takes longer than the query.
     names = [f"c{i}" for i in range(columns)]
     packed = " || ".join(f"float8send({name})" for name in names)
     named = ", ".join(([pids] if pids else []) + names)

@@ -27,6 +27,7 @@ GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # version 1, little-endian,
 GEOMETRY = {"encoding": "WKB", "geometry_types": ["Point"]}  # coordinates are OGC:CRS84 where nothing else is stated
 GEOPARQUET = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": GEOMETRY}}
 DATA_SETS = "data_sets"  # the table with one row for each layer
+ROWS_AT_ONCE = 1000  # held as Python objects, which take ten times the memory of arrays
 GEOPACKAGE_TABLES = """
 PRAGMA application_id = 1196444487; PRAGMA user_version = 10400; PRAGMA synchronous = OFF;
 CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT NOT NULL, srs_id INTEGER PRIMARY KEY, organization TEXT NOT NULL,
@@ -43,7 +44,7 @@ INSERT INTO gpkg_spatial_ref_sys VALUES ('Undefined Cartesian', -1, 'NONE', -1, 
 
 
 class Layer(NamedTuple):
-    """Points of a data set. name: letters, digits, underscores; about: facts in words; tables: made anew by each call.
+    """Points of a data set. name: letters, digits, underscores; about: facts in words; tables: a new pass by each call.
 
     The tables have the same schema: pid, longitude and latitude (degrees), further numbers, one column for each date.
     """
@@ -71,9 +72,9 @@ def geopackage_write(path: Path, layers: Sequence[Layer]) -> None:
             types = {name: "TEXT" if name == "pid" else "REAL" for name in layer.schema.names}
             columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
             file.execute(f"CREATE TABLE {layer.name} (fid INTEGER PRIMARY KEY, geometry POINT, {columns})")
-            for table in layer.tables():
-                blobs = (GEOMETRY_HEAD + wkb for wkb in _wkb(table))
-                values = zip(blobs, *(column.to_pylist() for column in table.columns), strict=True)
+            for batch in _batches(layer):
+                blobs = (GEOMETRY_HEAD + wkb for wkb in _wkb(batch))
+                values = zip(blobs, *(column.to_pylist() for column in batch.columns), strict=True)
                 _insert(file, layer.name, ["geometry", *layer.schema.names], values)
 
 
@@ -134,8 +135,8 @@ def _kml(layers: Sequence[Layer]) -> Iterator[str]:
 
 
 def _placemarks(layer: Layer, names: Sequence[str]) -> Iterator[str]:
-    for table in layer.tables():
-        for row in table.to_pylist():
+    for batch in _batches(layer):
+        for row in batch.to_pylist():
             known = (
                 f'<SimpleData name="{name}">{row[name]:.6g}</SimpleData>' for name in names if row[name] is not None
             )
@@ -146,7 +147,12 @@ def _placemarks(layer: Layer, names: Sequence[str]) -> Iterator[str]:
             )
 
 
-def _wkb(table: pa.Table) -> list[bytes]:
+def _batches(layer: Layer) -> Iterator[pa.RecordBatch]:
+    for table in layer.tables():
+        yield from table.to_batches(max_chunksize=ROWS_AT_ONCE)
+
+
+def _wkb(table: pa.Table | pa.RecordBatch) -> list[bytes]:
     longitude, latitude = (table[name].to_numpy() for name in ("longitude", "latitude"))
     blobs: list[bytes] = shapely.to_wkb(shapely.points(longitude, latitude), byte_order=1).tolist()
     return blobs

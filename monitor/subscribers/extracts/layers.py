@@ -15,12 +15,18 @@ from django.conf import settings
 
 from ingest.errors import UnusableData
 from ingest.models import Product
+from ingest.products.encoding import STEP_MM
 from ingest.products.selectors import VALUES, points_batches
 from ml.rasters.pieces import Arrays, Store
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import Layer
 
 AT_ONCE = 20_000  # points of a piece
+UNITS = (
+    "velocity_mm_yr and its standard deviation: mm/yr; height_m: m; rmse_mm: mm; temporal_coherence: 0 to 1;"
+    " los_east, los_north, los_up: unit vector from the ground to the satellite;"
+    f" columns d<date>: mm, rounded to {STEP_MM} mm unless a value of the point exceeds {STEP_MM * 32767:.0f} mm"
+)
 POSITIVE = {"los": "toward the satellite", "up": "up", "east": "to the east", "north": "to the north"}
 ZERO = {"gnss": "GNSS stations", "local": "a point or the mean of the scene"}
 LONGEST_NAME = 60
@@ -29,22 +35,23 @@ LONGEST_NAME = 60
 def layers_made(*, extract: Extract, store: Store, report: Callable[[int], None]) -> Iterator[Layer]:
     """Store the points of an extract in pieces, and yield the layer of each data set. report: is given points read.
 
-    Raises UnusableData if the data sets were deleted after the extract was asked for.
+    Raises UnusableData if points were deleted after the extract was asked for, because its file would lack them.
     """
-    products = Product.objects.filter(pk__in=extract.products, points_deleted_at=None).order_by("pk")
-    if not products:
-        raise UnusableData("The data sets of this area were replaced in the meantime. Ask for the area again.")
-    for product in products:
+    n_read = 0
+    for product in Product.objects.filter(pk__in=extract.products, points_deleted_at=None).order_by("pk"):
         sizes = []
         for n_points in _stored(product, extract, store):
             sizes.append(n_points)
             report(n_points)
+        n_read += sum(sizes)
         name = re.sub(r"\W+", "_", f"d{product.pk}_{product.name}_{product.component}", flags=re.ASCII)
         days = [f"d{day:%Y%m%d}" for day in product.dates[: product.n_dates]]
         columns = [("pid", pa.string()), ("longitude", pa.float64()), ("latitude", pa.float64())]
         schema = pa.schema([*columns, *((column, pa.float32()) for column in (*VALUES, *days))])
         tables = partial(_tables, store, [_name(product, number) for number in range(len(sizes))], schema)
         yield Layer(name[:LONGEST_NAME], _about(product, name[:LONGEST_NAME], sum(sizes)), schema, tables)
+    if n_read < extract.n_points:
+        raise UnusableData("Data sets of this area were replaced in the meantime. Ask for the area again.")
 
 
 def _stored(product: Product, extract: Extract, store: Store) -> Iterator[int]:
@@ -90,7 +97,7 @@ def _about(product: Product, layer: str, n_points: int) -> dict[str, str]:
         "data_set": product.name,
         "component": product.component,
         "positive": POSITIVE[product.component],
-        "units": "velocity_mm_yr and its standard deviation: mm/yr; columns d<date>, rmse_mm: mm; height_m: m",
+        "units": UNITS,
         "zero": ZERO[product.reference],
         "track": str(product.track or ""),
         "direction": product.direction,

@@ -1,6 +1,7 @@
-"""Extracts of areas: asked for, confirmed, made piece by piece by a worker, and deleted after some days."""
+"""Extracts of areas: requested, confirmed, made by a worker piece by piece, and deleted after some days."""
 
 import logging
+import re
 import secrets
 import tempfile
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from ingest.leases import NO_FAULT, Lease, Overtaken, heartbeat
 from ingest.models import MeasurementPoint
 from ingest.scenes.services import geos
 from ingest.storage import delete_files, raster_put
-from ml.sharing import store_delete, store_of
+from ml.sharing import folder_of, store_delete, store_names, store_of
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 State, Kind = Extract.State, OutgoingMessage.Kind
 CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
 COUNTED = 3  # times the limit: of areas with more points, the number is estimated
+PIECES = "extract-"  # begins the names of stores
 _SALT = "monitor.extract"
 LEASE = Lease(
     model=Extract,
@@ -48,7 +50,7 @@ LEASE = Lease(
 
 
 class Contents(NamedTuple):
-    """Numbers of points in an area by data set."""
+    """Numbers of points in an area, by data set."""
 
     by_product: dict[int, int]
 
@@ -90,7 +92,7 @@ def contents_of(*, area: GEOSGeometry, file_format: str) -> Contents:
 
 
 def extract_request(*, email: str, region: Region, file_format: str, contents: Contents) -> Extract:
-    """Save a wish for a file, and queue the mail with its link."""
+    """Save a request for a file, and queue the mail with its link."""
     email = email.strip().lower()
     with transaction.atomic():
         extract = Extract.objects.create(
@@ -106,7 +108,7 @@ def extract_request(*, email: str, region: Region, file_format: str, contents: C
 
 
 def extract_confirm(*, extract: Extract) -> None:
-    """Queue the work, as the reader of the mail wishes; a second call changes nothing."""
+    """Let workers make the file, once the reader of the mail has confirmed; a second call changes nothing."""
     Extract.objects.filter(pk=extract.pk, confirmed_at=None).update(confirmed_at=timezone.now())
 
 
@@ -124,10 +126,11 @@ def extract_read(token: str) -> Extract:
 
 
 def extracts_make() -> None:
-    """Delete what is over, requeue what dead workers left, and make the files that are due, one after the other."""
+    """Delete expired extracts, requeue those of dead workers, and make the files that are due, one after the other."""
     now = timezone.now()
     over = Q(confirmed_at=None, created_at__lt=now - CONFIRM_FOR) | Q(created_at__lt=now - KEEP)
     extracts_delete(extracts=Extract.objects.filter(over).exclude(pk__in=LEASE.alive()))
+    _pieces_prune()
     LEASE.return_expired(error="The worker that wrote it ended before it was done.")
     due = Extract.objects.filter(LEASE.due(), confirmed_at__isnull=False).order_by("pk")
     while not disk_full() and (first := due.first()):
@@ -135,7 +138,7 @@ def extracts_make() -> None:
 
 
 def extract_make(*, extract_id: int) -> None:
-    """Claim an extract and write its file; what an earlier worker has read is kept in pieces. Raises what fails."""
+    """Claim an extract and write its file, from the pieces of an earlier worker on. Raises the fault that ends it."""
     if not LEASE.claim(Extract.objects.filter(LEASE.due(), pk=extract_id, confirmed_at__isnull=False), error=""):
         return
     extract, done = Extract.objects.get(pk=extract_id), 0
@@ -146,7 +149,6 @@ def extract_make(*, extract_id: int) -> None:
 
     try:
         with heartbeat(lambda: LEASE.prolong(extract, points_done=done), settings.RUN_BEAT_SECONDS):
-            Path(settings.WORK_DIR).mkdir(parents=True, exist_ok=True)
             store = store_of(_pieces_of(extract), f"{AT_ONCE}")
             _finish(extract, list(layers_made(extract=extract, store=store, report=report)))
         store_delete(_pieces_of(extract))
@@ -159,8 +161,9 @@ def extract_make(*, extract_id: int) -> None:
 
 def _finish(extract: Extract, layers: Sequence[Layer]) -> None:
     """Write the file, store it, end the lease and queue the mail. Raises Overtaken."""
-    kind = KINDS[extract.file_format]
-    with tempfile.TemporaryDirectory(dir=settings.WORK_DIR) as folder:
+    kind, own = KINDS[extract.file_format], folder_of(_pieces_of(extract))
+    own.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=own) as folder:  # what a killed worker leaves there goes with the pieces
         path = Path(folder) / f"extract-{extract.pk}-{secrets.token_hex(8)}{kind.suffix}"
         kind.write(path, layers)
         with raster_put(path) as name, transaction.atomic():
@@ -190,5 +193,12 @@ def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
     return LEASE.cancel(extracts, error=f"Cancelled by {by}.", finished_at=timezone.now())
 
 
+def _pieces_prune() -> None:
+    """Delete pieces without an extract: a worker may store one just after its extract was deleted."""
+    stored = {int(name.removeprefix(PIECES)) for name in store_names() if re.fullmatch(rf"{PIECES}\d+", name)}
+    for pk in stored.difference(Extract.objects.filter(pk__in=stored).values_list("pk", flat=True)):
+        store_delete(f"{PIECES}{pk}")
+
+
 def _pieces_of(extract: Extract) -> str:
-    return f"extract-{extract.pk}"
+    return f"{PIECES}{extract.pk}"

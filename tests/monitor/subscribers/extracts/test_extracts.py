@@ -12,10 +12,11 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from ingest.errors import UnusableData
 from ingest.models import DisplacementSeries, MeasurementPoint
 from ingest.products.encoding import unpack_series
 from ingest.storage import raster_storage
-from ml.sharing import store_of
+from ml.sharing import store_names, store_of
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.notifications.rounds import messages_send
@@ -131,7 +132,27 @@ def test_a_worker_goes_on_where_a_dead_one_was(client, product, monkeypatch):
     pids = sorted(MeasurementPoint.objects.filter(product=product).values_list("pid", flat=True))
     assert read == [pids[4]]
     assert (extract.state, extract.points_done) == ("succeeded", 12)
-    assert not store.path.exists()
+    assert not store_names()
+
+
+def test_a_file_that_would_lack_points_is_not_made(client, product):
+    extract = asked(client, product)
+    services.extract_confirm(extract=extract)
+    Extract.objects.update(n_points=extract.n_points + 1)  # as if one point had been deleted since
+    with pytest.raises(UnusableData, match="Ask for the area again"):
+        services.extracts_make()
+    extract.refresh_from_db()
+    assert (extract.state, extract.file.name) == ("failed", "")
+    assert not OutgoingMessage.objects.filter(key=f"extract:{extract.pk}:ready").exists()
+
+
+def test_pieces_that_a_worker_stored_after_the_deletion_go(client, product):
+    extract, kept = asked(client, product), asked(client, product, email="other@example.org")
+    for one in (extract, kept):
+        store_of(f"extract-{one.pk}", f"{services.AT_ONCE}").put("1@000000", {"position": np.zeros((1, 2))})
+    Extract.objects.filter(pk=extract.pk).delete()
+    services.extracts_make()
+    assert store_names() == {f"extract-{kept.pk}"}
 
 
 def test_a_lease_that_ran_out_is_taken_up_again_and_a_cancelled_one_is_not(client, product):
