@@ -61,9 +61,11 @@ def offsets_of(*, pair: ScenePair) -> Prediction | None:
 
 
 def shorter_pairs_cover(*, pair: ScenePair, area: GEOSGeometry) -> bool:
-    """Return whether an image between the two of a pair covers an area and forms a shorter pair with each of them."""
-    between = Scene.objects.filter(pairs_as_secondary__reference=pair.reference_id, footprint__covers=area)
-    return between.filter(pairs_as_reference__secondary=pair.secondary_id).exists()
+    """Return whether an image between the pair's images covers an area, and its change from and to both is known."""
+    changes = predictions_finished().filter(run__model_version__task=Task.COHERENCE_CHANGE)
+    begun = changes.filter(run__pair__reference=pair.reference_id, run__pair__secondary=OuterRef("pk"))
+    ended = changes.filter(run__pair__reference=OuterRef("pk"), run__pair__secondary=pair.secondary_id)
+    return Scene.objects.filter(Exists(begun), Exists(ended), footprint__covers=area).exists()
 
 
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:
