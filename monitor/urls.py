@@ -1,6 +1,7 @@
 """URL routes. Addresses of pages end with a slash, those of data with the name of their format."""
 
 from allauth.account.views import reauthenticate
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -40,7 +41,7 @@ from monitor.self_service import channels, extracts, organisations, reports
 from monitor.self_service.accounts import views as account_pages
 from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
-from monitor.subscribers.accounts import sessions
+from monitor.subscribers.accounts import sessions, single_sign_on
 from monitor.web import accounts, languages, well_known
 from monitor.web.identity import pages as identity
 
@@ -163,7 +164,8 @@ urlpatterns = [
     path("password/forgotten/", account_pages.password_forgotten, name="password-forgotten"),
     path("password/new/<uidb64>.<token>/", account_pages.NewPassword.as_view(), name="password-new"),
     path("password/again/", reauthenticate, name="account_reauthenticate"),
-    path("sign-on/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("sign-on/<str:provider_id>/login/", single_sign_on.sign_on, name="openid_connect_login"),
+    path("sign-on/<str:provider_id>/login/callback/", openid_connect.callback, name="openid_connect_callback"),
     path("sign-on/cancelled/", RedirectView.as_view(pattern_name="login"), name="socialaccount_login_cancelled"),
     path("second-factor/", include("allauth.mfa.urls")),
     path("sessions/", sessions.session_list, name="session-list"),

@@ -205,7 +205,7 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | 
 
 
 def named(rows: QuerySet, key: str) -> QuerySet:
-    """Filter by names: each word of `key` begins a word in them. Annotates rank: 0 equal, 1 begins so, 2 other."""
+    """Filter by names: each word of `key` begins a word in them. Annotates rank: 0 equal, 1 begins with it, 2 other."""
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
         When(is_named(key), then=Value(0)),

@@ -34,17 +34,17 @@ Values = tuple[Any, ...]
 
 def _region(record: records.RegionRecord) -> Values:
     largest = max(record.outline.geoms, key=lambda part: part.area)
-    named = record.name, *_spoken(record), record.country, record.level, record.code
+    named = record.name, *_names_and_keys(record), record.country, record.level, record.code
     contact = record.contact_name, record.contact_phone, record.contact_page
     return *named, *contact, _hex(record.outline), _hex(box(*largest.bounds))
 
 
 def _place(record: records.PlaceRecord) -> Values:
     position = _hex(Point(record.longitude, record.latitude))
-    return record.name, *_spoken(record), record.country, record.population, position
+    return record.name, *_names_and_keys(record), record.country, record.population, position
 
 
-def _spoken(record: records.RegionRecord | records.PlaceRecord) -> tuple[str, str]:
+def _names_and_keys(record: records.RegionRecord | records.PlaceRecord) -> tuple[str, str]:
     """Return the names in the languages of the site, as JSON, and the search keys of all names."""
     names = {code: record.names[code] for code, _label in settings.LANGUAGES if code in record.names}
     keys = dict.fromkeys(search_key(name) for name in (record.name, *names.values()))

@@ -91,7 +91,7 @@ class OutgoingMessage(models.Model):
         TEST = "test"
         INVITATION = "invitation"
         MEMBERSHIP = "membership"  # to join an organisation
-        DISSOLVED = "dissolved"  # that an organisation was
+        DISSOLVED = "dissolved"  # to members of an organisation that was dissolved
         RESET = "reset"
         CHECK = "check"  # whether an endpoint answers
         ENDED = "ended"  # that an endpoint was switched off

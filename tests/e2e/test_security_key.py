@@ -44,7 +44,7 @@ def test_a_key_opens_the_account_and_without_it_nothing_does(open_page):
     page.goto("/second-factor/totp/activate/")
     page.get_by_role("link", name="Use a security key or a passkey instead").click()
     assert fits_any_window(page)
-    page.get_by_label("What you call it").fill("blue key")
+    page.get_by_label("Name of the key").fill("blue key")
     page.get_by_role("button", name="Add the key").click()
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     assert Authenticator.objects.filter(user=otto, type="webauthn").count() == 1
@@ -63,7 +63,7 @@ def test_a_key_opens_the_account_and_without_it_nothing_does(open_page):
     expect(page.get_by_role("rowheader", name="blue key")).to_be_visible()
     assert fits_any_window(page)
     page.get_by_role("link", name="Rename").click()
-    page.get_by_label("What you call it").fill("red key")
+    page.get_by_label("Name of the key").fill("red key")
     page.get_by_role("button", name="Keep it").click()
     expect(page.get_by_role("rowheader", name="red key")).to_be_visible()
     page.get_by_role("link", name="Remove").click()

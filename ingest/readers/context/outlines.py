@@ -129,8 +129,8 @@ def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
             contact, fault = _contact(feature.properties)
             if fault:
                 yield Remark(fault, refused=False)
-            spoken = names_by_language(feature.properties)
-            yield RegionRecord(name[:200], country[:100], level, feature.outline, code, *contact, spoken)
+            by_language = names_by_language(feature.properties)
+            yield RegionRecord(name[:200], country[:100], level, feature.outline, code, *contact, by_language)
 
 
 def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:

@@ -94,12 +94,15 @@ def template_of(room: Endpoint) -> Any:
 
 
 def template_read(text: str) -> dict[str, Any]:
-    """Parse a template that a person typed: a JSON object with one blank at least. Raises Refusal."""
+    """Parse a template that a person typed: a JSON object with a blank in one of its values. Raises Refusal."""
     try:
         template = json.loads(text[: LONGEST_TEMPLATE + 1])
-    except (ValueError, RecursionError):
-        template = None
-    if not isinstance(template, dict) or len(text) > LONGEST_TEMPLATE or not BLANKS.search(text):
+        has_blank = filled(template, dict.fromkeys(("title", "sentence", "url", "code"), "")) != template
+        written = json.dumps(template, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):  # also for NaN, lone surrogates, and levels too deep to fill
+        template, has_blank, written = None, False, b""
+    fits = len(text) <= LONGEST_TEMPLATE and b"\\u0000" not in written  # NUL, which the database cannot hold
+    if not isinstance(template, dict) or not has_blank or not fits:
         raise Refusal(_("This is no JSON object with {title}, {sentence}, {url} or {code} in it."))
     return template
 

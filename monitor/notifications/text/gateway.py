@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from django.core.exceptions import ImproperlyConfigured
 
 URL = re.compile(r"https?://\S+|mailto:\{number\}@\S+")
+JSON_OBJECT = re.compile(r'\s*\{\s*"')
 HEADER = re.compile(r"([A-Za-z0-9-]+: *\S[ -~]*)?")
 
 
@@ -51,6 +52,8 @@ def gateway_of(path: Path) -> Gateway | None:
         unknown = sorted(given.keys() - known)
         if unknown:
             raise ValueError(f"it has {unknown[0]}; use {', '.join(sorted(known))}")
+        if not isinstance(given.get("prefixes", []), list):  # the letters of a text would be prefixes, too
+            raise ValueError('prefixes is not a list, such as ["+49"]')
         gateway = Gateway(**given | {"prefixes": tuple(map(str, given.get("prefixes", ["+"])))})
         if not URL.fullmatch(gateway.url):
             raise ValueError("url is neither https://… nor mailto:{number}@…")
@@ -64,8 +67,8 @@ def gateway_of(path: Path) -> Gateway | None:
 
 
 def body_of(template: str, blanks: dict[str, str]) -> tuple[bytes, str]:
-    """Return a body and its content type: JSON if the template begins with a brace, else the fields of a form."""
-    if template.lstrip().startswith('{"'):
+    """Return a body and its content type: JSON if the template begins as an object, else the fields of a form."""
+    if JSON_OBJECT.match(template):
         inside = {name: json.dumps(value, ensure_ascii=False)[1:-1] for name, value in blanks.items()}
         return filled(template, inside).encode(), "application/json"
     form = [(name, filled(value, blanks)) for name, value in parse_qsl(template)]

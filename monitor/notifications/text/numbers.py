@@ -13,7 +13,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 
 from monitor.models.messages import Endpoint
-from monitor.subscribers.subscriptions import endpoints, limits
+from monitor.subscribers.subscriptions import endpoints
 from monitor.wording.refusals import Refusal
 
 TEXT, SCHEME = "text", "tel:"
@@ -22,11 +22,11 @@ CODE_FOR, MOST_TRIES = timedelta(hours=1), 5
 
 
 class NumberForms:
-    """Forms of phone numbers, as a channel to endpoints has them."""
+    """Mixin for the channel of text messages: the forms with which people add and confirm phone numbers."""
 
     @classmethod
     def shown(cls) -> dict[str, Any] | None:
-        """Return the beginnings that numbers may have; None without a gateway."""
+        """Return the prefixes that numbers may have; None without a gateway."""
         return {"prefixes": settings.TEXT_GATEWAY.prefixes} if settings.TEXT_GATEWAY else None
 
     @classmethod
@@ -37,7 +37,6 @@ class NumberForms:
             raise Refusal(_("Type a mobile number with its country: +49 151 23456789."))
         if endpoints.endpoints_of(channel=TEXT, **owner).filter(url=SCHEME + number).exists():
             raise Refusal(_("This number is listed already."))
-        _count(number)
         named = {"url": SCHEME + number, "name": f"… {number[-4:]}", "keys": _keys_new()}
         endpoints.endpoint_add(channel=TEXT, **named, **owner)
         return {}
@@ -50,9 +49,11 @@ class NumberForms:
                 raise Refusal(_("This code is wrong or too old. Ask for a new one."))
             return {}
         if deed == "test" and not endpoint.verified_at:
-            _count(number_of(endpoint))
-            endpoint.keys = _keys_new()
-            endpoint.save(update_fields=["keys"])
+            with transaction.atomic():  # a refused request leaves the code and its count of wrong tries as they are
+                endpoints.endpoint_check(endpoint=endpoint)
+                endpoint.keys = _keys_new()
+                endpoint.save(update_fields=["keys"])
+            return {}
         return None
 
 
@@ -68,7 +69,7 @@ def number_of(endpoint: Endpoint) -> str:
 
 
 def code_of(endpoint: Endpoint) -> str:
-    """Return the code of six digits for a number; it is derived from a random part and never stored."""
+    """Return the code of six digits for a number; the code is derived from a random part and never stored."""
     about = f"{endpoint.pk} {endpoint.url} {endpoint.keys['random']}"
     digest = salted_hmac("monitor.notifications.text", about, algorithm="sha256").digest()
     return f"{int.from_bytes(digest[:8]) % 10**6:06d}"
@@ -92,8 +93,3 @@ def code_confirm(*, endpoint: Endpoint, code: str) -> bool:
 
 def _keys_new() -> dict[str, Any]:
     return {"random": secrets.token_urlsafe(16), "asked_at": timezone.now().isoformat(), "tries": 0}
-
-
-def _count(number: str) -> None:
-    if not limits.allowed_for_number(number=number):
-        raise Refusal(_("Daily limit reached. Try again tomorrow."))

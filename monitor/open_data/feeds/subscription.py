@@ -63,13 +63,15 @@ def entries_of(*, subscription: Subscription) -> list[Entry]:
 
 def messages_of(*, entries: list[Entry]) -> list[CapMessage]:
     """Return the CAP messages of the entries' steps, the newest first. A step without a message shares the next one."""
+    # The next message may be about news of a pause; it then appears when the reader resumes the subscription.
     issued: dict[int, list[CapMessage]] = defaultdict(list)
     for one in CapMessage.objects.filter(alert__in=[entry.alert.pk for entry in entries]).order_by("transition_id"):
         issued[one.alert_id].append(one)
     found: dict[int, CapMessage] = {}
     for entry in entries:
+        known = [one for one in issued[entry.alert.pk] if entry.until is None or one.sent_at < entry.until]
         for step in entry.steps:
-            of_step = next((one for one in issued[entry.alert.pk] if one.transition_id >= step.pk), None)
+            of_step = next((one for one in known if one.transition_id >= step.pk), None)
             if of_step:
                 found[of_step.pk] = of_step
     return sorted(found.values(), key=lambda one: one.pk, reverse=True)[:MOST_ALERTS]

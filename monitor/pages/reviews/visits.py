@@ -15,7 +15,7 @@ from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, Given
 from detection.reviews.outlines import Unfit
 from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
 from monitor.models.messages import OutgoingMessage
-from monitor.models.subscriptions import AccountLanguage
+from monitor.models.subscriptions import AccountLanguage, language_of_request
 from monitor.subscribers.accounts.selectors import reviewers
 
 RESULT_WORDS = {
@@ -92,10 +92,10 @@ def visits_remind() -> int:
         wished = visits_open().filter(remind=True, reminded_at=None, day__lte=tomorrow, visitor__is_active=True)
         due = list(wished.exclude(visitor__email="").select_for_update(of=("self",)))
         visitors = {visit.visitor_id: visit.visitor for visit in due}
+        languages = dict(AccountLanguage.objects.filter(account__in=list(visitors)).values_list("account", "language"))
         for visitor in visitors.values():
             last = max(visit.pk for visit in due if visit.visitor_id == visitor.pk)
-            reads = AccountLanguage.objects.filter(account=visitor).first() or AccountLanguage()
-            about = {"account": visitor, "language": reads.language}
+            about = {"account": visitor, "language": languages.get(visitor.pk, language_of_request())}
             OutgoingMessage.queue(OutgoingMessage.Kind.VISITS, f"visits:{last}", visitor.email, **about)
         FieldVisit.objects.filter(pk__in=[visit.pk for visit in due]).update(reminded_at=timezone.now())
     return len(visitors)

@@ -4,24 +4,29 @@ A person whose claim names no role of the site's file gets no account; a known a
 sessions. Names and addresses of the provider are not kept, except a name to show and an address that it has verified.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from requests import RequestException
 
 from detection.models import AuditEntry
 from monitor.subscribers.accounts.second_factor import TRUSTED, sessions_end
 from monitor.web.accounts import locked_out
 from monitor.web.identity.site_file import ROLES, OpenID
 from monitor.web.roles import ADMINISTRATORS
+
+logger = logging.getLogger(__name__)
 
 
 class SignOnAdapter(DefaultSocialAccountAdapter):
@@ -51,6 +56,15 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
             _audit(account, "account made", after=sociallogin.state["role"])
             role_apply(account=account, role=sociallogin.state["role"])
         return account
+
+
+def sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Redirect to the provider; show a page if the provider cannot be reached."""
+    try:
+        return openid_connect.login(request, provider_id)
+    except RequestException as fault:  # allauth handles it on the way back only
+        logger.warning("the provider of the sign-on cannot be reached: %s", fault)
+        return render(request, "socialaccount/authentication_error.html", status=503)
 
 
 def role_of(openid: OpenID, given: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ class NotStolen:
         """Raise ValidationError for a password of the list."""
         if settings.SITE.stolen_passwords and is_listed(settings.SITE.stolen_passwords, password):
             raise ValidationError(
-                _("This password is in a list of stolen ones. Choose another, and change it wherever you use it."),
+                _("This password is in a list of stolen passwords. Choose another, and change it wherever you use it."),
                 code="password_stolen",
             )
 

@@ -62,9 +62,9 @@ def organisation_rename(*, organisation: Organisation, name: str) -> None:
 def organisation_dissolve(*, organisation: Organisation) -> None:
     """Delete an organisation with its watched places, seats, memberships and endpoints, and queue a mail to members."""
     with _alone(organisation) as mine:
-        told = {one.email: {"language": one.language} for one in members(organisation=mine)}
-        for email, reads in (told | _reads(list(told))).items():
-            about = {"about": mine.name, "language": reads["language"]}
+        readers = {one.email: {"language": one.language} for one in members(organisation=mine)}
+        for email, reader in (readers | _reads(list(readers))).items():
+            about = {"about": mine.name, "language": reader["language"]}
             OutgoingMessage.queue(OutgoingMessage.Kind.DISSOLVED, f"dissolved:{uuid4()}", email, **about)
         mine.delete()
 

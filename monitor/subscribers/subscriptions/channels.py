@@ -7,10 +7,10 @@ from django.conf import settings
 
 
 class EndpointRules(NamedTuple):
-    """Rules of a channel for its endpoints; this module's defaults are those of an address that programs read.
+    """Rules of a channel for its endpoints; the defaults suit an address that programs read.
 
-    wakes: messages reach a person at once and wait for the end of quiet hours, except tests.
-    most_an_hour: messages about single alerts in an hour; one summary stands for what comes after them.
+    wakes: messages disturb a person, so that all but tests wait for the end of quiet hours.
+    most_an_hour: limit of messages about single alerts in an hour; one summary replaces those beyond it.
     reports_end: an endpoint that was switched off stays listed, and its owners get a mail; otherwise an endpoint that
     is gone is deleted.
     is_number: endpoints are phone numbers (tel:+…). These are personal data: a number is confirmed by a code that its

@@ -95,11 +95,14 @@ def endpoint_check(*, endpoint: Endpoint) -> None:
 
 
 def _refuse_sending(endpoint: Endpoint) -> None:
-    """Raise Refusal after too many messages in a day, or if the address leads into a private network."""
+    """Raise Refusal after too many messages or codes in a day, or if the address leads into a private network."""
     # An unknown name gets the same message, so that nobody can find out which names a private network knows.
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
         raise Refusal(_("Daily limit reached. Try again tomorrow."))
-    if not endpoint_rules(endpoint.channel).is_number and not outward.leads_out(endpoint.url):
+    if endpoint_rules(endpoint.channel).is_number:
+        if not endpoint.verified_at and not limits.allowed_for_number(number=endpoint.url):
+            raise Refusal(_("Daily limit reached. Try again tomorrow."))
+    elif not outward.leads_out(endpoint.url):
         raise Refusal(
             _("Messages cannot be sent to this address: the host name is unknown or belongs to a private network.")
         )
@@ -277,12 +280,11 @@ def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
 
 
 def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
-    """Send one of the last messages again, with the same id; ignore an unknown pk. Raises Refusal for too many."""
+    """Send one of the last messages again, with the same id; ignore an unknown pk. Raises Refusal."""
     wanted = number_or_none(pk)
     if wanted not in [one.pk for one in deliveries(endpoint=endpoint)] or endpoint.ended_at:
         return
-    if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
-        raise Refusal(_("Daily limit reached. Try again tomorrow."))
+    _refuse_sending(endpoint)
     OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(
         state=State.QUEUED, attempts=0, error="", next_try_at=timezone.now()
     )

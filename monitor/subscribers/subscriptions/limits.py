@@ -52,7 +52,7 @@ def allowed_for_endpoints(*, email: str, organisation: int | None = None) -> boo
 
 
 def allowed_for_number(*, number: str) -> bool:
-    """Count one code to this phone number. Return False if it, or all numbers together, reached the daily limit."""
+    """Count one code to a phone number. Return False if the number, or all together, reached the daily limit."""
     return _count(f"number {number}", settings.TEXT_LIMIT_PER_NUMBER) and _count("numbers", settings.TEXT_LIMIT_OVERALL)
 
 

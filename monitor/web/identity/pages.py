@@ -16,12 +16,12 @@ TITLES = {
     "contact": _("Contact"),
     "accessibility": _("Accessibility"),
 }
-WITHOUT_TEXT = {"accessibility"}  # the product has something to say itself
+WITHOUT_TEXT = {"accessibility"}  # pages that exist without a text of the site, as the product has its own
 
 
 @require_safe
 def logo(request: HttpRequest) -> HttpResponse:
-    """Serve the logo of the site; its address changes with its content."""
+    """Serve the logo of the site; pages add the time of the file to its address, so that browsers may keep it."""
     if settings.SITE.logo is None:
         raise Http404("This site has no logo of its own.")
     content = settings.SITE.logo.read_bytes()
@@ -32,7 +32,7 @@ def logo(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def manifest(request: HttpRequest) -> HttpResponse:
-    """Describe the site as an app for home screens; it has no start page, as each opens the page it was made from."""
+    """Describe the site as an app for home screens, without a start page: each app opens the page it was added on."""
     icons = [("img/icon-180.png", "180x180", "any"), ("img/icon-512.png", "512x512", "any maskable")]
     described = {
         "name": settings.SITE.name,
@@ -69,7 +69,7 @@ def pages_linked() -> list[tuple[str, str]]:
 
 
 def check_colours(**kwargs: object) -> list[Error]:
-    """Check that the accent can be read in light and dark."""
+    """Check that the accent can be read on light and on dark pages."""
     return [
         Error(
             f"GROUND_MOTION_SITE: {fault}.", hint="Text needs a contrast of 4.5 to what is behind it.", id="site.E001"

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ ROLES = ("viewers", "operators", "publishers", "administrators")
 LOGO_TYPES = {b"\x89PNG": "image/png", b"<svg": "image/svg+xml", b"<?xm": "image/svg+xml"}
 LOGO_MOST_BYTES = 200_000
 ENOUGH = 4.5  # contrast of text, WCAG 2.2, 1.4.3
-TINT = 0.1  # share of the accent in what lies behind chosen lines
-# grounds of pages and mails on which the accent is text, and the text on the accent: light, then dark
+TINT = 0.1  # share of the accent in the background of chosen lines
+# backgrounds of text in the accent colour (pages, mails), and the colour of text on the accent: light, then dark
 SURFACES = {
     "accent": (("#ffffff", "#f5f6f5", "#eef1f0"), "#ffffff"),
     "accent_dark": (("#151b1d", "#1d2527", "#1e2527"), "#0c1517"),
@@ -42,7 +42,7 @@ class OpenID:
 
     @property
     def provider_id(self) -> str:
-        """Return the name of the provider in addresses and rows: another issuer's subjects are other people."""
+        """Return the provider's name in URLs and database rows, made of the issuer: a subject is unique only there."""
         return re.sub(r"[^a-z0-9.]+", "-", self.issuer.partition("://")[2].lower())
 
     def app(self) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def tint(accent: str, surface: str) -> str:
 
 
 def contrast_faults(site: Site) -> list[str]:
-    """Return a sentence for each accent that cannot be read, on its ground or below its text."""
+    """Return a sentence for each accent that cannot be read, on a background or behind text."""
     faults = []
     for name, (grounds, text) in SURFACES.items():
         accent = getattr(site, name)
@@ -126,7 +126,7 @@ def _levels(colour: str) -> bytes:
 
 
 def _checked(
-    path: str, group: str, given: Any, readers: Mapping[str, Callable[[Any], Any]], needed: set[str] = frozenset()
+    path: str, group: str, given: Any, readers: Mapping[str, Callable[[Any], Any]], needed: Set[str] = frozenset()
 ) -> dict[str, Any]:
     """Return the values of a table, each read by its reader. Raises ImproperlyConfigured with the remedy."""
     if not isinstance(given, dict):
@@ -222,11 +222,15 @@ def logo_type(content: bytes) -> str | None:
 
 
 def _issuer(value: Any) -> str:
-    address = urlsplit(_line(value))
+    line = _line(value)
+    try:
+        address = urlsplit(line)
+    except ValueError:  # such as an unclosed bracket
+        address = urlsplit("")
     local = address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1")
     if not address.hostname or not (address.scheme == "https" or local) or address.query or address.fragment:
         raise NotAllowed("write the issuer's address with https://, without /.well-known/")
-    return value.strip().rstrip("/")
+    return line.rstrip("/")
 
 
 def _roles(value: Any) -> dict[str, str]:

@@ -73,7 +73,12 @@ def test_words_are_escaped_where_the_server_reads_html_and_never_filled_again():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '"{title}"', "{", '{"text": "nothing to fill"}', "[" * 4000, '{"a": "{title}' + "x" * 4000]
+    "text",
+    [
+        *("", "[]", '"{title}"', "{", '{"text": "nothing to fill"}', '{"{title}": "a blank that is a key"}'),
+        *("[" * 4000, '{"a": "{title}' + "x" * 4000, '{"a": "{title}", "b": ' + "[" * 1900 + "]" * 1900 + "}"),
+        *('{"a": "{title}", "b": NaN}', '{"a": "{title}\\u0000"}', '{"a": "{title}\\ud800"}'),
+    ],
 )
 def test_what_is_no_template_is_refused(text):
     with pytest.raises(Refusal):

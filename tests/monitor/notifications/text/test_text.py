@@ -79,6 +79,7 @@ def test_news_come_as_one_short_text_with_a_link(make_alert, make_subscription, 
     [
         ("/{number}?from=GM", '{"sms": {"text": "{text}"}}', ("/%2B4915123456789?from=GM", 'Quote " and {number}')),
         ("/send", '{"to": "{number}", "text": "{text}"}', ("/send", 'Quote " and {number}')),
+        ("/send", '{ "to": "{number}", "text": "{text}" }', ("/send", 'Quote " and {number}')),
     ],
 )
 def test_a_template_of_any_provider_is_filled_without_breaking_out(receiver, path, body, expected):
@@ -99,6 +100,7 @@ def test_the_file_of_the_gateway_is_read_and_a_wrong_one_named(tmp_path):
         'url = "ftp://x"': "neither https",
         'url = "https://x.org"\nbody = "to=me"': "has {number}",
         'url = "https://x.org"\nheader = "Key\\r\\nX: y"': "not one header",
+        'url = "https://x.org"\nprefixes = "+49"': "prefixes is not a list",
         'url = "https://x.org"\nkey = "k"': "it has key; use body, header, prefixes, url",
         "url = [": "text_gateway.toml",
     }.items():
@@ -161,6 +163,29 @@ def test_a_number_gets_three_codes_a_day_whoever_asks(client, make_subscription,
         answer = add(client, ways_of(make_subscription(f"somebody{n}@example.org")))
         assert answer.status_code == (302 if n < 3 else 422)
     assert Endpoint.objects.count() == 3
+
+
+def test_no_code_comes_by_repeating_a_message(client, make_subscription, gateway):
+    page = ways_of(make_subscription())
+    add(client, page)
+    number = Endpoint.objects.get()
+    statuses = []
+    for _ in range(3):
+        send()
+        again = {"deed": "again", "endpoint": number.pk, "delivery": OutgoingMessage.objects.get(channel="text").pk}
+        statuses.append(client.post(page, again).status_code)
+    send()
+    assert statuses == [302, 302, 422]
+    assert len(texts(gateway)) == 3
+
+
+def test_who_has_ten_numbers_uses_up_no_codes_of_others(client, make_subscription, gateway):
+    page = ways_of(make_subscription())
+    for n in range(10):
+        number_made(f"+491512345670{n}")
+    for _ in range(4):
+        assert add(client, page).status_code == 422
+    assert add(client, ways_of(make_subscription("somebody@example.org"))).status_code == 302
 
 
 @pytest.mark.parametrize("number", ["", "0151 23456789", "+49", "+4915123456789012345", "+1 900 1234567", "+49151x"])

@@ -182,6 +182,14 @@ def test_two_subjects_in_one_answer_are_nobody(openid):
     assert role_of(openid, given) == "administrators"
 
 
+def test_a_provider_that_cannot_be_reached_is_a_page_with_the_reason(client, openid, settings):
+    away = replace(openid, issuer="http://localhost:9")
+    settings.SITE = replace(settings.SITE, openid=away)
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [away.app()]}}
+    answer = client.get(f"/sign-on/{away.provider_id}/login/")
+    assert (answer.status_code, "That did not work" in words(answer)) == (503, True)
+
+
 def test_without_a_provider_there_is_no_such_address(client, settings):
     settings.SITE, settings.SOCIALACCOUNT_PROVIDERS = Site(), {"openid_connect": {"APPS": []}}
     assert client.get("/sign-on/anybody/login/").status_code == 404

@@ -37,7 +37,7 @@ def test_the_last_line_needs_no_end(stolen):
 
 def test_a_stolen_password_is_refused_where_one_is_chosen(stolen, settings):
     settings.SITE = replace(Site(), stolen_passwords=stolen)
-    with pytest.raises(ValidationError, match="in a list of stolen ones"):
+    with pytest.raises(ValidationError, match="in a list of stolen passwords"):
         validate_password(STOLEN[7])
     validate_password("a long enough pass phrase")
 

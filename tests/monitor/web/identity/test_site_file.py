@@ -66,6 +66,7 @@ def test_the_example_is_read(tmp_path):
         ("openid = 3", "openid is no table"),
         (OPENID.replace('claim = "groups"\n', ""), "lacks openid.claim"),
         (OPENID.replace("https://", "http://"), "openid.issuer is 'http://login.example.org'; write"),
+        (OPENID.replace("https://login.example.org", "https://["), "openid.issuer is 'https://['; write"),
         (OPENID.replace('"operators"', '"boss"'), "map values of the claim to viewers, operators, "),
         (OPENID.replace('"secret"', '"away"'), "there is no file"),
     ],
