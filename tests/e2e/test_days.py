@@ -1,4 +1,4 @@
-"""A day of a mayor: from the front page, by clicking only, without a dead end."""
+"""A day of a mayor, a geologist, a GIS department and an administrator: from the front page, by clicking only."""
 
 import re
 
@@ -7,9 +7,14 @@ from playwright.sync_api import Page, expect
 
 from detection.models import Alert
 from ingest.context.services import context_load
+from ingest.jobs import services as jobs
+from ingest.models import IngestJob, Product
+from ingest.products.services import product_delete
 from ingest.readers.context.records import ContextKind
-from tests.e2e.browsers import fits, link_in
+from monitor.web.roles import ADMINISTRATORS, OPERATORS
+from tests.e2e.browsers import fits, link_in, wait_for_map
 from tests.e2e.test_subscribe import deliver
+from tests.makers.people import PASSWORD, account
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -20,6 +25,16 @@ def press(page: Page, name: str | re.Pattern, within: str = "body") -> None:
         page.locator(within).get_by_role("link", name=name).first.click()
     assert led.value is None or led.value.ok, f"{name}: {page.url}"  # None: another place on the same page
     assert fits(page), page.url
+
+
+def arrive(page: Page, name: str) -> None:
+    """Sign in from the front page."""
+    page.goto("/")
+    press(page, "Sign in")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def test_a_mayor_finds_the_place_asks_for_mails_and_prints_the_answer_for_a_house(
@@ -50,3 +65,87 @@ def test_a_mayor_finds_the_place_asks_for_mails_and_prints_the_answer_for_a_hous
     expect(page.locator(".verdict")).to_contain_text("mm a year")
     press(page, "Report to print")
     expect(page.locator("h1")).to_have_text("How the ground moves here")
+
+
+def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(open_page, watched_region):
+    account("anna", OPERATORS)
+    page = open_page("desktop")
+    arrive(page, "anna")
+    press(page, "Review", ".account")
+    press(page, "Open the first case")
+    code = re.search(r"/review/(\w+)/", page.url)[1]
+    wait_for_map(page)
+    form = page.locator("details[data-key=c]")
+    form.locator("summary").click()
+    for reason in form.get_by_role("radio").all()[:1]:
+        reason.check()
+    form.get_by_role("button", name="Confirm").click()
+    expect(page.locator(".recorded")).to_contain_text(code)
+    for name in ("Images", "Events", "Jobs"):
+        press(page, name, ".account")
+    press(page, "Alerts", ".site-nav")
+    press(page, re.compile("ground|slope", re.IGNORECASE), f"[data-alert-code='{code}']")
+    expect(page.locator("[data-glance=state]")).to_have_text("confirmed")
+    press(page, "Report to print")
+    press(page, "Back to the page")
+    press(page, "Show it on the main map")
+    wait_for_map(page)
+    press(page, "Open in the workbench")
+    expect(page.locator("#extent")).to_contain_text("points")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_a_gis_department_finds_every_address_and_the_points_of_its_ground(page, watched_region):
+    page.goto("/")
+    press(page, "For programs")
+    links = page.locator("main a[href^='/']").evaluate_all("all => [...new Set(all.map((one) => one.href))]")
+    answers = {link: page.request.get(link).status for link in links}
+    assert len(answers) > 10
+    assert [link for link, status in answers.items() if status != 200] == []
+    press(page, "Data", ".site-nav")
+    press(page, "Show on the map")
+    wait_for_map(page)
+    press(page, "Data", ".site-nav")
+    press(page, "Open in the workbench")
+    expect(page.locator("#extent")).to_contain_text("points")
+    press(page, "Alerts", ".site-nav")
+    for name in ("Feed", "GeoJSON"):
+        link = page.locator("main").get_by_role("link", name=name, exact=True)
+        assert page.request.get(link.get_attribute("href")).ok, name
+
+
+def test_an_administrator_adds_data_and_invites_somebody_who_comes_and_is_sent_away(
+    open_page, live_server, settings, mail_server, make_egms, tmp_path, monkeypatch
+):
+    settings.PUBLIC_URL, settings.UPLOAD_DIR = live_server.url, str(tmp_path / "uploads")
+    monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)  # the test carries the job out
+    account("anna", ADMINISTRATORS, is_staff=True, is_superuser=True)
+    page, other = open_page("desktop"), open_page("phone")
+    arrive(page, "anna")
+    press(page, "Add data", ".account")
+    page.get_by_label("Choose files").set_input_files(make_egms(n=30))
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("[data-job]")).to_contain_text("waiting")
+    jobs.job_execute(job_id=IngestJob.objects.get().pk)
+    expect(page.locator("[data-job]")).to_contain_text("loaded, 30 points")
+    press(page, "EGMS L2b, track 117")
+    press(page, "Jobs", ".account")
+    press(page, "anna", ".account")
+    press(page, "All accounts")
+    page.get_by_label("E-mail address").fill("ben@example.org")
+    page.get_by_role("button", name="Send the invitation").click()
+    expect(page.get_by_role("status")).to_contain_text("ben@example.org")
+    deliver()
+    other.goto(link_in(mail_server.received[-1], "accounts/join"))
+    other.get_by_label("Name").fill("ben")
+    for label in ("Password", "The password again"):
+        other.get_by_label(label, exact=True).fill(PASSWORD)
+    other.get_by_role("button", name="Make the account").click()
+    expect(other.get_by_role("button", name="Sign out")).to_be_visible()
+    page.reload()
+    page.get_by_role("button", name="Deactivate ben").click()
+    expect(page.get_by_role("button", name="Let in again ben")).to_be_visible()
+    other.reload()
+    expect(other.get_by_role("link", name="Sign in")).to_be_visible()
+    product_delete(product=Product.objects.get())

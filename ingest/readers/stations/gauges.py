@@ -63,5 +63,5 @@ def _row(path: Path, line: int, kind: GaugeKind, values: dict[str, str]) -> Row:
 
 def _series(code: str, kind: GaugeKind, numbered: list[tuple[int, Row]]) -> GaugeSeries:
     rows = [row for _, row in numbered]
-    values = np.array([row.mm[0] for row in rows], dtype=np.float32)
+    values = np.array([row.values[0] for row in rows], dtype=np.float32)
     return GaugeSeries(code, kind, rows[0].longitude, rows[0].latitude, tuple(row.day for row in rows), values)

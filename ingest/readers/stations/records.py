@@ -65,16 +65,17 @@ class GaugeSeries(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One date of one station. mm: east, north, up and their standard deviations, mm; NaN unknown.
+    """One date of one station or gauge.
 
-    For a gauge, mm holds its value alone, in the unit of its kind.
+    values: of a station east, north, up and their standard deviations, mm, NaN unknown; of a gauge its one value, in
+    the unit of its kind.
     """
 
     code: str
     day: date
     longitude: float
     latitude: float
-    mm: tuple[float, ...]
+    values: tuple[float, ...]
     frame: str = ""
 
 
@@ -156,7 +157,7 @@ def _check(path: Path, line: int, row: Row) -> None:
     if not row.code or len(row.code) > LONGEST_CODE or not row.code.isprintable():
         problem = f"line {line}: {row.code[:40]!r} is not the name of a station"
         raise InputError(path, problem, f"Give names of 1 to {LONGEST_CODE} letters")
-    for sigma in row.mm[3:]:
+    for sigma in row.values[3:]:
         if sigma <= 0 or sigma > LARGEST_SIGMA_MM:
             problem = f"line {line}: a standard deviation is {sigma:g} mm"
             raise InputError(path, problem, f"Give one above 0 and up to {LARGEST_SIGMA_MM:g} mm")
@@ -167,7 +168,7 @@ def _series(
 ) -> StationSeries:
     days = tuple(by_day)
     lines, rows = zip(*by_day.values(), strict=True)
-    mm = np.array([row.mm for row in rows], dtype=np.float64).T
+    mm = np.array([row.values for row in rows], dtype=np.float64).T
     mm[:3] -= mm[:3, :1]
     far = np.flatnonzero((np.abs(mm[:3]) > FARTHEST_MM).any(axis=0))
     if far.size:

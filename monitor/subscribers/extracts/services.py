@@ -38,6 +38,7 @@ State, Kind = Extract.State, OutgoingMessage.Kind
 CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
 COUNTED = 3  # times the limit: of areas with more points, the number is estimated
 PIECES = "extract-"  # begins the names of stores
+FAILED = ":failed"  # ends the key of the mail that says so
 _SALT = "monitor.extract"
 LEASE = Lease(
     model=Extract,
@@ -126,12 +127,18 @@ def extract_read(token: str) -> Extract:
 
 
 def extracts_make() -> None:
-    """Delete expired extracts, requeue those of dead workers, and make the files that are due, one after the other."""
+    """Delete expired extracts, requeue those of dead workers, and make the files that are due, one after the other.
+
+    Whoever asked for one that failed for good gets a mail.
+    """
     now = timezone.now()
     over = Q(confirmed_at=None, created_at__lt=now - CONFIRM_FOR) | Q(created_at__lt=now - KEEP)
     extracts_delete(extracts=Extract.objects.filter(over).exclude(pk__in=LEASE.alive()))
     _pieces_prune()
     LEASE.return_expired(error="The worker that wrote it ended before it was done.")
+    for extract in Extract.objects.filter(state=State.FAILED).exclude(outgoingmessage__key__endswith=FAILED):
+        about = {"extract": extract, "language": extract.language}
+        OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}{FAILED}", extract.email, **about)
     due = Extract.objects.filter(LEASE.due(), confirmed_at__isnull=False).order_by("pk")
     while not disk_full() and (first := due.first()):
         extract_make(extract_id=first.pk)

@@ -163,7 +163,7 @@ def _openid_readers(folder: Path) -> dict[str, Callable[[Any], Any]]:
     return {
         "issuer": _issuer,
         "client_id": _line,
-        "secret_file": lambda value: _file(folder / _line(value)),
+        "secret_file": lambda value: _secret(folder / _line(value)),
         "claim": _line,
         "roles": _roles,
         "name": _line,
@@ -208,6 +208,15 @@ def _file(path: Path) -> Path:
     if not path.is_file():
         raise NotAllowed(f"there is no file {path}")
     return path
+
+
+def _secret(path: Path) -> Path:
+    try:
+        if path.read_text(encoding="utf-8").strip():
+            return path
+    except (OSError, UnicodeDecodeError):
+        pass
+    raise NotAllowed(f"put the secret into {path}, readable for the service")
 
 
 def _logo(path: Path) -> Path:

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,6 +43,7 @@ pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[4]
 LANGUAGES = ("en", "de", "fr", "es")
 VISIT = date(2026, 12, 3)
+ASKED = datetime(2026, 12, 3, tzinfo=UTC)
 UNSEEN = "Over most of this region we would probably notice ground that moves faster than about 4 mm a year."
 LINK = re.compile(r'<a [^>]*href="([^"]+)"')
 ADDRESS = re.compile(r"https?://\S+")
@@ -142,9 +143,16 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
         ),
         **{
             f"extract {state}": letters.extract_mail(
-                key="k", extract=Extract(pk=1, email=one.email, label="2 km around Aldwick", file=file)
+                key="k",
+                extract=Extract(
+                    pk=1, email=one.email, label="2 km around Aldwick", file=file, state=state, confirmed_at=asked
+                ),
             )
-            for state, file in (("asked", ""), ("ready", "points.gpkg"))
+            for state, file, asked in (
+                ("queued", "", None),
+                ("succeeded", "points.gpkg", ASKED),
+                ("failed", "", ASKED),
+            )
         },
         "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),
     }
