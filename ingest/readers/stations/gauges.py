@@ -24,7 +24,7 @@ from ingest.readers.stations.records import (
 )
 from ingest.readers.tables.text_table import refuse_cut_off
 
-NAME, TITLE = "gauges", "table of rain or groundwater"
+NAME, TITLE = "gauges", "table of gauges"
 SUFFIXES = frozenset({".csv"})
 COLUMNS = ("gauge", "date", "longitude", "latitude")
 VALUES = {GaugeKind.RAIN: "rain_mm_day", GaugeKind.GROUNDWATER: "level_m"}

@@ -32,8 +32,8 @@ from monitor.notifications import announcements, gathering, rounds
 from monitor.notifications.outbox import LEASE
 from monitor.notifications.push.devices import PUSH
 from monitor.notifications.push.keys import public_key, to_text
+from monitor.notifications.webhook.channel import WEBHOOK
 from monitor.notifications.webhook.signature import secret_new
-from monitor.subscribers.subscriptions.endpoints import WEBHOOK
 from monitor.wording import regions
 
 SHORT_LEASE = timedelta(seconds=3)

@@ -24,6 +24,7 @@ roles = { geologists = "operators" }
 def written(tmp_path):
     """Write a file and return what is read from it."""
     (tmp_path / "secret").write_text("s3cret\n")
+    (tmp_path / "empty").write_text("\n")
     (tmp_path / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
 
     def write(text: str) -> Site:
@@ -68,7 +69,8 @@ def test_the_example_is_read(tmp_path):
         (OPENID.replace("https://", "http://"), "openid.issuer is 'http://login.example.org'; write"),
         (OPENID.replace("https://login.example.org", "https://["), "openid.issuer is 'https://['; write"),
         (OPENID.replace('"operators"', '"boss"'), "map values of the claim to viewers, operators, "),
-        (OPENID.replace('"secret"', '"away"'), "there is no file"),
+        (OPENID.replace('"secret"', '"away"'), "put the secret into"),
+        (OPENID.replace('"secret"', '"empty"'), "put the secret into"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_remedy(written, text, said):
