@@ -147,5 +147,5 @@ def test_an_administrator_adds_data_and_invites_somebody_who_comes_and_is_sent_a
     page.get_by_role("button", name="Deactivate ben").click()
     expect(page.get_by_role("button", name="Let in again ben")).to_be_visible()
     other.reload()
-    expect(other.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
     product_delete(product=Product.objects.get())

@@ -3,16 +3,12 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from detection.models import Alert
 from tests.e2e.browsers import fits, wait_for_map
 
 CHOSEN_BARS = """() => document.querySelector("#histogram .js-plotly-plot").data[1].y.filter(Boolean).length"""
-HIGHEST_BAR = """() => {
-  const { data, _fullLayout: { xaxis } } = document.querySelector("#histogram .js-plotly-plot");
-  return xaxis.l2p(data[0].x[data[0].y.indexOf(Math.max(...data[0].y))]);
-}"""
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -78,29 +74,3 @@ def test_charts_are_read_and_points_chosen_by_keys_alone(page, live_server, watc
     page.get_by_role("group", name="How the chosen points moved").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#desk-read")).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d: "))
-
-
-def swipe(page: Page, x: float, y: float) -> None:
-    """Move a finger up by 150 pixels."""
-    session = page.context.new_cdp_session(page)
-    for kind, up in (("touchStart", 0), *(("touchMove", up) for up in range(15, 151, 15))):
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y - up}]})
-    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-
-def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_a_tap_chooses(open_page, watched_region):
-    page = open_page("phone", has_touch=True, is_mobile=True)
-    page.goto("/workbench/")
-    expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
-    said = page.locator("#choice-words")
-    for name in ("cross", "histogram"):
-        chart = page.locator(f"#{name} .nsewdrag")
-        chart.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
-        box, before = chart.bounding_box(), page.evaluate("scrollY")
-        swipe(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_function("(before) => scrollY > before + 50", arg=before)
-        expect(said).to_have_text("Nothing chosen yet.")
-    chart.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
-    box = chart.bounding_box()
-    page.touchscreen.tap(box["x"] + page.evaluate(HIGHEST_BAR), box["y"] + 20)
-    expect(said).to_contain_text("chosen: ")
