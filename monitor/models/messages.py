@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.utils import timezone
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from detection.models import AlertTransition
 from monitor.models.bulletins import Bulletin
@@ -81,31 +81,31 @@ class OutgoingMessage(models.Model):
     """Message of the outbox. Its text is composed at delivery; one key stands for one subject and one address."""
 
     class Kind(models.TextChoices):
-        CONFIRM = "confirm"
-        LINK = "link"
-        ALERT = "alert"
-        CORRECTION = "correction"
-        DIGEST = "digest"
-        SUMMARY = "summary"
-        SIGN = "sign"
-        TEST = "test"
-        INVITATION = "invitation"
-        MEMBERSHIP = "membership"  # to join an organisation
-        DISSOLVED = "dissolved"  # to members of an organisation that was dissolved
-        RESET = "reset"
-        CHECK = "check"  # whether an endpoint answers
-        ENDED = "ended"  # that an endpoint was switched off
-        BULLETIN = "bulletin"
-        EXTRACT = "extract"  # the link to start a file of an area, and to fetch it
-        VISITS = "visits"  # on site, of an account, that are planned for tomorrow
-        REPORT = "report"  # of a resident, to confirm
+        CONFIRM = "confirm", gettext_lazy("Link to confirm a subscription")
+        LINK = "link", gettext_lazy("Link to manage subscriptions")
+        ALERT = "alert", gettext_lazy("News of an alert")
+        CORRECTION = "correction", gettext_lazy("Correction of an alert")
+        DIGEST = "digest", gettext_lazy("Digest")
+        SUMMARY = "summary", gettext_lazy("Summary of much news")
+        SIGN = "sign", gettext_lazy("Sign of life")
+        TEST = "test", gettext_lazy("Test message")
+        INVITATION = "invitation", gettext_lazy("Invitation to an account")
+        MEMBERSHIP = "membership", gettext_lazy("Invitation to an organisation")
+        DISSOLVED = "dissolved", gettext_lazy("End of an organisation")
+        RESET = "reset", gettext_lazy("Link to a new password")
+        CHECK = "check", gettext_lazy("Test of a webhook")
+        ENDED = "ended", gettext_lazy("End of a webhook")
+        BULLETIN = "bulletin", gettext_lazy("Bulletin")
+        EXTRACT = "extract", gettext_lazy("Link to a file of an area")
+        VISITS = "visits", gettext_lazy("Reminder of visits on site")
+        REPORT = "report", gettext_lazy("Link to confirm a report")
 
     class State(models.TextChoices):
-        QUEUED = "queued"
-        SENDING = "sending"
-        SENT = "sent"
-        FAILED = "failed"
-        WITHDRAWN = "withdrawn"
+        QUEUED = "queued", gettext_lazy("waiting")
+        SENDING = "sending", gettext_lazy("on its way")
+        SENT = "sent", gettext_lazy("taken")
+        FAILED = "failed", gettext_lazy("given up")
+        WITHDRAWN = "withdrawn", gettext_lazy("not needed any more")
 
     channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="a name in settings.CHANNELS")
     kind = models.CharField(max_length=10, choices=Kind.choices)

@@ -1,6 +1,5 @@
 """Pages of a subscriber's endpoints, behind the signed link of their subscriptions; mails of the demo."""
 
-from functools import cache
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_safe
 
-from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.messages import Endpoint
 from monitor.notifications import base
 from monitor.notifications.mail import files
 from monitor.paths import SITE_DIR
@@ -80,7 +79,8 @@ def sections(shown: dict[str, dict[str, Any]], **owner: Any) -> list[dict[str, A
             "template": channel.section,
             "script": channel.script,
             "endpoints": [
-                (one, _state(one), _deliveries(one)) for one in endpoints.endpoints_of(channel=name, **owner)
+                (one, _state(one), endpoints.deliveries(endpoint=one))
+                for one in endpoints.endpoints_of(channel=name, **owner)
             ],
             **(channel.shown() or {}),
             **shown.get(name, {}),
@@ -96,17 +96,6 @@ def _state(endpoint: Endpoint) -> tuple[str, str]:
         number = endpoint_rules(endpoint.channel).is_number
         return "first", _("waiting for its code") if number else _("waiting for its first answer")
     return ("first", _("failing")) if endpoint.failing_since else ("provisional", _("working"))
-
-
-def _deliveries(endpoint: Endpoint) -> list[tuple[OutgoingMessage, str]]:
-    words = {
-        OutgoingMessage.State.QUEUED: _("waiting"),
-        OutgoingMessage.State.SENDING: _("on its way"),
-        OutgoingMessage.State.SENT: _("taken"),
-        OutgoingMessage.State.FAILED: _("given up"),
-        OutgoingMessage.State.WITHDRAWN: _("not needed any more"),
-    }
-    return [(one, words[OutgoingMessage.State(one.state)]) for one in endpoints.deliveries(endpoint=endpoint)]
 
 
 @require_GET
@@ -149,11 +138,6 @@ def _mail_or_404(name: str) -> files.KeptMail:
 @require_safe
 def service_worker(request: HttpRequest) -> HttpResponse:
     """Return the script that receives messages in a browser."""
-    response = HttpResponse(_script(), content_type="text/javascript; charset=utf-8")
-    response["Cache-Control"] = "no-cache"
-    return response
-
-
-@cache
-def _script() -> str:
-    return (SITE_DIR / "static" / "js" / "notifications" / "push" / "worker.js").read_text(encoding="utf-8")
+    script = (SITE_DIR / "static" / "js" / "notifications" / "push" / "worker.js").read_text(encoding="utf-8")
+    headers = {"Content-Type": "text/javascript; charset=utf-8", "Cache-Control": "no-cache"}
+    return HttpResponse(script, headers=headers)

@@ -30,26 +30,6 @@ GROUPS = {
     "cancelled": pgettext_lazy("jobs", "Cancelled"),
     "done": pgettext_lazy("jobs", "Done"),
 }
-MESSAGES = {
-    "confirm": gettext_lazy("Link to confirm a subscription"),
-    "link": gettext_lazy("Link to manage subscriptions"),
-    "alert": gettext_lazy("News of an alert"),
-    "correction": gettext_lazy("Correction of an alert"),
-    "digest": gettext_lazy("Digest"),
-    "summary": gettext_lazy("Summary of much news"),
-    "sign": gettext_lazy("Sign of life"),
-    "test": gettext_lazy("Test message"),
-    "invitation": gettext_lazy("Invitation to an account"),
-    "membership": gettext_lazy("Invitation to an organisation"),
-    "dissolved": gettext_lazy("End of an organisation"),
-    "reset": gettext_lazy("Link to a new password"),
-    "check": gettext_lazy("Test of a webhook"),
-    "ended": gettext_lazy("End of a webhook"),
-    "bulletin": gettext_lazy("Bulletin"),
-    "extract": gettext_lazy("Link to a file of an area"),
-    "visits": gettext_lazy("Reminder of visits on site"),
-    "report": gettext_lazy("Link to confirm a report"),
-}
 _ADDRESS = re.compile(r"\S+@\S+")
 
 
@@ -100,7 +80,7 @@ def _run_title(run: Run) -> str:
 
 def _message_title(message: OutgoingMessage) -> str:
     about = f" {message.transition.alert.code}" if message.transition else ""
-    return f"{MESSAGES[message.kind]}{about}"
+    return f"{message.get_kind_display()}{about}"
 
 
 def _share(done: float, everything: float | None) -> str:

@@ -14,6 +14,7 @@ from monitor.maps.map.layers import LAYERS
 from monitor.maps.rasters.catalogue import pair_label
 from monitor.maps.rasters.layers import RASTER_LAYERS
 from monitor.maps.rasters.visibility import Scope, Visibility, visibility_words
+from monitor.models.messages import OutgoingMessage
 from monitor.operations.jobs import kinds as jobs
 from monitor.operations.jobs.rows import ADVICE
 from monitor.pages.events.words import KIND_WORDS, LOOK_FOR, coherence_near, motion_near, waiting_sentence, when_words
@@ -151,7 +152,8 @@ def test_layers_uploads_and_jobs():
         assert whole(*(text for text in (*texts, layer.details, layer.caption) if text and text != "dB"))
     assert whole(*(text for layer in LAYERS for text in (layer.label, layer.description)))
     tables = (uploads.UNIT_WORDS, uploads.SIGN_WORDS, uploads.SCALE_WORDS, uploads.STATE_WORDS, uploads.SOURCE_WORDS)
-    assert whole(*(text for table in (*tables, jobs.GROUPS, jobs.MESSAGES, ADVICE) for text in table.values()))
+    assert whole(*(text for table in (*tables, jobs.GROUPS, ADVICE) for text in table.values()))
+    assert whole(*OutgoingMessage.Kind.labels, *OutgoingMessage.State.labels)
     assert whole(*(kind.label for kind in jobs.KINDS.values()))
 
 
