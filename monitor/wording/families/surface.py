@@ -38,7 +38,6 @@ class SurfaceVoice(PairVoice):
             "earlier pairs of this place did."
         ),
         gettext_lazy("Change of coherence (GeoTIFF)"),
-        series="",
     )
 
     def label(self, alert: AlertFigures) -> str:

@@ -106,10 +106,10 @@ class VelocityVoice(FamilyVoice):
     evidence = Evidence(
         gettext_lazy("A computer compared the speed of this ground with that of the ground around it."),
         gettext_lazy("Score map (GeoTIFF)"),
-        series="points",
         figure_heading=gettext_lazy("Rate"),
         count_heading=gettext_lazy("Points"),
         counted=gettext_lazy("measurement points"),
+        series="points",
     )
 
     def label(self, alert: AlertFigures) -> str:

@@ -73,10 +73,10 @@ class Evidence(NamedTuple):
 
     why: Any  # what the computer compared
     raster_label: Any
-    series: str  # what its page draws over time: 'points', 'speeds' or nothing
     figure_heading: Any = gettext_lazy("Finding")
     count_heading: Any = gettext_lazy("Cells")
     counted: Any = gettext_lazy("cells")
+    series: str = ""  # what its page draws over time: 'points', 'speeds' or nothing
 
 
 class Finding(NamedTuple):
