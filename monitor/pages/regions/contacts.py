@@ -5,9 +5,8 @@ from typing import Any
 
 from django import forms
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -67,4 +66,4 @@ def region_contact(request: HttpRequest, slug: str) -> HttpResponse:
         AdministrativeRegion.objects.filter(pk=region.pk).update(**values, contact_by_hand=True)
         detail = f"{region.name}: {before} → {after}"
         audit_write(actor=request.user, action="contact", subject=f"region {region.slug}"[:40], detail=detail)
-    return HttpResponseRedirect(reverse("region-detail", args=[region.slug]))
+    return redirect("region-detail", region.slug)

@@ -3,9 +3,8 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
@@ -49,8 +48,7 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
         return _similar(request, alert, _left(batch.skipped), status=409)
     n = len(batch.done)
     _report(request, batch, ngettext("%(n)s case recorded.", "%(n)s cases recorded.", n) % {"n": n} if n else "")
-    page = reverse("review-batch", args=[batch.row.pk]) if batch.row else reverse("review-queue")
-    return HttpResponseRedirect(page)
+    return redirect("review-batch", batch.row.pk) if batch.row else redirect("review-queue")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,7 +63,7 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
         return _batch(request, row, _left(undone.skipped), status=409)
     n = len(undone.done)
     _report(request, undone, ngettext("%(n)s verdict taken back.", "%(n)s verdicts taken back.", n) % {"n": n})
-    return HttpResponseRedirect(reverse("review-batch", args=[row.pk]))
+    return redirect("review-batch", row.pk)
 
 
 def _ticked(request: HttpRequest) -> dict[int, str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -64,7 +64,7 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
     if isinstance(edit, Proposal):
         done = _("Your change of %(code)s waits for a second person.")
     messages.success(request, done % {"code": alert.code})
-    return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
+    return redirect("review-case", alert.code)
 
 
 @require_POST
@@ -80,7 +80,7 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
     except ValueError as fault:
         return _page(request, alert, _unchanged(fault), status=409)
     messages.success(request, _("Taken back. %(code)s is as it was before.") % {"code": alert.code})
-    return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
+    return redirect("review-case", alert.code)
 
 
 @require_POST
@@ -95,7 +95,7 @@ def review_note(request: HttpRequest, code: str) -> HttpResponse:
     except Unfit as unfit:
         return _page(request, alert, str(unfit), status=400)
     messages.success(request, _("The note was kept."))
-    return HttpResponseRedirect(reverse("review-edit", args=[alert.code]) + "#notes")
+    return redirect(reverse("review-edit", args=[alert.code]) + "#notes")
 
 
 @require_safe
@@ -180,7 +180,7 @@ def review_draw(request: HttpRequest) -> HttpResponse:
     done = _("%(code)s is now a confirmed alert that everybody can see.")
     waits = _("Everybody can see %(code)s as reported. It is confirmed when a second person agrees.")
     messages.success(request, (done if confirmed else waits) % {"code": alert.code})
-    return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
+    return redirect("review-case", alert.code)
 
 
 def _outline(request: HttpRequest) -> str:

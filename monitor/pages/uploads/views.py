@@ -6,11 +6,10 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
-from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -74,7 +73,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
         fault = _("%(file)s was not tried again: declare something else about it, or send the file again.")
         return _page(request, faults=[fault % {"file": known.original_name}], status=409)
     messages.success(request, _("%(file)s is tried again.") % {"file": known.original_name})
-    return HttpResponseRedirect(reverse("uploads"))
+    return redirect("uploads")
 
 
 @csrf_protect
@@ -137,7 +136,7 @@ def _answer(
             len(names),
         )
         messages.success(request, received % {"number": len(names)})
-        response = HttpResponseRedirect(reverse("uploads"))
+        response = redirect("uploads")
     if unread:
         response["Connection"] = "close"
     return response
