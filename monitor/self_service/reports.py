@@ -20,12 +20,11 @@ from monitor.maps.map.selectors import map_totals
 from monitor.models.reports import ResidentReport
 from monitor.self_service.subscriptions.forms import EmailForm
 from monitor.self_service.subscriptions.links import private_page
-from monitor.self_service.subscriptions.views import too_many
+from monitor.self_service.subscriptions.views import too_many, within_limits
 from monitor.subscribers.reports.selectors import KEEP, NEAR_M
 from monitor.subscribers.reports.services import LONGEST_TEXT, read_report_token, report_confirm, report_request
-from monitor.subscribers.subscriptions import limits, tokens
+from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.given_files import photo
-from monitor.web.request_limits import network_of
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import Refusal
 
@@ -77,7 +76,7 @@ def resident_report(request: HttpRequest) -> HttpResponse:
     form = ReportForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, form, status=422)
-    if not limits.allowed_for_connection(ip=network_of(request)):
+    if not within_limits(request):
         return too_many(request)
     given = {name: form.cleaned_data[name] for name in ("email", "kind", "seen_on", "text", "photo")}
     report_request(**given, place=form.cleaned_data["position"])

@@ -76,7 +76,7 @@ def scene_rows_over() -> QuerySet[Scene]:
     own = ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk")))
     alone = Q(state=Scene.State.DELETED) & ~Exists(own)
     refused = Q(state=Scene.State.REFUSED, loaded_at__lt=_before(settings.KEEP_JOB_DAYS))
-    return Scene.objects.filter(alone | refused if settings.KEEP_JOB_DAYS else alone).order_by("id")
+    return Scene.objects.filter(alone | refused).order_by("id")
 
 
 def releases_over() -> Iterator[tuple[Product, bool]]:
@@ -95,8 +95,6 @@ def releases_over() -> Iterator[tuple[Product, bool]]:
 
 def jobs_over() -> QuerySet[IngestJob]:
     """Return old rows of loaded, refused or failed files that no longer exist."""
-    if not settings.KEEP_JOB_DAYS:
-        return IngestJob.objects.none()
     old = IngestJob.objects.filter(created_at__lt=_before(settings.KEEP_JOB_DAYS))
     return (
         old.exclude(state__in=IngestJob.UNSETTLED)
@@ -108,8 +106,6 @@ def jobs_over() -> QuerySet[IngestJob]:
 
 def downloads_over() -> QuerySet[SceneDownload]:
     """Return rows of finished downloads without a file, old enough that no search will find their images again."""
-    if not settings.KEEP_JOB_DAYS:
-        return SceneDownload.objects.none()
     since = _before(settings.KEEP_JOB_DAYS + 2 * settings.ACQUIRE_DAYS)
     old = SceneDownload.objects.filter(created_at__lt=since, acquired_at__lt=since)
     return old.exclude(state__in=UNSETTLED_DOWNLOADS).filter(stored_path="").order_by("id")

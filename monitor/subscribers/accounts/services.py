@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from detection.models import AuditEntry
+from detection.reviews.audit import audit_write
 from monitor.models.messages import Invitation, OutgoingMessage
 from monitor.subscribers.accounts import selectors
 from monitor.subscribers.accounts.second_factor import sessions_end
@@ -28,14 +28,14 @@ def invitation_send(*, email: str, role: str, invited_by: User) -> Invitation:
         selectors.invitations_open().filter(email=email).update(withdrawn_at=timezone.now())
         invitation = Invitation.objects.create(email=email, role=Invitation.Role(role), invited_by=invited_by)
         OutgoingMessage.queue(Kind.INVITATION, f"invitation:{invitation.pk}", email, invitation=invitation)
-        _audit(invited_by.get_username(), "invited", f"invitation {invitation.pk}", detail=invitation.role)
+        audit_write(actor=invited_by, action="invited", subject=f"invitation {invitation.pk}", detail=invitation.role)
     return invitation
 
 
 def invitation_withdraw(*, invitation: Invitation, actor: User) -> None:
     """Withdraw an invitation, so that its link opens nothing from now on."""
     if selectors.invitations_open().filter(pk=invitation.pk).update(withdrawn_at=timezone.now()):
-        _audit(actor.get_username(), "invitation withdrawn", f"invitation {invitation.pk}")
+        audit_write(actor=actor, action="invitation withdrawn", subject=f"invitation {invitation.pk}")
 
 
 def invitation_accept(*, invitation: Invitation, username: str, password: str) -> User:
@@ -46,7 +46,7 @@ def invitation_accept(*, invitation: Invitation, username: str, password: str) -
         is_staff = invitation.role == Invitation.Role.ADMINISTRATOR
         account = User.objects.create_user(username, invitation.email, password, is_staff=is_staff)
         account.groups.add(Group.objects.get(name=invitation.role))
-        _audit(username, "account made", f"invitation {invitation.pk}", after=invitation.role)
+        audit_write(actor=account, action="account made", subject=f"invitation {invitation.pk}", after=invitation.role)
     return account
 
 
@@ -58,7 +58,7 @@ def account_set_active(*, account: User, active: bool, actor: User) -> None:
         changed = User.objects.filter(pk=account.pk).exclude(is_active=active).update(is_active=active)
         if changed:
             action = "account activated" if active else "account deactivated"
-            _audit(actor.get_username(), action, account.get_username())
+            audit_write(actor=actor, action=action, subject=account.get_username()[:40])
     if not active:
         sessions_end(user=account)
 
@@ -75,7 +75,3 @@ def password_link_request(*, email: str) -> None:
 def invitations_forget() -> int:
     """Delete invitations older than KEEP_INVITATIONS; return how many."""
     return Invitation.objects.filter(created_at__lt=timezone.now() - KEEP_INVITATIONS).delete()[0]
-
-
-def _audit(actor: str, action: str, subject: str, after: str = "", detail: str = "") -> None:
-    AuditEntry.objects.create(actor=actor, action=action, subject=subject[:40], after=after, detail=detail)

@@ -315,7 +315,7 @@ def test_a_dry_run_says_what_would_go_and_deletes_nothing():
 
 
 def test_zero_days_keep_for_ever(prune, settings):
-    settings.KEEP_PREDICTION_RASTERS_DAYS = settings.KEEP_SCENE_DAYS = settings.KEEP_JOB_DAYS = 0
+    settings.KEEP_PREDICTION_RASTERS_DAYS = settings.KEEP_SCENE_DAYS = 0
     old_results(n=5)
     with_images()
     aged(Scene.objects.all(), 9999)
