@@ -229,7 +229,8 @@ def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> No
 
 def _point_rows(batch: PointBatch) -> list[memoryview]:
     x, y = web_mercator(batch.longitude, batch.latitude)
-    columns = [
+    order = sampling.storing_order(batch.pid, x, y)
+    stored = (
         batch.pid,
         batch.velocity_mm_yr,
         batch.velocity_std_mm_yr,
@@ -239,11 +240,14 @@ def _point_rows(batch: PointBatch) -> list[memoryview]:
         batch.los_east,
         batch.los_north,
         batch.los_up,
-        encoding.point_ewkb(batch.longitude, batch.latitude, 4326),
-        encoding.point_ewkb(x, y, 3857),
-    ]
-    order = sampling.storing_order(batch.pid, x, y)
-    return encoding.copy_rows([column[order] for column in columns])
+        batch.longitude,
+        batch.latitude,
+        x,
+        y,
+    )
+    *columns, longitude, latitude, x, y = (column[order] for column in stored)
+    places = encoding.point_ewkb(longitude, latitude, 4326), encoding.point_ewkb(x, y, 3857)
+    return encoding.copy_rows([*columns, *places])
 
 
 def _series_rows(batch: PointBatch) -> list[memoryview]:

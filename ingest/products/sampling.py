@@ -45,7 +45,7 @@ def storing_order(pid: NDArray[np.bytes_], x: Float64, y: Float64) -> NDArray[np
     across, down = (
         np.clip((place / HALF_WORLD_M + 1) * 2**21, 0, 2**22 - 1).astype(np.uint64) for place in (x, y)
     )  # cells of 10 m
-    return np.argsort(level << np.uint64(44) | _spread(across) << np.uint64(1) | _spread(down), kind="stable")
+    return np.argsort(level << np.uint64(44) | _spread(across) << np.uint64(1) | _spread(down))
 
 
 def _spread(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
