@@ -440,8 +440,8 @@ DKIM_SELECTOR = env("DKIM_SELECTOR", default="")  # of the key that mails are si
 ANYMAIL = env.dict("ANYMAIL", default={})  # of django-anymail: WEBHOOK_SECRET=name:password, and its others
 INSTALLED_APPS += ["anymail"] if ANYMAIL else []
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=formataddr((SITE.name, "no-reply@localhost")))
-WEBHOOK_SECONDS = PUSH_SECONDS = TEXT_SECONDS = 10.0  # that a delivery may take
-WEBHOOKS_AT_ONCE = PUSHES_AT_ONCE = 64  # deliveries that are waited for
+WEBHOOK_SECONDS = TEXT_SECONDS = 10.0  # that a delivery may take
+WEBHOOKS_AT_ONCE = 64  # deliveries that are waited for
 ENDPOINTS_PRIVATE = env.bool("ENDPOINTS_PRIVATE", default=False)  # private addresses, and plain HTTP
 PUSH_KEY_FILE = VAR_DIR / "push_key"  # made by manage.py prepare
 _kept_key = PUSH_KEY_FILE.read_text().strip() if PUSH_KEY_FILE.is_file() else ""

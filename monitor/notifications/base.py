@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.conf import settings
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.subscribers.subscriptions.channels import EndpointRules, channel_class
 from monitor.web.outgoing import outward
+from monitor.wording.cards.cards import KeptCards
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,26 @@ class EndpointChannel(Channel):
     """
 
     one_server = False
+    removed: ClassVar[str] = "The endpoint was deleted."  # why a message to an endpoint that is gone is given up
+    gone_by: ClassVar[tuple[int, ...]] = (410,)  # statuses that mean that the address no longer exists
     section: ClassVar[str]
     script: ClassVar[str] = ""
     for_organisations: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.cards = KeptCards()
+        self.at_once = settings.WEBHOOKS_AT_ONCE
+
+    def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
+        """Return the request of a message, to be run in a thread; Never if the endpoint was removed."""
+        if message.endpoint is None:
+            return Never(self.removed)
+        request = self.request(message, message.endpoint)
+        return InHand(partial(deliver, **request, seconds=settings.WEBHOOK_SECONDS, gone_by=self.gone_by))
+
+    def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
+        """Return `url`, `body` and `headers` of the request that delivers a message."""
+        raise NotImplementedError
 
     @classmethod
     def shown(cls) -> dict[str, Any] | None:

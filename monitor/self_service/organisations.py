@@ -109,7 +109,7 @@ def organisation_export(request: HttpRequest, token: str, organisation: int) -> 
 @private_page
 def join(request: HttpRequest, token: str) -> HttpResponse:
     """Ask a person to confirm joining. Mail scanners open links, so a GET accepts nothing."""
-    asked = Membership.objects.filter(pk=tokens.read_join(token, members.INVITED_FOR), left_at=None)
+    asked = Membership.objects.filter(pk=tokens.read_join(token), left_at=None)
     membership = asked.select_related("organisation", "invited_by").first()
     if membership is None:
         raise tokens.Expired("it was withdrawn, declined, or left again")
@@ -178,7 +178,7 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
         "owners": [one for one in joined if one.is_owner],
         "invited": members.invitations(organisation=organisation) if mine.is_owner else [],
         "longest": LONGEST_TITLE,
-        "invited_days": members.INVITED_FOR.days,
+        "invited_days": tokens.INVITED_FOR.days,
         "answer": request.GET.get("answer", ""),
         "typed": request.POST.get("email", ""),
         **shown,

@@ -38,6 +38,7 @@ from monitor.maps.imaging.plans import KM_PER_DEGREE
 from monitor.maps.map.series import changes_body, number
 from monitor.wording.cards.cards import AlertCard, alert_cards
 from monitor.wording.cards.whereabouts import area_places
+from monitor.wording.families.velocity import GAPS, limits_of_fields
 from monitor.wording.refusals import Missing, Refusal, finite_numbers
 from monitor.wording.regions import disc
 
@@ -124,11 +125,10 @@ class Here(NamedTuple):
     def limits(self) -> list[str]:
         """Return sentences on the limits of the answer."""
         if not self.tracks:
-            return [str(words.GAPS)]
+            return [str(GAPS)]
         component = self.tracks[0].rate.component
-        return words.limit_sentences(
-            component, [track.trace.product for track in self.tracks if track.rate.component == component]
-        )
+        products = [track.trace.product for track in self.tracks if track.rate.component == component]
+        return [str(words.NOT_A_BUILDING), *limits_of_fields(component, products), str(GAPS)]
 
 
 def position_of(latitude: str, longitude: str) -> tuple[float, float]:

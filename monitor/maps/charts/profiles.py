@@ -37,8 +37,8 @@ AVERAGED = 5  # dates around each epoch: one date alone is mostly scatter
 
 def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return a profile for JSON, and a row per point for a file. Raises Refusal if no point is near the line."""
-    strip = around_line(query.line, query.width_m)
-    area = geos(strip.outline)
+    line = query.line
+    area = geos(around_line(line.corners, line.width_m).outline)
     found = [
         selectors.points_in(product=product, area=area, most=MOST_SHOWN)
         for product in selectors.products_over(area=area, layer=query.layer)
@@ -47,16 +47,16 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     if not parts:
         raise Refusal(
             _("no measurement point of this layer stands within %(distance)s m of the line")
-            % {"distance": whole(query.width_m / 2)},
+            % {"distance": whole(line.width_m / 2)},
             _("Draw it elsewhere, or give a larger width."),
         )
     references = [reference_of(part.product, query.reference) for part in parts]
-    places = [places_along(query.line, part) for part in parts]
+    places = [places_along(line.corners, part) for part in parts]
     distance = np.concatenate([place.distance_m for place in places])
     pairs = list(zip(parts, references, strict=True))
     velocity = np.concatenate([part.velocity_mm_yr - reference.rate_mm_yr for part, reference in pairs])
-    n_bins = bins_of(query.length_m, distance.size)
-    usual = binned(distance, velocity, query.length_m, n_bins)
+    n_bins = bins_of(line.length_m, distance.size)
+    usual = binned(distance, velocity, line.length_m, n_bins)
     product = parts[0].product
     peak = int(np.nanargmax(np.abs(usual.median))) if np.isfinite(usual.median).any() else None
     n_points = sum(part.n_points for part in parts)
@@ -64,9 +64,9 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     negative, positive = both_directions(product.component)
     order = np.argsort(distance)
     body = {
-        "sentence": profile_sentence(product.component, query.length_m, query.width_m, n_points, highest),
-        "length_m": round(query.length_m),
-        "width_m": query.width_m,
+        "sentence": profile_sentence(product.component, line.length_m, line.width_m, n_points, highest),
+        "length_m": round(line.length_m),
+        "width_m": line.width_m,
         "n_points": n_points,
         "n_shown": distance.size,
         "layer": str(query.layer.label),
@@ -86,7 +86,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
             "high_mm_yr": numbers(usual.high),
             "n_points": usual.n_points.tolist(),
         },
-        "epochs": _epochs(pairs, distance, query.length_m, n_bins),
+        "epochs": _epochs(pairs, distance, line.length_m, n_bins),
     }
     return body, _rows(parts, places, velocity)
 

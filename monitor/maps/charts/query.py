@@ -72,11 +72,9 @@ class Line(NamedTuple):
 
 
 class ProfileQuery(NamedTuple):
-    """Request for a profile. line: corners (longitude, latitude); width_m: width of the strip around the line."""
+    """Request for a profile."""
 
-    line: list[tuple[float, float]]
-    length_m: float
-    width_m: float
+    line: Line
     layer: Layer
     reference: Region | None
 
@@ -104,7 +102,7 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
     """Parse the parameters of a profile. Raises Refusal."""
     line = line_query(asked.get("line", ""), asked.get("width", ""))
     reference = named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2)
-    return ProfileQuery(*line, _layer_needed(asked), reference)
+    return ProfileQuery(line, _layer_needed(asked), reference)
 
 
 def line_query(corners: str, width: str) -> Line:

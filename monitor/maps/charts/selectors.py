@@ -69,7 +69,7 @@ def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet
     return products.filter(footprint__bboverlaps=area, points_deleted_at=None).order_by("pk")
 
 
-def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: bool = True) -> PointsIn:
+def points_in(*, product: Product, area: GEOSGeometry, most: int) -> PointsIn:
     """Return at most `most` points of a product in an area; of more, always the same even sample. Raises Refusal."""
     n_points = points_count_within(product=product, area=area)
     if n_points > MOST_COUNTED:
@@ -78,27 +78,27 @@ def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: b
             % {"number": whole(n_points), "data_set": data_set_name(product.name)},
             _("Choose a smaller one: at most %(most)s are read.") % {"most": whole(MOST_COUNTED)},
         )
-    return _sample(product, area, n_points, most, with_series and product.has_series)
+    return _sample(product, area, n_points, most)
 
 
 def points_in_view(*, product: Product, area: GEOSGeometry, most: int) -> PointsIn:
     """Return at most `most` points of a product in a view, evenly sampled; n_points is an estimate."""
     shared = product.footprint.intersection(area).area / (product.footprint.area or 1.0)
-    return _sample(product, area, int(product.n_points * shared), most, product.has_series)
+    return _sample(product, area, int(product.n_points * shared), most)
 
 
-def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int, with_series: bool) -> PointsIn:
+def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int) -> PointsIn:
     share = sampling.share_leaving(n_points=n_points, most=most)
-    series = f"JOIN {SERIES} USING (product_id, pid)" if with_series else ""
+    series = f"JOIN {SERIES} USING (product_id, pid)" if product.has_series else ""
     sql = f"""
-        SELECT {_COLUMNS} {", packed" if with_series else ""} FROM {POINTS} {series}
+        SELECT {_COLUMNS} {", packed" if product.has_series else ""} FROM {POINTS} {series}
         WHERE product_id = %s AND {sampling.condition(share)}
           AND ST_Intersects(tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
         ORDER BY {sampling.ORDER} LIMIT %s"""  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql, [product.pk, bytes(area.ewkb), most])
         rows = cursor.fetchall()
-    return _as_columns(product, rows, n_points, with_series)
+    return _as_columns(product, rows, n_points, product.has_series)
 
 
 def _as_columns(product: Product, rows: Sequence[Sequence[Any]], n_points: int, with_series: bool) -> PointsIn:

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from monitor.wording.components import way
 from monitor.wording.dates import month_words, period_words
-from monitor.wording.families.velocity import GAPS, limits_of_fields
 from monitor.wording.figures import (
     decimal,
     figure,
@@ -237,11 +236,6 @@ def sure_sentences(
         usual = _("Their usual temporal coherence is %(coherence)s (0: useless, 1: perfect).")
         lines.append(usual % {"coherence": decimal(coherence, 2)})
     return [*lines, str(RELATIVE)]
-
-
-def limit_sentences(component: str, products: Sequence[Any]) -> list[str]:
-    """Return sentences on the limits of points around a place. products: those with points there."""
-    return [str(NOT_A_BUILDING), *limits_of_fields(component, products), str(GAPS)]
 
 
 def signed(rate_mm_yr: float) -> str:

@@ -1,7 +1,7 @@
 """Charts as SVG: time series, curves of an alert, and columns of counts, as positions and paths."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from monitor.wording.images import data_set_name
 WIDTH, HEIGHT = 640, 220  # units of the drawing
 SMALL = (400, 132, 40)  # width, height and left margin of a series, whose letters stay readable on a phone
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
+SIDE = 320  # of a square drawing
+SQUARE = {"side": SIDE, "left": LEFT, "right": SIDE - RIGHT}
 TICKS = 4
 GAP = 0.3  # gap between two columns, as a share of their spacing
 MOST_YEARS = 7  # labelled below a series
@@ -33,6 +35,7 @@ class Curve(NamedTuple):
 def series_chart(curve: Curve) -> dict[str, Any]:
     """Return SVG paths of dots, fit and band, and positions of changes and ticks. Raises ValueError without a value."""
     width, height, left = SMALL
+    base = height - BOTTOM
     known = [value for part in (curve.values, curve.line, curve.low, curve.high) for value in part if value is not None]
     if not known:
         raise ValueError("a chart needs at least one value")
@@ -40,12 +43,10 @@ def series_chart(curve: Curve) -> dict[str, Any]:
     first, last = curve.dates[0], curve.dates[-1]
     days, years = max(1, (last - first).days), range(first.year + 1, last.year + 1)
     named = years[:: math.ceil(len(years) / MOST_YEARS) or 1]
+    y = _axis(steps, base, TOP)
 
     def x(day: date) -> float:
         return round(left + (width - left - RIGHT) * (day - first).days / days, 1)
-
-    def y(value: float) -> float:
-        return round(height - BOTTOM - (height - TOP - BOTTOM) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
 
     def places(values: Sequence[float | None]) -> list[tuple[float, float]]:
         return [(x(day), y(value)) for day, value in zip(curve.dates, values, strict=True) if value is not None]
@@ -65,7 +66,7 @@ def series_chart(curve: Curve) -> dict[str, Any]:
         "x_ticks": [{"at": x(date(year, 1, 1)), "label": f"{year}"} for year in named],
         "y_ticks": [{"at": y(step), "label": short(step)} for step in steps],
         "zero": y(0.0),
-        "base": height - BOTTOM,
+        "base": base,
     }
 
 
@@ -131,15 +132,12 @@ def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -> dict[str, Any]:
+def column_chart(counts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
     """Return the positions of columns and ticks. counts: for each column the label, the total, and how many are new."""
     steps = [step for step in rounded_steps(0.0, max(1, *(total for _, total, _ in counts))) if step == int(step)]
     pitch = (WIDTH - LEFT - RIGHT) / len(counts)
-    base = height - BOTTOM
-
-    def y(value: float) -> float:
-        return round(base - (base - TOP) * value / steps[-1], 1)
-
+    base = HEIGHT - BOTTOM
+    y = _axis(steps, base, TOP)
     columns = []
     for number, (label, total, new) in enumerate(counts):
         left, width = round(LEFT + pitch * (number + GAP / 2), 1), round(pitch * (1 - GAP), 1)
@@ -148,29 +146,21 @@ def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -
         part = {"new_y": new_top, "new_height": base - new_top, "new": new}
         columns.append(whole | part | {"middle": round(left + width / 2, 1)})
     ticks = [{"at": y(step), "label": short(step)} for step in steps]
-    return {"width": WIDTH, "height": height, "columns": columns, "y_ticks": ticks}
+    return {"width": WIDTH, "height": HEIGHT, "columns": columns, "y_ticks": ticks}
 
 
-def scatter_chart(rows: Sequence[tuple[float, float, float, float]], side: int = 320) -> dict[str, Any]:
+def scatter_chart(rows: Sequence[tuple[float, float, float, float]]) -> dict[str, Any]:
     """Return a scatter plot with equal axes: marks, error bars, 1:1 line and ticks. rows: x, its ±, y, its ±."""
     limits = [value for x, dx, y, dy in rows for value in (x - dx, x + dx, y - dy, y + dy)]
     steps = rounded_steps(min(limits), max(limits))
-    base = side - BOTTOM - TOP  # the axis has a name below
-
-    def across(value: float) -> float:
-        return round(LEFT + (side - LEFT - RIGHT) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
-
-    def up(value: float) -> float:
-        return round(base - (base - TOP) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
-
+    base = SIDE - BOTTOM - TOP  # the axis has a name below
+    across, up = _axis(steps, LEFT, SIDE - RIGHT), _axis(steps, base, TOP)
     bars = "".join(
         f"M{across(x - dx):g} {up(y):g}H{across(x + dx):g}M{across(x):g} {up(y - dy):g}V{up(y + dy):g}"
         for x, dx, y, dy in rows
     )
     return {
-        "side": side,
-        "left": LEFT,
-        "right": side - RIGHT,
+        **SQUARE,
         "base": base,
         "bars": bars,
         "dots": "".join(f"M{across(x):g} {up(y):g}h0" for x, _dx, y, _dy in rows),
@@ -179,22 +169,17 @@ def scatter_chart(rows: Sequence[tuple[float, float, float, float]], side: int =
     }
 
 
-def histogram_chart(values: Sequence[float], side: int = 320) -> dict[str, Any]:
+def histogram_chart(values: Sequence[float]) -> dict[str, Any]:
     """Return a histogram: columns of counts between rounded limits, and the ticks of both axes."""
     limits = rounded_steps(min(values), max(values))
     reach = limits[-1] - limits[0]
     places = [min(int((value - limits[0]) / reach * (len(limits) - 1)), len(limits) - 2) for value in values]
     counts = [places.count(at) for at in range(len(limits) - 1)]
     steps = [step for step in rounded_steps(0.0, max(counts)) if step == int(step)]
-    base, pitch = side - BOTTOM - TOP, (side - LEFT - RIGHT) / len(counts)
-
-    def y(value: float) -> float:
-        return round(base - (base - TOP) * value / steps[-1], 1)
-
+    base, pitch = SIDE - BOTTOM - TOP, (SIDE - LEFT - RIGHT) / len(counts)
+    y = _axis(steps, base, TOP)
     return {
-        "side": side,
-        "left": LEFT,
-        "right": side - RIGHT,
+        **SQUARE,
         "columns": [
             {"x": round(LEFT + pitch * at, 1), "y": y(n), "width": round(pitch - 1, 1), "height": base - y(n)}
             for at, n in enumerate(counts)
@@ -212,6 +197,11 @@ def rounded_steps(low: float, high: float) -> list[float]:
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= reach / TICKS * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
+
+
+def _axis(steps: Sequence[float], start: float, end: float) -> Callable[[float], float]:
+    """Return the function from a value to its position on an axis that runs from its first step to its last."""
+    return lambda value: round(start + (end - start) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
 
 
 def _path(places: Sequence[tuple[float, float]]) -> str:

@@ -134,6 +134,12 @@ def _succeeded(needs: str = "") -> QuerySet[Prediction]:
     return Prediction.objects.filter(run__state=Run.State.SUCCEEDED, **figure)
 
 
+def newest_of_products(needs: str) -> QuerySet[Prediction]:
+    """Return the newest prediction of each product. needs: name of a statistic that must be above 0."""
+    newest = _succeeded(needs).order_by("run__product_id", "-run__finished_at", "-id").distinct("run__product_id")
+    return newest.filter(run__model_version__task=OF_PRODUCTS)
+
+
 def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
     rows = (
         _succeeded(needs)
@@ -250,11 +256,9 @@ def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[R
     if year is None or not int(year[1]):
         return None
     predictions = (
-        _succeeded(layer.needs)
+        newest_of_products(layer.needs)
         .annotate(last=last_date("run__product__dates"))
-        .filter(run__model_version__task=OF_PRODUCTS, last__year=int(year[1]), run__product__footprint__bboverlaps=box)
-        .order_by("run__product_id", "-run__finished_at", "-id")
-        .distinct("run__product_id")
+        .filter(last__year=int(year[1]), run__product__footprint__bboverlaps=box)
     )
     return [RasterSource(one.raster, f"{one.pk} {one.raster_sha256}") for one in predictions]
 

@@ -21,8 +21,6 @@ class RasterLayer(NamedTuple):
     label: str
     task: str  # the kind of prediction shown, empty for radar images, RELEASES for compared releases
     bands: tuple[str, ...]
-    value: Callable[[Float32], Float32]  # turns the bands (bands, rows, cols) into the values shown
-    unit: str
     low: float
     high: float
     stops: tuple[str, ...]  # colours evenly spaced from low to high; values beyond get the end colours
@@ -31,6 +29,8 @@ class RasterLayer(NamedTuple):
     details: str
     caption: str  # the colours in words, for use without a legend
     overlap: str = "first"  # the value shown where rasters overlap: first, highest or lowest
+    unit: str = ""
+    value: Callable[[Float32], Float32] = lambda bands: bands[0]  # of the bands (bands, rows, cols): what is shown
     # Applied to the bands before `value`; uses the grid and dates of the pair's images.
     of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
     needs: str = ""  # a statistic that must be above 0 for a result to be shown
@@ -45,10 +45,6 @@ class RasterLayer(NamedTuple):
         return own | texts | words | colours | {"arrows": self.task == Task.OFFSETS}
 
 
-def _only(bands: Float32) -> Float32:
-    return bands[0]
-
-
 def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
     """Convert offsets (2, rows, cols), px, to m/day; the overall shift of the images is removed, as in detection."""
     shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
@@ -61,8 +57,6 @@ RASTER_LAYERS = (
         gettext_lazy("Likelihood of motion"),
         Task.DEFORMATION,
         ("probability",),
-        _only,
-        "",
         0,
         1,
         ("#f8e6ef", "#ebbdd5", "#d98fb8", "#c06099", "#9c3178", "#6b0a52"),
@@ -82,8 +76,6 @@ RASTER_LAYERS = (
         gettext_lazy("Where we cannot see"),
         Task.DEFORMATION,
         ("smallest_rate_mm_yr",),
-        _only,
-        pgettext_lazy("unit", "mm a year"),
         2,
         20,
         ("#f3efe2", "#dccfa8", "#b9a674", "#8f7c4c", "#63532d", "#382d13"),
@@ -99,14 +91,13 @@ RASTER_LAYERS = (
         gettext_lazy("Pale: slow motion would be seen. Dark: only fast motion. No colour: none."),
         "lowest",
         needs="smallest_rate_mm_yr",
+        unit=pgettext_lazy("unit", "mm a year"),
     ),
     RasterLayer(
         "release-change",
         gettext_lazy("What has changed"),
         RELEASES,
         ("verdict",),
-        _only,
-        "",
         0,
         4,
         ("#d8d8d3", "#5fb0dd", "#46464e", "#eba13c", "#a3195b"),
@@ -135,8 +126,6 @@ RASTER_LAYERS = (
         gettext_lazy("Coherence"),
         Task.COHERENCE,
         ("coherence",),
-        _only,
-        "",
         0,
         1,
         ("#dcefec", "#aed5cf", "#7fb9b1", "#4f9c93", "#237b73", "#00544e"),
@@ -155,8 +144,6 @@ RASTER_LAYERS = (
         gettext_lazy("Change of coherence"),
         Task.COHERENCE_CHANGE,
         ("change_sigma",),
-        _only,
-        pgettext_lazy("unit", "times the usual scatter"),
         -6,
         6,
         ("#55156a", "#8a559d", "#bd9bc8", "#e4e2e0", "#a0c7a4", "#599a63", "#1a6832"),
@@ -174,14 +161,13 @@ RASTER_LAYERS = (
             "Below −3 is rare by chance. Rain or snow can lower whole slopes at once."
         ),
         gettext_lazy("Purple: less alike than before. Grey: as before. Green: more alike."),
+        unit=pgettext_lazy("unit", "times the usual scatter"),
     ),
     RasterLayer(
         "confirmed-change",
         gettext_lazy("Confirmed change"),
         Task.COHERENCE_CHANGE,
         ("confidence",),
-        lambda bands: 100 * bands[0],
-        pgettext_lazy("unit", "% sure, at least"),
         80,
         100,
         ("#fbe3b8", "#f0bd74", "#dc9440", "#b86c1c", "#874809", "#532a02"),
@@ -194,14 +180,14 @@ RASTER_LAYERS = (
         ),
         gettext_lazy("Dark: nearly certain that the surface changed. Pale: likely."),
         needs="confirmed_share",
+        unit=pgettext_lazy("unit", "% sure, at least"),
+        value=lambda bands: 100 * bands[0],
     ),
     RasterLayer(
         "change-onset",
         gettext_lazy("When it changed"),
         Task.COHERENCE_CHANGE,
         ("onset_day",),
-        _only,
-        pgettext_lazy("unit", "days earlier"),
         0,
         24,
         ("#0b3a5c", "#2b628a", "#5a8cb1", "#8fb3cf", "#c0d6e6", "#e4edf4"),
@@ -214,14 +200,13 @@ RASTER_LAYERS = (
         gettext_lazy("Dark: first seen in the later image. Pale: seen in images up to 24 days before."),
         of_pair=lambda day, images: np.float32(images.last_day) - day,
         needs="confirmed_share",
+        unit=pgettext_lazy("unit", "days earlier"),
     ),
     RasterLayer(
         "speed",
         gettext_lazy("Speed of fast motion"),
         Task.OFFSETS,
         ("dx_px", "dy_px"),
-        lambda bands: np.hypot(bands[0], bands[1]),
-        pgettext_lazy("unit", "m a day"),
         0,
         2,
         ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
@@ -235,14 +220,14 @@ RASTER_LAYERS = (
         ),
         gettext_lazy("Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves."),
         of_pair=_metres_a_day,
+        unit=pgettext_lazy("unit", "m a day"),
+        value=lambda bands: np.hypot(bands[0], bands[1]),
     ),
     RasterLayer(
         "radar",
         gettext_lazy("Radar image"),
         "",
         (),
-        lambda bands: decibels(bands[0]),
-        "dB",
         -22,
         0,
         ("#0d0d0d", "#565656", "#8f8f8f", "#c4c4c4", "#f7f7f7"),
@@ -252,6 +237,8 @@ RASTER_LAYERS = (
             "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them."
         ),
         gettext_lazy("Bright: much of the radar's signal came back. Dark: little."),
+        unit="dB",
+        value=lambda bands: decibels(bands[0]),
     ),
 )
 RASTER_LAYERS_BY_NAME = {layer.name: layer for layer in RASTER_LAYERS}

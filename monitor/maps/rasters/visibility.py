@@ -19,9 +19,9 @@ from shapely import STRtree, from_wkb
 from shapely import transform as transform_geometry
 
 from ingest.projections import transformer
-from ml.models import ModelVersion, Prediction, Run
+from ml.models import Prediction
 from monitor.maps.imaging.drawing import Float32, window_values
-from monitor.maps.rasters.catalogue import RasterSource
+from monitor.maps.rasters.catalogue import RasterSource, newest_of_products
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.maps.rasters.tiles import read_source
 from monitor.wording.dates import day_words
@@ -108,18 +108,7 @@ def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility
 
 
 def _latest(here: Q) -> QuerySet[Prediction]:
-    return (
-        Prediction.objects.filter(
-            here,
-            run__state=Run.State.SUCCEEDED,
-            run__model_version__task=ModelVersion.Task.DEFORMATION,
-            run__product__superseded_by=None,
-            **{f"statistics__{LAYER.needs}__gt": 0},
-        )
-        .select_related("run__product")
-        .order_by("run__product_id", "-run__finished_at", "-id")
-        .distinct("run__product_id")
-    )
+    return newest_of_products(LAYER.needs).filter(here, run__product__superseded_by=None).select_related("run__product")
 
 
 def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) -> Visibility | None:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from functools import partial
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,15 +13,12 @@ from django.utils.translation import gettext_lazy, gettext_noop
 
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.base import InHand, Never, Outcome
 from monitor.notifications.brief import brief_of
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
-from monitor.wording.cards.cards import KeptCards
 from monitor.wording.refusals import Refusal
 
 CHAT = "chat"
-GONE = (410,)
 WORKS = gettext_noop("Messages of this site reach this room.")
 OWN, LONGEST_TEMPLATE = "own", 4000
 BLANKS = re.compile(r"\{(title|sentence|url|code)\}")
@@ -54,21 +50,16 @@ class Channel(base.EndpointChannel):
     section = "notifications/chat/_rooms.html"
     for_organisations = True
 
-    def __init__(self) -> None:
-        self.at_once = settings.WEBHOOKS_AT_ONCE
-        self.cards = KeptCards()
+    removed = "The room was removed."
 
-    def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
-        """Fill the room's template and return the request, to be run in a thread; Never if the room was removed."""
-        room = message.endpoint
-        if room is None:
-            return Never("The room was removed.")
+    def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
+        """Fill the room's own template, or that of its kind of server."""
         brief = brief_of(message, self.cards, works=WORKS)
         words = {"title": brief.title, "sentence": brief.sentence, "code": brief.about}
         words["url"] = settings.PUBLIC_URL + brief.path
-        body = json.dumps(filled(template_of(room), words), ensure_ascii=False).encode()
-        sent = {"url": room.url, "body": body, "headers": {"Content-Type": "application/json"}}
-        return InHand(partial(base.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
+        template = endpoint.keys.get("template") or PRESETS[endpoint.keys["preset"]][1]
+        body = json.dumps(filled(template, words), ensure_ascii=False).encode()
+        return {"url": endpoint.url, "body": body, "headers": {"Content-Type": "application/json"}}
 
     @classmethod
     def shown(cls) -> dict[str, Any]:
@@ -86,11 +77,6 @@ class Channel(base.EndpointChannel):
         name = f"{str(PRESETS[preset][0]).partition(',')[0] if preset != OWN else 'JSON'}, {urlsplit(url).hostname}"
         endpoints.endpoint_add(channel=CHAT, url=url, keys=keys, name=name[:80], **owner)
         return {}
-
-
-def template_of(room: Endpoint) -> Any:
-    """Return the template of a room: its own, or that of its kind of server."""
-    return room.keys.get("template") or PRESETS[room.keys["preset"]][1]
 
 
 def template_read(text: str) -> dict[str, Any]:

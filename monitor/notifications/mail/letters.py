@@ -256,7 +256,7 @@ def to_reader(
 ) -> EmailMultiAlternatives:
     """Return a draft as the mail to one reader. words: texts for blanks other than labels, stop and manage, by name."""
     # subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
-    stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
+    stop_url = absolute("subscribe-stop", tokens.stop_token(sorted(one.pk for one in subscriptions)))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     words = (words or {}) | {
         "labels": listed(list(dict.fromkeys(map(_label, subscriptions)))),

@@ -4,15 +4,12 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext_noop
 
-from monitor.models.messages import OutgoingMessage
+from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.base import InHand, Never, Outcome
 from monitor.notifications.brief import brief_of
 from monitor.notifications.push.devices import browser_key, device_add
 from monitor.notifications.push.keys import authorization, encrypt, from_text, to_text
@@ -20,7 +17,6 @@ from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.wording.cards.cards import KeptCards
 
 KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
-GONE = (404, 410)
 WORKS = gettext_noop("Messages of this site reach this device.")
 
 
@@ -28,22 +24,16 @@ class Channel(base.EndpointChannel):
     """Channel of encrypted messages; requests run in parallel, at most one per device at a time."""
 
     rules = EndpointRules(wakes=True, most_an_hour=5)
+    removed, gone_by = "The device was removed.", (404, 410)
     section, script = "notifications/push/_devices.html", "js/notifications/push/device.js"
 
-    def __init__(self) -> None:
-        self.at_once = settings.PUSHES_AT_ONCE
-        self.cards = KeptCards()
-
-    def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
-        """Encrypt the message and return the request, to be run in a thread; Never if the device was removed."""
-        device = message.endpoint
-        if device is None:
-            return Never("The device was removed.")
-        secret = from_text(device.keys["auth"])
+    def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
+        """Encrypt the message."""
+        secret = from_text(endpoint.keys["auth"])
         about = message.transition.alert.code if message.transition else message.kind
-        body = encrypt(plain=payload(message, self.cards), browser=from_text(device.keys["p256dh"]), secret=secret)
+        body = encrypt(plain=payload(message, self.cards), browser=from_text(endpoint.keys["p256dh"]), secret=secret)
         headers = {
-            "Authorization": authorization(url=device.url, now=time.time()),
+            "Authorization": authorization(url=endpoint.url, now=time.time()),
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
             "TTL": str(KEEP_SECONDS),
@@ -51,8 +41,7 @@ class Channel(base.EndpointChannel):
             "Topic": to_text(hashlib.sha256(secret + about.encode()).digest())[:32],
             "Urgency": "normal",
         }
-        sent = {"url": device.url, "body": body, "headers": headers}
-        return InHand(partial(base.deliver, **sent, seconds=settings.PUSH_SECONDS, gone_by=GONE))
+        return {"url": endpoint.url, "body": body, "headers": headers}
 
     @classmethod
     def shown(cls) -> dict[str, Any] | None:

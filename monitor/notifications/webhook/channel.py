@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +11,6 @@ from django.utils import translation
 from detection.models import AlertTransition
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.base import InHand, Never, Outcome
 from monitor.notifications.webhook.signature import headers, secret_new, secret_rotate, secrets_of
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
@@ -20,7 +18,7 @@ from monitor.subscribers.subscriptions.endpoints import labels_of
 from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_title
 from monitor.wording.cards.steps import update_sentences
 
-WEBHOOK, GONE = "webhook", (410,)
+WEBHOOK = "webhook"
 
 
 class Channel(base.EndpointChannel):
@@ -30,23 +28,16 @@ class Channel(base.EndpointChannel):
     section = "notifications/webhook/_webhooks.html"
     for_organisations = True
 
-    def __init__(self) -> None:
-        self.at_once = settings.WEBHOOKS_AT_ONCE
-        self.cards = KeptCards()
-
-    def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
-        """Sign the message and return the request, to be run in a thread; Never if the endpoint was deleted."""
-        if message.endpoint is None:
-            return Never("The endpoint was deleted.")
+    def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
+        """Sign the message."""
         body = json.dumps(payload(message, self.cards), ensure_ascii=False, separators=(",", ":")).encode()
         signed = headers(
-            secrets_=secrets_of(endpoint=message.endpoint),
+            secrets_=secrets_of(endpoint=endpoint),
             message_id=endpoints.message_id(message),
             timestamp=int(time.time()),
             body=body,
         )
-        sent = {"url": message.endpoint.url, "body": body, "headers": {"Content-Type": "application/json", **signed}}
-        return InHand(partial(base.deliver, **sent, seconds=settings.WEBHOOK_SECONDS, gone_by=GONE))
+        return {"url": endpoint.url, "body": body, "headers": {"Content-Type": "application/json", **signed}}
 
     @classmethod
     def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:

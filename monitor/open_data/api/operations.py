@@ -1,6 +1,6 @@
 """The operations of /api/v1/. Each reads from the database and converts the result to an answer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 from django.db.models import Prefetch, Q
@@ -54,7 +54,12 @@ BAD = {400: schemas.Fault}
 MISSING = {400: schemas.Fault, 404: schemas.Fault}
 
 
-@router.get("/alerts", response={200: schemas.AlertPage, **BAD}, tags=["alerts"], summary="Places that move")
+def _get(path: str, answer: Any, faults: dict[int, Any], tag: str, summary: str) -> Callable[..., Any]:
+    """Return the decorator that adds an operation. faults: schemas of its error answers, by status."""
+    return router.get(path, response={200: answer, **faults}, tags=[tag], summary=summary)
+
+
+@_get("/alerts", schemas.AlertPage, BAD, "alerts", "Places that move")
 def alerts(
     request: HttpRequest,
     kind: Kind = "",
@@ -70,46 +75,32 @@ def alerts(
     return rows.alert_page(request, alerts_requested(query), limit, offset)
 
 
-@router.get("/alerts/{code}", response={200: schemas.AlertDetail, **MISSING}, tags=["alerts"], summary="One place")
+@_get("/alerts/{code}", schemas.AlertDetail, MISSING, "alerts", "One place")
 def alert(request: HttpRequest, code: str) -> Any:
     """Return an alert with its outline."""
     return rows.alert_detail_row(alert_or_404(code))
 
 
-@router.get(
-    "/alerts/{code}/detections",
-    response={200: schemas.DetectionPage, **MISSING},
-    tags=["alerts"],
-    summary="The detections behind an alert",
-)
+@_get("/alerts/{code}/detections", schemas.DetectionPage, MISSING, "alerts", "The detections behind an alert")
 def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return detections, each one area in one run, the newest first."""
     detections = alert_or_404(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
     return rows.page(request, detections, limit, offset, rows.detection_row)
 
 
-@router.get(
-    "/alerts/{code}/series",
-    response={200: schemas.AlertSeries, **MISSING},
-    tags=["alerts"],
-    summary="How an area moved",
-)
+@_get("/alerts/{code}/series", schemas.AlertSeries, MISSING, "alerts", "How an area moved")
 def alert_series(request: HttpRequest, code: str) -> Any:
     """Return the mean of the measurement points in the area, for each data set that covers it."""
     return alert_body(alert_or_404(code))
 
 
-@router.get(
-    "/products", response={200: schemas.ProductPage, **BAD}, tags=["data"], summary="Data sets: velocity fields"
-)
+@_get("/products", schemas.ProductPage, BAD, "data", "Data sets: velocity fields")
 def product_list(request: HttpRequest, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return velocity fields, the last loaded first."""
     return rows.page(request, products(), limit, offset, rows.product_row)
 
 
-@router.get(
-    "/products/{product_id}", response={200: schemas.ProductOut, **MISSING}, tags=["data"], summary="One data set"
-)
+@_get("/products/{product_id}", schemas.ProductOut, MISSING, "data", "One data set")
 def product(request: HttpRequest, product_id: Id) -> Any:
     """Return a velocity field."""
     row = Product.objects.filter(pk=product_id).first()
@@ -118,12 +109,7 @@ def product(request: HttpRequest, product_id: Id) -> Any:
     return rows.product_row(row)
 
 
-@router.get(
-    "/products/{product_id}/points/{pid}/series",
-    response={200: schemas.PointSeries, **MISSING},
-    tags=["data"],
-    summary="How a point moved",
-)
+@_get("/products/{product_id}/points/{pid}/series", schemas.PointSeries, MISSING, "data", "How a point moved")
 def point(request: HttpRequest, product_id: Id, pid: str) -> Any:
     """Return the displacement of one measurement point, with a fit and a sentence."""
     try:
@@ -132,9 +118,7 @@ def point(request: HttpRequest, product_id: Id, pid: str) -> Any:
         raise Http404("There is no such point.") from fault
 
 
-@router.get(
-    "/stations", response={200: schemas.StationPage, **BAD}, tags=["data"], summary="GNSS stations and benchmarks"
-)
+@_get("/stations", schemas.StationPage, BAD, "data", "GNSS stations and benchmarks")
 def stations(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return stations and levelling benchmarks, by name."""
     within = Q(position__intersects=area_of(bbox)) if bbox else Q()
@@ -142,7 +126,7 @@ def stations(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Of
     return rows.page(request, found, limit, offset, rows.station_row)
 
 
-@router.get("/here", response={200: schemas.HereOut, **MISSING}, tags=["data"], summary="A house or street")
+@_get("/here", schemas.HereOut, MISSING, "data", "A house or street")
 def here(
     request: HttpRequest,
     response: HttpResponse,
@@ -155,7 +139,7 @@ def here(
         return here_body(look(*position_of(str(lat), str(lon))))
 
 
-@router.get("/pairs", response={200: schemas.PairPage, **BAD}, tags=["images"], summary="Pairs of radar images")
+@_get("/pairs", schemas.PairPage, BAD, "images", "Pairs of radar images")
 def pairs(
     request: HttpRequest,
     track: Annotated[int | None, Query(ge=0, le=32_767, description="relative orbit")] = None,
@@ -174,7 +158,7 @@ def pairs(
     return rows.page(request, found, limit, offset, rows.pair_row)
 
 
-@router.get("/pairs/{pair_id}", response={200: schemas.PairOut, **MISSING}, tags=["images"], summary="One pair")
+@_get("/pairs/{pair_id}", schemas.PairOut, MISSING, "images", "One pair")
 def pair(request: HttpRequest, pair_id: Id) -> Any:
     """Return a pair with the results of models."""
     row = _pairs().filter(pk=pair_id).first()
@@ -183,7 +167,7 @@ def pair(request: HttpRequest, pair_id: Id) -> Any:
     return rows.pair_row(row)
 
 
-@router.get("/rasters", response=list[schemas.RasterLayerOut], tags=["images"], summary="Layers of images, as tiles")
+@_get("/rasters", list[schemas.RasterLayerOut], {}, "images", "Layers of images, as tiles")
 def raster_layers(request: HttpRequest) -> Any:
     """Return the layers under the points of the map, with their dates and the meaning of their colours."""
     return [

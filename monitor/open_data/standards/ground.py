@@ -22,23 +22,8 @@ from monitor.open_data.standards.collections import Extent, Feature, Rows, exten
 from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.pages.glaciers.views import ident_of
-from monitor.wording.cards.cards import alert_cards
+from monitor.wording.cards.cards import BRIEF, alert_cards
 
-CARD_WORDS = (
-    "code",
-    "kind",
-    "kind_label",
-    "place",
-    "state",
-    "state_label",
-    "severity",
-    "severity_label",
-    "sentence",
-    "simulated",
-    "url",
-    "first_seen",
-    "updated",
-)
 MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs", "last_day")
 OF_PRODUCTS = ("component", "level", "direction", "track", "release", "n_points", "licence", "simulated")
 FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")
@@ -75,7 +60,7 @@ class Alerts(Rows):
                 "type": "Feature",
                 "id": card.code,
                 "geometry": geojson(alert.area),
-                "properties": {name: getattr(card, name) for name in CARD_WORDS}
+                "properties": {name: getattr(card, name) for name in (*BRIEF, "first_seen", "updated")}
                 | {name: getattr(alert, name) for name in FIGURES},
             }
             for alert, card in zip(rows, alert_cards(rows), strict=True)

@@ -22,8 +22,17 @@ class Condition:
     needs_database: bool = True
     alarms: bool = True  # administrators get a mail; else it is for `doctor` alone
 
+    def __call__(self) -> str:
+        """Check the condition. Raises Wrong."""
+        return self.check()
 
-Setup = partial(Condition, needs_database=False, alarms=False)  # how this machine is set up: for `doctor` alone
+
+def condition(name: str, remedy: str, **options: bool) -> Callable[[Callable[[], str]], Condition]:
+    """Return a decorator that makes a condition of its check."""
+    return lambda check: Condition(name, check, remedy, **options)
+
+
+setup = partial(condition, needs_database=False, alarms=False)  # how this machine is set up: for `doctor` alone
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ def examine(conditions: Iterable[Condition]) -> list[Report]:
 
 def _examined(condition: Condition) -> Report:
     try:
-        return Report(condition, detail=condition.check())
+        return Report(condition, detail=condition())
     except Wrong as fault:
         return Report(condition, wrong=str(fault))
     except Exception as fault:  # any fault of a check has to be reported

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import run_checks
 
-from monitor.operations.health.condition import Condition, Setup, Wrong
-from monitor.operations.health.conditions import BACK_UP, CONDITIONS
+from monitor.operations.health.condition import Wrong, setup
+from monitor.operations.health.site_checks import database, database_role
 from monitor.operations.health.work_checks import backup_exists
 from monitor.web.guards import MAIL_FILES_BACKEND
 
@@ -40,6 +40,7 @@ def _public_host() -> str:
     return urlsplit(settings.PUBLIC_URL).hostname or ""
 
 
+@setup("public address", "Set PUBLIC_URL to the address that visitors type, as https://motion.example.org.")
 def address() -> str:
     """Check that links in mails lead to a public, encrypted address."""
     if urlsplit(settings.PUBLIC_URL).scheme != "https" or not _is_public(_public_host()):
@@ -47,6 +48,7 @@ def address() -> str:
     return settings.PUBLIC_URL
 
 
+@setup("names of the site", "Set ALLOWED_HOSTS to the host of PUBLIC_URL, and to no name that is not yours.")
 def hosts() -> str:
     """Check that the site answers to its own names only."""
     if "*" in settings.ALLOWED_HOSTS:
@@ -56,6 +58,7 @@ def hosts() -> str:
     return ", ".join(settings.ALLOWED_HOSTS)
 
 
+@setup("HTTPS", "Put docker/nginx/start in front with TLS_CERTIFICATE and TLS_KEY, and set BEHIND_HTTPS=yes.")
 def https() -> str:
     """Check that cookies travel encrypted."""
     if not settings.BEHIND_HTTPS:
@@ -63,6 +66,7 @@ def https() -> str:
     return "cookies and addresses over HTTPS only"
 
 
+@setup("proxies", "Set PROXIES=1 behind docker/nginx/start; one more for each other proxy of yours.")
 def proxies() -> str:
     """Check that visitors can be distinguished behind the proxies."""
     if settings.PROXIES < 1:
@@ -70,6 +74,7 @@ def proxies() -> str:
     return f"{settings.PROXIES} in front"
 
 
+@setup("secret key", "Set SECRET_KEY to random text, as of: openssl rand -base64 48")
 def secret_key() -> str:
     """Check that the secret key is set and cannot be guessed."""
     key = os.environ.get("SECRET_KEY", "")
@@ -80,6 +85,7 @@ def secret_key() -> str:
     return "set, and long"
 
 
+@setup("mail server", "Set EMAIL_URL, as smtp+tls://user:password@mail.example.org:587")
 def mail_server() -> str:
     """Check that mails go to a mail server."""
     if settings.EMAIL_BACKEND == MAIL_FILES_BACKEND:
@@ -87,6 +93,7 @@ def mail_server() -> str:
     return "set"
 
 
+@setup("sender of mails", "Set DEFAULT_FROM_EMAIL to an address of a domain of yours.")
 def sender() -> str:
     """Check that mail servers accept the sender's address."""
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
@@ -95,6 +102,7 @@ def sender() -> str:
     return settings.DEFAULT_FROM_EMAIL
 
 
+@setup("debugging", "Set DEBUG=no, and remove TEST_SETTINGS.")
 def debug() -> str:
     """Check that errors show nothing to visitors, and that the limits are those of a public site."""
     if settings.DEBUG:
@@ -104,6 +112,7 @@ def debug() -> str:
     return "off"
 
 
+@setup("demo", "Set GROUND_MOTION_DEMO=no.")
 def demo() -> str:
     """Check that no visitor can read other people's mails."""
     if settings.DEMO:
@@ -111,6 +120,7 @@ def demo() -> str:
     return "off"
 
 
+@setup("removed settings", "Remove them from the environment: CHANGELOG.md says what holds instead.")
 def removed_settings() -> str:
     """Check that no setting is set that only an earlier version knew."""
     if ignored := [name for name in NO_SETTINGS_ANY_MORE if name in os.environ]:
@@ -118,6 +128,7 @@ def removed_settings() -> str:
     return "none is set"
 
 
+@setup("framework", "Run manage.py check --deploy and mend what it says.")
 def framework() -> str:
     """Run Django's own checks for deployment."""
     messages = run_checks(include_deployment_checks=True)
@@ -127,21 +138,5 @@ def framework() -> str:
     return "manage.py check --deploy finds nothing"
 
 
-_SETTINGS = (
-    ("public address", address, "Set PUBLIC_URL to the address that visitors type, as https://motion.example.org."),
-    ("names of the site", hosts, "Set ALLOWED_HOSTS to the host of PUBLIC_URL, and to no name that is not yours."),
-    ("HTTPS", https, "Put docker/nginx/start in front with TLS_CERTIFICATE and TLS_KEY, and set BEHIND_HTTPS=yes."),
-    ("proxies", proxies, "Set PROXIES=1 behind docker/nginx/start; one more for each other proxy of yours."),
-    ("secret key", secret_key, "Set SECRET_KEY to random text, as of: openssl rand -base64 48"),
-    ("mail server", mail_server, "Set EMAIL_URL, as smtp+tls://user:password@mail.example.org:587"),
-    ("sender of mails", sender, "Set DEFAULT_FROM_EMAIL to an address of a domain of yours."),
-    ("debugging", debug, "Set DEBUG=no, and remove TEST_SETTINGS."),
-    ("demo", demo, "Set GROUND_MOTION_DEMO=no."),
-    ("removed settings", removed_settings, "Remove them from the environment: CHANGELOG.md says what holds instead."),
-    ("framework", framework, "Run manage.py check --deploy and mend what it says."),
-)
-DEPLOYMENT = (
-    *(Setup(*setting) for setting in _SETTINGS),
-    *(condition for condition in CONDITIONS if condition.name in ("database", "database role")),
-    Condition(name="backup", check=backup_exists, remedy=BACK_UP, alarms=False),
-)
+_SETTINGS = (address, hosts, https, proxies, secret_key, mail_server, sender, debug, demo, removed_settings, framework)
+DEPLOYMENT = (*_SETTINGS, database, database_role, backup_exists)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from monitor.operations.health.condition import Setup, Wrong
+from monitor.operations.health.condition import Wrong, setup
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
@@ -70,6 +70,11 @@ def _records(name: str, version: str) -> list[str]:
     return [text for text in _answers(name, "TXT") if start.match(text)]
 
 
+@setup(
+    "SPF",
+    'Publish one TXT record at the domain of BOUNCE_ADDRESS that names what sends, as "v=spf1 mx -all",'
+    " or with include: of your relay.",
+)
 def spf() -> str:
     """Check the SPF record, which lists the servers that may send mails for the return domain."""
     domain = return_domain()
@@ -87,6 +92,11 @@ def spf() -> str:
     return records[0]
 
 
+@setup(
+    "DKIM",
+    "Let your mail server or relay sign, publish its public key as TXT at <selector>._domainkey.<domain>,"
+    " and set DKIM_SELECTOR to the selector.",
+)
 def dkim() -> str:
     """Check the public DKIM key, with which receivers verify signatures."""
     domain = sender_domain()
@@ -111,6 +121,11 @@ def dkim() -> str:
     return f"{kind} key at {name}"
 
 
+@setup(
+    "DMARC",
+    'Publish a TXT record at _dmarc.<domain>, as "v=DMARC1; p=none; rua=mailto:postmaster@<domain>";'
+    " p=quarantine once the reports show that all your mails pass.",
+)
 def dmarc() -> str:
     """Check the DMARC record of the sender's domain, or else of a parent domain, except a top-level one."""
     labels = sender_domain().split(".")
@@ -127,6 +142,11 @@ def dmarc() -> str:
     raise Wrong(f"there is no DMARC record at _dmarc.{sender_domain()}, nor above it")
 
 
+@setup(
+    "returned mails",
+    "Set BOUNCE_ADDRESS to an address whose host takes mail for it and for anything after a +,"
+    " and pipe what comes into manage.py bounces.",
+)
 def returns() -> str:
     """Check that undelivered mails can return."""
     domain = return_domain()
@@ -143,29 +163,4 @@ def _tags(text: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in parts if name.strip()}
 
 
-SENDER = (
-    Setup(
-        "SPF",
-        spf,
-        'Publish one TXT record at the domain of BOUNCE_ADDRESS that names what sends, as "v=spf1 mx -all",'
-        " or with include: of your relay.",
-    ),
-    Setup(
-        "DKIM",
-        dkim,
-        "Let your mail server or relay sign, publish its public key as TXT at <selector>._domainkey.<domain>,"
-        " and set DKIM_SELECTOR to the selector.",
-    ),
-    Setup(
-        "DMARC",
-        dmarc,
-        'Publish a TXT record at _dmarc.<domain>, as "v=DMARC1; p=none; rua=mailto:postmaster@<domain>";'
-        " p=quarantine once the reports show that all your mails pass.",
-    ),
-    Setup(
-        "returned mails",
-        returns,
-        "Set BOUNCE_ADDRESS to an address whose host takes mail for it and for anything after a +,"
-        " and pipe what comes into manage.py bounces.",
-    ),
-)
+SENDER = (spf, dkim, dmarc, returns)

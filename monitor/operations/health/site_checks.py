@@ -27,7 +27,7 @@ from monitor import broker as brokers
 from monitor.maps.basemap.archive import fault_of
 from monitor.maps.map.place_search import geocoder_host
 from monitor.operations.database.replica import REPLAYED, REPLICA, WRITTEN
-from monitor.operations.health.condition import Wrong
+from monitor.operations.health.condition import Wrong, condition, setup
 from monitor.operations.health.process import own_host
 from monitor.operations.health.signs import sign_ages
 from monitor.pages.uploads.resumable import in_words
@@ -56,6 +56,12 @@ def _asked(alias: str = "default") -> Iterator[CursorWrapper]:
         own.close()
 
 
+@condition(
+    "database",
+    "Start PostgreSQL, or correct DATABASE_URL. What was running is taken up again by itself.",
+    site_needs=True,
+    needs_database=False,
+)
 def database() -> str:
     """Check that the database answers."""
     with _asked() as cursor:
@@ -63,6 +69,68 @@ def database() -> str:
         return "PostgreSQL {}, PostGIS {}".format(*cursor.fetchone())
 
 
+@condition("migrations", "Run manage.py prepare, then restart every process.", site_needs=True)
+def migrations() -> str:
+    """Check that every migration of this code is applied."""
+    with _asked() as cursor:
+        cursor.execute(f"SELECT app, name FROM {MigrationRecorder.Migration._meta.db_table}")  # noqa: S608
+        missing = _last_migrations() - set(cursor.fetchall())
+    if missing:
+        raise Wrong(f"the database is not migrated: {', '.join(sorted('.'.join(one) for one in missing))}")
+    return "all applied"
+
+
+@functools.cache
+def _last_migrations() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).graph.leaf_nodes())
+
+
+@condition(
+    "broker",
+    "Start it, or correct BROKER_URL or REDIS_URL. Nothing is lost: waiting work is announced again after a minute.",
+    site_needs=True,
+    needs_database=False,
+)
+def broker() -> str:
+    """Check that the message broker answers."""
+    url = settings.CELERY_BROKER_URL
+    try:
+        return brokers.version(url, seconds=ANSWER_SECONDS)
+    except brokers.AWAY as fault:
+        raise Wrong(f"{brokers.name(url)} does not answer") from fault
+
+
+@condition("web", "Start the web process, or look into its log; where it runs on another machine, set WEB.")
+def web() -> str:
+    """Check that the web process serves the first page, bypassing the proxy. Raises Wrong."""
+    connection = HTTPConnection(settings.WEB, timeout=PAGE_SECONDS)
+    try:
+        connection.request("GET", "/", headers={"Host": own_host(), "X-Forwarded-Proto": "https"})
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as fault:
+        raise Wrong(f"no web process answers at {settings.WEB}") from fault
+    finally:
+        connection.close()
+    if status != HTTPStatus.OK:
+        raise Wrong(f"the first page answers with status {status}")
+    return f"answers at {settings.WEB}"
+
+
+@condition(
+    "requests",
+    "Look into the log of the web process for “longer than it may”: the lines below it say where it hung."
+    " Another process has taken its place.",
+)
+def requests() -> str:
+    """Check that no web process was killed in the last day because a request hung. Raises Wrong."""
+    ages = {name.removeprefix(PREFIX): age for name, age in sign_ages().items() if name.startswith(PREFIX)}
+    if not ages:
+        return "none hung in the last day"
+    what, age = min(ages.items(), key=lambda one: one[1])
+    raise Wrong(f"a web process was ended {duration_words(age)} ago, because a request hung: {what}")
+
+
+@condition("replica", "Start it, or correct DATABASE_REPLICA_URL; until then the primary answers all readers.")
 def replica() -> str:
     """Check that the replica catches up with the primary's present state within REPLICA_LAG_SECONDS."""
     if REPLICA not in settings.DATABASES:
@@ -83,54 +151,7 @@ def replica() -> str:
             time.sleep(0.05)
 
 
-def migrations() -> str:
-    """Check that every migration of this code is applied."""
-    with _asked() as cursor:
-        cursor.execute(f"SELECT app, name FROM {MigrationRecorder.Migration._meta.db_table}")  # noqa: S608
-        missing = _last_migrations() - set(cursor.fetchall())
-    if missing:
-        raise Wrong(f"the database is not migrated: {', '.join(sorted('.'.join(one) for one in missing))}")
-    return "all applied"
-
-
-@functools.cache
-def _last_migrations() -> frozenset[tuple[str, str]]:
-    return frozenset(MigrationLoader(None).graph.leaf_nodes())
-
-
-def broker() -> str:
-    """Check that the message broker answers."""
-    url = settings.CELERY_BROKER_URL
-    try:
-        return brokers.version(url, seconds=ANSWER_SECONDS)
-    except brokers.AWAY as fault:
-        raise Wrong(f"{brokers.name(url)} does not answer") from fault
-
-
-def web() -> str:
-    """Check that the web process serves the first page, bypassing the proxy. Raises Wrong."""
-    connection = HTTPConnection(settings.WEB, timeout=PAGE_SECONDS)
-    try:
-        connection.request("GET", "/", headers={"Host": own_host(), "X-Forwarded-Proto": "https"})
-        status = connection.getresponse().status
-    except (OSError, HTTPException) as fault:
-        raise Wrong(f"no web process answers at {settings.WEB}") from fault
-    finally:
-        connection.close()
-    if status != HTTPStatus.OK:
-        raise Wrong(f"the first page answers with status {status}")
-    return f"answers at {settings.WEB}"
-
-
-def requests() -> str:
-    """Check that no web process was killed in the last day because a request hung. Raises Wrong."""
-    ages = {name.removeprefix(PREFIX): age for name, age in sign_ages().items() if name.startswith(PREFIX)}
-    if not ages:
-        return "none hung in the last day"
-    what, age = min(ages.items(), key=lambda one: one[1])
-    raise Wrong(f"a web process was ended {duration_words(age)} ago, because a request hung: {what}")
-
-
+@condition("cache", "Start Redis, or correct REDIS_URL.", needs_database=False)
 def cache() -> str:
     """Check that Redis answers."""
     try:
@@ -143,6 +164,11 @@ def cache() -> str:
     return "answers"
 
 
+@condition(
+    "database role",
+    "Make three roles (scripts/database_roles.sql), and set DATABASE_URL, DATABASE_OWNER_URL and DATABASE_READER_URL.",
+    alarms=False,
+)
 def database_role() -> str:
     """Check that the service's database role owns no tables and is no superuser."""
     with _asked() as cursor:
@@ -159,6 +185,12 @@ def database_role() -> str:
     return f"{name} is no superuser, owns no table and reads no given file"
 
 
+@condition(
+    "raster storage",
+    "Make RASTER_DIR writable for the account that runs the service, or free its disk; where"
+    " RASTER_STORAGE_URL is set, see whether the object store runs, takes writes and has the same time.",
+    needs_database=False,
+)
 def storage() -> str:
     """Check that rasters can be written, and that the clock of an object store agrees."""
     rasters = storages["rasters"]
@@ -174,6 +206,7 @@ def storage() -> str:
     return f"writable, {rasters.place}"
 
 
+@setup("base map", "Correct BASEMAP to a PMTiles file, or leave it empty: maps then show what is loaded.")
 def base_map() -> str:
     """Check the file of the base map."""
     if not settings.BASEMAP_ARCHIVE:
@@ -183,6 +216,9 @@ def base_map() -> str:
     return settings.BASEMAP_ARCHIVE
 
 
+@setup(
+    "geocoder", "Correct GEOCODER_URL and name its host in OUTBOUND_HOSTS, or leave it empty: what is loaded is found."
+)
 def geocoder() -> str:
     """Check that the geocoder answers."""
     try:
@@ -195,6 +231,7 @@ def geocoder() -> str:
     return f"{kind} at {geocoder_host()}"
 
 
+@condition("second person", "Invite a publisher at /accounts/, or leave SECOND_PERSON_FROM empty.", alarms=False)
 def second_person() -> str:
     """Check that two people can confirm and publish, if the settings require a second person."""
     if not settings.SECOND_PERSON_FROM:
@@ -205,13 +242,15 @@ def second_person() -> str:
     return f"of {may_propose} who propose, {may_publish} may publish"
 
 
-def gdal() -> str:
-    """Return the version of GDAL."""
-    return gdal_version().decode()
-
-
+@setup("push key", "Run manage.py prepare, which makes one, or set PUSH_PRIVATE_KEY; then restart every process.")
 def push_key() -> str:
     """Check that there is a key for messages to phones and other devices."""
     if not settings.PUSH_PRIVATE_KEY:
         raise Wrong("there is no key for messages to phones and other devices: nobody can add one")
     return "set"
+
+
+@setup("GDAL", "Install rasterio anew.")
+def gdal() -> str:
+    """Return the version of GDAL."""
+    return gdal_version().decode()

@@ -16,7 +16,8 @@ from ingest.locks import Lock, try_locked
 from monitor.models.operations import Alarm
 from monitor.operations.health import alarms
 from monitor.operations.health.condition import examine
-from monitor.operations.health.conditions import CONDITIONS, DATABASE
+from monitor.operations.health.conditions import CONDITIONS
+from monitor.operations.health.site_checks import database
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +59,14 @@ class Watchman(threading.Thread):
         if self.lost is not None:
             self._record_database_back(self.lost)
         conditions = [one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database)]
-        alarms.alarms_update(examine(one for one in conditions if one is not DATABASE))
+        alarms.alarms_update(examine(one for one in conditions if one is not database))
         self.recipients = alarms.recipients()
         alarms.alarms_mail(to=self.recipients)
 
     def _record_no_database(self) -> None:
         """Report by one mail that the database has not answered for as long as an alarm takes to open."""
         if self.lost is None:
-            self.lost = Alarm(condition=DATABASE.name, sentence="the database does not answer")
+            self.lost = Alarm(condition=database.name, sentence="the database does not answer")
             self.lost.first_seen_at = timezone.now()
         if self.lost.opened_at is None and timezone.now() - self.lost.first_seen_at >= alarms.long_enough():
             self.lost.opened_at = timezone.now()

@@ -10,7 +10,7 @@ from monitor.celery import app
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.notifications.outbox import BACK_OFF
 from monitor.operations.health import selectors
-from monitor.operations.health.condition import Wrong
+from monitor.operations.health.condition import Wrong, condition, setup
 from monitor.operations.health.signs import BACKUP, BEAT, queue_sign, sign_ages
 from monitor.pages.uploads.resumable import in_words
 from monitor.schedule import QUEUES
@@ -19,52 +19,70 @@ from monitor.wording.dates import duration_words
 MESSAGE_WAIT_SECONDS = 3600.0
 WORK_WAIT_SECONDS = 3600.0  # while no worker has anything of the kind
 ABANDONED_SECONDS = 300.0
+BEAT_SILENT_SECONDS = 60.0
+QUEUE_SILENT_SECONDS = 15 * 60.0  # a worker may have its hands full for a while
+MAIL_SILENT_SECONDS = 3 * 60.0
+BACKUP_SECONDS = 2 * 86400.0  # one is made every day
+ANSWER_SECONDS = 2.0
+BACK_UP = (
+    "See why manage.py backup fails: the log of the service backup (docker/compose.yml) or of"
+    " ground-motion-backup.service (docker/systemd) says it. Where neither runs, start one."
+)
 ADDRESS = re.compile(r"[^\s<>,;:]+@[^\s<>,;:]+")
 
 
-def outbox() -> str:
-    """Check that no message is late."""
-    waits = selectors.longest_waits()["message"]
-    if waits <= MESSAGE_WAIT_SECONDS:
-        return "no message is late"
-    late = OutgoingMessage.objects.filter(state=OutgoingMessage.State.QUEUED)
-    reason = late.exclude(error="").order_by("-next_try_at").values_list("error", flat=True).first()
-    why = f"; the last reason: {_without_addresses(reason)}" if reason else ""
-    raise Wrong(f"{late.count()} messages wait, the oldest for {duration_words(waits)}{why}")
+@condition(
+    "disk", "Free the disk (manage.py prune --dry-run says what may go) or make it larger.", needs_database=False
+)
+def disk() -> str:
+    """Check that no disk is full."""
+    if full := disk_full():
+        raise Wrong(full.rstrip("."))
+    return ", ".join(f"{one.name} {in_words(one.free_bytes)} free" for one in disk_places())
 
 
-def channels() -> str:
-    """Check that no channel is paused."""
-    paused = ChannelPause.objects.order_by("channel")
-    if paused:
-        words = (f"nothing gets through by {one.channel}: {_without_addresses(one.reason)}" for one in paused)
-        raise Wrong("; ".join(words))
-    return "messages get through"
+@setup("workers", "Start a worker for these queues (Procfile or docker/compose.yml say how).")
+def workers() -> str:
+    """Check that every queue has a worker that answers now."""
+    answers = app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
+    served = {queue["name"] for queues in answers.values() for queue in queues}
+    missing = [name for name in QUEUES if name not in served]
+    if missing:
+        raise Wrong(f"no worker answers for {', '.join(missing)}")
+    return ", ".join(sorted(answers))
 
 
-def dead_letters() -> str:
-    """Check that no message was given up recently."""
-    given_up = selectors.messages_given_up(attempts=len(BACK_OFF))
-    last = given_up.first()
-    if last is None:
-        return "none was given up"
-    raise Wrong(
-        f"{given_up.count()} messages were given up in the last {selectors.FAILED_DAYS:.0f} days;"
-        f" the last reason: {_without_addresses(last.error)}"
-    )
+@condition("beat", "Start beat, or look into its log. Until then nothing is fetched, loaded, searched or sent.")
+def beat() -> str:
+    """Check the sign of life of beat."""
+    return _sign_of_life(BEAT, BEAT_SILENT_SECONDS)
 
 
-def failures() -> str:
-    """Check that no work failed recently."""
-    failed = {kind: rows for kind, rows in selectors.failures().items() if rows}
-    if not failed:
-        return "nothing has failed"
-    counts = ", ".join(f"{kind}s: {len(rows)}" for kind, rows in failed.items())
-    last = max((rows[0] for rows in failed.values()), key=lambda row: row.failed_at)
-    days = f"{selectors.FAILED_DAYS:.0f} days"
-    raise Wrong(f"work has failed in the last {days} ({counts}); the last reason: {one_line(last.error)}")
+def queue(name: str) -> str:
+    """Check that a task sent by beat has come through the queue recently."""
+    return _sign_of_life(queue_sign(name), MAIL_SILENT_SECONDS if name == "mail" else QUEUE_SILENT_SECONDS)
 
 
+@condition("backup", BACK_UP)
+def backup() -> str:
+    """Check the age of the last backup. A site that has never used manage.py backup passes: it may use other tools."""
+    age = sign_ages().get(BACKUP)
+    if age is None:
+        return "manage.py backup has made none yet"
+    if age > BACKUP_SECONDS:
+        raise Wrong(f"the last one was made {duration_words(age)} ago")
+    return f"made {duration_words(age)} ago"
+
+
+@condition("backup", BACK_UP, alarms=False)
+def backup_exists() -> str:
+    """Check that there is a backup."""
+    if BACKUP not in sign_ages():
+        raise Wrong("manage.py backup has never made one")
+    return backup()
+
+
+@condition("stuck work", "See that beat and the workers run, and look into their logs.")
 def stuck() -> str:
     """Check that nothing waits or runs for too long."""
     abandoned = {kind: n for kind, n in selectors.abandoned(seconds=ABANDONED_SECONDS).items() if n}
@@ -78,6 +96,65 @@ def stuck() -> str:
     return "nothing is waiting without a worker"
 
 
+@condition(
+    "failed work", "Mend the cause that the page Jobs names, and try again there or with manage.py retry --failed."
+)
+def failures() -> str:
+    """Check that no work failed recently."""
+    failed = {kind: rows for kind, rows in selectors.failures().items() if rows}
+    if not failed:
+        return "nothing has failed"
+    counts = ", ".join(f"{kind}s: {len(rows)}" for kind, rows in failed.items())
+    last = max((rows[0] for rows in failed.values()), key=lambda row: row.failed_at)
+    days = f"{selectors.FAILED_DAYS:.0f} days"
+    raise Wrong(f"work has failed in the last {days} ({counts}); the last reason: {one_line(last.error)}")
+
+
+@condition(
+    "channels", "Mend what the mail server says (EMAIL_URL, the right to send); what is waiting is sent by itself then."
+)
+def channels() -> str:
+    """Check that no channel is paused."""
+    paused = ChannelPause.objects.order_by("channel")
+    if paused:
+        words = (f"nothing gets through by {one.channel}: {_without_addresses(one.reason)}" for one in paused)
+        raise Wrong("; ".join(words))
+    return "messages get through"
+
+
+@condition(
+    "outbox", "See that the mail worker runs and the server of EMAIL_URL takes mails. Nothing is lost meanwhile."
+)
+def outbox() -> str:
+    """Check that no message is late."""
+    waits = selectors.longest_waits()["message"]
+    if waits <= MESSAGE_WAIT_SECONDS:
+        return "no message is late"
+    late = OutgoingMessage.objects.filter(state=OutgoingMessage.State.QUEUED)
+    reason = late.exclude(error="").order_by("-next_try_at").values_list("error", flat=True).first()
+    why = f"; the last reason: {_without_addresses(reason)}" if reason else ""
+    raise Wrong(f"{late.count()} messages wait, the oldest for {duration_words(waits)}{why}")
+
+
+@condition(
+    "undelivered messages",
+    "Mend what the reason names, and try again on the page Jobs or with manage.py retry --failed.",
+)
+def dead_letters() -> str:
+    """Check that no message was given up recently."""
+    given_up = selectors.messages_given_up(attempts=len(BACK_OFF))
+    last = given_up.first()
+    if last is None:
+        return "none was given up"
+    raise Wrong(
+        f"{given_up.count()} messages were given up in the last {selectors.FAILED_DAYS:.0f} days;"
+        f" the last reason: {_without_addresses(last.error)}"
+    )
+
+
+@condition(
+    "new data", "See where data come from: WATCH_FOLDER, ACQUIRE_SOURCE and its credentials, or whoever sends files."
+)
 def new_data() -> str:
     """Check that new data were loaded within ALARM_NO_DATA_DAYS."""
     if not settings.ALARM_NO_DATA_DAYS:
@@ -93,57 +170,6 @@ def new_data() -> str:
 
 def _without_addresses(text: str) -> str:
     return one_line(ADDRESS.sub("(address)", text))
-
-
-def disk() -> str:
-    """Check that no disk is full."""
-    if full := disk_full():
-        raise Wrong(full.rstrip("."))
-    return ", ".join(f"{one.name} {in_words(one.free_bytes)} free" for one in disk_places())
-
-
-BEAT_SILENT_SECONDS = 60.0
-QUEUE_SILENT_SECONDS = 15 * 60.0  # a worker may have its hands full for a while
-MAIL_SILENT_SECONDS = 3 * 60.0
-BACKUP_SECONDS = 2 * 86400.0  # one is made every day
-ANSWER_SECONDS = 2.0
-
-
-def beat() -> str:
-    """Check the sign of life of beat."""
-    return _sign_of_life(BEAT, BEAT_SILENT_SECONDS)
-
-
-def queue(name: str) -> str:
-    """Check that a task sent by beat has come through the queue recently."""
-    return _sign_of_life(queue_sign(name), MAIL_SILENT_SECONDS if name == "mail" else QUEUE_SILENT_SECONDS)
-
-
-def workers() -> str:
-    """Check that every queue has a worker that answers now."""
-    answers = app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
-    served = {queue["name"] for queues in answers.values() for queue in queues}
-    missing = [name for name in QUEUES if name not in served]
-    if missing:
-        raise Wrong(f"no worker answers for {', '.join(missing)}")
-    return ", ".join(sorted(answers))
-
-
-def backup() -> str:
-    """Check the age of the last backup. A site that has never used manage.py backup passes: it may use other tools."""
-    age = sign_ages().get(BACKUP)
-    if age is None:
-        return "manage.py backup has made none yet"
-    if age > BACKUP_SECONDS:
-        raise Wrong(f"the last one was made {duration_words(age)} ago")
-    return f"made {duration_words(age)} ago"
-
-
-def backup_exists() -> str:
-    """Check that there is a backup."""
-    if BACKUP not in sign_ages():
-        raise Wrong("manage.py backup has never made one")
-    return backup()
 
 
 def _sign_of_life(name: str, most_seconds: float) -> str:

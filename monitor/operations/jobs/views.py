@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -39,7 +39,6 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "alarms": with_remedies(alarms_open()),
         "jobs": job_rows(choice.kind, list(page)),
         "page": page,
-        "query": f"{_query(choice)}&",
     }
     return render(request, "operations/jobs/list.html", context)
 
@@ -68,13 +67,9 @@ def _change(
     words = (done if changed else refused) % {"job": KINDS[kind].title(row)}
     (messages.success if changed else messages.error)(request, words)
     back = _choice({"kind": kind, "state": request.POST.get("state", "")})
-    return HttpResponseRedirect(f"{reverse('job-list')}?{_query(back)}")
+    return redirect(f"{reverse('job-list')}?{urlencode({'kind': back.kind, 'state': back.group})}")
 
 
 def _choice(given: Any) -> JobChoice:
     kind, group = given.get("kind", ""), given.get("state", "")
     return JobChoice(kind if kind in KINDS else next(iter(KINDS)), group if group in GROUPS else "")
-
-
-def _query(choice: JobChoice) -> str:
-    return urlencode({"kind": choice.kind, "state": choice.group})

@@ -28,7 +28,7 @@ from monitor.pages.alerts.pictures import captions
 from monitor.pages.alerts.since import since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
-from monitor.wording.cards.steps import alert_steps, kin
+from monitor.wording.cards.steps import kin, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
 from monitor.wording.figures import area_label, figure, percent, whole
@@ -75,7 +75,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "advice": card.voice.advice(alert.kind, alert.state),
         "cause": with_surroundings(alert, card.voice.causes(alert)) if card.cause_is_computed else [],
         "cause_bars": card.voice.cause_shares(alert) if card.cause_is_computed else [],
-        "steps": alert_steps(alert),
+        "steps": [step_row(step) for step in alert.transitions.select_related("update", "alert")],
         "kin": kin(alert),
         "evidence": [_evidence(detection, card) for detection in newest_first],
         "evidence_words": card.voice.evidence,

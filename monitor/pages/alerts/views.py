@@ -62,7 +62,6 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         "feed_query": f"?{feed_query}" if (feed_query := choice.query(for_feeds=True)) else "",
         "query": query,
         "chosen": f"{query}&" if query else "",
-        "paged": f"{query}&view={view}&" if view else f"{query}&" if query else "",
     }
     return render(request, "pages/alerts/list.html", context)
 

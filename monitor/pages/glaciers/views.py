@@ -117,8 +117,7 @@ def glacier_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(glacier_selectors.motions_known(), PER_PAGE).get_page(request.GET.get("page"))
     places = area_names([(motion.glacier.outline, motion.glacier.layer.simulated) for motion in page])
     rows = [_row(motion, place) for motion, place in zip(page, places, strict=True)]
-    context = {"page": page, "glaciers": rows, "query": ""}
-    return render(request, "pages/glaciers/list.html", context)
+    return render(request, "pages/glaciers/list.html", {"page": page, "glaciers": rows})
 
 
 @require_safe

@@ -52,8 +52,10 @@ def pair_list(request: HttpRequest) -> HttpResponse:
         "chosen": any(wanted),
         "choices": choices | {"tracks": tracks_in_words(choices["tracks"])},
         "pairs": pair_rows(list(page)),
+        "page": page,
+        "totals": pair_selectors.totals(),
     }
-    return render(request, "pages/pairs/list.html", context | _around(request, page))
+    return render(request, "pages/pairs/list.html", context)
 
 
 @require_safe
@@ -70,8 +72,10 @@ def image_list(request: HttpRequest) -> HttpResponse:
         "states": IMAGE_STATES.items(),
         "tracks": tracks_in_words(pair_selectors.image_tracks()),
         "images": image_rows(list(page)),
+        "page": page,
+        "totals": pair_selectors.totals(),
     }
-    return render(request, "pages/pairs/image_list.html", context | _around(request, page))
+    return render(request, "pages/pairs/image_list.html", context)
 
 
 @require_safe
@@ -141,11 +145,3 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:
     return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-
-
-def _around(request: HttpRequest, page: Page) -> dict[str, Any]:
-    """Return the context that both lists share: totals, the page, and the query string for links to other pages."""
-    choice = request.GET.copy()
-    choice.pop("page", None)
-    query = choice.urlencode()
-    return {"page": page, "totals": pair_selectors.totals(), "query": f"{query}&" if query else ""}

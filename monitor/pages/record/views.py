@@ -86,7 +86,6 @@ def record(request: HttpRequest) -> HttpResponse:
         "records": [one for one in records if one["total"] or one["n_unjudged"] or not one["simulated"]],
         "page": page,
         "judged": judged_rows(list(page)),
-        "query": "",
     }
     return render(request, "pages/record/record.html", context)
 

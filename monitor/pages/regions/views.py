@@ -152,15 +152,12 @@ def region_list(request: HttpRequest) -> HttpResponse:
     levels, everything = levels_loaded(), request.GET.get("all") == "1"
     chosen = next((level for level in levels if str(level) == request.GET.get("level")), None)
     regions = regions_listed(text=text, level=chosen, covered=not everything)
-    query = request.GET.copy()
-    query.pop("page", None)
     context = {
         "page": Paginator(regions, REGIONS_ON_A_PAGE).get_page(request.GET.get("page")),
         "text": text,
         "levels": [(level, level_label(level)) for level in levels],
         "level": chosen,
         "everything": everything,
-        "query": f"{query.urlencode()}&" if query else "",
     }
     return render(request, "pages/regions/list.html", context)
 

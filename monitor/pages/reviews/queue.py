@@ -1,5 +1,6 @@
 """List of cases: filters, waiting cases by urgency, recently reviewed ones, and targets of keyboard shortcuts."""
 
+import math
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import pgettext_lazy
@@ -22,7 +24,6 @@ from monitor.pages.alerts.choice import KINDS, SEVERITIES, STATES
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching
-from monitor.wording.refusals import number_or_none
 
 CLAIMS = [("mine", pgettext_lazy("cases", "held by me")), ("free", pgettext_lazy("cases", "held by nobody else"))]
 PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
@@ -102,7 +103,6 @@ class QueueChoice:
             "region": self.region.slug if self.region else self.region_text,
             "unknown_region": "" if self.region else self.region_text,
             "n_chosen": len(self.chosen),
-            "query": self.query,
         }
 
 
@@ -114,11 +114,10 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
     lately = list(detections.alerts_reviewed_lately(limit=REVIEWED_LATELY)) if all_open else []
     numbers = [*rows, *(alert.pk for alert in lately if alert.pk not in set(rows))]
     at = numbers.index(chosen.pk) if chosen and chosen.pk in numbers else -1
-    page = _page(request, at, len(rows))
-    start = page * PER_PAGE
-    shown = rows[start : start + PER_PAGE]
-    alerts = detections.alerts_to_review(states=list(State)).in_bulk(shown) if shown else {}
-    waiting = [alerts[number] for number in shown if number in alerts]
+    position = at + 1 if 0 <= at < len(rows) else 0
+    page = Paginator(rows, PER_PAGE).get_page(math.ceil(position / PER_PAGE) or request.GET.get("page"))
+    alerts = detections.alerts_to_review(states=list(State)).in_bulk(page.object_list) if rows else {}
+    waiting = [alerts[number] for number in page if number in alerts]
     proposed = rows_proposed()
     listed = _listed([*waiting, *lately], proposed, request, now)
     return {
@@ -126,14 +125,11 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
         "query": f"?{choice.query}" if choice.query else "",
         "n_waiting": len(rows),
         "n_proposed": len(proposed),
-        "first_shown": start + 1,
-        "last_shown": start + len(waiting),
-        "page_before": page if start else 0,  # numbered from 1; 0 if there is none
-        "page_after": page + 2 if start + PER_PAGE < len(rows) else 0,
+        "page": page,
         "waiting": listed[: len(waiting)],
         "lately": listed[len(waiting) :],
         "chosen_code": chosen.code if chosen else "",
-        "position": at + 1 if 0 <= at < len(rows) else 0,
+        "position": position,
         "next_code": encode(numbers[at + 1]) if at + 1 < len(numbers) else "",
         "previous_code": encode(numbers[at - 1]) if at > 0 else "",
     }
@@ -149,14 +145,6 @@ def case_following(request: HttpRequest, alert: Alert) -> Alert | None:
 
 def _waiting(request: HttpRequest, choice: QueueChoice, now: datetime) -> list[int]:
     return in_order(cases=cases_wanted(wanted=choice.wanted, person=request.user, now=now), now=now)
-
-
-def _page(request: HttpRequest, at: int, n_rows: int) -> int:
-    """Return the list's page, from 0: with the chosen case, else as in the address. at: row of the case, or -1."""
-    if 0 <= at < n_rows:
-        return at // PER_PAGE
-    number = number_or_none(request.GET.get("page", "")) or 1
-    return min(max(number - 1, 0), max(0, (n_rows - 1) // PER_PAGE))
 
 
 def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: datetime) -> list[dict[str, Any]]:

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
-from django.core import signing
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import pgettext
 
 from monitor.models.messages import Invitation
+from monitor.subscribers.subscriptions.tokens import Wrong, signed_link
 from monitor.web.roles import PUBLISH, REVIEW
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -55,17 +55,12 @@ def publishers() -> QuerySet[User]:
 
 
 INVITED_FOR = timedelta(hours=72)
-_SALT = "monitor.invitation"
-
-
-def invitation_token(invitation_id: int) -> str:
-    """Return the signed token of an invitation."""
-    return signing.dumps(invitation_id, salt=_SALT)
+invitation_token, _read_invitation = signed_link("monitor.invitation", INVITED_FOR)
 
 
 def read_invitation(token: str) -> int | None:
     """Return the key of the invitation; None for a token that is too old or not one of ours."""
     try:
-        return signing.loads(token, salt=_SALT, max_age=INVITED_FOR)
-    except signing.BadSignature:
+        return _read_invitation(token)
+    except Wrong:
         return None

@@ -4,7 +4,6 @@ from datetime import date
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.gis.geos import Point
-from django.core import signing
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,10 +12,11 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.reports import ResidentReport
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.services import email_normal
+from monitor.subscribers.subscriptions.tokens import signed_link
 
 LONGEST_TEXT, LONGEST_REASON = 1000, 300
 DIGITS = 4  # of coordinates, about 10 m
-_LINK = "monitor.report"
+report_token, read_report_token = signed_link("monitor.report")  # confirms, shows and deletes a report
 State, Kind = ResidentReport.State, OutgoingMessage.Kind
 
 
@@ -37,16 +37,6 @@ def report_request(
         )
         OutgoingMessage.queue(Kind.REPORT, f"report:{report.pk}", email, report=report)
     return report
-
-
-def report_token(report_id: int) -> str:
-    """Return the token that confirms, shows and deletes a report as long as the report exists."""
-    return signing.dumps(report_id, salt=_LINK)
-
-
-def read_report_token(token: str) -> int:
-    """Return the key of a report. Raises BadSignature for an invalid token."""
-    return signing.loads(token, salt=_LINK)
 
 
 def report_confirm(*, report: ResidentReport) -> None:

@@ -8,7 +8,6 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.subscribers.subscriptions import tokens
 
-INVITED_FOR = timedelta(days=7)
 ACTIVE = Q(confirmed_at__isnull=False, left_at=None)
 
 
@@ -70,7 +69,7 @@ def person_exported(*, email: str) -> list[dict[str, Any]]:
 
 def memberships_purge(*, now: datetime, keep: timedelta) -> None:
     """Delete unanswered invitations that have expired, and memberships left or declined longer than `keep` ago."""
-    unanswered = Q(confirmed_at=None, left_at=None, created_at__lt=now - INVITED_FOR)
+    unanswered = Q(confirmed_at=None, left_at=None, created_at__lt=now - tokens.INVITED_FOR)
     Membership.objects.filter(unanswered | Q(left_at__lt=now - keep)).delete()
 
 

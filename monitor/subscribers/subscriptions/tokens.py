@@ -1,8 +1,10 @@
 """Signed links for the owner of a mailbox, each for one purpose and without a mail address in it."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.core import signing
@@ -10,59 +12,36 @@ from django.urls import reverse
 
 from monitor.models.subscriptions import Subscription
 
-CONFIRM_FOR = timedelta(hours=48)
-MANAGE_FOR = timedelta(days=90)
-_CONFIRM, _MANAGE, _STOP, _JOIN = "monitor.confirm", "monitor.manage", "monitor.stop", "monitor.join"
+CONFIRM_FOR, INVITED_FOR, MANAGE_FOR = timedelta(hours=48), timedelta(days=7), timedelta(days=90)
 _MEMBERSHIP = "membership"
 
 Expired = signing.SignatureExpired  # a link was valid once
 Wrong = signing.BadSignature  # a link was not made by this site, or was changed; base class of the other
 
 
-def confirm_token(subscription_id: int) -> str:
-    """Return the token that confirms a subscription."""
-    return signing.dumps(subscription_id, salt=_CONFIRM)
+def signed_link(salt: str, valid_for: timedelta | None = None) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
+    """Return the two functions of a kind of link: one makes a token of a key or a list, the other reads it.
+
+    Reading raises Expired for a token older than `valid_for`, and Wrong for an invalid one.
+    """
+    return partial(signing.dumps, salt=salt), partial(signing.loads, salt=salt, max_age=valid_for)
 
 
-def manage_token(subscription_id: int) -> str:
-    """Return the token that opens the pages with all data of a subscription's owner."""
-    return signing.dumps(subscription_id, salt=_MANAGE)
+confirm_token, read_confirm = signed_link("monitor.confirm", CONFIRM_FOR)  # of the subscription to confirm
+join_token, read_join = signed_link("monitor.join", INVITED_FOR)  # of the membership to accept
+stop_token, read_stop = signed_link("monitor.stop")  # of a list of subscriptions to end, which is all that it can do
+manage_token, _read_manage = signed_link("monitor.manage", MANAGE_FOR)  # of a subscription: all data of its owner
 
 
 def member_token(membership_id: int) -> str:
     """Return the token that opens the pages with all data of a member of an organisation, or of an invited person."""
-    return signing.dumps([_MEMBERSHIP, membership_id], salt=_MANAGE)
-
-
-def join_token(membership_id: int) -> str:
-    """Return the token that accepts an invitation to an organisation."""
-    return signing.dumps(membership_id, salt=_JOIN)
-
-
-def stop_token(subscription_ids: Iterable[int]) -> str:
-    """Return the token that ends these subscriptions, and can do nothing else; it never expires."""
-    return signing.dumps(sorted(subscription_ids), salt=_STOP)
-
-
-def read_confirm(token: str) -> int:
-    """Return the key of the subscription to confirm. Raises Expired after two days, Wrong for an invalid token."""
-    return signing.loads(token, salt=_CONFIRM, max_age=CONFIRM_FOR)
+    return manage_token([_MEMBERSHIP, membership_id])
 
 
 def read_manage(token: str) -> tuple[int, int]:
     """Return the keys (subscription, membership) that identify a person; one of them is 0. Raises Expired, Wrong."""
-    held = signing.loads(token, salt=_MANAGE, max_age=MANAGE_FOR)
+    held = _read_manage(token)
     return (0, held[1]) if isinstance(held, list) else (held, 0)
-
-
-def read_join(token: str, valid_for: timedelta) -> int:
-    """Return the key of the membership to accept. Raises Expired if older than `valid_for`, Wrong if invalid."""
-    return signing.loads(token, salt=_JOIN, max_age=valid_for)
-
-
-def read_stop(token: str) -> list[int]:
-    """Return the keys of the subscriptions to end. Raises Wrong for an invalid token."""
-    return signing.loads(token, salt=_STOP)
 
 
 KEY_BYTES = 24

@@ -197,27 +197,20 @@ class KeptCards:
         return self._cards[key]
 
 
-PROPERTIES = (
+BRIEF = (
     "code",
-    "url",
     "kind",
     "kind_label",
     "place",
-    "area_label",
-    "rate_label",
     "state",
     "state_label",
     "severity",
     "severity_label",
-    "exposure",
-    "extent",
     "sentence",
-    "sentences",
-    "source",
     "simulated",
-    "longitude",
-    "latitude",
+    "url",
 )
+PROPERTIES = (*BRIEF, "area_label", "rate_label", "exposure", "extent", "sentences", "source", "longitude", "latitude")
 
 
 def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:

@@ -32,11 +32,6 @@ MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
 SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
 
 
-def alert_steps(alert: Alert) -> list[dict[str, Any]]:
-    """Return an alert's steps (changes of state or of figures) as rows, the oldest first."""
-    return [step_row(step) for step in alert.transitions.select_related("update", "alert")]
-
-
 def step_row(step: AlertTransition) -> dict[str, Any]:
     """Return a step as a row. from_label: empty for the first step, and for a step that kept the state."""
     before, after = state_label(step.from_state), state_label(step.to_state)

@@ -44,9 +44,6 @@ class MotionVoice(PairVoice):
             "A computer looked for each patch of the earlier radar image in the later one. Here they have moved, all "
             "in one direction, while the rest of the image stayed."
         ),
-        gettext_lazy("Finding"),
-        gettext_lazy("Cells"),
-        gettext_lazy("cells"),
         gettext_lazy("Offsets (GeoTIFF)"),
         series="speeds",
     )

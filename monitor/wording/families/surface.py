@@ -37,9 +37,6 @@ class SurfaceVoice(PairVoice):
             "Two radar images of ground that stays as it is match, spot by spot. These two match much less than "
             "earlier pairs of this place did."
         ),
-        gettext_lazy("Finding"),
-        gettext_lazy("Cells"),
-        gettext_lazy("cells"),
         gettext_lazy("Change of coherence (GeoTIFF)"),
         series="",
     )

@@ -105,11 +105,11 @@ class VelocityVoice(FamilyVoice):
     ended = gettext_lazy("The ground here has come to rest.")
     evidence = Evidence(
         gettext_lazy("A computer compared the speed of this ground with that of the ground around it."),
-        gettext_lazy("Rate"),
-        gettext_lazy("Points"),
-        gettext_lazy("measurement points"),
         gettext_lazy("Score map (GeoTIFF)"),
         series="points",
+        figure_heading=gettext_lazy("Rate"),
+        count_heading=gettext_lazy("Points"),
+        counted=gettext_lazy("measurement points"),
     )
 
     def label(self, alert: AlertFigures) -> str:

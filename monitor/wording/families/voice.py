@@ -72,11 +72,11 @@ class Evidence(NamedTuple):
     """Words for the evidence on an alert's page: headings and labels of a family's detections."""
 
     why: Any  # what the computer compared
-    figure_heading: Any
-    count_heading: Any
-    counted: Any
     raster_label: Any
     series: str  # what its page draws over time: 'points', 'speeds' or nothing
+    figure_heading: Any = gettext_lazy("Finding")
+    count_heading: Any = gettext_lazy("Cells")
+    counted: Any = gettext_lazy("cells")
 
 
 class Finding(NamedTuple):

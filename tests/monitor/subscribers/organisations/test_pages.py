@@ -73,7 +73,7 @@ def test_a_stranger_with_a_link_of_their_own_gets_nowhere(three, client, make_su
     where = reverse("subscription-where", args=[tokens.manage_token(seat.pk), seat.pk])
     assert client.get(where).status_code == 410
     with pytest.raises(tokens.Wrong):
-        tokens.read_join(token, subscriptions.KEEP_ENDED)
+        tokens.read_join(token)
 
 
 def test_a_member_leaves_in_one_click_and_an_owner_removes_another(three, client):
