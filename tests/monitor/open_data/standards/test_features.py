@@ -1,7 +1,7 @@
 """OGC API Features: what a GIS asks for, page by page, and nothing that is not public."""
 
 from datetime import date
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.db import connection
@@ -170,6 +170,23 @@ def test_points_of_a_box_and_of_the_whole_earth(client, two_tracks):
     assert answer(client, f"{POINTS}?bbox=-180,-90,180,90")["numberReturned"] == 24
     assert answer(client, f"{POINTS}?bbox=0,0,1,1")["numberReturned"] == 0
     assert answer(client, f"{POINTS}?datetime=1999-01-01")["numberReturned"] == 0
+
+
+@pytest.mark.parametrize("more", ["", " AND velocity_mm_yr < 100"])
+def test_an_area_in_a_filter_is_read_by_the_index_as_a_box_is(client, two_tracks, more):
+    longitude, latitude = answer(client, POINTS)["features"][5]["geometry"]["coordinates"]
+    corners = f"{longitude - 1e-4:.5f}, {latitude - 1e-4:.5f}, {longitude + 1e-4:.5f}, {latitude + 1e-4:.5f}"
+    condition = f"S_INTERSECTS(geometry, BBOX({corners})){more}"
+    with CaptureQueriesContext(connection) as asked:
+        found = answer(client, f"{POINTS}?{urlencode({'filter': condition})}")["features"]
+    assert [one["properties"]["pid"] for one in found] == ["pt00000005"] * 2
+    of_points = [one["sql"] for one in asked.captured_queries if 'FROM "ingest_measurementpoint"' in one["sql"]]
+    assert len(of_points) == 2
+    assert all('"tile_point" && ' in sql for sql in of_points)
+    elsewhere = urlencode({"filter": "S_WITHIN(geometry, BBOX(0, 0, 1, 1))"})
+    with CaptureQueriesContext(connection) as asked:
+        assert not answer(client, f"{POINTS}?{elsewhere}")["features"]
+    assert not any('FROM "ingest_measurementpoint"' in one["sql"] for one in asked.captured_queries)
 
 
 def test_points_of_a_superseded_release_come_only_by_its_id(client, two_tracks):
