@@ -13,6 +13,7 @@ from ingest.products.selectors import points_behind
 from ingest.products.services import product_load
 from monitor.open_data.standards import points
 from tests.makers import glaciers as made_glaciers
+from tests.makers.stations import make_station
 
 pytestmark = pytest.mark.django_db
 ALERTS, POINTS, PRODUCTS = (f"/ogc/collections/{name}/items" for name in ("alerts", "points", "products"))
@@ -62,7 +63,7 @@ def test_every_link_of_an_empty_service_leads_somewhere(client, catalogue):
 def test_collections_state_where_and_when(client, make_egms):
     product_load(path=make_egms())
     listed = {one["id"]: one for one in answer(client, "/ogc/collections")["collections"]}
-    assert list(listed) == ["alerts", "points", "products", "glaciers"]
+    assert list(listed) == ["alerts", "points", "products", "glaciers", "stations"]
     west, south, east, north = listed["points"]["extent"]["spatial"]["bbox"][0]
     assert 13 < west < east < 14
     assert 38 < south <= north < 39
@@ -201,6 +202,20 @@ def test_who_loaded_a_file_is_in_no_answer(client, two_tracks):
     Product.objects.update(loaded_by="somebody-at-the-survey")
     for address in (POINTS, PRODUCTS, "/stac/collections/velocity-fields/items"):
         assert b"somebody-at-the-survey" not in client.get(address).content
+
+
+def test_stations_have_their_period_and_lead_to_their_page(client):
+    station, benchmark = make_station(), make_station("BM7", (5.0, 46.0), "levelling")
+    address = "/ogc/collections/stations/items"
+    (only,) = answer(client, f"{address}?technique=levelling")["features"]
+    assert only["id"] == str(benchmark.pk)
+    (found,) = answer(client, f"{address}?bbox=13,38,14,39&datetime=2019-01-01/..")["features"]
+    properties = found["properties"]
+    assert (properties["code"], properties["n_dates"], properties["first_date"]) == ("MADE", 61, "2018-01-01")
+    assert found["geometry"]["coordinates"] == [13.19, 38.71]
+    assert properties["url"].endswith(f"/stations/{station.pk}/")
+    assert answer(client, f"{address}?filter=first_date%3EDATE('2019-01-01')")["numberMatched"] == 0
+    assert answer(client, f"{address}/{station.pk}")["properties"] == properties
 
 
 def test_glaciers_are_those_of_the_pages(client):
