@@ -60,13 +60,17 @@ def offsets_of(*, pair: ScenePair) -> Prediction | None:
     return of_pair.order_by("-run__finished_at", "-id").first()
 
 
-def shorter_pairs_cover(*, pair: ScenePair, area: GEOSGeometry) -> bool:
-    """Return whether an image between the pair's images covers an area, and its change from and to both is known."""
-    # Of the area its middle is asked for: outlines of cells at the edge of a scene reach past its footprint.
+def shorter_pairs_cover(*, pair: ScenePair, areas: Sequence[GEOSGeometry]) -> list[bool]:
+    """Return, for each area, whether an image between the pair's covers it whose change from and to both is known."""
+    if not areas:
+        return []
+    # Of an area its middle is asked for: outlines of cells at the edge of a scene reach past its footprint.
     changes = predictions_finished().filter(run__model_version__task=Task.COHERENCE_CHANGE)
     begun = changes.filter(run__pair__reference=pair.reference_id, run__pair__secondary=OuterRef("pk"))
     ended = changes.filter(run__pair__reference=OuterRef("pk"), run__pair__secondary=pair.secondary_id)
-    return Scene.objects.filter(Exists(begun), Exists(ended), footprint__covers=area.point_on_surface).exists()
+    grounds = list(Scene.objects.filter(Exists(begun), Exists(ended)).values_list("footprint", flat=True))
+    middles = [area.point_on_surface for area in areas]
+    return [any(ground.covers(middle) for ground in grounds) for middle in middles]
 
 
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:

@@ -50,17 +50,19 @@ class Curves(NamedTuple):
 
 def comparisons_of(*, product: Product) -> list[Comparison]:
     """Compare a product with the stations on its ground, at most MOST_STATIONS."""
-    return [compared(product=product, station=station) for station in stations_in(product=product)[:MOST_STATIONS]]
-
-
-def compared(*, product: Product, station: Station) -> Comparison:
-    """Compare the rates of a station and of the product's points around it over their common period."""
-    return compared_with_curves(product=product, station=station)[0]
+    stations = list(stations_in(product=product)[:MOST_STATIONS])
+    around = points_around(product=product, stations=stations)
+    return [_compared(product, *both)[0] for both in zip(stations, around, strict=True)]
 
 
 def compared_with_curves(*, product: Product, station: Station) -> tuple[Comparison, Curves | None]:
     """Return the comparison with a station, and both series; None instead of the series where there are none."""
-    around = points_around(product=product, station=station)
+    (around,) = points_around(product=product, stations=[station])
+    return _compared(product, station, around)
+
+
+def _compared(product: Product, station: Station, around: PointsAround | None) -> tuple[Comparison, Curves | None]:
+    """Compare the rates of a station and of the product's points around it over their common period."""
     if around is None:
         return Comparison(station, left=Left.POINTS), None
     if not np.isfinite(around.direction).all() or not _is_measured(station, product):

@@ -458,7 +458,8 @@ MAIL_LIMIT_PER_IP = 30
 MAIL_LIMIT_PER_DOMAIN = 100  # all names of a small domain may be one mailbox
 MAIL_LIMIT_OVERALL = 2000
 ENDPOINT_LIMIT_PER_PERSON = 50  # tests and repetitions, a day
-TEXT_LIMIT_PER_NUMBER, TEXT_LIMIT_OVERALL = 3, 300  # codes, a day
+TEXT_LIMIT_PER_NUMBER, TEXT_LIMIT_PER_PERSON, TEXT_LIMIT_PER_NETWORK = 3, 5, 20  # codes, a day
+TEXT_LIMIT_OVERALL = 300
 
 # Alarms: who hears of what is wrong, besides administrators who have an address in their account; metrics; the log.
 ADMIN_EMAILS = env.list("ADMIN_EMAILS", default=[])

@@ -50,12 +50,24 @@ def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, fo
     return {"BACKEND": "ingest.storage.objects.ObjectStorage", "OPTIONS": options}
 
 
+class OnceCompressor(Compressor):
+    """Compressor that leaves a file as it is whose compressed copy is of the same time, as WhiteNoise sets it."""
+
+    def compress(self, path: str) -> list[str]:
+        """Return the compressed files that were written."""
+        packed = Path(f"{path}.gz")
+        if packed.exists() and int(packed.stat().st_mtime) == int(Path(path).stat().st_mtime):
+            return []
+        written: list[str] = super().compress(path)
+        return written
+
+
 class StaticFiles(CompressedStaticFilesStorage):
     """WhiteNoise's storage with gzip alone: brotli makes files a tenth smaller, but a first start a minute longer."""
 
     def create_compressor(self, **kwargs: Any) -> Compressor:
         """Return the compressor, without brotli."""
-        return Compressor(use_brotli=False, **kwargs)
+        return OnceCompressor(use_brotli=False, **kwargs)
 
 
 class DashFiles(FileSystemFinder):
@@ -78,5 +90,5 @@ class DashFiles(FileSystemFinder):
         return []
 
     def list(self, ignore_patterns: Any) -> Iterator[Any]:
-        """Return all files but those of Python."""
-        return super().list([*(ignore_patterns or []), "*.py", "*.pyc"])
+        """Return all files but those of Python and what only developers of Dash load, half of all bytes."""
+        return super().list([*(ignore_patterns or []), "*.py", "*.pyc", "*.map", "*.dev.js"])

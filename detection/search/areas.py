@@ -160,7 +160,8 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
     offsets = offsets_of(pair=pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
     found = [(patch, _from_patch(patch, raster.epsg)) for patch in patches]
-    sudden = [one for patch, one in found if patch.confirmed or not shorter_pairs_cover(pair=pair, area=one.area)]
+    covered = iter(shorter_pairs_cover(pair=pair, areas=[one.area for patch, one in found if not patch.confirmed]))
+    sudden = [one for patch, one in found if patch.confirmed or not next(covered)]
     return [one for one in sudden if not any(one.area.intersects(other.area) for other in moving)]
 
 

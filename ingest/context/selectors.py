@@ -7,7 +7,7 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
-from pyproj import Geod, Transformer
+from pyproj import Geod
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
 from rasterio.io import DatasetReader
@@ -20,6 +20,7 @@ from ingest.errors import StorageFailed
 from ingest.locks import rows_of
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
 from ingest.models.context import NAMES_JOINED, language_code
+from ingest.projections import transformer
 from ingest.readers.context.records import ContextKind
 from ingest.storage import stored_tiff
 from ingest.text import search_key
@@ -303,7 +304,7 @@ def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
 
 
 def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
-    project = Transformer.from_crs(4326, raster.crs, always_xy=True).transform
+    project = transformer(4326, raster.crs.to_wkt()).transform
     shape = transform(area, project, interleaved=False)
     window = window_of(raster, shape)
     if window is None:

@@ -4,13 +4,14 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 from psycopg import sql
 from pyproj import CRS
 from shapely.geometry import Point, box
@@ -162,7 +163,8 @@ def context_load(
     with opened(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
         lock(Lock.CONTEXT_LAYERS + list(records.ContextKind).index(file.kind))
         sha256 = parts_sha256(file.parts)
-        by_hand = _make_room(path, file, sha256, replace)
+        by_hand = list(_contacts_by_hand(file))
+        _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(
             kind=file.kind,
             name=file.name[:200],
@@ -182,8 +184,7 @@ def context_load(
             cursor.execute(_SURGES)
         if file.kind is records.ContextKind.REGIONS:
             slugs_give(AdministrativeRegion)
-            for slug, contact in by_hand.items():
-                AdministrativeRegion.objects.filter(layer=layer, slug=slug).update(**contact)
+            _contacts_put_back(layer, by_hand)
         if file.kind in COVERING:
             _cover(cursor, layer)
         return layer
@@ -202,8 +203,32 @@ def layer_delete(*, layer: ContextLayer) -> None:
     layer.delete()
 
 
-def _make_room(path: Path, file: records.ContextFile, sha256: str, replace: bool) -> dict[str, dict[str, Any]]:
-    """Delete the layer that a file replaces; return the contacts that people set in it, by their region's slug."""
+def _contacts_by_hand(file: records.ContextFile) -> QuerySet[AdministrativeRegion]:
+    """Return the regions whose contact people set in the layer that a file replaces."""
+    replaced = AdministrativeRegion.objects.filter(layer__kind=file.kind, layer__name=file.name[:200])
+    return replaced.filter(contact_by_hand=True).defer("outline", "view").order_by("slug")
+
+
+def _contacts_put_back(layer: ContextLayer, before: Sequence[AdministrativeRegion]) -> None:
+    """Give contacts that people set to the regions of a new layer; name those without a region in its remarks.
+
+    It is the region of the same slug, else the only one with the same code, else the only one of that name and level.
+    """
+    slugs = set(AdministrativeRegion.objects.filter(layer=layer).values_list("slug", flat=True))
+    for one in sorted(before, key=lambda region: region.slug not in slugs):
+        same = [Q(slug=one.slug), Q(code=one.code) & ~Q(code=""), Q(name=one.name, level=one.level)]
+        found = (AdministrativeRegion.objects.filter(where, layer=layer, contact_by_hand=False) for where in same)
+        region = next((only[0] for rows in found if len(only := rows.only("pk")[:2]) == 1), None)
+        if region:
+            AdministrativeRegion.objects.filter(pk=region.pk).update(**{name: getattr(one, name) for name in CONTACT})
+        else:
+            office = one.contact_name or "none"
+            layer.remarks[f"a contact set by hand that is lost, because {one.name} is missing: {office}"] = 1
+    layer.save(update_fields=["remarks"])
+
+
+def _make_room(path: Path, file: records.ContextFile, sha256: str, replace: bool) -> None:
+    """Delete the layer that a file replaces."""
     of_kind = ContextLayer.objects.filter(kind=file.kind)
     same = of_kind.filter(file_sha256=sha256).first()
     if same:
@@ -212,11 +237,8 @@ def _make_room(path: Path, file: records.ContextFile, sha256: str, replace: bool
     if older and not replace:
         problem = f"other {older.kind} of this name are loaded ({older.file_name}, {older.loaded_at:%Y-%m-%d})"
         raise InputError(path, problem, "Add --replace, or give the file another name")
-    kept = AdministrativeRegion.objects.filter(layer=older, contact_by_hand=True) if older else []
-    by_hand = {one.slug: {name: getattr(one, name) for name in CONTACT} for one in kept}
     if older:
         layer_delete(layer=older)
-    return by_hand
 
 
 def _load_rows(cursor, path: Path, file: records.ContextFile, layer: ContextLayer, progress: Progress) -> None:

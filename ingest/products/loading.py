@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from ingest.disk import database_room_bytes
 from ingest.errors import DiskFull, InputError
-from ingest.products import encoding, functions, partitions
+from ingest.products import encoding, functions, partitions, sampling
 from ingest.projections import web_mercator
 from ingest.readers.records import FieldHeader, PointBatch, RefusedRow, VelocityField
 
@@ -229,21 +229,25 @@ def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> No
 
 def _point_rows(batch: PointBatch) -> list[memoryview]:
     x, y = web_mercator(batch.longitude, batch.latitude)
-    return encoding.copy_rows(
-        [
-            batch.pid,
-            batch.velocity_mm_yr,
-            batch.velocity_std_mm_yr,
-            batch.height_m,
-            batch.temporal_coherence,
-            batch.rmse_mm,
-            batch.los_east,
-            batch.los_north,
-            batch.los_up,
-            encoding.point_ewkb(batch.longitude, batch.latitude, 4326),
-            encoding.point_ewkb(x, y, 3857),
-        ]
+    order = sampling.storing_order(batch.pid, x, y)
+    stored = (
+        batch.pid,
+        batch.velocity_mm_yr,
+        batch.velocity_std_mm_yr,
+        batch.height_m,
+        batch.temporal_coherence,
+        batch.rmse_mm,
+        batch.los_east,
+        batch.los_north,
+        batch.los_up,
+        batch.longitude,
+        batch.latitude,
+        x,
+        y,
     )
+    *columns, longitude, latitude, x, y = (column[order] for column in stored)
+    places = encoding.point_ewkb(longitude, latitude, 4326), encoding.point_ewkb(x, y, 3857)
+    return encoding.copy_rows([*columns, *places])
 
 
 def _series_rows(batch: PointBatch) -> list[memoryview]:

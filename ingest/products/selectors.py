@@ -123,20 +123,22 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
 
 
 def points_batches(
-    *, product: Product, area: GEOSGeometry, after: str = "", at_once: int = 20_000
+    *, product: Product, area: GEOSGeometry, with_series: bool = True, after: str = "", at_once: int = 20_000
 ) -> Iterator[PointBatch]:
-    """Yield a product's points in an area (EPSG:4326) behind a point id, with series; only the last is not full.
+    """Yield a product's points in an area (EPSG:4326) behind a point id, with_series or not; only the last is not full.
 
     One query of the server is read in parts, inside a transaction.
     """
     columns = ", ".join(f"p.{name}::float8" for name in VALUES)
+    packed, join = ("s.packed", f"LEFT JOIN {SERIES} s USING (product_id, pid)") if with_series else ("NULL", "")
+    n_dates = product.n_dates if with_series else 0
     sql = f"""
-        SELECT p.pid, ST_X(p.position), ST_Y(p.position), {columns}, s.packed
-        FROM {POINTS} p LEFT JOIN {SERIES} s USING (product_id, pid)
+        SELECT p.pid, ST_X(p.position), ST_Y(p.position), {columns}, {packed}
+        FROM {POINTS} p {join}
         WHERE p.product_id = %s AND p.pid > %s
           AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
         ORDER BY p.pid"""  # noqa: S608
-    absent = np.full(product.n_dates, MISSING_INT16).tobytes()
+    absent = np.full(n_dates, MISSING_INT16).tobytes()
     with transaction.atomic(), connection.cursor() as plain, connection.chunked_cursor() as cursor:
         plain.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read, so that the fastest end counts
         cursor.execute(sql, [product.pk, after, bytes(area.ewkb)])
@@ -144,8 +146,8 @@ def points_batches(
         while full:
             rows = cursor.fetchmany(at_once)
             numbers = np.array([row[1:-1] for row in rows], dtype=np.float64).reshape(len(rows), 2 + len(VALUES))
-            packed = [absent if row[-1] is None else bytes(row[-1]) for row in rows]
-            series = unpack_series(packed, product.n_dates).reshape(len(rows), product.n_dates)
+            blobs = [absent if row[-1] is None else bytes(row[-1]) for row in rows]
+            series = unpack_series(blobs, n_dates).reshape(len(rows), n_dates)
             yield PointBatch([row[0] for row in rows], numbers[:, :2], numbers[:, 2:].astype(np.float32), series)
             full = len(rows) == at_once
 

@@ -10,7 +10,6 @@ import numpy as np
 import rasterio
 from affine import Affine, TransformNotInvertibleError
 from numpy.typing import NDArray
-from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
@@ -19,6 +18,7 @@ from rasterio.windows import Window
 
 from ingest.errors import InputError
 from ingest.geometry import METRES_PER_DEGREE
+from ingest.projections import transformer
 from ingest.readers.files import refuse_hollow
 from ingest.readers.records import UNIT_VECTORS, Component, Declaration, Float32, Float64, PointBatch, Technique
 
@@ -93,7 +93,7 @@ def epsg_of(path: Path, dataset: DatasetReader) -> int:
 def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
     """Transform positions on a grid to longitude and latitude, EPSG:4326; NaN where impossible. Raises InputError."""
     try:
-        longitude, latitude = Transformer.from_crs(epsg, 4326, always_xy=True).transform(x, y)
+        longitude, latitude = transformer(epsg, 4326).transform(x, y)
     except ProjError as fault:  # CRSError is one
         problem = f"EPSG:{epsg} cannot be turned into degrees ({fault})"
         raise InputError(path, problem, "Warp it to EPSG:4326") from fault
@@ -201,7 +201,7 @@ def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np
     """
     step = np.where(latitude > 89.9, -STEP_DEGREES, STEP_DEGREES)  # never over the pole
     try:
-        forward = Transformer.from_crs(4326, epsg, always_xy=True)
+        forward = transformer(4326, epsg)
         x0, y0 = forward.transform(longitude, latitude)
         x1, y1 = forward.transform(longitude, latitude + step)
     except ProjError:

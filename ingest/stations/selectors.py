@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import Point
@@ -50,24 +50,53 @@ def has_stations() -> Q:
     return Q(within, technique=Technique.INSAR, points_deleted_at=None)
 
 
-def points_around(*, product: Product, station: Station) -> PointsAround | None:
-    """Return the points of a product around a station, within the smallest radius with enough; None with too few."""
-    stretched = math.cos(math.radians(station.position.y))  # metres on the ground for one of EPSG:3857
-    here = "ST_Transform(ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), 4326), 3857)"
-    near = f"FROM {POINTS} WHERE product_id = %(product)s AND tile_point && ST_Expand({here}, %(reach)s)"
-    x, y = station.position.coords
-    values = {"product": product.pk, "x": x, "y": y, "reach": RADII_M[-1] / stretched, "most": ENOUGH_POINTS}
-    nearest = f"SELECT tile_point <-> {here} AS away {near} ORDER BY away LIMIT %(most)s"
-    radius_m = radius_by_density([row[0] * stretched for row in rows_of(nearest, values)])
-    if radius_m is None:
-        return None
-    values |= {"reach": radius_m / stretched, "most": MOST_POINTS}
+def points_around(*, product: Product, stations: Sequence[Station]) -> list[PointsAround | None]:
+    """Return the points of a product around each station, within the smallest radius with enough; None with too few.
+
+    It takes two queries for any number of stations.
+    """
+    stretches = [math.cos(math.radians(one.position.y)) for one in stations]  # metres on the ground per EPSG:3857 metre
+    reaches = [RADII_M[-1] / stretch for stretch in stretches]
+    away: list[list[float]] = [[] for _ in stations]
+    for at, distance in _near(product, stations, reaches, "away", "", "away", ENOUGH_POINTS):
+        away[at].append(distance * stretches[at])
+    radii_m = [radius_by_density(sorted(one)) for one in away]
+    reaches = [(radius or 0.0) / stretch for radius, stretch in zip(radii_m, stretches, strict=True)]
+    columns = f"""
+        velocity_mm_yr::float8, velocity_std_mm_yr::float8, los_east::float8, los_north::float8, los_up::float8,
+        count(*) OVER (),
+        (SELECT packed FROM {SERIES} AS s WHERE s.product_id = points.product_id AND s.pid = points.pid)"""  # noqa: S608
+    found: list[list[Sequence[Any]]] = [[] for _ in stations]
+    for at, *row in _near(product, stations, reaches, columns, "AND away <= reach", "md5(pid)", MOST_POINTS):
+        found[at].append(row)
+    return [_around(product, radius, rows) if radius else None for radius, rows in zip(radii_m, found, strict=True)]
+
+
+def _near(
+    product: Product,
+    stations: Sequence[Station],
+    reaches: Sequence[float],
+    columns: str,
+    condition: str,
+    order: str,
+    most: int,
+) -> list[Sequence[Any]]:
+    """Return rows (index of a station, columns) of at most `most` points near each; reaches: in EPSG:3857."""
     sql = f"""
-        SELECT velocity_mm_yr::float8, velocity_std_mm_yr::float8, los_east::float8, los_north::float8, los_up::float8,
-            count(*) OVER (),
-            (SELECT packed FROM {SERIES} AS s WHERE s.product_id = {POINTS}.product_id AND s.pid = {POINTS}.pid)
-        {near} AND ST_DWithin(tile_point, {here}, %(reach)s) ORDER BY md5(pid) LIMIT %(most)s"""  # noqa: S608
-    rows = rows_of(sql, values)
+        SELECT (asked.i - 1)::int, near.* FROM (
+            SELECT i, reach, ST_Transform(ST_SetSRID(ST_MakePoint(x, y), 4326), 3857) AS here
+            FROM unnest(%s::float8[], %s::float8[], %s::float8[]) WITH ORDINALITY AS one (x, y, reach, i)
+        ) AS asked CROSS JOIN LATERAL (
+            SELECT {columns} FROM (
+                SELECT *, tile_point <-> here AS away FROM {POINTS}
+                WHERE product_id = {product.pk:d} AND tile_point && ST_Expand(here, reach)
+            ) AS points WHERE reach > 0 {condition} ORDER BY {order} LIMIT {most:d}
+        ) AS near"""  # noqa: S608
+    positions = [one.position.coords for one in stations]
+    return rows_of(sql, [[x for x, _ in positions], [y for _, y in positions], list(reaches)])
+
+
+def _around(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -> PointsAround:
     numbers = np.array([[math.nan if one is None else one for one in row[:5]] for row in rows], dtype=np.float64)
     packed = [bytes(row[6]) for row in rows if row[6] is not None]
     series = np.empty((len(rows), 0), dtype=np.float32)

@@ -47,6 +47,7 @@ class Extract(models.Model):
     file_format = models.CharField(max_length=10, choices=Format.choices)
     products = ArrayField(models.BigIntegerField(), help_text="the data sets that had points there when it was asked")
     n_points = models.PositiveIntegerField(help_text="as counted when it was asked for")
+    with_series = models.BooleanField(default=True, help_text="each point has its displacements, one column for a date")
     points_done = models.PositiveIntegerField(default=0)
     language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)

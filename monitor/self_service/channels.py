@@ -13,10 +13,13 @@ from monitor.notifications import base
 from monitor.notifications.mail import files
 from monitor.paths import SITE_DIR
 from monitor.self_service.subscriptions.links import owner_of, private_page
-from monitor.subscribers.subscriptions import endpoints, selectors
+from monitor.subscribers.subscriptions import endpoints, limits, selectors
 from monitor.subscribers.subscriptions.channels import endpoint_rules
 from monitor.web.guards import demo_only
+from monitor.web.request_limits import network_of
 from monitor.wording.refusals import Refusal, number_or_none
+
+SENDING = ("add", "test", "again")  # deeds that send a message
 
 
 @private_page
@@ -47,7 +50,10 @@ def act(request: HttpRequest, **owner: Any) -> dict[str, dict[str, Any]]:
     if channel is None:
         return {}
     deed, given = request.POST.get("deed", ""), request.POST.dict()
+    asks_code = endpoint_rules(name).is_number and deed in SENDING and not (mine and mine.verified_at)
     try:
+        if asks_code and not limits.allowed_for_codes_of(network=network_of(request)):
+            raise Refusal(_("Daily limit reached. Try again tomorrow."))
         if mine:
             shown = channel.act(deed=deed, endpoint=mine, given=given)
             shown = _act_on_any(mine, deed, given) if shown is None else shown

@@ -7,15 +7,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from shapely.geometry import mapping
 
-from ingest.areas import area_of
 from ingest.scenes.services import geos
 from monitor.maps.rasters.ranges import ranged_file
 from monitor.models.operations import Extract
 from monitor.self_service.subscriptions.forms import EmailForm
 from monitor.self_service.subscriptions.links import private_page
-from monitor.self_service.subscriptions.views import prefilled, too_many, where_config, within_limits
+from monitor.self_service.subscriptions.views import prefilled, preview, too_many, where_config, within_limits
 from monitor.subscribers.extracts import services as extracts
 from monitor.subscribers.extracts.formats import KINDS
 from monitor.subscribers.subscriptions import limits
@@ -24,6 +22,7 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
 DEFAULTS = {"where": "circle", "distance": "2000", "own_km": "5", "file_format": Extract.Format.GEOPACKAGE.value}
+WISH = ("file_format", "with_series")
 
 
 class ExtractForm(EmailForm, WhereForm):
@@ -34,14 +33,16 @@ class ExtractForm(EmailForm, WhereForm):
     file_format = forms.ChoiceField(
         choices=Extract.Format.choices, error_messages={"required": gettext_lazy("Choose a kind of file.")}
     )
+    without_series = forms.BooleanField(required=False)
 
     def clean(self) -> dict[str, Any]:
         """Set `contents` in the cleaned data to the points of the area by data set."""
         cleaned = super().clean() or {}
+        cleaned["with_series"] = not cleaned.get("without_series")
         if cleaned.get("region") and cleaned.get("file_format"):
             try:
-                area = geos(cleaned["region"].outline)
-                cleaned["contents"] = extracts.contents_of(area=area, file_format=cleaned["file_format"])
+                area, wish = geos(cleaned["region"].outline), {name: cleaned[name] for name in WISH}
+                cleaned["contents"] = extracts.contents_of(area=area, **wish)
             except Refusal as refusal:
                 self.add_error("where", refusal.error)
         return cleaned
@@ -60,7 +61,7 @@ def extract(request: HttpRequest) -> HttpResponse:
         )
     if not within_limits(request):
         return too_many(request)
-    wish = {name: form.cleaned_data[name] for name in ("email", "region", "file_format", "contents")}
+    wish = {name: form.cleaned_data[name] for name in ("email", "region", "contents", *WISH)}
     if limits.allowed_for_address(email=wish["email"]):  # else the answer is the same
         extracts.extract_request(**wish)
     return redirect("subscribe-sent")
@@ -70,13 +71,8 @@ def extract(request: HttpRequest) -> HttpResponse:
 def extract_preview(request: HttpRequest) -> JsonResponse:
     """Count the points of a form's area."""
     form = ExtractForm(request.POST, request.FILES)
-    form.asks_geocoder = bool(request.POST.get("hit"))  # then its answer is known already
     form.fields["email"].required = False
-    if not form.is_valid():
-        return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
-    region, contents = form.cleaned_data["region"], form.cleaned_data["contents"]
-    outline = {"outline": mapping(region.outline), "area_km2": round(area_of(region.outline) / 1e6, 3)}
-    return JsonResponse({"label": region.label, **outline, "sentence": _sentence(contents), "unseen": ""})
+    return preview(form, lambda: {"sentence": _sentence(form.cleaned_data["contents"]), "unseen": ""})
 
 
 @private_page

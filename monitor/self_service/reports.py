@@ -28,6 +28,8 @@ from monitor.subscribers.subscriptions.given_files import photo
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import Refusal
 
+FIRST_ZONE = timezone.get_fixed_timezone(14 * 60)  # where each day begins first
+
 
 class ReportForm(EmailForm, PlaceForm):
     """Form for what a resident saw, where and when, with a photo if there is one, and the mail address last."""
@@ -45,19 +47,11 @@ class ReportForm(EmailForm, PlaceForm):
     photo = forms.FileField(required=False)
 
     def clean_seen_on(self) -> date:
-        """Return the day. Raises ValidationError for a future day, or one before EARLIEST."""
-        day = self.cleaned_data["seen_on"]
-        if not EARLIEST <= day <= timezone.now().date():
+        """Return the day. Raises ValidationError for one that has begun nowhere yet, or one before EARLIEST."""
+        day: date = self.cleaned_data["seen_on"]
+        if not EARLIEST <= day <= _latest_day():
             raise forms.ValidationError(_("Choose today or an earlier day."))
         return day
-
-    def clean_photo(self) -> bytes | None:
-        """Return the photo encoded anew, without its metadata. Raises ValidationError."""
-        file = self.cleaned_data["photo"]
-        try:
-            return photo(content=file.read(), name=file.name) if file else None
-        except Refusal as refusal:
-            raise forms.ValidationError(refusal.error) from refusal
 
     def clean(self) -> dict[str, Any]:
         """Check that a report of the kind “Something else” has a description."""
@@ -65,6 +59,15 @@ class ReportForm(EmailForm, PlaceForm):
         if cleaned.get("kind") == ResidentReport.Kind.OTHER and not cleaned.get("text", "").strip():
             self.add_error("text", _("Describe what you see."))
         return cleaned
+
+    def read_photo(self) -> bool:
+        """Encode the photo anew, without its metadata; return False, with the field's error, if it cannot be read."""
+        file = self.cleaned_data["photo"]
+        try:
+            self.cleaned_data["photo"] = photo(content=file.read(), name=file.name) if file else None
+        except Refusal as refusal:
+            self.add_error("photo", refusal.error)
+        return self.is_valid()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,6 +81,8 @@ def resident_report(request: HttpRequest) -> HttpResponse:
         return _page(request, form, status=422)
     if not within_limits(request):
         return too_many(request)
+    if not form.read_photo():  # after the limit, because to decode a photo costs much
+        return _page(request, form, status=422)
     given = {name: form.cleaned_data[name] for name in ("email", "kind", "seen_on", "text", "photo")}
     report_request(**given, place=form.cleaned_data["position"])
     return redirect("subscribe-sent")
@@ -110,12 +115,17 @@ def _prefilled(request: HttpRequest) -> dict[str, str]:
     return {"place": f"{latitude}, {longitude}"}
 
 
+def _latest_day() -> date:
+    """Return the latest day that has begun anywhere: the reader's own clock may be ahead of UTC."""
+    return timezone.localdate(timezone=FIRST_ZONE)
+
+
 def _page(request: HttpRequest, form: ReportForm, status: int = 200) -> HttpResponse:
     context = {
         "form": form,
         "bounds": map_totals()["bounds"],
         "longest_text": LONGEST_TEXT,
-        "today": timezone.now().date().isoformat(),
+        "latest_day": _latest_day().isoformat(),
         "near_m": NEAR_M,
         "keep_years": KEEP.days // 365,
     }

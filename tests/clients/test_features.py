@@ -9,7 +9,7 @@ def test_gdal_reads_and_filters_features(gdal, live_server, make_alert, product)
     sinking, rising = make_alert(), make_alert(longitude=5.0, kind="uplift", rate_mm_yr=9.0)
     address = f"{live_server.url}/ogc/"
     alerts = gdal("features", address, "alerts", "", None)
-    assert alerts["layers"] == ["alerts", "points", "products", "glaciers"]
+    assert alerts["layers"] == ["alerts", "points", "products", "glaciers", "stations"]
     assert set(alerts["values"]["code"]) == {sinking.code, rising.code}
     assert gdal("features", address, "alerts", "kind = 'uplift' AND rate_mm_yr > 0", None)["values"]["code"] == [
         rising.code

@@ -61,7 +61,7 @@ def test_qgis_reads_features_part_by_part_and_draws_points(qgis, live_server, ma
 @pytest.mark.django_db(transaction=True)
 def test_owslib_and_pystac_client_read_the_catalogues(request, live_server, product, alert):
     features = Features(f"{live_server.url}/ogc/")
-    assert features.feature_collections() == ["alerts", "points", "products", "glaciers"]
+    assert features.feature_collections() == ["alerts", "points", "products", "glaciers", "stations"]
     described = features.api()
     assert described["openapi"] == "3.0.3"
     assert described["components"]["parameters"]["limit"]["schema"]["maximum"] == 1000  # QGIS looks there

@@ -4,13 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from django.contrib.gis.geos import Polygon
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from detection import selectors
 from detection.alerts import services
 from detection.kinds import Extent, Kind
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
+from detection.selectors import shorter_pairs_cover
 from ingest.models import ScenePair
 from ml.models import GroundEvent, Prediction, Run
 from monitor.pages.alerts.blocks import places_rows
@@ -110,6 +114,21 @@ def test_a_loss_that_the_shorter_pairs_of_its_days_do_not_show_is_no_event(known
     Prediction.objects.update(statistics={"weather": 0.0})
     search_all()
     assert Detection.objects.count() == (0 if known == 2 and not confirmed else 1)
+
+
+def test_whether_shorter_pairs_cover_many_areas_is_one_question():
+    first = datetime(2023, 11, 20, 6, 30, tzinfo=UTC)
+    scenes = [made_pairs.make_scene(first + timedelta(days=12 * i)) for i in (0, 1, 2)]
+    still = {"change_sigma": made_pairs.full(0.0), "area_sigma": made_pairs.full(0.02)}
+    for reference in (0, 1):
+        pair = made_pairs.make_pair(scenes[reference], scenes[reference + 1])
+        made_pairs.make_prediction(pair, "coherence-change", still)
+    long_pair = made_pairs.make_pair(scenes[0], scenes[2])
+    inside, outside = scenes[1].footprint, Polygon.from_bbox((0, 0, 1, 1))
+    with CaptureQueriesContext(connection) as asked:
+        covered = shorter_pairs_cover(pair=long_pair, areas=[inside, outside] * 20)
+    assert covered == [True, False] * 20
+    assert len(asked) == 1
 
 
 @pytest.mark.long

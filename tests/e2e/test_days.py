@@ -1,6 +1,8 @@
 """A day of a mayor, a geologist, a GIS department and an administrator: from the front page, by clicking only."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,6 +13,7 @@ from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
 from ingest.readers.context.records import ContextKind
+from monitor.subscribers.extracts.services import extracts_make
 from monitor.web.roles import ADMINISTRATORS, OPERATORS
 from tests.e2e.browsers import fits, link_in, wait_for_map
 from tests.e2e.test_subscribe import deliver
@@ -96,7 +99,10 @@ def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(open_page, 
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
-def test_a_gis_department_finds_every_address_and_the_points_of_its_ground(page, watched_region):
+def test_a_gis_department_finds_every_address_and_takes_the_points_of_its_ground(
+    page, live_server, settings, mail_server, watched_region
+):
+    settings.PUBLIC_URL = live_server.url
     page.goto("/")
     press(page, "For programs")
     links = page.locator("main a[href^='/']").evaluate_all("all => [...new Set(all.map((one) => one.href))]")
@@ -113,6 +119,28 @@ def test_a_gis_department_finds_every_address_and_the_points_of_its_ground(page,
     for name in ("Feed", "GeoJSON"):
         link = page.locator("main").get_by_role("link", name=name, exact=True)
         assert page.request.get(link.get_attribute("href")).ok, name
+    code = Alert.objects.filter(kind="subsidence").first().code
+    press(page, re.compile("Sinking ground"), f"[data-alert-code='{code}']")
+    press(page, "Points as a file")
+    counted = re.compile(r"([\d,]+) measurement points in \d+ data set")
+    expect(page.locator("#preview")).to_contain_text(counted)
+    n_points = int(counted.search(page.locator("#preview").inner_text())[1].replace(",", ""))
+    page.get_by_label("Your e-mail address").fill("gis@example.org")
+    page.get_by_role("button", name="Mail me the link").click()
+    expect(page.locator("h1")).to_have_text("Check your mailbox")
+    deliver()
+    page.goto(link_in(mail_server.received[-1], "extracts"))
+    page.get_by_role("button", name="Make the file").click()
+    expect(page.get_by_role("status")).to_contain_text("is being made")
+    extracts_make()
+    deliver()
+    page.goto(link_in(mail_server.received[-1], "extracts"))
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Download").click()
+    with closing(sqlite3.connect(got.value.path())) as file:
+        layers = [name for (name,) in file.execute("SELECT layer FROM data_sets")]
+        rows = [file.execute(f"SELECT count(*) FROM {layer}").fetchone()[0] for layer in layers]
+    assert sum(rows) == n_points > 0
 
 
 def test_an_administrator_adds_data_and_invites_somebody_who_comes_and_is_sent_away(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from pyproj import Transformer
 
 from ingest.geometry import LineOfSight, decompose_up_east
 from ingest.products.loading import MAX_MERCATOR_LATITUDE
@@ -44,6 +45,14 @@ def test_web_mercator_is_that_of_proj_to_a_micrometre():
         web_mercator(longitude, latitude), transformer(4326, 3857).transform(longitude, latitude), strict=True
     ):
         np.testing.assert_allclose(ours, proj, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("source", "target"), [(3035, 4326), (4326, 3035)])
+def test_what_is_known_of_a_pair_of_systems_is_what_proj_finds(source, target):
+    rng = np.random.default_rng(1)
+    x, y = transformer(4326, source).transform(rng.uniform(-180, 180, 5000), rng.uniform(-90, 90, 5000))
+    known, found = transformer(source, target), Transformer.from_crs(source, target, always_xy=True)
+    np.testing.assert_array_equal(known.transform(x, y), found.transform(x, y))
 
 
 ASCENDING = LineOfSight(np.float64(-0.62), np.float64(-0.10), np.float64(0.78))

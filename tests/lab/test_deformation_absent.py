@@ -1,6 +1,7 @@
 """`deformation-absent`: every family does what it says, training draws nothing like it, every method is scored."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from ml.__main__ import main
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.filters.baseline import ThresholdConfig
 from ml.deformation.gridding.cells import grid_robust
+from tests.waiting import once_per_run
 
 SEEN, DRAWN, DRAWN_FROM = 16, 200, 60  # tiles of a family; samples of training, and the tiles that lend them errors
 
@@ -62,8 +64,20 @@ def maps_of(tile) -> list[TrackCells]:
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory):
-    return compose.tile_pool(fill(tmp_path_factory.mktemp("tiles"), DRAWN_FROM, Purpose.TEST), 0, DRAWN_FROM)
+def training(tmp_path_factory) -> dict[str, np.ndarray]:
+    """Figures of what training draws, (DRAWN, figures) each: of its errors, and of its motion."""
+
+    def make(folder: Path) -> str:
+        pool = compose.tile_pool(fill(folder, DRAWN_FROM, Purpose.TEST), 0, DRAWN_FROM)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compose, "surroundings", lambda *_: np.zeros((1, 1, 1), dtype=np.float32))
+            errors = [of_errors(drawn(pool, n, nothing=1.0).tracks) for n in range(DRAWN)]
+            motion = [of_motion(drawn(pool, n, nothing=0.0).rate_mm_yr) for n in range(DRAWN)]
+        np.savez(folder / "figures.npz", errors=np.stack(errors), motion=np.stack(motion))
+        return str(folder / "figures.npz")
+
+    with np.load(once_per_run(tmp_path_factory, "drawn by training", make)) as figures:
+        return dict(figures)
 
 
 def drawn(pool, number: int, **recipe: float) -> compose.Sample:
@@ -71,17 +85,15 @@ def drawn(pool, number: int, **recipe: float) -> compose.Sample:
 
 
 @pytest.mark.parametrize("family", [*ERRORS, *OBJECTS])
-def test_maps_of_a_family_can_be_told_from_those_that_training_draws(pool, family, monkeypatch):
-    monkeypatch.setattr(compose, "surroundings", lambda *_: np.zeros((1, 1, 1), dtype=np.float32))
+def test_maps_of_a_family_can_be_told_from_those_that_training_draws(training, family):
     tiles = tiles_of(family, SEEN)
     if family in ERRORS:
-        own = [of_errors(maps_of(tile)) for tile in tiles]
-        training = [of_errors(drawn(pool, n, nothing=1.0).tracks) for n in range(DRAWN)]
+        own, others = [of_errors(maps_of(tile)) for tile in tiles], training["errors"]
     else:
         own = [of_motion(truth_of(tile, tile.tracks[:1]).rate_mm_yr[2:-2, 2:-2]) for tile in tiles]
-        training = [of_motion(drawn(pool, n, nothing=0.0).rate_mm_yr) for n in range(DRAWN)]
-    assert separability(np.stack(own), np.stack(training)) > 0.8
-    assert separability(np.stack(training[:SEEN]), np.stack(training[SEEN:])) < 0.75  # training is its own twin
+        others = training["motion"]
+    assert separability(np.stack(own), others) > 0.8
+    assert separability(others[:SEEN], others[SEEN:]) < 0.75  # training is its own twin
 
 
 def test_the_truth_of_the_benchmark_is_frozen():

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from affine import Affine
-from pyproj import Transformer
 
+from ingest.projections import transformer
 from ingest.readers.records import Component
 from tests.makers import geotiff
 from tests.makers.generic import csv_text
@@ -23,7 +23,7 @@ def egms_table(
     """Columns of an EGMS table: n points 50 m apart near Ustica whose displacement is velocity x time."""
     easting = 4_600_000.0 + 50.0 * np.arange(n)
     northing = np.full(n, 1_740_000.0)
-    longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(easting, northing)
+    longitude, latitude = transformer(3035, 4326).transform(easting, northing)
     years = [(int(d[:4]) - 2020) + (int(d[4:6]) - 1) / 12 for d in DATES]
     table: dict[str, list] = {"pid": [f"pt{index:08d}" for index in range(n)]}
     if level != "L3":

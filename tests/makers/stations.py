@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from django.contrib.gis.geos import Point
-from pyproj import Transformer
 
 from ingest.models import Station, StationFile
+from ingest.projections import transformer
 from ingest.readers.stations.tenv3 import MODIFIED_JULIAN_0
 
 FIRST, YEARS = date(2018, 1, 1), 5
@@ -133,7 +133,7 @@ def ground_around(places: Sequence[tuple[float, float]], rate, n: int = 14, step
         constant = {name: values[0] for name, values in table.items() if not name.isdigit()}
         table.clear()
         table.update({name: [value] * len(x) for name, value in constant.items()})
-        easting, northing = Transformer.from_crs(4326, 3035, always_xy=True).transform(x, y)
+        easting, northing = transformer(4326, 3035).transform(x, y)
         table["pid"] = [f"pt{index:08d}" for index in range(len(x))]
         table |= {"longitude": list(x.round(7)), "latitude": list(y.round(7))}
         table |= {"easting": list(easting.round(2)), "northing": list(northing.round(2))}

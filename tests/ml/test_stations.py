@@ -73,6 +73,6 @@ def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_regio
 
 def test_heights_have_no_curve_beside_points_that_move_east(monkeypatch):
     around = PointsAround(50.0, 12, (1.0, 0.0, 0.0), *np.zeros((2, 12), np.float32), np.zeros((12, 3), np.float32))
-    monkeypatch.setattr(compared_stations, "points_around", lambda **_: around)
+    monkeypatch.setattr(compared_stations, "points_around", lambda **_: [around])
     product, benchmark = Product(component="east"), Station(technique="levelling")
     assert compared_stations.compared_with_curves(product=product, station=benchmark)[1] is None

@@ -98,7 +98,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry = zipfile.ZipInfo(name, ZIP_TIME)
     entry.create_system = 3
     entry.external_attr = 0o644 << 16
-    archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=4)
+    archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=1)
 
 
 def xml_header(track: TrackPoints) -> str:

@@ -28,6 +28,8 @@ UTM_EPSG = 32629  # 12° W to 6° W
 COHERENCE = np.array([0.0, 0.85, 0.8, 0.75, 0.4, 0.7], dtype=np.float32)
 BACKSCATTER_DB = np.array([-19.0, -3.0, -6.0, -11.0, -8.0, -9.0], dtype=np.float32)
 
+Cells = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows and columns
+
 
 @dataclass(frozen=True)
 class SceneConfig:
@@ -90,9 +92,10 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
     ground = _Ground(region, config)
     changed, moving = ground.quiet_sites()
     x_fine, y_fine = ground.centres(config.oversampling)
-    amplitude = np.sqrt(10 ** (ground.backscatter_db(rng, x_fine, y_fine, moving) / 10)).astype(np.float32)
+    cell = ground.cells(x_fine, y_fine)
     in_body, in_change = moving.holds(x_fine, y_fine), changed.holds(x_fine, y_fine)
-    static = ground.coherence(x_fine, y_fine)
+    amplitude = np.sqrt(10 ** (ground.backscatter_db(rng, cell, in_body) / 10)).astype(np.float32)
+    static = ground.coherence(cell)
     static[in_body | in_change] = COHERENCE[LandCover.OPEN]  # bare ground: events show there, and not in forest
     step = config.speed_m_day * config.repeat_days
     bearing = np.radians(config.bearing_deg)
@@ -146,27 +149,27 @@ class _Ground:
         x, y = np.meshgrid(self.transform.c + axis, self.transform.f - axis)
         return x, y
 
-    def _cells(self, x: Floats, y: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def cells(self, x: Floats, y: Floats) -> Cells:
+        """Return row and column of the region's cells at positions, m."""
         return self.region.terrain.cell_of(*self._to_region.transform(x, y))
 
-    def coherence(self, x: Floats, y: Floats) -> Float32:
-        return np.asarray(COHERENCE[self.region.land_cover[self._cells(x, y)]])
+    def coherence(self, cell: Cells) -> Float32:
+        return np.asarray(COHERENCE[self.region.land_cover[cell]])
 
-    def backscatter_db(self, rng: np.random.Generator, x: Floats, y: Floats, moving: Event) -> Float32:
+    def backscatter_db(self, rng: np.random.Generator, cell: Cells, in_body: NDArray[np.bool_]) -> Float32:
         """Return backscatter by cover, slope toward the radar and texture, dB; the moving body is bare and even."""
-        cell = self._cells(x, y)
-        texture = fractal_field(rng, x.shape[0], -2.2).astype(np.float32)
+        texture = fractal_field(rng, in_body.shape[0], -2.2).astype(np.float32)
         level = BACKSCATTER_DB[self.region.land_cover[cell]] - 12 * np.clip(
             self.region.terrain.slope_east[cell], -0.5, 0.5
         )
         level += 1.2 * texture * (self.region.land_cover[cell] != LandCover.SEA)
-        level[moving.holds(x, y)] = -9.0
+        level[in_body] = -9.0
         return level.astype(np.float32)
 
     def quiet_sites(self) -> tuple[Event, Event]:
         """Return the sites of the changing surface and of the moving body: on land, far from the sea and all else."""
         x, y = self.centres(1)
-        cell = self._cells(x, y)
+        cell = self.cells(x, y)
         land = self.region.land_cover[cell] != LandCover.SEA
         inland = ndimage.distance_transform_edt(land) * self.config.posting_m
         away = np.full(x.shape, 1e9)

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from ingest.models import Product
+from ingest.models import MeasurementPoint, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
@@ -67,6 +67,12 @@ def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet
     """Return a layer's current products (default: all InSAR) whose footprint overlaps the bounding box of an area."""
     products = layer.products() if layer else Product.objects.current().filter(technique="insar")
     return products.filter(footprint__bboverlaps=area, points_deleted_at=None).order_by("pk")
+
+
+def points_exist(*, area: GEOSGeometry) -> bool:
+    """Return whether a current InSAR product has a measurement point in an area."""
+    keys = list(products_over(area=area).values_list("pk", flat=True))
+    return MeasurementPoint.objects.filter(product__in=keys, tile_point__intersects=area).exists()
 
 
 def points_in(*, product: Product, area: GEOSGeometry, most: int) -> PointsIn:

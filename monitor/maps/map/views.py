@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from functools import partial
 
+from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -12,6 +13,7 @@ from detection.rules.lifecycle import State
 from detection.selectors import alerts_public
 from ingest.models import MeasurementPoint
 from ingest.products.selectors import point_series
+from ml.runtime.code_version import code_version
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.map.context_tiles import BY_KIND, context_tile, overlays_available, truth_overlay
@@ -21,7 +23,7 @@ from monitor.maps.map.series import numbers, point_body, point_find
 from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.answers import csv_response, tile_or_404, unless_held
 from monitor.maps.rasters.layers import RASTER_LAYERS
-from monitor.wording.cards.cards import alert_cards
+from monitor.wording.cards.cards import alert_cards, cards_state
 from monitor.wording.glossary import GLOSSARY
 from monitor.wording.refusals import only_parameters
 from monitor.wording.states import STATE_LABELS
@@ -35,15 +37,14 @@ def map_view(request: HttpRequest) -> HttpResponse:
     """Show the map."""
     totals = selectors.map_totals()
     config = map_config(totals["bounds"])
-    alerts = list(alerts_public()[: MOST_CARDS + 1])
-    if len(alerts) <= MOST_CARDS:
-        n_alerts, n_moving = len(alerts), sum(alert.state != State.FINISHED for alert in alerts)
-    else:
-        n_alerts, n_moving = alerts_public().count(), alerts_public().exclude(state=State.FINISHED).count()
+    numbers_of_alerts = alerts_public().aggregate(
+        n_alerts=Count("pk"), n_moving=Count("pk", filter=~Q(state=State.FINISHED))
+    )
     context = {
-        "cards": alert_cards(alerts[:MOST_CARDS]),
-        "n_alerts": n_alerts,
-        "n_moving": n_moving,
+        "cards": lambda: alert_cards(alerts_public()[:MOST_CARDS]),  # only made if the cache does not have them
+        "cards_state": [code_version(), *cards_state()],
+        "n_listed": min(numbers_of_alerts["n_alerts"], MOST_CARDS),
+        **numbers_of_alerts,
         "layers": config["layers"],
         "overlays": overlays_available(),
         "truth": truth_overlay(),

@@ -68,8 +68,10 @@ def by_mail(gateway: Gateway, number: str, words: str) -> Outcome:
     except smtplib.SMTPRecipientsRefused as fault:
         code, _answer = next(iter(fault.recipients.values()))
         return Refused(f"The mail server refused the number with {code}.")
-    except (smtplib.SMTPException, OSError) as fault:
-        return Later(f"The mail server took no text: {type(fault).__name__}.")
+    except Exception as fault:  # every mail backend has its own, and its text may hold the number
+        reason = f"The mail server took no text: {type(fault).__name__}."
+        is_away = isinstance(fault, (smtplib.SMTPException, OSError))
+        return Later(reason) if is_away and getattr(fault, "status_code", 0) not in OF_THIS_NUMBER else Refused(reason)
     return Delivered()
 
 

@@ -1,31 +1,35 @@
 """Alerts for feed readers and other sites' maps: Atom with GeoRSS, and GeoJSON."""
 
+import json
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db.models import Count, Exists, Max, OuterRef
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.text import capfirst
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
-from ingest.models import ContextLayer
 from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed
-from monitor.wording.cards.cards import AlertCard, alert_cards, alert_feature, alert_title
+from monitor.wording.cards.cards import AlertCard, alert_cards, alert_feature, alert_title, cards_state
 from monitor.wording.cards.filters import alerts_requested
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.refusals import refusals_as_json, whole_number
 
 MOST_ENTRIES = 100
 MOST_OFFSET = 1_000_000
+KEPT_SECONDS = 60  # of computed answers: the ETag misses a few changes, such as of a contact
 MOST_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
 
 
@@ -93,10 +97,8 @@ def _list_state(request: HttpRequest) -> list[dict[str, Any]]:
     """Return figures that change with the content of a list of alerts, queried once for each request."""
     state: list[dict[str, Any]] | None = getattr(request, "list_state", None)
     if state is None:
-        tables = ((Alert, "updated_at"), (CapMessage, "sent_at"), (ContextLayer, "loaded_at"))
-        state = [
-            model.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max(changed)) for model, changed in tables
-        ]
+        messages = CapMessage.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max("sent_at"))
+        state = [*cards_state(), messages]
         request.list_state = state  # type: ignore[attr-defined]
     return state
 
@@ -107,8 +109,12 @@ def _last_change(request: HttpRequest) -> datetime | None:
 
 def _etag(request: HttpRequest) -> str:
     """Return the ETag of the list at this address, which includes the host because links to alerts contain it."""
-    whole_list = f"{request.build_absolute_uri()} {_list_state(request)} {code_version()}"
-    return f'"{uuid.uuid5(uuid.NAMESPACE_URL, whole_list).hex}"'
+    return f'"{_state_name(request, request.build_absolute_uri())}"'
+
+
+def _state_name(request: HttpRequest, of: str) -> str:
+    """Return a name of something computed from the list of alerts in its present state."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{of} {_list_state(request)} {code_version()}").hex
 
 
 @require_safe
@@ -135,8 +141,17 @@ def alerts_atom(request: HttpRequest) -> HttpResponse:
 @require_safe
 @refusals_as_json
 @condition(etag_func=_etag, last_modified_func=_last_change)
-def alerts_geojson(request: HttpRequest) -> JsonResponse:
+def alerts_geojson(request: HttpRequest) -> HttpResponse:
     """Return public alerts with outlines, EPSG:4326, the strongest first; `next` leads to further ones."""
+    if request.GET.keys() - {"language"}:
+        body = _features(request)
+    else:  # what every visit of the map requests
+        key = _state_name(request, f"alerts.geojson in {get_language()}")
+        body = cache.get_or_set(key, partial(_features, request), KEPT_SECONDS)
+    return HttpResponse(body, content_type="application/geo+json")
+
+
+def _features(request: HttpRequest) -> str:
     offset = whole_number("offset", request.GET.get("offset", "0"), 0, MOST_OFFSET)
     limit = whole_number("limit", request.GET.get("limit", str(MOST_FEATURES)), 1, MOST_FEATURES)
     requested = alerts_requested(request.GET, newest_first=False)
@@ -148,4 +163,4 @@ def alerts_geojson(request: HttpRequest) -> JsonResponse:
         query = request.GET.copy()
         query["offset"] = offset + limit
         body["next"] = f"{request.path}?{query.urlencode()}"
-    return JsonResponse(body, content_type="application/geo+json")
+    return json.dumps(body)

@@ -8,7 +8,7 @@ from django.conf import settings
 from monitor.open_data.standards.collections import Collection
 from monitor.open_data.standards.cql2 import CLASSES, LANGUAGES
 from monitor.open_data.standards.crs import SYSTEMS
-from monitor.open_data.standards.ground import Alerts, Glaciers, Products
+from monitor.open_data.standards.ground import Alerts, Glaciers, Products, Stations
 from monitor.open_data.standards.points import Points
 from monitor.open_data.standards.queries import CRS84, FEW
 from monitor.open_data.standards.search import MOST, PARAMETERS
@@ -88,7 +88,7 @@ CATALOGUES = {
             "Places where the ground moves, and the measurements that show it, by OGC API Features. Simulated data are "
             "marked: simulated is true.",
             (*OGC_CLASSES, CRS_CLASS),
-            _by_name(Alerts(), Points(), Products(), Glaciers()),
+            _by_name(Alerts(), Points(), Products(), Glaciers(), Stations()),
         ),
         Catalogue(
             "stac",

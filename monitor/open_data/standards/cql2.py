@@ -106,6 +106,18 @@ def geometry_of(given: Any, what: str) -> GEOSGeometry:
     raise Refusal(f"{what} is not a valid geometry in degrees", "Give longitude before latitude, and close its rings.")
 
 
+def area_of(tree: Tree) -> GEOSGeometry | None:
+    """Return a geometry that all matches of a filter must touch; None if the filter, or its first level, has none."""
+    op, args = (tree.get("op"), tree.get("args")) if isinstance(tree, dict) else (None, None)
+    if not isinstance(args, list):
+        return None
+    if op == "and":
+        return next((area for arg in args if (area := area_of(arg)) is not None), None)
+    if op in SPATIAL and op != "s_disjoint" and len(args) == 2:
+        return geometry_of(args[1], "a geometry of filter")
+    return None
+
+
 class Property(NamedTuple):
     """Queryable property. path: its name in a condition of the database."""
 

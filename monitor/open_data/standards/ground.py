@@ -1,10 +1,10 @@
-"""Collections of what the site's pages show: alerts, data sets and glaciers."""
+"""Collections of what the site's pages show: alerts, data sets, glaciers and stations."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
 from django.contrib.gis.db.models import Extent as BoundsOf
-from django.db.models import F, QuerySet
+from django.db.models import F, Func, IntegerField, QuerySet
 from django.urls import reverse
 
 from detection.glaciers.selectors import motion_of, motions_known
@@ -14,9 +14,10 @@ from detection.models import AREA_FIGURES, Alert, GlacierMotion
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.selectors import alert_by_code, alerts_public
-from ingest.models import Product
+from ingest.models import Product, Station
 from ingest.products.selectors import last_date, products
 from ingest.readers.records import Component
+from ingest.readers.stations.records import StationTechnique
 from monitor.open_data.api.rows import product_row
 from monitor.open_data.standards.collections import Extent, Feature, Rows, extent_of, geojson
 from monitor.open_data.standards.cql2 import Queryables
@@ -25,6 +26,7 @@ from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.cards import BRIEF, alert_cards
 
 MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs", "last_day")
+OF_STATIONS = ("code", "technique", "frame", "first_date", "last_date", "n_dates")
 OF_PRODUCTS = ("component", "level", "direction", "track", "release", "n_points", "licence", "simulated")
 FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")
 
@@ -167,3 +169,43 @@ class Glaciers(Rows):
     def extent(self) -> Extent:
         """Return the area of all glaciers."""
         return Extent(motions_known().aggregate(box=BoundsOf("glacier__outline"))["box"])
+
+
+def stations_known() -> QuerySet[Station]:
+    """Return all stations with the first and last date and the number of dates of their series, without the series."""
+    length = Func(F("dates"), function="cardinality", output_field=IntegerField())
+    period = {"first_date": F("dates__0"), "last_date": last_date("dates"), "n_dates": length}
+    return Station.objects.select_related("file").defer("dates", "packed").annotate(**period)
+
+
+def station_feature(station: Station) -> Feature:
+    """Return a station as a feature."""
+    file = {name: getattr(station.file, name) for name in ("attribution", "licence", "simulated")}
+    url = reverse("station-detail", args=[station.pk])
+    properties = {name: getattr(station, name) for name in OF_STATIONS} | file | {"url": url}
+    return {"type": "Feature", "id": str(station.pk), "geometry": geojson(station.position), "properties": properties}
+
+
+class Stations(Rows):
+    """Collection of GNSS stations and levelling benchmarks."""
+
+    known, feature_of = staticmethod(stations_known), staticmethod(station_feature)
+    name = "stations"
+    title = "GNSS stations and levelling benchmarks"
+    description = "Positions with the period of their series; the page of a station shows it beside the points around."
+    filters = {"technique": Filter("how it was measured", tuple(StationTechnique))}
+    queryables = {name: name for name in OF_STATIONS} | {"simulated": "file__simulated", "geometry": "position"}
+
+    def rows(self, query: Query) -> QuerySet[Station]:
+        """Return the stations that fit the query."""
+        found = stations_known().filter(**query.filters)
+        if query.area is not None:
+            found = found.filter(position__intersects=query.area)
+        if query.during is None:
+            return found
+        days = {"first_date__lte": query.during.end.date(), "last_date__gte": query.during.start.date()}
+        return found.filter(**days)
+
+    def extent(self) -> Extent:
+        """Return the extent of all stations."""
+        return extent_of(Station.objects.order_by(), "position", "dates__0", last_date("dates"))

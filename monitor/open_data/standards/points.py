@@ -11,7 +11,7 @@ from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, points_behind
 from monitor.maps.map.series import number
 from monitor.open_data.standards.collections import DIGITS, Collection, Extent, Feature, Part, row_of
-from monitor.open_data.standards.cql2 import Condition
+from monitor.open_data.standards.cql2 import Condition, area_of
 from monitor.open_data.standards.ground import extent_of_products, products_wanted
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.wording.refusals import Refusal, number_or_none
@@ -40,9 +40,11 @@ class Points(Collection):
     def part(self, query: Query) -> Part:
         """Return a page of points, product by product."""
         product_behind, pid_behind = _key(query.after)
-        products = _products(query)
         every = query.tree is None
         condition = Q() if every else Condition(self.every(), self.queryables).of(query.tree)
+        if query.area is None:  # only points near an area of the filter are read, as for a bbox
+            query = query._replace(area=area_of(query.tree))
+        products = _products(query)
         found: list[Feature] = []
         ends_at, after = time.monotonic() + SECONDS, ""
         for product in products.filter(pk__gte=product_behind).order_by("pk"):
@@ -113,7 +115,7 @@ def _key(after: str) -> tuple[int, str]:
 def _within_mercator(area: GEOSGeometry) -> list[Polygon]:
     """Return the bounding box of each part of an area, cut at the latitude limits of Web Mercator."""
     boxes = []
-    for west, south, east, north in (part.extent for part in area):
+    for west, south, east, north in (part.extent for part in (area if area.num_geom > 1 else [area])):
         boxes.append(Polygon.from_bbox((west, max(south, -MERCATOR_DEGREES), east, min(north, MERCATOR_DEGREES))))
         boxes[-1].srid = 4326
     return boxes

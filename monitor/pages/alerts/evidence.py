@@ -18,6 +18,7 @@ from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_shar
 from ingest.models import Product, ScenePair
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ml.selectors import products_of
+from monitor.maps.charts.selectors import points_exist
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.evidence import full_colour_mm_yr
 from monitor.maps.map import selectors
@@ -47,7 +48,8 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
         }
         for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
     ]
-    return alert_context(alert) | surroundings(alert, with_missing) | exposure_block(alert) | {"reviews": reviews}
+    around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
+    return alert_context(alert) | around | {"reviews": reviews}
 
 
 def alert_context(alert: Alert) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Subscribing: the form and its preview. No account, no password; the owner of the address confirms by mail."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry
@@ -94,31 +95,33 @@ def subscribe_sent(request: HttpRequest) -> HttpResponse:
 def subscribe_preview(request: HttpRequest) -> JsonResponse:
     """Count the mails that a form's subscription would have brought; by POST, as regions must not end up in logs."""
     form = ChoiceForm(request.POST, request.FILES)
-    form.asks_geocoder = bool(request.POST.get("hit"))  # then its answer is known already
+    return preview(form, lambda: _preview_rows(_past_news(form)))
+
+
+def preview(form: places.WhereForm, found: Callable[[], dict[str, Any]]) -> JsonResponse:
+    """Answer with the outline of a form's region and with what `found` returns, or with the faults of its fields."""
+    form.asks_geocoder = bool(form.data.get("hit"))  # then its answer is known already
     if not form.is_valid():
         return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
     region = form.cleaned_data["region"]
-    past = _past_news(form)
-    return JsonResponse(
-        {
-            "mails": past["n_mails"],
-            "years": PREVIEW_YEARS,
-            "label": region.label,
-            "outline": mapping(region.outline),
-            "area_km2": round(area_of(region.outline) / 1e6, 3),
-            "sentence": past["sentence"],
-            "unseen": past["unseen"],
-            "more": past["more"],
-            "items": [
-                {
-                    "title": _("%(kind)s, %(place)s") % {"kind": row["card"].kind_label, "place": row["card"].place},
-                    "url": row["card"].url,
-                    "about": f"{day_words(timezone.localtime(row['at']))} · {row['happened']}",
-                }
-                for row in past["rows"]
-            ],
-        }
-    )
+    outline = {"outline": mapping(region.outline), "area_km2": round(area_of(region.outline) / 1e6, 3)}
+    return JsonResponse({"label": region.label, **outline, **found()})
+
+
+def _preview_rows(past: dict[str, Any]) -> dict[str, Any]:
+    """Return past news as the script of the page reads them."""
+    return {name: past[name] for name in ("sentence", "unseen", "more")} | {
+        "mails": past["n_mails"],
+        "years": PREVIEW_YEARS,
+        "items": [
+            {
+                "title": _("%(kind)s, %(place)s") % {"kind": row["card"].kind_label, "place": row["card"].place},
+                "url": row["card"].url,
+                "about": f"{day_words(timezone.localtime(row['at']))} · {row['happened']}",
+            }
+            for row in past["rows"]
+        ],
+    }
 
 
 def _past_news(form: ChoiceForm) -> dict[str, Any]:

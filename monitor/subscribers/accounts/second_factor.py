@@ -29,6 +29,7 @@ from monitor.web.throttle import browser_remember, failure_count, refuse_while_p
 logger = logging.getLogger(__name__)
 
 TRUSTED = "trusted_sign_on"  # in the session: the account whose provider asked for a second factor itself
+LASTS_UNTIL = "lasts_until"  # in the session of a sign-on: when its role must be asked for again, seconds since 1970
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # of what allauth reads from a made-up key
 NOWHERE = "::"  # a connection without an address, for example over a Unix socket
 
@@ -55,8 +56,10 @@ class AccountAdapter(DefaultAccountAdapter):
     get_signup_redirect_url = get_login_redirect_url
 
     def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
-        """Remember the browser that signed in, and whether a trusted provider asked for a second factor."""
+        """Remember the browser that signed in; of a sign-on its end, and whether it asked for a second factor."""
         sign_on = (kwargs["signal_kwargs"] or {}).get("sociallogin")
+        if sign_on:
+            request.session[LASTS_UNTIL] = sign_on.state[LASTS_UNTIL]
         if sign_on and sign_on.state.get(TRUSTED):
             request.session[TRUSTED] = user.pk
             factor_trusted(request)

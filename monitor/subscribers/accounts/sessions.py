@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from monitor.models.subscriptions import AccountLanguage, language_of_request
-from monitor.subscribers.accounts.second_factor import factor_trusted, sessions_end
+from monitor.subscribers.accounts.second_factor import LASTS_UNTIL, factor_trusted, sessions_end
 from monitor.wording.refusals import number_or_none
 
 BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
@@ -144,7 +144,7 @@ def _end_or_note(request: HttpRequest) -> None:
     session, now = request.session, int(time.time())
     began, last = session.get(BEGAN, now), session.get(SEEN, 0)
     idle = last and now - last > settings.SESSION_IDLE_MINUTES * 60
-    if idle or now - began > settings.SESSION_COOKIE_AGE:
+    if idle or now - began > settings.SESSION_COOKIE_AGE or now > session.get(LASTS_UNTIL, now):
         logout(request)
     elif now - last >= WRITTEN_EVERY_SECONDS:
         session.update({BEGAN: began, SEEN: now})

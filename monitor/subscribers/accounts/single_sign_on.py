@@ -6,11 +6,12 @@ sessions. Names and addresses of the provider are not kept, except a name to sho
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.models import SocialLogin, SocialToken
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
@@ -18,15 +19,18 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from requests import RequestException
 
 from detection.models import AuditEntry
-from monitor.subscribers.accounts.second_factor import TRUSTED, sessions_end
+from monitor.subscribers.accounts.second_factor import LASTS_UNTIL, TRUSTED, sessions_end
 from monitor.web.accounts import locked_out
 from monitor.web.identity.site_file import ROLES, OpenID
 from monitor.web.roles import ADMINISTRATORS
 
 logger = logging.getLogger(__name__)
+USUAL = timedelta(hours=1)  # of a provider's token, where the provider does not state it
+SHORTEST = timedelta(minutes=30)  # of a session; tokens of some providers last five minutes
 
 
 class SignOnAdapter(DefaultSocialAccountAdapter):
@@ -38,7 +42,7 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Give a known account the role of the claim; refuse those without one, deactivated, or paused."""
-        given, account = sociallogin.account.extra_data, sociallogin.user
+        given, account, lasts_until = sociallogin.account.extra_data, sociallogin.user, _end_of(sociallogin.token)
         _keep_little(sociallogin, given)
         role = role_of(settings.SITE.openid, given)
         if sociallogin.is_existing:
@@ -47,7 +51,8 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
             raise ImmediateHttpResponse(render(request, "socialaccount/refused.html", status=403))
         if not AxesProxyHandler.is_allowed(request, {"username": account.get_username()}):
             raise ImmediateHttpResponse(locked_out(request, None, None))
-        sociallogin.state |= {"role": role, TRUSTED: is_trusted(settings.SITE.openid, given)}
+        trusted = is_trusted(settings.SITE.openid, given)
+        sociallogin.state |= {"role": role, TRUSTED: trusted, LASTS_UNTIL: lasts_until}
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: None = None) -> User:
         """Make an account without a password, with the role of the claim."""
@@ -99,6 +104,13 @@ def role_apply(*, account: User, role: str) -> None:
         account.save(update_fields=["is_staff"])
     if not role:
         sessions_end(user=account)
+
+
+def _end_of(token: SocialToken | None) -> int:
+    """Return when a session ends so that a role taken away at the provider ends, too; seconds since 1970."""
+    now = timezone.now()
+    lasts = token.expires_at - now if token and token.expires_at else USUAL
+    return int((now + max(lasts, SHORTEST)).timestamp())
 
 
 def _claim(name: str, claims: Mapping[str, Any]) -> Any:

@@ -169,17 +169,22 @@ def _sentence(about: dict[str, str]) -> str:
 
 
 class FileKind(NamedTuple):
-    """Kind of file: its writer, suffix and media type, and how many points it may have."""
+    """Kind of file: its writer, suffix and media type, and how many points and dates of series it may have."""
 
     write: Callable[[Path, Sequence[Layer]], None]
     suffix: str
     content_type: str
     most_points: int
+    most_dates: int = 10_000
 
 
 MOST_POINTS, MOST_PLACEMARKS = 1_000_000, 20_000
+MOST_COLUMNS = 2000  # of a table of SQLite, in the programs that read a GeoPackage
+OTHER_COLUMNS = 20  # at least those of a point beside its series: 13
 KINDS = {
-    "gpkg": FileKind(geopackage_write, ".gpkg", "application/geopackage+sqlite3", MOST_POINTS),
+    "gpkg": FileKind(
+        geopackage_write, ".gpkg", "application/geopackage+sqlite3", MOST_POINTS, MOST_COLUMNS - OTHER_COLUMNS
+    ),
     "parquet": FileKind(geoparquet_write, ".zip", "application/zip", MOST_POINTS),
     "csv": FileKind(csv_write, ".zip", "application/zip", MOST_POINTS),
     "kmz": FileKind(kml_write, ".kmz", "application/vnd.google-earth.kmz", MOST_PLACEMARKS),

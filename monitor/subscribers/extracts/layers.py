@@ -45,7 +45,7 @@ def layers_made(*, extract: Extract, store: Store, report: Callable[[int], None]
             report(n_points)
         n_read += sum(sizes)
         name = re.sub(r"\W+", "_", f"d{product.pk}_{product.name}_{product.component}", flags=re.ASCII)
-        days = [f"d{day:%Y%m%d}" for day in product.dates[: product.n_dates]]
+        days = [f"d{day:%Y%m%d}" for day in product.dates[: product.n_dates]] if extract.with_series else []
         columns = [("pid", pa.string()), ("longitude", pa.float64()), ("latitude", pa.float64())]
         schema = pa.schema([*columns, *((column, pa.float32()) for column in (*VALUES, *days))])
         tables = partial(_tables, store, [_name(product, number) for number in range(len(sizes))], schema)
@@ -66,7 +66,8 @@ def _stored(product: Product, extract: Extract, store: Store) -> Iterator[int]:
         yield n_points
     if n_points < AT_ONCE:  # the last piece was there
         return
-    batches = points_batches(product=product, area=extract.area, after=after, at_once=AT_ONCE)
+    within = {"area": extract.area, "with_series": extract.with_series}
+    batches = points_batches(product=product, after=after, at_once=AT_ONCE, **within)
     for at, batch in enumerate(batches, start=number):
         text = np.frombuffer(json.dumps(batch.pids).encode(), dtype=np.uint8)
         store.put(_name(product, at), batch._asdict() | {"pids": text})

@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.core import signing
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -27,7 +28,7 @@ from ml.sharing import folder_of, store_delete, store_names, store_of
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
-from monitor.subscribers.extracts.formats import KINDS, Layer
+from monitor.subscribers.extracts.formats import KINDS, FileKind, Layer
 from monitor.subscribers.extracts.layers import AT_ONCE, layers_made
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 State, Kind = Extract.State, OutgoingMessage.Kind
 CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
 COUNTED = 3  # times the limit: of areas with more points, the number is estimated
+NUMBER_BYTES = 9  # of a displacement in a GeoPackage, where it takes most room
+MOST_BYTES = 2**30
 PIECES = "extract-"  # begins the names of stores
 FAILED = ":failed"  # ends the key of the mail that says so
 _SALT = "monitor.extract"
@@ -61,38 +64,61 @@ class Contents(NamedTuple):
         return sum(self.by_product.values())
 
 
-def contents_of(*, area: GEOSGeometry, file_format: str) -> Contents:
+def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = True) -> Contents:
     """Count an area's points, of the releases shown now. Raises Refusal for none, or more than a file may have."""
-    products, most = products_over(area=area), KINDS[file_format].most_points
-    n_points = round(
-        sum(
-            one.n_points * one.footprint.intersection(area).area / (one.footprint.area or 1.0)
-            for one in products.only("n_points", "footprint")
-        )
-    )
+    kind = KINDS[file_format]
+    products = list(products_over(area=area).only("n_points", "dates", "has_series", "footprint"))
+    shares = {one.pk: one.footprint.intersection(area).area / (one.footprint.area or 1.0) for one in products}
+    n_points = round(sum(one.n_points * shares[one.pk] for one in products))
     contents = Contents({})
-    if n_points <= COUNTED * most:
-        inside = MeasurementPoint.objects.filter(
-            product__in=list(products.values_list("pk", flat=True)), tile_point__intersects=area
-        )
+    if n_points <= COUNTED * kind.most_points:
+        inside = MeasurementPoint.objects.filter(product__in=list(shares), tile_point__intersects=area)
         with bounded():
             contents = Contents(dict(inside.order_by().values_list("product_id").annotate(n=Count("pid"))))
         n_points = contents.n_points
         if not n_points:
             raise Refusal(_("No measurement point lies in this area. Choose a larger one, or another place."))
-    if n_points > most:
-        words = {"number": whole(n_points), "most": whole(most)}
-        if most < KINDS[Extract.Format.GEOPACKAGE].most_points:
+    if n_points > kind.most_points:
+        words = {"number": whole(n_points), "most": whole(kind.most_points)}
+        if kind.most_points < KINDS[Extract.Format.GEOPACKAGE].most_points:
             raise Refusal(
                 _("%(number)s points lie in this area; KML holds at most %(most)s. Choose another format.") % words
             )
         raise Refusal(
             _("%(number)s points lie in this area; one file holds at most %(most)s. Choose a smaller area.") % words
         )
+    if with_series:
+        _check_series(contents, {one.pk: one.n_dates for one in products}, kind)
     return contents
 
 
-def extract_request(*, email: str, region: Region, file_format: str, contents: Contents) -> Extract:
+def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind) -> None:
+    """Raise Refusal if the series of these points have too many dates for a format, or would fill too large a file."""
+    longest = max(n_dates[pk] for pk in contents.by_product)
+    if longest > kind.most_dates:
+        words = {"number": whole(longest), "most": whole(kind.most_dates)}
+        raise Refusal(
+            _(
+                "A series has %(number)s dates here; a GeoPackage holds at most %(most)s. "
+                "Choose another format, or leave out the series."
+            )
+            % words
+        )
+    n_bytes = NUMBER_BYTES * sum(n_points * n_dates[pk] for pk, n_points in contents.by_product.items())
+    if n_bytes > MOST_BYTES:
+        sizes = {"size": filesizeformat(n_bytes), "most": filesizeformat(MOST_BYTES)}
+        raise Refusal(
+            _(
+                "The series of this area fill about %(size)s; one file holds at most %(most)s. "
+                "Choose a smaller area, or leave out the series."
+            )
+            % sizes
+        )
+
+
+def extract_request(
+    *, email: str, region: Region, file_format: str, contents: Contents, with_series: bool = True
+) -> Extract:
     """Save a request for a file, and queue the mail with its link."""
     email = email.strip().lower()
     with transaction.atomic():
@@ -103,6 +129,7 @@ def extract_request(*, email: str, region: Region, file_format: str, contents: C
             file_format=file_format,
             products=sorted(contents.by_product),
             n_points=contents.n_points,
+            with_series=with_series,
         )
         OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}", email, extract=extract)
     return extract

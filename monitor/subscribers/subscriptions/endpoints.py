@@ -100,7 +100,7 @@ def _refuse_sending(endpoint: Endpoint) -> None:
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
         raise Refusal(_("Daily limit reached. Try again tomorrow."))
     if endpoint_rules(endpoint.channel).is_number:
-        if not endpoint.verified_at and not limits.allowed_for_number(number=endpoint.url):
+        if not endpoint.verified_at and not limits.allowed_for_code(number=endpoint.url, email=endpoint.email):
             raise Refusal(_("Daily limit reached. Try again tomorrow."))
     elif not outward.leads_out(endpoint.url):
         raise Refusal(

@@ -1,5 +1,6 @@
 """Daily limits of messages. Counts per mailbox, domain and network are kept for a day, under keyed hashes."""
 
+from datetime import timedelta
 from ipaddress import ip_network
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from monitor.models.operations import RequestCount
+from monitor.models.subscriptions import Subscription
 
 # Domains whose many mailboxes belong to many people.
 PUBLIC_DOMAINS = {
@@ -22,6 +24,7 @@ PUBLIC_DOMAINS = {
 }
 WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
 WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
+KNOWN_AFTER, STRANGERS_SHARE = timedelta(days=7), 0.5  # of all codes of a day
 
 
 def allowed_for_address(*, email: str) -> bool:
@@ -51,9 +54,24 @@ def allowed_for_endpoints(*, email: str, organisation: int | None = None) -> boo
     return _count(f"endpoints {who}", settings.ENDPOINT_LIMIT_PER_PERSON)
 
 
-def allowed_for_number(*, number: str) -> bool:
-    """Count one code to a phone number. Return False if the number, or all together, reached the daily limit."""
-    return _count(f"number {number}", settings.TEXT_LIMIT_PER_NUMBER) and _count("numbers", settings.TEXT_LIMIT_OVERALL)
+def allowed_for_code(*, number: str, email: str) -> bool:
+    """Count one code to a phone number. Return False if number, person or all together reached the daily limit.
+
+    People whose first subscription is younger than KNOWN_AFTER share a part of all codes; the rest is left for others.
+    """
+    overall = settings.TEXT_LIMIT_OVERALL
+    is_known = Subscription.objects.filter(email=email, confirmed_at__lt=timezone.now() - KNOWN_AFTER).exists()
+    return (
+        _count(f"number {number}", settings.TEXT_LIMIT_PER_NUMBER)
+        and _count(f"codes {mailbox_of(email)}", settings.TEXT_LIMIT_PER_PERSON)
+        and (is_known or _count("codes of strangers", int(overall * STRANGERS_SHARE)))
+        and _count("numbers", overall)
+    )
+
+
+def allowed_for_codes_of(*, network: str) -> bool:
+    """Count a request for a code by this network. Return False if it has reached its daily limit."""
+    return _count(f"codes {network}", settings.TEXT_LIMIT_PER_NETWORK)
 
 
 def allowed_for_organisation(*, organisation: int, most: int) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Count, Max, Prefetch, prefetch_related_objects
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -14,6 +14,7 @@ from detection.models import Alert, AlertExposure, AlertMotion
 from detection.rules.lifecycle import Source, State
 from detection.selectors import Tilt, steepest_tilts
 from ingest.context.selectors import Contact
+from ingest.models import ContextLayer
 from monitor.wording.administrative import contact_sentence
 from monitor.wording.cards.whereabouts import alert_places
 from monitor.wording.dates import day_words
@@ -174,6 +175,12 @@ def _source(kind: str, name: str, loaded_on: str, attribution: str) -> str:
     # Translators, here and below: %(name)s is the name of a file or a data set, %(kind)s what it holds
     credited = _("%(name)s (%(kind)s, %(attribution)s), loaded %(day)s")
     return (credited if attribution else _("%(name)s (%(kind)s), loaded %(day)s")) % source
+
+
+def cards_state() -> list[dict[str, Any]]:
+    """Return figures that change whenever any card does: number, newest key and last change of alerts and of places."""
+    tables = ((Alert, "updated_at"), (ContextLayer, "loaded_at"))
+    return [model.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max(changed)) for model, changed in tables]
 
 
 class KeptCards:

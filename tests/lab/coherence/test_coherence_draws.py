@@ -5,7 +5,7 @@ import pytest
 
 from ingest.errors import InputError
 from lab import real_data
-from lab.coherence.training import samples, textures
+from lab.coherence.training import samples, task, textures
 from lab.coherence.training.processing import resampled_on_map
 from lab.coherence.training.samples import Drawing, Sample, Samples, coherence_over, sample_of
 from lab.coherence.training.scenes import coherence_pair, patched, roughened
@@ -230,14 +230,15 @@ def test_samples_are_kept_and_turned_with_their_truth(tmp_path, cut, monkeypatch
 @pytest.mark.parametrize("method", WEIGHTS)
 def test_a_few_steps_teach_every_network(real_data, monkeypatch, tmp_path, method):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
+    monkeypatch.setattr(task, "SCENES", 1)  # nothing is validated here
     settings = CoherenceSettings(method=method, samples=2, size=64, batch=2)
-    network, task, _ = prepare(settings, tmp_path, 0)
+    network, training, _ = prepare(settings, tmp_path, 0)
     torch.manual_seed(0)
-    batch = task.batch(np.random.default_rng(1))
+    batch = training.batch(np.random.default_rng(1))
     optimiser = torch.optim.Adam(network.parameters(), 5e-3)
     losses = []
     for _ in range(12):
-        losses.append(task.loss(network, batch, 0.0))
+        losses.append(training.loss(network, batch, 0.0))
         optimiser.zero_grad()
         losses[-1].backward()
         optimiser.step()

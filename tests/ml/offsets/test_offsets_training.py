@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.offsets import real_chips
+from lab.offsets import real_chips, training_task
 from lab.offsets.crops import SEED, Crops, Settings, crop_at, draw, sources, turned
 from lab.offsets.dataset import make_scene, prepared
 from lab.offsets.training_task import loss_of
@@ -23,6 +23,7 @@ from ml.runtime.checkpoints import read_card
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("measured_in_this_process")
 
 
 def peak_of(reference: torch.Tensor, secondary: torch.Tensor) -> tuple[int, int]:
@@ -134,7 +135,8 @@ def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
 
 @pytest.mark.long
 @pytest.mark.parametrize("form", [WEIGHTS, OFFSETS])
-def test_the_recipe_trains_and_leaves_weights_that_track(tmp_path, form):
+def test_the_recipe_trains_and_leaves_weights_that_track(monkeypatch, tmp_path, form):
+    monkeypatch.setattr(training_task, "VALIDATION_PAIRS", 1)  # of each kind of ground
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"form": form, "scenes": 2, "hard_scenes": 2, "crops": 4, "crop_px": 64, "batch": 2}))
     arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]

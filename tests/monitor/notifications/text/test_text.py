@@ -8,8 +8,11 @@ from datetime import timedelta
 from urllib.parse import parse_qsl
 
 import pytest
+from anymail.exceptions import AnymailInvalidAddress, AnymailRecipientsRefused
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import EmailMessage
+from django.test import Client
 from django.utils import timezone
 
 from monitor import tasks
@@ -18,8 +21,8 @@ from monitor.notifications import rounds
 from monitor.notifications.text import numbers
 from monitor.notifications.text.channel import by_request
 from monitor.notifications.text.gateway import Gateway, gateway_of
+from monitor.subscribers.subscriptions import limits, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.subscribers.subscriptions import tokens
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +122,26 @@ def test_a_gateway_may_take_mails(make_alert, make_subscription, settings):
     assert mail.outbox[-1].body.startswith("Sinking ground")
 
 
+@pytest.mark.parametrize("fault", [AnymailRecipientsRefused, AnymailInvalidAddress, ValueError])
+def test_an_error_of_any_mail_backend_is_of_this_number_and_does_not_name_it(
+    fault, make_alert, make_subscription, monkeypatch, settings, caplog
+):
+    def refuse(mail) -> None:
+        raise fault(mail.to[0])
+
+    caplog.set_level(logging.DEBUG)
+    settings.TEXT_GATEWAY = Gateway("mailto:{number}@sms.example.org")
+    monkeypatch.setattr(EmailMessage, "send", refuse)
+    number = number_made()
+    make_subscription(frequency="weekly")
+    make_alert()
+    send()
+    assert reread(number).failures == 1
+    assert not ChannelPause.objects.exists()
+    assert fault.__name__ in OutgoingMessage.objects.get(channel="text").error
+    assert NUMBER[1:] not in caplog.text + str(list(OutgoingMessage.objects.values()))
+
+
 def test_no_news_before_the_code_is_typed(client, make_alert, make_subscription, gateway):
     page = ways_of(make_subscription(frequency="weekly"))
     assert add(client, page, "0049 (151) 234-567 89").status_code == 302
@@ -163,6 +186,29 @@ def test_a_number_gets_three_codes_a_day_whoever_asks(client, make_subscription,
         answer = add(client, ways_of(make_subscription(f"somebody{n}@example.org")))
         assert answer.status_code == (302 if n < 3 else 422)
     assert Endpoint.objects.count() == 3
+
+
+def test_one_person_and_one_network_get_a_few_codes_a_day(client, make_subscription, gateway, settings):
+    settings.TEXT_LIMIT_PER_PERSON, settings.TEXT_LIMIT_PER_NETWORK = 2, 4
+    page = ways_of(make_subscription())
+    assert [add(client, page, f"+49151234567{n}").status_code for n in (10, 11, 12)] == [302, 302, 422]
+    other = ways_of(make_subscription("somebody@example.org"))
+    assert [add(client, other, f"+49151234568{n}").status_code for n in (10, 11)] == [302, 422]
+    elsewhere = Client(REMOTE_ADDR="198.51.100.7")
+    assert add(elsewhere, other, "+4915123456811").status_code == 302
+
+
+def test_strangers_leave_half_of_the_codes_to_people_who_are_known(client, make_subscription, gateway, settings):
+    settings.TEXT_LIMIT_OVERALL, now = 4, timezone.now()
+    known = make_subscription("known@example.org", confirmed_at=now - limits.KNOWN_AFTER - timedelta(hours=1))
+    statuses = [
+        add(
+            client, ways_of(make_subscription(f"new{n}@example.org", confirmed_at=now)), f"+4915123456{n}00"
+        ).status_code
+        for n in range(3)
+    ]
+    assert statuses == [302, 302, 422]
+    assert [add(client, ways_of(known), f"+49151234567{n}").status_code for n in (10, 11, 12)] == [302, 302, 422]
 
 
 def test_no_code_comes_by_repeating_a_message(client, make_subscription, gateway):

@@ -235,3 +235,21 @@ def test_a_filter_that_makes_no_sense_is_refused_with_its_remedy(client, address
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
     assert set(answer.json()) == {"type", "title", "status", "detail", "error", "remedy"}
+
+
+def test_the_list_of_the_map_is_computed_once_for_each_state_of_the_alerts(
+    client, three, django_assert_max_num_queries
+):
+    def features(language: str = "en") -> list[dict]:
+        answer = client.get(f"/alerts.geojson?language={language}")
+        return [one["properties"] for one in json.loads(answer.content)["features"]]
+
+    assert len(features()) == 3
+    with django_assert_max_num_queries(3):
+        assert len(features()) == 3
+    assert features("de")[0]["kind_label"] != features()[0]["kind_label"]
+    three[0].severity = "strong"
+    three[0].save()
+    assert [one["severity"] for one in features() if one["code"] == three[0].code] == ["strong"]
+    Alert.objects.filter(pk=three[1].pk).delete()
+    assert len(features()) == 2

@@ -1,7 +1,7 @@
 """OGC API Features: what a GIS asks for, page by page, and nothing that is not public."""
 
 from datetime import date
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.db import connection
@@ -13,6 +13,7 @@ from ingest.products.selectors import points_behind
 from ingest.products.services import product_load
 from monitor.open_data.standards import points
 from tests.makers import glaciers as made_glaciers
+from tests.makers.stations import make_station
 
 pytestmark = pytest.mark.django_db
 ALERTS, POINTS, PRODUCTS = (f"/ogc/collections/{name}/items" for name in ("alerts", "points", "products"))
@@ -62,7 +63,7 @@ def test_every_link_of_an_empty_service_leads_somewhere(client, catalogue):
 def test_collections_state_where_and_when(client, make_egms):
     product_load(path=make_egms())
     listed = {one["id"]: one for one in answer(client, "/ogc/collections")["collections"]}
-    assert list(listed) == ["alerts", "points", "products", "glaciers"]
+    assert list(listed) == ["alerts", "points", "products", "glaciers", "stations"]
     west, south, east, north = listed["points"]["extent"]["spatial"]["bbox"][0]
     assert 13 < west < east < 14
     assert 38 < south <= north < 39
@@ -172,6 +173,23 @@ def test_points_of_a_box_and_of_the_whole_earth(client, two_tracks):
     assert answer(client, f"{POINTS}?datetime=1999-01-01")["numberReturned"] == 0
 
 
+@pytest.mark.parametrize("more", ["", " AND velocity_mm_yr < 100"])
+def test_an_area_in_a_filter_is_read_by_the_index_as_a_box_is(client, two_tracks, more):
+    longitude, latitude = answer(client, POINTS)["features"][5]["geometry"]["coordinates"]
+    corners = f"{longitude - 1e-4:.5f}, {latitude - 1e-4:.5f}, {longitude + 1e-4:.5f}, {latitude + 1e-4:.5f}"
+    condition = f"S_INTERSECTS(geometry, BBOX({corners})){more}"
+    with CaptureQueriesContext(connection) as asked:
+        found = answer(client, f"{POINTS}?{urlencode({'filter': condition})}")["features"]
+    assert [one["properties"]["pid"] for one in found] == ["pt00000005"] * 2
+    of_points = [one["sql"] for one in asked.captured_queries if 'FROM "ingest_measurementpoint"' in one["sql"]]
+    assert len(of_points) == 2
+    assert all('"tile_point" && ' in sql for sql in of_points)
+    elsewhere = urlencode({"filter": "S_WITHIN(geometry, BBOX(0, 0, 1, 1))"})
+    with CaptureQueriesContext(connection) as asked:
+        assert not answer(client, f"{POINTS}?{elsewhere}")["features"]
+    assert not any('FROM "ingest_measurementpoint"' in one["sql"] for one in asked.captured_queries)
+
+
 def test_points_of_a_superseded_release_come_only_by_its_id(client, two_tracks):
     old, new = two_tracks
     Product.objects.filter(pk=old.pk).update(superseded_by=new)
@@ -184,6 +202,20 @@ def test_who_loaded_a_file_is_in_no_answer(client, two_tracks):
     Product.objects.update(loaded_by="somebody-at-the-survey")
     for address in (POINTS, PRODUCTS, "/stac/collections/velocity-fields/items"):
         assert b"somebody-at-the-survey" not in client.get(address).content
+
+
+def test_stations_have_their_period_and_lead_to_their_page(client):
+    station, benchmark = make_station(), make_station("BM7", (5.0, 46.0), "levelling")
+    address = "/ogc/collections/stations/items"
+    (only,) = answer(client, f"{address}?technique=levelling")["features"]
+    assert only["id"] == str(benchmark.pk)
+    (found,) = answer(client, f"{address}?bbox=13,38,14,39&datetime=2019-01-01/..")["features"]
+    properties = found["properties"]
+    assert (properties["code"], properties["n_dates"], properties["first_date"]) == ("MADE", 61, "2018-01-01")
+    assert found["geometry"]["coordinates"] == [13.19, 38.71]
+    assert properties["url"].endswith(f"/stations/{station.pk}/")
+    assert answer(client, f"{address}?filter=first_date%3EDATE('2019-01-01')")["numberMatched"] == 0
+    assert answer(client, f"{address}/{station.pk}")["properties"] == properties
 
 
 def test_glaciers_are_those_of_the_pages(client):

@@ -168,3 +168,24 @@ def test_a_contact_set_by_hand_outlasts_a_new_file_of_regions_and_one_of_the_fil
     load("New office")
     names = dict(AdministrativeRegion.objects.values_list("name", "contact_name"))
     assert names == {"Westshore": "Town hall", "Eastshore": "New office"}
+
+
+def test_a_contact_set_by_hand_follows_a_renamed_region_by_its_code_or_is_named_as_lost(operator, tmp_path):
+    def load(*regions: tuple[str, str]) -> ContextLayer:
+        features = [
+            {"type": "Feature", "geometry": SQUARE, "properties": {"name": name, "iso_3166_2": code}}
+            for name, code in regions
+        ]
+        path = tmp_path / "regions.geojson"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        return context_load(path=path, kind=ContextKind.REGIONS, replace=True)
+
+    load(("Westshore", "AT-1"), ("Eastshore", "AT-2"))
+    for slug, office in (("westshore", "Town hall"), ("eastshore", "Harbour office")):
+        operator.post(f"/regions/{slug}/contact/", NEW | {"name": office})
+    layer = load(("West Shore District", "AT-1"), ("Northshore", "AT-3"))
+    names = dict(AdministrativeRegion.objects.values_list("name", "contact_name"))
+    assert names == {"West Shore District": "Town hall", "Northshore": ""}
+    (remark,) = ContextLayer.objects.get(pk=layer.pk).remarks
+    assert "Eastshore" in remark
+    assert "Harbour office" in remark

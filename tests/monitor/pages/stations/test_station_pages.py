@@ -53,6 +53,19 @@ def test_a_product_differs_from_its_stations_by_the_offset_that_was_made(tmp_pat
     assert found.bias_mm_yr == pytest.approx(OFFSET, abs=0.3)
 
 
+def test_the_page_of_a_data_set_asks_the_same_number_of_questions_for_any_number_of_stations(
+    client, tmp_path, local_product
+):
+    page, counted = reverse("product-stations", args=[local_product.pk]), []
+    for n, name in ((2, "two.csv"), (6, "six.csv")):
+        stations_load(path=of_stations(tmp_path, n=n, name=name))
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(page).status_code == 200
+        counted.append(len(asked))
+    assert Station.objects.count() == 2 + 6
+    assert counted[0] == counted[1]
+
+
 def test_stations_of_a_frame_that_rests_on_the_continent_tie_wide_regions_of_a_product(tmp_path, local_product):
     stations_load(path=of_stations(tmp_path))
     plane = plane_of(product=local_product, epsg=32633)

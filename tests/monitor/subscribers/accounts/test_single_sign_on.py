@@ -1,18 +1,24 @@
 """Single sign-on against a real OpenID Connect provider, which runs here: roles, subjects, second factors, pauses."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from oidc_provider_mock import run_server_in_thread
 
 from detection.models import AuditEntry
-from monitor.subscribers.accounts.single_sign_on import role_of
+from monitor.subscribers.accounts import sessions
+from monitor.subscribers.accounts.second_factor import LASTS_UNTIL
+from monitor.subscribers.accounts.single_sign_on import SHORTEST, _end_of, role_of
 from monitor.web.identity.site_file import OpenID, Site
 from monitor.web.roles import OPERATORS
 from tests.makers.people import account, words
@@ -86,6 +92,27 @@ def test_a_role_that_is_taken_away_there_ends_here_with_its_sessions(client, ope
     assert client.get("/review/")["Location"].startswith("/login/")
     last = AuditEntry.objects.order_by("pk").last()
     assert (last.action, last.before, last.after) == ("role by sign-on", "viewers", "")
+
+
+def test_a_session_lasts_as_long_as_the_token_so_that_a_role_taken_away_ends(client, openid, monkeypatch):
+    local, otto, now = Client(), account("otto", OPERATORS), int(time.time())
+    local.force_login(otto)
+    local.get("/sessions/")
+    sign_on(client, openid, "v1", groups=["readers"])
+    ends = client.session[LASTS_UNTIL]
+    assert now + SHORTEST.total_seconds() <= ends <= now + 2 * 3600
+    assert client.get("/review/").status_code == 200
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(time=lambda: ends))
+    assert client.get("/review/").status_code == 200
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(time=lambda: ends + 1))
+    assert client.get("/review/")["Location"].startswith("/login/")
+    assert local.get("/sessions/").status_code == 200
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(5, 30), (90, 90), (None, 60)])
+def test_a_short_token_does_not_end_a_session_within_half_an_hour(minutes, expected):
+    token = SocialToken(expires_at=timezone.now() + timedelta(minutes=minutes) if minutes else None)
+    assert _end_of(token) == pytest.approx(time.time() + 60 * expected, abs=5)
 
 
 def test_the_role_with_most_rights_counts_and_follows_the_claim(openid):

@@ -8,7 +8,9 @@ import zipfile
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from django.contrib.gis.geos import MultiPolygon
 from django.core import mail
 from django.utils import timezone
 
@@ -177,6 +179,49 @@ def test_too_many_points_are_refused_with_their_number_and_what_to_do(product, m
     monkeypatch.setattr(services, "COUNTED", 0)  # an area with far too many is not counted
     with pytest.raises(Refusal, match="points lie in this area"):
         services.contents_of(area=area, file_format=format_)
+
+
+def test_series_that_would_fill_too_large_a_file_are_refused_with_their_size_and_what_to_do(product, monkeypatch):
+    area, n_numbers = product.footprint.buffer(0.01), 12 * product.n_dates
+    monkeypatch.setattr(services, "MOST_BYTES", services.NUMBER_BYTES * n_numbers)
+    services.contents_of(area=area, file_format="csv")
+    monkeypatch.setattr(services, "MOST_BYTES", services.NUMBER_BYTES * n_numbers - 1)
+    with pytest.raises(Refusal, match=r"fill about .*smaller area, or leave out the series"):
+        services.contents_of(area=area, file_format="csv")
+    services.contents_of(area=area, file_format="csv", with_series=False)
+
+
+def test_more_dates_than_columns_of_a_geopackage_are_refused_and_no_others(product, tmp_path, monkeypatch):
+    kind = formats.KINDS["gpkg"]
+    days = [f"d{n}" for n in range(kind.most_dates)]
+    columns = [("pid", pa.string()), *((name, pa.float64()) for name in ("longitude", "latitude", *layers.VALUES))]
+    schema = pa.schema([*columns, *((day, pa.float32()) for day in days)])
+    table = pa.table([["a"], *([[1.0]] * (len(schema) - 1))], schema=schema)
+    layer = formats.Layer("many", {"layer": "many"}, schema, lambda: iter([table]))
+    formats.geopackage_write(tmp_path / "many.gpkg", [layer])  # as many as are allowed fit
+    monkeypatch.setitem(formats.KINDS, "gpkg", kind._replace(most_dates=product.n_dates - 1))
+    with pytest.raises(Refusal, match="Choose another format, or leave out the series"):
+        services.contents_of(area=product.footprint.buffer(0.01), file_format="gpkg")
+    services.contents_of(area=product.footprint.buffer(0.01), file_format="csv")
+
+
+def test_without_series_the_file_has_points_and_no_dates(client, product):
+    extract = made(client, product, file_format="csv", without_series="on")
+    with zipfile.ZipFile(io.BytesIO(content(client, extract))) as archive:
+        (about,) = csv.DictReader(io.TextIOWrapper(archive.open("data_sets.csv"), "utf-8"))
+        rows = list(csv.DictReader(io.TextIOWrapper(archive.open(f"{about['layer']}.csv"), "utf-8")))
+    assert len(rows) == 12
+    assert [*rows[0]] == ["pid", "longitude", "latitude", *layers.VALUES]
+
+
+def test_the_page_of_an_alert_offers_a_file_only_where_points_lie(client, alert, product):
+    page = f"/alerts/{alert.code}/"
+    alert.area = MultiPolygon(product.footprint.buffer(0.001))
+    alert.save()
+    assert "Points as a file" in client.get(page).content.decode()
+    product.points_deleted_at = timezone.now()
+    product.save()
+    assert "Points as a file" not in client.get(page).content.decode()
 
 
 def test_an_area_without_points_is_refused(client, product):

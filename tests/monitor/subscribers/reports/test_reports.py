@@ -4,10 +4,12 @@ the resident, an operator, the public."""
 import io
 import re
 import zlib
+from datetime import UTC, datetime
 
 import pytest
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 from PIL import Image
 
 from detection.models import AuditEntry
@@ -15,6 +17,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.reports import ResidentReport
 from monitor.notifications import rounds
 from monitor.operations.retention.services import prune
+from monitor.self_service import reports as pages
 from monitor.subscribers.reports.services import report_decide
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.given_files import MOST_BYTES_OF_PHOTO, PHOTO_PX
@@ -139,6 +142,24 @@ def test_an_accepted_report_counts_at_the_alerts_within_200_metres(client, alert
     assert "May 2026: Cracks in a wall (2)" in page
     assert client.get(f"/api/v1/alerts/{alert.code}").json()["resident_reports"] == 2
     assert client.get("/api/v1/alerts").json()["items"][0]["resident_reports"] == 2
+
+
+def test_a_day_that_has_begun_where_the_reader_lives_is_no_future_day(client, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 5, 3, 20, 0, tzinfo=UTC))
+    assert 'max="2026-05-04"' in client.get("/reports/").content.decode()
+    assert client.post("/reports/", FORM | {"seen_on": "2026-05-04"}).status_code == 302
+    assert client.post("/reports/", FORM | {"seen_on": "2026-05-05"}).status_code == 422
+
+
+def test_a_photo_is_not_decoded_for_who_has_used_up_the_daily_limit(client, monkeypatch, settings):
+    settings.MAIL_LIMIT_PER_IP = 1
+    decoded = []
+    monkeypatch.setattr(pages, "photo", lambda **given: decoded.append(given["name"]))
+    statuses = [
+        client.post("/reports/", FORM | {"photo": SimpleUploadedFile("crack.jpg", photo())}).status_code
+        for _ in range(2)
+    ]
+    assert (statuses, decoded) == ([302, 429], ["crack.jpg"])
 
 
 def test_text_and_photo_are_for_operators_alone(client, alert, anna):
