@@ -1,4 +1,4 @@
-"""All that version 0.5.0 adds to the tables of monitor, in place of the four migrations that led to it."""
+"""All that version 0.5.0 adds to the tables of monitor, in place of the five migrations that led to it."""
 
 import django.contrib.gis.db.models.fields
 import django.contrib.postgres.fields
@@ -11,6 +11,7 @@ from django.db import migrations, models
 
 REPLACED = [
     "0002_bulletins", "0003_extracts", "0004_dissolved_and_languages_of_accounts", "0005_reports_of_residents",
+    "0006_extracts_without_series",
 ]
 
 
@@ -35,6 +36,7 @@ class Migration(migrations.Migration):
                 ('file_format', models.CharField(choices=[('gpkg', 'GeoPackage: a layer for each data set'), ('parquet', 'GeoParquet: a file for each data set, in a zip'), ('csv', 'CSV: a table for each data set, in a zip'), ('kmz', 'KML: for virtual globes, at most 20,000 points')], max_length=10)),
                 ('products', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), help_text='the data sets that had points there when it was asked', size=None)),
                 ('n_points', models.PositiveIntegerField(help_text='as counted when it was asked for')),
+                ('with_series', models.BooleanField(default=True, help_text='each point has its displacements, one column for a date')),
                 ('points_done', models.PositiveIntegerField(default=0)),
                 ('language', models.CharField(default=monitor.models.subscriptions.language_of_request, help_text='of settings.LANGUAGES', max_length=10)),
                 ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], db_index=True, default='queued', max_length=10)),
