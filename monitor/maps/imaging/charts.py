@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
+from ingest.stations.selectors import MEAN_DAYS
 from monitor.wording.components import both_directions
 from monitor.wording.figures import WITHIN_90, short, whole
 from monitor.wording.images import data_set_name
@@ -129,6 +130,27 @@ def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
         "has_dots": True,
         "has_band": True,
     }
+
+
+def gauge_charts(
+    gauges: Sequence[Mapping[str, Any]], ends: tuple[date, date], changed_on: date
+) -> list[dict[str, Any]]:
+    """Return a chart of each gauge of a place, on the time axis of the place's curve, with the day of its change."""
+    return [_of_gauge(one, ends, changed_on) for one in gauges if any(value is not None for value in one["means"])]
+
+
+def _of_gauge(gauge: Mapping[str, Any], ends: tuple[date, date], changed_on: date) -> dict[str, Any]:
+    rains, known = gauge["kind"] == "rain", [value for value in gauge["means"] if value is not None]
+    factor, middle = (MEAN_DAYS, 0.0) if rains else (1, sum(known) / len(known))
+    values = [None if value is None else factor * (value - middle) for value in gauge["means"]]
+    days = [ends[0], *map(date.fromisoformat, gauge["days"]), ends[1]]
+    if rains:
+        # Translators, here and below: %(name)s is a gauge
+        caption = _("Rain at %(name)s, in millimetres per 30 days.")
+    else:
+        caption = _("Groundwater at %(name)s, in metres above (+) or below (−) its mean.")
+    curve = Curve(days, line=[None, *values, None], changes=[changed_on])
+    return {"chart": series_chart(curve), "caption": caption % {"name": gauge["code"]}}
 
 
 def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -> dict[str, Any]:
