@@ -102,7 +102,7 @@ def test_a_draft_takes_as_many_queries_for_forty_places_as_for_one(product, load
     path.write_text(f"gauge,date,longitude,latitude,level_m\nG1,{product.dates[-1]},13.20,38.72,3.0\n")
     stations_load(path=path)
     search, counts = made_search(product), []
-    for n in (1, 40):
+    for n in (1, 40, 1):  # the first draft also asks what later ones remember
         Bulletin.objects.all().delete()
         TrendSearch.objects.filter(pk=search.pk).update(
             places=[made_place(HERE[0] + at / 200, 38.7) for at in range(n)]
@@ -113,7 +113,7 @@ def test_a_draft_takes_as_many_queries_for_forty_places_as_for_one(product, load
         (region,) = Bulletin.objects.get().content["regions"]
         assert len(region["places"]) == n
         assert region["places"][0]["gauges"]
-    assert counts[0] == counts[1]
+    assert counts[1] == counts[2]
 
 
 def test_a_superseded_field_leaves_the_draft_before_its_successor_is_searched(product):
