@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from ingest.stations.selectors import MEAN_DAYS
 from monitor.wording.components import both_directions
 from monitor.wording.figures import WITHIN_90, short, whole
 from monitor.wording.images import data_set_name
@@ -16,6 +15,7 @@ WIDTH, HEIGHT = 640, 220  # units of the drawing
 SMALL = (400, 132, 40)  # width, height and left margin of a series, whose letters stay readable on a phone
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
 TICKS = 4
+RAIN_DAYS = 30  # rain is drawn in millimetres per 30 days
 GAP = 0.3  # gap between two columns, as a share of their spacing
 MOST_YEARS = 7  # labelled below a series
 
@@ -141,7 +141,7 @@ def gauge_charts(
 
 def _of_gauge(gauge: Mapping[str, Any], ends: tuple[date, date], changed_on: date) -> dict[str, Any]:
     rains, known = gauge["kind"] == "rain", [value for value in gauge["means"] if value is not None]
-    factor, middle = (MEAN_DAYS, 0.0) if rains else (1, sum(known) / len(known))
+    factor, middle = (RAIN_DAYS, 0.0) if rains else (1, sum(known) / len(known))
     values = [None if value is None else factor * (value - middle) for value in gauge["means"]]
     days = [ends[0], *map(date.fromisoformat, gauge["days"]), ends[1]]
     if rains:
