@@ -185,6 +185,7 @@ class TrendSearch(models.Model):
     last_day = models.DateField()
     n_clusters = models.PositiveIntegerField(help_text="cells of 100 m that were tested; 0: too few dates or points")
     places = models.JSONField(help_text="the surest first, with their curves")
+    sampled = models.MultiPointField(srid=4326, null=True, help_text="some of the cells that were tested")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -45,6 +45,12 @@ def inputs_due(
     return in_turn.select_related("reference", "secondary")
 
 
+def trend_searches_due() -> QuerySet[Product]:
+    """Return the current velocity fields with series that have not been searched, without derived ones."""
+    fields = Product.objects.current().filter(has_series=True, technique=Technique.INSAR, points_deleted_at=None)
+    return fields.filter(derived_from=None, trend_search=None).order_by("pk")
+
+
 def companions_of(*, run: Run) -> list[Product]:
     """Return the products of one other track, on the same ground, that a run uses; largest shared area first.
 

@@ -92,6 +92,6 @@ def search_trends() -> None:
 
     if disk_full():
         return
-    for product in rows_due(Step.TRENDS, trends.trend_searches_due())[:1]:
+    for product in rows_due(Step.TRENDS, selectors.trend_searches_due())[:1]:
         with attempt(Step.TRENDS, product):
             trends.trend_search_make(product=product)

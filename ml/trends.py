@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 import shapely
 from django.contrib.gis.geos import GEOSGeometry
-from django.db.models import QuerySet
-from shapely import MultiPolygon
 from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
 from ingest.geometry import utm_epsg
 from ingest.models import Product
 from ingest.products.selectors import product_points, product_series, series_within
 from ingest.projections import transformer
-from ingest.readers.records import Technique
 from ml.deformation.motion.area import series_of_area
 from ml.deformation.motion.series import WITHIN_90, DatedChange, SeriesMotion, Trend, series_motion
 from ml.deformation.series.product import half_wave_mm, has_cycles
@@ -37,12 +35,6 @@ DIGITS = 2
 SIMPLIFIED_DEGREES = 1e-5
 
 
-def trend_searches_due() -> QuerySet[Product]:
-    """Return the current velocity fields with series that have not been searched, without derived ones."""
-    fields = Product.objects.current().filter(has_series=True, technique=Technique.INSAR, points_deleted_at=None)
-    return fields.filter(derived_from=None, trend_search=None).order_by("pk")
-
-
 def trend_search_make(*, product: Product) -> TrendSearch:
     """Search a product for changes of trend; store the places with their curves. Series are read in blocks."""
     days = np.array([(day - product.dates[0]).days for day in product.dates])
@@ -57,6 +49,9 @@ def trend_search_make(*, product: Product) -> TrendSearch:
         sure = (_place(product, one, epsg, first) for one in found.places)
         row.places = list(islice((one for one in sure if one), MOST_PLACES))
         row.n_clusters = found.n_clusters
+        if found.sampled:
+            to_degrees = transformer(epsg, 4326).transform
+            row.sampled = _geos(shapely.transform(shapely.MultiPoint(found.sampled), to_degrees, interleaved=False))
     row.save(force_insert=True)
     return row
 
@@ -94,7 +89,7 @@ def _ring(area: GEOSGeometry) -> GEOSGeometry:
     return _geos(to_geographic(ring, epsg))
 
 
-def _geos(geometry: MultiPolygon) -> GEOSGeometry:
+def _geos(geometry: BaseGeometry) -> GEOSGeometry:
     return GEOSGeometry(memoryview(shapely.to_wkb(geometry)), srid=4326)
 
 

@@ -286,6 +286,24 @@ def _regions(
     return found
 
 
+def regions_at(*, points: Sequence[tuple[float, float]], simulated: bool) -> list[AdministrativeRegion | None]:
+    """Return the province or state around each point, else the next smaller unit, else the country. Two queries.
+
+    points: longitude and latitude; simulated: the kind of regions.
+    """
+    query = """
+        SELECT DISTINCT ON (target.i) target.i, region.id
+        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y)
+        JOIN ingest_administrativeregion region
+          ON ST_Intersects(region.outline, ST_SetSRID(ST_MakePoint(target.x, target.y), 4326))
+        JOIN ingest_contextlayer layer ON layer.id = region.layer_id AND layer.simulated = %s
+        ORDER BY target.i, region.level = 0, region.level, region.id"""
+    numbered = _parameters([(index, (*point, simulated)) for index, point in enumerate(points)])
+    found = dict(rows_of(query, [*numbered, simulated]))
+    regions = AdministrativeRegion.objects.defer("outline").in_bulk(set(found.values()))
+    return [regions.get(found.get(index)) for index in range(len(points))]
+
+
 def _glaciers_in(area: GEOSGeometry) -> QuerySet[Glacier]:
     touching = Q(outline__intersects=area) | Q(outline__isnull=True, position__intersects=area)
     return Glacier.objects.filter(touching, shown=True).defer("outline").order_by("name", "pk")

@@ -214,6 +214,8 @@ class SimulatedTruth(models.Model):
     size_m = models.FloatField(help_text="diameter of the circle of the same area")
     starts_on = models.DateField(null=True)
     ends_on = models.DateField(null=True)
+    changed_on = models.DateField(null=True, help_text="day on which its rate changed")
+    change_mm_yr = models.FloatField(null=True, help_text="of rate_mm_yr on that day; of its sign: faster")
     outline = models.MultiPolygonField(srid=4326)
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ from ml.simulation.ground.sources import (
     Landslide,
     MineWaterUplift,
     MiningSubsidence,
+    RateChange,
     Source,
 )
 from ml.simulation.ground.terrain import (
@@ -40,11 +41,28 @@ from ml.simulation.velocity.nuisance import Nuisance, Range
 from ml.simulation.velocity.region import Region, RegionConfig, survey
 
 COUNTRY = "Velmark"
-SLIDES = (  # length, width, mm/yr down the slope, growth per year
-    (900.0, 420.0, 55.0, 0.2),
-    (800.0, 380.0, 32.0, 0.0),
-    (700.0, 330.0, 20.0, 0.25),
-    (600.0, 300.0, 9.0, 0.0),
+
+
+class Slide(NamedTuple):
+    """A landslide of the valley: its size, its mean speed down the slope, its growth per year, and a change of it."""
+
+    length_m: float
+    width_m: float
+    speed_mm_yr: float
+    growth_per_yr: float = 0.0
+    change: RateChange | None = None
+
+
+# Changes of trend in the last half year of the data, which the newest bulletin has to name.
+PANEL_HASTENED = RateChange(dt.date(2023, 7, 11), 0.6)
+SLOPE_QUICKENS = RateChange(dt.date(2023, 7, 20), 1.5)
+PANEL_WORKED_OUT = RateChange(dt.date(2023, 8, 1), -1.0)
+
+SLIDES = (
+    Slide(900.0, 420.0, 55.0, 0.2),
+    Slide(800.0, 380.0, 32.0, change=SLOPE_QUICKENS),
+    Slide(700.0, 330.0, 20.0, 0.25),
+    Slide(600.0, 300.0, 9.0),
 )
 VALLEY, VALLEY_M = Offset(-12_000.0, 11_000.0), 6_500.0
 CITY, MINING_TOWN = Offset(-9_000.0, -12_000.0), Offset(13_000.0, -9_500.0)
@@ -197,7 +215,7 @@ def on_glacier(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> F
 def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], forest_share: float) -> NDArray[np.uint8]:
     """Simulate the land cover: forest, open land, settlements, houses on the slopes that slide, ice."""
     houses = [Settlement(village.at, village.town_m, village.suburb_m) for village in VILLAGES]
-    houses += [Settlement(slide, 0.0, 0.5 * shape[0]) for slide, shape in zip(slides, SLIDES, strict=True)]
+    houses += [Settlement(slide, 0.0, 0.5 * shape.length_m) for slide, shape in zip(slides, SLIDES, strict=True)]
     cover = make_land_cover(rng, terrain, tuple(houses), forest_share)
     east_m, north_m = terrain.cell_centres()
     away_m = np.hypot(east_m - GLACIER.centre.east_m, north_m - GLACIER.centre.north_m)
@@ -223,17 +241,20 @@ def _coalfield() -> tuple[Source, ...]:
     """Return sources in the coalfield: two active panels, an older, still sinking field, a flooded part that rises."""
     east, north = MINING_TOWN
     return (
-        MiningSubsidence(Offset(east + 2_600, north + 3_900), Panel(1_300, 300, 35), 560.0, 420.0),
-        MiningSubsidence(Offset(east - 2_500, north + 2_700), Panel(1_000, 280, 20), 190.0, 400.0),
+        MiningSubsidence(
+            Offset(east + 2_600, north + 3_900), Panel(1_300, 300, 35), 560.0, 420.0, change=PANEL_HASTENED
+        ),
+        MiningSubsidence(
+            Offset(east - 2_500, north + 2_700), Panel(1_000, 280, 20), 190.0, 400.0, change=PANEL_WORKED_OUT
+        ),
         MiningSubsidence(Offset(east, north - 300), Panel(1_700, 1_200, 60), 10.0, 420.0, acceleration_per_yr=-0.2),
         MineWaterUplift(Offset(east + 4_000, north - 6_300), Ellipse(3_400, 2_600, 100), 7.5),
     )
 
 
-def _slide(terrain: Terrain, at: Offset, shape: tuple[float, float, float, float]) -> Source:
-    length_m, width_m, speed_mm_yr, growth = shape
-    body = SlideBody(length_m, width_m, _downhill_deg(terrain, at), edge_m=20.0)
-    return Landslide(at, body, speed_mm_yr, acceleration_per_yr=growth)
+def _slide(terrain: Terrain, at: Offset, slide: Slide) -> Source:
+    body = SlideBody(slide.length_m, slide.width_m, _downhill_deg(terrain, at), edge_m=20.0)
+    return Landslide(at, body, slide.speed_mm_yr, acceleration_per_yr=slide.growth_per_yr, change=slide.change)
 
 
 def _downhill_deg(terrain: Terrain, at: Offset) -> float:

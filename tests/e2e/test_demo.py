@@ -63,6 +63,15 @@ def test_without_files_the_simulated_region_becomes_alerts_and_everything_is_sto
     assert services(surroundings) == "nothing runs"
 
 
+def test_the_bulletin_names_every_simulated_change_of_trend_and_nothing_else(first_start):
+    """At most one other place per 1,000 clusters is allowed, 91 here; as none is named, none has to stay."""
+    said = re.search(r"bulletin: (\d) of (\d) simulated .* other places: (\d+) for (\d+) clusters", first_start.stderr)
+    assert said, first_start.stderr
+    named, put_in, others, n_clusters = map(int, said.groups())
+    assert (named, put_in, others) == (3, 3, 0)
+    assert n_clusters > 50_000
+
+
 def test_a_bad_file_ends_the_demo_with_its_one_line(surroundings, tmp_path):
     bad = tmp_path / "cut.zip"
     bad.write_bytes(b"PK\x03\x04")

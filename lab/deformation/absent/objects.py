@@ -17,7 +17,7 @@ import numpy as np
 from lab.simulation.seeds import log_uniform
 from ml.simulation.ground.deformation import turn_to_axes
 from ml.simulation.ground.frame import Floats, Motion, Offset
-from ml.simulation.ground.sources import Source
+from ml.simulation.ground.sources import RateChange, Source
 from ml.simulation.ground.terrain import Terrain
 
 
@@ -50,6 +50,11 @@ class _Object:
     def seasonal_mm_per_mm_yr(self) -> float:
         """Return 0: there is no season."""
         return 0.0
+
+    @property
+    def change(self) -> RateChange | None:
+        """Return None: the rate never changes."""
+        return None
 
     def _from_centre(self, east_m: Floats, north_m: Floats) -> tuple[Floats, Floats]:
         return east_m - self.centre.east_m, north_m - self.centre.north_m

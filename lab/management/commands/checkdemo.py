@@ -14,7 +14,8 @@ from lab.checks import mail, review, truth, upload
 from lab.checks import open as open_data
 from lab.checks.site import Site
 from ml.models import Run
-from ml.selectors import inputs_due, runs_unfinished
+from ml.selectors import inputs_due, runs_unfinished, trend_searches_due
+from monitor.pages.bulletins.drafts import searches_undrafted
 
 SIMULATED_KINDS = {Kind.SUBSIDENCE, Kind.UPLIFT, Kind.SURFACE_CHANGE, Kind.GLACIER_SURGE}
 
@@ -67,6 +68,7 @@ class Command(BaseCommand):
         site.get(f"{first}series.json")
         if options["require_alerts"] == "yes":  # only in the simulated region, so that real alerts are not changed
             self.stderr.write(truth.compare())
+            self.stderr.write(truth.compare_bulletin())
             self.stderr.write(review.check(site))
         self.stderr.write(mail.check(site))
         self.stdout.write(first)
@@ -82,10 +84,11 @@ class Command(BaseCommand):
             time.sleep(1)
 
     def _unfinished(self) -> tuple[int, ...]:
-        """Count products and pairs without finished runs, predictions not searched, and glaciers not followed."""
+        """Count what is left: runs, predictions not searched, glaciers not followed, changes of trend not reported."""
         due = [inputs_due(task=task, method=method) for task, method in settings.SCHEDULED_METHODS.items()]
         glaciers = predictions_unmeasured(), glaciers_stale()
-        return tuple(rows.count() for rows in (*due, runs_unfinished(), predictions_unscanned(), *glaciers))
+        trends = trend_searches_due(), searches_undrafted(simulated=True), searches_undrafted(simulated=False)
+        return tuple(rows.count() for rows in (*due, runs_unfinished(), predictions_unscanned(), *glaciers, *trends))
 
     def _answers(self, site: Site) -> bool:
         try:

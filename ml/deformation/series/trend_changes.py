@@ -36,6 +36,7 @@ FEWEST_POINTS = 3  # of a cluster
 REACHES = (0, 1)  # cells around a cell whose points belong to its cluster
 FALSE_SHARE = 0.01  # expected share of false discoveries among the clusters (not the places) that are found
 LEAST_CHANGE_MM_YR = 3.0  # smaller changes are not reported
+MOST_SAMPLED = 200  # tested cells that a search names, spread over its ground
 BESIDE_SIGMAS = 2.5  # cells beside a found one belong to its place if they change by this number of sigmas
 POINT_SIGMAS = 3.0
 GROUND_CELLS = 25  # cells along each side of the squares of which 3 by 3 show what the ground around has in common
@@ -65,10 +66,14 @@ class ChangedPlace(NamedTuple):
 
 
 class ChangedPlaces(NamedTuple):
-    """Places whose trend changed, the surest first, and the number of clusters that were tested."""
+    """Places whose trend changed, the surest first, and the number of clusters that were tested.
+
+    sampled: (x, y) of about MOST_SAMPLED tested cells, metres, spread over the ground.
+    """
 
     places: tuple[ChangedPlace, ...]
     n_clusters: int
+    sampled: tuple[tuple[float, float], ...] = ()
 
 
 def point_changes(series_mm: Float32, days: NDArray[np.integer]) -> PointChanges:
@@ -151,8 +156,16 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
         for sign in (-1, 1)
         for part in _parts(cells, sign * score, surely)
     ]
-    n_clusters = int(np.count_nonzero(np.any(scores, axis=0)))
-    return ChangedPlaces(tuple(sorted(places, key=lambda one: -one.sigmas)), n_clusters)
+    tested = np.flatnonzero(np.any(scores, axis=0))
+    return ChangedPlaces(tuple(sorted(places, key=lambda one: -one.sigmas)), tested.size, _sampled(cells, tested))
+
+
+def _sampled(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, float], ...]:
+    """Return the centre of one tested cell of each coarse square."""
+    side = int(np.ceil(np.sqrt(cells.rows * cells.cols / MOST_SAMPLED)))
+    square = (tested // cells.cols // side) * cells.cols + tested % cells.cols // side
+    x, y = cells.centre(tested[np.unique(square, return_index=True)[1]])
+    return tuple(zip(x.tolist(), y.tolist(), strict=True))
 
 
 class _Clusters(NamedTuple):

@@ -114,6 +114,10 @@ def _of_source(area: TruthArea) -> dict[str, Any]:
     description = f"{verb} by up to {abs(area.rate_mm_yr):.0f} mm a year, {_across(area.size_m)}"
     if abs(area.acceleration_per_yr) >= 0.05:
         description += ", faster every year" if area.acceleration_per_yr > 0 else ", slower every year"
+    change = area.change
+    if change:
+        by = f"{abs(change.share * area.rate_mm_yr):.0f} mm a year {'faster' if change.share > 0 else 'slower'}"
+        description += f"; {'at rest' if change.share == -1 else by} since {_day(change.day)}"
     return {
         "kind": area.kind,
         "title": NAMES[area.kind],
@@ -124,6 +128,8 @@ def _of_source(area: TruthArea) -> dict[str, Any]:
         "size_m": round(area.size_m),
         "starts_on": None,
         "ends_on": None,
+        "changed_on": change.day.isoformat() if change else None,
+        "change_mm_yr": change.share * area.rate_mm_yr if change else None,
     }
 
 
@@ -162,6 +168,8 @@ def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon,
             "size_m": round(size_m),
             "starts_on": since.isoformat(),
             "ends_on": until.isoformat(),
+            "changed_on": None,
+            "change_mm_yr": None,
         }
         event_features.append((outline, properties))
     return event_features

@@ -5,8 +5,9 @@ A new kind is one class here that implements `Source`; nothing else in the simul
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from shapely.geometry import Polygon
@@ -28,6 +29,13 @@ from ml.simulation.ground.deformation import (
 )
 from ml.simulation.ground.frame import Floats, Motion, Offset, to_geographic
 from ml.simulation.ground.terrain import Terrain
+
+
+class RateChange(NamedTuple):
+    """Change of a source's rate from a day on. share: of the mean rate before; 1 doubles it, -1 stops the motion."""
+
+    day: dt.date
+    share: float
 
 
 class Source(Protocol):
@@ -52,8 +60,12 @@ class Source(Protocol):
     def seasonal_mm_per_mm_yr(self) -> float:
         """Amplitude of the yearly cycle (mm) per mm/yr of rate: 0 is none."""
 
+    @property
+    def change(self) -> RateChange | None:
+        """Change of the rate on one day; None if there is none."""
+
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
-        """Return the mean rate over the whole time span, in the shape of the offsets."""
+        """Return the mean rate over the whole time span without `change`, in the shape of the offsets."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,7 @@ class MiningSubsidence:
     influence_m: float
     acceleration_per_yr: float = 0.0
     seasonal_mm_per_mm_yr: float = 0.0
+    change: RateChange | None = None
 
     @property
     def peak_mm_yr(self) -> float:
@@ -93,6 +106,7 @@ class GroundwaterSubsidence:
     acceleration_per_yr: float = 0.0
     seasonal_mm_per_mm_yr: float = 0.4
     flatness: float = 2.0
+    change: RateChange | None = None
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
         """Return the motion of a super-Gaussian bowl around the centre."""
@@ -111,6 +125,7 @@ class MineWaterUplift:
     peak_mm_yr: float
     acceleration_per_yr: float = 0.0
     seasonal_mm_per_mm_yr: float = 0.0
+    change: RateChange | None = None
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
         """Return the motion of a dome around the centre."""
@@ -130,6 +145,7 @@ class FaultedMineWaterUplift:
     fault_width_m: float = 40.0
     acceleration_per_yr: float = 0.0
     seasonal_mm_per_mm_yr: float = 0.0
+    change: RateChange | None = None
 
     @property
     def peak_mm_yr(self) -> float:
@@ -156,6 +172,7 @@ class PressureSource:
     peak_mm_yr: float
     acceleration_per_yr: float = 0.0
     seasonal_mm_per_mm_yr: float = 0.0
+    change: RateChange | None = None
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
         """Return the motion by Mogi's sphere under the centre."""
@@ -174,6 +191,7 @@ class TunnelSettlement:
     subsidence_mm_yr: float
     acceleration_per_yr: float = 0.0
     seasonal_mm_per_mm_yr: float = 0.0
+    change: RateChange | None = None
 
     @property
     def peak_mm_yr(self) -> float:
@@ -197,6 +215,7 @@ class QuarrySettlement:
     peak_mm_yr: float
     acceleration_per_yr: float = 0.0
     seasonal_mm_per_mm_yr: float = 0.0
+    change: RateChange | None = None
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
         """Return the motion of a bowl with a flat floor and steep edges."""
@@ -223,6 +242,7 @@ class Landslide:
     peak_mm_yr: float
     acceleration_per_yr: float = 0.2
     seasonal_mm_per_mm_yr: float = 0.0
+    change: RateChange | None = None
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
         """Return the motion down the local slope, inside the outline."""
@@ -253,6 +273,7 @@ class TruthArea:
     size_m: float
     area_m2: float
     acceleration_per_yr: float
+    change: RateChange | None
     polygon_grid: Polygon
     polygon: Polygon
 
@@ -288,6 +309,7 @@ def outline_truth(source: Source, terrain: Terrain, threshold_mm_yr: float, reac
         size_m=_diameter_of_area_m(polygon_grid.area),
         area_m2=polygon_grid.area,
         acceleration_per_yr=source.acceleration_per_yr,
+        change=source.change,
         polygon_grid=polygon_grid,
         polygon=Polygon(np.column_stack([longitude_deg, latitude_deg])),
     )

@@ -18,8 +18,10 @@ from ml.simulation.ground.terrain import Terrain, TerrainConfig, make_land_cover
 from ml.simulation.velocity.noise import VelocityNoise, velocity_errors
 from ml.simulation.velocity.nuisance import Ground, Nuisance, draw_errors
 from ml.simulation.velocity.series import (
+    DAYS_PER_YEAR,
     SeriesFit,
     Trend,
+    TrendChange,
     acquisition_dates,
     fit_series,
     simulate_series,
@@ -199,11 +201,15 @@ def _draw_trend(
     east_m, north_m = scene.terrain.frame.to_local(easting_m, northing_m)
     velocity_mm_yr, acceleration_mm_yr2 = np.zeros(count), np.zeros(count)
     seasonal_mm = rng.normal(0, config.seasonal_mm, count)
+    changes = []
     for source in scene.sources:
         los_mm_yr = project_to_los_mm_yr(source.motion_at(east_m, north_m, scene.terrain), geometry.los)
         velocity_mm_yr += los_mm_yr
         acceleration_mm_yr2 += source.acceleration_per_yr * los_mm_yr
         seasonal_mm += source.seasonal_mm_per_mm_yr * los_mm_yr
+        if source.change:
+            since_yr = (source.change.day - scene.dates[0]).days / DAYS_PER_YEAR
+            changes.append(TrendChange(since_yr, source.change.share * los_mm_yr))
     noise_mm = rng.uniform(*config.series_noise_mm, count)
     if config.nuisance is None:
         series_variance = slope_variance(float(np.sqrt((noise_mm**2).mean())), years_of(scene.dates))
@@ -221,4 +227,4 @@ def _draw_trend(
         errors = draw_errors(rng, ground, config.nuisance, config.years)
         velocity_mm_yr += errors.rate_mm_yr
         seasonal_mm += errors.yearly_mm
-    return Trend(velocity_mm_yr, acceleration_mm_yr2, seasonal_mm, noise_mm)
+    return Trend(velocity_mm_yr, acceleration_mm_yr2, seasonal_mm, noise_mm, changes)

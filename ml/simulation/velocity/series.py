@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,13 @@ DAYS_PER_YEAR = 365.25
 WAVELENGTH_MM = 55.5  # Sentinel-1, C band
 
 
+class TrendChange(NamedTuple):
+    """Change of each point's rate from a time on: years since the first date; (n,), mm/yr, + toward the satellite."""
+
+    since_yr: float
+    change_mm_yr: Floats
+
+
 class Trend(NamedTuple):
     """Trend of each point along the line of sight: arrays (n,), + toward the satellite."""
 
@@ -21,6 +29,7 @@ class Trend(NamedTuple):
     acceleration_mm_yr2: Floats
     seasonal_mm: Floats
     noise_mm: Floats
+    changes: Sequence[TrendChange] = ()
 
 
 class SeriesFit(NamedTuple):
@@ -64,7 +73,8 @@ def years_of(dates: tuple[dt.date, ...]) -> Floats:
 def simulate_series(rng: np.random.Generator, trend: Trend, years: Floats) -> NDArray[np.float32]:
     """Simulate the displacements of each point: (n, dates), mm, + toward the satellite, rounded to 0.1 mm as released.
 
-    The acceleration acts around the middle of the span, so that the mean rate stays velocity_mm_yr; noise is white.
+    The acceleration acts around the middle of the span, so that the mean rate without changes stays velocity_mm_yr;
+    noise is white.
     """
     middle = years - (years[0] + years[-1]) / 2
     curve = 0.5 * (middle**2 - middle[0] ** 2)
@@ -74,6 +84,8 @@ def simulate_series(rng: np.random.Generator, trend: Trend, years: Floats) -> ND
     series += np.outer(trend.velocity_mm_yr, years).astype(np.float32)
     series += np.outer(trend.acceleration_mm_yr2, curve).astype(np.float32)
     series += np.outer(trend.seasonal_mm, phase).astype(np.float32)
+    for change in trend.changes:
+        series += np.outer(change.change_mm_yr, np.clip(years - change.since_yr, 0, None)).astype(np.float32)
     return np.asarray(np.round(series, 1), dtype=np.float32)
 
 

@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
 SIDE = 320  # of a square drawing
 SQUARE = {"side": SIDE, "left": LEFT, "right": SIDE - RIGHT}
 TICKS = 4
+RAIN_DAYS = 30  # rain is drawn in millimetres per 30 days
 GAP = 0.3  # gap between two columns, as a share of their spacing
 MOST_YEARS = 7  # labelled below a series
 
@@ -130,6 +131,27 @@ def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
         "has_dots": True,
         "has_band": True,
     }
+
+
+def gauge_charts(
+    gauges: Sequence[Mapping[str, Any]], ends: tuple[date, date], changed_on: date
+) -> list[dict[str, Any]]:
+    """Return a chart of each gauge of a place, on the time axis of the place's curve, with the day of its change."""
+    return [_of_gauge(one, ends, changed_on) for one in gauges if any(value is not None for value in one["means"])]
+
+
+def _of_gauge(gauge: Mapping[str, Any], ends: tuple[date, date], changed_on: date) -> dict[str, Any]:
+    rains, known = gauge["kind"] == "rain", [value for value in gauge["means"] if value is not None]
+    factor, middle = (RAIN_DAYS, 0.0) if rains else (1, sum(known) / len(known))
+    values = [None if value is None else factor * (value - middle) for value in gauge["means"]]
+    days = [ends[0], *map(date.fromisoformat, gauge["days"]), ends[1]]
+    if rains:
+        # Translators, here and below: %(name)s is a gauge
+        caption = _("Rain at %(name)s, in millimetres per 30 days.")
+    else:
+        caption = _("Groundwater at %(name)s, in metres above (+) or below (−) its mean.")
+    curve = Curve(days, line=[None, *values, None], changes=[changed_on])
+    return {"chart": series_chart(curve), "caption": caption % {"name": gauge["code"]}}
 
 
 def column_chart(counts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone, translation
@@ -18,10 +17,13 @@ from detection.kinds import Family, family
 from detection.lists import Order, alerts_matching
 from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
+from ingest.context.selectors import regions_at
 from ingest.models import AdministrativeRegion
-from ingest.stations.selectors import gauges_around
+from ingest.stations.selectors import PlaceAndPeriod, gauges_around
+from ingest.steps import Step, rows_due
 from ingest.text import plain_text
 from ml.models import TrendSearch
+from ml.selectors import trend_searches_due
 from monitor.models.bulletins import Bulletin
 from monitor.wording.cards.whereabouts import area_names
 
@@ -34,22 +36,39 @@ Row = dict[str, Any]
 def bulletins_draft() -> None:
     """Add the searches that are in no bulletin to the draft; create one if needed. Simulated ground has its own.
 
-    Fields that ended before the newest period of the others are old news.
+    Fields that ended before the newest period of the others are old news, and superseded ones leave the draft.
     """
+    coming = rows_due(Step.TRENDS, trend_searches_due())
     for simulated in (False, True):
-        current = TrendSearch.objects.filter(product__superseded_by=None, product__simulated=simulated)
-        newest = current.aggregate(newest=Max("first_day"))["newest"]
-        current = current.filter(last_day__gte=newest) if newest else current
-        if current.filter(bulletins=None, n_clusters__gt=0).exists():
-            _draft(simulated, current)
+        if searches_undrafted(simulated=simulated).exists():
+            _draft(simulated, awaiting=coming.filter(simulated=simulated).exists())
+
+
+def searches_undrafted(*, simulated: bool) -> QuerySet[TrendSearch]:
+    """Return the current searches that are in no bulletin, and the outdated ones that are in the draft."""
+    current = _current(simulated)
+    drafted = Bulletin.objects.filter(simulated=simulated, signed_at=None).values("searches")
+    outdated = TrendSearch.objects.filter(pk__in=drafted).exclude(pk__in=current.values("pk"))
+    return (current.filter(bulletins=None, n_clusters__gt=0) | outdated).distinct()
+
+
+def _current(simulated: bool) -> QuerySet[TrendSearch]:
+    current = TrendSearch.objects.filter(product__superseded_by=None, product__simulated=simulated)
+    newest = current.aggregate(newest=Max("first_day"))["newest"]
+    return current.filter(last_day__gte=newest) if newest else current
 
 
 @transaction.atomic
-def _draft(simulated: bool, current: QuerySet[TrendSearch]) -> Bulletin:
+def _draft(simulated: bool, awaiting: bool) -> None:
+    """Write the draft. If no current data are left, delete it, unless `awaiting` the search of newer ones."""
     known = Bulletin.objects.select_for_update().filter(simulated=simulated, signed_at=None).first()
     draft = known or Bulletin(simulated=simulated)
     wanted = Q(bulletins=None, n_clusters__gt=0) | (Q(bulletins=known) if known else Q(pk=None))
-    searches = list(current.filter(wanted).select_related("product").distinct())
+    searches = list(_current(simulated).filter(wanted).select_related("product").distinct())
+    if not searches:
+        if known and not awaiting:
+            known.delete()
+        return
     draft.first_day = min(one.first_day for one in searches)
     draft.last_day = max(one.last_day for one in searches)
     draft.content = _content(searches, simulated)
@@ -57,7 +76,6 @@ def _draft(simulated: bool, current: QuerySet[TrendSearch]) -> Bulletin:
     draft.area = to_django(union_all([from_wkb(bytes(one.product.footprint.wkb)) for one in searches]))
     draft.save()
     draft.searches.set(searches)
-    return draft
 
 
 def bulletin_edit(
@@ -76,11 +94,19 @@ def bulletin_edit(
         slugs = {region["slug"] for region in draft.content["regions"]}
         draft.comments = {slug: text for slug, text in clean.items() if slug in slugs and text}
         if sign:
+            alerts_renew(bulletin=draft)
             draft.signed_at, draft.signed_by = timezone.now(), actor.get_username()
         draft.save()
         deed = "bulletin signed" if sign else "bulletin edited"
         audit_write(actor=actor, action=deed, subject=f"bulletin {draft.pk}", detail=f"{draft.last_day}")
     return True
+
+
+def alerts_renew(*, bulletin: Bulletin) -> None:
+    """Look up the alerts of a draft's places again, because they may be newer than the draft; nothing is stored."""
+    places = [one for region in bulletin.content["regions"] for one in region["places"]]
+    if places:
+        _add_alerts(places, [shape(one["outline"]) for one in places], bulletin.simulated)
 
 
 def version_of(bulletin: Bulletin) -> str:
@@ -89,33 +115,31 @@ def version_of(bulletin: Bulletin) -> str:
 
 
 def _content(searches: Sequence[TrendSearch], simulated: bool) -> Row:
-    merged = _merged(searches)
-    places, more = merged[:MOST_PLACES], merged[MOST_PLACES:]
-    outlines = [(to_django(shape(one["outline"])), simulated) for one in places]
-    for code, _name in settings.LANGUAGES:
-        with translation.override(code):
-            for one, name in zip(places, area_names(outlines), strict=True):
-                one["names"][code] = name
-    earlier = Bulletin.objects.filter(simulated=simulated).exclude(signed_at=None).first()
-    named = [one for region in earlier.content["regions"] for one in region["places"]] if earlier else []
-    known = [(one["trend"], shape(one["outline"])) for one in named]
+    """Return the content of a bulletin, in a number of queries that does not depend on the number of places."""
+    places = _merged(searches)
+    outlines = [shape(one["outline"]) for one in places]
+    sampled = [point.coords for search in searches for point in search.sampled or ()]
+    inside = [one.representative_point().coords[0] for one in outlines]
+    found = regions_at(points=[*inside, *sampled], simulated=simulated)
+    _complete(places[:MOST_PLACES], outlines[:MOST_PLACES], simulated)
     regions: dict[str, Row] = {}
-    for one, (outline, _simulated) in zip(places, outlines, strict=True):
-        _complete(one, outline, simulated)
-        own = shape(one["outline"])
-        again = any(trend == one["trend"] and before.intersects(own) for trend, before in known)
-        one["in_bulletin_of"] = earlier.last_day.isoformat() if earlier and again else ""
-        region = _region_at(outline, simulated)
-        row = {"slug": region.slug if region else "", "name": region.name if region else "", "places": []}
-        regions.setdefault(row["slug"], row)["places"].append(one)
-    unnamed = [_region_at(to_django(shape(one["outline"])), simulated) for one in more]
+    for one, region in zip(places[:MOST_PLACES], found, strict=False):
+        row = _named(region) if region else {"slug": "", "name": "", "names": {}}
+        regions.setdefault(row["slug"], row | {"places": []})["places"].append(one)
+    changed = {region.slug for region in found[: len(places)] if region}
+    still = {one.slug: _named(one) for one in found[len(places) :] if one and one.slug not in changed}
     return {
         "regions": sorted(regions.values(), key=lambda one: (not one["slug"], one["name"])),
-        "still": _still(searches, simulated, {*regions, *(one.slug for one in unnamed if one)}),
+        "still": sorted(still.values(), key=lambda one: one["name"])[:MOST_STILL],
         "n_fields": len(searches),
         "n_clusters": sum(one.n_clusters for one in searches),
         "credits": sorted({search.product.attribution for search in searches} - {""}),
     }
+
+
+def _named(region: AdministrativeRegion) -> Row:
+    """Return what names a region in every language."""
+    return {"slug": region.slug, "name": region.name, "names": region.names}
 
 
 def _merged(searches: Sequence[TrendSearch]) -> list[Row]:
@@ -138,32 +162,35 @@ def _merged(searches: Sequence[TrendSearch]) -> list[Row]:
     return [one for _outline, one in kept]
 
 
-def _complete(place: Row, outline: MultiPolygon, simulated: bool) -> None:
-    """Add to a place its alert and the gauges nearby."""
-    alerts = alerts_matching(area=outline, order=Order.STRONGEST).filter(simulated=simulated)
-    alert = next((one for one in alerts if family(one.kind) is Family.VELOCITY), None)
-    place["kind"], place["code"] = (alert.kind, alert.code) if alert else ("", "")
-    middle = outline.point_on_surface
-    days = {"first": date.fromisoformat(place["first_day"]), "last": date.fromisoformat(place["last_day"])}
-    gauges = gauges_around(longitude=middle.x, latitude=middle.y, **days)
-    place["gauges"] = [one._asdict() for one in gauges]
+def _complete(places: Sequence[Row], outlines: Sequence[BaseGeometry], simulated: bool) -> None:
+    """Add to each place its names, its alert, the gauges nearby, and the earlier bulletin that names its change."""
+    if not places:
+        return
+    areas = [(to_django(one), simulated) for one in outlines]
+    for code, _name in settings.LANGUAGES:
+        with translation.override(code):
+            for place, name in zip(places, area_names(areas), strict=True):
+                place["names"][code] = name
+    _add_alerts(places, outlines, simulated)
+    earlier = Bulletin.objects.filter(simulated=simulated).exclude(signed_at=None).first()
+    named = [one for region in earlier.content["regions"] for one in region["places"]] if earlier else []
+    known = [(one["trend"], shape(one["outline"])) for one in named]
+    gauges = gauges_around(places=[_period(*pair) for pair in zip(places, outlines, strict=True)])
+    for place, outline, nearby in zip(places, outlines, gauges, strict=True):
+        place["gauges"] = [one._asdict() for one in nearby]
+        again = any(trend == place["trend"] and before.intersects(outline) for trend, before in known)
+        place["in_bulletin_of"] = earlier.last_day.isoformat() if earlier and again else ""
 
 
-def _region_at(outline: MultiPolygon, simulated: bool) -> AdministrativeRegion | None:
-    """Return the province or state at a place, else the next smaller unit, else the country."""
-    regions = AdministrativeRegion.objects.filter(
-        outline__contains=outline.point_on_surface, layer__simulated=simulated
-    ).defer("outline")
-    return min(regions, key=lambda one: (one.level == 0, one.level, one.pk), default=None)
+def _add_alerts(places: Sequence[Row], outlines: Sequence[BaseGeometry], simulated: bool) -> None:
+    """Add to each place the strongest public alert of velocity fields that touches it."""
+    touching = alerts_matching(area=to_django(union_all(outlines)), order=Order.STRONGEST).filter(simulated=simulated)
+    alerts = [(one, from_wkb(bytes(one.area.wkb))) for one in touching if family(one.kind) is Family.VELOCITY]
+    for place, outline in zip(places, outlines, strict=True):
+        alert = next((one for one, area in alerts if area.intersects(outline)), None)
+        place["kind"], place["code"] = (alert.kind, alert.code) if alert else ("", "")
 
 
-def _still(searches: Sequence[TrendSearch], simulated: bool, changed: set[str]) -> list[str]:
-    """Return the names of the regions that were searched and show no change."""
-    names: set[str] = set()
-    for footprint in {search.product.footprint.wkt for search in searches}:
-        there = AdministrativeRegion.objects.filter(
-            outline__intersects=GEOSGeometry(footprint, srid=4326), layer__simulated=simulated
-        ).defer("outline")
-        levels = sorted({one.level for one in there}, key=lambda level: (level == 0, level))
-        names |= {one.name for one in there if one.level == levels[0] and one.slug not in changed}
-    return sorted(names)[:MOST_STILL]
+def _period(place: Row, outline: BaseGeometry) -> PlaceAndPeriod:
+    days = (date.fromisoformat(day) for day in (place["fit"]["dates"][0], place["first_day"], place["last_day"]))
+    return PlaceAndPeriod(*outline.representative_point().coords[0], *days)

@@ -1,6 +1,7 @@
 """Views of bulletins: the archive, one bulletin on screen and on paper, and the form in which a draft is signed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 from shapely.geometry import shape
 
-from monitor.maps.imaging.charts import curves
+from monitor.maps.imaging.charts import curves, gauge_charts
 from monitor.maps.map.plans import outlines_plan
 from monitor.models.bulletins import Bulletin
 from monitor.pages.bulletins import drafts
@@ -29,6 +30,8 @@ MOST_PLANS = 8  # maps of one bulletin; of further regions only the curves are d
 
 def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:
     """Return the context of a bulletin: its words, and for each region a map and the curves of its places."""
+    if not bulletin.signed_at:
+        drafts.alerts_renew(bulletin=bulletin)
     regions = words.regions_in_words(bulletin.content, bulletin.comments)
     return {
         "bulletin": bulletin,
@@ -49,13 +52,18 @@ def _region(bulletin: Bulletin, region: words.RegionWords, with_plan: bool) -> d
     return {
         "words": region,
         "plan": outlines_plan(title, outlines, bulletin.simulated) if with_plan else None,
-        "places": [(one, _curve(one)) for one in region.places],
+        "places": [(one, _curve(one), _gauges(one.place)) for one in region.places],
     }
 
 
 def _curve(place: words.PlaceWords) -> dict[str, Any]:
     source = SimpleNamespace(component=place.place["component"], name=place.place["source"])
     return curves(SimpleNamespace(fit=place.place["fit"], product=source), (), ())[0]
+
+
+def _gauges(place: Mapping[str, Any]) -> list[dict[str, Any]]:
+    first, *_rest, last = map(date.fromisoformat, place["fit"]["dates"])
+    return gauge_charts(place["gauges"], (first, last), date.fromisoformat(place["changed_on"]))
 
 
 def _page(template: str) -> Callable[[HttpRequest, int], HttpResponseBase]:

@@ -64,9 +64,9 @@ def tested_sentence(content: Mapping[str, Any]) -> str:
 
 
 def still_sentence(content: Mapping[str, Any]) -> str:
-    """Return one sentence on the regions where nothing changed; empty without any."""
-    names = content["still"]
-    return _("No change was found in %(regions)s.") % {"regions": listed(names)} if names else ""
+    """Return one sentence on the regions in which clusters were tested and none changed; empty without any."""
+    names = [_own_name(one) for one in content["still"]]
+    return _("No change was found among the points in %(regions)s.") % {"regions": listed(names)} if names else ""
 
 
 def regions_in_words(content: Mapping[str, Any], comments: Mapping[str, str]) -> list[RegionWords]:
@@ -77,9 +77,14 @@ def regions_in_words(content: Mapping[str, Any], comments: Mapping[str, str]) ->
         places.sort(key=lambda one: one.kind_label)
         numbered = [one._replace(number=number + at) for at, one in enumerate(places, 1)]
         number += len(places)
-        name = region["name"] or _("Outside the loaded regions")
+        name = _own_name(region) or _("Outside the loaded regions")
         regions.append(RegionWords(region["slug"], name, comments.get(region["slug"], ""), numbered))
     return regions
+
+
+def _own_name(region: Mapping[str, Any]) -> str:
+    """Return the name of a region in the reader's language, if its file has one."""
+    return str(region["names"].get(get_language(), region["name"]))
 
 
 def _place(number: int, place: Mapping[str, Any]) -> PlaceWords:

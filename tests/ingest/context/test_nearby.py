@@ -70,6 +70,8 @@ def truth(tmp_path):
         "size_m": 500,
         "starts_on": None,
         "ends_on": "2023-12-14",
+        "changed_on": "2023-07-20",
+        "change_mm_yr": 30.0,
     }
     feature = {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [SQUARE]}}
     path = tmp_path / "truth.geojson"
@@ -85,6 +87,7 @@ def test_truth_is_loaded_in_place_of_the_one_before(truth):
     (one,) = truth_in(area=MultiPolygon(Polygon.from_bbox((-11.95, 47.05, -11.8, 47.2)), srid=4326))
     assert str(one) == "Landslide: slides by up to 20 mm a year"
     assert one.ends_on.isoformat() == "2023-12-14"
+    assert (one.changed_on.isoformat(), one.change_mm_yr) == ("2023-07-20", 30.0)
     assert not truth_in(area=MultiPolygon(Polygon.from_bbox((-11, 47, -10, 48)), srid=4326))
 
 

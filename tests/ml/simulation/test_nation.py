@@ -128,6 +128,11 @@ def test_the_truth_describes_in_words_what_was_simulated(nation, images, tmp_pat
     assert len(features) == len(nation.region.sources) + 3
     bowl = next(one for one in features if one["kind"] == "groundwater_subsidence")
     assert bowl["description"] == "sinks by up to 19 mm a year, 4.6 km across, faster every year"
+    assert [one["description"].split("; ")[1] for one in features if one["changed_on"]] == [
+        "211 mm a year faster since 11 July 2023",
+        "at rest since 1 August 2023",
+        "48 mm a year faster since 20 July 2023",
+    ]
     surge = next(one for one in features if one["kind"] == "glacier_surge")
     assert surge["description"].startswith("speeds up to 5 m a day between")
     assert surge["speed_m_day"] == SURGE_M_DAY[-1]

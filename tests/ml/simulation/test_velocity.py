@@ -10,7 +10,7 @@ from ml.simulation.ground.frame import project_to_los_mm_yr
 from ml.simulation.ground.sources import outline_truth
 from ml.simulation.velocity.noise import VelocityNoise, velocity_errors
 from ml.simulation.velocity.region import RegionConfig, simulate_region
-from ml.simulation.velocity.series import fit_series, years_of
+from ml.simulation.velocity.series import Trend, TrendChange, fit_series, simulate_series, years_of
 from tests.ml.simulation.test_tiles import semivariance
 
 
@@ -55,6 +55,13 @@ def test_the_stated_error_of_a_rate_holds_the_truth_two_times_in_three():
     fit = fit_series(series_mm, years)
     assert (np.abs(fit.velocity_mm_yr - 4.0) < fit.velocity_std_mm_yr).mean() == pytest.approx(0.683, abs=0.03)
     assert np.median(fit.rmse_mm) == pytest.approx(2.5, rel=0.05)
+
+
+def test_a_rate_that_changes_bends_the_series_on_its_day_and_nowhere_else():
+    still = np.zeros(1)
+    trend = Trend(np.array([-60.0]), still, still, still, [TrendChange(2.0, np.array([60.0]))])
+    series = simulate_series(np.random.default_rng(1), trend, np.arange(5.0))
+    assert series.tolist() == [[0.0, -60.0, -120.0, -120.0, -120.0]]
 
 
 def test_a_parabola_is_fitted_with_its_acceleration_and_a_yearly_wave_with_its_amplitude():
