@@ -16,6 +16,7 @@ from lab.checks.site import Site
 from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished
 
+ASK_SECONDS = 3.0  # asking what is left to do takes the cores from whoever does it
 SIMULATED_KINDS = {Kind.SUBSIDENCE, Kind.UPLIFT, Kind.SURFACE_CHANGE, Kind.GLACIER_SURGE}
 
 
@@ -79,7 +80,7 @@ class Command(BaseCommand):
                 before, deadline = left, time.monotonic() + patience
             if time.monotonic() > deadline:
                 raise CommandError(f"{what} made no progress for {patience:g} s; see the logs")
-            time.sleep(1)
+            time.sleep(ASK_SECONDS)
 
     def _unfinished(self) -> tuple[int, ...]:
         """Count products and pairs without finished runs, predictions not searched, and glaciers not followed."""
