@@ -11,6 +11,7 @@ from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = {"lab", "packaging"}  # folders of tests that scripts/test leaves out
+SERVERS = {"faults", "deploy", "test_backup.py", "test_faults.py", "test_services.py", "test_upgrade.py"}  # they wait
 
 hypothesis.settings.register_profile("tests", deadline=None)  # other workers may hold the cores
 hypothesis.settings.load_profile("tests")
@@ -30,12 +31,21 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark what is long before `-m` chooses; then put the longest first and together: one worker has the demo."""
+    """Mark what is long before `-m` chooses; then put the demo first, for one worker, and others that take long next.
+
+    Workers that are done take tests from the ends of others' shares, so that short ones are left for the last minute.
+    """
+    first = {item for item in items if item.get_closest_marker("long") or _place(item) in SERVERS}
     for item in items:
-        if item.path.relative_to(ROOT / "tests").parts[0] in LONG:
+        if _place(item) in LONG:
             item.add_marker(pytest.mark.long)
     yield
-    items.sort(key=lambda item: item.get_closest_marker("demo") is None)
+    items.sort(key=lambda item: (item.get_closest_marker("demo") is None, item not in first))
+
+
+def _place(item: pytest.Item) -> str:
+    """Return the folder or module below tests/ that a test is in."""
+    return item.path.relative_to(ROOT / "tests").parts[0]
 
 
 def pytest_collection_finish():

@@ -1,5 +1,6 @@
 """Simulated image pairs and their results: small rasters with known values, for tests and for trying out."""
 
+import hashlib
 import tempfile
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -9,6 +10,7 @@ import numpy as np
 from affine import Affine
 from django.contrib.gis.geos import Polygon
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.utils import timezone
 from pyproj import Transformer
 from rasterio.warp import transform_bounds
@@ -25,6 +27,7 @@ DAYS = 12
 MOVED_PX, SIGMA_PX = (2.0, -2.0), 0.1
 SCATTERERS_ABOVE = 0.1  # by which the coherence of the scatterers lies above that of a window
 COHERENCES = ("coherence", "coherence_sigma", "scatterers_coherence", "scatterers_coherence_sigma")
+WRITTEN: dict[bytes, bytes] = {}  # hash of bands -> their file
 UNITS = dict.fromkeys((*COHERENCES, "change_sigma", "coherence_before", "coherence_after"), "1")
 
 
@@ -91,12 +94,15 @@ def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) ->
 
 
 def keep(field, bands: dict[str, np.ndarray], name: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        units = [UNITS.get(band, "px") for band in bands]
-        write_cog(path, bands, raster_transform(), EPSG, units, {})
-        with path.open("rb") as file:
-            field.save(name, File(file), save=False)
+    """Put bands into a field as a file; a process writes the same bands once."""
+    told = [(band, values.dtype.str, values.shape) for band, values in bands.items()]
+    key = hashlib.sha256(b"".join([repr(told).encode(), *(values.tobytes() for values in bands.values())])).digest()
+    if key not in WRITTEN:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "made.tif"
+            write_cog(path, bands, raster_transform(), EPSG, [UNITS.get(band, "px") for band in bands], {})
+            WRITTEN[key] = path.read_bytes()
+    field.save(name, ContentFile(WRITTEN[key]), save=False)
 
 
 def full(value: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Processes: what the web imports, who beats, what the schedule sends, and how soon lost work returns."""
 
+import os
 import re
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ from monitor.operations.health.process import beat_sign
 from monitor.operations.health.signs import sign_ages
 from monitor.operations.management.commands import prepare
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
+from monitor.storages import DashFiles, StaticFiles
 from tests.fixtures.servers import another_connection, python
 
 SENT = re.compile(r"send_task\(\s*\"([\w.]+)\"")
@@ -76,6 +78,22 @@ def test_a_process_waits_until_another_has_migrated_and_says_so_once(monkeypatch
     call_command("prepare", "--wait")
     assert capsys.readouterr().err.count("waiting, because a.0002 is missing") == 1
     assert next(answers, "none left") == "none left"
+
+
+def test_a_start_compresses_only_static_files_that_changed(tmp_path):
+    script = tmp_path / "page.js"
+    script.write_text("export {};\n" * 500)
+    compress = StaticFiles(location=tmp_path).create_compressor(quiet=True).compress
+    assert compress(str(script)) == [f"{script}.gz"]
+    assert compress(str(script)) == []
+    os.utime(script, (1, 1))
+    assert compress(str(script)) == [f"{script}.gz"]
+
+
+def test_of_dash_only_what_browsers_load_is_collected():
+    names = [name for name, _ in DashFiles().list(None)]
+    assert "dash_renderer.min.js" in {name.rpartition("/")[2] for name in names}
+    assert not [name for name in names if name.endswith((".map", ".dev.js", ".py"))]
 
 
 def test_the_broker_is_redis_unless_another_is_named():

@@ -17,6 +17,7 @@ from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished, trend_searches_due
 from monitor.pages.bulletins.drafts import searches_undrafted
 
+ASK_SECONDS = 3.0  # asking what is left to do takes the cores from whoever does it
 SIMULATED_KINDS = {Kind.SUBSIDENCE, Kind.UPLIFT, Kind.SURFACE_CHANGE, Kind.GLACIER_SURGE}
 
 
@@ -81,7 +82,7 @@ class Command(BaseCommand):
                 before, deadline = left, time.monotonic() + patience
             if time.monotonic() > deadline:
                 raise CommandError(f"{what} made no progress for {patience:g} s; see the logs")
-            time.sleep(1)
+            time.sleep(ASK_SECONDS)
 
     def _unfinished(self) -> tuple[int, ...]:
         """Count what is left: runs, predictions not searched, glaciers not followed, changes of trend not reported."""
