@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from detection.models import Alert
 from tests.e2e.browsers import fits, wait_for_map
@@ -74,3 +74,31 @@ def test_charts_are_read_and_points_chosen_by_keys_alone(page, live_server, watc
     page.get_by_role("group", name="How the chosen points moved").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#desk-read")).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d: "))
+
+
+def swipe(page: Page, x: float, y: float, dy: int) -> None:
+    """Move a finger by dy pixels, + down."""
+    session = page.context.new_cdp_session(page)
+    steps = ("touchStart", 0), *(("touchMove", dy * step // 10) for step in range(1, 11))
+    for kind, moved in steps:
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y + moved}]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_chooses_nothing(open_page, watched_region):
+    page = open_page("phone", has_touch=True, is_mobile=True)
+    page.goto("/workbench/")
+    expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
+    said = page.locator("#choice-words")
+    for name in ("histogram", "cross"):
+        chart = page.locator(f"#{name} .nsewdrag")
+        chart.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
+        box, before = chart.bounding_box(), page.evaluate("scrollY")
+        swipe(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 150)
+        page.wait_for_function("(before) => scrollY < before - 50", arg=before)
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    box = chart.bounding_box()
+    swipe(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, -100)  # the page is at its end already
+    expect(said).to_have_text("Nothing chosen yet.")
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(said).not_to_have_text("Nothing chosen yet.")

@@ -1,9 +1,13 @@
 """On a tablet, pages in every language fit, and the header stays on one line where there is room."""
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 from detection.models import Alert
 from tests.e2e.browsers import TABLETS, fits, sign_in, wait_for_map
+from tests.makers.people import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LANGUAGES = ("de-DE", "fr-FR", "es-ES")
@@ -42,3 +46,15 @@ def test_the_header_of_operators_is_one_line_from_1024_pixels_on(open_page, oper
     for width in (1440, 1100, 1024):
         page.set_viewport_size({"width": width, "height": 768})
         assert page.locator(".site-header").bounding_box()["height"] < 80, width
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_header_of_operators_fits_a_phone(open_page, operator, language):
+    page = open_page("phone", locale=language)
+    page.goto("/login/?next=/review/reports/")
+    page.locator("#id_username").fill("anna")
+    page.locator("#id_password").fill(PASSWORD)
+    page.locator("main form button").first.click()
+    expect(page).to_have_url(re.compile("/review/reports/$"))
+    assert fits(page)
+    assert page.evaluate(OVERLAPS) == []

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -11,9 +12,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from detection.kinds import KIND_LABELS
-from detection.models import Review
+from detection.models import Alert, Detection, Review
 from detection.reviews.record import Precision, judgements, n_unjudged, precision, reliability
+from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
+from detection.selectors import UNREVIEWED_STATES
+from ingest.models import SimulatedTruth
 from monitor.maps.rasters.answers import csv_response
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.figures import cell_text, whole
@@ -43,6 +47,24 @@ def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
     }
 
 
+def truth_judgements() -> list[Review]:
+    """Return what the verdicts on unreviewed simulated alerts would be: right where motion or change was simulated.
+
+    The rows are not saved, and have the columns of `judgements`. Without simulated truth there are none.
+    """
+    if not SimulatedTruth.objects.exists():
+        return []
+    score = Detection.objects.filter(alert=OuterRef("pk")).order_by("id").values("score")[:1]
+    moves = Exists(SimulatedTruth.objects.filter(outline__intersects=OuterRef("area")))
+    alerts = Alert.objects.filter(simulated=True, source=Source.COMPUTER, state__in=UNREVIEWED_STATES)
+    rows = []
+    for alert in alerts.annotate(score=Subquery(score), moves=moves):
+        row = Review(alert=alert, verdict=Verdict.CONFIRM if alert.moves else Verdict.REJECT)
+        row.found_as, row.score = alert.state, alert.score
+        rows.append(row)
+    return rows
+
+
 def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
     """Return a row for each judged alert with its verdict, without reviewers' names."""
     cards = alert_cards([review.alert for review in reviews])
@@ -67,7 +89,8 @@ def found_words(review: Review) -> str:
 def _row(one: Precision) -> dict[str, Any]:
     ends = {"low": whole(100 * one.share.low), "high": whole(100 * one.share.high)}
     # Translators: the ends of an interval, "of 100 such alerts 71 to 93 were right"
-    return one._asdict() | {"words": _("of 100 such alerts %(low)s to %(high)s were right") % ends}
+    words = _("of 100 such alerts %(low)s to %(high)s were right") % ends
+    return one._asdict() | ends | {"right": round(100 * one.confirmed / one.judged), "words": words}
 
 
 def _dot(score: float, one: Precision) -> dict[str, Any]:
@@ -78,9 +101,14 @@ def _dot(score: float, one: Precision) -> dict[str, Any]:
 
 @require_safe
 def record(request: HttpRequest) -> HttpResponse:
-    """Show the public record: the share of alerts that were right, and the judged alerts."""
+    """Show the public record: the share of alerts that were right, and the judged alerts.
+
+    Simulated alerts of which nobody has judged any are compared with what was simulated (by_truth).
+    """
     reviews = list(judgements())
     records = [record_of(reviews, simulated=False), record_of(reviews, simulated=True)]
+    if not records[1]["total"]:
+        records[1] = record_of(truth_judgements(), simulated=True) | {"by_truth": True}
     page = Paginator(reviews, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "records": [one for one in records if one["total"] or one["n_unjudged"] or not one["simulated"]],

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -65,6 +66,7 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
 def station_detail(request: HttpRequest, station: int) -> HttpResponse:
     """Show the series of a station beside the points around it, in each data set there."""
     known = get_object_or_404(Station.objects.select_related("file"), pk=station)
+    derived = Exists(Product.derived_from.through.objects.filter(from_product=OuterRef("pk")))
     fields = Product.objects.current().filter(technique=Technique.INSAR, footprint__intersects=known.position)
     x, y = known.position.coords
     context = {
@@ -74,7 +76,7 @@ def station_detail(request: HttpRequest, station: int) -> HttpResponse:
         "first": known.dates[0],
         "last": known.dates[-1],
         "format": TITLES.get(known.file.source_format, known.file.source_format),
-        "fields": [_field(product, known) for product in fields.order_by("derived_from", "pk")[:MOST_PRODUCTS]],
+        "fields": [_field(product, known) for product in fields.order_by(derived, "pk")[:MOST_PRODUCTS]],
         "map_url": reverse("map")
         + f"?context=stations{map_at(x - AROUND_DEGREES, y - AROUND_DEGREES, x + AROUND_DEGREES, y + AROUND_DEGREES)}",
     }

@@ -70,6 +70,14 @@ class AlertCard:
     latitude: float
 
     @property
+    def figure(self) -> str:
+        """Return the headline in one line, such as '↓ 40 ± 13 mm a year since March 2023'; without one, the label."""
+        if self.headline is None:
+            return self.rate_label
+        number, margin, unit, arrow, says, when = self.headline
+        return " ".join(part for part in (arrow or f"{says},", number, margin and f"± {margin}", unit, when) if part)
+
+    @property
     def sentences(self) -> list[str]:
         """Return the sentences about an alert for mails, feeds and programs, the motion first."""
         more = (

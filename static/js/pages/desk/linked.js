@@ -79,10 +79,16 @@ function listen(id, plot) {
     choose(between(id === "histogram" ? sheet.speed : sheet.x, range.x).filter(high), id);
   });
   plot.on("plotly_deselect", () => choose([], id));
-  let from = 0; // a swipe that scrolled the page ends with a click as a tap does
-  plot.addEventListener("pointerdown", () => (from = scrollY), { capture: true });
+  let [from, swiped] = [null, false]; // Plotly ends a swipe with a click, as a tap does
+  const heard = { capture: true, passive: true };
+  plot.addEventListener("touchstart", ({ changedTouches: [at] }) => (from = at), heard);
+  plot.addEventListener(
+    "touchend",
+    ({ changedTouches: [at] }) => (swiped = Math.hypot(at.clientX - from.clientX, at.clientY - from.clientY) > 8),
+    heard,
+  );
   plot.on("plotly_click", ({ points: [at] }) => {
-    if (Math.abs(scrollY - from) > 2) return;
+    if (swiped) return;
     if (id === "histogram") return choose(between(sheet.speed, edgesOf(at.pointNumber)), "");
     const [left, right, low, high] = sheet.edges;
     const [width, height] = [(right - left) / ACROSS / 2, (high - low) / ACROSS / 2];

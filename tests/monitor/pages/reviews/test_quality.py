@@ -12,6 +12,7 @@ from detection.models import Alert, AuditEntry, Detection, Scan, SecondLook
 from detection.reviews.agreement import agreement, second_look_record, time_to_review
 from detection.reviews.services import review_take_back
 from detection.rules.verdicts import Verdict
+from ingest.models import SimulatedTruth
 from monitor.web.roles import OPERATORS
 from tests.makers.pairs import make_dates
 from tests.makers.people import account, words
@@ -132,6 +133,21 @@ def test_the_list_behind_is_a_table_for_everybody(judged):
     assert rows[judged[4].code]["simulated"] == "yes"
     assert rows[judged[0].code]["page"].endswith(f"/alerts/{judged[0].code}/")
     assert "anna" not in response.content.decode()
+
+
+def test_simulated_alerts_that_nobody_judged_are_compared_with_what_was_simulated(make_alert):
+    inside, outside = (make_alert(simulated=True, longitude=longitude) for longitude in (-12.0, -11.0))
+    SimulatedTruth.objects.create(kind="bowl", title="Bowl", size_m=900, outline=inside.area)
+    scan = Scan.objects.create(prediction=make_dates(n=2)[0], thresholds={})
+    for alert, score in ((inside, 0.97), (outside, 0.6)):
+        Detection.objects.create(scan=scan, alert=alert, score=score, n_points=9, area=alert.area, area_m2=1e6)
+    page = Client().get("/record/")
+    simulated = page.context["records"][1]
+    assert [(dot["sure"], dot["right"]) for dot in simulated["reliability"]] == [(60, 0), (97, 100)]
+    read = words(page).split("Simulated alerts")[1]
+    assert "No specialist has judged them yet. Of 2 alerts, 1 lies where a change was simulated." in read
+    say(make_alert(simulated=True, longitude=-10.0), Verdict.REJECT, account("anna"), "seasonal")
+    assert "Of the alerts that were judged (1), 0 were right." in words(Client().get("/record/"))
 
 
 def test_the_record_says_that_nothing_was_judged_and_is_linked_from_every_page(make_alert):

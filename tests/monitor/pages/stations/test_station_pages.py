@@ -1,5 +1,7 @@
 """How a data set agrees with stations: known offsets come back, stations have pages and marks, and tie wide regions."""
 
+import re
+
 import numpy as np
 import pytest
 from django.db import connection
@@ -8,7 +10,7 @@ from django.urls import reverse
 
 from ingest.errors import AlreadyLoaded
 from ingest.jobs import services as jobs
-from ingest.models import IngestJob, Station, StationFile
+from ingest.models import IngestJob, Product, Station, StationFile
 from ingest.products.services import product_load
 from ingest.readers.records import Submission
 from ingest.stations import selectors
@@ -118,6 +120,16 @@ def test_a_station_has_a_page_with_its_series_beside_the_points(client, tmp_path
     assert "more toward the satellite than the station." in page
     assert page.count('class="dots"') == page.count('class="line"') == 1
     assert client.get("/stations/0/").status_code == 404
+
+
+def test_a_field_derived_from_two_others_is_shown_once_after_them(client, tmp_path, local_product, make_egms):
+    stations_load(path=of_stations(tmp_path, n=1))
+    others = [product_load(path=make_egms(name=f"EGMS_L2a_{track}_0227_IW2_VV_2018_2022_1.zip")) for track in (44, 95)]
+    local_product.derived_from.set(others)
+    Product.objects.update(footprint=local_product.footprint)
+    page = client.get(reverse("station-detail", args=[Station.objects.get().pk])).content.decode()
+    shown = [int(one) for one in re.findall(r'href="/products/(\d+)/stations/"', page)]
+    assert shown == [*sorted(one.pk for one in others), local_product.pk]
 
 
 def test_a_station_without_points_around_it_says_why(client, local_product):
