@@ -29,6 +29,7 @@ SECONDS = 75
 ALERTS = 300
 SAMPLE = 5000
 MEMORY_EVERY_SECONDS = 1.0
+NOTE = f"visitors, proxy, two web processes and database on the same two cores; {SECONDS} s"
 
 
 def run(points: int = POINTS) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def run(points: int = POINTS) -> dict[str, Any]:
     finally:
         Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).delete()
         product_delete(product=product)
-    return report("load", _rows(points, requests, watch.most_mb))
+    return report("load", _rows(points, requests, watch.most_mb)) | {"note": NOTE}
 
 
 def _alerts(places: list[tuple[str, float, float]]) -> list[Alert]:
