@@ -3,17 +3,22 @@
 import re
 
 import pytest
+from django.utils import translation
 from playwright.sync_api import Page, expect
 
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
+from lab.samples.alerts import step
 from monitor import tasks
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds
+from monitor.notifications.mail import letters
+from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.subscribers.subscriptions import tokens
-from tests.e2e.browsers import link_in, push_service, wait_for_map
+from monitor.wording.cards.cards import alert_cards
+from tests.e2e.browsers import fits, link_in, push_service, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -140,3 +145,20 @@ def test_without_javascript_a_typed_place_is_enough(open_page, reachable, mail_s
     page.get_by_role("button", name="Subscribe").click()
     expect(page.locator("h1")).to_have_text("Check your mailbox")
     assert Subscription.objects.get().label == "2 km around 47.00° N 12.00° W"
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_digest_of_ten_alerts_takes_four_screens_of_a_phone(open_page, make_alert, make_subscription, language):
+    alerts = [make_alert(longitude=-12 + n / 10, peak_rate_mm_yr=-30.0) for n in range(10)]
+    with translation.override(language):
+        news = [AlertNews(card, (step(alert, "", "first"),)) for alert, card in zip(alerts, alert_cards(alerts))]
+        places = [RegionNews(make_subscription(), news, "")]
+        mail = letters.digest_to_reader(
+            letters.digest_draft(places=places, draw=letters.card_part), key="k", places=places
+        )
+    html = mail.alternatives[0].content
+    assert html.count("cid:") >= len(alerts)
+    page = open_page("phone")
+    page.set_content(re.sub(r'"cid:[^"]+"', '"data:,"', html))
+    assert fits(page)
+    assert page.evaluate("document.documentElement.scrollHeight") < 3500
