@@ -51,7 +51,7 @@ def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, fo
 
 
 class OnceCompressor(Compressor):
-    """Compressor that leaves a file as it is whose compressed copy is of the same time, as WhiteNoise sets it."""
+    """Compressor that skips files whose compressed copy has the same time of change, which WhiteNoise gives it."""
 
     def compress(self, path: str) -> list[str]:
         """Return the compressed files that were written."""
@@ -90,5 +90,5 @@ class DashFiles(FileSystemFinder):
         return []
 
     def list(self, ignore_patterns: Any) -> Iterator[Any]:
-        """Return all files but those of Python and what only developers of Dash load, half of all bytes."""
+        """Return all files except those of Python and those for developers of Dash, which are half of all bytes."""
         return super().list([*(ignore_patterns or []), "*.py", "*.pyc", "*.map", "*.dev.js"])

@@ -1,4 +1,4 @@
-"""All that version 0.5.0 adds to the tables of monitor, in place of the five migrations that led to it."""
+"""Changes of version 0.5.0 to the tables of monitor, in place of the five migrations that led to them."""
 
 import django.contrib.gis.db.models.fields
 import django.contrib.postgres.fields

@@ -86,7 +86,7 @@ class EndpointChannel(Channel):
 
     one_server = False
     removed: ClassVar[str] = "The endpoint was deleted."  # why a message to an endpoint that is gone is given up
-    gone_by: ClassVar[tuple[int, ...]] = (410,)  # statuses that mean that the address no longer exists
+    gone_by: ClassVar[tuple[int, ...]] = (410,)  # statuses of an address that no longer exists
     section: ClassVar[str]
     script: ClassVar[str] = ""
     for_organisations: ClassVar[bool] = False

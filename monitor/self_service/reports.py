@@ -47,7 +47,7 @@ class ReportForm(EmailForm, PlaceForm):
     photo = forms.FileField(required=False)
 
     def clean_seen_on(self) -> date:
-        """Return the day. Raises ValidationError for one that has begun nowhere yet, or one before EARLIEST."""
+        """Return the day. Raises ValidationError if it has begun nowhere yet, or is before EARLIEST."""
         day: date = self.cleaned_data["seen_on"]
         if not EARLIEST <= day <= _latest_day():
             raise forms.ValidationError(_("Choose today or an earlier day."))

@@ -30,7 +30,7 @@ class RasterLayer(NamedTuple):
     caption: str  # the colours in words, for use without a legend
     overlap: str = "first"  # the value shown where rasters overlap: first, highest or lowest
     unit: str = ""
-    value: Callable[[Float32], Float32] = lambda bands: bands[0]  # of the bands (bands, rows, cols): what is shown
+    value: Callable[[Float32], Float32] = lambda bands: bands[0]  # turns (bands, rows, cols) into what is shown
     # Applied to the bands before `value`; uses the grid and dates of the pair's images.
     of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
     needs: str = ""  # a statistic that must be above 0 for a result to be shown

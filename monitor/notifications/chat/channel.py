@@ -53,7 +53,7 @@ class Channel(base.EndpointChannel):
     removed = "The room was removed."
 
     def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
-        """Fill the room's own template, or that of its kind of server."""
+        """Return the request with the room's own template filled in, or else with that of its kind of server."""
         brief = brief_of(message, self.cards, works=WORKS)
         words = {"title": brief.title, "sentence": brief.sentence, "code": brief.about}
         words["url"] = settings.PUBLIC_URL + brief.path

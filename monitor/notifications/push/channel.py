@@ -28,7 +28,7 @@ class Channel(base.EndpointChannel):
     section, script = "notifications/push/_devices.html", "js/notifications/push/device.js"
 
     def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
-        """Encrypt the message."""
+        """Return the request with the encrypted message."""
         secret = from_text(endpoint.keys["auth"])
         about = message.transition.alert.code if message.transition else message.kind
         body = encrypt(plain=payload(message, self.cards), browser=from_text(endpoint.keys["p256dh"]), secret=secret)

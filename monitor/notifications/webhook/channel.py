@@ -29,7 +29,7 @@ class Channel(base.EndpointChannel):
     for_organisations = True
 
     def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
-        """Sign the message."""
+        """Return the request with the signed message."""
         body = json.dumps(payload(message, self.cards), ensure_ascii=False, separators=(",", ":")).encode()
         signed = headers(
             secrets_=secrets_of(endpoint=endpoint),

@@ -30,7 +30,7 @@ EXAMPLES = (
     "/ogc/collections/alerts/items?kind=subsidence&bbox=-13,46,-11,48",
     "/ogc/collections/points/items?bbox=-12.01,46.99,-11.99,47.01&limit=1000",
 )
-DESCRIBED: dict[str, dict[str, Any]] = {}  # start of all paths -> description, which takes a tenth of a second
+DESCRIBED: dict[str, dict[str, Any]] = {}  # by the start of all paths; to make one takes a tenth of a second
 
 
 class Interface(NinjaAPI):

@@ -29,7 +29,7 @@ from monitor.wording.refusals import refusals_as_json, whole_number
 
 MOST_ENTRIES = 100
 MOST_OFFSET = 1_000_000
-KEPT_SECONDS = 60  # of computed answers: the ETag misses a few changes, such as of a contact
+KEPT_SECONDS = 60  # how long an answer is kept, because its key does not show every change, such as one of a contact
 MOST_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
 
 

@@ -107,7 +107,7 @@ def geometry_of(given: Any, what: str) -> GEOSGeometry:
 
 
 def area_of(tree: Tree) -> GEOSGeometry | None:
-    """Return a geometry that all matches of a filter must touch; None if the filter, or its first level, has none."""
+    """Return a geometry that every match of a filter touches; None if its first level states none."""
     op, args = (tree.get("op"), tree.get("args")) if isinstance(tree, dict) else (None, None)
     if not isinstance(args, list):
         return None

@@ -192,7 +192,7 @@ class Stations(Rows):
     known, feature_of = staticmethod(stations_known), staticmethod(station_feature)
     name = "stations"
     title = "GNSS stations and levelling benchmarks"
-    description = "Positions with the period of their series; the page of a station shows it beside the points around."
+    description = "Positions and periods of their series; the page of a station compares it with the points around it."
     filters = {"technique": Filter("how it was measured", tuple(StationTechnique))}
     queryables = {name: name for name in OF_STATIONS} | {"simulated": "file__simulated", "geometry": "position"}
 

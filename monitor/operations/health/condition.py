@@ -28,7 +28,7 @@ class Condition:
 
 
 def condition(name: str, remedy: str, **options: bool) -> Callable[[Callable[[], str]], Condition]:
-    """Return a decorator that makes a condition of its check."""
+    """Return a decorator that turns a check into a condition."""
     return lambda check: Condition(name, check, remedy, **options)
 
 

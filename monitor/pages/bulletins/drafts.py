@@ -36,7 +36,7 @@ Row = dict[str, Any]
 def bulletins_draft() -> None:
     """Add the searches that are in no bulletin to the draft; create one if needed. Simulated ground has its own.
 
-    Fields that ended before the newest period of the others are old news, and superseded ones leave the draft.
+    The draft leaves out fields that are superseded, and those that ended before the newest period of the others.
     """
     coming = rows_due(Step.TRENDS, trend_searches_due())
     for simulated in (False, True):
@@ -60,7 +60,7 @@ def _current(simulated: bool) -> QuerySet[TrendSearch]:
 
 @transaction.atomic
 def _draft(simulated: bool, awaiting: bool) -> None:
-    """Write the draft. If no current data are left, delete it, unless `awaiting` the search of newer ones."""
+    """Write the draft. Without current searches, delete it, unless the site is `awaiting` the search of newer data."""
     known = Bulletin.objects.select_for_update().filter(simulated=simulated, signed_at=None).first()
     draft = known or Bulletin(simulated=simulated)
     wanted = Q(bulletins=None, n_clusters__gt=0) | (Q(bulletins=known) if known else Q(pk=None))

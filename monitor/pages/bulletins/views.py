@@ -92,7 +92,7 @@ def bulletin_list(request: HttpRequest) -> HttpResponse:
         bulletins = bulletins.exclude(signed_at=None)
     page = Paginator(bulletins, PER_PAGE).get_page(request.GET.get("page"))
     rows = [(one, words.headline(one.n_places, one.first_day, one.last_day)) for one in page]
-    return render(request, "pages/bulletins/list.html", {"page": page, "rows": rows, "query": ""})
+    return render(request, "pages/bulletins/list.html", {"page": page, "rows": rows})
 
 
 @never_cache

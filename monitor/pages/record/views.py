@@ -48,7 +48,7 @@ def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
 
 
 def truth_judgements() -> list[Review]:
-    """Return what the verdicts on unreviewed simulated alerts would be: right where motion or change was simulated.
+    """Return the verdicts that unreviewed simulated alerts would get: right where motion or change was simulated.
 
     The rows are not saved, and have the columns of `judgements`. Without simulated truth there are none.
     """
@@ -103,7 +103,7 @@ def _dot(score: float, one: Precision) -> dict[str, Any]:
 def record(request: HttpRequest) -> HttpResponse:
     """Show the public record: the share of alerts that were right, and the judged alerts.
 
-    Simulated alerts of which nobody has judged any are compared with what was simulated (by_truth).
+    While no simulated alert has been judged, all of them are compared with what was simulated (by_truth).
     """
     reviews = list(judgements())
     records = [record_of(reviews, simulated=False), record_of(reviews, simulated=True)]

@@ -29,7 +29,7 @@ from monitor.web.throttle import browser_remember, failure_count, refuse_while_p
 logger = logging.getLogger(__name__)
 
 TRUSTED = "trusted_sign_on"  # in the session: the account whose provider asked for a second factor itself
-LASTS_UNTIL = "lasts_until"  # in the session of a sign-on: when its role must be asked for again, seconds since 1970
+LASTS_UNTIL = "lasts_until"  # in the session of a single sign-on: its end, seconds since 1970
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # of what allauth reads from a made-up key
 NOWHERE = "::"  # a connection without an address, for example over a Unix socket
 
@@ -56,7 +56,7 @@ class AccountAdapter(DefaultAccountAdapter):
     get_signup_redirect_url = get_login_redirect_url
 
     def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
-        """Remember the browser that signed in; of a sign-on its end, and whether it asked for a second factor."""
+        """Remember the browser that signed in; of a single sign-on, also its end and whether it is trusted."""
         sign_on = (kwargs["signal_kwargs"] or {}).get("sociallogin")
         if sign_on:
             request.session[LASTS_UNTIL] = sign_on.state[LASTS_UNTIL]

@@ -29,7 +29,7 @@ from monitor.web.identity.site_file import ROLES, OpenID
 from monitor.web.roles import ADMINISTRATORS
 
 logger = logging.getLogger(__name__)
-USUAL = timedelta(hours=1)  # of a provider's token, where the provider does not state it
+USUAL = timedelta(hours=1)  # life of a provider's token that states none
 SHORTEST = timedelta(minutes=30)  # of a session; tokens of some providers last five minutes
 
 
@@ -107,7 +107,7 @@ def role_apply(*, account: User, role: str) -> None:
 
 
 def _end_of(token: SocialToken | None) -> int:
-    """Return when a session ends so that a role taken away at the provider ends, too; seconds since 1970."""
+    """Return the end of a session, seconds since 1970: a role that the provider takes away lasts no longer."""
     now = timezone.now()
     lasts = token.expires_at - now if token and token.expires_at else USUAL
     return int((now + max(lasts, SHORTEST)).timestamp())

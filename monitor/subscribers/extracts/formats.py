@@ -180,7 +180,7 @@ class FileKind(NamedTuple):
 
 MOST_POINTS, MOST_PLACEMARKS = 1_000_000, 20_000
 MOST_COLUMNS = 2000  # of a table of SQLite, in the programs that read a GeoPackage
-OTHER_COLUMNS = 20  # at least those of a point beside its series: 13
+OTHER_COLUMNS = 20  # kept free for those that are no dates, which are 13
 KINDS = {
     "gpkg": FileKind(
         geopackage_write, ".gpkg", "application/geopackage+sqlite3", MOST_POINTS, MOST_COLUMNS - OTHER_COLUMNS

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
-from django.core import signing
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.template.defaultfilters import filesizeformat
@@ -30,6 +29,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import KINDS, FileKind, Layer
 from monitor.subscribers.extracts.layers import AT_ONCE, layers_made
+from monitor.subscribers.subscriptions.tokens import Expired, signed_link
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
@@ -42,7 +42,7 @@ NUMBER_BYTES = 9  # of a displacement in a GeoPackage, where it takes most room
 MOST_BYTES = 2**30
 PIECES = "extract-"  # begins the names of stores
 FAILED = ":failed"  # ends the key of the mail that says so
-_SALT = "monitor.extract"
+extract_token, _read_token = signed_link("monitor.extract", KEEP)  # opens the page of an extract, and its file
 LEASE = Lease(
     model=Extract,
     queued=State.QUEUED,
@@ -140,16 +140,11 @@ def extract_confirm(*, extract: Extract) -> None:
     Extract.objects.filter(pk=extract.pk, confirmed_at=None).update(confirmed_at=timezone.now())
 
 
-def extract_token(extract_id: int) -> str:
-    """Return the token that opens the page of an extract, and its file."""
-    return signing.dumps(extract_id, salt=_SALT)
-
-
 def extract_read(token: str) -> Extract:
-    """Return the extract of a token. Raises SignatureExpired if it is too old or deleted, BadSignature if invalid."""
-    extract = Extract.objects.filter(pk=signing.loads(token, salt=_SALT, max_age=KEEP)).first()
+    """Return the extract of a token. Raises Expired if it is too old or deleted, Wrong if it is invalid."""
+    extract = Extract.objects.filter(pk=_read_token(token)).first()
     if extract is None:
-        raise signing.SignatureExpired("it was deleted in the meantime")
+        raise Expired("it was deleted in the meantime")
     return extract
 
 

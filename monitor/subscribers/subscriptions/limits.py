@@ -24,7 +24,8 @@ PUBLIC_DOMAINS = {
 }
 WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
 WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
-KNOWN_AFTER, STRANGERS_SHARE = timedelta(days=7), 0.5  # of all codes of a day
+KNOWN_AFTER = timedelta(days=7)  # since the first subscription was confirmed
+STRANGERS_SHARE = 0.5  # of all codes of a day, for people who are not known yet
 
 
 def allowed_for_address(*, email: str) -> bool:
@@ -57,7 +58,7 @@ def allowed_for_endpoints(*, email: str, organisation: int | None = None) -> boo
 def allowed_for_code(*, number: str, email: str) -> bool:
     """Count one code to a phone number. Return False if number, person or all together reached the daily limit.
 
-    People whose first subscription is younger than KNOWN_AFTER share a part of all codes; the rest is left for others.
+    People who are not known yet share a part of all codes (STRANGERS_SHARE), so that the rest is left for others.
     """
     overall = settings.TEXT_LIMIT_OVERALL
     is_known = Subscription.objects.filter(email=email, confirmed_at__lt=timezone.now() - KNOWN_AFTER).exists()

@@ -27,10 +27,10 @@ def signed_link(salt: str, valid_for: timedelta | None = None) -> tuple[Callable
     return partial(signing.dumps, salt=salt), partial(signing.loads, salt=salt, max_age=valid_for)
 
 
-confirm_token, read_confirm = signed_link("monitor.confirm", CONFIRM_FOR)  # of the subscription to confirm
-join_token, read_join = signed_link("monitor.join", INVITED_FOR)  # of the membership to accept
-stop_token, read_stop = signed_link("monitor.stop")  # of a list of subscriptions to end, which is all that it can do
-manage_token, _read_manage = signed_link("monitor.manage", MANAGE_FOR)  # of a subscription: all data of its owner
+confirm_token, read_confirm = signed_link("monitor.confirm", CONFIRM_FOR)  # key of the subscription to confirm
+join_token, read_join = signed_link("monitor.join", INVITED_FOR)  # key of the membership to accept
+stop_token, read_stop = signed_link("monitor.stop")  # keys of the subscriptions to end; it can do nothing else
+manage_token, _read_manage = signed_link("monitor.manage", MANAGE_FOR)  # key of a subscription: data of its owner
 
 
 def member_token(membership_id: int) -> str:

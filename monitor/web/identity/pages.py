@@ -56,7 +56,7 @@ def site_page(request: HttpRequest, name: str) -> HttpResponse:
     texts = getattr(settings.SITE, name)
     if not texts and name not in WITHOUT_TEXT:
         raise Http404("This site has no such page.")
-    text = texts.get(get_language()) or next(iter(texts.values()), "")
+    text = texts.get(get_language()) or texts.get("") or next(iter(texts.values()), "")
     if text.startswith("https://") and len(text.split()) == 1:
         return HttpResponseRedirect(text)
     context = {"name": name, "title": TITLES[name], "text": text, "has_contact": bool(settings.SITE.contact)}

@@ -190,9 +190,10 @@ def _colour(value: Any) -> str:
 def _several(value: Any, known: Mapping[str, str] | None = None) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or len({*map(str, value)}) < len(value):
         raise NotAllowed('write a list, each once, as ["…"]')
-    if known and (unknown := [one for one in value if one not in known]):
+    lines = tuple(_line(one) for one in value)
+    if known and (unknown := [one for one in lines if one not in known]):
         raise NotAllowed(f"{unknown[0]!r} is not one of {', '.join(known)}")
-    return tuple(_line(one) for one in value)
+    return lines
 
 
 def _page(value: Any) -> dict[str, str]:

@@ -186,7 +186,7 @@ def _source(kind: str, name: str, loaded_on: str, attribution: str) -> str:
 
 
 def cards_state() -> list[dict[str, Any]]:
-    """Return figures that change whenever any card does: number, newest key and last change of alerts and of places."""
+    """Return number, newest key and last change of alerts and of context layers: what most changes of a card alter."""
     tables = ((Alert, "updated_at"), (ContextLayer, "loaded_at"))
     return [model.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max(changed)) for model, changed in tables]
 

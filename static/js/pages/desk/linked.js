@@ -81,6 +81,7 @@ function listen(id, plot) {
   plot.on("plotly_deselect", () => choose([], id));
   let [from, swiped] = [null, false]; // Plotly ends a swipe with a click, as a tap does
   const heard = { capture: true, passive: true };
+  plot.addEventListener("pointerdown", ({ pointerType }) => (swiped = swiped && pointerType !== "mouse"), heard);
   plot.addEventListener("touchstart", ({ changedTouches: [at] }) => (from = at), heard);
   plot.addEventListener(
     "touchend",
