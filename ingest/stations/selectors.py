@@ -140,7 +140,7 @@ class PlaceAndPeriod(NamedTuple):
 class GaugePeriod(NamedTuple):
     """Mean of a gauge in a period, and in the same days of earlier years, None without any; mm/day or m.
 
-    days, means: middle and mean of each step of MEAN_DAYS since the first day that a chart shows; None if not known.
+    days, means: middle and mean (None if unknown) of each step of MEAN_DAYS since the first day that a chart shows.
     """
 
     code: str
@@ -153,7 +153,7 @@ class GaugePeriod(NamedTuple):
 
 
 def gauges_around(*, places: Sequence[PlaceAndPeriod]) -> list[list[GaugePeriod]]:
-    """Return the nearest gauge of each kind, within GAUGE_KM, with a mean in the period of a place. One query."""
+    """Return, for each place, the nearest gauge of each kind within GAUGE_KM with a mean in the period. One query."""
     if not places:
         return []
     positions = MultiPoint(*(Point(one.longitude, one.latitude) for one in places), srid=4326)
