@@ -61,10 +61,10 @@ def offsets_of(*, pair: ScenePair) -> Prediction | None:
 
 
 def shorter_pairs_cover(*, pair: ScenePair, areas: Sequence[GEOSGeometry]) -> list[bool]:
-    """Return, for each area, whether an image between the pair's covers it whose change from and to both is known."""
+    """Return, for each area, whether an image between the pair's two covers it, with known changes from and to both."""
     if not areas:
         return []
-    # Of an area its middle is asked for: outlines of cells at the edge of a scene reach past its footprint.
+    # A point inside stands for the area, because outlines of cells at a scene's edge reach past its footprint.
     changes = predictions_finished().filter(run__model_version__task=Task.COHERENCE_CHANGE)
     begun = changes.filter(run__pair__reference=pair.reference_id, run__pair__secondary=OuterRef("pk"))
     ended = changes.filter(run__pair__reference=OuterRef("pk"), run__pair__secondary=pair.secondary_id)

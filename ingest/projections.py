@@ -9,8 +9,8 @@ from pyproj import CRS, Transformer
 SEMI_MAJOR_M = 6_378_137.0  # of WGS 84
 LAEA = "step {} proj=laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000 ellps=GRS80"
 RADIANS = "step proj=unitconvert xy_in={} xy_out={}"
-# What PROJ chooses for EPSG:3035 everywhere; to find it takes 60 ms in each new thread.
-KNOWN = {
+# PROJ's choice for EPSG:3035 at every position, which PROJ needs 60 ms to find in each new thread.
+KNOWN: dict[tuple[int | str, int | str], str] = {
     (3035, 4326): f"proj=pipeline {LAEA.format('inv')} {RADIANS.format('rad', 'deg')}",
     (4326, 3035): f"proj=pipeline {RADIANS.format('deg', 'rad')} {LAEA.format('')}",
 }
@@ -20,7 +20,7 @@ KNOWN = {
 def transformer(source: int | str, target: int | str) -> Transformer:
     """Return a transformer between EPSG codes or WKT texts, with x before y; it may be shared between threads."""
     if (source, target) in KNOWN:
-        return Transformer.from_pipeline(KNOWN[source, target])  # type: ignore[index]
+        return Transformer.from_pipeline(KNOWN[source, target])
     return Transformer.from_crs(source, target, always_xy=True)
 
 

@@ -11,7 +11,8 @@ from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = {"lab", "packaging"}  # folders of tests that scripts/test leaves out
-SERVERS = {"faults", "deploy", "test_backup.py", "test_faults.py", "test_services.py", "test_upgrade.py"}  # they wait
+# Folders and modules whose tests mostly wait for servers.
+SERVERS = {"faults", "deploy", "test_backup.py", "test_faults.py", "test_services.py", "test_upgrade.py"}
 
 hypothesis.settings.register_profile("tests", deadline=None)  # other workers may hold the cores
 hypothesis.settings.load_profile("tests")
@@ -33,7 +34,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a
 def pytest_collection_modifyitems(items):
     """Mark what is long before `-m` chooses; then put the demo first, for one worker, and others that take long next.
 
-    Workers that are done take tests from the ends of others' shares, so that short ones are left for the last minute.
+    An idle worker takes tests from the end of another's share; so only short tests are left for the last minute.
     """
     first = {item for item in items if item.get_closest_marker("long") or _place(item) in SERVERS}
     for item in items:

@@ -160,8 +160,8 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
     offsets = offsets_of(pair=pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
     found = [(patch, _from_patch(patch, raster.epsg)) for patch in patches]
-    covered = iter(shorter_pairs_cover(pair=pair, areas=[one.area for patch, one in found if not patch.confirmed]))
-    sudden = [one for patch, one in found if patch.confirmed or not next(covered)]
+    covered = shorter_pairs_cover(pair=pair, areas=[one.area for _, one in found])
+    sudden = [one for (patch, one), known in zip(found, covered, strict=True) if patch.confirmed or not known]
     return [one for one in sudden if not any(one.area.intersects(other.area) for other in moving)]
 
 

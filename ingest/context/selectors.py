@@ -289,7 +289,7 @@ def _regions(
 def regions_at(*, points: Sequence[tuple[float, float]], simulated: bool) -> list[AdministrativeRegion | None]:
     """Return the province or state around each point, else the next smaller unit, else the country. Two queries.
 
-    points: longitude and latitude; simulated: the kind of regions.
+    points: longitude and latitude, degrees; simulated: whether the regions are of simulated ground.
     """
     query = """
         SELECT DISTINCT ON (target.i) target.i, region.id

@@ -210,9 +210,10 @@ def _contacts_by_hand(file: records.ContextFile) -> QuerySet[AdministrativeRegio
 
 
 def _contacts_put_back(layer: ContextLayer, before: Sequence[AdministrativeRegion]) -> None:
-    """Give contacts that people set to the regions of a new layer; name those without a region in its remarks.
+    """Give contacts that people set to the regions of a new layer; its remarks name the contacts without a region.
 
-    It is the region of the same slug, else the only one with the same code, else the only one of that name and level.
+    A contact goes to the region of the same slug, else to the only one of its code, else to the only one of its name
+    and level.
     """
     slugs = set(AdministrativeRegion.objects.filter(layer=layer).values_list("slug", flat=True))
     for one in sorted(before, key=lambda region: region.slug not in slugs):

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='simulatedtruth',
             name='change_mm_yr',
-            field=models.FloatField(help_text='of rate_mm_yr on that day; of its sign: faster', null=True),
+            field=models.FloatField(help_text='change of rate_mm_yr on that day; same sign: faster', null=True),
         ),
         migrations.AddField(
             model_name='simulatedtruth',

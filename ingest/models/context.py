@@ -215,7 +215,7 @@ class SimulatedTruth(models.Model):
     starts_on = models.DateField(null=True)
     ends_on = models.DateField(null=True)
     changed_on = models.DateField(null=True, help_text="day on which its rate changed")
-    change_mm_yr = models.FloatField(null=True, help_text="of rate_mm_yr on that day; of its sign: faster")
+    change_mm_yr = models.FloatField(null=True, help_text="change of rate_mm_yr on that day; same sign: faster")
     outline = models.MultiPolygonField(srid=4326)
 
     def __str__(self) -> str:

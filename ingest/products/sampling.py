@@ -36,7 +36,7 @@ def create_index(product_id: int | str, share: int) -> str:
 
 
 def storing_order(pid: NDArray[np.bytes_], x: Float64, y: Float64) -> NDArray[np.intp]:
-    """Return the order in which to store points: the sparsest sample first, each along a Z-order curve.
+    """Return the order in which to store points: the sparsest sample first, each sample along a Z-order curve.
 
     pid: (n,), not empty; x, y: (n,), m, EPSG:3857.
     """
@@ -64,8 +64,8 @@ def _spread(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def _hashtext(texts: NDArray[np.bytes_]) -> NDArray[np.uint32]:
     """Return PostgreSQL's hashtext of UTF-8 texts, (n,), not empty, as unsigned integers.
 
-    Source: Bob Jenkins's lookup3 as in PostgreSQL's src/common/hashfn.c. If it differed from the server's, only the
-    stored order would be worse.
+    Source: Bob Jenkins's lookup3 as in PostgreSQL's src/common/hashfn.c. If this hash differed from the server's, only
+    the stored order would be worse.
     """
     lengths = np.char.str_len(texts)
     hashes = np.empty(texts.size, np.uint32)
@@ -77,14 +77,14 @@ def _hashtext(texts: NDArray[np.bytes_]) -> NDArray[np.uint32]:
         a, b, c = start, start.copy(), start.copy()
         for block in range(blocks - 1):
             a, b, c = (part + words[:, 3 * block + place] for place, part in enumerate((a, b, c)))
-            for turn in (4, 6, 8, 16, 19, 4):
-                a, b, c = b, c + b, (a - c) ^ _turned(c, turn)
+            for bits in (4, 6, 8, 16, 19, 4):
+                a, b, c = b, c + b, (a - c) ^ _rotated_left(c, bits)
         a, b, c = a + words[:, -3], b + words[:, -2], c + (words[:, -1] << np.uint32(8))
-        for turn in (14, 11, 25, 16, 4, 14, 24):
-            a, b, c = b, (c ^ b) - _turned(b, turn), a
+        for bits in (14, 11, 25, 16, 4, 14, 24):
+            a, b, c = b, (c ^ b) - _rotated_left(b, bits), a
         hashes[chosen] = b
     return hashes
 
 
-def _turned(value: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
+def _rotated_left(value: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
     return value << np.uint32(bits) | value >> np.uint32(32 - bits)

@@ -125,9 +125,9 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
 def points_batches(
     *, product: Product, area: GEOSGeometry, with_series: bool = True, after: str = "", at_once: int = 20_000
 ) -> Iterator[PointBatch]:
-    """Yield a product's points in an area (EPSG:4326) behind a point id, with_series or not; only the last is not full.
+    """Yield batches of a product's points in an area (EPSG:4326) behind a point id; only the last batch is not full.
 
-    One query of the server is read in parts, inside a transaction.
+    with_series: False leaves out the series and their dates. One query is read in parts, inside a transaction.
     """
     columns = ", ".join(f"p.{name}::float8" for name in VALUES)
     packed, join = ("s.packed", f"LEFT JOIN {SERIES} s USING (product_id, pid)") if with_series else ("NULL", "")

@@ -57,7 +57,7 @@ def has_stations() -> Q:
 def points_around(*, product: Product, stations: Sequence[Station]) -> list[PointsAround | None]:
     """Return the points of a product around each station, within the smallest radius with enough; None with too few.
 
-    It takes two queries for any number of stations.
+    Any number of stations takes two queries.
     """
     stretches = [math.cos(math.radians(one.position.y)) for one in stations]  # metres on the ground per EPSG:3857 metre
     reaches = [RADII_M[-1] / stretch for stretch in stretches]
@@ -73,7 +73,7 @@ def points_around(*, product: Product, stations: Sequence[Station]) -> list[Poin
     found: list[list[Sequence[Any]]] = [[] for _ in stations]
     for at, *row in _near(product, stations, reaches, columns, "AND away <= reach", "md5(pid)", MOST_POINTS):
         found[at].append(row)
-    return [_around(product, radius, rows) if radius else None for radius, rows in zip(radii_m, found, strict=True)]
+    return [_summary(product, radius, rows) if radius else None for radius, rows in zip(radii_m, found, strict=True)]
 
 
 def _near(
@@ -100,7 +100,7 @@ def _near(
     return rows_of(sql, [[x for x, _ in positions], [y for _, y in positions], list(reaches)])
 
 
-def _around(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -> PointsAround:
+def _summary(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -> PointsAround:
     numbers = np.array([[math.nan if one is None else one for one in row[:5]] for row in rows], dtype=np.float64)
     packed = [bytes(row[6]) for row in rows if row[6] is not None]
     series = np.empty((len(rows), 0), dtype=np.float32)
@@ -140,7 +140,7 @@ class PlaceAndPeriod(NamedTuple):
 class GaugePeriod(NamedTuple):
     """Mean of a gauge in a period, and in the same days of earlier years, None without any; mm/day or m.
 
-    days, means: middle and mean of each step of MEAN_DAYS since the first day that a chart shows; None if not known.
+    days, means: middle and mean (None if unknown) of each step of MEAN_DAYS since the first day that a chart shows.
     """
 
     code: str
@@ -153,7 +153,7 @@ class GaugePeriod(NamedTuple):
 
 
 def gauges_around(*, places: Sequence[PlaceAndPeriod]) -> list[list[GaugePeriod]]:
-    """Return the nearest gauge of each kind, within GAUGE_KM, with a mean in the period of a place. One query."""
+    """Return, for each place, the nearest gauge of each kind within GAUGE_KM with a mean in the period. One query."""
     if not places:
         return []
     positions = MultiPoint(*(Point(one.longitude, one.latitude) for one in places), srid=4326)
@@ -162,10 +162,10 @@ def gauges_around(*, places: Sequence[PlaceAndPeriod]) -> list[list[GaugePeriod]
     days = _days(min(one.first for one in places), max(one.last for one in places))
     near = list(Gauge.objects.filter(position__dwithin=(positions, reach), dates__overlap=days))
     means = cache(_gauge_period)  # many places share a gauge and a period
-    return [_around(one, near, means) for one in places]
+    return [_nearest_gauges(one, near, means) for one in places]
 
 
-def _around(
+def _nearest_gauges(
     place: PlaceAndPeriod, gauges: Sequence[Gauge], means: Callable[[Gauge, date, date, date], GaugePeriod | None]
 ) -> list[GaugePeriod]:
     found: dict[str, GaugePeriod] = {}

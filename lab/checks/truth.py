@@ -28,7 +28,7 @@ def compare() -> str:
 
 
 def compare_bulletin() -> str:
-    """Return one line on the newest bulletin: simulated changes of its period that it names, and its other places.
+    """Return one line on the newest bulletin: how many simulated changes of its period it names, and its other places.
 
     A change is named by a place that touches its outline, with the same word: faster or slower.
     """

@@ -138,7 +138,7 @@ def _visit(browser: Browser, address: str, size: str) -> Visit:
 
 
 def _seen(browser: Browser, address: str, size: str, slower: float) -> tuple[dict[str, Any], dict[Request, float]]:
-    """Return what the page observed, and the kB of each request. Raises RuntimeError for a script's or file's fault."""
+    """Return what the page observed, and the kB of each request. Raises RuntimeError if a script or a request fails."""
     context = browser.new_context(viewport=SIZES[size])
     try:
         page, requests, faults = context.new_page(), [], []
@@ -155,7 +155,7 @@ def _seen(browser: Browser, address: str, size: str, slower: float) -> tuple[dic
 
 
 def _tasks(trace: bytes) -> list[tuple[float, float]]:
-    """Return of each task of the page's main thread its end, ms since the visit began, and its processor time, ms."""
+    """Return end, ms since the visit began, and processor time, ms, of each task of the page's main thread."""
     events = json.loads(trace)["traceEvents"]
     starts = [one for one in events if one["name"] == "navigationStart" and "localhost" in str(one.get("args"))]
     begun = max(starts, key=lambda one: one["ts"])
@@ -187,10 +187,10 @@ def _is_foreign(url: str) -> bool:
 
 
 def _body_kb(request: Request) -> float:
-    """Return the size as sent, kB; for a worker's script, whose size the browser does not tell, from its header."""
+    """Return the size as sent, kB; for a worker's script, whose size the browser does not report, from its header."""
     answer = request.response()
-    told = answer.header_value("content-length") if answer and request.sizes()["responseBodySize"] == 0 else None
-    return max(0, int(told) if told else request.sizes()["responseBodySize"]) / 1000
+    stated = answer.header_value("content-length") if answer and request.sizes()["responseBodySize"] == 0 else None
+    return max(0, int(stated) if stated else request.sizes()["responseBodySize"]) / 1000
 
 
 def _settled(page: Page, requests: list[Request]) -> dict[str, Any]:

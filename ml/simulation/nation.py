@@ -44,7 +44,7 @@ COUNTRY = "Velmark"
 
 
 class Slide(NamedTuple):
-    """A landslide of the valley: its size, its mean speed down the slope, its growth per year, and a change of it."""
+    """A landslide of the valley: size, mean speed down the slope, yearly growth, and change of the speed on one day."""
 
     length_m: float
     width_m: float

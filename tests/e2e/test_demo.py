@@ -64,7 +64,7 @@ def test_without_files_the_simulated_region_becomes_alerts_and_everything_is_sto
 
 
 def test_the_bulletin_names_every_simulated_change_of_trend_and_nothing_else(first_start):
-    """At most one other place per 1,000 clusters is allowed, 91 here; as none is named, none has to stay."""
+    """The service promises at most one other place per 1,000 clusters; the ground of the demo is fixed and has none."""
     said = re.search(r"bulletin: (\d) of (\d) simulated .* other places: (\d+) for (\d+) clusters", first_start.stderr)
     assert said, first_start.stderr
     named, put_in, others, n_clusters = map(int, said.groups())

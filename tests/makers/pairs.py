@@ -27,7 +27,7 @@ DAYS = 12
 MOVED_PX, SIGMA_PX = (2.0, -2.0), 0.1
 SCATTERERS_ABOVE = 0.1  # by which the coherence of the scatterers lies above that of a window
 COHERENCES = ("coherence", "coherence_sigma", "scatterers_coherence", "scatterers_coherence_sigma")
-WRITTEN: dict[bytes, bytes] = {}  # hash of bands -> their file
+WRITTEN: dict[bytes, bytes] = {}  # hash of bands: content of their file
 UNITS = dict.fromkeys((*COHERENCES, "change_sigma", "coherence_before", "coherence_after"), "1")
 
 
@@ -94,9 +94,9 @@ def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) ->
 
 
 def keep(field, bands: dict[str, np.ndarray], name: str) -> None:
-    """Put bands into a field as a file; a process writes the same bands once."""
-    told = [(band, values.dtype.str, values.shape) for band, values in bands.items()]
-    key = hashlib.sha256(b"".join([repr(told).encode(), *(values.tobytes() for values in bands.values())])).digest()
+    """Store bands in a field as a file; each process writes equal bands only once."""
+    layout = [(band, values.dtype.str, values.shape) for band, values in bands.items()]
+    key = hashlib.sha256(b"".join([repr(layout).encode(), *(values.tobytes() for values in bands.values())])).digest()
     if key not in WRITTEN:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "made.tif"

@@ -17,7 +17,7 @@ from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished, trend_searches_due
 from monitor.pages.bulletins.drafts import searches_undrafted
 
-ASK_SECONDS = 3.0  # asking what is left to do takes the cores from whoever does it
+ASK_SECONDS = 3.0  # each query of what is left takes processor time from the workers
 SIMULATED_KINDS = {Kind.SUBSIDENCE, Kind.UPLIFT, Kind.SURFACE_CHANGE, Kind.GLACIER_SURGE}
 
 

@@ -129,7 +129,7 @@ def _of_source(area: TruthArea) -> dict[str, Any]:
         "starts_on": None,
         "ends_on": None,
         "changed_on": change.day.isoformat() if change else None,
-        "change_mm_yr": change.share * area.rate_mm_yr if change else None,
+        "change_mm_yr": round(change.share * area.rate_mm_yr, 1) if change else None,
     }
 
 

@@ -32,7 +32,7 @@ from ml.simulation.ground.terrain import Terrain
 
 
 class RateChange(NamedTuple):
-    """Change of a source's rate from a day on. share: of the mean rate before; 1 doubles it, -1 stops the motion."""
+    """Change of a source's rate since a day. share: of the mean rate without the change; 1 doubles it, -1 stops it."""
 
     day: dt.date
     share: float

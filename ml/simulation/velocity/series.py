@@ -16,7 +16,7 @@ WAVELENGTH_MM = 55.5  # Sentinel-1, C band
 
 
 class TrendChange(NamedTuple):
-    """Change of each point's rate from a time on: years since the first date; (n,), mm/yr, + toward the satellite."""
+    """Change of each point's rate since a time, years since the first date: (n,), mm/yr, + toward the satellite."""
 
     since_yr: float
     change_mm_yr: Floats

@@ -87,8 +87,8 @@ def test_changes_of_the_demos_ground_are_named_an_older_one_and_other_places_are
     bulletins_draft()
     (bulletin,) = Bulletin.objects.all()
     places = [shape(one["outline"]) for region in bulletin.content["regions"] for one in region["places"]]
-    named = [one.kind for one in truths if any(place.intersects(one.polygon) for place in places)]
-    assert sorted(named) == ["landslide", "mining_subsidence"]
+    named = [one.change for one in truths if any(place.intersects(one.polygon) for place in places)]
+    assert sorted(named) == [nation.PANEL_HASTENED, nation.SLOPE_QUICKENS]  # by their days
     assert len(places) == 2
     assert bulletin.content["n_clusters"] > 300
     assert not trend_searches_due().exists()
