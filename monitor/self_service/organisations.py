@@ -18,6 +18,7 @@ from monitor.subscribers.organisations.names import LONGEST_TITLE
 from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.rules import WISH
+from monitor.web.secret_links import Expired
 from monitor.wording.refusals import Refusal, number_or_none
 
 ABOUT_ONE = {"remove": services.member_remove, "share": services.ownership_share, "end": services.shared_end}
@@ -81,7 +82,7 @@ def place_change(request: HttpRequest, token: str, organisation: int, subscripti
     mine = member_of(token, organisation, as_owner=True)
     shared = mine.organisation.subscriptions.filter(pk=subscription, ended_at=None).first()
     if shared is None:
-        raise tokens.Expired("it was ended in the meantime")
+        raise Expired("it was ended in the meantime")
     return _place(request, token, mine.organisation, shared)
 
 
@@ -112,7 +113,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     asked = Membership.objects.filter(pk=tokens.read_join(token), left_at=None)
     membership = asked.select_related("organisation", "invited_by").first()
     if membership is None:
-        raise tokens.Expired("it was withdrawn, declined, or left again")
+        raise Expired("it was withdrawn, declined, or left again")
     context = {"membership": membership, "organisation": membership.organisation}
     if request.method == "POST" and request.POST.get("deed") == "decline":
         services.invitation_decline(membership=membership)
@@ -129,7 +130,7 @@ def member_of(token: str, organisation: int, as_owner: bool = False) -> Membersh
     """Return the link owner's membership. Raises Expired without one; PermissionDenied if `as_owner` and no owner."""
     mine = members.memberships_of(email=owner_of(token)).filter(organisation=organisation).first()
     if mine is None:
-        raise tokens.Expired("it was dissolved, or the person has left")
+        raise Expired("it was dissolved, or the person has left")
     if as_owner and not mine.is_owner:
         raise PermissionDenied
     return mine

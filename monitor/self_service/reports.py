@@ -23,8 +23,8 @@ from monitor.self_service.subscriptions.links import private_page
 from monitor.self_service.subscriptions.views import too_many, within_limits
 from monitor.subscribers.reports.selectors import KEEP, NEAR_M
 from monitor.subscribers.reports.services import LONGEST_TEXT, read_report_token, report_confirm, report_request
-from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.given_files import photo
+from monitor.web.secret_links import Expired
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import Refusal
 
@@ -93,7 +93,7 @@ def report_link(request: HttpRequest, token: str) -> HttpResponse:
     """Show a report to whoever sent it, who confirms or deletes it. Mail scanners open links, so a GET does neither."""
     report = ResidentReport.objects.filter(pk=read_report_token(token)).defer("photo").first()
     if report is None:
-        raise tokens.Expired("it was deleted in the meantime")
+        raise Expired("it was deleted in the meantime")
     deed = request.POST.get("deed") if request.method == "POST" else ""
     if deed == "delete":
         report.delete()

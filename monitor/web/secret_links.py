@@ -1,7 +1,13 @@
-"""Addresses whose last part is a secret or that name a reader's place, and a filter that keeps these out of logs."""
+"""Addresses with a secret or a reader's place as their last part, signed links, and a filter that hides both in logs."""
 
 import logging
 import re
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.core import signing
 
 # a signed or random part follows; tests/monitor/test_secret_links.py compares this with the addresses there are
 SECRET_ADDRESSES = (
@@ -39,3 +45,15 @@ class NoSecretLinks(logging.Filter):
         if record.exc_info:
             record.exc_text = without_secrets(_FORMATTER.formatException(record.exc_info))
         return True
+
+
+Expired = signing.SignatureExpired  # a link was valid once
+Wrong = signing.BadSignature  # a link was not made by this site, or was changed; base class of the other
+
+
+def signed_link(salt: str, valid_for: timedelta | None = None) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
+    """Return the two functions of a kind of link: one makes a token of a key or a list, the other reads it.
+
+    Reading raises Expired for a token older than `valid_for`, and Wrong for an invalid one.
+    """
+    return partial(signing.dumps, salt=salt), partial(signing.loads, salt=salt, max_age=valid_for)

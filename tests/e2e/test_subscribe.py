@@ -151,7 +151,10 @@ def test_without_javascript_a_typed_place_is_enough(open_page, reachable, mail_s
 def test_a_digest_of_ten_alerts_takes_four_screens_of_a_phone(open_page, make_alert, make_subscription, language):
     alerts = [make_alert(longitude=-12 + n / 10, peak_rate_mm_yr=-30.0) for n in range(10)]
     with translation.override(language):
-        news = [AlertNews(card, (step(alert, "", "first"),)) for alert, card in zip(alerts, alert_cards(alerts))]
+        news = [
+            AlertNews(card, (step(alert, "", "first"),))
+            for alert, card in zip(alerts, alert_cards(alerts), strict=True)
+        ]
         places = [RegionNews(make_subscription(), news, "")]
         mail = letters.digest_to_reader(
             letters.digest_draft(places=places, draw=letters.card_part), key="k", places=places

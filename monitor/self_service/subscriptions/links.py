@@ -21,6 +21,7 @@ from monitor.self_service.subscriptions.views import DEFAULTS, where_config
 from monitor.subscribers.subscriptions import places, selectors, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.members import memberships_of
+from monitor.web.secret_links import Expired, Wrong
 from monitor.wording.refusals import Refusal
 
 
@@ -33,9 +34,9 @@ def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
     def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         try:
             response = view(request, *args, **kwargs)
-        except tokens.Expired:
+        except Expired:
             response = render(request, "self_service/subscriptions/bad_link.html", {"expired": True}, status=410)
-        except tokens.Wrong:
+        except Wrong:
             response = render(request, "self_service/subscriptions/bad_link.html", status=404)
         response["X-Robots-Tag"] = "noindex"
         return response
@@ -48,7 +49,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm a subscription. Mail scanners open links, so a GET confirms nothing."""
     subscription = Subscription.objects.filter(pk=tokens.read_confirm(token), ended_at=None).first()
     if subscription is None:
-        raise tokens.Expired("it was deleted in the meantime")
+        raise Expired("it was deleted in the meantime")
     if request.method == "POST":
         try:
             subscriptions.subscription_confirm(subscription=subscription)
@@ -114,7 +115,7 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Move or rename one of a person's subscriptions."""
     mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None, shared=None).first()
     if mine is None:
-        raise tokens.Expired("it was ended in the meantime, or is shared")
+        raise Expired("it was ended in the meantime, or is shared")
     as_it_is = DEFAULTS | {"where": places.KEEP, "name": mine.name}
     form, status = places.form_of(places.MoveForm, request, as_it_is)
     if form.is_valid():
@@ -153,7 +154,7 @@ def owner_of(token: str) -> str:
     held = Subscription.objects.filter(pk=subscription).exclude(email="").first()
     held = held or Membership.objects.filter(pk=membership).first()
     if held is None:
-        raise tokens.Expired("everything of this person was deleted")
+        raise Expired("everything of this person was deleted")
     return held.email
 
 
@@ -162,7 +163,7 @@ def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Show the feeds of a subscription; its owner makes, renews and takes away their links."""
     mine = selectors.subscriptions_of(email=owner_of(token)).filter(pk=subscription, ended_at=None).first()
     if mine is None or not mine.confirmed_at:
-        raise tokens.Expired("it was ended in the meantime")
+        raise Expired("it was ended in the meantime")
     if request.method == "POST":
         if request.POST.get("deed") == "open":
             tokens.feeds_open(subscription=mine)

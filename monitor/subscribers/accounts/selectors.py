@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import pgettext
 
 from monitor.models.messages import Invitation
-from monitor.subscribers.subscriptions.tokens import Wrong, signed_link
 from monitor.web.roles import PUBLISH, REVIEW
+from monitor.web.secret_links import Wrong, signed_link
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 ROLE_WORDS = Invitation.Role.choices[::-1]  # names of groups and words, the role with most rights first

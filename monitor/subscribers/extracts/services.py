@@ -29,7 +29,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import KINDS, FileKind, Layer
 from monitor.subscribers.extracts.layers import AT_ONCE, layers_made
-from monitor.subscribers.subscriptions.tokens import Expired, signed_link
+from monitor.web.secret_links import Expired, signed_link
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region

@@ -12,7 +12,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.reports import ResidentReport
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.services import email_normal
-from monitor.subscribers.subscriptions.tokens import signed_link
+from monitor.web.secret_links import signed_link
 
 LONGEST_TEXT, LONGEST_REASON = 1000, 300
 DIGITS = 4  # of coordinates, about 10 m

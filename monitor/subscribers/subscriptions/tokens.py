@@ -1,30 +1,16 @@
 """Signed links for the owner of a mailbox, each for one purpose and without a mail address in it."""
 
 import secrets
-from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
-from typing import Any
 
 from django.conf import settings
-from django.core import signing
 from django.urls import reverse
 
 from monitor.models.subscriptions import Subscription
+from monitor.web.secret_links import signed_link
 
 CONFIRM_FOR, INVITED_FOR, MANAGE_FOR = timedelta(hours=48), timedelta(days=7), timedelta(days=90)
 _MEMBERSHIP = "membership"
-
-Expired = signing.SignatureExpired  # a link was valid once
-Wrong = signing.BadSignature  # a link was not made by this site, or was changed; base class of the other
-
-
-def signed_link(salt: str, valid_for: timedelta | None = None) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
-    """Return the two functions of a kind of link: one makes a token of a key or a list, the other reads it.
-
-    Reading raises Expired for a token older than `valid_for`, and Wrong for an invalid one.
-    """
-    return partial(signing.dumps, salt=salt), partial(signing.loads, salt=salt, max_age=valid_for)
 
 
 confirm_token, read_confirm = signed_link("monitor.confirm", CONFIRM_FOR)  # key of the subscription to confirm

@@ -12,6 +12,7 @@ from monitor.notifications import rounds
 from monitor.subscribers.organisations import services
 from monitor.subscribers.subscriptions import endpoints, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.web.secret_links import Wrong
 from tests.makers.organisations import WISH, share
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +73,7 @@ def test_a_stranger_with_a_link_of_their_own_gets_nowhere(three, client, make_su
     seat = place.seats.get(email=ANNA)
     where = reverse("subscription-where", args=[tokens.manage_token(seat.pk), seat.pk])
     assert client.get(where).status_code == 410
-    with pytest.raises(tokens.Wrong):
+    with pytest.raises(Wrong):
         tokens.read_join(token)
 
 
