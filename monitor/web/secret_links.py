@@ -1,4 +1,4 @@
-"""Addresses with a secret or a reader's place as their last part, signed links, and a filter that hides both in logs."""
+"""Addresses with a secret or a reader's place as their last part, signed links, and a filter hiding both in logs."""
 
 import logging
 import re
