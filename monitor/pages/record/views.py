@@ -58,7 +58,7 @@ def truth_judgements() -> list[Review]:
     moves = Exists(SimulatedTruth.objects.filter(outline__intersects=OuterRef("area")))
     alerts = Alert.objects.filter(simulated=True, source=Source.COMPUTER, state__in=UNREVIEWED_STATES)
     rows = []
-    for alert in alerts.annotate(score=Subquery(score), moves=moves):
+    for alert in alerts.annotate(score=Subquery(score), moves=moves).defer("area"):
         row = Review(alert=alert, verdict=Verdict.CONFIRM if alert.moves else Verdict.REJECT)
         row.found_as, row.score = alert.state, alert.score
         rows.append(row)

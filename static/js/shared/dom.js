@@ -25,4 +25,7 @@ export function onTheme(callback) {
   return () => query.removeEventListener("change", callback);
 }
 
+/** Lets the browser answer and draw between two pieces of long work. */
+export const pause = () => new Promise((resolve) => setTimeout(resolve));
+
 export const jsonOf = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");

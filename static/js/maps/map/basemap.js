@@ -1,8 +1,11 @@
 // A calm map that needs no network: land, coasts and borders of the world, or the style that the settings name.
 import * as maplibre from "maplibre-gl";
+import { pause } from "gmm/dom";
 import { addGraticule } from "gmm/graticule";
 import { addGround, themed } from "gmm/ground";
 import { gettext, pgettext } from "gmm/words";
+
+await pause(); // after the library was read, before a map is made
 
 const PAINT = [
   ["water", "background-color", "map-water"],
@@ -84,6 +87,7 @@ export function createMap(container, options = {}) {
     pitchWithRotate: false,
     touchPitch: false,
     attributionControl: false,
+    validateStyle: typeof style === "string",
     localIdeographFontFamily: "sans-serif",
     locale: WORDS_OF_MAPLIBRE,
     ...options,

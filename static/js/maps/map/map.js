@@ -1,7 +1,7 @@
 // The map page: list, map and panel show the same, and the address bar holds the view.
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
-import { css, element, jsonOf } from "gmm/dom";
+import { css, element, jsonOf, pause } from "gmm/dom";
 import { position } from "gmm/format";
 import { linkHere } from "gmm/here";
 import { setUpImages } from "gmm/images";
@@ -35,18 +35,8 @@ function remember(changes) {
   history.replaceState(history.state, "", url);
 }
 
-// ---- the map ----
+// ---- the legend and the list ----
 let map;
-try {
-  const bbox = query.get("bbox")?.split(",").map(Number);
-  const bounds = bbox?.length === 4 && bbox.every(Number.isFinite) ? bbox : config.bounds;
-  map = createMap("map", { hash: true, ...(bounds ? { bounds, fitBoundsOptions: { padding: 48, maxZoom: 14 } } : {}) });
-} catch (error) {
-  console.warn(error);
-  message.firstElementChild.textContent = gettext("This browser cannot draw the map. The list has every place.");
-  legendBox.hidden = true;
-}
-
 let points = null;
 let alerts = null;
 let images = null;
@@ -72,6 +62,18 @@ const list = setUpList({
   find: (code) => alerts?.find(code),
   onPick: (feature) => selectAlert(feature, { scroll: false }),
 });
+
+// ---- the map ----
+await pause();
+try {
+  const bbox = query.get("bbox")?.split(",").map(Number);
+  const bounds = bbox?.length === 4 && bbox.every(Number.isFinite) ? bbox : config.bounds;
+  map = createMap("map", { hash: true, ...(bounds ? { bounds, fitBoundsOptions: { padding: 48, maxZoom: 14 } } : {}) });
+} catch (error) {
+  console.warn(error);
+  message.firstElementChild.textContent = gettext("This browser cannot draw the map. The list has every place.");
+  legendBox.hidden = true;
+}
 
 function say(text) {
   document.getElementById("announcement").textContent = text;

@@ -272,6 +272,8 @@ def test_rain_and_groundwater_nearby_stand_beside_a_place(client, operator, prod
     made_search(product, made_place(*HERE))
     bulletins_draft()
     draft = Bulletin.objects.get()
+    means = {one["code"]: one["means"] for one in draft.content["regions"][0]["places"][0]["gauges"]}
+    assert {mean for mean in means["R1"] if mean is not None} == {3.0}
     sign(operator, draft)
     text = page(client, draft)
     assert "Rain in this period at R1 (1.2 km away): 540 mm; usually 180 mm." in text
