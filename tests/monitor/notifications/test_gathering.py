@@ -102,7 +102,7 @@ def test_a_place_in_two_regions_is_reported_once(make_alert, make_subscription, 
         make_alert(longitude=-12.0 + n / 1000)
     (letter,) = mails_at(start + 6 * MINUTE)
     assert "here: the street and the town." in letter.body
-    assert letter.body.count("The ground here sank") == 2
+    assert letter.body.count("↓ 14 ± 2 mm a year") == 2
     assert letter.body.count("It also lies here: the town.") == 2
     client.post(letter.extra_headers["List-Unsubscribe"].strip("<>").removeprefix("http://localhost:8000"))
     assert not Subscription.objects.filter(ended_at=None).exists()
