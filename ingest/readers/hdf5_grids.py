@@ -1,16 +1,16 @@
 """Regular pixel grid as HDF5 products describe it: positions of its pixels, and checks that they are plausible."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from ingest.errors import InputError
 from ingest.geometry import METRES_PER_DEGREE
+from ingest.projections import transformer
 from ingest.readers.records import Float64
 
 GEOGRAPHIC = 4326
@@ -44,7 +44,7 @@ class Grid:
         x = self.x + col.astype(np.float64) * self.dx
         y = self.y + row.astype(np.float64) * self.dy
         if self.epsg != GEOGRAPHIC:
-            longitude, latitude = _to_degrees(self.epsg).transform(x, y)
+            longitude, latitude = transformer(self.epsg, GEOGRAPHIC).transform(x, y)
             return np.asarray(longitude), np.asarray(latitude)
         return np.where(x > 180, x - 360, np.where(x < -180, x + 360, x)), y
 
@@ -79,7 +79,8 @@ class Grid:
 
     def _check_metres(self, path: Path, x: tuple[float, float], y: tuple[float, float]) -> None:
         area = metric_crs(path, self.epsg).area_of_use
-        longitude, latitude = _to_degrees(self.epsg).transform(np.array([*x, x[0], x[1]]), np.array([*y, y[1], y[0]]))
+        corners = np.array([*x, x[0], x[1]]), np.array([*y, y[1], y[0]])
+        longitude, latitude = transformer(self.epsg, GEOGRAPHIC).transform(*corners)
         if area is None or not np.isfinite([longitude, latitude]).all():
             inside = False
         else:
@@ -103,11 +104,6 @@ def metric_crs(path: Path, epsg: int) -> CRS:
     if not crs.is_projected or any(axis.unit_name not in {"metre", "meter"} for axis in crs.axis_info[:2]):
         raise InputError(path, f"EPSG:{epsg} ({crs.name}) does not measure in metres", "State the right one")
     return crs
-
-
-@cache
-def _to_degrees(epsg: int) -> Transformer:
-    return Transformer.from_crs(epsg, GEOGRAPHIC, always_xy=True)
 
 
 def evenly(path: Path, name: str, values: Float64) -> tuple[float, float]:

@@ -143,7 +143,7 @@ def test_the_raster_behind_an_alert_can_be_downloaded(client, watched_region):
 
 
 def test_pages_take_few_queries_however_many_alerts(client, watched_region, django_assert_max_num_queries):
-    for page, first, later in (("/", 19, 13), ("/alerts/", 12, 12), ("/alerts.atom", 12, 12)):
+    for page, first, later in (("/", 18, 12), ("/alerts/", 12, 12), ("/alerts.atom", 12, 12)):
         for most in (first, later):
             with django_assert_max_num_queries(most):
                 client.get(page)

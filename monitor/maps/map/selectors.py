@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detection.kinds import Extent
 from detection.models import Alert, AlertMotion, Detection
+from detection.rules.lifecycle import State
 from detection.selectors import alerts_public
 from ingest.models import Product, Scene, ScenePair
 from ingest.products import sampling
@@ -121,16 +122,19 @@ def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, 
 
 
 def map_totals() -> dict[str, Any]:
-    """Return the numbers of loaded products, points and pairs, and the bounds at which the map opens."""
+    """Return the numbers of alerts, loaded products, points and pairs, and the bounds at which the map opens."""
     searched = Product.objects.current().filter(derived_from=None)
     insar = Q(technique=Technique.INSAR)  # only InSAR is searched for alerts and counted
     totals = searched.aggregate(
         n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=models.Extent("footprint")
     )
-    bounds = alerts_public().aggregate(bounds=models.Extent("area"))["bounds"] or totals["bounds"]
+    alerts = alerts_public().aggregate(
+        n_alerts=Count("pk"), n_moving=Count("pk", filter=~Q(state=State.FINISHED)), bounds=models.Extent("area")
+    )
+    bounds = alerts.pop("bounds") or totals["bounds"]
     bounds = bounds or Scene.objects.aggregate(bounds=models.Extent("footprint"))["bounds"]
     amounts = {"n_products": totals["n"], "n_points": totals["points"] or 0, "n_pairs": ScenePair.objects.count()}
-    return amounts | {"bounds": list(bounds) if bounds else None}
+    return amounts | alerts | {"bounds": list(bounds) if bounds else None}
 
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from functools import partial
 
-from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -37,14 +36,10 @@ def map_view(request: HttpRequest) -> HttpResponse:
     """Show the map."""
     totals = selectors.map_totals()
     config = map_config(totals["bounds"])
-    numbers_of_alerts = alerts_public().aggregate(
-        n_alerts=Count("pk"), n_moving=Count("pk", filter=~Q(state=State.FINISHED))
-    )
     context = {
         "cards": lambda: alert_cards(alerts_public()[:MOST_CARDS]),  # only made if the cache does not have them
         "cards_state": [code_version(), *cards_state()],
-        "n_listed": min(numbers_of_alerts["n_alerts"], MOST_CARDS),
-        **numbers_of_alerts,
+        "n_listed": min(totals["n_alerts"], MOST_CARDS),
         "layers": config["layers"],
         "overlays": overlays_available(),
         "truth": truth_overlay(),
