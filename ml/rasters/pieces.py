@@ -75,14 +75,15 @@ class Alone:
 
 
 class Memory:
-    """Store in memory, for computations that are small or will not be resumed."""
+    """Store in memory, for computations that are small or will not be resumed. Threads may share it."""
 
     def __init__(self) -> None:
         self._pieces: dict[str, Arrays] = {}
 
     def names(self, stage: str = "") -> set[str]:
         """Return the names of the pieces of a stage, or of all."""
-        return {name for name in self._pieces if _is_of(name, stage)}
+        pieces = list(self._pieces)  # a copy in one step, because other threads store pieces meanwhile
+        return {name for name in pieces if _is_of(name, stage)}
 
     def put(self, name: str, arrays: Arrays) -> None:
         """Keep a piece in memory."""

@@ -1,5 +1,6 @@
 """Pieces: there wholly or not at all, made once, by one worker or several, and quantiles of all of them exact."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -116,6 +117,21 @@ def test_several_workers_make_the_same_as_one(store, team, feed):
     assert results == {staged(Pieces(), [])}
     assert len(set(made)) == 16
     assert team is Careless or len(made) == 16  # each was made once
+
+
+def test_names_are_listed_while_another_thread_stores_pieces(store):
+    known = {f"first@{number}" for number in range(300)}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns within a listing
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            storing = pool.submit(lambda: [store.put(name, {"a": np.zeros(1)}) for name in sorted(known)])
+            while not storing.done():
+                assert store.names() <= known
+            storing.result()
+    finally:
+        sys.setswitchinterval(interval)
+    assert store.names() == known
 
 
 def test_a_worker_waits_for_what_another_one_has_in_hand_and_makes_what_that_one_gave_up(store, monkeypatch):
