@@ -119,6 +119,7 @@ def test_several_workers_make_the_same_as_one(store, team, feed):
     assert team is Careless or len(made) == 16  # each was made once
 
 
+@pytest.mark.parametrize("store", ["folder", "memory"], indirect=True)
 def test_names_are_listed_while_another_thread_stores_pieces(store):
     known = {f"first@{number}" for number in range(300)}
     interval = sys.getswitchinterval()
