@@ -37,6 +37,7 @@ from ml.sharing import Claims, pieces_delete, pieces_prune, store_of
 
 logger = logging.getLogger(__name__)
 LONGEST_RUN = timedelta(hours=6)
+CHECK_SECONDS = 1.0  # between two checks of whether a run may go on; a small image has dozens of pieces a second
 SPARE_IN_USE = 0.5  # of the disk space reserved as free: a run that has begun may use the rest
 
 
@@ -102,7 +103,7 @@ def run_execute(*, run_id: int) -> Run | None:
     def pieces_on(device: torch.device) -> Pieces:
         key = pieces_key(run, device)
         claims.append(Claims(run, key, str(device)))
-        return Pieces(store_of(run.pk, key), lambda: _go_on(run), claims[-1])
+        return Pieces(store_of(run.pk, key), _checks_of(run), claims[-1])
 
     progress = run_progress()
 
@@ -161,8 +162,21 @@ class GivesWay(Exception):
     """Signal that a run stops for a more urgent one; it will resume with the pieces computed so far."""
 
 
+def _checks_of(run: Run) -> Callable[[], None]:
+    """Return a function to call before each piece, which runs `_go_on` at most every CHECK_SECONDS."""
+    due = time.monotonic()
+
+    def check() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            _go_on(run)
+            due = time.monotonic() + CHECK_SECONDS
+
+    return check
+
+
 def _go_on(run: Run) -> None:
-    """Raise GivesWay if a more urgent run waits, OSError (ENOSPC) if the disk is full; called before each piece."""
+    """Raise GivesWay if a more urgent run waits, OSError (ENOSPC) if the disk is full."""
     if full := disk_full(SPARE_IN_USE):
         raise OSError(errno.ENOSPC, full)
     if runs_urgent().filter(LEASE.due()).exists() and not (run.pair and run.pair.events.exists()):

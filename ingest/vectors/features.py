@@ -108,12 +108,14 @@ def _geojson(path: Path, wanted: Wanted) -> Iterator[Feature]:
             geometry, properties = feature.get("geometry"), feature.get("properties") or {}
             named = {str(k).lower(): v for k, v in properties.items()}
             yield _of_mapping(path, wanted, named, geometry, to_degrees)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
-        if isinstance(fault, InputError):
-            raise
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as fault:
         problem = gettext_noop("it cannot be read as GeoJSON (%(fault)s)")
-        found = f"{type(fault).__name__}: {str(fault)[:120]}"
-        raise InputError(path, problem, shapefiles.DOWNLOAD, fault=found) from fault
+        raise InputError(path, problem, shapefiles.DOWNLOAD, fault=str(fault)[:120]) from fault
+    except (TypeError, KeyError, AttributeError) as fault:
+        problem = gettext_noop("its features are not built as GeoJSON (RFC 7946) defines them")
+        raise InputError(path, problem, gettext_noop("Export it as GeoJSON")) from fault
 
 
 def _members(path: Path, wanted: Wanted, content: Any) -> Any:
@@ -188,8 +190,8 @@ def _of_mapping(path: Path, wanted: Wanted, properties: dict[str, Any], geometry
     try:
         with np.errstate(invalid="ignore"):  # NaN is refused below
             shaped = shape(geometry)
-    except (ShapelyError, ValueError, TypeError, IndexError) as fault:
-        return Feature(properties, None, f"{wanted.one} that is broken ({type(fault).__name__})")
+    except (ShapelyError, ValueError, TypeError, IndexError):
+        return Feature(properties, None, f"{wanted.one} with unreadable coordinates")
     return _feature(path, wanted, properties, shaped, to_degrees)
 
 

@@ -349,6 +349,7 @@ def test_a_run_gives_way_to_an_urgent_one_and_goes_on_where_it_was(run, monkeypa
         return work(run, device, pieces)
 
     working(run, monkeypatch, in_two_pieces)
+    monkeypatch.setattr(services, "CHECK_SECONDS", 0.0)
     with monkeypatch.context() as waiting:
         waiting.setattr(services, "runs_urgent", lambda: Run.objects.filter(pk__in=[urgent.pk] * len(made)))
         services.run_execute(run_id=run.pk)
@@ -357,6 +358,26 @@ def test_a_run_gives_way_to_an_urgent_one_and_goes_on_where_it_was(run, monkeypa
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
     assert (run.state, made) == (Run.State.SUCCEEDED, [1, 2])
+
+
+def test_a_run_of_many_small_pieces_checks_once_a_second_whether_it_may_go_on(run, monkeypatch):
+    work, now, checked_at = services.JOBS[run.model_version.task].work, [100.0], []
+
+    def in_small_pieces(run, device, pieces):
+        def piece(number: int) -> dict[str, np.ndarray]:
+            now[0] += 0.25
+            return {"number": np.array([number])}
+
+        pieces.each("many", {str(number): number for number in range(12)}, piece)
+        return work(run, device, pieces)
+
+    working(run, monkeypatch, in_small_pieces)
+    monkeypatch.setattr(services, "_go_on", lambda _: checked_at.append(now[0]))
+    monkeypatch.setattr(services, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert run.state == Run.State.SUCCEEDED
+    assert checked_at[:3] == [100.0, 101.0, 102.0]
 
 
 def test_pieces_are_not_taken_over_where_the_precision_is_another(run, monkeypatch):
