@@ -53,6 +53,14 @@ of_organisation = [
     path("ways/", organisations.organisation_ways, name="organisation-ways"),
     path("export.json", organisations.organisation_export, name="organisation-export"),
 ]
+of_workbench = [  # with the resources that Dash requests
+    path("", desk.desk, name="workbench"),
+    path("<int:product>/", desk.of_product, name="workbench-product"),
+    path("_dash-layout", desk.of_dash, {"part": "_dash-layout"}, name="workbench-layout"),
+    path("_dash-dependencies", desk.of_dash, {"part": "_dash-dependencies"}, name="workbench-dependencies"),
+    path("_dash-update-component", desk.update, name="workbench-update"),
+    path("_dash-component-suites/<path:resource>", desk.component, name="workbench-component"),
+]
 urlpatterns = [
     path("", map.map_view, name="map"),
     path("about/", map.about, name="about"),
@@ -210,7 +218,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
-    path("workbench/", include("monitor.pages.desk.urls")),
+    path("workbench/", include(of_workbench)),
     path("admin/password_change/", RedirectView.as_view(pattern_name="own-password"), name="admin-password"),
     path("admin/", admin.site.urls),
     *relays.addresses(),

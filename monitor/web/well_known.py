@@ -4,54 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 VALID_DAYS = 180  # RFC 9116 recommends less than a year
 PLAIN = "text/plain; charset=utf-8"
-# costly, private, or of no use to a search engine; lists are crawled page by page, not filter by filter
-LEFT_ALONE = (
-    "/accounts/",
-    "/admin/",
-    "/anymail/",
-    "/api/",
-    "/basemap",
-    "/cap/",
-    "/charts/",
-    "/demo/",
-    "/embed/",
-    "/extract/",
-    "/extracts/",
-    "/feeds/",
-    "/jobs/",
-    "/login/",
-    "/ogc/",
-    "/pairs/",
-    "/password/",
-    "/places",
-    "/products/",
-    "/rasters",
-    "/review/",
-    "/second-factor/",
-    "/sessions/",
-    "/sign-on/",
-    "/stac/",
-    "/stations/",
-    "/subscribe/",
-    "/subscriptions/",
-    "/tilejson/",
-    "/tiles/",
-    "/uploads/",
-    "/workbench/",
-    "/*.atom",
-    "/*.csv",
-    "/*.geojson",
-    "/*/report/",
-    "/*/subscribe/",
-    "/*?",
-)
-FOLLOWED = ("/*?language=", "/*?page=")
 
 
 @require_safe
@@ -72,5 +31,4 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 @require_safe
 def robots_txt(request: HttpRequest) -> HttpResponse:
     """Let crawlers read pages about alerts, regions and glaciers, but not costly or private ones (RFC 9309)."""
-    rules = [*(f"Disallow: {path}" for path in LEFT_ALONE), *(f"Allow: {path}" for path in FOLLOWED)]
-    return HttpResponse("\n".join(["User-agent: *", *rules]) + "\n", content_type=PLAIN)
+    return render(None, "web/site/robots.txt", content_type=PLAIN)

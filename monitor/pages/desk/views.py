@@ -19,9 +19,7 @@ from monitor.pages.desk.app import dash_answer
 from monitor.pages.desk.attributes import ATTRIBUTES
 from monitor.pages.desk.benchmarks import SPEED, benchmarks
 from monitor.pages.desk.callbacks import callback_body
-from monitor.pages.desk.compared import second_product
 from monitor.pages.desk.query import FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
-from monitor.pages.desk.upeast import facing_products, other_side
 from monitor.pages.desk.words import product_title
 from monitor.wording.refusals import Refusal, refusals_as_json
 
@@ -88,8 +86,7 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
     if view.tab == "profile":
         controls["widths"] = [_option(f"{one:g}", f"{one:g} m", view.width) for one in WIDTHS_M]
     if view.tab in ("compare", "upeast"):
-        others = samples.partners_of(product) if view.tab == "compare" else facing_products(product)
-        second = (second_product if view.tab == "compare" else other_side)(view, product)
+        others, second = samples.others_of(view, product)
         controls["others"] = [_option(one.pk, product_title(one), second.pk if second else 0) for one in others]
     if view.tab == "groups":
         controls["numbers"] = [_option(k, k, view.groups) for k in range(FEWEST_GROUPS, MOST_GROUPS + 1)]
