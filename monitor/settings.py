@@ -126,7 +126,7 @@ TEMPLATES = [
         "DIRS": [SITE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["monitor.web.identity.tags"],
+            "builtins": ["monitor.web.tags"],
             "libraries": {"languages": "monitor.web.tags", "words": "monitor.web.tags"},
             "context_processors": [
                 "django.template.context_processors.request",

@@ -38,10 +38,9 @@ def heights_tile(*, z: int, x: int, y: int) -> bytes:
     box = Polygon.from_bbox(drawing.tile_bounds_deg(z, x, y))
     rows = ElevationTile.objects.filter(footprint__intersects=box).order_by("-posting_m", "-pk")[:MOST_RASTERS]
     heights_m = np.zeros((drawing.TILE_PIXELS, drawing.TILE_PIXELS))
+    where = (["elevation_m"], 3857, drawing.tile_bounds_m(z, x, y), heights_m.shape)
     for row in rows:  # the finest comes last and covers the others
-        read = read_source(
-            RasterSource(row.raster, ""), lambda dataset: drawing.tile_values(dataset, ["elevation_m"], z, x, y)
-        )
+        read = read_source(RasterSource(row.raster, ""), lambda dataset: drawing.window_values(dataset, *where))
         if read is not None:
             heights_m = np.where(np.isfinite(read[0]), read[0], heights_m)
     step_m = 2.0 ** math.floor(math.log2(EQUATOR_M / 2**z / drawing.TILE_PIXELS / STEPS_OF_PIXEL))

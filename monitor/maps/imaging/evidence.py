@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image, ImageDraw
 from shapely.geometry import MultiPolygon
 
 from monitor.maps.imaging.drawing import Bounds, Float32, coloured
+from monitor.maps.imaging.plan_pictures import png_of
 
 SIDE_PX = 480  # longer side of a picture
 CELLS = 96  # along the longer side of a picture of points; few, so that gaps between points stay small
@@ -112,9 +112,7 @@ def picture(
     for colour, width in ((HALO, 5), (OUTLINE, 2)):
         for ring in rings:
             draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
-    out = BytesIO()
-    image.save(out, "PNG", optimize=True)
-    return out.getvalue()
+    return png_of(image, optimize=True)
 
 
 def _onto(frame: Frame) -> Callable[[float, float], tuple[float, float]]:

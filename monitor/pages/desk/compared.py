@@ -13,9 +13,8 @@ from ingest.models import Product
 from ml.statistics.many_series import Groups, fitted, group
 from ml.statistics.relations import Ninths, Relation, ninths, relation
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
 from monitor.pages.desk.differences import Difference, Picture, cell_side_m, difference, picture
-from monitor.pages.desk.query import View
+from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.wording.figures import percent, whole
 
 

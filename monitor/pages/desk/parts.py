@@ -10,30 +10,33 @@ from dash import dcc, html
 from dash.development.base_component import Component
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from numpy.typing import NDArray
 
 from ingest.models import Product
 from ml.statistics.relations import Ninths, Relation, ninths
 from monitor.pages.desk import drawings, words
-from monitor.pages.desk.attributes import BY_NAME
-from monitor.pages.desk.query import View, address
+from monitor.pages.desk.query import BY_NAME, View, address
 from monitor.pages.desk.samples import Marks
 from monitor.wording.figures import whole
-from monitor.wording.places import COMPASS
 
 MOST_DATES = 60  # rows of a table of series, about
 MOST_LISTED = 20  # points at each end of a list
 UNKNOWN = 2**16 - 1  # code of a value that is not known
-NORTH, NORTH_EAST, EAST, SOUTH_EAST, SOUTH, SOUTH_WEST, WEST, NORTH_WEST = COMPASS
 KEYS_READ = gettext_lazy("Arrow keys read the values.")
 KEYS = dict.fromkeys(
     ("histogram", "cross"), gettext_lazy("Arrow keys choose a band, with Shift a wider one; Escape clears.")
 )
 PARTS = (
-    *(NORTH_WEST, NORTH, NORTH_EAST),
-    *(WEST, gettext_lazy("in the middle"), EAST),
-    *(SOUTH_WEST, SOUTH, SOUTH_EAST),
+    pgettext_lazy("point of the compass", "north-west"),
+    pgettext_lazy("point of the compass", "north"),
+    pgettext_lazy("point of the compass", "north-east"),
+    pgettext_lazy("point of the compass", "west"),
+    gettext_lazy("in the middle"),
+    pgettext_lazy("point of the compass", "east"),
+    pgettext_lazy("point of the compass", "south-west"),
+    pgettext_lazy("point of the compass", "south"),
+    pgettext_lazy("point of the compass", "south-east"),
 )
 GRAPH = {
     "displaylogo": False,
@@ -43,9 +46,7 @@ GRAPH = {
 }
 
 
-def chart(
-    name: str, heading: str, said: str, figure: dict[str, Any], numbers: Component | None = None
-) -> Component:
+def chart(name: str, heading: str, said: str, figure: dict[str, Any], numbers: Component | None = None) -> Component:
     """Return a section of heading, sentences, chart and tables; a title within the chart is cut off on phones."""
     drawn = html.Div(
         dcc.Graph(id=name, figure=figure, config=GRAPH, responsive=True, style={"height": figure["layout"]["height"]}),

@@ -26,10 +26,9 @@ from ingest.readers.records import Float32, Float64
 from ml.runtime.code_version import code_version
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.maps.map.layers import BY_NAME as LAYERS
-from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
 from monitor.pages.desk.differences import Cells, cells_of_points
 from monitor.pages.desk.drawings import in_theme
-from monitor.pages.desk.query import View
+from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.web.places import place_held
 
 MOST_MARKS = 10_000  # points of the linked charts, which the browser holds, so that a choice needs no request

@@ -17,11 +17,10 @@ from ingest.readers.records import Float32, Float64
 from ml.statistics.relations import relation
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME, USUAL
 from monitor.pages.desk.benchmarks import SPEED, Result, benchmarks
 from monitor.pages.desk.callbacks import Choice
 from monitor.pages.desk.compared import compare, cross, groups
-from monitor.pages.desk.query import View, address, map_address, view_of
+from monitor.pages.desk.query import BY_NAME, USUAL, View, address, map_address, view_of
 from monitor.pages.desk.strips import profile
 from monitor.pages.desk.upeast import up_and_east
 from monitor.web.places import Busy

@@ -18,8 +18,7 @@ from monitor.maps.charts.selectors import PointsIn, points_in
 from monitor.maps.charts.traces import over_points
 from monitor.maps.charts.words import profile_sentence
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME
-from monitor.pages.desk.query import View
+from monitor.pages.desk.query import BY_NAME, View
 from monitor.pages.desk.samples import Marks
 from monitor.wording.regions import around_line
 

@@ -12,23 +12,13 @@ from pyproj import Transformer
 
 from ingest.geometry import LineOfSight, decompose_up_east
 from ingest.models import Product
-from ingest.products.decomposition import (
-    Cells,
-    UpEastCells,
-    cells_around,
-    common_dates,
-    decompose_cells,
-    on_dates,
-)
-from ingest.products.decomposition import (
-    View as TrackPoints,
-)
+from ingest.products.decomposition import Cells, UpEastCells, cells_around, common_dates, decompose_cells, on_dates
+from ingest.products.decomposition import View as TrackPoints
 from ingest.projections import local_system, transformer
 from ml.statistics.relations import relation
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
-from monitor.pages.desk.query import View
+from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.wording.figures import whole
 
 MOST_POINTS = 40_000  # of each track

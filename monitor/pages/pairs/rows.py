@@ -72,17 +72,14 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
     size = words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else ""
     state = "alone" if scene.state == Scene.State.READY and scene.reason else scene.state
     return {
-        "name": scene.file_name,
+        "scene": scene,
         "title": _("Simulated image") if scene.simulated else TITLES.get(scene.source_format, scene.source_format),
-        "acquired_at": scene.acquired_at,
         "facts": list(filter(None, (satellite, words.piece(scene), scene.polarisation, size))),
         "state": state,
         "state_words": IMAGE_STATES[state],
         "reason": plain_words(scene.reason.removeprefix(f"{scene.file_name}: "), WHERE_TO_SAY),
         "n_pairs": n_pairs,
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'image': scene.pk})}",
-        "loaded_at": scene.loaded_at,
-        "loaded_by": scene.loaded_by,
     }
 
 
@@ -114,21 +111,8 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "extent": words.extent(*pair.footprint.extent),
         "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(*pair.footprint.extent)}",
         "licences": [(attribution, licence) for attribution, licence in licences if attribution or licence],
-        "images": [_file_row("earlier", first), _file_row("later", second)],
+        "images": {"earlier": first, "later": second}.items(),
         "simulated": pair.simulated,
-    }
-
-
-def _file_row(which: str, scene: Scene) -> dict[str, Any]:
-    return {
-        "which": which,
-        "name": scene.file_name,
-        "sha256": scene.file_sha256,
-        "acquired_at": scene.acquired_at,
-        "orbit": scene.absolute_orbit,
-        "loaded_at": scene.loaded_at,
-        "loaded_by": scene.loaded_by,
-        "day": day_label(scene.acquired_at.date()),
     }
 
 

@@ -88,7 +88,6 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "coverage": words.measured_sentence(*coverage),
         "contact": _contact(region),
         "unseen": visibility_sentence(region.outline),
-        "n_moving": n_moving,
         "n_listed": n_moving + _n(counts, (State.FINISHED,)),
         "cards": cards,
         "by_kind": _table(counts),

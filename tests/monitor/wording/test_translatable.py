@@ -98,9 +98,9 @@ def test_results_of_models(task, statistics):
 def test_events():
     moment, end = datetime(2023, 10, 14, 6, 30, tzinfo=UTC), datetime(2023, 10, 15, tzinfo=UTC)
     assert whole(*KIND_WORDS.values(), *LOOK_FOR.values(), when_words(moment, moment), when_words(moment, end))
-    still, moved = NearMotion(0.9, 0.0, None, 1.0, 0.0), NearMotion(0.9, 0.004, 12.3, 0.6, 182.0)
+    still, moved = NearMotion(0.0, None, 1.0, 0.0), NearMotion(0.004, 12.3, 0.6, 182.0)
     assert whole(*(motion_near(one, 2.5) for one in (None, still, moved)))
-    assert whole(coherence_near(None, 10), coherence_near(NearCoherence(1.0, 0.62, 0.1, 0.09), 10))
+    assert whole(coherence_near(None, 10), coherence_near(NearCoherence(0.62, 0.1, 0.09), 10))
     for before, after in product((None, moment), (None, end)):
         assert whole(waiting_sentence(before, after, [6, 12, 24]))
 
