@@ -419,13 +419,7 @@ GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds 
 
 # The outbox, and what carries its messages: name -> folder. Without EMAIL_URL every mail becomes a file under var/mail
 # and none leaves this machine.
-CHANNELS = {
-    "mail": "monitor.notifications.mail",
-    "push": "monitor.notifications.push",
-    "text": "monitor.notifications.text",
-    "chat": "monitor.notifications.chat",
-    "webhook": "monitor.notifications.webhook",
-}
+CHANNELS = {name: f"monitor.notifications.{name}" for name in ("mail", "push", "text", "chat", "webhook")}
 EMAIL_BACKEND, EMAIL_FILE_PATH = "monitor.notifications.mail.files.EmailBackend", VAR_DIR / "mail"
 if env("EMAIL_URL", default=""):
     _server = env.email_url("EMAIL_URL")
