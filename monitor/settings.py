@@ -344,7 +344,6 @@ RUN_WORKERS = 8  # that work on one run together, where they have nothing else t
 ML_DEVICE = env("ML_DEVICE", default="auto")
 WORK_DIR = env("WORK_DIR", default=str(VAR_DIR / "work"))  # of workers: pieces of runs that have not ended
 
-
 # Reviews.
 REVIEW_CLAIM_MINUTES = 15.0  # that a case is held after the last sign of life
 SECOND_PERSON_FROM = env("SECOND_PERSON_FROM", default="")  # docs/decisions/0009; empty: whoever reviews, publishes

@@ -1,7 +1,7 @@
 """Pictures of the ground around an alert with its outline: score map, points, wrapped rates. Pure: no files."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,7 +105,13 @@ def picture(
     rgb[~np.isfinite(values)] = UNKNOWN
     rows, cols = frame.shape
     image = Image.fromarray(rgb).resize((cols, rows), Image.Resampling.NEAREST)
-    draw, place = ImageDraw.Draw(image), _onto(frame)
+    draw = ImageDraw.Draw(image)
+    west, _, east, north = frame.bounds_m
+    factor = cols / (east - west)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (x - west) * factor, (north - y) * factor
+
     for one in pointers:
         _point(draw, *place(one.x_m, one.y_m), one.bearing_deg)
     rings = [ring for polygon in outline.geoms for ring in (polygon.exterior, *polygon.interiors)]
@@ -113,12 +119,6 @@ def picture(
         for ring in rings:
             draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
     return png_of(image, optimize=True)
-
-
-def _onto(frame: Frame) -> Callable[[float, float], tuple[float, float]]:
-    west, _, east, north = frame.bounds_m
-    factor = frame.shape[1] / (east - west)
-    return lambda x, y: ((x - west) * factor, (north - y) * factor)
 
 
 def _point(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:

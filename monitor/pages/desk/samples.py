@@ -22,9 +22,11 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import rows_sampled, usual_velocity_std
+from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
 from ml.runtime.code_version import code_version
 from monitor.maps.charts.selectors import bounded, products_over
+from monitor.maps.imaging.drawing import HALF_WORLD_M
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.pages.desk.differences import Cells, cells_of_points
 from monitor.pages.desk.drawings import in_theme
@@ -155,12 +157,9 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
 def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, float, float]:
     """Return west, north, east, south of an area's bounding box, in cells of a web map that is `side` cells wide."""
     west, south, east, north = ground.extent
-
-    def down(latitude: float) -> float:
-        latitude = math.radians(max(-85.0, min(85.0, latitude)))
-        return (1 - math.asinh(math.tan(latitude)) / math.pi) / 2
-
-    return (west + 180) / 360 * side, down(north) * side, (east + 180) / 360 * side, down(south) * side
+    x, y = transformer(4326, 3857).transform([west, east], [min(north, 85.0), max(south, -85.0)])
+    (left, right), (top, bottom) = ([edge / HALF_WORLD_M for edge in edges] for edges in (x, y))
+    return (1 + left) / 2 * side, (1 - top) / 2 * side, (1 + right) / 2 * side, (1 - bottom) / 2 * side
 
 
 def columns_of(

@@ -24,10 +24,10 @@ from monitor.wording.refusals import plain_words
 IMAGE_STATES = {
     "refused": pgettext_lazy("radar image", "not usable"),
     "alone": pgettext_lazy("radar image", "in no pair"),
+    "paired": pgettext_lazy("radar image", "in a pair"),
     "ready": pgettext_lazy("radar image", "usable"),
     "deleted": pgettext_lazy("radar image", "image deleted"),
 }
-TIMES = ("started_at", "finished_at", "attempts")
 WHERE_TO_SAY = "on the page “Add data”, and send the file again"
 
 
@@ -132,15 +132,13 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
     task = run.model_version.task
     row: dict[str, Any] = {
         "id": run.pk,
+        "row": run,
         "task": task,
         "label": label,
         "method": words.method_name(run.model_version.method),
-        "version": run.model_version.version,
         "state": run.state,
         "state_words": words.run_state(run.state, run.share_done),
-        "error": run.reason,
         "alerts": cards,
-        **{name: getattr(run, name) for name in ("device", "seconds", "code_version", *TIMES)},
     }
     prediction = getattr(run, "prediction", None)
     if prediction is None or run.state != Run.State.SUCCEEDED:

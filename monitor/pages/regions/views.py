@@ -180,8 +180,7 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def region_report(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the printed report of a region."""
-    region = region_or_404(slug)
-    return render(request, "pages/regions/report.html", report_context(region))
+    return render(request, "pages/regions/report.html", report_context(region_or_404(slug)))
 
 
 @require_safe

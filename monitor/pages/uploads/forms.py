@@ -49,7 +49,6 @@ STATE_WORDS = {
     IngestJob.State.FAILED: pgettext_lazy("file", "failed"),
     IngestJob.State.CANCELLED: pgettext_lazy("file", "cancelled"),
 }
-
 SOURCE_WORDS = {
     IngestJob.Source.UPLOAD: gettext_lazy("sent from the page"),
     IngestJob.Source.WATCH: gettext_lazy("watched folder"),
