@@ -62,8 +62,7 @@ def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], valu
     n = np.bincount(flat, minlength=rows * cols)
     total = np.bincount(flat, values[inside], minlength=rows * cols)
     with np.errstate(invalid="ignore"):
-        mean: Float32 = (total / n).reshape(rows, cols).astype(np.float32)
-    return mean
+        return (total / n).reshape(rows, cols).astype(np.float32)
 
 
 def smoothed(values: Float32, side: int = SMOOTHED) -> Float32:

@@ -129,8 +129,7 @@ def kept(product: Product, about: Sequence[object], theme: str, make: Callable[[
                 with bounded():
                     found = to_json_plotly(make())
                 cache.set(key, found, timeout=KEPT_SECONDS)
-    drawn: list[Any] = json.loads(in_theme(found, theme))
-    return drawn
+    return json.loads(in_theme(found, theme))
 
 
 def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:

@@ -14,13 +14,14 @@ from plotly.io.json import to_json_plotly
 
 from ingest.models import Product
 from ingest.readers.records import Float32, Float64
-from ml.statistics.relations import relation
+from ml.statistics.relations import Relation, relation
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.benchmarks import SPEED, Result, benchmarks
 from monitor.pages.desk.callbacks import Choice
 from monitor.pages.desk.compared import compare, cross, groups
-from monitor.pages.desk.query import BY_NAME, USUAL, View, address, map_address, view_of
+from monitor.pages.desk.query import BY_NAME, USUAL, Attribute, View, address, map_address, view_of
+from monitor.pages.desk.samples import Marks
 from monitor.pages.desk.strips import profile
 from monitor.pages.desk.upeast import up_and_east
 from monitor.web.places import Busy
@@ -80,12 +81,7 @@ def _points(view: View, product: Product) -> list[Component]:
         "bars": [low, high, drawings.BARS],
         "address": address(view, product=product.pk, area=""),
     }
-    crossed = []
     if found:
-        said = parts.sentences(words.related(found), words.at_the_edge(found))
-        titles = words.titled(across), words.titled(up)
-        look = {"chosen": _("chosen"), "height": drawings.HEIGHT}
-        crossed = [parts.relation_chart("cross", words.against(across, up), said, found, titles, **look)]
         linked["edges"] = [found.density.x_edges[0], found.density.x_edges[-1]]
         linked["edges"] += [found.density.y_edges[0], found.density.y_edges[-1]]
         axes = (("x", across), ("y", up))
@@ -100,15 +96,7 @@ def _points(view: View, product: Product) -> list[Component]:
         ),
         html.Div(
             [
-                parts.values_map(
-                    (view, product),
-                    "points",
-                    _("Where they are"),
-                    _("Points chosen here or in a chart are marked in all of them."),
-                    (marks.longitude, marks.latitude, speed),
-                    _("Velocities by part of the ground, %(unit)s"),
-                    of_cells=False,
-                ),
+                _ground_part(view, product, marks),
                 html.Div(id="chosen", className="desk-part", **{"aria-live": "polite"}),
                 parts.chart(
                     "histogram",
@@ -117,7 +105,7 @@ def _points(view: View, product: Product) -> list[Component]:
                     drawings.histogram(speed, unit, _("% of points"), chosen=_("chosen")),
                     _speeds_table(speed, unit),
                 ),
-                *crossed,
+                *([_cross_part(found, across, up)] if found else []),
             ],
             className="desk-linked",
         ),
@@ -125,6 +113,19 @@ def _points(view: View, product: Product) -> list[Component]:
         dcc.Store(id="choice"),
         parts.map_data({"points": shown}, linked=linked),
     ]
+
+
+def _ground_part(view: View, product: Product, marks: Marks) -> Component:
+    heading, said = _("Where they are"), _("Points chosen here or in a chart are marked in all of them.")
+    places, caption = marks[2:5], _("Velocities by part of the ground, %(unit)s")  # longitude, latitude, velocity
+    return parts.values_map((view, product), "points", heading, said, places, caption, of_cells=False)
+
+
+def _cross_part(found: Relation, across: Attribute, up: Attribute) -> Component:
+    said = parts.sentences(words.related(found), words.at_the_edge(found))
+    titles = words.titled(across), words.titled(up)
+    look = {"chosen": _("chosen"), "height": drawings.HEIGHT}
+    return parts.relation_chart("cross", words.against(across, up), said, found, titles, **look)
 
 
 def _speeds_table(speed: Float64, unit: str) -> Component:
@@ -202,9 +203,7 @@ def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
     if product is None:
         return []
     if choice and choice["pids"]:
-        drawn = to_json_plotly(_chosen(view, product, Choice(**choice)))
-        made: list[Any] = json.loads(drawings.in_theme(drawn, theme))
-        return made
+        return json.loads(drawings.in_theme(to_json_plotly(_chosen(view, product, Choice(**choice))), theme))
     try:
         return samples.kept(product, ["chosen", view.area], theme, lambda: _chosen(view, product, Choice()))
     except Busy:

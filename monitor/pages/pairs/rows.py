@@ -89,6 +89,7 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
     day = second.acquired_at.date().isoformat()
     licences = dict.fromkeys((scene.attribution, scene.licence) for scene in (first, second))
     return {
+        "row": pair,
         "headline": words.headline(*_days(pair), pair.temporal_baseline_days),
         "place": area_names([(pair.footprint, pair.simulated)])[0],
         "source": pgettext("source", "simulated")
@@ -97,12 +98,9 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "platform": words.platforms(first.platform, second.platform),
         "piece": words.piece(first),
         "look": words.look_side(first.direction, first.look_direction),
-        "mode": first.mode,
         "polarisation": words.polarisation(first.polarisation),
         "apart": words.apart(pair.temporal_baseline_days),
-        "posting_m": first.posting_m,
         "size": words.size(pair.rows, pair.cols, first.posting_m),
-        "epsg": pair.epsg,
         "grid": _("The later image is resampled once, onto the pixels of the earlier one.")
         if pair.resampled
         else _("Both images share one grid; nothing is resampled."),
@@ -112,7 +110,6 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(*pair.footprint.extent)}",
         "licences": [(attribution, licence) for attribution, licence in licences if attribution or licence],
         "images": {"earlier": first, "later": second}.items(),
-        "simulated": pair.simulated,
     }
 
 
