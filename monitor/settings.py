@@ -126,7 +126,7 @@ TEMPLATES = [
         "DIRS": [SITE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["monitor.web.identity.tags"],
+            "builtins": ["monitor.web.tags"],
             "libraries": {"languages": "monitor.web.tags", "words": "monitor.web.tags"},
             "context_processors": [
                 "django.template.context_processors.request",
@@ -344,7 +344,6 @@ RUN_WORKERS = 8  # that work on one run together, where they have nothing else t
 ML_DEVICE = env("ML_DEVICE", default="auto")
 WORK_DIR = env("WORK_DIR", default=str(VAR_DIR / "work"))  # of workers: pieces of runs that have not ended
 
-
 # Reviews.
 REVIEW_CLAIM_MINUTES = 15.0  # that a case is held after the last sign of life
 SECOND_PERSON_FROM = env("SECOND_PERSON_FROM", default="")  # docs/decisions/0009; empty: whoever reviews, publishes
@@ -419,13 +418,7 @@ GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds 
 
 # The outbox, and what carries its messages: name -> folder. Without EMAIL_URL every mail becomes a file under var/mail
 # and none leaves this machine.
-CHANNELS = {
-    "mail": "monitor.notifications.mail",
-    "push": "monitor.notifications.push",
-    "text": "monitor.notifications.text",
-    "chat": "monitor.notifications.chat",
-    "webhook": "monitor.notifications.webhook",
-}
+CHANNELS = {name: f"monitor.notifications.{name}" for name in ("mail", "push", "text", "chat", "webhook")}
 EMAIL_BACKEND, EMAIL_FILE_PATH = "monitor.notifications.mail.files.EmailBackend", VAR_DIR / "mail"
 if env("EMAIL_URL", default=""):
     _server = env.email_url("EMAIL_URL")

@@ -58,8 +58,7 @@ class OnceCompressor(Compressor):
         packed = Path(f"{path}.gz")
         if packed.exists() and int(packed.stat().st_mtime) == int(Path(path).stat().st_mtime):
             return []
-        written: list[str] = super().compress(path)
-        return written
+        return super().compress(path)
 
 
 class StaticFiles(CompressedStaticFilesStorage):

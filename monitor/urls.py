@@ -42,7 +42,7 @@ from monitor.self_service.accounts import views as account_pages
 from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
 from monitor.subscribers.accounts import sessions, single_sign_on
-from monitor.web import accounts, languages, well_known
+from monitor.web import accounts, languages
 from monitor.web.identity import pages as identity
 
 handler500 = "monitor.web.middleware.answer_fault"
@@ -53,15 +53,21 @@ of_organisation = [
     path("ways/", organisations.organisation_ways, name="organisation-ways"),
     path("export.json", organisations.organisation_export, name="organisation-export"),
 ]
+of_workbench = [  # with the resources that Dash requests
+    path("", desk.desk, name="workbench"),
+    path("<int:product>/", desk.of_product, name="workbench-product"),
+    path("_dash-layout", desk.of_dash, {"part": "_dash-layout"}, name="workbench-layout"),
+    path("_dash-dependencies", desk.of_dash, {"part": "_dash-dependencies"}, name="workbench-dependencies"),
+    path("_dash-update-component", desk.update, name="workbench-update"),
+    path("_dash-component-suites/<path:resource>", desk.component, name="workbench-component"),
+]
 urlpatterns = [
     path("", map.map_view, name="map"),
     path("about/", map.about, name="about"),
     path("reading/", map.reading, name="reading"),
     path("logo", identity.logo, name="site-logo"),
     path("manifest.webmanifest", identity.manifest, name="site-manifest"),
-    path("imprint/", identity.site_page, {"name": "imprint"}, name="imprint"),
-    path("contact/", identity.site_page, {"name": "contact"}, name="contact"),
-    path("accessibility/", identity.site_page, {"name": "accessibility"}, name="accessibility"),
+    *(path(f"{name}/", identity.site_page, {"name": name}, name=name) for name in identity.TITLES),
     path("alerts/", alerts.alert_list, name="alert-list"),
     path("alerts.atom", feeds.alerts_atom, name="alerts-atom"),
     path("alerts.geojson", feeds.alerts_geojson, name="alerts-geojson"),
@@ -204,13 +210,13 @@ urlpatterns = [
     path("pairs/<int:pair>/", pairs.pair_detail, name="pair-detail"),
     path("pairs/<int:pair>/image/<str:image>.png", pairs.pair_image, name="pair-image"),
     path("pairs/<int:pair>/runs/<int:run>.png", pairs.pair_run_image, name="pair-run-image"),
-    path(".well-known/security.txt", well_known.security_txt, name="security-txt"),
-    path("robots.txt", well_known.robots_txt, name="robots-txt"),
+    path(".well-known/security.txt", identity.security_txt, name="security-txt"),
+    path("robots.txt", identity.robots_txt, name="robots-txt"),
     path("healthz", health.healthz, name="healthz"),
     path("metrics", health.metrics, name="metrics"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
-    path("workbench/", include("monitor.pages.desk.urls")),
+    path("workbench/", include(of_workbench)),
     path("admin/password_change/", RedirectView.as_view(pattern_name="own-password"), name="admin-password"),
     path("admin/", admin.site.urls),
     *relays.addresses(),

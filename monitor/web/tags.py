@@ -1,4 +1,4 @@
-"""Template tags: addresses in a language, clock times, words of the glossary, style sheets, words to stress."""
+"""Template tags, known to every template: the site's identity, languages, clock times, words, style sheets."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,11 +14,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 
-from monitor.web.identity.tags import accent_style
+from monitor.web.identity.pages import pages_linked
+from monitor.web.identity.site_file import SURFACES, Site, tint
 from monitor.web.languages import words_version
 from monitor.wording.glossary import BY_NAME
 
 register = template.Library()
+register.simple_tag(pages_linked, name="site_pages")
 
 
 @register.simple_tag
@@ -77,3 +79,29 @@ def strong(text: object) -> SafeString:
 def saying(label: object, text: object) -> str:
     """Join a label and a text: 'Landslide: 3 km south of Aldwick', spaced as the language wants."""
     return pgettext("what something is, and more of it", "%(label)s: %(text)s") % {"label": label, "text": text}
+
+
+@register.simple_tag
+def site(field: str) -> str:
+    """Return a field of the site's identity: its name, or an accent colour."""
+    return getattr(settings.SITE, field)
+
+
+@register.simple_tag
+def site_logo() -> str:
+    """Return the address of the site's logo, which changes with the file."""
+    if (path := settings.SITE.logo) is None:
+        return static("img/favicon.svg")
+    return f"{reverse('site-logo')}?v={path.stat().st_mtime_ns:x}"
+
+
+def accent_style() -> SafeString:
+    """Return a style element with the site's own accent colours; nothing where they are those of the product."""
+    if all(getattr(settings.SITE, name) == getattr(Site, name) for name in SURFACES):
+        return SafeString("")
+    rules = {}
+    for name, (grounds, _text) in SURFACES.items():
+        accent = getattr(settings.SITE, name)
+        rules[name] = f":root{{--accent:{accent};--focus:{accent};--surface-accent:{tint(accent, grounds[0])}}}"
+    dark = f"@media screen and (prefers-color-scheme:dark){{{rules['accent_dark']}}}"
+    return SafeString(f"<style>{rules['accent']}{dark}</style>")

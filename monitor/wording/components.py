@@ -16,11 +16,7 @@ FASTEST_UP_TO = gettext_lazy("The fastest part moved by up to %(rate)s %(when)s.
 
 
 class Way(NamedTuple):
-    """Direction of motion in words, as templates of sentences.
-
-    Translators: a rate is "8 mm a year (probably 7 to 10)", when is "between 2020 and 2024", "until March 2023" or
-    "when this was last reported, on 3 February 2025", since is "since March 2023".
-    """
+    """Direction of motion in words, as templates of sentences whose figures the comment below explains."""
 
     label: Any
     rate: Any
@@ -29,6 +25,8 @@ class Way(NamedTuple):
     since_then: Any
     now: Any
     point: Any
+    line: Any  # of a chart
+    there: Any  # at a place on a profile
     arrow: str
     fastest: Any = FASTEST
     fastest_up_to: Any = FASTEST_UP_TO
@@ -36,8 +34,9 @@ class Way(NamedTuple):
     has_moved_short: Any = ""
 
 
-# Translators: %(rate)s is "8 mm a year (probably 7 to 10)" or "14 mm/year"; %(when)s is "between 2020 and 2024",
-# "until March 2023" or "when this was last reported, on 3 February 2025"; %(since)s is "since March 2023"
+# Translators: %(rate)s is "8 mm a year (probably 7 to 10)", "14 mm/year" or "14"; %(when)s is "between 2020 and 2024",
+# "until March 2023" or "when this was last reported, on 3 February 2025"; %(since)s is "since March 2023";
+# %(number)s is the number of a line, %(first)s and %(last)s are months, "March 2021"
 SANK = Way(
     gettext_lazy("sinking"),
     gettext_lazy("sinking %(rate)s"),
@@ -46,6 +45,8 @@ SANK = Way(
     gettext_lazy("Since then it has sunk by about %(rate)s."),
     gettext_lazy("Now it sinks by about %(rate)s."),
     gettext_lazy("This point sank by about %(rate)s %(when)s."),
+    gettext_lazy("Line %(number)s sank by about %(rate)s between %(first)s and %(last)s."),
+    gettext_lazy("There the ground sinks by about %(rate)s mm a year."),
     "↓",
     gettext_lazy("The fastest part sank by about %(rate)s %(when)s."),
     gettext_lazy("The fastest part sank by up to %(rate)s %(when)s."),
@@ -58,6 +59,8 @@ ROSE = Way(
     gettext_lazy("Since then it has risen by about %(rate)s."),
     gettext_lazy("Now it rises by about %(rate)s."),
     gettext_lazy("This point rose by about %(rate)s %(when)s."),
+    gettext_lazy("Line %(number)s rose by about %(rate)s between %(first)s and %(last)s."),
+    gettext_lazy("There the ground rises by about %(rate)s mm a year."),
     "↑",
     gettext_lazy("The fastest part rose by about %(rate)s %(when)s."),
     gettext_lazy("The fastest part rose by up to %(rate)s %(when)s."),
@@ -70,6 +73,11 @@ AWAY = Way(
     gettext_lazy("Since then it has moved away from the satellite (down or sideways) by about %(rate)s."),
     gettext_lazy("Now it moves away from the satellite (down or sideways) by about %(rate)s."),
     gettext_lazy("This point moved away from the satellite (down or sideways) by about %(rate)s %(when)s."),
+    gettext_lazy(
+        "Line %(number)s moved away from the satellite (down or sideways) by about %(rate)s between %(first)s and "
+        "%(last)s."
+    ),
+    gettext_lazy("There the ground moves away from the satellite by about %(rate)s mm a year."),
     "↘",
     moved_short=gettext_lazy("The ground here moved away from the satellite by about %(rate)s %(when)s."),
     has_moved_short=gettext_lazy("The ground here has moved away from the satellite by about %(rate)s %(since)s."),
@@ -82,6 +90,10 @@ TOWARD = Way(
     gettext_lazy("Since then it has moved toward the satellite (up or sideways) by about %(rate)s."),
     gettext_lazy("Now it moves toward the satellite (up or sideways) by about %(rate)s."),
     gettext_lazy("This point moved toward the satellite (up or sideways) by about %(rate)s %(when)s."),
+    gettext_lazy(
+        "Line %(number)s moved toward the satellite (up or sideways) by about %(rate)s between %(first)s and %(last)s."
+    ),
+    gettext_lazy("There the ground moves toward the satellite by about %(rate)s mm a year."),
     "↖",
     moved_short=gettext_lazy("The ground here moved toward the satellite by about %(rate)s %(when)s."),
     has_moved_short=gettext_lazy("The ground here has moved toward the satellite by about %(rate)s %(since)s."),
@@ -94,6 +106,8 @@ WEST = Way(
     gettext_lazy("Since then it has moved west by about %(rate)s."),
     gettext_lazy("Now it moves west by about %(rate)s."),
     gettext_lazy("This point moved west by about %(rate)s %(when)s."),
+    gettext_lazy("Line %(number)s moved west by about %(rate)s between %(first)s and %(last)s."),
+    gettext_lazy("There the ground moves west by about %(rate)s mm a year."),
     "←",
 )
 EAST = Way(
@@ -104,6 +118,8 @@ EAST = Way(
     gettext_lazy("Since then it has moved east by about %(rate)s."),
     gettext_lazy("Now it moves east by about %(rate)s."),
     gettext_lazy("This point moved east by about %(rate)s %(when)s."),
+    gettext_lazy("Line %(number)s moved east by about %(rate)s between %(first)s and %(last)s."),
+    gettext_lazy("There the ground moves east by about %(rate)s mm a year."),
     "→",
 )
 SOUTH = Way(
@@ -114,6 +130,8 @@ SOUTH = Way(
     gettext_lazy("Since then it has moved south by about %(rate)s."),
     gettext_lazy("Now it moves south by about %(rate)s."),
     gettext_lazy("This point moved south by about %(rate)s %(when)s."),
+    gettext_lazy("Line %(number)s moved south by about %(rate)s between %(first)s and %(last)s."),
+    gettext_lazy("There the ground moves south by about %(rate)s mm a year."),
     "↓",
 )
 NORTH = Way(
@@ -124,6 +142,8 @@ NORTH = Way(
     gettext_lazy("Since then it has moved north by about %(rate)s."),
     gettext_lazy("Now it moves north by about %(rate)s."),
     gettext_lazy("This point moved north by about %(rate)s %(when)s."),
+    gettext_lazy("Line %(number)s moved north by about %(rate)s between %(first)s and %(last)s."),
+    gettext_lazy("There the ground moves north by about %(rate)s mm a year."),
     "↑",
 )
 WAYS = {"los": (AWAY, TOWARD), "up": (SANK, ROSE), "east": (WEST, EAST), "north": (SOUTH, NORTH)}

@@ -92,12 +92,9 @@ def two_days(first: date, last: date) -> str:
 
 def duration_words(seconds: float) -> str:
     """Return a duration, rounded down: '40 seconds', '5 minutes', '3 hours', '12 days'; each unit from two of it on."""
-    if seconds >= 2 * 86_400:
-        return _("%(n)s days") % {"n": int(seconds // 86_400)}
-    if seconds >= 2 * 3600:
-        return _("%(n)s hours") % {"n": int(seconds // 3600)}
-    if seconds >= 2 * 60:
-        return _("%(n)s minutes") % {"n": int(seconds // 60)}
+    for unit, words in ((86_400, _("%(n)s days")), (3600, _("%(n)s hours")), (60, _("%(n)s minutes"))):
+        if seconds >= 2 * unit:
+            return words % {"n": int(seconds // unit)}
     return ngettext("%(n)s second", "%(n)s seconds", round(seconds)) % {"n": round(seconds)}
 
 

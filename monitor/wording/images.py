@@ -159,12 +159,8 @@ def piece(image: TrackedImage) -> str:
 
 def track_words(track: int, direction: str) -> str:
     """Return a track with its direction: 'track 137 ascending'."""
-    number = f"{track:03d}"
-    if direction == "ascending":
-        return _("track %(number)s ascending") % {"number": number}
-    if direction == "descending":
-        return _("track %(number)s descending") % {"number": number}
-    return _("track %(number)s") % {"number": number}
+    words = {"ascending": _("track %(number)s ascending"), "descending": _("track %(number)s descending")}
+    return words.get(direction, _("track %(number)s")) % {"number": f"{track:03d}"}
 
 
 def tracks_in_words(tracks: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from shapely import Point, Polygon, STRtree, make_valid
 from shapely.geometry.base import BaseGeometry
 
@@ -116,16 +116,6 @@ def _joined(chains: list[Line]) -> Line:
     return np.concatenate([chain[1:] if n else chain for n, chain in enumerate(chains)])
 
 
-COMPASS = (
-    pgettext_lazy("point of the compass", "north"),
-    pgettext_lazy("point of the compass", "north-east"),
-    pgettext_lazy("point of the compass", "east"),
-    pgettext_lazy("point of the compass", "south-east"),
-    pgettext_lazy("point of the compass", "south"),
-    pgettext_lazy("point of the compass", "south-west"),
-    pgettext_lazy("point of the compass", "west"),
-    pgettext_lazy("point of the compass", "north-west"),
-)
 TOWARD = (
     gettext_lazy("to the north"),
     gettext_lazy("to the north-east"),
@@ -138,15 +128,6 @@ TOWARD = (
 )
 
 
-def compass(bearing_deg: float) -> str:
-    """Return a bearing, clockwise from north, in words: 'south-east'."""
-    return str(COMPASS[_eighth(bearing_deg)])
-
-
 def toward(bearing_deg: float) -> str:
     """Return the direction of a motion from its bearing: 'to the south-east'."""
-    return str(TOWARD[_eighth(bearing_deg)])
-
-
-def _eighth(bearing_deg: float) -> int:
-    return round(bearing_deg / 45.0) % 8
+    return str(TOWARD[round(bearing_deg / 45.0) % 8])

@@ -58,10 +58,12 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
             # Translators: %(before)s and %(after)s are "21 hectares"
             covered = _("It covered about %(before)s when this was last reported, on %(day)s, and now about %(after)s.")
             return [covered % areas]
-        case Cause.KIND:
+        case Cause.KIND | Cause.NAMED as cause:
             labels = {"before": row_of(before).label, "after": row_of(after).label}
-            # Translators: %(before)s and %(after)s are headings, such as "Sinking ground, likely mining"
-            return [_("It was reported as “%(before)s” before; with the newest data it is “%(after)s”.") % labels]
+            # Translators, here and below: %(before)s and %(after)s are headings: "Sinking ground, likely mining"
+            computed = _("It was reported as “%(before)s” before; with the newest data it is “%(after)s”.")
+            named = _("A specialist has changed what it is called, from “%(before)s” to “%(after)s”.")
+            return [(computed if cause is Cause.KIND else named) % labels]
         case Cause.SEVERITY:
             return [str(GRADES_NOW[after]), str(GRADES_BEFORE[before])]
         case Cause.ACCELERATION:
@@ -69,10 +71,6 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
             return [_("Since %(month)s it has moved faster than before.") % {"month": month}]
         case Cause.FINISHED:
             return [str(OVER.get(Kind(kind), NO_MOTION) % {"day": day_words(date.fromisoformat(after))})]
-        case Cause.NAMED:
-            labels = {"before": row_of(before).label, "after": row_of(after).label}
-            # Translators: %(before)s and %(after)s are headings, such as "Sinking ground, likely mining"
-            return [_("A specialist has changed what it is called, from “%(before)s” to “%(after)s”.") % labels]
         case Cause.OUTLINE:
             areas = {"before": area_label(before), "after": area_label(after)}
             # Translators: %(before)s and %(after)s are "21 hectares"

@@ -10,8 +10,14 @@ from django.views.decorators.http import require_safe
 
 from ingest.storage import open_part
 from monitor.maps.basemap import archive as archives
-from monitor.maps.basemap.ground import ground_tile, ground_version
-from monitor.maps.basemap.heights import FROM_ZOOM, heights_tile, heights_version, heights_zoom
+from monitor.maps.basemap.ground import (
+    FROM_ZOOM,
+    ground_tile,
+    ground_version,
+    heights_tile,
+    heights_version,
+    heights_zoom,
+)
 from monitor.maps.basemap.world import FINEST_ZOOM, world_tile
 from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.answers import tile_or_404

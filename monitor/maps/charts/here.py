@@ -25,14 +25,7 @@ from monitor.maps.charts import words
 from monitor.maps.charts.query import Period
 from monitor.maps.charts.rows import trace_row
 from monitor.maps.charts.selectors import PointsIn, points_within, products_over
-from monitor.maps.charts.traces import (
-    PeriodFit,
-    Trace,
-    by_direction,
-    fit_in,
-    of_area,
-    reference_of,
-)
+from monitor.maps.charts.traces import PeriodFit, Trace, by_direction, fit_in, of_area, reference_of
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.plans import KM_PER_DEGREE
 from monitor.maps.map.series import changes_body, number
@@ -154,15 +147,12 @@ def look(longitude: float, latitude: float) -> Here:
         )
     radius_m = _radius_m(longitude, latitude, products)
     found = points_within(products=products, longitude=longitude, latitude=latitude, radius_m=radius_m)
-    tracks = sorted((_track(parts, area) for parts in by_direction(found)), key=_priority)
+    tracks = [_track(parts, area) for parts in by_direction(found)]
+    tracks.sort(key=lambda track: (AHEAD.get(Component(track.rate.component), len(AHEAD)), -track.trace.n_points))
     simulated = tracks[0].trace.product.simulated if tracks else products[0].simulated
     name, contact = area_places([(Point(longitude, latitude, srid=4326), simulated)])[0]
     alerts = _alerts_near(longitude, latitude)
     return Here(longitude, latitude, radius_m, tracks, alerts, simulated, name, contact)
-
-
-def _priority(track: PlaceTrack) -> tuple[int, int]:
-    return AHEAD.get(Component(track.trace.product.component), len(AHEAD)), -track.trace.n_points
 
 
 def _radius_m(longitude: float, latitude: float, products: Sequence[Product]) -> float:

@@ -13,12 +13,12 @@ from ingest.products.decomposition import on_dates
 from ingest.projections import local_system, transformer
 from ingest.readers.records import Float64
 from ingest.scenes.services import geos
-from ml.statistics.profile import Along, along_line, binned
+from ml.statistics.profile import Along, Bins, along_line, binned
 from monitor.maps.charts import selectors
 from monitor.maps.charts.query import ProfileQuery
 from monitor.maps.charts.rows import reference_body
 from monitor.maps.charts.selectors import PointsIn
-from monitor.maps.charts.traces import Reference, reference_of
+from monitor.maps.charts.traces import Reference, mean_known, reference_of
 from monitor.maps.charts.words import profile_sentence
 from monitor.maps.map.series import number, numbers
 from monitor.wording.components import both_directions
@@ -58,13 +58,11 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     n_bins = bins_of(line.length_m, distance.size)
     usual = binned(distance, velocity, line.length_m, n_bins)
     product = parts[0].product
-    peak = int(np.nanargmax(np.abs(usual.median))) if np.isfinite(usual.median).any() else None
     n_points = sum(part.n_points for part in parts)
-    highest = (0.0, 0.0) if peak is None else (float(usual.distance_m[peak]), float(usual.median[peak]))
     negative, positive = both_directions(product.component)
     order = np.argsort(distance)
     body = {
-        "sentence": profile_sentence(product.component, line.length_m, line.width_m, n_points, highest),
+        "sentence": profile_sentence(product.component, line.length_m, line.width_m, n_points, highest_of(usual)),
         "length_m": round(line.length_m),
         "width_m": line.width_m,
         "n_points": n_points,
@@ -101,6 +99,14 @@ def _best_direction(found: list[PointsIn]) -> list[PointsIn]:
 def bins_of(length_m: float, n_points: int) -> int:
     """Return the number of pieces into which a line is divided."""
     return int(np.clip(min(length_m / SHORTEST_BIN_M, n_points / POINTS_OF_BIN), FEWEST_BINS, MOST_BINS))
+
+
+def highest_of(usual: Bins) -> tuple[float, float]:
+    """Return where along a line the median rate is highest, m from its start, and that rate, mm/yr; 0 if unknown."""
+    if not np.isfinite(usual.median).any():
+        return 0.0, 0.0
+    peak = int(np.nanargmax(np.abs(usual.median)))
+    return float(usual.distance_m[peak]), float(usual.median[peak])
 
 
 def places_along(line: list[tuple[float, float]], points: PointsIn) -> Along:
@@ -140,12 +146,7 @@ def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float6
         return on_dates(series.astype(np.float32), dates, days).astype(np.float64)
     ordinals = np.array([day.toordinal() for day in dates])
     near = [np.argsort(np.abs(ordinals - day.toordinal()))[:AVERAGED] for day in days]
-    return np.stack([_mean(series[:, one]) for one in near], axis=1)
-
-
-def _mean(series: Float64) -> Float64:
-    known = np.isfinite(series)
-    return np.asarray(np.where(known, series, 0.0).sum(axis=1) / np.where(known.any(axis=1), known.sum(axis=1), np.nan))
+    return np.stack([mean_known(series[:, one], axis=1) for one in near], axis=1)
 
 
 def _rows(parts: list[PointsIn], places: list[Along], velocity: Float64) -> list[dict[str, Any]]:

@@ -175,8 +175,10 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
         corners = [_position(part, name, _SHAPES.format(name=name)) for part in parts]
         region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*corners, corners[0]]]}))
     elif text.count(",") == 2:
-        longitude, latitude, metres = _numbers(text, name)
-        region = regions.circle(longitude, latitude, metres)
+        numbers = finite_numbers(text)
+        if not numbers:
+            raise Refusal(f"{name} holds no position: {text[:40]!r}", _SHAPES.format(name=name))
+        region = regions.circle(*numbers)
     else:
         parts_of_box = boxes(text) if text.count(",") == 3 else []
         if len(parts_of_box) != 1:
@@ -192,17 +194,10 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
 
 
 def _position(text: str, name: str, remedy: str) -> tuple[float, float]:
-    values = _numbers(text, name, remedy)
+    values = finite_numbers(text)
     if len(values) == 2 and -180 <= values[0] <= 180 and -90 <= values[1] <= 90:
         return values[0], values[1]
     raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy)
-
-
-def _numbers(text: str, name: str, remedy: str = "") -> list[float]:
-    values = finite_numbers(text)
-    if values:
-        return values
-    raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy or _SHAPES.format(name=name))
 
 
 def _layer(asked: QueryDict) -> Layer | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
+from numpy.typing import NDArray
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_series
@@ -157,7 +158,7 @@ def of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Refe
         [part.series_mm - ref.series_mm if part.series_mm.size else part.series_mm for part, ref in pairs]
     )
     rates = np.concatenate([part.velocity_mm_yr - ref.rate_mm_yr for part, ref in pairs])
-    mean, low, high = _over_points(series.astype(np.float64))
+    low, high = over_points(series, 16, 84)
     product = max(parts, key=lambda part: part.n_points).product
     return Trace(
         key=str(product.pk),
@@ -165,7 +166,7 @@ def of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Refe
         place=area,
         n_points=sum(part.n_points for part in parts),
         dates=product.dates if product.has_series else [],
-        values_mm=mean,
+        values_mm=mean_known(series),
         low_mm=low,
         high_mm=high,
         stated_mm_yr=float(rates.mean()),
@@ -174,16 +175,20 @@ def of_area(parts: list[PointsIn], area: GEOSGeometry, references: Sequence[Refe
     )
 
 
-def _over_points(series_mm: Float64) -> tuple[Float64, Float64, Float64]:
-    """Return the mean and the 16th and 84th percentiles of points on each date, (dates,); NaN without a value."""
-    figures = np.full((3, series_mm.shape[1]), np.nan)
+def mean_known(series_mm: NDArray[np.floating], axis: int = 0) -> Float64:
+    """Return the means of the known values along an axis; NaN where none is known."""
+    return np.asarray(np.ma.masked_invalid(series_mm).mean(axis=axis, dtype=np.float64).filled(np.nan))
+
+
+def over_points(series_mm: NDArray[np.floating], *shares: float) -> Float64:
+    """Return percentiles of points on each date, (shares, dates); NaN without a value."""
+    figures = np.full((len(shares), series_mm.shape[1]), np.nan)
     known = np.isfinite(series_mm).any(axis=0)
     if known.any():
-        seen = series_mm[:, known]
-        figures[0, known] = np.nanmean(seen, axis=0)
+        seen = series_mm[:, known].astype(np.float64)
         percentile = np.nanpercentile if np.isnan(seen).any() else np.percentile  # the latter is 20 times as fast
-        figures[1:, known] = percentile(seen, [16, 84], axis=0)
-    return figures[0], figures[1], figures[2]
+        figures[:, known] = percentile(seen, shares, axis=0)
+    return figures
 
 
 def reference_of(product: Product, place: Region | None) -> Reference:
@@ -197,8 +202,7 @@ def reference_of(product: Product, place: Region | None) -> Reference:
             % {"data_set": data_set_name(product.name)},
             _("Choose a larger one, or another place."),
         )
-    mean = _over_points(points.series_mm.astype(np.float64))[0]
-    return Reference(points.n_points, mean, float(points.velocity_mm_yr.mean()))
+    return Reference(points.n_points, mean_known(points.series_mm), float(points.velocity_mm_yr.mean()))
 
 
 def _days(days: Sequence[date]) -> Float64:

@@ -23,53 +23,6 @@ from monitor.wording.figures import (
 from monitor.wording.places import toward
 from monitor.wording.points import STILL_MM_YR
 
-# Sentences about a line by component: for a negative rate, for a positive rate.
-# Translators: %(rate)s is "14 mm a year (probably 12 to 16)"; %(first)s and %(last)s are months, "March 2021"
-LINE_MOVED = {
-    "los": (
-        gettext_lazy(
-            "Line %(number)s moved away from the satellite (down or sideways) by about %(rate)s between %(first)s and "
-            "%(last)s."
-        ),
-        gettext_lazy(
-            "Line %(number)s moved toward the satellite (up or sideways) by about %(rate)s between %(first)s and "
-            "%(last)s."
-        ),
-    ),
-    "up": (
-        gettext_lazy("Line %(number)s sank by about %(rate)s between %(first)s and %(last)s."),
-        gettext_lazy("Line %(number)s rose by about %(rate)s between %(first)s and %(last)s."),
-    ),
-    "east": (
-        gettext_lazy("Line %(number)s moved west by about %(rate)s between %(first)s and %(last)s."),
-        gettext_lazy("Line %(number)s moved east by about %(rate)s between %(first)s and %(last)s."),
-    ),
-    "north": (
-        gettext_lazy("Line %(number)s moved south by about %(rate)s between %(first)s and %(last)s."),
-        gettext_lazy("Line %(number)s moved north by about %(rate)s between %(first)s and %(last)s."),
-    ),
-}
-# Sentences about a place on a profile by component: for a negative rate, for a positive rate.
-# Translators: %(rate)s is a figure, "14"
-THERE_MOVES = {
-    "los": (
-        gettext_lazy("There the ground moves away from the satellite by about %(rate)s mm a year."),
-        gettext_lazy("There the ground moves toward the satellite by about %(rate)s mm a year."),
-    ),
-    "up": (
-        gettext_lazy("There the ground sinks by about %(rate)s mm a year."),
-        gettext_lazy("There the ground rises by about %(rate)s mm a year."),
-    ),
-    "east": (
-        gettext_lazy("There the ground moves west by about %(rate)s mm a year."),
-        gettext_lazy("There the ground moves east by about %(rate)s mm a year."),
-    ),
-    "north": (
-        gettext_lazy("There the ground moves south by about %(rate)s mm a year."),
-        gettext_lazy("There the ground moves north by about %(rate)s mm a year."),
-    ),
-}
-
 
 class Line(NamedTuple):
     """Rate of one line of a chart, mm/yr, with the sign of its component, and the number of its changes of motion."""
@@ -107,7 +60,7 @@ def _line_moved(lines: Sequence[Line], number: int, period: dict[str, str]) -> s
         still = _("Line %(number)s moved very little, by %(rate)s mm a year, between %(first)s and %(last)s.")
         return still % {"number": number, "rate": figure(line.rate_mm_yr), **period}
     rate = rate_words(line.rate_mm_yr, line.sigma_mm_yr)
-    return str(LINE_MOVED[line.component][line.rate_mm_yr > 0]) % {"number": number, "rate": rate, **period}
+    return str(way(line.component, line.rate_mm_yr).line) % {"number": number, "rate": rate, **period}
 
 
 def _how_many(moving: int, all_lines: int, fastest: int) -> str:
@@ -154,7 +107,7 @@ def profile_sentence(component: str, length_m: float, width_m: float, n_points: 
         # Translators: %(distance)s is "350 metres" or "1.2 km"
         else _("It moves most %(distance)s from its start.") % {"distance": length_words(at_m / 1000)}
     )
-    return f"{opening} {where} {str(THERE_MOVES[component][rate > 0]) % {'rate': figure(rate)}}"
+    return f"{opening} {where} {str(way(component, rate).there) % {'rate': figure(rate)}}"
 
 
 FEW_POINTS = 5

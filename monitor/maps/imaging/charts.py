@@ -96,8 +96,7 @@ def _of_motion(motion: Any) -> dict[str, Any]:
         "down": negative,
         "source": data_set_name(motion.product.name),
     }
-    has = {"has_dots": True, "has_changes": bool(changes), "has_band": True, "band_words": _("nine of ten dates")}
-    return {"chart": series_chart(curve), "caption": caption, "unit": "mm", **has}
+    return {"chart": series_chart(curve), "caption": caption, "unit": "mm", "band_words": _("nine of ten dates")}
 
 
 def _of_product(product: Any, series: Any) -> dict[str, Any]:
@@ -111,7 +110,7 @@ def _of_product(product: Any, series: Any) -> dict[str, Any]:
         "source": data_set_name(product.name),
     }
     band = _("the middle two thirds of the points")
-    return {"chart": series_chart(curve), "caption": caption, "unit": "mm", "band_words": band, "has_band": True}
+    return {"chart": series_chart(curve), "caption": caption, "unit": "mm", "band_words": band}
 
 
 def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
@@ -128,8 +127,6 @@ def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
         "unit": _("metres a day"),
         "caption": _("Speed in metres a day, pair by pair, %(source)s.") % {"source": view["name"]},
         "band_words": _("two standard deviations"),
-        "has_dots": True,
-        "has_band": True,
     }
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from ingest.projections import transformer
-from monitor.maps.imaging.plan_pictures import FONT
+from monitor.maps.imaging.plan_pictures import FONT, png_of
 
 Float32 = NDArray[np.float32]
 Bounds = tuple[float, float, float, float]
@@ -79,11 +78,6 @@ def tile_bounds_deg(z: int, x: int, y: int, margin_deg: float = 0.0) -> Bounds:
     )
 
 
-def tile_values(dataset: DatasetReader, bands: Sequence[str], z: int, x: int, y: int) -> Float32:
-    """Return the bands of a raster in a tile by nearest neighbour, (bands, 256, 256), NaN where unknown or outside."""
-    return window_values(dataset, bands, 3857, tile_bounds_m(z, x, y), (TILE_PIXELS, TILE_PIXELS))
-
-
 def window_values(
     dataset: DatasetReader, bands: Sequence[str], epsg: int, bounds_m: Bounds, shape: tuple[int, int]
 ) -> Float32:
@@ -123,7 +117,7 @@ def legend_png(stops: Sequence[str], low: float, high: float, unit: str, *, clas
     image = Image.new("RGBA", LEGEND_PX, "#ffffff")
     if classes:
         _draw_classes(ImageDraw.Draw(image), stops, classes)
-        return _png_of(image)
+        return png_of(image)
     width, height = LEGEND_BAR_PX
     values = np.repeat(np.linspace(high, low, height, dtype=np.float32)[:, None], width, axis=1)
     image.paste(Image.fromarray(coloured(values, stops, low, high)), (4, 4))
@@ -131,7 +125,7 @@ def legend_png(stops: Sequence[str], low: float, high: float, unit: str, *, clas
     draw.rectangle((3, 3, 4 + width, 4 + height), outline="#555555")
     for value, y in ((high, 2), (low, height - 10)):
         draw.text((width + 12, y), f"{value:g} {unit}".strip(), fill="#000000", font=font)
-    return _png_of(image)
+    return png_of(image)
 
 
 def _draw_classes(draw: ImageDraw.ImageDraw, stops: Sequence[str], classes: Sequence[str]) -> None:
@@ -140,12 +134,6 @@ def _draw_classes(draw: ImageDraw.ImageDraw, stops: Sequence[str], classes: Sequ
         y = place * step + 4
         draw.rectangle((4, y, 20, y + 16), fill=colour, outline="#555555")
         draw.text((26, y + 2), name, fill="#000000", font=font)
-
-
-def _png_of(image: Image.Image) -> bytes:
-    out = BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
 
 
 @lru_cache(maxsize=32)
@@ -167,9 +155,7 @@ def empty_tile(shape: tuple[int, ...] = (TILE_PIXELS, TILE_PIXELS)) -> bytes:
 def png(pixels: NDArray[np.uint8], level: int = 6) -> bytes:
     """Encode pixels (rows, cols, 2 or 4), opacity last, as PNG. level: compression, from 1 (quick) to 9 (small)."""
     # GDAL's own PNG driver is not safe in threads.
-    out = BytesIO()
-    Image.fromarray(pixels).save(out, "PNG", compress_level=level)
-    return out.getvalue()
+    return png_of(Image.fromarray(pixels), compress_level=level)
 
 
 def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -> list[Arrow]:

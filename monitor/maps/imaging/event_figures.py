@@ -16,9 +16,8 @@ SIGMAS = 5.0
 
 
 class NearMotion(NamedTuple):
-    """Motion near an event between two images, relative to stable ground. known: share of cells with a value, 0-1."""
+    """Motion near an event between two images, relative to stable ground."""
 
-    known: float
     share: float  # share of the known cells that moved significantly
     fastest_m: float | None  # 95th percentile of the motion of these cells; None if nothing moved significantly
     sigma_m: float  # uncertainty of fastest_m
@@ -28,7 +27,6 @@ class NearMotion(NamedTuple):
 class NearCoherence(NamedTuple):
     """Coherence of the known cells near an event, 0-1."""
 
-    known: float  # share of all cells
     median: float
     lowest: float  # 5th percentile
     sigma: float  # median uncertainty of a cell
@@ -58,13 +56,11 @@ def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> Nea
     sigma_m = own.sigma_m_day * scale.days
     known, clear = np.isfinite(length_m), length_m > SIGMAS * sigma_m
     if not clear.any():
-        return NearMotion(float(known.mean()), 0.0, None, float(np.nanmedian(sigma_m)), 0.0)
+        return NearMotion(0.0, None, float(np.nanmedian(sigma_m)), 0.0)
     fastest = float(np.percentile(length_m[clear], 95))
     at = clear & (length_m >= 0.8 * fastest)
     bearing = math.degrees(math.atan2(own.east_m_day[at].mean(), own.north_m_day[at].mean())) % 360
-    return NearMotion(
-        float(known.mean()), float(clear.sum() / known.sum()), fastest, float(np.median(sigma_m[clear])), bearing
-    )
+    return NearMotion(float(clear.sum() / known.sum()), fastest, float(np.median(sigma_m[clear])), bearing)
 
 
 def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | None:
@@ -77,7 +73,6 @@ def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | Non
     if not known.any():
         return None
     return NearCoherence(
-        float(known.mean()),
         float(np.median(values[known])),
         float(np.percentile(values[known], 5)),
         float(np.median(sigma[known])),

@@ -1,8 +1,7 @@
 """Pictures of the ground around an alert with its outline: score map, points, wrapped rates. Pure: no files."""
 
 import math
-from collections.abc import Callable, Sequence
-from io import BytesIO
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image, ImageDraw
 from shapely.geometry import MultiPolygon
 
 from monitor.maps.imaging.drawing import Bounds, Float32, coloured
+from monitor.maps.imaging.plan_pictures import png_of
 
 SIDE_PX = 480  # longer side of a picture
 CELLS = 96  # along the longer side of a picture of points; few, so that gaps between points stay small
@@ -62,8 +62,7 @@ def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], valu
     n = np.bincount(flat, minlength=rows * cols)
     total = np.bincount(flat, values[inside], minlength=rows * cols)
     with np.errstate(invalid="ignore"):
-        mean: Float32 = (total / n).reshape(rows, cols).astype(np.float32)
-    return mean
+        return (total / n).reshape(rows, cols).astype(np.float32)
 
 
 def smoothed(values: Float32, side: int = SMOOTHED) -> Float32:
@@ -105,22 +104,20 @@ def picture(
     rgb[~np.isfinite(values)] = UNKNOWN
     rows, cols = frame.shape
     image = Image.fromarray(rgb).resize((cols, rows), Image.Resampling.NEAREST)
-    draw, place = ImageDraw.Draw(image), _onto(frame)
+    draw = ImageDraw.Draw(image)
+    west, _, east, north = frame.bounds_m
+    factor = cols / (east - west)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (x - west) * factor, (north - y) * factor
+
     for one in pointers:
         _point(draw, *place(one.x_m, one.y_m), one.bearing_deg)
     rings = [ring for polygon in outline.geoms for ring in (polygon.exterior, *polygon.interiors)]
     for colour, width in ((HALO, 5), (OUTLINE, 2)):
         for ring in rings:
             draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
-    out = BytesIO()
-    image.save(out, "PNG", optimize=True)
-    return out.getvalue()
-
-
-def _onto(frame: Frame) -> Callable[[float, float], tuple[float, float]]:
-    west, _, east, north = frame.bounds_m
-    factor = frame.shape[1] / (east - west)
-    return lambda x, y: ((x - west) * factor, (north - y) * factor)
+    return png_of(image, optimize=True)
 
 
 def _point(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:

@@ -1,6 +1,5 @@
 """Pictures of two radar images in a common grey scale, and of their ratio. Pure: arrays in, PNG out."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from monitor.maps.imaging.drawing import Float32, paint, png
 from monitor.maps.imaging.evidence import smoothed
+from monitor.wording.refusals import number_or_none
 
 MOST_PX = 1200  # longest side of a picture
 LEAST_PX = 16
@@ -24,7 +24,7 @@ RATIO_WORDS = (
     pgettext_lazy("of two radar images", "the same"),
     gettext_lazy("brighter in the second image"),
 )
-_NUMBER = re.compile(r"\d{1,7}", re.ASCII)
+LARGEST = 9_999_999
 
 
 class Stretch(NamedTuple):
@@ -98,8 +98,7 @@ def piece_of(parameters: Mapping[str, str], rows: int, cols: int) -> Piece:
 
 def _number(parameters: Mapping[str, str], name: str, otherwise: int) -> int:
     text = parameters.get(name, "")
-    if not text:
-        return otherwise
-    if not _NUMBER.fullmatch(text):
+    number = number_or_none(text, LARGEST) if text else otherwise
+    if number is None:
         raise ValueError(f"{name} is no whole number: {text[:20]!r}")
-    return int(text)
+    return number

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -108,8 +108,13 @@ def plan_png(plan: Plan) -> bytes:
 
 
 def _png(image: Image.Image, reduction: int) -> bytes:
+    return png_of(image.reduce(reduction).quantize(COLOURS, method=Image.Quantize.FASTOCTREE), optimize=True)
+
+
+def png_of(image: Image.Image, **options: Any) -> bytes:
+    """Encode an image as PNG. options: of Pillow's writer."""
     out = BytesIO()
-    image.reduce(reduction).quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(out, "PNG", optimize=True)
+    image.save(out, "PNG", **options)
     return out.getvalue()
 
 

@@ -128,11 +128,6 @@ def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01, t
     )
 
 
-def frame_of_height(frame: Frame, height: int) -> Frame:
-    """Return a frame with the same middle and scale, of another height in drawing units."""
-    return frame._replace(north=frame.north + (height - frame.height) / 2 / frame.y_per_degree, height=height)
-
-
 def drawn(frame: Frame, css: str, shapes: Iterable[BaseGeometry]) -> list[Shape]:
     """Return one path of all shapes (degrees), or an empty list if there is nothing to draw."""
     path = "".join(_path(frame, part) for shape in shapes for part in get_parts(shape))

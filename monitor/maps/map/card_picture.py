@@ -17,14 +17,7 @@ from ingest.models import Product
 from monitor.maps.imaging import plan_pictures, plans
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.evidence import full_colour_mm_yr
-from monitor.maps.imaging.plan_pictures import (
-    CARD_CELL,
-    CARD_HEIGHT,
-    CARD_STYLES,
-    DOT_SHARE,
-    CardDrawing,
-    theme_colours,
-)
+from monitor.maps.imaging.plan_pictures import CARD_CELL, CARD_HEIGHT, CARD_STYLES, DOT_SHARE, CardDrawing
 from monitor.maps.imaging.plans import WIDTH, Frame, Shape
 from monitor.maps.map import selectors
 from monitor.maps.map.plans import card_shapes
@@ -47,7 +40,7 @@ def card_fingerprint(alert: Alert) -> str:
 
 def card_svg(alert: Alert) -> bytes:
     """Return the picture of an alert for pages, in light and dark, of at most MOST_BYTES."""
-    themes = {theme: sorted(theme_colours(theme, TOKENS).items()) for theme in ("light", "dark")}
+    themes = {theme: sorted(plan_pictures.theme_colours(theme, TOKENS).items()) for theme in ("light", "dark")}
     context = {
         "themes": themes,
         "styles": CARD_STYLES,

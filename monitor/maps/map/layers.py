@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from ingest.models import Product
 from monitor.wording.components import both_directions
@@ -41,49 +41,36 @@ class Layer(NamedTuple):
 
 LAYERS = (
     Layer(
-        "los",
-        gettext_lazy("Line of sight, all tracks"),
-        "los",
-        gettext_lazy("How fast each point moves away from or toward the satellite."),
+        "los", _("Line of sight, all tracks"), "los", _("How fast each point moves away from or toward the satellite.")
     ),
     Layer(
         "ascending",
-        gettext_lazy("Line of sight, ascending"),
+        _("Line of sight, ascending"),
         "los",
-        gettext_lazy("Seen from the west, on passes from south to north."),
+        _("Seen from the west, on passes from south to north."),
         "ascending",
     ),
     Layer(
         "descending",
-        gettext_lazy("Line of sight, descending"),
+        _("Line of sight, descending"),
         "los",
-        gettext_lazy("Seen from the east, on passes from north to south."),
+        _("Seen from the east, on passes from north to south."),
         "descending",
     ),
-    Layer(
-        "vertical",
-        gettext_lazy("Up and down"),
-        "up",
-        gettext_lazy("Vertical motion, where two directions were combined."),
-    ),
-    Layer(
-        "east",
-        gettext_lazy("East and west"),
-        "east",
-        gettext_lazy("Sideways motion, where two directions were combined."),
-    ),
+    Layer("vertical", _("Up and down"), "up", _("Vertical motion, where two directions were combined.")),
+    Layer("east", _("East and west"), "east", _("Sideways motion, where two directions were combined.")),
     Layer(
         "tracked-east",
-        gettext_lazy("Ice and fast ground, east and west"),
+        _("Ice and fast ground, east and west"),
         "east",
-        gettext_lazy("Followed from image to image, in metres a year."),
+        _("Followed from image to image, in metres a year."),
         technique="tracking",
     ),
     Layer(
         "tracked-north",
-        gettext_lazy("Ice and fast ground, north and south"),
+        _("Ice and fast ground, north and south"),
         "north",
-        gettext_lazy("Followed from image to image, in metres a year."),
+        _("Followed from image to image, in metres a year."),
         technique="tracking",
     ),
 )

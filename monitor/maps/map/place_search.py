@@ -86,7 +86,7 @@ def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
         note = _("Nothing here has this name. Press Enter to search for an address at %(host)s.")
         return PlaceAnswer(text, [], note % {"host": geocoder_host()})
     found, note = addresses_named(text, MOST)
-    return PlaceAnswer(text, [_of_address(one) for one in found], note, geocoder_host())
+    return PlaceAnswer(text, [_at(*one, AROUND_ADDRESS_DEGREES) for one in found], note, geocoder_host())
 
 
 def _distinguished(hits: list[Hit]) -> list[Hit]:
@@ -126,28 +126,20 @@ def _region(level: int | None, country: str) -> str:
     return pgettext("answer to a search", "region")
 
 
-def _of_address(found: Found) -> Hit:
-    west, south, east, north = found.bounds or (found.longitude, found.latitude) * 2
-    around = AROUND_ADDRESS_DEGREES
-    box = min(west, found.longitude - around), min(south, found.latitude - around)
-    bounds = (
-        max(-180.0, box[0]),
-        max(-85.0, box[1]),
-        min(180.0, max(east, found.longitude + around)),
-        min(85.0, max(north, found.latitude + around)),
-    )
-    return replace(_hit(found.name, found.detail, bounds), at=_rounded(found.longitude, found.latitude))
-
-
-def _at(name: str, detail: str, longitude: float, latitude: float) -> Hit:
-    south, north = max(-85.0, latitude - AROUND_DEGREES), min(85.0, latitude + AROUND_DEGREES)
-    west, east = max(-180.0, longitude - AROUND_DEGREES), min(180.0, longitude + AROUND_DEGREES)
-    hit = _hit(name, detail, (west, min(south, 84.9), east, max(north, -84.9)))
-    return replace(hit, at=_rounded(longitude, latitude))
-
-
-def _rounded(longitude: float, latitude: float) -> tuple[float, float]:
-    return round(longitude, 5), round(latitude, 5)
+def _at(
+    name: str,
+    detail: str,
+    longitude: float,
+    latitude: float,
+    bounds: tuple[float, float, float, float] | None = None,
+    around: float = AROUND_DEGREES,
+) -> Hit:
+    """Return a place with what lies around it, in degrees, or more if its bounds are wider."""
+    west, south, east, north = bounds or (longitude, latitude) * 2
+    south, north = min(south, latitude - around), max(north, latitude + around)
+    west, east = max(-180.0, min(west, longitude - around)), min(180.0, max(east, longitude + around))
+    hit = _hit(name, detail, (west, min(max(-85.0, south), 84.9), east, max(min(85.0, north), -84.9)))
+    return replace(hit, at=(round(longitude, 5), round(latitude, 5)))
 
 
 def _hit(name: str, detail: str, bounds: tuple[float, float, float, float]) -> Hit:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ml.models import ModelVersion
 from monitor.maps.imaging.drawing import Float32, InputGrid
@@ -54,64 +55,58 @@ def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
 RASTER_LAYERS = (
     RasterLayer(
         "probability",
-        gettext_lazy("Likelihood of motion"),
+        _("Likelihood of motion"),
         Task.DEFORMATION,
         ("probability",),
         0,
         1,
         ("#f8e6ef", "#ebbdd5", "#d98fb8", "#c06099", "#9c3178", "#6b0a52"),
         (pgettext_lazy("legend", "unlikely"), "", pgettext_lazy("legend", "nearly certain")),
-        gettext_lazy(
-            "How likely the computer considers it that this ground moves differently from the ground around it."
-        ),
-        gettext_lazy(
+        _("How likely the computer considers it that this ground moves differently from the ground around it."),
+        _(
             "Found in the measurement points; empty where there are none. Where tracks overlap, the highest value "
             "counts."
         ),
-        gettext_lazy("Dark: nearly certain that this ground moves. Pale: unlikely."),
+        _("Dark: nearly certain that this ground moves. Pale: unlikely."),
         "highest",
     ),
     RasterLayer(
         "smallest-rate",
-        gettext_lazy("Where we cannot see"),
+        _("Where we cannot see"),
         Task.DEFORMATION,
         ("smallest_rate_mm_yr",),
         2,
         20,
         ("#f3efe2", "#dccfa8", "#b9a674", "#8f7c4c", "#63532d", "#382d13"),
         (pgettext_lazy("legend", "slow motion is seen"), "", pgettext_lazy("legend", "only fast motion")),
-        gettext_lazy(
-            "Here we would probably notice motion of more than so many millimetres a year, as the satellite sees it."
-        ),
-        gettext_lazy(
+        _("Here we would probably notice motion of more than so many millimetres a year, as the satellite sees it."),
+        _(
             "For a place 1,600 metres across: nine of ten such places would be noticed. Small places have to move "
             "faster. Computed from the number of points, their scatter, errors made by the atmosphere and the tracks. "
             "Where there is no colour, too few points stand: nothing would be noticed, whatever its speed."
         ),
-        gettext_lazy("Pale: slow motion would be seen. Dark: only fast motion. No colour: none."),
+        _("Pale: slow motion would be seen. Dark: only fast motion. No colour: none."),
         "lowest",
         needs="smallest_rate_mm_yr",
         unit=pgettext_lazy("unit", "mm a year"),
     ),
     RasterLayer(
         "release-change",
-        gettext_lazy("What has changed"),
+        _("What has changed"),
         RELEASES,
         ("verdict",),
         0,
         4,
         ("#d8d8d3", "#5fb0dd", "#46464e", "#eba13c", "#a3195b"),
         (pgettext_lazy("release", "unchanged"), "", pgettext_lazy("release", "new motion")),
-        gettext_lazy("What differs between the last two releases of the measurements, in cells of about 100 metres."),
-        gettext_lazy(
+        _("What differs between the last two releases of the measurements, in cells of about 100 metres."),
+        _(
             "Each release has its own zero, so the usual difference of still ground is subtracted first. A difference "
             "counts if it is more than twice its uncertainty. Up to one still cell in twenty exceeds that by chance, "
             "so look for groups. Most years are in both releases, which makes a change look smaller than it is. Points "
             "vanish where the surface changes, through building work or snow, or where the ground moves too fast."
         ),
-        gettext_lazy(
-            "Pale grey: unchanged. Orange: faster. Blue: slower. Purple: new motion. Dark grey: points vanished."
-        ),
+        _("Pale grey: unchanged. Orange: faster. Blue: slower. Purple: new motion. Dark grey: points vanished."),
         "highest",
         classes=(
             pgettext_lazy("release", "unchanged"),
@@ -123,25 +118,23 @@ RASTER_LAYERS = (
     ),
     RasterLayer(
         "coherence",
-        gettext_lazy("Coherence"),
+        _("Coherence"),
         Task.COHERENCE,
         ("coherence",),
         0,
         1,
         ("#dcefec", "#aed5cf", "#7fb9b1", "#4f9c93", "#237b73", "#00544e"),
         (pgettext_lazy("legend", "changed"), "", pgettext_lazy("legend", "stayed the same")),
-        gettext_lazy(
-            "How alike two radar images of one place are. Where they are alike, the surface stayed the same in between."
-        ),
-        gettext_lazy(
+        _("How alike two radar images of one place are. Where they are alike, the surface stayed the same in between."),
+        _(
             "Water, forest and growing fields are always low. Fresh snow, ploughing or building work lower it for a "
             "time."
         ),
-        gettext_lazy("Dark: the surface stayed the same. Pale: it changed."),
+        _("Dark: the surface stayed the same. Pale: it changed."),
     ),
     RasterLayer(
         "coherence-change",
-        gettext_lazy("Change of coherence"),
+        _("Change of coherence"),
         Task.COHERENCE_CHANGE,
         ("change_sigma",),
         -6,
@@ -152,91 +145,87 @@ RASTER_LAYERS = (
             pgettext_lazy("legend", "as before"),
             pgettext_lazy("legend", "more alike"),
         ),
-        gettext_lazy(
+        _(
             "Where two radar images are less alike than the pairs of images before them: the surface itself has "
             "changed."
         ),
-        gettext_lazy(
+        _(
             "Counted in the usual scatter of this place (robust standard deviations). "
             "Below −3 is rare by chance. Rain or snow can lower whole slopes at once."
         ),
-        gettext_lazy("Purple: less alike than before. Grey: as before. Green: more alike."),
+        _("Purple: less alike than before. Grey: as before. Green: more alike."),
         unit=pgettext_lazy("unit", "times the usual scatter"),
     ),
     RasterLayer(
         "confirmed-change",
-        gettext_lazy("Confirmed change"),
+        _("Confirmed change"),
         Task.COHERENCE_CHANGE,
         ("confidence",),
         80,
         100,
         ("#fbe3b8", "#f0bd74", "#dc9440", "#b86c1c", "#874809", "#532a02"),
         (pgettext_lazy("legend", "likely"), "", pgettext_lazy("legend", "nearly certain")),
-        gettext_lazy("Where the surface changed, as several pairs of images confirm that have no image in common."),
-        gettext_lazy(
+        _("Where the surface changed, as several pairs of images confirm that have no image in common."),
+        _(
             "One rainy or windy day cannot do that. A harvest, building work, a flood, a fire or a landslide can. "
             "Where there is no colour, nothing is confirmed: that does not mean that nothing changed. Only dates with "
             "a confirmed change can be chosen. The figure holds for a single place, whatever the noise is like."
         ),
-        gettext_lazy("Dark: nearly certain that the surface changed. Pale: likely."),
+        _("Dark: nearly certain that the surface changed. Pale: likely."),
         needs="confirmed_share",
         unit=pgettext_lazy("unit", "% sure, at least"),
         value=lambda bands: 100 * bands[0],
     ),
     RasterLayer(
         "change-onset",
-        gettext_lazy("When it changed"),
+        _("When it changed"),
         Task.COHERENCE_CHANGE,
         ("onset_day",),
         0,
         24,
         ("#0b3a5c", "#2b628a", "#5a8cb1", "#8fb3cf", "#c0d6e6", "#e4edf4"),
         (pgettext_lazy("legend", "just appeared"), "", pgettext_lazy("legend", "there for weeks")),
-        gettext_lazy("How long before the later image a confirmed change of the surface was first seen."),
-        gettext_lazy(
+        _("How long before the later image a confirmed change of the surface was first seen."),
+        _(
             "The change happened between that image and the one before it, 6 or 12 days earlier in most places. "
             "Only dates with a confirmed change can be chosen."
         ),
-        gettext_lazy("Dark: first seen in the later image. Pale: seen in images up to 24 days before."),
+        _("Dark: first seen in the later image. Pale: seen in images up to 24 days before."),
         of_pair=lambda day, images: np.float32(images.last_day) - day,
         needs="confirmed_share",
         unit=pgettext_lazy("unit", "days earlier"),
     ),
     RasterLayer(
         "speed",
-        gettext_lazy("Speed of fast motion"),
+        _("Speed of fast motion"),
         Task.OFFSETS,
         ("dx_px", "dy_px"),
         0,
         2,
         ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
         (pgettext_lazy("legend", "slow"), "", pgettext_lazy("legend", "fast")),
-        gettext_lazy(
-            "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week."
-        ),
-        gettext_lazy(
+        _("How far the surface moved between two radar images: glaciers, and landslides that move metres in a week."),
+        _(
             "Arrows stand only where the motion is more than three times its uncertainty. The overall shift between "
             "the two images is removed. Slow motion of millimetres does not show here; the points show that."
         ),
-        gettext_lazy("Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves."),
+        _("Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves."),
         of_pair=_metres_a_day,
         unit=pgettext_lazy("unit", "m a day"),
         value=lambda bands: np.hypot(bands[0], bands[1]),
     ),
     RasterLayer(
         "radar",
-        gettext_lazy("Radar image"),
+        _("Radar image"),
         "",
         (),
         -22,
         0,
         ("#0d0d0d", "#565656", "#8f8f8f", "#c4c4c4", "#f7f7f7"),
         (pgettext_lazy("legend", "smooth, calm water"), "", pgettext_lazy("legend", "rough, buildings")),
-        gettext_lazy("The image itself, as the radar on the satellite saw it."),
-        gettext_lazy(
-            "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them."
-        ),
-        gettext_lazy("Bright: much of the radar's signal came back. Dark: little."),
+        _("The image itself, as the radar on the satellite saw it."),
+        _("Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them."),
+        _("Bright: much of the radar's signal came back. Dark: little."),
         unit="dB",
         value=lambda bands: decibels(bands[0]),
     ),

@@ -28,11 +28,6 @@ def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str)
     return etag_of(*painted, place, *(source.fingerprint for source in sources))
 
 
-def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int, y: int) -> bytes:
-    """Return a PNG of 256 x 256 of all sources that overlap the tile; transparent where no source has a value."""
-    return picture_png(layer, sources, 3857, rasters.tile_bounds_m(z, x, y), (rasters.TILE_PIXELS,) * 2)
-
-
 def picture_png(
     layer: RasterLayer, sources: Sequence[RasterSource], epsg: int, bounds: Bounds, shape: tuple[int, int]
 ) -> bytes:

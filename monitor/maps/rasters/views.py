@@ -1,6 +1,9 @@
 """Views of the map's raster layers: catalogue, tiles, and arrows."""
 
+from functools import partial
+
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from ml.models import Prediction
@@ -41,7 +44,9 @@ def drawn_tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: 
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
     sources = sources if z >= MIN_ZOOM else []
     etag = raster_tiles.fingerprint(chosen, sources, f"{group}/{z}/{x}/{y}")
-    return unless_held(request, etag, lambda: raster_tiles.tile_png(chosen, sources, z, x, y), "image/png", CACHE)
+    box, shape = rasters.tile_bounds_m(z, x, y), (rasters.TILE_PIXELS, rasters.TILE_PIXELS)
+    tile = partial(raster_tiles.picture_png, chosen, sources, 3857, box, shape)
+    return unless_held(request, etag, tile, "image/png", CACHE)
 
 
 @require_safe
@@ -79,7 +84,5 @@ def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[Rast
 @require_safe
 def prediction_raster(request: HttpRequest, prediction: int) -> HttpResponseBase:
     """Answer with the Cloud-Optimised GeoTIFF of a prediction, or with a byte range of it."""
-    row = Prediction.objects.filter(pk=prediction).first()
-    if row is None:
-        raise Http404("There is no such raster.")
+    row = get_object_or_404(Prediction, pk=prediction)
     return ranged_file(request, row.raster, etag_of(row.raster_sha256))

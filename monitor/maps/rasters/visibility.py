@@ -160,11 +160,7 @@ def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[fl
     """Return `unseen` and `noticed_mm_yr` of Visibility, cached, because computing them opens every raster."""
     parts = [region.wkb.tobytes(), *(f"{one.pk} {one.raster_sha256}".encode() for one in predictions)]
     key = f"noticed-{hashlib.sha256(b''.join(parts)).hexdigest()}"
-    shares: tuple[float, float] | None = cache.get(key)
-    if shares is None:
-        shares = _worked_out(region, predictions)
-        cache.set(key, shares, KEPT_S)
-    return shares
+    return cache.get_or_set(key, lambda: _worked_out(region, predictions), KEPT_S)
 
 
 def _worked_out(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:

@@ -10,8 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from ingest.models import ContextLayer, Product
-from monitor.maps.basemap.ground import GROUND_LAYERS, KINDS, ground_version
-from monitor.maps.basemap.heights import FROM_ZOOM, heights_version, heights_zoom
+from monitor.maps.basemap.ground import FROM_ZOOM, GROUND_LAYERS, KINDS, ground_version, heights_version, heights_zoom
 from monitor.maps.map.context_tiles import TRUTH, Overlay, overlays_available, truth_overlay
 from monitor.maps.map.layers import Layer
 from monitor.maps.map.selectors import layer_products, layers_available

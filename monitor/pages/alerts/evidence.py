@@ -1,10 +1,12 @@
-"""Template context of an alert's pages for the public and for reviewers: card, evidence, limits, surroundings."""
+"""Template context of an alert's pages, public, for reviewers and printed: card, evidence, limits, surroundings."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from detection.alerts.describe import data_end
@@ -23,18 +25,26 @@ from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.evidence import full_colour_mm_yr
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
+from monitor.maps.map.plans import alert_plan
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.pages.alerts import blocks
 from monitor.pages.alerts.pictures import captions
 from monitor.pages.alerts.since import since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
+from monitor.web.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.steps import kin, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
 from monitor.wording.figures import area_label, figure, percent, whole
 from monitor.wording.images import data_set_name
+from monitor.wording.places import coordinates
 from monitor.wording.states import VERDICT_HEADINGS, in_language
+
+MOST_SERIES = 2
+MOST = {"evidence": 4, "agreement": 8, "reviews": 2, "limits": 8, "credits": MOST_CREDITS}
+LONGEST_NOTE = 500
+PICTURES = ("points-1", "score")  # by priority: the first available one is printed
 
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
@@ -50,6 +60,34 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
     ]
     around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
     return alert_context(alert) | around | {"reviews": reviews}
+
+
+def alert_report(alert: Alert) -> dict[str, Any]:
+    """Return the context of the printed report, with the same figures as the alert's page."""
+    context = alert_page(alert, with_missing=False) | {"credits": site_facts()["attributions"]}
+    card, places = context["card"], context["places"]
+    inner = [one["geometry"] for one in places["outlines"]["features"]] if places else []
+    return {
+        **shortened(context, MOST),
+        "longest_note": LONGEST_NOTE,
+        "plan": alert_plan(alert, card, inner),
+        "coordinates": coordinates(card.longitude, card.latitude),
+        "picture": _picture(context["evidence"]),
+        "drawn_charts": context["curves"][:MOST_SERIES],
+        "printed_on": timezone.now(),
+        "permalink": f"{settings.PUBLIC_URL}{card.url}",
+        "simulated": alert.simulated,
+    }
+
+
+def _picture(evidence: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the first available picture of PICTURES and its detection, or None."""
+    for name in PICTURES:
+        for item in evidence:
+            for picture in item["pictures"]:
+                if picture.name == name:
+                    return {"detection": item["detection"], "picture": picture}
+    return None
 
 
 def alert_context(alert: Alert) -> dict[str, Any]:

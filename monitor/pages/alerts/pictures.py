@@ -52,34 +52,26 @@ class Captioned(NamedTuple):
     caption: str
 
 
-def pair_captions(detection: Detection) -> Iterator[Captioned]:
-    """Yield the captions of the available pictures of a detection in a pair of images."""
-    pair = detection.scan.prediction.run.pair
+def _of_pair(pair: ScenePair, layer: RasterLayer) -> Iterator[Captioned]:
     scenes = (pair.reference, pair.secondary)
     may_be_shown = all(scene.simulated or scene.licence.startswith(FREE_LICENCE) for scene in scenes)
     if may_be_shown and not missing_images(pair):
-        yield from _image_captions(pair)
-    layer = LAYER_OF_TASK[detection.scan.prediction.run.model_version.task]
-    measured = _("What the computer measured: %(layer)s") % {"layer": layer.label}
-    yield Captioned("result", measured, layer.caption)
+        earlier = _("The earlier of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
+        later = _("The later of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
+        for name, scene, shown in zip(("before", "after"), scenes, (earlier, later), strict=True):
+            title = _("Radar image of %(day)s") % {"day": day_words(scene.acquired_at.date())}
+            thanks = f" {scene.attribution}, {scene.acquired_at:%Y}." if scene.attribution else ""
+            yield Captioned(name, title, f"{shown}{thanks}")
+        yield Captioned(
+            "difference",
+            _("What became brighter or darker"),
+            _("Red: brighter in the later image. Blue: darker. White: the same. Single spots differ by chance."),
+        )
+    yield Captioned("result", _("What the computer measured: %(layer)s") % {"layer": layer.label}, layer.caption)
 
 
-def _image_captions(pair: ScenePair) -> Iterator[Captioned]:
-    earlier = _("The earlier of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
-    later = _("The later of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
-    for name, scene, shown in (("before", pair.reference, earlier), ("after", pair.secondary, later)):
-        title = _("Radar image of %(day)s") % {"day": day_words(scene.acquired_at.date())}
-        thanks = f" {scene.attribution}, {scene.acquired_at:%Y}." if scene.attribution else ""
-        yield Captioned(name, title, f"{shown}{thanks}")
-    yield Captioned(
-        "difference",
-        _("What became brighter or darker"),
-        _("Red: brighter in the later image. Blue: darker. White: the same. Single spots differ by chance."),
-    )
-
-
-def pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
-    """Return the picture of `pair_captions` with this name as PNG. Raises ImageGone if a file is missing or damaged."""
+def _pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
+    """Return the picture of `_of_pair` with this name as PNG. Raises ImageGone if a file is missing or damaged."""
     pair = detection.scan.prediction.run.pair
     try:
         if name == "result":
@@ -123,7 +115,7 @@ def captions(detection: Detection) -> list[Captioned]:
     """Return the captions of the available pictures of a detection; products without points have none."""
     run = detection.scan.prediction.run
     if run.product is None:
-        return list(pair_captions(detection))
+        return list(_of_pair(run.pair, LAYER_OF_TASK[run.model_version.task]))
     products = _products(detection)
     measured = [one for number, product in enumerate(products, 1) for one in _of_product(detection, product, number)]
     if _is_region(detection):
@@ -191,7 +183,7 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     outline, epsg = _on_plane(detection.area)
     frame = evidence.frame_of(outline)
     if detection.scan.prediction.run.product is None:
-        return pair_picture(detection, name, frame, epsg, outline)
+        return _pair_picture(detection, name, frame, epsg, outline)
     what, _dash, number = name.partition("-")
     product = _products(detection)[int(number) - 1]
     points, relative = selectors.points_around(

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from django.core.cache import cache
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rasterio.features import geometry_mask
@@ -19,7 +20,7 @@ from ingest.projections import transformer
 from ml.selectors import products_of
 from monitor.maps.imaging.drawing import window_values
 from monitor.maps.map.config import map_at
-from monitor.maps.rasters.answers import etag_of
+from monitor.maps.rasters.answers import etag_of, png_response
 from monitor.maps.rasters.catalogue import RasterSource, release_change_of
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.maps.rasters.tiles import read_source
@@ -69,23 +70,18 @@ def since_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any]
     }
 
 
-def change_fingerprint(since: Since) -> str:
-    """Return an ETag of the picture of `change_png`."""
-    return etag_of("change", PAINT_VERSION, since.change.pk, since.change.updated_at, since.detection.area.hexewkb)
-
-
-def change_png(since: Since) -> bytes:
-    """Return the picture of what has changed around a detection as PNG. Raises ImageGone."""
-    return layer_png(LAYER, since.change.raster, since.detection.area)
+def change_picture(request: HttpRequest, since: Since) -> HttpResponseBase:
+    """Answer with the picture of what has changed around a detection."""
+    change, area = since.change, since.detection.area
+    etag = etag_of("change", PAINT_VERSION, change.pk, change.updated_at, area.hexewkb)
+    return png_response(request, etag, lambda: layer_png(LAYER, change.raster, area))
 
 
 def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] | None:
     """Return the share of each verdict in an alert's known ground, with its median change; None if none is known."""
     key = etag_of("since", change.pk, change.updated_at, alert.area.hexewkb)
-    rows: list[tuple[int, VerdictShare]] | None = cache.get(key)  # the cache holds JSON: numbers and lists
-    if rows is None:
-        rows = list(_shares_in(alert, change).items())
-        cache.set(key, rows, KEPT_S)
+    # the cache holds JSON: numbers and lists
+    rows = cache.get_or_set(key, lambda: list(_shares_in(alert, change).items()), KEPT_S)
     return {Verdict(verdict): VerdictShare(*share) for verdict, share in rows} or None
 
 

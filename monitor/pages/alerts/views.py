@@ -13,20 +13,15 @@ from monitor.maps.map.series import alert_body
 from monitor.maps.rasters.answers import png_response, unless_held
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.pages.alerts.choice import ORDERS, Choice
-from monitor.pages.alerts.evidence import alert_page
+from monitor.pages.alerts.evidence import alert_page, alert_report
 from monitor.pages.alerts.pictures import captions, evidence_png, fingerprint
-from monitor.pages.alerts.report import alert_report
-from monitor.pages.alerts.since import change_fingerprint, change_png, since_release
+from monitor.pages.alerts.since import change_picture, since_release
 from monitor.web.guards import may_view_work
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
 
 ALERTS_ON_A_PAGE = 100
-VIEWS = (
-    ("pictures", gettext_lazy("Pictures")),
-    ("table", gettext_lazy("Table")),
-    ("kinds", gettext_lazy("By kind")),
-)
+VIEWS = (("pictures", gettext_lazy("Pictures")), ("table", gettext_lazy("Table")), ("kinds", gettext_lazy("By kind")))
 HEADINGS = (  # of the table, by the order that they sort by
     (Order.STRONGEST.value, gettext_lazy("How fast")),
     (Order.LARGEST.value, gettext_lazy("Area")),
@@ -84,7 +79,7 @@ def alert_picture(request: HttpRequest, code: str, detection: int, name: str) ->
     """Answer with a picture of an alert: score map, points, wrapped rates, change, or the images of a pair."""
     shown = detection_of(alert=alert_or_404(code), number=detection)
     if shown and name == "change" and (since := since_release([shown])):
-        return png_response(request, change_fingerprint(since), lambda: change_png(since))
+        return change_picture(request, since)
     if shown is None or name not in {one.name for one in captions(shown)}:
         raise Http404("There is no such picture of this alert.")
     return png_response(request, fingerprint(shown, name), lambda: evidence_png(shown, name))

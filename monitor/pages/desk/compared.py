@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from dash import html
@@ -14,9 +13,8 @@ from ingest.models import Product
 from ml.statistics.many_series import Groups, fitted, group
 from ml.statistics.relations import Ninths, Relation, ninths, relation
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
 from monitor.pages.desk.differences import Difference, Picture, cell_side_m, difference, picture
-from monitor.pages.desk.query import View
+from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.wording.figures import percent, whole
 
 
@@ -27,8 +25,6 @@ def cross(view: View, product: Product) -> list[Component]:
     if found is None:
         missing = _("This data set does not state both for any point here, or too few points stand here.")
         return [parts.fault(missing, _("Choose another attribute, data set or area."))]
-    title_x, title_y = words.titled(x), words.titled(y)
-    line = _("robust line: %(slope)s per unit") % {"slope": words.number(found.slope, 3)}
     if found.x.size:
         drawn = _("Each dot is one point. The dashed line follows most of them and is not moved by outliers.")
     else:
@@ -39,13 +35,7 @@ def cross(view: View, product: Product) -> list[Component]:
     return [
         html.P(words.related(found), className="verdict"),
         parts.extent(min(n_read, found.n), n_points if n_read < n_points else found.n),
-        parts.chart(
-            "relation",
-            _("%(y)s against %(x)s") % {"y": y.label, "x": x.label},
-            drawn,
-            drawings.density(found, title_x, title_y, line, _("points")),
-            parts.bands_table(found, title_x, title_y, _("Points")),
-        ),
+        parts.relation_chart("relation", words.against(x, y), drawn, found, (words.titled(x), words.titled(y))),
         parts.figures_table(
             _("How the two go together"),
             [
@@ -86,8 +76,17 @@ def compare(view: View, product: Product) -> list[Component]:
     related = relation(found.first_mm_yr, found.second_mm_yr)
     row, column = np.nonzero(np.isfinite(drawn.change_mm_yr))
     cells = drawn.longitude[column], drawn.latitude[row], drawn.change_mm_yr[row, column]
+    _west, south, _east, north = ninths(*cells[:2]).boxes[0]
+    side = _("Cells of about %(side)s m.") % {"side": whole(round(cell_side_m(zoom, (south + north) / 2), -1))}
     charts = [
-        _differences_part((view, product), ninths(*cells[:2]), cells[2], zoom),
+        parts.values_map(
+            (view, product),
+            "differences",
+            _("Where they differ"),
+            parts.sentences(_("Second minus first. Blue: the second is more positive; brown: more negative."), side),
+            cells,
+            _("Second minus first by part of the ground, %(unit)s"),
+        ),
         parts.chart(
             "difference-histogram",
             _("How much they differ"),
@@ -98,17 +97,10 @@ def compare(view: View, product: Product) -> list[Component]:
         ),
     ]
     if related:
-        titles = [_("First (mm/year)"), _("Second (mm/year)")]
-        line = _("robust line: %(slope)s per unit") % {"slope": words.number(related.slope, 3)}
-        charts.append(
-            parts.chart(
-                "agreement",
-                _("One against the other"),
-                _("Cells covered by both data sets, with the 1:1 line."),
-                drawings.density(related, *titles, line, _("cells"), height=360),
-                parts.bands_table(related, *titles, _("Cells")),
-            )
-        )
+        titles = _("First (mm/year)"), _("Second (mm/year)")
+        said = _("Cells covered by both data sets, with the 1:1 line.")
+        heading = _("One against the other")
+        charts.append(parts.relation_chart("agreement", heading, said, related, titles, of_cells=True, height=360))
     return [
         html.P(words.compared(found), className="verdict"),
         html.P(words.beyond(found)),
@@ -117,29 +109,6 @@ def compare(view: View, product: Product) -> list[Component]:
         _differences_table(found),
         parts.map_data({"differences": parts.positions(*cells, unit=unit, side_m=drawn.side_m)}),
     ]
-
-
-def _differences_part(sheet: tuple[View, Product], ground: Ninths, change: NDArray[np.float64], zoom: int) -> Component:
-    latitude = sum(ground.boxes[0][1::2]) / 2
-    side_m = cell_side_m(zoom, latitude)
-    head = [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
-    caption = _("Second minus first by part of the ground, %(unit)s")
-    return parts.ground_map(
-        "differences",
-        _("Where they differ"),
-        parts.sentences(
-            _("Second minus first. Blue: the second is more positive; brown: more negative."),
-            _("Cells of about %(side)s m.") % {"side": whole(round(side_m, -1))},
-            words.where(parts.PARTS, ground.medians(change)),
-        ),
-        parts.values_table(sheet, caption, ground, change, head, [16, 50, 84]),
-    )
-
-
-def second_product(view: View, product: Product) -> Product | None:
-    """Return the data set to compare a product with: the one that the view names, else the most similar one."""
-    partners = samples.partners_of(product)
-    return next((one for one in partners if one.pk == view.other), partners[0] if partners else None)
 
 
 def _differences(view: View, product: Product, other: Product) -> tuple[Difference | None, Picture | None, int]:
@@ -189,7 +158,10 @@ def groups(view: View, product: Product) -> list[Component]:
     names = [_("Group %(number)s") % {"number": place + 1} for place in range(len(found.groups))]
     named = list(zip(names, found.groups, strict=True))
     medians = [(name, one.median_mm) for name, one in named]
-    n_used = sum(one.members.size for one in found.groups)
+    members = [one.members for one in found.groups]
+    longitude, latitude = places[np.concatenate(members), :2].T
+    of_group = np.concatenate([np.full(one.size, place) for place, one in enumerate(members)])
+    n_used = of_group.size
     text = _("The %(groups)s groups explain %(share)s of how the series differ from each other.")
     left_out = _("%(count)s more were left out because they miss too many dates.") % {"count": whole(found.n_left_out)}
     rows = [
@@ -225,11 +197,11 @@ def groups(view: View, product: Product) -> list[Component]:
                 "members",
                 _("Where they are"),
                 _("Every group has its colour and its mark. The table counts the points of each by part of ground."),
-                _members_table((view, product), places, found, names),
+                _members_table((view, product), ninths(longitude, latitude), of_group, names),
             ),
         ),
         parts.table(_("The groups"), head, rows, is_open=True),
-        parts.map_data({"members": _members(places, found) | {"names": names}}),
+        parts.map_data({"members": parts.positions(longitude, latitude, of_group) | {"names": names}}),
     ]
 
 
@@ -241,18 +213,9 @@ def _grouped(view: View, product: Product) -> tuple[int, np.ndarray, Groups | No
     return sampled.n_points, sampled.columns, found
 
 
-def _members(places: NDArray[Any], found: Groups) -> dict[str, Any]:
-    """Return the data of the map of groups. places: longitude, latitude and velocity of each point, (n, 3)."""
-    members = [one.members for one in found.groups]
-    of_group = np.concatenate([np.full(one.size, place) for place, one in enumerate(members)])
-    return parts.positions(*places[np.concatenate(members), :2].T, of_group)
-
-
-def _members_table(sheet: tuple[View, Product], places: NDArray[Any], found: Groups, names: Sequence[str]) -> Component:
-    members = [one.members for one in found.groups]
-    of_group = np.concatenate([np.full(one.size, place) for place, one in enumerate(members)])
-    ground = ninths(*places[np.concatenate(members), :2].T)
-
+def _members_table(
+    sheet: tuple[View, Product], ground: Ninths, of_group: NDArray[np.int64], names: Sequence[str]
+) -> Component:
     def cells(inside: NDArray[np.bool_]) -> list[str]:
         return [whole(int(count)) for count in np.bincount(of_group[inside], minlength=len(names))]
 

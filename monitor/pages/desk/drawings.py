@@ -31,6 +31,9 @@ LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
 CHOSEN = LIGHT["trace-2"]  # the colour of what is chosen; linked.js fills these traces
 
 
+DOTS, LINES = ({"type": "scatter", "mode": mode} for mode in ("markers", "lines"))
+
+
 def in_theme(drawn: str, theme: str) -> str:
     """Return the JSON of drawn figures in a theme: light or dark, with "-touch" where a swipe scrolls the page."""
     colours, _, touch = theme.partition("-")
@@ -101,11 +104,11 @@ def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0, ch
     low, high = ends(values)
     counts, edges = np.histogram(np.clip(values, low, high), bins=BARS, range=(low, high))
     common = {"type": "bar", "x": _rounded((edges[:-1] + edges[1:]) / 2), "width": (high - low) / BARS}
+    common |= {"unselected": {"marker": {"opacity": 1}}}
     bars = common | {
         "y": _rounded(100 * counts / values.size),
         "marker": {"color": [ACCENT, *[GREY] * (BARS - 2), ACCENT], "line": {"width": 0}},
         "hovertemplate": "%{x:.1f}: %{y:.1f} %<extra></extra>",
-        "unselected": {"marker": {"opacity": 1}},
     }
     marks = common | {
         "y": [None] * BARS,
@@ -114,7 +117,6 @@ def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0, ch
         "opacity": 0.75,
         "marker": {"color": CHOSEN},
         "hovertemplate": "%{x:.1f}: %{customdata}",
-        "unselected": {"marker": {"opacity": 1}},
     }
     return figure(
         [bars, marks] if chosen else [bars],
@@ -172,15 +174,13 @@ def lines(
 def _band(x: Sequence[Any], low: np.ndarray, high: np.ndarray, colour: str) -> dict[str, Any]:
     """Draw the band between two lines, (n,), NaN where unknown."""
     known = np.flatnonzero(np.isfinite(low))
-    return {
-        "type": "scatter",
+    return LINES | {
         "x": [x[at] for at in (*known, *known[::-1])],
         "y": _rounded(np.concatenate([high[known], low[known[::-1]]]), 2),
         "fill": "toself",
         "fillcolor": colour,
         "opacity": 0.2,
         "line": {"width": 0},
-        "mode": "lines",
         "hoverinfo": "skip",
         "showlegend": False,
     }
@@ -194,7 +194,7 @@ def density(
     Points beyond the axes are drawn at their ends. chosen: name of a trace that the page's script fills.
     """
     x_ends, y_ends = (edges[[0, -1]] for edges in (found.density.x_edges, found.density.y_edges))
-    dots = {"type": "scatter", "mode": "markers", "showlegend": False}
+    dots = DOTS | {"showlegend": False}
     if found.x.size:
         x, y = (_rounded(np.clip(one, *limits), 4) for one, limits in ((found.x, x_ends), (found.y, y_ends)))
         mark = {"size": 5, "color": ACCENT, "opacity": 0.55}
@@ -204,9 +204,7 @@ def density(
     if np.isfinite(found.slope):
         along_line = {"x": _rounded(x_ends, 6), "y": _rounded(found.intercept + found.slope * x_ends, 6)}
         style = {"color": TEXT, "width": 2, "dash": "dash"}
-        traces.append(
-            {"type": "scatter", "mode": "lines", "line": style, "name": line, "showlegend": True} | along_line
-        )
+        traces.append(LINES | {"line": style, "name": line, "showlegend": True} | along_line)
     if chosen:
         mark = {"size": 5, "color": CHOSEN, "opacity": 0.8}
         traces.append(dots | {"x": [None], "y": [None], "marker": mark, "name": chosen, "hoverinfo": "skip"})
@@ -260,16 +258,12 @@ def strip(middle: Bins, dates: Sequence[date], moved_mm: np.ndarray, length_km: 
 def along(distance_m: np.ndarray, velocity: np.ndarray, middle: Bins, unit: str, length_km: float) -> dict[str, Any]:
     """Draw velocities, (n,), along a line: points, and the median and middle two thirds in pieces of the line."""
     at, hover = middle.distance_m / 1000, {"hovertemplate": "%{x:.2f} km: %{y:.1f}<extra></extra>"}
-    dots = {
-        "type": "scatter",
-        "mode": "markers",
+    dots = DOTS | {
         "x": _rounded(distance_m / 1000),
         "y": _rounded(np.clip(velocity, *along_ends(velocity, middle)), 1),
         "marker": {"size": 4, "color": GREY, "opacity": 0.6},
     }
-    median = {
-        "type": "scatter",
-        "mode": "lines",
+    median = LINES | {
         "x": _rounded(at),
         "y": _rounded(middle.median, 2),
         "line": {"color": ACCENT, "width": 3},
@@ -294,9 +288,7 @@ def intervals(named: Sequence[tuple[str, Value]], title: str, marked: float | No
     names = [escape(name if len(name) < 60 else f"{name[:57]}…") for name, _ in named]
     high = [0.0 if one.high is None else max(0.0, one.high - one.value) for _, one in named]
     low = [0.0 if one.low is None else max(0.0, one.value - one.low) for _, one in named]
-    dots = {
-        "type": "scatter",
-        "mode": "markers",
+    dots = DOTS | {
         "x": [one.value for _, one in named],
         "y": names,
         "marker": {"size": 10, "color": ACCENT},

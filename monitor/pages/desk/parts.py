@@ -10,30 +10,33 @@ from dash import dcc, html
 from dash.development.base_component import Component
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from numpy.typing import NDArray
 
 from ingest.models import Product
-from ml.statistics.relations import Ninths, Relation
-from monitor.pages.desk import words
-from monitor.pages.desk.attributes import BY_NAME
-from monitor.pages.desk.query import View, address
+from ml.statistics.relations import Ninths, Relation, ninths
+from monitor.pages.desk import drawings, words
+from monitor.pages.desk.query import BY_NAME, View, address
 from monitor.pages.desk.samples import Marks
 from monitor.wording.figures import whole
-from monitor.wording.places import COMPASS
 
 MOST_DATES = 60  # rows of a table of series, about
 MOST_LISTED = 20  # points at each end of a list
 UNKNOWN = 2**16 - 1  # code of a value that is not known
-NORTH, NORTH_EAST, EAST, SOUTH_EAST, SOUTH, SOUTH_WEST, WEST, NORTH_WEST = COMPASS
 KEYS_READ = gettext_lazy("Arrow keys read the values.")
 KEYS = dict.fromkeys(
     ("histogram", "cross"), gettext_lazy("Arrow keys choose a band, with Shift a wider one; Escape clears.")
 )
 PARTS = (
-    *(NORTH_WEST, NORTH, NORTH_EAST),
-    *(WEST, gettext_lazy("in the middle"), EAST),
-    *(SOUTH_WEST, SOUTH, SOUTH_EAST),
+    pgettext_lazy("point of the compass", "north-west"),
+    pgettext_lazy("point of the compass", "north"),
+    pgettext_lazy("point of the compass", "north-east"),
+    pgettext_lazy("point of the compass", "west"),
+    gettext_lazy("in the middle"),
+    pgettext_lazy("point of the compass", "east"),
+    pgettext_lazy("point of the compass", "south-west"),
+    pgettext_lazy("point of the compass", "south"),
+    pgettext_lazy("point of the compass", "south-east"),
 )
 GRAPH = {
     "displaylogo": False,
@@ -43,29 +46,53 @@ GRAPH = {
 }
 
 
-def chart(
-    name: str, heading: str, said: str, figure: dict[str, Any], numbers: Component | None = None, **config: object
-) -> Component:
+def chart(name: str, heading: str, said: str, figure: dict[str, Any], numbers: Component | None = None) -> Component:
     """Return a section of heading, sentences, chart and tables; a title within the chart is cut off on phones."""
-    described = f"{name}-words"
     drawn = html.Div(
-        dcc.Graph(
-            id=name, figure=figure, config=GRAPH | config, responsive=True, style={"height": figure["layout"]["height"]}
-        ),
+        dcc.Graph(id=name, figure=figure, config=GRAPH, responsive=True, style={"height": figure["layout"]["height"]}),
         role="group",
         className="desk-chart",
         tabIndex=0,
-        **{"aria-label": heading, "aria-describedby": described, "data-keys": str(KEYS.get(name, KEYS_READ))},
+        **{"aria-label": heading, "aria-describedby": f"{name}-words", "data-keys": str(KEYS.get(name, KEYS_READ))},
     )
-    parts = [html.H2(heading), html.P(said, id=described), drawn]
+    return _section(name, heading, said, drawn, numbers)
+
+
+def _section(name: str, heading: str, said: str, drawn: Component, numbers: Component | None) -> Component:
+    parts = [html.H2(heading), html.P(said, id=f"{name}-words"), drawn]
     return html.Section(parts + ([numbers] if numbers else []), className="desk-part", id=f"{name}-part")
 
 
 def ground_map(name: str, heading: str, said: str, numbers: Component | None = None) -> Component:
     """Return a section of heading, sentences, table, and a map that the page's script draws from `map_data`."""
     drawn = html.Div(id=name, className="desk-map", role="region", **{"aria-label": heading})
-    parts = [html.H2(heading), html.P(said, id=f"{name}-words"), drawn]
-    return html.Section(parts + ([numbers] if numbers else []), className="desk-part", id=f"{name}-part")
+    return _section(name, heading, said, drawn, numbers)
+
+
+def values_map(
+    sheet: tuple[View, Product],
+    name: str,
+    heading: str,
+    said: str,
+    places: Sequence[NDArray[Any]],
+    caption: str,
+    *,
+    of_cells: bool = True,
+) -> Component:
+    """Return the section of a map of values, with their percentiles in each of the nine parts of the ground."""
+    # places: longitude, latitude and value, mm/yr, of each point or cell; caption: of the table
+    *position, values = places
+    ground = ninths(*position)
+    shares, head = [0, 50, 100], [_("Points"), _("Smallest"), _("Median"), _("Largest")]
+    if of_cells:
+        shares, head = [16, 50, 84], [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
+
+    def cells(inside: NDArray[np.bool_]) -> list[str]:
+        own = values[inside]
+        return [whole(own.size), *(words.signed(float(one)) for one in np.percentile(own, shares))]
+
+    numbers = ground_table(sheet, caption % {"unit": BY_NAME["velocity"].unit}, ground, head, cells)
+    return ground_map(name, heading, sentences(said, words.where(PARTS, ground.medians(values))), numbers)
 
 
 def map_data(maps: dict[str, dict[str, Any]], **linked: Any) -> Component:
@@ -158,23 +185,6 @@ def ground_table(
     return table(caption, [_("Part of the ground"), _("Longitude"), _("Latitude"), *head], rows)
 
 
-def values_table(
-    sheet: tuple[View, Product],
-    caption: str,
-    ground: Ninths,
-    values: NDArray[Any],
-    head: Sequence[str],
-    percentiles: Sequence[float],
-) -> Component:
-    """Return a table with the number and the percentiles of values in each of the nine parts of the ground."""
-
-    def cells(inside: NDArray[np.bool_]) -> list[str]:
-        own = values[inside]
-        return [whole(own.size), *(words.signed(float(one)) for one in np.percentile(own, percentiles))]
-
-    return ground_table(sheet, caption % {"unit": BY_NAME["velocity"].unit}, ground, head, cells)
-
-
 def points_listed(marks: Marks) -> Component:
     """Return a list of points to tick: all if they are few, else the most negative and the most positive."""
     order = np.argsort(marks.velocity_mm_yr)
@@ -200,8 +210,14 @@ def points_listed(marks: Marks) -> Component:
     return html.Details([html.Summary(heading), html.P(said, className="soft"), boxes])
 
 
-def bands_table(found: Relation, x: str, y: str, counted: str) -> Component:
-    """Return a table with the percentiles of y in each band of x. counted: heading of the counts of points or cells."""
+def relation_chart(
+    name: str, heading: str, said: str, found: Relation, titles: tuple[str, str], *, of_cells: bool = False, **look: Any
+) -> Component:
+    """Return the chart of one figure against another, with a table of the percentiles of y in each band of x."""
+    # titles: of x and y; look: `chosen` and `height` of `drawings.density`
+    x, y = titles
+    line = _("robust line: %(slope)s per unit") % {"slope": words.number(found.slope, 3)}
+    count, counted = (_("cells"), _("Cells")) if of_cells else (_("points"), _("Points"))
     head = [x, counted, _("%(name)s: 16 %% are below") % {"name": y}, _("Median"), _("84 % are below")]
     rows = [
         [
@@ -211,7 +227,8 @@ def bands_table(found: Relation, x: str, y: str, counted: str) -> Component:
         ]
         for one in found.bands
     ]
-    return table(_("%(y)s in parts of %(x)s") % {"y": y, "x": x}, head, rows)
+    bands = table(_("%(y)s in parts of %(x)s") % {"y": y, "x": x}, head, rows)
+    return chart(name, heading, said, drawings.density(found, x, y, line, count, **look), bands)
 
 
 def fault(text: str, remedy: str = "") -> Component:

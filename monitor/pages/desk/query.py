@@ -1,4 +1,7 @@
-"""Parsing of the workbench's address, which alone defines what is shown. Degrees are EPSG:4326."""
+"""Attributes of points that can be plotted, and parsing of the workbench's address, which defines all that is shown.
+
+Degrees are EPSG:4326.
+"""
 
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -7,6 +10,8 @@ from urllib.parse import urlencode
 from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from ingest.models import Product
 from ingest.scenes.services import geos
@@ -14,9 +19,43 @@ from monitor.maps.charts.query import LARGEST_AREA_KM2, USUAL_WIDTH_M, Line, lin
 from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.layers import Layer
-from monitor.pages.desk.attributes import BY_NAME, USUAL
 from monitor.wording.refusals import Refusal, area_of, choice, whole_number
 from monitor.wording.regions import LARGEST_KM2
+
+USUAL = ("coherence", "velocity")
+PLACE = ("longitude", "latitude", "velocity")
+
+
+class Attribute(NamedTuple):
+    """Attribute of a point, with its label, its unit and its SQL."""
+
+    name: str
+    label: str | Promise
+    unit: str | Promise
+    sql: str  # {longitude} and {latitude}: middle of the chosen ground; empty if computed from the series
+
+
+_RATE = _("mm/year")
+ATTRIBUTES = (
+    Attribute("velocity", _("Velocity"), _RATE, "velocity_mm_yr"),
+    Attribute("uncertainty", _("Uncertainty of the velocity"), _RATE, "velocity_std_mm_yr"),
+    Attribute("acceleration", _("Acceleration"), _("mm/year²"), ""),
+    Attribute("season", _("Yearly wave (amplitude)"), _("mm"), ""),
+    Attribute("coherence", _("Temporal coherence"), _("0 to 1"), "temporal_coherence"),
+    Attribute("noise", _("Scatter around the model"), _("mm"), "rmse_mm"),
+    Attribute("height", _("Height"), _("m"), "height_m"),
+    Attribute("incidence", _("Angle between view and vertical"), "°", "degrees(acos(least(1, greatest(-1, los_up))))"),
+    Attribute(
+        "distance",
+        _("Distance from the middle of the ground"),
+        "km",
+        "111.195 * sqrt(power(ST_Y(position) - ({latitude}), 2)"
+        " + power((ST_X(position) - ({longitude})) * cosd({latitude}), 2))",
+    ),
+    Attribute("longitude", _("Longitude"), "°", "ST_X(position)"),
+    Attribute("latitude", _("Latitude"), "°", "ST_Y(position)"),
+)
+BY_NAME = {attribute.name: attribute for attribute in ATTRIBUTES}
 
 TABS = ("points", "cross", "profile", "upeast", "compare", "groups", "benchmarks")
 USUAL_GROUPS, FEWEST_GROUPS, MOST_GROUPS = 4, 2, 8

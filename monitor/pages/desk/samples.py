@@ -22,14 +22,15 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import rows_sampled, usual_velocity_std
+from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
 from ml.runtime.code_version import code_version
 from monitor.maps.charts.selectors import bounded, products_over
+from monitor.maps.imaging.drawing import HALF_WORLD_M
 from monitor.maps.map.layers import BY_NAME as LAYERS
-from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
 from monitor.pages.desk.differences import Cells, cells_of_points
 from monitor.pages.desk.drawings import in_theme
-from monitor.pages.desk.query import View
+from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.web.places import place_held
 
 MOST_MARKS = 10_000  # points of the linked charts, which the browser holds, so that a choice needs no request
@@ -38,6 +39,7 @@ MOST_SERIES = 2000
 MOST_CELLS = 40_000
 FEW_CELLS = 400  # of the pyramid's finest level; on fewer, smaller cells are computed from points
 SMALL_CELLS_ZOOM = 12  # about 50 m in the middle of Europe
+OTHER_SIDE = {"ascending": "descending", "descending": "ascending"}
 MOST_LISTED = 200  # data sets to choose from
 KEPT_SECONDS = 24 * 3600
 SCATTERED = "SET LOCAL random_page_cost = 1.1"  # rows of a sample lie apart, but most are in memory
@@ -105,6 +107,15 @@ def partners_of(product: Product) -> list[Product]:
     return sorted(over, key=distance)
 
 
+def others_of(view: View, product: Product) -> tuple[list[Product], Product | None]:
+    """Return the data sets to compare a product with on a sheet, best match first, and the named one, else the best."""
+    found = partners_of(product)
+    if view.tab == "upeast":  # only those that see the ground from the other side
+        seen_from = OTHER_SIDE.get(product.direction) if product.component == "los" else None
+        found = [one for one in found if one.component == "los" and one.direction == seen_from]
+    return found, next((one for one in found if one.pk == view.other), found[0] if found else None)
+
+
 def kept(product: Product, about: Sequence[object], theme: str, make: Callable[[], list[Component]]) -> list[Any]:
     """Return make() as JSON, cached for a day by product, language and `about`. Raises Busy if no slot is free."""
     # The components are kept as JSON, so that the cache never holds pickled objects. The theme replaces only colours.
@@ -118,8 +129,7 @@ def kept(product: Product, about: Sequence[object], theme: str, make: Callable[[
                 with bounded():
                     found = to_json_plotly(make())
                 cache.set(key, found, timeout=KEPT_SECONDS)
-    drawn: list[Any] = json.loads(in_theme(found, theme))
-    return drawn
+    return json.loads(in_theme(found, theme))
 
 
 def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
@@ -146,12 +156,9 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
 def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, float, float]:
     """Return west, north, east, south of an area's bounding box, in cells of a web map that is `side` cells wide."""
     west, south, east, north = ground.extent
-
-    def down(latitude: float) -> float:
-        latitude = math.radians(max(-85.0, min(85.0, latitude)))
-        return (1 - math.asinh(math.tan(latitude)) / math.pi) / 2
-
-    return (west + 180) / 360 * side, down(north) * side, (east + 180) / 360 * side, down(south) * side
+    x, y = transformer(4326, 3857).transform([west, east], [min(north, 85.0), max(south, -85.0)])
+    (left, right), (top, bottom) = ([edge / HALF_WORLD_M for edge in edges] for edges in (x, y))
+    return (1 + left) / 2 * side, (1 - top) / 2 * side, (1 + right) / 2 * side, (1 - bottom) / 2 * side
 
 
 def columns_of(

@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from dash import dcc, html
@@ -15,15 +14,16 @@ from plotly.io.json import to_json_plotly
 
 from ingest.models import Product
 from ingest.readers.records import Float32, Float64
-from ml.statistics.relations import Relation, ninths, relation
+from ml.statistics.relations import Relation, relation
+from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME, USUAL, Attribute
 from monitor.pages.desk.benchmarks import SPEED, Result, benchmarks
-from monitor.pages.desk.compared import compare, cross, groups, second_product
-from monitor.pages.desk.query import View, address, map_address, view_of
+from monitor.pages.desk.callbacks import Choice
+from monitor.pages.desk.compared import compare, cross, groups
+from monitor.pages.desk.query import BY_NAME, USUAL, Attribute, View, address, map_address, view_of
 from monitor.pages.desk.samples import Marks
 from monitor.pages.desk.strips import profile
-from monitor.pages.desk.upeast import other_side, up_and_east
+from monitor.pages.desk.upeast import up_and_east
 from monitor.web.places import Busy
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
@@ -32,14 +32,6 @@ VELOCITY = BY_NAME["velocity"]  # always sent for the map, so that the cross-plo
 MOST_LINES = 6  # series drawn one by one; of more, their median and a band
 MOST_EXTREMES = 3000  # points among which the extreme ones are looked for
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
-
-
-class Choice(NamedTuple):
-    """Points chosen on the page. pids: some of the n points; area: their outline in the address's format, or empty."""
-
-    pids: Sequence[str] = ()
-    n: int = 0
-    area: str = ""
 
 
 def sheet(search: str, theme: str) -> list[Any]:
@@ -55,8 +47,8 @@ def sheet(search: str, theme: str) -> list[Any]:
             ]
         about: list[object] = [address(view)]
         if view.tab in SECOND:
-            find, alone, needed = SECOND[view.tab]
-            other = find(view, product)
+            alone, needed = SECOND[view.tab]
+            _others, other = samples.others_of(view, product)
             if other is None:
                 return [parts.fault(str(alone), str(needed))]
             view = view._replace(other=other.pk)
@@ -124,18 +116,16 @@ def _points(view: View, product: Product) -> list[Component]:
 
 
 def _ground_part(view: View, product: Product, marks: Marks) -> Component:
-    ground = ninths(marks.longitude, marks.latitude)
-    caption = _("Velocities by part of the ground, %(unit)s")
-    head = [_("Points"), _("Smallest"), _("Median"), _("Largest")]
-    return parts.ground_map(
-        "points",
-        _("Where they are"),
-        parts.sentences(
-            _("Points chosen here or in a chart are marked in all of them."),
-            words.where(parts.PARTS, ground.medians(marks.velocity_mm_yr)),
-        ),
-        parts.values_table((view, product), caption, ground, marks.velocity_mm_yr, head, [0, 50, 100]),
-    )
+    heading, said = _("Where they are"), _("Points chosen here or in a chart are marked in all of them.")
+    places, caption = marks[2:5], _("Velocities by part of the ground, %(unit)s")  # longitude, latitude, velocity
+    return parts.values_map((view, product), "points", heading, said, places, caption, of_cells=False)
+
+
+def _cross_part(found: Relation, across: Attribute, up: Attribute) -> Component:
+    said = parts.sentences(words.related(found), words.at_the_edge(found))
+    titles = words.titled(across), words.titled(up)
+    look = {"chosen": _("chosen"), "height": drawings.HEIGHT}
+    return parts.relation_chart("cross", words.against(across, up), said, found, titles, **look)
 
 
 def _speeds_table(speed: Float64, unit: str) -> Component:
@@ -152,18 +142,6 @@ def _speeds_table(speed: Float64, unit: str) -> Component:
         _("Velocities of the points shown, %(unit)s") % {"unit": unit},
         [_("Part"), _("Velocity")],
         [[label, words.number(float(np.percentile(speed, share)), 1)] for share, label in named.items()],
-    )
-
-
-def _cross_part(found: Relation, across: Attribute, up: Attribute) -> Component:
-    title_x, title_y = words.titled(across), words.titled(up)
-    line = _("robust line: %(slope)s per unit") % {"slope": words.number(found.slope, 3)}
-    return parts.chart(
-        "cross",
-        _("%(y)s against %(x)s") % {"y": up.label, "x": across.label},
-        parts.sentences(words.related(found), words.at_the_edge(found)),
-        drawings.density(found, title_x, title_y, line, _("points"), chosen=_("chosen"), height=drawings.HEIGHT),
-        parts.bands_table(found, title_x, title_y, _("Points")),
     )
 
 
@@ -217,7 +195,7 @@ def _origins(results: list[Result]) -> list[Component]:
 def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
     """Return a chart of the chosen points' series, and links to their ground.
 
-    choice: members of `Choice`; None until points are chosen.
+    choice: members of `callbacks.Choice`; None until points are chosen.
     Raises Refusal.
     """
     view = view_of(QueryDict(search.removeprefix("?")))
@@ -225,9 +203,7 @@ def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
     if product is None:
         return []
     if choice and choice["pids"]:
-        drawn = to_json_plotly(_chosen(view, product, Choice(**choice)))
-        made: list[Any] = json.loads(drawings.in_theme(drawn, theme))
-        return made
+        return json.loads(drawings.in_theme(to_json_plotly(_chosen(view, product, Choice(**choice))), theme))
     try:
         return samples.kept(product, ["chosen", view.area], theme, lambda: _chosen(view, product, Choice()))
     except Busy:
@@ -258,10 +234,7 @@ def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:
     bands = []
     if len(named) > MOST_LINES:
         middle = _("Median of %(number)s points") % {"number": whole(len(named))}
-        since = np.array([series for _pid, series in named])
-        known = np.isfinite(since).any(axis=0)
-        low, median, high = np.full((3, known.size), np.nan)
-        low[known], median[known], high[known] = np.nanpercentile(since[:, known], [16, 50, 84], axis=0)
+        low, median, high = over_points(np.array([series for _pid, series in named]), 16, 50, 84)
         named, bands = [(middle, median)], [(low, high)]
         said = parts.sentences(said, _("Shaded: the middle two thirds."))
     head = [_("Point"), _("From the first to the last date, mm"), _("Smallest, mm"), _("Largest, mm")]
@@ -296,12 +269,10 @@ SHEETS = {
 }
 SECOND = {
     "compare": (
-        second_product,
         gettext_lazy("No other data set covers this ground."),
         gettext_lazy("A second release or another track is needed."),
     ),
     "upeast": (
-        other_side,
         gettext_lazy("No data set sees this ground from the other side."),
         gettext_lazy("Choose a data set along the line of sight whose ground ascending and descending tracks see."),
     ),

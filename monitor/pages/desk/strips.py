@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from ingest.models import Product
 from ingest.scenes.services import geos
 from ml.statistics.profile import Bins, binned, piece_of
-from monitor.maps.charts.profiles import AVERAGED, bins_of, places_along
+from monitor.maps.charts.profiles import AVERAGED, bins_of, highest_of, places_along
 from monitor.maps.charts.query import Line, line_query
 from monitor.maps.charts.selectors import PointsIn, points_in
+from monitor.maps.charts.traces import over_points
 from monitor.maps.charts.words import profile_sentence
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME
-from monitor.pages.desk.query import View
+from monitor.pages.desk.query import BY_NAME, View
 from monitor.pages.desk.samples import Marks
 from monitor.wording.regions import around_line
 
@@ -56,9 +56,10 @@ def profile(view: View, product: Product) -> list[Component]:
     n_bins = bins_of(line.length_m, distance.size)
     usual = binned(distance, found.velocity_mm_yr, line.length_m, n_bins)
     charts = [_speeds(found, distance, usual, line), *_times(found, distance, usual, line)]
+    said = profile_sentence(product.component, line.length_m, line.width_m, found.n_points, highest_of(usual))
     first = "" if view.line else _("Drawn first: a line from west to east through one of the fastest points.")
     return [
-        html.P(_sentence(product, line, found, usual), className="verdict"),
+        html.P(said, className="verdict"),
         parts.extent(len(found.pids), found.n_points, words.sides(product), first),
         html.Div([ground, *charts], className="desk-strip"),
         stored,
@@ -71,14 +72,6 @@ def _first_line(marks: Marks, width: str) -> Line:
     x, y = float(marks.longitude[at]), float(marks.latitude[at])
     half = HALF_DEGREES / max(np.cos(np.radians(y)), 0.01)
     return line_query(f"{x - half:.5f},{y:.5f};{x + half:.5f},{y:.5f}", width)
-
-
-def _sentence(product: Product, line: Line, found: PointsIn, usual: Bins) -> str:
-    highest = (0.0, 0.0)
-    if np.isfinite(usual.median).any():
-        peak = int(np.nanargmax(np.abs(usual.median)))
-        highest = float(usual.distance_m[peak]), float(usual.median[peak])
-    return profile_sentence(product.component, line.length_m, line.width_m, found.n_points, highest)
 
 
 def _speeds(found: PointsIn, distance_m: NDArray[Any], usual: Bins, line: Line) -> Component:
@@ -113,9 +106,7 @@ def _times(found: PointsIn, distance_m: NDArray[Any], usual: Bins, line: Line) -
     days = np.unique(np.linspace(0, len(dates) - 1, min(len(dates), MOST_DAYS)).astype(int))
     moved, piece = np.full((n_bins, len(dates)), np.nan), piece_of(distance_m, line.length_m, n_bins)
     for one in np.flatnonzero(np.isfinite(usual.median)):
-        inside = found.series_mm[piece == one]
-        known = np.isfinite(inside).any(axis=0)
-        moved[one, known] = np.nanmedian(inside[:, known], axis=0)
+        moved[one] = over_points(found.series_mm[piece == one], 50)
         first = moved[one][np.isfinite(moved[one])][:AVERAGED]
         moved[one] -= first.mean() if first.size else np.nan
     at = [int(day) for day in np.linspace(0, len(dates) - 1, DAYS_IN_TABLE)]

@@ -12,22 +12,13 @@ from pyproj import Transformer
 
 from ingest.geometry import LineOfSight, decompose_up_east
 from ingest.models import Product
-from ingest.products.decomposition import (
-    Cells,
-    UpEastCells,
-    cells_around,
-    common_dates,
-    decompose_cells,
-    on_dates,
-)
-from ingest.products.decomposition import (
-    View as TrackPoints,
-)
+from ingest.products.decomposition import Cells, UpEastCells, cells_around, common_dates, decompose_cells, on_dates
+from ingest.products.decomposition import View as TrackPoints
 from ingest.projections import local_system, transformer
-from ml.statistics.relations import ninths, relation
+from ml.statistics.relations import relation
+from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.attributes import BY_NAME, PLACE, Attribute
-from monitor.pages.desk.query import View
+from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.wording.figures import whole
 
 MOST_POINTS = 40_000  # of each track
@@ -36,23 +27,7 @@ MOST_CELLS = 6000
 FIRST_DATES = 5  # whose mean is the zero of the series
 POSTINGS_M = (50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 FEWEST_SHARED = 0.3  # share of one track's cells that the other must see as well; otherwise larger cells are tried
-OTHER_SIDE = {"ascending": "descending", "descending": "ascending"}
 SIGHT = tuple(Attribute(name, "", "", name) for name in ("los_east", "los_north", "los_up"))
-
-
-def facing_products(product: Product) -> list[Product]:
-    """Return the data sets that see a product's ground from the other side, best match first (`partners_of`)."""
-    return [
-        one
-        for one in samples.partners_of(product)
-        if product.component == one.component == "los" and one.direction == OTHER_SIDE.get(product.direction)
-    ]
-
-
-def other_side(view: View, product: Product) -> Product | None:
-    """Return the facing data set that the view names, else the best match; None without one."""
-    facing = facing_products(product)
-    return next((one for one in facing if one.pk == view.other), facing[0] if facing else None)
 
 
 def up_and_east(view: View, product: Product) -> list[Component]:
@@ -124,34 +99,19 @@ def _points_of(product: Product, ground: GEOSGeometry, to_metres: Transformer) -
 
 
 def _map_part(sheet: tuple[View, Product], name: str, heading: str, cells: tuple[NDArray[Any], ...]) -> Component:
-    longitude, latitude, values = cells
-    ground = ninths(longitude, latitude)
     said = {"up": _("Blue: up; brown: down."), "east": _("Blue: east; brown: west.")}[name]
-    head = [_("Cells drawn"), _("16 % are below"), _("Median"), _("84 % are below")]
     caption = {"up": _("Up by part of the ground, %(unit)s"), "east": _("East by part of the ground, %(unit)s")}[name]
-    return parts.ground_map(
-        name,
-        heading,
-        parts.sentences(said, words.where(parts.PARTS, ground.medians(values))),
-        parts.values_table(sheet, caption, ground, values, head, [16, 50, 84]),
-    )
+    return parts.values_map(sheet, name, heading, said, cells, caption)
 
 
 def _against(found: UpEastCells) -> list[Component]:
     related = relation(found.east_mm_yr.astype(np.float64), found.up_mm_yr.astype(np.float64))
     if related is None:
         return []
-    titles = [_("East (mm/year)"), _("Up (mm/year)")]
-    line = _("robust line: %(slope)s per unit") % {"slope": words.number(related.slope, 3)}
-    return [
-        parts.chart(
-            "upeast",
-            _("Up against east"),
-            parts.sentences(words.related(related), words.at_the_edge(related)),
-            drawings.density(related, *titles, line, _("cells"), height=320),
-            parts.bands_table(related, *titles, _("Cells")),
-        )
-    ]
+    titles = _("East (mm/year)"), _("Up (mm/year)")
+    said = parts.sentences(words.related(related), words.at_the_edge(related))
+    heading = _("Up against east")
+    return [parts.relation_chart("upeast", heading, said, related, titles, of_cells=True, height=320)]
 
 
 def _through_time(tracks: tuple[Product, Product], ground: GEOSGeometry) -> list[Component]:
@@ -162,9 +122,7 @@ def _through_time(tracks: tuple[Product, Product], ground: GEOSGeometry) -> list
         return []
     medians, sights = [], []
     for product, one in zip(tracks, read, strict=True):
-        known = np.isfinite(one.series_mm).any(axis=0)
-        median = np.full((1, known.size), np.nan, dtype=np.float32)
-        median[0, known] = np.nanmedian(one.series_mm[:, known], axis=0)
+        median = over_points(one.series_mm, 50).astype(np.float32)
         medians.append(on_dates(median, product.dates, dates)[0])
         sights.append(LineOfSight(*np.nanmean(one.columns, axis=0)))
     up, east = decompose_up_east(medians[0], sights[0], medians[1], sights[1])

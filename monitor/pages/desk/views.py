@@ -1,28 +1,29 @@
-"""Views of the workbench: its page with controls, and Dash's layout, callbacks and scripts. They use no session."""
+"""Views of the workbench: its page with controls, and Dash's application that draws its sheets. They use no session."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.fingerprint import check_fingerprint
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
+from flask import Response
 
 from ingest.models import Product
-from monitor.pages.desk import samples
-from monitor.pages.desk.app import dash_answer
-from monitor.pages.desk.attributes import ATTRIBUTES
+from monitor.pages.desk import samples, sheets
 from monitor.pages.desk.benchmarks import SPEED, benchmarks
 from monitor.pages.desk.callbacks import callback_body
-from monitor.pages.desk.compared import second_product
-from monitor.pages.desk.query import FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
-from monitor.pages.desk.upeast import facing_products, other_side
+from monitor.pages.desk.query import ATTRIBUTES, FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
 from monitor.pages.desk.words import product_title
+from monitor.web.languages import asked_language
 from monitor.wording.refusals import Refusal, refusals_as_json
 
 SCRIPT = re.compile(r'src="/workbench/_dash-component-suites/([^"?]+)[^"]*"')
@@ -30,6 +31,52 @@ GONE = "There is no such data set, or its points are deleted; a newer one replac
 WIDTHS_M = (50, 100, 200, 500, 1000, 2000)  # of the strip around a line
 CHARTS = "vendor/plotly.js-cartesian-dist-min/plotly-cartesian.min.js"  # all kinds of charts that the sheets have
 LATER = ("plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js")  # scripts that Dash loads when it draws charts
+BASE = "/workbench/"
+PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # parts of Dash's page that our page contains
+
+app = Dash(
+    __name__,
+    url_base_pathname=BASE,
+    index_string=PARTS,
+    suppress_callback_exceptions=True,
+    include_assets_files=False,
+    add_log_handler=False,
+    use_async=False,  # callbacks run in the thread of the request, with its language and database connection
+)
+app.layout = html.Div(
+    [dcc.Location(id="address", refresh=False), dcc.Store(id="theme"), dcc.Store(id="drawn"), html.Div(id="sheet")]
+)
+# The page's scripts report the theme, draw the maps, and mark what is chosen.
+app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
+app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
+app.clientside_callback(ClientsideFunction("desk", "list"), Input("listed", "value"), prevent_initial_call=True)
+app.clientside_callback(ClientsideFunction("desk", "focus"), Input("series", "hoverData"), prevent_initial_call=True)
+
+
+@app.callback(Output("sheet", "children"), Input("address", "search"), Input("theme", "data"))
+def draw_sheet(search: str | None, theme: str | None) -> list[Any]:
+    """Draw the sheet that the page's address names. search: query string of the address; theme: light or dark."""
+    with _language_of(search or ""):
+        return sheets.sheet(search or "", theme or "light")
+
+
+@app.callback(Output("chosen", "children"), Input("choice", "data"), Input("theme", "data"), State("address", "search"))
+def draw_chosen(choice: dict | None, theme: str | None, search: str | None) -> list[Any]:
+    """Draw the series of the points that are chosen on the map, in a chart or in the list."""
+    with _language_of(search or ""):
+        return sheets.chosen(choice, search or "", theme or "light")
+
+
+def dash_answer(path: str = "", body: dict[str, Any] | None = None) -> Response:
+    """Return Dash's response to a GET of BASE + path, or to a POST if there is a body. Callback errors are raised."""
+    with app.server.test_request_context(BASE + path, method="POST" if body else "GET", json=body):
+        return app.server.full_dispatch_request()
+
+
+def _language_of(search: str) -> AbstractContextManager[None]:
+    """Activate the language that the page's address names; without one, keep the request's language."""
+    asked = asked_language(QueryDict(search.removeprefix("?")))
+    return translation.override(asked) if asked else nullcontext()
 
 
 @require_safe
@@ -88,8 +135,7 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
     if view.tab == "profile":
         controls["widths"] = [_option(f"{one:g}", f"{one:g} m", view.width) for one in WIDTHS_M]
     if view.tab in ("compare", "upeast"):
-        others = samples.partners_of(product) if view.tab == "compare" else facing_products(product)
-        second = (second_product if view.tab == "compare" else other_side)(view, product)
+        others, second = samples.others_of(view, product)
         controls["others"] = [_option(one.pk, product_title(one), second.pk if second else 0) for one in others]
     if view.tab == "groups":
         controls["numbers"] = [_option(k, k, view.groups) for k in range(FEWEST_GROUPS, MOST_GROUPS + 1)]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ingest.models import Product
 from ml.statistics.relations import Relation
-from monitor.pages.desk.attributes import Attribute
 from monitor.pages.desk.differences import Difference
+from monitor.pages.desk.query import Attribute
 from monitor.wording.components import both_directions, component_label
 from monitor.wording.figures import decimal, percent, whole
 from monitor.wording.images import data_set_name
@@ -40,6 +40,11 @@ def titled(attribute: Attribute) -> str:
     return _("%(name)s (%(unit)s)") % {"name": attribute.label, "unit": attribute.unit}
 
 
+def against(x: Attribute, y: Attribute) -> str:
+    """Return the heading of a chart of one attribute against another."""
+    return _("%(y)s against %(x)s") % {"y": y.label, "x": x.label}
+
+
 def product_title(product: Product) -> str:
     """Return the title of a data set in lists: name, component, first and last year."""
     return _("%(name)s, %(component)s, %(first)s–%(last)s") % {
@@ -63,11 +68,7 @@ def outer_bars(values: NDArray[Any], low: float, high: float) -> str:
     if not share:
         return ""
     text = _("The outer bars hold the %(share)s beyond, from %(low)s to %(high)s.")
-    return text % {
-        "share": percent(share, 1),
-        "low": signed(float(values.min())),
-        "high": signed(float(values.max())),
-    }
+    return text % {"share": percent(share, 1), "low": signed(float(values.min())), "high": signed(float(values.max()))}
 
 
 def beyond_the_axis(values: NDArray[Any], low: float, high: float) -> str:

@@ -1,15 +1,19 @@
 """Views of event response: operators report events and see the results of the image pairs that span them."""
 
 import logging
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from django import forms
 from django.conf import settings
+from django.contrib.gis.geos import Point
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -27,15 +31,64 @@ from ml.models import GroundEvent, Prediction
 from ml.offsets.motion import PixelScale
 from monitor.maps.imaging.event_figures import Around, near_coherence, near_motion
 from monitor.maps.map.config import map_at
+from monitor.maps.map.place_search import NumberField, PlaceForm
 from monitor.pages.events import words
-from monitor.pages.events.forms import EventForm
 from monitor.pages.pairs.rows import run_rows
 from monitor.web.guards import operators_only
 from monitor.wording import images as image_words
 from monitor.wording import regions
 from monitor.wording.cards.cards import alert_cards
+from monitor.wording.figures import short
 
 logger = logging.getLogger(__name__)
+
+FARTHEST_KM, NEAREST_KM = 200.0, 0.5
+FIRST_YEAR = 2014  # year of the first Sentinel-1 images
+
+
+class EventForm(PlaceForm):
+    """Form for the kind, place, time and radius of an event."""
+
+    kind = forms.ChoiceField(choices=list(words.KIND_WORDS.items()))
+    name = forms.CharField(max_length=120, required=False)
+    happened_on = forms.DateField(
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"required": gettext_lazy("Choose the day it happened on.")},
+    )
+    happened_at = forms.TimeField(required=False, widget=forms.TimeInput(attrs={"type": "time"}))
+    radius_km = NumberField(
+        initial=10, error_messages={"required": gettext_lazy("Type how far around the place to look, in km.")}
+    )
+
+    def clean_happened_on(self) -> Any:
+        """Return the day. Raises ValidationError unless it lies between FIRST_YEAR and today."""
+        day = self.cleaned_data["happened_on"]
+        if day > timezone.now().date():
+            raise forms.ValidationError(_("This day has not come yet."))
+        if day.year < FIRST_YEAR:
+            raise forms.ValidationError(_("There are no such images before %(year)s.") % {"year": str(FIRST_YEAR)})
+        return day
+
+    def clean_radius_km(self) -> float:
+        """Return the radius, km. Raises ValidationError beyond its limits."""
+        radius_km = float(self.cleaned_data["radius_km"])
+        if not NEAREST_KM <= radius_km <= FARTHEST_KM:
+            between = _("Type a distance between %(least)s and %(most)s km.")
+            raise forms.ValidationError(between % {"least": short(NEAREST_KM), "most": short(FARTHEST_KM)})
+        return radius_km
+
+    def report(self) -> dict[str, Any]:
+        """Return the arguments of `ml.events.event_report`. Without a time, the period is that day, 0 to 24 h UTC."""
+        cleaned = self.cleaned_data
+        moment = cleaned.get("happened_at")
+        first = datetime.combine(cleaned["happened_on"], moment or time(), tzinfo=UTC)
+        return {
+            "kind": cleaned["kind"],
+            "name": cleaned["name"] or cleaned["place"],
+            "position": Point(*cleaned["position"], srid=4326),
+            "radius_km": cleaned["radius_km"],
+            "between": (first, first if moment else first + timedelta(days=1)),
+        }
 
 
 def _row(event: GroundEvent) -> dict[str, Any]:
@@ -57,8 +110,7 @@ def _row(event: GroundEvent) -> dict[str, Any]:
         "when": words.when_words(event.happened_at, event.over_at),
         "state": state,
         "n_pairs": len(pairs),
-        "reported_by": event.reported_by,
-        "created_at": event.created_at,
+        "row": event,
     }
 
 
@@ -70,7 +122,7 @@ def event_context(event: GroundEvent) -> dict[str, Any]:
     around = (image.acquired_at if image else None for image in events.images_around(event=event))
     alerts = alerts_matching(area=area).filter(last_motion__gte=event.happened_at.date())
     return {
-        "event": _row(event) | {"radius_km": event.radius_km, "id": event.pk},
+        "event": _row(event),
         "look_for": words.LOOK_FOR[event.kind],
         "place_url": f"{reverse('map')}{map_at(*area.extent)}",
         "pairs": [_pair(event, pair) for pair in pairs],

@@ -50,14 +50,10 @@ def _row(motion: GlacierMotion, place: str) -> dict[str, Any]:
         **glacier_link(motion),
         "name": glacier.name or glacier.glacier_id or _("A glacier without a name"),
         "place": place,
-        "state": motion.state,
+        "motion": motion,
         "state_words": words.STATE_WORDS[motion.state],
         "speed": speed_words(motion.speed_m_day, motion.sigma_m_day),
         "usual": speed_words(motion.usual_m_day),
-        "last_day": motion.last_day,
-        "n_pairs": motion.n_pairs,
-        "surge": glacier.surge,
-        "simulated": glacier.layer.simulated,
     }
 
 

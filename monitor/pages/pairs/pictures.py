@@ -62,15 +62,13 @@ def _ratio(pair: ScenePair, piece: pixels.Piece) -> Float32:
 
 def pair_stretch(pair: ScenePair) -> pixels.Stretch:
     """Return the common stretch of both images, computed from an overview and cached."""
+    grid = pair.pixel_grid
+    factor = min(1.0, OVERVIEW_PX / max(grid.rows, grid.cols))
+    shape = (max(1, round(grid.rows * factor)), max(1, round(grid.cols * factor)))
     key = f"pair-stretch-{etag_of(*_of_files(pair))}"
-    stretch = cache.get(key)
-    if stretch is None:
-        grid = pair.pixel_grid
-        factor = min(1.0, OVERVIEW_PX / max(grid.rows, grid.cols))
-        shape = (max(1, round(grid.rows * factor)), max(1, round(grid.cols * factor)))
-        stretch = tuple(pixels.common_stretch(read_pair(pair, grid, shape)))
-        cache.set(key, stretch, STRETCH_KEPT_S)
-    return pixels.Stretch(*stretch)
+    return pixels.Stretch(
+        *cache.get_or_set(key, lambda: pixels.common_stretch(read_pair(pair, grid, shape)), STRETCH_KEPT_S)
+    )
 
 
 def run_png(prediction: Prediction, layer: RasterLayer, piece: pixels.Piece) -> bytes:

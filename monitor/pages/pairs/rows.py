@@ -24,10 +24,10 @@ from monitor.wording.refusals import plain_words
 IMAGE_STATES = {
     "refused": pgettext_lazy("radar image", "not usable"),
     "alone": pgettext_lazy("radar image", "in no pair"),
+    "paired": pgettext_lazy("radar image", "in a pair"),
     "ready": pgettext_lazy("radar image", "usable"),
     "deleted": pgettext_lazy("radar image", "image deleted"),
 }
-TIMES = ("started_at", "finished_at", "attempts")
 WHERE_TO_SAY = "on the page “Add data”, and send the file again"
 
 
@@ -72,17 +72,14 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
     size = words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else ""
     state = "alone" if scene.state == Scene.State.READY and scene.reason else scene.state
     return {
-        "name": scene.file_name,
+        "scene": scene,
         "title": _("Simulated image") if scene.simulated else TITLES.get(scene.source_format, scene.source_format),
-        "acquired_at": scene.acquired_at,
         "facts": list(filter(None, (satellite, words.piece(scene), scene.polarisation, size))),
         "state": state,
         "state_words": IMAGE_STATES[state],
         "reason": plain_words(scene.reason.removeprefix(f"{scene.file_name}: "), WHERE_TO_SAY),
         "n_pairs": n_pairs,
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'image': scene.pk})}",
-        "loaded_at": scene.loaded_at,
-        "loaded_by": scene.loaded_by,
     }
 
 
@@ -92,6 +89,7 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
     day = second.acquired_at.date().isoformat()
     licences = dict.fromkeys((scene.attribution, scene.licence) for scene in (first, second))
     return {
+        "row": pair,
         "headline": words.headline(*_days(pair), pair.temporal_baseline_days),
         "place": area_names([(pair.footprint, pair.simulated)])[0],
         "source": pgettext("source", "simulated")
@@ -100,12 +98,9 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "platform": words.platforms(first.platform, second.platform),
         "piece": words.piece(first),
         "look": words.look_side(first.direction, first.look_direction),
-        "mode": first.mode,
         "polarisation": words.polarisation(first.polarisation),
         "apart": words.apart(pair.temporal_baseline_days),
-        "posting_m": first.posting_m,
         "size": words.size(pair.rows, pair.cols, first.posting_m),
-        "epsg": pair.epsg,
         "grid": _("The later image is resampled once, onto the pixels of the earlier one.")
         if pair.resampled
         else _("Both images share one grid; nothing is resampled."),
@@ -114,21 +109,7 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "extent": words.extent(*pair.footprint.extent),
         "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(*pair.footprint.extent)}",
         "licences": [(attribution, licence) for attribution, licence in licences if attribution or licence],
-        "images": [_file_row("earlier", first), _file_row("later", second)],
-        "simulated": pair.simulated,
-    }
-
-
-def _file_row(which: str, scene: Scene) -> dict[str, Any]:
-    return {
-        "which": which,
-        "name": scene.file_name,
-        "sha256": scene.file_sha256,
-        "acquired_at": scene.acquired_at,
-        "orbit": scene.absolute_orbit,
-        "loaded_at": scene.loaded_at,
-        "loaded_by": scene.loaded_by,
-        "day": day_label(scene.acquired_at.date()),
+        "images": {"earlier": first, "later": second}.items(),
     }
 
 
@@ -148,15 +129,13 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
     task = run.model_version.task
     row: dict[str, Any] = {
         "id": run.pk,
+        "row": run,
         "task": task,
         "label": label,
         "method": words.method_name(run.model_version.method),
-        "version": run.model_version.version,
         "state": run.state,
         "state_words": words.run_state(run.state, run.share_done),
-        "error": run.reason,
         "alerts": cards,
-        **{name: getattr(run, name) for name in ("device", "seconds", "code_version", *TIMES)},
     }
     prediction = getattr(run, "prediction", None)
     if prediction is None or run.state != Run.State.SUCCEEDED:

@@ -6,7 +6,6 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -18,17 +17,13 @@ from monitor.maps.rasters.answers import png_response
 from monitor.maps.rasters.layers import LAYER_OF_TASK
 from monitor.pages.pairs import pictures as pair_pictures
 from monitor.pages.pairs.pictures import IMAGES
-from monitor.pages.pairs.rows import image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
+from monitor.pages.pairs.rows import IMAGE_STATES, image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
 from monitor.web.guards import operators_only
 from monitor.wording.images import tracks_in_words
 from monitor.wording.refusals import Refusal, number_or_none, refusals_as_json
 
 PER_PAGE = 30
-IMAGE_STATES = {
-    "refused": pgettext_lazy("radar image", "not usable"),
-    "alone": pgettext_lazy("radar image", "in no pair"),
-    "paired": pgettext_lazy("radar image", "in a pair"),
-}
+STATES = {name: IMAGE_STATES[name] for name in ("refused", "alone", "paired")}
 HIGHEST = 2**31 - 1
 CACHE = "private, max-age=3600"
 
@@ -64,12 +59,12 @@ def pair_list(request: HttpRequest) -> HttpResponse:
 def image_list(request: HttpRequest) -> HttpResponse:
     """Show the list of images with its filters."""
     state = request.GET.get("state", "")
-    wanted = ImageChoice(state if state in IMAGE_STATES else "", _number(request, "track"))
+    wanted = ImageChoice(state if state in STATES else "", _number(request, "track"))
     page = _page(request, pair_selectors.images_matching(wanted=wanted))
     context = {
         "wanted": wanted,
         "chosen": bool(wanted.state or wanted.track is not None),
-        "states": IMAGE_STATES.items(),
+        "states": STATES.items(),
         "tracks": tracks_in_words(pair_selectors.image_tracks()),
         "images": image_rows(list(page)),
         "page": page,

@@ -29,19 +29,6 @@ from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, 
 from monitor.wording.points import change_sentences
 
 GROUND = attrgetter("source_format", "simulated", "track", "burst")  # key of the scenes of one stack
-AS_STORED = (
-    "component",
-    "n_points",
-    "n_refused",
-    "refused_reasons",
-    "release",
-    "loaded_by",
-    "loaded_at",
-    "attribution",
-    "licence",
-    "simulated",
-    "points_deleted_at",
-)
 
 
 @require_safe
@@ -91,12 +78,7 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
         "name": ", ".join(part for part in (title, piece(first)) if part),
         "polarisations": listed(sorted({scene.polarisation for scene in scenes})),
         "period_label": _between(first.acquired_at.date(), last.acquired_at.date()),
-        "n_images": len(scenes),
-        "posting_m": first.posting_m,
         "scenes": scenes,
-        "attribution": first.attribution,
-        "licence": first.licence,
-        "simulated": first.simulated,
         "bounds_url": f"{reverse('map')}?raster=radar{map_at(*first.footprint.extent)}",
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
     }
@@ -107,7 +89,7 @@ def _row(product: Product) -> dict[str, Any]:
     if product.has_series:
         dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates) % {"number": whole(product.n_dates)}
     return {
-        "id": product.pk,
+        "row": product,
         "name": data_set_name(product.name),
         "level_label": f"{TITLES[product.source_format]} {product.level}",
         "component_label": component_label(product.component),
@@ -117,13 +99,9 @@ def _row(product: Product) -> dict[str, Any]:
         "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
         "changes": [_change(change) for change in product.changes_before.all()],
         "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
-        "source_file": product.file_name,
-        "sha256": product.file_sha256,
-        "sha256_short": product.file_sha256[:12],
         "bounds_url": reverse("map") + map_at(*product.footprint.extent),
         "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
         "stations_url": reverse("product-stations", args=[product.pk]) if product.has_stations else "",
-        **{name: getattr(product, name) for name in AS_STORED},
     }
 
 
@@ -142,9 +120,7 @@ def _track_label(product: Product) -> str:
 
 def _run(run: Run) -> dict[str, Any]:
     return {
-        "id": run.pk,
         "model": f"{method_name(run.model_version.method)} {run.model_version.version}",
-        "weights_sha256": run.model_version.weights_sha256,
         "state": run_state(run.state, run.share_done),
         "row": run,
     }

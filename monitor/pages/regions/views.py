@@ -88,7 +88,6 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "coverage": words.measured_sentence(*coverage),
         "contact": _contact(region),
         "unseen": visibility_sentence(region.outline),
-        "n_moving": n_moving,
         "n_listed": n_moving + _n(counts, (State.FINISHED,)),
         "cards": cards,
         "by_kind": _table(counts),
@@ -181,8 +180,7 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def region_report(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the printed report of a region."""
-    region = region_or_404(slug)
-    return render(request, "pages/regions/report.html", report_context(region))
+    return render(request, "pages/regions/report.html", report_context(region_or_404(slug)))
 
 
 @require_safe

@@ -65,15 +65,12 @@ class QueueChoice:
         """Return the filters as arguments of the query for cases."""
         given = {"": None, NOBODY: None, ME: self.person.pk}
         return Wanted(
-            kind=self.values["kind"],
-            state=self.values["state"],
-            severity=self.values["severity"],
+            **{name: self.values[name] for name in ("kind", "state", "severity", "visit")},
             among=alerts_touching(self.region) if self.region else None,
             mine=self.values["claim"] == "mine",
             free=self.values["claim"] == "free",
             proposed=self.values["publication"] == "waiting",
             given=given[self.given] if self.given in given else int(self.given),
-            visit=self.values["visit"],
             given_to_nobody=self.given == NOBODY,
         )
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -46,9 +46,7 @@ def review_reports(request: HttpRequest) -> HttpResponse:
 @deciders_only
 def review_report_photo(request: HttpRequest, report: int) -> HttpResponse:
     """Return the photo of a report, which was encoded anew when it was uploaded."""
-    kept = ResidentReport.objects.filter(pk=report, confirmed_at__isnull=False, photo__isnull=False).first()
-    if kept is None:
-        raise Http404("There is no such photo.")
+    kept = get_object_or_404(ResidentReport, pk=report, confirmed_at__isnull=False, photo__isnull=False)
     headers = {
         "X-Content-Type-Options": "nosniff",
         "Content-Disposition": f'attachment; filename="report{kept.pk}.jpg"',

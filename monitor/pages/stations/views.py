@@ -72,9 +72,6 @@ def station_detail(request: HttpRequest, station: int) -> HttpResponse:
     context = {
         "station": known,
         "technique": words.TECHNIQUES[known.technique],
-        "n_dates": whole(len(known.dates)),
-        "first": known.dates[0],
-        "last": known.dates[-1],
         "format": TITLES.get(known.file.source_format, known.file.source_format),
         "fields": [_field(product, known) for product in fields.order_by(derived, "pk")[:MOST_PRODUCTS]],
         "map_url": reverse("map")

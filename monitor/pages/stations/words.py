@@ -7,10 +7,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from monitor.wording.figures import decimal, whole, with_uncertainty
 
-TECHNIQUES: dict[str, Any] = {
-    "gnss": gettext_lazy("GNSS station"),
-    "levelling": gettext_lazy("levelling benchmark"),
-}
+TECHNIQUES: dict[str, Any] = {"gnss": gettext_lazy("GNSS station"), "levelling": gettext_lazy("levelling benchmark")}
 MORE: dict[str, tuple[Any, Any]] = {  # component: words for a lower and for a higher rate than the station's
     "los": (gettext_lazy("more away from the satellite"), gettext_lazy("more toward the satellite")),
     "up": (gettext_lazy("more downward"), gettext_lazy("more upward")),

@@ -1,5 +1,6 @@
 """Form in which a sender declares properties of files, and rows of the list of jobs."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,15 @@ STATE_WORDS = {
     IngestJob.State.FAILED: pgettext_lazy("file", "failed"),
     IngestJob.State.CANCELLED: pgettext_lazy("file", "cancelled"),
 }
-
 SOURCE_WORDS = {
     IngestJob.Source.UPLOAD: gettext_lazy("sent from the page"),
     IngestJob.Source.WATCH: gettext_lazy("watched folder"),
     IngestJob.Source.FETCHED: gettext_lazy("fetched from a search service"),
 }
+
+
+def _or_stated(choices: Iterable[tuple[str, Any]]) -> forms.ChoiceField:
+    return forms.ChoiceField(required=False, choices=[("", gettext_lazy("the file says it")), *choices])
 
 
 class FileForm(forms.Form):
@@ -63,12 +67,8 @@ class FileForm(forms.Form):
         required=False,
         choices=lambda: [("auto", _("find out by itself")), *sorted(TITLES.items(), key=lambda at: at[1])],
     )
-    unit = forms.ChoiceField(
-        required=False, choices=lambda: [("", _("the file says it")), *((u, UNIT_WORDS.get(u, u)) for u in MM_PER_UNIT)]
-    )
-    positive = forms.ChoiceField(
-        required=False, choices=lambda: [("", _("the file says it")), *((s, SIGN_WORDS.get(s, s)) for s in TOWARD)]
-    )
+    unit = _or_stated((name, UNIT_WORDS.get(name, name)) for name in MM_PER_UNIT)
+    positive = _or_stated((name, SIGN_WORDS.get(name, name)) for name in TOWARD)
     track = forms.IntegerField(
         required=False,
         min_value=1,
@@ -77,7 +77,7 @@ class FileForm(forms.Form):
     )
     first_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
     last_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
-    scale = forms.ChoiceField(required=False, choices=[("", gettext_lazy("the file says it")), *SCALE_WORDS.items()])
+    scale = _or_stated(SCALE_WORDS.items())
     polarisation = forms.ChoiceField(
         required=False, choices=[("", gettext_lazy("all there are")), *((p, p) for p in POLARISATIONS)]
     )
@@ -89,13 +89,7 @@ class FileForm(forms.Form):
         },
     )
     platform = forms.CharField(required=False, max_length=10)
-    direction = forms.ChoiceField(
-        required=False,
-        choices=[
-            ("", gettext_lazy("the file says it")),
-            *((value, DIRECTION_WORDS.get(value, label)) for value, label in DIRECTIONS),
-        ],
-    )
+    direction = _or_stated((value, DIRECTION_WORDS.get(value, label)) for value, label in DIRECTIONS)
     attribution = forms.CharField(required=False, max_length=300)
     licence = forms.CharField(required=False, max_length=300)
 
@@ -129,15 +123,12 @@ def job_row(job: IngestJob) -> dict[str, Any]:
     """Return the row of a job in the operators' list. Its products and scenes are expected to be prefetched."""
     declared = {name: getattr(job, name) for name in FileForm.base_fields if name not in {"attribution", "licence"}}
     return {
-        "id": job.pk,
-        "name": job.original_name,
+        "row": job,
         "state": job.state,
         "state_words": state_words(job),
         "reason": plain_reason(job),
         "size": in_words(job.size_bytes),
         "source": SOURCE_WORDS[IngestJob.Source(job.source)],
-        "given_by": job.given_by,
-        "created_at": job.created_at,
         "products": [
             {"name": product.name, "url": reverse("product-analysis", args=[product.pk])}
             for product in job.products.all()

@@ -1,21 +1,23 @@
-"""Pages of a site's identity (logo, manifest, imprint, contact, accessibility) and the check of its colours."""
+"""Pages of a site's identity: logo, imprint, contact and others, and those that programs expect; check of colours."""
+
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.core.checks import Error
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from monitor.web.identity.site_file import contrast_faults, logo_type
 
-TITLES = {
-    "imprint": _("Imprint"),
-    "contact": _("Contact"),
-    "accessibility": _("Accessibility"),
-}
+TITLES = {"imprint": _("Imprint"), "contact": _("Contact"), "accessibility": _("Accessibility")}
+VALID_DAYS = 180  # RFC 9116 recommends less than a year
+PLAIN = "text/plain; charset=utf-8"
 WITHOUT_TEXT = {"accessibility"}  # pages that exist without a text of the site, as the product has its own
 
 
@@ -61,6 +63,27 @@ def site_page(request: HttpRequest, name: str) -> HttpResponse:
         return HttpResponseRedirect(text)
     context = {"name": name, "title": TITLES[name], "text": text, "has_contact": bool(settings.SITE.contact)}
     return render(request, "web/site/page.html", context)
+
+
+@require_safe
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """Serve the contact for vulnerabilities (RFC 9116), if SECURITY_CONTACT is set."""
+    if not settings.SECURITY_CONTACT:
+        raise Http404("This service names nobody to write to.")
+    today = datetime.combine(timezone.now().astimezone(UTC), datetime.min.time(), UTC)
+    lines = [f"Contact: {contact if ':' in contact else f'mailto:{contact}'}" for contact in settings.SECURITY_CONTACT]
+    lines += [
+        f"Expires: {today + timedelta(days=VALID_DAYS):%Y-%m-%dT%H:%M:%SZ}",
+        f"Preferred-Languages: {', '.join(code for code, _name in settings.LANGUAGES)}",
+        f"Canonical: {settings.PUBLIC_URL}{reverse('security-txt')}",
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type=PLAIN)
+
+
+@require_safe
+def robots_txt(request: HttpRequest) -> HttpResponse:
+    """Let crawlers read pages about alerts, regions and glaciers, but not costly or private ones (RFC 9309)."""
+    return render(None, "web/site/robots.txt", content_type=PLAIN)
 
 
 def pages_linked() -> list[tuple[str, str]]:

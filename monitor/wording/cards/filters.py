@@ -72,9 +72,5 @@ def alerts_touching(region: AdministrativeRegion) -> list[int]:
     known = Alert.objects.aggregate(n=Count("pk"), newest=Max("pk"), last=Max("updated_at"))
     parts = f"{region.pk} {region.layer.file_sha256} {sorted(known.items())}"
     key = f"alerts-touching-{hashlib.sha256(parts.encode()).hexdigest()}"
-    rows: list[int] | None = cache.get(key)
-    if rows is None:
-        outline = AdministrativeRegion.objects.filter(pk=region.pk).values("outline")
-        rows = list(alerts_within(area=outline).values_list("pk", flat=True))
-        cache.set(key, rows, KEPT_S)
-    return rows
+    touching = alerts_within(area=AdministrativeRegion.objects.filter(pk=region.pk).values("outline"))
+    return cache.get_or_set(key, lambda: list(touching.values_list("pk", flat=True)), KEPT_S)

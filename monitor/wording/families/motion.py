@@ -20,24 +20,23 @@ from monitor.wording.families.voice import (
 from monitor.wording.figures import likely_speed, speed_words, whole
 from monitor.wording.places import toward
 
-SEVERITIES = {
-    "minor": Severity(gettext_lazy("low importance"), gettext_lazy("Motion by metres is never small.")),
-    "moderate": Severity(
-        gettext_lazy("medium importance"),
-        gettext_lazy("Less than a metre a day at its fastest; few or no buildings are known on it."),
-    ),
-    "strong": Severity(
-        gettext_lazy("high importance"),
-        gettext_lazy("More than a metre a day at its fastest, or motion by metres under many buildings or people."),
-    ),
-}
 ARROWS = "↑↗→↘↓↙←↖"  # clockwise from the north
 
 
 class MotionVoice(PairVoice):
     """Voice of fast motion along the ground."""
 
-    severities = SEVERITIES
+    severities = {
+        "minor": Severity(gettext_lazy("low importance"), gettext_lazy("Motion by metres is never small.")),
+        "moderate": Severity(
+            gettext_lazy("medium importance"),
+            gettext_lazy("Less than a metre a day at its fastest; few or no buildings are known on it."),
+        ),
+        "strong": Severity(
+            gettext_lazy("high importance"),
+            gettext_lazy("More than a metre a day at its fastest, or motion by metres under many buildings or people."),
+        ),
+    }
     ended = gettext_lazy("The ground here has come to rest.")
     evidence = Evidence(
         gettext_lazy(

@@ -19,18 +19,17 @@ from monitor.wording.families.voice import (
 )
 from monitor.wording.figures import decimal, percent
 
-SEVERITIES = {
-    "minor": Severity(gettext_lazy("small change"), gettext_lazy("A small piece of ground.")),
-    "moderate": Severity(gettext_lazy("medium change"), gettext_lazy("More than ten hectares.")),
-    "strong": Severity(gettext_lazy("large change"), gettext_lazy("More than a square kilometre.")),
-}
 FAR_SIGMAS = 6.0  # an alert needs 4.5
 
 
 class SurfaceVoice(PairVoice):
     """Voice of a changed surface."""
 
-    severities = SEVERITIES
+    severities = {
+        "minor": Severity(gettext_lazy("small change"), gettext_lazy("A small piece of ground.")),
+        "moderate": Severity(gettext_lazy("medium change"), gettext_lazy("More than ten hectares.")),
+        "strong": Severity(gettext_lazy("large change"), gettext_lazy("More than a square kilometre.")),
+    }
     ended = gettext_lazy("The surface here changed once; nothing has changed since.")
     evidence = Evidence(
         gettext_lazy(

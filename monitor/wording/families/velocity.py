@@ -12,14 +12,7 @@ from ingest.readers.records import Reference
 from ml.deformation.motion.series import Trend
 from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
 from monitor.wording.dates import IN, period_words
-from monitor.wording.families.changes import (
-    EVENLY,
-    TREND_LABELS,
-    change_sentences,
-    is_at_rest,
-    motion_of,
-    since_change,
-)
+from monitor.wording.families.changes import EVENLY, TREND_LABELS, change_sentences, is_at_rest, motion_of, since_change
 from monitor.wording.families.voice import (
     AlertFigures,
     DetectionFigures,
@@ -41,25 +34,6 @@ from monitor.wording.figures import (
 )
 from monitor.wording.points import agreement_sentences, reason_sentences, tilt_sentence
 
-SEVERITIES = {
-    "minor": Severity(
-        gettext_lazy("low importance"),
-        gettext_lazy("Slow motion of a small area; few or no buildings, roads or tracks are known on it."),
-    ),
-    "moderate": Severity(
-        gettext_lazy("medium importance"),
-        gettext_lazy(
-            "More than 10 mm a year where it is fastest, a square kilometre or more, or slow motion under many "
-            "buildings or people."
-        ),
-    ),
-    "strong": Severity(
-        gettext_lazy("high importance"),
-        gettext_lazy(
-            "More than 50 mm a year where it is fastest, or more than 10 mm under many buildings, people or a railway."
-        ),
-    ),
-}
 SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 LEAST_SHARE = 0.1  # of a cause that is worth naming
 AROUND, SEEN_FROM_SATELLITE = (
@@ -101,7 +75,26 @@ ALMOST_ALL = 0.95  # share of cases from which on ten of ten would be the neares
 class VelocityVoice(FamilyVoice):
     """Voice of slow motion in velocity fields."""
 
-    severities = SEVERITIES
+    severities = {
+        "minor": Severity(
+            gettext_lazy("low importance"),
+            gettext_lazy("Slow motion of a small area; few or no buildings, roads or tracks are known on it."),
+        ),
+        "moderate": Severity(
+            gettext_lazy("medium importance"),
+            gettext_lazy(
+                "More than 10 mm a year where it is fastest, a square kilometre or more, or slow motion under many "
+                "buildings or people."
+            ),
+        ),
+        "strong": Severity(
+            gettext_lazy("high importance"),
+            gettext_lazy(
+                "More than 50 mm a year where it is fastest, or more than 10 mm under many buildings, people or a "
+                "railway."
+            ),
+        ),
+    }
     ended = gettext_lazy("The ground here has come to rest.")
     evidence = Evidence(
         gettext_lazy("A computer compared the speed of this ground with that of the ground around it."),

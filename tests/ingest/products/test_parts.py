@@ -17,7 +17,7 @@ from ingest.projections import transformer
 from monitor.maps.map.layers import BY_NAME
 from monitor.maps.map.selectors import layer_products, points_tile
 from monitor.pages.desk import samples
-from monitor.pages.desk.attributes import ATTRIBUTES
+from monitor.pages.desk.query import ATTRIBUTES
 from tests.makers import snapshots
 from tests.waiting import Elsewhere, wait_until
 

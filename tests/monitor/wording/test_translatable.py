@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from django.contrib.auth import get_user_model
 
-from monitor.maps.charts.words import LINE_MOVED, Line, chart_sentence, profile_sentence
+from monitor.maps.charts.words import Line, chart_sentence, profile_sentence
 from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
 from monitor.maps.imaging.pixels import RATIO_WORDS
 from monitor.maps.map.layers import LAYERS
@@ -22,6 +22,7 @@ from monitor.pages.uploads import forms as uploads
 from monitor.self_service.subscriptions.forms import FREQUENCY_WORDS, SEVERITY_WORDS
 from monitor.subscribers.subscriptions.places import DISTANCES
 from monitor.wording import administrative, glaciers, images, regions, surroundings
+from monitor.wording.components import WAYS
 from monitor.wording.places import place_name
 from monitor.wording.refusals import Refusal
 from monitor.wording.updates import preview_sentence
@@ -44,7 +45,7 @@ def test_regions(n_moving, n_unreviewed):
     assert whole(administrative.measured_sentence(n_moving, DAY, LATER), *map(administrative.level_label, range(4)))
 
 
-@pytest.mark.parametrize(("component", "sign", "n_lines"), list(product(LINE_MOVED, (-1, 1), (1, 2, 3))))
+@pytest.mark.parametrize(("component", "sign", "n_lines"), list(product(WAYS, (-1, 1), (1, 2, 3))))
 def test_charts_and_profiles(component, sign, n_lines):
     moves, still = Line(component, 12.0 * sign, 0.5, 1), Line(component, 0.3, None, 0)
     assert whole(chart_sentence([moves] * n_lines, DAY, LATER), chart_sentence([still] * n_lines, DAY, LATER))
@@ -98,9 +99,9 @@ def test_results_of_models(task, statistics):
 def test_events():
     moment, end = datetime(2023, 10, 14, 6, 30, tzinfo=UTC), datetime(2023, 10, 15, tzinfo=UTC)
     assert whole(*KIND_WORDS.values(), *LOOK_FOR.values(), when_words(moment, moment), when_words(moment, end))
-    still, moved = NearMotion(0.9, 0.0, None, 1.0, 0.0), NearMotion(0.9, 0.004, 12.3, 0.6, 182.0)
+    still, moved = NearMotion(0.0, None, 1.0, 0.0), NearMotion(0.004, 12.3, 0.6, 182.0)
     assert whole(*(motion_near(one, 2.5) for one in (None, still, moved)))
-    assert whole(coherence_near(None, 10), coherence_near(NearCoherence(1.0, 0.62, 0.1, 0.09), 10))
+    assert whole(coherence_near(None, 10), coherence_near(NearCoherence(0.62, 0.1, 0.09), 10))
     for before, after in product((None, moment), (None, end)):
         assert whole(waiting_sentence(before, after, [6, 12, 24]))
 

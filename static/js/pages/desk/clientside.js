@@ -1,4 +1,4 @@
-// Functions that Dash calls in the browser (monitor/pages/desk/app.py): a classic script, so that it runs first.
+// Functions that Dash calls in the browser (monitor/pages/desk/views.py): a classic script, so that it runs first.
 {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let isAsked = false; // before that Dash has no layout to change

@@ -21,8 +21,7 @@ from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_points_delete
 from lab.speed.simulated import load_towns
 from monitor.pages.desk import drawings, parts, samples, views
-from monitor.pages.desk.attributes import BY_NAME
-from monitor.pages.desk.query import TABS, View
+from monitor.pages.desk.query import BY_NAME, TABS, View
 from monitor.web import places
 
 pytestmark = pytest.mark.django_db

@@ -22,7 +22,7 @@ from monitor.wording.families import voice
 from monitor.wording.families.changes import change_rows
 from monitor.wording.figures import area_label, length_words, rate_words, speed_words
 from monitor.wording.glossary import GLOSSARY
-from monitor.wording.places import compass, toward
+from monitor.wording.places import toward
 from monitor.wording.points import (
     VerdictShare,
     agreement_sentences,
@@ -156,7 +156,7 @@ def test_labels_and_figures():
         *(text for form in (*VERDICT_FORMS.values(), PROPOSE_FORM) for name, text in form.items() if name != "key")
     )
     assert whole(*(text for term in GLOSSARY for text in (term.name, term.meaning)))
-    assert whole(*(words(bearing) for bearing in range(0, 360, 45) for words in (compass, toward)))
+    assert whole(*map(toward, range(0, 360, 45)))
     assert whole(area_label(1e4), area_label(2e7), length_words(0.3), length_words(40.0), speed_words(0.4, 0.1))
     assert whole(rate_words(5.0, None), rate_words(5.0, 3.2), rate_words(5.0, 0.2), two_days(*PERIOD))
     assert whole(*(duration_words(seconds) for seconds in (1, 100, 1e4, 1e6)))
