@@ -30,7 +30,6 @@ app.layout = html.Div(
 app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
 app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
 app.clientside_callback(ClientsideFunction("desk", "list"), Input("listed", "value"), prevent_initial_call=True)
-app.clientside_callback(ClientsideFunction("desk", "focus"), Input("series", "hoverData"), prevent_initial_call=True)
 
 
 @app.callback(Output("sheet", "children"), Input("address", "search"), Input("theme", "data"))

@@ -42,8 +42,11 @@ class Choice(NamedTuple):
     area: str = ""
 
 
-def sheet(search: str, theme: str) -> list[Any]:
-    """Return the components of a sheet, or a message. search: query string of the page's address."""
+def sheet(search: str, theme: str, *, is_cached: bool = False) -> list[Any]:
+    """Return the components of a sheet, or a message. search: query string of the page's address.
+
+    is_cached: return what is cached, or nothing, instead of computing.
+    """
     try:
         view = view_of(QueryDict(search.removeprefix("?")))
         if view.tab == "benchmarks":
@@ -61,7 +64,8 @@ def sheet(search: str, theme: str) -> list[Any]:
                 return [parts.fault(str(alone), str(needed))]
             view = view._replace(other=other.pk)
             about += [other.pk, other.loaded_at]
-        return samples.kept(product, about, theme, lambda: SHEETS[view.tab](view, product))
+        make = None if is_cached else lambda: SHEETS[view.tab](view, product)
+        return samples.kept(product, about, theme, make)
     except Refusal as refusal:
         return [parts.fault(refusal.error, refusal.remedy)]
     except Busy:
@@ -214,10 +218,10 @@ def _origins(results: list[Result]) -> list[Component]:
     return listed
 
 
-def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
+def chosen(choice: dict | None, search: str, theme: str, *, is_cached: bool = False) -> list[Any]:
     """Return a chart of the chosen points' series, and links to their ground.
 
-    choice: members of `Choice`; None until points are chosen.
+    choice: members of `Choice`; None until points are chosen. is_cached: as in `sheet`.
     Raises Refusal.
     """
     view = view_of(QueryDict(search.removeprefix("?")))
@@ -229,7 +233,8 @@ def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
         made: list[Any] = json.loads(drawings.in_theme(drawn, theme))
         return made
     try:
-        return samples.kept(product, ["chosen", view.area], theme, lambda: _chosen(view, product, Choice()))
+        make = None if is_cached else lambda: _chosen(view, product, Choice())
+        return samples.kept(product, ["chosen", view.area], theme, make)
     except Busy:
         return [parts.fault(str(BUSY))]
 

@@ -10,5 +10,4 @@ urlpatterns = [
     path("_dash-layout", views.of_dash, {"part": "_dash-layout"}, name="workbench-layout"),
     path("_dash-dependencies", views.of_dash, {"part": "_dash-dependencies"}, name="workbench-dependencies"),
     path("_dash-update-component", views.update, name="workbench-update"),
-    path("_dash-component-suites/<path:resource>", views.component, name="workbench-component"),
 ]

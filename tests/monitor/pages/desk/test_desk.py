@@ -377,9 +377,11 @@ def test_every_chart_has_sentences_and_a_table_with_its_figures(product):
     towns, other = load_towns(points=500, n_dates=150), load_towns(points=500, n_dates=150, track=998)
     from_both_sides(towns, other)
     bodies = [sheet_body(f"?on={towns.pk}&tab={tab}") for tab in TABS]
-    drawn_charts = 0
+    drawn_charts, used = 0, set()
     for body in (*bodies, chosen_body(f"?on={towns.pk}")):
-        for part in (node for node in nodes(drawn(body)) if node["type"] == "Section"):
+        answer = drawn(body)
+        used |= {node["type"] for node in nodes(answer)}
+        for part in (node for node in nodes(answer) if node["type"] == "Section"):
             kinds = [node["type"] for node in nodes(part)]
             is_map = any(node["props"].get("className") == "desk-map" for node in nodes(part))
             if "Graph" not in kinds and not is_map:
@@ -389,6 +391,9 @@ def test_every_chart_has_sentences_and_a_table_with_its_figures(product):
             assert said.count(".") >= 1, said
             assert "Table" in kinds or "difference-histogram" in str(part) or "ground-of-line" in str(part), said
     assert drawn_charts == 18
+    components = Path(finders.find("js/pages/desk/components.js")).read_text()
+    tags, others = re.search(r'TAGS = "(.*)"', components)[1], re.search(r"\.\.\.\{ (.*) \}", components)[1]
+    assert used <= {*tags.split(), *others.split(", ")}, "the page's own components hold every kind drawn"
 
 
 def test_without_a_mouse_points_are_chosen_from_a_list_and_ground_from_a_table(product):
@@ -489,8 +494,9 @@ def test_the_page_has_the_policy_of_the_site(client, product):
     for directive in ("script-src 'self'", "connect-src 'self'", "object-src 'none'", "base-uri 'none'"):
         assert directive in policy
     assert "unsafe-eval" not in policy
-    scripts = page.split('id="_dash-config"')[1]
-    assert scripts.count("<script") == scripts.count(f'<script nonce="{nonce}"')
+    inline = re.findall(r"<script(?![^>]* src=)[^>]*>", page)
+    assert all(f'nonce="{nonce}"' in tag or 'type="application/json"' in tag for tag in inline), inline
+    assert len(answer.context["scripts"]["dash"]) == 4, "React in two parts, its checks and Dash's renderer"
 
 
 def test_old_addresses_lead_to_the_desk_of_their_data_set(client, product):
