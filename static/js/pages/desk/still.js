@@ -59,7 +59,7 @@ function axisOf(traces, name, { range, title, type, autorange } = {}, from, to) 
   const number = dated ? (value) => Date.parse(value) : (value) => value;
   const [low, high] = range ? range.map(number) : endsOf(traces, name, values.map(number));
   place(axis, [low, high], number);
-  const most = Math.max(2, Math.abs(to - from) / (name === "x" ? 70 : 32));
+  const most = Math.max(2, Math.abs(to - from) / (name === "x" ? 90 : 32));
   const ticks = dated ? datesBetween(low, high, most) : numbersBetween(low, high, most);
   return Object.assign(axis, { ticks: ticks.map(([value, said]) => [axis.at(value), said]) });
 }
