@@ -45,6 +45,6 @@ def _html(node: Any, series: str) -> SafeString:
         return format_html_join("", "<p>{}</p>", ((one["label"],) for one in props["options"]))
     content = series if props.get("id") == "chosen" else _html(props.get("children"), series)
     pairs = ((ATTRIBUTES[name], value) for name, value in props.items() if value and name in ATTRIBUTES)
-    opened = mark_safe(" open") if props.get("open") else ""  # noqa: S308
+    opened = mark_safe(" open") if props.get("open") else ""
     tag = mark_safe(kind.lower())  # noqa: S308
     return format_html("<{}{}{}>{}</{}>", tag, format_html_join("", ' {}="{}"', pairs), opened, content, tag)

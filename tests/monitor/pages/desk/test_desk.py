@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_points_delete
@@ -313,6 +314,19 @@ def test_the_charts_library_is_of_the_version_that_dash_comes_with_and_holds_eve
     drawn = set(re.findall(r'"type": "(\w+)"', Path(drawings.__file__).read_text())) - {"line", "data", "category"}
     assert drawn == {"bar", "heatmap", "scatter"}
     assert all(f'name:"{kind}"' in ours for kind in drawn)
+
+
+def test_a_sheet_that_was_drawn_before_stands_in_the_page_at_once(client, product):
+    search = f"?on={product.pk}"
+    assert "desk-first" not in client.get(f"/workbench/{search}").content.decode()
+    answer = drawn(sheet_body(search))
+    assert "desk-first" not in client.get(f"/workbench/{search}").content.decode(), "its series are not drawn yet"
+    answer += drawn(chosen_body(search))
+    page = client.get(f"/workbench/{search}").content.decode()
+    first = page.split('class="desk-first"')[1].split('id="react-entry-point"')[0]
+    said = {texts(node) for node in nodes(answer) if node["type"] in ("H2", "P", "Th", "Td", "Summary")}
+    assert [one for one in said if escape(one) not in first] == []
+    assert ' id="' not in first, "a name stands once on the page"
 
 
 def test_a_chart_on_a_touched_screen_leaves_swipes_to_the_page(product):
