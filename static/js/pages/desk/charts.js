@@ -30,6 +30,11 @@ export function showChart(box, figure, config) {
   if (!chart) new ResizeObserver(() => charts.get(box).live || drawStill(box, charts.get(box).figure)).observe(box);
 }
 
+/** Ends a chart whose box leaves the page. */
+export function endChart(box) {
+  if (charts.get(box)?.live) window.Plotly?.purge(box); // it listens to the window
+}
+
 async function plot(box) {
   const { figure, config } = charts.get(box);
   const { data, layout } = structuredClone(figure); // Plotly writes into both
@@ -61,11 +66,13 @@ export function livenAll(...names) {
   }
 }
 
-function reachFor({ target }) {
+/** Livens the chart that the mouse is over, or that a key or a tap has chosen; a swipe over it scrolls the page. */
+function reachFor({ target, pointerType }) {
+  if (pointerType === "touch") return;
   const box = target.closest?.(".desk-chart")?.querySelector(".desk-figure");
   if (box && charts.has(box)) liven(box).catch((error) => console.warn(error));
 }
-for (const name of ["pointerover", "pointerdown", "focusin"]) document.addEventListener(name, reachFor);
+for (const name of ["pointerover", "focusin"]) document.addEventListener(name, reachFor);
 
 // A mouse over the sheet is about to reach for a chart.
 document.querySelector(".desk-sheet").addEventListener(

@@ -1,5 +1,5 @@
 // The components that sheets consist of, as light as the workbench needs them: Dash draws them by their Python names.
-import { showChart } from "gmm/desk-charts";
+import { endChart, showChart } from "gmm/desk-charts";
 
 const TAGS = "A Caption Code Details H2 P Section Strong Summary Table Tbody Td Th Thead Tr".split(" ");
 const make = (...parts) => window.React.createElement(...parts); // Dash loads React after this module
@@ -53,6 +53,10 @@ function Checklist({ id, className, options, value, setProps }) {
 function Graph({ id, figure, config, style }) {
   const box = window.React.useRef(null);
   window.React.useEffect(() => showChart(box.current, figure, config), [figure]);
+  window.React.useEffect(() => {
+    const { current } = box;
+    return () => endChart(current);
+  }, []);
   return make("div", { id, style }, make("div", { ref: box, className: "desk-figure" }));
 }
 
