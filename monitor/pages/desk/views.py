@@ -19,8 +19,8 @@ from monitor.pages.desk.attributes import ATTRIBUTES
 from monitor.pages.desk.benchmarks import SPEED, benchmarks
 from monitor.pages.desk.callbacks import callback_body
 from monitor.pages.desk.compared import second_product
-from monitor.pages.desk.first import first_sheet
 from monitor.pages.desk.query import FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
+from monitor.pages.desk.sheets import first_sheet
 from monitor.pages.desk.upeast import facing_products, other_side
 from monitor.pages.desk.words import product_title
 from monitor.wording.refusals import Refusal, refusals_as_json
