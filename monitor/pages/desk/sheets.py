@@ -308,14 +308,18 @@ def first_sheet(search: str) -> SafeString:
 
 
 def _named(node: Any, name: str) -> bool:
-    """Return whether a component, or one of those in it, has a name."""
+    """Return whether a component, its JSON, or one of those in it has a name."""
+    if isinstance(node, Component):
+        node = node.to_plotly_json()
     if isinstance(node, list):
         return any(_named(one, name) for one in node)
     return isinstance(node, dict) and (node["props"].get("id") == name or _named(node["props"].get("children"), name))
 
 
 def _html(node: Any, series: str) -> SafeString:
-    """Return components as HTML. series: content of the part with the series of the chosen points."""
+    """Return components, or their JSON, as HTML. series: content of the part with the series of the chosen points."""
+    if isinstance(node, Component):
+        node = node.to_plotly_json()
     if isinstance(node, list):
         return format_html_join("", "{}", ((_html(one, series),) for one in node))
     if not isinstance(node, dict):

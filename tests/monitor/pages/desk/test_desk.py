@@ -449,6 +449,7 @@ def test_an_area_of_the_map_opens_the_data_set_of_its_layer(client):
         assert page.context["product"] == product, layer
     far = client.get("/workbench/?bbox=100,10,101,11")
     assert far.status_code == 200
+    assert "<strong>No data set is loaded for this ground.</strong>" in far.content.decode()
     assert "No data set is loaded for this ground" in texts(drawn(sheet_body("?bbox=100,10,101,11")))
 
 
