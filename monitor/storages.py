@@ -72,7 +72,7 @@ class StaticFiles(CompressedStaticFilesStorage):
 class DashFiles(FileSystemFinder):
     """Finder of the scripts of Dash, which the workbench loads below dash/component/."""
 
-    FOLDERS = ("dash/dcc", "dash/html", "dash/dash_table", "dash/deps", "dash/dash-renderer")
+    FOLDERS = ("dash/deps", "dash/dash-renderer")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.locations, self.storages = [], {}

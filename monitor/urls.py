@@ -59,7 +59,6 @@ of_workbench = [  # with the resources that Dash requests
     path("_dash-layout", desk.of_dash, {"part": "_dash-layout"}, name="workbench-layout"),
     path("_dash-dependencies", desk.of_dash, {"part": "_dash-dependencies"}, name="workbench-dependencies"),
     path("_dash-update-component", desk.update, name="workbench-update"),
-    path("_dash-component-suites/<path:resource>", desk.component, name="workbench-component"),
 ]
 urlpatterns = [
     path("", map.map_view, name="map"),

@@ -8,8 +8,41 @@ from playwright.sync_api import Page, expect
 from detection.models import Alert
 from tests.e2e.browsers import fits, wait_for_map
 
-CHOSEN_BARS = """() => document.querySelector("#histogram .js-plotly-plot").data[1].y.filter(Boolean).length"""
+CHOSEN_BARS = """() => document.querySelector("#histogram .js-plotly-plot")?.data?.[1].y.filter(Boolean).length"""
+PAINTED = """() => [...document.querySelectorAll(".desk-figure canvas")].map((canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((value, i) => i % 4 === 3 && value).length / (canvas.width * canvas.height);
+})"""
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def reach_for(page: Page, name: str, part: str) -> None:
+    """Move the mouse over a chart, and wait for a part of what Plotly draws."""
+    page.locator(f"#{name}").hover()
+    expect(page.locator(f"#{name} {part}").first).to_be_attached()
+
+
+def stills(page: Page) -> None:
+    """Wait for charts, of each of which more than its frame is drawn before anybody reaches for it."""
+    expect(page.locator(".desk-figure canvas").first).to_be_attached()
+    page.wait_for_function(f"() => ({PAINTED})().every((share) => share > 0.01)")
+
+
+def test_charts_are_seen_at_once_and_their_library_comes_when_a_reader_reaches_for_one(
+    page, live_server, watched_region
+):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{live_server.url}/workbench/")
+    expect(page.locator(".desk-figure canvas")).to_have_count(3)
+    stills(page)
+    wait_for_map(page)
+    assert not [url for url in asked if "plotly" in url]
+    reach_for(page, "series", ".scatterlayer .trace")
+    expect(page.locator(".desk-figure canvas")).to_have_count(2)
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("#series .scatterlayer .trace")).to_have_count(3)
+    stills(page)
 
 
 def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_server, watched_region):
@@ -19,7 +52,8 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     page.get_by_role("link", name="Open in the workbench").click()
     expect(page).to_have_url(re.compile(r"/workbench/\?.*bbox="))
     expect(page.locator("#extent")).to_contain_text("points")
-    expect(page.locator("#histogram .bars path").first).to_be_attached()
+    reach_for(page, "histogram", ".bars path")
+    reach_for(page, "series", ".scatterlayer .trace")
     expect(page.locator("#series .scatterlayer .trace")).to_have_count(3)
     wait_for_map(page)
     assert fits(page)
@@ -27,12 +61,13 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     page.get_by_role("button", name="All in view").click()
     expect(page.locator("#choice-words")).to_contain_text("points chosen: median")
     expect(page.locator("#series-words")).to_contain_text("points chosen")
-    assert page.evaluate(CHOSEN_BARS) > 0
+    page.wait_for_function(f"() => ({CHOSEN_BARS})() > 0")
     page.get_by_role("link", name="Look at this ground only").click()
     expect(page).to_have_url(re.compile("area="))
 
     page.get_by_role("link", name="Cross-plot").click()
-    expect(page.locator("#relation .xtick text").first).to_be_visible()
+    stills(page)
+    reach_for(page, "relation", ".xtick text")
     page.get_by_label("Across").select_option("height")
     expect(page).to_have_url(re.compile("x=height"))
     expect(page.get_by_role("heading", name="Velocity against Height")).to_be_visible()
@@ -41,16 +76,21 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     expect(page.get_by_label("Across")).to_have_value("coherence")
 
     page.get_by_role("link", name="Profile and time").click()
-    expect(page.locator("#along .scatterlayer path.point").first).to_be_attached()
+    stills(page)
+    reach_for(page, "along", ".scatterlayer path.point")
     page.get_by_role("link", name="Up and east").click()
     expect(page.locator("#up canvas")).to_be_attached()
+    stills(page)
     page.get_by_role("link", name="Two data sets").click()
     expect(page.locator("#differences canvas")).to_be_attached()
+    stills(page)
     page.get_by_role("link", name="Groups of series").click()
-    expect(page.locator("#shapes .scatterlayer .trace").first).to_be_attached()
+    stills(page)
+    reach_for(page, "shapes", ".scatterlayer .trace")
     assert fits(page)
     page.get_by_role("link", name="Benchmarks").click()
-    expect(page.locator("#figures .scatterlayer path.point").first).to_be_attached()
+    stills(page)
+    reach_for(page, "figures", ".scatterlayer path.point")
     page.go_back()
     page.get_by_role("link", name="Show on the map").click()
     expect(page).to_have_url(re.compile(r"/\?layer=ascending"))
@@ -58,7 +98,6 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
 
 def test_charts_are_read_and_points_chosen_by_keys_alone(page, live_server, watched_region):
     page.goto(f"{live_server.url}/workbench/")
-    expect(page.locator("#histogram .bars path").first).to_be_attached()
     expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
     histogram = page.get_by_role("group", name="How fast the points move")
     histogram.focus()
@@ -66,6 +105,7 @@ def test_charts_are_read_and_points_chosen_by_keys_alone(page, live_server, watc
     for _ in range(5):
         page.keyboard.press("Shift+ArrowRight")
     expect(page.locator("#choice-words")).to_contain_text("points chosen: median")
+    page.wait_for_function(f"() => ({CHOSEN_BARS})() > 0")
     assert page.evaluate(CHOSEN_BARS) in range(1, 7)
     expect(page.locator("#series-words")).to_contain_text("points chosen")
     page.keyboard.press("Escape")
@@ -91,6 +131,7 @@ def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_chooses_nothing(op
     expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
     said = page.locator("#choice-words")
     for name in ("histogram", "cross"):
+        page.locator(f"#{name}").tap()  # the first touch makes a still a chart
         chart = page.locator(f"#{name} .nsewdrag")
         chart.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
         box, before = chart.bounding_box(), page.evaluate("scrollY")

@@ -8,6 +8,8 @@ import numpy as np
 from dash import dcc, html
 from dash.development.base_component import Component
 from django.http import QueryDict
+from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from plotly.io.json import to_json_plotly
@@ -31,11 +33,16 @@ from monitor.wording.refusals import Refusal
 VELOCITY = BY_NAME["velocity"]  # always sent for the map, so that the cross-plot does not send it again
 MOST_LINES = 6  # series drawn one by one; of more, their median and a band
 MOST_EXTREMES = 3000  # points among which the extreme ones are looked for
+# Without names of elements, which would stand twice on the page, and without places to focus, which are replaced.
+ATTRIBUTES = {"className": "class", "href": "href", "scope": "scope", "role": "role", "aria-label": "aria-label"}
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
 
 
-def sheet(search: str, theme: str) -> list[Any]:
-    """Return the components of a sheet, or a message. search: query string of the page's address."""
+def sheet(search: str, theme: str, *, is_cached: bool = False) -> list[Any]:
+    """Return the components of a sheet, or a message. search: query string of the page's address.
+
+    is_cached: return what is cached, or nothing, instead of computing.
+    """
     try:
         view = view_of(QueryDict(search.removeprefix("?")))
         if view.tab == "benchmarks":
@@ -53,7 +60,8 @@ def sheet(search: str, theme: str) -> list[Any]:
                 return [parts.fault(str(alone), str(needed))]
             view = view._replace(other=other.pk)
             about += [other.pk, other.loaded_at]
-        return samples.kept(product, about, theme, lambda: SHEETS[view.tab](view, product))
+        make = None if is_cached else lambda: SHEETS[view.tab](view, product)
+        return samples.kept(product, about, theme, make)
     except Refusal as refusal:
         return [parts.fault(refusal.error, refusal.remedy)]
     except Busy:
@@ -192,10 +200,10 @@ def _origins(results: list[Result]) -> list[Component]:
     return listed
 
 
-def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
+def chosen(choice: dict | None, search: str, theme: str, *, is_cached: bool = False) -> list[Any]:
     """Return a chart of the chosen points' series, and links to their ground.
 
-    choice: members of `callbacks.Choice`; None until points are chosen.
+    choice: members of `callbacks.Choice`; None until points are chosen. is_cached: as in `sheet`.
     Raises Refusal.
     """
     view = view_of(QueryDict(search.removeprefix("?")))
@@ -205,7 +213,8 @@ def chosen(choice: dict | None, search: str, theme: str) -> list[Any]:
     if choice and choice["pids"]:
         return json.loads(drawings.in_theme(to_json_plotly(_chosen(view, product, Choice(**choice))), theme))
     try:
-        return samples.kept(product, ["chosen", view.area], theme, lambda: _chosen(view, product, Choice()))
+        make = None if is_cached else lambda: _chosen(view, product, Choice())
+        return samples.kept(product, ["chosen", view.area], theme, make)
     except Busy:
         return [parts.fault(str(BUSY))]
 
@@ -257,6 +266,49 @@ def _moved(series: Float32) -> tuple[float, float, float]:
     """Return the change from first to last known date, the smallest and the largest value, mm; NaN if unknown."""
     known = series[np.isfinite(series)]
     return (float(known[-1] - known[0]), float(known.min()), float(known.max())) if known.size else (math.nan,) * 3
+
+
+def first_sheet(search: str) -> SafeString:
+    """Return the sheet of an address as HTML, with room for its charts and maps; empty unless it is cached.
+
+    search: query string of the page's address. A sheet that has to be computed would delay the page.
+    """
+    shown = sheet(search, "light", is_cached=True)
+    if not any(_named(one, "chosen") for one in shown):
+        return _html(shown, "")
+    series = chosen(None, search, "light", is_cached=True)
+    return _html(shown, _html(series, "")) if series else SafeString()
+
+
+def _named(node: Any, name: str) -> bool:
+    """Return whether a component, its JSON, or one of those in it has a name."""
+    if isinstance(node, Component):
+        node = node.to_plotly_json()
+    if isinstance(node, list):
+        return any(_named(one, name) for one in node)
+    return isinstance(node, dict) and (node["props"].get("id") == name or _named(node["props"].get("children"), name))
+
+
+def _html(node: Any, series: str) -> SafeString:
+    """Return components, or their JSON, as HTML. series: content of the part with the series of the chosen points."""
+    if isinstance(node, Component):
+        node = node.to_plotly_json()
+    if isinstance(node, list):
+        return format_html_join("", "{}", ((_html(one, series),) for one in node))
+    if not isinstance(node, dict):
+        return conditional_escape("" if node is None else node)
+    kind, props = node["type"], node["props"]
+    if kind == "Store":
+        return SafeString()
+    if kind == "Graph":
+        return format_html('<div style="height: {}px"></div>', props["figure"]["layout"]["height"])
+    if kind == "Checklist":
+        return format_html_join("", "<p>{}</p>", ((one["label"],) for one in props["options"]))
+    content = series if props.get("id") == "chosen" else _html(props.get("children"), series)
+    pairs = ((ATTRIBUTES[name], value) for name, value in props.items() if value and name in ATTRIBUTES)
+    opened = mark_safe(" open") if props.get("open") else ""
+    tag = mark_safe(kind.lower())  # noqa: S308
+    return format_html("<{}{}{}>{}</{}>", tag, format_html_join("", ' {}="{}"', pairs), opened, content, tag)
 
 
 SHEETS = {

@@ -9,9 +9,8 @@ from dash.fingerprint import check_fingerprint
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.templatetags.static import static
-from django.urls import reverse
 from django.utils import translation
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
@@ -26,11 +25,11 @@ from monitor.pages.desk.words import product_title
 from monitor.web.languages import asked_language
 from monitor.wording.refusals import Refusal, refusals_as_json
 
-SCRIPT = re.compile(r'src="/workbench/_dash-component-suites/([^"?]+)[^"]*"')
+SCRIPT = re.compile(r'<script src="/workbench/_dash-component-suites/([^"?]+)[^"]*"></script>')
+NEEDED = ("dash/deps/react", "dash/deps/prop-types", "dash/dash-renderer")  # dash.js replaces the other scripts of Dash
 GONE = "There is no such data set, or its points are deleted; a newer one replaces it."
 WIDTHS_M = (50, 100, 200, 500, 1000, 2000)  # of the strip around a line
 CHARTS = "vendor/plotly.js-cartesian-dist-min/plotly-cartesian.min.js"  # all kinds of charts that the sheets have
-LATER = ("plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js")  # scripts that Dash loads when it draws charts
 BASE = "/workbench/"
 PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # parts of Dash's page that our page contains
 
@@ -50,7 +49,6 @@ app.layout = html.Div(
 app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
 app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
 app.clientside_callback(ClientsideFunction("desk", "list"), Input("listed", "value"), prevent_initial_call=True)
-app.clientside_callback(ClientsideFunction("desk", "focus"), Input("series", "hoverData"), prevent_initial_call=True)
 
 
 @app.callback(Output("sheet", "children"), Input("address", "search"), Input("theme", "data"))
@@ -90,8 +88,8 @@ def desk(request: HttpRequest) -> HttpResponse:
     product = None if view.tab == "benchmarks" else samples.chosen_product(view)
     if view.product and view.tab != "benchmarks" and product is None:
         raise Http404(GONE)
-    context = {"view": view, "tabs": _tabs(view), "product": product, "dash": _dash_parts(request.csp_nonce)}
-    context["later"] = [reverse("workbench-component", args=[resource]) for resource in LATER]
+    context = {"view": view, "tabs": _tabs(view), "product": product} | _dash_parts()
+    context["first_sheet"] = sheets.first_sheet(request.GET.urlencode())
     return render(request, "pages/desk/desk.html", context | _controls(view, product))
 
 
@@ -173,20 +171,10 @@ def update(request: HttpRequest) -> HttpResponse:
     return HttpResponse(answer.get_data(), status=answer.status_code, content_type="application/json")
 
 
-@require_safe
-def component(request: HttpRequest, resource: str) -> HttpResponse:
-    """Redirect to the static file of a script that Dash loads."""
-    return HttpResponseRedirect(_lies_at(resource))
-
-
-def _dash_parts(nonce: object) -> SafeString:
-    """Return Dash's script tags, free of visitors' input, with the nonce of the content security policy."""
-    # Each tag has the address of its static file, so that the browser needs no redirect.
+def _dash_parts() -> dict[str, Any]:
+    """Return Dash's entry point and configuration, free of visitors' input, and the static files of its scripts."""
     page: str = dash_answer().get_data(as_text=True)
-    page = SCRIPT.sub(lambda found: f'src="{_lies_at(found[1])}"', page)
-    return mark_safe(page.replace("<script", f'<script nonce="{nonce}"'))  # noqa: S308
-
-
-def _lies_at(resource: str) -> str:
-    path, _is_fingerprinted = check_fingerprint(resource)
-    return static(CHARTS if path == LATER[0] else f"dash/component/{path}")
+    named = [check_fingerprint(name)[0] for name in SCRIPT.findall(page)]
+    entry = mark_safe(page[: page.index("<script src=")])  # noqa: S308
+    scripts = [static(f"dash/component/{name}") for name in named if name.startswith(NEEDED)]
+    return {"dash_entry": entry, "scripts": {"dash": scripts, "charts": static(CHARTS)}}

@@ -105,6 +105,13 @@ export function createMap(container, options = {}) {
   return map;
 }
 
+/** Resolves when layers may be added, in a task of their own: the frame that ends the loading takes long enough. */
+export function loaded(map) {
+  let waits;
+  map.once("remove", () => clearTimeout(waits));
+  return new Promise((resolve) => map.once("load", () => (waits = setTimeout(resolve))));
+}
+
 /** Called when a page has added its layers: once `ground` is there too, aria-busy says whether the map still draws. */
 export async function followDrawing(map, ground) {
   await ground;

@@ -1,5 +1,5 @@
 // The map page: list, map and panel show the same, and the address bar holds the view.
-import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
+import { createMap, fillBasemap, followDrawing, loaded, maplibre } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
 import { css, element, jsonOf, pause } from "gmm/dom";
 import { position } from "gmm/format";
@@ -298,6 +298,7 @@ async function start() {
   message.hidden = true;
   map.addControl(new Readout(), "bottom-left");
   const ground = fillBasemap(map);
+  await pause();
   map.on("idle", () => legend.describePoints(points, map.getZoom()));
   if (legend.layer()) points = addPoints(map, { urls: config.urls, ...legend.drawn() });
   known = setUpContext({ map, urls: config.urls, query, remember, before: legend.layer() ? "points" : undefined });
@@ -332,7 +333,7 @@ async function start() {
 if (query.has("bbox")) remember({ bbox: null });
 if (map) {
   setUpSearch(goTo);
-  map.once("load", start);
+  loaded(map).then(start);
   map.on("error", ({ error, sourceId }) => {
     if (sourceId === "points") warn(gettext("Some measurement points could not be loaded."), () => points.retry());
     else if (sourceId === "raster") warn(gettext("Some images could not be loaded."), () => images?.retry());

@@ -1,6 +1,6 @@
 // The page of one alert: the map of its outline, which plays its motion, and a chart for each data set once unfolded.
-import { createMap, fillBasemap, followDrawing } from "gmm/basemap";
-import { element as h, jsonOf } from "gmm/dom";
+import { createMap, fillBasemap, followDrawing, loaded } from "gmm/basemap";
+import { element as h, jsonOf, pause } from "gmm/dom";
 import { addLevels, addOutlines, boundsOf } from "gmm/marks";
 import { addPoints } from "gmm/points";
 import { addArrows, addRaster } from "gmm/rasters";
@@ -9,7 +9,7 @@ import { gettext } from "gmm/words";
 const config = jsonOf("map-config");
 const area = jsonOf("alert-area");
 
-function drawMap() {
+async function drawMap() {
   const box = document.getElementById("small-map");
   let map;
   try {
@@ -23,21 +23,22 @@ function drawMap() {
     box.hidden = true;
     return;
   }
-  map.once("load", () => {
-    const ground = fillBasemap(map);
-    const stretch = config.stretch_mm_yr ?? 10;
-    const image = config.evidence_raster;
-    if (image) {
-      addRaster(map, { ...image, tilesUrl: config.urls.raster_tiles });
-      if (image.arrows) addArrows(map, { ...image, arrowsUrl: config.urls.arrows });
-    } else if (config.default_layer) {
-      addPoints(map, { urls: config.urls, layer: config.default_layer, stretch });
-    }
-    addOutlines(map, area);
-    if (document.getElementById("place-outlines")) addLevels(map, jsonOf("place-outlines"));
-    followDrawing(map, ground);
-    setUpPlay(map);
-  });
+  await loaded(map);
+  const ground = fillBasemap(map);
+  await pause();
+  const stretch = config.stretch_mm_yr ?? 10;
+  const image = config.evidence_raster;
+  if (image) {
+    addRaster(map, { ...image, tilesUrl: config.urls.raster_tiles });
+    if (image.arrows) addArrows(map, { ...image, arrowsUrl: config.urls.arrows });
+  } else if (config.default_layer) {
+    addPoints(map, { urls: config.urls, layer: config.default_layer, stretch });
+  }
+  await pause();
+  addOutlines(map, area);
+  if (document.getElementById("place-outlines")) addLevels(map, jsonOf("place-outlines"));
+  followDrawing(map, ground);
+  setUpPlay(map);
 }
 
 /** The slider through the dates: the points take the colour of each date, and a line runs along the curve. */

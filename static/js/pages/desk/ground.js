@@ -1,5 +1,5 @@
 // The maps of the workbench: points, cells or groups on the ground, and the tools that choose points.
-import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
+import { createMap, fillBasemap, followDrawing, loaded, maplibre } from "gmm/basemap";
 import { css, element as h, onTheme } from "gmm/dom";
 import { signed } from "gmm/format";
 import { themed } from "gmm/ground";
@@ -55,13 +55,13 @@ export function drawGround(box, data, { onChoose, onLine, onView, describe } = {
   }
   const readout = h("p", { class: "desk-readout", "aria-hidden": "true", hidden: true });
   box.append(legendOf(data), readout);
-  const loaded = new Promise((resolve) => map.once("load", resolve)).then(() => {
+  const ready = loaded(map).then(() => {
     const ground = fillBasemap(map);
     addMarks(map, data);
     followDrawing(map, ground);
   });
   const every = longitude.keys();
-  loaded.then(() => map.getSource("points").setData(featuresOf(data, every)));
+  ready.then(() => map.getSource("points").setData(featuresOf(data, every)));
 
   const nearest = ({ point: { x, y } }, reach = touch.matches ? 2 * REACH : REACH) => {
     const corners = [
@@ -77,12 +77,12 @@ export function drawGround(box, data, { onChoose, onLine, onView, describe } = {
     if (row !== null) readout.textContent = describe?.(row) ?? textOf(data, row);
   };
   const tools = setUpTools(box, map, data, { onChoose, onLine, onView, nearest });
-  loaded.then(() => map.on("mousemove", (event) => read(nearest(event))));
+  ready.then(() => map.on("mousemove", (event) => read(nearest(event))));
   map.on("mouseout", () => read(null));
 
   return {
     mark(rows) {
-      loaded.then(() => {
+      ready.then(() => {
         map.getSource("marked").setData(featuresOf(data, rows));
         map.setPaintProperty("marked", "circle-stroke-width", rows.length > MANY ? 0.3 : 1.2);
         const opacity = rows.length ? DIMMED : 1;
@@ -91,7 +91,7 @@ export function drawGround(box, data, { onChoose, onLine, onView, describe } = {
       });
     },
     focus(row) {
-      loaded.then(() => map.getSource("focus").setData(featuresOf(data, row === null ? [] : [row])));
+      ready.then(() => map.getSource("focus").setData(featuresOf(data, row === null ? [] : [row])));
     },
     remove: () => map.remove(),
   };

@@ -1,4 +1,5 @@
 // The maps of a sheet, beside the charts that Dash draws; points chosen in one of them are marked in all others.
+import { liven, livenAll } from "gmm/desk-charts";
 import { drawGround } from "gmm/desk-ground";
 import { signed } from "gmm/format";
 import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
@@ -17,18 +18,9 @@ function unpack({ low, step, codes }) {
   return Float32Array.from(new Uint16Array(bytes.buffer), (code) => (code === UNKNOWN ? NaN : low + step * code));
 }
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-const plotOf = (id) => document.querySelector(`#${id} .js-plotly-plot`);
-
-/** Returns the chart with this name as soon as Dash has drawn it, or null. */
-async function drawn(id) {
-  for (let tries = 0; tries < 1200; tries++) {
-    const plot = plotOf(id);
-    if (plot?._fullLayout && plot.on) return plot;
-    if (!document.getElementById(id)) return null;
-    await new Promise(requestAnimationFrame);
-  }
-  return null;
-}
+const LINKED = ["histogram", "cross"];
+/** The chart with this name, once Plotly has drawn it; else undefined. */
+const plotOf = (id) => [document.querySelector(`#${id} .js-plotly-plot`)].find((plot) => plot?._fullLayout && plot.on);
 
 /** Draws the maps of a sheet, and links its charts. ground: the data of `parts.map_data`. */
 export function show(ground) {
@@ -67,10 +59,25 @@ function link({ value, unit }, { pids, bars: [low, high, bars], x, y, edges }) {
   pids.forEach((pid, row) => sheet.places.set(pid, row));
   sheet.speed = value.map((one) => clamp(one, low, high));
   if (edges) Object.assign(sheet, { x: held(x, edges[0], edges[1]), y: held(y, edges[2], edges[3]) });
-  for (const id of ["histogram", "cross"]) drawn(id).then((plot) => plot && listen(id, plot));
+  for (const id of LINKED) if (plotOf(id)) listen(id, plotOf(id));
+}
+
+document.addEventListener("desk-live", ({ target }) => {
+  const { id } = target.parentElement;
+  if (id === "series") target.on("plotly_hover", focus);
+  if (!sheet || !LINKED.includes(id)) return;
+  listen(id, target);
+  if (sheet.rows.length) mark(sheet.rows);
+});
+
+function mark(rows) {
+  markHistogram(rows);
+  markCross(rows);
 }
 
 function listen(id, plot) {
+  if (plot.isHeard) return; // the chart of an earlier sheet, such as that of the other theme
+  plot.isHeard = true;
   const between = (values, [a, b]) => [...values.keys()].filter((row) => values[row] >= a && values[row] <= b);
   plot.on("plotly_selected", (event) => {
     if (!event?.range) return;
@@ -109,9 +116,9 @@ let waiting = null;
 function choose(rows, from, outline = "") {
   sheet.rows = rows;
   sheet.map?.mark(rows);
-  markHistogram(rows);
-  markCross(rows);
-  for (const id of ["histogram", "cross"])
+  if (rows.length) livenAll(...LINKED);
+  mark(rows);
+  for (const id of LINKED)
     if (id !== from && plotOf(id)?.layout.selections?.length) Plotly.relayout(plotOf(id), { selections: [] });
   say(rows);
   clearTimeout(waiting);
@@ -157,8 +164,8 @@ export function list(pids) {
 }
 
 /** Marks the point whose series is read with a ring on the map. */
-export function focus(hovered) {
-  const name = plotOf("series")?.data[hovered?.points?.[0]?.curveNumber]?.name;
+function focus({ points: [at] }) {
+  const name = plotOf("series")?.data[at?.curveNumber]?.name;
   sheet?.map?.focus(sheet.places.get(name) ?? null);
 }
 
@@ -203,14 +210,14 @@ function readOn(plot, key) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const chart = event.target.closest?.(".desk-chart");
-  const plot = chart?.querySelector(".js-plotly-plot");
-  if (!plot?.data || event.altKey || event.ctrlKey || event.metaKey) return;
-  const { id } = plot.parentElement;
-  const isLinked = sheet && (id === "histogram" || id === "cross");
-  if (event.key === "Escape" && sheet) choose([], "keys");
-  else if (isLinked && event.key in STEPS) moveBand(id, event.key, event.shiftKey);
-  else if (!isLinked && event.key.startsWith("Arrow")) readOn(plot, event.key);
+  const box = event.target.closest?.(".desk-chart")?.querySelector(".desk-figure");
+  if (!box || event.altKey || event.ctrlKey || event.metaKey) return;
+  const { id } = box.parentElement;
+  const { key, shiftKey } = event;
+  const isLinked = sheet && LINKED.includes(id);
+  if (key === "Escape" && sheet) choose([], "keys");
+  else if (isLinked && key in STEPS) moveBand(id, key, shiftKey);
+  else if (!isLinked && key.startsWith("Arrow")) liven(box).then((plot) => readOn(plot, key));
   else return;
   event.preventDefault();
 });

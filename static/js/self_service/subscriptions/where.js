@@ -1,5 +1,5 @@
 // Where a subscription looks: a search, the map and the fields write into each other.
-import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
+import { createMap, fillBasemap, followDrawing, loaded, maplibre } from "gmm/basemap";
 import { css, element, jsonOf } from "gmm/dom";
 import { themed } from "gmm/ground";
 import { addOutlines, boundsOf, fetchAlerts } from "gmm/marks";
@@ -139,7 +139,7 @@ function setUpMap() {
     return;
   }
   map.on("error", ({ error }) => console.warn(error?.message));
-  map.once("load", async () => {
+  loaded(map).then(async () => {
     const ground = fillBasemap(map);
     await showAlerts().catch((error) => console.warn("alerts:", error.message));
     map.addSource("circle", { type: "geojson", data: NOTHING });

@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_points_delete
@@ -314,6 +315,19 @@ def test_the_charts_library_is_of_the_version_that_dash_comes_with_and_holds_eve
     assert all(f'name:"{kind}"' in ours for kind in drawn)
 
 
+def test_a_sheet_that_was_drawn_before_stands_in_the_page_at_once(client, product):
+    search = f"?on={product.pk}"
+    assert "desk-first" not in client.get(f"/workbench/{search}").content.decode()
+    answer = drawn(sheet_body(search))
+    assert "desk-first" not in client.get(f"/workbench/{search}").content.decode(), "its series are not drawn yet"
+    answer += drawn(chosen_body(search))
+    page = client.get(f"/workbench/{search}").content.decode()
+    first = page.split('class="desk-first"')[1].split('id="react-entry-point"')[0]
+    said = {texts(node) for node in nodes(answer) if node["type"] in ("H2", "P", "Th", "Td", "Summary")}
+    assert [one for one in said if escape(one) not in first] == []
+    assert ' id="' not in first, "a name stands once on the page"
+
+
 def test_a_chart_on_a_touched_screen_leaves_swipes_to_the_page(product):
     for theme, modes in (("light", {"select", "zoom"}), ("light-touch", {False}), ("dark-touch", {False})):
         answer = drawn(sheet_body(f"?on={product.pk}", theme))
@@ -376,9 +390,11 @@ def test_every_chart_has_sentences_and_a_table_with_its_figures(product):
     towns, other = load_towns(points=500, n_dates=150), load_towns(points=500, n_dates=150, track=998)
     from_both_sides(towns, other)
     bodies = [sheet_body(f"?on={towns.pk}&tab={tab}") for tab in TABS]
-    drawn_charts = 0
+    drawn_charts, used = 0, set()
     for body in (*bodies, chosen_body(f"?on={towns.pk}")):
-        for part in (node for node in nodes(drawn(body)) if node["type"] == "Section"):
+        answer = drawn(body)
+        used |= {node["type"] for node in nodes(answer)}
+        for part in (node for node in nodes(answer) if node["type"] == "Section"):
             kinds = [node["type"] for node in nodes(part)]
             is_map = any(node["props"].get("className") == "desk-map" for node in nodes(part))
             if "Graph" not in kinds and not is_map:
@@ -388,6 +404,9 @@ def test_every_chart_has_sentences_and_a_table_with_its_figures(product):
             assert said.count(".") >= 1, said
             assert "Table" in kinds or "difference-histogram" in str(part) or "ground-of-line" in str(part), said
     assert drawn_charts == 18
+    components = Path(finders.find("js/pages/desk/components.js")).read_text()
+    tags, others = re.search(r'TAGS = "([^"]*)"', components)[1], re.search(r"\.\.\.\{ (.*) \}", components)[1]
+    assert used <= {*tags.split(), *others.split(", ")}, "the page's own components hold every kind drawn"
 
 
 def test_without_a_mouse_points_are_chosen_from_a_list_and_ground_from_a_table(product):
@@ -429,6 +448,7 @@ def test_an_area_of_the_map_opens_the_data_set_of_its_layer(client):
         assert page.context["product"] == product, layer
     far = client.get("/workbench/?bbox=100,10,101,11")
     assert far.status_code == 200
+    assert "<strong>No data set is loaded for this ground.</strong>" in far.content.decode()
     assert "No data set is loaded for this ground" in texts(drawn(sheet_body("?bbox=100,10,101,11")))
 
 
@@ -488,8 +508,9 @@ def test_the_page_has_the_policy_of_the_site(client, product):
     for directive in ("script-src 'self'", "connect-src 'self'", "object-src 'none'", "base-uri 'none'"):
         assert directive in policy
     assert "unsafe-eval" not in policy
-    scripts = page.split('id="_dash-config"')[1]
-    assert scripts.count("<script") == scripts.count(f'<script nonce="{nonce}"')
+    inline = re.findall(r"<script(?![^>]* src=)[^>]*>", page)
+    assert all(f'nonce="{nonce}"' in tag or 'type="application/json"' in tag for tag in inline), inline
+    assert len(answer.context["scripts"]["dash"]) == 4, "React in two parts, its checks and Dash's renderer"
 
 
 def test_old_addresses_lead_to_the_desk_of_their_data_set(client, product):

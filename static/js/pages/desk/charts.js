@@ -1,0 +1,86 @@
+// Charts of the workbench: drawn at once as a still, and by Plotly as soon as a reader reaches for one.
+import { drawStill } from "gmm/desk-still";
+import { jsonOf } from "gmm/dom";
+
+const charts = new WeakMap(); // by box: {figure, config, live: promise of Plotly's chart, or null}
+const { charts: address } = jsonOf("desk-scripts");
+let library = null;
+
+/** Loads Plotly, which is half of all that the page would send; resolves when it can draw. */
+function plotly() {
+  library ??= new Promise((resolve, reject) => {
+    const script = Object.assign(document.createElement("script"), { src: address });
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", () => reject(new Error(`${address} cannot be loaded`)));
+    document.head.append(script);
+  }).catch((error) => {
+    library = null; // the next attempt may succeed
+    throw error;
+  });
+  return library;
+}
+
+/** Shows a figure in a box of the page, in place of an earlier one. */
+export function showChart(box, figure, config) {
+  const chart = charts.get(box);
+  if (!chart) charts.set(box, { figure, config, live: null });
+  else Object.assign(chart, { figure, config });
+  if (chart?.live) return void chart.live.then(() => plot(box)).catch(() => {});
+  drawStill(box, figure);
+  if (!chart) new ResizeObserver(() => charts.get(box).live || drawStill(box, charts.get(box).figure)).observe(box);
+}
+
+/** Ends a chart whose box leaves the page. */
+export function endChart(box) {
+  if (charts.get(box)?.live) window.Plotly?.purge(box); // it listens to the window
+}
+
+async function plot(box) {
+  const { figure, config } = charts.get(box);
+  const { data, layout } = structuredClone(figure); // Plotly writes into both
+  return (await plotly()).react(box, { data, layout: { ...layout, height: undefined, autosize: true }, config });
+}
+
+/** Replaces the still in a box by Plotly's chart; returns a promise of it. The box reports "desk-live" once. */
+export function liven(box) {
+  const chart = charts.get(box);
+  chart.live ??= plot(box).then(
+    () => {
+      box.querySelector("canvas")?.remove();
+      box.dispatchEvent(new CustomEvent("desk-live", { bubbles: true }));
+      return box;
+    },
+    (error) => {
+      chart.live = null;
+      throw error;
+    },
+  );
+  return chart.live;
+}
+
+/** Livens the charts with these names, as far as the sheet has them. */
+export function livenAll(...names) {
+  for (const name of names) {
+    const box = document.querySelector(`#${name} .desk-figure`);
+    if (box) liven(box).catch((error) => console.warn(error));
+  }
+}
+
+/** Livens the chart that the mouse is over, or that a key or a tap has chosen; a swipe over it scrolls the page. */
+function reachFor({ target, pointerType }) {
+  if (pointerType === "touch") return;
+  const box = target.closest?.(".desk-chart")?.querySelector(".desk-figure");
+  if (box && charts.has(box)) liven(box).catch((error) => console.warn(error));
+}
+for (const name of ["pointerover", "focusin"]) document.addEventListener(name, reachFor);
+
+// A mouse over the sheet is about to reach for a chart.
+document.querySelector(".desk-sheet").addEventListener(
+  "pointermove",
+  ({ pointerType }) => {
+    if (pointerType !== "mouse" || library) return;
+    const hint = Object.assign(document.createElement("link"), { rel: "preload", as: "script", href: address });
+    document.head.append(hint);
+  },
+  { once: true },
+);

@@ -1,0 +1,26 @@
+// Starts Dash, which draws the sheet, once the page's words are on the screen (monitor/pages/desk/views.py).
+import { components } from "gmm/desk-components";
+import { jsonOf } from "gmm/dom";
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let isAsked = false; // before that Dash has no layout to change
+const theme = () => {
+  isAsked = true;
+  return (dark.matches ? "dark" : "light") + (matchMedia("(pointer: coarse)").matches ? "-touch" : "");
+};
+const linked = (name) => async (value) => {
+  const module = await import("gmm/desk-linked");
+  module[name](value);
+  return window.dash_clientside.no_update;
+};
+window.dash_clientside = { desk: { theme, show: linked("show"), list: linked("list") } };
+// Dash finds components by these names. Its own scripts hold many more, which weigh as much as the map.
+window.dash_core_components = window.dash_html_components = components;
+dark.addEventListener("change", () => isAsked && window.dash_clientside.set_props("theme", { data: theme() }));
+
+let last;
+for (const src of jsonOf("desk-scripts").dash) {
+  last = Object.assign(document.createElement("script"), { src, async: false }); // they run in this order
+  document.head.append(last);
+}
+last.addEventListener("load", () => new window.DashRenderer());
