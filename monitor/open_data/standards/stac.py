@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 from django.db.models import BooleanField, Case, DateTimeField, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
 
-from ingest.models import Product, Scene
+from ingest.models import Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.open_data.standards import stac_items
-from monitor.open_data.standards.collections import Extent, Rows, extent_of
+from monitor.open_data.standards.collections import Rows
 from monitor.open_data.standards.cql2 import Queryables
-from monitor.open_data.standards.ground import OF_PRODUCTS, Products, extent_of_products
+from monitor.open_data.standards.ground import OF_PRODUCTS, Products
 from monitor.open_data.standards.queries import Filter, Query
 
 SORTABLE = ("id", "datetime", "start_datetime", "end_datetime", "created")
@@ -58,19 +58,7 @@ class RadarImages(Rows):
         "sat:relative_orbit": "track",
         **_of_every_item(name, "footprint", "acquired_at", "acquired_at", "loaded_at"),
     }
-
-    def rows(self, query: Query) -> QuerySet[Scene]:
-        """Return the images that fit the query."""
-        found = Scene.objects.ready()
-        if query.area is not None:
-            found = found.filter(footprint__intersects=query.area)
-        if query.during is None:
-            return found
-        return found.filter(acquired_at__range=(query.during.start, query.during.end))
-
-    def extent(self) -> Extent:
-        """Return the extent of all images."""
-        return extent_of(Scene.objects.ready(), "footprint", "acquired_at", "acquired_at")
+    period = ("acquired_at", "acquired_at")
 
 
 def _predictions() -> QuerySet[Prediction]:
@@ -82,6 +70,11 @@ def _predictions() -> QuerySet[Prediction]:
     )
 
 
+AREA = Coalesce("run__product__footprint", "run__pair__footprint")
+PERIOD = (
+    Coalesce(Cast(F("run__product__dates__0"), DateTimeField()), "run__pair__reference__acquired_at"),
+    Coalesce(Cast(last_date("run__product__dates"), DateTimeField()), "run__pair__secondary__acquired_at"),
+)
 _FLAGS = ("run__product__simulated", "run__pair__reference__simulated", "run__pair__secondary__simulated")
 SIMULATED = Case(
     When(Q.create([(flag, True) for flag in _FLAGS], connector=Q.OR), then=True),
@@ -103,45 +96,17 @@ class Predictions(Rows):
     }
     queryables = {name: f"run__model_version__{name}" for name in ("task", "method", "version", "weights_sha256")} | {
         "simulated": SIMULATED,
-        **_of_every_item(
-            name,
-            Coalesce("run__product__footprint", "run__pair__footprint"),
-            Coalesce(Cast(F("run__product__dates__0"), DateTimeField()), "run__pair__reference__acquired_at"),
-            Coalesce(Cast(last_date("run__product__dates"), DateTimeField()), "run__pair__secondary__acquired_at"),
-            "created_at",
-        ),
+        **_of_every_item(name, AREA, *PERIOD, "created_at"),
     }
+    period = PERIOD
     items = {"item_assets": {"raster": {"type": stac_items.COG, "roles": ["data"]}}}
 
     def rows(self, query: Query) -> QuerySet[Prediction]:
         """Return the results that fit the query."""
-        found = _predictions()
-        if "task" in query.filters:
-            found = found.filter(run__model_version__task=query.filters["task"])
-        if query.area is not None:
-            by_product = Q(run__product__footprint__intersects=query.area)
-            found = found.filter(by_product | Q(run__pair__footprint__intersects=query.area))
-        if query.during is None:
+        found = super().rows(query._replace(during=None))
+        if query.during is None:  # the ends of a velocity field are days, those of a pair are moments
             return found
         start, end = query.during
         by_product = Q(run__product__dates__0__lte=end.date(), last__gte=start.date())
         by_pair = Q(run__pair__reference__acquired_at__lte=end, run__pair__secondary__acquired_at__gte=start)
         return found.alias(last=last_date("run__product__dates")).filter(by_product | by_pair)
-
-    def extent(self) -> Extent:
-        """Return the extent of all results."""
-        found = _predictions().select_related(None)
-        of_products = extent_of_products(Product.objects.filter(runs__prediction__in=found))
-        moments = ("run__pair__reference__acquired_at", "run__pair__secondary__acquired_at")
-        return _both(of_products, extent_of(found, "run__pair__footprint", *moments))
-
-
-def _both(one: Extent, other: Extent) -> Extent:
-    known = [each for each in (one, other) if each.bounds]
-    if not known:
-        return Extent()
-    sides = list(zip(*(each.bounds for each in known if each.bounds), strict=True))
-    bounds = (min(sides[0]), min(sides[1]), max(sides[2]), max(sides[3]))
-    return Extent(
-        bounds, min(stac_items.at(each.first) for each in known), max(stac_items.at(each.last) for each in known)
-    )
