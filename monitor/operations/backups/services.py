@@ -40,7 +40,10 @@ def backup_make(*, folder: Path) -> Manifest:
         migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
         files, missing = _rasters_copy(folder, before)
         database = f"database-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.dump"
-        _dump(folder, database, snapshot, files)
+        (folder / database).touch(mode=0o600)
+        postgres.dump(folder / database, snapshot)
+    with (folder / database).open("rb") as file:
+        files[database] = lists.entry_of(file)
     files[SECRET_KEY] = lists.written(folder / SECRET_KEY, BytesIO(settings.SECRET_KEY.encode()))
     if settings.PUSH_PRIVATE_KEY:
         files[PUSH_KEY] = lists.written(folder / PUSH_KEY, BytesIO(settings.PUSH_PRIVATE_KEY.encode()))
@@ -88,12 +91,12 @@ def backup_restore(*, folder: Path) -> Manifest:
     _rasters_restore(folder, manifest)
     connection.close()
     postgres.restore(folder / manifest.database)
-    if "SECRET_KEY" not in os.environ:
-        with (folder / SECRET_KEY).open("rb") as source:
-            lists.written(settings.VAR_DIR / "secret_key", source)
-    if "PUSH_PRIVATE_KEY" not in os.environ and PUSH_KEY in manifest.files:
-        with (folder / PUSH_KEY).open("rb") as source:
-            lists.written(settings.PUSH_KEY_FILE, source)
+    keys = {("SECRET_KEY", SECRET_KEY): settings.VAR_DIR / "secret_key"}
+    keys["PUSH_PRIVATE_KEY", PUSH_KEY] = settings.PUSH_KEY_FILE
+    for (variable, name), target in keys.items():
+        if variable not in os.environ and name in manifest.files:
+            with (folder / name).open("rb") as source:
+                lists.written(target, source)
     return manifest
 
 
@@ -147,14 +150,6 @@ def _rasters_copy(folder: Path, before: dict[str, Entry]) -> tuple[dict[str, Ent
         except FileNotFoundError:
             missing.append(name)
     return files, missing
-
-
-def _dump(folder: Path, name: str, snapshot: str, files: dict[str, Entry]) -> None:
-    path = folder / name
-    path.touch(mode=0o600)
-    postgres.dump(path, snapshot)
-    with path.open("rb") as file:
-        files[name] = lists.entry_of(file)
 
 
 def _refuse_newer(folder: Path, manifest: Manifest) -> None:

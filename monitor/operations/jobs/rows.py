@@ -1,6 +1,5 @@
 """Jobs for the page: selecting, showing as rows with advice on failures, retrying and cancelling them."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -60,23 +59,17 @@ def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
     }
 
 
-def job_retry(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
-    """Put a failed, cancelled or delayed job back into its queue. Return False for any other job."""
-    return _changed(kind, pk, by, "retry", KINDS[kind].retry)
+def job_change(*, kind: str, pk: int, verb: str, by: AbstractBaseUser) -> bool:
+    """Cancel a waiting or running job, or retry one that failed, was cancelled or is delayed; False for any other.
 
-
-def job_cancel(*, kind: str, pk: int, by: AbstractBaseUser) -> bool:
-    """Cancel a waiting or running job. Return False for any other job or a kind that cannot be cancelled."""
-    cancel = KINDS[kind].cancel
-    return cancel is not None and _changed(kind, pk, by, "cancel", lambda job: cancel(job, by.get_username()))
-
-
-def _changed(kind: str, pk: int, by: AbstractBaseUser, verb: str, change: Callable[[QuerySet], int]) -> bool:
+    verb: retry or cancel.
+    """
+    job, cancel = KINDS[kind].model._default_manager.filter(pk=pk), KINDS[kind].cancel
     with transaction.atomic():
-        changed = change(KINDS[kind].model._default_manager.filter(pk=pk)) == 1
-        if changed:
+        n_changed = KINDS[kind].retry(job) if verb == "retry" else cancel(job, by.get_username()) if cancel else 0
+        if n_changed:
             audit_write(actor=by, action=f"{verb} a job", subject=f"{kind} {pk}")
-    return changed
+    return n_changed == 1
 
 
 OPEN = ("waiting", "running", "failed")

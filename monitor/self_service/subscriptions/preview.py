@@ -34,7 +34,10 @@ def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet |
     past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
     past = past.order_by("-created_at", "-id")
     steps = [one for one in past if wants(wish, step_of(one))]
-    return Replay(steps, _mails(steps, frequency, quiet))
+    if frequency == Subscription.Frequency.AT_ONCE:
+        pace = paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0)))
+        return Replay(steps, _gathered(steps, pace, quiet))
+    return Replay(steps, len({last_moment(frequency=frequency, now=one.created_at) for one in steps}))
 
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
@@ -42,12 +45,6 @@ def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
     alerts = {one.alert_id: one.alert for one in steps}
     cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
     return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in steps]
-
-
-def _mails(steps: Sequence[AlertTransition], frequency: str, quiet: Quiet | None) -> int:
-    if frequency != Subscription.Frequency.AT_ONCE:
-        return len({last_moment(frequency=frequency, now=one.created_at) for one in steps})
-    return _gathered(steps, paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0))), quiet)
 
 
 def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:

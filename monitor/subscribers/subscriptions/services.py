@@ -46,6 +46,13 @@ LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET
 LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
+DEEDS = {  # of the page of a person's subscriptions
+    "sign": {"sign_of_life": True},
+    "no-sign": {"sign_of_life": False},
+    "bulletins": {"bulletins": True},
+    "no-bulletins": {"bulletins": False},
+    "resume": RESUMED,  # what happened while it was paused is not sent
+}
 LEAST = {  # severity from which on something is sent
     "minor": gettext_lazy("Of any importance."),
     "moderate": gettext_lazy("Of medium or high importance."),
@@ -138,11 +145,6 @@ def address_pause(*, email: str) -> int:
     return active.update(paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED)
 
 
-def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
-    """Change how often mails come. Raises ValueError for an unknown frequency."""
-    Subscription.objects.filter(pk=subscription.pk).update(frequency=Subscription.Frequency(frequency))
-
-
 def subscription_move(
     *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = ()
 ) -> None:
@@ -190,16 +192,12 @@ def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
         subscription_pause(subscription=mine, until=_day_to_come(until))
     elif deed == "test":
         return "test-sent" if mine.confirmed_at and test_request(subscription=mine) else "test-limit"
-    elif deed in ("sign", "no-sign"):
-        Subscription.objects.filter(pk=mine.pk).update(sign_of_life=deed == "sign")
-    elif deed in ("bulletins", "no-bulletins"):
-        Subscription.objects.filter(pk=mine.pk).update(bulletins=deed == "bulletins")
-    elif deed == "resume":  # what happened while it was paused is not sent
-        Subscription.objects.filter(pk=mine.pk).update(**RESUMED)
     elif deed == "stop":
         subscriptions_end(ids=[mine.pk])
+    elif deed in DEEDS:
+        Subscription.objects.filter(pk=mine.pk).update(**DEEDS[deed])
     elif deed in Subscription.Frequency.values and mine.shared_id is None:
-        subscription_set_frequency(subscription=mine, frequency=deed)
+        Subscription.objects.filter(pk=mine.pk).update(frequency=deed)
     return ""
 
 
