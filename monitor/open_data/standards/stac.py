@@ -64,14 +64,8 @@ def _between(first: date | datetime, last: date | datetime) -> dict[str, Any]:
 
 def of_product(row: Product) -> Feature:
     """Return the item of a velocity field."""
-    properties = (
-        _titled(row.name, row.simulated)
-        | _between(row.dates[0], row.dates[-1])
-        | {
-            "created": stamp(row.loaded_at),
-            **{name: getattr(row, name) for name in ITEM_OF_PRODUCT},
-        }
-    )
+    properties = {"created": stamp(row.loaded_at)} | {name: getattr(row, name) for name in ITEM_OF_PRODUCT}
+    properties |= _titled(row.name, row.simulated) | _between(row.dates[0], row.dates[-1])
     points = f"{reverse('ogc:items', args=['points'])}?product={row.pk}"
     assets = {"points": {"href": points, "type": GEOJSON, "title": "Measurement points", "roles": ["data"]}}
     page = {"rel": "alternate", "type": "text/html", "href": reverse("product-analysis", args=[row.pk])}

@@ -1,6 +1,5 @@
-"""Table of the kinds of job: their rows and states, and how to retry or cancel them; texts show no addresses."""
+"""Table of the kinds of job: their rows and states, and how to retry or cancel them."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,9 +29,6 @@ GROUPS = {
     "cancelled": pgettext_lazy("jobs", "Cancelled"),
     "done": pgettext_lazy("jobs", "Done"),
 }
-_ADDRESS = re.compile(r"\S+@\S+")
-
-
 GROUP_OF_STATE = {  # of the rows of every kind
     **dict.fromkeys(("queued", "wanted"), "waiting"),
     **dict.fromkeys(("running", "fetching", "sending"), "running"),
@@ -66,16 +62,6 @@ class JobKind:
     def rows(self) -> QuerySet[Any]:
         """Return the rows of this kind with what their titles need."""
         return self.model._default_manager.select_related(*self.related)
-
-
-def without_addresses(text: str) -> str:
-    """Hide addresses in a text, because a server's answer quotes the address that it refuses."""
-    return _ADDRESS.sub("…", text)
-
-
-def _run_title(run: Run) -> str:
-    task = TASKS.get(run.model_version.task) or _("Ground motion")
-    return f"{task}: {run.input}"
 
 
 def _message_title(message: OutgoingMessage) -> str:
@@ -115,7 +101,7 @@ KINDS = {
         label=pgettext_lazy("jobs", "Computations"),
         model=Run,
         related=("model_version", "product", "pair__reference", "pair__secondary"),
-        title=_run_title,
+        title=lambda run: f"{TASKS.get(run.model_version.task) or _('Ground motion')}: {run.input}",
         progress=lambda run: _share(run.share_done, 1.0) if run.state == Run.State.RUNNING else "",
         retry=lambda rows: runs_retry(runs=rows),
         cancel=lambda rows, by: runs_cancel(runs=rows, by=by),

@@ -1,5 +1,6 @@
 """Jobs for the page: selecting, showing as rows with advice on failures, retrying and cancelling them."""
 
+import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext
 
 from detection.reviews.audit import audit_write
 from ingest.failures import Cause
-from monitor.operations.jobs.kinds import GROUPS, KINDS, JobKind, without_addresses
+from monitor.operations.jobs.kinds import GROUPS, KINDS, JobKind
 
 ADVICE = {
     Cause.DISK: gettext_lazy("It goes on by itself when there is room again."),
@@ -29,6 +30,7 @@ ADVICE = {
     Cause.INPUT: gettext_lazy("Trying again does not help: the data must be different."),
     Cause.PROGRAM: gettext_lazy("Show an administrator this line. Try again when the fault is mended."),
 }
+ADDRESS = re.compile(r"\S+@\S+")  # hidden, because a server's answer quotes the address that it refuses
 LATER = ("failed", "cancelled")
 
 
@@ -49,7 +51,7 @@ def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
         "group": group,
         "state_words": pgettext("jobs", "Waiting to be tried again") if next_try_at else GROUPS[group],
         "progress": kind.progress(job),
-        "reason": without_addresses(job.error) if group != "done" else "",
+        "reason": ADDRESS.sub("…", job.error) if group != "done" else "",
         "advice": ADVICE[Cause(cause)] if cause and group in ("waiting", "failed") else "",
         "created_at": job.created_at,
         "next_try_at": next_try_at,

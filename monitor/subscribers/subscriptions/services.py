@@ -1,7 +1,7 @@
 """Services of subscriptions: requesting, confirming, pausing, changing, ending and deleting them."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -17,13 +17,13 @@ from ingest.areas import FARTHEST_M
 from ingest.errors import one_line
 from ingest.scenes.services import geos
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
-from monitor.models.operations import Extract
+from monitor.models.operations import Extract, RequestCount
 from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.extracts.services import extracts_delete
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
-from monitor.subscribers.subscriptions.often import RESUMED, morning_of
+from monitor.subscribers.subscriptions.often import RESUMED
 from monitor.subscribers.subscriptions.rules import WISH
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, feed_addresses
 from monitor.wording import regions
@@ -125,7 +125,7 @@ def subscription_confirm(*, subscription: Subscription) -> None:
 
 def subscription_pause(*, subscription: Subscription, until: date | None = None) -> None:
     """Pause a subscription until its owner resumes it or, if `until` is given, until the morning of that day."""
-    ends = morning_of(day=until, zone=subscription.time_zone) if until else None
+    ends = datetime.combine(until, time(), ZoneInfo(subscription.time_zone)) if until else None
     Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(
         paused_at=timezone.now(), paused_until=ends, pause_reason=Subscription.PauseReason.OWNER
     )
@@ -274,7 +274,7 @@ def purge() -> None:
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()
     endpoints.numbers_delete()
-    limits.counts_forget()
+    RequestCount.objects.filter(day__lt=now.date()).delete()
 
 
 def described(one: Subscription) -> dict[str, Any]:
