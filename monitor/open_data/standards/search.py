@@ -55,14 +55,10 @@ def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
         if query.area is not None:
             raise Refusal("bbox and intersects were both given", "Give one of them.")
         query = query._replace(area=geometry_of(_json(own["intersects"]), "intersects"))
-    order = [(_sortable(one), one.startswith("-")) for one in sortby]
+    sorts = [(one.lstrip("+-").removeprefix("properties."), one.startswith("-")) for one in sortby]
+    order = [(choice("sortby", name, list(SORTABLE)) or "id", largest) for name, largest in sorts]
     chosen = [one for name, one in known.items() if not names or name in names]
     return _page(chosen, query, order)._replace(fields=fields)
-
-
-def _sortable(text: str) -> str:
-    name = text.lstrip("+-").removeprefix("properties.")
-    return choice("sortby", name, list(SORTABLE)) or "id"
 
 
 def _json(content: str | bytes) -> Any:

@@ -28,7 +28,7 @@ from ingest.storage import raster_put_back, raster_storage, rasters_named
 from ml.runtime.code_version import code_version
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
-from monitor.operations.health.signs import BACKUP, sign_give
+from monitor.operations.health.selectors import BACKUP, sign_give
 
 UNFINISHED = "UNFINISHED"
 WAIT_SECONDS, RETRY_SECONDS = 1800.0, 1.0

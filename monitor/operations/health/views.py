@@ -22,7 +22,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from ingest.disk import disk_places
-from monitor.operations.health import alarms, selectors, signs
+from monitor.operations.health import alarms, selectors
 from monitor.operations.health.condition import Report, examine
 from monitor.operations.health.conditions import CONDITIONS
 from monitor.subscribers.subscriptions import members
@@ -72,7 +72,7 @@ def _of_database() -> Iterator[Metric]:
     failed = {kind: rows.count() for kind, rows in selectors.failures().items()}
     yield _gauge("failed_lately", "Work that failed in the last seven days.", failed, "kind")
     words = "Since beat, a queue or a process was seen alive."
-    yield _gauge("sign_of_life_age_seconds", words, signs.sign_ages(), "name")
+    yield _gauge("sign_of_life_age_seconds", words, selectors.sign_ages(), "name")
     words = "Since the newest product or image was loaded."
     yield _gauge("newest_data_age_seconds", words, selectors.newest_data_ages(), "kind")
     wrong = set(alarms.alarms_open().values_list("condition", flat=True))
