@@ -64,6 +64,11 @@ class JobKind:
         return self.model._default_manager.select_related(*self.related)
 
 
+def _run_title(run: Run) -> str:
+    task = TASKS.get(run.model_version.task) or _("Ground motion")
+    return f"{task}: {run.input}"
+
+
 def _message_title(message: OutgoingMessage) -> str:
     about = f" {message.transition.alert.code}" if message.transition else ""
     return f"{message.get_kind_display()}{about}"
@@ -101,7 +106,7 @@ KINDS = {
         label=pgettext_lazy("jobs", "Computations"),
         model=Run,
         related=("model_version", "product", "pair__reference", "pair__secondary"),
-        title=lambda run: f"{TASKS.get(run.model_version.task) or _('Ground motion')}: {run.input}",
+        title=_run_title,
         progress=lambda run: _share(run.share_done, 1.0) if run.state == Run.State.RUNNING else "",
         retry=lambda rows: runs_retry(runs=rows),
         cancel=lambda rows, by: runs_cancel(runs=rows, by=by),
