@@ -12,9 +12,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from monitor.operations.health.alarms import alarms_open, with_remedies
-from monitor.operations.jobs import rows
-from monitor.operations.jobs.kinds import GROUPS, KINDS
-from monitor.operations.jobs.rows import JobChoice, job_counts, job_rows, jobs_of
+from monitor.operations.jobs.kinds import GROUPS, KINDS, JobChoice, job_counts, job_rows, jobs_of
+from monitor.operations.jobs.kinds import job_change as change
 from monitor.web.guards import job_keepers_only
 
 PER_PAGE = 50
@@ -52,7 +51,7 @@ def job_change(request: HttpRequest, kind: str, pk: int, verb: str) -> HttpRespo
     row = KINDS[kind].rows().filter(pk=pk).first() if kind in KINDS else None
     if row is None:
         raise Http404("There is no such job.")
-    changed, (done, refused) = rows.job_change(kind=kind, pk=pk, verb=verb, by=request.user), ANSWERS[verb]
+    changed, (done, refused) = change(kind=kind, pk=pk, verb=verb, by=request.user), ANSWERS[verb]
     words = (done if changed else refused) % {"job": KINDS[kind].title(row)}
     (messages.success if changed else messages.error)(request, words)
     back = _choice({"kind": kind, "state": request.POST.get("state", "")})
