@@ -15,7 +15,7 @@ from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import selectors
-from monitor.notifications.gathering import messages_gather
+from monitor.notifications.digests import messages_gather
 from monitor.notifications.outbox import message_about
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.selectors import subscriptions_matching, subscriptions_to_bulletin

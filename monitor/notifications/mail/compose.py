@@ -17,7 +17,7 @@ from detection.reviews.visits import visits_coming
 from monitor.maps.rasters.visibility import Scope, Visibility, visibilities_in, visibility_around, visibility_words
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.gathering import MANY_PLACES, Burst, burst_of
+from monitor.notifications.digests import MANY_PLACES, Burst, burst_of
 from monitor.notifications.mail import letters, returns
 from monitor.notifications.mail.drafts import Draft, Kept
 from monitor.subscribers.subscriptions.assets import sites_of_news

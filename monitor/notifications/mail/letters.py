@@ -27,7 +27,7 @@ from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.gathering import MANY_PLACES, Burst
+from monitor.notifications.digests import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, extract_token

@@ -10,8 +10,7 @@ from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
-from monitor.notifications.digests import last_moment
-from monitor.notifications.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
+from monitor.notifications.digests import AUTOMATIC, HOLD, MANY_PLACES, Pace, last_moment, paces
 from monitor.subscribers.subscriptions.often import Quiet, quiet_ends
 from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
 from monitor.subscribers.subscriptions.selectors import steps_in
@@ -48,7 +47,7 @@ def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
 
 
 def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
-    """Return the number of mails that `monitor.notifications.gathering` would have made of these steps."""
+    """Return the number of mails that `monitor.notifications.digests` would have made of these steps."""
     waiting: list[tuple[datetime, AlertTransition]] = sorted(
         ((one.created_at, one) for one in steps), key=lambda each: each[0]
     )

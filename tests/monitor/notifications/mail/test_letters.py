@@ -29,7 +29,7 @@ from monitor.models.operations import Extract
 from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
-from monitor.notifications.gathering import Burst
+from monitor.notifications.digests import Burst
 from monitor.notifications.mail import compose, letters
 from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.subscribers.subscriptions import services, tokens
