@@ -42,9 +42,11 @@ class MonitorConfig(AppConfig):
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")
         authentication_step_completed.connect(session_renew, dispatch_uid="session renew")
         if "anymail" in settings.INSTALLED_APPS:
-            from monitor.notifications.mail import relays  # with it come the alerts and what they need
+            from anymail.signals import tracking
 
-            relays.listen()
+            from monitor.notifications.mail.returns import tracked  # with it come the alerts and what they need
+
+            tracking.connect(tracked, dispatch_uid="returned mails")
         gc.freeze()  # what is imported stays, and the collector need not look through it
         gc.enable()
 

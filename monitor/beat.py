@@ -13,7 +13,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 
 from ingest.locks import Held, Lock
 from monitor.operations.health.process import beat_sign
-from monitor.operations.health.signs import BEAT, sign_give
+from monitor.operations.health.selectors import BEAT, sign_give
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from ingest.steps import Step, attempt, rows_due, stage
 from monitor.notifications import announcements, digests, rounds, selectors
 from monitor.open_data.cap import services as cap
-from monitor.operations.health import signs
+from monitor.operations.health import selectors as health
 from monitor.operations.health.watchman import Watchman
 from monitor.operations.retention import services as retention
 from monitor.pages.bulletins import drafts
@@ -77,13 +77,13 @@ def delete_what_is_over() -> None:
     subscriptions.purge()
     accounts.invitations_forget()
     sessions_forget()
-    signs.signs_forget()
+    health.signs_forget()
 
 
 @shared_task(ignore_result=True)
 def give_sign(queue: str) -> None:
     """Record that a message from beat arrived: beat, the broker and a worker of the queue are therefore alive."""
-    signs.sign_give(name=signs.queue_sign(queue))
+    health.sign_give(name=health.queue_sign(queue))
 
 
 @shared_task(ignore_result=True, autoretry_for=(retention.Busy,), default_retry_delay=600, max_retries=36)

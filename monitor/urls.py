@@ -10,12 +10,11 @@ from monitor.maps.basemap import views as basemap
 from monitor.maps.charts import views as charts
 from monitor.maps.map import views as map
 from monitor.maps.rasters import views as rasters
-from monitor.notifications.mail import relays
+from monitor.notifications.mail import returns
 from monitor.open_data.api import views as api_page
 from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
 from monitor.open_data.feeds import alerts as feeds
-from monitor.open_data.feeds import bulletins as bulletin_feed
 from monitor.open_data.feeds import views as subscription_feeds
 from monitor.open_data.standards import map_services, tilejson
 from monitor.open_data.standards import views as standards
@@ -76,7 +75,7 @@ urlpatterns = [
     path("alerts/<str:code>/report/", alerts.report, name="alert-report"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
     path("bulletins/", bulletins.bulletin_list, name="bulletin-list"),
-    path("bulletins.atom", bulletin_feed.bulletins_atom, name="bulletins-atom"),
+    path("bulletins.atom", feeds.bulletins_atom, name="bulletins-atom"),
     path("bulletins/<int:bulletin>/", bulletins.bulletin_detail, name="bulletin-detail"),
     path("bulletins/<int:bulletin>/report/", bulletins.bulletin_report, name="bulletin-report"),
     path("bulletins/<int:bulletin>/edit/", bulletins.bulletin_edit, name="bulletin-edit"),
@@ -199,8 +198,8 @@ urlpatterns = [
     path("review/<str:code>/visit/", reviews.review_visit, name="review-visit"),
     path("review/<str:code>/assign/", reviews.review_assign, name="review-assign"),
     path("jobs/", jobs.job_list, name="job-list"),
-    path("jobs/<str:kind>/<int:pk>/retry/", jobs.job_retry, name="job-retry"),
-    path("jobs/<str:kind>/<int:pk>/cancel/", jobs.job_cancel, name="job-cancel"),
+    path("jobs/<str:kind>/<int:pk>/retry/", jobs.job_change, {"verb": "retry"}, name="job-retry"),
+    path("jobs/<str:kind>/<int:pk>/cancel/", jobs.job_change, {"verb": "cancel"}, name="job-cancel"),
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/jobs.json", uploads.uploads_jobs, name="upload-jobs"),
     path("uploads/<int:job>/again/", uploads.upload_again, name="upload-again"),
@@ -218,5 +217,5 @@ urlpatterns = [
     path("workbench/", include(of_workbench)),
     path("admin/password_change/", RedirectView.as_view(pattern_name="own-password"), name="admin-password"),
     path("admin/", admin.site.urls),
-    *relays.addresses(),
+    *returns.addresses(),
 ]

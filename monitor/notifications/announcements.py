@@ -15,7 +15,7 @@ from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import selectors
-from monitor.notifications.gathering import messages_gather
+from monitor.notifications.digests import messages_gather
 from monitor.notifications.outbox import message_about
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.selectors import subscriptions_matching, subscriptions_to_bulletin
@@ -25,7 +25,8 @@ BATCH = 2000
 
 def transitions_announce() -> None:
     """Queue the messages of every new transition, even if one of them fails; then queue news that was gathered."""
-    for transition in rows_due(Step.ANNOUNCE, selectors.transitions_unannounced()):
+    new = AlertTransition.objects.filter(announcement=None).select_related("alert").order_by("id")
+    for transition in rows_due(Step.ANNOUNCE, new):
         with attempt(Step.ANNOUNCE, transition):
             transition_announce(transition_id=transition.pk)
     messages_gather()

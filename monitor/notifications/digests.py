@@ -1,20 +1,174 @@
-"""Daily, weekly and monthly digests, one message per address; and messages after a quarter of a year without news."""
+"""Gathering and digests: waiting news is put into messages, soon for "at once" readers, else by day, week or month.
 
+News that comes close together goes to an "at once" reader in one message: the first is sent some minutes after its
+news, and the next one an hour later at the earliest. A message about many places is a summary; after it, news that no
+person has reviewed waits for a day. Channels that are not in settings.GATHERING send each step as a message of its own.
+A digest is one message per address; after a quarter of a year without news comes a sign of life.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from detection.models import Detection
+from detection.rules.lifecycle import State as AlertState
+from ingest.locks import Lock, locked
+from ml.models import Run
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.gathering import duplicates_withdraw
 from monitor.notifications.outbox import message_about, message_key
 from monitor.notifications.selectors import notifications_waiting
 from monitor.subscribers.subscriptions.often import awake, signs_due, subscriptions_resume_due
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
+
+MANY_PLACES = 10  # of more, a message is a summary
+HOLD = timedelta(days=1)  # after a summary, of what no person has reviewed
+AUTOMATIC = "automatic"
+BATCH = 2000
+State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+NEWS = (Kind.ALERT, Kind.CORRECTION, Kind.DIGEST, Kind.SUMMARY)
+_PUT_INTO = """
+    UPDATE monitor_notification SET message_id = pairs.message
+    FROM unnest(%s::bigint[], %s::bigint[]) AS pairs(id, message) WHERE monitor_notification.id = pairs.id"""
+
+
+class Pace(NamedTuple):
+    """Times of a channel. delay: how long news is gathered; rest: how long no message follows another."""
+
+    delay: timedelta
+    rest: timedelta
+
+
+def paces() -> dict[str, Pace]:
+    """Return the pace of each channel that gathers news, by the channel's name."""
+    return {
+        channel: Pace(timedelta(minutes=delay), timedelta(minutes=rest))
+        for channel, (delay, rest) in settings.GATHERING.items()
+    }
+
+
+def messages_gather(*, now: datetime | None = None) -> int:
+    """Queue one message for every address whose news has been gathered long enough; return how many were queued."""
+    now, queued = now or timezone.now(), 0
+    for channel, pace in paces().items():
+        if not _of_addresses_due(channel, pace, now).exists():
+            continue
+        with locked(Lock.ANNOUNCING):
+            queued += _queue(channel, pace, now)
+    return queued
+
+
+def duplicates_withdraw(*, waiting: QuerySet[Notification]) -> None:
+    """Withdraw waiting news that another subscription of the same person has already put into a message."""
+    brought = Notification.objects.filter(
+        transition=OuterRef("transition"),
+        subscription__email=OuterRef("subscription__email"),
+        subscription__channel=OuterRef("subscription__channel"),
+        message__isnull=False,
+        withdrawn_at=None,
+    )
+    again = list(waiting.filter(Exists(brought)).values_list("pk", flat=True))
+    if again:
+        Notification.objects.filter(pk__in=again).update(withdrawn_at=timezone.now())
+
+
+def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
+    """Return waiting notifications of "at once" readers, except those held back by quiet hours or after a summary."""
+    readers = subscriptions_active().filter(frequency=Subscription.Frequency.AT_ONCE, channel=channel)
+    readers = awake(subscriptions=readers, now=now)
+    summaries = _messages(channel).filter(kind=Kind.SUMMARY, created_at__gt=now - HOLD)
+    held = Exists(summaries.filter(address=OuterRef("subscription__email")))
+    waiting = notifications_waiting().filter(subscription__in=readers)
+    return waiting.exclude(held, transition__actor=AUTOMATIC)
+
+
+def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notification, str]:
+    """Return addresses whose oldest news is older than `pace.delay` and that had no message within `pace.rest`."""
+    lately = _messages(channel).filter(created_at__gt=now - pace.rest, address=OuterRef("subscription__email"))
+    return (
+        _waiting(channel, now)
+        .filter(~Exists(lately))
+        .order_by()
+        .values("subscription__email")
+        .annotate(first=Min("created_at"))
+        .filter(first__lte=now - pace.delay)
+        .values_list("subscription__email", flat=True)
+    )
+
+
+def _messages(channel: str) -> QuerySet[OutgoingMessage]:
+    return OutgoingMessage.objects.filter(
+        channel=channel, kind__in=NEWS, state__in=[State.QUEUED, State.SENDING, State.SENT]
+    )
+
+
+def _queue(channel: str, pace: Pace, now: datetime) -> int:
+    """Queue one message for each address that is due, in a fixed number of statements; return how many."""
+    due = list(_of_addresses_due(channel, pace, now))
+    duplicates_withdraw(waiting=_waiting(channel, now).filter(subscription__email__in=due))
+    fields = {"email": F("subscription__email"), "alert": F("transition__alert"), "state": F("transition__to_state")}
+    rows = _waiting(channel, now).filter(subscription__email__in=due).order_by("pk").annotate(**fields)
+    by_address: dict[str, list[Any]] = defaultdict(list)
+    for item in rows.values_list("pk", "transition", *fields, named=True):
+        by_address[item.email].append(item)
+    made = OutgoingMessage.objects.bulk_create(
+        (_message(channel, items) for items in by_address.values()), batch_size=BATCH
+    )
+    pairs = [(item.pk, message.pk) for message, items in zip(made, by_address.values(), strict=True) for item in items]
+    if pairs:
+        with connection.cursor() as cursor:
+            cursor.execute(_PUT_INTO, [list(one) for one in zip(*pairs, strict=True)])
+    return len(made)
+
+
+def _message(channel: str, items: list[Any]) -> OutgoingMessage:
+    """Return an unsaved message about these items: for one step an alert mail, else a digest or, if many, a summary."""
+    transitions = {item.transition for item in items}
+    if len(transitions) == 1:
+        kind = Kind.CORRECTION if items[0].state == AlertState.REJECTED else Kind.ALERT
+    else:
+        kind = Kind.SUMMARY if len({item.alert for item in items}) > MANY_PLACES else Kind.DIGEST
+    only = items[0].transition if len(transitions) == 1 else None
+    return message_about(kind, f"from:{items[0].pk}", items[0].email, channel=channel, transition_id=only)
+
+
+MOST = 0.5  # share of the alerts
+
+
+class Burst(StrEnum):
+    """Common reason why many news items come at once: new data, or a new version of the model."""
+
+    NEW_DATA = "new-data"
+    NEW_MODEL = "new-model"
+
+
+def burst_of(*, news: Sequence[Notification]) -> Burst | None:
+    """Return the common reason of most news items, new data or a new model; None if there is none."""
+    # A new model version: most of these alerts were last detected by one in data that an older one had searched. New
+    # data: most were last detected in data that had not been searched before.
+    alerts = {one.transition.alert_id for one in news if one.transition.actor == "automatic"}
+    same_input = Q(product=OuterRef("scan__prediction__run__product")) | Q(pair=OuterRef("scan__prediction__run__pair"))
+    before = Run.objects.filter(same_input, state=Run.State.SUCCEEDED, pk__lt=OuterRef("scan__prediction__run"))
+    task = OuterRef("scan__prediction__run__model_version__task")
+    before = before.filter(model_version__task=task).exclude(
+        model_version=OuterRef("scan__prediction__run__model_version")
+    )
+    last = Detection.objects.filter(alert__in=alerts).order_by("alert_id", "-scan_id").distinct("alert_id")
+    again = list(last.annotate(again=Exists(before)).values_list("again", flat=True))
+    least = MOST * len({one.transition.alert_id for one in news})
+    if again.count(True) > least:
+        return Burst.NEW_MODEL
+    return Burst.NEW_DATA if again.count(False) > least else None
+
 
 DIGEST_HOUR = 6  # of the reader's morning
 
@@ -72,7 +226,7 @@ def _digest_queue(reader: dict[str, str], moment: datetime, now: datetime) -> bo
         message, created = OutgoingMessage.objects.get_or_create(
             key=message_key("digest", f"{reader['frequency']}:{moment:%Y%m%d%H}", reader["email"]),
             channel=reader["channel"],
-            defaults={"kind": OutgoingMessage.Kind.DIGEST, "address": reader["email"], "next_try_at": now},
+            defaults={"kind": Kind.DIGEST, "address": reader["email"], "next_try_at": now},
         )
         if not created:
             return False
@@ -90,8 +244,8 @@ def signs_of_life_queue(*, now: datetime | None = None) -> int:
     with transaction.atomic():
         due = list(signs_due(now=now).values_list("pk", "email", "channel"))
         addresses = sorted({(email, channel) for _, email, channel in due})
-        kind, day = OutgoingMessage.Kind.SIGN, f"{now:%Y%m%d}"
+        kind, day = Kind.SIGN, f"{now:%Y%m%d}"
         messages = [message_about(kind, day, email, channel=channel) for email, channel in addresses]
-        OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True)
+        OutgoingMessage.objects.bulk_create(messages, batch_size=BATCH, ignore_conflicts=True)
         signs_due(now=now).filter(pk__in=[pk for pk, *_ in due]).update(last_sign_at=now)
     return len(messages)

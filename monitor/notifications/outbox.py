@@ -28,6 +28,13 @@ MOST_RETURNS = 10  # in a row, of whatever kind
 PASSING = "for now: "  # how the error of a mail begins that came back for a reason which may pass
 LONGEST_ERROR = 300
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+OPEN_UNTIL = {  # letters that are needed until one of these times is set in the row that they are about
+    Kind.CONFIRM: ("subscription", "confirmed_at", "ended_at"),
+    Kind.INVITATION: ("invitation", "accepted_at", "withdrawn_at"),
+    Kind.MEMBERSHIP: ("membership", "confirmed_at", "left_at"),
+    Kind.REPORT: ("report", "confirmed_at"),
+    Kind.TEST: ("subscription", "ended_at"),
+}
 LEASE = Lease(
     model=OutgoingMessage,
     queued=State.QUEUED,
@@ -215,19 +222,10 @@ def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
 
 def _is_still_needed(message: OutgoingMessage) -> bool:
     """Return whether a message is still needed; remove the news that no longer holds from `message.news`."""
-    if message.kind == Kind.CONFIRM:
-        wanted = message.subscription
-        return wanted is not None and not wanted.confirmed_at and not wanted.ended_at
-    if message.kind == Kind.INVITATION:
-        wanted = message.invitation
-        return wanted is not None and not wanted.accepted_at and not wanted.withdrawn_at
-    if message.kind == Kind.MEMBERSHIP:
-        asked = message.membership
-        return asked is not None and not asked.confirmed_at and not asked.left_at
-    if message.kind == Kind.REPORT:
-        return message.report is not None and not message.report.confirmed_at
-    if message.kind == Kind.TEST:
-        return message.subscription is not None and not message.subscription.ended_at
+    if message.kind in OPEN_UNTIL:
+        subject, *ends = OPEN_UNTIL[message.kind]
+        row = getattr(message, subject)
+        return row is not None and not any(getattr(row, end) for end in ends)
     if message.kind == Kind.SIGN:
         silent = subscriptions_silent(now=timezone.now())
         return silent.filter(email=message.address, channel=message.channel).exists()

@@ -221,17 +221,13 @@ class _Round:
 
     def _note(self, message: OutgoingMessage, outcome: base.Outcome | None) -> None:
         if isinstance(outcome, base.Delivered):
-            self._note_success()
+            self.sent, self.troubles = self.sent + 1, 0
+            self.refused.clear()
+            if self.paused:
+                self.paused = False
+                channel_resume(channel=self.name)
         elif outcome is not None and (self.has_one_server or not message.server):
             self._note_trouble(message.address, outcome)
-
-    def _note_success(self) -> None:
-        self.sent += 1
-        self.troubles = 0
-        self.refused.clear()
-        if self.paused:
-            self.paused = False
-            channel_resume(channel=self.name)
 
     def _note_trouble(self, address: str, outcome: base.Later | base.Refused | base.Never) -> None:
         """Pause a channel after several failures in a row; if it was paused already, after one failure."""

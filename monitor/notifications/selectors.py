@@ -25,11 +25,6 @@ def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscript
     return subscriptions_active().filter(pk__in=earlier.values("subscription"))
 
 
-def transitions_unannounced() -> QuerySet[AlertTransition]:
-    """Return the transitions that were not announced yet, the oldest first."""
-    return AlertTransition.objects.filter(announcement=None).select_related("alert").order_by("id")
-
-
 def notifications_waiting() -> QuerySet[Notification]:
     """Return the notifications that belong to no message yet: the content of digests."""
     return Notification.objects.filter(message=None, withdrawn_at=None)

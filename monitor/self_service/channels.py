@@ -26,22 +26,21 @@ SENDING = ("add", "test", "again")  # deeds that send a message
 def ways(request: HttpRequest, token: str) -> HttpResponse:
     """Show and change the endpoints of one person: devices, numbers, chat rooms, webhooks."""
     email = owner_of(token)
-    shown: dict[str, dict[str, Any]] = {}
-    if request.method == "POST":
-        shown = act(request, email=email)
-        if not shown:
-            return redirect("subscription-ways", token=token)
     has_active = selectors.subscriptions_active().filter(email=email).exists()
-    context = {"token": token, "email": email, "has_active": has_active, "sections": sections(shown, email=email)}
-    return render(request, "self_service/subscriptions/ways.html", context, status=status_of(shown))
+    page = "self_service/subscriptions/ways.html"
+    return ways_page(request, page, {"token": token, "has_active": has_active}, email=email)
 
 
-def status_of(shown: dict[str, dict[str, Any]]) -> int:
-    """Return the HTTP status of a page with what `act` returned."""
-    return 422 if any("refusal" in one for one in shown.values()) else 200
+def ways_page(request: HttpRequest, page: str, context: dict[str, Any], **owner: Any) -> HttpResponse:
+    """Carry out the form of a section, if there is one, and show a page with an owner's endpoints."""
+    shown = _act(request, **owner) if request.method == "POST" else {}
+    if request.method == "POST" and not shown:
+        return redirect(request.path)
+    status = 422 if any("refusal" in one for one in shown.values()) else 200
+    return render(request, page, {**context, **owner, "sections": _sections(shown, **owner)}, status=status)
 
 
-def act(request: HttpRequest, **owner: Any) -> dict[str, dict[str, Any]]:
+def _act(request: HttpRequest, **owner: Any) -> dict[str, dict[str, Any]]:
     """Carry out the form of a section, if valid; return what it shows once, by channel. owner: as of `Endpoint`."""
     pk = number_or_none(request.POST.get("endpoint", ""))
     mine = Endpoint.objects.filter(**owner, pk=pk).first() if pk else None
@@ -76,8 +75,8 @@ def _act_on_any(mine: Endpoint, deed: str, given: dict[str, str]) -> dict[str, A
     return {}
 
 
-def sections(shown: dict[str, dict[str, Any]], **owner: Any) -> list[dict[str, Any]]:
-    """Return the sections of a page with an owner's endpoints, one per channel. shown: as `act` returns it."""
+def _sections(shown: dict[str, dict[str, Any]], **owner: Any) -> list[dict[str, Any]]:
+    """Return the sections of a page with an owner's endpoints, one per channel. shown: as `_act` returns it."""
     offered = base.endpoint_channels(for_organisations="organisation" in owner)
     return [
         {

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from monitor.models.subscriptions import Membership, Organisation, Subscription
-from monitor.self_service import channels
+from monitor.self_service.channels import ways_page
 from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
 from monitor.self_service.subscriptions.links import download, owner_of, private_page
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
@@ -90,13 +90,8 @@ def place_change(request: HttpRequest, token: str, organisation: int, subscripti
 def organisation_ways(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Show and change the webhooks and chat rooms of an organisation, which go on when members pause or leave."""
     mine = member_of(token, organisation, as_owner=True)
-    owner, shown = {"organisation": mine.organisation}, dict[str, dict[str, Any]]()
-    if request.method == "POST":
-        shown = channels.act(request, **owner)
-        if not shown:
-            return redirect("organisation-ways", token=token, organisation=organisation)
-    context = {"token": token, **owner, "sections": channels.sections(shown, **owner)}
-    return render(request, "self_service/organisations/ways.html", context, status=channels.status_of(shown))
+    page = "self_service/organisations/ways.html"
+    return ways_page(request, page, {"token": token}, organisation=mine.organisation)
 
 
 @private_page

@@ -54,7 +54,7 @@ def unfinished() -> list:
 def sweep(begin, monkeypatch) -> None:
     """What was given up as too slow may still arrive: it is deleted a day later, as nothing names it."""
     if begin is be_slow:
-        monkeypatch.setattr("monitor.operations.retention.selectors.ORPHAN_AFTER", timedelta(seconds=-60))
+        monkeypatch.setattr("monitor.operations.retention.services.ORPHAN_AFTER", timedelta(seconds=-60))
         for over in KINDS[-1].due():
             over.delete()
 

@@ -27,7 +27,7 @@ def make(file: str) -> dict[str, object]:
     from ingest.models import Scene
     from ingest.products.services import product_load
     from ml.models import Prediction
-    from monitor.notifications import announcements, gathering, rounds
+    from monitor.notifications import announcements, digests, rounds
     from monitor.notifications.mail.files import mails_kept
     from monitor.subscribers.subscriptions.services import demo_subscription_make
     from tests.makers import pairs
@@ -49,7 +49,7 @@ def make(file: str) -> dict[str, object]:
     AuditEntry.objects.create(actor="somebody", action="look", subject=alert.code)
     news = AlertTransition.objects.create(alert=alert, to_state="first", reason="seen")
     announcements.transition_announce(transition_id=news.pk)
-    gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
+    digests.messages_gather(now=timezone.now() + timedelta(hours=1))
     if rounds.messages_send() != 1:
         raise RuntimeError("no mail was sent")
     (mail,) = mails_kept()

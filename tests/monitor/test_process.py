@@ -21,7 +21,7 @@ from monitor.beat import LOOK_AGAIN_SECONDS
 from monitor.celery import app
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.process import beat_sign
-from monitor.operations.health.signs import sign_ages
+from monitor.operations.health.selectors import sign_ages
 from monitor.operations.management.commands import prepare
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.storages import DashFiles, StaticFiles

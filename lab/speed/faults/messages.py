@@ -28,12 +28,11 @@ from lab.speed.measure import figure
 from lab.speed.sink import sink
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
-from monitor.notifications import announcements, gathering, rounds
+from monitor.notifications import announcements, digests, rounds
 from monitor.notifications.outbox import LEASE
-from monitor.notifications.push.devices import PUSH
+from monitor.notifications.push.channel import PUSH
 from monitor.notifications.push.keys import public_key, to_text
-from monitor.notifications.webhook.channel import WEBHOOK
-from monitor.notifications.webhook.signature import secret_new
+from monitor.notifications.webhook.channel import WEBHOOK, secret_new
 from monitor.wording import regions
 
 SHORT_LEASE = timedelta(seconds=3)
@@ -61,7 +60,7 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
         ):
             PREPARE[channel](port, readers)
             announcements.transition_announce(transition_id=news.pk)
-            gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
+            digests.messages_gather(now=timezone.now() + timedelta(hours=1))
             OutgoingMessage.objects.exclude(channel=channel).delete()
             OutgoingMessage.objects.update(next_try_at=timezone.now() + LATER)
             in_hand = [_kill_while_sending(rng) for _ in range(senders)]

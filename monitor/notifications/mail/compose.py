@@ -14,26 +14,20 @@ from django.utils import timezone, translation
 
 from detection.models import Alert, AlertTransition
 from detection.reviews.visits import visits_coming
-from monitor.maps.rasters.visibility import (
-    Scope,
-    Visibility,
-    visibilities_in,
-    visibility_around,
-    visibility_words,
-)
+from monitor.maps.rasters.visibility import Scope, Visibility, visibilities_in, visibility_around, visibility_words
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.gathering import MANY_PLACES, Burst, burst_of
+from monitor.notifications.digests import MANY_PLACES, Burst, burst_of
 from monitor.notifications.mail import letters, returns
 from monitor.notifications.mail.drafts import Draft, Kept
 from monitor.subscribers.subscriptions.assets import sites_of_news
-from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.subscribers.subscriptions.often import subscriptions_silent
 from monitor.subscribers.subscriptions.selectors import subscriptions_of, subscriptions_to_bulletin
 from monitor.wording.cards.cards import AlertCard, alert_cards
 
 logger = logging.getLogger(__name__)
-DIGESTS = {OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY}
+Kind = OutgoingMessage.Kind
+DIGESTS = {Kind.DIGEST, Kind.SUMMARY}
 _pictures = Kept()
 _drawing = Lock()
 
@@ -75,7 +69,7 @@ class Composer:
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """Return the mail of a message that is still needed and was read by `selectors.messages_to_deliver`."""
         reader = message.news[-1].subscription if message.news else message.subscription
-        if reader is None and message.kind in (OutgoingMessage.Kind.SIGN, OutgoingMessage.Kind.BULLETIN):
+        if reader is None and message.kind in (Kind.SIGN, Kind.BULLETIN):
             reader = subscriptions_of(email=message.address).last()
         language, zone = (reader.language, reader.time_zone) if reader else (message.language, "UTC")
         with translation.override(language), timezone.override(ZoneInfo(zone)):
@@ -86,52 +80,32 @@ class Composer:
         return mail
 
     def _compose(self, message: OutgoingMessage) -> EmailMultiAlternatives:
-        key, kind = message.key, message.kind
-        if kind == OutgoingMessage.Kind.CONFIRM:
-            return letters.confirm_mail(key=key, subscription=message.subscription)
-        if kind == OutgoingMessage.Kind.LINK:
-            return letters.link_mail(key=key, email=message.address, token=manage_token_of(email=message.address))
-        if kind == OutgoingMessage.Kind.INVITATION:
-            return letters.invitation_mail(key=key, invitation=message.invitation)
-        if kind == OutgoingMessage.Kind.MEMBERSHIP:
-            return letters.membership_mail(key=key, membership=message.membership)
-        if kind == OutgoingMessage.Kind.DISSOLVED:
-            return letters.dissolved_mail(key=key, email=message.address, organisation=message.about)
-        if kind == OutgoingMessage.Kind.RESET:
-            return letters.password_mail(key=key, email=message.address, account=message.account)
-        if kind == OutgoingMessage.Kind.VISITS:
+        kind = message.kind
+        if kind in letters.LETTERS:
+            return letters.LETTERS[kind](message)
+        if kind == Kind.VISITS:
             visits = visits_coming(visitor=message.account)
             cards = alert_cards([one.review.alert for one in visits])
-            coming = list(zip(visits, cards, strict=True))
-            return letters.visits_mail(key=key, email=message.address, visits=coming)
-        if kind == OutgoingMessage.Kind.BULLETIN:
+            return letters.visits_mail(message, list(zip(visits, cards, strict=True)))
+        if kind == Kind.BULLETIN:
             readers = subscriptions_to_bulletin(bulletin=message.bulletin).filter(email=message.address)
-            return letters.bulletin_mail(key=key, bulletin=message.bulletin, subscriptions=list(readers))
-        if kind == OutgoingMessage.Kind.EXTRACT:
-            return letters.extract_mail(key=key, extract=message.extract)
-        if kind == OutgoingMessage.Kind.REPORT:
-            return letters.report_mail(key=key, email=message.address, report=message.report)
-        if kind == OutgoingMessage.Kind.TEST:
-            return letters.test_mail(key=key, subscription=message.subscription)
-        if kind == OutgoingMessage.Kind.SIGN:
+            return letters.bulletin_mail(key=message.key, bulletin=message.bulletin, subscriptions=list(readers))
+        if kind == Kind.SIGN:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
-            return letters.sign_mail(key=key, subscriptions=list(silent))
-        if kind == OutgoingMessage.Kind.ENDED:
-            token = manage_token_of(email=message.address)
-            return letters.ended_mail(key=key, email=message.address, endpoint=message.endpoint, token=token)
+            return letters.sign_mail(key=message.key, subscriptions=list(silent))
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
         sites = sites_of_news(message.news)
         if kind in DIGESTS:
             return self._digest(message, subscriptions, sites)
         draft = self._alert_draft(kind, message.transition, sites)
-        return letters.to_reader(draft, key=key, subscriptions=subscriptions)
+        return letters.to_reader(draft, key=message.key, subscriptions=subscriptions)
 
     def _alert_draft(self, kind: str, transition: AlertTransition, sites: list[str]) -> Draft:
         alert = transition.alert
 
         def make() -> Draft:
             card = self._card(alert)
-            if kind == OutgoingMessage.Kind.CORRECTION:
+            if kind == Kind.CORRECTION:
                 return letters.correction_draft(card=card, transition=transition)
             shown = {"unseen": self.unseen_around(alert), "picture": picture_of(alert, card, letters.map_part)}
             return letters.alert_draft(card=card, transition=transition, sites=sites, **shown)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import get_template
@@ -26,16 +25,15 @@ from monitor.maps.map.card_picture import card_png
 from monitor.maps.map.plans import mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.bulletins import Bulletin
-from monitor.models.messages import Endpoint, Invitation
-from monitor.models.operations import Extract
-from monitor.models.reports import ResidentReport
-from monitor.models.subscriptions import Membership, Subscription
-from monitor.notifications.gathering import MANY_PLACES, Burst
+from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.subscriptions import Subscription
+from monitor.notifications.digests import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, extract_token
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
+from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.subscribers.subscriptions.services import described
 from monitor.wording.cards import bulletins as bulletin_words
@@ -43,6 +41,7 @@ from monitor.wording.cards.cards import AlertCard
 from monitor.wording.cards.steps import what_happened
 from monitor.wording.figures import listed
 
+Kind = OutgoingMessage.Kind
 BURST_WORDS = {
     Burst.NEW_DATA: gettext_lazy(
         "Most of these places come from the first look at new data. They have not all begun to move now."
@@ -98,32 +97,88 @@ class Part(NamedTuple):
     items: list[Item]
 
 
-def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
+def confirm_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail that asks an address to confirm its subscription. Until then it gets nothing else."""
-    context = {
-        "subscription": subscription,
-        "confirm_url": absolute("subscribe-confirm", tokens.confirm_token(subscription.pk)),
-        "unseen": visibility_sentence(subscription.region),
-    }
-    return _mail("confirm", key, subscription.email, context)
+    asked = message.subscription
+    url, unseen = absolute("subscribe-confirm", tokens.confirm_token(asked.pk)), visibility_sentence(asked.region)
+    return _mail("confirm", message, {"subscription": asked, "confirm_url": url, "unseen": unseen})
 
 
-def link_mail(*, key: str, email: str, token: str) -> EmailMultiAlternatives:
+def link_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail with the link to all data held of an address, or with a sentence that there are none."""
+    token = manage_token_of(email=message.address)
     url = absolute("subscription-manage", token) if token else ""
-    return _mail("link", key, email, {"manage_url": url, "subscribe_url": absolute("subscribe")})
+    return _mail("link", message, {"manage_url": url, "subscribe_url": absolute("subscribe")})
 
 
-def extract_mail(*, key: str, extract: Extract) -> EmailMultiAlternatives:
+def extract_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail with the link to the file of an area: to start its making, or to fetch it."""
-    url = absolute("extract-page", extract_token(extract.pk))
-    return _mail("extract", key, extract.email, {"extract": extract, "url": url, "keep_days": KEEP.days})
+    url = absolute("extract-page", extract_token(message.extract.pk))
+    return _mail("extract", message, {"extract": message.extract, "url": url, "keep_days": KEEP.days})
 
 
-def test_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
+def test_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return a test mail, which states what the subscription reports and when."""
-    context = {"subscription": subscription, "wanted": described(subscription)["wanted"]}
-    return to_reader(_draft("test", context), key=key, subscriptions=[subscription])
+    context = {"subscription": message.subscription, "wanted": described(message.subscription)["wanted"]}
+    return to_reader(_draft("test", context), key=message.key, subscriptions=[message.subscription])
+
+
+def ended_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail about the end of an endpoint, which took nothing for a week or answered that it is gone."""
+    endpoint, token = message.endpoint, manage_token_of(email=message.address)
+    about = ["organisation-ways", token, endpoint.organisation_id]
+    context = {
+        "host": urlsplit(endpoint.url).hostname,
+        "gone": endpoint.end_reason == Endpoint.EndReason.GONE,
+        "ways_url": absolute(*(about if endpoint.organisation_id else ["subscription-ways", token])) if token else "",
+        "subscribe_url": absolute("subscribe"),
+    }
+    return _mail("ended", message, context)
+
+
+def invitation_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail that invites a person to make an account."""
+    url = absolute("invitation-open", invitation_token(message.invitation.pk))
+    return _mail("invitation", message, {"invitation": message.invitation, "join_url": url})
+
+
+def membership_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail that invites an address to an organisation, which sends it nothing else before it has joined."""
+    asked, url = message.membership, absolute("organisation-join", tokens.join_token(message.membership.pk))
+    owner = asked.invited_by.email if asked.invited_by else ""
+    return _mail("membership", message, {"organisation": asked.organisation.name, "owner": owner, "join_url": url})
+
+
+def dissolved_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail that reports to a member that an organisation was dissolved."""
+    return _mail("dissolved", message, {"organisation": message.about, "subscribe_url": absolute("subscribe")})
+
+
+def password_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail with the link to choose a new password; the link works once, and for two hours."""
+    owner = urlsafe_base64_encode(force_bytes(message.account.pk))
+    url = absolute("password-new", owner, default_token_generator.make_token(message.account))
+    return _mail("password", message, {"account": message.account, "password_url": url})
+
+
+def report_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail with the link that confirms a resident's report, and later shows and deletes it."""
+    url = absolute("report-link", report_token(message.report.pk))
+    return _mail("report", message, {"report": message.report, "report_url": url})
+
+
+LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # those that need their message alone
+    Kind.CONFIRM: confirm_mail,
+    Kind.LINK: link_mail,
+    Kind.EXTRACT: extract_mail,
+    Kind.TEST: test_mail,
+    Kind.ENDED: ended_mail,
+    Kind.INVITATION: invitation_mail,
+    Kind.MEMBERSHIP: membership_mail,
+    Kind.DISSOLVED: dissolved_mail,
+    Kind.RESET: password_mail,
+    Kind.REPORT: report_mail,
+}
 
 
 def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
@@ -132,59 +187,10 @@ def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiA
     return to_reader(_draft("sign", {"places": places}), key=key, subscriptions=subscriptions)
 
 
-def ended_mail(*, key: str, email: str, endpoint: Endpoint, token: str) -> EmailMultiAlternatives:
-    """Return the mail about the end of an endpoint, which took nothing for a week or answered that it is gone."""
-    page, *about = (
-        ("organisation-ways", endpoint.organisation_id) if endpoint.organisation_id else ("subscription-ways",)
-    )
-    url = absolute(page, token, *about) if token else ""
-    context = {
-        "host": urlsplit(endpoint.url).hostname,
-        "gone": endpoint.end_reason == Endpoint.EndReason.GONE,
-        "ways_url": url,
-        "subscribe_url": absolute("subscribe"),
-    }
-    return _mail("ended", key, email, context)
-
-
-def invitation_mail(*, key: str, invitation: Invitation) -> EmailMultiAlternatives:
-    """Return the mail that invites a person to make an account."""
-    url = absolute("invitation-open", invitation_token(invitation.pk))
-    return _mail("invitation", key, invitation.email, {"invitation": invitation, "join_url": url})
-
-
-def membership_mail(*, key: str, membership: Membership) -> EmailMultiAlternatives:
-    """Return the mail that invites an address to an organisation, which sends it nothing else before it has joined."""
-    context = {
-        "organisation": membership.organisation.name,
-        "owner": membership.invited_by.email if membership.invited_by else "",
-        "join_url": absolute("organisation-join", tokens.join_token(membership.pk)),
-    }
-    return _mail("membership", key, membership.email, context)
-
-
-def dissolved_mail(*, key: str, email: str, organisation: str) -> EmailMultiAlternatives:
-    """Return the mail that reports to a member that an organisation was dissolved. organisation: its name."""
-    return _mail("dissolved", key, email, {"organisation": organisation, "subscribe_url": absolute("subscribe")})
-
-
-def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternatives:
-    """Return the mail with the link to choose a new password; the link works once, and for two hours."""
-    owner = urlsafe_base64_encode(force_bytes(account.pk))
-    url = absolute("password-new", owner, default_token_generator.make_token(account))
-    return _mail("password", key, email, {"account": account, "password_url": url})
-
-
-def report_mail(*, key: str, email: str, report: ResidentReport) -> EmailMultiAlternatives:
-    """Return the mail with the link that confirms a resident's report, and later shows and deletes it."""
-    context = {"report": report, "report_url": absolute("report-link", report_token(report.pk))}
-    return _mail("report", key, email, context)
-
-
-def visits_mail(*, key: str, email: str, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:
+def visits_mail(message: OutgoingMessage, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:
     """Return the mail that reminds an operator of visits on site: when, where, and where to report what was found."""
     rows = [(one.day, card, absolute("review-case", card.code)) for one, card in visits]
-    return _mail("visits", key, email, {"visits": rows})
+    return _mail("visits", message, {"visits": rows})
 
 
 def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
@@ -358,8 +364,8 @@ def _draft(name: str, context: dict[str, Any], pictures: Sequence[MIMEImage | No
     return Draft(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html, pictures=shown)
 
 
-def _mail(name: str, key: str, email: str, context: dict[str, Any]) -> EmailMultiAlternatives:
-    return _draft(name, context, signed=False).mail(to=email, headers=_headers(key), words={})
+def _mail(name: str, message: OutgoingMessage, context: dict[str, Any]) -> EmailMultiAlternatives:
+    return _draft(name, context, signed=False).mail(to=message.address, headers=_headers(message.key), words={})
 
 
 def _headers(key: str) -> dict[str, str]:

@@ -1,18 +1,25 @@
-"""Mails that come back after delivery: a signed return address identifies the message (reports: RFC 3464, RFC 3463)."""
+"""Mails that come back after delivery: a signed return address identifies the message (reports: RFC 3464, RFC 3463).
+
+Mail relays report them to webhooks of django-anymail, if that is installed and ANYMAIL is set.
+"""
 
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.http import base36_to_int, int_to_base36
 
+from monitor.models.messages import OutgoingMessage
+from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications.outbox import message_return
+from monitor.subscribers.subscriptions.services import email_normal
 
 VALID_FOR = timedelta(days=30)
 FIRST_DAY = date(2024, 1, 1)
@@ -93,3 +100,27 @@ def return_take(*, content: bytes, recipient: str = "") -> str:
     if not message_return(message_id=message_id, error=f"came back: {report.code}", passing=passing):
         return f"ignored: message {message_id} is not known as sent, or has come back before"
     return f"message {message_id} came back: {report.code}"
+
+
+FAILED = {"bounced", "rejected"}
+TIMED_OUT = "timed_out"
+OURS = {"blocked", "spam", "other", None}  # reasons that are about this service, or unknown
+
+
+def addresses() -> list[URLPattern | URLResolver]:
+    """Return the URL patterns that relays call, /anymail/<relay>/tracking/; an empty list without ANYMAIL."""
+    return [path("anymail/", include("anymail.urls"))] if "anymail" in settings.INSTALLED_APPS else []
+
+
+def tracked(sender: object, event: Any, **more: object) -> None:
+    """Record a report of failure for the newest mail to its address, because relays do not report our message ids."""
+    if event.event_type not in FAILED or event.reject_reason in OURS:
+        return
+    sent = OutgoingMessage.objects.filter(
+        address=email_normal(event.recipient or ""), channel=DEFAULT_CHANNEL, state=OutgoingMessage.State.SENT
+    )
+    last = sent.order_by("-pk").values_list("pk", flat=True).first()
+    if last is not None:
+        codes = CODE.findall(event.mta_response or "")
+        passing = event.reject_reason == TIMED_OUT or any(map(PASSING.match, codes))
+        message_return(message_id=last, error=f"came back: {event.reject_reason}", passing=passing)

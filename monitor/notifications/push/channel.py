@@ -6,16 +6,23 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.brief import brief_of
-from monitor.notifications.push.devices import browser_key, device_add
-from monitor.notifications.push.keys import authorization, encrypt, from_text, to_text
+from monitor.notifications.push.keys import authorization, encrypt, from_text, public_key, to_text
+from monitor.subscribers.accounts.sessions import browser_and_system
+from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
+from monitor.web.outgoing import outward
 from monitor.wording.cards.cards import KeptCards
+from monitor.wording.refusals import Refusal
 
+PUSH = "push"
+LONGEST_URL = 2000
 KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
 WORKS = gettext_noop("Messages of this site reach this device.")
 
@@ -45,13 +52,20 @@ class Channel(base.EndpointChannel):
 
     @classmethod
     def shown(cls) -> dict[str, Any] | None:
-        """Return the key that browsers need; None if this site has none."""
-        return {"browser_key": browser_key()} if browser_key() else None
+        """Return the public key of this site, which browsers need to accept its messages; None if it has none."""
+        return {"browser_key": public_key(settings.PUSH_PRIVATE_KEY)} if settings.PUSH_PRIVATE_KEY else None
 
     @classmethod
     def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
-        """Add the device whose browser gave its address and keys."""
-        device_add(given=given, agent=agent, **owner)
+        """Add the device whose browser gave its address and keys after its owner allowed messages."""
+        url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
+        known = bool(settings.PUSH_PRIVATE_KEY) and not outward.url_fault(url) and len(url) <= LONGEST_URL
+        if not known or not _are_keys(keys):
+            raise Refusal(
+                _("This browser gave no address that messages can be sent to. Reload the page and try again.")
+            )
+        name = ", ".join(filter(None, browser_and_system(agent)))  # 'Chrome, Android', as far as it says so
+        endpoints.endpoint_add(channel=PUSH, url=url, keys=keys, name=name, **owner)
         return {}
 
 
@@ -66,3 +80,12 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
         "lang": message.language,
     }
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _are_keys(keys: Mapping[str, str]) -> bool:
+    try:
+        secret = from_text(keys["auth"])
+        encrypt(plain=b"", browser=from_text(keys["p256dh"]), secret=secret)
+    except ValueError:
+        return False
+    return len(secret) == 16

@@ -1,17 +1,23 @@
-"""Webhooks: one message is one signed POST to the address of an endpoint, in the language of its owner."""
+"""Webhooks: one message is one signed POST to the address of an endpoint, in the language of its owner.
 
+Signatures and secrets follow the specification of Standard Webhooks (standardwebhooks.com, version 1).
+"""
+
+import base64
+import hmac
 import json
+import secrets
 import time
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 
 from detection.models import AlertTransition
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.webhook.signature import headers, secret_new, secret_rotate, secrets_of
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.subscribers.subscriptions.endpoints import labels_of
@@ -19,6 +25,8 @@ from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_
 from monitor.wording.cards.steps import update_sentences
 
 WEBHOOK = "webhook"
+PREFIX = "whsec_"  # of secrets
+BOTH_FOR = timedelta(days=1)  # in which the old secret also signs
 
 
 class Channel(base.EndpointChannel):
@@ -31,13 +39,15 @@ class Channel(base.EndpointChannel):
     def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
         """Return the request with the signed message."""
         body = json.dumps(payload(message, self.cards), ensure_ascii=False, separators=(",", ":")).encode()
-        signed = headers(
-            secrets_=secrets_of(endpoint=endpoint),
-            message_id=endpoints.message_id(message),
-            timestamp=int(time.time()),
-            body=body,
-        )
-        return {"url": endpoint.url, "body": body, "headers": {"Content-Type": "application/json", **signed}}
+        message_id, timestamp = endpoints.message_id(message), int(time.time())
+        signed = {"message_id": message_id, "timestamp": timestamp, "body": body}
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": " ".join(sign(secret=one, **signed) for one in secrets_of(endpoint=endpoint)),
+        }
+        return {"url": endpoint.url, "body": body, "headers": headers}
 
     @classmethod
     def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
@@ -94,3 +104,31 @@ def _facts(step: AlertTransition, card: AlertCard) -> dict[str, Any]:
         "updated": card.updated.isoformat(),
         **{name: getattr(alert, name) for name in FIGURES if getattr(alert, name) is not None},
     }
+
+
+def secret_new() -> str:
+    """Return a new secret: whsec_ and 32 random bytes in base64."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def sign(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the signature 'v1,…': HMAC-SHA256 of id, time (seconds since 1970) and body. secret: whsec_ and base64."""
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+
+
+def secret_rotate(*, endpoint: Endpoint) -> str:
+    """Make a new secret, to be shown once; the old one also signs for a day, so that no message is refused."""
+    before, secret = endpoint.keys["secret"], secret_new()
+    until = timezone.now() + BOTH_FOR
+    endpoint.keys = {"secret": secret, "previous": before, "previous_until": until.isoformat()}
+    endpoint.save(update_fields=["keys"])
+    return secret
+
+
+def secrets_of(*, endpoint: Endpoint) -> list[str]:
+    """Return the secrets that sign now, the newest first."""
+    keys = endpoint.keys
+    until = datetime.fromisoformat(keys["previous_until"]) if "previous" in keys else None
+    return [keys["secret"], *([keys["previous"]] if until and until > timezone.now() else [])]

@@ -14,16 +14,7 @@ from ingest.models import Product, ScenePair, Station
 from ml.models import Run
 from monitor.maps.map.series import product_summary
 from monitor.maps.rasters.catalogue import raster_group
-from monitor.open_data.api.schemas import (
-    AlertOut,
-    DetectionOut,
-    Figures,
-    MotionOut,
-    PairOut,
-    PredictionOut,
-    ProductOut,
-    StationOut,
-)
+from monitor.open_data.api import schemas
 from monitor.subscribers.reports.selectors import reports_near_alerts
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry
 from monitor.wording.cards.steps import update_sentences
@@ -58,9 +49,9 @@ def _report_counts(alerts: Sequence[Alert]) -> Counter[int]:
 def alert_row(alert: Alert, card: AlertCard, n_reports: int) -> dict[str, Any]:
     """Return an alert as an item of the list."""
     motion = getattr(alert, "motion", None)  # read with the card
-    own = {"bbox": _box(alert.area.extent), "motion": _filled(MotionOut, motion) if motion else None}
+    own = {"bbox": _box(alert.area.extent), "motion": _filled(schemas.MotionOut, motion) if motion else None}
     own["resident_reports"] = n_reports
-    return _filled(AlertOut, card, alert, **_filled(Figures, alert), **own)
+    return _filled(schemas.AlertOut, card, alert, **_filled(schemas.Figures, alert), **own)
 
 
 def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any]:
@@ -99,7 +90,7 @@ def detection_row(detection: Detection) -> dict[str, Any]:
         "raster_url": reverse("prediction-raster", args=[prediction.pk]),
         "run_finished_at": run.finished_at,
     }
-    return _filled(DetectionOut, detection, run.model_version, run, **own)
+    return _filled(schemas.DetectionOut, detection, run.model_version, run, **own)
 
 
 def product_row(product: Product) -> dict[str, Any]:
@@ -110,7 +101,7 @@ def product_row(product: Product) -> dict[str, Any]:
         "last_date": product.dates[-1],
         "bbox": _box(product.footprint.extent),
     }
-    return _filled(ProductOut, product, **product_summary(product), **own)
+    return _filled(schemas.ProductOut, product, **product_summary(product), **own)
 
 
 def station_row(station: Station) -> dict[str, Any]:
@@ -118,7 +109,7 @@ def station_row(station: Station) -> dict[str, Any]:
     longitude, latitude = station.position.coords
     own = {"longitude": longitude, "latitude": latitude, "url": reverse("station-detail", args=[station.pk])}
     own |= {"first_date": station.dates[0], "last_date": station.dates[-1], "n_dates": len(station.dates)}
-    return _filled(StationOut, station, station.file, **own)
+    return _filled(schemas.StationOut, station, station.file, **own)
 
 
 def pair_row(pair: ScenePair) -> dict[str, Any]:
@@ -130,7 +121,7 @@ def pair_row(pair: ScenePair) -> dict[str, Any]:
         "bbox": _box(pair.footprint.extent),
         "predictions": [_prediction_row(run, pair) for run in pair.finished_runs],
     }
-    return _filled(PairOut, pair, reference, **own)
+    return _filled(schemas.PairOut, pair, reference, **own)
 
 
 def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
@@ -138,7 +129,7 @@ def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
     prediction.run, run.pair = run, pair  # known already: not to be read again
     layer, group = raster_group(prediction) or (None, None)
     url = reverse("prediction-raster", args=[prediction.pk])
-    return _filled(PredictionOut, prediction, version, raster_url=url, layer=layer, group=group)
+    return _filled(schemas.PredictionOut, prediction, version, raster_url=url, layer=layer, group=group)
 
 
 def _box(extent: tuple[float, float, float, float]) -> list[float]:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from ingest.text import plain_text, plain_values
 from monitor.models.messages import CapMessage
-from monitor.open_data.cap.document import headline
+from monitor.open_data.cap.services import headline
 from monitor.wording.cards.filters import alert_or_404, touching_region
 from monitor.wording.refusals import Missing, area_of, moment, refusals_as_json
 

@@ -1,4 +1,4 @@
-"""Alerts for feed readers and other sites' maps: Atom with GeoRSS, and GeoJSON."""
+"""Alerts and bulletins for feed readers and other sites' maps: Atom, with GeoRSS for alerts, and GeoJSON."""
 
 import json
 import uuid
@@ -20,14 +20,18 @@ from django.views.decorators.http import condition, require_safe
 from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
 from ml.runtime.code_version import code_version
+from monitor.models.bulletins import Bulletin
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed
+from monitor.wording.cards import bulletins as words
 from monitor.wording.cards.cards import AlertCard, alert_cards, alert_feature, alert_title, cards_state
 from monitor.wording.cards.filters import alerts_requested
 from monitor.wording.cards.steps import update_sentences
+from monitor.wording.dates import day_words
 from monitor.wording.refusals import refusals_as_json, whole_number
 
 MOST_ENTRIES = 100
+MOST_BULLETINS = 15  # half a year, one every twelve days
 MOST_OFFSET = 1_000_000
 KEPT_SECONDS = 60  # how long an answer is kept, because its key does not show every change, such as one of a contact
 MOST_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
@@ -164,3 +168,24 @@ def _features(request: HttpRequest) -> str:
         query["offset"] = offset + limit
         body["next"] = f"{request.path}?{query.urlencode()}"
     return json.dumps(body)
+
+
+@require_safe
+@refusals_as_json
+def bulletins_atom(request: HttpRequest) -> HttpResponse:
+    """Return a feed of the signed bulletins, the newest first; each entry has its sentences place by place."""
+    subtitle = _("Where the speed of the ground changed, signed by a specialist. Newest first.")
+    feed = site_feed(PlainAtom, request, _("%(site)s: bulletins") % {"site": settings.SITE.name}, subtitle)
+    for one in Bulletin.objects.exclude(signed_at=None).order_by("-signed_at")[:MOST_BULLETINS]:
+        headline = words.headline(one.n_places, one.first_day, one.last_day)
+        regions = words.regions_in_words(one.content, one.comments)
+        places = [" ".join([f"{place.name}:", *place.sentences]) for region in regions for place in region.places]
+        feed.add_item(
+            title=_("Bulletin of %(day)s") % {"day": day_words(one.last_day)},
+            link=request.build_absolute_uri(reverse("bulletin-detail", args=[one.pk])),
+            description=" ".join([headline, *places, words.still_sentence(one.content)]).strip(),
+            unique_id=uuid.uuid5(uuid.NAMESPACE_URL, f"bulletins/{one.pk}/{one.created_at.isoformat()}").urn,
+            pubdate=one.signed_at,
+            updateddate=one.signed_at,
+        )
+    return feed.response()

@@ -14,8 +14,13 @@ from django.views.decorators.http import require_safe
 from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
-from monitor.open_data.feeds.calendar import calendar_of
-from monitor.open_data.feeds.subscription import Entry, entries_of, subscription_atom, subscription_cap
+from monitor.open_data.feeds.subscription import (
+    Entry,
+    calendar_of,
+    entries_of,
+    subscription_atom,
+    subscription_cap,
+)
 
 KEEP_SECONDS = 300
 

@@ -7,13 +7,11 @@ from django.conf import settings
 
 from monitor.open_data.standards.collections import Collection
 from monitor.open_data.standards.cql2 import CLASSES, LANGUAGES
-from monitor.open_data.standards.crs import SYSTEMS
 from monitor.open_data.standards.ground import Alerts, Glaciers, Products, Stations
 from monitor.open_data.standards.points import Points
-from monitor.open_data.standards.queries import CRS84, FEW
+from monitor.open_data.standards.queries import CRS84, FEW, SYSTEMS
 from monitor.open_data.standards.search import MOST, PARAMETERS
-from monitor.open_data.standards.stac import Predictions, RadarImages, VelocityFields
-from monitor.open_data.standards.stac_items import GEOJSON, JSON, STAC
+from monitor.open_data.standards.stac import GEOJSON, JSON, STAC, Predictions, RadarImages, VelocityFields
 from monitor.wording.refusals import PROBLEM
 
 _PARTS = {"ogcapi-features-1": ("core", "geojson"), "ogcapi-features-3": ("queryables", "filter", "features-filter")}

@@ -9,12 +9,13 @@ from django.contrib.gis.db.models import Extent as BoundsOf
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Max, Min, QuerySet
 
-from monitor.open_data.standards.cql2 import Queryables, field_of, narrowed, schema_of
+from monitor.open_data.standards.cql2 import Queryables, expression_of, field_of, narrowed, schema_of
 from monitor.open_data.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal, number_or_none
 
 Feature = dict[str, Any]  # GeoJSON; addresses in it begin with a slash
+Period = tuple[Any, Any]  # fields or expressions for the begin and the end of a row
 DIGITS = 6  # of a degree: 10 cm
 
 
@@ -26,9 +27,20 @@ class Extent(NamedTuple):
     last: date | datetime | None = None
 
 
-def extent_of(rows: QuerySet, area: str, first: Any, last: Any) -> Extent:
-    """Return the extent of rows. area, first, last: fields or expressions for geometry, begin and end of a row."""
-    return Extent(**rows.aggregate(bounds=BoundsOf(area), first=Min(first), last=Max(last)))
+def extent_of(rows: QuerySet, area: Any, period: Period | None) -> Extent:
+    """Return the extent of rows. area: the field or expression for the geometry of a row."""
+    ends = {"first": Min(period[0]), "last": Max(period[1])} if period else {}
+    return Extent(**rows.aggregate(bounds=BoundsOf(area), **ends))
+
+
+def rows_matching(rows: QuerySet, query: Query, area: Any, period: Period | None) -> QuerySet:
+    """Return the rows that overlap the area and the period of a query. area, period: as for `extent_of`."""
+    if query.area is not None:
+        rows = rows.alias(covers=expression_of(area)).filter(covers__intersects=query.area)
+    if query.during is None or period is None:
+        return rows
+    begins, ends = map(expression_of, period)
+    return rows.alias(begins=begins, ends=ends).filter(begins__lte=query.during.end, ends__gte=query.during.start)
 
 
 class Part(NamedTuple):
@@ -78,18 +90,24 @@ class Rows(Collection):
 
     known: ClassVar[Callable[[], QuerySet]]  # every row
     feature_of: ClassVar[Callable[[Any], Feature]]  # the feature of a row
+    period: ClassVar[Period | None] = None
 
     def part(self, query: Query) -> Part:
         """Return a page of features in the order of their rows."""
         rows = self.chosen(query)
-        behind = rows.order_by("pk").filter(pk__gt=_key(query.after)) if query.after else rows.order_by("pk")
-        listed = list(behind[: query.limit + 1])
+        behind = rows.filter(pk__gt=key_of(query.after, query.after)) if query.after else rows
+        listed = list(behind.order_by("pk")[: query.limit + 1])
         shown = listed[: query.limit]
         return Part(self.features(shown), str(shown[-1].pk) if len(listed) > query.limit else "", rows.count())
 
-    @abstractmethod
     def rows(self, query: Query) -> QuerySet:
-        """Return the rows that match the area, the period and the collection's own filters."""
+        """Return the rows that match the area, the period and those of the filters that are queryable."""
+        own = {self.queryables[name]: value for name, value in query.filters.items() if name in self.queryables}
+        return rows_matching(self.known().filter(**own), query, self.queryables["geometry"], self.period)
+
+    def extent(self) -> Extent:
+        """Return the area and the period of every row."""
+        return extent_of(self.known(), self.queryables["geometry"], self.period)
 
     def chosen(self, query: Query) -> QuerySet:
         """Return the rows that match the whole query. Raises Refusal."""
@@ -100,7 +118,7 @@ class Rows(Collection):
 
     def every(self) -> QuerySet:
         """Return every row."""
-        return type(self).known()
+        return self.known()
 
     def features(self, rows: Sequence[Any]) -> list[Feature]:
         """Return the features of these rows."""
@@ -117,11 +135,12 @@ def row_of(rows: QuerySet, ident: str) -> Any | None:
     return rows.filter(pk=number_or_none(ident)).first()
 
 
-def _key(text: str) -> int:
-    number = number_or_none(text)
+def key_of(after: str, part: str) -> int:
+    """Return the number in the key of a page. part: the part of the key that is to be one. Raises Refusal."""
+    number = number_or_none(part)
     if number is not None:
         return number
-    raise Refusal(f"after is no key of this collection: {text[:40]!r}", "Follow the link with rel=next.")
+    raise Refusal(f"after is no key of this collection: {after[:40]!r}", "Follow the link with rel=next.")
 
 
 def geojson(shape: GEOSGeometry) -> dict[str, Any]:

@@ -77,10 +77,14 @@ def narrowed(rows: QuerySet, tree: Tree, queryables: Queryables) -> QuerySet:
     return rows.alias(**condition.expressions).filter(wanted)
 
 
+def expression_of(queryable: Any) -> Any:
+    """Return the expression of a field's path, or an expression as it is."""
+    return F(queryable) if isinstance(queryable, str) else queryable
+
+
 def field_of(rows: QuerySet, queryable: Any) -> Field:
     """Return the field that holds the values of a queryable property."""
-    expression = F(queryable) if isinstance(queryable, str) else queryable
-    field = rows.alias(asked=expression).query.annotations["asked"].output_field
+    field = rows.alias(asked=expression_of(queryable)).query.annotations["asked"].output_field
     return getattr(field, "target_field", field)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from django.contrib.gis.db.models import Extent as BoundsOf
 from django.db.models import F, Func, IntegerField, QuerySet
 from django.urls import reverse
 
@@ -19,13 +18,14 @@ from ingest.products.selectors import last_date, products
 from ingest.readers.records import Component
 from ingest.readers.stations.records import StationTechnique
 from monitor.open_data.api.rows import product_row
-from monitor.open_data.standards.collections import Extent, Feature, Rows, extent_of, geojson
+from monitor.open_data.standards.collections import Feature, Rows, geojson, rows_matching
 from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.queries import Filter, Query
 from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.cards import BRIEF, alert_cards
 
 MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs", "last_day")
+PERIOD = ("dates__0", last_date("dates"))  # of a velocity field or a station
 OF_STATIONS = ("code", "technique", "frame", "first_date", "last_date", "n_dates")
 OF_PRODUCTS = ("component", "level", "direction", "track", "release", "n_points", "licence", "simulated")
 FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")
@@ -47,13 +47,11 @@ class Alerts(Rows):
         "severity": Filter("how much it matters", tuple(Severity)),
     }
     queryables = {name: name for name in ("kind", "state", "severity", "simulated", *FIGURES)} | {"geometry": "area"}
+    period = ("first_motion", "last_motion")
 
     def rows(self, query: Query) -> QuerySet[Alert]:
         """Return the alerts that fit the query."""
-        found = alerts_matching(**query.filters, area=query.area)
-        if query.during is None:
-            return found
-        return found.filter(first_motion__lte=query.during.end.date(), last_motion__gte=query.during.start.date())
+        return rows_matching(alerts_matching(**query.filters), query, "area", self.period)
 
     def features(self, rows: Sequence[Alert]) -> list[Feature]:
         """Return alerts with the words of their cards and their figures."""
@@ -74,10 +72,6 @@ class Alerts(Rows):
             return self.features([alert_by_code(code=ident)])[0]
         except Alert.DoesNotExist:
             return None
-
-    def extent(self) -> Extent:
-        """Return the extent of all public alerts."""
-        return extent_of(alerts_public(), "area", "first_motion", "last_motion")
 
 
 def product_feature(row: Product) -> Feature:
@@ -100,30 +94,7 @@ class Products(Rows):
         "last_date": last_date("dates"),
         "geometry": "footprint",
     }
-
-    def rows(self, query: Query) -> QuerySet[Product]:
-        """Return the velocity fields that fit the query."""
-        component = {name: query.filters[name] for name in query.filters if name == "component"}
-        return products_wanted(products(), query).filter(**component)
-
-    def extent(self) -> Extent:
-        """Return the extent of all velocity fields."""
-        return extent_of_products(products())
-
-
-def products_wanted(rows: QuerySet[Product], query: Query) -> QuerySet[Product]:
-    """Return the velocity fields that overlap the area and the period of the query."""
-    if query.area is not None:
-        rows = rows.filter(footprint__intersects=query.area)
-    if query.during is None:
-        return rows
-    ends = rows.alias(last=last_date("dates"))
-    return ends.filter(dates__0__lte=query.during.end.date(), last__gte=query.during.start.date())
-
-
-def extent_of_products(rows: QuerySet[Product]) -> Extent:
-    """Return the extent of velocity fields."""
-    return extent_of(rows, "footprint", "dates__0", last_date("dates"))
+    period = PERIOD
 
 
 def glacier_feature(motion: GlacierMotion) -> Feature:
@@ -156,19 +127,10 @@ class Glaciers(Rows):
         "geometry": "glacier__outline",
     }
 
-    def rows(self, query: Query) -> QuerySet[GlacierMotion]:
-        """Return the glaciers that fit the query."""
-        found = motions_known()
-        return found if query.area is None else found.filter(glacier__outline__intersects=query.area)
-
     def feature(self, ident: str) -> Feature | None:
         """Return the glacier with this identifier."""
         motion = motion_of(ident=ident)
         return None if motion is None or motion.speed_m_day is None else glacier_feature(motion)
-
-    def extent(self) -> Extent:
-        """Return the area of all glaciers."""
-        return Extent(motions_known().aggregate(box=BoundsOf("glacier__outline"))["box"])
 
 
 def stations_known() -> QuerySet[Station]:
@@ -195,17 +157,4 @@ class Stations(Rows):
     description = "Positions and periods of their series; the page of a station compares it with the points around it."
     filters = {"technique": Filter("how it was measured", tuple(StationTechnique))}
     queryables = {name: name for name in OF_STATIONS} | {"simulated": "file__simulated", "geometry": "position"}
-
-    def rows(self, query: Query) -> QuerySet[Station]:
-        """Return the stations that fit the query."""
-        found = stations_known().filter(**query.filters)
-        if query.area is not None:
-            found = found.filter(position__intersects=query.area)
-        if query.during is None:
-            return found
-        days = {"first_date__lte": query.during.end.date(), "last_date__gte": query.during.start.date()}
-        return found.filter(**days)
-
-    def extent(self) -> Extent:
-        """Return the extent of all stations."""
-        return extent_of(Station.objects.order_by(), "position", "dates__0", last_date("dates"))
+    period = PERIOD

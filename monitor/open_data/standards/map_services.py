@@ -189,10 +189,8 @@ def _degrees(bounds: Bounds, epsg: int) -> Bounds:
     if epsg == 3857:
         bounds = transform_bounds(3857, 4326, *(max(-HALF_WORLD_M, min(HALF_WORLD_M, edge)) for edge in bounds))
     west, south, east, north = bounds
-    lowest, highest = (-180.0, -90.0), (180.0, 90.0)
-    low = [max(least, edge - MARGIN_DEG) for least, edge in zip(lowest, (west, south), strict=True)]
-    high = [min(most, edge + MARGIN_DEG) for most, edge in zip(highest, (east, north), strict=True)]
-    return low[0], low[1], max(low[0], high[0]), max(low[1], high[1])
+    west, south = max(-180.0, west - MARGIN_DEG), max(-90.0, south - MARGIN_DEG)
+    return west, south, max(west, min(180.0, east + MARGIN_DEG)), max(south, min(90.0, north + MARGIN_DEG))
 
 
 def _background(asked: Asked) -> tuple[int, ...]:

@@ -10,11 +10,20 @@ from django.urls import reverse
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, points_behind
 from monitor.maps.map.series import number
-from monitor.open_data.standards.collections import DIGITS, Collection, Extent, Feature, Part, row_of
+from monitor.open_data.standards.collections import (
+    DIGITS,
+    Collection,
+    Extent,
+    Feature,
+    Part,
+    extent_of,
+    key_of,
+    row_of,
+    rows_matching,
+)
 from monitor.open_data.standards.cql2 import Condition, area_of
-from monitor.open_data.standards.ground import extent_of_products, products_wanted
+from monitor.open_data.standards.ground import PERIOD
 from monitor.open_data.standards.queries import Filter, Query
-from monitor.wording.refusals import Refusal, number_or_none
 
 SECONDS = 3.0  # then a page ends with what was found, perhaps nothing, and a link to go on
 MERCATOR_DEGREES = 85.06  # the index of the points is in Web Mercator
@@ -39,7 +48,8 @@ class Points(Collection):
 
     def part(self, query: Query) -> Part:
         """Return a page of points, product by product."""
-        product_behind, pid_behind = _key(query.after)
+        product, dot, pid_behind = query.after.partition(".")
+        product_behind = key_of(query.after, product if dot else "") if query.after else 0
         every = query.tree is None
         condition = Q() if every else Condition(self.every(), self.queryables).of(query.tree)
         if query.area is None:  # only points near an area of the filter are read, as for a bbox
@@ -87,7 +97,7 @@ class Points(Collection):
 
     def extent(self) -> Extent:
         """Return the extent of all velocity fields with points."""
-        return extent_of_products(_shown())
+        return extent_of(_shown(), "footprint", PERIOD)
 
 
 def _shown() -> QuerySet[Product]:
@@ -96,20 +106,9 @@ def _shown() -> QuerySet[Product]:
 
 def _products(query: Query) -> QuerySet[Product]:
     """Return the data set named in the query, even if superseded; if none is named, the newest release of each."""
-    if "product" in query.filters:
-        asked = Product.objects.filter(points_deleted_at=None, pk=int(query.filters["product"]))
-        return products_wanted(asked, query)
-    return products_wanted(_shown(), query)
-
-
-def _key(after: str) -> tuple[int, str]:
-    product, dot, pid = after.partition(".")
-    if not after:
-        return 0, ""
-    number = number_or_none(product)
-    if dot and number is not None:
-        return number, pid
-    raise Refusal(f"after is no key of this collection: {after[:40]!r}", "Follow the link with rel=next.")
+    asked = query.filters.get("product")
+    some = Product.objects.filter(points_deleted_at=None, pk=int(asked)) if asked else _shown()
+    return rows_matching(some, query, "footprint", PERIOD)
 
 
 def _within_mercator(area: GEOSGeometry) -> list[Polygon]:

@@ -1,14 +1,31 @@
-"""Query parameters of a collection: bbox, datetime, limit, filter, the previous page, and its own filters."""
+"""Query parameters of a collection: bbox, datetime, limit, filter, the previous page, and its own filters.
 
+The box of a request and the features of an answer may be in another coordinate reference system (OGC API Features,
+Part 2).
+"""
+
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
 
+from ingest.projections import SEMI_MAJOR_M, web_mercator
 from monitor.open_data.standards import cql2
-from monitor.wording.refusals import BIGGEST_KEY, Refusal, area_of, choice, moment, refuse_unknown, whole_number
+from monitor.wording.refusals import (
+    BIGGEST_KEY,
+    BOX_REMEDY,
+    Refusal,
+    area_of,
+    choice,
+    finite_numbers,
+    moment,
+    refuse_unknown,
+    whole_number,
+)
 
 FEW = 100
 COMMON = ("limit", "bbox", "datetime", "after", "filter", "filter-lang", "filter-crs")
@@ -89,3 +106,50 @@ def _bounds(text: str) -> tuple[datetime, datetime]:
         return BEGINNING, END
     at = moment("datetime", text) or BEGINNING
     return at, at + timedelta(days=1, microseconds=-1) if len(text) == len("2024-12-31") else at
+
+
+DEGREES = "http://www.opengis.net/def/crs/EPSG/0/4326"  # latitude before longitude
+MERCATOR = "http://www.opengis.net/def/crs/EPSG/0/3857"
+SYSTEMS = (CRS84, DEGREES, MERCATOR)
+MERCATOR_DEGREES = 85.06  # nearer to the poles, coordinates grow without limit
+DECIMALS_M = 2
+
+
+def system_of(name: str, text: str) -> str:
+    """Return the URI of a system given as URI, as EPSG:4326 or as [EPSG:4326]; CRS84 if empty. Raises Refusal."""
+    short = {"CRS84": CRS84, "EPSG:4326": DEGREES, "EPSG:3857": MERCATOR}
+    text = text.strip("[]")
+    return choice(name, short.get(text, text), list(SYSTEMS)) or CRS84
+
+
+def box_in_degrees(bbox: str, system: str) -> str:
+    """Convert a parameter bbox to west,south,east,north in degrees. Raises Refusal."""
+    if system == CRS84 or not bbox:
+        return bbox
+    edges = finite_numbers(level(bbox))
+    if len(edges) != 4:
+        raise Refusal("bbox is not four numbers", BOX_REMEDY)
+    a, b, c, d = edges
+    if system == DEGREES:
+        return f"{b},{a},{d},{c}"
+    longitudes = [max(-180.0, min(180.0, math.degrees(x / SEMI_MAJOR_M))) for x in (a, c)]
+    latitudes = [math.degrees(math.atan(math.sinh(max(-9.0, min(9.0, y / SEMI_MAJOR_M))))) for y in (b, d)]
+    return f"{longitudes[0]},{latitudes[0]},{longitudes[1]},{latitudes[1]}"
+
+
+def projected(feature: dict[str, Any], system: str) -> dict[str, Any]:
+    """Return a feature with its geometry in a system, with axes in the order that the system defines."""
+    shape = feature["geometry"]
+    if system == CRS84 or not shape:
+        return feature
+    return feature | {"geometry": shape | {"coordinates": _moved(shape["coordinates"], system)}}
+
+
+def _moved(part: Any, system: str) -> Any:
+    if not isinstance(part[0], int | float):
+        return [_moved(one, system) for one in part]
+    longitude, latitude = part[:2]
+    if system == DEGREES:
+        return [latitude, longitude]
+    x, y = web_mercator(np.float64(longitude), np.clip(latitude, -MERCATOR_DEGREES, MERCATOR_DEGREES))
+    return [round(float(x), DECIMALS_M), round(float(y), DECIMALS_M)]

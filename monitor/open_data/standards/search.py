@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from ingest.text import plain_values
 from monitor.open_data.standards.collections import Feature, Rows
-from monitor.open_data.standards.cql2 import NOTHING, geometry_of
+from monitor.open_data.standards.cql2 import NOTHING, expression_of, geometry_of
 from monitor.open_data.standards.queries import Query, read_query
 from monitor.open_data.standards.stac import SORTABLE
 from monitor.wording.refusals import Refusal, choice, number_or_none
@@ -55,14 +55,10 @@ def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
         if query.area is not None:
             raise Refusal("bbox and intersects were both given", "Give one of them.")
         query = query._replace(area=geometry_of(_json(own["intersects"]), "intersects"))
-    order = [(_sortable(one), one.startswith("-")) for one in sortby]
+    sorts = [(one.lstrip("+-").removeprefix("properties."), one.startswith("-")) for one in sortby]
+    order = [(choice("sortby", name, list(SORTABLE)) or "id", largest) for name, largest in sorts]
     chosen = [one for name, one in known.items() if not names or name in names]
     return _page(chosen, query, order)._replace(fields=fields)
-
-
-def _sortable(text: str) -> str:
-    name = text.lstrip("+-").removeprefix("properties.")
-    return choice("sortby", name, list(SORTABLE)) or "id"
 
 
 def _json(content: str | bytes) -> Any:
@@ -136,8 +132,7 @@ def _page(chosen: list[Rows], query: Query, order: Order) -> Found:
 
 
 def _sorts(one: Rows, order: Order) -> dict[str, Any]:
-    wanted = [one.queryables[name] for name, _ in order]  # a name may be given twice
-    return {f"sort_{at}": F(by) if isinstance(by, str) else by for at, by in enumerate(wanted)}
+    return {f"sort_{at}": expression_of(one.queryables[name]) for at, (name, _) in enumerate(order)}  # some names twice
 
 
 def _behind(chosen: list[Rows], after: str, order: Order) -> list[Q]:

@@ -1,18 +1,152 @@
-"""Collections of the STAC catalogue: velocity fields, radar images, and results of models."""
+"""STAC catalogue: items and collections of velocity fields, radar images, and results of models."""
 
+from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar
 
 from django.db.models import BooleanField, Case, DateTimeField, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce
+from django.urls import reverse
 
 from ingest.models import Product, Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
-from monitor.open_data.standards import stac_items
-from monitor.open_data.standards.collections import Extent, Rows, extent_of
+from monitor.maps.rasters.catalogue import raster_group
+from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
+from monitor.open_data.standards.collections import Feature, Rows, box, geojson
 from monitor.open_data.standards.cql2 import Queryables
-from monitor.open_data.standards.ground import OF_PRODUCTS, Products, extent_of_products
+from monitor.open_data.standards.ground import OF_PRODUCTS, Products
 from monitor.open_data.standards.queries import Filter, Query
+
+STAC = "1.1.0"
+VELOCITY_FIELDS, RADAR_IMAGES, PREDICTIONS = "velocity-fields", "radar-images", "predictions"
+_SCHEMA = "https://stac-extensions.github.io/{}/schema.json"
+FILE, PROJECTION, SATELLITE = (_SCHEMA.format(name) for name in ("file/v2.1.0", "projection/v2.0.0", "sat/v1.0.0"))
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+GEOJSON, JSON = "application/geo+json", "application/json"
+SHA256 = "1220"  # how a multihash says that a SHA-256 follows
+ITEM_OF_PRODUCT = (*OF_PRODUCTS, "n_dates", "attribution", "file_name", "file_sha256")
+OF_SCENES = ("platform", "licence", "attribution", "polarisation", "backscatter", "file_sha256")
+
+
+def at(moment: date | datetime | None) -> datetime:
+    """Return a moment in UTC; for a day its beginning, for None the earliest date."""
+    if isinstance(moment, datetime):
+        return moment.astimezone(UTC)
+    return datetime.combine(moment or date.min, time(), UTC)
+
+
+def stamp(moment: date | datetime) -> str:
+    """Format a moment by RFC 3339, UTC."""
+    return at(moment).isoformat().replace("+00:00", "Z")
+
+
+def _item(row: Any, shape: Any, properties: dict[str, Any], **members: Any) -> Feature:
+    return {
+        "type": "Feature",
+        "stac_version": STAC,
+        "stac_extensions": [],
+        "id": str(row.pk),
+        "geometry": geojson(shape),
+        "bbox": box(shape),
+        "properties": properties,
+        "links": [],
+        "assets": {},
+    } | members
+
+
+def _titled(title: str, simulated: bool) -> dict[str, Any]:
+    return {"title": f"Simulated: {title}" if simulated else title, "simulated": simulated}
+
+
+def _between(first: date | datetime, last: date | datetime) -> dict[str, Any]:
+    return {"datetime": None, "start_datetime": stamp(first), "end_datetime": stamp(last)}
+
+
+def of_product(row: Product) -> Feature:
+    """Return the item of a velocity field."""
+    properties = {"created": stamp(row.loaded_at)} | {name: getattr(row, name) for name in ITEM_OF_PRODUCT}
+    properties |= _titled(row.name, row.simulated) | _between(row.dates[0], row.dates[-1])
+    points = f"{reverse('ogc:items', args=['points'])}?product={row.pk}"
+    assets = {"points": {"href": points, "type": GEOJSON, "title": "Measurement points", "roles": ["data"]}}
+    page = {"rel": "alternate", "type": "text/html", "href": reverse("product-analysis", args=[row.pk])}
+    newer = [_related("successor-version", VELOCITY_FIELDS, row.superseded_by_id)] if row.superseded_by_id else []
+    return _item(
+        row,
+        row.footprint,
+        properties,
+        assets=assets if row.points_deleted_at is None else {},
+        links=[page, *newer, *(_related("derived_from", VELOCITY_FIELDS, one.pk) for one in row.derived_from.all())],
+    )
+
+
+def of_scene(row: Scene) -> Feature:
+    """Return the item of a radar image."""
+    properties: dict[str, Any] = _titled(row.name, row.simulated) | {
+        "datetime": stamp(row.acquired_at),
+        "created": stamp(row.loaded_at),
+        "gsd": row.posting_m,
+        **{name: getattr(row, name) for name in OF_SCENES},
+        "proj:code": f"EPSG:{row.epsg}",
+        "proj:shape": [row.rows, row.cols],
+        "proj:transform": row.grid,
+    }
+    orbit = {"sat:orbit_state": row.direction, "sat:relative_orbit": row.track}
+    known_orbit = {name: value for name, value in orbit.items() if value}
+    return _item(
+        row,
+        row.footprint,
+        properties | known_orbit,
+        stac_extensions=[PROJECTION, *([SATELLITE] if known_orbit else [])],
+        assets={"tiles": _tiles("radar", row.acquired_at.date().isoformat())} if row.raster else {},
+    )
+
+
+def of_prediction(row: Prediction) -> Feature:
+    """Return the item of a model's result."""
+    run, version = row.run, row.run.model_version
+    if run.product is not None:
+        between = _between(run.product.dates[0], run.product.dates[-1])
+        seen = [run.product, *run.companions.all()]
+        sources = [_related("derived_from", VELOCITY_FIELDS, one.pk) for one in seen]
+    else:
+        between = _between(run.pair.reference.acquired_at, run.pair.secondary.acquired_at)
+        images = (run.pair.reference_id, run.pair.secondary_id)
+        sources = [_related("derived_from", RADAR_IMAGES, pk) for pk in images]
+    properties = (
+        _titled(f"{version.get_task_display()}: {run.input}", run.input.simulated)
+        | between
+        | {
+            "created": stamp(row.created_at),
+            **{name: getattr(version, name) for name in ("task", "method", "version", "weights_sha256")},
+            "statistics": row.statistics,
+        }
+    )
+    raster = {
+        "href": reverse("prediction-raster", args=[row.pk]),
+        "type": COG,
+        "title": "Cloud-Optimised GeoTIFF",
+        "roles": ["data"],
+        "file:checksum": f"{SHA256}{row.raster_sha256}",
+    }
+    shown = raster_group(row)
+    tiles = {"tiles": _tiles(*shown)} if shown else {}
+    return _item(
+        row, run.input.footprint, properties, stac_extensions=[FILE], links=sources, assets={"raster": raster} | tiles
+    )
+
+
+def _tiles(layer: str, group: str) -> dict[str, Any]:
+    return {
+        "href": reverse("tilejson-raster", args=[layer, group]),
+        "type": JSON,
+        "title": f"TileJSON: {RASTER_LAYERS_BY_NAME[layer].label}",
+        "roles": ["visual"],
+    }
+
+
+def _related(rel: str, collection: str, pk: int) -> dict[str, Any]:
+    return {"rel": rel, "type": GEOJSON, "href": reverse("stac:item", args=[collection, str(pk)])}
+
 
 SORTABLE = ("id", "datetime", "start_datetime", "end_datetime", "created")
 LAST_DAY = Cast(last_date("dates"), DateTimeField())
@@ -33,44 +167,32 @@ def _named(name: str) -> Filter:
 class VelocityFields(Products):
     """Velocity fields as STAC items."""
 
-    feature_of = staticmethod(stac_items.of_product)
-    name = stac_items.VELOCITY_FIELDS
+    feature_of = staticmethod(of_product)
+    name = VELOCITY_FIELDS
     title = "Velocity fields"
     description = "Data sets of measurement points: velocities and, where there are any, series of displacements."
-    filters = {"collections": _named(stac_items.VELOCITY_FIELDS)}
+    filters = {"collections": _named(VELOCITY_FIELDS)}
     queryables: ClassVar[Queryables] = {name: name for name in OF_PRODUCTS} | _of_every_item(
         name, "footprint", FIRST_DAY, LAST_DAY, "loaded_at"
     )
-    items = {"item_assets": {"points": {"type": stac_items.GEOJSON, "roles": ["data"]}}}
+    items = {"item_assets": {"points": {"type": GEOJSON, "roles": ["data"]}}}
 
 
 class RadarImages(Rows):
     """Usable radar images as STAC items."""
 
-    known, feature_of = staticmethod(Scene.objects.ready), staticmethod(stac_items.of_scene)
-    name = stac_items.RADAR_IMAGES
+    known, feature_of = staticmethod(Scene.objects.ready), staticmethod(of_scene)
+    name = RADAR_IMAGES
     title = "Radar images"
     description = "Calibrated, map-projected radar images in one polarisation each; they are shown, not given out."
-    filters = {"collections": _named(stac_items.RADAR_IMAGES)}
+    filters = {"collections": _named(RADAR_IMAGES)}
     queryables = {name: name for name in ("platform", "polarisation", "backscatter", "licence", "simulated")} | {
         "gsd": "posting_m",
         "sat:orbit_state": "direction",
         "sat:relative_orbit": "track",
         **_of_every_item(name, "footprint", "acquired_at", "acquired_at", "loaded_at"),
     }
-
-    def rows(self, query: Query) -> QuerySet[Scene]:
-        """Return the images that fit the query."""
-        found = Scene.objects.ready()
-        if query.area is not None:
-            found = found.filter(footprint__intersects=query.area)
-        if query.during is None:
-            return found
-        return found.filter(acquired_at__range=(query.during.start, query.during.end))
-
-    def extent(self) -> Extent:
-        """Return the extent of all images."""
-        return extent_of(Scene.objects.ready(), "footprint", "acquired_at", "acquired_at")
+    period = ("acquired_at", "acquired_at")
 
 
 def _predictions() -> QuerySet[Prediction]:
@@ -82,6 +204,11 @@ def _predictions() -> QuerySet[Prediction]:
     )
 
 
+AREA = Coalesce("run__product__footprint", "run__pair__footprint")
+PERIOD = (
+    Coalesce(Cast(F("run__product__dates__0"), DateTimeField()), "run__pair__reference__acquired_at"),
+    Coalesce(Cast(last_date("run__product__dates"), DateTimeField()), "run__pair__secondary__acquired_at"),
+)
 _FLAGS = ("run__product__simulated", "run__pair__reference__simulated", "run__pair__secondary__simulated")
 SIMULATED = Case(
     When(Q.create([(flag, True) for flag in _FLAGS], connector=Q.OR), then=True),
@@ -93,55 +220,27 @@ SIMULATED = Case(
 class Predictions(Rows):
     """Results of models as STAC items."""
 
-    known, feature_of = staticmethod(_predictions), staticmethod(stac_items.of_prediction)
-    name = stac_items.PREDICTIONS
+    known, feature_of = staticmethod(_predictions), staticmethod(of_prediction)
+    name = PREDICTIONS
     title = "Results of models"
     description = "Rasters that models made of velocity fields and of pairs of radar images, with their statistics."
     filters = {
-        "collections": _named(stac_items.PREDICTIONS),
+        "collections": _named(PREDICTIONS),
         "task": Filter("what was computed", tuple(ModelVersion.Task.values)),
     }
     queryables = {name: f"run__model_version__{name}" for name in ("task", "method", "version", "weights_sha256")} | {
         "simulated": SIMULATED,
-        **_of_every_item(
-            name,
-            Coalesce("run__product__footprint", "run__pair__footprint"),
-            Coalesce(Cast(F("run__product__dates__0"), DateTimeField()), "run__pair__reference__acquired_at"),
-            Coalesce(Cast(last_date("run__product__dates"), DateTimeField()), "run__pair__secondary__acquired_at"),
-            "created_at",
-        ),
+        **_of_every_item(name, AREA, *PERIOD, "created_at"),
     }
-    items = {"item_assets": {"raster": {"type": stac_items.COG, "roles": ["data"]}}}
+    period = PERIOD
+    items = {"item_assets": {"raster": {"type": COG, "roles": ["data"]}}}
 
     def rows(self, query: Query) -> QuerySet[Prediction]:
         """Return the results that fit the query."""
-        found = _predictions()
-        if "task" in query.filters:
-            found = found.filter(run__model_version__task=query.filters["task"])
-        if query.area is not None:
-            by_product = Q(run__product__footprint__intersects=query.area)
-            found = found.filter(by_product | Q(run__pair__footprint__intersects=query.area))
-        if query.during is None:
+        found = super().rows(query._replace(during=None))
+        if query.during is None:  # the ends of a velocity field are days, those of a pair are moments
             return found
         start, end = query.during
         by_product = Q(run__product__dates__0__lte=end.date(), last__gte=start.date())
         by_pair = Q(run__pair__reference__acquired_at__lte=end, run__pair__secondary__acquired_at__gte=start)
         return found.alias(last=last_date("run__product__dates")).filter(by_product | by_pair)
-
-    def extent(self) -> Extent:
-        """Return the extent of all results."""
-        found = _predictions().select_related(None)
-        of_products = extent_of_products(Product.objects.filter(runs__prediction__in=found))
-        moments = ("run__pair__reference__acquired_at", "run__pair__secondary__acquired_at")
-        return _both(of_products, extent_of(found, "run__pair__footprint", *moments))
-
-
-def _both(one: Extent, other: Extent) -> Extent:
-    known = [each for each in (one, other) if each.bounds]
-    if not known:
-        return Extent()
-    sides = list(zip(*(each.bounds for each in known if each.bounds), strict=True))
-    bounds = (min(sides[0]), min(sides[1]), max(sides[2]), max(sides[3]))
-    return Extent(
-        bounds, min(stac_items.at(each.first) for each in known), max(stac_items.at(each.last) for each in known)
-    )

@@ -10,11 +10,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from monitor.open_data.standards.catalogues import CATALOGUES, OPENAPI, SCHEMA, Catalogue, describe
 from monitor.open_data.standards.collections import Collection, Feature
-from monitor.open_data.standards.crs import SYSTEMS, box_in_degrees, projected, system_of
-from monitor.open_data.standards.queries import CRS84, read_query
+from monitor.open_data.standards.queries import CRS84, SYSTEMS, box_in_degrees, projected, read_query, system_of
 from monitor.open_data.standards.search import parameters_of, posted, trimmed
 from monitor.open_data.standards.search import search as find
-from monitor.open_data.standards.stac_items import GEOJSON, JSON, stamp
+from monitor.open_data.standards.stac import GEOJSON, JSON, stamp
 from monitor.wording.refusals import Missing, refusals_as_json
 
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
@@ -24,24 +23,24 @@ Document = dict[str, Any]
 
 def routes(name: str) -> tuple[list[Any], str]:
     """Return the addresses of a catalogue, for `include`."""
-    own = {"catalogue": CATALOGUES[name]}
-    patterns = [
-        path("", landing, own, name="landing"),
-        path("api", description, own, name="description"),
-        path("conformance", conformance, own, name="conformance"),
-        path("collections", collections, own, name="collections"),
-        path("collections/<str:name>", collection, own, name="collection"),
-        path("collections/<str:name>/queryables", queryables, own, name="queryables"),
-        path("collections/<str:name>/items", items, own, name="items"),
-        path("collections/<str:name>/items/<path:ident>", item, own, name="item"),
+    own, one = {"catalogue": CATALOGUES[name]}, "collections/<str:name>"
+    views = [
+        ("", landing, "landing"),
+        ("api", description, "description"),
+        ("conformance", conformance, "conformance"),
+        ("collections", collections, "collections"),
+        (one, collection, "collection"),
+        (f"{one}/queryables", queryables, "queryables"),
+        (f"{one}/items", items, "items"),
+        (f"{one}/items/<path:ident>", item, "item"),
     ]
-    if CATALOGUES[name].stac:
-        patterns.append(path("search", search, own, name="search"))
-        patterns.append(path("queryables", queryables, own, name="queryables-of-all"))
-    return patterns, name
+    further = [("queryables", queryables, "queryables-of-all")] if CATALOGUES[name].stac else []
+    patterns = [
+        path(route, require_safe(refusals_as_json(view)), own, name=called) for route, view, called in views + further
+    ]
+    return patterns + ([path("search", search, own, name="search")] if further else []), name
 
 
-@require_safe
 def landing(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     """Return the landing page."""
     own = _address(request, catalogue, "landing")
@@ -69,19 +68,16 @@ def landing(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     return JsonResponse(stac | whole | {"conformsTo": catalogue.conforms_to})
 
 
-@require_safe
 def description(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     """Return the OpenAPI description."""
     return JsonResponse(describe(catalogue, request.build_absolute_uri("/")), content_type=OPENAPI)
 
 
-@require_safe
 def conformance(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     """Return the conformance classes of the catalogue."""
     return JsonResponse({"conformsTo": catalogue.conforms_to})
 
 
-@require_safe
 def collections(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     """Return the collections."""
     links = [_root(request, catalogue), _link("self", _address(request, catalogue, "collections"))]
@@ -89,15 +85,11 @@ def collections(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     return JsonResponse({"links": links, "collections": every})
 
 
-@require_safe
-@refusals_as_json
 def collection(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse:
     """Return one collection."""
     return JsonResponse(_described(request, catalogue, _collection(catalogue, name)))
 
 
-@require_safe
-@refusals_as_json
 def queryables(request: HttpRequest, catalogue: Catalogue, name: str = "") -> JsonResponse:
     """Return the properties that filters of a collection, or of all collections of a catalogue, may use."""
     chosen = [_collection(catalogue, name)] if name else [*catalogue.collections.values()]
@@ -114,8 +106,6 @@ def queryables(request: HttpRequest, catalogue: Catalogue, name: str = "") -> Js
     return JsonResponse(whole, content_type=SCHEMA)
 
 
-@require_safe
-@refusals_as_json
 def items(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse:
     """Return a page of features of a collection."""
     one = _collection(catalogue, name)
@@ -136,8 +126,6 @@ def items(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse
     return JsonResponse(page, content_type=GEOJSON, headers=_stated(catalogue, system))
 
 
-@require_safe
-@refusals_as_json
 def item(request: HttpRequest, catalogue: Catalogue, name: str, ident: str) -> JsonResponse:
     """Return one feature."""
     one = _collection(catalogue, name)

@@ -3,10 +3,13 @@
 A raster never changes under its name, so a second backup into the same folder copies only new ones. Until the new
 manifest is written, the folder holds the previous backup. In a series, every backup has its own folder, named by its
 time; unchanged files are hard links to those of the previous backup.
+pg_dump and pg_restore run as the tables' owner; passwords go through the environment, never the command line.
 """
 
 import os
 import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +27,8 @@ from ingest.locks import Lock, try_locked
 from ingest.storage import raster_put_back, raster_storage, rasters_named
 from ml.runtime.code_version import code_version
 from monitor.operations.backups import manifest as lists
-from monitor.operations.backups import postgres
 from monitor.operations.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
-from monitor.operations.health.signs import BACKUP, sign_give
+from monitor.operations.health.selectors import BACKUP, sign_give
 
 UNFINISHED = "UNFINISHED"
 WAIT_SECONDS, RETRY_SECONDS = 1800.0, 1.0
@@ -40,7 +42,10 @@ def backup_make(*, folder: Path) -> Manifest:
         migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
         files, missing = _rasters_copy(folder, before)
         database = f"database-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.dump"
-        _dump(folder, database, snapshot, files)
+        (folder / database).touch(mode=0o600)
+        _dump(folder / database, snapshot)
+    with (folder / database).open("rb") as file:
+        files[database] = lists.entry_of(file)
     files[SECRET_KEY] = lists.written(folder / SECRET_KEY, BytesIO(settings.SECRET_KEY.encode()))
     if settings.PUSH_PRIVATE_KEY:
         files[PUSH_KEY] = lists.written(folder / PUSH_KEY, BytesIO(settings.PUSH_PRIVATE_KEY.encode()))
@@ -87,13 +92,13 @@ def backup_restore(*, folder: Path) -> Manifest:
     lists.check(folder, manifest)
     _rasters_restore(folder, manifest)
     connection.close()
-    postgres.restore(folder / manifest.database)
-    if "SECRET_KEY" not in os.environ:
-        with (folder / SECRET_KEY).open("rb") as source:
-            lists.written(settings.VAR_DIR / "secret_key", source)
-    if "PUSH_PRIVATE_KEY" not in os.environ and PUSH_KEY in manifest.files:
-        with (folder / PUSH_KEY).open("rb") as source:
-            lists.written(settings.PUSH_KEY_FILE, source)
+    _restore(folder / manifest.database)
+    keys = {("SECRET_KEY", SECRET_KEY): settings.VAR_DIR / "secret_key"}
+    keys["PUSH_PRIVATE_KEY", PUSH_KEY] = settings.PUSH_KEY_FILE
+    for (variable, name), target in keys.items():
+        if variable not in os.environ and name in manifest.files:
+            with (folder / name).open("rb") as source:
+                lists.written(target, source)
     return manifest
 
 
@@ -149,14 +154,6 @@ def _rasters_copy(folder: Path, before: dict[str, Entry]) -> tuple[dict[str, Ent
     return files, missing
 
 
-def _dump(folder: Path, name: str, snapshot: str, files: dict[str, Entry]) -> None:
-    path = folder / name
-    path.touch(mode=0o600)
-    postgres.dump(path, snapshot)
-    with path.open("rb") as file:
-        files[name] = lists.entry_of(file)
-
-
 def _refuse_newer(folder: Path, manifest: Manifest) -> None:
     disk = MigrationLoader(None).disk_migrations
     known = {*disk, *(replaced for migration in disk.values() for replaced in migration.replaces)}
@@ -199,3 +196,56 @@ def _rasters_restore(folder: Path, manifest: Manifest) -> None:
             elif not check:
                 with (folder / RASTERS / name).open("rb") as file:
                     raster_put_back(name, File(file))
+
+
+# Policies name roles: manage.py migrate creates them for this server's roles. The last one is PostGIS's own table.
+NOT_RESTORED = (" POLICY ", " ROW SECURITY ", " spatial_ref_sys ")
+
+
+def _dump(path: Path, snapshot: str) -> None:
+    """Write the database as it was at an exported snapshot. Raises Unusable."""
+    options = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments", f"--snapshot={snapshot}"]
+    _run("pg_dump", *options, f"--file={path}")
+
+
+def _restore(path: Path) -> None:
+    """Fill an empty database in one transaction. Raises Unusable and leaves the database empty on failure."""
+    contents = _run("pg_restore", "--list", str(path)).splitlines()
+    chosen = "\n".join(line for line in contents if not any(mark in line for mark in NOT_RESTORED))
+    options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
+    with tempfile.NamedTemporaryFile("w", suffix=".list") as wanted:
+        wanted.write(f"{chosen}\n")
+        wanted.flush()
+        options += [f"--use-list={wanted.name}", f"--dbname={settings.DATABASE_OWNER['NAME']}"]
+        _run("pg_restore", *options, str(path))
+
+
+def _run(program: str, *arguments: str) -> str:
+    command = [_found(program), *arguments]
+    done = subprocess.run(command, env=os.environ | _connection(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise Unusable(f"{program} failed: {reason[0]}")
+    return done.stdout
+
+
+def _connection() -> dict[str, str]:
+    database = settings.DATABASE_OWNER
+    host = database.get("OPTIONS", {}).get("host") or database.get("HOST")
+    values = {
+        "PGHOST": host,
+        "PGPORT": database.get("PORT"),
+        "PGUSER": database.get("USER"),
+        "PGPASSWORD": database.get("PASSWORD"),
+        "PGDATABASE": database.get("NAME"),
+    }
+    return {name: str(value) for name, value in values.items() if value}
+
+
+def _found(program: str) -> str:
+    """Return the path of the program's newest installed version: it must not be older than the server."""
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda path: int(path.parts[-3]))
+    path = str(installed[-1]) if installed else shutil.which(program)
+    if not path:
+        raise Unusable(f"{program} is not installed; install PostgreSQL's client (postgresql-client on Debian)")
+    return path

@@ -65,7 +65,9 @@ def alarms_update(reports: Iterable[Report]) -> None:
 
 def alarms_mail(*, to: list[str]) -> None:
     """Send unreported alarms in one mail; if it cannot be sent, the next round tries again."""
-    news = _news()
+    still = alarms_open().filter(mailed_at__lt=database_now() - REMIND_AFTER)
+    ended = Alarm.objects.filter(ended_at__isnull=False, end_mailed_at=None)
+    news = News(list(alarms_open().filter(mailed_at=None)), list(still), list(ended))
     if any(news) and news_mail(news=news, to=to):
         now = database_now()
         Alarm.objects.filter(pk__in=[one.pk for one in (*news.opened, *news.still)]).update(mailed_at=now)
@@ -114,13 +116,6 @@ def _record_right(alarm: Alarm) -> None:
         alarm.ended_at = now
         logger.warning("the alarm is over: %s", alarm.condition)
     alarm.save(update_fields=["right_since", "ended_at"])
-
-
-def _news() -> News:
-    unmailed = alarms_open().filter(mailed_at=None)
-    still = alarms_open().filter(mailed_at__lt=database_now() - REMIND_AFTER)
-    ended = Alarm.objects.filter(ended_at__isnull=False, end_mailed_at=None)
-    return News(list(unmailed), list(still), list(ended))
 
 
 def _subject(news: News) -> str:

@@ -1,15 +1,19 @@
-"""Waiting work, failed work and the newest data: a few cheap queries, timed by the database's clock."""
+"""Waiting work, failed work, the newest data and signs of life: a few cheap queries, timed by the database's clock.
+
+Each living process updates a row every few seconds, its sign of life.
+"""
 
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Case, Count, F, Max, Min, Model, Q, QuerySet, When
+from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Max, Min, Model, Q, QuerySet, When
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
 from ingest.models import IngestJob, Product, Scene, SceneDownload, StepFailure
 from ml.models import Run
 from monitor.models.messages import OutgoingMessage
+from monitor.models.operations import SignOfLife
 from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.subscribers.subscriptions.often import is_held
 
@@ -27,6 +31,9 @@ RUNNING = {
     "download": SceneDownload.State.FETCHING,
     "message": State.SENDING,
 }
+BEAT = "beat"
+BACKUP = "backup"  # sign of the last completed backup
+KEEP_SIGNS = timedelta(days=1)  # of processes that are gone for good
 FAILED_DAYS = 7.0  # older failures are history
 
 
@@ -114,3 +121,26 @@ def database_now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
         return cursor.fetchone()[0]
+
+
+def queue_sign(queue: str) -> str:
+    """Return the name of a queue's sign of life, which shows that beat, broker and a worker of it are alive."""
+    return f"queue {queue}"
+
+
+def sign_give(*, name: str) -> None:
+    """Record a sign of life now."""
+    row = SignOfLife(name=name, seen_at=Now())
+    SignOfLife.objects.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=["seen_at"])
+
+
+def signs_forget() -> None:
+    """Delete the signs of processes that are gone for good."""
+    SignOfLife.objects.filter(seen_at__lt=Now() - KEEP_SIGNS).exclude(name=BACKUP).delete()
+
+
+def sign_ages() -> dict[str, float]:
+    """Return the seconds since each sign of life; never negative, even if the clock was set back."""
+    age = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
+    rows = SignOfLife.objects.annotate(age=age).values_list("name", "age")
+    return {name: abs(age.total_seconds()) for name, age in rows}

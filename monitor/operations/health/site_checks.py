@@ -29,7 +29,7 @@ from monitor.maps.map.place_search import geocoder_host
 from monitor.operations.database.replica import REPLAYED, REPLICA, WRITTEN
 from monitor.operations.health.condition import Wrong, condition, setup
 from monitor.operations.health.process import own_host
-from monitor.operations.health.signs import sign_ages
+from monitor.operations.health.selectors import sign_ages
 from monitor.pages.uploads.resumable import in_words
 from monitor.subscribers.accounts.selectors import publishers, reviewers
 from monitor.web.ended import PREFIX

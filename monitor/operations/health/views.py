@@ -1,21 +1,91 @@
-"""Probes of whether the process is alive and can serve pages; metrics for requests with the token."""
+"""Probes of whether the process is alive and can serve pages; metrics for Prometheus, for requests with the token.
 
+Every metric is read from the database at each scrape, so any web process answers the same.
+"""
+
+import os
 import time
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
+from ingest.disk import disk_places
+from monitor.operations.health import alarms, selectors
 from monitor.operations.health.condition import Report, examine
 from monitor.operations.health.conditions import CONDITIONS
-from monitor.operations.health.metrics import metrics_text
+from monitor.subscribers.subscriptions import members
 
-KEEP_SECONDS = 2.0
+PREFIX = "ground_motion_"  # of metrics
+KEEP_SECONDS = 2.0  # the result of the probe for readiness
+
+
+def metrics_text() -> bytes:
+    """Return all metrics, including those of requests if the web processes share PROMETHEUS_MULTIPROC_DIR."""
+    registry = CollectorRegistry()
+    registry.register(ServiceCollector())
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)
+    return generate_latest(registry)
+
+
+class ServiceCollector(Collector):
+    """Collector of waiting and failed work, signs of life and free disk space."""
+
+    def describe(self) -> list[Metric]:
+        """Return nothing, so that the values are not read when the collector is registered."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metrics of the service."""
+        try:
+            metrics = list(_of_database())
+        except DatabaseError:
+            metrics = []
+        yield _gauge("database_up", "Whether the database answers.", {(): bool(metrics)})
+        yield from metrics
+        free = {place.name: place.free_bytes for place in disk_places()}
+        yield _gauge("disk_free_bytes", "Bytes free on the disk of a folder.", free, "place")
+        spare = {place.name: place.spare_bytes for place in disk_places()}
+        yield _gauge("disk_spare_bytes", "Bytes that are to stay free there.", spare, "place")
+
+
+def _of_database() -> Iterator[Metric]:
+    waits = selectors.longest_waits()
+    words = "How long the oldest waiting row has waited; 0: none is waiting."
+    yield _gauge("oldest_waiting_seconds", words, waits, "kind")
+    counts = {(kind, state): n for kind, states in selectors.counts_by_state().items() for state, n in states.items()}
+    yield _gauge("work", "Runs, files, downloads, messages and failed steps by state.", counts, "kind", "state")
+    words = "Organisations, their members, and the places that they follow."
+    yield _gauge("organisations", words, members.counts(), "what")
+    failed = {kind: rows.count() for kind, rows in selectors.failures().items()}
+    yield _gauge("failed_lately", "Work that failed in the last seven days.", failed, "kind")
+    words = "Since beat, a queue or a process was seen alive."
+    yield _gauge("sign_of_life_age_seconds", words, selectors.sign_ages(), "name")
+    words = "Since the newest product or image was loaded."
+    yield _gauge("newest_data_age_seconds", words, selectors.newest_data_ages(), "kind")
+    wrong = set(alarms.alarms_open().values_list("condition", flat=True))
+    states = {one.name: one.name in wrong for one in CONDITIONS if one.alarms}
+    yield _gauge("alarm_open", "Whether something has been wrong for long enough to be an alarm.", states, "condition")
+
+
+def _gauge(name: str, words: str, values: Mapping[Any, float], *labels: str) -> GaugeMetricFamily:
+    """Return a gauge. values: by the value of its label or, unless it has one label, by a tuple of values."""
+    family = GaugeMetricFamily(PREFIX + name, words, labels=labels)
+    for key, value in values.items():
+        family.add_metric([key] if len(labels) == 1 else key, float(value))
+    return family
 
 
 @require_safe

@@ -11,7 +11,7 @@ from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.notifications.outbox import BACK_OFF
 from monitor.operations.health import selectors
 from monitor.operations.health.condition import Wrong, condition, setup
-from monitor.operations.health.signs import BACKUP, BEAT, queue_sign, sign_ages
+from monitor.operations.health.selectors import BACKUP, BEAT, queue_sign, sign_ages
 from monitor.pages.uploads.resumable import in_words
 from monitor.schedule import QUEUES
 from monitor.wording.dates import duration_words

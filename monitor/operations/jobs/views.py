@@ -1,6 +1,5 @@
 """Pages about the service's jobs, for operators: what runs, what failed, and why."""
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,17 +8,19 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from monitor.operations.health.alarms import alarms_open, with_remedies
-from monitor.operations.jobs.kinds import GROUPS, KINDS
-from monitor.operations.jobs.rows import JobChoice, job_counts, job_rows, jobs_of
-from monitor.operations.jobs.rows import job_cancel as cancel
-from monitor.operations.jobs.rows import job_retry as retry
+from monitor.operations.jobs.kinds import GROUPS, KINDS, JobChoice, job_counts, job_rows, jobs_of
+from monitor.operations.jobs.kinds import job_change as change
 from monitor.web.guards import job_keepers_only
 
 PER_PAGE = 50
+ANSWERS = {  # by what was asked: if it was done, and if not
+    "retry": (gettext_lazy("%(job)s is tried again."), gettext_lazy("%(job)s cannot be tried again now.")),
+    "cancel": (gettext_lazy("%(job)s is cancelled."), gettext_lazy("%(job)s cannot be cancelled any more.")),
+}
 
 
 @require_safe
@@ -45,25 +46,12 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @job_keepers_only
-def job_retry(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """Try one job again."""
-    return _change(request, retry, kind, pk, _("%(job)s is tried again."), _("%(job)s cannot be tried again now."))
-
-
-@require_POST
-@job_keepers_only
-def job_cancel(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    """Cancel one job."""
-    return _change(request, cancel, kind, pk, _("%(job)s is cancelled."), _("%(job)s cannot be cancelled any more."))
-
-
-def _change(
-    request: HttpRequest, change: Callable[..., bool], kind: str, pk: int, done: str, refused: str
-) -> HttpResponse:
+def job_change(request: HttpRequest, kind: str, pk: int, verb: str) -> HttpResponse:
+    """Try one job again, or cancel it."""
     row = KINDS[kind].rows().filter(pk=pk).first() if kind in KINDS else None
     if row is None:
         raise Http404("There is no such job.")
-    changed = change(kind=kind, pk=pk, by=request.user)
+    changed, (done, refused) = change(kind=kind, pk=pk, verb=verb, by=request.user), ANSWERS[verb]
     words = (done if changed else refused) % {"job": KINDS[kind].title(row)}
     (messages.success if changed else messages.error)(request, words)
     back = _choice({"kind": kind, "state": request.POST.get("state", "")})

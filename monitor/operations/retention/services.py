@@ -1,25 +1,163 @@
-"""Deletion of old data, item by item: first the row, then its file; files left by a crash are deleted as well."""
+"""Deletion of data past their retention period, kind by kind and item by item. Whatever is still needed is left out.
+
+First the row is deleted, then its file; files left by a crash are deleted as well.
+"""
 
 import logging
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
+from django.conf import settings
+from django.core.files.storage import storages
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, Window
 from django.db.models.fields.files import FieldFile
+from django.db.models.functions import RowNumber
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 
+from detection.glaciers.selectors import predictions_unmeasured
+from detection.models import Detection, GlacierSample
+from detection.rules.lifecycle import State as AlertState
 from ingest.locks import Lock, try_locked
-from ingest.models import Product
+from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
 from ingest.products.parts import product_bytes
+from ingest.products.releases import releases_older_than
 from ingest.products.services import product_delete, product_points_delete
 from ingest.scenes.services import scene_image_delete
-from ingest.storage import delete_files, raster_storage
-from ingest.storage.inputs import input_delete
-from ml.models import Prediction
-from monitor.operations.retention import selectors
+from ingest.storage import Entry, delete_files, raster_entries, raster_storage, rasters_named
+from ingest.storage.inputs import input_delete, input_store
+from ml.models import ModelVersion, Prediction, Run
 from monitor.subscribers.reports.selectors import reports_over
+
+GROUND = ("source_format", "track", "direction", "burst", "polarisation")
+UNSETTLED_DOWNLOADS = (SceneDownload.State.WANTED, SceneDownload.State.FETCHING, SceneDownload.State.FETCHED)
+UNDER_REVIEW = (AlertState.FIRST, AlertState.PROVISIONAL, AlertState.CONFIRMED)
+ORPHAN_AFTER = timedelta(days=1)  # a file is written before its row
+NAMES_AT_ONCE = 1000
+
+
+def predictions_over() -> QuerySet[Prediction]:
+    """Return old results in which no alert or glacier was detected, and which no event, map or unfinished run needs."""
+    if not settings.KEEP_PREDICTION_RASTERS_DAYS:
+        return Prediction.objects.none()
+    busy = Run.objects.filter(
+        state__in=Run.UNSETTLED,
+        pair__isnull=False,
+        **{f"pair__reference__{name}": OuterRef(f"run__pair__reference__{name}") for name in GROUND},
+    )
+    old = Prediction.objects.filter(created_at__lt=_before(settings.KEEP_PREDICTION_RASTERS_DAYS))
+    return (
+        old.exclude(Exists(Detection.objects.filter(scan__prediction=OuterRef("pk"))))
+        .exclude(Exists(GlacierSample.objects.filter(prediction=OuterRef("pk"))))
+        .exclude(run__pair__events__isnull=False)
+        .exclude(run__product__isnull=False, run__product__superseded_by=None)  # the map shows it
+        .exclude(Exists(busy))
+        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # to be searched
+        .exclude(pk__in=predictions_unmeasured().values("pk"))
+        .order_by("id")
+    )
+
+
+def images_over() -> QuerySet[Scene]:
+    """Return old images that no unfinished run, event or review needs, except the newest of each track."""
+    if not settings.KEEP_SCENE_DAYS:
+        return Scene.objects.none()
+    newest = Window(RowNumber(), partition_by=[F(name) for name in GROUND], order_by=[F("acquired_at").desc(), "-id"])
+    ranked = Scene.objects.ready().annotate(place=newest).filter(place__lte=settings.KEEP_SCENES)
+    own = ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk")))
+    reviewed = Detection.objects.filter(
+        scan__prediction__run__pair=OuterRef("pk"), alert__state__in=[state.value for state in UNDER_REVIEW]
+    )
+    needed = own.filter(Q(runs__state__in=Run.UNSETTLED) | Q(events__isnull=False) | Exists(reviewed))
+    old = Scene.objects.ready().filter(loaded_at__lt=_before(settings.KEEP_SCENE_DAYS))
+    kept = list(ranked.values_list("pk", flat=True))
+    return old.exclude(raster="").exclude(pk__in=kept).exclude(Exists(needed)).order_by("id")
+
+
+def pairs_over() -> QuerySet[ScenePair]:
+    """Return pairs without results, one of whose images has been deleted."""
+    gone = Q(reference__state=Scene.State.DELETED) | Q(secondary__state=Scene.State.DELETED)
+    results = Run.objects.filter(Q(prediction__isnull=False) | Q(state__in=Run.UNSETTLED), pair=OuterRef("pk"))
+    return ScenePair.objects.filter(gone, events=None).exclude(Exists(results)).order_by("id")
+
+
+def scene_rows_over() -> QuerySet[Scene]:
+    """Return rows of refused images, and of deleted images that are in no pair."""
+    own = ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk")))
+    alone = Q(state=Scene.State.DELETED) & ~Exists(own)
+    refused = Q(state=Scene.State.REFUSED, loaded_at__lt=_before(settings.KEEP_JOB_DAYS))
+    return Scene.objects.filter(alone | refused).order_by("id")
+
+
+def releases_over() -> Iterator[tuple[Product, bool]]:
+    """Yield superseded releases to delete, each with True if only its points may go, as alerts were detected in it."""
+    # An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
+    for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
+        if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
+            continue
+        detections = Detection.objects.filter(scan__prediction__run__product=release)
+        again = Detection.objects.filter(scan__prediction__run__product__in=later, alert=OuterRef("alert"))
+        if not detections.exists():
+            yield release, False
+        elif release.points_deleted_at is None and not detections.exclude(Exists(again)).exists():
+            yield release, True
+
+
+def jobs_over() -> QuerySet[IngestJob]:
+    """Return old rows of loaded, refused or failed files that no longer exist."""
+    old = IngestJob.objects.filter(created_at__lt=_before(settings.KEEP_JOB_DAYS))
+    return (
+        old.exclude(state__in=IngestJob.UNSETTLED)
+        .filter(stored_path="")
+        .exclude(downloads__stored_path__gt="")
+        .order_by("id")
+    )
+
+
+def downloads_over() -> QuerySet[SceneDownload]:
+    """Return rows of finished downloads without a file, old enough that no search will find their images again."""
+    since = _before(settings.KEEP_JOB_DAYS + 2 * settings.ACQUIRE_DAYS)
+    old = SceneDownload.objects.filter(created_at__lt=since, acquired_at__lt=since)
+    return old.exclude(state__in=UNSETTLED_DOWNLOADS).filter(stored_path="").order_by("id")
+
+
+def orphans() -> Iterator[tuple[str, int]]:
+    """Yield name and bytes of raster files that no row names, without recent ones, which may still get a row."""
+    oldest_kept = timezone.now() - ORPHAN_AFTER
+    old = sorted(entry for entry in raster_entries() if entry.modified < oldest_kept)
+    for start in range(0, len(old), NAMES_AT_ONCE):
+        part = old[start : start + NAMES_AT_ONCE]
+        known = set(rasters_named(among=[entry.name for entry in part]))
+        yield from ((entry.name, entry.size_bytes) for entry in part if entry.name not in known)
+
+
+def inputs_without_row() -> Iterator[Entry]:
+    """Yield files in the object store of inputs that no job or download names, if they are older than a day."""
+    if (store := input_store()) is None:
+        return
+    oldest_kept = timezone.now() - ORPHAN_AFTER
+    rows = ((IngestJob, "stored_path"), (IngestJob, "mapping_path"), (SceneDownload, "stored_path"))
+    named = {place for model, field in rows for place in model.objects.values_list(field, flat=True).distinct()}
+    for entry in store.entries():
+        of = {entry.name, *map(str, PurePosixPath(entry.name).parents)}  # a key may name a folder
+        if entry.modified < oldest_kept and not of & named:
+            yield entry
+
+
+def uploads_unfinished() -> Iterator[Callable[[], object]]:
+    """Yield functions, each of which discards the parts of an upload to the object store broken off over a day ago."""
+    if store := input_store():
+        for storage in (store, raster_storage(), storages["pieces"]):
+            yield from storage.unfinished(before=timezone.now() - ORPHAN_AFTER)
+
+
+def _before(days: float) -> datetime:
+    return timezone.now() - timedelta(days=days)
+
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +220,7 @@ def _prune(kind: Kind, dry_run: bool, ends_at: float | None) -> Pruned:
 
 
 def _predictions() -> Iterator[Over]:
-    for row in _one_by_one(selectors.predictions_over()):
+    for row in _one_by_one(predictions_over()):
         yield Over(_size(row.raster), lambda row=row: _prediction_delete(row))
 
 
@@ -90,7 +228,7 @@ def _prediction_delete(row: Prediction) -> bool:
     """Delete a result and its raster, but keep its run, so that it is not repeated. Return False if now needed."""
     with transaction.atomic():
         Prediction.objects.select_for_update().filter(pk=row.pk).first()
-        still = selectors.predictions_over().filter(pk=row.pk).first()
+        still = predictions_over().filter(pk=row.pk).first()
         if still is None:
             return False
         delete_files([still.raster])
@@ -99,12 +237,12 @@ def _prediction_delete(row: Prediction) -> bool:
 
 
 def _images() -> Iterator[Over]:
-    for row in _one_by_one(selectors.images_over()):
+    for row in _one_by_one(images_over()):
         yield Over(_size(row.raster), lambda row=row: scene_image_delete(scene=row, reason=IMAGE_DELETED))
 
 
 def _releases() -> Iterator[Over]:
-    for release, points_only in selectors.releases_over():
+    for release, points_only in releases_over():
         delete = product_points_delete if points_only else _release_delete
         yield Over(product_bytes(product=release), lambda release=release, delete=delete: delete(product=release))
 
@@ -127,11 +265,11 @@ def _rows(due: Callable[[], QuerySet[Any]]) -> Callable[[], Iterator[Over]]:
 
 
 def _orphans() -> Iterator[Over]:
-    for name, size_bytes in selectors.orphans():
+    for name, size_bytes in orphans():
         yield Over(size_bytes, lambda name=name: raster_storage().delete(name))
-    for entry in selectors.inputs_without_row():
+    for entry in inputs_without_row():
         yield Over(entry.size_bytes, lambda key=entry.name: input_delete(key))
-    for discard in selectors.uploads_unfinished():
+    for discard in uploads_unfinished():
         yield Over(0, discard)
 
 
@@ -162,18 +300,18 @@ KINDS = (
         _predictions,
     ),
     Kind("radar images", "older than KEEP_SCENE_DAYS, and not of the newest KEEP_SCENES of their track", _images),
-    Kind("image pairs", "an image of theirs is deleted and no result is left", _rows(selectors.pairs_over)),
+    Kind("image pairs", "an image of theirs is deleted and no result is left", _rows(pairs_over)),
     Kind(
         "rows of images",
         "deleted and in no pair, or refused and older than 90 days",
-        _rows(selectors.scene_rows_over),
+        _rows(scene_rows_over),
     ),
     Kind(
         "superseded releases",
         "older than the newest KEEP_RELEASES of their tile; no alert needs their points",
         _releases,
     ),
-    Kind("rows of finished downloads", "older than 90 days", _rows(selectors.downloads_over)),
-    Kind("rows of finished files", "older than 90 days", _rows(selectors.jobs_over)),
+    Kind("rows of finished downloads", "older than 90 days", _rows(downloads_over)),
+    Kind("rows of finished files", "older than 90 days", _rows(jobs_over)),
     Kind("files without a row", "left by a process that died, more than a day ago", _orphans),
 )

@@ -22,11 +22,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from monitor.models.messages import Invitation
 from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.second_factor import sessions_end
-from monitor.subscribers.accounts.selectors import read_invitation
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import sign_in
 from monitor.web.guards import superusers_only
 from monitor.web.request_limits import network_of
+from monitor.web.secret_links import Wrong
 from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
 from monitor.wording.refusals import Refusal
 
@@ -139,8 +139,9 @@ def invitation_withdraw(request: HttpRequest, invitation: int) -> HttpResponse:
 @never_cache
 def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
     """Keep the invitation of a mailed link in the session, so that no page passes the link on."""
-    invitation = selectors.invitations_open().filter(pk=read_invitation(token)).first()
-    if invitation is None:
+    try:
+        invitation = selectors.invitations_open().get(pk=selectors.read_invitation(token))
+    except (Wrong, Invitation.DoesNotExist):
         return _no_invitation(request)
     request.session[OPENED] = invitation.pk
     return redirect("invitation-accept")

@@ -10,8 +10,7 @@ from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
-from monitor.notifications.digests import last_moment
-from monitor.notifications.gathering import AUTOMATIC, HOLD, MANY_PLACES, Pace, paces
+from monitor.notifications.digests import AUTOMATIC, HOLD, MANY_PLACES, Pace, last_moment, paces
 from monitor.subscribers.subscriptions.often import Quiet, quiet_ends
 from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
 from monitor.subscribers.subscriptions.selectors import steps_in
@@ -34,7 +33,10 @@ def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet |
     past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
     past = past.order_by("-created_at", "-id")
     steps = [one for one in past if wants(wish, step_of(one))]
-    return Replay(steps, _mails(steps, frequency, quiet))
+    if frequency == Subscription.Frequency.AT_ONCE:
+        pace = paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0)))
+        return Replay(steps, _gathered(steps, pace, quiet))
+    return Replay(steps, len({last_moment(frequency=frequency, now=one.created_at) for one in steps}))
 
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
@@ -44,14 +46,8 @@ def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
     return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in steps]
 
 
-def _mails(steps: Sequence[AlertTransition], frequency: str, quiet: Quiet | None) -> int:
-    if frequency != Subscription.Frequency.AT_ONCE:
-        return len({last_moment(frequency=frequency, now=one.created_at) for one in steps})
-    return _gathered(steps, paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0))), quiet)
-
-
 def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
-    """Return the number of mails that `monitor.notifications.gathering` would have made of these steps."""
+    """Return the number of mails that `monitor.notifications.digests` would have made of these steps."""
     waiting: list[tuple[datetime, AlertTransition]] = sorted(
         ((one.created_at, one) for one in steps), key=lambda each: each[0]
     )

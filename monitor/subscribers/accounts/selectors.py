@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 
 from monitor.models.messages import Invitation
 from monitor.web.roles import PUBLISH, REVIEW
-from monitor.web.secret_links import Wrong, signed_link
+from monitor.web.secret_links import signed_link
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 ROLE_WORDS = Invitation.Role.choices[::-1]  # names of groups and words, the role with most rights first
@@ -55,12 +55,4 @@ def publishers() -> QuerySet[User]:
 
 
 INVITED_FOR = timedelta(hours=72)
-invitation_token, _read_invitation = signed_link("monitor.invitation", INVITED_FOR)
-
-
-def read_invitation(token: str) -> int | None:
-    """Return the key of the invitation; None for a token that is too old or not one of ours."""
-    try:
-        return _read_invitation(token)
-    except Wrong:
-        return None
+invitation_token, read_invitation = signed_link("monitor.invitation", INVITED_FOR)

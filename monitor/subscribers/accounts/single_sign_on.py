@@ -22,7 +22,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from requests import RequestException
 
-from detection.models import AuditEntry
+from detection.reviews.audit import audit_write
 from monitor.subscribers.accounts.second_factor import LASTS_UNTIL, TRUSTED, sessions_end
 from monitor.web.accounts import locked_out
 from monitor.web.identity.site_file import ROLES, OpenID
@@ -133,8 +133,6 @@ def _keep_little(sociallogin: SocialLogin, given: Mapping[str, Any]) -> None:
         sociallogin.user.email = sociallogin.user.email if person.get("email_verified") is True else ""
 
 
-def _audit(account: User, action: str, before: str = "", after: str = "") -> None:
-    name = account.get_username()
-    AuditEntry.objects.create(
-        actor=name, action=action, subject=name[:40], before=before, after=after, detail="OpenID Connect"
-    )
+def _audit(account: User, action: str, **change: str) -> None:
+    subject = account.get_username()[:40]
+    audit_write(actor=account, action=action, subject=subject, detail="OpenID Connect", **change)

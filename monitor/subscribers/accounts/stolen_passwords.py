@@ -5,6 +5,7 @@ Pwned Passwords' file has a line `HASH:COUNT` for each password, in the order of
 
 import hashlib
 import re
+from bisect import bisect_left
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,15 +41,9 @@ def is_listed(path: Path, password: str) -> bool:
     wanted = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper().encode()
     try:
         with path.open("rb") as file:
-            low, high = 0, file.seek(0, 2)  # the first line that is not smaller begins in between
-            while low < high:
-                middle = (low + high) // 2
-                found = _next_hash(file, middle)
-                if found is not None and found < wanted:
-                    low = middle + 1
-                else:
-                    high = middle
-            return _next_hash(file, low) == wanted
+            offsets = range(file.seek(0, 2))  # what follows the last line counts as larger than any hash
+            first = bisect_left(offsets, wanted, key=lambda offset: _next_hash(file, offset) or b"~")
+            return _next_hash(file, first) == wanted
     except OSError:
         return False
 

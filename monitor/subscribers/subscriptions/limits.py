@@ -93,11 +93,6 @@ def domain_of(email: str) -> str:
     return "gmail.com" if domain == "googlemail.com" else domain
 
 
-def counts_forget() -> int:
-    """Delete the counts of days gone by."""
-    return RequestCount.objects.filter(day__lt=timezone.now().date()).delete()[0]
-
-
 def _count(who: str, limit: int) -> bool:
     key = salted_hmac("monitor.limits", who, algorithm="sha256").hexdigest()
     row, _ = RequestCount.objects.get_or_create(who=key, day=timezone.now().date())

@@ -1,6 +1,6 @@
 """Times at which messages of a subscription may come: quiet hours, pauses that end by themselves, signs of life."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -65,11 +65,6 @@ def _asleep(now: datetime) -> Q:
         if is_quiet(now.astimezone(ZoneInfo(zone)).hour, start, end):
             asleep |= Q(time_zone=zone, quiet_from=start, quiet_until=end)
     return asleep
-
-
-def morning_of(*, day: date, zone: str) -> datetime:
-    """Return the first moment of a day in a reader's time zone."""
-    return datetime.combine(day, time(), ZoneInfo(zone))
 
 
 def subscriptions_resume_due(*, now: datetime | None = None) -> int:

@@ -1,6 +1,6 @@
 """Place of a subscription: the form fields that choose it, and the search results that they offer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django import forms
@@ -81,7 +81,8 @@ class WhereForm(forms.Form):
         cleaned = super().clean() or {}
         if "where" in cleaned:
             try:
-                chosen = WHERE[cleaned["where"]](self, cleaned)
+                choose = getattr(self, f"_{cleaned['where']}")  # the field lets only known words through
+                chosen = choose(cleaned)
                 cleaned["region"], cleaned["sites"] = chosen or (None, ())
             except Refusal as refusal:
                 self.add_error("where", refusal.error)
@@ -121,12 +122,9 @@ class WhereForm(forms.Form):
         hit = cleaned.get("hit") or ""
         if hit.startswith(REGION_MARK):
             return self._region(cleaned)
-        at = _position(hit) or self._typed(cleaned) or self._only_one(cleaned)
+        typed = (cleaned.get("longitude"), cleaned.get("latitude"))
+        at = _position(hit) or (self._only_one(cleaned) if None in typed else typed)
         return Chosen(regions.circle(*at, self._distance(cleaned), self._name_of(at, cleaned)))
-
-    def _typed(self, cleaned: dict[str, Any]) -> tuple[float, float] | None:
-        longitude, latitude = cleaned.get("longitude"), cleaned.get("latitude")
-        return None if longitude is None or latitude is None else (longitude, latitude)
 
     def _only_one(self, cleaned: dict[str, Any]) -> tuple[float, float]:
         """Return longitude and latitude of the only place of the typed name. Raises Refusal for none or several."""
@@ -187,16 +185,6 @@ class MoveForm(WhereForm):
     """Form of the place of an existing subscription, which may stay unchanged."""
 
     where = forms.ChoiceField(choices=[(KEEP, gettext_lazy("As it is")), *WHERE_WORDS])
-
-
-WHERE: dict[str, Callable[[Any, dict[str, Any]], Chosen | None]] = {
-    KEEP: WhereForm._keep,
-    "circle": WhereForm._circle,
-    "region": WhereForm._region,
-    "drawn": WhereForm._drawn,
-    "boundary": WhereForm._boundary,
-    "sites": WhereForm._sites,
-}
 
 
 def form_of(form_class: type[WhereForm], request: HttpRequest, initial: dict[str, Any]) -> tuple[WhereForm, int]:

@@ -1,7 +1,7 @@
 """Services of subscriptions: requesting, confirming, pausing, changing, ending and deleting them."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -17,13 +17,13 @@ from ingest.areas import FARTHEST_M
 from ingest.errors import one_line
 from ingest.scenes.services import geos
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
-from monitor.models.operations import Extract
+from monitor.models.operations import Extract, RequestCount
 from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.extracts.services import extracts_delete
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
-from monitor.subscribers.subscriptions.often import RESUMED, morning_of
+from monitor.subscribers.subscriptions.often import RESUMED
 from monitor.subscribers.subscriptions.rules import WISH
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, feed_addresses
 from monitor.wording import regions
@@ -46,6 +46,13 @@ LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET
 LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
+DEEDS = {  # of the page of a person's subscriptions
+    "sign": {"sign_of_life": True},
+    "no-sign": {"sign_of_life": False},
+    "bulletins": {"bulletins": True},
+    "no-bulletins": {"bulletins": False},
+    "resume": RESUMED,  # what happened while it was paused is not sent
+}
 LEAST = {  # severity from which on something is sent
     "minor": gettext_lazy("Of any importance."),
     "moderate": gettext_lazy("Of medium or high importance."),
@@ -118,7 +125,7 @@ def subscription_confirm(*, subscription: Subscription) -> None:
 
 def subscription_pause(*, subscription: Subscription, until: date | None = None) -> None:
     """Pause a subscription until its owner resumes it or, if `until` is given, until the morning of that day."""
-    ends = morning_of(day=until, zone=subscription.time_zone) if until else None
+    ends = datetime.combine(until, time(), ZoneInfo(subscription.time_zone)) if until else None
     Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(
         paused_at=timezone.now(), paused_until=ends, pause_reason=Subscription.PauseReason.OWNER
     )
@@ -136,11 +143,6 @@ def address_pause(*, email: str) -> int:
     """Pause every subscription of an address whose mails came back; return how many were paused."""
     active = selectors.subscriptions_active().filter(email=email_normal(email))
     return active.update(paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED)
-
-
-def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
-    """Change how often mails come. Raises ValueError for an unknown frequency."""
-    Subscription.objects.filter(pk=subscription.pk).update(frequency=Subscription.Frequency(frequency))
 
 
 def subscription_move(
@@ -190,16 +192,12 @@ def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
         subscription_pause(subscription=mine, until=_day_to_come(until))
     elif deed == "test":
         return "test-sent" if mine.confirmed_at and test_request(subscription=mine) else "test-limit"
-    elif deed in ("sign", "no-sign"):
-        Subscription.objects.filter(pk=mine.pk).update(sign_of_life=deed == "sign")
-    elif deed in ("bulletins", "no-bulletins"):
-        Subscription.objects.filter(pk=mine.pk).update(bulletins=deed == "bulletins")
-    elif deed == "resume":  # what happened while it was paused is not sent
-        Subscription.objects.filter(pk=mine.pk).update(**RESUMED)
     elif deed == "stop":
         subscriptions_end(ids=[mine.pk])
+    elif deed in DEEDS:
+        Subscription.objects.filter(pk=mine.pk).update(**DEEDS[deed])
     elif deed in Subscription.Frequency.values and mine.shared_id is None:
-        subscription_set_frequency(subscription=mine, frequency=deed)
+        Subscription.objects.filter(pk=mine.pk).update(frequency=deed)
     return ""
 
 
@@ -276,7 +274,7 @@ def purge() -> None:
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()
     endpoints.numbers_delete()
-    limits.counts_forget()
+    RequestCount.objects.filter(day__lt=now.date()).delete()
 
 
 def described(one: Subscription) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def test_objects_without_a_row_and_uploads_without_an_end_are_swept_up(cog, monk
     lost, client = KINDS[-1], storage.connection.meta.client
     assert [*lost.due()] == []
     client.create_multipart_upload(Bucket=storage.bucket_name, Key=storage.key("never.tif"))
-    monkeypatch.setattr("monitor.operations.retention.selectors.ORPHAN_AFTER", timedelta(seconds=-60))
+    monkeypatch.setattr("monitor.operations.retention.services.ORPHAN_AFTER", timedelta(seconds=-60))
     for over in lost.due():
         over.delete()
     assert [*raster_entries()] == []

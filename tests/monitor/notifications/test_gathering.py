@@ -15,8 +15,8 @@ from ml.models import ModelVersion, Prediction, Run
 from monitor import tasks
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import digests, gathering, rounds
-from monitor.notifications.gathering import Burst
+from monitor.notifications import digests, rounds
+from monitor.notifications.digests import Burst
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -32,7 +32,7 @@ def mails_at(now) -> list:
     """Return the mails that leave at this time."""
     before, known = len(mail.outbox), list(OutgoingMessage.objects.values_list("pk", flat=True))
     tasks.announce_transitions()
-    gathering.messages_gather(now=now)
+    digests.messages_gather(now=now)
     rounds.messages_send()
     OutgoingMessage.objects.exclude(pk__in=known).update(created_at=now)
     return mail.outbox[before:]
@@ -57,7 +57,7 @@ def test_many_readers_take_no_more_queries_than_few(make_alert, make_subscriptio
         make_alert(longitude=-12.0 + readers.start / 1000)
         with CaptureQueriesContext(connection) as gathered:
             tasks.announce_transitions()
-            gathering.messages_gather(now=now)
+            digests.messages_gather(now=now)
         with CaptureQueriesContext(connection) as sent:
             assert rounds.messages_send() == len(readers)
         return len(gathered), sum(one["sql"].startswith("SELECT") for one in sent)
@@ -143,4 +143,4 @@ def test_why_much_came_at_once_is_said(versions, burst, make_alert, make_subscri
         alert = make_alert(longitude=-12.0 + n / 1000)
         Detection.objects.create(scan=scan, alert=alert, score=0.9, n_points=9, area=alert.area, area_m2=1e6)
     tasks.announce_transitions()
-    assert gathering.burst_of(news=list(Notification.objects.all())) == burst
+    assert digests.burst_of(news=list(Notification.objects.all())) == burst

@@ -255,7 +255,7 @@ def test_changing_from_daily_to_at_once_loses_nothing(make_alert, make_subscript
     subscription = make_subscription(frequency="daily")
     make_alert()
     announce_and_send()
-    subscriptions.subscription_set_frequency(subscription=subscription, frequency="at-once")
+    subscriptions.change(email=subscription.email, pk=str(subscription.pk), deed="at-once")
     assert digests.digests_queue() == 0
     assert len(announce_and_send()) == 1
 

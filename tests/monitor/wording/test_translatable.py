@@ -16,7 +16,7 @@ from monitor.maps.rasters.layers import RASTER_LAYERS
 from monitor.maps.rasters.visibility import Scope, Visibility, visibility_words
 from monitor.models.messages import OutgoingMessage
 from monitor.operations.jobs import kinds as jobs
-from monitor.operations.jobs.rows import ADVICE
+from monitor.operations.jobs.kinds import ADVICE
 from monitor.pages.events.words import KIND_WORDS, LOOK_FOR, coherence_near, motion_near, waiting_sentence, when_words
 from monitor.pages.uploads import forms as uploads
 from monitor.self_service.subscriptions.forms import FREQUENCY_WORDS, SEVERITY_WORDS

@@ -1,5 +1,7 @@
 """manage.py migrate: Django's command, run as the tables' owner; afterwards every role gets exactly its rights."""
 
+from contextlib import nullcontext
+
 from django.core.management import CommandError
 from django.core.management.commands import migrate
 from django.db import connection, transaction
@@ -18,19 +20,18 @@ class WholeMigrationExecutor(MigrationExecutor):
     the migration again next time, which then always fails.
     """
 
-    def apply_migration(self, state, migration, fake=False, fake_initial=False):
+    def apply_migration(self, state, migration, *options, **more):
         """Apply a migration and record it in one transaction, unless the migration is not atomic."""
-        if not migration.atomic:
-            return super().apply_migration(state, migration, fake, fake_initial)
-        with transaction.atomic(using=self.connection.alias):
-            return super().apply_migration(state, migration, fake, fake_initial)
+        with self._whole(migration):
+            return super().apply_migration(state, migration, *options, **more)
 
-    def unapply_migration(self, state, migration, fake=False):
+    def unapply_migration(self, state, migration, *options, **more):
         """Revert a migration and record it in one transaction, unless the migration is not atomic."""
-        if not migration.atomic:
-            return super().unapply_migration(state, migration, fake)
-        with transaction.atomic(using=self.connection.alias):
-            return super().unapply_migration(state, migration, fake)
+        with self._whole(migration):
+            return super().unapply_migration(state, migration, *options, **more)
+
+    def _whole(self, migration):
+        return transaction.atomic(using=self.connection.alias) if migration.atomic else nullcontext()
 
 
 def refuse_older() -> None:

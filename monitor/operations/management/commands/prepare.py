@@ -38,16 +38,12 @@ class Command(BaseCommand):
 
     def _wait(self) -> None:
         said = ""
-        while fault := _missing():
-            if fault != said:
-                self.stderr.write(f"waiting, because {fault}; manage.py prepare (as the tables' owner) mends that")
-            said = fault
+        while True:
+            try:
+                migrations()
+                return
+            except Wrong as fault:
+                if str(fault) != said:
+                    self.stderr.write(f"waiting, because {fault}; manage.py prepare (as the tables' owner) mends that")
+                said = str(fault)
             time.sleep(ASK_SECONDS)
-
-
-def _missing() -> str:
-    try:
-        migrations()
-    except Wrong as fault:
-        return str(fault)
-    return ""

@@ -29,7 +29,7 @@ from monitor.models.operations import Extract
 from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
-from monitor.notifications.gathering import Burst
+from monitor.notifications.digests import Burst
 from monitor.notifications.mail import compose, letters
 from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.subscribers.subscriptions import services, tokens
@@ -40,6 +40,7 @@ from tests.makers.organisations import FORM
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
+Kind = OutgoingMessage.Kind
 ROOT = Path(__file__).resolve().parents[4]
 LANGUAGES = ("en", "de", "fr", "es")
 VISIT = date(2026, 12, 3)
@@ -94,9 +95,6 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
     shown = {"card": card, "picture": letters.map_part(alert, card)}
     sites = ["2 of your 340 sites are concerned: Dam and Mill."]
     person = SimpleNamespace(pk=1, email="a@example.org", get_role_display="operator")
-    water = Organisation(name="Aldwick Waterworks")
-    invited = Membership(pk=1, organisation=water, email=person.email, invited_by=Membership(email="b@example.org"))
-    hook = {"url": "https://hooks.example.org/in", "email": one.email}
     here = RegionNews(one, [AlertNews(card, (first, changed))], UNSEEN)
     there = RegionNews(other, [AlertNews(wrong, (taken_back,))], UNSEEN)
     many = [AlertNews(replace(card, code=f"A{n:03}"), (first,), ("the street",)) for n in range(12)]
@@ -121,32 +119,43 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
             )
             for name, (places, more) in digests.items()
         },
-        "test": letters.test_mail(key="k", subscription=one),
         "sign": letters.sign_mail(key="k", subscriptions=[one, other]),
-        "confirm": letters.confirm_mail(key="k", subscription=one),
-        "link": letters.link_mail(key="k", email=one.email, token="token"),
-        "nothing held": letters.link_mail(key="k", email="b@example.org", token=""),
-        "webhook gone": letters.ended_mail(
-            key="k", email=one.email, endpoint=Endpoint(**hook, end_reason="gone"), token="token"
-        ),
-        "webhook failed": letters.ended_mail(key="k", email=one.email, endpoint=Endpoint(**hook), token=""),
-        "invitation": letters.invitation_mail(key="k", invitation=person),
-        "membership": letters.membership_mail(key="k", membership=invited),
-        "membership without an owner": letters.membership_mail(
-            key="k", membership=Membership(pk=1, organisation=water)
-        ),
-        "dissolved": letters.dissolved_mail(key="k", email=one.email, organisation=water.name),
-        "visits": letters.visits_mail(key="k", email=person.email, visits=[(SimpleNamespace(day=VISIT), card)]),
+        "visits": letters.visits_mail(about(person.email), [(SimpleNamespace(day=VISIT), card)]),
         "bulletin": letters.bulletin_mail(key="k", bulletin=bulletin, subscriptions=[one]),
-        "report": letters.report_mail(
-            key="k", email=person.email, report=ResidentReport(pk=1, kind="cracks", seen_on=VISIT)
+        **{name: letters.LETTERS[kind](message) for name, (kind, message) in _letters(one, person).items()},
+    }
+
+
+def about(address: str, **more: object) -> SimpleNamespace:
+    """Message of the outbox, as far as its letter needs it."""
+    return SimpleNamespace(key="k", address=address, **more)
+
+
+def _letters(one, person) -> dict[str, tuple[str, SimpleNamespace]]:
+    water = Organisation(name="Aldwick Waterworks")
+    invited = Membership(pk=1, organisation=water, email=person.email, invited_by=Membership(email="b@example.org"))
+    hook = {"url": "https://hooks.example.org/in", "email": one.email}
+    area = {"pk": 1, "email": one.email, "label": "2 km around Aldwick"}
+    report = ResidentReport(pk=1, kind="cracks", seen_on=VISIT)
+    return {
+        "test": (Kind.TEST, about(one.email, subscription=one)),
+        "confirm": (Kind.CONFIRM, about(one.email, subscription=one)),
+        "link": (Kind.LINK, about(one.email)),
+        "nothing held": (Kind.LINK, about("b@example.org")),
+        "webhook gone": (Kind.ENDED, about(one.email, endpoint=Endpoint(**hook, end_reason="gone"))),
+        "webhook failed": (Kind.ENDED, about("b@example.org", endpoint=Endpoint(**hook))),
+        "invitation": (Kind.INVITATION, about(person.email, invitation=person)),
+        "membership": (Kind.MEMBERSHIP, about(person.email, membership=invited)),
+        "membership without an owner": (
+            Kind.MEMBERSHIP,
+            about(person.email, membership=Membership(pk=1, organisation=water)),
         ),
+        "dissolved": (Kind.DISSOLVED, about(one.email, about=water.name)),
+        "report": (Kind.REPORT, about(person.email, report=report)),
         **{
-            f"extract {state}": letters.extract_mail(
-                key="k",
-                extract=Extract(
-                    pk=1, email=one.email, label="2 km around Aldwick", file=file, state=state, confirmed_at=asked
-                ),
+            f"extract {state}": (
+                Kind.EXTRACT,
+                about(one.email, extract=Extract(**area, file=file, state=state, confirmed_at=asked)),
             )
             for state, file, asked in (
                 ("queued", "", None),
@@ -154,7 +163,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
                 ("failed", "", ASKED),
             )
         },
-        "password": letters.password_mail(key="k", email=person.email, account=User(pk=1, username="anna")),
+        "password": (Kind.RESET, about(person.email, account=User(pk=1, username="anna"))),
     }
 
 
@@ -227,7 +236,7 @@ def test_a_mail_made_of_a_draft_is_the_one_that_django_makes(written):
 
 def test_a_line_that_is_too_long_for_mail_servers_is_broken(subscription):
     subscription.label = "x" * 1100
-    mail = letters.test_mail(key="k", subscription=subscription)
+    mail = letters.test_mail(about(subscription.email, subscription=subscription))
     content = mail.message().as_bytes(linesep="\r\n")
     assert max(map(len, content.split(b"\r\n"))) <= 998
     parsed = message_from_bytes(content, policy=policy.default)
@@ -235,7 +244,8 @@ def test_a_line_that_is_too_long_for_mail_servers_is_broken(subscription):
 
 
 def test_what_a_reader_calls_a_place_becomes_no_markup(make_subscription):
-    mail = letters.test_mail(key="k", subscription=make_subscription(label="<b>Mill & Söhne</b>"))
+    mill = make_subscription(label="<b>Mill & Söhne</b>")
+    mail = letters.test_mail(about(mill.email, subscription=mill))
     page = message_from_bytes(mail.message().as_bytes(), policy=policy.default).get_body(("html",)).get_content()
     assert "<strong>&lt;b&gt;Mill &amp; Söhne&lt;/b&gt;</strong>" in page
     assert "<b>Mill & Söhne</b>" in mail.body

@@ -17,7 +17,7 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications import rounds
-from monitor.notifications.mail import relays, returns
+from monitor.notifications.mail import returns
 from tests.waiting import reread
 
 READER = "gone@example.org"
@@ -222,14 +222,14 @@ def test_a_relay_reports_by_webhook_what_came_back(make_subscription, settings):
 
     settings.ANYMAIL = {"WEBHOOK_SECRET": "monitor:password"}
     subscription, (older, newest) = make_subscription(READER), sent(2)
-    tracking.connect(relays.tracked)
+    tracking.connect(returns.tracked)
     try:
         assert postmark("password", READER.upper(), "Blocked") == 200
         assert postmark("password", "somebody.else@example.org") == 200
         assert OutgoingMessage.objects.filter(state="sent").count() == 2
         assert postmark("password", READER.upper()) == 200
     finally:
-        tracking.disconnect(relays.tracked)
+        tracking.disconnect(returns.tracked)
     assert reread(subscription).bounces == 1
     assert dict(OutgoingMessage.objects.values_list("pk", "state")) == {older: "sent", newest: "failed"}
 
@@ -238,6 +238,6 @@ def test_nobody_but_the_relay_can_report_and_without_one_there_is_no_address(set
     settings.ANYMAIL = {"WEBHOOK_SECRET": "monitor:password"}
     with pytest.raises(SuspiciousOperation):
         postmark("guessed", READER)
-    assert relays.addresses() == []
+    assert returns.addresses() == []
     with pytest.raises(NoReverseMatch):
         reverse("anymail:postmark_tracking_webhook")

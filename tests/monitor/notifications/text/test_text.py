@@ -18,7 +18,7 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage
 from monitor.notifications import rounds
-from monitor.notifications.text import numbers
+from monitor.notifications.text import channel
 from monitor.notifications.text.channel import by_request
 from monitor.notifications.text.gateway import Gateway, gateway_of
 from monitor.subscribers.subscriptions import limits, tokens
@@ -59,7 +59,7 @@ def add(client, page: str, number: str = NUMBER):
 
 
 def wrong_for(endpoint: Endpoint) -> str:
-    return f"{(int(numbers.code_of(endpoint)) + 1) % 10**6:06d}"
+    return f"{(int(channel.code_of(endpoint)) + 1) % 10**6:06d}"
 
 
 def test_news_come_as_one_short_text_with_a_link(make_alert, make_subscription, gateway):
@@ -149,7 +149,7 @@ def test_no_news_before_the_code_is_typed(client, make_alert, make_subscription,
     assert (number.url, number.name, number.verified_at) == (f"tel:{NUMBER}", "… 6789", None)
     make_alert()
     send()
-    code = numbers.code_of(number)
+    code = channel.code_of(number)
     assert [said["text"].partition(" ")[0] for said in texts(gateway)] == [code]
     assert code not in str(Endpoint.objects.values_list().get())
     shown = client.get(page).content.decode()
@@ -167,18 +167,18 @@ def test_a_code_cannot_be_guessed_and_grows_old(client, make_subscription, gatew
     page = ways_of(make_subscription())
     add(client, page)
     number = Endpoint.objects.get()
-    for _ in range(numbers.MOST_TRIES):
-        assert not numbers.code_confirm(endpoint=number, code=wrong_for(number))
-    assert not numbers.code_confirm(endpoint=number, code=numbers.code_of(number))
-    before = numbers.code_of(number)
+    for _ in range(channel.MOST_TRIES):
+        assert not channel.code_confirm(endpoint=number, code=wrong_for(number))
+    assert not channel.code_confirm(endpoint=number, code=channel.code_of(number))
+    before = channel.code_of(number)
     client.post(page, {"deed": "test", "endpoint": number.pk})
     number.refresh_from_db()
-    assert numbers.code_of(number) != before
-    old = (timezone.now() - numbers.CODE_FOR).isoformat()
+    assert channel.code_of(number) != before
+    old = (timezone.now() - channel.CODE_FOR).isoformat()
     Endpoint.objects.update(keys=number.keys | {"asked_at": old})
-    assert not numbers.code_confirm(endpoint=number, code=numbers.code_of(number))
+    assert not channel.code_confirm(endpoint=number, code=channel.code_of(number))
     Endpoint.objects.update(keys=number.keys)
-    assert numbers.code_confirm(endpoint=number, code=numbers.code_of(number))
+    assert channel.code_confirm(endpoint=number, code=channel.code_of(number))
 
 
 def test_a_number_gets_three_codes_a_day_whoever_asks(client, make_subscription, gateway):

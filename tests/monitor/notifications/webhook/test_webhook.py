@@ -17,8 +17,8 @@ from detection.rules.lifecycle import State
 from monitor import tasks
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
+from monitor.notifications.webhook.channel import BOTH_FOR, secret_new, secret_rotate, secrets_of, sign
 from monitor.notifications.webhook.receiver import is_genuine
-from monitor.notifications.webhook.signature import BOTH_FOR, secret_new, secret_rotate, secrets_of, sign
 from monitor.subscribers.subscriptions import endpoints, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.outgoing import outward

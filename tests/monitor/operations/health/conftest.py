@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from monitor.celery import app
 from monitor.operations.health.conditions import CONDITIONS
-from monitor.operations.health.signs import BEAT, queue_sign, sign_give
+from monitor.operations.health.selectors import BEAT, queue_sign, sign_give
 from monitor.schedule import QUEUES
 
 

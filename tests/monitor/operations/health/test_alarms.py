@@ -11,7 +11,7 @@ from django.utils import timezone
 from monitor.models.operations import Alarm, SignOfLife
 from monitor.notifications.rounds import channel_pause, channel_resume
 from monitor.operations.health import alarms
-from monitor.operations.health.signs import BEAT, queue_sign, sign_give
+from monitor.operations.health.selectors import BEAT, queue_sign, sign_give
 from monitor.operations.health.watchman import Watchman
 from monitor.web.roles import ADMINISTRATORS, OPERATORS
 from tests.makers.people import account

@@ -13,7 +13,7 @@ from ingest.models import IngestJob
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Alarm, SignOfLife
 from monitor.operations.health import process, views
-from monitor.operations.health.signs import BEAT
+from monitor.operations.health.selectors import BEAT
 from tests.fixtures.servers import python
 
 TOKEN = "made-token"

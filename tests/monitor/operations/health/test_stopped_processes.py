@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from monitor.operations.health.signs import BEAT, queue_sign
+from monitor.operations.health.selectors import BEAT, queue_sign
 from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[4]

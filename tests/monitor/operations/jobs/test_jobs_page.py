@@ -16,8 +16,7 @@ from ingest.models import IngestJob, Product, SceneDownload, StepFailure
 from ml.models import ModelVersion, Run
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
-from monitor.operations.jobs.kinds import GROUPS, KINDS
-from monitor.operations.jobs.rows import ADVICE
+from monitor.operations.jobs.kinds import ADVICE, GROUPS, KINDS
 from monitor.web.roles import VIEWERS
 from tests.makers.people import account, signed_in
 from tests.waiting import reread

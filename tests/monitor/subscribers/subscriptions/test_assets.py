@@ -15,7 +15,7 @@ from ingest.areas import area_of
 from monitor import tasks
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Asset, Subscription
-from monitor.notifications import digests, gathering, rounds
+from monitor.notifications import digests, rounds
 from monitor.subscribers.subscriptions import assets, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.given_files import sites_read
@@ -120,7 +120,7 @@ def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(alert, f
     if frequency == "daily":
         digests.digests_queue(now=later)
     else:
-        gathering.messages_gather(now=later)
+        digests.messages_gather(now=later)
     OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
     rounds.messages_send()
     for subscription, n in ((ours, 340), (other, 20)):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import announcements, digests, gathering, rounds, selectors
+from monitor.notifications import announcements, digests, rounds, selectors
 from monitor.subscribers.subscriptions import often, services, tokens
 from tests.makers.organisations import FORM
 from tests.waiting import reread
@@ -29,9 +29,9 @@ def test_news_of_the_night_comes_in_the_morning_of_its_reader(make_alert, make_s
     make_alert()
     OutgoingMessage.objects.all().delete()
     announcements.transition_announce(transition_id=make_alert().transitions.get().pk)
-    assert gathering.messages_gather(now=auckland(23)) == 1
-    assert gathering.messages_gather(now=auckland(6)) == 0
-    assert gathering.messages_gather(now=auckland(7)) == 1
+    assert digests.messages_gather(now=auckland(23)) == 1
+    assert digests.messages_gather(now=auckland(6)) == 0
+    assert digests.messages_gather(now=auckland(7)) == 1
 
 
 def test_a_mail_that_was_delayed_into_the_night_waits_for_the_morning(make_alert, make_subscription):
@@ -39,7 +39,7 @@ def test_a_mail_that_was_delayed_into_the_night_waits_for_the_morning(make_alert
     make_subscription("awake@example.org")
     make_alert()
     tasks.announce_transitions()
-    gathering.messages_gather(now=auckland(12))  # the resident's too, whatever hour it is in Auckland as this runs
+    digests.messages_gather(now=auckland(12))  # the resident's too, whatever hour it is in Auckland as this runs
     OutgoingMessage.objects.update(next_try_at=auckland(12))
     assert [selectors.messages_due(now=auckland(hour)).count() for hour in (21, 22, 23)] == [2, 1, 1]
     tomorrow = timedelta(days=1)
