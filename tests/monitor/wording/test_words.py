@@ -32,7 +32,7 @@ def test_uncertainty_is_two_standard_deviations_and_never_nothing(rate, sigma, w
         ("en", "1 centimetre a day", "1 metre a day (probably at most 4)"),
         ("de", "1 Zentimeter pro Tag", "1 Meter pro Tag (wahrscheinlich höchstens 4)"),
         ("fr", "1 cm par jour", "1 m par jour (probablement au plus 4)"),
-        ("es", "1 centímetro al día", "1 metro al día (probablemente 4 como máximo)"),
+        ("es", "1 centímetro al día", "1 metro al día (probablemente como máximo 4)"),
     ],
 )
 def test_one_of_a_unit_is_singular_in_every_language(language, centimetre, metre):
