@@ -6,15 +6,15 @@ from decimal import Decimal
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 WITHIN_90 = 1.645  # standard deviations
 # Translators: %(number)s is "14" or "3.1 ± 0.2"
 UNITS = {
     "mm a year": gettext_lazy("%(number)s mm a year"),
     "m a year": gettext_lazy("%(number)s m a year"),
-    "metres a day": gettext_lazy("%(number)s metres a day"),
-    "centimetres a day": gettext_lazy("%(number)s centimetres a day"),
+    "metres a day": ngettext_lazy("%(number)s metre a day", "%(number)s metres a day", "n"),
+    "centimetres a day": ngettext_lazy("%(number)s centimetre a day", "%(number)s centimetres a day", "n"),
 }
 
 
@@ -69,9 +69,14 @@ def round_figure(value: float) -> str:
     return decimal(abs(value), 0 if abs(value) >= 3 else 1)
 
 
+def in_unit(number: str, unit: str) -> str:
+    """Return a formatted number with its unit: '1 metre a day', '1.0 metres a day'. unit: a key of UNITS."""
+    return UNITS[unit] % {"number": number, "n": 1 if number == "1" else 2}
+
+
 def mm_a_year(number: str) -> str:
     """Return a rate with its unit: '14 mm a year'. number: formatted by another function of this module."""
-    return UNITS["mm a year"] % {"number": number}
+    return in_unit(number, "mm a year")
 
 
 def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
@@ -89,13 +94,13 @@ def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
     number = decimal(speed_m_day * factor, digits)
     if sigma_m_day is not None:
         number = f"{number} ± {decimal(max(10.0**-digits, 2 * sigma_m_day * factor), digits)}"
-    return UNITS[unit] % {"number": number}
+    return in_unit(number, unit)
 
 
 def rate_words(rate: float, sigma: float | None, unit: str = "mm a year") -> str:
     """Return a rate without sign and its 90 % interval: '14 mm a year (probably 12 to 16)'. unit: a key of UNITS."""
     if sigma is None or math.isnan(sigma):
-        return _("%(rate)s (uncertainty not known)") % {"rate": UNITS[unit] % {"number": round_figure(rate)}}
+        return _("%(rate)s (uncertainty not known)") % {"rate": in_unit(round_figure(rate), unit)}
     margin = WITHIN_90 * sigma
     return likely_words(abs(rate), abs(rate) - margin, abs(rate) + margin, unit)
 
@@ -105,7 +110,7 @@ def likely_words(value: float, low: float, high: float, unit: str) -> str:
     digits = 0 if high >= 10 or high - low >= 2 else 1
     least = 10.0**-digits
     low, high = max(0.0, min(low, value - least)), max(high, value + least)
-    rate, most = UNITS[unit] % {"number": decimal(value, digits)}, decimal(high, digits)
+    rate, most = in_unit(decimal(value, digits), unit), decimal(high, digits)
     if low < least / 2:
         # Translators: %(rate)s is "5 mm a year", %(most)s is "10"
         return _("%(rate)s (probably at most %(most)s)") % {"rate": rate, "most": most}

@@ -116,6 +116,13 @@ def test_charts_are_read_and_points_chosen_by_keys_alone(page, live_server, watc
     expect(page.locator("#desk-read")).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d: "))
 
 
+SAYS_NEAR = """([tapped, finger]) => {
+  const said = document.getElementById("choice-words").textContent.replaceAll("\u2212", "-");
+  const median = Number(/chosen: (?:median )?([-+]?[0-9.]+)/.exec(said)?.[1]);
+  return Math.abs(median - tapped) <= finger;
+}"""
+
+
 def swipe(page: Page, x: float, y: float, dy: int) -> None:
     """Move a finger by dy pixels, + down."""
     session = page.context.new_cdp_session(page)
@@ -143,3 +150,12 @@ def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_chooses_nothing(op
     expect(said).to_have_text("Nothing chosen yet.")
     page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(said).not_to_have_text("Nothing chosen yet.")
+    chart = page.locator("#histogram .nsewdrag")
+    chart.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
+    box = chart.bounding_box()
+    values = page.evaluate("document.querySelector('#histogram .js-plotly-plot')._fullLayout.xaxis.range")
+    for across, up in ((0.3, 0.1), (0.85, 0.9), (0.6, 0.5)):  # wherever a finger meets a column, also above its bars
+        page.touchscreen.tap(box["x"] + across * box["width"], box["y"] + (1 - up) * box["height"])
+        tapped, finger = values[0] + across * (values[1] - values[0]), 13 * (values[1] - values[0]) / box["width"]
+        expect(said).to_have_text(re.compile("points? chosen"))
+        page.wait_for_function(SAYS_NEAR, arg=[tapped, finger])

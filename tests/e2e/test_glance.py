@@ -52,6 +52,35 @@ def test_the_simulated_region_answers_at_a_glance(open_page, watched_region, siz
     expect(page.locator("[data-glance=figure]")).to_contain_text(re.compile(r"± [\d.]+\s+mm a year"))
 
 
+def test_a_long_figure_stays_within_its_card(open_page, make_alert):
+    make_alert(kind=Kind.SURFACE_CHANGE, **NO_RATES | MATCHES)
+    page = open_page("desktop")
+    for width in (1440, 768, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto("/alerts/")
+        assert page.locator(".card").evaluate("(card) => card.scrollWidth <= card.clientWidth"), width
+
+
+def test_paper_has_marks_and_keys_and_no_blank_map(open_page, make_alert):
+    page = open_page("desktop")
+    page.goto(make_alert().get_absolute_url())
+    wait_for_map(page)
+    page.emulate_media(media="print")
+    expect(page.locator("#small-map")).to_be_hidden()
+    assert page.locator(".mark").first.evaluate("(mark) => getComputedStyle(mark).printColorAdjust") == "exact"
+
+
+def test_the_outline_fills_the_low_map_of_a_phone(open_page, make_alert):
+    page, alert = open_page("phone", reduced_motion="reduce"), make_alert()
+    page.goto(alert.get_absolute_url())
+    wait_for_map(page)
+    scale, box = page.locator(".maplibregl-ctrl-scale"), page.locator("#small-map").bounding_box()
+    length, unit = scale.inner_text().split()
+    metres_per_pixel = float(length) * {"m": 1, "km": 1000}[unit] / scale.bounding_box()["width"]
+    _, south, _, north = alert.area.extent
+    assert (north - south) * 111_320 / metres_per_pixel > 0.6 * box["height"]
+
+
 def test_a_tablet_shows_the_answer_on_its_first_screen(open_page, watched_region):
     page = open_page("desktop", locale="de-DE")
     for size in TABLETS:

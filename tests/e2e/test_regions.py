@@ -88,3 +88,14 @@ def test_the_longest_reports_print_on_two_pages(open_page, live_server, longest_
 def n_pages(page) -> int:
     """On how many sheets of A4 a page prints."""
     return len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", prefer_css_page_size=True)))
+
+
+def test_on_a_phone_two_figures_of_a_table_stand_beside_each_other(open_page, make_alert):
+    make_alert()
+    region, page = make_region(), open_page("phone")
+    page.goto(f"/regions/{region.slug}/")
+    cells = page.locator(".stacks--pairs tbody td").all()
+    tops = [cell.bounding_box()["y"] for cell in cells]
+    assert len(tops) == 4
+    assert tops[0] == tops[1] < tops[2] == tops[3]
+    assert fits(page)

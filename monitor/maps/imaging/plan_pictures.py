@@ -18,7 +18,7 @@ OVERSAMPLING = 2  # the map is drawn larger by this factor and then reduced, for
 COLOURS = 64
 LARGER = 1.5  # letters, compared with a page: a phone shows a mail's map at about half its size
 LETTERS = LARGER * 12.5  # height in units of the drawing; 12.5 as in static/css/drawing.css
-DOT, MARK, EDGE = 3.0, 8.0, 3.0
+DOT, MARK, NUMBERED, EDGE = 3.0, 8.0, 14.0, 3.0
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
 
@@ -185,11 +185,15 @@ def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
 
 
 def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
+    """Draw a mark; a numbered one is larger, for the number in it."""
     x, y = mark.x * OVERSAMPLING, mark.y * OVERSAMPLING
+    size = NUMBERED if mark.text.isdigit() else MARK
     tone = next(one for one in mark.css.split() if one.startswith("tone--"))
-    for radius, fill in ((MARK + EDGE, colour("surface")), (MARK, colour(tone.replace("tone--", "kind-")))):
+    for radius, fill in ((size + EDGE, colour("surface")), (size, colour(tone.replace("tone--", "kind-")))):
         reach = radius * OVERSAMPLING
         draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=fill)
+    if size == NUMBERED:
+        draw.text((x, y), mark.text, colour("surface"), _font(), anchor="mm")
 
 
 def _scale(draw: ImageDraw.ImageDraw, plan: Plan, scale: Scale) -> None:

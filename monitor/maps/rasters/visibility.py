@@ -118,10 +118,11 @@ def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) 
     return Visibility(*_shares(outline, predictions), max(one.run.product.dates[-1] for one in predictions))
 
 
-def visibility_sentence(region: MultiPolygon | None) -> str:
+def visibility_sentence(region: MultiPolygon | None, with_day: bool = True) -> str:
     """Describe the visibility in a region, or, for None, on all covered ground; empty if it is unknown."""
     found = visibility_in(region)
-    return "" if found is None else visibility_words(found, Scope.COVERED if region is None else Scope.REGION)
+    scope = Scope.COVERED if region is None else Scope.REGION
+    return "" if found is None else visibility_words(found, scope, with_day)
 
 
 def visibility_around(area: MultiPolygon) -> str:
@@ -134,17 +135,20 @@ def visibility_around(area: MultiPolygon) -> str:
     return "" if found is None else visibility_words(found, Scope.AROUND)
 
 
-def visibility_words(found: Visibility, scope: Scope) -> str:
-    """Return sentences such as 'Over most of this region we would probably notice ground that moves faster than …'."""
+def visibility_words(found: Visibility, scope: Scope, with_day: bool = True) -> str:
+    """Return sentences such as 'Over most of this region we would probably notice ground that moves faster than …'.
+
+    with_day: end with the day of the last measurement.
+    """
     figures = {
         "share": percent_or_less(found.unseen),
         "slow": whole(SLOW_MM_YR),
         "rate": whole(max(1.0, min(found.noticed_mm_yr, SLOW_MM_YR))),
         "day": day_words(found.last_measured),
     }
-    measured = _("The last measurement is of %(day)s.")
+    measured = [_("The last measurement is of %(day)s.")] if with_day else []
     if found.noticed_mm_yr > SLOW_MM_YR:
-        return f"{NOT_NOTICED[scope]} {measured}" % figures
+        return " ".join((str(NOT_NOTICED[scope]), *measured)) % figures
     rest = (
         _(
             "Smaller places have to move faster, and in %(share)s of it motion of less than %(slow)s mm a year stays "
@@ -153,7 +157,7 @@ def visibility_words(found: Visibility, scope: Scope) -> str:
         if found.unseen >= 0.01
         else _("Smaller places have to move faster.")
     )
-    return f"{NOTICED[scope]} {rest} {measured}" % figures
+    return " ".join((str(NOTICED[scope]), rest, *measured)) % figures
 
 
 def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:

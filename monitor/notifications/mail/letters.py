@@ -196,11 +196,11 @@ def visits_mail(message: OutgoingMessage, visits: Sequence[tuple[FieldVisit, Ale
 def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
     """Return the mail of a signed bulletin: its first sentence, a map, its texts, and its places by region."""
     regions = bulletin_words.regions_in_words(bulletin.content, bulletin.comments)
-    picture = None
+    names, picture = listed([one.name for one in regions]), None
     if regions:
-        outlines = [(one.number, one.place["kind"], shape(one.place["outline"])) for one in regions[0].places]
-        png = plan_png(outlines_plan(regions[0].name, outlines, bulletin.simulated))
-        picture = _inline("bulletin", f"{bulletin.pk}", png)
+        places = [one for region in regions for one in region.places]
+        outlines = [(one.number, one.place["kind"], shape(one.place["outline"])) for one in places]
+        picture = _inline("bulletin", f"{bulletin.pk}", plan_png(outlines_plan(names, outlines, bulletin.simulated)))
     context = {
         "headline": bulletin_words.headline(bulletin.n_places, bulletin.first_day, bulletin.last_day),
         "introduction": bulletin.introduction,
@@ -209,6 +209,7 @@ def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subsc
         "simulated": bulletin.simulated,
         "bulletin_url": absolute("bulletin-detail", bulletin.pk),
         "map_cid": _cid(picture),
+        "names": names,
     }
     return to_reader(_draft("bulletin", context, [picture]), key=key, subscriptions=subscriptions)
 

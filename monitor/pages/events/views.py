@@ -138,7 +138,8 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
     for row in rows:
         if prediction := predictions.get(row.get("id")):  # the sentence about the surroundings of the event comes first
-            row["sentences"] = [_near(event, pair, prediction), *row.get("sentences", [])]
+            near = _near(event, pair, prediction)
+            row["sentences"] = [near, *(one for one in row.get("sentences", []) if one not in near)]
     days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
     return {
         "url": reverse("pair-detail", args=[pair.pk]),

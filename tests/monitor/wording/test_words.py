@@ -5,7 +5,7 @@ from django.template import Context, Template
 from django.utils import translation
 
 from monitor.wording.exposure import building_tilt_sentence, exposure_sentence
-from monitor.wording.figures import with_uncertainty
+from monitor.wording.figures import likely_words, speed_words, with_uncertainty
 from monitor.wording.glossary import GLOSSARY
 from monitor.wording.images import data_set_name
 from monitor.wording.places import country_near
@@ -24,6 +24,23 @@ from monitor.wording.points import reason_sentences
 )
 def test_uncertainty_is_two_standard_deviations_and_never_nothing(rate, sigma, words):
     assert with_uncertainty(rate, sigma) == words
+
+
+@pytest.mark.parametrize(
+    ("language", "centimetre", "metre"),
+    [
+        ("en", "1 centimetre a day", "1 metre a day (probably at most 4)"),
+        ("de", "1 Zentimeter pro Tag", "1 Meter pro Tag (wahrscheinlich höchstens 4)"),
+        ("fr", "1 cm par jour", "1 m par jour (probablement au plus 4)"),
+        ("es", "1 centímetro al día", "1 metro al día (probablemente como máximo 4)"),
+    ],
+)
+def test_one_of_a_unit_is_singular_in_every_language(language, centimetre, metre):
+    with translation.override(language):
+        assert speed_words(0.011) == centimetre
+        assert likely_words(1.2, 0.0, 4.0, "metres a day") == metre
+    assert speed_words(0.02) == "2 centimetres a day"
+    assert speed_words(0.01, 0.004) == "1 ± 1 centimetres a day"
 
 
 @pytest.mark.parametrize(

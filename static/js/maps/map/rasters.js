@@ -43,6 +43,9 @@ export function addRaster(map, { tilesUrl, layer, group, opacity = 0.8, bounds, 
     },
     before,
   );
+  const endTheme = onTheme(() =>
+    map.setPaintProperty("raster", "raster-brightness-max", Number(css("picture-light"))),
+  );
   return {
     show(next) {
       const before_ = now;
@@ -57,6 +60,7 @@ export function addRaster(map, { tilesUrl, layer, group, opacity = 0.8, bounds, 
       for (const url of tilesInView(map, template, minzoom)) new Image().src = url;
     },
     remove() {
+      endTheme();
       map.removeLayer("raster");
       map.removeSource("raster");
     },

@@ -15,7 +15,7 @@ async function drawMap() {
   try {
     map = createMap(box, {
       bounds: boundsOf(area.geometry),
-      fitBoundsOptions: { padding: 56, maxZoom: 15 },
+      fitBoundsOptions: { padding: Math.min(56, box.clientHeight / 8), maxZoom: 15 },
       cooperativeGestures: true,
     });
   } catch (error) {

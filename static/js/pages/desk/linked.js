@@ -7,6 +7,7 @@ import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 const MOST_DOTS = 1500; // chosen points drawn on the cross-plot
 const MOST_SERIES = 200; // at most so many the server accepts (MOST_PIDS)
 const SERIES_AFTER_MS = 250;
+const FINGER_PX = 12; // a tap chooses points within this distance; bars are narrower
 const ACROSS = 20; // bands of the cross-plot that the keys choose; a click chooses points within one of either axis
 const UNKNOWN = 2 ** 16 - 1; // code of a value that is not known
 let maps = [];
@@ -86,22 +87,29 @@ function listen(id, plot) {
     choose(between(id === "histogram" ? sheet.speed : sheet.x, range.x).filter(high), id);
   });
   plot.on("plotly_deselect", () => choose([], id));
-  let [from, swiped] = [null, false]; // Plotly ends a swipe with a click, as a tap does
+  const around = (x, y, width, height) => {
+    const across = between(id === "histogram" ? sheet.speed : sheet.x, [x - width, x + width]);
+    choose(id === "histogram" ? across : across.filter((row) => Math.abs(sheet.y[row] - y) <= height), "");
+  };
+  let [from, touched] = [null, false]; // Plotly ends a touch with a click too, on the point that it showed before
   const heard = { capture: true, passive: true };
-  plot.addEventListener("pointerdown", ({ pointerType }) => (swiped = swiped && pointerType !== "mouse"), heard);
+  plot.addEventListener("pointerdown", ({ pointerType }) => (touched = pointerType !== "mouse"), heard);
   plot.addEventListener("touchstart", ({ changedTouches: [at] }) => (from = at), heard);
-  plot.addEventListener(
-    "touchend",
-    ({ changedTouches: [at] }) => (swiped = Math.hypot(at.clientX - from.clientX, at.clientY - from.clientY) > 8),
-    heard,
-  );
+  const tap = ({ changedTouches: [at] }) => {
+    const box = plot.querySelector(".nsewdrag").getBoundingClientRect();
+    const [across, up] = [(at.clientX - box.left) / box.width, (box.bottom - at.clientY) / box.height];
+    const swiped = Math.hypot(at.clientX - from.clientX, at.clientY - from.clientY) > 8;
+    if (swiped || Math.min(across, up) < 0 || Math.max(across, up) > 1) return;
+    const [[left, right], [low, high]] = [plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range];
+    const [width, height] = [(FINGER_PX / box.width) * (right - left), (FINGER_PX / box.height) * (high - low)];
+    around(left + across * (right - left), low + up * (high - low), width, height);
+  };
+  plot.addEventListener("touchend", tap, heard);
   plot.on("plotly_click", ({ points: [at] }) => {
-    if (swiped) return;
+    if (touched) return;
     if (id === "histogram") return choose(between(sheet.speed, edgesOf(at.pointNumber)), "");
     const [left, right, low, high] = sheet.edges;
-    const [width, height] = [(right - left) / ACROSS / 2, (high - low) / ACROSS / 2];
-    const across = between(sheet.x, [at.x - width, at.x + width]);
-    choose(across.filter((row) => Math.abs(sheet.y[row] - at.y) <= height), "");
+    around(at.x, at.y, (right - left) / ACROSS / 2, (high - low) / ACROSS / 2);
   });
 }
 

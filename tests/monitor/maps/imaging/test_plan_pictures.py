@@ -53,6 +53,14 @@ def test_a_small_alert_has_a_mark():
     assert max(abs(a - b) for a, b in zip(pixels(marked).getpixel((50, 300)), blue, strict=True)) <= 8
 
 
+def test_a_numbered_mark_shows_its_number():
+    def number(text: str) -> Image.Image:
+        marked = made_plan(marks=[Mark(100.0, 300.0, "tone--uplift state--confirmed", "disc", text, text, "")])
+        return pixels(marked).crop((88, 288, 113, 313))
+
+    assert len({number(text).tobytes() for text in ("1", "2", "12", "")}) == 4
+
+
 def test_names_are_written_with_their_own_letters_or_not_at_all():
     without = pictures.plan_png(made_plan())
     assert pictures.plan_png(made_plan([Name(100, 100, "金沢市", "start")])) == without

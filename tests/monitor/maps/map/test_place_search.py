@@ -82,6 +82,10 @@ def test_without_a_list_of_places_countries_and_coordinates_are_found_and_it_say
     assert "No place of this name was found. No list of places is loaded" in page
 
 
+def test_one_letter_gets_a_hint_and_no_empty_page(client, villages):
+    assert "Type the name of a place" in text(client.get("/places/", {"q": "a"}))
+
+
 def test_a_country_across_the_date_line_is_shown_by_its_largest_part():
     ((_, (west, _, east, _)),) = countries_named("new zealand", 5)
     assert 160 < west < east < 180

@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.files.base import ContentFile
+from django.urls import reverse
 from rasterio.io import MemoryFile
 
 from ingest.rasters import write_cog
@@ -29,6 +30,7 @@ from monitor.maps.rasters.visibility import (
 from tests.makers import pairs as made_pairs
 from tests.makers.basemaps import tile_at
 from tests.makers.organisations import FORM
+from tests.makers.regions import make_region
 from tests.makers.wire import FAULTS_OF_READING
 
 pytestmark = [
@@ -344,6 +346,14 @@ def test_the_best_view_counts_and_the_date_is_the_last_one(client, limits):
         assert seen.noticed_mm_yr == noticed_mm_yr
         assert seen.last_measured == max(one.run.product.dates[-1] for one in limits)
         assert visibilities_in({7: region, 8: AWAY}) == {7: seen, 8: None}
+
+
+def test_a_regions_page_gives_the_day_of_the_last_measurement_once(client, limits):
+    region = make_region(bounds=limits[0].run.product.footprint.extent)
+    for name in ("region-detail", "region-report"):
+        page = client.get(reverse(name, args=[region.slug])).content.decode()
+        assert "of this region we would" in page
+        assert page.count("The last measurement") == 1
 
 
 def test_lists_and_subscriptions_say_it(client, limits):

@@ -187,6 +187,17 @@ def test_text_and_html_say_the_same_and_lead_to_the_same_pages(write, language):
             assert plain(alternative.partition(":")[2]) in in_text, name
 
 
+def test_the_map_of_a_bulletin_shows_the_places_of_all_its_regions(make_subscription, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(letters, "plan_png", lambda plan: drawn.append(plan) or b"png")
+    content = made_content(-12.0, 47.0)
+    content["regions"] += [made_content(-11.0, 48.0)["regions"][0] | {"name": "Eastshore", "names": {}}]
+    bulletin = Bulletin(pk=1, content=content, first_day=date(2022, 6, 24), last_day=date(2022, 12, 21))
+    mail = letters.bulletin_mail(key="k", bulletin=bulletin, subscriptions=[make_subscription()])
+    assert sorted(mark.text for plan in drawn for mark in plan.marks) == ["1", "2"]
+    assert 'alt="Map: Westshore and Eastshore"' in mail.alternatives[0].content
+
+
 def test_every_mail_that_there_is_is_among_them(write, monkeypatch):
     made, get_template = set(), letters.get_template
     monkeypatch.setattr(letters, "get_template", lambda name: made.add(Path(name).stem) or get_template(name))

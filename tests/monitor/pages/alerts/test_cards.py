@@ -5,6 +5,7 @@ from io import BytesIO
 from xml.etree import ElementTree
 
 import pytest
+from django.template.loader import render_to_string
 from PIL import Image
 
 from detection.kinds import Kind
@@ -13,6 +14,7 @@ from monitor.maps.imaging.plan_pictures import CardDrawing, colour
 from monitor.maps.imaging.plans import Shape
 from monitor.maps.map import card_picture
 from monitor.maps.map.card_picture import MOST_BYTES, card_png, card_svg
+from monitor.wording.families.voice import Headline
 
 pytestmark = pytest.mark.django_db
 MOST_WORDS = 25
@@ -103,3 +105,12 @@ def test_a_picture_leaves_out_as_much_as_its_limit_asks(monkeypatch, watched_reg
         return b"x" * sum(size for name, size in parts.items() if shown[name])
 
     assert len(card_picture._kept(Alert.objects.first(), f"test-{most}", draw)) <= most
+
+
+def test_a_figure_without_an_arrow_says_that_the_ground_is_at_rest():
+    def shown(arrow: str, says: str) -> str:
+        headline = Headline("0.0", "11.4", "mm a year", arrow, says, "since August 2023")
+        return " ".join(words_of(render_to_string("wording/cards/_figure.html", {"card": {"headline": headline}})))
+
+    assert shown("", "at rest").endswith("mm a year at rest")
+    assert shown("↓", "sinking").endswith("mm a year")

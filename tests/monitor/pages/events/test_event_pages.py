@@ -1,11 +1,12 @@
 """Event response, as operators see it: the report of an event, what it waits for, results near the place."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
 from detection.models import AuditEntry
-from ml.models import GroundEvent
+from ml.models import GroundEvent, Prediction
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import make_event
 
@@ -67,6 +68,16 @@ def test_a_result_whose_file_is_gone_is_named(operator):
     answer = operator.get(f"/events/{event.pk}/")
     assert answer.status_code == 200
     assert "cannot be read" in answer.content.decode()
+
+
+def test_the_uncertainty_of_single_values_is_given_once(operator):
+    made_pairs.make_dates(n=2)
+    event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
+    given = re.findall(r"uncertain by ± (\d+) perc", operator.get(f"/events/{event.pk}/").content.decode())
+    assert len(given) == 1
+    as_nearby = {"mean_coherence": 0.8, "median_sigma": int(given[0]) / 100}
+    Prediction.objects.update(statistics=as_nearby)
+    assert operator.get(f"/events/{event.pk}/").content.decode().count("uncertain by") == 1
 
 
 def test_runs_that_all_failed_are_no_results(operator):

@@ -62,7 +62,7 @@ def test_the_page_of_a_data_set_asks_the_same_number_of_questions_for_any_number
     for n, name in ((2, "two.csv"), (6, "six.csv")):
         stations_load(path=of_stations(tmp_path, n=n, name=name))
         with CaptureQueriesContext(connection) as asked:
-            assert client.get(page).status_code == 200
+            assert "stacks--pairs" in client.get(page).content.decode()  # short rows on a phone
         counted.append(len(asked))
     assert Station.objects.count() == 2 + 6
     assert counted[0] == counted[1]

@@ -1,5 +1,6 @@
 """How often: quiet hours, each by the reader's clock, months, pauses that end, tests, and signs of life."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -99,6 +100,15 @@ def test_a_day_that_is_none_pauses_without_an_end(until, make_subscription):
     one = make_subscription()
     services.change(email=one.email, pk=str(one.pk), deed="pause", until=until)
     assert (reread(one).paused_at is not None, one.paused_until) == (True, None)
+
+
+def test_two_buttons_of_a_subscription_are_visible_and_the_rest_is_folded(make_subscription, client):
+    token = tokens.manage_token(make_subscription().pk)
+    page = client.get(f"/subscriptions/{token}/").content.decode()
+    form = page[page.index('<article class="subscription">') : page.index("</article>")]
+    visible, folded = form.split("<details>")
+    assert re.findall(r'name="deed" value="([^"]+)"', visible) == ["pause", "stop"]
+    assert {"daily", "test", "sign", "bulletins"} <= set(re.findall(r'name="deed" value="([^"]+)"', folded))
 
 
 def test_a_test_shows_that_mails_arrive_three_times_a_day(make_subscription, client):
