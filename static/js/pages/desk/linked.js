@@ -19,6 +19,7 @@ function unpack({ low, step, codes }) {
   return Float32Array.from(new Uint16Array(bytes.buffer), (code) => (code === UNKNOWN ? NaN : low + step * code));
 }
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+const between = (values, [a, b]) => [...values.keys()].filter((row) => values[row] >= a && values[row] <= b);
 const LINKED = ["histogram", "cross"];
 /** The chart with this name, once Plotly has drawn it; else undefined. */
 const plotOf = (id) => [document.querySelector(`#${id} .js-plotly-plot`)].find((plot) => plot?._fullLayout && plot.on);
@@ -79,7 +80,6 @@ function mark(rows) {
 function listen(id, plot) {
   if (plot.isHeard) return; // the chart of an earlier sheet, such as that of the other theme
   plot.isHeard = true;
-  const between = (values, [a, b]) => [...values.keys()].filter((row) => values[row] >= a && values[row] <= b);
   plot.on("plotly_selected", (event) => {
     if (!event?.range) return;
     const { range } = event;
@@ -87,30 +87,42 @@ function listen(id, plot) {
     choose(between(id === "histogram" ? sheet.speed : sheet.x, range.x).filter(high), id);
   });
   plot.on("plotly_deselect", () => choose([], id));
-  const around = (x, y, width, height) => {
-    const across = between(id === "histogram" ? sheet.speed : sheet.x, [x - width, x + width]);
-    choose(id === "histogram" ? across : across.filter((row) => Math.abs(sheet.y[row] - y) <= height), "");
-  };
-  let [from, touched] = [null, false]; // Plotly ends a touch with a click too, on the point that it showed before
-  const heard = { capture: true, passive: true };
-  plot.addEventListener("pointerdown", ({ pointerType }) => (touched = pointerType !== "mouse"), heard);
-  plot.addEventListener("touchstart", ({ changedTouches: [at] }) => (from = at), heard);
-  const tap = ({ changedTouches: [at] }) => {
-    const box = plot.querySelector(".nsewdrag").getBoundingClientRect();
-    const [across, up] = [(at.clientX - box.left) / box.width, (box.bottom - at.clientY) / box.height];
-    const swiped = Math.hypot(at.clientX - from.clientX, at.clientY - from.clientY) > 8;
-    if (swiped || Math.min(across, up) < 0 || Math.max(across, up) > 1) return;
-    const [[left, right], [low, high]] = [plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range];
-    const [width, height] = [(FINGER_PX / box.width) * (right - left), (FINGER_PX / box.height) * (high - low)];
-    around(left + across * (right - left), low + up * (high - low), width, height);
-  };
-  plot.addEventListener("touchend", tap, heard);
   plot.on("plotly_click", ({ points: [at] }) => {
-    if (touched) return;
+    if (isTouch) return;
     if (id === "histogram") return choose(between(sheet.speed, edgesOf(at.pointNumber)), "");
     const [left, right, low, high] = sheet.edges;
-    around(at.x, at.y, (right - left) / ACROSS / 2, (high - low) / ACROSS / 2);
+    chooseAround(id, at.x, at.y, (right - left) / ACROSS / 2, (high - low) / ACROSS / 2);
   });
+}
+
+/** Chooses the points within a width, and on the cross-plot a height, of a place on a chart, in the chart's units. */
+function chooseAround(id, x, y, width, height) {
+  const across = between(id === "histogram" ? sheet.speed : sheet.x, [x - width, x + width]);
+  choose(id === "histogram" ? across : across.filter((row) => Math.abs(sheet.y[row] - y) <= height), "");
+}
+
+// ---- taps: they choose on a still, too. Plotly ends a touch with a click, on the point that it showed before ----
+let [from, isTouch] = [null, false];
+const heard = { capture: true, passive: true };
+document.addEventListener("pointerdown", ({ pointerType }) => (isTouch = pointerType !== "mouse"), heard);
+document.addEventListener("touchstart", ({ changedTouches: [at] }) => (from = at), heard);
+document.addEventListener(
+  "touchend",
+  ({ target, changedTouches: [at] }) => {
+    const box = target.closest(".desk-figure");
+    const isTap = from && Math.hypot(at.clientX - from.clientX, at.clientY - from.clientY) <= 8;
+    if (box && isTap && sheet && LINKED.includes(box.parentElement.id)) liven(box).then((plot) => tap(plot, at));
+  },
+  heard,
+);
+
+function tap(plot, at) {
+  const box = plot.querySelector(".nsewdrag").getBoundingClientRect();
+  const [across, up] = [(at.clientX - box.left) / box.width, (box.bottom - at.clientY) / box.height];
+  if (Math.min(across, up) < 0 || Math.max(across, up) > 1) return;
+  const [[left, right], [low, high]] = [plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range];
+  const [width, height] = [(FINGER_PX / box.width) * (right - left), (FINGER_PX / box.height) * (high - low)];
+  chooseAround(plot.parentElement.id, left + across * (right - left), low + up * (high - low), width, height);
 }
 
 const edgesOf = (bar, last = bar) => {
