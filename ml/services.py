@@ -37,7 +37,7 @@ from ml.sharing import Claims, pieces_delete, pieces_prune, store_of
 
 logger = logging.getLogger(__name__)
 LONGEST_RUN = timedelta(hours=6)
-CHECK_SECONDS = 1.0  # between two checks of whether a run may go on; a small image has dozens of pieces a second
+CHECK_SECONDS = 1.0  # between two checks of whether a run may go on; dozens of small pieces are computed in a second
 SPARE_IN_USE = 0.5  # of the disk space reserved as free: a run that has begun may use the rest
 
 
@@ -163,7 +163,7 @@ class GivesWay(Exception):
 
 
 def _checks_of(run: Run) -> Callable[[], None]:
-    """Return a function to call before each piece, which runs `_go_on` at most every CHECK_SECONDS."""
+    """Return a function to call before each piece, which runs `_go_on` at most once per CHECK_SECONDS."""
     due = time.monotonic()
 
     def check() -> None:

@@ -28,7 +28,7 @@ MOST_RETURNS = 10  # in a row, of whatever kind
 PASSING = "for now: "  # how the error of a mail begins that came back for a reason which may pass
 LONGEST_ERROR = 300
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
-OPEN_UNTIL = {  # letters that are needed until one of these times is set in the row that they are about
+OPEN_UNTIL = {  # letters, the row that each is about, and the times in that row that end the need for it
     Kind.CONFIRM: ("subscription", "confirmed_at", "ended_at"),
     Kind.INVITATION: ("invitation", "accepted_at", "withdrawn_at"),
     Kind.MEMBERSHIP: ("membership", "confirmed_at", "left_at"),

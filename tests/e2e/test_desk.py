@@ -1,11 +1,17 @@
 """A geologist at the desk: comes from the map, looks at attributes, groups and two tracks, and goes back to the map."""
 
+import json
 import re
+from datetime import date
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from plotly.io.json import to_json_plotly
 
 from detection.models import Alert
+from ml.statistics.profile import Bins
+from monitor.pages.desk import drawings
 from tests.e2e.browsers import fits, wait_for_map
 
 CHOSEN_BARS = """() => document.querySelector("#histogram .js-plotly-plot")?.data?.[1].y.filter(Boolean).length"""
@@ -13,6 +19,25 @@ PAINTED = """() => [...document.querySelectorAll(".desk-figure canvas")].map((ca
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   return data.filter((value, i) => i % 4 === 3 && value).length / (canvas.width * canvas.height);
 })"""
+RECORD = """() => {
+  window.drawn = { fillText: [], arc: [] };
+  const pen = CanvasRenderingContext2D.prototype;
+  for (const [name, calls] of Object.entries(window.drawn)) {
+    const draw = pen[name];
+    pen[name] = function (...given) {
+      calls.push(given);
+      return draw.apply(this, given);
+    };
+  }
+}"""
+DRAW = """async (figure) => {
+  const { drawStill } = await import("gmm/desk-still");
+  const box = document.body.appendChild(document.createElement("div"));
+  box.style.cssText = "width: 600px; height: 270px";
+  drawn.fillText.length = 0;
+  drawStill(box, figure);
+  return drawn.fillText.map(([text]) => text);
+}"""
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -23,7 +48,7 @@ def reach_for(page: Page, name: str, part: str) -> None:
 
 
 def stills(page: Page) -> None:
-    """Wait for charts, of each of which more than its frame is drawn before anybody reaches for it."""
+    """Wait until charts are drawn, before the mouse reaches for one of them."""
     expect(page.locator(".desk-figure canvas").first).to_be_attached()
     page.wait_for_function(f"() => ({PAINTED})().every((share) => share > 0.01)")
 
@@ -43,6 +68,25 @@ def test_charts_are_seen_at_once_and_their_library_comes_when_a_reader_reaches_f
     page.emulate_media(color_scheme="dark")
     expect(page.locator("#series .scatterlayer .trace")).to_have_count(3)
     stills(page)
+
+
+def test_the_axes_of_a_still_fit_its_values(page, live_server):
+    page.add_init_script(f"({RECORD})()")
+    page.goto(f"{live_server.url}/workbench/?tab=benchmarks")
+    stills(page)
+    still = page.evaluate("drawn")
+    ticks = [(float(text.replace("−", "-")), x) for text, x, _ in still["fillText"] if re.fullmatch(r"−?[\d.]+", text)]
+    (low, left), (high, right) = ticks[-2:]
+    reach_for(page, "figures", ".scatterlayer path.point")
+    values = page.evaluate("document.querySelector('#figures .js-plotly-plot').data[0].x")
+    expected = [left + (value - low) / (high - low) * (right - left) for value in values]
+    assert [x for x, *_ in still["arc"][-len(values) :]] == pytest.approx(expected, abs=1)
+
+    along = Bins(np.array([500.0, 1500.0]), *np.zeros((3, 2)), np.array([9, 9]))
+    days = [date(year, 7, 1) for year in range(2016, 2022)]
+    figure = drawings.strip(along, days, np.ones((len(days), 2)), 2.0)
+    written = page.evaluate(DRAW, json.loads(to_json_plotly(figure)))
+    assert {text for text in written if re.fullmatch(r"\d{4}", text)} == {f"{year}" for year in range(2016, 2022)}
 
 
 def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_server, watched_region):

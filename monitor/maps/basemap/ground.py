@@ -1,4 +1,4 @@
-"""Tiles of loaded layers, below all others: vectors of land, waters, roads, railways, buildings, places; heights."""
+"""Tiles of the basemap: vector tiles of land, waters, roads, railways, buildings and places, and tiles of heights."""
 
 import math
 from typing import NamedTuple

@@ -102,7 +102,7 @@ def bins_of(length_m: float, n_points: int) -> int:
 
 
 def highest_of(usual: Bins) -> tuple[float, float]:
-    """Return where along a line the median rate is highest, m from its start, and that rate, mm/yr; 0 if unknown."""
+    """Return where the median rate along a line is fastest, m from its start, and that rate, mm/yr; 0 if unknown."""
     if not np.isfinite(usual.median).any():
         return 0.0, 0.0
     peak = int(np.nanargmax(np.abs(usual.median)))

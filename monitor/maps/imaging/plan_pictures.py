@@ -185,7 +185,7 @@ def _names(draw: ImageDraw.ImageDraw, plan: Plan) -> None:
 
 
 def _mark(draw: ImageDraw.ImageDraw, mark: Mark) -> None:
-    """Draw a mark; a numbered one is larger, for the number in it."""
+    """Draw a mark; a numbered one is larger, to hold its number."""
     x, y = mark.x * OVERSAMPLING, mark.y * OVERSAMPLING
     size = NUMBERED if mark.text.isdigit() else MARK
     tone = next(one for one in mark.css.split() if one.startswith("tone--"))

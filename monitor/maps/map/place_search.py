@@ -134,7 +134,7 @@ def _at(
     bounds: tuple[float, float, float, float] | None = None,
     around: float = AROUND_DEGREES,
 ) -> Hit:
-    """Return a place with what lies around it, in degrees, or more if its bounds are wider."""
+    """Return a place and the box to show: `around` degrees to each side, or its bounds where they reach farther."""
     west, south, east, north = bounds or (longitude, latitude) * 2
     south, north = min(south, latitude - around), max(north, latitude + around)
     west, east = max(-180.0, min(west, longitude - around)), min(180.0, max(east, longitude + around))

@@ -120,7 +120,7 @@ def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], s
 def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plans.Shape]]:
     """Return the frame of an alert's small picture, the ground in it without small roads, and the outline."""
     frame = plans.frame_around(alert.area.extent, margin=0.4, least_km=CARD_KM, tallest=CARD_TALL)
-    height = round(CARD_TALL * plans.WIDTH)  # with the same middle and scale
+    height = round(CARD_TALL * plans.WIDTH)  # the middle and the scale of the frame stay
     frame = frame._replace(north=frame.north + (height - frame.height) / 2 / frame.y_per_degree, height=height)
     ground = [*_ground(frame, alert.simulated), *_context(frame, alert.simulated, skip=NEAR_KM)]
     return frame, ground, plans.drawn(frame, "area", [_fine(frame, from_wkb(bytes(alert.area.wkb)), CARD_FINE)])

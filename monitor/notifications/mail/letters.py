@@ -167,7 +167,7 @@ def report_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     return _mail("report", message, {"report": message.report, "report_url": url})
 
 
-LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # those that need their message alone
+LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # letters for which their message is enough
     Kind.CONFIRM: confirm_mail,
     Kind.LINK: link_mail,
     Kind.EXTRACT: extract_mail,

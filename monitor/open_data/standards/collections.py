@@ -136,7 +136,7 @@ def row_of(rows: QuerySet, ident: str) -> Any | None:
 
 
 def key_of(after: str, part: str) -> int:
-    """Return the number in the key of a page. part: the part of the key that is to be one. Raises Refusal."""
+    """Parse a part of a page's key as a number. after: the whole key, for the message. Raises Refusal."""
     number = number_or_none(part)
     if number is not None:
         return number

@@ -28,7 +28,7 @@ from monitor.operations.health.conditions import CONDITIONS
 from monitor.subscribers.subscriptions import members
 
 PREFIX = "ground_motion_"  # of metrics
-KEEP_SECONDS = 2.0  # the result of the probe for readiness
+KEEP_SECONDS = 2.0  # for which the result of the readiness probe is kept
 
 
 def metrics_text() -> bytes:
@@ -81,7 +81,7 @@ def _of_database() -> Iterator[Metric]:
 
 
 def _gauge(name: str, words: str, values: Mapping[Any, float], *labels: str) -> GaugeMetricFamily:
-    """Return a gauge. values: by the value of its label or, unless it has one label, by a tuple of values."""
+    """Return a gauge. values: by the value of its label, or by a tuple if it has no label or several."""
     family = GaugeMetricFamily(PREFIX + name, words, labels=labels)
     for key, value in values.items():
         family.add_metric([key] if len(labels) == 1 else key, float(value))

@@ -170,7 +170,7 @@ ADVICE = {
     Cause.INPUT: gettext_lazy("Trying again does not help: the data must be different."),
     Cause.PROGRAM: gettext_lazy("Show an administrator this line. Try again when the fault is mended."),
 }
-ADDRESS = re.compile(r"\S+@\S+")  # hidden, because a server's answer quotes the address that it refuses
+ADDRESS = re.compile(r"\S+@\S+")  # hidden, because a mail server's answer quotes the address that it refuses
 LATER = ("failed", "cancelled")
 
 
@@ -202,7 +202,7 @@ def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
 
 
 def job_change(*, kind: str, pk: int, verb: str, by: AbstractBaseUser) -> bool:
-    """Cancel a waiting or running job, or retry one that failed, was cancelled or is delayed; False for any other.
+    """Cancel a waiting or running job, or retry one that failed, was cancelled or is delayed. Return whether it worked.
 
     verb: retry or cancel.
     """

@@ -17,7 +17,7 @@ from monitor.operations.jobs.kinds import job_change as change
 from monitor.web.guards import job_keepers_only
 
 PER_PAGE = 50
-ANSWERS = {  # by what was asked: if it was done, and if not
+ANSWERS = {  # by verb: messages after success and after refusal
     "retry": (gettext_lazy("%(job)s is tried again."), gettext_lazy("%(job)s cannot be tried again now.")),
     "cancel": (gettext_lazy("%(job)s is cancelled."), gettext_lazy("%(job)s cannot be cancelled any more.")),
 }

@@ -33,15 +33,15 @@ from monitor.wording.refusals import Refusal
 VELOCITY = BY_NAME["velocity"]  # always sent for the map, so that the cross-plot does not send it again
 MOST_LINES = 6  # series drawn one by one; of more, their median and a band
 MOST_EXTREMES = 3000  # points among which the extreme ones are looked for
-# Without names of elements, which would stand twice on the page, and without places to focus, which are replaced.
+# Ids are left out because Dash's sheet has them too, and tab stops because the elements are soon replaced.
 ATTRIBUTES = {"className": "class", "href": "href", "scope": "scope", "role": "role", "aria-label": "aria-label"}
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
 
 
-def sheet(search: str, theme: str, *, is_cached: bool = False) -> list[Any]:
+def sheet(search: str, theme: str, *, only_cached: bool = False) -> list[Any]:
     """Return the components of a sheet, or a message. search: query string of the page's address.
 
-    is_cached: return what is cached, or nothing, instead of computing.
+    only_cached: return nothing if the sheet of a data set is not cached, instead of computing it.
     """
     try:
         view = view_of(QueryDict(search.removeprefix("?")))
@@ -60,7 +60,7 @@ def sheet(search: str, theme: str, *, is_cached: bool = False) -> list[Any]:
                 return [parts.fault(str(alone), str(needed))]
             view = view._replace(other=other.pk)
             about += [other.pk, other.loaded_at]
-        make = None if is_cached else lambda: SHEETS[view.tab](view, product)
+        make = None if only_cached else lambda: SHEETS[view.tab](view, product)
         return samples.kept(product, about, theme, make)
     except Refusal as refusal:
         return [parts.fault(refusal.error, refusal.remedy)]
@@ -200,10 +200,10 @@ def _origins(results: list[Result]) -> list[Component]:
     return listed
 
 
-def chosen(choice: dict | None, search: str, theme: str, *, is_cached: bool = False) -> list[Any]:
+def chosen(choice: dict | None, search: str, theme: str, *, only_cached: bool = False) -> list[Any]:
     """Return a chart of the chosen points' series, and links to their ground.
 
-    choice: members of `callbacks.Choice`; None until points are chosen. is_cached: as in `sheet`.
+    choice: members of `callbacks.Choice`; None until points are chosen. only_cached: as in `sheet`.
     Raises Refusal.
     """
     view = view_of(QueryDict(search.removeprefix("?")))
@@ -213,7 +213,7 @@ def chosen(choice: dict | None, search: str, theme: str, *, is_cached: bool = Fa
     if choice and choice["pids"]:
         return json.loads(drawings.in_theme(to_json_plotly(_chosen(view, product, Choice(**choice))), theme))
     try:
-        make = None if is_cached else lambda: _chosen(view, product, Choice())
+        make = None if only_cached else lambda: _chosen(view, product, Choice())
         return samples.kept(product, ["chosen", view.area], theme, make)
     except Busy:
         return [parts.fault(str(BUSY))]
@@ -269,19 +269,19 @@ def _moved(series: Float32) -> tuple[float, float, float]:
 
 
 def first_sheet(search: str) -> SafeString:
-    """Return the sheet of an address as HTML, with room for its charts and maps; empty unless it is cached.
+    """Return the sheet of an address as HTML, with room for its charts and maps; empty if it has to be computed.
 
-    search: query string of the page's address. A sheet that has to be computed would delay the page.
+    search: query string of the page's address. Computing a sheet would delay the page.
     """
-    shown = sheet(search, "light", is_cached=True)
+    shown = sheet(search, "light", only_cached=True)
     if not any(_named(one, "chosen") for one in shown):
         return _html(shown, "")
-    series = chosen(None, search, "light", is_cached=True)
+    series = chosen(None, search, "light", only_cached=True)
     return _html(shown, _html(series, "")) if series else SafeString()
 
 
 def _named(node: Any, name: str) -> bool:
-    """Return whether a component, its JSON, or one of those in it has a name."""
+    """Return whether a component, given as such or as JSON, or one of its descendants has an id."""
     if isinstance(node, Component):
         node = node.to_plotly_json()
     if isinstance(node, list):

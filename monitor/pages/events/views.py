@@ -137,7 +137,8 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     rows = [row for row in run_rows(pair, runs, alerts) if row["task"] in events.TASKS]
     predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
     for row in rows:
-        if prediction := predictions.get(row.get("id")):  # the sentence about the surroundings of the event comes first
+        # The sentences about the surroundings of the event come first; what they already say is not repeated.
+        if prediction := predictions.get(row.get("id")):
             near = _near(event, pair, prediction)
             row["sentences"] = [near, *(one for one in row.get("sentences", []) if one not in near)]
     days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()

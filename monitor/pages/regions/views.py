@@ -87,7 +87,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "year": words.year_sentence(today.year, *found_and_finished) if counts else "",
         "coverage": words.measured_sentence(*coverage),
         "contact": _contact(region),
-        "unseen": visibility_sentence(region.outline, with_day=False),  # `coverage` has the day
+        "unseen": visibility_sentence(region.outline, with_day=False),  # the day is part of `coverage`
         "n_listed": n_moving + _n(counts, (State.FINISHED,)),
         "cards": cards,
         "by_kind": _table(counts),

@@ -46,7 +46,7 @@ LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET
 LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
-DEEDS = {  # of the page of a person's subscriptions
+DEEDS = {  # deeds on the page of a person's subscriptions, with the fields that each sets
     "sign": {"sign_of_life": True},
     "no-sign": {"sign_of_life": False},
     "bulletins": {"bulletins": True},

@@ -1,4 +1,4 @@
-"""Pages of a site's identity: logo, imprint, contact and others, and those that programs expect; check of colours."""
+"""Pages of a site's identity (logo, imprint, contact and more), security.txt and robots.txt; a check of its colours."""
 
 from datetime import UTC, datetime, timedelta
 

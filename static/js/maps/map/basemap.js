@@ -105,7 +105,7 @@ export function createMap(container, options = {}) {
   return map;
 }
 
-/** Resolves when layers may be added, in a task of their own: the frame that ends the loading takes long enough. */
+/** Resolves when layers may be added: in a task after the map's load event, because the frame before it is long. */
 export function loaded(map) {
   let waits;
   map.once("remove", () => clearTimeout(waits));

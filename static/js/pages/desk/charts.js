@@ -6,7 +6,7 @@ const charts = new WeakMap(); // by box: {figure, config, live: promise of Plotl
 const { charts: address } = jsonOf("desk-scripts");
 let library = null;
 
-/** Loads Plotly, which is half of all that the page would send; resolves when it can draw. */
+/** Loads Plotly, which is as large as all other files of the page; resolves when it can draw. */
 function plotly() {
   library ??= new Promise((resolve, reject) => {
     const script = Object.assign(document.createElement("script"), { src: address });
@@ -20,7 +20,7 @@ function plotly() {
   return library;
 }
 
-/** Shows a figure in a box of the page, in place of an earlier one. */
+/** Shows a figure in a box, in place of an earlier one: as a still, unless Plotly draws there already. */
 export function showChart(box, figure, config) {
   const chart = charts.get(box);
   if (!chart) charts.set(box, { figure, config, live: null });
@@ -30,7 +30,7 @@ export function showChart(box, figure, config) {
   if (!chart) new ResizeObserver(() => charts.get(box).live || drawStill(box, charts.get(box).figure)).observe(box);
 }
 
-/** Ends a chart whose box leaves the page. */
+/** Frees the chart of a box that leaves the page. */
 export function endChart(box) {
   if (charts.get(box)?.live) window.Plotly?.purge(box); // it listens to the window
 }
@@ -58,7 +58,7 @@ export function liven(box) {
   return chart.live;
 }
 
-/** Livens the charts with these names, as far as the sheet has them. */
+/** Livens those of the named charts that the sheet has. */
 export function livenAll(...names) {
   for (const name of names) {
     const box = document.querySelector(`#${name} .desk-figure`);
@@ -74,7 +74,7 @@ function reachFor({ target, pointerType }) {
 }
 for (const name of ["pointerover", "focusin"]) document.addEventListener(name, reachFor);
 
-// A mouse over the sheet is about to reach for a chart.
+// Fetches Plotly as soon as a mouse moves over the sheet, because it may reach for a chart next.
 document.querySelector(".desk-sheet").addEventListener(
   "pointermove",
   ({ pointerType }) => {

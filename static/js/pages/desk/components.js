@@ -1,16 +1,16 @@
-// The components that sheets consist of, as light as the workbench needs them: Dash draws them by their Python names.
+// The components of sheets, under the names by which Dash looks them up; they do no more than the workbench needs.
 import { endChart, showChart } from "gmm/desk-charts";
 
 const TAGS = "A Caption Code Details H2 P Section Strong Summary Table Tbody Td Th Thead Tr".split(" ");
 const make = (...parts) => window.React.createElement(...parts); // Dash loads React after this module
 
-/** An element without what Dash adds for callbacks: a sheet's elements report nothing. */
+/** Returns the component of an HTML element. It leaves out `setProps`, because such elements report nothing to Dash. */
 const plain = (tag) =>
   function Plain({ setProps, children, ...attributes }) {
     return make(tag, attributes, children);
   };
 
-/** A box, which is marked while a callback fills it. Once all of the sheet is there, it replaces the server's. */
+/** A box, marked while a callback fills it. The last box to be filled removes the server's copy of the sheet. */
 function Div({ setProps, children, ...attributes }) {
   const isLoading = window.dash_component_api.useDashContext().useLoading();
   const { id } = attributes;
@@ -21,7 +21,7 @@ function Div({ setProps, children, ...attributes }) {
   return make("div", { ...attributes, "data-dash-is-loading": isLoading || undefined }, children);
 }
 
-/** The page's address, reported to Dash now and after each change. */
+/** Reports the page's address to Dash, at first and after each change. */
 function Location({ setProps }) {
   window.React.useEffect(() => {
     const report = () => setProps({ search: location.search });
@@ -33,7 +33,7 @@ function Location({ setProps }) {
   return null;
 }
 
-/** Data between callbacks, which Dash itself holds. */
+/** Data for callbacks, which Dash keeps: nothing to show. */
 const Store = () => null;
 
 function Checklist({ id, className, options, value, setProps }) {

@@ -3,7 +3,7 @@ import { components } from "gmm/desk-components";
 import { jsonOf } from "gmm/dom";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
-let isAsked = false; // before that Dash has no layout to change
+let isAsked = false; // whether Dash has asked for the theme; before, it has no layout to change
 const theme = () => {
   isAsked = true;
   return (dark.matches ? "dark" : "light") + (matchMedia("(pointer: coarse)").matches ? "-touch" : "");
@@ -14,7 +14,7 @@ const linked = (name) => async (value) => {
   return window.dash_clientside.no_update;
 };
 window.dash_clientside = { desk: { theme, show: linked("show"), list: linked("list") } };
-// Dash finds components by these names. Its own scripts hold many more, which weigh as much as the map.
+// Dash finds components by these names. Its own scripts of components are as large as the map's, and are not loaded.
 window.dash_core_components = window.dash_html_components = components;
 dark.addEventListener("change", () => isAsked && window.dash_clientside.set_props("theme", { data: theme() }));
 

@@ -21,8 +21,11 @@ function unpack({ low, step, codes }) {
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const between = (values, [a, b]) => [...values.keys()].filter((row) => values[row] >= a && values[row] <= b);
 const LINKED = ["histogram", "cross"];
-/** The chart with this name, once Plotly has drawn it; else undefined. */
-const plotOf = (id) => [document.querySelector(`#${id} .js-plotly-plot`)].find((plot) => plot?._fullLayout && plot.on);
+/** Returns the chart with this name if Plotly has drawn it, else null. */
+function plotOf(id) {
+  const plot = document.querySelector(`#${id} .js-plotly-plot`);
+  return plot?._fullLayout && plot.on ? plot : null;
+}
 
 /** Draws the maps of a sheet, and links its charts. ground: the data of `parts.map_data`. */
 export function show(ground) {
@@ -78,7 +81,7 @@ function mark(rows) {
 }
 
 function listen(id, plot) {
-  if (plot.isHeard) return; // the chart of an earlier sheet, such as that of the other theme
+  if (plot.isHeard) return; // a chart stays when its sheet is drawn again, as in another theme
   plot.isHeard = true;
   plot.on("plotly_selected", (event) => {
     if (!event?.range) return;

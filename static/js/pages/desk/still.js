@@ -1,13 +1,14 @@
-// A still of a chart on a canvas, in the colours and at the places that Plotly gives it: what a sheet shows at first.
+// A still of a chart: drawn on a canvas like Plotly's chart, and shown until a reader reaches for it.
 import { formatNumber } from "gmm/words";
 
 const BAR_ROOM = 76; // pixels for the bar of colours
+const LEAST_WIDTH = 64; // pixels that long names leave to the marks beside them
 const DASHES = { dash: [9, 9], dot: [3, 3], dashdot: [9, 3, 3, 3], longdash: [15, 15], longdashdot: [15, 3, 3, 3] };
 const DAY_MS = 86_400_000;
 const isDate = (value) => typeof value === "string" && /^\d{4}-\d\d/.test(value);
 const known = (values) => values.filter((value) => value !== null && value !== undefined);
 
-/** Draws a figure of Plotly's, as `drawings.py` makes them, into a box; replaces an earlier still. */
+/** Draws one of the figures of `drawings.py` into a box; replaces an earlier still. */
 export function drawStill(box, { data, layout }) {
   const canvas = box.querySelector("canvas") ?? box.appendChild(document.createElement("canvas"));
   const [width, height, scale] = [box.clientWidth, box.clientHeight, devicePixelRatio || 1];
@@ -22,16 +23,20 @@ export function drawStill(box, { data, layout }) {
   const heat = traces.find((trace) => trace.type === "heatmap");
   const { l, r, t, b } = layout.margin;
   const frame = { left: l, right: width - (heat ? BAR_ROOM : r), top: t, bottom: height - b };
-  const x = axisOf(traces, "x", layout.xaxis, frame.left, frame.right);
   const y = axisOf(traces, "y", layout.yaxis, frame.bottom, frame.top);
-  if (y.names) frame.left = x.from = Math.max(l, 16 + Math.max(...y.names.map((name) => pen.measureText(name).width)));
+  if (y.names) {
+    const longest = Math.max(...y.names.map((name) => pen.measureText(name).width));
+    frame.left = Math.max(l, Math.min(16 + longest, frame.right - LEAST_WIDTH));
+  }
+  const shapes = layout.shapes ?? []; // upright lines, which the axis includes
+  const x = axisOf([...traces, { x: shapes.map(({ x0 }) => x0) }], "x", layout.xaxis, frame.left, frame.right);
   drawAxes(pen, frame, x, y, shared);
   pen.save();
   pen.beginPath();
   pen.rect(frame.left, frame.top, frame.right - frame.left, frame.bottom - frame.top);
   pen.clip();
   for (const trace of traces) DRAWN[trace.type](pen, trace, x.at, y.at);
-  for (const { x0, line } of layout.shapes ?? []) {
+  for (const { x0, line } of shapes) {
     stroke(pen, line, [
       [x.at(x0), frame.top],
       [x.at(x0), frame.bottom],
@@ -68,10 +73,10 @@ function place(axis, [low, high], number) {
   axis.at = (value) => axis.from + ((number(value) - low) / (high - low)) * (axis.to - axis.from);
 }
 
-/** The text of a name that is escaped for Plotly. */
+/** Returns the plain text of a name that is escaped for Plotly. */
 const text = (escaped) => new DOMParser().parseFromString(escaped, "text/html").body.textContent;
 
-/** The ends of an axis: bars stand on it and fill it, cells fill it, and single points have some room. */
+/** Returns the ends of an axis without a stated range: exact for bars and cells, with a margin for points. */
 function endsOf(traces, name, values) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
@@ -79,9 +84,12 @@ function endsOf(traces, name, values) {
     error?.array.forEach((more, i) => (high = Math.max(high, x[i] + more)));
     error?.arrayminus.forEach((less, i) => (low = Math.min(low, x[i] - less)));
   }
-  const [{ type, mode, width }] = traces;
+  const [{ type, mode, width } = {}] = traces;
   if (type === "bar") return name === "x" ? [low - width / 2, high + width / 2] : [0, high * 1.05];
-  if (type === "heatmap") return edgesOf([low, high]);
+  if (type === "heatmap") {
+    const edges = edgesOf(values);
+    return [edges[0], edges.at(-1)];
+  }
   const room = (high - low || 1) * (name === "x" && mode === "lines" ? 0 : 0.06);
   return [low - room, high + room];
 }
@@ -210,7 +218,7 @@ const DRAWN = {
   },
 };
 
-/** The edges of n cells: those given, or half-way between their middles. */
+/** Returns the edges of n cells: the values, or half-way between them if they are the middles of the cells. */
 function cellsOf(values, n) {
   if (values.length > n) return values;
   return isDate(values[0]) ? edgesOf(values.map((one) => Date.parse(one))).map(isoOf) : edgesOf(values);
@@ -229,7 +237,7 @@ function heatEnds({ z, zmin, zmax }) {
 
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
-/** The colour at a share of a scale, [[share, colour]]; nothing is drawn below the first colour that is opaque. */
+/** Returns the colour at a share of a scale, [[share, colour]]; transparent where the scale has no colour. */
 function colourAt(scale, share) {
   const above = scale.findIndex(([at]) => at >= Math.min(1, Math.max(0, share)));
   const [[low, from], [high, to]] = [scale[Math.max(0, above - 1)], scale[above]];

@@ -127,7 +127,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
 
 
 def about(address: str, **more: object) -> SimpleNamespace:
-    """Message of the outbox, as far as its letter needs it."""
+    """Return a message of the outbox with the fields that its letter needs."""
     return SimpleNamespace(key="k", address=address, **more)
 
 
