@@ -127,6 +127,7 @@ def test_results_are_the_same_to_the_bit_however_windows_are_read(pair, monkeypa
 
 def test_a_gpu_with_room_for_a_pair_reads_it_once_and_finds_the_same(pair, monkeypatch):
     monkeypatch.setattr("ml.offsets.blocks.LOADED_PX", 100)
+    monkeypatch.setenv("ML_PRECISION", "float32")  # bfloat16 rounds by 0.4 %, another way in other windows
     source, read = pair.source(), np.zeros(pair.reference.shape, dtype=int)
 
     def counted(at: Window) -> np.ndarray:

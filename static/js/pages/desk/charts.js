@@ -25,7 +25,7 @@ export function showChart(box, figure, config) {
   const chart = charts.get(box);
   if (!chart) charts.set(box, { figure, config, live: null });
   else Object.assign(chart, { figure, config });
-  if (chart?.live) return void chart.live.then(() => plot(box)).catch(() => {});
+  if (chart?.live) return liven(box, () => plot(box));
   drawStill(box, figure);
   if (!chart) new ResizeObserver(() => charts.get(box).live || drawStill(box, charts.get(box).figure)).observe(box);
 }
@@ -41,8 +41,8 @@ async function plot(box) {
   return (await plotly()).react(box, { data, layout: { ...layout, height: undefined, autosize: true }, config });
 }
 
-/** Replaces the still in a box by Plotly's chart; returns a promise of it. The box reports "desk-live" once. */
-export function liven(box) {
+/** Replaces the still in a box by Plotly's chart, and calls `use` with it. The box reports "desk-live" once. */
+export function liven(box, use = () => {}) {
   const chart = charts.get(box);
   chart.live ??= plot(box).then(
     () => {
@@ -51,18 +51,18 @@ export function liven(box) {
       return box;
     },
     (error) => {
-      chart.live = null;
+      chart.live = null; // the still stays, and the next attempt may succeed
       throw error;
     },
   );
-  return chart.live;
+  chart.live.then(use).catch((error) => console.warn(error));
 }
 
 /** Livens those of the named charts that the sheet has. */
 export function livenAll(...names) {
   for (const name of names) {
     const box = document.querySelector(`#${name} .desk-figure`);
-    if (box) liven(box).catch((error) => console.warn(error));
+    if (box) liven(box);
   }
 }
 
@@ -70,7 +70,7 @@ export function livenAll(...names) {
 function reachFor({ target, pointerType }) {
   if (pointerType === "touch") return;
   const box = target.closest?.(".desk-chart")?.querySelector(".desk-figure");
-  if (box && charts.has(box)) liven(box).catch((error) => console.warn(error));
+  if (box && charts.has(box)) liven(box);
 }
 for (const name of ["pointerover", "focusin"]) document.addEventListener(name, reachFor);
 

@@ -114,7 +114,7 @@ document.addEventListener(
   ({ target, changedTouches: [at] }) => {
     const box = target.closest(".desk-figure");
     const isTap = from && Math.hypot(at.clientX - from.clientX, at.clientY - from.clientY) <= 8;
-    if (box && isTap && sheet && LINKED.includes(box.parentElement.id)) liven(box).then((plot) => tap(plot, at));
+    if (box && isTap && sheet && LINKED.includes(box.parentElement.id)) liven(box, (plot) => tap(plot, at));
   },
   heard,
 );
@@ -240,7 +240,7 @@ document.addEventListener("keydown", (event) => {
   const isLinked = sheet && LINKED.includes(id);
   if (key === "Escape" && sheet) choose([], "keys");
   else if (isLinked && key in STEPS) moveBand(id, key, shiftKey);
-  else if (!isLinked && key.startsWith("Arrow")) liven(box).then((plot) => readOn(plot, key));
+  else if (!isLinked && key.startsWith("Arrow")) liven(box, (plot) => readOn(plot, key));
   else return;
   event.preventDefault();
 });

@@ -104,7 +104,7 @@ function numbersBetween(low, high, most) {
     const said = formatNumber(i * step || 0, { maximumFractionDigits: digits, minimumFractionDigits: digits });
     ticks.push([i * step, said.replace("-", "−")]);
   }
-  return ticks;
+  return ticks.length > 1 || !(high > low) ? ticks : numbersBetween(low, high, 2 * most); // one tick shows no scale
 }
 
 function datesBetween(low, high, most) {
