@@ -167,7 +167,7 @@ function stroke(pen, { color, width = 2, dash }, corners) {
 const DRAWN = {
   bar(pen, { x, y, width, marker }, atX, atY) {
     x.forEach((middle, i) => {
-      const [left, right] = [atX(middle - width / 2), atX(middle + width / 2)];
+      const [left, right] = [middle - width / 2, middle + width / 2].map((end) => Math.round(atX(end))); // no seams
       pen.fillStyle = Array.isArray(marker.color) ? marker.color[i] : marker.color;
       pen.fillRect(left, atY(y[i]), right - left, atY(0) - atY(y[i]));
     });
