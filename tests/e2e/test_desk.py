@@ -51,7 +51,7 @@ def reach_for(page: Page, name: str, part: str) -> None:
 def stills(page: Page) -> None:
     """Wait until every chart shows marks, which have colours; axes, grids and words are grey."""
     expect(page.locator(".desk-figure canvas").first).to_be_attached()
-    page.wait_for_function(f"() => ({PAINTED})().every((n) => n > 100)")
+    page.wait_for_function(f"() => ({PAINTED})().every((n) => n > 20)")
 
 
 def test_charts_are_seen_at_once_and_their_library_comes_when_a_reader_reaches_for_one(
