@@ -15,12 +15,10 @@ from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import selectors
-from monitor.notifications.digests import messages_gather
+from monitor.notifications.digests import BATCH, messages_gather
 from monitor.notifications.outbox import message_about
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.selectors import subscriptions_matching, subscriptions_to_bulletin
-
-BATCH = 2000
 
 
 def transitions_announce() -> None:

@@ -42,7 +42,7 @@ _PUT_INTO = """
 
 
 class Pace(NamedTuple):
-    """Times of a channel. delay: how long news is gathered; rest: how long no message follows another."""
+    """Times of a channel. delay: how long news is gathered; rest: the shortest time between two messages."""
 
     delay: timedelta
     rest: timedelta

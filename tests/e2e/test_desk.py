@@ -49,7 +49,7 @@ def reach_for(page: Page, name: str, part: str) -> None:
 
 
 def stills(page: Page) -> None:
-    """Wait until every chart shows marks, which have colours; axes, grids and words are grey."""
+    """Wait until every chart shows coloured marks; axes, grids and words are grey."""
     expect(page.locator(".desk-figure canvas").first).to_be_attached()
     page.wait_for_function(f"() => ({PAINTED})().every((n) => n > 20)")
 

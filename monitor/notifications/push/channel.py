@@ -57,7 +57,7 @@ class Channel(base.EndpointChannel):
 
     @classmethod
     def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
-        """Add the device whose browser gave its address and keys after its owner allowed messages."""
+        """Add a device by the address and keys that its browser gave."""
         url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
         known = bool(settings.PUSH_PRIVATE_KEY) and not outward.url_fault(url) and len(url) <= LONGEST_URL
         if not known or not _are_keys(keys):

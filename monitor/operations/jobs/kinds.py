@@ -206,9 +206,12 @@ def job_change(*, kind: str, pk: int, verb: str, by: AbstractBaseUser) -> bool:
 
     verb: retry or cancel.
     """
-    job, cancel = KINDS[kind].model._default_manager.filter(pk=pk), KINDS[kind].cancel
+    job, n_changed = KINDS[kind].model._default_manager.filter(pk=pk), 0
     with transaction.atomic():
-        n_changed = KINDS[kind].retry(job) if verb == "retry" else cancel(job, by.get_username()) if cancel else 0
+        if verb == "retry":
+            n_changed = KINDS[kind].retry(job)
+        elif cancel := KINDS[kind].cancel:
+            n_changed = cancel(job, by.get_username())
         if n_changed:
             audit_write(actor=by, action=f"{verb} a job", subject=f"{kind} {pk}")
     return n_changed == 1

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from monitor.operations.health.alarms import alarms_open, with_remedies
+from monitor.operations.jobs import kinds as jobs
 from monitor.operations.jobs.kinds import GROUPS, KINDS, JobChoice, job_counts, job_rows, jobs_of
-from monitor.operations.jobs.kinds import job_change as change
 from monitor.web.guards import job_keepers_only
 
 PER_PAGE = 50
@@ -47,11 +47,12 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 @job_keepers_only
 def job_change(request: HttpRequest, kind: str, pk: int, verb: str) -> HttpResponse:
-    """Try one job again, or cancel it."""
+    """Retry or cancel a job."""
     row = KINDS[kind].rows().filter(pk=pk).first() if kind in KINDS else None
     if row is None:
         raise Http404("There is no such job.")
-    changed, (done, refused) = change(kind=kind, pk=pk, verb=verb, by=request.user), ANSWERS[verb]
+    changed = jobs.job_change(kind=kind, pk=pk, verb=verb, by=request.user)
+    done, refused = ANSWERS[verb]
     words = (done if changed else refused) % {"job": KINDS[kind].title(row)}
     (messages.success if changed else messages.error)(request, words)
     back = _choice({"kind": kind, "state": request.POST.get("state", "")})

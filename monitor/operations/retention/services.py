@@ -94,7 +94,7 @@ def scene_rows_over() -> QuerySet[Scene]:
 
 
 def releases_over() -> Iterator[tuple[Product, bool]]:
-    """Yield superseded releases to delete, each with True if only its points may go, as alerts were detected in it."""
+    """Yield superseded releases to delete, each with whether only its points may go: alerts were detected in it."""
     # An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
     for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
         if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():

@@ -1,6 +1,6 @@
 """Place of a subscription: the form fields that choose it, and the search results that they offer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from django import forms
@@ -81,8 +81,7 @@ class WhereForm(forms.Form):
         cleaned = super().clean() or {}
         if "where" in cleaned:
             try:
-                choose = getattr(self, f"_{cleaned['where']}")  # the field lets only known words through
-                chosen = choose(cleaned)
+                chosen = WHERE[cleaned["where"]](self, cleaned)
                 cleaned["region"], cleaned["sites"] = chosen or (None, ())
             except Refusal as refusal:
                 self.add_error("where", refusal.error)
@@ -185,6 +184,16 @@ class MoveForm(WhereForm):
     """Form of the place of an existing subscription, which may stay unchanged."""
 
     where = forms.ChoiceField(choices=[(KEEP, gettext_lazy("As it is")), *WHERE_WORDS])
+
+
+WHERE: dict[str, Callable[[Any, dict[str, Any]], Chosen | None]] = {
+    KEEP: WhereForm._keep,
+    "circle": WhereForm._circle,
+    "region": WhereForm._region,
+    "drawn": WhereForm._drawn,
+    "boundary": WhereForm._boundary,
+    "sites": WhereForm._sites,
+}
 
 
 def form_of(form_class: type[WhereForm], request: HttpRequest, initial: dict[str, Any]) -> tuple[WhereForm, int]:

@@ -28,4 +28,14 @@ export function onTheme(callback) {
 /** Lets the browser answer and draw between two pieces of long work. */
 export const pause = () => new Promise((resolve) => setTimeout(resolve));
 
+/** Loads a classic script; scripts asked for together run in this order. Resolves when it has run. */
+export function loadScript(src) {
+  return new Promise((resolve, reject) => {
+    const script = Object.assign(document.createElement("script"), { src, async: false });
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", () => reject(new Error(`${src} cannot be loaded`)));
+    document.head.append(script);
+  });
+}
+
 export const jsonOf = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");

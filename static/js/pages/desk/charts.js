@@ -1,6 +1,6 @@
 // Charts of the workbench: drawn at once as a still, and by Plotly as soon as a reader reaches for one.
 import { drawStill } from "gmm/desk-still";
-import { jsonOf } from "gmm/dom";
+import { element, jsonOf, loadScript } from "gmm/dom";
 
 const charts = new WeakMap(); // by box: {figure, config, live: promise of Plotly's chart, or null}
 const { charts: address } = jsonOf("desk-scripts");
@@ -8,26 +8,28 @@ let library = null;
 
 /** Loads Plotly, which is as large as all other files of the page; resolves when it can draw. */
 function plotly() {
-  library ??= new Promise((resolve, reject) => {
-    const script = Object.assign(document.createElement("script"), { src: address });
-    script.addEventListener("load", () => resolve(window.Plotly));
-    script.addEventListener("error", () => reject(new Error(`${address} cannot be loaded`)));
-    document.head.append(script);
-  }).catch((error) => {
-    library = null; // the next attempt may succeed
-    throw error;
-  });
+  library ??= loadScript(address).then(
+    () => window.Plotly,
+    (error) => {
+      library = null; // the next attempt may succeed
+      throw error;
+    },
+  );
   return library;
 }
 
 /** Shows a figure in a box, in place of an earlier one: as a still, unless Plotly draws there already. */
 export function showChart(box, figure, config) {
   const chart = charts.get(box);
-  if (!chart) charts.set(box, { figure, config, live: null });
-  else Object.assign(chart, { figure, config });
-  if (chart?.live) return liven(box, () => plot(box));
-  drawStill(box, figure);
-  if (!chart) new ResizeObserver(() => charts.get(box).live || drawStill(box, charts.get(box).figure)).observe(box);
+  if (chart) {
+    Object.assign(chart, { figure, config });
+    if (chart.live) liven(box, () => plot(box));
+    else drawStill(box, figure);
+    return;
+  }
+  const first = { figure, config, live: null };
+  charts.set(box, first);
+  new ResizeObserver(() => first.live || drawStill(box, first.figure)).observe(box); // also draws it now
 }
 
 /** Frees the chart of a box that leaves the page. */
@@ -79,8 +81,7 @@ document.querySelector(".desk-sheet").addEventListener(
   "pointermove",
   ({ pointerType }) => {
     if (pointerType !== "mouse" || library) return;
-    const hint = Object.assign(document.createElement("link"), { rel: "preload", as: "script", href: address });
-    document.head.append(hint);
+    document.head.append(element("link", { rel: "preload", as: "script", href: address }));
   },
   { once: true },
 );

@@ -1,6 +1,6 @@
 // Starts Dash, which draws the sheet, once the page's words are on the screen (monitor/pages/desk/views.py).
 import { components } from "gmm/desk-components";
-import { jsonOf } from "gmm/dom";
+import { jsonOf, loadScript } from "gmm/dom";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let isAsked = false; // whether Dash has asked for the theme; before, it has no layout to change
@@ -18,9 +18,5 @@ window.dash_clientside = { desk: { theme, show: linked("show"), list: linked("li
 window.dash_core_components = window.dash_html_components = components;
 dark.addEventListener("change", () => isAsked && window.dash_clientside.set_props("theme", { data: theme() }));
 
-let last;
-for (const src of jsonOf("desk-scripts").dash) {
-  last = Object.assign(document.createElement("script"), { src, async: false }); // they run in this order
-  document.head.append(last);
-}
-last.addEventListener("load", () => new window.DashRenderer());
+await Promise.all(jsonOf("desk-scripts").dash.map(loadScript));
+new window.DashRenderer();
