@@ -5,8 +5,11 @@ OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0, OGC 12-007r2 (KML 2.3).
 """
 
 import csv
+import errno
 import io
 import json
+import os
+import shutil
 import sqlite3
 import struct
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -83,17 +86,17 @@ class CappedFile(io.BufferedWriter):
 def geopackage_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
     """Write a GeoPackage with a layer for each data set and a table about them. Raises TooLarge."""
     wide = any(len(layer.schema) > MANY_COLUMNS for layer in layers)
-    page_bytes = WIDE_PAGE_BYTES if wide else PAGE_BYTES
-    max_pages = max_bytes // page_bytes
+    page_bytes, free_bytes = WIDE_PAGE_BYTES if wide else PAGE_BYTES, shutil.disk_usage(path.parent).free
     with closing(sqlite3.connect(path)) as file, file:
-        file.executescript(f"PRAGMA page_size = {page_bytes}; PRAGMA max_page_count = {max_pages};")
+        file.executescript(f"PRAGMA page_size = {page_bytes}; PRAGMA max_page_count = {max_bytes // page_bytes};")
         try:
             _tables_write(file, layers)
         except sqlite3.OperationalError as fault:
-            (n_pages,) = file.execute("PRAGMA page_count").fetchone()
-            if fault.sqlite_errorcode == sqlite3.SQLITE_FULL and n_pages >= max_pages:
-                raise TooLarge from fault
-            raise
+            if fault.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            if free_bytes < max_bytes:  # SQLite says the same of a full disk.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from fault
+            raise TooLarge from fault
 
 
 def _tables_write(file: sqlite3.Connection, layers: Sequence[Layer]) -> None:

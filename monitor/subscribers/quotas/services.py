@@ -89,7 +89,10 @@ def _going(store: Store, claim: Claim) -> set[int]:
 def _total(store: Store, most: int) -> int:
     """Return the quota of all visitors: less where the disk has little room, so that they cannot fill it."""
     room = store.room()
-    return most if room is None else max(0, min(most, int(DISK_SHARE * (held_bytes(store=store) + room))))
+    if room is None:
+        return most
+    written = _sum(store.rows._default_manager.filter(store.counted, store.written))
+    return max(0, min(most, int(DISK_SHARE * (written + room))))
 
 
 def _sum(rows: QuerySet[Holding]) -> int:

@@ -1,6 +1,7 @@
 """The table of all that visitors make the service keep: how many bytes it may take, and what goes first.
 
-A table that visitors fill stands here: in STORES with its quotas, or in BOUNDED with what limits it otherwise.
+A table of the site that can hold much stands here: in STORES with its quotas; in BOUNDED with what limits it otherwise;
+or, if no visitor fills it, in STAFF.
 """
 
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.sessions.models import Session
@@ -16,7 +18,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from ingest.disk import database_room_bytes, work_room_bytes
-from monitor.models.messages import Endpoint
+from monitor.models.bulletins import Bulletin
+from monitor.models.messages import CapMessage, Endpoint
 from monitor.models.operations import Extract
 from monitor.models.reports import ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Asset, Holding, Subscription
@@ -45,6 +48,7 @@ class Store(NamedTuple):
         remedy: what a visitor can do when there is no room.
         room: returns the bytes that its disk has left; None if unknown.
         counted: the rows that count.
+        written: those of them whose bytes are on the disk already, and not only reserved.
         first_to_go: returns those of some rows that may be deleted for new ones, the first to go first.
         free_bytes: a row up to this size is never refused, because the number of rows is limited.
         unsaved: the tables that backups leave out; of a table with files, backups leave out the files.
@@ -56,6 +60,7 @@ class Store(NamedTuple):
     remedy: str
     room: Callable[[], int | None]
     counted: Q
+    written: Q = Q()
     first_to_go: Callable[[QuerySet[Holding]], QuerySet[Holding]] = lambda rows: rows.none()
     free_bytes: int = 0
     unsaved: tuple[type[Model], ...] = ()
@@ -85,6 +90,7 @@ EXTRACTS = Store(
         confirmed_at__isnull=False,
         state__in=[Extract.State.QUEUED, Extract.State.RUNNING, Extract.State.SUCCEEDED],
     ),
+    written=Q(state=Extract.State.SUCCEEDED),
     first_to_go=_extracts_first_to_go,
     unsaved=(Extract,),
 )
@@ -111,5 +117,10 @@ BOUNDED: dict[type[Model], str] = {
     Endpoint: "keys of fixed length and an address of 2,000 letters; so many for each mailbox and organisation",
     Session: "written at a sign-in only, which has limits; cleared when it ends",
     AccessAttempt: "1,024 letters of each request; so many wrong passwords from one address and for one name",
+    UserSession: "the first letters of a browser's name, of accounts; gone with the session",
     Authenticator: "keys of fixed length, of accounts, which are made by invitation",
+}
+STAFF: dict[type[Model], str] = {
+    Bulletin: "drafted by the service, one at a time, and signed by operators",
+    CapMessage: "issued by the service, one for each step of an alert",
 }
