@@ -14,9 +14,9 @@ from monitor.subscribers.quotas.stores import DISK_SHARE, Store
 from monitor.wording.refusals import Refusal
 
 WORDS = {
-    "mailbox": gettext_lazy("Your address has %(held)s of %(most)s here already, and this needs %(size)s."),
-    "network": gettext_lazy("Your network has %(held)s of %(most)s here already, and this needs %(size)s."),
-    "total": gettext_lazy("All visitors together have %(held)s of %(most)s here already, and this needs %(size)s."),
+    "mailbox": gettext_lazy("You already use %(held)s of your %(most)s here; this needs %(size)s more."),
+    "network": gettext_lazy("Your network already uses %(held)s of its %(most)s here; this needs %(size)s more."),
+    "total": gettext_lazy("All visitors together already use %(held)s of %(most)s here; this needs %(size)s more."),
 }
 
 

@@ -84,7 +84,7 @@ EXTRACTS = Store(
     rows=Extract,
     parts=(),
     quota=_extract_quota,
-    remedy=gettext_lazy("Delete a file that you have, choose a smaller area without series, or ask again tomorrow."),
+    remedy=gettext_lazy("Delete a file that you have, choose a smaller area or no series, or try again tomorrow."),
     room=work_room_bytes,
     counted=Q(
         confirmed_at__isnull=False,
@@ -98,7 +98,7 @@ PHOTOS = Store(
     rows=ResidentReport,
     parts=(UnconfirmedPhoto,),
     quota=lambda: Quota(mailbox=20 * MIB, network=100 * MIB, total=1024 * MIB),
-    remedy=gettext_lazy("Send the report without the photo, or in some days."),
+    remedy=gettext_lazy("Send the report without the photo, or try again in a few days."),
     room=database_room_bytes,
     counted=~Q(state=ResidentReport.State.ACCEPTED),  # operators chose to keep those
     unsaved=(UnconfirmedPhoto,),

@@ -90,7 +90,7 @@ def test_ten_mailboxes_of_several_networks_store_at_most_the_quota(full_files, d
     for ip in ("198.51.100.1", "198.51.100.2"):
         for n in TEN[:5]:
             made(f"more{n}@example.org", ip=ip, size=2 * MB)
-    with pytest.raises(Refusal, match=r"All visitors together have 47\.7"):  # whatever the network
+    with pytest.raises(Refusal, match=r"All visitors together already use 47\.7"):  # whatever the network
         confirmed("late@example.org", ip="203.0.113.1", size=2 * MB)
     assert on_disk() == 50 * MB
 
@@ -98,10 +98,10 @@ def test_ten_mailboxes_of_several_networks_store_at_most_the_quota(full_files, d
 @pytest.mark.django_db
 def test_spellings_of_a_mailbox_and_networks_of_one_customer_are_one(full_files):
     made("A.Person+one@googlemail.com", ip="2001:db8:1:1::/64", size=5 * MB)
-    with pytest.raises(Refusal, match="Your address has 4"):
+    with pytest.raises(Refusal, match="You already use 4"):
         confirmed("aperson@gmail.com", ip="192.0.2.9", size=1 * MB)
     made("other@example.org", ip="2001:db8:1:2::/64", size=5 * MB)
-    with pytest.raises(Refusal, match="Your network has 9"):
+    with pytest.raises(Refusal, match="Your network already uses 9"):
         confirmed("third@example.org", ip="2001:db8:1:3::/64", size=1 * MB)
 
 
@@ -131,7 +131,7 @@ def test_who_is_refused_reads_what_how_much_and_what_to_do_and_nothing_is_reserv
     answer = client.post(page, {"deed": "start"})
     assert answer.status_code == 409
     said = words(answer).replace("\xa0", " ")
-    assert "Your address has 3.8 MB of 4.8 MB here already, and this needs 1.9 MB." in said
+    assert "You already use 3.8 MB of your 4.8 MB here; this needs 1.9 MB more." in said
     assert "Delete a file that you have" in said
     assert "Make the file" in said  # it may be tried again later
     assert reread(extract).confirmed_at is None
@@ -150,7 +150,7 @@ def test_the_form_says_that_the_own_network_is_full_and_tells_nothing_of_a_mailb
         made(f"colleague{n}@example.org", ip="127.0.0.1", size=5 * MB)
     answer = client.post("/extract/", wish)
     assert answer.status_code == 422
-    assert "Your network has" in words(answer)
+    assert "Your network already uses" in words(answer)
     assert Extract.objects.filter(confirmed_at=None).count() == 1
 
 
@@ -273,8 +273,8 @@ def test_photos_are_refused_by_network_and_by_all_and_the_report_goes_without(cl
     answer = client.post("/reports/", REPORT | {"photo": SimpleUploadedFile("a.jpg", photo())})
     assert answer.status_code == 422
     (fault,) = answer.context["form"].errors["photo"]
-    assert fault.startswith("Your network has 3.8")
-    assert fault.endswith("Send the report without the photo, or in some days.")
+    assert fault.startswith("Your network already uses 3.8")
+    assert fault.endswith("Send the report without the photo, or try again in a few days.")
     assert client.post("/reports/", REPORT).status_code == 302
     for n in TEN[4:6]:
         reported(n, ip="192.0.2.2")
@@ -292,7 +292,7 @@ def test_a_mailbox_is_refused_behind_its_own_link_only(client, small_photos, set
         report_confirm(report=one)
     answer = client.post(f"/reports/{report_token(reports[2].pk)}/", {"deed": "confirm"})
     assert answer.status_code == 409
-    assert "Your address has 1.9" in words(answer)
+    assert "You already use 1.9" in words(answer)
     assert reread(reports[2]).confirmed_at is None
 
 
@@ -340,7 +340,7 @@ def test_lists_of_sites_are_refused_by_network_mailbox_and_all_and_plain_regions
     second = Subscription.objects.latest("pk")
     answer = client.post(f"/subscribe/confirm/{tokens.confirm_token(second.pk)}/")
     assert answer.status_code == 409
-    assert "Your address has" in words(answer)
+    assert "You already use" in words(answer)
     assert client.post("/subscribe/", listing("b@example.org")).status_code == 302
     answer = client.post("/subscribe/", listing("c@example.org"))
     assert answer.status_code == 422
@@ -358,13 +358,13 @@ def test_an_organisation_and_a_subscription_that_is_moved_have_their_quota_too(s
     (owner,) = make_organisation("owner@example.org")
     wish = WISH | {"region": region, "sites": sites}
     shared_add(organisation=owner.organisation, **wish)
-    with pytest.raises(Refusal, match="Your address has"):
+    with pytest.raises(Refusal, match="You already use"):
         shared_add(organisation=owner.organisation, **wish)
     own = make_subscription("other@example.org", mailbox=mailbox_key(email="other@example.org"))
     subscriptions.subscription_move(subscription=own, name="", region=region, sites=sites)
     subscriptions.subscription_move(subscription=own, name="", region=region, sites=sites)  # in place of its own
     more = make_subscription("other@example.org", mailbox=mailbox_key(email="other@example.org"))
-    with pytest.raises(Refusal, match="Your address has"):
+    with pytest.raises(Refusal, match="You already use"):
         subscriptions.subscription_move(subscription=more, name="", region=region, sites=sites)
     assert reread(more).n_assets == 0
 
