@@ -216,7 +216,7 @@ def test_files_of_areas_and_unconfirmed_photos_are_in_no_backup_and_their_rows_g
     rows = services._run("pg_restore", "--data-only", "--file=-", str(folder / made.database))
     assert b"photo shown".hex() in rows
     assert b"photo hidden".hex() not in rows
-    services.restored_complete()
+    services.unsaved_rows_delete()
     assert list(Extract.objects.all()) == [waiting]  # it is made anew
     with pytest.raises(Expired):
         extract_read(extract_token(ready.pk))

@@ -106,7 +106,7 @@ def backup_restore(*, folder: Path) -> Manifest:
     return manifest
 
 
-def restored_complete() -> None:
+def unsaved_rows_delete() -> None:
     """Delete the rows whose files backups leave out; their links then say that they were deleted. After migrations."""
     for model in _unsaved():
         for field in file_fields(model):

@@ -30,7 +30,10 @@ class Claim(NamedTuple):
 
 
 def room_check(*, store: Store, claim: Claim) -> None:
-    """Raise Refusal if there is no room, even after deleting what may go. Nothing is reserved or deleted."""
+    """Raise Refusal if there is no room, even after deleting what may go. Nothing is reserved or deleted.
+
+    Without the mailbox's key, only what is too large for any mailbox is refused for its sake.
+    """
     _going(store, claim)
 
 
@@ -64,13 +67,11 @@ def _going(store: Store, claim: Claim) -> set[int]:
         return going
     quota, counted = store.quota(), store.rows._default_manager.filter(store.counted).exclude(pk=claim.instead_of)
     scopes = [
-        ("mailbox", counted.filter(mailbox=claim.mailbox), quota.mailbox if claim.mailbox else None),
-        ("network", counted.filter(network=claim.network), quota.network if claim.network else None),
+        ("mailbox", counted.filter(mailbox=claim.mailbox) if claim.mailbox else counted.none(), quota.mailbox),
+        ("network", counted.filter(network=claim.network) if claim.network else counted.none(), quota.network),
         ("total", counted, _total(store, quota.total)),
     ]
     for scope, rows, most in scopes:
-        if most is None:
-            continue
         left = rows.exclude(pk__in=going)
         held = _sum(left)
         over = held + claim.size_bytes - most
