@@ -142,6 +142,11 @@ def wrong(handler: Handler, data: bytes) -> None:
     give(handler, data[:-1] + bytes([data[-1] ^ 1]))
 
 
+def half(handler: Handler, data: bytes) -> None:
+    """Half the file, as if it were the whole."""
+    handler.send(200, data[: len(data) // 2], {"ETag": handler.etag()})
+
+
 def ignore_range(handler: Handler, data: bytes) -> None:
     handler.send(200, data, {"ETag": handler.etag()})
 
