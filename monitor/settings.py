@@ -394,11 +394,10 @@ ACQUIRE_READ_SECONDS = 60.0  # between two bytes
 EARTHDATA_TOKEN = env("EARTHDATA_TOKEN", default="")  # or name:password
 EARTHDATA_TOKEN_HOSTS = ["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"]
 EARTHDATA_LOGIN_HOSTS = ["urs.earthdata.nasa.gov"]
-STAC_TOKEN = env("STAC_TOKEN", default="")  # or name:password
+STAC_TOKEN = env("STAC_TOKEN", default="")  # or name:password; or name:password@https://…, as STAC_SIGN_IN_URL
 STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: Copernicus' hosts, or that of ACQUIRE_STAC_URL
-STAC_TOKEN_URL = env(  # that gives tokens for name:password; in its fragment the public client (client/tokens.py)
-    "STAC_TOKEN_URL",
-    default="https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public",
+STAC_SIGN_IN_URL = (  # that gives tokens for a name and password; in its fragment the public client (client/tokens.py)
+    "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public"
 )
 # Every host that is contacted to find and fetch images; sources/client/allow_list.py says how entries are written.
 OUTBOUND_HOSTS = env.list(

@@ -49,8 +49,7 @@ def credentials() -> tuple[Credential, ...]:
     elif settings.EARTHDATA_TOKEN:
         made.append(Credential(_hosts("EARTHDATA_TOKEN_HOSTS"), lambda refused: f"Bearer {settings.EARTHDATA_TOKEN}"))
     if ":" in settings.STAC_TOKEN:
-        account = Account(settings.STAC_TOKEN_URL, *settings.STAC_TOKEN.split(":", 1))
-        made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), tokens_of(account, allow_list()).header))
+        made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), tokens_of(stac_account(), allow_list()).header))
     elif settings.STAC_TOKEN:
         made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), lambda refused: f"Bearer {settings.STAC_TOKEN}"))
     return tuple(made)
@@ -59,7 +58,14 @@ def credentials() -> tuple[Credential, ...]:
 @cache
 def tokens_of(account: Account, allowed: AllowList) -> Tokens:
     """Return the tokens of an account, the same for all downloads and searches of this process."""
-    return Tokens(account, allowed, "Correct the name and password of STAC_TOKEN, or STAC_TOKEN_URL.")
+    return Tokens(account, allowed, "Correct the name and password of STAC_TOKEN.")
+
+
+def stac_account() -> Account:
+    """Return the account of STAC_TOKEN, name:password or name:password@https://… of a token server."""
+    pair, other, server = settings.STAC_TOKEN.partition("@https://")
+    name, _, password = pair.partition(":")
+    return Account(f"https://{server}" if other else settings.STAC_SIGN_IN_URL, name, password)
 
 
 def token_ends() -> dict[str, datetime]:

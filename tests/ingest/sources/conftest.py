@@ -10,6 +10,14 @@ from tests.ingest.sources import replay
 from tests.ingest.sources.transfers import Transfer
 
 
+@pytest.fixture(autouse=True)
+def no_proxy_of_this_machine(monkeypatch) -> None:
+    """The environment names no proxy, unless a test does."""
+    for name in ("https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 @pytest.fixture
 def server() -> Iterator[replay.Replay]:
     """The one that is allowed."""

@@ -36,9 +36,6 @@ def archive(certificate, monkeypatch):
 def proxy(archive, monkeypatch):
     routes = dict.fromkeys((HOST, BELOW), archive.server_port)
     with tunnel.running(routes) as running:
-        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-            monkeypatch.delenv(name, raising=False)
-            monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.setenv("HTTPS_PROXY", running.address)
         yield running
 
@@ -150,7 +147,7 @@ def test_questions_for_addresses_and_tokens_go_through_it_too(archive, proxy, re
     """All of them use the one guarded session."""
     settings.OUTBOUND_HOSTS = [HOST]
     settings.GEOCODER_URL = f"https://{HOST}/search"
-    settings.STAC_TOKEN, settings.STAC_TOKEN_URL = "anna:word", f"https://{HOST}/token#made"
+    settings.STAC_TOKEN, settings.STAC_SIGN_IN_URL = "anna:word", f"https://{HOST}/token#made"
     with pytest.raises(SourceError):
         configured.geocode(text="Trondheim", language="en", most=1)
     assert archive.requests.pop().path.startswith("/search?q=Trondheim")

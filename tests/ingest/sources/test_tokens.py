@@ -201,7 +201,7 @@ def test_a_token_of_nasa_says_when_it_ends(token, end):
 @pytest.fixture
 def copernicus(configured, settings, server, identity):
     """An archive that wants a token for its files."""
-    settings.STAC_TOKEN, settings.STAC_TOKEN_URL = "anna:word", f"{server.address}{PATH}#cdse-public"
+    settings.STAC_TOKEN, settings.STAC_SIGN_IN_URL = "anna:word", f"{server.address}{PATH}#cdse-public"
     settings.STAC_TOKEN_HOSTS = [server.address]
     server.always["/S1A_one.zip"] = identity.guarded(replay.give)
     return identity
@@ -231,9 +231,7 @@ def test_a_wrong_password_keeps_downloads_waiting_until_it_is_corrected(server, 
         server.always[f"/S1A_{number}.zip"] = copernicus.guarded(replay.give)
     (row,) = fetched()
     assert (row.state, row.cause) == (State.WANTED, "sign-in")
-    assert row.error == (
-        "127.0.0.1 gives no token (401 invalid_grant). Correct the name and password of STAC_TOKEN, or STAC_TOKEN_URL."
-    )
+    assert row.error == ("127.0.0.1 gives no token (401 invalid_grant). Correct the name and password of STAC_TOKEN.")
     assert fetched() == []
     assert [request.path for request in server.requests] == [PATH]
     settings.STAC_TOKEN = "anna:word"
@@ -247,6 +245,21 @@ def test_a_fixed_token_stays_one(server, settings, configured):
     wanted(server, source="stac")
     fetched()
     assert [request.headers["Authorization"] for request in server.requests] == ["Bearer fixed"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "url"),
+    [
+        (
+            "anna:w:o@rd",
+            "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public",
+        ),
+        ("anna:w:o@rd@https://id.example.org/token#made", "https://id.example.org/token#made"),
+    ],
+)
+def test_a_name_and_password_are_those_of_copernicus_unless_another_token_server_is_named(settings, setting, url):
+    settings.STAC_TOKEN = setting
+    assert sources.stac_account() == Account(url, "anna", "w:o@rd")
 
 
 def test_tokens_of_copernicus_go_to_the_hosts_of_its_files_only(settings):
