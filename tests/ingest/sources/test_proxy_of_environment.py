@@ -12,6 +12,7 @@ from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.faults import ArchiveAway, HostRefused, Later, SourceError
 from ingest.sources.client.transport import Credential, guard
 from tests.ingest.sources import replay, tunnel
+from tests.waiting import HANG_SECONDS
 
 HOST, BELOW = "data.example.org", "images.data.example.org"
 URL = f"https://{HOST}/x"
@@ -53,6 +54,7 @@ def resolve(monkeypatch):
         return real(known[host], port, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(transport, "LOOKUP_SECONDS", HANG_SECONDS)
     return known.__setitem__
 
 

@@ -337,3 +337,14 @@ def test_nothing_outside_the_folder_is_deleted(server, settings, tmp_path):
     settings.ACQUIRE_QUOTA_BYTES = 3 * len(DATA)
     services.room_make(needed_bytes=len(DATA))
     assert (tmp_path / "mine" / "kept").exists()
+
+
+def test_an_archive_that_leads_to_its_sign_in_page_keeps_the_download_waiting(server, stranger, settings):
+    """So does NASA's where a token has ended or the data's terms are not accepted yet."""
+    settings.OUTBOUND_HOSTS = [server.address, stranger.address.replace("127.0.0.1", "localhost")]
+    wanted(server)
+    server.always["/S1A_one.zip"] = replay.redirect(f"{settings.OUTBOUND_HOSTS[1]}/login")
+    stranger.always["/login"] = lambda handler, data: handler.send(200, b"<html>", {"Content-Type": "text/html"})
+    (row,) = fetched()
+    assert (row.state, row.cause) == (State.WANTED, "sign-in")
+    assert "accept the data's terms with that account" in row.error
