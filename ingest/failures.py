@@ -26,6 +26,8 @@ class Cause(StrEnum):
     MEMORY = "memory"
     DATABASE = "database"
     BROKER = "broker"
+    ARCHIVE = "archive"  # of images: away or overloaded
+    SIGN_IN = "sign-in"  # an archive of images does not accept our credentials
     LOST = "lost"  # the worker died
     STALLED = "stalled"  # no progress
     INPUT = "input"
@@ -37,6 +39,8 @@ MOST_FAULTS = {
     Cause.DISK: None,
     Cause.DATABASE: None,
     Cause.BROKER: None,
+    Cause.ARCHIVE: None,
+    Cause.SIGN_IN: None,
     Cause.MEMORY: 20,  # the work may need more memory than the machine has
     Cause.LOST: 10,  # the work itself may kill its workers
     Cause.STALLED: 3,
@@ -48,11 +52,15 @@ LABELS = {
     Cause.MEMORY: "memory",
     Cause.DATABASE: "the database",
     Cause.BROKER: "the message broker",
+    Cause.ARCHIVE: "the archive",
+    Cause.SIGN_IN: "the sign-in at the archive",
     Cause.LOST: "its worker ended",
     Cause.STALLED: "no progress",
     Cause.INPUT: "the data",
     Cause.PROGRAM: "a fault of this program",
 }
+# A wrong password, often repeated, locks an account.
+SPREAD_OUT = (Cause.PROGRAM, Cause.STALLED, Cause.SIGN_IN)
 
 _DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
 _DISK_FULL_WORDS = ("no space left on device", "disk quota exceeded", "free disk space available")  # GDAL has no errno
@@ -78,9 +86,9 @@ def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) ->
 
 
 def delay(cause: Cause, faults: int) -> timedelta:
-    """Return the wait before the next attempt: 1, 2, 4 … 30 minutes; 5, 10 … for program faults; 0 for lost leases."""
+    """Return the wait before the next attempt: 1, 2, 4 … 30 minutes; 5, 10 … if spread out; 0 for lost leases."""
     doublings = faults - 1 - (cause is Cause.LOST)
-    first = FIRST_DELAY_OF_A_FAULT if cause in (Cause.PROGRAM, Cause.STALLED) else FIRST_DELAY
+    first = FIRST_DELAY_OF_A_FAULT if cause in SPREAD_OUT else FIRST_DELAY
     return timedelta(0) if doublings < 0 else min(LONGEST_DELAY, first * 2 ** min(doublings, 10))
 
 

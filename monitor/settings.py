@@ -396,8 +396,11 @@ ACQUIRE_READ_SECONDS = 60.0  # between two bytes
 EARTHDATA_TOKEN = env("EARTHDATA_TOKEN", default="")  # or name:password
 EARTHDATA_TOKEN_HOSTS = ["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"]
 EARTHDATA_LOGIN_HOSTS = ["urs.earthdata.nasa.gov"]
-STAC_TOKEN = env("STAC_TOKEN", default="")
-STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: the host of ACQUIRE_STAC_URL only
+STAC_TOKEN = env("STAC_TOKEN", default="")  # or name:password; or name:password@https://…, as STAC_SIGN_IN_URL
+STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: Copernicus' hosts, or that of ACQUIRE_STAC_URL
+STAC_SIGN_IN_URL = (  # that gives tokens for a name and password; in its fragment the public client (client/tokens.py)
+    "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public"
+)
 # Every host that is contacted to find and fetch images; sources/client/allow_list.py says how entries are written.
 OUTBOUND_HOSTS = env.list(
     "OUTBOUND_HOSTS",
@@ -408,8 +411,11 @@ OUTBOUND_HOSTS = env.list(
         "sentinel1.asf.alaska.edu",
         "cumulus.asf.earthdatacloud.nasa.gov",
         "dy4owt9f80bz7.cloudfront.net",
-        "stac.dataspace.copernicus.eu",  # Copernicus Data Space: search, files
-        "download.dataspace.copernicus.eu",
+        "stac.dataspace.copernicus.eu",  # Copernicus Data Space: search
+        "identity.dataspace.copernicus.eu",  # tokens
+        "download.dataspace.copernicus.eu",  # files, and hosts that redirect to them
+        "catalogue.dataspace.copernicus.eu",
+        "zipper.dataspace.copernicus.eu",
     ],
 )
 

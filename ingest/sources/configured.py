@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from ingest.sources.client import asf, stac
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.faults import SearchFailed
 from ingest.sources.client.scene import CatalogueScene
+from ingest.sources.client.tokens import Account, Tokens, token_end
 from ingest.sources.client.transport import Credential, guard
 
 if TYPE_CHECKING:
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 SOURCES = (asf.SOURCE, stac.SOURCE)
 IF_DENIED = {
     asf.SOURCE: "Set EARTHDATA_TOKEN to a token or to name:password, and accept the data's terms with that account.",
-    stac.SOURCE: "Set STAC_TOKEN, and name the host in STAC_TOKEN_HOSTS.",
+    stac.SOURCE: "Set STAC_TOKEN to name:password (Copernicus) or a token, and name other hosts in STAC_TOKEN_HOSTS.",
 }
+COPERNICUS_CATALOGUE = "stac.dataspace.copernicus.eu"  # open to everybody; its files need a token
+COPERNICUS_HOSTS = [f"{name}.dataspace.copernicus.eu" for name in ("download", "catalogue", "zipper")]
 
 
 def allow_list() -> AllowList:
@@ -40,13 +44,34 @@ def credentials() -> tuple[Credential, ...]:
     """Return credentials: NASA's token for its archives or password for its login page; STAC's for its catalogue."""
     made = []
     if ":" in settings.EARTHDATA_TOKEN:
-        pair = b64encode(settings.EARTHDATA_TOKEN.encode()).decode()
-        made.append(Credential(_hosts("EARTHDATA_LOGIN_HOSTS"), f"Basic {pair}"))
+        basic = f"Basic {b64encode(settings.EARTHDATA_TOKEN.encode()).decode()}"
+        made.append(Credential(_hosts("EARTHDATA_LOGIN_HOSTS"), lambda refused: basic))
     elif settings.EARTHDATA_TOKEN:
-        made.append(Credential(_hosts("EARTHDATA_TOKEN_HOSTS"), f"Bearer {settings.EARTHDATA_TOKEN}"))
-    if settings.STAC_TOKEN:
-        made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), f"Bearer {settings.STAC_TOKEN}"))
+        made.append(Credential(_hosts("EARTHDATA_TOKEN_HOSTS"), lambda refused: f"Bearer {settings.EARTHDATA_TOKEN}"))
+    if ":" in settings.STAC_TOKEN:
+        made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), tokens_of(stac_account(), allow_list()).header))
+    elif settings.STAC_TOKEN:
+        made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), lambda refused: f"Bearer {settings.STAC_TOKEN}"))
     return tuple(made)
+
+
+@cache
+def tokens_of(account: Account, allowed: AllowList) -> Tokens:
+    """Return the tokens of an account, the same for all downloads and searches of this process."""
+    return Tokens(account, allowed, "Correct the name and password of STAC_TOKEN.")
+
+
+def stac_account() -> Account:
+    """Return the account of STAC_TOKEN, name:password or name:password@https://… of a token server."""
+    pair, other, server = settings.STAC_TOKEN.partition("@https://")
+    name, _, password = pair.partition(":")
+    return Account(f"https://{server}" if other else settings.STAC_SIGN_IN_URL, name, password)
+
+
+def token_ends() -> dict[str, datetime]:
+    """Return when the fixed tokens that state their end will end, by setting."""
+    ends = {name: token_end(getattr(settings, name)) for name in ("EARTHDATA_TOKEN", "STAC_TOKEN")}
+    return {name: end for name, end in ends.items() if end}
 
 
 def download_session() -> "requests.Session":
@@ -117,6 +142,7 @@ def _hosts(name: str) -> AllowList:
     if name == "STAC_TOKEN_HOSTS" and not hosts:
         parts = urlsplit(settings.ACQUIRE_STAC_URL)
         hosts = [parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}"]
+        hosts = COPERNICUS_HOSTS if hosts == [COPERNICUS_CATALOGUE] else hosts
     try:
         return AllowList.of(hosts)
     except ValueError as fault:

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
+from ingest.failures import Cause
 from ingest.leases import NO_FAULT, Lease
 from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.sources.client.faults import NoRoom
@@ -60,11 +61,23 @@ LEASE = Lease(
     cancelled=State.CANCELLED,
     duration=timedelta(minutes=5),  # longer than any wait between two bytes or two attempts
 )
+PUT_OFF_BY_ARCHIVE = Q(state=State.WANTED, cause__in=[Cause.ARCHIVE, Cause.SIGN_IN])
 
 
 def downloads_due() -> QuerySet[SceneDownload]:
-    """Return downloads that are due or whose worker died, the newest image first."""
-    return SceneDownload.objects.filter(LEASE.due() | LEASE.expired()).order_by("-acquired_at", "id")
+    """Return downloads that are due or whose worker died, the newest image first; put off ones come last.
+
+    While a download waits because its whole archive is away or refuses the sign-in, no other of that archive is due.
+    """
+    paused = SceneDownload.objects.filter(PUT_OFF_BY_ARCHIVE, next_try_at__gt=timezone.now()).values("source")
+    due = SceneDownload.objects.filter(LEASE.due() | LEASE.expired()).exclude(source__in=paused)
+    return due.order_by(F("next_try_at").asc(nulls_first=True), "-acquired_at", "id")
+
+
+def faults_of_archive(*, source: str) -> int:
+    """Return how often in a row the archive as a whole was away or refused the sign-in; 0 if nothing waits for it."""
+    waiting = SceneDownload.objects.filter(PUT_OFF_BY_ARCHIVE, source=source)
+    return int(waiting.aggregate(faults=Max("faults"))["faults"] or 0)
 
 
 def downloads_retry(*, downloads: QuerySet[SceneDownload]) -> int:

@@ -15,17 +15,25 @@ from django.utils import timezone
 from shapely import Polygon
 
 from ingest.disk import disk_full
-from ingest.failures import Cause, cause_of, reason_of
+from ingest.failures import Cause, cause_of, delay, reason_of
 from ingest.jobs.services import job_queue
-from ingest.leases import Progress, heartbeat
+from ingest.leases import NO_FAULT, Progress, heartbeat
 from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
 from ingest.readers.records import Declaration, Direction, Submission
 from ingest.sources import configured
 from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
-from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
+from ingest.sources.client.faults import ArchiveAway, Hopeless, HostRefused, Later, NoRoom, SignInRefused, Stopped
 from ingest.sources.client.scene import CatalogueScene, Checksum
-from ingest.sources.queue import LEASE, downloads_due, downloads_processed, folder_bytes, is_known, make_way
+from ingest.sources.queue import (
+    LEASE,
+    downloads_due,
+    downloads_processed,
+    faults_of_archive,
+    folder_bytes,
+    is_known,
+    make_way,
+)
 from ingest.storage.inputs import input_delete, input_put, input_store, is_path
 
 logger = logging.getLogger(__name__)
@@ -34,7 +42,8 @@ State = SceneDownload.State
 PROLONG_SECONDS = 5.0
 MOST_FOUND = 200  # per area and product in one search
 CONNECT_SECONDS = 15.0
-WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360, 1440))  # then a download has failed
+CAUSE_OF_ARCHIVE: dict[type[Later], Cause] = {ArchiveAway: Cause.ARCHIVE, SignInRefused: Cause.SIGN_IN}
+ROOM_WAIT = timedelta(minutes=10)  # for a file that found no room
 STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that sends less in this time is abandoned
 LONGEST_RETRY_AFTER = timedelta(days=1)  # longer waits requested by a server are shortened to this
 
@@ -121,7 +130,7 @@ def download_fetch(
         wanted.part.unlink(missing_ok=True)
         _settle(download, State.FAILED, str(fault))
     except NoRoom as fault:
-        _settle(download, State.WANTED, str(fault), next_try_at=timezone.now() + WAITS[1])
+        _settle(download, State.WANTED, str(fault), next_try_at=timezone.now() + ROOM_WAIT)
     except Later as fault:
         _put_off(download, fault)
     except Stopped as fault:
@@ -196,9 +205,8 @@ def _around(
         if resumable and until():
             return False
         progress.report(done // STALLED_BYTES)
-        if fault := progress.fault():
-            LEASE.give_back(download, f"Fetching it was ended. {fault}", Cause.STALLED)
-            return False
+        if fault := progress.fault():  # the archive's, which no number of tries bounds
+            raise Later(f"Fetching it was ended. {fault}")
         if prolonged_at and time.monotonic() - prolonged_at < PROLONG_SECONDS:
             return True
         prolonged_at = time.monotonic()
@@ -241,8 +249,7 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
             State.FETCHED,
             bytes_done=size_bytes,
             stored_path=place,
-            faults=0,
-            next_try_at=None,
+            **NO_FAULT,
             error="",
             fetched_at=timezone.now(),
         )
@@ -262,30 +269,46 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
 
 
 def _put_off(download: SceneDownload, fault: Later) -> None:
-    """Requeue a download after a wait, longer each time, or mark it as failed if it had all its rounds."""
-    if download.faults >= len(WAITS):
-        _settle(download, State.FAILED, f"{fault} This was the last of {len(WAITS) + 1} rounds.")
-        return
-    wanted = timedelta(seconds=fault.after_seconds or 0)
-    wait = max(WAITS[download.faults], min(wanted, LONGEST_RETRY_AFTER))
-    _settle(download, State.WANTED, str(fault), next_try_at=timezone.now() + wait, faults=download.faults + 1)
+    """Requeue a download after a wait, longer each time in which nothing arrived. It is tried for as long as it takes.
+
+    If the whole archive is away, or refuses the sign-in, its other downloads wait as long (`downloads_due`).
+    """
+    whole = next((cause for kind, cause in CAUSE_OF_ARCHIVE.items() if isinstance(fault, kind)), "")
+    if _part_bytes(download) > download.bytes_done:
+        faults = 1
+    else:
+        faults = 1 + max(download.faults, faults_of_archive(source=download.source) if whole else 0)
+    wait = max(delay(Cause(whole or Cause.ARCHIVE), faults), timedelta(seconds=fault.after_seconds or 0))
+    until = timezone.now() + min(wait, LONGEST_RETRY_AFTER)
+    _settle(download, State.WANTED, str(fault), next_try_at=until, faults=faults, cause=whole)
 
 
 def _settle(
-    download: SceneDownload, state: str, error: str, *, next_try_at: datetime | None = None, faults: int | None = None
+    download: SceneDownload,
+    state: str,
+    error: str,
+    *,
+    next_try_at: datetime | None = None,
+    faults: int | None = None,
+    cause: str = "",
 ) -> None:
-    part = _wanted(download).part
     LEASE.settle(
         download,
         state,
         error=error,
         next_try_at=next_try_at,
-        bytes_done=part.stat().st_size if part.exists() else 0,
+        bytes_done=_part_bytes(download),
         faults=download.faults if faults is None else faults,
+        cause=cause,
         finished_at=timezone.now() if state == State.FAILED else None,
     )
     if state == State.FAILED:
         logger.warning("%s: %s", download.scene_id, error)
+
+
+def _part_bytes(download: SceneDownload) -> int:
+    part = _wanted(download).part
+    return part.stat().st_size if part.exists() else 0
 
 
 def _columns(scene: CatalogueScene) -> dict[str, object]:

@@ -23,7 +23,7 @@ READERS = [
     *(ROOT / "ml" / "runtime").glob("*.py"),
 ]
 SET_BY_SCRIPTS = {"GROUND_MOTION_DEMO"}  # by scripts/demo
-OF_OTHERS = {"CUDA_VISIBLE_DEVICES"}  # read by torch
+OF_OTHERS = {"CUDA_VISIBLE_DEVICES", "HTTPS_PROXY"}  # read by torch and requests
 PLACES = {"docker", "scripts"}  # containers, the proxy and the installation read some of their own
 MOST = 70  # only ever lowered
 SWITCH = {"yes": "1", "true": "1", "no": "0", "false": "0"}

@@ -2,7 +2,8 @@
 
 The bytes are written to NAME.part. An existing part is continued by a range request if the server still has the same
 file (RFC 9110: Range, If-Range, Content-Range, 206, 416). At the end the whole file is hashed, and renamed only if the
-checksum is right. A wrong file is discarded and fetched again, at most three times in all.
+checksum is right. A wrong file is discarded and fetched again: three times at once, then every hour of about a day, as
+an archive that gives half files for a while also gives whole ones again.
 """
 
 import os
@@ -12,28 +13,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.exceptions import ConnectionError as NoConnection
-from requests.exceptions import Timeout
+from requests.exceptions import ProxyError, Timeout
 from urllib3.exceptions import HTTPError as TransferError
 
-from ingest.sources.client.faults import Hopeless, HostRefused, Later, Stopped
+from ingest.sources.client.faults import ArchiveAway, Hopeless, HostRefused, Later, SignInRefused, Stopped
 from ingest.sources.client.scene import Checksum, file_checksum
-from ingest.sources.client.transport import MOST_REDIRECTS
+from ingest.sources.client.transport import BUSY, MOST_REDIRECTS, retry_after_seconds
 
-MOST_DAMAGED = 3
+MAX_DAMAGED_AT_ONCE, MAX_DAMAGED = 3, 24
+DAMAGED_WAIT_SECONDS = 3600.0
 MOST_IDLE_TRIES = 5  # in a row without new bytes
 MOST_TRIES = 60
 LONGEST_WAIT_SECONDS = 60.0  # the schedule resumes the download after longer waits
 PIECE_BYTES = 2**18
 ROOM_STEP_BYTES = 2**26
 REDIRECTS = (301, 302, 303, 307, 308)
-BUSY = (408, 425, 429)
 
 
 class Wanted(NamedTuple):
@@ -98,7 +98,11 @@ class Memory:
 
 
 class Cut(Exception):
-    """Error for a transfer that ended too early. after_seconds: wait that the server requests, if any."""
+    """Error for a transfer that ended too early."""
+
+
+class Away(Cut):
+    """Error for a server that gives no file now. after_seconds: wait that it requests, if any."""
 
     def __init__(self, message: str, after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -166,8 +170,10 @@ def _ask(
             response = session.get(
                 url, headers=headers, stream=True, allow_redirects=False, timeout=callbacks.timeout_seconds
             )
+        except ProxyError as fault:
+            raise Away(f"{_host(url)} cannot be reached through the proxy of HTTPS_PROXY") from fault
         except (NoConnection, Timeout) as fault:
-            raise Cut(f"{_host(url)} cannot be reached ({type(fault).__name__})") from fault
+            raise Away(f"{_host(url)} cannot be reached ({type(fault).__name__})") from fault
         except (requests.RequestException, TransferError) as fault:
             raise HostRefused(f"An address cannot be contacted ({type(fault).__name__}).") from fault
         if response.status_code not in REDIRECTS:
@@ -182,14 +188,17 @@ def _judge(
 ) -> tuple[int, int | None]:
     """Return (position of the body in the file, length of the file or None). Raises Cut or Hopeless by the status."""
     status, host = response.status_code, _host(response.url)
-    if status in (401, 403):
+    if status == 401:
+        raise SignInRefused(f"{host} does not accept our sign-in ({status}). {wanted.if_denied}")
+    if status == 403:
         raise Hopeless(f"{host} refuses the file ({status}). {wanted.if_denied}")
     if status in BUSY or status >= 500:
-        raise Cut(f"{host} is busy ({status})", _retry_after(response, callbacks.now()))
+        raise Away(f"{host} is busy ({status})", retry_after_seconds(response, callbacks.now()))
     if status not in (200, 206):
         raise Hopeless(f"{host} does not give the file ({status}). It may have been removed: look for it there.")
     if response.headers.get("Content-Type", "").startswith("text/html"):
-        raise Hopeless(f"{host} gives a web page in place of the file. {wanted.if_denied}")
+        fault = Hopeless if host == _host(wanted.url) else SignInRefused  # an archive redirects to its sign-in page
+        raise fault(f"{host} gives a web page in place of the file. {wanted.if_denied}")
     length = response.headers.get("Content-Length", "")
     if status == 200:
         return 0, int(length) if length.isdecimal() and not _encoded(response) else None
@@ -266,15 +275,16 @@ def _is_right(wanted: Wanted) -> bool:
 
 
 def _throw_away(wanted: Wanted, memory: Memory) -> None:
-    """Delete a part with wrong bytes and count this. Raises Hopeless at the third time."""
+    """Delete a part with wrong bytes and count this. Raises Later after a few times, Hopeless after many."""
     _discard(wanted)
-    memory.keep(Known(damaged=memory.known.damaged + 1))
-    if memory.known.damaged >= MOST_DAMAGED:
-        by = f"{wanted.checksum.algorithm} checksum" if wanted.checksum else "length"
-        raise Hopeless(
-            f"{_host(wanted.url)} gave bytes that do not have the {by} of the catalogue, {memory.known.damaged} times."
-            " They were thrown away."
-        )
+    damaged = memory.known.damaged + 1
+    memory.keep(Known(damaged=damaged))
+    by = f"{wanted.checksum.algorithm} checksum" if wanted.checksum else "length"
+    reason = f"{_host(wanted.url)} gave bytes that do not have the {by} of the catalogue, {damaged} times."
+    if damaged >= MAX_DAMAGED:
+        raise Hopeless(f"{reason} They were thrown away.")
+    if damaged >= MAX_DAMAGED_AT_ONCE:
+        raise Later(f"{reason} They were thrown away; it goes on later.", DAMAGED_WAIT_SECONDS)
 
 
 def _put_in_place(wanted: Wanted) -> int:
@@ -293,24 +303,13 @@ def _put_in_place(wanted: Wanted) -> int:
 
 def _wait(cut: Cut, idle: int, callbacks: TransferCallbacks, done: int) -> None:
     """Wait before the next attempt, longer each time and partly at random. Raises Stopped; Later if too long."""
-    requested = cut.after_seconds
+    requested = cut.after_seconds if isinstance(cut, Away) else None
     if idle >= MOST_IDLE_TRIES or (requested is not None and requested > LONGEST_WAIT_SECONDS):
-        raise Later(f"{cut}. It goes on later.", requested)
+        raise (ArchiveAway if isinstance(cut, Away) else Later)(f"{cut}. It goes on later.", requested)
     seconds = min(LONGEST_WAIT_SECONDS, 2.0**idle) * (0.5 + callbacks.chance() / 2)
     if not callbacks.go_on(done, True):
         raise Stopped(f"stopped after {done:,} bytes; they are kept")
     callbacks.sleep(max(seconds, requested or 0.0))
-
-
-def _retry_after(response: requests.Response, now: datetime) -> float | None:
-    header = response.headers.get("Retry-After", "").strip()
-    if header.isdecimal():
-        return float(header)
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
 
 
 def _of(response: requests.Response, known: Known) -> Known:

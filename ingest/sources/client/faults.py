@@ -43,6 +43,14 @@ class Later(SourceError):
         self.after_seconds = after_seconds
 
 
+class ArchiveAway(Later):
+    """Error for an archive that is away or overloaded: its other files cannot be downloaded now, either."""
+
+
+class SignInRefused(Later):
+    """Error for credentials that an archive does not accept; the message states the remedy."""
+
+
 class NoRoom(SourceError):
     """Error for a file for which neither the quota nor the disk has room."""
 

@@ -2,35 +2,54 @@
 
 The check is made when a request is sent, also by a library or for a redirect, and again when a name is resolved. The
 session holds no credentials: they are added to a request when it is sent, if scheme, host and port match, and removed
-from every other request. Proxies and .netrc of the environment are not used.
+from every other request. A .netrc of the environment is not used.
+
+Decision about proxies: HTTPS_PROXY and NO_PROXY of the environment are used, as by the other programs of a machine
+behind a proxy. The proxy's address is trusted, because an administrator named it. It connects by CONNECT, so that TLS
+reaches from this process to the archive. Hosts listed with http:// are mirrors in one's own network: they are always
+contacted directly, so that nothing passes a proxy unencrypted. The proxy resolves names anew; therefore a name that
+leads to a private address here is refused, and one that cannot be resolved here is contacted only if it is listed
+itself, not by an entry for all hosts below another.
 """
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from io import BytesIO
+from threading import Thread
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from ingest.sources.client.allow_list import AllowList, origin
-from ingest.sources.client.faults import HostRefused, SearchFailed
+from ingest.sources.client.allow_list import AllowList, Entry, origin
+from ingest.sources.client.faults import ArchiveAway, HostRefused, SearchFailed
 
 USER_AGENT = "ground-motion-monitor"
 MOST_REDIRECTS = 10
 MOST_ANSWER_BYTES = 64 * 2**20
+LOOKUP_SECONDS = 5.0  # Behind a proxy a resolver may not answer at all.
+BUSY = (408, 425, 429)
 
 
 class Credential(NamedTuple):
-    """Credentials for some hosts. hosts: exact entries as in the allow-list; header: the value of Authorization."""
+    """Credentials for some hosts.
+
+    hosts: exact entries as in the allow-list. header(value just refused, or ""): the value of Authorization to send;
+    the refused value itself if there is no other.
+    """
 
     hosts: AllowList
-    header: str
+    header: Callable[[str], str]
 
     def __repr__(self) -> str:
         return f"Credential({[entry.host for entry in self.hosts.entries]}, …)"
@@ -66,22 +85,47 @@ class GuardedAdapter(HTTPAdapter):
         self.poolmanager: PoolManager
         self.poolmanager.pool_classes_by_scheme = _pools(self._allowed)
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise HostRefused: no proxy is used."""
-        raise HostRefused("A proxy would resolve names in our place: it is not used.")
-
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Check the URL, replace its credentials, and send the request. Raises HostRefused."""
-        url = request.url or ""
-        self._allowed.check(url)
+        """Check the URL, replace its credentials, and send the request; if they are refused, once more with others.
+
+        Raises HostRefused, and what credentials raise.
+        """
+        where = origin(request.url or "")
+        kwargs["proxies"] = self._proxies(request.url or "", self._allowed.entry(*where))
         request.headers.pop("Authorization", None)
-        where = origin(url)
+        credential = self._credential(where)
+        header = credential.header("") if credential else ""
+        response = self._sent(request, header, *args, **kwargs)
+        if response.status_code == 401 and credential and (other := credential.header(header)) != header:
+            response.close()
+            response = self._sent(request, other, *args, **kwargs)
+        return response if self._most_bytes is None else _whole(response, self._most_bytes)
+
+    def _sent(self, request: requests.PreparedRequest, header: str, *args: Any, **kwargs: Any) -> requests.Response:
+        if header:
+            request.headers["Authorization"] = header
+        return super().send(request, *args, **kwargs)
+
+    def _credential(self, where: tuple[str, str, int]) -> Credential | None:
         for credential in self._credentials:
             with suppress(HostRefused):
                 credential.hosts.entry(*where)
-                request.headers["Authorization"] = credential.header
-        response = super().send(request, *args, **kwargs)
-        return response if self._most_bytes is None else _whole(response, self._most_bytes)
+                return credential
+        return None
+
+    def _proxies(self, url: str, entry: Entry) -> dict[str, str]:
+        """Return the environment's proxy for a URL, after a check of its host; empty if it is contacted directly."""
+        if entry.scheme == "http":
+            return {}
+        proxy = select_proxy(url, get_environ_proxies(url))
+        if not proxy:
+            return {}
+        if urlsplit(proxy).scheme not in ("", "http", "https"):
+            raise ArchiveAway("HTTPS_PROXY must begin with http:// or https://. Correct it in the environment.")
+        _, host, port = origin(url)
+        if not _addresses_if_known(self._allowed, entry, host, port) and entry.host.startswith("."):
+            raise HostRefused(f"{host} cannot be resolved here. Name it in OUTBOUND_HOSTS if the proxy may contact it.")
+        return {"https": proxy}
 
 
 def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
@@ -122,15 +166,10 @@ def _pools(allowed: AllowList) -> dict[str, type[HTTPConnectionPool]]:
 
 def _connect(connection: HTTPConnection, allowed: AllowList, scheme: str) -> socket.socket:
     host, port = connection.host, connection.port
-    entry = allowed.entry(scheme, host, port)
     try:
-        resolved = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        addresses = _addresses(allowed, allowed.entry(scheme, host, port), host, port)
     except (socket.gaierror, UnicodeError) as fault:
         raise NameResolutionError(host, connection, socket.gaierror(str(fault))) from fault
-    addresses = list(dict.fromkeys(str(row[4][0]) for row in resolved))
-    for address in addresses:
-        if not allowed.may_lead_to(entry, address):
-            raise HostRefused(f"{host} leads to {address}, which is no public address. It is not contacted.")
     last: OSError = OSError(f"{host} has no address")
     for address in addresses:
         try:
@@ -140,3 +179,42 @@ def _connect(connection: HTTPConnection, allowed: AllowList, scheme: str) -> soc
         except OSError as fault:
             last = fault
     raise NewConnectionError(connection, f"{host} cannot be reached: {last.strerror or last}") from last
+
+
+def _addresses(allowed: AllowList, entry: Entry, host: str, port: int) -> list[str]:
+    """Return the addresses of a host. Raises HostRefused for a private one, gaierror or UnicodeError without any."""
+    resolved = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(row[4][0]) for row in resolved))
+    for address in addresses:
+        if not allowed.may_lead_to(entry, address):
+            raise HostRefused(f"{host} leads to {address}, which is no public address. It is not contacted.")
+    return addresses
+
+
+def _addresses_if_known(allowed: AllowList, entry: Entry, host: str, port: int) -> list[str]:
+    """Return the addresses of a host; none if it cannot be resolved in time. Raises HostRefused for a private one."""
+    found: Future[list[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            found.set_result(_addresses(allowed, entry, host, port))
+        except Exception as fault:
+            found.set_exception(fault)
+
+    Thread(target=look_up, name="lookup", daemon=True).start()
+    try:
+        return found.result(timeout=LOOKUP_SECONDS)
+    except (OSError, UnicodeError):  # a TimeoutError is an OSError, too
+        return []
+
+
+def retry_after_seconds(response: requests.Response, now: datetime) -> float | None:
+    """Return how long a server asks us to wait (Retry-After, RFC 9110, 10.2.3); None if it does not."""
+    header = response.headers.get("Retry-After", "").strip()
+    if header.isdecimal():
+        return float(header)
+    try:
+        when = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())

@@ -168,6 +168,10 @@ ADVICE = {
     ),
     Cause.DATABASE: gettext_lazy("It goes on by itself when the database answers again."),
     Cause.BROKER: gettext_lazy("It goes on by itself when the message broker answers again."),
+    Cause.ARCHIVE: gettext_lazy("It goes on by itself when the archive answers again."),
+    Cause.SIGN_IN: gettext_lazy(
+        "It goes on by itself when the archive accepts the sign-in: show an administrator this line."
+    ),
     Cause.LOST: gettext_lazy(
         "It is tried again by itself. If its worker ends again and again, show an administrator this line."
     ),

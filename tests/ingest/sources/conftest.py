@@ -5,8 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.jobs import services as jobs
+from ingest.sources import configured as configured_sources
 from tests.ingest.sources import replay
 from tests.ingest.sources.transfers import Transfer
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_of_this_machine(monkeypatch) -> None:
+    """The environment names no proxy, unless a test does."""
+    for name in ("https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture
@@ -38,5 +47,6 @@ def configured(settings, tmp_path, server, monkeypatch):
     settings.ACQUIRE_SPARE_BYTES, settings.ACQUIRE_QUOTA_BYTES = 0, 10**9
     settings.ACQUIRE_READ_SECONDS = 20.0
     settings.EARTHDATA_TOKEN = settings.STAC_TOKEN = ""
+    configured_sources.tokens_of.cache_clear()
     settings.ACQUIRE_AREA = "-148.2,64.9,-147.9,65.0"
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)

@@ -8,7 +8,7 @@ Data Space, with paging by POST links.
 import hashlib
 import json
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.ingest.sources.replay import RecordedRequest, Replay
 
@@ -144,9 +144,10 @@ def whole(href: str, data: bytes, algorithm: str = "md5") -> dict[str, Any]:
     }
 
 
-def stac(server: Replay, items: list[dict[str, Any]], page: int = 2) -> str:
-    """A STAC API; returns its address."""
-    root = f"{server.address}/stac"
+def stac(server: Replay, items: list[dict[str, Any]], page: int = 2, root: str = "") -> str:
+    """A STAC API; returns its address. root: under which it is reached through a proxy."""
+    root = root or f"{server.address}/stac"
+    path = urlsplit(root).path
     links = [
         {"rel": "self", "href": root, "type": "application/json"},
         {"rel": "root", "href": root, "type": "application/json"},
@@ -173,7 +174,7 @@ def stac(server: Replay, items: list[dict[str, Any]], page: int = 2) -> str:
         "license": "other",
         "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
     }
-    server.answers["/stac"] = server.answers["/stac/"] = lambda request: (catalog, {})
-    server.answers["/stac/collections"] = lambda request: ({"collections": [collection], "links": []}, {})
-    server.answers["/stac/search"] = search
+    server.answers[path] = server.answers[f"{path}/"] = lambda request: (catalog, {})
+    server.answers[f"{path}/collections"] = lambda request: ({"collections": [collection], "links": []}, {})
+    server.answers[f"{path}/search"] = search
     return root

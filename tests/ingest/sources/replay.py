@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -28,13 +30,17 @@ class Replay(ThreadingHTTPServer):
     """files: path: bytes. faults: path: what the next requests for it get, one after the other; then all is well.
 
     answers: path: what makes the body of a search's answer, and its headers, from the request.
-    connections: how many were opened, whatever came of them.
+    connections: how many were opened, whatever came of them. certificate: with its key, of a server that speaks TLS.
     """
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.files: dict[str, bytes] = {}
         self.etags: dict[str, str] = {}
         self.faults: dict[str, list[Answer]] = {}
@@ -142,6 +148,11 @@ def wrong(handler: Handler, data: bytes) -> None:
     give(handler, data[:-1] + bytes([data[-1] ^ 1]))
 
 
+def half(handler: Handler, data: bytes) -> None:
+    """Half the file, as if it were the whole."""
+    handler.send(200, data[: len(data) // 2], {"ETag": handler.etag()})
+
+
 def ignore_range(handler: Handler, data: bytes) -> None:
     handler.send(200, data, {"ETag": handler.etag()})
 
@@ -194,10 +205,15 @@ def other_piece(handler: Handler, data: bytes) -> None:
     handler.send(206, data[3:], {"Content-Range": f"bytes 3-{len(data) - 1}/{len(data)}", "ETag": handler.etag()})
 
 
+def reset(handler: Handler, data: bytes) -> None:
+    """The connection ends before any answer."""
+    end(handler)
+
+
 @contextmanager
-def running() -> Iterator[Replay]:
+def running(certificate: Path | None = None) -> Iterator[Replay]:
     """A server for the length of a test."""
-    server = Replay()
+    server = Replay(certificate)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest.sources.client.download import Fetched, Known
-from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom
+from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, SignInRefused
 from tests.ingest.sources import replay
 from tests.ingest.sources.transfers import DATA, MD5, SHA256
 from tests.waiting import HANG_SECONDS
@@ -72,12 +72,30 @@ def test_a_server_with_a_fault_is_asked_for_what_is_still_needed(transfer, serve
     assert ranges is None or (server.ranges(), done.damaged) == (ranges, damaged)
 
 
-def test_bytes_that_are_always_wrong_are_fetched_three_times_and_never_given_the_name(transfer, server):
+def test_bytes_that_are_always_wrong_are_fetched_for_about_a_day_and_never_given_the_name(transfer, server):
     server.always["/S1A.zip"] = replay.wrong
-    with pytest.raises(Hopeless, match=r"do not have the md5 checksum of the catalogue, 3 times\. They were thrown"):
+    with pytest.raises(
+        Later, match=r"do not have the md5 checksum of the catalogue, 3 times\. They were thrown"
+    ) as put_off:
         transfer(checksum=MD5)
-    assert len(server.requests) == 3
+    assert (len(server.requests), put_off.value.after_seconds) == (3, 3600)
+    for _ in range(20):
+        with pytest.raises(Later):
+            transfer(checksum=MD5)
+    with pytest.raises(Hopeless, match="24 times"):
+        transfer(checksum=MD5)
+    assert len(server.requests) == 24
     assert transfer.is_nothing()
+
+
+def test_an_archive_that_gives_half_files_for_some_hours_gives_the_whole_one_in_the_end(transfer, server):
+    server.always["/S1A.zip"] = replay.half
+    for _ in range(8):
+        with pytest.raises(Later):
+            transfer()
+    server.always.clear()
+    transfer()
+    assert transfer.is_whole()
 
 
 def test_a_wrong_beginning_is_found_at_the_end(transfer, server):
@@ -130,7 +148,7 @@ def test_a_packed_body_that_unpacks_to_more_than_the_file_ends_there(transfer, s
     server.files["/S1A.zip"] = bytes(50_000_000)
     server.always["/S1A.zip"] = replay.zipped
     seen = []
-    with pytest.raises(Hopeless, match="3 times"):
+    with pytest.raises(Later, match="3 times"):
         transfer(go_on=lambda done, resumable: seen.append(done) or True)
     assert max(seen, default=0) <= len(DATA)
     assert transfer.is_nothing()
@@ -176,11 +194,17 @@ def test_a_server_that_is_not_there_is_tried_again(transfer):
 
 
 @pytest.mark.parametrize(
-    ("code", "message"), [(401, "Set TOKEN"), (403, "Set TOKEN"), (404, "removed"), (410, "removed")]
+    ("code", "fault", "message"),
+    [
+        (401, SignInRefused, "Set TOKEN"),
+        (403, Hopeless, "Set TOKEN"),
+        (404, Hopeless, "removed"),
+        (410, Hopeless, "removed"),
+    ],
 )
-def test_a_refusal_is_not_tried_again_and_says_what_to_do(transfer, server, code, message):
+def test_a_refusal_is_not_tried_again_at_once_and_says_what_to_do(transfer, server, code, fault, message):
     transfer.faults(replay.status(code))
-    with pytest.raises(Hopeless, match=rf"^127\.0\.0\.1 .*\({code}\).*{message}"):
+    with pytest.raises(fault, match=rf"^127\.0\.0\.1 .*\({code}\).*{message}"):
         transfer()
     assert len(server.requests) == 1
     assert transfer.slept == []

@@ -158,7 +158,7 @@ def test_of_a_catalogue_of_rasters_the_wanted_polarisation_is_taken_by_http(serv
 
 def test_a_token_goes_to_the_catalogue_and_not_where_the_catalogue_points(server, stranger):
     url = recorded.stac(server, [])
-    token = Credential(AllowList.of([server.address]), "Bearer topsecret")
+    token = Credential(AllowList.of([server.address]), lambda refused: "Bearer topsecret")
     ask_stac(url, server, (token,))
     assert {request.headers["Authorization"] for request in server.requests} == {"Bearer topsecret"}
     assert all("topsecret" not in request.path for request in server.requests)

@@ -97,7 +97,7 @@ def test_what_was_loaded_by_hand_is_not_fetched(server, make_rtc, settings):
     assert (search.new, search.known) == ([], 1)
 
 
-@pytest.mark.parametrize(("code", "message"), [(401, "EARTHDATA_TOKEN"), (404, "removed")])
+@pytest.mark.parametrize(("code", "message"), [(403, "EARTHDATA_TOKEN"), (404, "removed")])
 def test_a_refusal_is_final_and_says_what_to_set(server, code, message):
     wanted(server)
     server.always["/S1A_one.zip"] = replay.status(code)
@@ -110,29 +110,96 @@ def test_a_refusal_is_final_and_says_what_to_set(server, code, message):
     assert fetched()[0].state == State.FETCHED
 
 
-def test_wrong_bytes_three_times_are_final(server):
-    wanted(server)
+def test_wrong_bytes_are_final_after_a_day(server):
+    row = wanted(server)
     server.always["/S1A_one.zip"] = replay.wrong
-    (row,) = fetched()
-    assert (row.state, row.damaged, row.bytes_done) == (State.FAILED, 3, 0)
-    assert "3 times" in row.error
+    while row.state == State.WANTED:
+        SceneDownload.objects.filter(pk=row.pk).update(next_try_at=None)
+        (row,) = fetched()
+    assert (row.state, row.damaged, row.bytes_done) == (State.FAILED, 24, 0)
+    assert "24 times" in row.error
     assert row.job is None
     assert not [path for path in Path(services.settings.ACQUIRE_FOLDER).rglob("*") if path.is_file()]
 
 
-def test_a_server_that_is_down_is_tried_in_rounds_and_the_part_stays(server, monkeypatch):
-    row = wanted(server)
-    server.faults["/S1A_one.zip"] = [replay.cut(1000)]
-    server.always["/S1A_one.zip"] = replay.status(503)
+def waits_minutes(row: SceneDownload, rounds: int) -> list[int]:
+    """Let one round follow the other, each as soon as it is due; return for how long the row then waits."""
     waits = []
-    for _ in range(6):
+    for _ in range(rounds):
         SceneDownload.objects.filter(pk=row.pk).update(next_try_at=None)
         before = timezone.now()
         (row,) = fetched()
-        waits.append(row.next_try_at and round((row.next_try_at - before).total_seconds() / 60))
-    assert waits == [1, 10, 60, 360, 1440, None]
-    assert row.state == State.FAILED
-    assert "last of 6 rounds" in row.error
+        assert row.state == State.WANTED
+        waits.append(round((row.next_try_at - before).total_seconds() / 60))
+    return waits
+
+
+def test_a_server_that_is_down_is_tried_for_as_long_as_it_takes_and_the_part_stays(server):
+    row = wanted(server)
+    server.faults["/S1A_one.zip"] = [replay.cut(1000)]
+    server.always["/S1A_one.zip"] = replay.status(503)
+    assert waits_minutes(row, 9) == [1, 2, 4, 8, 16, 30, 30, 30, 30]
+    server.always.clear()
+    server.requests.clear()
+    SceneDownload.objects.update(next_try_at=None)
+    (row,) = fetched()
+    assert (row.state, row.faults, row.cause, row.error) == (State.FETCHED, 0, "", "")
+    assert server.ranges() == ["bytes=1000-"]
+
+
+def test_a_round_in_which_bytes_arrived_is_no_fault(server):
+    row = wanted(server)
+    for done in (1000, 2000, 3000):
+        server.faults["/S1A_one.zip"] = [replay.cut(1000)] + [replay.status(503)] * 5
+        assert waits_minutes(row, 1) == [1]
+        assert SceneDownload.objects.get().bytes_done == done
+
+
+def test_a_server_that_sends_hardly_anything_is_left_and_tried_again_however_often(server, monkeypatch):
+    row = wanted(server)
+    monkeypatch.setattr(services, "STALLED_AFTER", timedelta(seconds=-1))
+    assert len(waits_minutes(row, 5)) == 5
+    assert "It made no progress" in SceneDownload.objects.get().error
+
+
+def test_while_an_archive_is_away_one_file_asks_for_all_and_then_all_are_fetched(server):
+    for number in range(5):
+        wanted(server, f"S1A_{number}")
+        server.always[f"/S1A_{number}.zip"] = replay.status(503)
+    (row,) = fetched()
+    assert (row.state, row.cause) == (State.WANTED, "archive")
+    assert fetched() == []
+    SceneDownload.objects.filter(pk=row.pk).update(next_try_at=timezone.now())
+    (other,) = fetched()
+    assert (other.pk != row.pk, other.faults) == (True, 2)  # the pauses of an archive grow, whichever file asks
+    server.always.clear()
+    SceneDownload.objects.filter(pk=other.pk).update(next_try_at=timezone.now())
+    assert {row.state for row in fetched()} == {State.FETCHED}
+    assert SceneDownload.objects.filter(state=State.FETCHED).count() == 5
+
+
+def test_one_file_that_is_cut_again_and_again_holds_up_no_other(server):
+    wanted(server, "S1A_bad", acquired_at=timezone.now())
+    wanted(server, "S1A_good")
+    server.always["/S1A_bad.zip"] = replay.ignore_range_and_cut(1000)
+    assert [row.state for row in fetched()] == [State.WANTED, State.FETCHED]
+
+
+def test_a_refused_sign_in_keeps_everything_waiting_until_it_is_corrected(server):
+    """Nobody has to find and repeat the downloads that failed meanwhile."""
+    for number in range(3):
+        wanted(server, f"S1A_{number}")
+        server.always[f"/S1A_{number}.zip"] = replay.status(401)
+    for minutes in (5, 10, 20, 30):
+        (row,) = fetched()
+        assert (row.state, row.cause) == (State.WANTED, "sign-in")
+        assert "does not accept our sign-in (401). Set EARTHDATA_TOKEN" in row.error
+        assert round((row.next_try_at - timezone.now()).total_seconds() / 60) == minutes
+        assert fetched() == []
+        SceneDownload.objects.filter(pk=row.pk).update(next_try_at=timezone.now())
+    assert len(server.requests) == 4
+    server.always.clear()
+    assert {row.state for row in fetched()} == {State.FETCHED}
 
 
 def test_a_server_that_asks_for_an_hour_gets_an_hour(server):
@@ -270,3 +337,14 @@ def test_nothing_outside_the_folder_is_deleted(server, settings, tmp_path):
     settings.ACQUIRE_QUOTA_BYTES = 3 * len(DATA)
     services.room_make(needed_bytes=len(DATA))
     assert (tmp_path / "mine" / "kept").exists()
+
+
+def test_an_archive_that_leads_to_its_sign_in_page_keeps_the_download_waiting(server, stranger, settings):
+    """So does NASA's where a token has ended or the data's terms are not accepted yet."""
+    settings.OUTBOUND_HOSTS = [server.address, stranger.address.replace("127.0.0.1", "localhost")]
+    wanted(server)
+    server.always["/S1A_one.zip"] = replay.redirect(f"{settings.OUTBOUND_HOSTS[1]}/login")
+    stranger.always["/login"] = lambda handler, data: handler.send(200, b"<html>", {"Content-Type": "text/html"})
+    (row,) = fetched()
+    assert (row.state, row.cause) == (State.WANTED, "sign-in")
+    assert "accept the data's terms with that account" in row.error

@@ -31,8 +31,8 @@ class Transfer:
     def part(self) -> Path:
         return self.path.with_name("S1A.zip.part")
 
-    def __call__(self, checksum=SHA256, size_bytes=SIZE, session=None, **around) -> Fetched:
-        wanted = Wanted(f"{self.server.address}/S1A.zip", self.path, size_bytes, checksum, "Set TOKEN.")
+    def __call__(self, checksum=SHA256, size_bytes=SIZE, session=None, url="", **around) -> Fetched:
+        wanted = Wanted(url or f"{self.server.address}/S1A.zip", self.path, size_bytes, checksum, "Set TOKEN.")
         hooks = {
             "sleep": self.slept.append,
             "chance": lambda: 1.0,

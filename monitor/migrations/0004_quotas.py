@@ -25,7 +25,7 @@ UPDATE monitor_residentreport SET photo = content FROM monitor_unconfirmedphoto 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitor', '0002_tables_of_0_5_0'),
+        ('monitor', '0003_causes_of_archives'),
     ]
 
     operations = [
