@@ -62,7 +62,8 @@ def queues(command: str) -> set[str]:
     return set(match[1].split(",")) if match else set()
 
 
-BLOCKS = runpy.run_path(str(ROOT / "scripts" / "guide"))["blocks"]((ROOT / "docs" / "administrators.md").read_text())
+GUIDE = runpy.run_path(str(ROOT / "scripts" / "guide"))
+BLOCKS = GUIDE["blocks"]((ROOT / "docs" / "administrators.md").read_text())
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -75,6 +76,20 @@ def test_every_setting_of_the_guide_is_described():
     described = set(re.findall(r"^# (\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     settings = {name for block in BLOCKS for name in re.findall(r"^([A-Z_]{5,})=", block, re.MULTILINE)}
     assert "DATABASE_URL" in settings
+def test_the_guide_gets_the_code_and_a_new_version_from_what_anybody_can_clone(tmp_path):
+    repository, installed = tmp_path / "repository.git", tmp_path / "installed"
+    GUIDE["clone_bare"](repository)
+    first, *later = [line for block in BLOCKS for line in block.splitlines() if re.match("git (?!config)", line)]
+    get = (
+        "\n".join([BLOCKS[0], first]).replace(INSTALLED, str(installed)).replace("/srv/repository.git", str(repository))
+    )
+    subprocess.run(["bash", "-euc", get], check=True)
+    assert GUIDE["head"](installed) == GUIDE["head"](repository)
+    GUIDE["publish"](repository)
+    subprocess.run(["bash", "-euc", "\n".join(later)], check=True, cwd=installed)
+    assert GUIDE["head"](installed) == GUIDE["head"](repository)
+
+
     assert settings - {"REPOSITORY"} <= described
 
 
