@@ -6,9 +6,13 @@ import runpy
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from kombu.transport.pyamqp import Transport
+
+from monitor.celery import app
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = "/opt/ground-motion-monitor"
@@ -118,6 +122,18 @@ def test_a_service_is_confined(name):
 def test_a_service_that_fails_is_seen_and_comes_back(name):
     assert SERVICES[name]["restart"] == "unless-stopped"
     assert name in SILENT_AT_WORK or SERVICES[name]["healthcheck"]["test"]
+
+
+def test_celery_uses_no_queue_and_no_limit_that_the_rabbitmq_of_the_compose_file_refuses():
+    """RabbitMQ 4.3 knows no queues that are neither durable nor exclusive, and no limit for a whole channel."""
+    assert SERVICES["rabbitmq"]["image"] == "rabbitmq:4"
+    mailbox = app.control.mailbox
+    assert mailbox.queue_exclusive
+    assert not mailbox.queue_durable
+    assert app.conf.event_queue_exclusive
+    assert all(queue.durable for queue in app.amqp.queues.values())
+    connection = SimpleNamespace(server_properties={"product": "RabbitMQ", "version": "4.3.6"})
+    assert Transport(client=None).qos_semantics_matches_spec(connection)
 
 
 def test_every_process_of_the_procfile_is_a_service():
