@@ -2,12 +2,16 @@
 
 import json
 import os
+import shutil
 import socket
 import ssl
-import time
+import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
 
 import psutil
 import pytest
@@ -71,6 +75,15 @@ def fetch(port: int, path: str, data: bytes | None = None, **headers: str) -> tu
 
 def begin(port: int, start: bytes) -> socket.socket:
     visitor = socket.create_connection(("127.0.0.1", port))
+@contextmanager
+def readable_folder() -> Iterator[Path]:
+    """A folder that nginx can read, although it drops root's rights."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
     visitor.sendall(start)
     return visitor
 
@@ -213,3 +226,71 @@ def test_over_https_the_site_is_told_so_and_plain_http_is_led_there(echo, tmp_pa
         assert answer.status == 308
         assert answer.headers["Location"] == "https://motion.example.org/alerts/?a=1"
         plain.close()
+def test_what_goes_wrong_is_logged_without_visitor_link_or_position(echo, tmp_path, capfd):
+    place = "lat=61.2345&lon=7.6543"
+    headers = {"Referer": f"https://motion.example.org/here/?{place}", "Cookie": "sessionid=5ecret"}
+    with readable_folder() as folder:
+        with drip.proxy(f"127.0.0.1:{echo.server_port}", PROXY_STATE=str(folder)) as port:
+            (folder / "bodies").chmod(0)
+            assert fetch(port, f"/subscriptions/{TOKEN}/?{place}", data=b"a" * 100_000, **headers)[0] == 500
+            written = []
+            wait_until(lambda: written.append(capfd.readouterr().err) or "[crit]" in "".join(written))
+        (folder / "bodies").chmod(0o700)
+    log = "".join([*written, *capfd.readouterr()])
+    assert 'bodies/0000000001" failed (13: Permission denied)' in log
+    assert not [
+        secret for secret in (TOKEN, "61.2345", "7.6543", "example.org", "5ecret", "127.0.0.1") if secret in log
+    ]
+
+
+
+
+def body_of(row) -> bytes:
+    with row.raster.open("rb") as file:
+        return file.read()
+
+
+OWN_HEADERS = {"Accept-Ranges", "Content-Security-Policy", "ETag"}  # nginx's, or another for every answer
+RANGES = [
+    {},
+    {"Range": "bytes=10-99"},
+    {"Range": "bytes=-7"},
+    {"Range": "bytes=0-1,5-6"},
+    {"Range": "bytes=999999999-"},
+]
+
+
+def test_a_file_that_the_proxy_sends_is_answered_as_by_the_site_itself(transactional_db, own_rasters, client):
+    row = made_pairs.make_dates()[0]
+    path = f"/rasters/{row.pk}.tif"
+    with readable_folder() as folder:
+        shutil.copytree(own_rasters, folder / "rasters")
+        given = {"RASTER_DIR": str(folder / "rasters")}
+        with (
+            drip.gunicorn(os.environ | {"DATABASE_URL": database_url()} | given) as web,
+            drip.proxy(f"127.0.0.1:{web}", **given) as port,
+        ):
+            asked_by_proxy = fetch(web, path, Host="localhost", **{PROXY_SENDS: "yes"})
+            assert asked_by_proxy[::2] == (200, b"")  # no thread sends it
+            assert asked_by_proxy[1]["X-Accel-Redirect"] == f"/.stored/{row.raster.name}"
+            for asked in RANGES:
+                status, headers, body = fetch(port, path, Host="localhost", **asked)
+                alone = client.get(path, headers=asked, HTTP_HOST="localhost")
+                assert (status, body) == (alone.status_code, b"".join(alone) if alone.streaming else alone.content)
+                for name in alone.headers.keys() - OWN_HEADERS:
+                    assert headers[name].removeprefix(f"{PROXY_SENDS}, ") == alone[name], name
+            _, headers, _ = fetch(port, path, Host="localhost")
+            assert headers.keys() >= OWN_HEADERS
+            etag = headers["ETag"]
+            conditions = {"If-None-Match": 304, "If-Match": 200, "If-Range": 206}
+            for name, expected in conditions.items():
+                part = {"Range": "bytes=0-9"} if name == "If-Range" else {}
+                assert fetch(port, path, Host="localhost", **{name: etag}, **part)[0] == expected, name
+            assert fetch(port, path, Host="localhost", **{"If-Match": '"another"'})[0] == 412
+            assert fetch(port, path, Host="localhost", **{"If-Range": '"another"', "Range": "bytes=0-9"})[0] == 200
+            assert fetch(port, f"/.stored/{row.raster.name}", Host="localhost")[0] == 404
+            assert "X-Accel-Redirect" not in headers
+            with drip.proxy(f"127.0.0.1:{web}", RASTER_DIR="/nowhere") as blind:
+                assert fetch(blind, path, Host="localhost")[2] == body_of(row)
+            (folder / "rasters" / row.raster.name).unlink()
+            assert fetch(port, path, Host="localhost")[0] == 404
