@@ -19,8 +19,10 @@ import pytest
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
 from lab.speed import drip
+from monitor.maps.rasters.ranges import PROXY_SENDS
 from monitor.web.roles import OPERATORS
 from tests.fixtures.servers import database_url, python, self_signed
+from tests.makers import pairs as made_pairs
 from tests.makers.basemaps import tile_at
 from tests.makers.people import account
 from tests.waiting import HANG_SECONDS, wait_until
@@ -73,8 +75,6 @@ def fetch(port: int, path: str, data: bytes | None = None, **headers: str) -> tu
         return refusal.code, dict(refusal.headers), refusal.read()
 
 
-def begin(port: int, start: bytes) -> socket.socket:
-    visitor = socket.create_connection(("127.0.0.1", port))
 @contextmanager
 def readable_folder() -> Iterator[Path]:
     """A folder that nginx can read, although it drops root's rights."""
@@ -84,19 +84,22 @@ def readable_folder() -> Iterator[Path]:
         yield folder
 
 
+def begin(port: int, start: bytes) -> socket.socket:
+    visitor = socket.create_connection(("127.0.0.1", port))
     visitor.sendall(start)
     return visitor
 
 
 def test_a_visitor_cannot_forge_who_they_are_or_how_they_came(proxied):
     forged = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
-    _, _, body = fetch(proxied, "/about/?a=1", **forged, Forwarded="for=6.6.6.6", Host="motion.example.org")
+    forged |= {"Forwarded": "for=6.6.6.6", PROXY_SENDS: "yes"}
+    _, _, body = fetch(proxied, "/about/?a=1", **forged, Host="motion.example.org")
     seen = json.loads(body)
     assert seen["path"] == "/about/?a=1"
     assert seen["headers"]["Host"] == "motion.example.org"
     assert seen["headers"]["X-Forwarded-For"] == "6.6.6.6, 127.0.0.1"  # PROXIES=1 takes the last
     assert seen["headers"]["X-Forwarded-Proto"] == "http"
-    assert not {"X-Forwarded-Host", "Forwarded"} & set(seen["headers"])
+    assert not {"X-Forwarded-Host", "Forwarded", PROXY_SENDS} & set(seen["headers"])
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "//metrics", "/a/../metrics", "/%6detrics"])
@@ -125,8 +128,8 @@ def test_only_files_may_be_large_and_even_they_have_a_limit(proxied):
     assert fetch(proxied, "/login/", data=b"a" * 1_100_000)[0] == 413
     assert fetch(proxied, "/subscribe/", data=b"a" * 6_000_000)[0] == 200
     assert fetch(proxied, "/subscribe/", data=b"a" * 6_400_000)[0] == 413
+    assert fetch(proxied, "/reports/", data=b"a" * 11_000_000)[0] == 200
     assert fetch(proxied, "/review/4F7K/", data=b"a" * 1_100_000)[0] == 413
-    assert fetch(proxied, "/review/4F7K/notes/", data=b"a" * 7_000_000)[0] == 200
     assert fetch(proxied, "/uploads/", data=b"a" * 4_000_000)[::2] == (200, b"4000000")
     status, _, body = fetch(proxied, "/uploads/", data=b"a" * 5_100_000)
     assert (status, body) == (413, b"This is too large.\n")
@@ -137,6 +140,31 @@ def session_cookie(request) -> str:
     """The name that a session's cookie has, without and with HTTPS."""
     ask = "from django.conf import settings; print(settings.SESSION_COOKIE_NAME)"
     return python("-c", ask, BEHIND_HTTPS=request.param).stdout.strip()
+
+
+@pytest.mark.parametrize("path", ["/review/4F7K/notes/", "/review/4F7K/visit/"])
+def test_files_of_a_note_are_taken_only_with_a_session_and_else_refused_before_they_are_sent(
+    proxied, echo, session_cookie, path
+):
+    start = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\nCookie: csrftoken=a\r\n\r\n"
+    stranger = begin(proxied, start.encode())
+    answer = stranger.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 303 ")
+    assert b"\r\nLocation: /login/\r\n" in answer
+    stranger.close()
+    assert echo.begun == []
+    cookie = f"csrftoken=a; {session_cookie}=mine"
+    assert fetch(proxied, path, data=b"a" * 7_000_000, Cookie=cookie)[::2] == (200, b"7000000")
+    assert fetch(proxied, path, data=b"a" * 65_000_000, Cookie=cookie)[0] == 413
+
+
+def test_some_large_forms_of_one_address_wait_at_once_and_the_next_is_told(proxied, echo):
+    senders = [begin(proxied, drip.BODY) for _ in range(10)]
+    wait_until(lambda: fetch(proxied, "/reports/", data=b"aaa")[0] == 429)
+    assert fetch(proxied, "/subscribe/")[0] == 200  # looking at the page is no sending
+    for sender in senders:
+        sender.close()
+    wait_until(lambda: fetch(proxied, "/reports/", data=b"aaa")[0] == 200)
 
 
 def test_three_files_are_sent_at_once_and_the_fourth_sender_is_told(proxied, echo, session_cookie):
@@ -208,6 +236,23 @@ def test_neither_visitors_nor_signed_links_are_written_down(echo, tmp_path, capf
     assert not [secret for secret in (TOKEN, "example.org", "5ecret", "127.0.0.1") if secret in written]
 
 
+def test_what_goes_wrong_is_logged_without_visitor_link_or_position(echo, tmp_path, capfd):
+    place = "lat=61.2345&lon=7.6543"
+    headers = {"Referer": f"https://motion.example.org/here/?{place}", "Cookie": "sessionid=5ecret"}
+    with readable_folder() as folder:
+        with drip.proxy(f"127.0.0.1:{echo.server_port}", PROXY_STATE=str(folder)) as port:
+            (folder / "bodies").chmod(0)
+            assert fetch(port, f"/subscriptions/{TOKEN}/?{place}", data=b"a" * 100_000, **headers)[0] == 500
+            written = []
+            wait_until(lambda: written.append(capfd.readouterr().err) or "[crit]" in "".join(written))
+        (folder / "bodies").chmod(0o700)
+    log = "".join([*written, *capfd.readouterr()])
+    assert 'bodies/0000000001" failed (13: Permission denied)' in log
+    assert not [
+        secret for secret in (TOKEN, "61.2345", "7.6543", "example.org", "5ecret", "127.0.0.1") if secret in log
+    ]
+
+
 def test_over_https_the_site_is_told_so_and_plain_http_is_led_there(echo, tmp_path):
     key = tmp_path / "key.pem"
     certificate = self_signed(tmp_path / "certificate.pem", key)
@@ -226,23 +271,6 @@ def test_over_https_the_site_is_told_so_and_plain_http_is_led_there(echo, tmp_pa
         assert answer.status == 308
         assert answer.headers["Location"] == "https://motion.example.org/alerts/?a=1"
         plain.close()
-def test_what_goes_wrong_is_logged_without_visitor_link_or_position(echo, tmp_path, capfd):
-    place = "lat=61.2345&lon=7.6543"
-    headers = {"Referer": f"https://motion.example.org/here/?{place}", "Cookie": "sessionid=5ecret"}
-    with readable_folder() as folder:
-        with drip.proxy(f"127.0.0.1:{echo.server_port}", PROXY_STATE=str(folder)) as port:
-            (folder / "bodies").chmod(0)
-            assert fetch(port, f"/subscriptions/{TOKEN}/?{place}", data=b"a" * 100_000, **headers)[0] == 500
-            written = []
-            wait_until(lambda: written.append(capfd.readouterr().err) or "[crit]" in "".join(written))
-        (folder / "bodies").chmod(0o700)
-    log = "".join([*written, *capfd.readouterr()])
-    assert 'bodies/0000000001" failed (13: Permission denied)' in log
-    assert not [
-        secret for secret in (TOKEN, "61.2345", "7.6543", "example.org", "5ecret", "127.0.0.1") if secret in log
-    ]
-
-
 
 
 def body_of(row) -> bytes:

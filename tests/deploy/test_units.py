@@ -76,10 +76,6 @@ def test_the_commands_are_commands(block):
     assert (read.returncode, read.stderr) == (0, "")
 
 
-def test_every_setting_of_the_guide_is_described():
-    described = set(re.findall(r"^# (\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    settings = {name for block in BLOCKS for name in re.findall(r"^([A-Z_]{5,})=", block, re.MULTILINE)}
-    assert "DATABASE_URL" in settings
 def test_the_guide_gets_the_code_and_a_new_version_from_what_anybody_can_clone(tmp_path):
     repository, installed = tmp_path / "repository.git", tmp_path / "installed"
     GUIDE["clone_bare"](repository)
@@ -94,6 +90,10 @@ def test_the_guide_gets_the_code_and_a_new_version_from_what_anybody_can_clone(t
     assert GUIDE["head"](installed) == GUIDE["head"](repository)
 
 
+def test_every_setting_of_the_guide_is_described():
+    described = set(re.findall(r"^# (\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    settings = {name for block in BLOCKS for name in re.findall(r"^([A-Z_]{5,})=", block, re.MULTILINE)}
+    assert "DATABASE_URL" in settings
     assert settings - {"REPOSITORY"} <= described
 
 
@@ -146,6 +146,56 @@ def test_who_owns_the_tables_is_known_to_migrations_and_backups_only():
         given = SERVICES[name].get("environment", {})
         assert not [key for key in ("DATABASE_OWNER_URL", "OWNER_PASSWORD", "POSTGRES_PASSWORD") if given.get(key)]
         assert "env_file" not in SERVICES[name] or "OWNER_PASSWORD" in given  # emptied, whatever .env holds
+
+
+def setting(unit: str, name: str) -> str:
+    """Return a value of an Environment= line, or of a setting, of a unit."""
+    return re.search(rf"\b{name}=(\S+)", (ROOT / "docker" / "systemd" / f"ground-motion-{unit}.service").read_text())[1]
+
+
+def test_what_the_proxy_spools_lies_on_a_disk():
+    targets = [volume.rpartition(":")[2] for volume in SERVICES["proxy"]["volumes"]]
+    assert "/tmp" in targets
+    assert "/tmp" not in SERVICES["proxy"]["tmpfs"]
+    assert setting("proxy", "PROXY_STATE") == f"/var/cache/{setting('proxy', 'CacheDirectory')}"
+
+
+def test_no_variable_of_the_proxy_has_two_meanings():
+    written = "".join(path.read_text() for path in (ROOT / "docker" / "nginx").glob("*.conf"))
+    named = re.findall(r"^ *map \S+ \$(\w+)", written, re.MULTILINE)
+    assert "large_body" in named
+    assert len(named) == len(set(named))
+
+
+def nginx_value(pattern: str) -> float:
+    """Return the number that the configuration of the proxy has at a pattern, in megabytes if it is one of bytes."""
+    written = "".join((ROOT / "docker" / "nginx" / name).read_text() for name in ("nginx.conf", "site.conf"))
+    number, unit = re.search(rf"{pattern}(\d+)([km]?)\b", written).groups()
+    return int(number) * {"": 1, "k": 2**10 / 1e6, "m": 2**20 / 1e6}[unit]
+
+
+def test_the_worst_that_visitors_can_do_fits_the_memory_and_the_room_that_is_stated():
+    everybody = nginx_value("limit_conn everybody ")
+    buffers = nginx_value(r"proxy_buffers \d+ ") * nginx_value("proxy_buffers ") + nginx_value("proxy_buffer_size ")
+    connections = nginx_value("worker_processes ") * nginx_value("worker_connections ")
+    memory = connections * 0.05 + everybody * (buffers + nginx_value("client_body_buffer_size "))
+    assert memory < 0.8 * int(SERVICES["proxy"]["mem_limit"].removesuffix("m"))
+    disk = everybody * (nginx_value("client_max_body_size ") + nginx_value("proxy_max_temp_file_size "))
+    disk += nginx_value("limit_conn forms ") * nginx_value(r"\.large/photo \{[^}]*client_max_body_size ")
+    disk += nginx_value("limit_conn notes ") * nginx_value(r"\.large/note \{(?:[^}]*\}){1}[^}]*client_max_body_size ")
+    disk += nginx_value("max_size=")
+    stated = float(re.search(r"tiles: (\d+) GB", (ROOT / "docker" / "nginx" / "nginx.conf").read_text())[1])
+    assert 0.9 * stated < disk / 1000 < stated
+
+
+def test_the_proxy_sends_files_from_where_the_site_keeps_them():
+    proxy, web = SERVICES["proxy"], SERVICES["web"]
+    assert f":-{web['environment']['GROUND_MOTION_VAR']}/rasters}}" in proxy["environment"]["RASTER_DIR"]
+    assert "data:/data:ro" in proxy["volumes"]
+    kept = setting("proxy", "RASTER_DIR")
+    assert kept == f"{setting('web', 'GROUND_MOTION_VAR')}/rasters"
+    prepare = (ROOT / "docker" / "systemd" / "ground-motion-prepare.service").read_text()
+    assert f"-g {setting('proxy', 'User')} -m 2750 {kept}\n" in prepare
 
 
 def test_only_the_proxy_is_reached_from_outside():
