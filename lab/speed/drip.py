@@ -79,21 +79,6 @@ def _has_answer(visitor: socket.socket) -> bool:
         return bool(ready.select(timeout=0))
 
 
-def answer_seconds(port: int, seconds: float, path: str = "/") -> list[float]:
-    """Request a page repeatedly for some seconds; return each response time, s, PATIENCE_SECONDS without an answer."""
-    times, ends = [], time.monotonic() + seconds
-    while time.monotonic() < ends:
-        started = time.monotonic()
-        times.append(PATIENCE_SECONDS)
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            status = get(port, path)
-            times[-1] = time.monotonic() - started
-            if status != 200:
-                raise RuntimeError(f"{path} answers {status}")
-        time.sleep(0.1)
-    return times
-
-
 def get(port: int, path: str, patience: float = PATIENCE_SECONDS) -> int:
     """Request a page and return the status; OSError if any part of the answer takes more than `patience` seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)

@@ -1,6 +1,5 @@
 """Pages of the points of an area as a file: form and preview; behind the link in the mail, progress and file."""
 
-import re
 from typing import Any
 
 from django import forms
@@ -10,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ingest.scenes.services import geos
-from monitor.maps.rasters.ranges import ranged_file
+from monitor.maps.rasters.ranges import asks_for_last_byte, ranged_file
 from monitor.models.operations import Extract
 from monitor.self_service.subscriptions.forms import EmailForm
 from monitor.self_service.subscriptions.links import private_page
@@ -119,16 +118,9 @@ def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:
     kind = KINDS[asked.file_format]
     name = f"ground-motion-{asked.created_at:%Y%m%d}-{asked.pk}{kind.suffix}"
     answer = ranged_file(request, asked.file, f'"{asked.file.name}"', name, kind.content_type, "private, no-store")
-    if request.method == "GET" and _holds_last_byte(answer):
+    if answer.status_code < 300 and asks_for_last_byte(request, asked.file.size):
         extracts.extract_downloaded(extract=asked)
     return answer
-
-
-def _holds_last_byte(answer: HttpResponseBase) -> bool:
-    if answer.status_code == 206:
-        _first, last, n_bytes = re.findall(r"\d+", answer["Content-Range"])
-        return int(last) == int(n_bytes) - 1
-    return answer.status_code == 200
 
 
 def _sentence(contents: extracts.Contents) -> str:

@@ -26,6 +26,7 @@ from monitor.wording.refusals import only_parameters
 
 DAY = "public, max-age=86400"
 MINUTE = "public, max-age=60"
+MAX_ARCHIVE_BYTES = 2**21  # of one answer: the proxy takes as much at once, so that no slow reader holds a thread
 
 
 @require_safe
@@ -72,12 +73,13 @@ def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 
 @require_safe
 def archive(request: HttpRequest) -> HttpResponseBase:
-    """Answer with the file that BASEMAP_ARCHIVE names, or with a byte range of it."""
+    """Answer with a byte range of the file that BASEMAP_ARCHIVE names; with all of it only if it is small."""
     if not _has_archive():
         raise Http404("This site has no base map of its own.")
     path = Path(settings.BASEMAP_ARCHIVE)
     state = path.stat()
-    stored = StoredFile(path.name, state.st_size, "application/vnd.pmtiles", partial(open_part, path))
+    opened = partial(open_part, path)
+    stored = StoredFile(path.name, state.st_size, "application/vnd.pmtiles", opened, max_bytes=MAX_ARCHIVE_BYTES)
     return ranged(request, stored, f'"{state.st_mtime_ns:x}-{state.st_size:x}"', DAY)
 
 

@@ -1,27 +1,40 @@
 """Stored files by byte ranges (RFC 9110, section 14), so that GDAL, QGIS and browsers read only what they need."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple
+from urllib.parse import quote
 
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.cache import get_conditional_response
+from django.utils.cache import get_conditional_response, patch_vary_headers
 
 from ingest.storage import stored_part
 from monitor.wording.refusals import number_or_none
 
 CHUNK_BYTES = 2**18
+PROXY_SENDS = "X-Sends-Files"  # header of docker/nginx, which no visitor can send through it
 _RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII)
 
 
 class StoredFile(NamedTuple):
-    """File to serve. opened: returns a stream that begins at the first byte and holds at least all up to the last."""
+    """File to serve.
+
+    Args:
+        opened: returns a stream that begins at the first byte and holds at least all up to the last.
+        at_proxy: address under which the proxy finds the file and sends it itself; empty: the site sends it.
+        max_bytes: of one answer; a longer range is cut, and the whole file refused. None: any number.
+    """
 
     name: str
     n_bytes: int
     content_type: str
     opened: Callable[[int, int], IO[bytes]]
+    at_proxy: str = ""
+    max_bytes: int | None = None
 
 
 def ranged_file(
@@ -39,6 +52,9 @@ def ranged_file(
         stored = StoredFile(
             name or file.name, file.size, content_type, lambda first, last: stored_part(file, first, last)
         )
+        if _is_sent_by_proxy(request, file):
+            stored = stored._replace(at_proxy=f"/.stored/{quote(file.name)}")
+            etag = _etag_of_proxy(file.path)
         answer = ranged(request, stored, etag, cache)
     except FileNotFoundError as gone:
         raise Http404("There is no such file.") from gone
@@ -52,10 +68,23 @@ def ranged(request: HttpRequest, stored: StoredFile, etag: str, cache: str) -> H
     A request for several ranges is refused (416): no known client needs them, and they are costly to serve.
     """
     response = get_conditional_response(request, etag=etag) or _part(request, stored, etag)
-    response["Accept-Ranges"] = "bytes"
+    if "X-Accel-Redirect" not in response:  # the proxy writes the header itself
+        response["Accept-Ranges"] = "bytes"
     response["ETag"] = etag
     response["Cache-Control"] = cache
     return response
+
+
+def _is_sent_by_proxy(request: HttpRequest, file: FieldFile) -> bool:
+    """Return whether docker/nginx is in front, reads the folder of rasters, and says so."""
+    is_asked = settings.PROXIES > 0 and request.headers.get(PROXY_SENDS) == "yes"
+    return is_asked and isinstance(file.storage, FileSystemStorage)
+
+
+def _etag_of_proxy(path: str) -> str:
+    """Return the ETag that nginx gives a file, so that both judge the conditions of a request alike."""
+    state = os.stat(path)
+    return f'"{int(state.st_mtime):x}-{state.st_size:x}"'
 
 
 def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBase:
@@ -67,7 +96,16 @@ def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBa
         if span is None:
             return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.n_bytes}"})
         (first, last), status = span, 206
+    if stored.at_proxy:
+        response = HttpResponse(content_type=stored.content_type, headers={"X-Accel-Redirect": stored.at_proxy})
+        patch_vary_headers(response, [PROXY_SENDS])
+        return response
     length = last - first + 1
+    if request.method == "GET" and stored.max_bytes is not None and length > stored.max_bytes:
+        if status == 200:
+            return HttpResponse(f"Ask for ranges of at most {stored.max_bytes} bytes.", "text/plain", 403)
+        length = stored.max_bytes
+        last = first + length - 1
     response: HttpResponseBase
     if request.method == "HEAD" or not length:
         response = HttpResponse(content_type=stored.content_type)
@@ -80,6 +118,13 @@ def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBa
     if status == 206:
         response["Content-Range"] = f"bytes {first}-{last}/{stored.n_bytes}"
     return response
+
+
+def asks_for_last_byte(request: HttpRequest, n_bytes: int) -> bool:
+    """Return whether a request is for the end of a file, whoever sends it: site or proxy."""
+    wanted = request.headers.get("Range", "").strip()
+    span = _span(wanted, n_bytes) if wanted.startswith("bytes=") else (0, n_bytes - 1)
+    return request.method == "GET" and span is not None and span[1] == n_bytes - 1
 
 
 def _span(wanted: str, n_bytes: int) -> tuple[int, int] | None:

@@ -119,6 +119,18 @@ def test_a_reader_gets_the_tiles_of_the_archive_by_ranges(client, settings, tmp_
     assert client.get("/basemap.pmtiles").content == path.read_bytes()
 
 
+def test_of_a_large_archive_each_answer_is_a_short_part(client, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("monitor.maps.basemap.views.MAX_ARCHIVE_BYTES", 100)
+    path = basemaps.archive(tmp_path / "world.pmtiles", next(iter(basemaps.SCHEMAS)))
+    settings.BASEMAP_ARCHIVE, whole = str(path), path.read_bytes()
+    answer = client.get("/basemap.pmtiles", HTTP_RANGE="bytes=5-")
+    assert (answer.status_code, answer.content) == (206, whole[5:105])
+    assert answer["Content-Range"] == f"bytes 5-104/{len(whole)}"
+    refused = client.get("/basemap.pmtiles")
+    assert (refused.status_code, refused.content) == (403, b"Ask for ranges of at most 100 bytes.")
+    assert client.head("/basemap.pmtiles")["Content-Length"] == str(len(whole))
+
+
 def metadata_at(data: bytes) -> int:
     return int.from_bytes(data[24:32], "little")
 

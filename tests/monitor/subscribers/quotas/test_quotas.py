@@ -186,11 +186,16 @@ def test_nothing_goes_for_a_request_that_is_refused_in_the_end(full_files):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("span", "is_whole"), [("bytes=0-9", False), ("bytes=100-", True), (None, True)])
-def test_a_download_counts_when_its_last_byte_was_asked_for(client, full_files, span, is_whole):
+@pytest.mark.parametrize("sender", ["site", "proxy"])
+def test_a_download_counts_when_its_last_byte_was_asked_for(client, full_files, settings, span, is_whole, sender):
+    settings.PROXIES = 1
     extract = made("a@example.org", size=1000)
     address = f"/extracts/{services.extract_token(extract.pk)}/file"
     client.head(address)
-    b"".join(client.get(address, headers={"Range": span} if span else {}))
+    proxy = {"X-Sends-Files": "yes"} if sender == "proxy" else {}
+    answer = client.get(address, headers=proxy | ({"Range": span} if span else {}))
+    b"".join(answer)
+    assert ("X-Accel-Redirect" in answer.headers) == (sender == "proxy")
     assert (reread(extract).downloaded_at is not None) == is_whole
 
 
