@@ -28,6 +28,7 @@ class Lock(IntEnum):
     PARTS = 0x6A70  # merging or dropping partitions of points
     STAGE = 0x57A6E  # with the task (`short_text_key`): one scheduled task of a kind at a time
     RIGHTS = 0x6A6D  # granting rights after a migration, because two at once would conflict in the catalogue
+    QUOTAS = 0x6A6B  # counting what visitors make the service keep
     CONTEXT_LAYERS = 0x6374780000  # plus the number of the kind: loading a layer of it
 
 

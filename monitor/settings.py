@@ -368,6 +368,9 @@ DISK_SPARE_PERCENT = 1.0  # of every disk, where that is more
 UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = DISK_SPARE_BYTES
 DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on the database's; empty: asked of a local server
 DATABASE_MOST_BYTES = env.int("DATABASE_MOST_BYTES", default=0)  # to which it may grow on another host; 0: any
+# All files of areas that visitors ask for, and never more than half of what the disk would have free without them; a
+# fifth of it for one network, a tenth for one mailbox.
+EXTRACT_QUOTA_BYTES = 20 * 10**9
 
 # For how long what was computed, fetched and replaced is kept; 0: for ever. What an alert, an event, a glacier's series
 # or an unfinished run needs is kept whatever its age (monitor/operations/retention).

@@ -14,15 +14,23 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from ingest.storage import raster_entries
+from monitor.models.operations import Extract
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups import services
 from monitor.operations.retention.services import Busy, prune
+from monitor.subscribers.extracts.services import extract_read, extract_token
+from monitor.subscribers.reports.services import report_confirm
+from monitor.web.secret_links import Expired
 from tests.fixtures.servers import ADDRESSES, python
 from tests.fixtures.servers import services as servers
+from tests.makers.reports import make_report
 
 ROOT = Path(__file__).resolve().parent.parent
 DROPPED = {*ADDRESSES, "SECRET_KEY"}
@@ -190,3 +198,40 @@ def test_nothing_is_deleted_while_a_backup_is_made_and_the_other_way_round(tmp_p
         services.backup_make(folder=tmp_path / "backup")
     assert met
     assert "a backup is being made" in met[0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("DATABASE_POOLER" in os.environ, reason="pg_dump connects directly")
+def test_files_of_areas_and_unconfirmed_photos_are_in_no_backup_and_their_rows_go_after_a_restore(
+    tmp_path, settings, make_extract_with_file
+):
+    settings.DATABASE_OWNER = settings.DATABASE_OWNER | {"NAME": connection.settings_dict["NAME"]}
+    ready, waiting = make_extract_with_file(), make_extract_with_file(file="")
+    unconfirmed, shown = (make_report(photo=b"photo " + name, confirmed=False) for name in (b"hidden", b"shown"))
+    report_confirm(report=shown)
+    folder = tmp_path / "backup"
+    made = services.backup_make(folder=folder)
+    assert not [name for name in made.files if "extract" in name]
+    assert made.missing == []
+    rows = services._run("pg_restore", "--data-only", "--file=-", str(folder / made.database))
+    assert b"photo shown".hex() in rows
+    assert b"photo hidden".hex() not in rows
+    services.unsaved_rows_delete()
+    assert list(Extract.objects.all()) == [waiting]  # it is made anew
+    with pytest.raises(Expired):
+        extract_read(extract_token(ready.pk))
+    report_confirm(report=unconfirmed)  # a report whose photo is gone is one without a photo
+    assert list(raster_entries())  # of the row that is gone: deleted as a file without a row
+
+
+@pytest.fixture
+def make_extract_with_file(own_rasters) -> Callable[..., Extract]:
+    def make(file: str = "extract-1.zip") -> Extract:
+        area = MultiPolygon(Polygon.from_bbox((10, 60, 11, 61)), srid=4326)
+        wish = {"email": "gis@example.org", "area": area, "file_format": "csv", "products": [], "n_points": 0}
+        extract = Extract.objects.create(**wish, label="place", confirmed_at=timezone.now())
+        if file:
+            extract.file.save(file, ContentFile(b"made"))
+        return extract
+
+    return make

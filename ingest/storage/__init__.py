@@ -100,8 +100,7 @@ def raster_storage() -> Storage:
 def rasters_in(folder: Path) -> Iterator[None]:
     """Store rasters in a folder instead of the configured storage until the block ends. For trials in one thread."""
     usual, ours = raster_storage(), WholeFileStorage(location=folder)
-    columns = [field for model in apps.get_models() for field in model._meta.local_fields]
-    fields = [field for field in columns if isinstance(field, FileField) and field.storage is usual]
+    fields = [field for model in apps.get_models() for field in file_fields(model) if field.storage is usual]
     token = _REHEARSED.set(ours)
     try:
         for field in fields:
@@ -149,14 +148,18 @@ def save_with_raster(row: Model, path: Path) -> None:
         row.save()
 
 
-def rasters_named(*, among: Sequence[str] | None = None) -> Iterator[str]:
-    """Yield the names of all stored files to which rows of any table refer. among: only these names."""
-    for model in apps.get_models():
-        for field in model._meta.local_fields:
-            if isinstance(field, FileField):
-                rows = model._default_manager.exclude(**{field.name: ""}).order_by()
-                chosen = rows if among is None else rows.filter(**{f"{field.name}__in": among})
-                yield from chosen.values_list(field.name, flat=True).iterator()
+def file_fields(model: type[Model]) -> list[FileField]:
+    """Return the columns of a table that name stored files."""
+    return [field for field in model._meta.local_fields if isinstance(field, FileField)]
+
+
+def rasters_named(*, among: Sequence[str] | None = None, models: Iterable[type[Model]] | None = None) -> Iterator[str]:
+    """Yield the names of all stored files to which rows refer. among: only these names; models: only these tables."""
+    for model in apps.get_models() if models is None else models:
+        for field in file_fields(model):
+            rows = model._default_manager.exclude(**{field.name: ""}).order_by()
+            chosen = rows if among is None else rows.filter(**{f"{field.name}__in": among})
+            yield from chosen.values_list(field.name, flat=True).iterator()
 
 
 def delete_files(files: Iterable[FieldFile]) -> None:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy
 
 from ingest.models.jobs import CAUSES
 from ingest.storage import raster_storage
-from monitor.models.subscriptions import language_of_request
+from monitor.models.subscriptions import Holding, language_of_request
 
 
 class RequestCount(models.Model):
@@ -23,7 +23,7 @@ class RequestCount(models.Model):
         return f"{self.n_requests} on {self.day}"
 
 
-class Extract(models.Model):
+class Extract(Holding):
     """File with the points of an area and their series, made for one address after that address has confirmed."""
 
     class Format(models.TextChoices):
@@ -59,14 +59,16 @@ class Extract(models.Model):
     error = models.TextField(blank=True, help_text="one line: why it failed")
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True, help_text="when its reader pressed the button behind the link")
+    worked_seconds = models.FloatField(default=0, help_text="of all attempts together")
     finished_at = models.DateTimeField(null=True)
+    downloaded_at = models.DateTimeField(null=True, help_text="when its last byte was first asked for")
     file = models.FileField(storage=raster_storage, max_length=200, blank=True)
 
     class Meta:
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"extract {self.pk}: {self.label}"
+        return f"extract {self.pk}"
 
 
 class SignOfLife(models.Model):

@@ -4,8 +4,10 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from monitor.models.subscriptions import Holding
 
-class ResidentReport(models.Model):
+
+class ResidentReport(Holding):
     """Report of damage or of a change of the ground. Only number, kind and month of accepted reports are public."""
 
     class Kind(models.TextChoices):
@@ -39,3 +41,16 @@ class ResidentReport(models.Model):
 
     def __str__(self) -> str:
         return f"report {self.pk}: {self.kind}"
+
+
+class UnconfirmedPhoto(models.Model):
+    """Photo of a report until its sender confirms the report. The table is not backed up."""
+
+    report = models.OneToOneField(ResidentReport, models.CASCADE, related_name="unconfirmed_photo")
+    content = models.BinaryField(help_text="JPEG without metadata, which nobody sees")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"photo of report {self.report_id}"

@@ -16,6 +16,20 @@ def language_of_request() -> str:
     return translation.get_language() or settings.LANGUAGE_CODE
 
 
+class Holding(models.Model):
+    """Row that visitors fill: its bytes count against the quotas of a mailbox, a network and all visitors.
+
+    `monitor.subscribers.quotas` makes the keyed hashes, and limits the bytes.
+    """
+
+    size_bytes = models.BigIntegerField(default=0, help_text="that it takes, or may take once its file is written")
+    mailbox = models.CharField(max_length=64, blank=True, help_text="keyed hash; empty until the mailbox confirms")
+    network = models.CharField(max_length=64, blank=True, help_text="keyed hash of the one that gave or asked for it")
+
+    class Meta:
+        abstract = True
+
+
 class AccountLanguage(models.Model):
     """Language in which an account last signed in; reminders come in it."""
 
@@ -70,7 +84,7 @@ class Membership(models.Model):
         return self.role == self.Role.OWNER
 
 
-class Subscription(models.Model):
+class Subscription(Holding):
     """Subscription of an address to alerts: region and filters. Nothing is sent before it is confirmed."""
 
     class Frequency(models.TextChoices):
@@ -136,7 +150,7 @@ class Subscription(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"subscription {self.pk}: {self.label}"
+        return f"subscription {self.pk}"
 
     @property
     def title(self) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ingest.scenes.services import geos
-from monitor.maps.rasters.ranges import ranged_file
+from monitor.maps.rasters.ranges import asks_for_last_byte, ranged_file
 from monitor.models.operations import Extract
 from monitor.self_service.subscriptions.forms import EmailForm
 from monitor.self_service.subscriptions.links import private_page
@@ -18,6 +18,7 @@ from monitor.subscribers.extracts import services as extracts
 from monitor.subscribers.extracts.formats import KINDS
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.places import WHERE_WORDS, WhereForm, form_of
+from monitor.web.request_limits import network_of
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
@@ -53,18 +54,23 @@ def extract(request: HttpRequest) -> HttpResponse:
     """Show the form, perhaps filled in (?bbox=…, ?region=…, ?alert=…), or mail the link to an extract."""
     form, status = form_of(ExtractForm, request, DEFAULTS | prefilled(request))
     if not form.is_bound or not form.is_valid():
-        return render(
-            request,
-            "self_service/extracts/extract.html",
-            {"form": form, "where_config": where_config(form)},
-            status=status,
-        )
+        return _form_page(request, form, status)
     if not within_limits(request):
         return too_many(request)
+    try:
+        extracts.extract_room_check(contents=form.cleaned_data["contents"], ip=network_of(request))
+    except Refusal as refusal:
+        form.add_error("where", refusal.error)
+        return _form_page(request, form, 422)
     wish = {name: form.cleaned_data[name] for name in ("email", "region", "contents", *WISH)}
     if limits.allowed_for_address(email=wish["email"]):  # else the answer is the same
         extracts.extract_request(**wish)
     return redirect("subscribe-sent")
+
+
+def _form_page(request: HttpRequest, form: WhereForm, status: int) -> HttpResponse:
+    context = {"form": form, "where_config": where_config(form)}
+    return render(request, "self_service/extracts/extract.html", context, status=status)
 
 
 @require_POST
@@ -78,14 +84,18 @@ def extract_preview(request: HttpRequest) -> JsonResponse:
 @private_page
 def extract_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show an extract with its progress or its file. A mail scanner opens links, so only a POST starts the work."""
-    asked = extracts.extract_read(token)
+    asked, refusal = extracts.extract_read(token), ""
     if request.method == "POST":
         if request.POST.get("deed") == "delete":
             extracts.extracts_delete(extracts=Extract.objects.filter(pk=asked.pk))
             return redirect("extract")
-        extracts.extract_confirm(extract=asked)
-        return redirect("extract-page", token=token)
+        try:
+            extracts.extract_confirm(extract=asked, ip=network_of(request))
+            return redirect("extract-page", token=token)
+        except Refusal as full:
+            refusal = full.error
     context = {
+        "refusal": refusal,
         "extract": asked,
         "token": token,
         "busy": bool(asked.confirmed_at) and asked.state in Extract.UNSETTLED,
@@ -93,9 +103,9 @@ def extract_page(request: HttpRequest, token: str) -> HttpResponse:
         "done": whole(asked.points_done),
         "keep_days": extracts.KEEP.days,
         "ends_at": asked.created_at + extracts.KEEP,
-        "size": asked.file.size if asked.file and asked.file.storage.exists(asked.file.name) else 0,
+        "max_minutes": extracts.MAX_WORK.seconds // 60,
     }
-    return render(request, "self_service/extracts/page.html", context)
+    return render(request, "self_service/extracts/page.html", context, status=409 if refusal else 200)
 
 
 @private_page
@@ -107,7 +117,10 @@ def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:
         raise Http404("The file is not ready yet.")
     kind = KINDS[asked.file_format]
     name = f"ground-motion-{asked.created_at:%Y%m%d}-{asked.pk}{kind.suffix}"
-    return ranged_file(request, asked.file, f'"{asked.file.name}"', name, kind.content_type, "private, no-store")
+    answer = ranged_file(request, asked.file, f'"{asked.file.name}"', name, kind.content_type, "private, no-store")
+    if answer.status_code < 300 and asks_for_last_byte(request, asked.file.size):
+        extracts.extract_downloaded(extract=asked)
+    return answer
 
 
 def _sentence(contents: extracts.Contents) -> str:

@@ -24,6 +24,7 @@ from monitor.self_service.subscriptions.views import too_many, within_limits
 from monitor.subscribers.reports.selectors import KEEP, NEAR_M
 from monitor.subscribers.reports.services import LONGEST_TEXT, read_report_token, report_confirm, report_request
 from monitor.subscribers.subscriptions.given_files import photo
+from monitor.web.request_limits import network_of
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import Refusal
@@ -84,7 +85,11 @@ def resident_report(request: HttpRequest) -> HttpResponse:
     if not form.read_photo():  # after the limit, because to decode a photo costs much
         return _page(request, form, status=422)
     given = {name: form.cleaned_data[name] for name in ("email", "kind", "seen_on", "text", "photo")}
-    report_request(**given, place=form.cleaned_data["position"])
+    try:
+        report_request(**given, place=form.cleaned_data["position"], ip=network_of(request))
+    except Refusal as refusal:
+        form.add_error("photo", refusal.error)
+        return _page(request, form, status=422)
     return redirect("subscribe-sent")
 
 
@@ -94,14 +99,18 @@ def report_link(request: HttpRequest, token: str) -> HttpResponse:
     report = ResidentReport.objects.filter(pk=read_report_token(token)).defer("photo").first()
     if report is None:
         raise Expired("it was deleted in the meantime")
-    deed = request.POST.get("deed") if request.method == "POST" else ""
+    deed, refusal = request.POST.get("deed") if request.method == "POST" else "", ""
     if deed == "delete":
         report.delete()
         return render(request, "self_service/reports/deleted.html")
     if deed == "confirm":
-        report_confirm(report=report)
-        return redirect("report-link", token=token)
-    return render(request, "self_service/reports/link.html", {"report": report})
+        try:
+            report_confirm(report=report)
+            return redirect("report-link", token=token)
+        except Refusal as full:
+            refusal = full.error
+    context = {"report": report, "refusal": refusal}
+    return render(request, "self_service/reports/link.html", context, status=409 if refusal else 200)
 
 
 def _prefilled(request: HttpRequest) -> dict[str, str]:

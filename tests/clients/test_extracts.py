@@ -23,7 +23,7 @@ def made(product: Product, file_format: str) -> Path:
     contents = services.contents_of(area=area, file_format=file_format)
     wish = {"email": "gis@example.org", "region": region, "file_format": file_format, "contents": contents}
     extract = services.extract_request(**wish)
-    services.extract_confirm(extract=extract)
+    services.extract_confirm(extract=extract, ip="192.0.2.1")
     services.extracts_make()
     extract.refresh_from_db()
     return Path(raster_storage().path(extract.file.name))

@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from detection.models import Alert
@@ -18,8 +20,15 @@ from monitor.celery import app
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.web.roles import OPERATORS
 from tests.makers import pairs as made_pairs
+from tests.makers import stores as stores_of_visitors
 from tests.makers.organisations import make_organisation
 from tests.makers.people import account, signed_in
+
+
+@pytest.fixture(autouse=True)
+def visitors_fill_listed_tables_only(monkeypatch) -> None:
+    """Let every request of every test here find tables that visitors fill and that have no quota."""
+    monkeypatch.setattr(Client, "request", stores_of_visitors.watched(Client.request, apps.get_models(), connection))
 
 
 @pytest.fixture

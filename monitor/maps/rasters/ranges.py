@@ -120,6 +120,13 @@ def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBa
     return response
 
 
+def asks_for_last_byte(request: HttpRequest, n_bytes: int) -> bool:
+    """Return whether a request is for the end of a file, whoever sends it: site or proxy."""
+    wanted = request.headers.get("Range", "").strip()
+    span = _span(wanted, n_bytes) if wanted.startswith("bytes=") else (0, n_bytes - 1)
+    return request.method == "GET" and span is not None and span[1] == n_bytes - 1
+
+
 def _span(wanted: str, n_bytes: int) -> tuple[int, int] | None:
     """Return the first and the last byte that a Range header names; None if it is invalid or beyond the end."""
     parts = _RANGE.fullmatch(wanted)

@@ -30,7 +30,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications.digests import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
 from monitor.subscribers.accounts.selectors import invitation_token
-from monitor.subscribers.extracts.services import KEEP, extract_token
+from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.members import manage_token_of
@@ -114,7 +114,8 @@ def link_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
 def extract_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail with the link to the file of an area: to start its making, or to fetch it."""
     url = absolute("extract-page", extract_token(message.extract.pk))
-    return _mail("extract", message, {"extract": message.extract, "url": url, "keep_days": KEEP.days})
+    about = {"extract": message.extract, "url": url, "keep_days": KEEP.days, "max_minutes": MAX_WORK.seconds // 60}
+    return _mail("extract", message, about)
 
 
 def test_mail(message: OutgoingMessage) -> EmailMultiAlternatives:

@@ -1,5 +1,7 @@
 """Backups: the database at one moment, every raster that a row of it names, the secret key and the settings.
 
+Left out is what visitors made the service keep for some days (`unsaved` of `monitor.subscribers.quotas.stores`).
+
 A raster never changes under its name, so a second backup into the same folder copies only new ones. Until the new
 manifest is written, the folder holds the previous backup. In a series, every backup has its own folder, named by its
 time; unchanged files are hard links to those of the previous backup.
@@ -22,13 +24,15 @@ from django.core.files import File
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Model
 
 from ingest.locks import Lock, try_locked
-from ingest.storage import raster_put_back, raster_storage, rasters_named
+from ingest.storage import file_fields, raster_put_back, raster_storage, rasters_named
 from ml.runtime.code_version import code_version
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
 from monitor.operations.health.selectors import BACKUP, sign_give
+from monitor.subscribers.quotas.stores import STORES
 
 UNFINISHED = "UNFINISHED"
 WAIT_SECONDS, RETRY_SECONDS = 1800.0, 1.0
@@ -102,6 +106,17 @@ def backup_restore(*, folder: Path) -> Manifest:
     return manifest
 
 
+def unsaved_rows_delete() -> None:
+    """Delete the rows whose files backups leave out; their links then say that they were deleted. After migrations."""
+    for model in _unsaved():
+        for field in file_fields(model):
+            model._default_manager.exclude(**{field.name: ""}).delete()
+
+
+def _unsaved() -> list[type[Model]]:
+    return [model for store in STORES for model in store.unsaved]
+
+
 def _own_folder(folder: Path) -> dict[str, Entry]:
     """Prepare the folder and return the files of its last backup. Raises Unusable if it holds anything else."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -140,7 +155,8 @@ def _snapshot() -> Iterator[str]:
 def _rasters_copy(folder: Path, before: dict[str, Entry]) -> tuple[dict[str, Entry], list[str]]:
     """Copy the rasters that the folder lacks; return all its rasters, and the names of those missing from storage."""
     storage, files, missing = raster_storage(), {}, []
-    for name in sorted(set(rasters_named())):
+    unsaved = rasters_named(models=_unsaved())
+    for name in sorted({*rasters_named()}.difference(unsaved)):
         path = f"{RASTERS}/{name}"
         try:
             known = before.get(path)
@@ -205,6 +221,8 @@ NOT_RESTORED = (" POLICY ", " ROW SECURITY ", " spatial_ref_sys ")
 def _dump(path: Path, snapshot: str) -> None:
     """Write the database as it was at an exported snapshot. Raises Unusable."""
     options = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments", f"--snapshot={snapshot}"]
+    emptied = [model for model in _unsaved() if not file_fields(model)]
+    options += [f"--exclude-table-data={model._meta.db_table}" for model in emptied]
     _run("pg_dump", *options, f"--file={path}")
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Count, Model, QuerySet
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
@@ -76,6 +77,12 @@ def _run_title(run: Run) -> str:
     return f"{task}: {run.input}"
 
 
+def _extract_title(extract: Extract) -> str:
+    """Return what the work is, and nothing about its place or reader, which are private."""
+    size = filesizeformat(extract.size_bytes)
+    return f"{extract.get_file_format_display().partition(':')[0]}, {_points(extract.n_points)}, {size}"
+
+
 def _message_title(message: OutgoingMessage) -> str:
     about = f" {message.transition.alert.code}" if message.transition else ""
     return f"{message.get_kind_display()}{about}"
@@ -130,7 +137,7 @@ KINDS = {
     "extracts": JobKind(
         label=pgettext_lazy("jobs", "Files of areas"),
         model=Extract,
-        title=lambda extract: f"{extract.get_file_format_display().partition(':')[0]}, {extract.label}",
+        title=_extract_title,
         progress=lambda extract: _share(extract.points_done, extract.n_points) if extract.points_done else "",
         retry=lambda rows: extracts_retry(extracts=rows),
         cancel=lambda rows, by: extracts_cancel(extracts=rows, by=by),

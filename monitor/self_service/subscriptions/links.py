@@ -54,7 +54,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         try:
             subscriptions.subscription_confirm(subscription=subscription)
         except Refusal as refusal:
-            return render(request, "self_service/subscriptions/bad_link.html", {"too_many": refusal.error}, status=409)
+            context = {"too_many": refusal.error.rstrip(".")}
+            return render(request, "self_service/subscriptions/bad_link.html", context, status=409)
         subscription.refresh_from_db()
     context = {"subscription": subscription, "manage_token": tokens.manage_token(subscription.pk)}
     return render(request, "self_service/subscriptions/subscribe_confirm.html", context)
@@ -120,8 +121,11 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     form, status = places.form_of(places.MoveForm, request, as_it_is)
     if form.is_valid():
         wanted = {name: form.cleaned_data[name] for name in ("name", "region", "sites")}
-        subscriptions.subscription_move(subscription=mine, **wanted)
-        return redirect("subscription-manage", token=token)
+        try:
+            subscriptions.subscription_move(subscription=mine, **wanted)
+            return redirect("subscription-manage", token=token)
+        except Refusal as refusal:
+            form.add_error("where", refusal.error)
     context = {"subscription": mine, "token": token, "form": form, "where_config": where_config(form, mine.region)}
     return render(request, "self_service/subscriptions/where.html", context, status=status)
 

@@ -63,7 +63,11 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     entered = {name: form.cleaned_data[name] for name in ("email", "name", "sites")}
-    return _keep(request, **entered, **form.choice(), **form.often())
+    try:
+        return _keep(request, **entered, **form.choice(), **form.often())
+    except Refusal as refusal:
+        form.add_error("where", refusal.error)
+        return _page(request, form, status=422)
 
 
 @require_POST
@@ -169,7 +173,8 @@ def too_many(request: HttpRequest) -> HttpResponse:
 def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
     if not within_limits(request):
         return too_many(request)
-    subscriptions.subscription_request(**choice, time_zone=request.POST.get("time_zone", ""))
+    clock = request.POST.get("time_zone", "")
+    subscriptions.subscription_request(**choice, ip=network_of(request), time_zone=clock)
     return redirect("subscribe-sent")
 
 

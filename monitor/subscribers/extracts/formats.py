@@ -5,15 +5,18 @@ OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0, OGC 12-007r2 (KML 2.3).
 """
 
 import csv
+import errno
 import io
 import json
+import os
+import shutil
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
@@ -23,11 +26,15 @@ from pyarrow.csv import CSVWriter
 from pyarrow.parquet import ParquetWriter
 from pyproj import CRS
 
+from ingest.errors import UnusableData
+
 GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # version 1, little-endian, no envelope
 GEOMETRY = {"encoding": "WKB", "geometry_types": ["Point"]}  # coordinates are OGC:CRS84 where nothing else is stated
 GEOPARQUET = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": GEOMETRY}}
 DATA_SETS = "data_sets"  # the table with one row for each layer
 ROWS_AT_ONCE = 1000  # held as Python objects, which take ten times the memory of arrays
+MANY_COLUMNS = 100  # Rows of more columns would leave half of SQLite's usual pages empty.
+PAGE_BYTES, WIDE_PAGE_BYTES = 4096, 65_536
 GEOPACKAGE_TABLES = """
 PRAGMA application_id = 1196444487; PRAGMA user_version = 10400; PRAGMA synchronous = OFF;
 CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT NOT NULL, srs_id INTEGER PRIMARY KEY, organization TEXT NOT NULL,
@@ -55,27 +62,62 @@ class Layer(NamedTuple):
     tables: Callable[[], Iterator[pa.Table]]
 
 
-def geopackage_write(path: Path, layers: Sequence[Layer]) -> None:
-    """Write a GeoPackage with a layer for each data set and a table about them."""
-    names = list(layers[0].about)
+class TooLarge(UnusableData):
+    """Error for a file that would grow beyond the bytes reserved for it."""
+
+    def __init__(self) -> None:
+        super().__init__("The file became larger than the room that was reserved for it.")
+
+
+class CappedFile(io.BufferedWriter):
+    """New file that cannot grow beyond max_bytes. Raises TooLarge."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        super().__init__(io.FileIO(path, "w"))
+        self._max_bytes = max_bytes
+
+    def write(self, data: Any) -> int:
+        """Write bytes, unless the file would become too large."""
+        if self.tell() + memoryview(data).nbytes > self._max_bytes:
+            raise TooLarge
+        return super().write(data)
+
+
+def geopackage_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
+    """Write a GeoPackage with a layer for each data set and a table about them. Raises TooLarge."""
+    wide = any(len(layer.schema) > MANY_COLUMNS for layer in layers)
+    page_bytes, free_bytes = WIDE_PAGE_BYTES if wide else PAGE_BYTES, shutil.disk_usage(path.parent).free
     with closing(sqlite3.connect(path)) as file, file:
-        file.executescript(GEOPACKAGE_TABLES)
-        wgs84 = ("WGS 84", 4326, "EPSG", 4326, CRS.from_epsg(4326).to_wkt("WKT1_GDAL"), None)
-        file.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)", wgs84)
-        _contents(file, DATA_SETS, "attributes", "One row for each layer")
-        file.execute(f"CREATE TABLE {DATA_SETS} (fid INTEGER PRIMARY KEY, {' TEXT, '.join(names)} TEXT)")
-        for layer in layers:
-            _insert(file, DATA_SETS, names, [tuple(layer.about.values())])
-            _contents(file, layer.name, "features", _sentence(layer.about))
-            srs = "INSERT INTO gpkg_geometry_columns VALUES (?, 'geometry', 'POINT', 4326, 0, 0)"
-            file.execute(srs, [layer.name])
-            types = {name: "TEXT" if name == "pid" else "REAL" for name in layer.schema.names}
-            columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-            file.execute(f"CREATE TABLE {layer.name} (fid INTEGER PRIMARY KEY, geometry POINT, {columns})")
-            for batch in _batches(layer):
-                blobs = (GEOMETRY_HEAD + wkb for wkb in _wkb(batch))
-                values = zip(blobs, *(column.to_pylist() for column in batch.columns), strict=True)
-                _insert(file, layer.name, ["geometry", *layer.schema.names], values)
+        file.executescript(f"PRAGMA page_size = {page_bytes}; PRAGMA max_page_count = {max_bytes // page_bytes};")
+        try:
+            _tables_write(file, layers)
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            if free_bytes < max_bytes:  # SQLite says the same of a full disk.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from fault
+            raise TooLarge from fault
+
+
+def _tables_write(file: sqlite3.Connection, layers: Sequence[Layer]) -> None:
+    names = list(layers[0].about)
+    file.executescript(GEOPACKAGE_TABLES)
+    wgs84 = ("WGS 84", 4326, "EPSG", 4326, CRS.from_epsg(4326).to_wkt("WKT1_GDAL"), None)
+    file.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)", wgs84)
+    _contents(file, DATA_SETS, "attributes", "One row for each layer")
+    file.execute(f"CREATE TABLE {DATA_SETS} (fid INTEGER PRIMARY KEY, {' TEXT, '.join(names)} TEXT)")
+    for layer in layers:
+        _insert(file, DATA_SETS, names, [tuple(layer.about.values())])
+        _contents(file, layer.name, "features", _sentence(layer.about))
+        srs = "INSERT INTO gpkg_geometry_columns VALUES (?, 'geometry', 'POINT', 4326, 0, 0)"
+        file.execute(srs, [layer.name])
+        types = {name: "TEXT" if name == "pid" else "REAL" for name in layer.schema.names}
+        columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
+        file.execute(f"CREATE TABLE {layer.name} (fid INTEGER PRIMARY KEY, geometry POINT, {columns})")
+        for batch in _batches(layer):
+            blobs = (GEOMETRY_HEAD + wkb for wkb in _wkb(batch))
+            values = zip(blobs, *(column.to_pylist() for column in batch.columns), strict=True)
+            _insert(file, layer.name, ["geometry", *layer.schema.names], values)
 
 
 def _contents(file: sqlite3.Connection, name: str, kind: str, description: str) -> None:
@@ -88,25 +130,23 @@ def _insert(file: sqlite3.Connection, table: str, names: Sequence[str], rows: It
     file.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608
 
 
-def geoparquet_write(path: Path, layers: Sequence[Layer]) -> None:
-    """Write a zip with a GeoParquet file for each data set and a table about them."""
-    with ZipFile(path, "w", ZIP_STORED) as archive:
+def geoparquet_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
+    """Write a zip with a GeoParquet file for each data set and a table about them. Raises TooLarge."""
+    with CappedFile(path, max_bytes) as file, ZipFile(file, "w", ZIP_STORED) as archive:
         _about(archive, layers)
         for layer in layers:
-            part = path.with_name(f"{layer.name}.parquet")
             facts = {"geo": json.dumps(GEOPARQUET), "data_set": json.dumps(layer.about)}
             schema = layer.schema.append(pa.field("geometry", pa.binary())).with_metadata(facts)
-            with ParquetWriter(part, schema, compression="zstd") as writer:
+            part = archive.open(f"{layer.name}.parquet", "w", force_zip64=True)
+            with part, ParquetWriter(part, schema, compression="zstd") as writer:
                 for table in layer.tables():
                     columns = [*table.columns, pa.array(_wkb(table), pa.binary())]
                     writer.write_table(pa.table(columns, schema=schema))
-            archive.write(part, part.name)
-            part.unlink()
 
 
-def csv_write(path: Path, layers: Sequence[Layer]) -> None:
-    """Write a zip with a table (CSV) for each data set and one about them."""
-    with ZipFile(path, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+def csv_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
+    """Write a zip with a table (CSV) for each data set and one about them. Raises TooLarge."""
+    with CappedFile(path, max_bytes) as file, ZipFile(file, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         _about(archive, layers)
         for layer in layers:
             part = archive.open(f"{layer.name}.csv", "w", force_zip64=True)
@@ -115,9 +155,16 @@ def csv_write(path: Path, layers: Sequence[Layer]) -> None:
                     writer.write_table(table)
 
 
-def kml_write(path: Path, layers: Sequence[Layer]) -> None:
-    """Write a zipped KML (.kmz) with a folder for each data set; numbers are extended data of the points."""
-    with ZipFile(path, "w", ZIP_DEFLATED) as archive, archive.open("doc.kml", "w", force_zip64=True) as member:
+def kml_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
+    """Write a zipped KML (.kmz) with a folder for each data set; numbers are extended data of the points.
+
+    Raises TooLarge.
+    """
+    with (
+        CappedFile(path, max_bytes) as file,
+        ZipFile(file, "w", ZIP_DEFLATED) as archive,
+        archive.open("doc.kml", "w", force_zip64=True) as member,
+    ):
         for text in _kml(layers):
             member.write(text.encode())
 
@@ -171,7 +218,7 @@ def _sentence(about: dict[str, str]) -> str:
 class FileKind(NamedTuple):
     """Kind of file: its writer, suffix and media type, and how many points and dates of series it may have."""
 
-    write: Callable[[Path, Sequence[Layer]], None]
+    write: Callable[[Path, Sequence[Layer], int], None]
     suffix: str
     content_type: str
     most_points: int
@@ -181,6 +228,10 @@ class FileKind(NamedTuple):
 MOST_POINTS, MOST_PLACEMARKS = 1_000_000, 20_000
 MOST_COLUMNS = 2000  # of a table of SQLite, in the programs that read a GeoPackage
 OTHER_COLUMNS = 20  # kept free for those that are no dates, which are 13
+# Room to reserve for a file, in the format that takes most (GeoPackage).
+NUMBER_BYTES, POINT_BYTES = 9, 300
+LAYER_BYTES = 2**18
+EMPTY_PAGES = 4 / 3  # At least three rows fit on a page, so that a quarter of it is empty at most.
 KINDS = {
     "gpkg": FileKind(
         geopackage_write, ".gpkg", "application/geopackage+sqlite3", MOST_POINTS, MOST_COLUMNS - OTHER_COLUMNS
@@ -189,3 +240,9 @@ KINDS = {
     "csv": FileKind(csv_write, ".zip", "application/zip", MOST_POINTS),
     "kmz": FileKind(kml_write, ".kmz", "application/vnd.google-earth.kmz", MOST_PLACEMARKS),
 }
+
+
+def reserved_bytes(layers: Collection[tuple[int, int]]) -> int:
+    """Return the most bytes that a file of these layers takes. layers: numbers of points, and of dates of a series."""
+    rows = sum(n_points * (POINT_BYTES + NUMBER_BYTES * n_dates) for n_points, n_dates in layers)
+    return round(EMPTY_PAGES * rows) + (1 + len(layers)) * LAYER_BYTES

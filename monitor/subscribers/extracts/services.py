@@ -4,10 +4,11 @@ import logging
 import re
 import secrets
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
@@ -17,8 +18,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ingest.disk import disk_full
-from ingest.failures import cause_of, reason_of
+from ingest.disk import work_room_bytes
+from ingest.failures import Cause, cause_of, reason_of
 from ingest.leases import NO_FAULT, Lease, Overtaken, heartbeat
 from ingest.models import MeasurementPoint
 from ingest.scenes.services import geos
@@ -27,8 +28,11 @@ from ml.sharing import folder_of, store_delete, store_names, store_of
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
-from monitor.subscribers.extracts.formats import KINDS, FileKind, Layer
+from monitor.subscribers.extracts.formats import KINDS, NUMBER_BYTES, FileKind, Layer, reserved_bytes
 from monitor.subscribers.extracts.layers import AT_ONCE, layers_made
+from monitor.subscribers.quotas.holders import mailbox_key, network_key
+from monitor.subscribers.quotas.services import Claim, room_check, room_held
+from monitor.subscribers.quotas.stores import EXTRACTS
 from monitor.web.secret_links import Expired, signed_link
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
@@ -38,8 +42,9 @@ logger = logging.getLogger(__name__)
 State, Kind = Extract.State, OutgoingMessage.Kind
 CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
 COUNTED = 3  # times the limit: of areas with more points, the number is estimated
-NUMBER_BYTES = 9  # of a displacement in a GeoPackage, where it takes most room
 MOST_BYTES = 2**30
+MAX_WORK = timedelta(minutes=30)  # of all attempts together
+COPIES = 3  # of an extract on the disk while it is made: pieces, the file, and the file in the storage
 PIECES = "extract-"  # begins the names of stores
 FAILED = ":failed"  # ends the key of the mail that says so
 extract_token, _read_token = signed_link("monitor.extract", KEEP)  # opens the page of an extract, and its file
@@ -54,9 +59,10 @@ LEASE = Lease(
 
 
 class Contents(NamedTuple):
-    """Numbers of points in an area, by data set."""
+    """Numbers of points in an area, by data set. size_bytes: the most that a file of them takes."""
 
     by_product: dict[int, int]
+    size_bytes: int = 0
 
     @property
     def n_points(self) -> int:
@@ -87,9 +93,11 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
         raise Refusal(
             _("%(number)s points lie in this area; one file holds at most %(most)s. Choose a smaller area.") % words
         )
+    n_dates = {one.pk: one.n_dates if with_series else 0 for one in products}
     if with_series:
-        _check_series(contents, {one.pk: one.n_dates for one in products}, kind)
-    return contents
+        _check_series(contents, n_dates, kind)
+    layers = [(n_points, n_dates[pk]) for pk, n_points in contents.by_product.items()]
+    return contents._replace(size_bytes=reserved_bytes(layers))
 
 
 def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind) -> None:
@@ -116,6 +124,11 @@ def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind
         )
 
 
+def extract_room_check(*, contents: Contents, ip: str) -> None:
+    """Raise Refusal if the network that asks, or all visitors together, have no room for a file; nobody else learns."""
+    room_check(store=EXTRACTS, claim=Claim(contents.size_bytes, network=network_key(ip=ip)))
+
+
 def extract_request(
     *, email: str, region: Region, file_format: str, contents: Contents, with_series: bool = True
 ) -> Extract:
@@ -129,15 +142,32 @@ def extract_request(
             file_format=file_format,
             products=sorted(contents.by_product),
             n_points=contents.n_points,
+            size_bytes=contents.size_bytes,
             with_series=with_series,
         )
         OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}", email, extract=extract)
     return extract
 
 
-def extract_confirm(*, extract: Extract) -> None:
-    """Let workers make the file, once the reader of the mail has confirmed; a second call changes nothing."""
-    Extract.objects.filter(pk=extract.pk, confirmed_at=None).update(confirmed_at=timezone.now())
+def extract_confirm(*, extract: Extract, ip: str) -> None:
+    """Let workers make the file, once the reader of the mail has confirmed; a second call changes nothing.
+
+    Its room is reserved, and older files that were downloaded are deleted for it. Raises Refusal.
+    """
+    if extract.confirmed_at:
+        return
+    holder = {"mailbox": mailbox_key(email=extract.email), "network": network_key(ip=ip)}
+    with room_held(store=EXTRACTS, claim=Claim(extract.size_bytes, **holder), delete=_make_way):
+        Extract.objects.filter(pk=extract.pk, confirmed_at=None).update(confirmed_at=timezone.now(), **holder)
+
+
+def _make_way(extracts: QuerySet[Any]) -> None:
+    extracts_delete(extracts=extracts)
+
+
+def extract_downloaded(*, extract: Extract) -> None:
+    """Record that the last byte of a file was asked for; such files are the first to go."""
+    Extract.objects.filter(pk=extract.pk, downloaded_at=None).update(downloaded_at=timezone.now())
 
 
 def extract_read(token: str) -> Extract:
@@ -149,9 +179,10 @@ def extract_read(token: str) -> Extract:
 
 
 def extracts_make() -> None:
-    """Delete expired extracts, requeue those of dead workers, and make the files that are due, one after the other.
+    """Delete expired extracts, requeue those of dead workers, and make the first file that is due and has room.
 
-    Whoever asked for one that failed for good gets a mail.
+    Only one file is made, so that the worker's other tasks come between two. Whoever asked for one that failed for good
+    gets a mail.
     """
     now = timezone.now()
     over = Q(confirmed_at=None, created_at__lt=now - CONFIRM_FOR) | Q(created_at__lt=now - KEEP)
@@ -161,8 +192,8 @@ def extracts_make() -> None:
     for extract in Extract.objects.filter(state=State.FAILED).exclude(outgoingmessage__key__endswith=FAILED):
         about = {"extract": extract, "language": extract.language}
         OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}{FAILED}", extract.email, **about)
-    due = Extract.objects.filter(LEASE.due(), confirmed_at__isnull=False).order_by("pk")
-    while not disk_full() and (first := due.first()):
+    due = Extract.objects.filter(LEASE.due(), confirmed_at__isnull=False, size_bytes__lte=work_room_bytes() // COPIES)
+    if first := due.order_by("pk").first():
         extract_make(extract_id=first.pk)
 
 
@@ -170,14 +201,23 @@ def extract_make(*, extract_id: int) -> None:
     """Claim an extract and write its file, from the pieces of an earlier worker on. Raises the fault that ends it."""
     if not LEASE.claim(Extract.objects.filter(LEASE.due(), pk=extract_id, confirmed_at__isnull=False), error=""):
         return
-    extract, done = Extract.objects.get(pk=extract_id), 0
+    extract, done, started = Extract.objects.get(pk=extract_id), 0, time.monotonic()
+
+    def prolong() -> bool:
+        worked = extract.worked_seconds + time.monotonic() - started
+        if worked > MAX_WORK.total_seconds():
+            error = f"It took longer than {MAX_WORK.total_seconds() / 60:g} minutes."
+            ended = {"finished_at": timezone.now(), "cause": Cause.STALLED, "error": error}
+            LEASE.settle(extract, State.FAILED, worked_seconds=worked, **ended)
+            return False
+        return LEASE.prolong(extract, points_done=done, worked_seconds=worked)
 
     def report(n_points: int) -> None:
         nonlocal done
         done += n_points
 
     try:
-        with heartbeat(lambda: LEASE.prolong(extract, points_done=done), settings.RUN_BEAT_SECONDS):
+        with heartbeat(prolong, settings.RUN_BEAT_SECONDS):
             store = store_of(_pieces_of(extract), f"{AT_ONCE}")
             _finish(extract, list(layers_made(extract=extract, store=store, report=report)))
         store_delete(_pieces_of(extract))
@@ -194,9 +234,11 @@ def _finish(extract: Extract, layers: Sequence[Layer]) -> None:
     own.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=own) as folder:  # what a killed worker leaves there goes with the pieces
         path = Path(folder) / f"extract-{extract.pk}-{secrets.token_hex(8)}{kind.suffix}"
-        kind.write(path, layers)
+        kind.write(path, layers, extract.size_bytes)
+        size_bytes = path.stat().st_size
         with raster_put(path) as name, transaction.atomic():
-            ended = {"file": name, "finished_at": timezone.now(), "points_done": extract.n_points}
+            ended = {"file": name, "size_bytes": size_bytes, "finished_at": timezone.now()}
+            ended["points_done"] = extract.n_points
             if not LEASE.settle(extract, State.SUCCEEDED, **ended, **NO_FAULT):
                 raise Overtaken
             about = {"extract": extract, "language": extract.language}
@@ -214,7 +256,7 @@ def extracts_delete(*, extracts: QuerySet[Extract]) -> None:
 
 def extracts_retry(*, extracts: QuerySet[Extract]) -> int:
     """Requeue failed, cancelled and delayed extracts; return their number."""
-    return LEASE.retry(extracts, **NO_FAULT, finished_at=None)
+    return LEASE.retry(extracts, **NO_FAULT, finished_at=None, worked_seconds=0)
 
 
 def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
@@ -223,9 +265,10 @@ def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
 
 
 def _pieces_prune() -> None:
-    """Delete pieces without an extract: a worker may store one just after its extract was deleted."""
+    """Delete pieces of extracts that are not to be made, or gone: a worker may store one just after that."""
     stored = {int(name.removeprefix(PIECES)) for name in store_names() if re.fullmatch(rf"{PIECES}\d+", name)}
-    for pk in stored.difference(Extract.objects.filter(pk__in=stored).values_list("pk", flat=True)):
+    needed = Extract.objects.filter(pk__in=stored, state__in=Extract.UNSETTLED)
+    for pk in stored.difference(needed.values_list("pk", flat=True)):
         store_delete(f"{PIECES}{pk}")
 
 

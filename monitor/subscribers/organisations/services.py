@@ -13,6 +13,9 @@ from ingest.errors import one_line
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
 from monitor.subscribers.organisations.names import title_of
+from monitor.subscribers.quotas.holders import organisation_key
+from monitor.subscribers.quotas.services import Claim, room_held
+from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import limits, services
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace
@@ -154,8 +157,10 @@ def shared_add(
         if mine.subscriptions.filter(ended_at=None).count() >= MOST_SHARED:
             raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MOST_SHARED)})
         named = {"name": one_line(name)[: services.LONGEST_NAME], "confirmed_at": timezone.now(), **wish}
-        added = Subscription.objects.create(organisation=mine, **services.place_of(region, sites), **named)
-        assets_replace(subscription=added, sites=sites)
+        place, mailbox = services.place_of(region, sites), organisation_key(organisation=mine.pk)
+        with room_held(store=PLACES, claim=Claim(place["size_bytes"], mailbox)):
+            added = Subscription.objects.create(organisation=mine, mailbox=mailbox, **place, **named)
+            assets_replace(subscription=added, sites=sites)
         seats_settle(organisation=mine)
     return added
 
@@ -163,7 +168,7 @@ def shared_add(
 def shared_change(
     *, shared: Subscription, region: Region | None, name: str, sites: Sequence[SiteArea] = (), **wish: Any
 ) -> None:
-    """Change filters, name, and region if one is given, of a watched place, for every member."""
+    """Change filters, name, and region if one is given, of a watched place, for every member. Raises Refusal."""
     with _alone(shared.organisation) as mine:
         services.subscription_move(subscription=shared, name=name, region=region, sites=sites)
         Subscription.objects.filter(pk=shared.pk).update(**wish)

@@ -9,7 +9,10 @@ from django.utils import timezone
 
 from detection.reviews.audit import audit_write
 from monitor.models.messages import OutgoingMessage
-from monitor.models.reports import ResidentReport
+from monitor.models.reports import ResidentReport, UnconfirmedPhoto
+from monitor.subscribers.quotas.holders import mailbox_key, network_key
+from monitor.subscribers.quotas.services import Claim, room_check, room_held
+from monitor.subscribers.quotas.stores import PHOTOS
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.services import email_normal
 from monitor.web.secret_links import signed_link
@@ -21,35 +24,47 @@ State, Kind = ResidentReport.State, OutgoingMessage.Kind
 
 
 def report_request(
-    *, email: str, kind: str, place: tuple[float, float], seen_on: date, text: str, photo: bytes | None
+    *, email: str, kind: str, place: tuple[float, float], seen_on: date, text: str, photo: bytes | None, ip: str
 ) -> ResidentReport | None:
     """Save an unconfirmed report and queue the mail to confirm it. Return None after too many mails today.
 
-    place: longitude and latitude in degrees. photo: already encoded anew.
+    place: longitude and latitude in degrees. photo: already encoded anew. ip: of the network that sends it. Raises
+    Refusal if that network, or all visitors together, have no room for the photo.
     """
     email = email_normal(email)
+    claim = Claim(len(photo or b""), network=network_key(ip=ip))
+    room_check(store=PHOTOS, claim=claim)
     if not limits.allowed_for_address(email=email):
         return None
     at = Point(*(round(degrees, DIGITS) for degrees in place), srid=4326)
-    with transaction.atomic():
+    counted = {"size_bytes": claim.size_bytes, "network": claim.network}
+    with transaction.atomic(), room_held(store=PHOTOS, claim=claim):
         report = ResidentReport.objects.create(
-            email=email, kind=kind, place=at, seen_on=seen_on, text=text.strip(), photo=photo
+            email=email, kind=kind, place=at, seen_on=seen_on, text=text.strip(), **counted
         )
+        if photo:
+            UnconfirmedPhoto.objects.create(report=report, content=photo)
         OutgoingMessage.queue(Kind.REPORT, f"report:{report.pk}", email, report=report)
     return report
 
 
 def report_confirm(*, report: ResidentReport) -> None:
-    """Show a report to operators and forget its mail address, which is needed for nothing else."""
-    with transaction.atomic():
+    """Show a report to operators and forget its address. Raises Refusal if the mailbox has no room for its photo."""
+    mailbox = mailbox_key(email=report.email)
+    with transaction.atomic(), room_held(store=PHOTOS, claim=Claim(report.size_bytes, mailbox, instead_of=report.pk)):
+        photo = UnconfirmedPhoto.objects.filter(report=report)
+        shown = {"confirmed_at": timezone.now(), "email": "", "photo": photo.values("content")[:1]}
         first = ResidentReport.objects.filter(pk=report.pk, confirmed_at=None)
-        if first.update(confirmed_at=timezone.now(), email=""):
+        if first.update(**shown, mailbox=mailbox):
+            photo.delete()
             OutgoingMessage.objects.filter(report=report).delete()
 
 
 def report_decide(*, report: ResidentReport, by: AbstractBaseUser, state: str, reason: str = "") -> bool:
     """Accept or reject a confirmed report, with an entry in the audit; return False if it has been decided before."""
     decided = {"state": State(state), "reason": reason.strip()[:LONGEST_REASON], "decided_by": by}
+    if decided["state"] == State.ACCEPTED:  # It does not count against a quota any more.
+        decided |= {"mailbox": "", "network": ""}
     with transaction.atomic():
         waiting = ResidentReport.objects.filter(pk=report.pk, state=State.WAITING, confirmed_at__isnull=False)
         if not waiting.update(**decided, decided_at=timezone.now()):

@@ -10,6 +10,7 @@ from django.utils.crypto import salted_hmac
 
 from monitor.models.operations import RequestCount
 from monitor.models.subscriptions import Subscription
+from monitor.subscribers.quotas.holders import WIDE_NETWORK_BITS, domain_of, mailbox_of
 
 # Domains whose many mailboxes belong to many people.
 PUBLIC_DOMAINS = {
@@ -23,7 +24,6 @@ PUBLIC_DOMAINS = {
     "gmx.net",
 }
 WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
-WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
 KNOWN_AFTER = timedelta(days=7)  # since the first subscription was confirmed
 STRANGERS_SHARE = 0.5  # of all codes of a day, for people who are not known yet
 
@@ -78,19 +78,6 @@ def allowed_for_codes_of(*, network: str) -> bool:
 def allowed_for_organisation(*, organisation: int, most: int) -> bool:
     """Count one invitation by an organisation. Return False if it has reached its daily limit."""
     return _count(f"organisation {organisation}", most)
-
-
-def mailbox_of(email: str) -> str:
-    """Return the same name for all spellings of a mailbox, without +tag and dots; only to count by."""
-    # Some providers deliver a.b@ and ab@ to two people: these two then share a limit.
-    local = email.strip().lower().rpartition("@")[0]
-    return f"{local.partition('+')[0].replace('.', '') or local}@{domain_of(email)}"
-
-
-def domain_of(email: str) -> str:
-    """Return the domain of an address; two names of one provider are one domain."""
-    domain = email.strip().lower().rpartition("@")[2].rstrip(".")
-    return "gmail.com" if domain == "googlemail.com" else domain
 
 
 def _count(who: str, limit: int) -> bool:

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from shapely import to_wkb
 
 from detection.kinds import KIND_LABELS
 from ingest.areas import FARTHEST_M
@@ -21,6 +22,9 @@ from monitor.models.operations import Extract, RequestCount
 from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.extracts.services import extracts_delete
+from monitor.subscribers.quotas.holders import mailbox_key, network_key
+from monitor.subscribers.quotas.services import Claim, room_check, room_held
+from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscribers.subscriptions.often import RESUMED
@@ -40,6 +44,7 @@ LONGEST_PAUSE = timedelta(days=2 * 365)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
 LONGEST_LABEL = 200
+SITE_BYTES = 200  # of a site's row besides its area
 LONGEST_NAME = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
@@ -68,21 +73,28 @@ def subscription_request(
     time_zone: str = "",
     name: str = "",
     sites: Sequence[SiteArea] = (),
+    ip: str,
     **wish: Any,
 ) -> Subscription | None:
-    """Save an unconfirmed subscription and queue the mail to confirm it. Return None after too many mails today."""
+    """Save an unconfirmed subscription and queue the mail to confirm it. Return None after too many mails today.
+
+    Raises Refusal if the network `ip`, or all visitors together, have no room for such a list of sites.
+    """
     # Known and unknown addresses are treated alike, so that nobody can find out who is subscribed. wish: other fields
     # of the subscription, from lowest_severity to sign_of_life.
     email = email_normal(email)
+    place, network = place_of(region, sites), network_key(ip=ip)
+    room_check(store=PLACES, claim=Claim(place["size_bytes"], network=network))
     if not limits.allowed_for_address(email=email):
         return None
-    with transaction.atomic():
+    with transaction.atomic(), room_held(store=PLACES, claim=Claim(place["size_bytes"], network=network)):
         wanted = Subscription.objects.create(
             email=email,
             name=one_line(name)[:LONGEST_NAME],
             kinds=sorted(kinds),
             time_zone=time_zone_known(time_zone),
-            **place_of(region, sites),
+            network=network,
+            **place,
             **wish,
         )
         assets_replace(subscription=wanted, sites=sites)
@@ -92,7 +104,9 @@ def subscription_request(
 
 def place_of(region: Region, sites: Sequence[SiteArea]) -> dict[str, Any]:
     """Return the fields of a subscription that describe its place."""
-    return {"region": geos(region.outline), "label": region.label[:LONGEST_LABEL], "n_assets": len(sites)}
+    n_bytes = len(to_wkb(region.outline)) + sum(SITE_BYTES + len(to_wkb(site.area)) for site in sites)
+    named = {"label": region.label[:LONGEST_LABEL], "n_assets": len(sites), "size_bytes": n_bytes}
+    return {"region": geos(region.outline), **named}
 
 
 def demo_subscription_make() -> Subscription:
@@ -112,15 +126,19 @@ def demo_subscription_make() -> Subscription:
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:
-    """Confirm a subscription. Raises Refusal if its owner has too many; a second call changes nothing."""
+    """Confirm a subscription. Raises Refusal if its owner has too many, or too much; a second call changes nothing."""
     held = selectors.subscriptions_of(email=subscription.email).filter(
         confirmed_at__isnull=False, ended_at=None, shared=None
     )
-    if subscription.confirmed_at is None and held.count() >= MOST_PER_ADDRESS:
+    if subscription.confirmed_at:
+        return
+    if held.count() >= MOST_PER_ADDRESS:
         most = _("one address may follow %(number)s regions at most")
         raise Refusal(most % {"number": whole(MOST_PER_ADDRESS)})
-    now = timezone.now()
-    Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None).update(confirmed_at=now)
+    mailbox = mailbox_key(email=subscription.email)
+    with room_held(store=PLACES, claim=Claim(subscription.size_bytes, mailbox, instead_of=subscription.pk)):
+        waiting = Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None)
+        waiting.update(confirmed_at=timezone.now(), mailbox=mailbox, network="")
 
 
 def subscription_pause(*, subscription: Subscription, until: date | None = None) -> None:
@@ -148,12 +166,14 @@ def address_pause(*, email: str) -> int:
 def subscription_move(
     *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = ()
 ) -> None:
-    """Change a subscription's name, and its region if one is given. Queued messages are still sent."""
-    with transaction.atomic():
+    """Change a subscription's name, and its region if one is given. Queued messages are still sent. Raises Refusal."""
+    place = place_of(region, sites) if region else {}
+    claim = Claim(place.get("size_bytes", 0), subscription.mailbox, instead_of=subscription.pk)
+    with transaction.atomic(), room_held(store=PLACES, claim=claim):
         mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
         if not mine.update(name=one_line(name)[:LONGEST_NAME]) or region is None:
             return
-        mine.update(**place_of(region, sites))
+        mine.update(**place)
         assets_replace(subscription=subscription, sites=sites)
 
 

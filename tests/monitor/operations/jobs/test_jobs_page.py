@@ -17,8 +17,8 @@ from ml.models import ModelVersion, Run
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.operations.jobs.kinds import ADVICE, GROUPS, KINDS
-from monitor.web.roles import VIEWERS
-from tests.makers.people import account, signed_in
+from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
+from tests.makers.people import account, signed_in, words
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,28 @@ def test_no_address_of_a_reader_stands_on_the_page(operator):
     assert "Recipient address rejected" in page
     assert "reader" not in page
     assert "example.org" not in page
+
+
+@pytest.mark.parametrize("role", [VIEWERS, OPERATORS, PUBLISHERS, ADMINISTRATORS])
+def test_nobody_who_works_here_reads_whose_area_a_file_is_of_and_where_it_lies(role):
+    one_of_each(state="failed")
+    Extract.objects.update(label="the house at 47.05 N 12.10 E", email="private@example.org", size_bytes=3 * 2**20)
+    extract = Extract.objects.get()
+    page = words(signed_in(account("someone", role)).get("/jobs/", {"kind": "extracts"}))
+    for private in ("the house", "47.05", "12.10", "private", "example.org"):
+        assert private not in page
+        assert private not in str(extract)  # as logs name it
+    assert "CSV, 1 point, 3.0 MB" in page
+    assert "Failed" in page
+
+
+def test_the_answer_to_a_button_names_no_private_place(operator):
+    one_of_each(state="failed")
+    Extract.objects.update(label="the house")
+    answer = operator.post(f"/jobs/extracts/{Extract.objects.get().pk}/retry/", follow=True)
+    assert "is tried again" in words(answer)
+    assert "the house" not in words(answer)
+    assert "the house" not in "".join(AuditEntry.objects.values_list("subject", flat=True))
 
 
 def test_a_failed_run_is_tried_again_with_a_row_in_the_audit(operator):

@@ -28,6 +28,7 @@ from monitor.wording.refusals import Refusal
 from monitor.wording.regions import rectangle
 
 pytestmark = pytest.mark.django_db
+IP = "192.0.2.1"
 
 
 def area_around(product, margin: float = 0.01) -> str:
@@ -44,7 +45,7 @@ def asked(client, product, **fields) -> Extract:
 
 def made(client, product, **fields) -> Extract:
     extract = asked(client, product, **fields)
-    services.extract_confirm(extract=extract)
+    services.extract_confirm(extract=extract, ip=IP)
     services.extracts_make()
     extract.refresh_from_db()
     assert extract.state == "succeeded", extract.error
@@ -113,7 +114,7 @@ def test_tables_keep_dates_as_columns_and_say_what_they_hold(client, product):
 def test_a_worker_goes_on_where_a_dead_one_was(client, product, monkeypatch):
     monkeypatch.setattr(layers, "AT_ONCE", 5)
     extract, read = asked(client, product), []
-    services.extract_confirm(extract=extract)
+    services.extract_confirm(extract=extract, ip=IP)
 
     def dies(n_points: int) -> None:
         raise SystemExit
@@ -139,7 +140,7 @@ def test_a_worker_goes_on_where_a_dead_one_was(client, product, monkeypatch):
 
 def test_a_file_that_would_lack_points_is_not_made(client, product):
     extract = asked(client, product)
-    services.extract_confirm(extract=extract)
+    services.extract_confirm(extract=extract, ip=IP)
     Extract.objects.update(n_points=extract.n_points + 1)  # as if one point had been deleted since
     with pytest.raises(UnusableData, match="Ask for the area again"):
         services.extracts_make()
@@ -198,7 +199,7 @@ def test_more_dates_than_columns_of_a_geopackage_are_refused_and_no_others(produ
     schema = pa.schema([*columns, *((day, pa.float32()) for day in days)])
     table = pa.table([["a"], *([[1.0]] * (len(schema) - 1))], schema=schema)
     layer = formats.Layer("many", {"layer": "many"}, schema, lambda: iter([table]))
-    formats.geopackage_write(tmp_path / "many.gpkg", [layer])  # as many as are allowed fit
+    formats.geopackage_write(tmp_path / "many.gpkg", [layer], 2**21)  # as many as are allowed fit
     monkeypatch.setitem(formats.KINDS, "gpkg", kind._replace(most_dates=product.n_dates - 1))
     with pytest.raises(Refusal, match="Choose another format, or leave out the series"):
         services.contents_of(area=product.footprint.buffer(0.01), file_format="gpkg")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from detection.models import AuditEntry
 from monitor.models.messages import OutgoingMessage
-from monitor.models.reports import ResidentReport
+from monitor.models.reports import ResidentReport, UnconfirmedPhoto
 from monitor.notifications import rounds
 from monitor.operations.retention.services import prune
 from monitor.self_service import reports as pages
@@ -65,7 +65,7 @@ def test_a_photo_loses_its_position_and_everything_else_that_is_no_picture(clien
     given = photo(form, size=(3000, 1000))
     assert CAMERA.encode() in given
     send(client, photo=SimpleUploadedFile("crack.jpg", given))
-    kept = bytes(ResidentReport.objects.get().photo)
+    kept = bytes(UnconfirmedPhoto.objects.get().content)
     image = Image.open(io.BytesIO(kept))
     assert (image.format, image.size) == ("JPEG", (round(PHOTO_PX / 3), PHOTO_PX))  # upright, and smaller
     assert not image.getexif()

@@ -1,0 +1,100 @@
+"""Room for what visitors make the service keep: asked for before anything is stored, and made by deleting old files."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from django.db.models import QuerySet, Sum
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext_lazy
+
+from ingest.locks import Lock, locked
+from monitor.models.subscriptions import Holding
+from monitor.subscribers.quotas.stores import DISK_SHARE, Store
+from monitor.wording.refusals import Refusal
+
+WORDS = {
+    "mailbox": gettext_lazy("You already use %(held)s of your %(most)s here; this needs %(size)s more."),
+    "network": gettext_lazy("Your network already uses %(held)s of its %(most)s here; this needs %(size)s more."),
+    "total": gettext_lazy("All visitors together already use %(held)s of %(most)s here; this needs %(size)s more."),
+}
+
+
+class Claim(NamedTuple):
+    """Bytes to be stored. mailbox, network: keyed hashes, empty if not counted; instead_of: key of a row replaced."""
+
+    size_bytes: int
+    mailbox: str = ""
+    network: str = ""
+    instead_of: int | None = None
+
+
+def room_check(*, store: Store, claim: Claim) -> None:
+    """Raise Refusal if there is no room, even after deleting what may go. Nothing is reserved or deleted.
+
+    Without the mailbox's key, only what is too large for any mailbox is refused for its sake.
+    """
+    _going(store, claim)
+
+
+@contextmanager
+def room_held(
+    *, store: Store, claim: Claim, delete: Callable[[QuerySet[Holding]], None] | None = None
+) -> Iterator[None]:
+    """Make room, and let nobody else take it until the block, which stores a row, has ended. Raises Refusal.
+
+    delete: deletes rows of the store with their files.
+    """
+    if claim.size_bytes <= store.free_bytes:
+        yield
+        return
+    with locked(Lock.QUOTAS):
+        going = _going(store, claim)
+        if going and delete:
+            delete(store.rows._default_manager.filter(pk__in=going))
+        yield
+
+
+def held_bytes(*, store: Store) -> int:
+    """Return how many bytes of a store count at present."""
+    return _sum(store.rows._default_manager.filter(store.counted))
+
+
+def _going(store: Store, claim: Claim) -> set[int]:
+    """Return the keys of rows to delete so that a claim fits into each quota. Raises Refusal if too few may go."""
+    going: set[int] = set()
+    if claim.size_bytes <= store.free_bytes:
+        return going
+    quota, counted = store.quota(), store.rows._default_manager.filter(store.counted).exclude(pk=claim.instead_of)
+    scopes = [
+        ("mailbox", counted.filter(mailbox=claim.mailbox) if claim.mailbox else counted.none(), quota.mailbox),
+        ("network", counted.filter(network=claim.network) if claim.network else counted.none(), quota.network),
+        ("total", counted, _total(store, quota.total)),
+    ]
+    for scope, rows, most in scopes:
+        left = rows.exclude(pk__in=going)
+        held = _sum(left)
+        over = held + claim.size_bytes - most
+        for pk, size_bytes in store.first_to_go(left).values_list("pk", "size_bytes") if over > 0 else ():
+            if over <= 0:
+                break
+            going.add(pk)
+            over -= size_bytes
+        if over > 0:
+            sizes = {"held": held, "most": most, "size": claim.size_bytes}
+            shown = {name: filesizeformat(size) for name, size in sizes.items()}
+            raise Refusal(f"{WORDS[scope] % shown} {store.remedy}")
+    return going
+
+
+def _total(store: Store, most: int) -> int:
+    """Return the quota of all visitors: less where the disk has little room, so that they cannot fill it."""
+    room = store.room()
+    if room is None:
+        return most
+    written = _sum(store.rows._default_manager.filter(store.counted, store.written))
+    return max(0, min(most, int(DISK_SHARE * (written + room))))
+
+
+def _sum(rows: QuerySet[Holding]) -> int:
+    return rows.aggregate(n=Sum("size_bytes"))["n"] or 0

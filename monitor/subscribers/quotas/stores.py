@@ -1,0 +1,126 @@
+"""The table of all that visitors make the service keep: how many bytes it may take, and what goes first.
+
+A table of the site that can hold much stands here: in STORES with its quotas; in BOUNDED with what limits it otherwise;
+or, if no visitor fills it, in STAFF.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models import F, Model, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+
+from ingest.disk import database_room_bytes, work_room_bytes
+from monitor.models.bulletins import Bulletin
+from monitor.models.messages import CapMessage, Endpoint
+from monitor.models.operations import Extract
+from monitor.models.reports import ResidentReport, UnconfirmedPhoto
+from monitor.models.subscriptions import Asset, Holding, Subscription
+
+DISK_SHARE = 0.5  # of the room that a disk would have without a store
+MIN_OFFERED = timedelta(days=1)  # that a file waits for its first download
+DOWNLOAD = timedelta(hours=1)  # in which a download that has begun may end
+MIB = 2**20
+
+
+class Quota(NamedTuple):
+    """Bytes that may be kept for one mailbox, for one network, and for all visitors together."""
+
+    mailbox: int
+    network: int
+    total: int
+
+
+class Store(NamedTuple):
+    """Something that visitors make the service keep.
+
+    Args:
+        rows: the table whose `size_bytes` are counted.
+        parts: further tables whose content is counted there.
+        quota: returns the limits.
+        remedy: what a visitor can do when there is no room.
+        room: returns the bytes that its disk has left; None if unknown.
+        counted: the rows that count.
+        written: those of them whose bytes are on the disk already, and not only reserved.
+        first_to_go: returns those of some rows that may be deleted for new ones, the first to go first.
+        free_bytes: a row up to this size is never refused, because the number of rows is limited.
+        unsaved: the tables that backups leave out; of a table with files, backups leave out the files.
+    """
+
+    rows: type[Holding]
+    parts: tuple[type[Model], ...]
+    quota: Callable[[], Quota]
+    remedy: str
+    room: Callable[[], int | None]
+    counted: Q
+    written: Q = Q()
+    first_to_go: Callable[[QuerySet[Holding]], QuerySet[Holding]] = lambda rows: rows.none()
+    free_bytes: int = 0
+    unsaved: tuple[type[Model], ...] = ()
+
+
+def _extract_quota() -> Quota:
+    total = settings.EXTRACT_QUOTA_BYTES
+    return Quota(mailbox=total // 10, network=total // 5, total=total)
+
+
+def _extracts_first_to_go(rows: QuerySet[Holding]) -> QuerySet[Holding]:
+    """Return the files that were downloaded, the oldest download first, then those offered for MIN_OFFERED."""
+    now = timezone.now()
+    downloaded = Q(downloaded_at__lt=now - DOWNLOAD)
+    offered = Q(downloaded_at=None, finished_at__lt=now - MIN_OFFERED)
+    done = rows.filter(downloaded | offered, state=Extract.State.SUCCEEDED)
+    return done.order_by(F("downloaded_at").asc(nulls_last=True), "finished_at", "pk")
+
+
+EXTRACTS = Store(
+    rows=Extract,
+    parts=(),
+    quota=_extract_quota,
+    remedy=gettext_lazy("Delete a file that you have, choose a smaller area or no series, or try again tomorrow."),
+    room=work_room_bytes,
+    counted=Q(
+        confirmed_at__isnull=False,
+        state__in=[Extract.State.QUEUED, Extract.State.RUNNING, Extract.State.SUCCEEDED],
+    ),
+    written=Q(state=Extract.State.SUCCEEDED),
+    first_to_go=_extracts_first_to_go,
+    unsaved=(Extract,),
+)
+PHOTOS = Store(
+    rows=ResidentReport,
+    parts=(UnconfirmedPhoto,),
+    quota=lambda: Quota(mailbox=20 * MIB, network=100 * MIB, total=1024 * MIB),
+    remedy=gettext_lazy("Send the report without the photo, or try again in a few days."),
+    room=database_room_bytes,
+    counted=~Q(state=ResidentReport.State.ACCEPTED),  # operators chose to keep those
+    unsaved=(UnconfirmedPhoto,),
+)
+PLACES = Store(
+    rows=Subscription,
+    parts=(Asset,),
+    quota=lambda: Quota(mailbox=30 * MIB, network=60 * MIB, total=1024 * MIB),
+    remedy=gettext_lazy("Give a shorter list of sites, or end a subscription that you no longer need."),
+    room=database_room_bytes,
+    counted=Q(shared=None),  # the seats of an organisation's members are copies without sites
+    free_bytes=16_384,  # a region has 500 corners at most
+)
+STORES = (EXTRACTS, PHOTOS, PLACES)
+BOUNDED: dict[type[Model], str] = {
+    Endpoint: "keys of fixed length and an address of 2,000 letters; so many for each mailbox and organisation",
+    Session: "written at a sign-in only, which has limits; cleared when it ends",
+    AccessAttempt: "1,024 letters of each request; so many wrong passwords from one address and for one name",
+    UserSession: "the first letters of a browser's name, of accounts; gone with the session",
+    Authenticator: "keys of fixed length, of accounts, which are made by invitation",
+}
+STAFF: dict[type[Model], str] = {
+    Bulletin: "drafted by the service, one at a time, and signed by operators",
+    CapMessage: "issued by the service, one for each step of an alert",
+}
