@@ -13,11 +13,17 @@ from detection.tables.reviews import SetByHand
 from ingest.areas import area_of
 
 COLUMNS = ("kind", "severity", "area")  # columns that both a search and a person can set
+FIELDS = (*COLUMNS, "texts")
 
 
 def by_hand_of(alert: Alert) -> SetByHand | None:
     """Return the columns of an alert that people have set; None if there are none."""
     return SetByHand.objects.filter(alert=alert).first()
+
+
+def values_by_hand(set_by_hand: SetByHand | None) -> dict[str, Any]:
+    """Return the values of FIELDS that people have set, as JSON; None: as computed, or no text."""
+    return {name: as_json(getattr(set_by_hand, name, None)) or None for name in FIELDS}
 
 
 def keep_by_hand(*, alert: Alert, columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import DatabaseError, connection
 from django.db.models import F, Model, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from ingest.errors import one_line
@@ -98,6 +98,14 @@ class Lease(Generic[Row]):
         waiting = Q(state=self.queued, next_try_at__isnull=False)
         again = rows.filter(waiting | Q(state__in=[self.failed, self.cancelled]))
         return again.update(state=self.queued, lease_until=None, error="", **values)
+
+    def keep(self, done: QuerySet[Row], state: str, **values: Any) -> bool:
+        """Settle a due row whose result exists, because somebody has put it back by hand; return whether it was one.
+
+        The result is kept, not made again: others refer to it by its hash, and the same work would give the same.
+        """
+        kept = {"finished_at": Coalesce("finished_at", Now()), "lease_until": None, "error": "", **NO_FAULT, **values}
+        return done.filter(self.due()).update(state=state, **kept) > 0
 
     def cancel(self, rows: QuerySet[Row], *, error: str, **values: Any) -> int:
         """Cancel waiting and running rows; return their number. A worker notices when it next renews its lease."""

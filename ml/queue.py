@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ingest.disk import disk_full
 from ingest.leases import NO_FAULT, Lease
-from ml.models import Run
+from ml.models import Prediction, Run
 
 LEASE = Lease(
     model=Run,
@@ -20,8 +21,11 @@ LEASE = Lease(
 
 
 def run_claim(*, run_id: int) -> Run | None:
-    """Claim a waiting run for this worker; None if another worker has it, it is not due yet, or a disk is full."""
-    if disk_full():
+    """Claim a waiting run for this worker; None if it has a result or is not due, another has it, or a disk is full."""
+    with_result = Run.objects.filter(pk=run_id, prediction__isnull=False)
+    made_at = Subquery(Prediction.objects.filter(run=OuterRef("pk")).values("created_at"))
+    ended = {"finished_at": Coalesce("finished_at", made_at), "share_done": 1.0}  # its place among the runs stays
+    if LEASE.keep(with_result, Run.State.SUCCEEDED, **ended) or disk_full():
         return None
     waiting = Run.objects.filter(LEASE.due(), pk=run_id)
     if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, shared_key="", error=""):

@@ -13,7 +13,7 @@ from shapely import from_wkb
 
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
-from detection.by_hand import COLUMNS, area_m2_of, as_json, by_hand_of, from_json
+from detection.by_hand import COLUMNS, FIELDS, area_m2_of, as_json, by_hand_of, from_json, values_by_hand
 from detection.kinds import KINDS, Kind, row_of
 from detection.models import Alert, Claim, Proposal
 from detection.reviews.audit import audit_write
@@ -25,9 +25,9 @@ from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.updates import Cause, Change
 from detection.search.areas import to_django
+from detection.selectors import PUBLIC_STATES
 from detection.tables.reviews import AlertEdit, SetByHand
 
-FIELDS = (*COLUMNS, "texts")
 LONGEST_TEXT = 1000
 REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken back"
 
@@ -56,23 +56,24 @@ def alert_edit(
 
     wanted: values of kind, severity, area (GeoJSON), texts (by language); empty: as computed. announce: whether to
     report a change of texts alone; other changes always are. Raises Overtaken if the alert has changed since it was
-    shown, Claimed if another person holds it, Unfit for invalid input.
+    shown, Claimed if another person holds it, Unfit for invalid input, ValueError for an alert that is not followed.
     """
     with transaction.atomic():
         _locked(alert, editor)
         if alert.state != expected_state or last_edit(alert) != expected_edit:
             raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
+        if alert.state not in PUBLIC_STATES:
+            raise ValueError("this alert is not followed any more; take the verdict on it back first")
         set_by_hand, _new = SetByHand.objects.get_or_create(
             alert=alert, defaults={"computed": {name: as_json(getattr(alert, name)) for name in COLUMNS}}
         )
-        before = _values(set_by_hand)
+        before = values_by_hand(set_by_hand)
         after = before | _checked(alert, set_by_hand, wanted)
         changed = [name for name in FIELDS if after[name] != before[name]]
         if not changed:
             return None
         change = {name: after[name] for name in changed}
-        severity = after["severity"] or set_by_hand.computed.get("severity", "")
-        if alert.state in PUBLISHED and needs_second(alert=alert, severity=severity):
+        if _waits_for_second(alert, set_by_hand, after):
             proposal = proposal_make(alert=alert, proposer=editor, change=change, announce=announce)
             Claim.objects.filter(alert=alert, holder=editor).delete()
             return proposal
@@ -92,34 +93,58 @@ def edit_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_st
         if alert.state not in PUBLISHED:
             raise ValueError(f"an alert that is {alert.state} is not changed like this; decline it")
         set_by_hand = by_hand_of(alert)
-        before, silent = _values(set_by_hand), [*change] == ["texts"] and not proposal.announce
+        before, silent = values_by_hand(set_by_hand), [*change] == ["texts"] and not proposal.announce
         proposal.edit = _set(
             alert,
             set_by_hand,
             proposal.proposer,
             {name: before[name] for name in change},
             change,
+            takes_back=proposal.takes_back,
             silent=silent,
             publisher=publisher,
         )
-        proposal.save(update_fields=["edit"])
+        proposal.shown = values_by_hand(set_by_hand)
+        proposal.save(update_fields=["edit", "shown"])
         Claim.objects.filter(alert=alert, holder=publisher).delete()
         return proposal.edit
 
 
-def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit:
-    """Undo an edit. ValueError if it was undone already, or a later edit builds on it."""
+def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit | Proposal:
+    """Undo an edit, or propose to undo it where a second person must agree (`undo_waits_for_second`).
+
+    ValueError if it was undone already, a later edit builds on it, or its alert is not followed any more.
+    """
     with transaction.atomic():
         alert = edit.alert
         _locked(alert, editor)
         if not may_take_back_edit(edit=edit):
             raise ValueError("this can no longer be taken back; change it again instead")
+        if undo_waits_for_second(edit=edit):
+            proposal = proposal_make(alert=alert, proposer=editor, change=edit.before, takes_back=edit)
+            Claim.objects.filter(alert=alert, holder=editor).delete()
+            return proposal
         proposal_overtake(alert=alert, by=editor)
         return _set(alert, by_hand_of(alert), editor, edit.after, edit.before, takes_back=edit)
 
 
+def undo_waits_for_second(*, edit: AlertEdit) -> bool:
+    """Return whether a second person must agree to the undo of an edit, as to any other change of a published alert.
+
+    The undo needs nobody where it restores exactly what a publication showed, or leaves only what was computed.
+    """
+    alert, set_by_hand = edit.alert, by_hand_of(edit.alert)
+    after = values_by_hand(set_by_hand) | edit.before
+    if not any(after.values()) or set_by_hand is None or not _waits_for_second(alert, set_by_hand, after):
+        return False
+    published = alert.proposals.filter(outcome=Proposal.Outcome.PUBLISHED).values_list("shown", flat=True)
+    return after not in published
+
+
 def may_take_back_edit(*, edit: AlertEdit) -> bool:
-    """Return whether an edit still stands and no later one has changed the same columns."""
+    """Return whether an edit of a followed alert still stands and no later one has changed the same columns."""
+    if edit.alert.state not in PUBLIC_STATES:
+        return False
     if edit.takes_back_id or AlertEdit.objects.filter(takes_back=edit).exists():
         return False
     later = AlertEdit.objects.filter(alert=edit.alert, pk__gt=edit.pk, takes_back=None, taken_back_by=None)
@@ -141,8 +166,10 @@ def _locked(alert: Alert, person: AbstractBaseUser) -> None:
     unclaimed(alert=alert, person=person)
 
 
-def _values(set_by_hand: SetByHand) -> dict[str, Any]:
-    return {name: as_json(getattr(set_by_hand, name)) or None for name in FIELDS}
+def _waits_for_second(alert: Alert, set_by_hand: SetByHand, after: Mapping[str, Any]) -> bool:
+    """Return whether a second person must agree before an alert shows these values of FIELDS."""
+    severity = after["severity"] or set_by_hand.computed.get("severity", "")
+    return alert.state in PUBLISHED and needs_second(alert=alert, severity=severity)
 
 
 def _checked(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) -> dict[str, Any]:

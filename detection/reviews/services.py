@@ -2,14 +2,16 @@
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from detection.alerts.life import alert_transition
+from detection.by_hand import by_hand_of, values_by_hand
 from detection.kinds import family
 from detection.models import Alert, AlertRelation, Claim, Proposal, Review, SecondLook
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Overtaken, unclaimed
-from detection.reviews.proposals import needs_second, proposal_answer, proposal_make, proposal_overtake
+from detection.reviews.proposals import PUBLISHED, needs_second, proposal_answer, proposal_make, proposal_overtake
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from detection.tables.alerts import MERGED_INTO
@@ -47,6 +49,8 @@ def alert_review(
             raise ValueError("a duplicate, and nothing else, names another alert")
         if other is not None:
             may_go_on_as(alert, other)
+        if verdict is Verdict.FIELD_VISIT and public_note.strip() and not may_note_visit(alert=alert):
+            raise ValueError("a public text on this alert needs a second person; change its text instead")
         said = {
             "reason_code": reason_code,
             "public_note": public_note.strip() or REASONS[verdict][reason_code].sentence,
@@ -74,7 +78,8 @@ def review_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_
         said = {name: getattr(proposal, name) for name in ("reason_code", "public_note", "internal_note")}
         review = Review(alert=alert, verdict=Verdict.CONFIRM, reviewer=proposal.proposer, **said)
         proposal.review = _record(review, before, publisher)
-        proposal.save(update_fields=["review"])
+        proposal.shown = values_by_hand(by_hand_of(alert))
+        proposal.save(update_fields=["review", "shown"])
         SecondLook.objects.create(review=review, reviewer=publisher, agrees=True)
         return review
 
@@ -106,13 +111,14 @@ def review_take_back(*, review: Review, reviewer: AbstractBaseUser) -> Review:
 
 
 def may_take_back(*, review: Review, alert: Alert) -> bool:
-    """Return whether a review can be taken back: it stands and, if it changed the state, that state still holds."""
+    """Return whether a review can be taken back: it stands, and every later change of the state was taken back."""
     if review.verdict in {Verdict.TAKEN_BACK, Verdict.DRAWN} or Review.objects.filter(takes_back=review).exists():
         return False
     if review.transition is None:
         return True
-    later = alert.reviews.filter(pk__gt=review.pk, transition__isnull=False, takes_back=None, taken_back_by=None)
-    return alert.state == review.transition.to_state and not later.exists()
+    later = alert.transitions.filter(pk__gt=review.transition_id).exclude(to_state=F("from_state"))
+    standing = later.filter(review__takes_back=None, review__taken_back_by=None)  # of the computer, or of a person
+    return alert.state == review.transition.to_state and not standing.exists()
 
 
 def _locked(alert: Alert, expected_state: str, person: AbstractBaseUser) -> State:
@@ -154,6 +160,14 @@ def _after(review: Review, before: State, publisher: AbstractBaseUser | None = N
         after=alert.state,
         detail=f"proposed by {review.reviewer}; {said}" if publisher else said,
     )
+
+
+def may_note_visit(*, alert: Alert) -> bool:
+    """Return whether one person may publish a note with a visit, which changes no state.
+
+    What everybody reads of a published alert is a change of it, to which a second person may have to agree.
+    """
+    return alert.state not in PUBLISHED or not needs_second(alert=alert)
 
 
 def may_go_on_as(alert: Alert, other: Alert) -> None:

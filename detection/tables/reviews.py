@@ -119,6 +119,7 @@ class Proposal(models.Model):
     public_note = models.TextField(blank=True)
     internal_note = models.TextField(blank=True)
     change = models.JSONField(null=True, help_text="what an edit would set, as AlertEdit.after; null: it confirms")
+    takes_back = models.ForeignKey(AlertEdit, models.CASCADE, null=True, related_name="+", help_text="of an undo")
     announce = models.BooleanField(default=True, help_text="whether a change of the text alone is told")
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.WAITING)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -126,6 +127,7 @@ class Proposal(models.Model):
     answer = models.TextField(blank=True, help_text="why it was declined; for reviewers only")
     review = models.OneToOneField("detection.Review", models.CASCADE, null=True, related_name="proposal")
     edit = models.OneToOneField("detection.AlertEdit", models.CASCADE, null=True, related_name="proposal")
+    shown = models.JSONField(null=True, help_text="all fields as AlertEdit.after, when it was published")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

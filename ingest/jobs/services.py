@@ -13,7 +13,7 @@ from pathlib import Path
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -24,7 +24,7 @@ from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
 from ingest.jobs.given import job_environment
 from ingest.leases import NO_FAULT, Lease, Progress, heartbeat
 from ingest.locks import Lock
-from ingest.models import IngestJob
+from ingest.models import IngestJob, Scene, StationFile
 from ingest.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.storage import raster_folder
 from ingest.storage.handed import Handed, storage_handed
@@ -86,8 +86,11 @@ def job_announce(*, job_id: int) -> None:
 
 
 def job_claim(*, job_id: int) -> IngestJob | None:
-    """Claim a due job for this worker; None if another worker has it, too many jobs run, or a disk is full."""
-    if disk_full():
+    """Claim a due job for this worker; None if it is loaded, another has it, too many jobs run, or a disk is full."""
+    station_file = StationFile.objects.filter(file_sha256=OuterRef("sha256"))
+    gone = Q(stored_path="") & Exists(station_file)
+    loaded = Q(products__isnull=False) | Q(scenes__state=Scene.State.READY) | gone
+    if LEASE.keep(IngestJob.objects.filter(loaded, pk=job_id), State.LOADED) or disk_full():
         return None
     claimed = LEASE.claim_one_of(
         IngestJob.objects.filter(LEASE.due(), pk=job_id),

@@ -42,6 +42,11 @@ class SignInThrottle(AxesDatabaseHandler):
         return used_up
 
 
+def client_in_log(*_who: object) -> str:
+    """Return the words for whoever signs in, fails to or is locked out in the lines of django-axes: never who it is."""
+    return "a client"
+
+
 def refuse_while_paused(request: HttpRequest, username: str) -> None:
     """Raise ValidationError while a name is locked, in a form that checks a secret itself; then django-axes answers."""
     if not AxesProxyHandler.is_allowed(request, {"username": username}):

@@ -161,6 +161,27 @@ def test_a_failed_run_is_put_back_and_an_old_worker_of_it_still_knows_that_it_ha
     assert not queue.LEASE.settle(late, Run.State.SUCCEEDED)
 
 
+def test_a_run_put_back_by_hand_keeps_the_result_that_it_has(run):
+    services.run_execute(run_id=run.pk)
+    result = Prediction.objects.get()
+    before = Run.objects.values("finished_at", "seconds", "input_sha256").get()
+    Run.objects.update(state=Run.State.QUEUED)
+    assert services.run_execute(run_id=run.pk) is None
+    run.refresh_from_db()
+    assert (run.state, run.share_done, run.error, run.attempts) == (Run.State.SUCCEEDED, 1.0, "", 1)
+    assert Run.objects.values("finished_at", "seconds", "input_sha256").get() == before
+    assert Prediction.objects.values_list("pk", "raster", "raster_sha256").get() == (
+        result.pk,
+        result.raster.name,
+        result.raster_sha256,
+    )
+    Run.objects.update(state=Run.State.FAILED)
+    assert queue.runs_retry(runs=Run.objects.all()) == 1
+    services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.finished_at) == (Run.State.SUCCEEDED, result.created_at)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here, so none can run out of memory")
 def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(product, little_gpu_memory):
     little_gpu_memory(2**20)

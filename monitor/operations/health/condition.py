@@ -11,6 +11,10 @@ class Wrong(Exception):
     """Exception for a condition that does not hold: one plain sentence without secrets or addresses."""
 
 
+class Doubtful(Exception):
+    """Exception for a condition that still holds, but not for long unless somebody acts: one plain sentence."""
+
+
 @dataclass(frozen=True)
 class Condition:
     """Condition that holds in a healthy service, with its check and its remedy."""
@@ -23,7 +27,7 @@ class Condition:
     alarms: bool = True  # administrators get a mail; else it is for `doctor` alone
 
     def __call__(self) -> str:
-        """Check the condition. Raises Wrong."""
+        """Check the condition. Raises Wrong, Doubtful."""
         return self.check()
 
 
@@ -37,11 +41,12 @@ setup = partial(condition, needs_database=False, alarms=False)  # how this machi
 
 @dataclass(frozen=True)
 class Report:
-    """Result of examining a condition. wrong: the fault, empty if there is none; detail: else what holds."""
+    """Result of examining a condition. wrong: the fault; doubt: what will be one; detail: else what holds."""
 
     condition: Condition
     detail: str = ""
     wrong: str = ""
+    doubt: str = ""
     unexpected: bool = False  # `wrong` is the text of an exception: not for the public
 
 
@@ -59,5 +64,7 @@ def _examined(condition: Condition) -> Report:
         return Report(condition, detail=condition())
     except Wrong as fault:
         return Report(condition, wrong=str(fault))
+    except Doubtful as doubt:
+        return Report(condition, doubt=str(doubt))
     except Exception as fault:  # any fault of a check has to be reported
         return Report(condition, wrong=one_line(str(fault)) or type(fault).__name__, unexpected=True)

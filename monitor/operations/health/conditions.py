@@ -6,6 +6,7 @@ from monitor.operations.health import site_checks as site
 from monitor.operations.health import work_checks as work
 from monitor.operations.health.archive_checks import archive
 from monitor.operations.health.condition import Condition
+from monitor.operations.health.schedule import schedule
 from monitor.schedule import QUEUES
 
 START_WORKER = (
@@ -15,6 +16,6 @@ START_WORKER = (
 _SITE = (site.database, site.migrations, site.broker, site.web, site.requests, site.replica, site.cache)
 _SETUP = (site.database_role, site.storage, site.base_map, site.geocoder, site.second_person, site.push_key, site.gdal)
 _QUEUES = (Condition(f"queue {queue}", partial(work.queue, queue), START_WORKER) for queue in QUEUES)
-_PROCESSES = (work.disk, work.workers, work.beat, *_QUEUES)
+_PROCESSES = (work.disk, work.workers, work.beat, schedule, *_QUEUES)
 _WORK = (work.backup, work.stuck, work.failures, work.channels, work.outbox, work.dead_letters, archive, work.new_data)
 CONDITIONS = (*_SITE, *_SETUP, *_PROCESSES, *_WORK)

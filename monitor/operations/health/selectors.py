@@ -6,6 +6,7 @@ Each living process updates a row every few seconds, its sign of life.
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Max, Min, Model, Q, QuerySet, When
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
@@ -121,6 +122,12 @@ def database_now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
         return cursor.fetchone()[0]
+
+
+def installed_seconds() -> float:
+    """Return the seconds since the tables of this installation were made."""
+    made_at = MigrationRecorder.Migration.objects.aggregate(at=Min("applied"))["at"]
+    return (database_now() - made_at).total_seconds() if made_at else 0.0
 
 
 def queue_sign(queue: str) -> str:

@@ -5,6 +5,7 @@ Every metric is read from the database at each scrape, so any web process answer
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,7 @@ from ingest.disk import disk_places
 from monitor.operations.health import alarms, selectors
 from monitor.operations.health.condition import Report, examine
 from monitor.operations.health.conditions import CONDITIONS
+from monitor.operations.health.schedule import Fault, stage_faults
 from monitor.subscribers.subscriptions import members
 
 PREFIX = "ground_motion_"  # of metrics
@@ -73,6 +75,9 @@ def _of_database() -> Iterator[Metric]:
     yield _gauge("failed_lately", "Work that failed in the last seven days.", failed, "kind")
     words = "Since beat, a queue or a process was seen alive."
     yield _gauge("sign_of_life_age_seconds", words, selectors.sign_ages(), "name")
+    faults = Counter(stage_faults().values())
+    stages = {fault.value: faults[fault] for fault in Fault}
+    yield _gauge("stages_not_as_planned", "Stages whose row in the schedule differs from the plan.", stages, "fault")
     words = "Since the newest product or image was loaded."
     yield _gauge("newest_data_age_seconds", words, selectors.newest_data_ages(), "kind")
     wrong = set(alarms.alarms_open().values_list("condition", flat=True))

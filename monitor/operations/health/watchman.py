@@ -17,6 +17,7 @@ from monitor.models.operations import Alarm
 from monitor.operations.health import alarms
 from monitor.operations.health.condition import examine
 from monitor.operations.health.conditions import CONDITIONS
+from monitor.operations.health.schedule import missing_stages_restore
 from monitor.operations.health.site_checks import database
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Watchman(threading.Thread):
     def _examine(self) -> None:
         if self.lost is not None:
             self._record_database_back(self.lost)
+        missing_stages_restore()
         conditions = [one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database)]
         alarms.alarms_update(examine(one for one in conditions if one is not database))
         self.recipients = alarms.recipients()

@@ -10,8 +10,9 @@ from monitor.celery import app
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.notifications.outbox import BACK_OFF
 from monitor.operations.health import selectors
-from monitor.operations.health.condition import Wrong, condition, setup
-from monitor.operations.health.selectors import BACKUP, BEAT, queue_sign, sign_ages
+from monitor.operations.health.condition import Doubtful, Wrong, condition, setup
+from monitor.operations.health.schedule import BEAT_SILENT_SECONDS
+from monitor.operations.health.selectors import BACKUP, BEAT, installed_seconds, queue_sign, sign_ages
 from monitor.pages.uploads.resumable import in_words
 from monitor.schedule import QUEUES
 from monitor.wording.dates import duration_words
@@ -19,7 +20,6 @@ from monitor.wording.dates import duration_words
 MESSAGE_WAIT_SECONDS = 3600.0
 WORK_WAIT_SECONDS = 3600.0  # while no worker has anything of the kind
 ABANDONED_SECONDS = 300.0
-BEAT_SILENT_SECONDS = 60.0
 QUEUE_SILENT_SECONDS = 15 * 60.0  # a worker may have its hands full for a while
 MAIL_SILENT_SECONDS = 3 * 60.0
 BACKUP_SECONDS = 2 * 86400.0  # one is made every day
@@ -65,10 +65,14 @@ def queue(name: str) -> str:
 
 @condition("backup", BACK_UP)
 def backup() -> str:
-    """Check the age of the last backup. A site that has never used manage.py backup passes: it may use other tools."""
+    """Check the age of the last backup; without any, the age of the installation. A demo needs none."""
     age = sign_ages().get(BACKUP)
+    if age is None and settings.DEMO:
+        return "none: a demo's data are made up"
+    if age is None and installed_seconds() <= BACKUP_SECONDS:
+        raise Doubtful("manage.py backup has made none yet")
     if age is None:
-        return "manage.py backup has made none yet"
+        raise Wrong("manage.py backup has never made one")
     if age > BACKUP_SECONDS:
         raise Wrong(f"the last one was made {duration_words(age)} ago")
     return f"made {duration_words(age)} ago"

@@ -76,10 +76,13 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
     if edit is None:
         return _page(request, alert, _("There is no such entry in the trail. Nothing was changed."), status=400)
     try:
-        edit_take_back(edit=edit, editor=request.user)
+        undone = edit_take_back(edit=edit, editor=request.user)
     except ValueError as fault:
         return _page(request, alert, _unchanged(fault), status=409)
-    messages.success(request, _("Taken back. %(code)s is as it was before.") % {"code": alert.code})
+    done = _("Taken back. %(code)s is as it was before.")
+    if isinstance(undone, Proposal):
+        done = _("That you take a change of %(code)s back waits for a second person.")
+    messages.success(request, done % {"code": alert.code})
     return redirect("review-case", alert.code)
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from detection.by_hand import by_hand_of, from_json
+from detection.by_hand import by_hand_of, from_json, values_by_hand
 from detection.kinds import row_of
 from detection.models import Alert, Detection, Proposal
 from detection.reviews.queue import alerts_near
@@ -75,7 +75,8 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
     """Return a proposal, its proposer and its changes in words, and whether the reader may answer it."""
     own = proposal.proposer_id == request.user.pk
     said = REASONS[Verdict.CONFIRM].get(proposal.reason_code)
-    texts = (proposal.change or {}).get("texts") or {}
+    change = proposal.change or {}
+    texts = (values_by_hand(by_hand_of(alert)) | change)["texts"] or {}
     return {
         "row": proposal,
         "who": str(proposal.proposer or _("an account that is gone")),
@@ -83,7 +84,7 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
         "may_answer": may_publish(request.user) and not own,
         "reason": capfirst(in_language(said.label)) if said else "",
         "note": in_language(proposal.public_note),
-        "changes": _changes(alert, proposal.change) if proposal.change else [],
+        "changes": _changes(alert, change),
         "texts": [(code, name, texts[code]) for code, name in settings.LANGUAGES if code in texts],
     }
 

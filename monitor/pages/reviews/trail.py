@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from detection.models import Alert, FieldVisit, Proposal
-from detection.reviews.edits import may_take_back_edit
+from detection.reviews.edits import may_take_back_edit, undo_waits_for_second
+from detection.reviews.proposals import proposal_waiting
 from detection.reviews.services import may_take_back
 from detection.reviews.visits import Result
 from monitor.pages.reviews.visits import RESULT_WORDS
@@ -56,6 +57,10 @@ def _edits(alert: Alert) -> list[dict[str, Any]]:
     kept = ("editor", "transition__update", "transition__alert", "proposal__decided_by")
     edits = list(alert.edits.select_related(*kept))
     undone = {edit.takes_back_id for edit in edits if edit.takes_back_id}
+    may_undo = {edit.pk for edit in edits if may_take_back_edit(edit=edit)}
+    proposes = {edit.pk for edit in edits if edit.pk in may_undo and undo_waits_for_second(edit=edit)}
+    if proposal_waiting(alert=alert):  # of which there is one at a time
+        may_undo -= proposes
     return [
         {
             "at": edit.created_at,
@@ -64,7 +69,8 @@ def _edits(alert: Alert) -> list[dict[str, Any]]:
             "reason": " ".join(update_sentences(edit.transition)) if edit.transition else _("The text, not announced."),
             "edit": edit,
             "undone": edit.pk in undone,
-            "may_undo": may_take_back_edit(edit=edit),
+            "may_undo": edit.pk in may_undo,
+            "proposes": edit.pk in proposes,
         }
         for edit in edits
     ]
@@ -75,6 +81,7 @@ def _proposals(alert: Alert) -> list[dict[str, Any]]:
     entries = []
     for one in alert.proposals.select_related("proposer", "decided_by"):
         what = _("Proposed to change it") if one.change else _("Proposed to confirm it")
+        what = _("Proposed to take a change back") if one.takes_back_id else what
         entries.append(
             {"at": one.created_at, "who": _who(one.proposer), "what": what, "reason": in_language(one.public_note)}
         )

@@ -23,7 +23,7 @@ from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, 
 from detection.reviews.edits import edit_publish
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
-from detection.reviews.services import LONGEST_NOTE, alert_review, may_take_back, review_take_back
+from detection.reviews.services import LONGEST_NOTE, alert_review, may_note_visit, may_take_back, review_take_back
 from detection.reviews.visits import visit_plan
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
@@ -294,7 +294,8 @@ def _verdicts(alert: Alert, waiting: Proposal | None, draft: dict[str, str]) -> 
         forms[Verdict.CONFIRM] = PROPOSE_FORM
         if waiting:
             del forms[Verdict.CONFIRM]
-    return [_verdict(verdict, words, draft) for verdict, words in forms.items()]
+    noted = set(forms) - (set() if may_note_visit(alert=alert) else {Verdict.FIELD_VISIT})
+    return [_verdict(verdict, words, draft) | {"noted": verdict in noted} for verdict, words in forms.items()]
 
 
 def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -199,6 +199,9 @@ def extracts_make() -> None:
 
 def extract_make(*, extract_id: int) -> None:
     """Claim an extract and write its file, from the pieces of an earlier worker on. Raises the fault that ends it."""
+    written = Extract.objects.filter(pk=extract_id).exclude(file="")
+    if LEASE.keep(written, State.SUCCEEDED, points_done=F("n_points")):
+        return
     if not LEASE.claim(Extract.objects.filter(LEASE.due(), pk=extract_id, confirmed_at__isnull=False), error=""):
         return
     extract, done, started = Extract.objects.get(pk=extract_id), 0, time.monotonic()

@@ -110,6 +110,15 @@ def test_the_same_file_twice_is_loaded_once_and_said_so(make_egms):
     assert Product.objects.count() == 1
 
 
+def test_a_job_put_back_by_hand_stays_loaded_although_its_file_is_gone(make_egms, settings):
+    job = jobs.job_execute(job_id=queue(uploaded(make_egms(n=12), settings), UPLOAD).pk)
+    assert (job.state, IngestJob.objects.get().stored_path) == (State.LOADED, "")
+    IngestJob.objects.update(state=State.QUEUED)
+    assert jobs.job_execute(job_id=job.pk) is None
+    job.refresh_from_db()
+    assert (job.state, job.error, list(job.products.all())) == (State.LOADED, "", [Product.objects.get()])
+
+
 def test_only_one_worker_gets_a_job_and_only_so_many_run_at_a_time(make_egms, settings):
     first, second = queue(make_egms()), queue(make_egms())
     assert jobs.job_claim(job_id=first.pk) is not None

@@ -85,6 +85,13 @@ def test_a_fetched_image_is_loaded(server, transactional_db, make_rtc, settings,
     row.refresh_from_db()
     assert (row.state, row.error) == (State.LOADED, "")
     assert Scene.objects.get().file_name == path.name
+    SceneDownload.objects.update(state=State.WANTED)  # by hand: it is fetched again, and its image is loaded once
+    fetched()
+    row.refresh_from_db()
+    jobs.job_execute(job_id=row.job_id)
+    services.downloads_settle()
+    row.refresh_from_db()
+    assert (row.state, Scene.objects.get().file_name) == (State.LOADED, path.name)
 
 
 def test_what_was_loaded_by_hand_is_not_fetched(server, make_rtc, settings):

@@ -29,8 +29,8 @@ class Command(BaseCommand):
         conditions = DEPLOYMENT if deploy else SENDER if dns else CONDITIONS
         reports = examine(conditions)
         for report in reports:
-            if report.wrong:
-                self.stdout.write(f"WRONG    {report.condition.name}: {report.wrong}")
+            if fault := report.wrong or report.doubt:
+                self.stdout.write(f"{'WRONG  ' if report.wrong else 'warning'}  {report.condition.name}: {fault}")
                 self.stdout.write(f"         {report.condition.remedy}")
             else:
                 self.stdout.write(f"ok       {report.condition.name}: {report.detail}")

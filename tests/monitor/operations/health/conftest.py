@@ -5,18 +5,25 @@ from itertools import pairwise
 
 import pytest
 from django.core.management import call_command
+from django_celery_beat.schedulers import ModelEntry
 
 from monitor.celery import app
 from monitor.operations.health.conditions import CONDITIONS
 from monitor.operations.health.selectors import BEAT, queue_sign, sign_give
-from monitor.schedule import QUEUES
+from monitor.schedule import BEAT_SCHEDULE, QUEUES
 
 
 @pytest.fixture
 def healthy(db, monkeypatch, push_key, site):
-    """Beat, every worker and the site answer or gave a sign of life. Tests have a database role of their own."""
+    """Beat, every worker and the site answer or gave a sign of life; the schedule is as planned.
+
+    Tests have a database role of their own, and an installation of today.
+    """
     for name in (BEAT, *map(queue_sign, QUEUES)):
         sign_give(name=name)
+    monkeypatch.setattr("monitor.operations.health.work_checks.installed_seconds", lambda: 3600.0)
+    for name, entry in BEAT_SCHEDULE.items():
+        ModelEntry.from_entry(name, app=app, **entry)
     answers = {"worker@here": [{"name": queue} for queue in QUEUES]}
     monkeypatch.setattr(type(app.control.inspect()), "active_queues", lambda self: answers)
     kept = tuple(one for one in CONDITIONS if one.name != "database role")

@@ -15,7 +15,14 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.rounds import channel_pause
-from monitor.operations.health.selectors import BACKUP, BEAT, queue_sign, sign_give, signs_forget
+from monitor.operations.health.selectors import (
+    BACKUP,
+    BEAT,
+    installed_seconds,
+    queue_sign,
+    sign_give,
+    signs_forget,
+)
 from tests.fixtures.servers import another_connection
 from tests.makers import pairs as made_pairs
 
@@ -135,6 +142,18 @@ def test_each_fault_is_reported_alone_with_its_remedy(doctor, settings, a_run, h
     reported = doctor()
     assert list(reported) == [name]
     assert words in reported[name]
+
+
+def test_a_backup_that_was_never_made_is_a_warning_until_one_is_overdue(doctor, settings, capsys, monkeypatch):
+    call_command("doctor")
+    said = capsys.readouterr().out
+    assert "warning  backup: manage.py backup has made none yet\n         See why manage.py backup fails" in said
+    MigrationRecorder.Migration.objects.update(applied=timezone.now() - timedelta(days=3))
+    monkeypatch.setattr("monitor.operations.health.work_checks.installed_seconds", installed_seconds)
+    assert doctor()["backup"].startswith("manage.py backup has never made one See why manage.py backup fails")
+    settings.DEMO = True
+    call_command("doctor")
+    assert "ok       backup: none: a demo's data are made up" in capsys.readouterr().out
 
 
 def test_a_public_site_without_any_backup(healthy, capsys):

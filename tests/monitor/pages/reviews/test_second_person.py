@@ -3,13 +3,15 @@
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
-from detection.models import Alert, Proposal
+from detection.models import Alert, Proposal, SetByHand
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import second_person
 from monitor.web.roles import OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers.people import account, signed_in, words
+from tests.makers.reviews import edit
 from tests.monitor.pages.reviews.test_review import case
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +107,35 @@ def test_only_publishers_answer_and_nobody_their_own(anna, ben, alert):
     assert ben.post(f"{case(alert)}publish/", answer(own, "publish")).status_code == 400
     alert.refresh_from_db()
     assert alert.state != "confirmed"
+
+
+def test_an_undo_that_waits_says_so_on_its_button_and_its_publisher_reads_every_language(anna, ben, alert):
+    edit(alert, User.objects.get(username="anna"), texts={"es": "Salgan de sus casas."})
+    harmless = edit(alert, User.objects.get(username="anna"), texts={"en": "See the quarry."})
+    assert "Propose to take it back" not in words(anna.get(case(alert)))
+    proposal = propose(anna, alert)
+    anna.post(f"{case(alert)}claim/", {"act": "release"})
+    page = words(ben.get(case(alert)))
+    assert "See the quarry." in page[page.index("Public text, as everybody will read it") :]
+    ben.post(f"{case(alert)}publish/", answer(proposal, "publish"))
+    ben.post(f"{case(alert)}claim/", {"act": "release"})
+    assert "Propose to take it back" in words(anna.get(case(alert)))
+    done = anna.post(f"{case(alert)}edit/undo/", {"edit": harmless.pk}, follow=True)
+    assert "waits for a second person" in words(done)
+    assert "anna proposed to take a change of this alert back" in words(anna.get(case(alert)))
+    assert "Propose to take it back" not in words(anna.get(case(alert)))
+    anna.post(f"{case(alert)}claim/", {"act": "release"})
+    assert "Salgan de sus casas." in words(ben.get(case(alert)))
+    assert SetByHand.objects.get().texts == {"en": "See the quarry."}
+
+
+def test_the_visit_of_a_published_alert_has_no_field_for_a_public_note(anna, ben, alert):
+    ben.post(f"{case(alert)}publish/", answer(propose(anna, alert), "publish"))
+    ben.post(f"{case(alert)}claim/", {"act": "release"})
+    page = anna.get(case(alert)).content.decode()
+    visit = page[page.index('value="field-visit"') :].partition("</form>")[0]
+    assert "internal_note" in visit
+    assert "public_note" not in visit
 
 
 def test_the_doctor_says_that_nobody_can_agree(anna, settings):

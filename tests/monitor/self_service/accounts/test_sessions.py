@@ -1,13 +1,14 @@
 """How long a session lasts, who ends it, that reading makes none; and that nobody guesses a way into one."""
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
@@ -15,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor import tasks
+from monitor.subscribers.accounts.second_factor import factor_reset
 from monitor.subscribers.accounts.sessions import sessions_forget
 from monitor.web.roles import OPERATORS
 from tests.makers.people import PASSWORD, account
@@ -49,6 +51,25 @@ def clock(monkeypatch) -> Callable[[float], None]:
         now[0] += 3600 * hours
 
     return forward
+
+
+def test_no_line_of_the_log_says_who_signs_in_or_fails_to_and_failures_are_counted(otto, caplog):
+    client = Client(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="192.0.2.77")
+    with caplog.at_level(logging.DEBUG):
+        for _ in range(2):
+            sign_in(client, "otto", "wrong")
+        (attempt,) = AccessAttempt.objects.all()
+        assert attempt.failures_since_start == 2
+        sign_in(client, "otto")
+        client.post("/logout/")
+        for _ in range(6):
+            sign_in(client, "otto", "wrong")
+        factor_reset(user=otto, actor="anna")
+    assert "Successful login by a client" in caplog.text
+    assert "Locking out a client" in caplog.text
+    for word in ("otto", "anna", "192.0.2.77", "Firefox"):
+        assert word not in caplog.text
+    assert not AccessLog.objects.exists()
 
 
 def test_a_session_ends_after_two_hours_without_a_click(browsers, clock):

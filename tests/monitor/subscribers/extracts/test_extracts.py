@@ -138,6 +138,17 @@ def test_a_worker_goes_on_where_a_dead_one_was(client, product, monkeypatch):
     assert not store_names()
 
 
+def test_an_extract_put_back_by_hand_keeps_its_file_and_its_one_mail(client, product):
+    extract = made(client, product)
+    before = content(client, extract)
+    Extract.objects.update(state="queued")
+    services.extracts_make()
+    after = Extract.objects.get()
+    assert (after.state, after.error, after.file.name) == ("succeeded", "", extract.file.name)
+    assert content(client, extract) == before
+    assert OutgoingMessage.objects.filter(key__endswith=":ready").count() == 1
+
+
 def test_a_file_that_would_lack_points_is_not_made(client, product):
     extract = asked(client, product)
     services.extract_confirm(extract=extract, ip=IP)

@@ -1,0 +1,264 @@
+"""No way around the second person: what one person alone does to a published alert shows nothing that was not agreed.
+
+Whatever readers see of a published alert that needs a second person was computed, agreed by two, or published before.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+import pytest
+from django.db import transaction
+
+from detection.alerts.life import alert_transition
+from detection.by_hand import COLUMNS, as_json, by_hand_of, keep_by_hand
+from detection.models import Alert, Proposal
+from detection.reviews.edits import edit_publish, edit_take_back, may_take_back_edit, undo_waits_for_second
+from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting
+from detection.reviews.services import review_publish, review_take_back
+from detection.rules.lifecycle import State
+from detection.rules.verdicts import Verdict, verdicts_open
+from tests.makers.reviews import edit, say
+from tests.waiting import reread
+
+pytestmark = pytest.mark.django_db
+X, Y = {"en": "Leave your houses."}, {"en": "See the quarry."}
+
+
+@pytest.fixture(autouse=True)
+def two_highest_levels(settings):
+    settings.SECOND_PERSON_FROM = "moderate"
+
+
+def publish(alert: Alert, publisher) -> object:
+    proposal = proposal_waiting(alert=alert)
+    service = review_publish if proposal.change is None else edit_publish
+    return service(proposal=proposal, publisher=publisher, expected_state=alert.state)
+
+
+def confirmed_by_two(alert: Alert, anna, ben) -> Alert:
+    say(alert, Verdict.CONFIRM, anna)
+    publish(alert, ben)
+    return reread(alert)
+
+
+def computer_says(alert: Alert, severity: str) -> None:
+    """A later look finds another severity; what a person has set stays."""
+    for name, value in keep_by_hand(alert=alert, columns={"severity": severity}).items():
+        setattr(alert, name, value)
+    alert.save()
+
+
+def test_the_undo_of_an_edit_that_only_its_author_saw_is_proposed(make_alert, anna, ben):
+    alert = make_alert(severity="strong")
+    edit(alert, anna, texts=X)
+    harmless = edit(alert, anna, texts=Y)
+    confirmed_by_two(alert, anna, ben)
+    proposal = edit_take_back(edit=harmless, editor=anna)
+    assert isinstance(proposal, Proposal)
+    assert (alert.by_hand.texts, proposal.change, proposal.takes_back) == (Y, {"texts": X}, harmless)
+    undone = publish(alert, ben)
+    assert (by_hand_of(alert).texts, undone.takes_back, undone.editor) == (X, harmless, anna)
+
+
+def test_the_undo_of_an_edit_from_before_a_second_person_was_needed_is_proposed(make_alert, anna, ben):
+    alert = make_alert(severity="minor")
+    say(alert, Verdict.CONFIRM, anna)
+    edit(alert, anna, texts=X)
+    harmless = edit(alert, anna, texts=Y)
+    edit(alert, anna, severity="strong")
+    publish(reread(alert), ben)
+    assert isinstance(edit_take_back(edit=harmless, editor=anna), Proposal)
+    assert by_hand_of(alert).texts == Y
+
+
+def test_an_undo_that_would_raise_the_importance_is_proposed(make_alert, anna):
+    alert = make_alert(severity="minor")
+    edit(alert, anna, severity="strong")
+    lowered = edit(alert, anna, severity="minor")
+    say(reread(alert), Verdict.CONFIRM, anna)
+    assert reread(alert).state == "confirmed"
+    assert isinstance(edit_take_back(edit=lowered, editor=anna), Proposal)
+    assert reread(alert).severity == "minor"
+
+
+def test_what_a_publication_showed_and_what_was_computed_one_person_restores(make_alert, anna, ben):
+    alert = make_alert(severity="strong")
+    edit(alert, anna, texts=Y)
+    confirmed_by_two(alert, anna, ben)
+    edit(alert, anna, texts=X, kind="landslide")
+    wrong = publish(alert, ben)
+    edit_take_back(edit=wrong, editor=ben)
+    assert (reread(alert).kind, by_hand_of(alert).texts) == ("subsidence", Y)
+    plain = confirmed_by_two(make_alert(severity="strong", longitude=-11), anna, ben)
+    edit(plain, anna, texts=X)
+    edit_take_back(edit=publish(plain, ben), editor=anna)
+    assert by_hand_of(plain).texts == {}
+
+
+def test_the_undo_of_one_change_of_two_that_nobody_saw_apart_is_proposed(make_alert, anna, ben):
+    alert = confirmed_by_two(make_alert(severity="strong"), anna, ben)
+    edit(alert, anna, kind="landslide")
+    first = publish(alert, ben)
+    edit(alert, anna, texts=X)
+    publish(alert, ben)
+    assert undo_waits_for_second(edit=first)
+
+
+def test_an_undo_that_waits_is_the_only_thing_that_waits(make_alert, anna, ben):
+    alert = make_alert(severity="strong")
+    edit(alert, anna, texts=X)
+    harmless = edit(alert, anna, texts=Y)
+    confirmed_by_two(alert, anna, ben)
+    edit_take_back(edit=harmless, editor=anna)
+    with pytest.raises(ValueError, match="already"):
+        edit_take_back(edit=harmless, editor=anna)
+    with pytest.raises(ValueError, match="whoever proposed it"):
+        publish(alert, anna)
+    proposal_decline(proposal=proposal_waiting(alert=alert), publisher=ben, answer="Not so.")
+    assert may_take_back_edit(edit=harmless)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REJECT, Verdict.DUPLICATE])
+def test_what_is_not_followed_is_not_changed_and_comes_back_as_it_was(make_alert, anna, ben, verdict):
+    alert = make_alert(severity="strong")
+    made = edit(alert, anna, texts=Y)
+    confirmed_by_two(alert, anna, ben)
+    other = make_alert(longitude=-11) if verdict is Verdict.DUPLICATE else None
+    over = say(alert, verdict, anna, other=other)
+    with pytest.raises(ValueError, match="not followed"):
+        edit(reread(alert), anna, texts=X)
+    with pytest.raises(ValueError, match="no longer"):
+        edit_take_back(edit=made, editor=anna)
+    review_take_back(review=over, reviewer=anna)
+    assert (reread(alert).state, by_hand_of(alert).texts) == ("confirmed", Y)
+
+
+def test_a_verdict_is_not_taken_back_where_the_computer_has_changed_the_state_since(make_alert, anna, ben):
+    alert = confirmed_by_two(make_alert(severity="strong"), anna, ben)
+    rest = say(alert, Verdict.FINISH, anna)
+    alert_transition(alert=reread(alert), to=State.FIRST, reason="moves again")
+    edit(alert, anna, texts=X)
+    alert_transition(alert=reread(alert), to=State.FINISHED, reason="no motion")
+    with pytest.raises(ValueError, match="no longer"):
+        review_take_back(review=rest, reviewer=anna)
+    assert reread(alert).state == "finished"
+
+
+def test_a_visit_brings_no_public_text_of_one_person_to_a_published_alert(make_alert, anna, ben):
+    alert = make_alert(severity="strong")
+    assert say(alert, Verdict.FIELD_VISIT, anna, public_note="We go there.").public_note == "We go there."
+    confirmed_by_two(alert, anna, ben)
+    with pytest.raises(ValueError, match="second person"):
+        say(alert, Verdict.FIELD_VISIT, anna, public_note="Leave your houses.")
+    assert say(alert, Verdict.FIELD_VISIT, anna, internal_note="By train.").internal_note == "By train."
+
+
+class Case:
+    """A case, what two people and the computer can do with it, and what of it readers may be shown."""
+
+    def __init__(self, alert: Alert, anna, ben) -> None:
+        self.alert, self.anna, self.ben = alert, anna, ben
+        self.agreed: list[tuple[str, object]] = []
+        self.seen: dict[str, object] = {}  # while it was published last
+        self.known: set[tuple[int, str]] = set()  # (steps left, state of the case) that were explored
+
+    def acts(self) -> dict[str, Callable[[], object]]:
+        """Return what can be done now, by name."""
+        alert, who = self.alert, self.anna
+        acts: dict[str, Callable[[], object]] = {
+            "anna writes X": partial(edit, alert, who, texts=X),
+            "anna raises": partial(edit, alert, who, severity="strong"),
+        }
+        if Verdict.CONFIRM in verdicts_open(State(alert.state)):
+            acts["anna: confirm"] = partial(say, alert, Verdict.CONFIRM, who)
+        if Verdict.REJECT in verdicts_open(State(alert.state)):
+            acts["anna: reject"] = partial(say, alert, Verdict.REJECT, who)
+            acts["anna: finish"] = partial(say, alert, Verdict.FINISH, who)
+        for one in alert.edits.all():
+            acts[f"anna undoes {one.pk}"] = partial(edit_take_back, edit=one, editor=who)
+        for one in alert.reviews.all():
+            acts[f"anna takes back {one.pk}"] = partial(review_take_back, review=one, reviewer=who)
+        if proposal_waiting(alert=alert):
+            acts["ben publishes"] = partial(publish, alert, self.ben)
+        to = State.FIRST if alert.state == "finished" else State.FINISHED
+        acts["the computer finds motion or rest"] = partial(alert_transition, alert=alert, to=to, reason="seen")
+        other = "minor" if alert.severity == "strong" else "strong"
+        return acts | {f"the computer finds it {other}": partial(computer_says, alert, other)}
+
+    def explore(self, steps: int, before: tuple[str, ...] = ()) -> None:
+        """Do everything that can be done, one after the other, to `steps` acts, and check what readers see."""
+        if not steps or (steps, self.summary()) in self.known:
+            return
+        self.known.add((steps, self.summary()))
+        for name in self.acts():
+            if steps == 1 and not name.startswith("anna"):
+                continue  # what the others do is checked by what follows
+            agreed, seen = list(self.agreed), self.seen
+            with suppress(ValueError), transaction.atomic():
+                self.act(name, (*before, name))
+                self.explore(steps - 1, (*before, name))
+                raise ValueError  # back to where it was before
+            self.agreed, self.seen = agreed, seen
+            reread(self.alert)
+
+    def act(self, name: str, path: tuple[str, ...] = ()) -> None:
+        """Do it, and check what readers see afterwards. ValueError if it is refused."""
+        was = self.alert.state
+        self.acts()[name]()
+        alert, shown = reread(self.alert), self.shown()
+        if name == "ben publishes":
+            self.agreed += shown.items()
+        if not self.is_published():
+            return
+        if name.startswith("anna") and needs_second(alert=alert):
+            assert name != "anna: confirm" or alert.state == was, f"one person confirmed it: {path}"
+            set_by_hand = by_hand_of(alert)
+            computed = {"texts": {}} | (set_by_hand.computed if set_by_hand else shown)
+            for field, value in shown.items():
+                known = (field, value) in self.agreed or value in (computed[field], self.seen.get(field))
+                assert known, f"nobody agreed to {field} {value}: {path}"
+        self.seen = shown
+
+    def shown(self) -> dict[str, object]:
+        """Return what readers see of the alert beside its state."""
+        set_by_hand = by_hand_of(self.alert)
+        texts = set_by_hand.texts if set_by_hand else {}
+        return {name: as_json(getattr(self.alert, name)) for name in COLUMNS} | {"texts": texts}
+
+    def summary(self) -> str:
+        """Return everything on which it depends what can follow."""
+        alert, waiting = self.alert, proposal_waiting(alert=self.alert)
+        edits = alert.edits.values_list("before", "after", "takes_back", "transition__to_state")
+        reviews = alert.reviews.values_list("verdict", "takes_back", "transition__from_state")
+        rest = by_hand_of(alert).computed.get("severity"), waiting and (waiting.change, waiting.takes_back_id)
+        return repr((alert.state, self.shown(), self.agreed, self.seen, [*edits], [*reviews], rest))
+
+    def is_published(self) -> bool:
+        """Return whether the alert is confirmed, or has come to rest after it was."""
+        last = [step for step in self.alert.transitions.all() if step.changes_state][-1]
+        return State.CONFIRMED in (last.to_state, last.to_state == State.FINISHED and last.from_state)
+
+
+TWO_AGREE = ["anna: confirm", "ben publishes"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("severity", "before", "steps"),
+    [
+        ("strong", TWO_AGREE, 3),
+        ("strong", [*TWO_AGREE, "anna: finish", "the computer finds motion or rest"], 3),
+        ("minor", [], 2),
+        ("minor", ["anna: confirm"], 3),
+    ],
+)
+def test_whatever_follows_one_person_alone_shows_nothing_that_was_not_agreed(
+    make_alert, anna, ben, severity, before, steps
+):
+    case = Case(make_alert(severity=severity), anna, ben)
+    edit(case.alert, anna, texts=X, severity="strong")
+    edit(case.alert, anna, texts=Y, severity=severity)
+    for name in before:
+        case.act(name)
+    case.explore(steps)
