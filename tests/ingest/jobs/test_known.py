@@ -1,8 +1,9 @@
-"""A process that reads a given file knows what is listed and no secret."""
+"""A process that reads a given file knows what is listed and no secret, nor can it read what other processes know."""
 
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ SETTINGS = re.findall(r"^# ([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_tex
 MADE_UP = ("HTTPS_PROXY", "no_proxy", "SECRET_KEY_FILE", "PGPASSWORD", "AWS_SESSION_TOKEN", "WEBHOOK_KEY", "NEW_SECRET")
 FILES = {"secret_key": CANARY, "push_key": CANARY, "services.env": f"DATABASE_OWNER_URL={CANARY}\nSERVICES={CANARY}\n"}
 
-# What a process finds in its environment, its settings and under /proc.
+# What a process finds in its environment, its settings and under /proc; `monitor` hides it from itself, so /proc first.
 REPORT = """
 import json, os, sys
 from pathlib import Path
@@ -80,3 +81,45 @@ def test_the_files_of_the_service_would_be_read_without_the_switch(canaries):
 def test_the_process_that_reads_for_a_visitor_has_the_same_list(canaries, tmp_path):
     assert not [value for value in _environment(str(tmp_path)).values() if CANARY in value]
     assert _environment("/f").items() <= job_environment("/f").items()
+
+
+# A process and another of its user, which tries to read it. Who may read every process (root) is made to be none.
+SECRET_KEEPER = """
+import subprocess, sys
+{before}
+sys.exit(subprocess.run([sys.executable, "-c", {probe!r}]).returncode)
+"""
+PROBE = """
+import ctypes, os
+from contextlib import suppress
+parent = os.getppid()
+for name in ("environ", "maps"):
+    with suppress(OSError):
+        print(name * bool(open(f"/proc/{parent}/{name}", "rb").read()))
+for name in ("cwd", "fd/0"):
+    with suppress(OSError):
+        print(name * bool(os.readlink(f"/proc/{parent}/{name}")))
+print("traced" * (not ctypes.CDLL(None).ptrace(0x4206, parent, None, None)))  # PTRACE_SEIZE
+"""
+
+
+def found_in_another(before: str) -> list[str]:
+    """What a process finds of its parent, which ran `before`, where neither may read every process."""
+    command = [sys.executable, "-c", SECRET_KEEPER.format(before=before, probe=PROBE)]
+    if os.geteuid() == 0:
+        command = ["setpriv", "--bounding-set", "-all", *command]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.stderr.startswith("setpriv: "):
+        pytest.skip(f"no right can be given up here: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_process_of_the_service_cannot_be_read_by_another_of_its_user():
+    assert {"environ", "maps", "cwd", "fd/0"} <= {*found_in_another("")}  # the probe works
+    assert found_in_another("import monitor") == []
+
+
+def test_a_process_that_reads_a_file_cannot_be_read_by_one_that_reads_another():
+    reading = "from ingest.given.__main__ import main\ntry: main([])\nexcept ValueError: pass"
+    assert found_in_another(reading) == []
