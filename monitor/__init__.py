@@ -1,5 +1,8 @@
 """Project package: settings, tasks, and all pages, mails and interfaces that people use."""
 
+from ingest.jobs.confine import hide_process
 from monitor.celery import app as celery_app
+
+hide_process()  # Every process that is given secrets imports this package.
 
 __all__ = ["celery_app"]

@@ -26,8 +26,9 @@ from monitor.web.identity import site_file
 gc.disable()  # until `MonitorConfig.ready`: nothing imported is garbage, and the search for it takes a quarter longer
 VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", BASE_DIR / "var"))
 
-environ.Env.read_env(BASE_DIR / ".env")  # does not override what is set
-environ.Env.read_env(VAR_DIR / "services.env")  # written by scripts/services
+if "GROUND_MOTION_CONFINED" not in os.environ:  # a process that reads a given file is told all that it may know
+    environ.Env.read_env(BASE_DIR / ".env")  # does not override what is set
+    environ.Env.read_env(VAR_DIR / "services.env")  # written by scripts/services
 env = environ.Env()
 POSTGIS = "django.contrib.gis.db.backends.postgis"
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from ingest.errors import FULL_DISK_ERRNOS, InputError
 from ingest.given import boundaries, pictures, sites
+from ingest.jobs.confine import hide_process
 
 READERS: dict[str, Callable[..., bytes]] = {"boundary": boundaries.read, "sites": sites.read, "picture": pictures.read}
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run a reader and write a line of JSON (its fault, if any), then its answer; see `read_given` for arguments."""
+    hide_process()  # from the reading of another file
     reader, file, descriptor, options = arguments
     head: dict[str, object] = {}
     answer = b""

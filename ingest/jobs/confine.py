@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38  # linux/prctl.h
 MOST_OPEN_FILES = 256
 
 
@@ -101,6 +101,15 @@ def run_confined(
                     return Outcome(Ended.ABANDONED, -signal.SIGKILL)
     finally:
         _kill_group(process)
+
+
+def hide_process() -> None:
+    """Make this process's environment, memory and open files unreadable for other processes of its system user.
+
+    Without it, a confined command could read its parent's secrets under /proc. The state passes to forked processes and
+    ends with exec. A process that is hidden leaves no core dump.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _outcome(code: int) -> Outcome:

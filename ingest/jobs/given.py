@@ -1,14 +1,13 @@
 """Confined reading of uploaded files: environments of the processes, and reads that visitors wait for.
 
-A process gets no secrets, and its GDAL may open one file only. GDAL reads its options when it starts, so that they are
-set in the environment, not by `rasterio.Env`.
+A process gets the variables listed here and no others, and its GDAL may open one file only. GDAL reads its options when
+it starts, so that they are set in the environment, not by `rasterio.Env`.
 """
 
 import json
 import os
 import secrets
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit, urlunsplit
@@ -17,6 +16,7 @@ from django.conf import settings
 
 from ingest.errors import DiskFull, InputError
 from ingest.jobs.confine import Limits, run_confined
+from ingest.storage import raster_folder
 
 HARDENED = {
     # drivers in rasterio's build that read other files or hosts named in a file
@@ -37,32 +37,34 @@ HARDENED = {
     "OMP_NUM_THREADS": "2",
     "MALLOC_ARENA_MAX": "2",  # each arena reserves address space, which is limited
 }
-SECRETS = (
-    "BROKER_URL",
-    "DATABASE_REPLICA_URL",
-    "DATABASE_OWNER_URL",
-    "DATABASE_READER_URL",
-    "EARTHDATA_TOKEN",
-    "EARTHDATA_PASSWORD",  # used before version 0.5.0, perhaps still set
-    "STAC_TOKEN",
-    "RASTER_STORAGE_URL",
-    "S3_ACCESS_KEY_ID",
-    "S3_SECRET_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SHARED_CREDENTIALS_FILE",
+KNOWN = (  # all that a process may know of this one's environment; every other name may hold a secret
+    *("LANG", "LC_ALL", "LC_CTYPE", "TZ"),
+    *("LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "PATH", "PYTHONPATH"),
+    *("PGHOST", "PGPORT", "PGSSLMODE", "PGSSLROOTCERT"),
+    *("DATABASE_MOST_BYTES", "DATABASE_POOLER", "DISK_SPARE_BYTES", "LOG_LEVEL", "TEST_SETTINGS"),
 )
-LEFT_OUT = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 
 
-def job_environment(around: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the variables of `manage.py ingestjob`: database role reader, hardened GDAL, no proxy, no secrets."""
-    around = os.environ if around is None else around
-    kept = {name: value for name, value in around.items() if name.lower() not in LEFT_OUT}
-    nothing = {"EMAIL_URL": "", "REDIS_URL": "redis://nobody.invalid:1/0", "SECRET_KEY": secrets.token_urlsafe(50)}
-    nothing |= dict.fromkeys(SECRETS, "")  # set but empty, so that a .env file does not fill them again
-    return kept | HARDENED | nothing | {"DATABASE_URL": _database_url(settings.DATABASE_READER_URL)}
+def job_environment(folder: str) -> dict[str, str]:
+    """Return the variables of `manage.py ingestjob`: database role reader, hardened GDAL, no secrets.
+
+    folder: the job's own. Its settings look there for the files of the service, which hold secrets, and find none.
+    """
+    own = {
+        "DJANGO_SETTINGS_MODULE": "monitor.settings",
+        "GROUND_MOTION_CONFINED": "yes",  # the settings read no .env
+        "GROUND_MOTION_VAR": folder,
+        "DATABASE_URL": _database_url(settings.DATABASE_READER_URL),
+        "REDIS_URL": "redis://nobody.invalid:1/0",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+    }
+    rasters = raster_folder()
+    return _environment(folder) | own | ({"RASTER_DIR": str(rasters.absolute())} if rasters else {})
+
+
+def _environment(folder: str) -> dict[str, str]:
+    known = {name: os.environ[name] for name in KNOWN if name in os.environ}
+    return known | HARDENED | {"TMPDIR": folder}
 
 
 def _database_url(url: str) -> str:
@@ -77,7 +79,6 @@ LIMITS = Limits(
     wall_seconds=15.0,  # if all cores are busy
     niceness=0,
 )
-KEPT = ("LANG", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "PATH", "PYTHONPATH")  # environment variables; no secrets
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # every thread reserves address space
 
 
@@ -97,7 +98,7 @@ def read_given(reader: str, content: bytes, **options: float) -> bytes:
         descriptor = answer.fileno()
         run_confined(
             [sys.executable, "-m", "ingest.given", reader, str(given), str(descriptor), json.dumps(options)],
-            environment=_environment(folder),
+            environment=_environment(folder) | ONE_THREAD,
             folder=settings.BASE_DIR,
             limits=LIMITS,
             go_on=lambda computed_seconds: True,
@@ -114,8 +115,3 @@ def read_given(reader: str, content: bytes, **options: float) -> bytes:
     if "words" in said:
         raise InputError(given, *said["words"], **said["values"])
     return body
-
-
-def _environment(folder: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return kept | HARDENED | ONE_THREAD | {"TMPDIR": folder}

@@ -131,7 +131,7 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
             handed = stack.enter_context(storage_handed(Path(folder))) if remote else Handed({}, ())
             outcome = run_confined(
                 [sys.executable, "-m", "django", "ingestjob", f"{job.pk}", "--attempt", f"{job.attempts}", folder],
-                environment=job_environment() | {"DATABASE_DISK_PATH": database_disk()} | handed.environment,
+                environment=job_environment(folder) | {"DATABASE_DISK_PATH": database_disk()} | handed.environment,
                 folder=settings.BASE_DIR,
                 limits=limits,
                 go_on=go_on,

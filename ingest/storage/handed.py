@@ -81,7 +81,7 @@ def storage_handed(folder: Path) -> Iterator[Handed]:
     try:
         with theirs:
             descriptor = theirs.fileno()
-            yield Handed({"RASTER_STORAGE_PARENT": str(descriptor), "TMPDIR": str(folder)}, (descriptor,))
+            yield Handed({"RASTER_STORAGE_PARENT": str(descriptor)}, (descriptor,))
     finally:
         with contextlib.suppress(OSError):  # it has ended by itself
             ours.shutdown(socket.SHUT_RDWR)

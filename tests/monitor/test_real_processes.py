@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import kombu
+import psutil
 import pytest
 import redis
 from celery import Celery
@@ -26,6 +27,7 @@ from django.utils import timezone
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
+from lab.speed import drip
 from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
 from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
@@ -42,7 +44,7 @@ class Processes:
     """Redis and processes of the Procfile, on a socket of their own and the database of the test."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.started, self.more = folder, [], {}
+        self.folder, self.started, self.more, self.group = folder, [], {}, None
         self.start_redis()
         self.app = Celery("test", broker=f"redis+socket://{folder}/redis.sock", set_as_current=False)
         self.app.conf.task_routes = TASK_ROUTES
@@ -71,6 +73,7 @@ class Processes:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,
+                group=self.group,
             )
         self.started.append(process)
         return process
@@ -124,6 +127,26 @@ def test_a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes,
         wait_until(lambda: mail_server.received)
         assert backends_waiting() == 2  # the stages are still at it
         assert len(mail_server.received) == 1
+
+
+def is_hidden(process: psutil.Process) -> bool:
+    """Whether the process's environment belongs to root, and not to the process's own user and group."""
+    owner = Path(f"/proc/{process.pid}/environ").stat()
+    return (owner.st_uid, owner.st_gid) == (0, 0)
+
+
+def test_no_other_process_of_the_user_can_read_those_of_the_procfile(processes):
+    processes.group = 65534 if os.geteuid() == 0 else None  # so that root is not the owner of what is not hidden
+    processes.more = {"PORT": str(drip.free_port())}
+    shown = psutil.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, group=processes.group)
+    assert not is_hidden(shown)
+    shown.communicate()
+    started = {name: psutil.Process(processes.start(name).pid) for name in COMMANDS}
+    wait_until(lambda: all(name == "beat" or process.children() for name, process in started.items()))
+    wait_until(lambda: is_hidden(started["beat"]))
+    family = [one for process in started.values() for one in (process, *process.children(recursive=True))]
+    assert len(family) > len(COMMANDS)
+    assert [one.cmdline() for one in family if not is_hidden(one)] == []
 
 
 def sent(processes: Processes) -> list[tuple[float, str, str]]:

@@ -16,7 +16,6 @@ from ingest.errors import one_line
 from ingest.jobs import child as job_child
 from ingest.jobs import services as jobs
 from ingest.jobs.confine import Limits
-from ingest.jobs.given import HARDENED, job_environment
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
 from ingest.products.services import product_delete
@@ -38,7 +37,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def quiet(settings, tmp_path, monkeypatch):
     """Uploads and rasters of their own, and a broker that only keeps the jobs announced to it."""
     settings.UPLOAD_DIR = str(tmp_path / "uploads")
-    monkeypatch.setenv("RASTER_DIR", str(tmp_path / "rasters"))
     announced = []
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: announced.append(job_id))
     yield announced
@@ -280,21 +278,6 @@ def test_the_task_carries_out_a_job_and_rings_for_the_next(make_egms, quiet):
     assert quiet == [second.pk]
     tasks.execute_job(first.pk)
     assert quiet == [second.pk]
-
-
-def test_the_reader_inherits_no_secret_and_no_proxy(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
-    monkeypatch.setenv("SECRET_KEY", "known")
-    monkeypatch.setenv("EMAIL_URL", "smtp://user:pass@host")
-    for name in ("EARTHDATA_TOKEN", "EARTHDATA_PASSWORD", "STAC_TOKEN"):
-        monkeypatch.setenv(name, "a secret")
-    environment = job_environment()
-    assert "a secret" not in environment.values()
-    assert "HTTPS_PROXY" not in environment
-    assert environment["SECRET_KEY"] != "known"
-    assert environment["EMAIL_URL"] == ""
-    assert environment.items() >= HARDENED.items()
-    assert connection.settings_dict["NAME"] in environment["DATABASE_URL"]
 
 
 def test_words_of_a_hostile_file_become_one_line():

@@ -136,9 +136,8 @@ def test_a_hostile_file_is_refused_quickly_with_one_line(hostile, trap, listener
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_job_refuses_what_is_hostile_and_the_database_stays_as_it_was(trap, listener, capfd, monkeypatch, tmp_path):
+def test_a_job_refuses_what_is_hostile_and_the_database_stays_as_it_was(trap, listener, capfd, monkeypatch):
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
-    monkeypatch.setenv("RASTER_DIR", str(tmp_path / "rasters"))
     wrong = []
     for hostile in CORPUS:
         if hostile.name not in THROUGH_A_JOB:
@@ -189,7 +188,12 @@ def test_the_environment_takes_the_drivers_away_that_read_other_files(trap):
     trusting = {name: value for name, value in os.environ.items() if name not in HARDENED}
     trusting["GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE"] = "ALL"
     assert "CANARY" in opened_by_anything(str(path), trusting)
-    assert opened_by_anything(str(path), job_environment() | {"GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "ALL"}) == ""
+    assert (
+        opened_by_anything(
+            str(path), job_environment(str(trap.folder)) | {"GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "ALL"}
+        )
+        == ""
+    )
 
 
 @pytest.mark.parametrize("protocol", ["vsicurl", "vsicurl_streaming"])
@@ -202,7 +206,7 @@ def test_the_environment_keeps_gdal_from_asking_a_host(trap, listener, protocol)
     assert reached(listener), "the trap itself does not work"
     while reached(listener):
         pass
-    opened_by_anything(url, job_environment())
+    opened_by_anything(url, job_environment(str(trap.folder)))
     assert not reached(listener)
 
 
@@ -218,6 +222,10 @@ def test_the_environment_hides_what_lies_beside_a_file(trap):
         assert raster.tags().get("X") == "beside"
     code = "import rasterio, sys; print(rasterio.open(sys.argv[1]).tags())"
     message = subprocess.run(
-        [sys.executable, "-c", code, str(path)], env=job_environment(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(path)],
+        env=job_environment(str(trap.folder)),
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert "beside" not in message

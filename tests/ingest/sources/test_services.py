@@ -72,8 +72,7 @@ def test_a_real_reader_refuses_what_is_no_image_and_the_row_says_why(server, tra
     assert row.error.startswith("S1A_one.zip: ")
 
 
-def test_a_fetched_image_is_loaded(server, transactional_db, make_rtc, settings, tmp_path, monkeypatch):
-    monkeypatch.setenv("RASTER_DIR", str(tmp_path / "rasters"))
+def test_a_fetched_image_is_loaded(server, transactional_db, make_rtc):
     path = make_rtc()
     row = wanted(
         server, path.stem, data=path.read_bytes(), file_name=path.name, track=None, direction=Direction.UNKNOWN
