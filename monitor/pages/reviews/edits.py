@@ -81,7 +81,7 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
         return _page(request, alert, _unchanged(fault), status=409)
     done = _("Taken back. %(code)s is as it was before.")
     if isinstance(undone, Proposal):
-        done = _("That you take a change of %(code)s back waits for a second person.")
+        done = _("Taking the change of %(code)s back waits for a second person.")
     messages.success(request, done % {"code": alert.code})
     return redirect("review-case", alert.code)
 
