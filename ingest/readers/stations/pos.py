@@ -16,8 +16,8 @@ from ingest.readers.stations.records import (
     StationTechnique,
     first_line,
     numbered_lines,
-    parsed,
     parsed_day,
+    parsed_mm,
     parsed_place,
     series_of,
 )
@@ -57,7 +57,7 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
                 raise InputError(path, problem, "Download it again: it may be cut off")
             if fields:
                 values = dict(zip(names, fields, strict=False))
-                mm = tuple(1000 * parsed(path, line, name, values[name]) for name in NEEDED[1:])
+                mm = tuple(parsed_mm(path, line, name, values[name], unit_mm=1000) for name in NEEDED[1:])
                 rows[line] = Row(code, parsed_day(path, line, values["YYYYMMDD"]), *place, mm, frame)
     return series_of(path, StationTechnique.GNSS, rows)
 

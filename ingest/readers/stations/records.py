@@ -17,8 +17,9 @@ from ingest.readers.records import Float32
 
 MOST_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
 LONGEST_CODE = 40
+MAX_POSITION_MM = 2.1e10  # half the equator; coordinates and heights beyond it are errors of the file
 FARTHEST_MM = 1e6  # a kilometre; larger displacements are errors of the file
-LARGEST_SIGMA_MM = 1e4
+MIN_SIGMA_MM, MAX_SIGMA_MM = 1e-4, 1e4
 SAME_DEGREES = 0.01  # two rows of one name this close are one station: names such as "1001" recur elsewhere
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 
@@ -107,6 +108,18 @@ def parsed(path: Path, line: int, name: str, text: str) -> float:
     return value
 
 
+def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> float:
+    """Parse a length, the sum of one or more numbers of a line, and return it in mm.
+
+    unit_mm: one unit of the file. Raises InputError that names the line for a length that no place on Earth can have.
+    """
+    length_mm = unit_mm * sum(parsed(path, line, name, text) for text in texts)
+    if not abs(length_mm) <= MAX_POSITION_MM:
+        problem = f"line {line}: {name} is {' + '.join(text[:20] for text in texts)}, which no place on Earth can have"
+        raise InputError(path, problem, "Check the unit, or download or export it again")
+    return length_mm
+
+
 def parsed_place(path: Path, line: int, longitude: str, latitude: str) -> tuple[float, float]:
     """Parse longitude (-360 to 360) and latitude, degrees. Raises InputError that names the line."""
     east = parsed(path, line, "longitude", longitude)
@@ -158,9 +171,9 @@ def _check(path: Path, line: int, row: Row) -> None:
         problem = f"line {line}: {row.code[:40]!r} is not the name of a station"
         raise InputError(path, problem, f"Give names of 1 to {LONGEST_CODE} letters")
     for sigma in row.values[3:]:
-        if sigma <= 0 or sigma > LARGEST_SIGMA_MM:
+        if sigma < MIN_SIGMA_MM or sigma > MAX_SIGMA_MM:
             problem = f"line {line}: a standard deviation is {sigma:g} mm"
-            raise InputError(path, problem, f"Give one above 0 and up to {LARGEST_SIGMA_MM:g} mm")
+            raise InputError(path, problem, f"Give one of {MIN_SIGMA_MM:g} to {MAX_SIGMA_MM:g} mm")
 
 
 def _series(
@@ -172,7 +185,8 @@ def _series(
     mm[:3] -= mm[:3, :1]
     far = np.flatnonzero((np.abs(mm[:3]) > FARTHEST_MM).any(axis=0))
     if far.size:
-        problem = f"line {lines[far[0]]}: {code} would have moved by more than a kilometre"
+        farthest_m = np.nanmax(np.abs(mm[:3, far[0]])) / 1000
+        problem = f"line {lines[far[0]]}: {code} would have moved by more than a kilometre ({farthest_m:.0f} m)"
         raise InputError(path, problem, "Check the units, or name different stations differently")
     first = rows[0]
     return StationSeries(

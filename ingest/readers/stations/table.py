@@ -19,8 +19,8 @@ from ingest.readers.stations.records import (
     StationSeries,
     StationTechnique,
     first_line,
-    parsed,
     parsed_day,
+    parsed_mm,
     parsed_place,
     series_of,
 )
@@ -60,13 +60,13 @@ def _technique(names: set[str]) -> StationTechnique | None:
 
 
 def _located(path: Path, line: int, values: Fields) -> Row:
-    mm = tuple(parsed(path, line, name, values[name]) for name in MOVED)
+    mm = tuple(parsed_mm(path, line, name, values[name], unit_mm=1) for name in MOVED)
     return Row(values["station"], *_when_and_where(path, line, values), mm, values.get("frame", ""))
 
 
 def _levelled(path: Path, line: int, values: Fields) -> Row:
-    up = 1000 * parsed(path, line, "height_m", values["height_m"])
-    sigma = parsed(path, line, "sigma_mm", values["sigma_mm"])
+    up = parsed_mm(path, line, "height_m", values["height_m"], unit_mm=1000)
+    sigma = parsed_mm(path, line, "sigma_mm", values["sigma_mm"], unit_mm=1)
     return Row(values["benchmark"], *_when_and_where(path, line, values), (nan, nan, up, nan, nan, sigma))
 
 

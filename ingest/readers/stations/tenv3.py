@@ -17,6 +17,7 @@ from ingest.readers.stations.records import (
     first_line,
     numbered_lines,
     parsed,
+    parsed_mm,
     parsed_place,
     series_of,
 )
@@ -26,7 +27,7 @@ SUFFIXES = frozenset({".tenv3"})
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 COLUMNS = 23
 PARTS = {"east": (7, 8), "north": (9, 10), "up": (11, 12)}  # integer and fractional metres
-SIGMAS = {"sigma east": 14, "sigma north": 15, "sigma up": 16}
+SIGMAS = {"sigma east": (14,), "sigma north": (15,), "sigma up": (16,)}
 MODIFIED_JULIAN_0 = date(1858, 11, 17).toordinal()
 
 
@@ -53,10 +54,10 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
 
 
 def _row(path: Path, line: int, fields: list[str], frame: str) -> Row:
-    metres = [sum(parsed(path, line, name, fields[at]) for at in parts) for name, parts in PARTS.items()]
-    sigmas = [parsed(path, line, name, fields[at]) for name, at in SIGMAS.items()]
+    metres = [*PARTS.items(), *SIGMAS.items()]
+    mm = tuple(parsed_mm(path, line, name, *(fields[at] for at in parts), unit_mm=1000) for name, parts in metres)
     place = parsed_place(path, line, fields[21], fields[20])
-    return Row(fields[0], _day(path, line, fields), *place, tuple(1000 * value for value in (*metres, *sigmas)), frame)
+    return Row(fields[0], _day(path, line, fields), *place, mm, frame)
 
 
 def _day(path: Path, line: int, fields: list[str]) -> date:

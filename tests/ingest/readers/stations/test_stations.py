@@ -133,6 +133,52 @@ def test_a_fault_in_a_table_is_named_by_its_line(tmp_path, old, new, message):
     assert message in outcome(path)
 
 
+NUMBERS = {  # of each format: columns by their place in a row; a standard deviation is the last
+    "ngl-tenv3": [(7, "east"), (9, "north"), (12, "up"), (14, "sigma east")],
+    "pos": [(15, "dN"), (17, "dU"), (20, "Su")],
+    "stations": [(4, "east_mm"), (6, "up_mm"), (9, "up_sigma_mm")],
+    "levelling": [(4, "height_m"), (5, "sigma_mm")],
+}
+WITH_LEVELLING = MAKERS | {"levelling": lambda folder: made.levelling(folder, [43.21, 43.19, 43.18], PLACE)}
+
+
+def with_number(path, text: str, at: int, lines: str = "one") -> int:
+    """Replace a number of the first date or of all; return the number of the first date's line."""
+    rows = path.read_text().splitlines()
+    first = next(index for index, row in enumerate(rows) if re.match(r" \d{8} |MADE |MADE,|BM7,", row))
+    for index in range(first, first + 1 if lines == "one" else len(rows)):
+        split = re.split(r"([ ,]+)", rows[index].strip())
+        split[2 * at] = text
+        rows[index] = "".join(split)
+    path.write_text("\n".join([*rows, ""]))
+    return first + 1
+
+
+def columns():
+    return [(name, *column) for name, column_of in NUMBERS.items() for column in column_of]
+
+
+@pytest.mark.parametrize("lines", ["one", "all"])
+@pytest.mark.parametrize("text", ["1e308", "-1.7e308", "1e30", "1e12"])
+@pytest.mark.parametrize(("name", "at", "column"), columns())
+def test_a_number_beyond_its_unit_is_refused_with_line_value_and_remedy(tmp_path, name, at, column, text, lines):
+    path = WITH_LEVELLING[name](tmp_path)
+    line = with_number(path, text, at, lines)
+    said = outcome(path).removeprefix(f"{path}: ")
+    assert said.startswith(f"line {line}: {column} is ")
+    assert text in said
+    assert "Check the unit" in said
+    assert len(said) <= 200
+
+
+@pytest.mark.parametrize("text", ["1e-40", "1e-320", "0", "-1"])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_standard_deviation_that_would_become_zero_is_refused(tmp_path, name, text):
+    path = WITH_LEVELLING[name](tmp_path)
+    line = with_number(path, text, NUMBERS[name][-1][0])
+    assert f"line {line}: a standard deviation is" in outcome(path)
+
+
 def test_a_tenv3_without_positions_is_refused_with_the_remedy(tmp_path):
     path = MAKERS["ngl-tenv3"](tmp_path)
     path.write_text("\n".join(" ".join(line.split()[:20]) for line in path.read_text().splitlines()) + "\n")
