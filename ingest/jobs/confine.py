@@ -18,6 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from ingest.jobs import landlock
+
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38  # linux/prctl.h
 MOST_OPEN_FILES = 256
 
@@ -62,10 +64,15 @@ def run_confined(
     limits: Limits,
     go_on: Callable[[float], bool],
     every_seconds: float,
+    readable: Sequence[Path] = (),
+    writable: Sequence[Path] = (),
+    ports: Sequence[int] = (),
     descriptors: Sequence[int] = (),
 ) -> Outcome:
-    """Run a command and wait for its end. descriptors: file descriptors that it inherits besides standard error.
+    """Run a command and wait for its end.
 
+    Where the kernel has Landlock, the command reads its program and `readable`, writes in `writable`, connects to TCP
+    ports `ports`, and neither reads nor signals other processes. It inherits standard error and `descriptors`.
     go_on is called every `every_seconds` with the command's processor time, s; its answer False kills the command.
     """
     launcher = [
@@ -77,6 +84,9 @@ def run_confined(
         str(limits.cpu_seconds),
         str(limits.file_bytes),
         str(limits.niceness),
+        "\n".join(map(str, readable)),
+        "\n".join(map(str, writable)),
+        ",".join(map(str, ports)),
         *command,
     ]
     process = subprocess.Popen(
@@ -139,6 +149,9 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m ingest.jobs.confine")
     for name in ("parent", "memory_bytes", "cpu_seconds", "file_bytes", "niceness"):
         parser.add_argument(name, type=int)
+    for name in ("readable", "writable"):
+        parser.add_argument(name, type=lambda text: [Path(path) for path in text.splitlines()])
+    parser.add_argument("ports", type=lambda text: [int(port) for port in text.split(",") if port])
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -152,6 +165,7 @@ def main(arguments: Sequence[str]) -> None:
     limit_to(resource.RLIMIT_CPU, (options.cpu_seconds, options.cpu_seconds + 5))
     limit_to(resource.RLIMIT_FSIZE, (options.file_bytes, options.file_bytes))
     limit_to(resource.RLIMIT_CORE, (0, 0))
+    landlock.restrict(readable=options.readable, writable=options.writable, ports=options.ports)
     most = min(MOST_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     limit_to(resource.RLIMIT_NOFILE, (most, most))
     os.execv(options.command[0], options.command)  # noqa: S606 (a list of words, no shell)

@@ -10,7 +10,7 @@ import secrets
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from django.conf import settings
 
@@ -72,6 +72,18 @@ def _database_url(url: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{settings.DATABASES['default']['NAME']}"))
 
 
+def database_port() -> int:
+    """Return the TCP port at which `manage.py ingestjob` finds its database."""
+    return urlsplit(settings.DATABASE_READER_URL).port or int(os.environ.get("PGPORT", "5432"))
+
+
+def database_files() -> list[Path]:
+    """Return files that a connection to the database may need: certificates."""
+    options = [value for _, value in parse_qsl(urlsplit(settings.DATABASE_READER_URL).query)]
+    named = [*options, os.environ.get("PGSSLROOTCERT", "")]
+    return [Path(name) for name in named if name.startswith("/")] + [Path("~/.postgresql").expanduser()]
+
+
 LIMITS = Limits(
     memory_bytes=512 * 2**20,
     cpu_seconds=4,  # an answer takes at most five seconds, start included, if a core is free
@@ -103,6 +115,7 @@ def read_given(reader: str, content: bytes, **options: float) -> bytes:
             limits=LIMITS,
             go_on=lambda computed_seconds: True,
             every_seconds=LIMITS.wall_seconds,
+            writable=[Path(folder)],
             descriptors=(descriptor,),
         )
         answer.seek(0)  # both processes share the position in the file

@@ -21,7 +21,7 @@ from ingest.disk import database_disk, disk_full
 from ingest.errors import one_line
 from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
-from ingest.jobs.given import job_environment
+from ingest.jobs.given import database_files, database_port, job_environment
 from ingest.leases import NO_FAULT, Lease, Progress, heartbeat
 from ingest.locks import Lock
 from ingest.models import IngestJob, Scene, StationFile
@@ -127,8 +127,10 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
     try:
         with tempfile.TemporaryDirectory(prefix="job-") as folder, ExitStack() as stack:
             _fetch(job, Path(folder))
-            remote = raster_folder() is None
-            handed = stack.enter_context(storage_handed(Path(folder))) if remote else Handed({}, ())
+            rasters = raster_folder()
+            if rasters is not None:
+                rasters.mkdir(parents=True, exist_ok=True)
+            handed = Handed({}, ()) if rasters else stack.enter_context(storage_handed(Path(folder)))
             outcome = run_confined(
                 [sys.executable, "-m", "django", "ingestjob", f"{job.pk}", "--attempt", f"{job.attempts}", folder],
                 environment=job_environment(folder) | {"DATABASE_DISK_PATH": database_disk()} | handed.environment,
@@ -136,6 +138,9 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
                 limits=limits,
                 go_on=go_on,
                 every_seconds=every_seconds,
+                readable=[*_given_files(job), *database_files()],
+                writable=[Path(folder), *([rasters] if rasters else [])],
+                ports=[database_port()],
                 descriptors=handed.descriptors,
             )
     except OSError as fault:
@@ -156,6 +161,12 @@ def _fetch(job: IngestJob, folder: Path) -> None:
         with heartbeat(lambda: LEASE.prolong(job), BEAT_SECONDS, lost=lambda: None):
             for place in elsewhere:
                 input_fetch(place, folder)
+
+
+def _given_files(job: IngestJob) -> list[Path]:
+    """Return where a job's files lie on this machine; copies from the object store lie in the job's own folder."""
+    places = {job.stored_path: Path(job.stored_path).parent, job.mapping_path: Path(job.mapping_path)}
+    return [path for place, path in places.items() if is_path(place)]
 
 
 def job_retry(*, job: IngestJob, submission: Submission) -> bool:

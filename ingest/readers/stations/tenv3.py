@@ -26,8 +26,8 @@ NAME, TITLE = "ngl-tenv3", "NGL tenv3"
 SUFFIXES = frozenset({".tenv3"})
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 COLUMNS = 23
-METRES = {"east": (7, 8), "north": (9, 10), "up": (11, 12)}  # integer and fractional metres
-METRES |= {"sigma east": (14,), "sigma north": (15,), "sigma up": (16,)}
+PARTS = {"east": (7, 8), "north": (9, 10), "up": (11, 12)}  # integer and fractional metres
+SIGMAS = {"sigma east": (14,), "sigma north": (15,), "sigma up": (16,)}
 MODIFIED_JULIAN_0 = date(1858, 11, 17).toordinal()
 
 
@@ -54,9 +54,8 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
 
 
 def _row(path: Path, line: int, fields: list[str], frame: str) -> Row:
-    mm = tuple(
-        parsed_mm(path, line, name, *(fields[at] for at in parts), unit_mm=1000) for name, parts in METRES.items()
-    )
+    metres = [*PARTS.items(), *SIGMAS.items()]
+    mm = tuple(parsed_mm(path, line, name, *(fields[at] for at in parts), unit_mm=1000) for name, parts in metres)
     place = parsed_place(path, line, fields[21], fields[20])
     return Row(fields[0], _day(path, line, fields), *place, mm, frame)
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from ingest.jobs.confine import run_confined
-from ingest.jobs.given import HARDENED, KNOWN, LIMITS, _environment, job_environment
+from ingest.jobs.given import HARDENED, KNOWN, LIMITS, _environment, database_port, job_environment
 from tests.fixtures.servers import ROOT
 
 CANARY = "canary-7c1e"
@@ -58,6 +58,8 @@ def reported(canaries: Path, environment: dict[str, str]) -> str:
         limits=LIMITS._replace(memory_bytes=2**31, cpu_seconds=60),
         go_on=lambda computed: True,
         every_seconds=60,
+        readable=[canaries],
+        writable=[folder],
     )
     return report.read_text()
 
@@ -81,6 +83,14 @@ def test_the_files_of_the_service_would_be_read_without_the_switch(canaries):
 def test_the_process_that_reads_for_a_visitor_has_the_same_list(canaries, tmp_path):
     assert not [value for value in _environment(str(tmp_path)).values() if CANARY in value]
     assert _environment("/f").items() <= job_environment("/f").items()
+
+
+def test_the_process_that_loads_a_file_may_connect_to_the_port_of_its_own_role(settings, monkeypatch):
+    monkeypatch.setenv("PGPORT", "5433")
+    settings.DATABASE_READER_URL = "postgis://reader:password@pooler:6432/ground_motion"
+    assert database_port() == 6432
+    settings.DATABASE_READER_URL = "postgis://reader:password@db/ground_motion"
+    assert database_port() == 5433
 
 
 # A process and another of its user, which tries to read it. Who may read every process (root) is made to be none.
