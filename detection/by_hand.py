@@ -48,7 +48,8 @@ def as_computed(alert: Alert) -> Alert:
         return alert
     plain = copy.copy(alert)
     for name in COLUMNS:
-        setattr(plain, name, from_json(set_by_hand.computed[name]))
+        if name in set_by_hand.computed:
+            setattr(plain, name, from_json(set_by_hand.computed[name]))
     plain.area_m2 = area_m2_of(plain.area)
     return plain
 

@@ -13,7 +13,7 @@ from django.db.models.functions import TruncMonth
 
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import LIVING, State
-from detection.selectors import PUBLIC_STATES, strongest_first
+from detection.selectors import MOST_IMPORTANT, PUBLIC_STATES
 
 
 class Period(NamedTuple):
@@ -24,9 +24,9 @@ class Period(NamedTuple):
 
 
 class Order(StrEnum):
-    """Order of a list. CHANGED, FOUND: the latest first."""
+    """Order of a list. IMPORTANT: by `detection.rules.importance`; CHANGED, FOUND: the latest first."""
 
-    STRONGEST = "strongest"
+    IMPORTANT = "important"
     CHANGED = "changed"
     FOUND = "found"
     LARGEST = "largest"
@@ -51,7 +51,12 @@ class Month(NamedTuple):
 
 
 ALL_TIME = Period()
-ORDERS = {Order.CHANGED: "-updated_at", Order.FOUND: "-created_at", Order.LARGEST: "-area_m2"}
+ORDERS = {
+    Order.IMPORTANT: MOST_IMPORTANT,
+    Order.CHANGED: ("-updated_at", "-id"),
+    Order.FOUND: ("-created_at", "-id"),
+    Order.LARGEST: ("-area_m2", "-id"),
+}
 NEVER_WERE = (State.REJECTED, State.MERGED)
 
 
@@ -65,7 +70,7 @@ def alerts_matching(
     updated_since: datetime | None = None,
     found: Period = ALL_TIME,
     moving: Period = ALL_TIME,
-    order: Order = Order.CHANGED,
+    order: Order = Order.IMPORTANT,
 ) -> QuerySet[Alert]:
     """Return public alerts that pass all filters given. area: they touch it; among: primary keys to choose from."""
     alerts = alerts_within(area=area, among=among, found=found, moving=moving)
@@ -76,7 +81,7 @@ def alerts_matching(
         alerts = alerts.filter(severity=severity)
     if updated_since is not None:
         alerts = alerts.filter(updated_at__gte=updated_since)
-    return strongest_first(alerts) if order is Order.STRONGEST else alerts.order_by(ORDERS[order], "-id")
+    return alerts.order_by(*ORDERS[order])
 
 
 def alerts_within(

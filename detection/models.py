@@ -126,6 +126,10 @@ class Alert(AreaFigures):
     kind = models.CharField(max_length=30, help_text="of detection.kinds.Kind")
     state = models.CharField(max_length=12, choices=_choices(State), default=State.FIRST.value, db_index=True)
     severity = models.CharField(max_length=10, choices=_choices(Severity))
+    importance = models.FloatField(
+        default=0.0, db_index=True, help_text="steps of detection.rules.importance: the order of all lists"
+    )
+    n_views = models.PositiveSmallIntegerField(default=1, help_text="independent views that show it now")
     component = models.CharField(max_length=5, blank=True, help_text="what the rates measure: los, up or east")
     first_motion = models.DateField(help_text="first date of the data that show it")
     last_motion = models.DateField()

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
-from django.db.models import Case, Exists, F, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Value, When, Window
-from django.db.models.functions import Abs, Coalesce, RowNumber
+from django.db.models import Exists, F, Func, JSONField, OuterRef, Q, QuerySet, Value, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from detection.kinds import EVENTS, FAMILIES, Family, Kind
 from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan
 from detection.rules.codes import decode
 from detection.rules.lifecycle import LIVING, State
-from detection.rules.severity import Severity
 from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
 from ingest.models import Product, Scene, ScenePair
@@ -25,6 +24,7 @@ WITH_RUN = (f"{RUN}__product", f"{RUN}__pair__reference", f"{RUN}__pair__seconda
 PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED]
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # finished ones may resume
+MOST_IMPORTANT = ("-importance", "-id")  # the order of every list; see detection.rules.importance
 _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
 
 
@@ -128,11 +128,11 @@ def detection_of(*, alert: Alert, number: int) -> Detection | None:
 
 
 def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
-    """Return the alerts that everybody may see, strongest first; rejected ones only on request."""
+    """Return the alerts that everybody may see, most important first; rejected ones only on request."""
     alerts = Alert.objects.filter(state__in=[state] if state else [s.value for s in PUBLIC_STATES])
     if kind:
         alerts = alerts.filter(kind=kind)
-    return strongest_first(alerts)
+    return alerts.order_by(*MOST_IMPORTANT)
 
 
 def alert_by_code(*, code: str) -> Alert:
@@ -205,7 +205,7 @@ def alerts_related(*, alert: Alert) -> list[AlertRelation]:
 
 
 def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> QuerySet[Alert]:
-    """Return unreviewed alerts, strongest first; those with a planned visit (`visit_planned`) come last.
+    """Return unreviewed alerts, most important first; those with a planned visit (`visit_planned`) come last.
 
     Column visit_due: the day of a visit has come, and the visit has no result.
     """
@@ -214,21 +214,7 @@ def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> Que
     due = open_visit.filter(visit__day__lte=today)
     waiting = Alert.objects.filter(state__in=list(states))
     waiting = waiting.annotate(visit_due=Exists(due), visit_planned=Exists(open_visit) & ~Exists(due))
-    return strongest_first(waiting, "visit_planned")
-
-
-def strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
-    """Order alerts by severity, exposure, speed, rate, and change of the surface. before: columns preceding these."""
-    grades = [When(severity=grade, then=Value(rank)) for rank, grade in enumerate(reversed(Severity))]
-    return alerts.annotate(grade=Case(*grades, output_field=IntegerField())).order_by(
-        *before,
-        "grade",
-        Coalesce("exposure__weight", 0).desc(),
-        F("peak_speed_m_day").desc(nulls_last=True),
-        Abs("peak_rate_mm_yr").desc(nulls_last=True),
-        F("change_sigma").asc(nulls_last=True),
-        "-id",
-    )
+    return waiting.order_by("visit_planned", *MOST_IMPORTANT)
 
 
 def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:

@@ -119,12 +119,14 @@ def test_a_database_of_0_4_0_is_taken_over_as_it_is_and_goes_back(restored):
 
     call_command("migrate", verbosity=0)  # what came after 0.4.0 adds columns and tables
     with transaction.atomic():
+        alerts_are_ordered_in_silence()
         is_read_by_the_application()
         transaction.set_rollback(True)
     now = columns_of_tables()
     for table in before.keys() - ONLY_GROWS:
         assert content(table, now[table]).rows == were[table].rows, f"{table} has lost rows"
     call_command("migrate", "ingest", TAKEN_OVER, verbosity=0)
+    call_command("migrate", "detection", TAKEN_OVER, verbosity=0)
     call_command("migrate", "socialaccount", "zero", verbosity=0)
     assert columns_of_tables() == before
 
@@ -136,6 +138,20 @@ def test_an_older_database_is_refused_with_the_version_that_it_needs_first(resto
     with pytest.raises(CommandError, match=r"older than version 0\.4\.0.*[Ii]nstall 0\.4\.0"):
         call_command("migrate", verbosity=0)
     assert is_recorded() == before
+
+
+def alerts_are_ordered_in_silence() -> None:
+    """`prepare` gives the alerts of 0.4.0 their importance and severity, and nobody is told."""
+    from detection.alerts.importance import importances_recompute
+    from detection.models import Alert, AlertLife, AlertTransition
+
+    steps, changed = AlertTransition.objects.count(), Alert.objects.values_list("pk", "updated_at")
+    before = set(changed)
+    assert set(Alert.objects.filter(n_views=2).values_list("transitions__to_state", flat=True)) >= {"provisional"}
+    assert importances_recompute() == 12
+    assert Alert.objects.values("importance").distinct().count() > 6
+    assert all(life.told["severity"] == life.alert.severity for life in AlertLife.objects.select_related("alert"))
+    assert (AlertTransition.objects.count(), set(changed.all())) == (steps, before)
 
 
 def is_read_by_the_application() -> None:

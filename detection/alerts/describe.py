@@ -1,9 +1,9 @@
 """Computation of an alert's columns from its current detections, the exposure on its ground and its surroundings."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import date
 from math import pi, sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
@@ -11,17 +11,14 @@ from django.db import transaction
 from shapely import from_wkb, get_coordinates, unary_union
 from shapely import transform as transform_geometry
 
-from detection.by_hand import keep_by_hand
 from detection.kinds import Extent, Family, family, row_of
-from detection.models import Alert, AlertCause, AlertExposure, AlertMotion, Detection
-from detection.rules.severity import Exposure, exposure_points, severity, severity_of_change, severity_of_speed
+from detection.models import Alert, AlertCause, AlertExposure, Detection
+from detection.rules.severity import Exposure, exposure_points
 from detection.search.areas import to_django
 from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
-from detection.selectors import detections_current
 from ingest.areas import area_of
-from ingest.context.exposure import Exposed, exposed_in, nearby
+from ingest.context.exposure import exposed_in, nearby
 from ingest.geometry import utm_epsg
-from ingest.locks import Lock, locked
 from ingest.models import Product, ScenePair
 from ingest.projections import transformer
 from ml.deformation.places.context import OTHER, Surroundings, weigh
@@ -65,25 +62,18 @@ def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
 COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 
 
-def exposure_at(*, area: GEOSGeometry, simulated: bool) -> Exposure:
-    """Return an area's exposure (buildings, main roads, railways, people) from the layers that are loaded now."""
-    return _for_severity(exposed_in(area=area, simulated=simulated))
-
-
 def exposure_refresh(*, alert: Alert) -> AlertExposure:
     """Recount buildings, roads, railways and people on an alert's ground, replacing the earlier count."""
     exposed = exposed_in(area=alert.area, simulated=alert.simulated)
     values = {name: getattr(exposed, name) for name in COLUMNS} | {
-        "weight": exposure_points(_for_severity(exposed)),
+        "weight": exposure_points(
+            Exposure(exposed.buildings, exposed.main_road_km, exposed.railway_km, exposed.people)
+        ),
         "sources": [source._asdict() | {"loaded_on": source.loaded_on.isoformat()} for source in exposed.sources],
     }
     with transaction.atomic():
         kept, _ = AlertExposure.objects.update_or_create(alert=alert, defaults=values)
     return kept
-
-
-def _for_severity(exposed: Exposed) -> Exposure:
-    return Exposure(exposed.buildings, exposed.main_road_km, exposed.railway_km, exposed.people)
 
 
 FIGURES_OF_PAIRS = (
@@ -100,19 +90,11 @@ FIGURES_OF_PAIRS = (
 )
 
 
-class Ground(NamedTuple):
-    """Facts about an alert's ground that come from context layers, not from radar: exposure and surroundings."""
-
-    exposure: Exposure
-    place: Surroundings
-
-
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:
     """Return column -> value of an alert: area is the union of its detections; figures are the main detection's."""
     area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
     area_m2, shape = area_of(area), to_django(area)
     simulated = any(detection.scan.prediction.run.input.simulated for detection in detections)
-    exposure = exposure_at(area=shape, simulated=simulated)
     local = detections[0].extent == Extent.LOCAL and family(detections[0].kind) is Family.VELOCITY
     place = surroundings_at(area=shape, simulated=simulated) if local else UNKNOWN_PLACE
     spans = [data_span(detection) for detection in detections]
@@ -123,7 +105,8 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
         "first_motion": min(begins),
         "last_motion": max(last for _, last in spans),
         "simulated": simulated,
-        **_FIGURES_OF[family(detections[0].kind)](detections, area_m2, Ground(exposure, place)),
+        "n_views": n_views(detections),
+        **_FIGURES_OF[family(detections[0].kind)](detections, place),
     }
 
 
@@ -137,6 +120,11 @@ def independent_views(detection: Detection) -> set[Hashable]:
         return {(seen.reference.track, seen.secondary.acquired_at)}
     together = {(one["component"], one["orbit"], one["track"]) for one in detection.reasons if one.get("seen")}
     return together or {(seen.component, seen.track, seen.direction)}
+
+
+def n_views(detections: Iterable[Detection]) -> int:
+    """Return the number of independent views that show any of the detections."""
+    return len(set().union(*(independent_views(detection) for detection in detections)))
 
 
 def measured_in(detection: Detection) -> Product | ScenePair:
@@ -190,15 +178,15 @@ def event_span(detection: Detection) -> tuple[date, date] | None:
     return min(detection.onset or first, first), last
 
 
-def _of_velocity(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
+def _of_velocity(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     products = [detection.scan.prediction.run.product for detection in detections]
     main, main_product = max(
         zip(detections, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
     )
     evidence = [one for d, p in zip(detections, products, strict=True) for one in _evidence(d, p)]
-    weighed = weigh(mean_shares([detection.class_shares for detection in detections]), ground.place)
+    weighed = weigh(mean_shares([detection.class_shares for detection in detections]), place)
     return {
-        "kind": classify(evidence, ground.place),
+        "kind": classify(evidence, place),
         "class_shares": {name: share for name, share in weighed.shares.items() if name != OTHER},
         "rate_mm_yr": main.rate_mm_yr,
         "peak_rate_mm_yr": main.peak_rate_mm_yr,
@@ -206,23 +194,9 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float, ground: Ground
         "peak_high_mm_yr": main.peak_high_mm_yr,
         "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
         "component": main_product.component,
-        "severity": severity(
-            main.peak_rate_mm_yr,
-            area_m2,
-            sigma_mm_yr=main.rate_sigma_mm_yr,
-            tilt_mm_m_yr=max((place.get("tilt_low_mm_m_yr", 0.0) for place in main.places), default=None),
-            accelerates=_accelerates(detections),
-            exposure=ground.exposure,
-        ),
         "extent": main.extent,
         "reference": main.reference,
     }
-
-
-def _accelerates(detections: Sequence[Detection]) -> bool:
-    """Return whether a stored AlertMotion of the detections' alert states an acceleration."""
-    alerts = {detection.alert_id for detection in detections if detection.alert_id}
-    return AlertMotion.objects.filter(alert__in=alerts, accelerating_since__isnull=False).exists()
 
 
 def _evidence(detection: Detection, product: Product) -> list[Evidence]:
@@ -230,17 +204,15 @@ def _evidence(detection: Detection, product: Product) -> list[Evidence]:
     return evidence_of(reasons, product.component, detection.rate_mm_yr, detection.area_m2, detection.class_shares)
 
 
-def _of_surface(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
-    """Return the figures of the detection with the greatest loss of coherence, and the severity by area."""
-    main = min(detections, key=lambda detection: detection.change_sigma)
-    return _copied(main) | {"severity": severity_of_change(area_m2)}
+def _of_surface(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
+    """Return the figures of the detection with the greatest loss of coherence."""
+    return _copied(min(detections, key=lambda detection: detection.change_sigma))
 
 
-def _of_offsets(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
-    """Return the figures of the latest detection (of the latest surge, if there are any), and the severity."""
+def _of_offsets(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
+    """Return the figures of the latest detection (of the latest surge, if there are any)."""
     detections = [one for one in detections if row_of(one.kind).event] or detections
-    main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
-    return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day, ground.exposure)}
+    return _copied(max(detections, key=lambda detection: (data_span(detection)[1], detection.score)))
 
 
 _FIGURES_OF = {Family.VELOCITY: _of_velocity, Family.SURFACE: _of_surface, Family.OFFSETS: _of_offsets}
@@ -253,24 +225,3 @@ def _copied(main: Detection) -> dict[str, Any]:
 def _weight(product: Product) -> int:
     """Return the rank of a product's component for the choice of main figures: up 2, line of sight 1, others 0."""
     return {"up": 2, "los": 1}.get(product.component, 0)
-
-
-BY_SURROUNDINGS = ("kind", "class_shares", "severity")
-
-
-def alert_recount(*, alert: Alert) -> bool:
-    """Update exposure, cause, kind and severity from the loaded layers; return whether kind or severity changed."""
-    with locked(Lock.ALERTS):
-        alert.refresh_from_db()
-        exposure_refresh(alert=alert)
-        current = list(detections_current(alert=alert))
-        if not current:
-            return False
-        cause_refresh(alert=alert, detections=current)
-        before = (alert.kind, alert.severity)
-        description = keep_by_hand(alert=alert, columns=describe(current))
-        for name in BY_SURROUNDINGS:
-            setattr(alert, name, description.get(name, getattr(alert, name)))
-        changed = (alert.kind, alert.severity) != before
-        alert.save(update_fields=[*BY_SURROUNDINGS, *(["updated_at"] if changed else [])])
-        return changed

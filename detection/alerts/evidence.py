@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 from shapely import box, from_wkb, transform
 
-from detection.alerts.describe import alert_recount
+from detection.alerts.importance import importance_refresh
 from detection.kinds import Extent, Family, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection
 from detection.search.areas import points_in
@@ -117,9 +117,8 @@ def evidence_complete(*, alert: Alert) -> AlertMethods:
 
 def _motion_begin(alert: Alert, current: Sequence[Detection]) -> None:
     with locked(Lock.ALERTS):
-        motion = alert_motion_refresh(alert=alert, detections=current)
-    if motion and motion.accelerating_since:
-        alert_recount(alert=alert)  # an acceleration raises the severity
+        alert_motion_refresh(alert=alert, detections=current)
+        importance_refresh(alert=alert)
 
 
 def _products(current: Sequence[Detection]) -> list[Product]:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from detection.alerts import plan
 from detection.alerts.describe import data_end, data_span, measured_in, view_of_detection
+from detection.alerts.importance import importance_refresh
 from detection.glaciers.surge import RULE
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertLife, AlertMotion, AlertTransition, AlertUpdate, Detection
@@ -105,6 +106,9 @@ def report(
     taken = AlertTransition.objects.create(
         alert=alert, from_state=alert.state, to_state=to, reason=reason[:300], actor=actor
     )
+    if State.FINISHED in (to, alert.state):
+        importance_refresh(alert=alert)
+        changed = _with_severity(changed, life.told["severity"], alert.severity)
     if changed:
         AlertUpdate.objects.create(
             transition=taken,
@@ -117,6 +121,13 @@ def report(
     life.told, life.told_at = updates.as_json(updates.reported_by_step(figures, changed)), now
     life.save(update_fields=["told", "told_at"])
     return taken
+
+
+def _with_severity(changed: Sequence[Change], reported: str, now: str) -> Sequence[Change]:
+    """Add the change of severity that an end or a new beginning brings, so that those told of the former one hear."""
+    if reported == now or any(one.cause == Cause.SEVERITY for one in changed):
+        return changed
+    return (*changed, Change(Cause.SEVERITY, reported, now))
 
 
 def changes_since_report(alert: Alert, current: Sequence[Detection]) -> tuple[Change, ...]:

@@ -13,12 +13,15 @@ from shapely.geometry.base import BaseGeometry
 
 from detection.alerts.describe import describe
 from detection.alerts.glaciers import Sampled, measured, surges_in
+from detection.alerts.importance import terms_of
 from detection.by_hand import as_computed
 from detection.glaciers.cells import cells_of, pack
 from detection.glaciers.selectors import glaciers_in, samples_by_view
 from detection.kinds import Kind
 from detection.models import Alert, Detection, GlacierSample, Scan, SurgeSeries
+from detection.rules.importance import severity
 from detection.rules.lifecycle import Source
+from detection.rules.severity import Severity
 from detection.search.areas import SEARCHES
 from detection.selectors import detections_current
 from ingest.errors import InputError
@@ -231,6 +234,7 @@ class Recomputer:
             lost = [Difference("detections", len(stored), 0)]
             return Recomputation(Outcome.DIFFERENT, 0.0, lost, [], notes, runs)
         columns = describe(again)
+        columns["severity"] = _severity(alert, columns, again)
         outline = overlap(_shape(alert.area), _shape(columns.pop("area")))
         differences = [*_of_columns(alert, columns), *(one for pair in twins for one in _of_detection(*pair))]
         same = outline >= LEAST_IOU and not differences
@@ -244,8 +248,18 @@ def _twin(stored: Detection, found: Sequence[Detection]) -> Detection | None:
     best, twin = max(shared, key=lambda pair: pair[0], default=(0.0, None))
     if twin is None or best <= 0:
         return None
-    twin.alert_id = stored.alert_id  # an acceleration of the alert's series raises the severity
     return twin
+
+
+def _severity(alert: Alert, columns: Mapping[str, Any], again: Sequence[Detection]) -> Severity:
+    """Return the severity by recomputed columns, with the stored series, exposure and number of views."""
+    new = copy.copy(alert)
+    for name, value in columns.items():
+        if name != "n_views":
+            setattr(new, name, value)
+    main = [one for one in again if one.peak_rate_mm_yr == new.peak_rate_mm_yr]
+    tilts = [place["tilt_low_mm_m_yr"] for one in main for place in one.places if "tilt_low_mm_m_yr" in place]
+    return severity(new, terms_of(new, (0.0, max(tilts), 0.0) if tilts else None))
 
 
 def overlap(one: BaseGeometry, other: BaseGeometry) -> float:
@@ -307,8 +321,8 @@ def _notes(scan: Scan) -> Iterator[str]:
 
 
 def _of_columns(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference]:
-    for name, value in columns.items():
-        if name != "class_shares" and not _alike(name, getattr(alert, name), value):
+    for name, value in columns.items():  # the number of views is a guess for alerts of earlier releases
+        if name not in {"class_shares", "n_views"} and not _alike(name, getattr(alert, name), value):
             yield Difference(name, _plain(getattr(alert, name)), _plain(value))
     shares = columns.get("class_shares", alert.class_shares)
     for name in sorted(shares | alert.class_shares):

@@ -13,11 +13,12 @@ from detection.alerts.describe import (
     describe,
     event_span,
     exposure_refresh,
-    independent_views,
+    n_views,
     view_of_detection,
     views_of_run,
 )
 from detection.alerts.evidence import alert_motion_refresh
+from detection.alerts.importance import importance_refresh
 from detection.alerts.life import alert_transition
 from detection.by_hand import keep_by_hand
 from detection.kinds import Family, family, row_of
@@ -105,7 +106,7 @@ def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, l
         detection.alert = alert or Alert.objects.create(state=State.FIRST, **describe([detection]))
         detection.save()
         if alert is None:
-            life.begin(detection.alert, f"seen in {detection.scan.prediction.run.input}", [detection])
+            _begin(detection.alert, f"seen in {detection.scan.prediction.run.input}", [detection])
         alerts[detection.alert.pk] = detection.alert, [*found, detection]
     return alerts
 
@@ -152,8 +153,8 @@ def _facts(alert: Alert, current: Sequence[Detection], run: Run | None) -> plan.
     return plan.Facts(
         state=State(alert.state),
         n_detections=len(current),
-        n_views=_n_views(current),
-        n_views_in_run=_n_views(one for one in current if one.scan.prediction.run == run),
+        n_views=n_views(current),
+        n_views_in_run=n_views(one for one in current if one.scan.prediction.run == run),
         changes=changes,
         since_report=life.since_report(alert),
         source=str(run.input) if run else "the newest data",
@@ -181,16 +182,21 @@ def _columns_refresh(alert: Alert, current: Sequence[Detection]) -> None:
     for name, value in description.items():
         setattr(alert, name, value)
     alert.save(update_fields=[*description, "updated_at"])
+    _surroundings_refresh(alert, current)
+
+
+def _surroundings_refresh(alert: Alert, current: Sequence[Detection]) -> None:
+    """Compute an alert's exposure, cause and motion, and the importance that follows from them."""
     exposure_refresh(alert=alert)
     cause_refresh(alert=alert, detections=current)
-    motion = alert_motion_refresh(alert=alert, detections=current)
-    if motion and motion.accelerating_since:  # an acceleration raises the severity
-        alert.severity = keep_by_hand(alert=alert, columns=describe(current))["severity"]
-        alert.save(update_fields=["severity", "updated_at"])
+    alert_motion_refresh(alert=alert, detections=current)
+    importance_refresh(alert=alert)
 
 
-def _n_views(detections: Iterable[Detection]) -> int:
-    return len(set().union(*(independent_views(detection) for detection in detections)))
+def _begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
+    """Begin the life of a new alert, with the severity that it has by all that is known of it."""
+    _surroundings_refresh(alert, detections)
+    life.begin(alert, reason, detections)
 
 
 def _split_off(alert: Alert, current: list[Detection], found: Sequence[Detection], run: Run) -> list[Detection]:
@@ -207,10 +213,7 @@ def _split_off(alert: Alert, current: list[Detection], found: Sequence[Detection
         new = Alert.objects.create(state=State.FIRST, **describe(part))
         Detection.objects.filter(pk__in=[one.pk for one in part]).update(alert=new)
         AlertRelation.objects.create(alert=new, other=alert, relation="split-from")
-        exposure_refresh(alert=new)
-        cause_refresh(alert=new, detections=part)
-        alert_motion_refresh(alert=new, detections=part)
-        life.begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
+        _begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
         life.areas_rebase(alert, kept)
     return kept
 

@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
+from detection.alerts.importance import importance_refresh
 from detection.kinds import KINDS
 from detection.models import Alert, AlertTransition, Review
 from detection.reviews.audit import audit_write
@@ -95,6 +96,7 @@ def alert_draw(*, drawn: Drawn, by: AbstractBaseUser, known: Collection[str] = (
         step = AlertTransition.objects.create(alert=alert, to_state=alert.state, reason=REASON, actor=SPECIALIST)
         life.life_of(alert, [])
         exposure_refresh(alert=alert)
+        importance_refresh(alert=alert)
         said = {"public_note": REASONS[Verdict.DRAWN][drawn.reason].sentence, "internal_note": drawn.note.strip()}
         Review.objects.create(
             alert=alert, transition=step, verdict=Verdict.DRAWN, reason_code=drawn.reason, reviewer=by, **said

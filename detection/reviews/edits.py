@@ -13,6 +13,7 @@ from shapely import from_wkb
 
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
+from detection.alerts.importance import importance_refresh
 from detection.by_hand import COLUMNS, FIELDS, area_m2_of, as_json, by_hand_of, from_json, values_by_hand
 from detection.kinds import KINDS, Kind, row_of
 from detection.models import Alert, Claim, Proposal
@@ -217,6 +218,7 @@ def _set(
     alert.save(update_fields=[*COLUMNS, "area_m2", "updated_at"])
     if "area" in after:
         exposure_refresh(alert=alert)
+    importance_refresh(alert=alert)
     changes = _changes(alert, shown, after)
     step = None
     if not silent:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
+from detection.alerts.importance import severity_as_moving
 from detection.by_hand import by_hand_of
 from detection.models import Alert, Proposal
 from detection.reviews.audit import audit_write
@@ -26,15 +27,17 @@ Outcome = Proposal.Outcome
 def needs_second(*, alert: Alert, severity: str = "") -> bool:
     """Return whether a second person must agree to the confirmation of this alert, or to changes once it is confirmed.
 
-    severity: the proposed one. The highest of the proposed, present and computed severity counts, so that nobody can
-    avoid the rule by lowering it first.
+    severity: the proposed one. The highest of the proposed, present and computed severity counts, and that of the same
+    place in motion, so that nobody can avoid the rule by lowering it, or calling the place at rest, first.
     """
     if not settings.SECOND_PERSON_FROM:
         return False
     set_by_hand = by_hand_of(alert)
     computed = set_by_hand.computed.get("severity") if set_by_hand else ""
-    grades = list(Severity)
-    gravest = max(grades.index(Severity(one)) for one in (alert.severity, severity, computed) if one)
+    grades, known = list(Severity), [alert.severity, severity, computed]
+    if alert.state == State.FINISHED:
+        known.append(severity_as_moving(alert=alert))
+    gravest = max(grades.index(Severity(one)) for one in known if one)
     return gravest >= grades.index(Severity(settings.SECOND_PERSON_FROM))
 
 

@@ -1,4 +1,4 @@
-"""Review queue: waiting cases in the order of `detection.rules.queue`, and the alerts near a case."""
+"""Review queue: waiting cases by importance and time without a look, and the alerts near a case."""
 
 import math
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.gis.geos import Polygon
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Extract, Least
 
-from detection.models import Alert, Claim, Detection, Proposal
+from detection.models import Alert, Claim, Proposal, Review
+from detection.rules.importance import DAYS_PER_STEP, MAX_WAIT_STEPS
 from detection.rules.lifecycle import LIVING, State
-from detection.rules.queue import priority
-from detection.rules.severity import Severity
 from detection.selectors import PUBLIC_STATES, UNREVIEWED_STATES, alerts_to_review
 
 NEAR_M = 10_000.0
@@ -76,23 +76,12 @@ def rows_proposed() -> set[int]:
 def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:
     """Return the primary keys of cases, the most urgent first, those with a planned visit last; reads no outlines.
 
-    Equally urgent cases keep the order of the query.
+    Urgency is importance, and the time since somebody last judged the case, or since it was found.
     """
-    score = Detection.objects.filter(alert=OuterRef("pk")).order_by("-score").values("score")[:1]
-    names = ("pk", "severity", "exposure__weight", "state", "score", "created_at", "visit_planned")
-    facts = cases.annotate(score=Subquery(score)).values(*names)
-
-    def place(one) -> tuple[bool, float]:
-        urgency = priority(
-            severity=Severity(one["severity"]),
-            exposure_weight=one["exposure__weight"],
-            state=State(one["state"]),
-            score=one["score"],
-            days_waiting=(now - one["created_at"]).days,
-        )
-        return one["visit_planned"], -urgency
-
-    return [one["pk"] for one in sorted(facts, key=place)]
+    judged = Review.objects.filter(alert=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
+    waits = Extract(Value(now) - Coalesce(Subquery(judged), F("created_at")), "epoch") / (86_400.0 * DAYS_PER_STEP)
+    urgency = F("importance") + Least(waits, MAX_WAIT_STEPS, output_field=FloatField())
+    return list(cases.order_by("visit_planned", urgency.desc(), "-id").values_list("pk", flat=True))
 
 
 def alerts_near(*, alert: Alert) -> list[Alert]:

@@ -189,7 +189,7 @@ def _named_anew(reported: Figures, now: Figures) -> bool:
 
 
 def _graded_anew(reported: Figures, now: Figures) -> bool:
-    """Return whether a new grade is due to the ground (its rate, area or acceleration), not to a map or method."""
+    """Return whether a new grade is due to the ground (rate, area, acceleration, rest), not to a map or method."""
     view = common_view(reported, now)
     if not view:
         return False
@@ -200,4 +200,5 @@ def _graded_anew(reported: Figures, now: Figures) -> bool:
         or _peaks_differ(before, after)
         or grown
         or now.series.accelerating_since != reported.series.accelerating_since
+        or now.series.at_rest_since != reported.series.at_rest_since
     )

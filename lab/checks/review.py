@@ -13,16 +13,8 @@ NOTE = "Written by the demo's own check, and taken back at once."
 
 def check(site: Site) -> str:
     """Review an alert and undo the review; return a one-line summary. Raises CommandError if a step fails."""
-    path = settings.DEMO_ACCOUNTS_FILE
-    if not path.exists():
-        raise CommandError(f"{path} is missing; run manage.py demoaccounts")
-    visitor, operator = Site(site.url), Site(site.url)
-    fields = {"username": "operator", "password": json.loads(path.read_text())["operator"]}
-    operator.post("login/", fields)
-    queue = operator.get("review/").decode()
-    if "Sign out" not in queue:
-        raise CommandError("the demo operator could not sign in")
-    waiting = re.findall(r'data-case="(\w+)"', queue.split("Recently reviewed")[0])
+    visitor, operator = Site(site.url), signed_in(site)
+    waiting = cases_waiting(operator)
     if not waiting:
         return "review: nothing is waiting, so nothing was tried"
     code = waiting[-1]
@@ -42,6 +34,24 @@ def check(site: Site) -> str:
     if _state(visitor, code) != before or "Written by the demo" in visitor.get(f"alerts/{code}/").decode():
         raise CommandError(f"alert {code} is not as it was before its verdict was taken back")
     return f"review: {code} was rejected with a note, shown, and taken back; it is {before} again"
+
+
+def signed_in(site: Site) -> Site:
+    """Return a visitor who is signed in as the demo's operator. Raises CommandError."""
+    path, operator = settings.DEMO_ACCOUNTS_FILE, Site(site.url)
+    if not path.exists():
+        raise CommandError(f"{path} is missing; run manage.py demoaccounts")
+    fields = {"username": "operator", "password": json.loads(path.read_text())["operator"]}
+    operator.post("login/", fields)
+    if "Sign out" not in operator.get("review/").decode():
+        raise CommandError("the demo operator could not sign in")
+    return operator
+
+
+def cases_waiting(operator: Site) -> list[str]:
+    """Return the codes of the cases on the first page of the queue, in its order."""
+    queue = operator.get("review/").decode().split("Recently reviewed")[0]
+    return re.findall(r'data-case="(\w+)"', queue)
 
 
 def _state(visitor: Site, code: str) -> str:

@@ -7,7 +7,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.rules.severity import MODERATE_TILT_MM_M_YR
+from detection.rules.importance import MODERATE_TILT_MM_M_YR
 from monitor.wording.figures import length_words, likely_words, whole
 
 LEAST_KM = 0.01

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.gis.geos import GEOSGeometry
 from PIL import Image
 
-from detection.alerts.describe import alert_recount
+from detection.alerts.importance import alert_recount
 from detection.alerts.recompute import _not_standing
 from detection.by_hand import as_computed, as_json, keep_by_hand
 from detection.models import Alert, AuditEntry, CaseNote
@@ -66,7 +66,9 @@ def test_later_looks_do_not_overwrite_what_a_person_has_set(watched_region, anna
 def test_what_is_taken_back_is_what_the_last_look_said(alert, anna):
     kind = alert.kind
     made = edit(alert, anna, kind="landslide", severity="strong")
-    keep_by_hand(alert=alert, columns={"severity": "minor"})
+    Alert.objects.filter(pk=alert.pk).update(rate_mm_yr=-3.0, peak_rate_mm_yr=-3.0)
+    alert_recount(alert=reread(alert))
+    assert (alert.kind, alert.severity) == ("landslide", "strong")
     back = edit_take_back(edit=made, editor=anna)
     assert (reread(alert).kind, alert.severity) == (kind, "minor")
     assert not may_take_back_edit(edit=made)

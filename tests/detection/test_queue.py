@@ -1,4 +1,4 @@
-"""The order of the review queue; lists of alerts: filters, numbers, and how many there were month by month."""
+"""The order of the review queue, by importance and time; lists of alerts: filters, numbers, and months."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -6,45 +6,39 @@ import pytest
 from django.utils import timezone
 
 from detection.lists import Period, alert_counts, alerts_matching, alerts_within, monthly_counts
-from detection.models import Alert, AlertExposure, AlertTransition
+from detection.models import Alert, AlertTransition
 from detection.reviews.queue import Wanted, cases_wanted, in_order
-from detection.rules.lifecycle import State
-from detection.rules.queue import priority
-from detection.rules.severity import Severity
+from detection.reviews.services import review_take_back
+from detection.rules.verdicts import Verdict
 from tests.makers.regions import make_region
+from tests.makers.reviews import say
 
 pytestmark = pytest.mark.django_db
-USUAL = {"severity": Severity.MODERATE, "exposure_weight": 1, "state": State.PROVISIONAL, "score": 0.8}
-USUAL |= {"days_waiting": 5}
 
 
-@pytest.mark.parametrize(
-    "change", [{"severity": Severity.STRONG}, {"exposure_weight": 2}, {"score": 0.9}, {"days_waiting": 6}]
-)
-def test_each_factor_alone_brings_a_case_forward(change):
-    assert priority(**USUAL | change) > priority(**USUAL)
-
-
-def test_one_data_set_less_puts_a_case_back_and_what_is_not_known_counts_least():
-    assert priority(**USUAL | {"state": State.FIRST}) == pytest.approx(0.6 * priority(**USUAL))
-    unknown = priority(**USUAL | {"exposure_weight": None, "score": None})
-    assert unknown == priority(**USUAL | {"exposure_weight": 0, "score": 0.0})
-
-
-def test_no_minor_case_waits_for_ever_behind_moderate_ones_and_none_overtakes_a_strong_one():
-    old = priority(**USUAL | {"severity": Severity.MINOR, "days_waiting": 10_000})
-    assert old > priority(**USUAL | {"days_waiting": 0})
-    assert old < priority(**USUAL | {"severity": Severity.STRONG, "days_waiting": 0})
-
-
-def test_the_queue_is_in_that_order_in_one_query(make_alert, anna, django_assert_num_queries):
+def test_the_queue_is_by_importance_and_time_without_a_look_in_one_query(make_alert, anna, django_assert_num_queries):
     now = timezone.now()
-    old, strong, built, plain = (make_alert(severity=one) for one in ("moderate", "strong", "moderate", "moderate"))
-    Alert.objects.filter(pk=old.pk).update(created_at=now - timedelta(days=45))
-    AlertExposure.objects.create(alert=built, weight=2)
+    steps = {"old minor": 2.9, "strong": 5.0, "moderate": 3.0, "old moderate": 3.5, "at rest": -38.0, "judged": 4.9}
+    made = {name: make_alert() for name in (*steps, "visited")}
+    say(made["visited"], Verdict.FIELD_VISIT, anna)
+    review_take_back(review=say(made["judged"], Verdict.CONFIRM, anna), reviewer=anna)
+    for name, alert in made.items():
+        age = timedelta(days=1000 if "old" in name or name in ("at rest", "judged") else 0)
+        Alert.objects.filter(pk=alert.pk).update(importance=steps.get(name, 9.0), created_at=now - age)
     with django_assert_num_queries(1):
         found = in_order(cases=cases_wanted(wanted=Wanted(), person=anna, now=now), now=now)
-    assert found == [old.pk, strong.pk, built.pk, plain.pk]  # 2.5 of age; twice the severity, twice the exposure
+    order = ["old moderate", "strong", "old minor", "judged", "moderate", "at rest", "visited"]
+    assert [next(name for name in made if made[name].pk == number) for number in found] == order
+
+
+@pytest.mark.parametrize(("days", "steps"), [(15, 0.5), (30, 1.0), (60, 2.0), (3000, 2.0)])
+def test_thirty_days_without_a_look_count_a_step_and_sixty_or_more_two(make_alert, anna, days, steps):
+    now, (waiting, just_behind, just_before) = timezone.now(), (make_alert() for _ in range(3))
+    Alert.objects.filter(pk=waiting.pk).update(importance=2.0, created_at=now - timedelta(days=days))
+    for alert, more in ((just_behind, -0.01), (just_before, 0.01)):
+        Alert.objects.filter(pk=alert.pk).update(importance=2.0 + steps + more, created_at=now)
+    found = in_order(cases=cases_wanted(wanted=Wanted(), person=anna, now=now), now=now)
+    assert found == [just_before.pk, waiting.pk, just_behind.pk]
 
 
 def step(alert: Alert, to_state: str, day: str, first: bool = False) -> None:

@@ -160,7 +160,7 @@ def test_a_review_outlives_its_reviewers_account_and_the_audit_the_alert_too(ale
     assert (entry.actor, entry.subject) == ("anna", code)
 
 
-def test_the_queue_begins_with_the_strongest_and_ends_where_a_visit_is_planned(make_alert, anna):
+def test_the_queue_begins_with_the_most_important_and_ends_where_a_visit_is_planned(make_alert, anna):
     visited = make_alert(severity="strong", peak_rate_mm_yr=-90)
     slow = make_alert(severity="minor", peak_rate_mm_yr=-4)
     fast = make_alert(severity="strong", peak_rate_mm_yr=80)

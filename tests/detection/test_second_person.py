@@ -152,3 +152,11 @@ def test_of_two_publishers_at_the_same_moment_one_publishes(make_alert, anna, be
     outcomes = at_the_same_moment(*(partial(publish, *both) for both in zip(seen, (ben, carl), strict=True)))
     assert outcomes.count("overtaken") == 1
     assert Review.objects.count() == SecondLook.objects.count() == 1
+
+
+def test_who_calls_a_place_at_rest_does_not_get_around_the_second_person(make_alert, anna):
+    """An alert at rest is of low importance; its text still needs a second person, as the verdict can be taken back."""
+    alert = make_alert(state="confirmed", severity="strong", rate_mm_yr=-90.0, peak_rate_mm_yr=-90.0)
+    say(alert, Verdict.FINISH, anna)
+    assert reread(alert).severity == "minor"
+    assert isinstance(edit(alert, anna, texts={"en": "All is well."}), Proposal)

@@ -72,6 +72,16 @@ def test_the_bulletin_names_every_simulated_change_of_trend_and_nothing_else(fir
     assert n_clusters > 50_000
 
 
+def test_queue_and_lists_begin_with_what_matters_and_end_with_what_rests(first_start):
+    """The check itself compares every list with the rule, and refuses a place at rest before a moving one."""
+    said = re.search(
+        r"order: the queue is (.+); the mine that speeds up under buildings is number (\d)", first_start.stderr
+    )
+    assert said, first_start.stderr
+    assert len(said[1].split(", ")) > 8
+    assert int(said[2]) <= 3
+
+
 def test_a_bad_file_ends_the_demo_with_its_one_line(surroundings, tmp_path):
     bad = tmp_path / "cut.zip"
     bad.write_bytes(b"PK\x03\x04")

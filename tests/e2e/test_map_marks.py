@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_marks_that_would_cover_each_other_become_one_that_opens(open_page, make_alert):
-    far, near, other = make_alert(longitude=-13.0), make_alert(), make_alert(longitude=-11.98, severity="minor")
+    far, near, other = make_alert(longitude=-13.0), make_alert(peak_rate_mm_yr=-60.0), make_alert(longitude=-11.98)
     page = open_page("desktop", reduced_motion="reduce")
     page.goto("/#6/47/-12")
     wait_for_map(page)
@@ -18,6 +18,10 @@ def test_marks_that_would_cover_each_other_become_one_that_opens(open_page, make
     assert "1 more here" in mark.get_attribute("aria-label")
     expect(page.locator(f"[data-alert-marker='{other.code}']")).to_be_hidden()
     expect(page.locator(f"[data-alert-marker='{far.code}']")).to_be_visible()
+    heights = [
+        page.locator(f"[data-alert-marker='{one.code}']").evaluate("one => +one.style.zIndex") for one in (near, far)
+    ]
+    assert heights == sorted(heights, reverse=True)  # of the same severity: the more important one lies on top
     mark.press("Enter")
     expect(page.locator(f"[data-alert-marker='{other.code}']")).to_be_visible()
     expect(mark).not_to_have_attribute("data-count", "+1")

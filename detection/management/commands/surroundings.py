@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from detection.alerts.describe import alert_recount
+from detection.alerts.importance import alert_recount
 from detection.selectors import alerts_public
 
 

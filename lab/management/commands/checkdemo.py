@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from detection.glaciers.selectors import glaciers_stale, predictions_unmeasured
 from detection.kinds import SINKING, Kind
 from detection.selectors import predictions_unscanned
-from lab.checks import mail, review, truth, upload
+from lab.checks import mail, order, review, truth, upload
 from lab.checks import open as open_data
 from lab.checks.site import Site
 from ml.models import Run
@@ -70,6 +70,7 @@ class Command(BaseCommand):
         if options["require_alerts"] == "yes":  # only in the simulated region, so that real alerts are not changed
             self.stderr.write(truth.compare())
             self.stderr.write(truth.compare_bulletin())
+            self.stderr.write(order.check(site))
             self.stderr.write(review.check(site))
         self.stderr.write(mail.check(site))
         self.stdout.write(first)

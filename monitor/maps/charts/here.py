@@ -15,6 +15,7 @@ from shapely import from_wkb, transform
 from shapely.ops import nearest_points
 
 from detection.models import Alert
+from detection.rules.importance import MIN_MOVING
 from detection.selectors import alerts_public
 from ingest.context.selectors import Contact
 from ingest.models import Product
@@ -194,7 +195,7 @@ def _sigma_mm_yr(trace: Trace, fit: PeriodFit, stds: np.ndarray) -> float | None
 
 
 def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
-    """Return the nearest alerts within ALERTS_KM, the nearest first."""
+    """Return the nearest alerts within ALERTS_KM, the nearest first, those without motion last."""
     around = geos(disc(longitude, latitude, 1000 * ALERTS_KM))
     metres = 1000 * KM_PER_DEGREE * np.array([np.cos(np.radians(latitude)), 1.0])
     near: list[tuple[float, float, Alert]] = []
@@ -205,7 +206,7 @@ def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
         )
         closest = nearest_points(outline, Spot(0, 0))[0]
         near.append((closest.distance(Spot(0, 0)), float(np.degrees(np.arctan2(closest.x, closest.y))) % 360, alert))
-    near = sorted(near, key=lambda one: one[0])[:MOST_ALERTS]
+    near = sorted(near, key=lambda one: (one[2].importance < MIN_MOVING, one[0]))[:MOST_ALERTS]
     cards = alert_cards([alert for _distance, _bearing, alert in near]) if near else []
     return [AlertNear(card, *one[:2]) for one, card in zip(near, cards, strict=True)]
 

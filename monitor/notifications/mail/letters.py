@@ -34,7 +34,6 @@ from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.members import manage_token_of
-from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.subscribers.subscriptions.services import described
 from monitor.wording.cards import bulletins as bulletin_words
 from monitor.wording.cards.cards import AlertCard
@@ -88,7 +87,7 @@ class Item(NamedTuple):
 
 
 class Part(NamedTuple):
-    """News of a region for a digest's template. If many, kinds counts alerts by kind, and items has the most severe."""
+    """News of a region for a digest's template. If many, kinds counts alerts by kind, and items has the first."""
 
     label: str
     unseen: str
@@ -285,8 +284,9 @@ def digest_to_reader(
 
 
 def _part(label: str, place: RegionNews, many: bool, draw: Drawer) -> Part:
-    items, kinds = place.items, Counter(news.card.kind_label for news in place.items)
-    shown = sorted(items, key=lambda news: -SEVERITIES.index(news.card.severity))[:SHOWN_OF_MANY] if many else items
+    kinds = Counter(news.card.kind_label for news in place.items)
+    items = sorted(place.items, key=lambda news: -news.card.importance)
+    shown = items[:SHOWN_OF_MANY] if many else items
     return Part(
         label, place.unseen, len(items), kinds.most_common() if many else [], [_item(news, draw) for news in shown]
     )

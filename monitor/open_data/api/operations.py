@@ -9,6 +9,7 @@ from ninja import Path, Query, Router
 from pydantic.fields import FieldInfo
 
 from detection import kinds
+from detection.lists import Order
 from detection.rules import lifecycle
 from detection.rules import severity as severities
 from ingest.models import MeasurementPoint, Product, ScenePair, Station
@@ -20,7 +21,7 @@ from monitor.maps.map.series import alert_body, point_body, point_find
 from monitor.maps.rasters.catalogue import rasters_available
 from monitor.open_data.api import rows, schemas
 from monitor.wording.cards.filters import alert_or_404, alerts_requested
-from monitor.wording.refusals import BIGGEST_KEY, area_of, moment
+from monitor.wording.refusals import BIGGEST_KEY, area_of, choice, moment
 
 router = Router()
 MOST_ROWS = 200
@@ -50,6 +51,7 @@ def _one_of(words: Iterable[str]) -> FieldInfo:
 Kind = Annotated[str, _one_of(kinds.Kind)]
 State = Annotated[str, _one_of(lifecycle.State)]
 Severity = Annotated[str, _one_of(severities.Severity)]
+Sort = Annotated[str, _one_of(Order)]
 BAD = {400: schemas.Fault}
 MISSING = {400: schemas.Fault, 404: schemas.Fault}
 
@@ -67,12 +69,14 @@ def alerts(
     severity: Severity = "",
     bbox: Box = "",
     updated_since: Since = "",
+    sort: Sort = Order.IMPORTANT.value,
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> Any:
-    """Return alerts, the last changed first. Rejected ones come only with state=rejected."""
+    """Return alerts, the most important first unless sort says otherwise. Rejected ones come with state=rejected."""
+    order = Order(choice("sort", sort, list(Order)) or Order.IMPORTANT)
     query = {"kind": kind, "state": state, "severity": severity, "bbox": bbox, "updated_since": updated_since}
-    return rows.alert_page(request, alerts_requested(query), limit, offset)
+    return rows.alert_page(request, alerts_requested(query, order), limit, offset)
 
 
 @_get("/alerts/{code}", schemas.AlertDetail, MISSING, "alerts", "One place")

@@ -17,6 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import condition, require_safe
 
+from detection.lists import Order
 from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
 from ml.runtime.code_version import code_version
@@ -127,7 +128,7 @@ def _state_name(request: HttpRequest, of: str) -> str:
 def alerts_atom(request: HttpRequest) -> HttpResponse:
     """Return a feed of the hundred alerts that changed last."""
     has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
-    alerts = list(alerts_requested(request.GET).annotate(has_message=has_message)[:MOST_ENTRIES])
+    alerts = list(alerts_requested(request.GET, Order.CHANGED).annotate(has_message=has_message)[:MOST_ENTRIES])
     steps, region = last_steps(alerts), region_by_slug(slug=request.GET.get("region", ""))
 
     def said(alert: Alert, card: AlertCard) -> tuple[str, datetime]:
@@ -146,7 +147,7 @@ def alerts_atom(request: HttpRequest) -> HttpResponse:
 @refusals_as_json
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_geojson(request: HttpRequest) -> HttpResponse:
-    """Return public alerts with outlines, EPSG:4326, the strongest first; `next` leads to further ones."""
+    """Return public alerts with outlines, EPSG:4326, the most important first; `next` leads to further ones."""
     if request.GET.keys() - {"language"}:
         body = _features(request)
     else:  # what every visit of the map requests
@@ -158,7 +159,7 @@ def alerts_geojson(request: HttpRequest) -> HttpResponse:
 def _features(request: HttpRequest) -> str:
     offset = whole_number("offset", request.GET.get("offset", "0"), 0, MOST_OFFSET)
     limit = whole_number("limit", request.GET.get("limit", str(MOST_FEATURES)), 1, MOST_FEATURES)
-    requested = alerts_requested(request.GET, newest_first=False)
+    requested = alerts_requested(request.GET)
     alerts = list(requested[offset : offset + limit + 1])
     shown = alerts[:limit]
     features = [alert_feature(alert, card) for alert, card in zip(shown, alert_cards(shown), strict=True)]

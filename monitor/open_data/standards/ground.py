@@ -28,7 +28,7 @@ MOTION_FIGURES = ("state", "speed_m_day", "sigma_m_day", "usual_m_day", "n_pairs
 PERIOD = ("dates__0", last_date("dates"))  # of a velocity field or a station
 OF_STATIONS = ("code", "technique", "frame", "first_date", "last_date", "n_dates")
 OF_PRODUCTS = ("component", "level", "direction", "track", "release", "n_points", "licence", "simulated")
-FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")
+FIGURES = (*AREA_FIGURES, "importance", "extent", "component", "first_motion", "last_motion")
 
 
 class Alerts(Rows):
@@ -39,7 +39,8 @@ class Alerts(Rows):
     title = "Places where the ground moves"
     description = (
         "Outlines of alerts with their figures; rejected and merged ones come only on request. Rates are in mm a year, "
-        "sign: see component; uncertainties are one standard deviation."
+        "sign: see component; uncertainties are one standard deviation. The lists of the site are sorted by "
+        "-importance."
     )
     filters = {
         "kind": Filter("what moves", tuple(Kind)),

@@ -32,7 +32,7 @@ GRADES = (
 )
 SEVERITIES = [(step.value, label) for step, label in zip(Severity, GRADES, strict=True)]
 ORDERS = [
-    (Order.STRONGEST.value, gettext_lazy("Strongest first")),
+    (Order.IMPORTANT.value, gettext_lazy("Most important first")),
     (Order.CHANGED.value, gettext_lazy("Latest change first")),
     (Order.FOUND.value, gettext_lazy("Latest found first")),
     (Order.LARGEST.value, gettext_lazy("Largest first")),
@@ -101,7 +101,7 @@ class Choice:
     def alerts(self) -> QuerySet[Alert]:
         """Return the alerts that match all filters, in the chosen order."""
         named = {name: self.values.get(name, "") for name, *_ in FACETS}
-        return alerts_matching(**named, **self.where_and_when, order=Order(self.values.get("sort") or Order.STRONGEST))
+        return alerts_matching(**named, **self.where_and_when, order=Order(self.values.get("sort") or Order.IMPORTANT))
 
     def alerts_around(self) -> QuerySet[Alert]:
         """Return the alerts of all kinds, states and severities in the chosen area and periods."""

@@ -23,7 +23,7 @@ from monitor.wording.cards.filters import alert_or_404
 ALERTS_ON_A_PAGE = 100
 VIEWS = (("pictures", gettext_lazy("Pictures")), ("table", gettext_lazy("Table")), ("kinds", gettext_lazy("By kind")))
 HEADINGS = (  # of the table, by the order that they sort by
-    (Order.STRONGEST.value, gettext_lazy("How fast")),
+    (Order.IMPORTANT.value, gettext_lazy("Importance")),
     (Order.LARGEST.value, gettext_lazy("Area")),
     (Order.FOUND.value, pgettext_lazy("date", "Found")),
     (Order.CHANGED.value, pgettext_lazy("date", "Changed")),
@@ -46,7 +46,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         "view": view if view in dict(VIEWS) else VIEWS[0][0],
         "views": VIEWS,
         "headings": HEADINGS,
-        "sort": choice.values.get("sort") or Order.STRONGEST,
+        "sort": choice.values.get("sort") or Order.IMPORTANT,
         "unsorted": f"{unsorted}&" if (unsorted := choice.query(for_feeds=True)) else "",
         "page": page,
         "n_alerts": page.paginator.count,

@@ -14,7 +14,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from detection.kinds import Family, family
-from detection.lists import Order, alerts_matching
+from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
 from ingest.context.selectors import regions_at
@@ -183,8 +183,8 @@ def _complete(places: Sequence[Row], outlines: Sequence[BaseGeometry], simulated
 
 
 def _add_alerts(places: Sequence[Row], outlines: Sequence[BaseGeometry], simulated: bool) -> None:
-    """Add to each place the strongest public alert of velocity fields that touches it."""
-    touching = alerts_matching(area=to_django(union_all(outlines)), order=Order.STRONGEST).filter(simulated=simulated)
+    """Add to each place the most important public alert of velocity fields that touches it."""
+    touching = alerts_matching(area=to_django(union_all(outlines))).filter(simulated=simulated)
     alerts = [(one, from_wkb(bytes(one.area.wkb))) for one in touching if family(one.kind) is Family.VELOCITY]
     for place, outline in zip(places, outlines, strict=True):
         alert = next((one for one, area in alerts if area.intersects(outline)), None)

@@ -22,7 +22,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
 from detection.kinds import KIND_LABELS
-from detection.lists import AlertCount, Order, alert_counts, alerts_matching, alerts_within, monthly_counts
+from detection.lists import AlertCount, alert_counts, alerts_matching, alerts_within, monthly_counts
 from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
 from ingest.context.selectors import Contact
@@ -70,7 +70,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
     """Return the context of a region: alerts, trend, coverage, map. The number of queries does not grow with alerts."""
     among = alerts_touching(region)
     counts = alert_counts(alerts=alerts_within(among=among))
-    alerts = list(alerts_matching(among=among, order=Order.STRONGEST)[:most])
+    alerts = list(alerts_matching(among=among)[:most])
     cards = alert_cards(alerts)
     today = timezone.now().date()
     months = monthly_counts(among=among, until=today, n_months=MONTHS)

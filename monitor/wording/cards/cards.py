@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Count, Max, Prefetch, prefetch_related_objects
+from django.db.models import Count, Max, Prefetch, Sum, prefetch_related_objects
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from detection.kinds import Mark, row_of
 from detection.models import Alert, AlertExposure, AlertMotion
 from detection.rules.lifecycle import Source, State
+from detection.rules.motion import is_at_rest
 from detection.selectors import Tilt, steepest_tilts
 from ingest.context.selectors import Contact
 from ingest.models import ContextLayer
@@ -20,12 +21,11 @@ from monitor.wording.cards.whereabouts import alert_places
 from monitor.wording.dates import day_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 from monitor.wording.families import FamilyVoice, voice_of
-from monitor.wording.families.changes import is_at_rest
 from monitor.wording.families.voice import Headline
 from monitor.wording.figures import area_label
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS
 
-AS_STORED = ("code", "kind", "state", "severity", "extent", "source", "simulated")
+AS_STORED = ("code", "kind", "state", "severity", "importance", "extent", "source", "simulated")
 EXPOSED = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 
 
@@ -50,6 +50,7 @@ class AlertCard:
     severity: str
     severity_label: str
     severity_meaning: str
+    importance: float
     exposure: dict[str, object] | None
     exposure_sentence: str
     tilt_sentence: str
@@ -186,9 +187,16 @@ def _source(kind: str, name: str, loaded_on: str, attribution: str) -> str:
 
 
 def cards_state() -> list[dict[str, Any]]:
-    """Return number, newest key and last change of alerts and of context layers: what most changes of a card alter."""
-    tables = ((Alert, "updated_at"), (ContextLayer, "loaded_at"))
-    return [model.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max(changed)) for model, changed in tables]
+    """Return figures that most changes of a card, or of the order of cards, alter: of alerts and of context layers."""
+    order = {"order": Sum("importance")}
+    tables: tuple[tuple[Any, str, dict[str, Any]], ...] = (
+        (Alert, "updated_at", order),
+        (ContextLayer, "loaded_at", {}),
+    )
+    return [
+        model.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max(changed), **more)
+        for model, changed, more in tables
+    ]
 
 
 class KeptCards:

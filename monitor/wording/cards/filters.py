@@ -18,7 +18,7 @@ from ingest.models import AdministrativeRegion
 from monitor.wording.refusals import Refusal, area_of, choice, day, moment
 
 
-def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
+def alerts_requested(query: Mapping[str, str], order: Order = Order.IMPORTANT) -> QuerySet[Alert]:
     """Return the public alerts that match the parameters of an address. Raises Refusal."""
     # kind, state, severity, bbox, region, found_from, found_to, moving_from, moving_to, updated_since.
     bbox, region = query.get("bbox", ""), query.get("region", "")
@@ -31,7 +31,7 @@ def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> Que
         updated_since=moment("updated_since", query.get("updated_since", "")),
         found=_period(query, "found"),
         moving=_period(query, "moving"),
-        order=Order.CHANGED if newest_first else Order.STRONGEST,
+        order=order,
     )
 
 

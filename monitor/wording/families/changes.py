@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from detection.rules.motion import TURNED, MotionFigures, rate_now
 from ml.deformation.motion.series import WITHIN_90, Trend
 from monitor.wording.components import Way, direction, way
 from monitor.wording.dates import IN, SINCE, UNTIL, day_words, month_name
@@ -36,35 +37,6 @@ TREND_LABELS = {
 }
 
 
-class MotionFigures(Protocol):
-    """Figures of an alert's motion, columns of `detection.models.AlertMotion`: mm/yr, signed as the component."""
-
-    trend: str
-    rate_mm_yr: float
-    rate_sigma_mm_yr: float
-    before_mm_yr: float | None
-    before_sigma_mm_yr: float | None
-    changed_on: date | None
-    changed_sigma_days: float | None
-    season_mm: float
-    season_month: int | None
-
-
-def motion_of(alert: Any) -> MotionFigures | None:
-    """Return an alert's motion if its series show a change of rate and move in the alert's direction, else None."""
-    motion: MotionFigures | None = getattr(alert, "motion", None)
-    if motion is None or motion.changed_on is None or motion.trend == Trend.STEADY:
-        return None
-    main = motion.before_mm_yr if motion.trend in (Trend.AT_REST, Trend.REVERSED) else motion.rate_mm_yr
-    return motion if main is not None and main * alert.rate_mm_yr > 0 else None
-
-
-def is_at_rest(alert: Any) -> bool:
-    """Return whether the series of an alert show that it has come to rest."""
-    motion = motion_of(alert)
-    return motion is not None and motion.trend == Trend.AT_REST
-
-
 def since_change(motion: MotionFigures) -> str:
     """Return the time of the change: 'since March 2023', 'since mid-2023', 'since about 2023', by its uncertainty."""
     return SINCE.of(*_changed(motion))
@@ -73,11 +45,10 @@ def since_change(motion: MotionFigures) -> str:
 def change_sentences(motion: MotionFigures, alert: Any, own: Way) -> list[str]:
     """Return sentences on the motion before and after the change, and its date."""
     # 'The ground here has sunk by about 8 mm a year (probably 6 to 10) since March 2023. That is faster than before
-    # (about 3 mm a year).' own: how the alert's kind says it. The sigma of the alert's rate is the least: it includes
-    # what points next to each other differ by.
-    now = rate_words(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, alert.rate_sigma_mm_yr or 0.0))
+    # (about 3 mm a year).' own: how the alert's kind says it.
+    now = rate_words(*rate_now(alert))
     before, trend = motion.before_mm_yr or 0.0, Trend(motion.trend)
-    if trend in (Trend.AT_REST, Trend.REVERSED):
+    if trend in TURNED:
         until = UNTIL.of(*_changed(motion))
         first = own.moved % {"rate": rate_words(before, motion.before_sigma_mm_yr), "when": until}
         turned = way(alert.component, motion.rate_mm_yr).since_then % {"rate": now}

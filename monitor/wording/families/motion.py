@@ -27,14 +27,16 @@ class MotionVoice(PairVoice):
     """Voice of fast motion along the ground."""
 
     severities = {
-        "minor": Severity(gettext_lazy("low importance"), gettext_lazy("Motion by metres is never small.")),
+        "minor": Severity(
+            gettext_lazy("low importance"), gettext_lazy("Ground that has come to rest, or motion that is not certain.")
+        ),
         "moderate": Severity(
             gettext_lazy("medium importance"),
-            gettext_lazy("Less than a metre a day at its fastest; few or no buildings are known on it."),
+            gettext_lazy("Motion by metres that is hardly more than its uncertainty."),
         ),
         "strong": Severity(
             gettext_lazy("high importance"),
-            gettext_lazy("More than a metre a day at its fastest, or motion by metres under many buildings or people."),
+            gettext_lazy("Motion by metres."),
         ),
     }
     ended = gettext_lazy("The ground here has come to rest.")

@@ -8,11 +8,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
+from detection.rules.motion import is_at_rest, motion_of, rate_now
 from ingest.readers.records import Reference
 from ml.deformation.motion.series import Trend
 from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
 from monitor.wording.dates import IN, period_words
-from monitor.wording.families.changes import EVENLY, TREND_LABELS, change_sentences, is_at_rest, motion_of, since_change
+from monitor.wording.families.changes import EVENLY, TREND_LABELS, change_sentences, since_change
 from monitor.wording.families.voice import (
     AlertFigures,
     DetectionFigures,
@@ -78,20 +79,20 @@ class VelocityVoice(FamilyVoice):
     severities = {
         "minor": Severity(
             gettext_lazy("low importance"),
-            gettext_lazy("Slow motion of a small area; few or no buildings, roads or tracks are known on it."),
+            gettext_lazy("Slow motion with little on it, motion that is not certain, or ground at rest."),
         ),
         "moderate": Severity(
             gettext_lazy("medium importance"),
             gettext_lazy(
-                "More than 10 mm a year where it is fastest, a square kilometre or more, or slow motion under many "
-                "buildings or people."
+                "Surely more than 10 mm a year now where it is fastest, or slower motion that speeds up, slides or "
+                "lies under buildings, roads or railways."
             ),
         ),
         "strong": Severity(
             gettext_lazy("high importance"),
             gettext_lazy(
-                "More than 50 mm a year where it is fastest, or more than 10 mm under many buildings, people or a "
-                "railway."
+                "Surely more than 40 mm a year now where it is fastest, or slower motion that speeds up, slides or "
+                "lies under many buildings or people."
             ),
         ),
     }
@@ -259,15 +260,13 @@ class Current(NamedTuple):
 
 
 def _current(alert: AlertFigures) -> Current:
-    motion, own = motion_of(alert), _way(alert)
+    motion, own, rate = motion_of(alert), _way(alert), rate_now(alert)
     if motion is None:
-        when = period_words(alert.first_motion, alert.last_motion)
-        return Current(alert.rate_mm_yr, alert.rate_sigma_mm_yr, own, when)
-    sigma = max(motion.rate_sigma_mm_yr, alert.rate_sigma_mm_yr or 0.0)
+        return Current(*rate, own, period_words(alert.first_motion, alert.last_motion))
     if motion.trend in EVENLY:
-        return Current(motion.rate_mm_yr, sigma, own, IN.of(alert.last_motion, 0.0))
+        return Current(*rate, own, IN.of(alert.last_motion, 0.0))
     now = way(alert.component, motion.rate_mm_yr) if motion.trend == Trend.REVERSED else own
-    return Current(motion.rate_mm_yr, sigma, now, since_change(motion), is_since=True)
+    return Current(*rate, now, since_change(motion), is_since=True)
 
 
 def _is_region(alert: AlertFigures) -> bool:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
+from detection.alerts.importance import importances_recompute
 from monitor.notifications.push.keys import key_make
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import migrations
@@ -16,7 +17,7 @@ ASK_SECONDS = 2.0
 class Command(BaseCommand):
     """Command that makes the service ready to start."""
 
-    help = "Apply migrations, collect static files, and make the key for messages to devices."
+    help = "Apply migrations, collect static files, order all alerts anew, and make the key for messages to devices."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the option to only wait until another machine has prepared the database."""
@@ -33,6 +34,7 @@ class Command(BaseCommand):
             return
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
+        importances_recompute()  # The rule may be another one than that of the code before.
         if not settings.PUSH_PRIVATE_KEY:
             key_make(path=settings.PUSH_KEY_FILE)
 

@@ -5,7 +5,6 @@ import { maplibre } from "gmm/basemap";
 import { themed } from "gmm/ground";
 import { formatNumber, interpolate, ngettext } from "gmm/words";
 
-const ORDER = { minor: 1, moderate: 2, strong: 3 };
 const APART = 30; // pixels; of marks that are closer the most important one stands for all
 
 export function addOutlines(map, data) {
@@ -47,7 +46,7 @@ const markOf = (alert, mark) =>
     "aria-hidden": "true",
   });
 
-/** All alerts, as one collection: an answer holds some hundreds, and the address of the next ones. */
+/** All alerts, the most important first: an answer holds some hundreds, and the address of the next ones. */
 export async function fetchAlerts(url) {
   const features = [];
   while (url) {
@@ -71,8 +70,7 @@ export async function addAlerts(map, url, onSelect) {
   const { marks } = jsonOf("map-config");
   const all = new Map();
   let [chosen, lit] = [null, null];
-  const strongestFirst = (a, b) => (ORDER[b.properties.severity] ?? 0) - (ORDER[a.properties.severity] ?? 0);
-  for (const feature of [...data.features].sort(strongestFirst)) {
+  for (const [place, feature] of data.features.entries()) {
     const alert = feature.properties;
     const button = element(
       "button",
@@ -93,7 +91,7 @@ export async function addAlerts(map, url, onSelect) {
       else onSelect(feature);
     });
     const marker = new maplibre.Marker({ element: button }).setLngLat([alert.longitude, alert.latitude]).addTo(map);
-    button.style.zIndex = ORDER[alert.severity] ?? 0;
+    button.style.zIndex = data.features.length - place;
     all.set(alert.code, { feature, button, marker, wanted: true, near: [], name: button.getAttribute("aria-label") });
   }
 

@@ -50,7 +50,7 @@ def samples() -> dict[str, str]:
     made |= {"kind": "subsidence", "state": "provisional", "severity": alert.severity, "track": "901"}
     made |= {"updated_since": "2001-01-01", "since": "2001-01-01T00:00:00Z"}
     made |= {"lat": str(point.position.y), "lon": str(point.position.x)}
-    return made | {"bbox": "-13,46,-11,48", "limit": "2", "offset": "0"}
+    return made | {"bbox": "-13,46,-11,48", "limit": "2", "offset": "0", "sort": "changed"}
 
 
 def fill(path: str, values: dict[str, str]) -> str:

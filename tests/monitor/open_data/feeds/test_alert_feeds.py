@@ -195,7 +195,7 @@ def test_pages_list_some_alerts_and_lead_to_all_of_them(client):
     alerts = many_alerts(230)
     map_page = client.get("/").content.decode()
     assert map_page.count("data-alert-code=") == 100
-    assert "The 100 strongest are listed here." in map_page
+    assert "The 100 most important are listed here." in map_page
     assert re.search(r'id="count">230 places<', map_page)
     listed: list[str] = []
     for page in (1, 2, 3):

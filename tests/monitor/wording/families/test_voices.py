@@ -11,12 +11,13 @@ from django.conf import settings
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Family, Kind, Shape
 from detection.rules.lifecycle import State
+from detection.rules.motion import motion_of
 from detection.rules.severity import Severity
 from ml.deformation.motion.series import Trend
 from ml.rasters.areas import KINDS as NETWORK_CLASSES
 from monitor.wording.cards.cards import alert_card
 from monitor.wording.families import VOICES, voice
-from monitor.wording.families.changes import motion_of, season_sentence
+from monitor.wording.families.changes import season_sentence
 from monitor.wording.figures import speed_words
 from monitor.wording.states import STATE_LABELS
 

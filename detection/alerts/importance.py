@@ -1,0 +1,110 @@
+"""Importance and severity of alerts, computed from their stored rows by `detection.rules.importance`."""
+
+from collections.abc import Iterator, Sequence
+
+from django.db.models import F, Func, JSONField, QuerySet, Value
+from django.utils import timezone
+
+from detection.alerts.describe import cause_refresh, describe, exposure_refresh
+from detection.by_hand import as_computed, keep_by_hand
+from detection.models import Alert, AlertLife
+from detection.rules.importance import Terms, importance, severity
+from detection.rules.severity import Severity
+from detection.selectors import Tilt, detections_current, steepest_tilts
+from detection.tables.reviews import SetByHand
+from ingest.locks import Lock, locked
+
+BATCH = 500
+COLUMNS = ["importance", "severity"]
+BY_SURROUNDINGS = ("kind", "class_shares")
+
+
+def terms_of(alert: Alert, tilt: Tilt | None = None) -> Terms:
+    """Return the terms of an alert's importance. tilt: of `steepest_tilts`."""
+    judgement = alert.by_hand.severity if hasattr(alert, "by_hand") else ""
+    weight = alert.exposure.weight if hasattr(alert, "exposure") else None
+    return importance(alert, exposure_weight=weight, tilt_mm_m_yr=tilt[1] if tilt else None, judgement=judgement)
+
+
+def severity_as_moving(*, alert: Alert) -> Severity:
+    """Return the computed severity that an alert would have if it had not come to rest."""
+    ((fresh, tilt),) = _with_tilts([alert.pk])
+    return severity(fresh, terms_of(fresh, tilt)._replace(standing=0.0))
+
+
+def importance_refresh(*, alert: Alert) -> None:
+    """Compute an alert's importance and severity from its rows; a severity that a person gave stays."""
+    ((fresh, tilt),) = _with_tilts([alert.pk])
+    before = fresh.severity
+    _compute(fresh, tilt)
+    values = {name: getattr(fresh, name) for name in COLUMNS}
+    if fresh.severity != before:
+        values["updated_at"] = timezone.now()
+    Alert.objects.filter(pk=alert.pk).update(**values)
+    for name, value in values.items():
+        setattr(alert, name, value)
+
+
+def importances_recompute() -> int:
+    """Compute the importance of every alert anew, as after a change of the rule; return how many have changed.
+
+    Nothing is reported: where the last report stated the former severity, it becomes the new one.
+    """
+    numbers, n_changed = list(Alert.objects.order_by("pk").values_list("pk", flat=True)), 0
+    for at in range(0, len(numbers), BATCH):
+        with locked(Lock.ALERTS):
+            n_changed += _recompute(numbers[at : at + BATCH])
+    return n_changed
+
+
+def alert_recount(*, alert: Alert) -> bool:
+    """Update exposure, cause, kind and severity from the loaded layers; return whether kind or severity changed."""
+    with locked(Lock.ALERTS):
+        alert.refresh_from_db()
+        exposure_refresh(alert=alert)
+        current, before = list(detections_current(alert=alert)), (alert.kind, alert.severity)
+        if current:
+            cause_refresh(alert=alert, detections=current)
+            description = keep_by_hand(alert=alert, columns=describe(current))
+            for name in BY_SURROUNDINGS:
+                setattr(alert, name, description.get(name, getattr(alert, name)))
+            alert.save(update_fields=[*BY_SURROUNDINGS, *(["updated_at"] if alert.kind != before[0] else [])])
+        importance_refresh(alert=alert)
+        return (alert.kind, alert.severity) != before
+
+
+def _with_tilts(numbers: Sequence[int]) -> Iterator[tuple[Alert, Tilt | None]]:
+    rows: QuerySet[Alert] = Alert.objects.filter(pk__in=numbers).select_related("motion", "exposure", "by_hand")
+    alerts = list(rows.defer("area", "motion__fit", "exposure__sources", "by_hand__area").order_by("pk"))
+    tilts = steepest_tilts(alerts=alerts)
+    return ((alert, tilts.get(alert.pk)) for alert in alerts)
+
+
+def _compute(alert: Alert, tilt: Tilt | None) -> None:
+    """Set the importance and the severity; store the computed severity beside one that a person gave."""
+    terms = terms_of(alert, tilt)
+    alert.importance = terms.score
+    by_hand: SetByHand | None = getattr(alert, "by_hand", None)
+    if by_hand and by_hand.computed:
+        plain = as_computed(alert)
+        by_hand.computed["severity"] = severity(plain, terms_of(plain, tilt))
+        by_hand.save(update_fields=["computed"])
+    alert.severity = (by_hand and by_hand.severity) or severity(alert, terms)
+
+
+def _recompute(numbers: Sequence[int]) -> int:
+    changed: list[Alert] = []
+    graded: dict[tuple[str, str], list[int]] = {}
+    for alert, tilt in _with_tilts(numbers):
+        importance_before, before = alert.importance, alert.severity
+        _compute(alert, tilt)
+        if (alert.importance, alert.severity) != (importance_before, before):
+            changed.append(alert)
+        if alert.severity != before:
+            graded.setdefault((before, alert.severity), []).append(alert.pk)
+    Alert.objects.bulk_update(changed, COLUMNS)
+    for (before, after), alerts in graded.items():
+        lives = AlertLife.objects.filter(alert__in=alerts, told__severity=before)
+        told = Func(F("told"), Value("{severity}"), Value(after, JSONField()), function="jsonb_set")
+        lives.update(told=told)
+    return len(changed)

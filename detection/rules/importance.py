@@ -1,0 +1,180 @@
+"""Importance of a place: one number for the order of every list, and its grade, the severity. Pure.
+
+The number is a sum of steps. A step of motion is a doubling, so that every other term says for how much faster ground
+a place stands.
+
+| term | steps | why |
+|---|---|---|
+| motion | 0 to 8; 3 at 10 mm a year, and one more for each doubling | of the fastest part now (`_parts`), less its |
+| | | uncertainty: one standard deviation where two independent views show it, two where only one does |
+| trend | 1 faster than before, since at most three years; −½ slower | |
+| exposure | 1 anything, 2 much on it | `severity.exposure_points`; what is not known adds nothing |
+| kind | 1 landslide, surge; −1 changed surface | may end suddenly; may be building work |
+| judgement | what is missing to the grade that a person gave | |
+| standing | −20 if no part moves by its standard deviation; −40 at rest or finished | last in every list |
+
+The queue alone adds time: a step for every 30 days without a look, two at most. So nothing waits for ever, and an old
+minor case never stands before a new strong one. A severity is minor below 3 steps, strong from 5 on; of a changed
+surface, which has no rate, the motion is its size, and that alone gives its severity.
+
+| scenario | first to last |
+|---|---|
+| change | faster than before under buildings; steady; slower; at rest under 1,000 buildings |
+| evidence | 9 ± 1 mm a year; 9 ± 4 in two views; 9 ± 4 in one view; 1.6 ± 3.1, which is no motion |
+| speed | a surge of 3.4 m a day; a mine at 58 ± 17 mm a year, faster than before, under 340 buildings; slower ones |
+| kind | a landslide; the same rate of groundwater or of an unknown cause |
+"""
+
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from detection.kinds import Family, Kind, family
+from detection.rules.lifecycle import State
+from detection.rules.motion import Rate, is_at_rest, motion_of, rate_now
+from detection.rules.severity import Severity
+from ml.deformation.motion.series import WITHIN_90, Trend
+
+MODERATE_STEPS, STRONG_STEPS, MAX_STEPS = 3.0, 5.0, 8.0
+MODERATE_MM_YR = 10.0  # A decimetre in ten years is far above the noise of every product.
+MIN_SHARE = 2.0**-MODERATE_STEPS  # of this rate: less of it counts no step
+MODERATE_M2, STEPS_PER_DECADE_M2 = 100_000.0, 2.0  # ten hectares are moderate, a square kilometre is strong
+UNKNOWN_SIGMA_MM_YR = 2.0  # as much as ground must move to be found at all
+MODERATE_TILT_MM_M_YR = 0.2  # 1/500 in ten years, a safe limit for buildings (Skempton and MacDonald 1956)
+MAX_UNEVEN = 4.0  # times as fast as the median: a larger factor is noise in the median
+MM_YR_PER_M_DAY = 365_250.0
+SURE_SIGMAS, ONE_VIEW_SIGMAS = 1.0, 2.0
+RECENT = timedelta(days=3 * 365)
+FASTER, SLOWER = 1.0, -0.5
+KIND_STEPS = {Kind.LANDSLIDE: 1.0, Kind.FAST_LANDSLIDE: 1.0, Kind.GLACIER_SURGE: 1.0, Kind.SURFACE_CHANGE: -1.0}
+NO_MOTION, AT_REST = -20.0, -40.0  # farther apart than all other terms together
+MIN_MOVING = NO_MOTION / 2  # what moves has more
+DAYS_PER_STEP, MAX_WAIT_STEPS = 30, 2.0
+BELOW = 0.001  # steps by which a grade ends below the next one
+
+
+class Terms(NamedTuple):
+    """Terms of an importance, in steps; see the table of this module."""
+
+    motion: float
+    trend: float
+    exposure: float
+    kind: float
+    standing: float
+    judgement: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """Return the importance."""
+        return round(sum(self), 3)
+
+
+def importance(
+    alert: Any, *, exposure_weight: int | None = None, tilt_mm_m_yr: float | None = None, judgement: str = ""
+) -> Terms:
+    """Return the terms of an alert's importance.
+
+    Args:
+        alert: columns of `detection.models.Alert`, with its `motion` if there is one.
+        exposure_weight: 0 to 2; None where it was not counted.
+        tilt_mm_m_yr: lower end of the interval of the steepest tilt, mm a year per m.
+        judgement: severity that a person gave; it counts in place of the computed one.
+    """
+    parts = list(_parts(alert, tilt_mm_m_yr))
+    moving = [one for one in parts if abs(one.mm_yr) >= _sigma(one)]
+    if alert.state == State.FINISHED or is_at_rest(alert):
+        standing = AT_REST
+    else:
+        standing = NO_MOTION if parts and not moving else 0.0
+    terms = Terms(
+        motion=_steps_of_area(alert.area_m2) if _is_surface(alert) else _steps(moving, alert.n_views),
+        trend=_trend(alert),
+        exposure=float(exposure_weight or 0),
+        kind=KIND_STEPS.get(alert.kind, 0.0),
+        standing=standing,
+    )
+    return terms._replace(judgement=_missing(terms.score - standing, judgement)) if judgement else terms
+
+
+def severity(alert: Any, terms: Terms) -> Severity:
+    """Return the computed severity of an alert with these terms."""
+    steps = terms.motion if _is_surface(alert) else terms.score - terms.judgement
+    if steps >= STRONG_STEPS:
+        return Severity.STRONG
+    return Severity.MODERATE if steps >= MODERATE_STEPS else Severity.MINOR
+
+
+def _parts(alert: Any, tilt_mm_m_yr: float | None) -> Iterator[Rate]:
+    """Yield the present rates of the whole area and of its fastest part; none where no rate was measured.
+
+    After a change, the fastest part is assumed to have changed as the whole did.
+    """
+    if family(alert.kind) is Family.OFFSETS:
+        sigma = (alert.speed_sigma_m_day or 0.0) * MM_YR_PER_M_DAY
+        for speed in (alert.speed_m_day, alert.peak_speed_m_day):
+            if _known(speed):
+                yield Rate(speed * MM_YR_PER_M_DAY, sigma)
+    if family(alert.kind) is not Family.VELOCITY or not _known(alert.rate_mm_yr):
+        return
+    now, peak = rate_now(alert), alert.peak_rate_mm_yr
+    yield now
+    if motion_of(alert) is not None:
+        uneven = abs((peak if _known(peak) else 0.0) / alert.rate_mm_yr)
+        factor = min(max(uneven, 1.0), MAX_UNEVEN)
+        yield Rate(factor * now.mm_yr, factor * _sigma(now))
+        return
+    if _known(peak):
+        low, high = alert.peak_low_mm_yr, alert.peak_high_mm_yr
+        yield Rate(peak, abs(high - low) / 2 / WITHIN_90 if _known(low) and _known(high) else now.sigma_mm_yr)
+    if tilt_mm_m_yr is not None and _known(tilt_mm_m_yr):
+        yield Rate(MODERATE_MM_YR / MODERATE_TILT_MM_M_YR * tilt_mm_m_yr, 0.0)
+
+
+def _steps(moving: list[Rate], n_views: int) -> float:
+    sigmas = SURE_SIGMAS if n_views > 1 else ONE_VIEW_SIGMAS
+    surely = max((abs(one.mm_yr) - sigmas * _sigma(one) for one in moving), default=0.0)
+    return _within_scale(MODERATE_STEPS + math.log2(max(surely / MODERATE_MM_YR, MIN_SHARE)))
+
+
+def _steps_of_area(area_m2: float) -> float:
+    return _within_scale(MODERATE_STEPS + STEPS_PER_DECADE_M2 * math.log10(max(area_m2, 1.0) / MODERATE_M2))
+
+
+def _within_scale(steps: float) -> float:
+    return min(max(steps, 0.0), MAX_STEPS)
+
+
+def _trend(alert: Any) -> float:
+    """Return the steps for a change of speed; one that lasts all the time is always recent."""
+    motion = motion_of(alert)
+    if motion is None or motion.changed_on is None:
+        return 0.0
+    if motion.trend in (Trend.SLOWER, Trend.SLOWING):
+        return SLOWER
+    lately = alert.last_motion - motion.changed_on <= RECENT
+    faster = motion.trend == Trend.SPEEDING or (lately and motion.trend in (Trend.FASTER, Trend.BEGAN))
+    return FASTER if faster else 0.0
+
+
+def _missing(steps: float, grade: str) -> float:
+    """Return how many steps are missing to a grade; negative if there are too many."""
+    least, most = {
+        Severity.MINOR: (-math.inf, MODERATE_STEPS - BELOW),
+        Severity.MODERATE: (MODERATE_STEPS, STRONG_STEPS - BELOW),
+        Severity.STRONG: (STRONG_STEPS, math.inf),
+    }[Severity(grade)]
+    return min(max(steps, least), most) - steps
+
+
+def _sigma(rate: Rate) -> float:
+    sigma = rate.sigma_mm_yr
+    return sigma if sigma is not None and _known(sigma) else UNKNOWN_SIGMA_MM_YR
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _is_surface(alert: Any) -> bool:
+    return family(alert.kind) is Family.SURFACE

@@ -1,0 +1,66 @@
+"""Check that the queue and the lists of the demo stand in the order of what matters: `detection.rules.importance`."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from django.core.management.base import CommandError
+
+from detection.alerts.importance import terms_of
+from detection.kinds import Family, Kind, family
+from detection.models import Alert
+from detection.rules.importance import MIN_MOVING
+from detection.rules.lifecycle import State
+from detection.rules.motion import is_at_rest, motion_of, rate_now
+from detection.selectors import PUBLIC_STATES, steepest_tilts
+from lab.checks.review import cases_waiting, signed_in
+from lab.checks.site import Site
+from ml.deformation.motion.series import Trend
+
+FIRST = 3  # places among which the accelerating mine under buildings must be
+
+
+def check(site: Site) -> str:
+    """Return one line on the order of the queue and the list. Raises CommandError where it is not that of the rule."""
+    rows = Alert.objects.filter(state__in=PUBLIC_STATES).select_related("motion", "exposure", "by_hand")
+    alerts, tilts = {one.code: one for one in rows}, steepest_tilts(alerts=rows)
+    steps = {code: terms_of(one, tilts.get(one.pk)).score for code, one in alerts.items()}
+    features = json.loads(site.get("alerts.geojson"))["features"]
+    lists = {
+        "the queue": cases_waiting(signed_in(site)),
+        "the list": re.findall(r'data-alert-code="(\w+)"', site.get("alerts/").decode()),
+        "alerts.geojson": [one["properties"]["code"] for one in features],
+    }
+    for name, codes in lists.items():
+        if codes != sorted(codes, key=lambda code: -steps[code]):
+            raise CommandError(f"{name} is not in the order of importance: {', '.join(codes)}")
+        _check_motion(name, [alerts[code] for code in codes])
+    queue = ", ".join(lists["the queue"])
+    mines = [at for at, code in enumerate(lists["the queue"]) if _speeds_up_under_buildings(alerts[code])]
+    if not mines:
+        raise CommandError(f"no mine that speeds up under buildings is in the queue: {queue}")
+    mine = mines[0]
+    if mine >= FIRST:
+        raise CommandError(f"the mine that speeds up under buildings is number {mine + 1} of the queue: {queue}")
+    return f"order: the queue is {queue}; the mine that speeds up under buildings is number {mine + 1}"
+
+
+def _check_motion(name: str, alerts: Sequence[Alert]) -> None:
+    """Raise CommandError if a place without motion precedes a moving one, by what pages show of it."""
+    still = [one.state == State.FINISHED or is_at_rest(one) or _is_unsure(one) for one in alerts]
+    if still != sorted(still) or still != [one.importance < MIN_MOVING for one in alerts]:
+        shown = ", ".join(
+            f"{one.code} ({'still' if rests else 'moves'})" for one, rests in zip(alerts, still, strict=True)
+        )
+        raise CommandError(f"in {name}, a place without motion precedes a moving one: {shown}")
+
+
+def _is_unsure(alert: Alert) -> bool:
+    now = rate_now(alert)
+    return family(alert.kind) is Family.VELOCITY and abs(now.mm_yr) < (now.sigma_mm_yr or 0.0)
+
+
+def _speeds_up_under_buildings(alert: Alert) -> bool:
+    motion = motion_of(alert)
+    weight = getattr(alert, "exposure", None) and alert.exposure.weight
+    return alert.kind == Kind.MINING and motion is not None and motion.trend == Trend.FASTER and weight == 2
