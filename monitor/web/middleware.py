@@ -18,7 +18,7 @@ from ingest.errors import FULL_DISK_ERRNOS, StorageFailed
 from ingest.text import plain_text
 from monitor.web.deadlines import clock_of
 from monitor.web.places import Busy, place_take
-from monitor.web.request_limits import network_of, request_kind, seconds_charge, seconds_to_wait
+from monitor.web.request_limits import account_of, network_of, request_kind, seconds_to_wait
 from monitor.wording.refusals import as_problem, problem
 
 logger = logging.getLogger(__name__)
@@ -94,8 +94,8 @@ class LimitRequests:
         kind = request_kind(method=request.method or "", path=request.path, content_type=request.content_type or "")
         if not kind:
             return self.get_response(request)
-        network = network_of(request)
-        wait = seconds_to_wait(kind=kind, network=network)
+        account = account_of(kind=kind, network=network_of(request))
+        wait = seconds_to_wait(account=account)
         if wait:
             return _later(request, 429, "too many requests came from your network", wait)
         try:
@@ -105,12 +105,12 @@ class LimitRequests:
         clock = clock_of(request.environ)
         if kind == "uploads":
             clock.most_seconds = max(clock.most_seconds, UPLOAD_SECONDS)
-        before = clock.worked_seconds()
+        clock.charge_begin(account)
 
         def end() -> None:
             if give_back is not None:
                 give_back()
-            seconds_charge(kind=kind, network=network, seconds=clock.worked_seconds() - before)
+            clock.charge_end()
 
         try:
             response = self.get_response(request)
