@@ -48,8 +48,27 @@ DISK_SECONDS = 300  # somebody has to free space
 UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
 TAKE_PLACES_THEMSELVES = ("workbench",)  # only for figures that are not cached (monitor.pages.desk.samples)
 
+# What browsers let no page of this site use, and what only pages of this very site may. Names that a browser does not
+# know are reported in its console, so only those are listed that every one knows.
+DENIED = ("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "gyroscope")
+DENIED += ("magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock", "usb")
+DENIED += ("xr-spatial-tracking",)
+OWN = ("geolocation", "publickey-credentials-get")
+PERMISSIONS = ", ".join([*(f"{name}=()" for name in DENIED), *(f"{name}=(self)" for name in OWN)])
+
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def permissions_policy(get_response: GetResponse) -> GetResponse:
+    """State in every answer which devices and functions of a browser the pages of this site may use."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response["Permissions-Policy"] = PERMISSIONS
+        return response
+
+    return middleware
 
 
 def public_data(get_response: GetResponse) -> GetResponse:
