@@ -107,7 +107,7 @@ def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:
         raise Http404("The file is not ready yet.")
     kind = KINDS[asked.file_format]
     name = f"ground-motion-{asked.created_at:%Y%m%d}-{asked.pk}{kind.suffix}"
-    return ranged_file(request, asked.file, f'"{asked.file.name}"', name, kind.content_type, "private, no-store")
+    return ranged_file(request, asked.file, asked.file.name, None, name, kind.content_type, "private, no-store")
 
 
 def _sentence(contents: extracts.Contents) -> str:
