@@ -1,8 +1,11 @@
-"""Normalisation of names for search, repair of wrongly decoded text, and text that tables and feeds can hold."""
+"""Normalisation of names, repair of wrongly decoded text, text that tables can hold, and lists from outside."""
 
 import re
 import unicodedata
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T", bound=Hashable)
 
 _LETTERS = str.maketrans(
     {"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "’": "", "'": ""}
@@ -56,3 +59,17 @@ def plain_values(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(plain_values, value))
     return value
+
+
+def distinct_values(given: Iterable[T], most: int, refusal: Callable[[int], Exception]) -> list[T]:
+    """Return each value of a list from outside once, in the order given.
+
+    Args:
+        given: what somebody sent, of any length
+        most: number of distinct values that are accepted
+        refusal: makes the error that is raised for more, from their number
+    """
+    values = list(dict.fromkeys(given))
+    if len(values) > most:
+        raise refusal(len(values))
+    return values

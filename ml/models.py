@@ -126,6 +126,7 @@ class Prediction(models.Model):
     run = models.OneToOneField(Run, models.CASCADE, related_name="prediction")
     raster = models.FileField(storage=raster_storage, max_length=200)
     raster_sha256 = models.CharField(max_length=64)
+    raster_bytes = models.PositiveBigIntegerField(null=True, help_text="empty: stored before sizes were recorded")
     statistics = models.JSONField(default=dict)
     regions = models.JSONField(default=list, help_text="wide motion, as `ml.deformation.wide.search` describes it")
     created_at = models.DateTimeField(auto_now_add=True)

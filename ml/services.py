@@ -240,6 +240,7 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
                 run=run,
                 raster=name,
                 raster_sha256=sha256,
+                raster_bytes=path.stat().st_size,
                 statistics=result.statistics,
                 regions=list(result.regions),
             )

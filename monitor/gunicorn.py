@@ -2,11 +2,10 @@
 
 import faulthandler
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-from monitor.web import THREADS
+from monitor.web import THREADS, in_hand
 
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
@@ -32,6 +31,11 @@ def when_ready(server: Any) -> None:
     Keeper.start_where_wanted(server)
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Make the table of a process's costly requests, which outlives it."""
+    worker.in_hand = in_hand.table_make()
+
+
 def post_worker_init(worker: Any) -> None:
     """Load all pages, start the watchdog of request deadlines, and let an aborted process write its stacks."""
     from django.urls import get_resolver
@@ -40,11 +44,10 @@ def post_worker_init(worker: Any) -> None:
 
     get_resolver().url_patterns  # noqa: B018 (all pages are loaded now, while no visitor waits)
     faulthandler.enable()
+    in_hand.table_use(worker.in_hand)
     Watchdog().start()
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Record that a process was aborted for lack of a heartbeat; a new process does so, as gunicorn must not wait."""
-    if worker.aborted and "DATABASE_URL" in os.environ:
-        command = [sys.executable, "-m", "monitor.web.ended", "no heartbeat"]
-        os.posix_spawn(sys.executable, command, os.environ)
+    """Record that a process was aborted for lack of a heartbeat, and charge the requests that ended with a process."""
+    in_hand.process_report("no heartbeat" if worker.aborted else "", in_hand.requests_left(worker.in_hand))

@@ -97,6 +97,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "monitor.web.middleware.permissions_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -471,6 +472,7 @@ ALARM_NO_DATA_DAYS = env.float("ALARM_NO_DATA_DAYS", default=0.0)  # 0: none
 if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # there the web processes share what they count of requests
     Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)  # before it is imported
     MIDDLEWARE = [
+        "monitor.web.middleware.permissions_policy",
         "django_prometheus.middleware.PrometheusBeforeMiddleware",
         *MIDDLEWARE,
         "django_prometheus.middleware.PrometheusAfterMiddleware",

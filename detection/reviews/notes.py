@@ -34,7 +34,7 @@ def note_add(*, alert: Alert, author: AbstractBaseUser, text: str, files: Sequen
     if len(text) > LONGEST_NOTE:
         raise Unfit(_("A note has at most %(most)s characters.") % {"most": LONGEST_NOTE})
     if len(files) > MOST_FILES:
-        raise Unfit(_("A note has at most %(most)s files.") % {"most": MOST_FILES})
+        raise too_many_files()
     kept = [_kept(one) for one in files]
     with transaction.atomic():
         note = CaseNote.objects.create(alert=alert, author=author, text=text)
@@ -44,6 +44,11 @@ def note_add(*, alert: Alert, author: AbstractBaseUser, text: str, files: Sequen
         names = ", ".join(file.name for file in kept)
         audit_write(actor=author, action="note", subject=alert.code, detail=f"{text}\n{names}".strip())
         return note
+
+
+def too_many_files() -> Unfit:
+    """Return the refusal of a note with too many files."""
+    return Unfit(_("A note has at most %(most)s files.") % {"most": MOST_FILES})
 
 
 def _kept(given: Given) -> CaseFile:

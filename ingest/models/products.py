@@ -133,6 +133,7 @@ class ReleaseChange(models.Model):
     common_offset_mm_yr = models.FloatField(null=True, help_text="median change of still ground, taken off the raster")
     verdicts = models.JSONField(null=True, help_text="verdict: number of cells; null: compared before there were any")
     raster = models.FileField(storage=raster_storage, max_length=200)
+    raster_bytes = models.PositiveBigIntegerField(null=True, help_text="empty: stored before sizes were recorded")
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:

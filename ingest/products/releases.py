@@ -86,6 +86,7 @@ def release_change_make(*, older: Product) -> ReleaseChange:
                     "common_offset_mm_yr": offset,
                     "verdicts": change.verdict_counts(),
                     "raster": name,
+                    "raster_bytes": path.stat().st_size,
                 },
             )
             delete_files(raster for raster in before if raster.name != name)

@@ -142,9 +142,11 @@ def raster_put_back(name: str, stream: File) -> None:
 
 
 def save_with_raster(row: Model, path: Path) -> None:
-    """Store the file and save the row with it as field `raster`, both or neither."""
+    """Store the file and save the row with it as field `raster`, and with its size if there is a field, or neither."""
     with raster_put(path) as name:
         row.raster = name  # type: ignore[attr-defined]
+        if hasattr(row, "raster_bytes"):
+            row.raster_bytes = path.stat().st_size
         row.save()
 
 

@@ -117,7 +117,8 @@ def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:
         raise Http404("The file is not ready yet.")
     kind = KINDS[asked.file_format]
     name = f"ground-motion-{asked.created_at:%Y%m%d}-{asked.pk}{kind.suffix}"
-    answer = ranged_file(request, asked.file, f'"{asked.file.name}"', name, kind.content_type, "private, no-store")
+    content, n_bytes = asked.file.name, asked.size_bytes or None  # Older files have no recorded size.
+    answer = ranged_file(request, asked.file, content, n_bytes, name, kind.content_type, "private, no-store")
     if answer.status_code < 300 and asks_for_last_byte(request, asked.file.size):
         extracts.extract_downloaded(extract=asked)
     return answer

@@ -18,6 +18,8 @@ from typing import Any
 from django.conf import settings
 
 from monitor.web.ended import ended_note
+from monitor.web.in_hand import row_give_back, row_take, row_write
+from monitor.web.request_limits import seconds_charge
 from monitor.web.secret_links import without_secrets
 
 logger = logging.getLogger(__name__)
@@ -36,16 +38,46 @@ class Clock:
         self.what = what
         self.most_seconds: float = settings.REQUEST_SECONDS
         self.thread = threading.get_ident()
-        self._worked = 0.0
+        self._worked = self._charged = 0.0
         self._since: float | None = None
+        self._account = ""
+        self._row: int | None = None
+        self._charging = threading.Lock()
 
     def start(self) -> None:
         """Start a stretch of computing."""
         self._since = time.monotonic()
+        self._write_row()
 
     def stop(self) -> None:
         """End the current stretch, if there is one."""
         self._worked, self._since = self.worked_seconds(), None
+        self._write_row()
+
+    def charge_begin(self, account: str) -> None:
+        """Charge the time from now on to an account of `request_limits`, even if the process is ended."""
+        self._account, self._charged, self._row = account, self.worked_seconds(), row_take()
+        self._write_row()
+
+    def charge(self, *, ended: bool) -> None:
+        """Charge what has not been charged yet. ended: whether the request is ended together with the process."""
+        with self._charging:  # The watchdog may charge while the request itself ends.
+            worked = self.worked_seconds()
+            seconds, self._charged = worked - self._charged, worked
+            self._write_row()
+        if self._account:
+            seconds_charge(account=self._account, seconds=seconds, ended=ended)
+
+    def charge_end(self) -> None:
+        """Charge the rest; later time of this request is not charged."""
+        self.charge(ended=False)
+        self._account, row, self._row = "", self._row, None
+        if row is not None:
+            row_give_back(row)
+
+    def _write_row(self) -> None:
+        if (row := self._row) is not None:
+            row_write(row, self._account, self._worked - self._charged, self._since)
 
     def worked_seconds(self) -> float:
         """Return the computing time of all stretches."""
@@ -157,12 +189,21 @@ def _end_process(late: list[Clock]) -> None:
         words = "%s computes for %.0f s, longer than it may: this web process is ended\n%s"
         logger.critical(words, clock.what, clock.stretch_seconds(), stack)
     os.kill(os.getpid(), signal.SIGTERM)  # gunicorn takes no new request into this process
-    note = threading.Thread(target=ended_note, kwargs={"what": without_secrets(late[0].what)}, daemon=True)
-    note.start()  # in a thread of its own: the database may be what hangs
+    notes = [
+        threading.Thread(target=_charge, args=[late], daemon=True),
+        threading.Thread(target=ended_note, kwargs={"what": without_secrets(late[0].what)}, daemon=True),
+    ]
+    for note in notes:
+        note.start()  # in a thread of its own: the database or the cache may be what hangs
     ends = time.monotonic() + GRACE_SECONDS
-    while time.monotonic() < ends and (note.is_alive() or set(_clocks.values()) - set(late)):
+    while time.monotonic() < ends and (any(map(threading.Thread.is_alive, notes)) or set(_clocks.values()) - set(late)):
         time.sleep(0.1)
-    os._exit(1)
+    os._exit(1)  # the parent charges what the requests have computed since
+
+
+def _charge(late: list[Clock]) -> None:
+    for clock in late:
+        clock.charge(ended=True)
 
 
 def _what(environ: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Record of web processes that were ended because a request hung; reported for a day.
 
-It is stored as a sign of life. No Django is used, so that the parent of the web processes can have it written:
-python -m monitor.web.ended WORDS.
+It is stored as a sign of life. The parent of the web processes has it written, and the requests in them charged, by
+python -m monitor.web.ended WORDS ACCOUNT=SECONDS….
 """
 
 import logging
@@ -31,5 +31,16 @@ def ended_note(*, what: str) -> None:
         logger.error("could not record that a web process was ended (%s): %s", what, fault)
 
 
+def main(words: str, charges: list[str]) -> None:
+    """Record that a process was ended, if there are words, and charge the requests that ended with it."""
+    if words:
+        ended_note(what=words)
+    if charges:
+        from monitor.web.request_limits import seconds_charge  # loads the settings, which a record does without
+
+        for account, _, seconds in (charge.partition("=") for charge in charges):
+            seconds_charge(account=account, seconds=float(seconds), ended=True)
+
+
 if __name__ == "__main__":
-    ended_note(what=sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

@@ -18,7 +18,7 @@ from ingest.errors import FULL_DISK_ERRNOS, StorageFailed
 from ingest.text import plain_text
 from monitor.web.deadlines import clock_of
 from monitor.web.places import Busy, place_take
-from monitor.web.request_limits import network_of, request_kind, seconds_charge, seconds_to_wait
+from monitor.web.request_limits import account_of, network_of, request_kind, seconds_to_wait
 from monitor.wording.refusals import as_problem, problem
 
 logger = logging.getLogger(__name__)
@@ -48,8 +48,27 @@ DISK_SECONDS = 300  # somebody has to free space
 UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
 TAKE_PLACES_THEMSELVES = ("workbench",)  # only for figures that are not cached (monitor.pages.desk.samples)
 
+# What browsers let no page of this site use, and what only pages of this very site may. Names that a browser does not
+# know are reported in its console, so only those are listed that every one knows.
+DENIED = ("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "gyroscope")
+DENIED += ("magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock", "usb")
+DENIED += ("xr-spatial-tracking",)
+OWN = ("geolocation", "publickey-credentials-get")
+PERMISSIONS = ", ".join([*(f"{name}=()" for name in DENIED), *(f"{name}=(self)" for name in OWN)])
+
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def permissions_policy(get_response: GetResponse) -> GetResponse:
+    """State in every answer which devices and functions of a browser the pages of this site may use."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response["Permissions-Policy"] = PERMISSIONS
+        return response
+
+    return middleware
 
 
 def public_data(get_response: GetResponse) -> GetResponse:
@@ -94,8 +113,8 @@ class LimitRequests:
         kind = request_kind(method=request.method or "", path=request.path, content_type=request.content_type or "")
         if not kind:
             return self.get_response(request)
-        network = network_of(request)
-        wait = seconds_to_wait(kind=kind, network=network)
+        account = account_of(kind=kind, network=network_of(request))
+        wait = seconds_to_wait(account=account)
         if wait:
             return _later(request, 429, "too many requests came from your network", wait)
         try:
@@ -105,12 +124,12 @@ class LimitRequests:
         clock = clock_of(request.environ)
         if kind == "uploads":
             clock.most_seconds = max(clock.most_seconds, UPLOAD_SECONDS)
-        before = clock.worked_seconds()
+        clock.charge_begin(account)
 
         def end() -> None:
             if give_back is not None:
                 give_back()
-            seconds_charge(kind=kind, network=network, seconds=clock.worked_seconds() - before)
+            clock.charge_end()
 
         try:
             response = self.get_response(request)

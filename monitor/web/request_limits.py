@@ -2,7 +2,8 @@
 
 Pages, tiles and images of the map have no limit: fifty people behind one address may pan at once. The seconds are
 counted in the cache after each answer, in a fixed window. A program that sends one request after the other cannot
-exceed 60 seconds a minute, the default limit.
+exceed 60 seconds a minute, the default limit. A request that is ended together with its web process is counted as soon
+as that begins, or else by the parent of the process (`in_hand`).
 """
 
 import re
@@ -49,28 +50,37 @@ def request_kind(*, method: str, path: str, content_type: str) -> str:
     return next((kind for table in tables for pattern, kind in table.items() if re.match(pattern, path)), "")
 
 
-def seconds_to_wait(*, kind: str, network: str) -> int:
+def account_of(*, kind: str, network: str) -> str:
+    """Return the name under which the seconds of a network are counted; the network cannot be derived from it."""
+    return salted_hmac("monitor.request_limits", f"{kind} {network}", algorithm="sha256").hexdigest()
+
+
+def seconds_to_wait(*, account: str) -> int:
     """Return how long a network must wait because its seconds are used up; 0 if it need not wait."""
     if not settings.WORK_SECONDS_PER_MINUTE:
         return 0
     window, spent = divmod(int(time.time()), WINDOW_SECONDS)
-    used_ms = cache.get(_key(kind, network, window), 0)
+    used_ms = cache.get(f"{account}-{window}", 0)
     return WINDOW_SECONDS - spent if used_ms >= 1000 * settings.WORK_SECONDS_PER_MINUTE else 0
 
 
-def seconds_charge(*, kind: str, network: str, seconds: float) -> None:
-    """Count the working time of an answer for a network, except for the part before the current window."""
-    window, spent = divmod(time.time(), WINDOW_SECONDS)
-    key = _key(kind, network, int(window))
-    cache.add(key, 0, timeout=WINDOW_SECONDS)
-    try:
-        cache.incr(key, max(1, round(1000 * min(seconds, spent))))
-    except ValueError:  # the cache is away, or the window has just ended
-        return
+def seconds_charge(*, account: str, seconds: float, ended: bool = False) -> None:
+    """Count the working time of an answer, except for the part before the current window.
 
-
-def _key(kind: str, network: str, window: int) -> str:
-    return salted_hmac("monitor.request_limits", f"{kind} {network} {window}", algorithm="sha256").hexdigest()
+    Args:
+        account: of the network that asked, as `account_of` returns it
+        seconds: that the site worked
+        ended: the request is ended together with its process, and counts whole in this window and in the next one
+    """
+    now, spent = divmod(time.time(), WINDOW_SECONDS)
+    counted = seconds if ended else min(seconds, spent)
+    for window in (int(now), int(now) + 1) if ended else (int(now),):
+        key = f"{account}-{window}"
+        cache.add(key, 0, timeout=2 * WINDOW_SECONDS)
+        try:
+            cache.incr(key, max(1, round(1000 * counted)))
+        except ValueError:  # the cache is away
+            return
 
 
 def limit_statements() -> None:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import wraps
 from http import HTTPStatus
@@ -10,7 +10,10 @@ from http import HTTPStatus
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, QueryDict
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 
+from ingest.text import T, distinct_values
+from monitor.wording.figures import whole
 from monitor.wording.places import Bounds
 
 OPTION_WORDS = {
@@ -56,6 +59,7 @@ def plain_words(line: str, where: str) -> str:
 PROBLEM = "application/problem+json"
 KEPT_HEADERS = ("Allow", "Accept-Ranges", "Cache-Control", "Content-Range", "ETag", "Retry-After")
 WORDS = {
+    400: ("The request has too many parts or cannot be read.", "Send fewer values, or correct it."),
     404: ("There is nothing at this address.", "The addresses are listed at /api/v1/."),
     405: ("This address can only be read.", "Send GET or HEAD."),
     416: ("The file has no such part.", "Ask for one range of bytes within the size that Content-Range states."),
@@ -87,6 +91,7 @@ def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse
 
 ViewFunction = Callable[..., HttpResponseBase]
 BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
+MAX_NUMBERS = 10  # with commas between them; a box with heights has six
 LONGEST_NUMBER = 20  # more digits than BIGGEST_KEY has
 HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm
 BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
@@ -126,6 +131,26 @@ def refuse_unknown(asked: QueryDict, known: Sequence[str]) -> None:
         if name not in known:
             remedy = f"Give some of {', '.join(known)}." if known else "Give none."
             raise Refusal(f"there is no parameter {name[:40]!r}", remedy)
+
+
+def values_of(name: str, given: Iterable[T], most: int) -> list[T]:
+    """Return each value of a parameter that takes several once, in the order given. Raises Refusal."""
+    return distinct_values(given, most, lambda number: too_many(name, number, most))
+
+
+def parts_of(name: str, text: str, most: int, separator: str) -> list[str]:
+    """Split the corners of a line or an area, of which some may be equal. Raises Refusal."""
+    parts = text.split(separator)
+    if len(parts) > most:
+        raise too_many(name, len(parts), most)
+    return parts
+
+
+def too_many(name: str, number: int, most: int) -> Refusal:
+    """Return the refusal of a list with more than `most` entries."""
+    # Translators: %(name)s is a name from an address or a form, such as "ids" or "line"
+    error = _("“%(name)s” has %(number)s entries") % {"name": name, "number": whole(number)}
+    return Refusal(error, _("Give at most %(most)s.") % {"most": whole(most)})
 
 
 def boxes(text: str) -> list[Bounds]:
@@ -169,7 +194,7 @@ def number_or_none(text: str, most: int = BIGGEST_KEY) -> int | None:
 def finite_numbers(text: str) -> list[float]:
     """Parse comma-separated numbers; return an empty list if one is invalid, infinite or NaN."""
     try:
-        numbers = [float(part) for part in text.split(",")]
+        numbers = [float(part) for part in text.split(",", MAX_NUMBERS)]
     except ValueError:
         return []
     return numbers if all(map(math.isfinite, numbers)) else []

@@ -3,25 +3,30 @@
 import contextlib
 import json
 import os
+import secrets
 import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
+import psycopg
 import pytest
+import redis
 from django.conf import settings
 
 from lab.speed import drip
 from monitor.gunicorn import child_exit, threads
 from monitor.models.operations import SignOfLife
+from monitor.web import in_hand
 from monitor.web.ended import PREFIX
+from monitor.web.request_limits import account_of
 from tests.fixtures.servers import another_connection, database_url
 from tests.fixtures.storage import fill_up, small_file_system
 from tests.waiting import HANG_SECONDS, wait_until
@@ -35,6 +40,7 @@ FILE = (
     f'--edge\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{TOKEN}\r\n--edge\r\n'
     'Content-Disposition: form-data; name="boundary"; filename="a.geojson"\r\n\r\n'
 )
+WAITING = "SELECT count(*) FROM pg_locks WHERE relation = 'auth_user'::regclass AND NOT granted"
 SIGN_IN = f"csrfmiddlewaretoken={TOKEN}&username=somebody&password=a-long-passphrase"
 
 
@@ -66,14 +72,16 @@ def serve(tmp_path):
     """Start gunicorn with a folder of its own, on the database of the tests."""
 
     @contextlib.contextmanager
-    def started(limits: dict[str, int] | None = None, **changed: str) -> Iterator[Served]:
+    def started(
+        limits: dict[str, int] | None = None, arguments: Sequence[str] = (), **changed: str
+    ) -> Iterator[Served]:
         port, log = drip.free_port(), tmp_path / "log"
         own = {"GROUND_MOTION_VAR": str(tmp_path), "SECRET_KEY": settings.SECRET_KEY, "PORT": str(port)}
         own |= {"DATABASE_URL": database_url(), "WEB_WORKERS": "1"}
         own["TEST_SETTINGS"] = json.dumps({"WORK_SECONDS_PER_MINUTE": 0} | (limits or {}))
         (tmp_path / "static").mkdir(exist_ok=True)
         command = [sys.executable, "-m", "gunicorn", "monitor.wsgi"]
-        command += ["--config", "python:monitor.gunicorn", "--log-level", "warning"]
+        command += ["--config", "python:monitor.gunicorn", "--log-level", "warning", *arguments]
         with (
             log.open("w") as stream,
             subprocess.Popen(
@@ -102,10 +110,10 @@ def hold_accounts(transactional_db):
     """Block every query of the table of accounts while the `with` block runs."""
 
     @contextlib.contextmanager
-    def hold() -> Iterator[None]:
+    def hold() -> Iterator[psycopg.Connection]:
         with another_connection() as other:
             other.execute("LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE")
-            yield
+            yield other
 
     return hold
 
@@ -175,8 +183,50 @@ def test_a_request_that_hangs_is_reported_and_goes_with_its_process_while_others
 @pytest.mark.django_db(transaction=True)
 def test_a_process_that_gives_no_heartbeat_is_reported(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", database_url())
-    child_exit(None, SimpleNamespace(aborted=True))
+    child_exit(None, SimpleNamespace(aborted=True, in_hand=in_hand.table_make()))
     wait_until(lambda: SignOfLife.objects.filter(name=f"{PREFIX}no heartbeat").exists())
+
+
+@pytest.fixture
+def charged_seconds(settings) -> Callable[[], float]:
+    """Return a function for the seconds that sign-ins from this machine are charged, now or in the next window."""
+    settings.SECRET_KEY = secrets.token_hex(32)  # the accounts of an earlier test are others
+    account = account_of(kind="sign-in", network="127.0.0.1")
+
+    def counted() -> float:
+        with redis.from_url(settings.REDIS_URL) as server:
+            return max((int(server.get(key)) / 1000 for key in server.keys(f"cache:1:{account}-*")), default=0.0)
+
+    return counted
+
+
+def test_a_request_that_is_ended_costs_its_whole_time(serve, hold_accounts, charged_seconds):
+    """The next window is charged, too: the minute may end just after the process."""
+    limits = {"WEB_STATEMENT_TIMEOUT_SECONDS": 0, "REQUEST_SECONDS": 5, "WORK_SECONDS_PER_MINUTE": 5}
+    with serve(limits) as served:
+        (first,) = served.web_processes()
+        with hold_accounts():
+            visitor = served.post("/login/", SIGN_IN)
+            assert answer(visitor) == b""
+            wait_until(lambda: not first.is_running())
+        assert charged_seconds() >= 5
+        assert status_of(served.post("/login/", SIGN_IN)) == 429
+        assert served.status("/alerts.geojson") == 200  # another kind
+
+
+def test_a_request_whose_process_gives_no_heartbeat_costs_its_whole_time(serve, hold_accounts, charged_seconds):
+    """A process that does nothing any more cannot charge: its parent does."""
+    limits = {"WEB_STATEMENT_TIMEOUT_SECONDS": 0, "WORK_SECONDS_PER_MINUTE": 2}
+    with serve(limits, arguments=["--timeout", "3"]) as served:
+        (first,) = served.web_processes()
+        with hold_accounts() as other:
+            visitor = served.post("/login/", SIGN_IN)
+            wait_until(lambda: other.execute(WAITING).fetchone()[0])
+            first.suspend()
+            wait_until(lambda: not first.is_running())
+            visitor.close()
+            wait_until(lambda: charged_seconds() >= 2)
+        assert status_of(served.post("/login/", SIGN_IN)) == 429
 
 
 def test_systemd_hears_of_the_service_while_it_answers(serve, transactional_db):

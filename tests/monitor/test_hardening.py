@@ -83,6 +83,19 @@ def test_headers_that_every_page_carries(path):
     assert re.match(r"(text/(html|plain); charset=utf-8|application/(geo\+)?json)", answer["Content-Type"])
 
 
+def test_pages_may_use_no_device_but_their_own_position():
+    scripts = "".join(path.read_text() for path in files("*.js", "static/js"))
+    uses = {"geolocation": "navigator.geolocation", "fullscreen": "requestFullscreen", "camera": "getUserMedia"}
+    uses |= {"publickey-credentials-get": "navigator.credentials.get", "payment": "PaymentRequest"}
+    uses |= {"usb": "navigator.usb", "microphone": "getUserMedia", "screen-wake-lock": "navigator.wakeLock"}
+    policy = dict(part.split("=") for part in Client().get("/about/")["Permissions-Policy"].split(", "))
+    for name in ("/static/nothing.js", "/healthz", "/nothing/", "/stac/search?limit=x"):
+        assert Client().get(name)["Permissions-Policy"], name
+    assert {name: "(self)" if call in scripts else "()" for name, call in uses.items()} == {
+        name: policy[name] for name in uses
+    }
+
+
 def test_the_content_policy_forbids_what_no_page_needs():
     policy = Client().get("/about/")["Content-Security-Policy"]
     for directive in ("object-src 'none'", "base-uri 'none'", "frame-ancestors 'self'", "form-action 'self'"):

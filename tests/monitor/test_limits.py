@@ -55,11 +55,25 @@ def test_a_limit_counts_the_seconds_that_the_site_worked_and_no_requests(client,
     assert {client.get("/places.json?q=x").status_code for _ in range(30)} == {200}
 
     def is_refused_after_ten_seconds_more() -> bool:
-        request_limits.seconds_charge(kind="search", network="127.0.0.1", seconds=10)
+        account = request_limits.account_of(kind="search", network="127.0.0.1")
+        request_limits.seconds_charge(account=account, seconds=10)
         return client.get("/places.json?q=x").status_code == 429
 
     wait_until(is_refused_after_ten_seconds_more)  # in a minute that has just begun only what is over counts
     assert client.get("/charts/near.json").status_code == 400  # another kind
+
+
+def test_a_request_that_was_ended_counts_whole_in_this_minute_and_the_next(client, settings, monkeypatch):
+    settings.WORK_SECONDS_PER_MINUTE = 60
+    account = request_limits.account_of(kind="search", network="127.0.0.1")
+    begin = request_limits.WINDOW_SECONDS * 30_000_000.0
+    monkeypatch.setattr(request_limits.time, "time", lambda: begin + 1)
+    request_limits.seconds_charge(account=account, seconds=61, ended=True)
+    waits = []
+    for seconds in (1, 59, 61, 119, 121):
+        monkeypatch.setattr(request_limits.time, "time", lambda at=begin + seconds: at)
+        waits.append(request_limits.seconds_to_wait(account=account))
+    assert waits == [59, 1, 59, 1, 0]
 
 
 def test_others_are_answered_meanwhile_and_a_made_up_address_does_not_help(settings):

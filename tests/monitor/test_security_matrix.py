@@ -32,6 +32,7 @@ from monitor.subscribers.organisations import services as organisation_services
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.tokens import feeds_open
+from monitor.web.middleware import PERMISSIONS
 from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers import basemaps
 from tests.makers import glaciers as made_glaciers
@@ -179,6 +180,7 @@ class People:
 
     def status(self, role: str, verb: str, name: str, wanted: frozenset[str], token: bool = True) -> int:
         answer = self.client(role, token).generic(verb, self.path(role, name, wanted))
+        assert answer["Permissions-Policy"] == PERMISSIONS, name
         if name.endswith("logout"):
             del self.clients[role, token]
         if answer.streaming:

@@ -14,8 +14,10 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers.context.tables import number, open_text, position
 from ingest.readers.records import Float32
+from ingest.text import distinct_values
 
 MOST_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
+MAX_SERIES = 20_000  # of one file: as many as all GNSS stations of the world
 LONGEST_CODE = 40
 MAX_POSITION_MM = 2.1e10  # half the equator; coordinates and heights beyond it are errors of the file
 FARTHEST_MM = 1e6  # a kilometre; larger displacements are errors of the file
@@ -161,9 +163,14 @@ def rows_by_day(path: Path, rows: Mapping[int, Row]) -> dict[str, dict[date, tup
         if abs(row.longitude - first.longitude) + abs(row.latitude - first.latitude) > SAME_DEGREES:
             problem = f"line {line}: {row.code} lies elsewhere than on line {begun}"
             raise InputError(path, problem, "Name different stations differently")
+    distinct_values(of_station, MAX_SERIES, lambda number: _too_many(path, number))
     if not of_station:
         raise InputError(path, "it holds no row", "Download or export it again")
     return {code: dict(sorted(by_day.items())) for code, by_day in of_station.items()}
+
+
+def _too_many(path: Path, number: int) -> InputError:
+    return InputError(path, f"it has series of {number} stations", f"Cut it into files of at most {MAX_SERIES}")
 
 
 def _check(path: Path, line: int, row: Row) -> None:

@@ -11,13 +11,22 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from ingest.areas import area_of
+from ingest.areas import MOST_VERTICES, area_of
 from ingest.scenes.services import geos
 from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions
 from monitor.wording.figures import decimal, whole
-from monitor.wording.refusals import Refusal, boxes, choice, day, finite_numbers, number_or_none
+from monitor.wording.refusals import (
+    Refusal,
+    boxes,
+    choice,
+    day,
+    finite_numbers,
+    number_or_none,
+    parts_of,
+    values_of,
+)
 from monitor.wording.regions import Region
 
 MOST_POINTS = 6  # lines that a reader can distinguish
@@ -82,17 +91,12 @@ class ProfileQuery(NamedTuple):
 def series_query(asked: QueryDict) -> SeriesQuery:
     """Parse the parameters of a chart of series. Raises Refusal."""
     query = SeriesQuery(
-        [_point(text) for text in dict.fromkeys(asked.getlist("point"))],
+        [_point(text) for text in values_of("point", asked.getlist("point"), MOST_POINTS)],
         named_area("area", asked.get("area", ""), LARGEST_AREA_KM2),
         _layer(asked),
         _period(asked),
         named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2),
     )
-    if len(query.points) > MOST_POINTS:
-        raise Refusal(
-            _("%(number)s points were asked for") % {"number": whole(len(query.points))},
-            _("Choose at most %(most)s.") % {"most": whole(MOST_POINTS)},
-        )
     if not query.points and query.area is None:
         raise Refusal("no point and no area was asked for", "Give point=PRODUCT/POINT, or area=west,south,east,north.")
     return query
@@ -108,8 +112,8 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
 def line_query(corners: str, width: str) -> Line:
     """Parse the corners of a line and the width of the strip around it, metres. Raises Refusal."""
     remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
-    line = [_position(part, "line", remedy) for part in corners.split(";")]
-    if not 2 <= len(line) <= MOST_CORNERS:
+    line = [_position(part, "line", remedy) for part in parts_of("line", corners, MOST_CORNERS, ";")]
+    if len(line) < 2:
         many = _("the line has %(number)s corners; 2 to %(most)s are allowed")
         raise Refusal(many % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
     length_m = float(EARTH.line_length([x for x, _ in line], [y for _, y in line]))
@@ -170,7 +174,7 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
     """Parse parameter `name`: a box, circle or drawn area; None if empty. Raises Refusal, also above largest_km2."""
     if not text:
         return None
-    parts = text.split(";")
+    parts = parts_of(name, text, MOST_VERTICES, ";")
     if len(parts) > 1:
         corners = [_position(part, name, _SHAPES.format(name=name)) for part in parts]
         region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*corners, corners[0]]]}))

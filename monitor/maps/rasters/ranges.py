@@ -12,7 +12,9 @@ from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
+from ingest.errors import StorageFailed
 from ingest.storage import stored_part
+from monitor.maps.rasters.answers import etag_of
 from monitor.wording.refusals import number_or_none
 
 CHUNK_BYTES = 2**18
@@ -40,18 +42,32 @@ class StoredFile(NamedTuple):
 def ranged_file(
     request: HttpRequest,
     file: FieldFile,
-    etag: str,
+    content: str,
+    n_bytes: int | None,
     name: str = "",
     content_type: str = "image/tiff",
     cache: str = "public, max-age=300",
 ) -> HttpResponseBase:
-    """Answer with a stored file or a byte range of it, to be saved as `name`. Raises Http404, StorageFailed."""
+    """Answer with a stored file or a byte range of it. Raises Http404, StorageFailed.
+
+    Args:
+        request: what was asked
+        file: the stored file
+        content: its hash, or a name that no other content ever has
+        n_bytes: its size as it was recorded when it was stored; None if it was not
+        name: under which a browser saves it
+        content_type: the header Content-Type
+        cache: the header Cache-Control
+    """
     if not file:
         raise Http404("There is no such file.")
     try:
-        stored = StoredFile(
-            name or file.name, file.size, content_type, lambda first, last: stored_part(file, first, last)
-        )
+        size = file.size
+        if n_bytes not in (None, size):
+            raise StorageFailed(f"{file.name} has {size} bytes instead of {n_bytes}: restore it from a backup")
+        stored = StoredFile(name or file.name, size, content_type, lambda first, last: stored_part(file, first, last))
+        # The size is part of the ETag, so that a client never joins parts of a whole file and of one that was cut.
+        etag = etag_of(content, size)
         if _is_sent_by_proxy(request, file):
             stored = stored._replace(at_proxy=f"/.stored/{quote(file.name)}")
             etag = _etag_of_proxy(file.path)

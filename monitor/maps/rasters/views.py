@@ -10,7 +10,7 @@ from ml.models import Prediction
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.rasters import tiles as raster_tiles
-from monitor.maps.rasters.answers import etag_of, tile_or_404, unless_held
+from monitor.maps.rasters.answers import tile_or_404, unless_held
 from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.maps.rasters.ranges import ranged_file
@@ -85,4 +85,4 @@ def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[Rast
 def prediction_raster(request: HttpRequest, prediction: int) -> HttpResponseBase:
     """Answer with the Cloud-Optimised GeoTIFF of a prediction, or with a byte range of it."""
     row = get_object_or_404(Prediction, pk=prediction)
-    return ranged_file(request, row.raster, etag_of(row.raster_sha256))
+    return ranged_file(request, row.raster, row.raster_sha256, row.raster_bytes)

@@ -18,7 +18,7 @@ from shapely.geometry import box, shape
 
 from ingest.scenes.services import geos
 from ingest.text import plain_values
-from monitor.wording.refusals import Refusal, moment
+from monitor.wording.refusals import Refusal, moment, too_many, values_of
 
 Tree = Any  # CQL2 as JSON
 Queryables = Mapping[str, Any]  # name of a property -> a field's path, or an expression
@@ -27,6 +27,9 @@ CLASSES = (*LANGUAGES, "basic-cql2", "advanced-comparison-operators", "basic-spa
 MOST_SIGNS, MOST_BRACKETS = 1500, 8  # of a filter as text: the parser's time and stack grow with both
 LARGEST = sys.float_info.max
 MOST_DEEP = 20  # levels of nested operators
+MAX_PARTS = 1000  # of one filter: operators, properties and literals
+MAX_NUMBERS = 10_000  # of all geometries of one filter; a corner has two
+MAX_PATTERN_LETTERS = 500
 COMPARED = {"=": "exact", "<>": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 SPATIAL = {f"s_{name}": name for name in ("intersects", "disjoint", "contains", "within", "touches", "crosses")}
@@ -55,7 +58,28 @@ def parsed(text: str, language: str) -> Tree:
         raise Refusal("filter is not valid CQL2", EXAMPLE) from fault
     if tree is None:
         raise Refusal("filter is not a condition", EXAMPLE)
+    check_size(tree, "filter")
     return tree
+
+
+def check_size(tree: Tree, what: str) -> None:
+    """Raise Refusal if a filter or geometry has too many parts. what: the parameter that holds it."""
+    n_parts = n_numbers = 0
+    left = [(tree, False)]
+    while left:
+        part, is_geometry = left.pop()
+        if isinstance(part, list):
+            left += [(one, is_geometry) for one in part]
+        elif isinstance(part, dict):
+            n_parts += 1
+            left += [(one, "op" not in part or name != "args") for name, one in part.items()]
+        elif is_geometry:
+            n_numbers += 1
+        else:
+            n_parts += 1
+    for number, most in ((n_parts, MAX_PARTS), (n_numbers, MAX_NUMBERS)):
+        if number > most:
+            raise too_many(what, number, most)
 
 
 def _short(text: str) -> str:
@@ -96,6 +120,7 @@ def schema_of(field: Field) -> dict[str, Any]:
 
 def geometry_of(given: Any, what: str) -> GEOSGeometry:
     """Return the geometry of a GeoJSON object or of a box {"bbox": […]}, degrees. Raises Refusal."""
+    check_size(given, what)
     try:
         if isinstance(given, dict) and "bbox" in given:
             west, south, *_, east, north = map(float, given["bbox"])
@@ -151,10 +176,8 @@ class Condition:
         if op == "not" and len(args) == 1:
             return self.of(args[0], not negated, depth + 1)
         if op in ("and", "or"):
-            whole, *others = (self.of(arg, negated, depth + 1) for arg in args)
-            for other in others:
-                whole = whole & other if (op == "and") != negated else whole | other
-            return whole
+            connector = Q.AND if (op == "and") != negated else Q.OR
+            return Q.create([self.of(arg, negated, depth + 1) for arg in args], connector=connector)
         return self._of_property(op, args, negated)
 
     def _of_property(self, op: str, args: list[Any], negated: bool) -> Q:
@@ -201,7 +224,7 @@ def _lookup(op: str, one: Property, values: list[Any]) -> tuple[str, Any]:
     if op == "between" and len(values) == 2:
         return "range", (_value(one, values[0]), _value(one, values[1]))
     if op == "in" and len(values) == 1 and isinstance(values[0], list):
-        return "in", [_value(one, value) for value in values[0]]
+        return "in", values_of("in", (_value(one, value) for value in values[0]), MAX_PARTS)
     if op == "like" and len(values) == 1 and isinstance(values[0], str) and schema_of(one.field)["type"] == "string":
         return "regex", _pattern(values[0])
     raise Refusal(f"filter has no operator {op[:20]!r} with {len(values)} values", EXAMPLE)
@@ -209,6 +232,8 @@ def _lookup(op: str, one: Property, values: list[Any]) -> tuple[str, Any]:
 
 def _pattern(text: str) -> str:
     r"""Return the regular expression of a LIKE pattern with the wildcards % and _, which \ escapes."""
+    if len(text) > MAX_PATTERN_LETTERS:  # PostgreSQL fails on long regular expressions
+        raise Refusal(f"a pattern of LIKE has {len(text)} letters", f"Give at most {MAX_PATTERN_LETTERS}.")
     parts = re.findall(r"\\.|.", text, re.DOTALL)
     return f"^{''.join({'%': '.*', '_': '.'}.get(part) or re.escape(part[-1]) for part in parts)}$"
 

@@ -19,7 +19,7 @@ from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.maps.rasters.tiles import fingerprint, picture_png
 from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM, drawn_tile
 from monitor.open_data.standards.tilejson import DEEPEST_RASTER
-from monitor.wording.refusals import finite_numbers, number_or_none
+from monitor.wording.refusals import Refusal, finite_numbers, number_or_none, values_of
 
 PNG = "image/png"
 MOST_PX, MOST_LAYERS = 2048, 4
@@ -124,9 +124,10 @@ def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     if system not in SYSTEMS:
         raise ServiceFault("InvalidCRS", "crs", f"CRS is one of {', '.join(SYSTEMS)}.")
     bounds, shape = _frame(asked, system)
-    names = _given(asked, "LAYERS").split(",")
-    if len(names) > MOST_LAYERS:
-        raise ServiceFault("InvalidParameterValue", "layers", f"LAYERS has at most {MOST_LAYERS} layers.")
+    try:
+        names = values_of("LAYERS", _given(asked, "LAYERS").split(","), MOST_LAYERS)
+    except Refusal as refusal:
+        raise ServiceFault("InvalidParameterValue", "layers", f"{refusal.error}. {refusal.remedy}") from refusal
     epsg, around = SYSTEMS[system], _degrees(bounds, SYSTEMS[system])
     shown = [(_layer(name)[0], _sources(name, around)) for name in names]
     pixel = max((bounds[2] - bounds[0]) / shape[1], (bounds[3] - bounds[1]) / shape[0])

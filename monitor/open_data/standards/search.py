@@ -1,7 +1,7 @@
 """STAC item search over several collections at once: filters, order, and the fields of the answer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from django.db.models import F, Q
@@ -12,29 +12,34 @@ from monitor.open_data.standards.collections import Feature, Rows
 from monitor.open_data.standards.cql2 import NOTHING, expression_of, geometry_of
 from monitor.open_data.standards.queries import Query, read_query
 from monitor.open_data.standards.stac import SORTABLE
-from monitor.wording.refusals import Refusal, choice, number_or_none
+from monitor.wording.refusals import Refusal, choice, number_or_none, values_of
 
 MOST = 1000
-MOST_IDS = MOST  # an answer holds no more features
+MAX_BODY_BYTES = 2**19  # An outline with MAX_CORNERS corners fits.
 PARAMETERS = {
     "collections": "names with commas between them; all where none is given",
-    "ids": f"at most {MOST_IDS} ids with commas between them",
+    "ids": f"at most {MOST} ids with commas between them",
     "intersects": "a GeoJSON geometry, instead of bbox",
     "sortby": f"some of {', '.join(SORTABLE)} with commas between them; a minus before a name sorts descending",
     "fields": "members of an item with commas between them; a minus before a name leaves it out",
 }
+MAX_ENTRIES = {"collections": 20, "ids": MOST, "sortby": 4 * len(SORTABLE), "fields": 100}  # of each list
+MAX_FIELD_LETTERS = 200
 USUAL_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets")
 USUAL_FIELDS += tuple(f"properties.{name}" for name in ("datetime", "start_datetime", "end_datetime"))
 Order = list[tuple[str, bool]]  # name, and whether the largest comes first
 
 
 class Found(NamedTuple):
-    """Page of a search. after: key of the next page, empty on the last one; matched: number of items on all pages."""
+    """Page of a search. after: key of the next page, empty on the last one; matched: number of items on all pages.
+
+    trim: returns an item with the requested fields.
+    """
 
     items: list[tuple[Rows, Feature]]
     after: str
     matched: int
-    fields: list[str]
+    trim: Callable[[Feature], Feature]
 
 
 def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
@@ -42,11 +47,12 @@ def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
     common = parameters.copy()
     own = {name: common.pop(name, [""])[-1] for name in PARAMETERS}
     names, idents, sortby, fields = (
-        [one.strip() for one in own[name].split(",") if one.strip()]
-        for name in ("collections", "ids", "sortby", "fields")
+        values_of(name, (one.strip() for one in own[name].split(",") if one.strip()), most)
+        for name, most in MAX_ENTRIES.items()
     )
-    if len(idents) > MOST_IDS:
-        raise Refusal(f"{len(idents)} ids were asked for", f"Give at most {MOST_IDS} ids in one search.")
+    longest = max(map(len, fields), default=0)
+    if longest > MAX_FIELD_LETTERS:
+        raise Refusal(f"fields has a name of {longest} letters", f"Give names of at most {MAX_FIELD_LETTERS}.")
     unknown = [name for name in names if name not in known]
     if unknown:
         raise Refusal(f"there is no collection {unknown[0][:40]!r}", f"Give some of {', '.join(known)}.")
@@ -55,10 +61,17 @@ def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
         if query.area is not None:
             raise Refusal("bbox and intersects were both given", "Give one of them.")
         query = query._replace(area=geometry_of(_json(own["intersects"]), "intersects"))
-    sorts = [(one.lstrip("+-").removeprefix("properties."), one.startswith("-")) for one in sortby]
-    order = [(choice("sortby", name, list(SORTABLE)) or "id", largest) for name, largest in sorts]
     chosen = [one for name, one in known.items() if not names or name in names]
-    return _page(chosen, query, order)._replace(fields=fields)
+    return _page(chosen, query, _order(sortby))._replace(trim=trimmer(fields))
+
+
+def _order(sortby: list[str]) -> Order:
+    """Return the sort keys; of a name that is given twice, the first decides. Raises Refusal."""
+    order: dict[str, bool] = {}
+    for one in sortby:
+        name = choice("sortby", one.lstrip("+-").removeprefix("properties."), list(SORTABLE)) or "id"
+        order.setdefault(name, one.startswith("-"))
+    return list(order.items())
 
 
 def _json(content: str | bytes) -> Any:
@@ -71,6 +84,8 @@ def _json(content: str | bytes) -> Any:
 
 def posted(content: bytes) -> dict[str, Any]:
     """Parse the body of a search. Raises Refusal."""
+    if len(content) > MAX_BODY_BYTES:
+        raise Refusal(f"the body has {len(content)} bytes", f"Send at most {MAX_BODY_BYTES}: fewer values, or corners.")
     body = _json(content)
     if not isinstance(body, dict):
         raise Refusal("the body is no JSON object", 'Send for example {"collections": ["predictions"], "limit": 10}.')
@@ -128,11 +143,11 @@ def _page(chosen: list[Rows], query: Query, order: Order) -> Found:
         features |= {(at, row.pk): feature for row, feature in zip(found, one.features(found), strict=True)}
     items = [(chosen[at], features[at, pk]) for *_, at, pk in shown if (at, pk) in features]
     after = f"{chosen[shown[-1][-2]].name}:{shown[-1][-1]}" if len(keys) > query.limit else ""
-    return Found(items, after, matched, [])
+    return Found(items, after, matched, trimmer([]))
 
 
 def _sorts(one: Rows, order: Order) -> dict[str, Any]:
-    return {f"sort_{at}": expression_of(one.queryables[name]) for at, (name, _) in enumerate(order)}  # some names twice
+    return {f"sort_{at}": expression_of(one.queryables[name]) for at, (name, _) in enumerate(order)}
 
 
 def _behind(chosen: list[Rows], after: str, order: Order) -> list[Q]:
@@ -148,31 +163,33 @@ def _behind(chosen: list[Rows], after: str, order: Order) -> list[Q]:
         values = chosen[last].every().filter(pk=pk).annotate(**sorts).values_list(*sorts, "pk").first()
     if values is None or last is None:
         raise Refusal(f"after is no key of this search: {after[:40]!r}", "Follow the link with rel=next.")
-    later, same = NOTHING, ~NOTHING
-    for at, (_, largest) in enumerate(order):
-        later |= same & Q(**{f"sort_{at}__{'lt' if largest else 'gt'}": values[at]})
-        same &= Q(**{f"sort_{at}": values[at]})
-    return [
-        later | same if at > last else later | (same & Q(pk__gt=pk)) if at == last else later
-        for at in range(len(chosen))
-    ]
+    conditions = []
+    for at in range(len(chosen)):
+        # Rows with the same sort values follow by collection, and within a collection by key.
+        behind = ~NOTHING if at > last else Q(pk__gt=pk) if at == last else NOTHING
+        for place, (_, largest) in reversed(list(enumerate(order))):
+            column, value = f"sort_{place}", values[place]
+            behind = Q(**{f"{column}__{'lt' if largest else 'gt'}": value}) | (Q(**{column: value}) & behind)
+        conditions.append(behind)
+    return conditions
 
 
-def trimmed(item: Feature, fields: list[str]) -> Feature:
-    """Return an item with the usual and the named fields, or all if none is named, without those after a minus."""
+def trimmer(fields: list[str]) -> Callable[[Feature], Feature]:
+    """Return a function that leaves in an item the usual and the named fields, or all, without those after a minus."""
     named = [one.lstrip("+") for one in fields if not one.startswith("-")]
     unwanted = {one[1:] for one in fields if one.startswith("-")}
-    kept = {*USUAL_FIELDS, *named} if named else None
+    kept = {*USUAL_FIELDS, *named} if named else set()
+    inner = {name[:at] for name in kept for at, sign in enumerate(name) if sign == "."}  # members with a kept member
 
-    def part(members: Feature, above: str = "") -> Feature:
+    def part(members: Feature, above: str, whole: bool) -> Feature:
         left: Feature = {}
         for name, value in members.items():
             path = f"{above}{name}"
-            whole = kept is None or path in kept or any(path.startswith(f"{one}.") for one in kept)
-            inner = kept is not None and any(one.startswith(f"{path}.") for one in kept)
-            if path in unwanted or not (whole or inner):
+            is_whole = whole or path in kept
+            if path in unwanted or not (is_whole or path in inner):
                 continue
-            left[name] = part(value, f"{path}.") if isinstance(value, dict) and path != "geometry" else value
+            nested = isinstance(value, dict) and path != "geometry"
+            left[name] = part(value, f"{path}.", is_whole) if nested else value
         return left
 
-    return part(item) if fields else item
+    return (lambda item: part(item, "", not named)) if fields else (lambda item: item)

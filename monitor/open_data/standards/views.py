@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from monitor.open_data.standards.catalogues import CATALOGUES, OPENAPI, SCHEMA, Catalogue, describe
 from monitor.open_data.standards.collections import Collection, Feature
 from monitor.open_data.standards.queries import CRS84, SYSTEMS, box_in_degrees, projected, read_query, system_of
-from monitor.open_data.standards.search import parameters_of, posted, trimmed
+from monitor.open_data.standards.search import parameters_of, posted
 from monitor.open_data.standards.search import search as find
 from monitor.open_data.standards.stac import GEOJSON, JSON, stamp
 from monitor.wording.refusals import Missing, refusals_as_json
@@ -159,7 +159,7 @@ def search(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
         links.append(following | {"method": "POST", "body": body | {"after": after}, "merge": False})
         after = ""
     page = _listed(request, catalogue, found.items, after, links) | {"numberMatched": found.matched}
-    page["features"] = [trimmed(feature, found.fields) for feature in page["features"]]
+    page["features"] = [found.trim(feature) for feature in page["features"]]
     return JsonResponse(page, content_type=GEOJSON)
 
 

@@ -19,7 +19,7 @@ from monitor.maps.charts.query import LARGEST_AREA_KM2, USUAL_WIDTH_M, Line, lin
 from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.layers import Layer
-from monitor.wording.refusals import Refusal, area_of, choice, whole_number
+from monitor.wording.refusals import Refusal, area_of, choice, parts_of, whole_number
 from monitor.wording.regions import LARGEST_KM2
 
 USUAL = ("coherence", "velocity")
@@ -104,7 +104,7 @@ def view_of(asked: QueryDict) -> View:
         tab=choice("tab", asked.get("tab", ""), list(TABS)) or TABS[0],
         product=_product("on", asked),
         other=_product("with", asked),
-        area=asked.get("area") or asked.get("bbox", ""),
+        area=_corners("area", asked.get("area") or asked.get("bbox", "")),
         layer=choice("layer", asked.get("layer", ""), list(LAYERS)),
         x=choice("x", asked.get("x", ""), list(BY_NAME)) or USUAL[0],
         y=choice("y", asked.get("y", ""), list(BY_NAME)) or USUAL[1],
@@ -112,13 +112,19 @@ def view_of(asked: QueryDict) -> View:
         way=choice("by", asked.get("by", ""), list(WAYS)) or WAYS[0],
         benchmark=asked.get("benchmark", "")[:100],
         metric=asked.get("metric", "")[:100],
-        line=asked.get("line", "")[:MOST_LETTERS],
+        line=_corners("line", asked.get("line", "")),
         width=asked.get("width", "")[:20] or View().width,
     )
-    if len(view.area) > MOST_LETTERS or view.area.count(";") >= MOST_CORNERS:
-        raise Refusal("the area has too many corners", f"Draw one of at most {MOST_CORNERS}.")
     _ = view.ground, view.drawn_line  # parsed here, so that an invalid area or line is refused
     return view
+
+
+def _corners(name: str, text: str) -> str:
+    """Return the corners of a line or an area as they are. Raises Refusal if they are too many or written too long."""
+    parts_of(name, text, MOST_CORNERS, ";")
+    if len(text) > MOST_LETTERS:
+        raise Refusal(f"{name} has {len(text)} letters", f"Give at most {MOST_LETTERS}.")
+    return text
 
 
 def _product(name: str, asked: QueryDict) -> int | None:

@@ -20,7 +20,7 @@ from ingest.stations.selectors import has_stations
 from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.maps.map.config import map_at
-from monitor.maps.rasters.answers import csv_response, etag_of
+from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.ranges import ranged_file
 from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
@@ -62,8 +62,8 @@ def release_change(request: HttpRequest, product: int) -> HttpResponseBase:
     change = get_object_or_404(Product, pk=product).changes_before.order_by("updated_at").last()
     if change is None:
         raise Http404("There is no release before this one.")
-    etag = etag_of(change.raster.name, change.updated_at.isoformat())
-    return ranged_file(request, change.raster, etag, f"product-{product:d}-change.tif")
+    content = f"{change.raster.name} {change.updated_at.isoformat()}"
+    return ranged_file(request, change.raster, content, change.raster_bytes, f"product-{product:d}-change.tif")
 
 
 def _stack(scenes: list[Scene]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Views of similar cases: recording one verdict on several of them at once, and taking it back."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import messages
@@ -18,7 +19,7 @@ from monitor.web.guards import reviewers_only
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.figures import listed
-from monitor.wording.refusals import number_or_none
+from monitor.wording.refusals import Refusal, number_or_none, values_of
 from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, in_language
 
 NOTES = ("public_note", "internal_note")
@@ -30,22 +31,27 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
     """Show a case and similar ones to tick; on POST, record one verdict on the ticked cases."""
     alert = alert_or_404(code)
     if request.method != "POST":
-        return _similar(request, alert)
+        return _similar(request, alert, {alert.pk})
+    try:
+        cases = _ticked(request)
+    except Refusal as refusal:
+        return _similar(request, alert, {alert.pk}, refusal.error)
     verdict, _colon, reason = request.POST.get("answer", "").partition(":")
     if verdict not in batches.VERDICTS or reason not in REASONS[Verdict(verdict)]:
-        return _similar(request, alert, _("Please choose a verdict and a reason."))
-    cases = _ticked(request)
+        return _similar(request, alert, cases, _("Please choose a verdict and a reason."))
     if not cases:
-        return _similar(request, alert, _("Please tick at least one case."))
+        return _similar(request, alert, cases, _("Please tick at least one case."))
     try:
         notes = {name: request.POST.get(name, "") for name in NOTES}
         batch = batches.batch_review(
             cases=cases, verdict=Verdict(verdict), reason_code=reason, reviewer=request.user, **notes
         )
     except ValueError as fault:
-        return _similar(request, alert, _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))})
+        return _similar(
+            request, alert, cases, _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
+        )
     if not batch.done and not batch.proposed:
-        return _similar(request, alert, _left(batch.skipped), status=409)
+        return _similar(request, alert, cases, _left(batch.skipped), status=409)
     n = len(batch.done)
     _report(request, batch, ngettext("%(n)s case recorded.", "%(n)s cases recorded.", n) % {"n": n} if n else "")
     return redirect("review-batch", batch.row.pk) if batch.row else redirect("review-queue")
@@ -67,9 +73,10 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
 
 
 def _ticked(request: HttpRequest) -> dict[int, str]:
-    """Return the state that the form showed for each ticked alert, by id. A tick is sent as 'id:state'."""
-    ticks = [tick.partition(":") for tick in request.POST.getlist("case")[: batches.MOST + 1]]
-    numbered = [(number_or_none(row), state) for row, _colon, state in ticks]
+    """Return the state that the form showed for each ticked alert, by id. Raises Refusal for more than it showed."""
+    # A tick is sent as 'id:state'.
+    ticks = values_of("case", request.POST.getlist("case"), batches.MOST + 1)
+    numbered = [(number_or_none(row), state) for row, _colon, state in (tick.partition(":") for tick in ticks)]
     return {row: state for row, state in numbered if row is not None}
 
 
@@ -95,9 +102,10 @@ def _left(skipped: list[batches.Skipped]) -> str:
     return " ".join(sentences)
 
 
-def _similar(request: HttpRequest, alert: Alert, fault: str = "", status: int = 0) -> HttpResponse:
+def _similar(
+    request: HttpRequest, alert: Alert, ticked: Collection[int], fault: str = "", status: int = 0
+) -> HttpResponse:
     alerts = [alert, *batches.cases_similar(alert=alert)]
-    ticked = set(_ticked(request)) if request.method == "POST" else {alert.pk}
     if request.GET.get("tick") == "all":
         ticked = {one.pk for one in alerts}
     cards = alert_cards(alerts)

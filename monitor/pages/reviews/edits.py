@@ -18,7 +18,7 @@ from detection.models import Alert, CaseFile, Proposal
 from detection.reviews.claims import Claimed, Overtaken
 from detection.reviews.drawn import EARLIEST, Drawn, PlaceTaken, alert_draw
 from detection.reviews.edits import LONGEST_TEXT, alert_edit, edit_take_back, kinds_open, last_edit
-from detection.reviews.notes import LONGEST_NOTE, MOST_FILES, SUFFIXES, Given, note_add
+from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, note_add
 from detection.reviews.outlines import LONGEST_TEXT as LONGEST_OUTLINE
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_waiting
@@ -29,14 +29,16 @@ from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
+from monitor.pages.reviews.visits import files_of
 from monitor.web.guards import reviewers_only
 from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.families import voice
-from monitor.wording.refusals import number_or_none
+from monitor.wording.refusals import Refusal, number_or_none, values_of
 from monitor.wording.states import in_language
 
 TYPES = ",".join(SUFFIXES)
+MAX_KNOWN = 100  # alerts that somebody has checked to be other places
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,10 +93,8 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
 def review_note(request: HttpRequest, code: str) -> HttpResponse:
     """Record a private note on an alert, with its files."""
     alert = alert_or_404(code)
-    sent = request.FILES.getlist("files")[: MOST_FILES + 1]  # one more than allowed, so that `note_add` refuses it
-    files = [Given(file.name or "", file.read()) for file in sent]
     try:
-        note_add(alert=alert, author=request.user, text=request.POST.get("note", ""), files=files)
+        note_add(alert=alert, author=request.user, text=request.POST.get("note", ""), files=files_of(request))
     except Unfit as unfit:
         return _page(request, alert, str(unfit), status=400)
     messages.success(request, _("The note was kept."))
@@ -174,10 +174,11 @@ def review_draw(request: HttpRequest) -> HttpResponse:
     draft = request.POST.dict()
     try:
         draft["outline"] = _outline(request)
-        alert = alert_draw(drawn=_drawn(draft), by=request.user, known=request.POST.getlist("known"))
+        known = values_of("known", request.POST.getlist("known"), MAX_KNOWN)
+        alert = alert_draw(drawn=_drawn(draft), by=request.user, known=known)
     except PlaceTaken as taken:
         return _form(request, draft, there=taken.alerts, status=409)
-    except Unfit as unfit:
+    except (Unfit, Refusal) as unfit:
         return _form(request, draft, fault=str(unfit), status=400)
     confirmed = alert.state == State.CONFIRMED
     done = _("%(code)s is now a confirmed alert that everybody can see.")

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from detection.models import Alert, FieldVisit
 from detection.reviews.claims import Overtaken
-from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, Given
+from detection.reviews.notes import LONGEST_NOTE, MOST_BYTES, MOST_FILES, SUFFIXES, Given, too_many_files
 from detection.reviews.outlines import Unfit
 from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
+from ingest.text import distinct_values
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request
 from monitor.subscribers.accounts.selectors import reviewers
@@ -58,10 +59,16 @@ def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
         by=request.user,
         result=result,
         text=request.POST.get("note", ""),
-        files=[Given(file.name or "", file.read()) for file in request.FILES.getlist("files")],
+        files=files_of(request),
         judge=judge == "judge",
         expected_state=request.POST.get("expected_state", ""),
     )
+
+
+def files_of(request: HttpRequest) -> list[Given]:
+    """Read the files of a note or a visit; what is too much is not read. Raises Unfit."""
+    sent = distinct_values(request.FILES.getlist("files"), MOST_FILES, lambda _number: too_many_files())
+    return [Given(file.name or "", file.read(MOST_BYTES + 1)) for file in sent]
 
 
 def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:

@@ -25,11 +25,12 @@ from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_w
 from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
 from monitor.web.guards import loaders_only
 from monitor.web.middleware import cleaned
-from monitor.wording.refusals import number_or_none
+from monitor.wording.refusals import Refusal, number_or_none, values_of
 
 logger = logging.getLogger(__name__)
 
 SHOWN = 40
+MAX_FILES = 50  # of one form; a browser sends each file by itself
 BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; please send it again.")
 
 
@@ -80,8 +81,10 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
 def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
     """Read the request's body and queue its files. A body without the form's last field, `whole`, is incomplete."""
     try:
-        form, files = FileForm(cleaned(request.POST)), request.FILES.getlist("files")
+        form, files = FileForm(cleaned(request.POST)), values_of("files", request.FILES.getlist("files"), MAX_FILES)
         mapping = request.FILES.get(MAPPING_FIELD)
+    except Refusal as refusal:
+        return _answer(request, [], [f"{refusal.error}. {refusal.remedy}"], status=400)
     except (UnreadablePostError, MultiPartParserError):
         return _answer(request, [], [str(BROKEN_OFF)], status=400)
     if handler.full:

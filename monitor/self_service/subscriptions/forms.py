@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from detection.kinds import KIND_LABELS
 from monitor.models.subscriptions import Subscription
-from monitor.subscribers.subscriptions.places import WhereForm
+from monitor.subscribers.subscriptions.places import SeveralField, WhereForm
 from monitor.subscribers.subscriptions.rules import WISH
 
 SEVERITY_WORDS = [
@@ -53,7 +53,7 @@ HOURS = [(str(hour), f"{hour:02}:00") for hour in range(24)]
 class ChoiceForm(WhereForm):
     """Form of a place, filters and frequency: the fields that a preview needs."""
 
-    kinds = forms.MultipleChoiceField(
+    kinds = SeveralField(
         choices=list(KIND_LABELS.items()),
         error_messages={"required": gettext_lazy("Choose at least one kind of motion.")},
     )

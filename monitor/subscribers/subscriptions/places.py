@@ -13,6 +13,7 @@ from shapely import from_wkb
 
 from ingest.context.regions import region_by_name, region_by_slug, regions_listed
 from ingest.models import AdministrativeRegion
+from ingest.text import distinct_values
 from monitor.maps.map.place_search import Hit, NumberField, place_search
 from monitor.subscribers.subscriptions import assets, given_files
 from monitor.wording import regions
@@ -51,6 +52,26 @@ class Chosen(NamedTuple):
 
     region: regions.Region
     sites: Sequence[assets.SiteArea] = ()
+
+
+class SeveralField(forms.MultipleChoiceField):
+    """Field of several choices, each of which counts once."""
+
+    def to_python(self, value: Any) -> list[str]:
+        """Return each value once. Raises ValidationError for more values than there are choices."""
+        most = len(list(self.choices))
+        return distinct_values(super().to_python(value), most, lambda number: _too_many(number, most))
+
+    def ticked(self, given: Sequence[str]) -> list[str]:
+        """Return the choices that were given; any other value is left out."""
+        sent = set(given)
+        return [value for value, _label in self.choices if value in sent]
+
+
+def _too_many(number: int, most: int) -> forms.ValidationError:
+    return forms.ValidationError(
+        _("%(number)s were chosen; there are %(most)s."), params={"number": number, "most": most}
+    )
 
 
 class WhereForm(forms.Form):
@@ -207,9 +228,8 @@ def form_of(form_class: type[WhereForm], request: HttpRequest, initial: dict[str
 
 def searched(form_class: type[WhereForm], data: QueryDict) -> WhereForm:
     """Return an unbound form, and so without error messages, that keeps what was typed and has the search results."""
-    many = forms.MultipleChoiceField
     filled = {
-        name: data.getlist(name) if isinstance(field, many) else data.get(name, "")
+        name: field.ticked(data.getlist(name)) if isinstance(field, SeveralField) else data.get(name, "")
         for name, field in form_class.base_fields.items()
     }
     form = form_class(initial=filled | {"where": "circle", "hit": "", "latitude": "", "longitude": ""})

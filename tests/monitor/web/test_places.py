@@ -10,7 +10,7 @@ from django.http import HttpResponse, HttpResponseNotModified, StreamingHttpResp
 from django.test import RequestFactory
 
 from monitor.gunicorn import threads
-from monitor.web import places
+from monitor.web import deadlines, in_hand, places
 from monitor.web.deadlines import CLOCK, with_deadline
 from monitor.web.middleware import LimitRequests
 from tests.waiting import wait_until
@@ -137,6 +137,27 @@ def test_time_of_sending_and_reading_is_the_visitors():
     worked, stretch = served(lambda environ, start: [environ["wsgi.input"].read(4), b"more"])
     assert worked < SECONDS
     assert stretch == 0.0
+
+
+def test_what_a_request_computed_can_be_read_by_the_parent_until_it_is_charged(monkeypatch):
+    table, charged = in_hand.table_make(), []
+    monkeypatch.setattr(in_hand, "_table", table)
+    monkeypatch.setattr(deadlines, "seconds_charge", lambda **charge: charged.append(charge))
+    clock = deadlines.Clock("GET /")
+    clock.start()
+    clock.charge_begin("a" * 64)
+    time.sleep(SECONDS)
+    (left,) = in_hand.requests_left(table)
+    assert left.account == "a" * 64
+    assert left.seconds >= SECONDS
+    clock.charge(ended=True)
+    (left,) = in_hand.requests_left(table)
+    assert left.seconds < charged[0]["seconds"]  # only what came since
+    clock.stop()
+    clock.charge_end()
+    assert in_hand.requests_left(table) == []
+    assert [charge["ended"] for charge in charged] == [True, False]
+    assert charged[1]["seconds"] < charged[0]["seconds"]
 
 
 def test_what_is_computed_before_and_between_the_pieces_of_an_answer_counts():

@@ -151,7 +151,7 @@ def test_what_is_taken_away_is_what_was_drawn(client, product, ends):
     [
         ("series.json", "no point and no area"),
         ("series.json?point=1", "no name of a point"),
-        ("series.json?" + "&".join(f"point=1/{i}" for i in range(7)), "7 points were asked for"),
+        ("series.json?" + "&".join(f"point=1/{i}" for i in range(7)), "“point” has 7 entries"),
         ("series.json?point=1/none", "none of these points"),
         ("series.json?area=1,2,3", "no measurement point"),
         ("series.json?area=0,0,3,3", "km² large"),

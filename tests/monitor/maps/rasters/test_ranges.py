@@ -1,8 +1,10 @@
 """Rasters by byte ranges (RFC 9110, section 14), on a disk and in an object store."""
 
 import pytest
+from django.core.files.base import ContentFile
 from rasterio.io import MemoryFile
 
+from ingest.storage import raster_put_back
 from ml.models import Prediction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("storage_kind", ["disk", "s3"])]
@@ -69,6 +71,37 @@ def test_a_raster_that_is_gone_is_not_found(client, raster):
     Prediction.objects.update(raster="gone.tif")
     answer = client.get(raster[0], headers={"Range": "bytes=0-9"})
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+
+
+def cut_short(row: Prediction, whole: bytes) -> None:
+    storage, name = row.raster.storage, row.raster.name
+    storage.delete(name)
+    raster_put_back(name, ContentFile(whole[: len(whole) // 2]))
+
+
+def test_a_raster_that_was_cut_short_is_refused_whatever_part_a_client_holds(client, raster, caplog):
+    address, whole = raster
+    row = Prediction.objects.order_by("pk").first()
+    Prediction.objects.update(raster_bytes=len(whole))
+    etag = client.head(address)["ETag"]
+    cut_short(row, whole)
+    part = {"Range": "bytes=0-9"}
+    for headers in ({}, part, part | {"If-Range": etag}, {"If-None-Match": etag}, {"If-Match": etag}):
+        answer = client.get(address, headers=headers)
+        assert answer.status_code == 503, headers
+        assert answer.get("ETag") != etag
+    assert f"has {len(whole) // 2} bytes instead of {len(whole)}" in caplog.text
+
+
+def test_a_raster_of_unrecorded_size_that_was_cut_short_has_another_etag(client, raster):
+    """Rasters were stored before sizes were recorded; parts of both contents are not joined."""
+    address, whole = raster
+    etag = client.head(address)["ETag"]
+    cut_short(Prediction.objects.order_by("pk").first(), whole)
+    answer = client.get(address, headers={"Range": "bytes=0-9", "If-Range": etag})
+    assert (answer.status_code, answer["Content-Length"]) == (200, str(len(whole) // 2))
+    assert answer["ETag"] != etag
+    assert client.get(address, headers={"If-None-Match": etag}).status_code == 200
 
 
 def test_what_is_served_is_cloud_optimised(client, raster):

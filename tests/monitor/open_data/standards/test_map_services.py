@@ -140,7 +140,12 @@ FAULTS = {
     "MissingParameterValue": [{"REQUEST": ""}, {"WIDTH": ""}, {"VERSION": ""}, {"BBOX": ""}],
     "InvalidParameterValue": [{"BBOX": edges} for edges in ("1,2,3", "nan,0,1,1", "2,0,1,1", "0,0,1e300,1", "x,1,2,3")]
     + [{"WIDTH": size} for size in ("0", "-1", "2049", "9" * 5000, "x")]
-    + [{"VERSION": "1.1.1"}, {"SERVICE": "WFS"}, {"BGCOLOR": "pink?"}, {"LAYERS": ",".join([LAYER] * 5)}],
+    + [
+        {"VERSION": "1.1.1"},
+        {"SERVICE": "WFS"},
+        {"BGCOLOR": "pink?"},
+        {"LAYERS": ",".join(f"{LAYER}{n}" for n in range(5))},
+    ],
 }
 CASES = [(code, asked) for code, cases in FAULTS.items() for asked in cases]
 

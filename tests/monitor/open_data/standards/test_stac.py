@@ -171,8 +171,8 @@ def test_too_many_ids_are_refused_with_the_limit(client):
     refused = client.post("/stac/search", {"ids": [*range(1, 1002)]}, content_type="application/json")
     assert refused.status_code == 400
     assert (refused.json()["error"], refused.json()["remedy"]) == (
-        "1001 ids were asked for",
-        "Give at most 1000 ids in one search.",
+        "“ids” has 1,001 entries",
+        "Give at most 1,000.",
     )
     assert client.post("/stac/search", {"ids": [*range(1, 1001)]}, content_type="application/json").status_code == 200
 
@@ -200,6 +200,36 @@ def test_a_search_may_be_posted_and_leads_on_in_the_same_way(client, pair_predic
         assert (refused.status_code, refused["Content-Type"]) == (400, "application/problem+json")
     methods = [link.get("method") for link in answer(client, "/stac/")["links"] if link["rel"] == "search"]
     assert methods == ["GET", "POST"]
+
+
+def test_the_condition_of_a_page_grows_with_the_distinct_sort_keys_alone(client, product):
+    def size(sortby: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            answer(client, f"/stac/search?limit=1&after=velocity-fields:{product.pk}&sortby={sortby}")
+        return sum(len(query["sql"]) for query in queries)
+
+    names = ("id", "-datetime", "created", "start_datetime", "end_datetime")
+    assert size(",".join([*names, *reversed(names)] * 200)) == size(",".join(names))
+    one, two, four = (size(",".join(names[:n])) for n in (1, 2, 4))
+    assert four - two < 2.5 * (two - one) + 4 * len("start_datetime") ** 2  # linear
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"fields": [f"properties.a{n}" for n in range(40_000)]}, "“fields” has 40,000 entries"),
+        ({"fields": ["a" * 5000]}, "fields has a name of 5000 letters"),
+        ({"fields": ["." * 2**20]}, "the body has"),
+        ({"collections": [f"a{n}" for n in range(10_000)]}, "“collections” has 10,000 entries"),
+        ({"intersects": {"type": "MultiPoint", "coordinates": [[n / 1000, 0] for n in range(6000)]}}, "“intersects”"),
+    ],
+    ids=["many fields", "a long field", "a large body", "many collections", "many corners"],
+)
+def test_what_costs_much_is_refused_with_the_limit(client, product, body, error):
+    refused = client.post("/stac/search", body, content_type="application/json")
+    assert refused.status_code == 400
+    assert refused.json()["error"].startswith(error)
+    assert len(refused.json()["detail"]) <= 200
 
 
 def asked(client, **body) -> dict:
