@@ -217,7 +217,7 @@ def test_the_condition_of_a_page_grows_with_the_distinct_sort_keys_alone(client,
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        ({"fields": [f"properties.a{n}" for n in range(40_000)]}, "“fields” has 40,000 entries"),
+        ({"fields": [f"a{n}" for n in range(40_000)]}, "“fields” has 40,000 entries"),
         ({"fields": ["a" * 5000]}, "fields has a name of 5000 letters"),
         ({"fields": ["." * 2**20]}, "the body has"),
         ({"collections": [f"a{n}" for n in range(10_000)]}, "“collections” has 10,000 entries"),
