@@ -22,7 +22,7 @@ def by_hand_of(alert: Alert) -> SetByHand | None:
 
 
 def values_by_hand(set_by_hand: SetByHand | None) -> dict[str, Any]:
-    """Return the values of FIELDS that people have set, as JSON; None: as computed, or no text."""
+    """Return, as JSON, the value that people have set for each of FIELDS; None where they have set none."""
     return {name: as_json(getattr(set_by_hand, name, None)) or None for name in FIELDS}
 
 

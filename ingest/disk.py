@@ -57,7 +57,7 @@ def disk_full(share: float = 1.0) -> str:
 
 
 def work_room_bytes() -> int:
-    """Return how many bytes finished files and pieces of work may take; negative where a disk of theirs is too full."""
+    """Return how many bytes finished files and pieces of work may take; negative if a disk is too full."""
     own = [place for place in disk_places() if place.name in ("rasters", "runs")]
     return min(place.free_bytes - place.spare_bytes for place in own)
 

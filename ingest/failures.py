@@ -26,7 +26,7 @@ class Cause(StrEnum):
     MEMORY = "memory"
     DATABASE = "database"
     BROKER = "broker"
-    ARCHIVE = "archive"  # of images: away or overloaded
+    ARCHIVE = "archive"  # an archive of images is away or overloaded
     SIGN_IN = "sign-in"  # an archive of images does not accept our credentials
     LOST = "lost"  # the worker died
     STALLED = "stalled"  # no progress
@@ -59,7 +59,7 @@ LABELS = {
     Cause.INPUT: "the data",
     Cause.PROGRAM: "a fault of this program",
 }
-# A wrong password, often repeated, locks an account.
+# Longer waits between attempts: a wrong password that is repeated often, for example, locks an account.
 SPREAD_OUT = (Cause.PROGRAM, Cause.STALLED, Cause.SIGN_IN)
 
 _DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
@@ -86,7 +86,7 @@ def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) ->
 
 
 def delay(cause: Cause, faults: int) -> timedelta:
-    """Return the wait before the next attempt: 1, 2, 4 … 30 minutes; 5, 10 … if spread out; 0 for lost leases."""
+    """Return the wait before the next attempt: 1, 2, 4 … 30 minutes; 5, 10 … for SPREAD_OUT; 0 for lost leases."""
     doublings = faults - 1 - (cause is Cause.LOST)
     first = FIRST_DELAY_OF_A_FAULT if cause in SPREAD_OUT else FIRST_DELAY
     return timedelta(0) if doublings < 0 else min(LONGEST_DELAY, first * 2 ** min(doublings, 10))

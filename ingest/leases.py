@@ -100,9 +100,14 @@ class Lease(Generic[Row]):
         return again.update(state=self.queued, lease_until=None, error="", **values)
 
     def keep(self, done: QuerySet[Row], state: str, **values: Any) -> bool:
-        """Settle a due row whose result exists, because somebody has put it back by hand; return whether it was one.
+        """Settle a due row that somebody put back by hand although its result exists; return whether there was one.
 
-        The result is kept, not made again: others refer to it by its hash, and the same work would give the same.
+        The result is kept, not made again: other rows refer to it by its hash, and the work would give the same result.
+
+        Args:
+            done: rows whose result exists
+            state: the state to set
+            values: further columns to set
         """
         kept = {"finished_at": Coalesce("finished_at", Now()), "lease_until": None, "error": "", **NO_FAULT, **values}
         return done.filter(self.due()).update(state=state, **kept) > 0

@@ -21,10 +21,13 @@ LEASE = Lease(
 
 
 def run_claim(*, run_id: int) -> Run | None:
-    """Claim a waiting run for this worker; None if it has a result or is not due, another has it, or a disk is full."""
+    """Claim a waiting run for this worker.
+
+    Return None if the run has a result already or is not due, another worker has it, or a disk is full.
+    """
     with_result = Run.objects.filter(pk=run_id, prediction__isnull=False)
     made_at = Subquery(Prediction.objects.filter(run=OuterRef("pk")).values("created_at"))
-    ended = {"finished_at": Coalesce("finished_at", made_at), "share_done": 1.0}  # its place among the runs stays
+    ended = {"finished_at": Coalesce("finished_at", made_at), "share_done": 1.0}  # its place in the list of runs stays
     if LEASE.keep(with_result, Run.State.SUCCEEDED, **ended) or disk_full():
         return None
     waiting = Run.objects.filter(LEASE.due(), pk=run_id)

@@ -32,7 +32,7 @@ def when_ready(server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Make the table of a process's costly requests, which outlives it."""
+    """Make the table of a process's costly requests, which outlives the process."""
     worker.in_hand = in_hand.table_make()
 
 

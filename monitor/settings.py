@@ -370,8 +370,8 @@ DISK_SPARE_PERCENT = 1.0  # of every disk, where that is more
 UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = DISK_SPARE_BYTES
 DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on the database's; empty: asked of a local server
 DATABASE_MOST_BYTES = env.int("DATABASE_MOST_BYTES", default=0)  # to which it may grow on another host; 0: any
-# All files of areas that visitors ask for, and never more than half of what the disk would have free without them; a
-# fifth of it for one network, a tenth for one mailbox.
+# Room for all files of areas that visitors ask for, but never more than half of what the disk would have free without
+# them. One network may use a fifth of this quota, one mailbox a tenth.
 EXTRACT_QUOTA_BYTES = 20 * 10**9
 
 # For how long what was computed, fetched and replaced is kept; 0: for ever. What an alert, an event, a glacier's series
@@ -401,7 +401,7 @@ EARTHDATA_TOKEN_HOSTS = ["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", 
 EARTHDATA_LOGIN_HOSTS = ["urs.earthdata.nasa.gov"]
 STAC_TOKEN = env("STAC_TOKEN", default="")  # or name:password; or name:password@https://…, as STAC_SIGN_IN_URL
 STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: Copernicus' hosts, or that of ACQUIRE_STAC_URL
-STAC_SIGN_IN_URL = (  # that gives tokens for a name and password; in its fragment the public client (client/tokens.py)
+STAC_SIGN_IN_URL = (  # gives tokens for name and password; the fragment is the public client's id (client/tokens.py)
     "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public"
 )
 # Every host that is contacted to find and fetch images; sources/client/allow_list.py says how entries are written.

@@ -20,7 +20,7 @@ BY_SURROUNDINGS = ("kind", "class_shares")
 
 
 def terms_of(alert: Alert, tilt: Tilt | None = None) -> Terms:
-    """Return the terms of an alert's importance. tilt: of `steepest_tilts`."""
+    """Return the terms of an alert's importance. tilt: the alert's entry of `steepest_tilts`, if it has one."""
     judgement = alert.by_hand.severity if hasattr(alert, "by_hand") else ""
     weight = alert.exposure.weight if hasattr(alert, "exposure") else None
     return importance(alert, exposure_weight=weight, tilt_mm_m_yr=tilt[1] if tilt else None, judgement=judgement)
@@ -48,7 +48,7 @@ def importance_refresh(*, alert: Alert) -> None:
 def importances_recompute() -> int:
     """Compute the importance of every alert anew, as after a change of the rule; return how many have changed.
 
-    Nothing is reported: where the last report stated the former severity, it becomes the new one.
+    Nothing is reported: a last report that stated the former severity is recorded as if it had stated the new one.
     """
     numbers, n_changed = list(Alert.objects.order_by("pk").values_list("pk", flat=True)), 0
     for at in range(0, len(numbers), BATCH):

@@ -124,7 +124,7 @@ def report(
 
 
 def _with_severity(changed: Sequence[Change], reported: str, now: str) -> Sequence[Change]:
-    """Add the change of severity that an end or a new beginning brings, so that those told of the former one hear."""
+    """Add the change of severity that an end or a resumption brings, so that readers of the former severity hear."""
     if reported == now or any(one.cause == Cause.SEVERITY for one in changed):
         return changed
     return (*changed, Change(Cause.SEVERITY, reported, now))

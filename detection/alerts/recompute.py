@@ -321,7 +321,7 @@ def _notes(scan: Scan) -> Iterator[str]:
 
 
 def _of_columns(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference]:
-    for name, value in columns.items():  # the number of views is a guess for alerts of earlier releases
+    for name, value in columns.items():  # For alerts of earlier releases, the stored number of views is a guess.
         if name not in {"class_shares", "n_views"} and not _alike(name, getattr(alert, name), value):
             yield Difference(name, _plain(getattr(alert, name)), _plain(value))
     shares = columns.get("class_shares", alert.class_shares)

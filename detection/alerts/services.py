@@ -194,7 +194,7 @@ def _surroundings_refresh(alert: Alert, current: Sequence[Detection]) -> None:
 
 
 def _begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
-    """Begin the life of a new alert, with the severity that it has by all that is known of it."""
+    """Compute exposure, cause, motion and severity of a new alert, then begin its life with that severity."""
     _surroundings_refresh(alert, detections)
     life.begin(alert, reason, detections)
 

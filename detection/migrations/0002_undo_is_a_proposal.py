@@ -19,6 +19,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='proposal',
             name='takes_back',
-            field=models.ForeignKey(help_text='of an undo', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='detection.alertedit'),
+            field=models.ForeignKey(help_text='the edit to undo', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='detection.alertedit'),
         ),
     ]

@@ -1,11 +1,11 @@
-"""The importance of alerts, and by how many views they are seen. `manage.py prepare` computes the importance after it."""
+"""Add the importance and the number of views of alerts. `manage.py prepare` computes the importance afterwards."""
 
 from django.db import migrations, models
 from django.db.models import Exists, OuterRef
 
 
 def views_guess(apps, schema_editor) -> None:
-    """Set two views where an alert was once seen twice; its next search counts them."""
+    """Set two views where an alert was once seen twice; its next search counts the views."""
     steps = apps.get_model("detection", "AlertTransition").objects.filter(alert=OuterRef("pk"), to_state="provisional")
     apps.get_model("detection", "Alert").objects.filter(Exists(steps)).update(n_views=2)
 

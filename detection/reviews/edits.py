@@ -132,7 +132,7 @@ def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit | 
 def undo_waits_for_second(*, edit: AlertEdit) -> bool:
     """Return whether a second person must agree to the undo of an edit, as to any other change of a published alert.
 
-    The undo needs nobody where it restores exactly what a publication showed, or leaves only what was computed.
+    Nobody else must agree if the undo restores exactly what a publication showed, or leaves only computed values.
     """
     alert, set_by_hand = edit.alert, by_hand_of(edit.alert)
     after = values_by_hand(set_by_hand) | edit.before

@@ -76,7 +76,7 @@ def rows_proposed() -> set[int]:
 def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:
     """Return the primary keys of cases, the most urgent first, those with a planned visit last; reads no outlines.
 
-    Urgency is importance, and the time since somebody last judged the case, or since it was found.
+    Urgency is the importance plus steps for the time since somebody last judged the case, or else since it was found.
     """
     judged = Review.objects.filter(alert=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
     waits = Extract(Value(now) - Coalesce(Subquery(judged), F("created_at")), "epoch") / (86_400.0 * DAYS_PER_STEP)

@@ -117,7 +117,8 @@ def may_take_back(*, review: Review, alert: Alert) -> bool:
     if review.transition is None:
         return True
     later = alert.transitions.filter(pk__gt=review.transition_id).exclude(to_state=F("from_state"))
-    standing = later.filter(review__takes_back=None, review__taken_back_by=None)  # of the computer, or of a person
+    # Changes by the computer have no review, so they stand.
+    standing = later.filter(review__takes_back=None, review__taken_back_by=None)
     return alert.state == review.transition.to_state and not standing.exists()
 
 
@@ -163,9 +164,9 @@ def _after(review: Review, before: State, publisher: AbstractBaseUser | None = N
 
 
 def may_note_visit(*, alert: Alert) -> bool:
-    """Return whether one person may publish a note with a visit, which changes no state.
+    """Return whether one person may publish a note with a visit, although a visit changes no state.
 
-    What everybody reads of a published alert is a change of it, to which a second person may have to agree.
+    A public note on a published alert counts as a change of the alert, to which a second person may have to agree.
     """
     return alert.state not in PUBLISHED or not needs_second(alert=alert)
 

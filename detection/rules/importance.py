@@ -7,15 +7,15 @@ a place stands.
 |---|---|---|
 | motion | 0 to 8; 3 at 10 mm a year, and one more for each doubling | of the fastest part now (`_parts`), less its |
 | | | uncertainty: one standard deviation where two independent views show it, two where only one does |
-| trend | 1 faster than before, since at most three years; −½ slower | |
+| trend | 1 if it became faster in the last three years or still speeds up; −½ if slower | |
 | exposure | 1 anything, 2 much on it | `severity.exposure_points`; what is not known adds nothing |
-| kind | 1 landslide, surge; −1 changed surface | may end suddenly; may be building work |
-| judgement | what is missing to the grade that a person gave | |
+| kind | 1 landslide, surge; −1 changed surface | the former may turn sudden; the latter may be building work |
+| judgement | the steps that are missing to the severity that a person gave | |
 | standing | −20 if no part moves by its standard deviation; −40 at rest or finished | last in every list |
 
-The queue alone adds time: a step for every 30 days without a look, two at most. So nothing waits for ever, and an old
-minor case never stands before a new strong one. A severity is minor below 3 steps, strong from 5 on; of a changed
-surface, which has no rate, the motion is its size, and that alone gives its severity.
+Only the queue adds time: a step for every 30 days without a look, two at most. So a case that waits moves up, but an
+old minor case never stands before a new strong one. A severity is minor below 3 steps and strong from 5 on. A changed
+surface has no rate: its size counts as its motion, and alone gives its severity.
 
 | scenario | first to last |
 |---|---|
@@ -38,20 +38,20 @@ from ml.deformation.motion.series import WITHIN_90, Trend
 
 MODERATE_STEPS, STRONG_STEPS, MAX_STEPS = 3.0, 5.0, 8.0
 MODERATE_MM_YR = 10.0  # A decimetre in ten years is far above the noise of every product.
-MIN_SHARE = 2.0**-MODERATE_STEPS  # of this rate: less of it counts no step
+MIN_SHARE = 2.0**-MODERATE_STEPS  # A smaller share of MODERATE_MM_YR counts no step.
 MODERATE_M2, STEPS_PER_DECADE_M2 = 100_000.0, 2.0  # ten hectares are moderate, a square kilometre is strong
-UNKNOWN_SIGMA_MM_YR = 2.0  # as much as ground must move to be found at all
+UNKNOWN_SIGMA_MM_YR = 2.0  # Ground must move by about as much to be found at all.
 MODERATE_TILT_MM_M_YR = 0.2  # 1/500 in ten years, a safe limit for buildings (Skempton and MacDonald 1956)
-MAX_UNEVEN = 4.0  # times as fast as the median: a larger factor is noise in the median
+MAX_UNEVEN = 4.0  # A larger ratio of the fastest part to the median comes from noise in the median.
 MM_YR_PER_M_DAY = 365_250.0
 SURE_SIGMAS, ONE_VIEW_SIGMAS = 1.0, 2.0
 RECENT = timedelta(days=3 * 365)
 FASTER, SLOWER = 1.0, -0.5
 KIND_STEPS = {Kind.LANDSLIDE: 1.0, Kind.FAST_LANDSLIDE: 1.0, Kind.GLACIER_SURGE: 1.0, Kind.SURFACE_CHANGE: -1.0}
 NO_MOTION, AT_REST = -20.0, -40.0  # farther apart than all other terms together
-MIN_MOVING = NO_MOTION / 2  # what moves has more
+MIN_MOVING = NO_MOTION / 2  # Every place that moves has a higher importance than this.
 DAYS_PER_STEP, MAX_WAIT_STEPS = 30, 2.0
-BELOW = 0.001  # steps by which a grade ends below the next one
+BELOW = 0.001  # A grade ends by so many steps below the next one.
 
 
 class Terms(NamedTuple):
@@ -146,7 +146,7 @@ def _within_scale(steps: float) -> float:
 
 
 def _trend(alert: Any) -> float:
-    """Return the steps for a change of speed; one that lasts all the time is always recent."""
+    """Return the steps for a change of speed; motion that still speeds up always counts as a recent change."""
     motion = motion_of(alert)
     if motion is None or motion.changed_on is None:
         return 0.0

@@ -53,5 +53,5 @@ def rate_now(alert: Any) -> Rate:
     motion = motion_of(alert)
     if motion is None:
         return Rate(alert.rate_mm_yr, alert.rate_sigma_mm_yr)
-    # The deviation of the alert's own rate is the least: it includes by how much neighbouring points differ.
+    # The deviation is at least that of the alert's own rate, which includes how much neighbouring points differ.
     return Rate(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, alert.rate_sigma_mm_yr or 0.0))

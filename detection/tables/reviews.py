@@ -119,7 +119,7 @@ class Proposal(models.Model):
     public_note = models.TextField(blank=True)
     internal_note = models.TextField(blank=True)
     change = models.JSONField(null=True, help_text="what an edit would set, as AlertEdit.after; null: it confirms")
-    takes_back = models.ForeignKey(AlertEdit, models.CASCADE, null=True, related_name="+", help_text="of an undo")
+    takes_back = models.ForeignKey(AlertEdit, models.CASCADE, null=True, related_name="+", help_text="the edit to undo")
     announce = models.BooleanField(default=True, help_text="whether a change of the text alone is told")
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.WAITING)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")

@@ -14,7 +14,7 @@ READERS: dict[str, Callable[..., bytes]] = {"boundary": boundaries.read, "sites"
 
 def main(arguments: Sequence[str]) -> None:
     """Run a reader and write a line of JSON (its fault, if any), then its answer; see `read_given` for arguments."""
-    hide_process()  # from the reading of another file
+    hide_process()  # A process that reads another file must not read this one.
     reader, file, descriptor, options = arguments
     head: dict[str, object] = {}
     answer = b""

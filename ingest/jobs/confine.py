@@ -71,9 +71,20 @@ def run_confined(
 ) -> Outcome:
     """Run a command and wait for its end.
 
-    Where the kernel has Landlock, the command reads its program and `readable`, writes in `writable`, connects to TCP
-    ports `ports`, and neither reads nor signals other processes. It inherits standard error and `descriptors`.
-    go_on is called every `every_seconds` with the command's processor time, s; its answer False kills the command.
+    Where the kernel has Landlock, the command reads nothing but its program and what is named here, and neither reads
+    nor signals other processes.
+
+    Args:
+        command: program and arguments
+        environment: all variables of the command
+        folder: working folder
+        limits: what the command may use
+        go_on: called with the command's processor time, s; the answer False kills the command
+        every_seconds: between two calls of go_on
+        readable: files and folders that the command may read
+        writable: files and folders that the command may read and write
+        ports: TCP ports that the command may connect to
+        descriptors: file descriptors that the command inherits besides standard error
     """
     launcher = [
         sys.executable,

@@ -1,7 +1,7 @@
 """Confined reading of uploaded files: environments of the processes, and reads that visitors wait for.
 
 A process gets the variables listed here and no others, and its GDAL may open one file only. GDAL reads its options when
-it starts, so that they are set in the environment, not by `rasterio.Env`.
+it starts, so they are set in the environment, not by `rasterio.Env`.
 """
 
 import json
@@ -46,9 +46,9 @@ KNOWN = (  # all that a process may know of this one's environment; every other 
 
 
 def job_environment(folder: str) -> dict[str, str]:
-    """Return the variables of `manage.py ingestjob`: database role reader, hardened GDAL, no secrets.
+    """Return the variables of `manage.py ingestjob`: role reader with its password, hardened GDAL, no other secret.
 
-    folder: the job's own. Its settings look there for the files of the service, which hold secrets, and find none.
+    folder: the job's own folder. There its settings look for the service's files with secrets, and find none.
     """
     own = {
         "DJANGO_SETTINGS_MODULE": "monitor.settings",

@@ -15,7 +15,7 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 ASK_VERSION = 1
 BENEATH_PATH, NET_PORT = 1, 2  # types of rules
 WRITE_FILE, READ_FILE = 1 << 1, 1 << 2
-# Writing, removing and making files of every type; moving between folders and cutting short came later.
+# Rights to write, remove and make files of every type. Later versions added moving between folders and cutting short.
 WRITING = WRITE_FILE | sum(1 << bit for bit in range(4, 13))
 LATER = {2: 1 << 13, 3: 1 << 14}
 BIND_TCP, CONNECT_TCP = 1 << 0, 1 << 1
@@ -37,9 +37,13 @@ def version() -> int:
 def restrict(*, readable: Iterable[Path], writable: Iterable[Path], ports: Iterable[int]) -> None:
     """Give up other processes, TCP, and all files but those of the system and of this program.
 
-    What stays allowed are `readable` and `writable`, folders or files, and connections to `ports`. TCP is restricted
-    from version 4 on, signals from version 6 on, nothing without Landlock. Raises OSError, also where the process has
-    not set PR_SET_NO_NEW_PRIVS.
+    TCP is restricted from version 4 on, signals from version 6 on, nothing without Landlock. Raises OSError, also if
+    the process has not set PR_SET_NO_NEW_PRIVS.
+
+    Args:
+        readable: files and folders that may still be read
+        writable: files and folders that may still be read and written
+        ports: TCP ports that may still be connected to
     """
     known = version()
     if known < 1:
@@ -61,10 +65,10 @@ def restrict(*, readable: Iterable[Path], writable: Iterable[Path], ports: Itera
 
 
 def _program() -> list[Path]:
-    """Return what Python, its libraries and this program are read from.
+    """Return the files and folders from which Python, its libraries and this program are read.
 
-    The working folder may hold secrets, as a checkout its .env; there only packages count. Of /etc, whose folders may
-    hold the service's secrets, only the files count that everybody may read.
+    The working folder may hold secrets, such as the .env of a checkout, so only its packages are included. The folders
+    of /etc may hold the service's secrets, so only files of /etc that everybody may read are included.
     """
     here = Path.cwd()
     packages = [path.parent for path in here.glob("*/__init__.py")]

@@ -86,7 +86,10 @@ def job_announce(*, job_id: int) -> None:
 
 
 def job_claim(*, job_id: int) -> IngestJob | None:
-    """Claim a due job for this worker; None if it is loaded, another has it, too many jobs run, or a disk is full."""
+    """Claim a due job for this worker.
+
+    Return None if the job is loaded already, another worker has it, too many jobs run, or a disk is full.
+    """
     station_file = StationFile.objects.filter(file_sha256=OuterRef("sha256"))
     gone = Q(stored_path="") & Exists(station_file)
     loaded = Q(products__isnull=False) | Q(scenes__state=Scene.State.READY) | gone

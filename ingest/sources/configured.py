@@ -69,7 +69,7 @@ def stac_account() -> Account:
 
 
 def token_ends() -> dict[str, datetime]:
-    """Return when the fixed tokens that state their end will end, by setting."""
+    """Return name of a setting -> when its token ends, for fixed tokens that state their end."""
     ends = {name: token_end(getattr(settings, name)) for name in ("EARTHDATA_TOKEN", "STAC_TOKEN")}
     return {name: end for name, end in ends.items() if end}
 

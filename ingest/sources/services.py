@@ -43,7 +43,7 @@ PROLONG_SECONDS = 5.0
 MOST_FOUND = 200  # per area and product in one search
 CONNECT_SECONDS = 15.0
 CAUSE_OF_ARCHIVE: dict[type[Later], Cause] = {ArchiveAway: Cause.ARCHIVE, SignInRefused: Cause.SIGN_IN}
-ROOM_WAIT = timedelta(minutes=10)  # for a file that found no room
+ROOM_WAIT = timedelta(minutes=10)  # until the next attempt to find room for a file
 STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that sends less in this time is abandoned
 LONGEST_RETRY_AFTER = timedelta(days=1)  # longer waits requested by a server are shortened to this
 
@@ -205,7 +205,7 @@ def _around(
         if resumable and until():
             return False
         progress.report(done // STALLED_BYTES)
-        if fault := progress.fault():  # the archive's, which no number of tries bounds
+        if fault := progress.fault():  # The archive is at fault, so the number of tries has no limit.
             raise Later(f"Fetching it was ended. {fault}")
         if prolonged_at and time.monotonic() - prolonged_at < PROLONG_SECONDS:
             return True
@@ -269,7 +269,7 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
 
 
 def _put_off(download: SceneDownload, fault: Later) -> None:
-    """Requeue a download after a wait, longer each time in which nothing arrived. It is tried for as long as it takes.
+    """Requeue a download after a wait, which grows with each attempt that brought nothing. Attempts never end.
 
     If the whole archive is away, or refuses the sign-in, its other downloads wait as long (`downloads_due`).
     """

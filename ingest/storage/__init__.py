@@ -142,7 +142,10 @@ def raster_put_back(name: str, stream: File) -> None:
 
 
 def save_with_raster(row: Model, path: Path) -> None:
-    """Store the file and save the row with it as field `raster`, and with its size if there is a field, or neither."""
+    """Store the file and save the row, both or neither.
+
+    The row gets the file as `raster` and, if it has that field, the file's size as `raster_bytes`.
+    """
     with raster_put(path) as name:
         row.raster = name  # type: ignore[attr-defined]
         if hasattr(row, "raster_bytes"):

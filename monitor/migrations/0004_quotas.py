@@ -1,10 +1,10 @@
-"""Bytes of what visitors make the service keep; unconfirmed photos get a table of their own, which is not backed up."""
+"""Count the bytes that visitors make the service keep; move unconfirmed photos to a table that is not backed up."""
 
 import django.db.models.deletion
 from django.db import migrations, models
 
-# Mailboxes and networks of older rows are unknown: they count for all visitors together only. A file that is still to be
-# made gets the room of the largest.
+# Mailboxes and networks of older rows are unknown: such rows count for all visitors together only. A file that is still
+# to be made is counted like the largest one.
 COUNT = """
 UPDATE monitor_subscription SET size_bytes = ST_MemSize(region) + coalesce((
     SELECT sum(200 + ST_MemSize(area)) FROM monitor_asset WHERE subscription_id = monitor_subscription.id), 0)
@@ -42,12 +42,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='extract',
             name='network',
-            field=models.CharField(blank=True, help_text='keyed hash of the one that gave or asked for it', max_length=64),
+            field=models.CharField(blank=True, help_text='keyed hash of the network it came from', max_length=64),
         ),
         migrations.AddField(
             model_name='extract',
             name='size_bytes',
-            field=models.BigIntegerField(default=0, help_text='that it takes, or may take once its file is written'),
+            field=models.BigIntegerField(default=0, help_text='what it takes, or may take once its file is written'),
         ),
         migrations.AddField(
             model_name='extract',
@@ -62,12 +62,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='residentreport',
             name='network',
-            field=models.CharField(blank=True, help_text='keyed hash of the one that gave or asked for it', max_length=64),
+            field=models.CharField(blank=True, help_text='keyed hash of the network it came from', max_length=64),
         ),
         migrations.AddField(
             model_name='residentreport',
             name='size_bytes',
-            field=models.BigIntegerField(default=0, help_text='that it takes, or may take once its file is written'),
+            field=models.BigIntegerField(default=0, help_text='what it takes, or may take once its file is written'),
         ),
         migrations.AddField(
             model_name='subscription',
@@ -77,12 +77,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='subscription',
             name='network',
-            field=models.CharField(blank=True, help_text='keyed hash of the one that gave or asked for it', max_length=64),
+            field=models.CharField(blank=True, help_text='keyed hash of the network it came from', max_length=64),
         ),
         migrations.AddField(
             model_name='subscription',
             name='size_bytes',
-            field=models.BigIntegerField(default=0, help_text='that it takes, or may take once its file is written'),
+            field=models.BigIntegerField(default=0, help_text='what it takes, or may take once its file is written'),
         ),
         migrations.CreateModel(
             name='UnconfirmedPhoto',

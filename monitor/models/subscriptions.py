@@ -22,9 +22,9 @@ class Holding(models.Model):
     `monitor.subscribers.quotas` makes the keyed hashes, and limits the bytes.
     """
 
-    size_bytes = models.BigIntegerField(default=0, help_text="that it takes, or may take once its file is written")
+    size_bytes = models.BigIntegerField(default=0, help_text="what it takes, or may take once its file is written")
     mailbox = models.CharField(max_length=64, blank=True, help_text="keyed hash; empty until the mailbox confirms")
-    network = models.CharField(max_length=64, blank=True, help_text="keyed hash of the one that gave or asked for it")
+    network = models.CharField(max_length=64, blank=True, help_text="keyed hash of the network it came from")
 
     class Meta:
         abstract = True

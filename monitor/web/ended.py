@@ -1,7 +1,8 @@
 """Record of web processes that were ended because a request hung; reported for a day.
 
-It is stored as a sign of life. The parent of the web processes has it written, and the requests in them charged, by
-python -m monitor.web.ended WORDS ACCOUNT=SECONDS….
+The record is stored as a sign of life. The parent of the web processes starts
+python -m monitor.web.ended WORDS ACCOUNT=SECONDS…
+to write the record and to charge the requests that ended with a process.
 """
 
 import logging
@@ -36,7 +37,7 @@ def main(words: str, charges: list[str]) -> None:
     if words:
         ended_note(what=words)
     if charges:
-        from monitor.web.request_limits import seconds_charge  # loads the settings, which a record does without
+        from monitor.web.request_limits import seconds_charge  # loads the settings, which a record does not need
 
         for account, _, seconds in (charge.partition("=") for charge in charges):
             seconds_charge(account=account, seconds=float(seconds), ended=True)

@@ -41,7 +41,7 @@ def table_use(table: Table) -> None:
 
 
 def row_take() -> int | None:
-    """Take a row; None if there is none, as in a server with more threads than gunicorn has."""
+    """Take a free row; None if there is none, as in a server with more threads than gunicorn has."""
     try:
         return _free.pop()
     except IndexError:
@@ -49,7 +49,14 @@ def row_take() -> int | None:
 
 
 def row_write(row: int, account: str, seconds: float, since: float | None) -> None:
-    """Write a request into its row. since: begin of the running stretch, monotonic; None if it does not compute."""
+    """Write a request into its row.
+
+    Args:
+        row: as `row_take` returned it
+        account: that is charged
+        seconds: of finished stretches, not charged yet
+        since: when the running stretch began, monotonic clock; None if the request does not compute
+    """
     _ROW.pack_into(_table, row * _ROW.size, seconds, since or 0.0, account.encode())
 
 
@@ -60,8 +67,8 @@ def row_give_back(row: int) -> None:
 
 
 def requests_left(table: Table) -> list[Left]:
-    """Return what the requests in a table have computed until now and is not charged."""
-    now = time.monotonic()  # of the whole machine
+    """Return the computing time until now that is not charged yet, for each request in a table."""
+    now = time.monotonic()  # All processes of a machine share this clock.
     rows = (_ROW.unpack_from(table, row * _ROW.size) for row in range(THREADS))
     return [
         Left(account.rstrip(b"\0").decode(), seconds + (now - since if since else 0.0))
@@ -71,9 +78,9 @@ def requests_left(table: Table) -> list[Left]:
 
 
 def process_report(reason: str, left: list[Left]) -> None:
-    """Have a new process record why a web process was ended, empty for no record, and charge the requests in it.
+    """Have a new process record why a web process was ended, unless `reason` is empty, and charge its requests.
 
-    The parent of the web processes must not wait, and has not loaded Django.
+    The parent of the web processes cannot do so itself: it must not wait, and has not loaded Django.
     """
     if (not reason and not left) or "DATABASE_URL" not in os.environ:
         return

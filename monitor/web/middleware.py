@@ -48,8 +48,8 @@ DISK_SECONDS = 300  # somebody has to free space
 UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
 TAKE_PLACES_THEMSELVES = ("workbench",)  # only for figures that are not cached (monitor.pages.desk.samples)
 
-# What browsers let no page of this site use, and what only pages of this very site may. Names that a browser does not
-# know are reported in its console, so only those are listed that every one knows.
+# What browsers let no page of this site use, and what they let only pages of this very site use. A browser reports
+# names that it does not know in its console, so only names that every browser knows are listed.
 DENIED = ("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "gyroscope")
 DENIED += ("magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock", "usb")
 DENIED += ("xr-spatial-tracking",)

@@ -2,8 +2,8 @@
 
 Pages, tiles and images of the map have no limit: fifty people behind one address may pan at once. The seconds are
 counted in the cache after each answer, in a fixed window. A program that sends one request after the other cannot
-exceed 60 seconds a minute, the default limit. A request that is ended together with its web process is counted as soon
-as that begins, or else by the parent of the process (`in_hand`).
+exceed 60 seconds a minute, the default limit. If a request is ended together with its web process, the process counts
+it before it ends, or else the parent of the process does (`in_hand`).
 """
 
 import re
@@ -70,7 +70,7 @@ def seconds_charge(*, account: str, seconds: float, ended: bool = False) -> None
     Args:
         account: of the network that asked, as `account_of` returns it
         seconds: that the site worked
-        ended: the request is ended together with its process, and counts whole in this window and in the next one
+        ended: whether the request is ended with its process; then all of it counts, in this window and in the next
     """
     now, spent = divmod(time.time(), WINDOW_SECONDS)
     counted = seconds if ended else min(seconds, spent)

@@ -43,7 +43,7 @@ class SignInThrottle(AxesDatabaseHandler):
 
 
 def client_in_log(*_who: object) -> str:
-    """Return the words for whoever signs in, fails to or is locked out in the lines of django-axes: never who it is."""
+    """Return what log lines of django-axes call a person who signs in, fails to, or is locked out: never the name."""
     return "a client"
 
 

@@ -17,7 +17,7 @@ from ingest.readers.records import Float32
 from ingest.text import distinct_values
 
 MOST_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
-MAX_SERIES = 20_000  # of one file: as many as all GNSS stations of the world
+MAX_SERIES = 20_000  # in one file; there are about as many GNSS stations in the world
 LONGEST_CODE = 40
 MAX_POSITION_MM = 2.1e10  # half the equator; coordinates and heights beyond it are errors of the file
 FARTHEST_MM = 1e6  # a kilometre; larger displacements are errors of the file
@@ -111,9 +111,14 @@ def parsed(path: Path, line: int, name: str, text: str) -> float:
 
 
 def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> float:
-    """Parse a length, the sum of one or more numbers of a line, and return it in mm.
+    """Parse a length and return it in mm. Raises InputError for a length that no place on Earth can have.
 
-    unit_mm: one unit of the file. Raises InputError that names the line for a length that no place on Earth can have.
+    Args:
+        path: the file, for the error
+        line: number of the line, for the error
+        name: of the column, for the error
+        texts: one or more numbers, whose sum is the length
+        unit_mm: length of one unit of the file, mm
     """
     length_mm = unit_mm * sum(parsed(path, line, name, text) for text in texts)
     if not abs(length_mm) <= MAX_POSITION_MM:
@@ -170,7 +175,9 @@ def rows_by_day(path: Path, rows: Mapping[int, Row]) -> dict[str, dict[date, tup
 
 
 def _too_many(path: Path, number: int) -> InputError:
-    return InputError(path, f"it has series of {number} stations", f"Cut it into files of at most {MAX_SERIES}")
+    return InputError(
+        path, f"it has series of {number} stations", f"Cut it into files of at most {MAX_SERIES} stations"
+    )
 
 
 def _check(path: Path, line: int, row: Row) -> None:
@@ -180,7 +187,7 @@ def _check(path: Path, line: int, row: Row) -> None:
     for sigma in row.values[3:]:
         if sigma < MIN_SIGMA_MM or sigma > MAX_SIGMA_MM:
             problem = f"line {line}: a standard deviation is {sigma:g} mm"
-            raise InputError(path, problem, f"Give one of {MIN_SIGMA_MM:g} to {MAX_SIGMA_MM:g} mm")
+            raise InputError(path, problem, f"Give one between {MIN_SIGMA_MM:g} and {MAX_SIGMA_MM:g} mm")
 
 
 def _series(

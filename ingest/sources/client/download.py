@@ -2,8 +2,8 @@
 
 The bytes are written to NAME.part. An existing part is continued by a range request if the server still has the same
 file (RFC 9110: Range, If-Range, Content-Range, 206, 416). At the end the whole file is hashed, and renamed only if the
-checksum is right. A wrong file is discarded and fetched again: three times at once, then every hour of about a day, as
-an archive that gives half files for a while also gives whole ones again.
+checksum is right. A wrong file is discarded and fetched again: three times at once, then every hour for about a day,
+because an archive that gives half files for a while usually recovers.
 """
 
 import os
@@ -186,7 +186,7 @@ def _ask(
 def _judge(
     response: requests.Response, wanted: Wanted, known: Known, have: int, callbacks: TransferCallbacks
 ) -> tuple[int, int | None]:
-    """Return (position of the body in the file, length of the file or None). Raises Cut or Hopeless by the status."""
+    """Return (position of the body in the file, length of the file or None). Raises Cut, SignInRefused, Hopeless."""
     status, host = response.status_code, _host(response.url)
     if status == 401:
         raise SignInRefused(f"{host} does not accept our sign-in ({status}). {wanted.if_denied}")

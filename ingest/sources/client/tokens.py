@@ -30,9 +30,10 @@ TIMEOUT_SECONDS = (15.0, 30.0)  # for connecting; between two bytes
 
 @dataclass(frozen=True)
 class Account:
-    """Account at a token server. token_url: with the public client as its fragment, for a person's name and password.
+    """Account at a token server.
 
-    Without a fragment, name and password are those of the client itself (client credentials).
+    For a person's name and password, the fragment of token_url is the id of a public client. Without a fragment, name
+    and password are the id and the secret of the client itself (client credentials).
     """
 
     token_url: str
@@ -41,7 +42,7 @@ class Account:
 
 
 class _Token(NamedTuple):
-    """A token, and when it is to be renewed, in seconds of the monotonic clock; empty: there is none."""
+    """Token (empty if there is none), and when to renew it, in seconds of the monotonic clock."""
 
     text: str = ""
     renew_at: float = 0.0
@@ -56,7 +57,7 @@ class _Refused(Exception):
 
 
 class Tokens:
-    """Access tokens of an account, in memory only, renewed once for all threads. Works by the monotonic clock."""
+    """Access tokens of an account, kept in memory only, and renewed once for all threads."""
 
     def __init__(self, account: Account, allowed: AllowList, remedy: str) -> None:
         self._account, self._allowed, self._remedy = account, allowed, remedy
@@ -67,7 +68,10 @@ class Tokens:
         self._paused_until = 0.0
 
     def header(self, refused: str = "") -> str:
-        """Return the value of Authorization, by a new token if that of `refused` is the current one. Raises Later."""
+        """Return the value of the header Authorization. Raises Later.
+
+        refused: the value that a server has just refused. If its token is still the current one, a new one is made.
+        """
         with self._lock:
             if not self._access.is_fresh or refused == f"Bearer {self._access.text}":
                 self._renew()

@@ -5,10 +5,10 @@ session holds no credentials: they are added to a request when it is sent, if sc
 from every other request. A .netrc of the environment is not used.
 
 Decision about proxies: HTTPS_PROXY and NO_PROXY of the environment are used, as by the other programs of a machine
-behind a proxy. The proxy's address is trusted, because an administrator named it. It connects by CONNECT, so that TLS
-reaches from this process to the archive. Hosts listed with http:// are mirrors in one's own network: they are always
-contacted directly, so that nothing passes a proxy unencrypted. The proxy resolves names anew; therefore a name that
-leads to a private address here is refused, and one that cannot be resolved here is contacted only if it is listed
+behind a proxy. The proxy's address is trusted, because an administrator named it. The proxy is asked to CONNECT, so
+that TLS reaches from this process to the archive. Hosts listed with http:// are mirrors in one's own network: they are
+always contacted directly, so that nothing passes a proxy unencrypted. The proxy resolves names anew; therefore a name
+that leads to a private address here is refused, and one that cannot be resolved here is contacted only if it is listed
 itself, not by an entry for all hosts below another.
 """
 
@@ -44,8 +44,10 @@ BUSY = (408, 425, 429)
 class Credential(NamedTuple):
     """Credentials for some hosts.
 
-    hosts: exact entries as in the allow-list. header(value just refused, or ""): the value of Authorization to send;
-    the refused value itself if there is no other.
+    Args:
+        hosts: exact entries as in the allow-list.
+        header: returns the value of Authorization to send. It is called with the value that was just refused, or with
+            an empty string, and returns the refused value itself if there is no other.
     """
 
     hosts: AllowList
@@ -88,7 +90,7 @@ class GuardedAdapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Check the URL, replace its credentials, and send the request; if they are refused, once more with others.
 
-        Raises HostRefused, and what credentials raise.
+        Raises HostRefused, and Later if there is no token.
         """
         where = origin(request.url or "")
         kwargs["proxies"] = self._proxies(request.url or "", self._allowed.entry(*where))

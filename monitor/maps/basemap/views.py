@@ -26,7 +26,7 @@ from monitor.wording.refusals import only_parameters
 
 DAY = "public, max-age=86400"
 MINUTE = "public, max-age=60"
-MAX_ARCHIVE_BYTES = 2**21  # of one answer: the proxy takes as much at once, so that no slow reader holds a thread
+MAX_ARCHIVE_BYTES = 2**21  # The proxy takes an answer of this size at once, so that no slow reader holds a thread.
 
 
 @require_safe

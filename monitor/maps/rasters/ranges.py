@@ -28,7 +28,7 @@ class StoredFile(NamedTuple):
     Args:
         opened: returns a stream that begins at the first byte and holds at least all up to the last.
         at_proxy: address under which the proxy finds the file and sends it itself; empty: the site sends it.
-        max_bytes: of one answer; a longer range is cut, and the whole file refused. None: any number.
+        max_bytes: limit of one answer; a longer range is cut, and a longer file is refused as a whole. None: no limit.
     """
 
     name: str
@@ -137,7 +137,7 @@ def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBa
 
 
 def asks_for_last_byte(request: HttpRequest, n_bytes: int) -> bool:
-    """Return whether a request is for the end of a file, whoever sends it: site or proxy."""
+    """Return whether a request is for the end of a file, no matter whether site or proxy sends the file."""
     wanted = request.headers.get("Range", "").strip()
     span = _span(wanted, n_bytes) if wanted.startswith("bytes=") else (0, n_bytes - 1)
     return request.method == "GET" and span is not None and span[1] == n_bytes - 1

@@ -87,7 +87,10 @@ class Item(NamedTuple):
 
 
 class Part(NamedTuple):
-    """News of a region for a digest's template. If many, kinds counts alerts by kind, and items has the first."""
+    """News of a region for a digest's template.
+
+    If there are many alerts, kinds counts them by kind, and items has only the most important ones.
+    """
 
     label: str
     unseen: str

@@ -40,7 +40,7 @@ class Alerts(Rows):
     description = (
         "Outlines of alerts with their figures; rejected and merged ones come only on request. Rates are in mm a year, "
         "sign: see component; uncertainties are one standard deviation. The lists of the site are sorted by "
-        "-importance."
+        "importance, the highest first."
     )
     filters = {
         "kind": Filter("what moves", tuple(Kind)),

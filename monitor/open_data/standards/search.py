@@ -15,7 +15,7 @@ from monitor.open_data.standards.stac import SORTABLE
 from monitor.wording.refusals import Refusal, choice, number_or_none, values_of
 
 MOST = 1000
-MAX_BODY_BYTES = 2**19  # An outline with MAX_CORNERS corners fits.
+MAX_BODY_BYTES = 2**19  # An outline of cql2.MAX_NUMBERS numbers fits.
 PARAMETERS = {
     "collections": "names with commas between them; all where none is given",
     "ids": f"at most {MOST} ids with commas between them",
@@ -31,9 +31,13 @@ Order = list[tuple[str, bool]]  # name, and whether the largest comes first
 
 
 class Found(NamedTuple):
-    """Page of a search. after: key of the next page, empty on the last one; matched: number of items on all pages.
+    """Page of a search.
 
-    trim: returns an item with the requested fields.
+    Args:
+        items: collection and item of each result.
+        after: key of the next page, empty on the last one.
+        matched: number of items on all pages.
+        trim: returns an item with the requested fields only.
     """
 
     items: list[tuple[Rows, Feature]]
@@ -66,7 +70,7 @@ def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
 
 
 def _order(sortby: list[str]) -> Order:
-    """Return the sort keys; of a name that is given twice, the first decides. Raises Refusal."""
+    """Return the sort keys; if a name is given twice, the first one decides. Raises Refusal."""
     order: dict[str, bool] = {}
     for one in sortby:
         name = choice("sortby", one.lstrip("+-").removeprefix("properties."), list(SORTABLE)) or "id"
@@ -85,7 +89,7 @@ def _json(content: str | bytes) -> Any:
 def posted(content: bytes) -> dict[str, Any]:
     """Parse the body of a search. Raises Refusal."""
     if len(content) > MAX_BODY_BYTES:
-        raise Refusal(f"the body has {len(content)} bytes", f"Send at most {MAX_BODY_BYTES}: fewer values, or corners.")
+        raise Refusal(f"the body has {len(content)} bytes", f"Send at most {MAX_BODY_BYTES}: fewer values or corners.")
     body = _json(content)
     if not isinstance(body, dict):
         raise Refusal("the body is no JSON object", 'Send for example {"collections": ["predictions"], "limit": 10}.')
@@ -175,7 +179,10 @@ def _behind(chosen: list[Rows], after: str, order: Order) -> list[Q]:
 
 
 def trimmer(fields: list[str]) -> Callable[[Feature], Feature]:
-    """Return a function that leaves in an item the usual and the named fields, or all, without those after a minus."""
+    """Return a function that removes from an item the fields after a minus and those that were not asked for.
+
+    If fields are named, the named and the usual ones are asked for; otherwise all.
+    """
     named = [one.lstrip("+") for one in fields if not one.startswith("-")]
     unwanted = {one[1:] for one in fields if one.startswith("-")}
     kept = {*USUAL_FIELDS, *named} if named else set()

@@ -107,7 +107,7 @@ def backup_restore(*, folder: Path) -> Manifest:
 
 
 def unsaved_rows_delete() -> None:
-    """Delete the rows whose files backups leave out; their links then say that they were deleted. After migrations."""
+    """Delete the rows whose files backups leave out, so that links say that they were deleted. Run after migrations."""
     for model in _unsaved():
         for field in file_fields(model):
             model._default_manager.exclude(**{field.name: ""}).delete()

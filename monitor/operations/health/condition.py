@@ -41,7 +41,7 @@ setup = partial(condition, needs_database=False, alarms=False)  # how this machi
 
 @dataclass(frozen=True)
 class Report:
-    """Result of examining a condition. wrong: the fault; doubt: what will be one; detail: else what holds."""
+    """Result of examining a condition. wrong: the fault; doubt: a fault that is coming; detail: else, what holds."""
 
     condition: Condition
     detail: str = ""

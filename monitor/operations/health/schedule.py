@@ -1,7 +1,7 @@
 """Comparison of the rows from which beat sends tasks with their plan (`monitor.schedule`).
 
 Rows of the plan that are missing are put back. Rows that an administrator has switched off stay off, and are reported
-as long as they are.
+for as long as they are off.
 """
 
 import json
@@ -41,7 +41,7 @@ class Fault(StrEnum):
 def stage_faults() -> dict[str, Fault]:
     """Return name of a stage -> how its row differs from the plan, for those that differ.
 
-    While beat gives no sign of life, no stage is called late: that is the fault of beat.
+    While beat gives no sign of life, no stage is called late, because beat itself is at fault.
     """
     rows = {row.name: row for row in PeriodicTask.objects.select_related("interval")}
     now = database_now() if sign_ages().get(BEAT, BEAT_SILENT_SECONDS) < BEAT_SILENT_SECONDS else None

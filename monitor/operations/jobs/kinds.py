@@ -78,7 +78,7 @@ def _run_title(run: Run) -> str:
 
 
 def _extract_title(extract: Extract) -> str:
-    """Return what the work is, and nothing about its place or reader, which are private."""
+    """Return format, number of points and size of a file; its place and its reader are private."""
     size = filesizeformat(extract.size_bytes)
     return f"{extract.get_file_format_display().partition(':')[0]}, {_points(extract.n_points)}, {size}"
 

@@ -59,7 +59,7 @@ def _edits(alert: Alert) -> list[dict[str, Any]]:
     undone = {edit.takes_back_id for edit in edits if edit.takes_back_id}
     may_undo = {edit.pk for edit in edits if may_take_back_edit(edit=edit)}
     proposes = {edit.pk for edit in edits if edit.pk in may_undo and undo_waits_for_second(edit=edit)}
-    if proposal_waiting(alert=alert):  # of which there is one at a time
+    if proposal_waiting(alert=alert):  # An alert has at most one proposal at a time.
         may_undo -= proposes
     return [
         {

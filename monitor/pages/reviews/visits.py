@@ -66,7 +66,7 @@ def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
 
 
 def files_of(request: HttpRequest) -> list[Given]:
-    """Read the files of a note or a visit; what is too much is not read. Raises Unfit."""
+    """Read the files of a note or a visit, but no more bytes than show that one is too large. Raises Unfit."""
     sent = distinct_values(request.FILES.getlist("files"), MOST_FILES, lambda _number: too_many_files())
     return [Given(file.name or "", file.read(MOST_BYTES + 1)) for file in sent]
 

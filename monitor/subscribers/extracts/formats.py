@@ -243,6 +243,6 @@ KINDS = {
 
 
 def reserved_bytes(layers: Collection[tuple[int, int]]) -> int:
-    """Return the most bytes that a file of these layers takes. layers: numbers of points, and of dates of a series."""
+    """Return the most bytes that a file takes. layers: of each layer, the number of points and of dates of a series."""
     rows = sum(n_points * (POINT_BYTES + NUMBER_BYTES * n_dates) for n_points, n_dates in layers)
     return round(EMPTY_PAGES * rows) + (1 + len(layers)) * LAYER_BYTES

@@ -125,7 +125,10 @@ def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind
 
 
 def extract_room_check(*, contents: Contents, ip: str) -> None:
-    """Raise Refusal if the network that asks, or all visitors together, have no room for a file; nobody else learns."""
+    """Raise Refusal if the network that asks, or all visitors together, have no room for a file.
+
+    The mailbox is not checked, so that nobody learns what another person has asked for.
+    """
     room_check(store=EXTRACTS, claim=Claim(contents.size_bytes, network=network_key(ip=ip)))
 
 
@@ -152,7 +155,8 @@ def extract_request(
 def extract_confirm(*, extract: Extract, ip: str) -> None:
     """Let workers make the file, once the reader of the mail has confirmed; a second call changes nothing.
 
-    Its room is reserved, and older files that were downloaded are deleted for it. Raises Refusal.
+    Room for the file is reserved; files that were downloaded, or offered for a day, are deleted for it where needed.
+    Raises Refusal if the room is not enough.
     """
     if extract.confirmed_at:
         return
@@ -268,7 +272,7 @@ def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
 
 
 def _pieces_prune() -> None:
-    """Delete pieces of extracts that are not to be made, or gone: a worker may store one just after that."""
+    """Delete pieces that no unfinished extract needs: a worker may store one just after its extract was deleted."""
     stored = {int(name.removeprefix(PIECES)) for name in store_names() if re.fullmatch(rf"{PIECES}\d+", name)}
     needed = Extract.objects.filter(pk__in=stored, state__in=Extract.UNSETTLED)
     for pk in stored.difference(needed.values_list("pk", flat=True)):

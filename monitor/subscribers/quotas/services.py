@@ -21,7 +21,14 @@ WORDS = {
 
 
 class Claim(NamedTuple):
-    """Bytes to be stored. mailbox, network: keyed hashes, empty if not counted; instead_of: key of a row replaced."""
+    """Bytes to be stored.
+
+    Args:
+        size_bytes: how many.
+        mailbox: keyed hash of the mailbox whose quota they count against; empty: none.
+        network: keyed hash of the network whose quota they count against; empty: none.
+        instead_of: primary key of the row that they replace, which is not counted.
+    """
 
     size_bytes: int
     mailbox: str = ""
@@ -32,7 +39,7 @@ class Claim(NamedTuple):
 def room_check(*, store: Store, claim: Claim) -> None:
     """Raise Refusal if there is no room, even after deleting what may go. Nothing is reserved or deleted.
 
-    Without the mailbox's key, only what is too large for any mailbox is refused for its sake.
+    If the claim names no mailbox, its size alone must fit into the quota of a mailbox.
     """
     _going(store, claim)
 

@@ -1,7 +1,7 @@
-"""The table of all that visitors make the service keep: how many bytes it may take, and what goes first.
+"""List of all that visitors make the service keep: how many bytes it may take, and what is deleted first.
 
-A table of the site that can hold much stands here: in STORES with its quotas; in BOUNDED with what limits it otherwise;
-or, if no visitor fills it, in STAFF.
+Every database table of the site that can hold much is named here: in STORES with its quotas; in BOUNDED with what
+limits it otherwise; or, if no visitor fills it, in STAFF.
 """
 
 from collections.abc import Callable
@@ -25,8 +25,8 @@ from monitor.models.reports import ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Asset, Holding, Subscription
 
 DISK_SHARE = 0.5  # of the room that a disk would have without a store
-MIN_OFFERED = timedelta(days=1)  # that a file waits for its first download
-DOWNLOAD = timedelta(hours=1)  # in which a download that has begun may end
+MIN_OFFERED = timedelta(days=1)  # A file is kept at least so long for its first download.
+DOWNLOAD = timedelta(hours=1)  # A file is kept at least so long after a download has begun.
 MIB = 2**20
 
 
@@ -114,11 +114,11 @@ PLACES = Store(
 )
 STORES = (EXTRACTS, PHOTOS, PLACES)
 BOUNDED: dict[type[Model], str] = {
-    Endpoint: "keys of fixed length and an address of 2,000 letters; so many for each mailbox and organisation",
+    Endpoint: "keys of fixed length and an address of 2,000 letters; few for each mailbox and organisation",
     Session: "written at a sign-in only, which has limits; cleared when it ends",
-    AccessAttempt: "1,024 letters of each request; so many wrong passwords from one address and for one name",
-    UserSession: "the first letters of a browser's name, of accounts; gone with the session",
-    Authenticator: "keys of fixed length, of accounts, which are made by invitation",
+    AccessAttempt: "1,024 letters of each request; wrong passwords are limited for each address and name",
+    UserSession: "the first letters of the name of an account's browser; deleted with the session",
+    Authenticator: "keys of fixed length; accounts are made by invitation",
 }
 STAFF: dict[type[Model], str] = {
     Bulletin: "drafted by the service, one at a time, and signed by operators",

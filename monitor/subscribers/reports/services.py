@@ -28,8 +28,16 @@ def report_request(
 ) -> ResidentReport | None:
     """Save an unconfirmed report and queue the mail to confirm it. Return None after too many mails today.
 
-    place: longitude and latitude in degrees. photo: already encoded anew. ip: of the network that sends it. Raises
-    Refusal if that network, or all visitors together, have no room for the photo.
+    Raises Refusal if the sender's network, or all visitors together, have no room for the photo.
+
+    Args:
+        email: address of the sender
+        kind: of ResidentReport.Kind
+        place: longitude and latitude, degrees
+        seen_on: day on which it was seen
+        text: the sender's own words
+        photo: already encoded anew
+        ip: address or network from which the report comes
     """
     email = email_normal(email)
     claim = Claim(len(photo or b""), network=network_key(ip=ip))

@@ -126,7 +126,10 @@ def demo_subscription_make() -> Subscription:
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:
-    """Confirm a subscription. Raises Refusal if its owner has too many, or too much; a second call changes nothing."""
+    """Confirm a subscription; a second call changes nothing.
+
+    Raises Refusal if its owner has too many subscriptions, or no room for its list of sites.
+    """
     held = selectors.subscriptions_of(email=subscription.email).filter(
         confirmed_at__isnull=False, ended_at=None, shared=None
     )

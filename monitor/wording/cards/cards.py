@@ -187,7 +187,7 @@ def _source(kind: str, name: str, loaded_on: str, attribution: str) -> str:
 
 
 def cards_state() -> list[dict[str, Any]]:
-    """Return figures that most changes of a card, or of the order of cards, alter: of alerts and of context layers."""
+    """Return figures of alerts and of context layers that differ after most changes of cards or of their order."""
     order = {"order": Sum("importance")}
     tables: tuple[tuple[Any, str, dict[str, Any]], ...] = (
         (Alert, "updated_at", order),

@@ -34,7 +34,7 @@ class Command(BaseCommand):
             return
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
-        importances_recompute()  # The rule may be another one than that of the code before.
+        importances_recompute()  # The rule may differ from that of the version before.
         if not settings.PUSH_PRIVATE_KEY:
             key_make(path=settings.PUSH_KEY_FILE)
 
