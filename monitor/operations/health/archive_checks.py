@@ -18,8 +18,8 @@ LONGEST_WAIT = timedelta(days=1)  # archives are away for hours, and nobody need
 
 @condition(
     "image archive",
-    "Correct EARTHDATA_TOKEN or STAC_TOKEN, or accept the data's terms with that account; then restart every process."
-    " What waits is fetched by itself then.",
+    "If it is the sign-in, correct EARTHDATA_TOKEN or STAC_TOKEN, or accept the data's terms with that account; else"
+    " see whether this machine reaches the archive. Then restart every process: what waits is fetched by itself.",
 )
 def archive() -> str:
     """Check that the archive accepts the sign-in, that no token ends soon, and that downloads do not wait for days."""

@@ -46,8 +46,9 @@ def test_an_archive_that_refuses_the_sign_in_is_reported_at_once_with_what_to_co
     waiting(cause="sign-in", error="urs.earthdata.nasa.gov does not accept our sign-in (401). Set EARTHDATA_TOKEN.")
     assert doctor() == {
         NAME: "images wait, because the archive does not accept the sign-in: urs.earthdata.nasa.gov does not accept our"
-        " sign-in (401). Set EARTHDATA_TOKEN. Correct EARTHDATA_TOKEN or STAC_TOKEN, or accept the data's terms with"
-        " that account; then restart every process. What waits is fetched by itself then."
+        " sign-in (401). Set EARTHDATA_TOKEN. If it is the sign-in, correct EARTHDATA_TOKEN or STAC_TOKEN, or accept"
+        " the data's terms with that account; else see whether this machine reaches the archive. Then restart every"
+        " process: what waits is fetched by itself."
     }
     settings.ACQUIRE_SOURCE = ""
     assert doctor() == {}
