@@ -154,6 +154,19 @@ def test_a_visit_brings_no_public_text_of_one_person_to_a_published_alert(make_a
     assert say(alert, Verdict.FIELD_VISIT, anna, internal_note="By train.").internal_note == "By train."
 
 
+def test_a_place_called_at_rest_counts_as_it_was_computed_although_two_have_changed_its_kind(
+    make_alert, anna, ben, settings
+):
+    settings.SECOND_PERSON_FROM = "strong"  # as a landslide it is, as subsidence it is not
+    alert = confirmed_by_two(make_alert(kind="landslide", peak_rate_mm_yr=-30.0, severity="strong"), anna, ben)
+    edit(alert, anna, kind="subsidence")
+    publish(alert, ben)
+    assert needs_second(alert=reread(alert))
+    say(alert, Verdict.FINISH, anna)
+    assert isinstance(edit(alert, anna, texts=X), Proposal)
+    assert not by_hand_of(alert).texts
+
+
 class Case:
     """A case, what two people and the computer can do with it, and what of it readers may be shown."""
 
