@@ -27,9 +27,15 @@ def terms_of(alert: Alert, tilt: Tilt | None = None) -> Terms:
 
 
 def severity_as_moving(*, alert: Alert) -> Severity:
-    """Return the computed severity that an alert would have if it had not come to rest."""
+    """Return the computed severity that an alert would have if it had not come to rest.
+
+    It is the higher one of two: with the kind and the outline that people have set, and with the computed ones.
+    """
     ((fresh, tilt),) = _with_tilts([alert.pk])
-    return severity(fresh, terms_of(fresh, tilt)._replace(standing=0.0))
+    versions = (fresh, as_computed(fresh))
+    return max(
+        (severity(one, terms_of(one, tilt)._replace(standing=0.0)) for one in versions), key=list(Severity).index
+    )
 
 
 def importance_refresh(*, alert: Alert) -> None:

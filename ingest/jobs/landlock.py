@@ -52,7 +52,8 @@ def restrict(*, readable: Iterable[Path], writable: Iterable[Path], ports: Itera
     size = 8 if known < NET_VERSION else 16 if known < SCOPE_VERSION else 24
     rights = struct.pack("=QQQ", READ_FILE | writing, BIND_TCP | CONNECT_TCP, ABSTRACT_SOCKETS | SIGNALS)[:size]
     ruleset = _call(CREATE_RULESET, rights, len(rights), 0)
-    allowed = [(path, READ_FILE) for path in (*_program(), *readable) if path.exists()]
+    # os.path.exists is also false for what this user may not look at, such as a folder of another one's home.
+    allowed = [(path, READ_FILE) for path in (*_program(), *readable) if os.path.exists(path)]
     allowed += [(path, READ_FILE | writing) for path in writable]
     for path, right in [*allowed, (Path(os.devnull), READ_FILE | WRITE_FILE)]:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)

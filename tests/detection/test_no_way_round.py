@@ -22,6 +22,7 @@ from tests.makers.reviews import edit, say
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
+RATES = {"minor": -4.0, "moderate": -14.0, "strong": -90.0}  # mm a year that give a severity
 X, Y = {"en": "Leave your houses."}, {"en": "See the quarry."}
 
 
@@ -42,9 +43,14 @@ def confirmed_by_two(alert: Alert, anna, ben) -> Alert:
     return reread(alert)
 
 
+def moving(severity: str) -> dict[str, float | str]:
+    """Return the columns of an alert that the computer gives this severity, also when it computes it anew."""
+    return {"severity": severity, "rate_mm_yr": RATES[severity], "peak_rate_mm_yr": RATES[severity]}
+
+
 def computer_says(alert: Alert, severity: str) -> None:
     """A later look finds another severity; what a person has set stays."""
-    for name, value in keep_by_hand(alert=alert, columns={"severity": severity}).items():
+    for name, value in keep_by_hand(alert=alert, columns=moving(severity)).items():
         setattr(alert, name, value)
     alert.save()
 
@@ -62,7 +68,7 @@ def test_the_undo_of_an_edit_that_only_its_author_saw_is_proposed(make_alert, an
 
 
 def test_the_undo_of_an_edit_from_before_a_second_person_was_needed_is_proposed(make_alert, anna, ben):
-    alert = make_alert(severity="minor")
+    alert = make_alert(**moving("minor"))
     say(alert, Verdict.CONFIRM, anna)
     edit(alert, anna, texts=X)
     harmless = edit(alert, anna, texts=Y)
@@ -73,7 +79,7 @@ def test_the_undo_of_an_edit_from_before_a_second_person_was_needed_is_proposed(
 
 
 def test_an_undo_that_would_raise_the_importance_is_proposed(make_alert, anna):
-    alert = make_alert(severity="minor")
+    alert = make_alert(**moving("minor"))
     edit(alert, anna, severity="strong")
     lowered = edit(alert, anna, severity="minor")
     say(reread(alert), Verdict.CONFIRM, anna)
@@ -152,6 +158,19 @@ def test_a_visit_brings_no_public_text_of_one_person_to_a_published_alert(make_a
     with pytest.raises(ValueError, match="second person"):
         say(alert, Verdict.FIELD_VISIT, anna, public_note="Leave your houses.")
     assert say(alert, Verdict.FIELD_VISIT, anna, internal_note="By train.").internal_note == "By train."
+
+
+def test_a_place_called_at_rest_counts_as_it_was_computed_although_two_have_changed_its_kind(
+    make_alert, anna, ben, settings
+):
+    settings.SECOND_PERSON_FROM = "strong"  # as a landslide it is, as subsidence it is not
+    alert = confirmed_by_two(make_alert(kind="landslide", peak_rate_mm_yr=-30.0, severity="strong"), anna, ben)
+    edit(alert, anna, kind="subsidence")
+    publish(alert, ben)
+    assert needs_second(alert=reread(alert))
+    say(alert, Verdict.FINISH, anna)
+    assert isinstance(edit(alert, anna, texts=X), Proposal)
+    assert not by_hand_of(alert).texts
 
 
 class Case:
@@ -256,7 +275,7 @@ TWO_AGREE = ["anna: confirm", "ben publishes"]
 def test_whatever_follows_one_person_alone_shows_nothing_that_was_not_agreed(
     make_alert, anna, ben, severity, before, steps
 ):
-    case = Case(make_alert(severity=severity), anna, ben)
+    case = Case(make_alert(**moving(severity)), anna, ben)
     edit(case.alert, anna, texts=X, severity="strong")
     edit(case.alert, anna, texts=Y, severity=severity)
     for name in before:

@@ -126,7 +126,7 @@ class GuardedAdapter(HTTPAdapter):
             raise ArchiveAway("HTTPS_PROXY must begin with http:// or https://. Correct it in the environment.")
         _, host, port = origin(url)
         if not _addresses_if_known(self._allowed, entry, host, port) and entry.host.startswith("."):
-            raise HostRefused(f"{host} cannot be resolved here. Name it in OUTBOUND_HOSTS if the proxy may contact it.")
+            raise ArchiveAway(f"{host} cannot be resolved here. Name it in OUTBOUND_HOSTS if the proxy may contact it.")
         return {"https": proxy}
 
 

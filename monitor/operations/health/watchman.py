@@ -59,7 +59,10 @@ class Watchman(threading.Thread):
     def _examine(self) -> None:
         if self.lost is not None:
             self._record_database_back(self.lost)
-        missing_stages_restore()
+        try:
+            missing_stages_restore()
+        except Exception:  # the schedule is examined below, like everything else
+            logger.exception("missing stages could not be put back")
         conditions = [one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database)]
         alarms.alarms_update(examine(one for one in conditions if one is not database))
         self.recipients = alarms.recipients()

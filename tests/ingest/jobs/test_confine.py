@@ -116,7 +116,30 @@ def test_a_confined_command_writes_in_its_folder_connects_to_its_port_and_ends_w
     assert confined(code, ROOMY, tmp_path, ports=[listener]).code == 0
 
 
-def confined(code: str, limits: Limits, *writable: Path, ports: Sequence[int] = ()):
+def test_a_readable_path_that_cannot_be_looked_at_is_left_out():
+    hidden = Path("/") / ("x" * 300)
+    with pytest.raises(OSError, match="too long"):
+        hidden.exists()
+    assert confined("pass", ROOMY, readable=[hidden]).code == 0
+
+
+def test_the_processor_time_of_a_command_that_hides_itself_is_known_without_proc(monkeypatch):
+    """Under ProtectProc=invisible of the units, as with hidepid=2, /proc has no folder of such a command."""
+    monkeypatch.setattr(Path, "read_text", lambda path, *_how: os.stat("/nowhere"))
+    seen: list[float] = []
+    outcome = run_confined(
+        [sys.executable, "-c", "from ingest.jobs.confine import hide_process; hide_process()\nwhile True: pass"],
+        environment=os.environ,
+        folder=ROOT,
+        limits=ROOMY,
+        go_on=lambda computed: seen.append(computed) or computed < 1,
+        every_seconds=0.05,
+    )
+    assert outcome.ended is Ended.ABANDONED
+    assert seen == sorted(seen)
+
+
+def confined(code: str, limits: Limits, *writable: Path, readable: Sequence[Path] = (), ports: Sequence[int] = ()):
     return run_confined(
         [sys.executable, "-c", code],
         environment=os.environ | {"PYTHONFAULTHANDLER": ""},
@@ -124,6 +147,7 @@ def confined(code: str, limits: Limits, *writable: Path, ports: Sequence[int] = 
         limits=limits,
         go_on=lambda computed: True,
         every_seconds=0.05,
+        readable=readable,
         writable=writable,
         ports=ports,
     )

@@ -8,6 +8,7 @@ import pytest
 
 from ingest.models import Product
 from ingest.products.services import product_load
+from monitor.open_data.standards.cql2 import _pattern
 
 pytestmark = pytest.mark.django_db
 ALERTS, POINTS, SEARCH = "/ogc/collections/alerts/items", "/ogc/collections/points/items", "/stac/search"
@@ -89,6 +90,13 @@ def test_a_filter_in_json_does_the_same_and_fits_the_other_parameters(codes):
     assert codes({"op": "in", "args": [{"property": "kind"}, ["uplift"]]}) == {"rising"}
     assert codes("rate_mm_yr > -100", bbox="4,46,6,48") == {"rising"}
     assert codes("rate_mm_yr > -100", **{"filter-crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}) == BOTH
+
+
+def test_a_run_of_wildcards_is_one(codes):
+    """PostgreSQL reads a regular expression of hundreds of wildcards in a row for seconds."""
+    assert _pattern("%%%a%%_%b\\\\%%") == r"^.*a.*..*b\\.*$"
+    assert _pattern(r"5\%%%") == "^5%.*$"
+    assert codes({"op": "like", "args": [{"property": "kind"}, "%" * 499 + "t"]}) == {"rising"}
 
 
 REFUSED = [

@@ -4,11 +4,13 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from detection.models import AuditEntry
 from monitor.models.operations import Alarm, SignOfLife
+from monitor.operations.health import watchman
 from monitor.operations.health.schedule import Fault, missing_stages_restore, stage_faults
 from monitor.operations.health.selectors import BEAT
 from monitor.operations.health.views import metrics_text
@@ -123,3 +125,15 @@ def test_a_stage_is_switched_off_with_a_reason_that_the_audit_keeps(administrato
     assert f"switched off: {SEARCH}" in doctor()["schedule"]
     administrator.post(page, values | {"enabled": "on"})
     assert doctor() == {}
+
+
+def test_where_stages_cannot_be_put_back_everything_is_examined_all_the_same(healthy, monkeypatch, settings):
+    settings.ALARM_AFTER_MINUTES = 0.0
+    stage().delete()
+    monkeypatch.setattr(watchman, "missing_stages_restore", fails)
+    Watchman(everything=False)._examine()
+    assert f"missing: {SEARCH}" in Alarm.objects.get(condition="schedule").sentence
+
+
+def fails() -> None:
+    raise IntegrityError("nobody may write here")
