@@ -231,6 +231,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "monitor.web.accounts.locked_out"
 AXES_CLIENT_IP_CALLABLE = "monitor.web.accounts.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # who signed in from where is nobody's business
+AXES_VERBOSE = False  # It logs each start of a process.
 AXES_CLIENT_STR_CALLABLE = "monitor.web.throttle.client_in_log"
 
 # The second factor of operators, administrators and superusers; a demo's accounts are made up. Nobody signs up.

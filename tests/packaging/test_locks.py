@@ -30,7 +30,9 @@ HOSTS = {  # of examples, of this machine, and of sources of data
     "motion.example.org",
     "git.example.org",
     "bucket",  # of an object store
+    "identity.example.org",
     "nominatim.example.org",
+    "proxy.example.org",
     "s3.example.org",
     "stac.dataspace.copernicus.eu",
     "user",

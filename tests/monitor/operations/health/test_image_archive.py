@@ -75,5 +75,5 @@ def test_a_tokens_end_is_announced_two_weeks_before(doctor, settings, setting, d
     if words is None:
         assert reported == {}
     else:
-        assert reported[NAME].startswith(f"the token of {setting} {words.format(end=end)} Correct")
+        assert reported[NAME].startswith(f"the token of {setting} {words.format(end=end)} If it")
         assert token(end) not in str(reported)
