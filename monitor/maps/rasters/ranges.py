@@ -104,10 +104,9 @@ def _etag_of_proxy(path: str) -> str:
 
 
 def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBase:
-    wanted = request.headers.get("Range", "").strip()
     is_current = request.headers.get("If-Range", etag) == etag
     first, last, status = 0, stored.n_bytes - 1, 200
-    if request.method == "GET" and is_current and wanted.startswith("bytes="):  # other units are ignored
+    if is_current and (wanted := _range_of(request)):
         span = _span(wanted, stored.n_bytes)
         if span is None:
             return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.n_bytes}"})
@@ -138,9 +137,15 @@ def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBa
 
 def asks_for_last_byte(request: HttpRequest, n_bytes: int) -> bool:
     """Return whether a request is for the end of a file, no matter whether site or proxy sends the file."""
-    wanted = request.headers.get("Range", "").strip()
-    span = _span(wanted, n_bytes) if wanted.startswith("bytes=") else (0, n_bytes - 1)
+    wanted = _range_of(request)
+    span = _span(wanted, n_bytes) if wanted else (0, n_bytes - 1)
     return request.method == "GET" and span is not None and span[1] == n_bytes - 1
+
+
+def _range_of(request: HttpRequest) -> str:
+    """Return the range of bytes that a GET request asks for; empty if there is none, or in another unit."""
+    wanted = request.headers.get("Range", "").strip()
+    return wanted if request.method == "GET" and wanted.startswith("bytes=") else ""
 
 
 def _span(wanted: str, n_bytes: int) -> tuple[int, int] | None:
