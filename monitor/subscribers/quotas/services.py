@@ -62,11 +62,6 @@ def room_held(
         yield
 
 
-def held_bytes(*, store: Store) -> int:
-    """Return how many bytes of a store count at present."""
-    return _sum(store.rows._default_manager.filter(store.counted))
-
-
 def _going(store: Store, claim: Claim) -> set[int]:
     """Return the keys of rows to delete so that a claim fits into each quota. Raises Refusal if too few may go."""
     going: set[int] = set()

@@ -23,8 +23,7 @@ from monitor.subscribers.extracts import formats, services
 from monitor.subscribers.organisations.services import shared_add
 from monitor.subscribers.quotas import stores
 from monitor.subscribers.quotas.holders import mailbox_key, network_key
-from monitor.subscribers.quotas.services import held_bytes
-from monitor.subscribers.quotas.stores import EXTRACTS, PHOTOS, PLACES, Quota
+from monitor.subscribers.quotas.stores import EXTRACTS, PHOTOS, PLACES, Quota, Store
 from monitor.subscribers.reports.services import report_confirm, report_decide, report_request, report_token
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions import tokens
@@ -69,6 +68,11 @@ def made(email: str, ip: str = "192.0.2.1", size: int = SIZE, **values) -> Extra
     services.extract_make(extract_id=extract.pk)
     Extract.objects.filter(pk=extract.pk).update(**values)
     return reread(extract)
+
+
+def held_bytes(*, store: Store) -> int:
+    counted = store.rows._default_manager.filter(store.counted)
+    return sum(counted.values_list("size_bytes", flat=True))
 
 
 def on_disk() -> int:
