@@ -35,7 +35,7 @@ FORM, JSON, FILES = "application/x-www-form-urlencoded", "application/json", "mu
 
 
 class Asked(NamedTuple):
-    """Costly request. cookies: besides the token of forms."""
+    """Costly request. cookies: those to send besides the token that protects forms."""
 
     path: str
     body: str = ""

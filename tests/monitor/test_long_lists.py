@@ -71,7 +71,7 @@ FILES = {
 
 
 class TooMuch(BaseException):
-    """More function calls than allowed; Django answers no such error by itself."""
+    """Raised after too many function calls. Django has no answer of its own for it, so the test sees it."""
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from monitor.operations.health.condition import Wrong, condition
 from monitor.wording.dates import duration_words
 
 WARNING = timedelta(days=14)  # before a token ends
-LONGEST_WAIT = timedelta(days=1)  # archives are away for hours, and nobody need act
+MAX_WAIT = timedelta(days=1)  # An archive may be away for hours; nobody need act then.
 
 
 @condition(
@@ -31,7 +31,7 @@ def archive() -> str:
         raise Wrong(one_line(f"images wait, because the archive does not accept the sign-in: {refused.error}"))
     for name, end in token_ends().items():
         _check_end(name, end, now)
-    if late := waiting.filter(created_at__lt=now - LONGEST_WAIT).first():
+    if late := waiting.filter(created_at__lt=now - MAX_WAIT).first():
         age = duration_words((now - late.created_at).total_seconds())
         raise Wrong(one_line(f"{late.scene_id} has waited for {age}; the last reason: {late.error}"))
     return f"{settings.ACQUIRE_SOURCE}: nothing waits for it"

@@ -94,7 +94,7 @@ def proxy(server, hosts, clock, monkeypatch):
 
 @pytest.fixture
 def acquiring(settings, tmp_path, proxy, monkeypatch):
-    """As a new installation is set, but for the source and its account."""
+    """Set the defaults of a new installation, apart from the source and its account."""
     settings.ACQUIRE_FOLDER = str(tmp_path / "downloads")
     settings.ACQUIRE_SPARE_BYTES, settings.ACQUIRE_AREA = 0, "-148.2,64.9,-147.9,65.0"
     settings.EARTHDATA_TOKEN = settings.STAC_TOKEN = ""
@@ -160,7 +160,7 @@ def in_transfer() -> QuerySet[SceneDownload]:
 
 
 def load_what_is_queued() -> None:
-    """As the confined process does, which would take seconds for each."""
+    """Load the queued files in this process, because a confined process takes seconds to start for each."""
     for job in IngestJob.objects.filter(state=IngestJob.State.QUEUED):
         scenes_load(path=Path(job.stored_path))
         IngestJob.objects.filter(pk=job.pk).update(state=IngestJob.State.LOADED)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Proxy(ThreadingHTTPServer):
-    """routes: name of a host -> port of this machine that stands for it. asked: what came, with its headers."""
+    """Proxy for tests. routes: host name -> local port that stands for it. asked: requests received, with headers."""
 
     daemon_threads = True
 
