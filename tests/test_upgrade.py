@@ -183,7 +183,7 @@ def is_read_by_the_application() -> None:
 
     reasons = Subscription.objects.exclude(paused_at=None).order_by("id").values_list("pause_reason", flat=True)
     assert [Subscription.PauseReason(reason).name for reason in reasons] == ["OWNER", "BOUNCED"]
-    app.autodiscover_tasks(force=True)
+    app.loader.import_default_modules()
     assert {task for task in PeriodicTask.objects.values_list("task", flat=True) if "." in task} <= set(app.tasks)
 
     client = Client()

@@ -44,7 +44,7 @@ def test_a_task_that_goes_on_elsewhere_returns_at_once(task, work, monkeypatch):
 
 
 def test_whatever_is_scheduled_runs_once_at_a_time():
-    app.autodiscover_tasks(force=True)
+    app.loader.import_default_modules()
     # ACQUIRE_AT_ONCE downloads, held apart by their leases; a sign takes a moment; prune has a lock of its own
     several = {"ingest.tasks.fetch_images", "monitor.tasks.give_sign", "monitor.tasks.prune"}
     for entry in BEAT_SCHEDULE.values():

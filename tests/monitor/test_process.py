@@ -107,7 +107,7 @@ def test_the_broker_is_redis_unless_another_is_named():
 
 
 def test_every_task_that_is_sent_exists():
-    app.autodiscover_tasks(force=True)
+    app.loader.import_default_modules()
     code = [
         path.read_text()
         for app_name in ("ingest", "ml", "detection", "monitor")
