@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from ingest.errors import AlreadyLoaded, InputError, one_line
 from ingest.failures import cause_of, first_line, reason_of
-from ingest.formats import READERS, SCENE_READERS, STATION_READERS, SUFFIXES, recognise
+from ingest.formats import SCENE_READERS, STATION_READERS, recognise
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.leases import NO_FAULT, Overtaken
 from ingest.models import IngestJob, Product, Scene, StationFile
@@ -58,21 +58,6 @@ def arrival_load(
     if source_format in SCENE_READERS:
         return Loaded([], scenes_load(path=path, submission=submission))
     return Loaded(products_load(path=path, submission=submission, progress=progress, expect=expect), [])
-
-
-def arrivals_in(path: Path) -> list[Path]:
-    """List the files to load: the path itself, or the contents of a folder that is no product. Raises InputError."""
-    if not path.is_dir() or _is_product(path):
-        return [path]
-    inside = sorted(path.iterdir())
-    arrivals = [one for one in inside if (_is_product(one) if one.is_dir() else one.suffix.lower() in SUFFIXES)]
-    if not arrivals:
-        raise InputError(path, "this folder holds no file of a known format", "Give files")
-    return arrivals
-
-
-def _is_product(folder: Path) -> bool:
-    return any(reader.recognises(folder) for reader in READERS.values())
 
 
 logger = logging.getLogger(__name__)

@@ -173,10 +173,7 @@ def _near_file(path: Path) -> tuple[str, str]:
         return "this is XML: metadata, not measured values", "Give the data that it describes"
     if suffix in hdf5.SUFFIXES or suffix in {".gpkg", ".parquet", ".shp"}:
         return f"it is called {suffix}, but its content is of another format", "Export it again"
-    return (
-        f"neither its content nor its ending {short(suffix) or '(none)'!r} is that of a known format",
-        "Export it as a table (CSV) or a GeoTIFF",
-    )
+    return "neither its content nor its ending is that of a known format", "Export it as a table (CSV) or a GeoTIFF"
 
 
 def _by_content(path: Path, head: bytes) -> tuple[str, str] | None:
@@ -229,6 +226,11 @@ def _near_folder(path: Path) -> tuple[str, str]:
     for lacking, remedy in _near_products(path, names):
         return lacking, remedy
     return f"this folder is no product that is known; it holds {listed(names)}", "Give its files one by one"
+
+
+def looks_like_product(folder: Path) -> bool:
+    """Return whether a folder that no reader takes looks like a product that lacks a part."""
+    return any(_near_products(folder, names_in(folder)))
 
 
 def _near_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:

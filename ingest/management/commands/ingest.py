@@ -2,8 +2,10 @@
 
 import argparse
 import getpass
+import shlex
 import sys
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from functools import partial
@@ -14,15 +16,17 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 from tqdm import tqdm
 
-from ingest.errors import AlreadyLoaded, InputError
+from ingest.arrivals.walk import walk
+from ingest.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared
 from ingest.failures import Cause, cause_of, reason_of
 from ingest.formats import FORMATS
-from ingest.jobs.child import arrival_load, arrivals_in
+from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
 from ingest.readers.images.scenes import POLARISATIONS, SCALES
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction, Submission
+from ingest.readers.unknown import listed
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 from ingest.stations.services import stations_settle
@@ -79,11 +83,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("--licence", default="")
         parser.add_argument("--skip-loaded", action="store_true", help="a file that is already loaded is no error")
+        parser.add_argument("--any", action="store_true", help="a refused file is no error if another one was loaded")
         parser.add_argument("--workers", type=int, default=settings.INGEST_WORKERS, help="files loaded at a time")
 
     def handle(self, *args, **options) -> None:
         """Load the paths and exit with 2 where one could not be loaded."""
-        self.skip_loaded, self.failed = options["skip_loaded"], False
+        self.skip_loaded, self.options = options["skip_loaded"], options
+        self.loaded: list[Path] = []
+        self.refused: dict[Path, InputError | str] = {}
+        self.left_alone: dict[Path, str] = {}
         named = ("mapping", "unit", "positive", "track", "period", "scale", "polarisation", "acquired_at", "platform")
         direction = Direction(options["direction"]) if options["direction"] else None
         declared = Declaration(**{name: options[name] for name in named}, direction=direction)
@@ -103,17 +111,21 @@ class Command(BaseCommand):
                 with ThreadPoolExecutor(options["workers"]) as pool:
                     list(pool.map(lambda path: self._load_apart(path, submission, bar), paths))
         self._follow_up()
-        if self.failed:
+        self._report()
+        if self.refused and not (options["any"] and self.loaded):
             sys.exit(2)
 
     def _arrivals(self, paths: list[Path]) -> list[Path]:
-        arrivals = []
+        arrivals: list[Path] = []
         for path in paths:
             try:
-                arrivals += arrivals_in(path)
+                found = walk(path)
             except InputError as fault:
-                self._refuse(fault)
-        return arrivals
+                self._refuse(path, fault)
+            else:
+                arrivals += found.arrivals
+                self.left_alone |= found.left_alone
+        return list(dict.fromkeys(arrivals))  # a file may be given beside its folder
 
     def _bar(self, paths: list[Path]) -> tqdm:
         desc = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
@@ -133,17 +145,19 @@ class Command(BaseCommand):
             )
         except AlreadyLoaded as known:
             if self.skip_loaded:
+                self.loaded.append(path)
                 self.stdout.write(f"{known}")
             else:
-                self._refuse(known)
+                self._refuse(path, known)
         except InputError as fault:
             scene_refuse(path=path, fault=fault, submission=submission)
-            self._refuse(fault)
+            self._refuse(path, fault)
         except (OSError, DatabaseError) as fault:
             if cause_of(fault) is Cause.PROGRAM:
                 raise
-            self._refuse(f"{path}: {reason_of(fault)}")
+            self._refuse(path, f"{path}: {reason_of(fault)}")
         else:
+            self.loaded.append(path)
             self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
 
     def _expect(self, bar: tqdm, points: int) -> None:
@@ -152,9 +166,37 @@ class Command(BaseCommand):
             bar.total = (bar.total or 0) + points
             bar.refresh()
 
-    def _refuse(self, fault: InputError | str) -> None:
-        self.failed = True
+    def _refuse(self, path: Path, fault: InputError | str) -> None:
+        self.refused[path] = fault
         self.stderr.write(f"{fault}")
+
+    def _report(self) -> None:
+        """Print what was loaded, refused and left alone, and commands for what lacks only declarations."""
+        if len(self.loaded) + len(self.refused) + len(self.left_alone) > 1:
+            self.stdout.write(f"Loaded: {len(self.loaded)}")
+            for path in sorted(self.loaded):
+                self.stdout.write(f"  {path}")
+            self.stdout.write(f"Refused: {len(self.refused)}")
+            for path, fault in sorted(self.refused.items()):
+                self.stdout.write(f"  {path}: {fault.problem}" if isinstance(fault, InputError) else f"  {fault}")
+            self.stdout.write(f"Left alone: {len(self.left_alone)}")
+            alike: dict[tuple[Path, str], list[str]] = defaultdict(list)
+            for path, why in sorted(self.left_alone.items()):
+                alike[path.parent, why].append(path.name)
+            for (folder, why), names in alike.items():
+                self.stdout.write(f"  {folder}/: {listed(names)}: {why}")
+        lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for path, fault in self.refused.items():
+            if isinstance(fault, Undeclared):
+                lacking[fault.missing].append(str(path))
+        for missing, paths in sorted(lacking.items()):
+            period = "/".join(map(str, self.options["period"] or ()))
+            given = {name: self.options[name] for name in ("mapping", "unit", "positive", "track")} | {"period": period}
+            words = [f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value]
+            words += [EXAMPLES[name] for name in missing]
+            self.stdout.write("Put what holds in the place of these examples:")
+            program = "scripts/demo" if settings.DEMO else "manage.py ingest"
+            self.stdout.write(f"  {program} {' '.join(words)} {shlex.join(paths)}")
 
     def _follow_up(self) -> None:
         """Derive products and pairs now instead of waiting for the schedule."""
