@@ -1,13 +1,11 @@
 """manage.py ingest PATH…: load velocity products and radar images into the database."""
 
-import argparse
 import getpass
 import shlex
 import sys
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,38 +14,18 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 from tqdm import tqdm
 
+from ingest.arrivals.declared import add_declarations, declaration_of
 from ingest.arrivals.walk import walk
 from ingest.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared
 from ingest.failures import Cause, cause_of, reason_of
-from ingest.formats import FORMATS
 from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
-from ingest.readers.images.scenes import POLARISATIONS, SCALES
-from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declaration, Direction, Submission
+from ingest.readers.records import Submission
 from ingest.readers.unknown import listed
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 from ingest.stations.services import stations_settle
-
-
-def _period(text: str) -> tuple[date, date]:
-    try:
-        first, last = (date.fromisoformat(day) for day in text.split("/"))
-    except ValueError as fault:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a period: give two days, 2019-01-01/2023-12-31") from fault
-    if last <= first:
-        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
-    return first, last
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as fault:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time: give it as 2021-01-19T03:16:53Z") from fault
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class Command(BaseCommand):
@@ -61,23 +39,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare files, format, declarations and switches."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of them")
-        parser.add_argument("--format", default="auto", choices=["auto", *FORMATS])
-        parser.add_argument("--unit", choices=[*MM_PER_UNIT], help="of velocities, where the file does not state it")
-        parser.add_argument("--positive", choices=[*TOWARD], help="which way a positive velocity moves")
-        parser.add_argument("--mapping", type=Path, help="TOML file that names a table's columns")
-        parser.add_argument(
-            "--period",
-            type=_period,
-            metavar="FIRST/LAST",
-            help="first and last day that velocities without a series cover",
-        )
-        parser.add_argument("--track", type=int, help="relative orbit, where the file does not state it")
-        image = parser.add_argument_group("of an image, where the file does not state it")
-        image.add_argument("--scale", choices=SCALES, help="what its values are")
-        image.add_argument("--polarisation", choices=POLARISATIONS, help="of a file of several: only this one")
-        image.add_argument("--acquired", type=_moment, dest="acquired_at", metavar="TIME", help="2021-01-19T03:16:53Z")
-        image.add_argument("--platform", metavar="NAME", help="the satellite, S1A")
-        image.add_argument("--direction", choices=[way.value for way in Direction if way])
+        add_declarations(parser)
         parser.add_argument(
             "--attribution", default="", help="line to show on the map where the file does not name its source"
         )
@@ -92,12 +54,9 @@ class Command(BaseCommand):
         self.loaded: list[Path] = []
         self.refused: dict[Path, InputError | str] = {}
         self.left_alone: dict[Path, str] = {}
-        named = ("mapping", "unit", "positive", "track", "period", "scale", "polarisation", "acquired_at", "platform")
-        direction = Direction(options["direction"]) if options["direction"] else None
-        declared = Declaration(**{name: options[name] for name in named}, direction=direction)
         submission = Submission(
             source_format=options["format"],
-            declared=declared,
+            declared=declaration_of(options),
             attribution=options["attribution"],
             licence=options["licence"],
             loaded_by=getpass.getuser(),

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ingest.errors import InputError
 from ingest.models import Product
 from tests.makers import generic, geotiff, licsbas, mintpy
 
+YEARS = (date(2019, 1, 1), date(2023, 12, 31))
 DECLARED = {"unit": "mm/yr", "positive": "toward"}
 
 
@@ -40,7 +42,15 @@ def test_products_at_any_depth_are_found_and_other_files_are_left_alone_with_a_r
 def test_hidden_files_and_parts_of_others_are_no_files_of_their_own(tmp_path):
     generic.make(tmp_path / "shape", "shp", name="points.shp")
     geotiff.make(tmp_path, name="vel.tif")
-    for name in (".DS_Store", "vel.tif.ovr", "vel.tif.aux.xml", "vel.tfw", "Thumbs.db", ".vel.tif", "__MACOSX/._vel.tif"):
+    for name in (
+        ".DS_Store",
+        "vel.tif.ovr",
+        "vel.tif.aux.xml",
+        "vel.tfw",
+        "Thumbs.db",
+        ".vel.tif",
+        "__MACOSX/._vel.tif",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "shape" / "points.qix").write_bytes(b"x")
@@ -117,7 +127,7 @@ def test_the_report_lists_what_was_loaded_refused_and_left_alone_and_a_command_t
     assert f"Left alone: 1\n  {tmp_path}/: LICENSE: neither its content" in report
     command = f"ingest --unit mm/yr --positive toward --period 2019-01-01/2023-12-31 '{tmp_path}/my maps/vel.tif'"
     assert command in report
-    call_command("ingest", str(tmp_path), any=True, skip_loaded=True, period="2019-01-01/2023-12-31", **DECLARED)
+    call_command("ingest", str(tmp_path), any=True, skip_loaded=True, period=YEARS, **DECLARED)
     assert Product.objects.count() == 2
 
 
