@@ -27,6 +27,7 @@ from ingest.readers.records import (
     Direction,
     Float32,
     PointBatch,
+    Technique,
     VelocityField,
     join_batches,
 )
@@ -158,22 +159,28 @@ class _Gate:
         self.path, self.field, self.stated, self.changes = path, field, field.stated, changes
         self.rows = 0  # rows that readers gave, refused ones included
         self.admitted = 0
-        self.refused = 0
         self.turned: dict[str, float] = {}
-        self.fills = _Fills(path, field.stated.velocity_scale, is_table=not field.stated.unique_ids)
+        self.fills = _Fills(path, field)
         self.places = _Places()
         self.ids = None if field.stated.unique_ids else _Ids(path, field)
         self.changes.clear()
 
     def batches(self) -> Iterator[PointBatch]:
-        """Yield the points that are good; those about which later rows must decide come last."""
+        """Yield the points that are good; those about which later rows must decide come with the last batch."""
+        last: list[PointBatch] = []
         for batch in self.field.batches():
             self.rows += batch.pid.size + len(batch.refused)
-            yield from self._counted(self._placed(self.fills.sift(self._sound(batch))))
-        yield from self._counted(self._placed(self.fills.rest()))
-        yield from self._counted(self._unique(self.places.rest()))
-        if self.ids:
-            yield from self._counted(self.ids.rest())
+            sifted = self._placed(self.fills.sift(self._sound(batch)))
+            self.admitted += sifted.pid.size
+            if sifted.pid.size or sifted.refused:
+                yield from last
+                last = [sifted]
+        late = [self._placed(self.fills.rest()), self._unique(self.places.rest())]
+        late += [self.ids.rest()] if self.ids else []
+        self.admitted += sum(batch.pid.size for batch in late)
+        rest = join_batches([*last, *late])
+        if rest.pid.size or rest.refused:
+            yield rest
         self._tell()
 
     def _placed(self, batch: PointBatch) -> PointBatch:
@@ -183,11 +190,6 @@ class _Gate:
 
     def _unique(self, batch: PointBatch) -> PointBatch:
         return self.ids.sift(batch) if self.ids else batch
-
-    def _counted(self, batch: PointBatch) -> Iterator[PointBatch]:
-        self.admitted, self.refused = self.admitted + batch.pid.size, self.refused + len(batch.refused)
-        if batch.pid.size or batch.refused:
-            yield batch
 
     def _sound(self, batch: PointBatch) -> PointBatch:
         """Return a batch with its longitudes wrapped and its fills unknown; refuse rows outside the area."""
@@ -314,8 +316,10 @@ def _is_fill(raw: Float32) -> Bools:
 class _Fills:
     """Velocities that stand for missing values, although the file does not say so: usual constants, and zero."""
 
-    def __init__(self, path: Path, scale: float, is_table: bool) -> None:
-        self.path, self.scale, self.is_table = path, scale, is_table
+    def __init__(self, path: Path, field: VelocityField) -> None:
+        self.path, self.scale, self.is_table = path, field.stated.velocity_scale, not field.stated.unique_ids
+        # Feature tracking rounds to parts of a pixel, so that still ground is exactly zero there.
+        self.with_zero = field.header.technique is not Technique.TRACKING
         self.sample = np.empty(0, dtype=np.float32)  # ordinary values, as in the file
         self.n_ordinary = self.n_series = 0
         self.largest = 0.0
@@ -328,7 +332,7 @@ class _Fills:
         if not batch.pid.size:
             return batch
         raw = batch.velocity_mm_yr / np.float32(self.scale)
-        doubtful = (raw == 0) | _is_fill(raw)
+        doubtful = ((raw == 0) & self.with_zero) | _is_fill(raw)
         ordinary = raw[~doubtful]
         self.n_ordinary += ordinary.size
         if ordinary.size:
