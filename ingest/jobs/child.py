@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db import DataError, connections, transaction
 from django.utils import timezone
 
-from ingest.errors import AlreadyLoaded, InputError, one_line
+from ingest.errors import AlreadyLoaded, InputError, Undeclared, one_line
 from ingest.failures import cause_of, first_line, reason_of
 from ingest.formats import SCENE_READERS, STATION_READERS, recognise
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
@@ -110,6 +110,9 @@ def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> N
         _already(job, known)
     except InputError as fault:
         sentence = refusal(job, fault)
+        if isinstance(fault, Undeclared) and job.source == IngestJob.Source.UPLOAD:
+            LEASE.prolong(job, error=sentence, inspection={"missing": fault.missing})  # The worker asks its sender.
+            return
         job_reject(job, sentence)
         scene_refuse(path=Path(job.stored_path), fault=fault, submission=_submission(job), reason=sentence)
     except MemoryError:
