@@ -86,8 +86,9 @@ def _row(name: str, value: object) -> str:
 
 
 def _drawn_map(counts: list[list[int]]) -> Iterator[str]:
-    most = max(map(max, counts))
-    return (_scaled(row, SHADES, most) for row in counts)
+    rows = [[sum(pair) for pair in zip(*two, strict=True)] for two in zip(counts[::2], counts[1::2], strict=True)]
+    most = max(map(max, rows))
+    return (_scaled(row, SHADES, most) for row in rows)  # Letters are twice as high as wide.
 
 
 def _scaled(counts: list[int], letters: str, most: int = 0) -> str:

@@ -26,7 +26,7 @@ from ingest.readers.records import Declaration, Float32, Float64, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.unknown import listed
 
-MAP_ROWS, MAP_COLS, BINS = 12, 48, 24
+MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
 MAX_KEPT = 2_000_000  # points of which the map and the histogram are drawn
 MAX_PIXELS = 2_000_000
 # Stand-ins for what is not declared; what they mean is never told.
