@@ -5,6 +5,8 @@ Signatures: the formats' published descriptions. Suggested commands are those of
 
 import os
 import re
+import shlex
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,68 +18,16 @@ from ingest.readers.tables import mapping, text_table
 
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
 WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+MAX_NAME = 40  # letters of a name in a command
 MAX_SHOWN = 4  # names of columns, datasets or files in a sentence
 HEAD_BYTES = 512
 
-UNPACK = "Unpack it, and give what it holds"
-TO_TIFF = "Convert it: gdal_translate -a_srs EPSG:4326 {name} {stem}.tif"
-DRAWN = "its colours are no measured values", "Give the GeoTIFF or table that it was drawn from"
-STARTS: tuple[tuple[bytes, str, str], ...] = (
-    (b"7z\xbc\xaf", "this is a 7z archive", "Unpack it (7z x {name}), and give what it holds"),
-    (b"Rar!", "this is a RAR archive", "Unpack it (unrar x {name}), and give what it holds"),
-    (b"\x1f\x8b", "it is compressed with gzip", "Unpack it (gunzip -k {name}), and give what it holds"),
-    (b"BZh", "it is compressed with bzip2", "Unpack it (bunzip2 -k {name}), and give what it holds"),
-    (b"\xfd7zXZ", "it is compressed with xz", "Unpack it (unxz -k {name}), and give what it holds"),
-    (b"%PDF", "this is a PDF document, not data", "Give the data that it describes"),
-    (b"\x89PNG", f"this is a PNG picture: {DRAWN[0]}", DRAWN[1]),
-    (b"\xff\xd8\xff", f"this is a JPEG picture: {DRAWN[0]}", DRAWN[1]),
-    (b"CDF", "this is a NetCDF-3 grid, as GMT and GMTSAR write it", TO_TIFF),
-    (b"EHFA_HEADER", "this is an ERDAS Imagine image (.img)", "Convert it: gdal_translate {name} {stem}.tif"),
-    (b"SQLite format 3", "this is an SQLite database without a layer of points", "Export its layer as a GeoPackage"),
-    (b"\xd0\xcf\x11\xe0", "this is an old Office document (.xls, .doc)", "Save its table as CSV"),
-    (b"MATLAB 5.0", "this is a MATLAB file", "Export its values as a table or a GeoTIFF"),
-)
-OF_QGIS = "this is a QGIS project, which only points to its layers", "Export the layer from QGIS as a GeoPackage"
-OF_SNAP = "this is a product of SNAP (.dim with its .data)", "Export it from SNAP as GeoTIFF"
-OF_ISCE = "this is an image of ISCE or ROI_PAC, whose grid is stated beside it", TO_TIFF
-ENDINGS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys((".qgs", ".qgz"), OF_QGIS),
-    **dict.fromkeys((".dim", ".data"), OF_SNAP),
-    **dict.fromkeys((".unw", ".int", ".cor", ".phs", ".amp", ".slc"), OF_ISCE),
-    ".ovr": ("these are small copies (overviews) of {stem}", "Give {stem} itself"),
-    ".aux.xml": ("these are statistics that GDAL wrote about {stem}", "Give {stem} itself"),
-    ".vrt": ("this is a GDAL VRT, which only points to other files", "Make one file: gdal_translate {name} {stem}.tif"),
-    ".kml": ("this is KML, whose points have no velocities that are known", "Export the points as CSV or GeoPackage"),
-    ".grd": ("this is a grid whose kind is not known", TO_TIFF),
-    ".img": ("this is a raw image, whose grid is stated in its .hdr", "Convert it: gdal_translate {name} {stem}.tif"),
-    ".asc": ("this is a text grid or table without known columns", "Convert it: gdal_translate {name} {stem}.tif"),
-    **dict.fromkeys(
-        (".tfw", ".tifw", ".pgw", ".jgw", ".wld"), ("this places a picture (world file); it holds no values", DRAWN[1])
-    ),
-    **dict.fromkeys(
-        (".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".qmd", ".qpj"),
-        ("this is one part of the shapefile {stem}.shp", "Give {stem}.shp with its parts beside it, or a zip of all"),
-    ),
+TABLES = tomllib.loads((Path(__file__).with_suffix(".toml")).read_text(encoding="utf-8"))
+_BY_ENDING: dict[str, dict[str, tuple[str, str]]] = {
+    table: {ending: (problem, remedy) for endings, problem, remedy in TABLES[table] for ending in endings.split()}
+    for table in ("parts", "endings")
 }
-PARTS = frozenset({*ENDINGS} - {".qgs", ".qgz", ".dim", ".data", ".vrt", ".kml", ".grd", ".img", ".asc", *OF_ISCE})
-# first folder or ending of a member -> what a zip is
-ZIPS = {
-    "word/": ("this is a Word document, not data", "Give the data that it describes"),
-    "xl/": ("this is a spreadsheet whose columns are not known", "Save its sheet as CSV"),
-    "ppt/": ("these are slides, not data", "Give the data that they describe"),
-    ".kml": ("this is a KMZ, whose points have no velocities that are known", "Export the points as CSV or GeoPackage"),
-    ".qgs": OF_QGIS,
-    ".npy": ("this is a file of NumPy (.npz)", "Export its values as a table or a GeoTIFF"),
-    ".zip": ("the zip holds other zips", UNPACK),
-}
-# what datasets tell an HDF5 or NetCDF-4 file
-DATASETS = {
-    "a series of LiCSBAS (cum.h5)": ("cum", "imdates"),
-    "a series of MintPy": ("timeseries", "date"),
-    "ITS_LIVE velocities": ("vx", "vy", "img_pair_info"),
-    "an OPERA displacement": ("displacement", "reference_time"),
-    "a grid of GMT": ("lon", "lat", "z"),
-}
+PARTS, ENDINGS = _BY_ENDING["parts"], _BY_ENDING["parts"] | _BY_ENDING["endings"]
 DATED_PAIR = re.compile(r"\d{8}[_-]\d{8}")
 
 
@@ -109,7 +59,7 @@ def _refuse_odd_zip(path: Path, head: bytes) -> None:
     """Raise InputError for a damaged zip or one with too many members, before any reader opens it."""
     if not zipfile.is_zipfile(path):
         if not head.startswith(b"PK"):
-            problem, remedy = _by_content(path, head) or ("it is called .zip, but its content is none", "Check it")
+            problem, remedy = _by_content(path, head) or ("its content is of another kind", "Call it as what it is")
             raise InputError(path, f"this is not a zip file; {problem}", remedy)
         raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
     try:
@@ -151,13 +101,11 @@ def _near_file(path: Path) -> tuple[str, str]:
     if known:
         return known
     if head.startswith(b"ENVI") or suffix == ".hdr":
-        image = next((each for end in ("", ".img", ".dat", ".bin") if (each := path.with_suffix(end)).is_file()), None)
+        images = (path.with_suffix(end) for end in ("", ".img", ".dat", ".bin"))
+        image = next((short(each.name) for each in images if each.is_file()), None)
         if image is None:
             return "this is the header of an ENVI image, and the image itself is missing", "Give the image beside it"
-        return (
-            f"this is the header of the ENVI image {short(image.name)}",
-            f"Convert that: gdal_translate {short(image.name)} {short(path.stem)}.tif",
-        )
+        return f"this is the header of the ENVI image {image}", f"Convert that: gdal_translate {image} {path.stem}.tif"
     if head.startswith(hdf5.MAGIC):
         return _near_datasets(path)
     ending = ".aux.xml" if path.name.lower().endswith(".aux.xml") else suffix
@@ -177,20 +125,19 @@ def _near_file(path: Path) -> tuple[str, str]:
 
 
 def _by_content(path: Path, head: bytes) -> tuple[str, str] | None:
-    for start, problem, remedy in STARTS:
-        if head.startswith(start):
+    for start, problem, remedy in TABLES["starts"]:
+        if head.startswith(start.encode("latin-1")):
             return _named(path, problem, remedy, path.suffix)
-    if head.startswith(b"PK\x03\x04"):
-        return _near_zip(path)
-    return None
+    return _near_zip(path) if head.startswith(b"PK\x03\x04") else None
 
 
 def _near_zip(path: Path) -> tuple[str, str]:
     names = [name for name in names_in_zip(path) if not name.endswith("/") and "__MACOSX" not in name]
-    for mark, said in ZIPS.items():
+    for mark, problem, remedy in TABLES["zips"]:
         if any(name.lower().endswith(mark) or name.startswith(mark) for name in names):
-            return said
-    return (f"the zip holds {listed(names)}: no product that is known" if names else "the zip holds no file"), UNPACK
+            return problem, remedy
+    held = f"the zip holds {listed(names)}: no product that is known" if names else "the zip holds no file"
+    return held, "Unpack it, and give what it holds"
 
 
 def _near_datasets(path: Path) -> tuple[str, str]:
@@ -198,14 +145,13 @@ def _near_datasets(path: Path) -> tuple[str, str]:
         return "this is an HDF5 or NetCDF-4 file under another ending", f"Call it {short(path.stem)}.nc or .h5"
     with hdf5.opened(path) as file:
         held = list(file)
-    nearest = max(DATASETS, key=lambda name: len({*DATASETS[name]} & {*held}))
-    missing = [name for name in DATASETS[nearest] if name not in held]
-    if 2 * len(missing) > len(DATASETS[nearest]):
+    kinds = [(names.split(), product) for names, product in TABLES["datasets"]]
+    needed, product = max(kinds, key=lambda kind: len({*kind[0]} & {*held}) / len(kind[0]))
+    missing = [name for name in needed if name not in held]
+    if 2 * len(missing) > len(needed):
         return f"this HDF5 file holds {listed(held)}: no product that is known", "Export it as a table or a GeoTIFF"
-    return (
-        f"it is nearest to {nearest}, but lacks {listed(missing)}; it holds {listed(held)}",
-        "Give the file as its program wrote it",
-    )
+    lacking = f"it is nearest to {product}, but lacks {listed(missing)}; it holds {listed(held)}"
+    return lacking, "Give the file as its program wrote it"
 
 
 def _near_columns(names: list[str] | tuple[str, ...]) -> tuple[str, str]:
@@ -243,7 +189,7 @@ def _near_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
     if {"annotation", "measurement"} & {*names} and "manifest.safe" not in names:
         yield "it looks like a Sentinel-1 SAFE folder, but manifest.safe is missing", "Unpack the whole product again"
     if path.suffix.lower() == ".data":
-        yield OF_SNAP
+        yield ENDINGS[".data"]
     pairs = [name for name in names if DATED_PAIR.fullmatch(name)]
     if pairs:
         lacking = f"it looks like a LiCSAR frame ({pairs[0]}), but no pair holds its .geo.unw.tif"
@@ -257,6 +203,8 @@ def _near_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _named(path: Path, problem: str, remedy: str, ending: str) -> tuple[str, str]:
-    stem = path.name[: -len(ending)] if ending else path.name
-    known = {"name": short(path.name), "stem": short(stem)}
+    """Put the file's name into the two texts, if a shell reads it as it is."""
+    plain = len(path.name) <= MAX_NAME and shlex.quote(path.name) == path.name
+    name = path.name if plain else f"FILE{ending}"
+    known = {"name": name, "stem": name.removesuffix(ending)}
     return problem.format(**known), remedy.format(**known)
