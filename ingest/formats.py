@@ -118,9 +118,9 @@ SUFFIXES_OF_ONE_FILE = SUFFIXES - {shapefiles.SUFFIX}  # a shapefile is several 
 def recognise(path: Path, declared: Declaration | None = None) -> str:
     """Return the name of the reader for a file or folder, by its content and declarations. Raises InputError."""
     refuse_evident(path)
-    if declared and declared.mapping and path.suffix.lower() in generic.SUFFIXES:
-        return generic.NAME
     name = next((reader.NAME for reader in REGISTERED if reader.recognises(path)), None)
+    if declared and declared.mapping and name in {None, *GENERAL} and path.suffix.lower() in generic.SUFFIXES:
+        return generic.NAME
     if name is None:
         raise unknown(path)
     return image_geotiff.NAME if name == geotiff.NAME and declared and declared.scale else name

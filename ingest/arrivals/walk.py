@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ingest.errors import InputError
 from ingest.formats import GENERAL, READERS, SUFFIXES, recognise
+from ingest.readers.records import Declaration
 from ingest.readers.unknown import PARTS, looks_like_product
 
 MAX_DEPTH = 12  # folders below the given one
@@ -22,12 +23,12 @@ class Walk(NamedTuple):
     left_alone: dict[Path, str]
 
 
-def walk(path: Path) -> Walk:
+def walk(path: Path, declared: Declaration | None = None) -> Walk:
     """Find what is to be loaded: the path itself, or all products in a folder that is none. Raises InputError."""
     if not path.is_dir() or format_of_folder(path):
         return Walk([path, *(_others(path) if path.is_dir() else ())], {})
     found = Walk([], {})
-    _Walker(path, found).enter(path, 0)
+    _Walker(path, found, declared).enter(path, 0)
     if not found.arrivals:
         why = [f"{left.name}: {reason}" for left, reason in found.left_alone.items()]
         held = f" ({len(why)} others, such as {why[0]})" if why else ""
@@ -54,8 +55,8 @@ def _others(folder: Path) -> list[Path]:
 
 
 class _Walker:
-    def __init__(self, root: Path, found: Walk) -> None:
-        self.root, self.found = root, found
+    def __init__(self, root: Path, found: Walk, declared: Declaration | None) -> None:
+        self.root, self.found, self.declared = root, found, declared
         self.visited: set[tuple[int, int]] = set()
         self.names = 0
 
@@ -94,7 +95,7 @@ class _Walker:
         if _is_part(path) or path.name.lower() in SYSTEM_FILES:
             return
         try:
-            recognise(path)
+            recognise(path, self.declared)
         except InputError as fault:
             if path.suffix.lower() not in SUFFIXES - PLAIN_TEXTS:
                 self.found.left_alone[path] = fault.problem

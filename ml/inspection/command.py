@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what each file is; return 2 if one of them would not be loaded. Raises InputError for an empty folder."""
-    found = [walk(path) for path in args.inputs]
     declared = declaration_of(vars(args))
+    found = [walk(path, declared) for path in args.inputs]
     told = [inspect(path, args.format, declared) | {"path": str(path)} for each in found for path in each.arrivals]
     left = {str(path): why for each in found for path, why in each.left_alone.items()}
     listed = json.dumps(told + [{"path": path, "left_alone": why} for path, why in left.items()], indent=1)

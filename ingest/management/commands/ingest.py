@@ -21,7 +21,7 @@ from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
-from ingest.readers.records import Submission
+from ingest.readers.records import Declaration, Submission
 from ingest.readers.unknown import listed
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             licence=options["licence"],
             loaded_by=getpass.getuser(),
         )
-        paths = self._arrivals(options["paths"])
+        paths = self._arrivals(options["paths"], submission.declared)
         with self._bar(paths) as bar:
             if len(paths) < 2 or options["workers"] < 2:
                 for path in paths:
@@ -74,11 +74,11 @@ class Command(BaseCommand):
         if self.refused and not (options["any"] and self.loaded):
             sys.exit(2)
 
-    def _arrivals(self, paths: list[Path]) -> list[Path]:
+    def _arrivals(self, paths: list[Path], declared: Declaration) -> list[Path]:
         arrivals: list[Path] = []
         for path in paths:
             try:
-                found = walk(path)
+                found = walk(path, declared)
             except InputError as fault:
                 self._refuse(path, fault)
             else:

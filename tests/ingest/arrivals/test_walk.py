@@ -11,7 +11,9 @@ from django.core.management import call_command
 from ingest.arrivals import walk as walking
 from ingest.arrivals.walk import walk
 from ingest.errors import InputError
+from ingest.formats import recognise
 from ingest.models import Product
+from ingest.readers.records import Declaration
 from tests.makers import generic, geotiff, licsbas, mintpy
 
 YEARS = (date(2019, 1, 1), date(2023, 12, 31))
@@ -80,6 +82,14 @@ def test_a_table_in_the_folder_of_a_product_is_not_swallowed_by_it(tmp_path):
     licsbas.make(folder)
     geotiff.make(folder, name="height.tif")  # as MintPy's own maps
     assert names(tmp_path) == ["mintpy/geo", "mintpy/geo/cum.h5"]
+
+
+def test_a_mapping_is_for_tables_that_no_particular_reader_knows(tmp_path, make_egms):
+    known = make_egms(n=5)
+    table = known.with_name("own.csv")
+    table.write_text("Nr,Rechts,Hoch,Rate\n1,2,3,4\n")
+    declared = Declaration(mapping=tmp_path / "m.toml")
+    assert (recognise(known, declared), recognise(table, declared)) == ("egms", "generic")
 
 
 def test_links_in_circles_end_and_each_folder_is_walked_once(tmp_path):
