@@ -7,6 +7,7 @@ format needs its module, a line in REGISTERED, a maker in tests/makers and a tes
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from ingest.arrivals.unknown import refuse_evident, unknown
 from ingest.errors import InputError
 from ingest.readers import gate
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
@@ -18,7 +19,6 @@ from ingest.readers.stations import gauges, pos, tenv3
 from ingest.readers.stations import table as station_table
 from ingest.readers.stations.records import GaugeSeries, StationSeries
 from ingest.readers.tables import generic
-from ingest.readers.unknown import refuse_evident, unknown
 from ingest.readers.velocity import (
     egms,
     geotiff,

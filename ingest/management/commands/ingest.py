@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from tqdm import tqdm
 
 from ingest.arrivals.declared import add_declarations, declaration_of
+from ingest.arrivals.unknown import listed
 from ingest.arrivals.walk import walk
 from ingest.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared
 from ingest.failures import Cause, cause_of, reason_of
@@ -22,7 +23,6 @@ from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
 from ingest.readers.records import Declaration, Submission
-from ingest.readers.unknown import listed
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 from ingest.stations.services import stations_settle
