@@ -8,6 +8,7 @@ An error is one standard deviation. Mosaics were made to the description; no rea
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,18 @@ import h5py
 import numpy as np
 
 from ingest.errors import InputError
-from ingest.readers import hdf5, raster
+from ingest.readers import gate, hdf5, raster
 from ingest.readers.hdf5_grids import Grid, evenly, mapped_epsg
-from ingest.readers.records import Component, Declaration, FieldHeader, Float64, PointBatch, Technique, VelocityField
+from ingest.readers.records import (
+    Component,
+    Declaration,
+    FieldHeader,
+    Float64,
+    PointBatch,
+    Stated,
+    Technique,
+    VelocityField,
+)
 from ingest.readers.tables import text_table
 
 NAME = "its-live"
@@ -27,10 +37,8 @@ TITLE = "ITS_LIVE"
 SUFFIXES = hdf5.SUFFIXES
 AXES = (("vx", "vy"), ("vx0", "vy0"))
 MARKS = frozenset({"img_pair_info", "mapping", "UTM_Projection", "Polar_Stereographic", "mid_date"})
-UNITS = frozenset({"meter/year", "meters/year", "metre/year", "meter/y", "m/y", "m/yr", "m/a"})
 YEAR = re.compile(r"_(0000|[12]\d{3})(?=_v\d|\.nc)")
 NODATA = -32767
-MM_PER_M = 1000.0
 BLOCK_PIXELS = 200_000
 REMEDY = "Give the file as it was published"
 ATTRIBUTION = "ITS_LIVE, NASA MEaSUREs (Gardner et al.), velocities by autoRIFT (Gardner et al. 2018, Lei et al. 2021)"
@@ -38,13 +46,14 @@ LICENCE = "ITS_LIVE: free and open, with attribution (NASA)"
 
 
 class Ice(NamedTuple):
-    """Facts about a file, read before its pixels. axes: names of its velocities along map x and y."""
+    """Facts about a file, read before its pixels. axes: names of its velocities along map x and y; mm: factor to mm/yr."""
 
     path: Path
     axes: tuple[str, str]
     grid: Grid
     dates: tuple[date, ...]
     level: str
+    mm: float
 
 
 def recognises(path: Path) -> bool:
@@ -74,8 +83,9 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             licence=LICENCE,
             extras={name: stated[name] for name in wanted if name in stated},
         )
-        points = partial(_batches, ice, component)
-        fields.append(VelocityField(header=header, batches=points, expected_points=ice.grid.rows * ice.grid.cols))
+        points, pixels = partial(_batches, ice, component), ice.grid.rows * ice.grid.cols
+        stated_here = Stated(crs=ice.grid.epsg)  # Turned to true east, no value of the file is found again.
+        fields.append(VelocityField(header=header, batches=points, expected_points=pixels, stated=stated_here))
     return tuple(fields)
 
 
@@ -96,22 +106,17 @@ def _ice(path: Path, file: h5py.File, declared: Declaration) -> Ice:
         raise InputError(
             path, f"{axes[0]} {shapes[0]}, {axes[1]} {shapes[1]}, {y.size} y and {x.size} x differ", REMEDY
         )
-    for name in axes:
-        unit = hdf5.attributes(path, file, name).get("units", "")
-        if unit.lower() not in UNITS:
-            raise InputError(path, f"the unit of {name} is {unit or 'not stated'!r}, not meter/year", REMEDY)
     mapping = hdf5.attributes(path, file, axes[0]).get("grid_mapping", "mapping")
     hdf5.require(path, file, (mapping,), REMEDY)
     stated = hdf5.attributes(path, file, mapping)
     (x0, dx), (y0, dy) = evenly(path, "x", x), evenly(path, "y", y)
     grid = Grid(x=x0, dx=dx, y=y0, dy=dy, rows=y.size, cols=x.size, epsg=mapped_epsg(path, stated)).checked(path)
     _check_corner(path, grid, stated.get("GeoTransform", ""))
-    if "img_pair_info" in file:
-        return Ice(path, axes, grid, _days(path, hdf5.attributes(path, file, "img_pair_info")), "pair")
-    named = YEAR.search(path.name)
-    year = int(named[1]) if named else 0
-    dates = (date(year, 1, 1), date(year, 12, 31)) if year and axes == AXES[0] else declared.period or ()
-    return Ice(path, axes, grid, dates, "annual mosaic" if year and axes == AXES[0] else "mosaic")
+    level, dates = _period(path, file, axes)
+    units = {f"the attribute of {name}": hdf5.attributes(path, file, name).get("units") for name in axes}
+    along = replace(declared, positive=None)  # Positive is along the axes, whatever is declared.
+    unit = gate.units(path, along, unit=units, sign={"its axes": "east"}, dates_known=bool(dates))
+    return Ice(path, axes, grid, dates or declared.period or (), level, unit.factor)
 
 
 def _check_corner(path: Path, grid: Grid, transform: str) -> None:
@@ -123,6 +128,16 @@ def _check_corner(path: Path, grid: Grid, transform: str) -> None:
     if not (abs(west + dx / 2 - grid.x) < abs(grid.dx) / 4 and abs(north + dy / 2 - grid.y) < abs(grid.dy) / 4):
         problem = f"x begins at {grid.x:.1f} and y at {grid.y:.1f}, but its GeoTransform is {transform[:60]!r}"
         raise InputError(path, problem, REMEDY)
+
+
+def _period(path: Path, file: h5py.File, axes: tuple[str, str]) -> tuple[str, tuple[date, ...]]:
+    """Return the level of a file, and the first and last day of its velocities if it states them. InputError."""
+    if "img_pair_info" in file:
+        return "pair", _days(path, hdf5.attributes(path, file, "img_pair_info"))
+    named = YEAR.search(path.name)
+    if named is None or named[1] == "0000" or axes != AXES[0]:
+        return "mosaic", ()
+    return "annual mosaic", (date(int(named[1]), 1, 1), date(int(named[1]), 12, 31))
 
 
 def _days(path: Path, stated: dict[str, str]) -> tuple[date, date]:
@@ -188,8 +203,7 @@ def _errors(ice: Ice, file: h5py.File, block: slice) -> Float64:
 def _batch(ice: Ice, component: Component, row: Any, col: Any, vx: Float64, vy: Float64, error: Float64) -> PointBatch:
     longitude, latitude = ice.grid.positions(row, col)
     # file: m/yr along map x and y; ours: mm/yr, positive to true east and true north
-    velocity = raster.true_velocity(component, ice.grid.epsg, longitude, latitude, vx * MM_PER_M, vy * MM_PER_M)
-    raster.refuse_too_fast(ice.path, velocity, Technique.TRACKING)
-    error = np.where((error >= 0) & (error * MM_PER_M < raster.FASTEST_MM_YR[Technique.TRACKING]), error, np.nan)
-    std = (error * MM_PER_M).astype(np.float32)
+    velocity = raster.true_velocity(component, ice.grid.epsg, longitude, latitude, vx * ice.mm, vy * ice.mm)
+    error = np.where((error >= 0) & (error * ice.mm < raster.FASTEST_MM_YR[Technique.TRACKING]), error, np.nan)
+    std = (error * ice.mm).astype(np.float32)
     return raster.batch(row, col, longitude, latitude, velocity.astype(np.float32), component, velocity_std_mm_yr=std)

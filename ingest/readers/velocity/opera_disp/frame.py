@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ingest.errors import InputError
 from ingest.readers import hdf5, raster
 from ingest.readers.hdf5_grids import Grid, evenly, mapped_epsg
-from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, VelocityField
+from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, Stated, VelocityField
 from ingest.readers.slopes import slopes
 from ingest.readers.velocity.opera_disp import chain as opera_chain
 from ingest.readers.velocity.opera_disp.chain import CORRECTIONS, LAYERS, DispFile
@@ -31,6 +31,7 @@ TITLE = "OPERA DISP-S1"
 SUFFIXES = hdf5.SUFFIXES
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
 LICENCE = "NASA Earth Science data: free and open"
+MM_PER_M = 1000.0
 LEAST_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
 MASKS = ("recommended_mask", "connected_component_labels", "water_mask")
@@ -79,7 +80,11 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     used = tuple(file.path for file in files) if path.is_dir() else ()
     header = _header(frame, older, declared)
     pixels = frame.grid.rows * frame.grid.cols
-    return (VelocityField(header=header, batches=lambda: _batches(frame), files=used, expected_points=pixels),)
+    stated = Stated(crs=frame.grid.epsg, series_scale=MM_PER_M, velocity_is_slope=True)
+    read = VelocityField(
+        header=header, batches=lambda: _batches(frame), files=used, expected_points=pixels, stated=stated
+    )
+    return (read,)
 
 
 def _header(frame: Frame, older: int, declared: Declaration) -> FieldHeader:
@@ -203,7 +208,6 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
     row, col = np.nonzero(known >= max(1, LEAST_KNOWN * len(frame.files)))
     # file: m, positive toward the satellite; ours: mm, the same sign
     displacement = hdf5.millimetres(np.ascontiguousarray(chain[:, row, col].T))  # (pixels, dates)
-    hdf5.refuse_too_far(frame.path, displacement)
     return _points(frame, row + rows.start, col + cols.start, displacement, coherence[row, col])
 
 
@@ -226,7 +230,6 @@ def _points(
     frame: Frame, row: NDArray[np.int64], col: NDArray[np.int64], displacement: Float32, coherence: Float32
 ) -> PointBatch:
     motion = slopes(displacement, frame.dates)
-    hdf5.refuse_too_fast(frame.path, motion.velocity_mm_yr)
     known = {"velocity_std_mm_yr": motion.velocity_std_mm_yr, "temporal_coherence": coherence}
     known["displacement_mm"] = displacement  # the line of sight is in another product, DISP-S1-STATIC
     longitude, latitude = frame.grid.positions(row, col)

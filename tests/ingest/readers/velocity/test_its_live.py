@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pyproj import CRS
 
+from ingest.errors import InputError
 from ingest.formats import open_velocity_fields, recognise
 from ingest.readers.records import Component, Declaration, Technique
 from tests.makers import damage
@@ -96,8 +97,8 @@ def test_without_errors_of_the_components_that_of_the_speed_is_taken(tmp_path):
         ({"info": {"acquisition_date_img2": "20180304"}}, "not in order"),
         ({"info": {"acquisition_date_img1": "soon"}}, "acquisition_date_img1 is 'soon'"),
         ({"info": {"acquisition_date_img1": None}}, "acquisition_date_img1 is ''"),
-        ({"units": "meter/day"}, "the unit of vx is 'meter/day'"),
-        ({"units": ""}, "not stated"),
+        ({"units": "pixels"}, "its values are 'pixels' by the attribute of vx, which is no unit of velocity"),
+        ({"units": ""}, "the unit of its values is not declared. Add what holds, as in --unit"),
         ({"replace": {"vx": np.full((6, 5), 1e5)}}, "is impossible"),
     ],
 )
@@ -144,6 +145,8 @@ def test_a_static_mosaic_is_read_from_its_own_names_and_its_period_is_the_declar
     assert (eastward.header.level, eastward.header.dates) == ("mosaic", years)
     assert eastward.columns.velocity_mm_yr == pytest.approx(100_000, abs=100)
     assert open_velocity_fields(path)[0].header.dates == ()
+    with pytest.raises(InputError, match="the period of its values is not declared"):
+        open_velocity_fields(path, declared=Declaration(needs_period=True))
 
 
 @pytest.mark.realdata
