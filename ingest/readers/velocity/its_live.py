@@ -46,7 +46,7 @@ LICENCE = "ITS_LIVE: free and open, with attribution (NASA)"
 
 
 class Ice(NamedTuple):
-    """Facts about a file, read before its pixels. axes: names of its velocities along map x and y; mm: factor to mm/yr."""
+    """Facts about a file, read before its pixels. axes: its velocities along map x and y; mm: factor to mm/yr."""
 
     path: Path
     axes: tuple[str, str]

@@ -18,6 +18,7 @@ from ingest.readers.images.sentinel1.geolocation import GridPoints
 from ingest.readers.records import Direction, Float64
 
 ANNOTATION = re.compile(r"annotation/(?:s1[a-d]-)?(?:s[1-6]|iw|ew|wv)\d?-(?:[a-z]{3}-)?(?P<pol>[vh]{2})\b.*\.xml")
+STRIPMAP, SLC_NAME = re.compile(r"^S[1-6]$"), re.compile(r"^(S1\w_\w\w_)\w{4}_\d\w(\w\w_\d{8}).*")
 KINDS = {"SLC": "an SLC (complex) product", "OCN": "an OCN (ocean) product", "RAW": "a RAW (level 0) product"}
 MOST_PIXELS = 3 * 10**9  # the largest, stripmap in full resolution, has about 1.5
 MOST_PER_LINE = 200_000
@@ -80,14 +81,24 @@ class Annotation:
     ranges: tuple[RangeModel, ...]
 
 
+def require_image(safe: Safe, kind: str, mode: str = "IW") -> None:
+    """Raise InputError for products other than images in ground range, and say which file to give."""
+    if mode not in {"IW", "EW", "SM"}:
+        problem = f"its mode is {mode[:10]}{' (small images of the open sea)' if mode == 'WV' else ''}"
+        raise safe.fault(problem, "Give a GRD product of the modes IW, EW or SM (S1 to S6)")
+    if kind[:3] != "GRD":
+        wanted = SLC_NAME.sub(r"\1GRD*_1S\2", safe.name[:25])
+        remedy = f"Give the GRD product of the same time{f' ({wanted}*)' if wanted else ''}"
+        raise safe.fault(f"this is {KINDS.get(kind[:3], f'a product of type {kind[:20]}')}", remedy)
+
+
 def manifest_of(safe: Safe) -> Manifest:
     """Read the manifest. Raises InputError, also for products other than GRD."""
     if MANIFEST not in safe.files:
         raise safe.fault(f"{MANIFEST} is missing", "Copy or download the whole product again")
     root = Node.of_file(safe, MANIFEST)
     kind = root.maybe(".//{*}productType")
-    if kind and kind != "GRD":
-        raise safe.fault(f"this is {KINDS.get(kind[:3], f'a product of type {kind[:20]}')}", "Give a GRD product")
+    require_image(safe, kind or "GRD")
     family, number = root.text(".//{*}platform/{*}familyName"), root.text(".//{*}platform/{*}number")
     if family.upper() != "SENTINEL-1":
         raise root.fault(f"it is of {family[:40]}, not of Sentinel-1")
@@ -128,11 +139,8 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
     """Read the annotation of one polarisation. Raises InputError."""
     root = Node.of_file(safe, file)
     image = "imageAnnotation/imageInformation"
-    kind, mode = root.text("adsHeader/productType"), root.text("adsHeader/mode")
-    if kind != "GRD":
-        raise safe.fault(f"this is {KINDS.get(kind[:3], f'a product of type {kind[:20]}')}", "Give a GRD product")
-    if mode not in {"IW", "EW", "SM"}:
-        raise safe.fault(f"its mode is {mode[:10]}", "Give images of the modes IW, EW or SM")
+    mode = STRIPMAP.sub("SM", root.text("adsHeader/mode"))  # its annotation states the beam, S1 to S6
+    require_image(safe, root.text("adsHeader/productType"), mode)
     if root.text("adsHeader/polarisation") != polarisation:
         raise root.fault(f"it is of {root.text('adsHeader/polarisation')[:10]}, but its name states {polarisation}")
     lines, pixels = root.whole(f"{image}/numberOfLines"), root.whole(f"{image}/numberOfSamples")
@@ -241,11 +249,18 @@ def _ranges(root: Node) -> tuple[RangeModel, ...]:
 
 
 def _table_file(safe: Safe, annotation: Annotation, what: str) -> Node:
-    file = f"annotation/calibration/{what}-{annotation.stem}.xml"
-    if file not in safe.files:
-        problem = f"the {what} table for {annotation.polarisation} is missing ({file})"
-        raise safe.fault(problem, "Copy or download the whole product again")
-    return Node.of_file(safe, file)
+    return Node.of_file(safe, beside(safe, annotation, f"annotation/calibration/{what}-", (".xml",), f"{what} table"))
+
+
+def beside(safe: Safe, annotation: Annotation, start: str, ends: tuple[str, ...], called: str) -> str:
+    """Return a file that belongs to an annotation, with or without -cog. Raises InputError if it is missing."""
+    stem = annotation.stem.removesuffix("-cog")
+    places = [f"{start}{stem}{cog}{end}" for end in ends for cog in ("", "-cog")]
+    file = next((place for place in places if place in safe.files), None)
+    if file is None:
+        problem = f"the {called} for {annotation.polarisation} is missing ({places[0]})"
+        raise safe.fault(problem, "Copy or download the whole product again, or ask for a polarisation that is there")
+    return file
 
 
 def _table(root: Node, vectors: Iterator[Node], value: str) -> Table:
