@@ -27,6 +27,7 @@ from ingest.readers.records import (
     Direction,
     Float32,
     PointBatch,
+    Technique,
     VelocityField,
     join_batches,
 )
@@ -158,22 +159,27 @@ class _Gate:
         self.path, self.field, self.stated, self.changes = path, field, field.stated, changes
         self.rows = 0  # rows that readers gave, refused ones included
         self.admitted = 0
-        self.refused = 0
         self.turned: dict[str, float] = {}
-        self.fills = _Fills(path, field.stated.velocity_scale, is_table=not field.stated.unique_ids)
+        self.fills = _Fills(path, field)
         self.places = _Places()
-        self.ids = None if field.stated.unique_ids else _Ids(path, field)
+        self.ids = None if field.stated.unique_ids else _Ids(path)
         self.changes.clear()
 
     def batches(self) -> Iterator[PointBatch]:
-        """Yield the points that are good; those about which later rows must decide come last."""
+        """Yield the points that are good; those about which later rows must decide come with the last batch."""
+        last: list[PointBatch] = []
         for batch in self.field.batches():
             self.rows += batch.pid.size + len(batch.refused)
-            yield from self._counted(self._placed(self.fills.sift(self._sound(batch))))
-        yield from self._counted(self._placed(self.fills.rest()))
-        yield from self._counted(self._unique(self.places.rest()))
-        if self.ids:
-            yield from self._counted(self.ids.rest())
+            sifted = self._placed(self.fills.sift(self._sound(batch)))
+            self.admitted += sifted.pid.size
+            if sifted.pid.size or sifted.refused:
+                yield from last
+                last = [sifted]
+        late = [self._placed(self.fills.rest()), self._unique(self.places.rest())]
+        self.admitted += sum(batch.pid.size for batch in late)
+        rest = join_batches([*last, *late])
+        if rest.pid.size or rest.refused:
+            yield rest
         self._tell()
 
     def _placed(self, batch: PointBatch) -> PointBatch:
@@ -183,11 +189,6 @@ class _Gate:
 
     def _unique(self, batch: PointBatch) -> PointBatch:
         return self.ids.sift(batch) if self.ids else batch
-
-    def _counted(self, batch: PointBatch) -> Iterator[PointBatch]:
-        self.admitted, self.refused = self.admitted + batch.pid.size, self.refused + len(batch.refused)
-        if batch.pid.size or batch.refused:
-            yield batch
 
     def _sound(self, batch: PointBatch) -> PointBatch:
         """Return a batch with its longitudes wrapped and its fills unknown; refuse rows outside the area."""
@@ -314,8 +315,10 @@ def _is_fill(raw: Float32) -> Bools:
 class _Fills:
     """Velocities that stand for missing values, although the file does not say so: usual constants, and zero."""
 
-    def __init__(self, path: Path, scale: float, is_table: bool) -> None:
-        self.path, self.scale, self.is_table = path, scale, is_table
+    def __init__(self, path: Path, field: VelocityField) -> None:
+        self.path, self.scale, self.is_table = path, field.stated.velocity_scale, not field.stated.unique_ids
+        # Feature tracking rounds to parts of a pixel, so that still ground is exactly zero there.
+        self.with_zero = field.header.technique is not Technique.TRACKING
         self.sample = np.empty(0, dtype=np.float32)  # ordinary values, as in the file
         self.n_ordinary = self.n_series = 0
         self.largest = 0.0
@@ -328,28 +331,35 @@ class _Fills:
         if not batch.pid.size:
             return batch
         raw = batch.velocity_mm_yr / np.float32(self.scale)
-        doubtful = (raw == 0) | _is_fill(raw)
+        doubtful = ((raw == 0) & self.with_zero) | _is_fill(raw)
         ordinary = raw[~doubtful]
         self.n_ordinary += ordinary.size
         if ordinary.size:
             self.largest = max(self.largest, float(np.abs(ordinary).max()))
             self.sample = np.concatenate([self.sample, ordinary[: JUDGED_ROWS - self.sample.size]])
-        if not doubtful.any():
+        waiting = []
+        for value in map(float, np.unique(raw[doubtful])):
+            rows = raw == np.float32(value)
+            self.counts[value] = self.counts.get(value, 0) + int(rows.sum())
+            enough = self.n_ordinary >= JUDGED_ROWS or self.counts[value] > MAX_HELD_ROWS
+            if value not in self.is_fill and enough and (verdict := self._judge(value)) is not None:
+                self.is_fill[value] = verdict
+            if self.is_fill.get(value) is False and value not in self.held:
+                doubtful &= ~rows
+            else:
+                self.held.setdefault(value, []).append(batch.rows(rows))
+                waiting.append(value)
+        if not waiting:
             return batch
-        parts = [replace(batch.rows(~doubtful), refused=batch.refused)]
-        for value in np.unique(raw[doubtful]):
-            rows = batch.rows(raw == value)
-            key = float(value)
-            self.counts[key] = self.counts.get(key, 0) + rows.pid.size
-            self.held.setdefault(key, []).append(rows)
-            if self.n_ordinary >= JUDGED_ROWS or sum(part.pid.size for part in self.held[key]) > MAX_HELD_ROWS:
-                parts.append(self._decided(key, at_end=False))
-        return join_batches(parts)
+        decided = [self._decided(value) for value in waiting if value in self.is_fill]
+        return join_batches([replace(batch.rows(~doubtful), refused=batch.refused), *decided])
 
     def rest(self) -> PointBatch:
         """Return what is left of the rows about which nothing was decided yet. Raises InputError for another fill."""
         self._refuse_another_fill()
-        return join_batches([self._decided(value, at_end=True) for value in list(self.held)])
+        for value in self.held:
+            self.is_fill.setdefault(value, bool(self._judge(value)))
+        return join_batches([self._decided(value) for value in list(self.held)])
 
     def told(self) -> list[str]:
         """Return a sentence for each value that was taken as missing."""
@@ -360,14 +370,9 @@ class _Fills:
         ]
         return lines + ([f"{self.n_series:,} displacements hold a fill value."] if self.n_series else [])
 
-    def _decided(self, value: float, at_end: bool) -> PointBatch:
-        """Return the held rows of a value: all, none with a reason, or (not decided) none without."""
-        if value not in self.is_fill:
-            verdict = self._judge(value)
-            if verdict is None and not at_end:
-                return join_batches([])
-            self.is_fill[value] = bool(verdict)
-        rows = join_batches(self.held.pop(value, []))
+    def _decided(self, value: float) -> PointBatch:
+        """Return the waiting rows of a value about which a decision was made: all, or none; tables give a reason."""
+        rows = join_batches(self.held.pop(value))
         if not self.is_fill[value]:
             return rows
         if not self.is_table:  # Unknown pixels of a grid are no refused rows.
@@ -449,53 +454,51 @@ def _widened(cells: Bools) -> Bools:
 class _Ids:
     """Ids that come from a file: a row that stands twice is kept once, one id on two different rows is an error."""
 
-    SLOTS = 2**24
+    BITS = 28
+    MAX_CHUNKS = 16
 
-    def __init__(self, path: Path, field: VelocityField) -> None:
-        self.path, self.field = path, field
-        self.slots = np.zeros(self.SLOTS, dtype=np.uint32)  # number of the last row whose id has this hash
-        self.seen: list[NDArray[np.uint64]] = []
-        self.content: list[NDArray[np.uint64]] = []
-        self.held: list[PointBatch] = []
-        self.n = 0
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.bits = np.zeros(2 ** (self.BITS - 3), dtype=np.uint8)  # one bit per hash: most new ids are seen to be new
+        self.chunks: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []  # (sorted hashes of ids, of contents)
 
     def sift(self, batch: PointBatch) -> PointBatch:
-        """Return the rows whose id has surely not been seen before; the others wait for the end."""
+        """Return the rows that have not been seen before. Raises InputError for an id on two different rows."""
         if not batch.pid.size:
             return batch
         ids, content = _hashes(batch.pid), _content(batch)
-        slot = (ids >> np.uint64(40)).astype(np.int64)
-        number = np.arange(self.n + 1, self.n + 1 + ids.size, dtype=np.uint32)
-        new = self.slots[slot] == 0
-        self.slots[slot] = number
-        new &= self.slots[slot] == number  # Of two rows of this batch in one slot, the first one waits.
-        self.n += ids.size
-        self.seen.append(ids[new])
-        self.content.append(content[new])
-        if new.all():
-            return batch
-        self.held.append(batch.rows(~new))
-        return replace(batch.rows(new), refused=batch.refused)
+        order = np.argsort(ids, kind="stable")
+        ids, content = ids[order], content[order]
+        again = np.zeros(ids.size, dtype=bool)
+        again[1:] = ids[1:] == ids[:-1]
+        self._compare(batch, order[1:][again[1:]], content[1:][again[1:]], content[:-1][again[1:]])
+        place = (ids >> np.uint64(64 - self.BITS)).astype(np.int64)
+        word, bit = place >> 3, np.left_shift(1, place & 7).astype(np.uint8)
+        doubtful = np.flatnonzero(self.bits[word] & bit)
+        for known, contents in self.chunks:
+            at = np.minimum(np.searchsorted(known, ids[doubtful]), known.size - 1)
+            same = known[at] == ids[doubtful]
+            self._compare(batch, order[doubtful[same]], content[doubtful[same]], contents[at[same]])
+            again[doubtful[same]] = True
+        starts = np.flatnonzero(np.diff(word, prepend=-1))
+        self.bits[word[starts]] |= np.bitwise_or.reduceat(bit, starts)
+        self.chunks.append((ids, content))
+        if len(self.chunks) > self.MAX_CHUNKS:
+            ids, content = (np.concatenate(columns) for columns in zip(*self.chunks, strict=True))
+            order_of_all = np.argsort(ids)
+            self.chunks = [(ids[order_of_all], content[order_of_all])]
+        good = np.ones(again.size, dtype=bool)
+        good[order[again]] = False
+        return batch.only(good, TWICE)
 
-    def rest(self) -> PointBatch:
-        """Return the waiting rows that stand in the file once. Raises InputError for an id on two different rows."""
-        held = join_batches(self.held)
-        if not held.pid.size:
-            return held
-        seen, content = np.concatenate([*self.seen, _hashes(held.pid)]), np.concatenate([*self.content, _content(held)])
-        order = np.argsort(seen, kind="stable")
-        same = seen[order[1:]] == seen[order[:-1]]
-        differs = same & (content[order[1:]] != content[order[:-1]])
-        start = seen.size - held.pid.size
-        if differs.any():
-            second = int(order[1:][differs][0])
-            name = held.pid[second - start].decode("utf-8", "replace")
-            raise InputError(
-                self.path, f"id {name!r:.60} stands on two different rows", "Remove one, or number them anew"
-            )
-        again = np.zeros(seen.size, dtype=bool)
-        again[order[1:][same]] = True
-        return held.only(~again[start:], TWICE)
+    def _compare(
+        self, batch: PointBatch, rows: NDArray[np.int64], content: NDArray[np.uint64], before: NDArray[np.uint64]
+    ) -> None:
+        """Raise InputError if rows (numbers in the batch) have the id of an earlier row with another content."""
+        differs = rows[content != before]
+        if differs.size:
+            problem = f"id {batch.pid[differs[0]].decode('utf-8', 'replace')!r:.60} stands on two different rows"
+            raise InputError(self.path, problem, "Remove one of them, or number the rows anew")
 
 
 _MIXER = np.random.default_rng(7).integers(1, 2**63, 64, dtype=np.uint64) * np.uint64(2) + np.uint64(1)

@@ -185,12 +185,13 @@ def test_one_id_on_two_different_rows_is_an_error_that_names_it():
         passed(points(), other, stated=Stated(unique_ids=False))
 
 
-def test_ids_that_share_a_slot_are_all_kept(monkeypatch):
-    monkeypatch.setattr(gate._Ids, "SLOTS", 2**24)
-    many = points(200_000)
-    got, _ = passed(many, replace(points(200_000), pid=np.char.add(many.pid, b"x")), stated=Stated(unique_ids=False))
-    assert got.pid.size == 400_000
-    assert not got.refused
+def test_ids_that_share_a_bit_are_all_kept_and_old_ones_are_still_known(monkeypatch):
+    monkeypatch.setattr(gate._Ids, "BITS", 10)
+    monkeypatch.setattr(gate._Ids, "MAX_CHUNKS", 2)
+    many = [replace(points(900), pid=np.char.add(f"{k}_".encode(), points(900).pid)) for k in range(8)]
+    got, _ = passed(*many, many[1], stated=Stated(unique_ids=False))
+    assert got.pid.size == 7200
+    assert reasons(got) == [gate.TWICE] * 900
 
 
 def test_the_line_of_sight_contradicts_a_stated_direction():
