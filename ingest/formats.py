@@ -23,6 +23,7 @@ from ingest.readers.tables import generic, text_table
 from ingest.readers.velocity import (
     egms,
     geotiff,
+    gunw,
     hyp3,
     insar_norway,
     its_live,
@@ -93,6 +94,7 @@ REGISTERED: tuple[VelocityReader | SceneReader | StationReader, ...] = (
     mintpy,
     mintpy_he5,
     opera_disp,
+    gunw,
     licsar,
     pyrate,
     hyp3,

@@ -38,7 +38,6 @@ SUFFIXES = hdf5.SUFFIXES
 AXES = (("vx", "vy"), ("vx0", "vy0"))
 MARKS = frozenset({"img_pair_info", "mapping", "UTM_Projection", "Polar_Stereographic", "mid_date"})
 YEAR = re.compile(r"_(0000|[12]\d{3})(?=_v\d|\.nc)")
-NODATA = -32767
 BLOCK_PIXELS = 200_000
 REMEDY = "Give the file as it was published"
 ATTRIBUTION = "ITS_LIVE, NASA MEaSUREs (Gardner et al.), velocities by autoRIFT (Gardner et al. 2018, Lei et al. 2021)"
@@ -159,27 +158,11 @@ def _batches(ice: Ice, component: Component) -> Iterator[PointBatch]:
         lines = max(1, BLOCK_PIXELS // grid.cols)
         for first in range(0, grid.rows, lines):
             block = slice(first, min(first + lines, grid.rows))
-            vx, vy = (_metres(path, file, name, block) for name in ice.axes)
+            vx, vy = (hdf5.packed(path, file, name, block) for name in ice.axes)
             row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy))
             if row.size:
                 error = _errors(ice, file, block)[row, col]
                 yield _batch(ice, component, row + first, col, vx[row, col], vy[row, col], error)
-
-
-def _metres(path: Path, file: h5py.File, name: str, block: slice) -> Float64:
-    """Read rows of a variable with CF's scale and offset applied, NaN where missing."""
-    raw = hdf5.numbers(path, file, name, block).astype(np.float64)
-    stated = hdf5.attributes(path, file, name)
-    try:
-        scale, offset, fill = (
-            float(stated.get(key, value))
-            for key, value in (("scale_factor", 1.0), ("add_offset", 0.0), ("_FillValue", NODATA))
-        )
-    except ValueError as fault:
-        raise InputError(path, f"the scale, offset or _FillValue of {name} is not a number", REMEDY) from fault
-    with np.errstate(all="ignore"):
-        values = raw * scale + offset
-    return np.where((raw == NODATA) | (raw == fill) | ~np.isfinite(values), np.nan, values)
 
 
 def _errors(ice: Ice, file: h5py.File, block: slice) -> Float64:
@@ -188,7 +171,7 @@ def _errors(ice: Ice, file: h5py.File, block: slice) -> Float64:
     shape = hdf5.shape_of(path, file, vx)
     for names in ((f"{vx}_error", f"{vy}_error"), (f"{vx}_err", f"{vy}_err")):
         if all(hdf5.shape_of(path, file, name) == shape for name in names):
-            return np.fmax(*(_metres(path, file, name, block) for name in names))
+            return np.fmax(*(hdf5.packed(path, file, name, block) for name in names))
     attributes = [(hdf5.attributes(path, file, name), name) for name in ice.axes]
     known = [stated.get("error", stated.get(f"{name}_error", "")) for stated, name in attributes]
     try:
@@ -196,7 +179,7 @@ def _errors(ice: Ice, file: h5py.File, block: slice) -> Float64:
     except ValueError:
         speed = vx.replace("x", "") + "_error"
     if hdf5.shape_of(path, file, speed) == shape:
-        return _metres(path, file, speed, block)
+        return hdf5.packed(path, file, speed, block)
     return np.full((block.stop - block.start, ice.grid.cols), np.nan)
 
 
