@@ -35,7 +35,6 @@ class Manifest(NamedTuple):
     start: datetime
     stop: datetime
     software: str
-    footprint: tuple[tuple[float, float], ...]
 
 
 class RangeModel(NamedTuple):
@@ -117,7 +116,6 @@ def manifest_of(safe: Safe) -> Manifest:
         start=start,
         stop=root.time(".//{*}acquisitionPeriod/{*}stopTime"),
         software="" if software is None else f"{software.get('name', '')} {software.get('version', '')}".strip(),
-        footprint=_footprint(root),
     )
 
 
@@ -211,12 +209,6 @@ def _direction(root: Node, place: str) -> Direction:
     if text not in {Direction.ASCENDING, Direction.DESCENDING}:
         raise root.fault(f"its pass is {text[:20]!r}, not ascending or descending")
     return Direction(text)
-
-
-def _footprint(root: Node) -> tuple[tuple[float, float], ...]:
-    """Return (longitude, latitude) of the corners that the manifest states; empty if it states none."""
-    corners = re.findall(r"(-?\d+\.?\d*),(-?\d+\.?\d*)", root.maybe(".//{*}footPrint/{*}coordinates")[:1000])
-    return tuple((float(longitude), float(latitude)) for latitude, longitude in corners)
 
 
 def _points(root: Node, lines: int, pixels: int) -> GridPoints:

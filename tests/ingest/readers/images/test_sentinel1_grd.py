@@ -306,18 +306,6 @@ def test_a_manifest_of_another_satellite_is_no_product_of_this_one(tmp_path):
     assert not is_safe(zip_of(tmp_path / "other.zip", {"S2A/manifest.safe": text}))
 
 
-@pytest.mark.realdata
-def test_the_case_of_a_stripmap_image_is_known_whole(real_data):
-    (path,) = (real_data / "cases" / "sentinel1_stripmap").glob("*.zip")
-    (scene,) = open_scenes(path)
-    header = scene.header
-    assert (header.platform, header.mode, header.polarisation, header.track) == ("S1C", "SM", "HH", 15)
-    assert (header.absolute_orbit, header.direction) == (638, Direction.ASCENDING)
-    assert header.acquired_at.replace(microsecond=header.acquired_at.microsecond // 1000 * 1000) == datetime(
-        2025, 1, 18, 17, 14, 4, 727_000, tzinfo=UTC
-    )
-
-
 def test_what_is_unpacked_is_cleaned_up_even_when_reading_ends_in_the_middle(tmp_path, monkeypatch):
     scratch = tmp_path / "scratch"
     scratch.mkdir()

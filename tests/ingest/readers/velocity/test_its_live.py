@@ -147,13 +147,3 @@ def test_a_static_mosaic_is_read_from_its_own_names_and_its_period_is_the_declar
     assert open_velocity_fields(path)[0].header.dates == ()
     with pytest.raises(InputError, match="the period of its values is not declared"):
         open_velocity_fields(path, declared=Declaration(needs_period=True))
-
-
-@pytest.mark.realdata
-def test_the_case_of_a_granule_of_version_1_is_read(real_data):
-    (path,) = (real_data / "cases" / "itslive_v1_utm_projection").glob("*.nc")
-    eastward, northward = all_points(path)
-    assert (eastward.header.dates, eastward.header.grid_epsg) == ((date(2018, 3, 4), date(2018, 4, 5)), 32607)
-    assert eastward.columns.pid.size == 2700
-    assert np.median(eastward.columns.velocity_mm_yr) == pytest.approx(100_000, abs=300)
-    assert np.median(northward.columns.velocity_mm_yr) == pytest.approx(-40_000, abs=300)
