@@ -74,9 +74,9 @@ def make(
     return path
 
 
-def make_mosaic(folder: Path, name: str, vx: float = 100, vy: float = 0, static: bool = False) -> Path:
+def make_mosaic(folder: Path, name: str, vx: float = 100, vy: float = 0, static: bool = False, **options) -> Path:
     """A mosaic of the same pixels: of a year, or of all years, whose velocities are called vx0 and vy0."""
-    path = make(folder, vx, vy, name=name, leave_out=("img_pair_info", "v_error"), error=None)
+    path = make(folder, vx, vy, name=name, leave_out=("img_pair_info", "v_error"), error=None, **options)
     with h5py.File(path, "a") as file:
         file["count"] = np.full((6, 5), 12, dtype=np.uint32)
         file["landice"] = np.ones((6, 5), dtype=np.uint8)

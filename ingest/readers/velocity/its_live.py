@@ -39,6 +39,7 @@ AXES = (("vx", "vy"), ("vx0", "vy0"))
 MARKS = frozenset({"img_pair_info", "mapping", "UTM_Projection", "Polar_Stereographic", "mid_date"})
 YEAR = re.compile(r"_(0000|[12]\d{3})(?=_v\d|\.nc)")
 BLOCK_PIXELS = 200_000
+ONE_PAIR = "Give one of its image pairs, or an annual mosaic (velocity_image_pair, velocity_mosaic)"
 REMEDY = "Give the file as it was published"
 ATTRIBUTION = "ITS_LIVE, NASA MEaSUREs (Gardner et al.), velocities by autoRIFT (Gardner et al. 2018, Lei et al. 2021)"
 LICENCE = "ITS_LIVE: free and open, with attribution (NASA)"
@@ -57,14 +58,20 @@ class Ice(NamedTuple):
 
 def recognises(path: Path) -> bool:
     """Return whether a file has any of the format's variables; `read` reports missing ones. Never raises."""
+    if path.is_dir():
+        return path.suffix == ".zarr" and (path / "vx").is_dir()
     names = hdf5.names(path)
-    return "img_pair_info" in names or (bool({"v", "v0", "vx", "vx0"} & names) and bool(MARKS & names))
+    is_speed = bool({"v", "v0", *sum(AXES, ())} & names) and bool(MARKS & names)
+    return "img_pair_info" in names or is_speed or any({*axes, "x", "y"} <= names for axes in AXES)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header; eastward and northward velocities are read later, in batches. Raises InputError."""
+    if path.is_dir():
+        raise InputError(path, "an ITS_LIVE datacube of many pairs (Zarr)", ONE_PAIR)
     with hdf5.opened(path) as file:
         ice = _ice(path, file, declared)
+        is_named = "ITS_LIVE" in path.name or "ITS_LIVE" in str(hdf5.attributes(path, file)) or ice.level == "pair"
         stated = hdf5.attributes(path, file, "img_pair_info") if ice.level == "pair" else {}
     wanted = ("mission_img1", "satellite_img1", "sensor_img1", "id_img1", "id_img2", "date_dt")
     fields = []
@@ -78,8 +85,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             technique=Technique.TRACKING,
             posting_m=ice.grid.posting_m,
             grid_epsg=ice.grid.epsg,
-            attribution=ATTRIBUTION,
-            licence=LICENCE,
+            attribution=ATTRIBUTION if is_named else "Tracked motion; its source is not stated in the file",
+            licence=LICENCE if is_named else "",
             extras={name: stated[name] for name in wanted if name in stated},
         )
         points, pixels = partial(_batches, ice, component), ice.grid.rows * ice.grid.cols

@@ -147,3 +147,17 @@ def test_a_static_mosaic_is_read_from_its_own_names_and_its_period_is_the_declar
     assert open_velocity_fields(path)[0].header.dates == ()
     with pytest.raises(InputError, match="the period of its values is not declared"):
         open_velocity_fields(path, declared=Declaration(needs_period=True))
+
+
+def test_velocities_on_a_map_that_name_no_source_are_read_without_the_attribution_of_one(tmp_path):
+    path = made_its_live.make_mosaic(tmp_path, "my_glacier.nc", called="crs")
+    years = Declaration(period=(date(2019, 1, 1), date(2019, 12, 31)))
+    eastward, _ = open_velocity_fields(path, declared=years)
+    assert (eastward.header.dates, eastward.header.licence) == (years.period, "")
+    assert "not stated" in eastward.header.attribution
+
+
+def test_a_datacube_in_zarr_is_refused_with_what_to_give(tmp_path):
+    cube = tmp_path / "ITS_LIVE_vel_EPSG3413_G0120_X-50000_Y-2250000.zarr"
+    (cube / "vx").mkdir(parents=True)
+    assert "datacube of many pairs (Zarr). Give one of its image pairs" in damage.outcome(cube)
