@@ -37,28 +37,72 @@ NAME = "gunw"
 TITLE = "ARIA/NISAR GUNW"
 SUFFIXES = hdf5.SUFFIXES
 MAX_FILES = 800  # each stays open while a folder is read
+PHASE = "unwrappedPhase"
+WATER = 100  # NISAR: the first of three digits is 1 on water; the others are numbers of subswaths
 MAX_COARSE = 10**6  # nodes of the grid of lines of sight; a frame has some hundreds
 LIGHT_M_S = 299_792_458.0
 WAVELENGTHS_M = (0.01, 1.5)  # X band to P band
-ARIA, NISAR = "science/grids", "science/LSAR/GUNW/grids/frequencyA/unwrappedInterferogram"
 ARIA_NAME = re.compile(r"S1-GUNW-(?P<way>[AD])-[RL]-(?P<track>\d{3})-\w+-(?P<first>\d{8})_(?P<second>\d{8})-.*")
 WAYS = {"a": Direction.ASCENDING, "d": Direction.DESCENDING}
 REMEDY = "Give the file as it was published"
 
 
-class Pair(NamedTuple):
-    """One file, open. first, second: days of the reference and the secondary image. look: +1 right, -1 left."""
+class Places(NamedTuple):
+    """Where a kind of file keeps what is read.
+
+    data: group of the image, with its axes (x, y) and coherence. view: group of the coarse grid, with its nodes
+    (heights, y, x) and the line of sight, as two angles or two parts. length: dataset of the wavelength or frequency.
+    """
+
+    data: str
+    axes: tuple[str, str]
+    coherence: str
+    view: str
+    nodes: tuple[str, str, str]
+    sight: tuple[str, str]
+    length: str
+
+
+ARIA = Places(
+    "science/grids/data",
+    ("longitude", "latitude"),
+    "coherence",
+    "science/grids/imagingGeometry",
+    ("heightsMeta", "latitudeMeta", "longitudeMeta"),
+    ("incidenceAngle", "azimuthAngle"),
+    "science/radarMetaData/wavelength",
+)
+NISAR = Places(
+    "science/LSAR/GUNW/grids/frequencyA/unwrappedInterferogram",
+    ("xCoordinates", "yCoordinates"),
+    "coherenceMagnitude",
+    "science/LSAR/GUNW/metadata/radarGrid",
+    ("heightAboveEllipsoid", "yCoordinates", "xCoordinates"),
+    ("losUnitVectorX", "losUnitVectorY"),
+    "science/LSAR/GUNW/grids/frequencyA/centerFrequency",
+)
+
+
+class Facts(NamedTuple):
+    """Facts about a file. first, second: days of the reference and the secondary image. look: +1 right, -1 left."""
 
     first: date
     second: date
-    phase: "Layer"
-    coherence: "Layer"
-    view: "tuple[View, View]"
-    wavelength_m: float
+    epsg: int
     track: int | None
     direction: Direction
     look: float
     polarisation: str
+
+
+class Pair(NamedTuple):
+    """One file, open: its facts, its images, and the east and north part of the line of sight."""
+
+    facts: Facts
+    wavelength_m: float
+    phase: "Layer"
+    coherence: "Layer | None"
+    sight: "tuple[View, View]"
 
 
 @dataclass(frozen=True)
@@ -82,17 +126,20 @@ class Image:
 
 @dataclass(frozen=True)
 class Layer(Image):
-    """A dataset. components: the dataset that is 0 where nothing is known."""
+    """A dataset. components: the dataset that is 0 where nothing is known. mask: the one that is over 99 on water."""
 
     file: h5py.File
     dataset: str
     components: str = ""
+    mask: str = ""
 
     def values(self, rows: slice, cols: slice) -> Float32:
         """Return a part of the image, (rows, cols), NaN where missing."""
         values = hdf5.packed(self.path, self.file, self.dataset, (rows, cols))
         if self.components:
             values[~(hdf5.packed(self.path, self.file, self.components, (rows, cols)) > 0)] = np.nan
+        if self.mask:
+            values[~(hdf5.packed(self.path, self.file, self.mask, (rows, cols)) % 256 < WATER)] = np.nan
         return values.astype(np.float32)
 
 
@@ -116,30 +163,34 @@ class View(Image):
 
 def recognises(path: Path) -> bool:
     """Return whether a file, or one in a folder, has a phase where these products have it. Never raises."""
-    return any(hdf5.holds(file, f"{ARIA}/data/unwrappedPhase") or hdf5.holds(file, NISAR) for file in _files(path)[:20])
+    return any(hdf5.holds(file, f"{ARIA.data}/{PHASE}") or hdf5.holds(file, NISAR.data) for file in _files(path)[:20])
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all files; their network of pairs is inverted later, in batches. Raises InputError."""
     with ExitStack() as opened:
         pairs = _pairs(path, opened)
-        stack = _stack(path, pairs)
-        grid, last = stacks.checked(stack), pairs[-1]
-        header = stacks.header_of(
-            stack,
-            grid,
-            {"wavelength_m": f"{stack.wavelength_m:.6f}"},
-            source_format=NAME,
-            level="interferograms" if len(pairs) > 1 else "pair",
-            track=declared.track or last.track,
-            direction=last.direction,
-            polarisation=last.polarisation,
-            attribution="Contains modified Copernicus Sentinel data, processed by ARIA (JPL/Caltech)"
-            if last.look > 0
-            else "NISAR, NASA and ISRO, processed by JPL",
-            licence="NASA Earth Science data: free and open",
-        )
-        stated = Stated(crs=grid.epsg, velocity_is_slope=True, direction={"the file": last.direction}, look=last.look)
+        stack, facts = _stack(path, pairs), pairs[-1].facts
+        grid = stacks.checked(stack)
+    is_aria = facts.look > 0
+    by = (
+        "Contains modified Copernicus Sentinel data, processed by ARIA (JPL/Caltech)"
+        if is_aria
+        else "NISAR (NASA, ISRO)"
+    )
+    header = stacks.header_of(
+        stack,
+        grid,
+        {"wavelength_m": f"{stack.wavelength_m:.6f}"},
+        source_format=NAME,
+        level="interferograms" if len(pairs) > 1 else "pair",
+        track=declared.track or facts.track,
+        direction=facts.direction,
+        polarisation=facts.polarisation,
+        attribution=by,
+        licence="NASA Earth Science data: free and open",
+    )
+    stated = Stated(crs=grid.epsg, velocity_is_slope=True, direction={"the file": facts.direction}, look=facts.look)
     files, pixels = stack.files if path.is_dir() else (), grid.rows * grid.cols
     read = VelocityField(
         header=header, batches=lambda: _batches(path), files=files, expected_points=pixels, stated=stated
@@ -166,23 +217,29 @@ def _pairs(path: Path, opened: ExitStack) -> list[Pair]:
     pairs = []
     for file in files:
         content = opened.enter_context(hdf5.opened(file))
-        pairs.append(_nisar(file, content) if NISAR in content else _aria(file, content))
-    for what in ("track", "direction", "look", "wavelength_m"):
-        found = sorted({str(getattr(pair, what)) for pair in pairs})
+        pairs.append(_nisar(file, content) if NISAR.data in content else _aria(file, content))
+    for what in ("track", "direction", "look", "polarisation"):
+        found = sorted({str(getattr(pair.facts, what)) for pair in pairs})
         if len(found) > 1:
-            problem = f"its files have several values of {what.removesuffix('_m')}: {', '.join(found[:3])}"
+            problem = f"its files have several values of {what}: {', '.join(found[:3])}"
             raise InputError(path, problem, "Give one folder for each track")
     return pairs
 
 
 def _stack(path: Path, pairs: list[Pair]) -> stacks.Stack:
     chosen = tuple(
-        stacks.Pair(first=pair.first, second=pair.second, phase=pair.phase, coherence=pair.coherence) for pair in pairs
+        stacks.Pair(first=pair.facts.first, second=pair.facts.second, phase=pair.phase, coherence=pair.coherence)
+        for pair in pairs
     )
+    last = pairs[-1]
     # file: rad, plus is away from the first to the second date; ours: mm, plus is toward
-    mm = stacks.mm_per_radian(pairs[-1].wavelength_m)
-    view = stacks.LookVectors(pairs[-1].view, _from_parts)
-    return stacks.Stack(folder=path, pairs=chosen, mm=mm, look_vectors=view, wavelength_m=pairs[-1].wavelength_m)
+    return stacks.Stack(
+        folder=path,
+        pairs=chosen,
+        mm=stacks.mm_per_radian(last.wavelength_m),
+        look_vectors=stacks.LookVectors(last.sight, _from_parts),
+        wavelength_m=last.wavelength_m,
+    )
 
 
 def _from_parts(parts: list[Float32]) -> tuple[Float32, Float32, Float32]:
@@ -192,100 +249,74 @@ def _from_parts(parts: list[Float32]) -> tuple[Float32, Float32, Float32]:
 
 
 def _aria(path: Path, file: h5py.File) -> Pair:
+    hdf5.require(path, file, (f"{ARIA.data}/{PHASE}",), REMEDY)
     named = ARIA_NAME.match(path.name)
     if named is None:
         raise InputError(path, "its name no longer states its two dates", "Keep the published name, S1-GUNW-…")
-    data, view = f"{ARIA}/data", f"{ARIA}/imagingGeometry"
-    grid = _grid(path, file, f"{data}/unwrappedPhase", (f"{data}/longitude", f"{data}/latitude"), 4326)
-    axes = (f"{view}/heightsMeta", f"{view}/latitudeMeta", f"{view}/longitudeMeta")
-    incidence, azimuth = (
-        np.radians(_level(path, file, f"{view}/{name}", axes)) for name in ("incidenceAngle", "azimuthAngle")
-    )
-    parts = np.sin(incidence) * np.cos(azimuth), np.sin(incidence) * np.sin(azimuth)
     try:
-        first, second = text_table.day_of(named["first"]), text_table.day_of(named["second"])
+        days = text_table.day_of(named["first"]), text_table.day_of(named["second"])
     except ValueError as fault:
         raise InputError(path, f"its name holds an invalid date ({fault})", REMEDY) from fault
-    return Pair(
-        first=first,
-        second=second,
-        phase=Layer(path, grid, file, f"{data}/unwrappedPhase", _components(path, file, data)),
-        coherence=Layer(path, grid, file, f"{data}/coherence"),
-        view=_views(path, file, parts, axes, grid),
-        wavelength_m=_wavelength(path, file, "science/radarMetaData/wavelength"),
-        track=int(named["track"]),
-        direction=WAYS[named["way"].lower()],
-        look=1.0,
-        polarisation="VV",
-    )
+    return _pair(path, file, ARIA, Facts(*days, 4326, int(named["track"]), WAYS[named["way"].lower()], 1.0, "VV"))
 
 
 def _nisar(path: Path, file: h5py.File) -> Pair:
-    polarisation = "HH" if hdf5.is_dataset(path, file, f"{NISAR}/HH/unwrappedPhase") else "VV"
-    data, view, facts = f"{NISAR}/{polarisation}", "science/LSAR/GUNW/metadata/radarGrid", "science/LSAR/identification"
-    epsg = mapped_epsg(path, {"epsg_code": hdf5.words(path, file, f"{data}/projection")})
-    grid = _grid(path, file, f"{data}/unwrappedPhase", (f"{data}/xCoordinates", f"{data}/yCoordinates"), epsg)
-    axes = (f"{view}/heightAboveEllipsoid", f"{view}/yCoordinates", f"{view}/xCoordinates")
-    parts = _level(path, file, f"{view}/losUnitVectorX", axes), _level(path, file, f"{view}/losUnitVectorY", axes)
+    def stated(name: str) -> str:
+        return hdf5.words(path, file, f"science/LSAR/identification/{name}")
+
+    polarisation = "HH" if hdf5.is_dataset(path, file, f"{NISAR.data}/HH/{PHASE}") else "VV"
+    at = NISAR._replace(data=f"{NISAR.data}/{polarisation}")
     days = []
     for which in ("reference", "secondary"):
-        text = hdf5.words(path, file, f"{facts}/{which}ZeroDopplerStartTime")
+        text = stated(f"{which}ZeroDopplerStartTime")
         try:
             days.append(date.fromisoformat(text[:10]))
         except ValueError as fault:
             raise InputError(path, f"its {which} date is {text[:40]!r}", REMEDY) from fault
-    track = hdf5.words(path, file, f"{facts}/trackNumber")
+    epsg = mapped_epsg(path, {"epsg_code": hdf5.words(path, file, f"{at.data}/projection")})
+    track, way = stated("trackNumber"), WAYS.get(stated("orbitPassDirection")[:1].lower(), Direction.UNKNOWN)
+    look = 1.0 if stated("lookDirection")[:1].lower() == "r" else -1.0
+    facts = Facts(days[0], days[1], epsg, int(track) if track.isdigit() else None, way, look, polarisation)
+    return _pair(path, file, at, facts)
+
+
+def _pair(path: Path, file: h5py.File, at: Places, facts: Facts) -> Pair:
+    """Return the images of a file. Raises InputError if one is missing, or is not of the size of the others."""
+    phase, nodes = f"{at.data}/{PHASE}", [f"{at.view}/{name}" for name in at.nodes]
+    axes, sight = [f"{at.data}/{name}" for name in at.axes], [f"{at.view}/{name}" for name in at.sight]
+    hdf5.require(path, file, (phase, *axes, *nodes, *sight, at.length), REMEDY)
+    x, y = (hdf5.coordinates(path, file, name) for name in axes)
+    (x0, dx), (y0, dy) = evenly(path, axes[0], x), evenly(path, axes[1], y)
+    grid = PixelGrid(facts.epsg, Affine(dx, 0, x0 - dx / 2, 0, dy, y0 - dy / 2), y.size, x.size)
+    others = (f"{at.data}/connectedComponents", f"{NISAR.data}/mask", f"{at.data}/{at.coherence}")
+    components, mask, coherence = (name if hdf5.is_dataset(path, file, name) else "" for name in others)
+    heights, *places = (hdf5.coordinates(path, file, name) for name in nodes)
+    _require_shape(path, file, (y.size, x.size), [name for name in (phase, components, mask, coherence) if name])
+    _require_shape(path, file, (heights.size, places[0].size, places[1].size), sight)
+    if places[0].size * places[1].size > MAX_COARSE:
+        raise InputError(path, f"its lines of sight have {places[0].size} x {places[1].size} nodes", REMEDY)
+    level = int(np.abs(heights).argmin())
+    east, north = (hdf5.packed(path, file, name, level) for name in sight)
+    if at is ARIA:
+        sine, azimuth = np.sin(np.radians(east)), np.radians(north)
+        east, north = sine * np.cos(azimuth), sine * np.sin(azimuth)
+    (first_y, step_y), (first_x, step_x) = (evenly(path, *node) for node in zip(nodes[1:], places, strict=True))
+    views = (View(path, grid, part, (first_y, first_x), (step_y, step_x)) for part in (east, north))
+    length = hdf5.scalar(path, file, at.length)
+    wavelength_m = length if at is ARIA else LIGHT_M_S / max(length, 1.0)
+    if not WAVELENGTHS_M[0] < wavelength_m < WAVELENGTHS_M[1]:
+        raise InputError(path, f"its wavelength is {wavelength_m:g} m", REMEDY)
     return Pair(
-        first=days[0],
-        second=days[1],
-        phase=Layer(path, grid, file, f"{data}/unwrappedPhase", _components(path, file, data)),
-        coherence=Layer(path, grid, file, f"{data}/coherenceMagnitude"),
-        view=_views(path, file, parts, axes, grid),
-        wavelength_m=_wavelength(path, file, "science/LSAR/GUNW/grids/frequencyA/centerFrequency"),
-        track=int(track) if track.isdigit() else None,
-        direction=WAYS.get(hdf5.words(path, file, f"{facts}/orbitPassDirection")[:1].lower(), Direction.UNKNOWN),
-        look=1.0 if hdf5.words(path, file, f"{facts}/lookDirection")[:1].lower() == "r" else -1.0,
-        polarisation=polarisation,
+        facts,
+        wavelength_m,
+        Layer(path, grid, file, phase, components, mask),
+        Layer(path, grid, file, coherence) if coherence else None,
+        (next(views), next(views)),
     )
 
 
-def _components(path: Path, file: h5py.File, data: str) -> str:
-    name = f"{data}/connectedComponents"
-    return name if hdf5.is_dataset(path, file, name) else ""
-
-
-def _grid(path: Path, file: h5py.File, phase: str, axes: tuple[str, str], epsg: int) -> PixelGrid:
-    hdf5.require(path, file, (phase, *axes), REMEDY)
-    x, y = (hdf5.coordinates(path, file, name) for name in axes)
-    if hdf5.shape_of(path, file, phase) != (y.size, x.size):
-        problem = f"its phase has the shape {hdf5.shape_of(path, file, phase)}, its coordinates {(y.size, x.size)}"
-        raise InputError(path, problem, REMEDY)
-    (x0, dx), (y0, dy) = evenly(path, axes[0], x), evenly(path, axes[1], y)
-    return PixelGrid(epsg, Affine(dx, 0, x0 - dx / 2, 0, dy, y0 - dy / 2), y.size, x.size)
-
-
-def _level(path: Path, file: h5py.File, name: str, axes: tuple[str, str, str]) -> Float64:
-    """Return the level nearest to the ellipsoid of a coarse grid (heights, y, x): (y, x). Raises InputError."""
-    hdf5.require(path, file, (name, *axes), REMEDY)
-    heights, *places = (hdf5.coordinates(path, file, axis) for axis in axes)
-    shape = (heights.size, *(place.size for place in places))
-    if hdf5.shape_of(path, file, name) != shape or shape[1] * shape[2] > MAX_COARSE:
-        raise InputError(path, f"{name} has the shape {hdf5.shape_of(path, file, name)}, not {shape}", REMEDY)
-    return hdf5.packed(path, file, name, int(np.abs(heights).argmin()))
-
-
-def _views(
-    path: Path, file: h5py.File, parts: tuple[Float64, Float64], axes: tuple[str, str, str], grid: PixelGrid
-) -> tuple[View, View]:
-    (y, dy), (x, dx) = (evenly(path, name, hdf5.coordinates(path, file, name)) for name in axes[1:])
-    east, north = (View(path, grid, part, (y, x), (dy, dx)) for part in parts)
-    return east, north
-
-
-def _wavelength(path: Path, file: h5py.File, name: str) -> float:
-    hdf5.require(path, file, (name,), REMEDY)
-    value = hdf5.scalar(path, file, name)
-    wavelength_m = LIGHT_M_S / value if value > 1e6 else value  # NISAR gives the frequency
-    if not WAVELENGTHS_M[0] < wavelength_m < WAVELENGTHS_M[1]:
-        raise InputError(path, f"its wavelength is {wavelength_m:g} m", REMEDY)
-    return wavelength_m
+def _require_shape(path: Path, file: h5py.File, shape: tuple[int, ...], names: list[str]) -> None:
+    for name in names:
+        if hdf5.shape_of(path, file, name) != shape:
+            problem = f"{name} has the shape {hdf5.shape_of(path, file, name)}, its coordinates {shape}"
+            raise InputError(path, problem, REMEDY)
