@@ -358,7 +358,11 @@ def named(folder: Path, pattern: str) -> Path | None:
 def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records.VelocityField:
     """Return a stack as a velocity field with the caller's header."""
     return records.VelocityField(
-        header=header, batches=lambda: batches(stack, grid), files=stack.files, expected_points=grid.rows * grid.cols
+        header=header,
+        batches=lambda: batches(stack, grid),
+        files=stack.files,
+        expected_points=grid.rows * grid.cols,
+        stated=records.Stated(crs=grid.epsg, velocity_is_slope=True),
     )
 
 

@@ -161,15 +161,12 @@ def opened(path: Path) -> Safe:
 
 
 def _folder_of(path: Path, depth: int = 0) -> Path | None:
-    """Return the product's folder: the given one or the only product in folders in it; None if there is not one."""
+    """Return the product's folder: the given one, or one in it that stands alone; None if there is no such folder."""
     if _is_product(path):
         return path
-    if depth == MAX_DEPTH:
-        return None
     with os.scandir(path) as entries:
-        inside = [Path(entry) for entry in islice(entries, 20) if entry.is_dir(follow_symlinks=False)]
-    found = [product for folder in inside if (product := _folder_of(folder, depth + 1))]
-    return found[0] if len(found) == 1 else None
+        inside = [Path(entry) for entry in islice(entries, 20) if not entry.name.startswith(".")]
+    return _folder_of(inside[0], depth + 1) if len(inside) == 1 and inside[0].is_dir() and depth < MAX_DEPTH else None
 
 
 def _is_product(folder: Path) -> bool:
