@@ -80,7 +80,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
     header = _header(path, _xml_header(path), level, component, tuple(dates.values()), direction)
     expected = int((first.pid.size + len(first.refused)) * max(text_table.table_bytes(path) / HEAD_BYTES, 1))
     # Only tables that were joined, and so renamed, can hold points twice; looking for them takes time.
-    stated = records.Stated(crs=plan.epsg, unique_ids=_name_of(path) is not None)
+    stated = records.Stated(crs=plan.epsg, unique_ids=_published_name(path) is not None)
     batches = partial(columns.points, path, source, plan)
     return (records.VelocityField(header=header, batches=batches, expected_points=expected, stated=stated),)
 
@@ -93,7 +93,7 @@ def _header(
     dates: tuple[date, ...],
     direction: records.Direction,
 ) -> records.FieldHeader:
-    name = _name_of(path)
+    name = _published_name(path)
     groups = name.groupdict() if name else {}
     simulated = xml.get("simulated") == "true"
     track = None if level == "L3" else xml.get("track") or groups.get("track")
@@ -122,7 +122,7 @@ def _header(
     )
 
 
-def _name_of(path: Path) -> re.Match[str] | None:
+def _published_name(path: Path) -> re.Match[str] | None:
     return L2_NAME.match(path.name) or L3_NAME.match(path.name)
 
 
