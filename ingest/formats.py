@@ -22,6 +22,7 @@ from ingest.readers.tables import generic
 from ingest.readers.velocity import (
     egms,
     geotiff,
+    gunw,
     hyp3,
     insar_norway,
     its_live,
@@ -92,6 +93,7 @@ REGISTERED: tuple[VelocityReader | SceneReader | StationReader, ...] = (
     mintpy,
     mintpy_he5,
     opera_disp,
+    gunw,
     licsar,
     pyrate,
     hyp3,

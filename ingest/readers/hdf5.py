@@ -255,6 +255,22 @@ def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32
     return values
 
 
+def cf_values(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float64:
+    """Return values with CF's scale, offset and fill value applied, as float64, NaN where missing."""
+    raw: Float64 = _numbers(path, file, name, where).astype(np.float64)
+    stated = attributes(path, file, name)
+    try:
+        scale, offset, fill = (
+            float(stated.get(key, value))
+            for key, value in (("scale_factor", 1.0), ("add_offset", 0.0), ("_FillValue", np.nan))
+        )
+    except ValueError as fault:
+        raise InputError(path, f"the scale, offset or _FillValue of {name} is not a number", REMEDY) from fault
+    with np.errstate(all="ignore"):
+        values = raw * scale + offset
+        return np.where((raw == fill) | ~np.isfinite(values), np.nan, values)
+
+
 def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
     """Return the values of a list (1-D dataset) as float64. Raises InputError if one is not a finite number."""
     if shape_of(path, file, name)[1:] or not 0 < shape_of(path, file, name)[0] <= MAX_VALUES**0.5:

@@ -1,5 +1,6 @@
 """Regular pixel grid as HDF5 products describe it: positions of its pixels, and checks that they are plausible."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ GEOGRAPHIC = 4326
 FINEST_DEGREES, COARSEST_DEGREES = 1e-6, 1.0  # 0.1 m, 100 km
 FINEST_M, COARSEST_M = 0.1, 100_000.0
 BEYOND_AREA_DEGREES = 6.0  # a scene may reach into the neighbouring UTM zone, hardly over it
+MAX_WKT_LETTERS = 20_000
+REMEDY = "Give the file as it was published"
 _TOLERANCE = 1e-3  # of a pixel
 
 
@@ -106,6 +109,41 @@ def metric_crs(path: Path, epsg: int) -> CRS:
     return crs
 
 
+def mapped_epsg(path: Path, stated: Mapping[str, str]) -> int:
+    """Return the EPSG number that a CF grid mapping states, or that its WKT or parameters have. Raises InputError.
+
+    stated: the mapping's attributes, as texts. The number is the only part of them that is used.
+    """
+    number = next((stated[key] for key in ("spatial_epsg", "epsg_code", "epsg") if stated.get(key)), "")
+    wkt = (stated.get("crs_wkt") or stated.get("spatial_ref") or "")[:MAX_WKT_LETTERS]
+    codes: set[int | None] = set()
+    try:
+        if number:
+            codes.add(int(float(number.upper().removeprefix("EPSG:"))))
+        if wkt:
+            codes.add(CRS.from_wkt(wkt).to_epsg(min_confidence=25))
+        elif not number:
+            codes.add(CRS.from_cf({key: _as_number(text) for key, text in stated.items()}).to_epsg(min_confidence=25))
+    except (ProjError, KeyError, TypeError, ValueError, OverflowError) as fault:
+        problem = (
+            f"its grid mapping names no reference system ({(number or wkt or 'neither EPSG number nor WKT')[:60]!r})"
+        )
+        raise InputError(path, problem, REMEDY) from fault
+    if len(codes - {None}) != 1:
+        named = " and ".join(f"EPSG:{code}" for code in sorted(code for code in codes if code))
+        raise InputError(path, f"its grid mapping names {named or 'no EPSG number'}", REMEDY)
+    (epsg,) = (code for code in codes if code)
+    metric_crs(path, epsg)
+    return epsg
+
+
+def _as_number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def evenly(path: Path, name: str, values: Float64) -> tuple[float, float]:
     """Return (first value, step) of coordinates. Raises InputError if they are not evenly spaced."""
     if values.size < 2:
@@ -113,5 +151,5 @@ def evenly(path: Path, name: str, values: Float64) -> tuple[float, float]:
     step = float((values[-1] - values[0]) / (values.size - 1))
     even = values[0] + np.arange(values.size) * step
     if step == 0 or np.abs(values - even).max() > abs(step) * 0.01:
-        raise InputError(path, f"the coordinates {name} are not evenly spaced", "Give the file as it was published")
+        raise InputError(path, f"the coordinates {name} are not evenly spaced", REMEDY)
     return float(values[0]), step

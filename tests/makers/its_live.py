@@ -37,6 +37,7 @@ def make(
     error: float | None = 12.0,
     units: str = "meter/year",
     replace: dict | None = None,
+    called: str = "mapping",
 ) -> Path:
     """6 x 5 pixels of 120 m with one velocity, m/yr along map x and y; the first pixel has none."""
     x0, y0 = corner or CORNERS[epsg]
@@ -50,7 +51,7 @@ def make(
         | {
             "x": x0 + 120 * (np.arange(cols) + 0.5),
             "y": y0 - 120 * (np.arange(rows) + 0.5),
-            "mapping": "",
+            called: "",
             "img_pair_info": "",
         }
         | (replace or {})
@@ -61,15 +62,32 @@ def make(
             if key not in leave_out:
                 file[key] = value
         for key in {"vx", "vy", "v", "v_error"} & set(file):
-            file[key].attrs.update({"units": units, "_FillValue": np.int16(-32767)})
+            file[key].attrs.update({"units": units, "_FillValue": np.int16(-32767), "grid_mapping": called})
             if error is not None and key in {"vx", "vy"}:
                 file[key].attrs["error"] = error
         mapped = {"spatial_epsg": np.array([epsg]), "GeoTransform": f"{x0} 120.0 0 {y0} 0 -120.0"} | (mapping or {})
-        if "mapping" in file:
-            file["mapping"].attrs.update({key: value for key, value in mapped.items() if value is not None})
+        if called in file:
+            file[called].attrs.update({key: value for key, value in mapped.items() if value is not None})
         if "img_pair_info" in file:
             stated = INFO | (info or {})
             file["img_pair_info"].attrs.update({key: value for key, value in stated.items() if value is not None})
+    return path
+
+
+def make_mosaic(folder: Path, name: str, vx: float = 100, vy: float = 0, static: bool = False, **options) -> Path:
+    """A mosaic of the same pixels: of a year, or of all years, whose velocities are called vx0 and vy0."""
+    path = make(folder, vx, vy, name=name, leave_out=("img_pair_info", "v_error"), error=None, **options)
+    with h5py.File(path, "a") as file:
+        file["count"] = np.full((6, 5), 12, dtype=np.uint32)
+        file["landice"] = np.ones((6, 5), dtype=np.uint8)
+        for axis in ("vx", "vy"):
+            file[f"{axis}_error"] = np.full((6, 5), 3, dtype=np.uint16)
+        if static:
+            file["dv_dt"] = np.zeros((6, 5), dtype=np.int16)
+            for axis in ("v", "vx", "vy"):
+                file.move(axis, f"{axis}0")
+                if axis != "v":
+                    file.move(f"{axis}_error", f"{axis}0_error")
     return path
 
 

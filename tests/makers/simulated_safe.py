@@ -4,6 +4,7 @@ The satellite flies a circle over a turning-free Earth; where a line and pixel l
 circle alone (the place abeam, at that distance, to the right), so that nothing of the reader is used to check it.
 """
 
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -125,19 +126,22 @@ class Recipe:
     tiff: dict = field(default_factory=dict)
 
     @property
+    def beam(self) -> str:
+        """How names and annotations call the mode: stripmap by its beam."""
+        return "S3" if self.mode == "SM" else self.mode
+
+    @property
     def name(self) -> str:
         stop = self.start + timedelta(seconds=self.flight.lines * self.flight.line_s)
         pols = {1: "SSV", 2: "SDV"}[len(self.polarisations)]
         times = f"{self.start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}"
         kind = {"GRD": "GRDH", "SLC": "SLC_", "OCN": "OCN_", "RAW": "RAW_"}[self.kind]
-        mode = "S3" if self.mode == "SM" else self.mode
-        return f"{self.platform}_{mode}_{kind}_1{pols}_{times}_{self.absolute_orbit:06d}_043ED0_8255"
+        return f"{self.platform}_{self.beam}_{kind}_1{pols}_{times}_{self.absolute_orbit:06d}_043ED0_8255"
 
     def stem(self, polarisation: str) -> str:
         number = self.polarisations.index(polarisation) + 1
-        mode = "s3" if self.mode == "SM" else self.mode.lower()
         return (
-            f"{self.platform.lower()}-{mode}-{self.kind.lower()}-{polarisation.lower()}-20240501t052653-"
+            f"{self.platform.lower()}-{self.beam.lower()}-{self.kind.lower()}-{polarisation.lower()}-20240501t052653-"
             f"20240501t052718-{self.absolute_orbit:06d}-043ed0-{number:03d}"
         )
 
@@ -169,6 +173,33 @@ def make(folder: Path, recipe: Recipe | None = None, packed: bool = False, **cha
             archive.write(file, file.relative_to(folder))
     shutil.rmtree(root)
     return path
+
+
+def as_on_aws(product: Path, inside: str = "") -> Path:
+    """The same product as sentinel-s1-l1c has it: no .SAFE, short names. inside: put it into a folder of a zip."""
+    root = product.rename(product.with_suffix(""))
+    for file in sorted(root.rglob("*-*-grd-*")):
+        what, mode, pol = re.search(r"^(calibration-|noise-|)s1.-(\w+)-grd-(\w\w)-", file.name).groups()
+        file.rename(file.with_name(f"{what}{mode}-{pol}{file.suffix}"))
+    (root / "productInfo.json").write_text(f'{{"id": "{root.name}"}}')
+    return zipped(root, inside) if inside else root
+
+
+def zipped(root: Path, inside: str) -> Path:
+    """A folder as a zip, in other folders inside it (`.`: in none)."""
+    path = root.with_name("download.zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(root.rglob("*")):
+            archive.write(file, Path(inside) / file.relative_to(root))
+    shutil.rmtree(root)
+    return path
+
+
+def as_cog(product: Path) -> Path:
+    """The same product as the Copernicus Data Space's variant of tiled files, whose names end with -cog."""
+    for file in (*product.glob("annotation/*.xml"), *product.glob("measurement/*.tiff")):
+        file.rename(file.with_stem(f"{file.stem}-cog"))
+    return product.rename(product.with_name(product.name.replace(".SAFE", "_COG.SAFE")))
 
 
 def _left_out(recipe: Recipe, file: str) -> bool:
@@ -221,7 +252,7 @@ def _list(name: str, values, form: str) -> str:
 
 def _header(recipe: Recipe, polarisation: str) -> str:
     return f"""<adsHeader><missionId>{recipe.platform}</missionId><productType>{recipe.kind}</productType>
-<polarisation>{polarisation}</polarisation><mode>{recipe.mode}</mode><swath>{recipe.mode}</swath>
+<polarisation>{polarisation}</polarisation><mode>{recipe.beam}</mode><swath>{recipe.beam}</swath>
 <startTime>{_time(recipe, 0)}</startTime><stopTime>{_time(recipe, recipe.flight.lines)}</stopTime>
 <absoluteOrbitNumber>{recipe.absolute_orbit}</absoluteOrbitNumber></adsHeader>"""
 

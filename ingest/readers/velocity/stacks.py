@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from affine import Affine
@@ -80,20 +80,40 @@ MAX_BLOCK_ROWS = 64
 APART = "its interferograms connect fewer than half of the dates"
 
 
+class Layer(Protocol):
+    """An image of a stack that is no GeoTIFF of its own, such as a dataset in HDF5. For messages it is a path."""
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+
+    @property
+    def grid(self) -> PixelGrid:
+        """Grid of the image's pixels."""
+
+    def values(self, rows: slice, cols: slice) -> records.Float32:
+        """Return a part of the image, (rows, cols), NaN where missing."""
+
+    def __fspath__(self) -> str: ...
+
+
+Image = Path | Layer
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """An interferogram; its values are the change from the first to the second date."""
+    """An interferogram; its values are the change from the first to the second date, of which either may be earlier."""
 
     first: date
     second: date
-    phase: Path
-    coherence: Path | None = None
+    phase: Image
+    coherence: Image | None = None
 
 
 class LookVectors(NamedTuple):
-    """Files of look vectors. vector: converts their values to (east, north, up), a unit vector to the satellite."""
+    """Images of look vectors. vector: converts their values to (east, north, up), a unit vector to the satellite."""
 
-    files: tuple[Path, ...]
+    files: tuple[Image, ...]
     vector: Callable[[list[records.Float32]], tuple[records.Float32, records.Float32, records.Float32]]
 
 
@@ -123,7 +143,12 @@ class Stack:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files of the stack: phases, coherence, look vectors and heights."""
+        """All files of the stack, each once."""
+        return tuple(dict.fromkeys(Path(image) for image in self.images))
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """All images of the stack: phases, coherence, look vectors and heights."""
         files = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
         return (
             *files,
@@ -141,13 +166,9 @@ def checked(stack: Stack) -> PixelGrid:
     """Check the network and all headers, but read no pixels; return the common grid. Raises InputError."""
     _check_network(stack)
     grid: PixelGrid | None = None
-    for file in stack.files:
-        with raster.opened(file) as dataset:
-            if dataset.count != 1 or dataset.dtypes[0].startswith("complex"):
-                problem = f"it holds {dataset.count} bands of {dataset.dtypes[0]}"
-                raise InputError(file, problem, "Give images of one band of plain numbers")
-            this = PixelGrid(raster.epsg_of(file, dataset), dataset.transform, dataset.height, dataset.width)
-            grid = _overlap(file, grid, this) if grid else this
+    for image in stack.images:
+        this = _grid_of(image) if isinstance(image, Path) else image.grid
+        grid = _overlap(image, grid, this) if grid else this
     if grid is None:
         raise InputError(stack.folder, "it holds no interferogram", "Give the folder with the pairs")
     corners = np.array([(0, 0), (grid.rows - 1, grid.cols - 1)])
@@ -156,6 +177,14 @@ def checked(stack: Stack) -> PixelGrid:
         problem = f"{len(stack.pairs)} pairs of {grid.rows} x {grid.cols} pixels are more than {MAX_PHASES:,} phases"
         raise InputError(stack.folder, problem, "Cut it into pieces, or give a series made by LiCSBAS or MintPy")
     return grid
+
+
+def _grid_of(file: Path) -> PixelGrid:
+    with raster.opened(file) as dataset:
+        if dataset.count != 1 or dataset.dtypes[0].startswith("complex"):
+            problem = f"it holds {dataset.count} bands of {dataset.dtypes[0]}"
+            raise InputError(file, problem, "Give images of one band of plain numbers")
+        return PixelGrid(raster.epsg_of(file, dataset), dataset.transform, dataset.height, dataset.width)
 
 
 def direction(stack: Stack, grid: PixelGrid) -> records.Direction:
@@ -185,7 +214,7 @@ def _check_network(stack: Stack) -> None:
     if len(stack.pairs) > MAX_PAIRS:
         problem = f"it holds {len(stack.pairs):,} interferograms, more than {MAX_PAIRS:,}"
         raise InputError(stack.folder, problem, "Give a series made by LiCSBAS or MintPy")
-    seen: dict[frozenset[date], Path] = {}
+    seen: dict[frozenset[date], Image] = {}
     for pair in stack.pairs:
         if pair.first == pair.second:
             raise InputError(pair.phase, f"both its dates are {pair.first}", "Remove it")
@@ -199,7 +228,7 @@ def _check_network(stack: Stack) -> None:
         raise InputError(stack.folder, problem, "Add a pair that connects them, or give the parts one by one")
 
 
-def _overlap(file: Path, grid: PixelGrid, this: PixelGrid) -> PixelGrid:
+def _overlap(file: Image, grid: PixelGrid, this: PixelGrid) -> PixelGrid:
     step = ~grid.transform @ this.transform
     col, row = round(step.c), round(step.f)
     same = np.allclose((step.a, step.b, step.d, step.e), (1, 0, 0, 1), atol=1e-4)
@@ -219,10 +248,14 @@ def _blocks(stack: Stack, grid: PixelGrid) -> Iterator[slice]:
         yield slice(first, min(first + lines, grid.rows))
 
 
-def _image(file: Path, grid: PixelGrid, block: slice) -> tuple[records.Float32, str]:
-    """Return a block of the common grid from a file, (rows, cols), NaN where missing, and the file's data type."""
-    with raster.opened(file) as dataset:
-        return _values(dataset, grid, block), str(dataset.dtypes[0])
+def _image(image: Image, grid: PixelGrid, block: slice) -> tuple[records.Float32, str]:
+    """Return a block of the common grid from an image, (rows, cols), NaN where missing, and the file's data type."""
+    if isinstance(image, Path):
+        with raster.opened(image) as dataset:
+            return _values(dataset, grid, block), str(dataset.dtypes[0])
+    corner = ~image.grid.transform @ grid.transform
+    top, left = round(corner.f) + block.start, round(corner.c)
+    return image.values(slice(top, top + block.stop - block.start), slice(left, left + grid.cols)), "float32"
 
 
 def _values(dataset: DatasetReader, grid: PixelGrid, block: slice) -> records.Float32:
@@ -325,7 +358,11 @@ def named(folder: Path, pattern: str) -> Path | None:
 def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records.VelocityField:
     """Return a stack as a velocity field with the caller's header."""
     return records.VelocityField(
-        header=header, batches=lambda: batches(stack, grid), files=stack.files, expected_points=grid.rows * grid.cols
+        header=header,
+        batches=lambda: batches(stack, grid),
+        files=stack.files,
+        expected_points=grid.rows * grid.cols,
+        stated=records.Stated(crs=grid.epsg, velocity_is_slope=True),
     )
 
 

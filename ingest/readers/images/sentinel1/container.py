@@ -1,4 +1,9 @@
-"""Files of a Sentinel-1 product (a folder *.SAFE, a zip with one, or the folder around one), and their XML."""
+"""Files of a Sentinel-1 product (a folder or a zip, or folders around one), and their XML.
+
+A product is a folder *.SAFE, or any that holds a Sentinel-1 manifest.safe: AWS (bucket sentinel-s1-l1c) leaves the
+suffix out and calls the files annotation/iw-vv.xml and measurement/iw-vv.tiff; the Copernicus Data Space also has
+products *_COG.SAFE, whose files end with -cog.
+"""
 
 import os
 import re
@@ -33,6 +38,7 @@ FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
 MOST_MEMBERS = 5000  # a wave-mode product has some hundreds
 MOST_XML_BYTES = 64 * 2**20  # the longest annotation has about 5 million
 MOST_IN_A_FOLDER = 1000
+MAX_DEPTH = 3  # folders around a product
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ def is_safe(path: Path) -> bool:
         if path.suffix.lower() != ".zip":
             return False
         with zipfile.ZipFile(path) as archive:
-            return bool(_roots(archive.namelist()))
+            return bool(_roots(archive))
     except CONTAINER_FAULTS:
         return False
 
@@ -125,7 +131,7 @@ def product_name(path: Path) -> str:
             names.append((_folder_of(path) or path).name)
         elif path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
-                names += [PurePosixPath(root).name for root in _roots(archive.namelist())[:1]]
+                names += [PurePosixPath(root).name for root in _roots(archive)[:1]]
     except CONTAINER_FAULTS:
         pass
     return next((match[0] for name in reversed(names) if (match := PRODUCT_NAME.match(name))), "")
@@ -142,7 +148,7 @@ def opened(path: Path) -> Safe:
     try:
         with zipfile.ZipFile(path) as archive:
             _check(path, archive.infolist())
-            roots = _roots(archive.namelist())
+            roots = _roots(archive)
             if len(roots) != 1:
                 problem = f"the zip holds {len(roots)} products"
                 raise InputError(path, problem, "Give each in a zip of its own, or unpack it and give the folders")
@@ -154,33 +160,39 @@ def opened(path: Path) -> Safe:
     return Safe(path, product_name(path), root, files, packed=True)
 
 
-def _folder_of(path: Path) -> Path | None:
-    """Return the product's folder: the given one or the only folder in it; None if neither is a product."""
+def _folder_of(path: Path, depth: int = 0) -> Path | None:
+    """Return the product's folder: the given one, or one in it that stands alone; None if there is no such folder."""
     if _is_product(path):
         return path
     with os.scandir(path) as entries:
         inside = [Path(entry) for entry in islice(entries, 20) if not entry.name.startswith(".")]
-    return inside[0] if len(inside) == 1 and inside[0].is_dir() and _is_product(inside[0]) else None
+    return _folder_of(inside[0], depth + 1) if len(inside) == 1 and inside[0].is_dir() and depth < MAX_DEPTH else None
 
 
 def _is_product(folder: Path) -> bool:
+    if PRODUCT_NAME.match(folder.name) and (folder.suffix == ".SAFE" or (folder / "annotation").is_dir()):
+        return True  # whether or not its manifest was copied too
     manifest = folder / MANIFEST
-    if PRODUCT_NAME.match(folder.name) and (folder.suffix == ".SAFE" or manifest.is_file()):
-        return True
-    if not manifest.is_file():
-        return False
+    return manifest.is_file() and _is_sentinel1(manifest)
+
+
+def _is_sentinel1(manifest: Path | zipfile.Path) -> bool:
     with manifest.open("rb") as stream:
         return b"safe/sentinel-1" in stream.read(4096)
 
 
-def _roots(names: list[str]) -> list[str]:
-    """Return the paths in a zip of the folders that are products, each with a final slash."""
+def _roots(archive: zipfile.ZipFile) -> list[str]:
+    """Return the paths in a zip of the folders that are products, each with a final slash; empty: the zip itself."""
     roots = set()
-    for name in names[:MOST_MEMBERS]:
+    for name in archive.namelist()[:MOST_MEMBERS]:
         parts = PurePosixPath(name).parts
-        at = next((n for n, part in enumerate(parts) if part.endswith(".SAFE") and PRODUCT_NAME.match(part)), None)
+        at = next((n for n, part in enumerate(parts) if PRODUCT_NAME.match(part)), None)
+        if at is not None and not parts[at].endswith(".SAFE") and parts[at + 1 : at + 2] != ("annotation",):
+            at = None
         if at is not None:
             roots.add("/".join(parts[: at + 1]) + "/")
+        elif parts[-1:] == (MANIFEST,) and len(parts) <= MAX_DEPTH + 1 and _is_sentinel1(zipfile.Path(archive, name)):
+            roots.add(name.removesuffix(MANIFEST))
     return sorted(roots)
 
 

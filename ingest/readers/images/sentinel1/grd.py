@@ -1,4 +1,4 @@
-"""Sentinel-1 GRD as ESA publishes it (SAFE): calibrated to sigma0, without thermal noise, resampled to a UTM grid.
+"""Sentinel-1 GRD of IW, EW and stripmap (SAFE): calibrated to sigma0, without thermal noise, resampled to a UTM grid.
 
 Each polarisation gives one image. It is read, calibrated and resampled piece by piece, so that a scene of 25,000 x
 16,700 samples never fills the memory. With the geolocation grid alone, positions between its points (some 13 x 20 km
@@ -43,7 +43,7 @@ def parse_name(path: Path) -> ParsedName:
     named = PRODUCT_NAME.match(product_name(path))
     if named is None:
         return ParsedName()
-    mode = "SM" if named["mode"].startswith("S") else named["mode"]
+    mode = contents.STRIPMAP.sub("SM", named["mode"])
     try:
         acquired_at = time_of(named["start"])
     except ValueError:
@@ -62,9 +62,8 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     """Read the XML files of every polarisation, or of the declared one; images are read later. Raises InputError."""
     safe = opened(path)
     named = PRODUCT_NAME.match(safe.name)
-    if named and named["kind"] != "GRD":
-        problem = f"this is {contents.KINDS.get(named['kind'], 'a product of type ' + named['kind'])}"
-        raise safe.fault(problem, "Give a GRD product")
+    if named:
+        contents.require_image(safe, named["kind"], contents.STRIPMAP.sub("SM", named["mode"]))
     manifest, files = contents.manifest_of(safe), contents.annotations_of(safe)
     wanted = (declared.polarisation or "").upper()
     if wanted and wanted not in files:
@@ -84,11 +83,7 @@ def _image(safe: Safe, manifest: contents.Manifest, polarisation: str, file: str
             f"its manifest is of orbit {manifest.absolute_orbit} of {manifest.platform}, its annotation of "
             f"{annotation.absolute_orbit} of {annotation.platform}"
         )
-    places = [f"measurement/{annotation.stem}{end}" for end in (".tiff", "-cog.tiff", ".tif", "-cog.tif")]
-    measurement = next((place for place in places if place in safe.files), None)
-    if measurement is None:
-        remedy = "Copy or download the whole product again, or ask for a polarisation that is there"
-        raise safe.fault(f"the measurement for {polarisation} is missing ({places[0]})", remedy)
+    measurement = contents.companion_file(safe, annotation, "measurement/", (".tiff", ".tif"), "measurement")
     calibration, noise = contents.calibration_of(safe, annotation), contents.noise_of(safe, annotation)
     image = Image(safe, manifest, annotation, calibration, noise, measurement)
     if not safe.packed:

@@ -18,6 +18,7 @@ from ingest.readers.images.sentinel1.geolocation import GridPoints
 from ingest.readers.records import Direction, Float64
 
 ANNOTATION = re.compile(r"annotation/(?:s1[a-d]-)?(?:s[1-6]|iw|ew|wv)\d?-(?:[a-z]{3}-)?(?P<pol>[vh]{2})\b.*\.xml")
+STRIPMAP, SLC_NAME = re.compile(r"^S[1-6]$"), re.compile(r"^(S1\w_\w\w_)\w{4}_\d\w(\w\w_\d{8}).*")
 KINDS = {"SLC": "an SLC (complex) product", "OCN": "an OCN (ocean) product", "RAW": "a RAW (level 0) product"}
 MOST_PIXELS = 3 * 10**9  # the largest, stripmap in full resolution, has about 1.5
 MOST_PER_LINE = 200_000
@@ -34,7 +35,6 @@ class Manifest(NamedTuple):
     start: datetime
     stop: datetime
     software: str
-    footprint: tuple[tuple[float, float], ...]
 
 
 class RangeModel(NamedTuple):
@@ -80,14 +80,24 @@ class Annotation:
     ranges: tuple[RangeModel, ...]
 
 
+def require_image(safe: Safe, kind: str, mode: str = "IW") -> None:
+    """Raise InputError for products other than images in ground range, and say which file to give."""
+    if mode not in {"IW", "EW", "SM"}:
+        problem = f"its mode is {mode[:10]}{' (small images of the open sea)' if mode == 'WV' else ''}"
+        raise safe.fault(problem, "Give a GRD product of the modes IW, EW or SM (S1 to S6)")
+    if kind[:3] != "GRD":
+        wanted = SLC_NAME.sub(r"\1GRD*_1S\2", safe.name[:25])
+        remedy = f"Give the GRD product of the same time{f' ({wanted}*)' if wanted else ''}"
+        raise safe.fault(f"this is {KINDS.get(kind[:3], f'a product of type {kind[:20]}')}", remedy)
+
+
 def manifest_of(safe: Safe) -> Manifest:
     """Read the manifest. Raises InputError, also for products other than GRD."""
     if MANIFEST not in safe.files:
         raise safe.fault(f"{MANIFEST} is missing", "Copy or download the whole product again")
     root = Node.of_file(safe, MANIFEST)
     kind = root.maybe(".//{*}productType")
-    if kind and kind != "GRD":
-        raise safe.fault(f"this is {KINDS.get(kind[:3], f'a product of type {kind[:20]}')}", "Give a GRD product")
+    require_image(safe, kind or "GRD")
     family, number = root.text(".//{*}platform/{*}familyName"), root.text(".//{*}platform/{*}number")
     if family.upper() != "SENTINEL-1":
         raise root.fault(f"it is of {family[:40]}, not of Sentinel-1")
@@ -106,7 +116,6 @@ def manifest_of(safe: Safe) -> Manifest:
         start=start,
         stop=root.time(".//{*}acquisitionPeriod/{*}stopTime"),
         software="" if software is None else f"{software.get('name', '')} {software.get('version', '')}".strip(),
-        footprint=_footprint(root),
     )
 
 
@@ -128,11 +137,8 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
     """Read the annotation of one polarisation. Raises InputError."""
     root = Node.of_file(safe, file)
     image = "imageAnnotation/imageInformation"
-    kind, mode = root.text("adsHeader/productType"), root.text("adsHeader/mode")
-    if kind != "GRD":
-        raise safe.fault(f"this is {KINDS.get(kind[:3], f'a product of type {kind[:20]}')}", "Give a GRD product")
-    if mode not in {"IW", "EW", "SM"}:
-        raise safe.fault(f"its mode is {mode[:10]}", "Give images of the modes IW, EW or SM")
+    mode = STRIPMAP.sub("SM", root.text("adsHeader/mode"))  # its annotation states the beam, S1 to S6
+    require_image(safe, root.text("adsHeader/productType"), mode)
     if root.text("adsHeader/polarisation") != polarisation:
         raise root.fault(f"it is of {root.text('adsHeader/polarisation')[:10]}, but its name states {polarisation}")
     lines, pixels = root.whole(f"{image}/numberOfLines"), root.whole(f"{image}/numberOfSamples")
@@ -205,12 +211,6 @@ def _direction(root: Node, place: str) -> Direction:
     return Direction(text)
 
 
-def _footprint(root: Node) -> tuple[tuple[float, float], ...]:
-    """Return (longitude, latitude) of the corners that the manifest states; empty if it states none."""
-    corners = re.findall(r"(-?\d+\.?\d*),(-?\d+\.?\d*)", root.maybe(".//{*}footPrint/{*}coordinates")[:1000])
-    return tuple((float(longitude), float(latitude)) for latitude, longitude in corners)
-
-
 def _points(root: Node, lines: int, pixels: int) -> GridPoints:
     names = ("line", "pixel", "longitude", "latitude", "height", "incidenceAngle")
     nodes = root.each("geolocationGrid/geolocationGridPointList/geolocationGridPoint")
@@ -241,11 +241,22 @@ def _ranges(root: Node) -> tuple[RangeModel, ...]:
 
 
 def _table_file(safe: Safe, annotation: Annotation, what: str) -> Node:
-    file = f"annotation/calibration/{what}-{annotation.stem}.xml"
-    if file not in safe.files:
-        problem = f"the {what} table for {annotation.polarisation} is missing ({file})"
-        raise safe.fault(problem, "Copy or download the whole product again")
-    return Node.of_file(safe, file)
+    start = f"annotation/calibration/{what}-"
+    return Node.of_file(safe, companion_file(safe, annotation, start, (".xml",), f"{what} table"))
+
+
+def companion_file(safe: Safe, annotation: Annotation, start: str, ends: tuple[str, ...], called: str) -> str:
+    """Return a file that belongs to an annotation, with or without -cog in its name. InputError if it is missing.
+
+    start, ends: of its name, around the annotation's; called: what to call it in the error.
+    """
+    stem = annotation.stem.removesuffix("-cog")
+    places = [f"{start}{stem}{cog}{end}" for end in ends for cog in ("", "-cog")]
+    file = next((place for place in places if place in safe.files), None)
+    if file is None:
+        problem = f"the {called} for {annotation.polarisation} is missing ({places[0]})"
+        raise safe.fault(problem, "Copy or download the whole product again, or ask for a polarisation that is there")
+    return file
 
 
 def _table(root: Node, vectors: Iterator[Node], value: str) -> Table:

@@ -17,8 +17,11 @@ from ingest.errors import InputError
 from ingest.readers import hdf5
 from ingest.readers.files import names_in
 from ingest.readers.records import Direction
+from ingest.readers.velocity.stacks import SENTINEL1_WAVELENGTH_M, mm_per_radian
 
 REMEDY = "Give the .nc files as they were downloaded"
+# Layer -> metres toward the satellite per unit of it. The first versions hold a phase, which is positive away.
+LAYERS = {"displacement": 1.0, "unwrapped_phase": mm_per_radian(SENTINEL1_WAVELENGTH_M) / 1000}
 CORRECTIONS = ("corrections/ionospheric_delay", "corrections/solid_earth_tide")
 MAX_FILES = 800  # each stays open while a frame is read; ten years of six days are 600
 FILE_NAME = re.compile(
@@ -36,9 +39,13 @@ _CF_UNIT = re.compile(r"(seconds|minutes|hours|days) since (\S+)[ T]?(\S*)")
 
 @dataclass(frozen=True)
 class DispFile:
-    """Facts that a file states about itself. reference, secondary: first and last day of its displacement."""
+    """Facts that a file states about itself. reference, secondary: first and last day of its displacement.
+
+    layer: name of the displacement or phase.
+    """
 
     path: Path
+    layer: str
     frame: str
     reference: date
     secondary: date
@@ -61,7 +68,10 @@ def described(path: Path) -> DispFile:
     match = FILE_NAME.match(path.name)
     named = match.groupdict() if match else {}
     with hdf5.opened(path) as file:
-        hdf5.require(path, file, ("displacement", "recommended_mask"), REMEDY)
+        layer = next((name for name in LAYERS if hdf5.is_dataset(path, file, name)), "")
+        if not layer:
+            remedy = "Give whole OPERA DISP-S1 files, with more than short_wavelength_displacement"
+            raise InputError(path, "dataset 'displacement' is missing", remedy)
         reference, secondary = (_time(path, file, which, named.get(which, "")) for which in TIMES)
         if reference >= secondary:
             raise InputError(path, f"its reference date {reference} is not before {secondary}", REMEDY)
@@ -70,6 +80,7 @@ def described(path: Path) -> DispFile:
         stated = named.get("processed") or hdf5.words(path, file, "identification/processing_start_datetime")
         return DispFile(
             path=path,
+            layer=layer,
             frame=_frame(path, file, named.get("frame", "")),
             reference=reference,
             secondary=secondary,

@@ -3,10 +3,10 @@
 Source: NASA/JPL, OPERA DISP-S1 product specification, JPL D-108772, and the program that writes it (opera-adt/disp-s1).
 `displacement` is m along the line of sight, positive toward the satellite, between the reference date of its ministack
 and its own: `chain` adds the files up. The product has two corrections, of which it states
-"subtract from displacement to apply". recommended_mask is 1 where a pixel is good; water_mask is 0 on water.
+"subtract from displacement to apply". recommended_mask is 1 where a pixel is good; water_mask is 0 on water. Files of
+versions 0.x hold `unwrapped_phase` or no mask; they were made to the description, no real file was at hand.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,24 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.errors import InputError
-from ingest.readers import hdf5, raster
-from ingest.readers.hdf5_grids import Grid, evenly, metric_crs
-from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, VelocityField
+from ingest.readers import gate, hdf5, raster
+from ingest.readers.hdf5_grids import Grid, evenly, mapped_epsg
+from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, Stated, VelocityField
 from ingest.readers.slopes import slopes
 from ingest.readers.velocity.opera_disp import chain as opera_chain
-from ingest.readers.velocity.opera_disp.chain import CORRECTIONS, DispFile
+from ingest.readers.velocity.opera_disp.chain import CORRECTIONS, LAYERS, DispFile
 
 NAME = "opera-disp"
 TITLE = "OPERA DISP-S1"
 SUFFIXES = hdf5.SUFFIXES
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
 LICENCE = "NASA Earth Science data: free and open"
+MM_PER_M = 1000.0
 LEAST_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
-SIGNS = {"displacement", "short_wavelength_displacement", "recommended_mask", "connected_component_labels"}
-SIGNS |= {"temporal_coherence", "reference_time", "corrections", "identification"}
+MASKS = ("recommended_mask", "connected_component_labels", "water_mask")
+NO_COMPONENT = 65_535
+SIGNS = {"displacement", "short_wavelength_displacement", "unwrapped_phase", "temporal_correlation"}
+SIGNS |= {"temporal_coherence", "reference_time", "corrections", "identification", *MASKS[:2]}
 LEAST_SIGNS = 4
-_EPSG_AT_END = re.compile(r'(?:ID|AUTHORITY)\["EPSG",\s*"?(\d{4,6})"?\]\s*\]\s*$')
 
 
 def recognises(path: Path) -> bool:
@@ -70,7 +72,11 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     used = tuple(file.path for file in files) if path.is_dir() else ()
     header = _header(frame, older, declared)
     pixels = frame.grid.rows * frame.grid.cols
-    return (VelocityField(header=header, batches=lambda: _batches(frame), files=used, expected_points=pixels),)
+    stated = Stated(crs=frame.grid.epsg, series_scale=MM_PER_M, velocity_is_slope=True)
+    read = VelocityField(
+        header=header, batches=lambda: _batches(frame), files=used, expected_points=pixels, stated=stated
+    )
+    return (read,)
 
 
 def _header(frame: Frame, older: int, declared: Declaration) -> FieldHeader:
@@ -79,7 +85,7 @@ def _header(frame: Frame, older: int, declared: Declaration) -> FieldHeader:
         "frame": newest.frame,
         "versions": ", ".join(sorted({file.version for file in frame.files if file.version})),
         "corrections subtracted": ", ".join(frame.corrections) or "none: the files hold none",
-        "mask": "recommended_mask is 1 and water_mask is not 0",
+        "mask": "recommended_mask is 1 (in early versions: a connected component) and water_mask is not 0",
         "velocity": "least-squares slope of the chained series",
         "temporal_coherence": "of the last file in which it is known",
     }
@@ -105,52 +111,40 @@ def _header(frame: Frame, older: int, declared: Declaration) -> FieldHeader:
 
 
 def _common_grid(files: list[DispFile]) -> Grid:
-    first = _grid(files[0].path)
+    first = _grid(files[0].path, files[0].layer)
     for file in files[1:]:
-        if not _grid(file.path).fits(first):
+        if not _grid(file.path, file.layer).fits(first):
             problem = f"its grid is not that of {files[0].path.name}"
             raise InputError(file.path, problem, "Give files of one frame and one product version")
     return first
 
 
-def _grid(path: Path) -> Grid:
+def _grid(path: Path, layer: str) -> Grid:
     with hdf5.opened(path) as file:
-        hdf5.require(path, file, ("displacement", "recommended_mask", "x", "y"), opera_chain.REMEDY)
-        shape = hdf5.shape_of(path, file, "displacement")
+        hdf5.require(path, file, (layer, "x", "y", "spatial_ref"), opera_chain.REMEDY)
+        shape = hdf5.shape_of(path, file, layer)
         x, y = hdf5.coordinates(path, file, "x"), hdf5.coordinates(path, file, "y")
         if shape != (y.size, x.size):
-            problem = f"displacement is {shape} and its coordinates {(y.size, x.size)}"
+            problem = f"{layer} is {shape} and its coordinates {(y.size, x.size)}"
             raise InputError(path, problem, opera_chain.REMEDY)
-        for name in ("recommended_mask", "temporal_coherence", "water_mask", *CORRECTIONS):
+        for name in (*MASKS, "temporal_coherence", *CORRECTIONS):
             if hdf5.is_dataset(path, file, name) and hdf5.shape_of(path, file, name) != shape:
                 problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape}"
                 raise InputError(path, problem, opera_chain.REMEDY)
-        for name in ("displacement", *CORRECTIONS):
+        for name in (layer, *CORRECTIONS):
             if hdf5.is_dataset(path, file, name):
-                _require_metres(path, name, hdf5.attributes(path, file, name).get("units", ""))
+                _require_unit(path, name, hdf5.attributes(path, file, name).get("units", ""))
+        stated = hdf5.attributes(path, file, "spatial_ref")
         (x0, dx), (y0, dy) = evenly(path, "x", x), evenly(path, "y", y)
-        return Grid(x=x0, dx=dx, y=y0, dy=dy, rows=shape[0], cols=shape[1], epsg=_epsg(path, file)).checked(path)
+        epsg = mapped_epsg(path, stated)
+        return Grid(x=x0, dx=dx, y=y0, dy=dy, rows=shape[0], cols=shape[1], epsg=epsg).checked(path)
 
 
-def _require_metres(path: Path, name: str, unit: str) -> None:
-    if unit.strip().lower() not in {"m", "meter", "meters", "metre", "metres"}:
-        problem = f"the unit of {name} is {unit[:40] or 'missing'} where meters is expected"
+def _require_unit(path: Path, name: str, unit: str) -> None:
+    wanted = "radians" if name == "unwrapped_phase" else "m"
+    if gate.unit_of(unit) != wanted:
+        problem = f"the unit of {name} is {unit[:40] or 'missing'} where {wanted} is expected"
         raise InputError(path, problem, opera_chain.REMEDY)
-
-
-def _epsg(path: Path, file: h5py.File) -> int:
-    """Return the EPSG number in spatial_ref, the only part of it that is used. Raises InputError."""
-    hdf5.require(path, file, ("spatial_ref",), opera_chain.REMEDY)
-    attributes = hdf5.attributes(path, file, "spatial_ref")
-    ends = _EPSG_AT_END.search(attributes.get("crs_wkt") or attributes.get("spatial_ref") or "")
-    codes = {
-        code for code in (ends[1] if ends else "", attributes.get("epsg", attributes.get("epsg_code", ""))) if code
-    }
-    if len(codes) != 1 or not min(codes).isdigit() or len(min(codes)) > 6:
-        problem = f"spatial_ref names {len(codes)} EPSG numbers {' and '.join(sorted(codes))[:60]}".rstrip()
-        raise InputError(path, problem, opera_chain.REMEDY)
-    metric_crs(path, int(min(codes)))
-    return int(min(codes))
 
 
 def _corrections(files: list[DispFile]) -> tuple[str, ...]:
@@ -193,7 +187,7 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
             continue
         before = chain[frame.dates.index(file.reference)]
         with np.errstate(over="ignore", invalid="ignore"):  # of a damaged value, refused below
-            moved = before + hdf5.numbers(file.path, content, "displacement", (rows, cols))
+            moved = hdf5.numbers(file.path, content, file.layer, (rows, cols)) * np.float32(LAYERS[file.layer]) + before
             for name in frame.corrections:
                 moved -= hdf5.numbers(file.path, content, name, (rows, cols))
         # what is masked on the reference date stays unknown from there: how far it had moved is unknown
@@ -205,15 +199,21 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
     row, col = np.nonzero(known >= max(1, LEAST_KNOWN * len(frame.files)))
     # file: m, positive toward the satellite; ours: mm, the same sign
     displacement = hdf5.millimetres(np.ascontiguousarray(chain[:, row, col].T))  # (pixels, dates)
-    hdf5.refuse_too_far(frame.path, displacement)
     return _points(frame, row + rows.start, col + cols.start, displacement, coherence[row, col])
 
 
 def _good(path: Path, file: h5py.File, where: tuple[slice, slice]) -> NDArray[np.bool_]:
-    """Return which pixels are recommended and not water, (rows, cols). water_mask 255: made without a mask."""
-    good: NDArray[np.bool_] = hdf5.numbers(path, file, "recommended_mask", where) == 1
-    if hdf5.is_dataset(path, file, "water_mask"):
-        good &= hdf5.numbers(path, file, "water_mask", where) != 0
+    """Return which pixels are recommended and not water, (rows, cols). water_mask 255: made without a mask.
+
+    Early versions have no recommended_mask: there a pixel is good that belongs to a connected component.
+    """
+    good = np.ones((where[0].stop - where[0].start, where[1].stop - where[1].start), dtype=bool)
+    masks = [name for name in MASKS if hdf5.is_dataset(path, file, name)]
+    if "recommended_mask" in masks:
+        masks = [name for name in masks if name != "connected_component_labels"]
+    for name in masks:
+        values = hdf5.numbers(path, file, name, where)
+        good &= values == 1 if name == "recommended_mask" else (values != 0) & (values < NO_COMPONENT)
     return good
 
 
@@ -221,7 +221,6 @@ def _points(
     frame: Frame, row: NDArray[np.int64], col: NDArray[np.int64], displacement: Float32, coherence: Float32
 ) -> PointBatch:
     motion = slopes(displacement, frame.dates)
-    hdf5.refuse_too_fast(frame.path, motion.velocity_mm_yr)
     known = {"velocity_std_mm_yr": motion.velocity_std_mm_yr, "temporal_coherence": coherence}
     known["displacement_mm"] = displacement  # the line of sight is in another product, DISP-S1-STATIC
     longitude, latitude = frame.grid.positions(row, col)

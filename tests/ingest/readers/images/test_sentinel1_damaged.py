@@ -14,7 +14,7 @@ from ingest.readers.images.sentinel1 import safe as sentinel1_safe
 from ingest.readers.records import Declaration
 from tests.makers.damage import NOISY, flipped, truncated
 from tests.makers.rtc import outcome
-from tests.makers.simulated_safe import Flight, Recipe, make, random_digital
+from tests.makers.simulated_safe import Flight, Recipe, as_on_aws, make, random_digital
 
 SMALL = Recipe(flight=Flight(lines=48, pixels=64), polarisations=("VV",), grid=(3, 4))
 
@@ -37,10 +37,10 @@ def swapped(old: str, new: str, times: int = -1):
         ({"leave_out": ("annotation/s1a",)}, "holds no annotation of an image"),
         ({"leave_out": ("calibration-",)}, "the calibration table for VV is missing"),
         ({"leave_out": ("noise-",)}, "the noise table for VV is missing"),
-        ({"kind": "SLC"}, "this is an SLC"),
+        ({"kind": "SLC"}, "SLC (complex) product. Give the GRD product of the same time (S1A_IW_GRD*_1SSV_20240501*)"),
         ({"kind": "OCN"}, "this is an OCN"),
         ({"kind": "RAW"}, "this is a RAW"),
-        ({"mode": "WV"}, "its mode is WV"),
+        ({"mode": "WV"}, "its mode is WV (small images of the open sea). Give a GRD product of the modes IW, EW or SM"),
         ({"digital": {"VV": np.zeros((48, 64), dtype=np.uint16)}}, "empty: nothing but zeros"),
         ({"digital": {"VV": random_digital(40, 64)}}, "has 64 x 40 pixels, its annotation 64 x 48"),
         ({"tiff": {"count": 2}}, "2 bands of uint16"),
@@ -81,6 +81,14 @@ def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path, changes, messa
 def test_the_small_product_itself_is_read(tmp_path):
     assert outcome(make(tmp_path, SMALL)) == ""
     assert outcome(make(tmp_path, SMALL, packed=True)) == ""
+
+
+def test_a_copy_from_aws_without_its_manifest_is_told_so(tmp_path):
+    (tmp_path / "other").mkdir()
+    folder = as_on_aws(make(tmp_path, SMALL, leave_out=("manifest",)))
+    packed = as_on_aws(make(tmp_path / "other", SMALL, leave_out=("manifest",)), folder.name)
+    assert "manifest.safe is missing" in outcome(folder)
+    assert "manifest.safe is missing" in outcome(packed)
 
 
 def test_two_polarisations_of_which_one_has_no_image(tmp_path):

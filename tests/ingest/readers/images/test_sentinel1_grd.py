@@ -1,6 +1,8 @@
 """Sentinel-1 GRD: the right sigma0 at the right place, whatever the flight; the real product's metadata."""
 
+import zipfile
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,11 +19,12 @@ from ingest.readers.images.sentinel1.calibration import (
     Window,
     sigma0_amplitude,
 )
-from ingest.readers.images.sentinel1.container import opened
+from ingest.readers.images.sentinel1.container import is_safe, opened
 from ingest.readers.images.sentinel1.geolocation import GridPoints, positions_of
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, noise_of
 from ingest.readers.records import Declaration, Direction
-from tests.makers.simulated_safe import Flight, Recipe, make, random_digital, swath_of
+from tests.makers.damage import zip_of
+from tests.makers.simulated_safe import Flight, Recipe, as_cog, as_on_aws, make, random_digital, swath_of, zipped
 
 BOTH_WAYS = pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])
 
@@ -268,6 +271,41 @@ def test_a_folder_a_zip_and_the_folder_around_it_give_the_same_image(tmp_path):
     images = [open_scenes(path)[0].power() for path in (folder, folder.parent, packed)]
     np.testing.assert_array_equal(images[0], images[1])
     np.testing.assert_array_equal(images[0], images[2])
+
+
+LAYOUTS = {
+    "AWS, a folder": as_on_aws,
+    "AWS, a zip of its files": partial(as_on_aws, inside="."),
+    "AWS, a zip two folders deep": partial(as_on_aws, inside="GRD/2024"),
+    "no suffix": lambda product: product.rename(product.with_suffix("")),
+    "a name of one's own": lambda product: product.rename(product.with_name("my image")),
+    "a zip one folder deeper": lambda product: zipped(product, f"download/{product.name}"),
+    "a zip without the suffix": lambda product: zipped(product, product.stem),
+    "COG": as_cog,
+}
+
+
+@pytest.mark.parametrize("change", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_product_is_known_and_read_alike_in_every_layout_that_is_handed_out(tmp_path, change):
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "changed" / "around" / "it").mkdir(parents=True)
+    recipe = Recipe(flight=Flight(lines=48, pixels=64), grid=(3, 4))
+    tiled = {"tiled": True, "blockxsize": 16, "blockysize": 16, "compress": "deflate"} if change is as_cog else {}
+    plain = make(tmp_path / "plain", recipe)
+    changed = change(make(tmp_path / "changed" / "around" / "it", recipe, tiff=tiled))
+    paths = [changed] if changed.suffix == ".zip" else [changed, tmp_path / "changed"]
+    for path in paths:
+        assert recognise(path) == "sentinel1-grd"
+        for scene, expected in zip(open_scenes(path), open_scenes(plain), strict=True):
+            assert scene.header.polarisation == expected.header.polarisation
+            np.testing.assert_array_equal(scene.power(), expected.power())
+
+
+def test_a_manifest_of_another_satellite_is_no_product_of_this_one(tmp_path):
+    path = as_on_aws(make(tmp_path, Recipe(flight=Flight(lines=48, pixels=64), grid=(3, 4))), "S2A")
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read("S2A/manifest.safe").replace(b"safe/sentinel-1", b"safe/sentinel-2")
+    assert not is_safe(zip_of(tmp_path / "other.zip", {"S2A/manifest.safe": text}))
 
 
 def test_what_is_unpacked_is_cleaned_up_even_when_reading_ends_in_the_middle(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Sentinel-1 GRD: what the real product's own files say."""
 
+import re
 from datetime import UTC, datetime
 
 import numpy as np
@@ -43,6 +44,12 @@ def test_the_real_product_says_what_its_files_say(path):
     assert (noise.along_track[1].first_pixel, noise.along_track[1].line.size) == (8743, 1704)
 
 
+def corners_of(safe) -> list[tuple[float, float]]:
+    """Longitude and latitude of the corners that the manifest states."""
+    stated = re.search(r"<gml:coordinates>(.*?)</gml:coordinates>", safe.xml("manifest.safe").decode())[1]
+    return [(float(corner.split(",")[1]), float(corner.split(",")[0])) for corner in stated.split()]
+
+
 def test_the_real_products_outline_is_its_manifests(path):
     safe = opened(path)
     annotation = annotation_of(safe, "VV", annotations_of(safe)["VV"])
@@ -50,7 +57,7 @@ def test_the_real_products_outline_is_its_manifests(path):
     assert positions.is_sane(10.0)
     to_map = Transformer.from_crs(4326, 32736, always_xy=True)
     ours = Polygon(np.stack(positions.outline(annotation.lines, annotation.pixels), axis=1))
-    theirs = Polygon([to_map.transform(*corner) for corner in manifest_of(safe).footprint])
+    theirs = Polygon([to_map.transform(*corner) for corner in corners_of(safe)])
     assert ours.intersection(theirs).area / ours.union(theirs).area > 0.98
     line, pixel = positions.image_of(*to_map.transform(annotation.points.longitude, annotation.points.latitude))
     assert np.abs(line - annotation.points.line[:, None]).max() < 0.1
@@ -72,3 +79,11 @@ def test_the_orbit_of_the_real_product_leads_to_its_own_points(path):
     line, pixel = sentinel1_terrain.image_of_orbit(annotation)(points.longitude, points.latitude, points.height_m)
     assert np.abs(line - points.line[:, None]).max() < 0.5
     assert np.abs(pixel - points.pixel).max() < 0.5
+
+
+def test_the_real_stripmap_product_says_what_its_files_say(real_data):
+    (path,) = (real_data / "cases" / "sentinel1_stripmap").glob("*.zip")
+    header = open_scenes(path)[0].header
+    assert (header.platform, header.mode, header.polarisation, header.track) == ("S1C", "SM", "HH", 15)
+    assert (header.absolute_orbit, header.direction) == (638, Direction.ASCENDING)
+    assert header.acquired_at.isoformat(timespec="milliseconds") == "2025-01-18T17:14:04.727+00:00"

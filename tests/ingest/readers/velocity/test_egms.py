@@ -1,14 +1,18 @@
 """EGMS files: every release's names, our units and signs, and one clear line for what cannot be used."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field
-from ingest.readers.records import Component, Direction
+from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers.damage import the_batch as points
 from tests.makers.damage import the_field
+from tests.makers.egms import egms_table
+from tests.makers.generic import csv_text
 
 
 def reverse(table):
@@ -80,7 +84,7 @@ BAD_TABLES = {
     "not in order": lambda table: table.update({"20190101": table["20200103"]}),
     "not a date": lambda table: table.update({"20201399": table.pop("20200715")}),
     "cannot be read": lambda table: table["mean_velocity"].__setitem__(2, "fast"),
-    "do not agree": lambda table: table.update(easting=[value + 1e6 for value in table["easting"]]),
+    "do not name the same places": lambda table: table.update(easting=[value + 1e6 for value in table["easting"]]),
     "no rows": lambda table: [column.clear() for column in table.values()],
 }
 
@@ -90,8 +94,32 @@ def test_a_bad_table_is_refused_with_a_line_that_names_the_fault(make_egms, mess
     assert message in damage.outcome(make_egms(change=BAD_TABLES[message]))
 
 
-def test_a_wrong_format_is_not_forced_and_a_lost_name_is_asked_about(make_egms):
+def test_a_wrong_format_is_not_forced_(make_egms):
     with pytest.raises(InputError, match="not a file of format 'licsbas'"):
         open_velocity_field(make_egms(), "licsbas")
+
+
+@pytest.mark.parametrize(("sign", "component"), [("up", Component.UP), ("east", Component.EAST)])
+def test_joined_l3_tables_have_the_component_that_is_declared_and_each_point_once(tmp_path, sign, component):
+    table = egms_table(level="L3")
+    joined = {name: [*values, *values[:5]] for name, values in table.items()}
+    path = tmp_path / "whole_country.csv"
+    path.write_text(csv_text(joined))
+    read = damage.points(path, Declaration(positive=sign))
+    assert (read.header.component, read.header.level, read.header.posting_m) == (component, "L3", 100)
+    assert read.header.dates[0] == date(2020, 1, 3)
+    assert sorted(read.columns.pid) == sorted(pid.encode() for pid in table["pid"])
+    assert "Add --positive up (L3_.._U) or --positive east" in damage.outcome(path)
+
+
+def test_a_declared_component_may_not_contradict_the_name(make_egms):
     path = make_egms("EGMS_L3_E46N17_100km_U_2020_2024_1.zip")
-    assert "vertical or east-west" in damage.outcome(path.rename(path.with_name("download.zip")))
+    assert points(path, Declaration(positive="up")).pid.size == 12
+    with pytest.raises(InputError, match="up by its name, but east by --positive"):
+        open_velocity_field(path, declared=Declaration(positive="east"))
+
+
+@pytest.mark.parametrize("years", ["", "_2018_2022_1", "_2019_2023_1", "_2020_2024_1"])
+def test_every_release_is_known_by_its_name(make_egms, years):
+    header = open_velocity_field(make_egms(f"EGMS_L2a_117_0227_IW2_VV{years}.zip")).header
+    assert (header.release, header.level, header.tile) == (years[1:], "L2a", "L2a/117/0227/2/VV/los")

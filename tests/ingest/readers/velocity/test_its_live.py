@@ -5,12 +5,16 @@ from datetime import date
 import h5py
 import numpy as np
 import pytest
+from pyproj import CRS
 
+from ingest.errors import InputError
 from ingest.formats import open_velocity_fields, recognise
-from ingest.readers.records import Component, Technique
+from ingest.readers.records import Component, Declaration, Technique
 from tests.makers import damage
 from tests.makers import its_live as made_its_live
 from tests.makers.damage import all_points
+
+WKT = CRS.from_epsg(32607).to_wkt()
 
 
 @pytest.mark.parametrize(
@@ -75,20 +79,26 @@ def test_without_errors_of_the_components_that_of_the_speed_is_taken(tmp_path):
         ({"leave_out": ("x",)}, "'x' is missing"),
         ({"mapping": {"spatial_epsg": 4326}}, "does not measure in metres"),
         ({"mapping": {"spatial_epsg": 99999}}, "is not a known reference system"),
-        ({"mapping": {"spatial_epsg": "polar"}}, "names no EPSG number"),
-        ({"mapping": {"spatial_epsg": None}}, "names no EPSG number"),
-        ({"mapping": {"GeoTransform": "0 120 0 0 0"}}, "its GeoTransform is"),
-        ({"mapping": {"GeoTransform": "0 120 0 0 0 -120"}}, "do not agree with GeoTransform"),
-        ({"mapping": {"GeoTransform": "nan 120 0 0 0 -120"}}, "not a grid along x and y"),
-        ({"replace": {"x": np.arange(4.0)}}, "do not fit"),
-        ({"replace": {"y": np.zeros((2, 3))}}, "do not fit"),
-        ({"replace": {"x": np.array([b"a"] * 5)}}, "'x' holds no plain numbers"),
-        ({"replace": {"vx": np.zeros((6, 5), dtype=[("a", "i2")])}}, "'vx' holds no plain numbers"),
+        ({"mapping": {"spatial_epsg": "polar"}}, "names no reference system"),
+        ({"mapping": {"spatial_epsg": None}}, "names no reference system"),
+        ({"mapping": {"crs_wkt": CRS.from_epsg(32608).to_wkt()}}, "names EPSG:32607 and EPSG:32608"),
+        ({"mapping": {"GeoTransform": "0 120 0 0 0 -120"}}, "but its GeoTransform is '0 120 0 0 0 -120'"),
+        ({"mapping": {"GeoTransform": "nan 120 0 0 0 -120"}}, "but its GeoTransform is"),
+        ({"replace": {"x": np.arange(4.0)}}, "6 y and 4 x differ"),
+        ({"replace": {"x": np.array([0, 120.0, 120, 360, 480])}}, "not evenly spaced"),
+        ({"replace": {"y": np.zeros((2, 3))}}, "where a list is expected"),
+        ({"replace": {"x": np.array([b"a"] * 5)}}, "'x' holds |S1, not numbers"),
+        ({"replace": {"vx": np.zeros((6, 5), dtype=[("a", "i2")])}}, "'vx' holds"),
+        (
+            {"replace": {"vx": np.zeros((3, 6, 5), "i2"), "vy": np.zeros((3, 6, 5), "i2")}},
+            "datacube of many pairs (3 x 6 x",
+        ),
+        ({"leave_out": ("vx", "vy")}, "speeds without the directions vx and vy"),
         ({"info": {"acquisition_date_img2": "20180304"}}, "not in order"),
         ({"info": {"acquisition_date_img1": "soon"}}, "acquisition_date_img1 is 'soon'"),
         ({"info": {"acquisition_date_img1": None}}, "acquisition_date_img1 is ''"),
-        ({"units": "meter/day"}, "the unit of vx is 'meter/day'"),
-        ({"units": ""}, "not stated"),
+        ({"units": "pixels"}, "its values are 'pixels' by the attribute of vx, which is no unit of velocity"),
+        ({"units": ""}, "the unit of its values is not declared. Add what holds, as in --unit"),
         ({"replace": {"vx": np.full((6, 5), 1e5)}}, "is impossible"),
     ],
 )
@@ -107,3 +117,47 @@ def test_a_fill_value_of_its_own_is_honoured(tmp_path):
         file["vx"].attrs["_FillValue"] = np.int16(-32768)
     eastward, _ = all_points(path)
     assert eastward.columns.pid.size == 28
+
+
+@pytest.mark.parametrize("epsg", [3413, 3031, 32607])
+def test_the_grid_mapping_is_the_one_that_the_velocities_name_and_its_parameters_suffice(tmp_path, epsg):
+    parameters = {key: value for key, value in CRS.from_epsg(epsg).to_cf().items() if key != "crs_wkt"}
+    path = made_its_live.make(tmp_path, epsg=epsg, called="Its_Map", mapping={"spatial_epsg": None} | parameters)
+    assert open_velocity_fields(path)[0].header.grid_epsg == epsg
+    path = made_its_live.make(tmp_path, called="Its_Map", mapping={"spatial_epsg": None, "crs_wkt": WKT})
+    assert open_velocity_fields(path)[0].header.grid_epsg == 32607
+
+
+def test_an_annual_mosaic_is_of_the_year_in_its_name_and_has_an_error_for_each_pixel(tmp_path):
+    path = made_its_live.make_mosaic(tmp_path, "ITS_LIVE_velocity_120m_RGI01A_2018_v02.nc", vx=100, vy=-40)
+    eastward, northward = all_points(path)
+    assert (eastward.header.level, eastward.header.dates) == ("annual mosaic", (date(2018, 1, 1), date(2018, 12, 31)))
+    assert eastward.columns.pid.size == northward.columns.pid.size == 29
+    assert eastward.columns.velocity_mm_yr == pytest.approx(100_000, abs=100)
+    assert northward.columns.velocity_mm_yr == pytest.approx(-40_000, abs=100)
+    assert eastward.columns.velocity_std_mm_yr == pytest.approx(3_000)
+
+
+def test_a_static_mosaic_is_read_from_its_own_names_and_its_period_is_the_declared_one(tmp_path):
+    path = made_its_live.make_mosaic(tmp_path, "ITS_LIVE_velocity_120m_RGI01A_0000_v02.nc", static=True)
+    years = (date(2014, 1, 1), date(2022, 12, 31))
+    eastward, _ = all_points(path, Declaration(period=years))
+    assert (eastward.header.level, eastward.header.dates) == ("mosaic", years)
+    assert eastward.columns.velocity_mm_yr == pytest.approx(100_000, abs=100)
+    assert open_velocity_fields(path)[0].header.dates == ()
+    with pytest.raises(InputError, match="the period of its values is not declared"):
+        open_velocity_fields(path, declared=Declaration(needs_period=True))
+
+
+def test_velocities_on_a_map_that_name_no_source_are_read_without_the_attribution_of_one(tmp_path):
+    path = made_its_live.make_mosaic(tmp_path, "my_glacier.nc", called="crs")
+    years = Declaration(period=(date(2019, 1, 1), date(2019, 12, 31)))
+    eastward, _ = open_velocity_fields(path, declared=years)
+    assert (eastward.header.dates, eastward.header.licence) == (years.period, "")
+    assert "not stated" in eastward.header.attribution
+
+
+def test_a_datacube_in_zarr_is_refused_with_what_to_give(tmp_path):
+    cube = tmp_path / "ITS_LIVE_vel_EPSG3413_G0120_X-50000_Y-2250000.zarr"
+    (cube / "vx").mkdir(parents=True)
+    assert "datacube of many pairs (Zarr). Give one of its image pairs" in damage.outcome(cube)

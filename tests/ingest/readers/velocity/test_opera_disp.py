@@ -128,16 +128,39 @@ def test_a_series_may_begin_with_a_later_ministack(tmp_path):
     assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
 
 
+def test_an_early_file_without_a_recommended_mask_is_masked_by_its_components(tmp_path):
+    labels = np.ones((6, 5), dtype=np.uint16)
+    labels[2], labels[3] = 0, 65_535
+    early = {"leave_out": ("recommended_mask", "corrections"), "content": {"connected_component_labels": labels}}
+    header, batch = the_field(made_opera_disp.make_frame(tmp_path, PAIRS, -0.02, version="0.4", **early))
+    assert batch.pid.size == 20
+    assert not {b"2_0", b"3_0"} & set(batch.pid)
+    assert header.extras["versions"] == "0.4"
+
+
+def test_a_phase_of_the_first_versions_is_positive_away_from_the_satellite(tmp_path):
+    """0.05546576 m / 4 pi a radian: 20 mm a year away are 4.53 rad."""
+    frame = tmp_path / "frame"
+    frame.mkdir()
+    for pair in PAIRS:
+        years = (made_opera_disp.moment(pair[1]) - made_opera_disp.moment(pair[0])).days / 365.25
+        phase = {"unwrapped_phase": np.full((6, 5), 4.5312 * years, dtype=np.float32)}
+        left = ("displacement", "recommended_mask", "corrections")
+        path = made_opera_disp.make(frame, pair, leave_out=left, content=phase, version="0.1")
+        with h5py.File(path, "a") as file:
+            file["unwrapped_phase"].attrs["units"] = "radians"
+    assert points(frame).velocity_mm_yr == pytest.approx(-20, abs=0.01)
+
+
 ZEROS = np.zeros((6, 5), dtype=np.float32)
 NANS = np.full((6, 5), np.nan, dtype=np.float32)
 BAD_FILES = [
-    ({"leave_out": ("displacement",)}, "'displacement' is missing"),
-    ({"leave_out": ("recommended_mask",)}, "'recommended_mask' is missing"),
+    ({"leave_out": ("displacement",)}, "'displacement' is missing. Give whole OPERA"),
+    ({"leave_out": ("displacement",), "content": {"unwrapped_phase": ZEROS}}, "unit of unwrapped_phase is missing"),
     ({"leave_out": ("x",)}, "'x' is missing"),
     ({"leave_out": ("spatial_ref",)}, "'spatial_ref' is missing"),
-    ({"wkt": "LOCAL_CS"}, "names 0 EPSG"),
+    ({"wkt": "LOCAL_CS"}, "names no reference system"),
     ({"epsg": 4326}, "does not measure in metres"),
-    ({"wkt": 'PROJCS["a",AUTHORITY["EPSG","99999"]]'}, "not a known reference system"),
     ({"units": "millimeters"}, "unit of displacement is millimeters"),
     ({"units": ""}, "unit of displacement is missing"),
     ({"content": {"displacement": NANS}}, "no pixel is good"),
