@@ -29,7 +29,6 @@ from ingest.readers.velocity import (
     its_live,
     licsar,
     licsbas,
-    licsbas_maps,
     pyrate,
     vx_vy,
 )
@@ -90,7 +89,6 @@ REGISTERED: tuple[VelocityReader | SceneReader | StationReader, ...] = (
     egms,
     insar_norway,
     licsbas,
-    licsbas_maps,
     mintpy,
     mintpy_he5,
     opera_disp,
