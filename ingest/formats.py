@@ -23,6 +23,7 @@ from ingest.readers.tables import generic, text_table
 from ingest.readers.velocity import (
     egms,
     geotiff,
+    gmt,
     gunw,
     hyp3,
     insar_norway,
@@ -98,6 +99,7 @@ REGISTERED: tuple[VelocityReader | SceneReader | StationReader, ...] = (
     hyp3,
     its_live,
     vx_vy,
+    gmt,
     opera_rtc,
     hyp3_rtc,
     earth_engine,
