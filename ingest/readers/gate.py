@@ -106,6 +106,7 @@ def units(
     sign: Mapping[str, str | None] | None = None,
     dates_known: bool = True,
     otherwise: str = "",
+    of_series: bool = False,
 ) -> Units:
     """Return the unit and sign of velocities. Raises Undeclared with all that is missing, InputError if sources differ.
 
@@ -116,8 +117,11 @@ def units(
         sign: source in the file -> word of TOWARD
         dates_known: whether the file states its dates; else the period is asked for where it is needed
         otherwise: another remedy, such as an option for files of another kind
+        of_series: whether the file's units are those of displacements, from which velocities will be derived
     """
     spelled = {source: unit_of(text) for source, text in (unit or {}).items() if text}
+    if of_series:
+        spelled = {source: f"{text}/yr" if f"{text}/yr" in MM_PER_UNIT else text for source, text in spelled.items()}
     stated = agreed(path, "unit", {"--unit": declared.unit} | spelled)
     positive = agreed(path, "positive direction", {"--positive": declared.positive} | dict(sign or {}))
     if stated is not None and stated not in MM_PER_UNIT:

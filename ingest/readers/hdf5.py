@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.errors import InputError
 from ingest.readers.files import refuse_hollow
-from ingest.readers.raster import FARTHEST_MM, FASTEST_MM_YR
-from ingest.readers.records import Float32, Float64, Technique
+from ingest.readers.records import Float32, Float64
 
 SIGNATURE = b"GCOL\x01"
 LEAST_BYTES = 4096  # of a heap; the library refuses a smaller one itself
@@ -92,7 +92,7 @@ def _walks(stream: BinaryIO, place: int, file_size: int) -> bool:
 
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc"})
+SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc", ".grd"})
 MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
 MAX_VALUE_BYTES = 4096  # a date, a name, a polygon; texts of any length are kept apart and not counted here
 MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever part is read
@@ -104,7 +104,7 @@ BATCH_ROWS = 64
 REMEDY = "Copy or make it again"
 _PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
 # what h5py and numpy raise where bytes are wrong, depending on which of them
-_FAULTS = (
+FAULTS = (
     OSError,
     RuntimeError,
     KeyError,
@@ -158,7 +158,7 @@ def _reading(path: Path, what: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except _FAULTS as fault:
+    except FAULTS as fault:
         detail = " ".join(str(fault).split())[:200]
         raise InputError(path, f"{what} is damaged ({detail or type(fault).__name__})", REMEDY) from fault
 
@@ -175,7 +175,7 @@ def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
     try:
         with _opened(path) as file:
             return frozenset(file), attributes(path, file)
-    except _FAULTS:
+    except FAULTS:
         return frozenset(), {}
 
 
@@ -186,7 +186,7 @@ def holds(path: Path, name: str) -> bool:
     try:
         with _opened(path) as file:
             return name in file
-    except _FAULTS:
+    except FAULTS:
         return False
 
 
@@ -247,10 +247,10 @@ def _numbers(path: Path, file: h5py.Group, name: str, where: Any) -> Any:
         return np.asarray(dataset[where])
 
 
-def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32:
+def numbers(path: Path, file: h5py.Group, name: str, where: Any = (), dtype: Any = np.float32) -> NDArray[Any]:
     """Return the values of a dataset, or of the part `where`, as float32; infinite values become NaN."""
     with np.errstate(over="ignore", invalid="ignore"):  # a damaged float64 may be larger than any float32
-        values: Float32 = _numbers(path, file, name, where).astype(np.float32)
+        values: NDArray[Any] = _numbers(path, file, name, where).astype(dtype)
     values[~np.isfinite(values)] = np.nan
     return values
 
@@ -327,26 +327,10 @@ def row_blocks(rows: int, cols: int, layers: int) -> Iterator[slice]:
         yield slice(first, min(first + step, rows))
 
 
-def millimetres(metres: Float32) -> Float32:
-    """Convert metres to millimetres; float32 overflow gives infinity, which `refuse_too_far` refuses."""
+def millimetres(values: Float32, factor: float = 1000.0) -> Float32:
+    """Convert metres, or what a factor converts, to millimetres; overflow gives infinity, which the gate refuses."""
     with np.errstate(over="ignore"):
-        return metres * np.float32(1000)
-
-
-def refuse_too_fast(path: Path, velocity_mm_yr: Float32) -> None:
-    """Raise InputError for an impossibly high velocity: a wrong unit or a damaged value."""
-    _refuse_beyond(path, velocity_mm_yr, FASTEST_MM_YR[Technique.INSAR], "velocity of {:.3g} mm/yr")
-
-
-def refuse_too_far(path: Path, displacement_mm: Float32) -> None:
-    """Raise InputError for an impossibly large displacement: a wrong unit or a damaged value."""
-    _refuse_beyond(path, displacement_mm, FARTHEST_MM, "displacement of {:.3g} mm")
-
-
-def _refuse_beyond(path: Path, values: Float32, most: float, what: str) -> None:
-    largest = max(np.nanmax(values, initial=0.0), -np.nanmin(values, initial=0.0))
-    if largest > most:
-        raise InputError(path, f"a {what.format(largest)} is impossible", "Check the unit, or make it again")
+        return values * np.float32(factor)
 
 
 def _refuse_foreign(path: Path, file: h5py.File) -> None:

@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import ProjError
+from rasterio.io import DatasetReader
 
 from ingest.errors import InputError
 from ingest.geometry import METRES_PER_DEGREE
 from ingest.projections import transformer
+from ingest.readers import raster
 from ingest.readers.records import Float64
 
 GEOGRAPHIC = 4326
 FINEST_DEGREES, COARSEST_DEGREES = 1e-6, 1.0  # 0.1 m, 100 km
 FINEST_M, COARSEST_M = 0.1, 100_000.0
-BEYOND_AREA_DEGREES = 6.0  # a scene may reach into the neighbouring UTM zone, hardly over it
 MAX_WKT_LETTERS = 20_000
 REMEDY = "Give the file as it was published"
 _TOLERANCE = 1e-3  # of a pixel
@@ -42,6 +43,21 @@ class Grid:
             return max(abs(self.dx), abs(self.dy))
         return float(max(abs(self.dy), abs(self.dx) * np.cos(np.radians(self.y))) * METRES_PER_DEGREE)
 
+    @property
+    def metric_epsg(self) -> int | None:
+        """The reference system of a grid in metres; None of one in degrees."""
+        return None if self.epsg == GEOGRAPHIC else self.epsg
+
+    @classmethod
+    def of_image(cls, path: Path, image: DatasetReader) -> "Grid":
+        """Return the grid of an image that is not rotated. Raises InputError."""
+        to_map = image.transform
+        if to_map.b or to_map.d:
+            raise InputError(path, "its rows do not run from west to east", "Warp it (gdalwarp) first")
+        x, y = to_map @ (0.5, 0.5)
+        place = {"x": x, "dx": to_map.a, "y": y, "dy": to_map.e, "rows": image.height, "cols": image.width}
+        return cls(**place, epsg=raster.epsg_of(path, image)).checked(path)
+
     def positions(self, row: NDArray[np.int64], col: NDArray[np.int64]) -> tuple[Float64, Float64]:
         """Return longitude and latitude of pixels, (n,) each, degrees."""
         x = self.x + col.astype(np.float64) * self.dx
@@ -49,7 +65,7 @@ class Grid:
         if self.epsg != GEOGRAPHIC:
             longitude, latitude = transformer(self.epsg, GEOGRAPHIC).transform(x, y)
             return np.asarray(longitude), np.asarray(latitude)
-        return np.where(x > 180, x - 360, np.where(x < -180, x + 360, x)), y
+        return x, y
 
     def fits(self, other: "Grid") -> bool:
         """Return whether all pixels of both grids lie at the same places."""
@@ -61,41 +77,13 @@ class Grid:
         return all(abs(ours - theirs) <= abs(step) * _TOLERANCE for ours, theirs, step in corners)
 
     def checked(self, path: Path) -> "Grid":
-        """Return the grid. Raises InputError if it is off the Earth or outside its reference system's area."""
+        """Return the grid. Raises InputError for an impossible spacing; the gate checks where its points lie."""
         finest, coarsest = (FINEST_DEGREES, COARSEST_DEGREES) if self.epsg == GEOGRAPHIC else (FINEST_M, COARSEST_M)
         if not all(finest <= abs(step) <= coarsest for step in (self.dx, self.dy)):
             unit = "degrees" if self.epsg == GEOGRAPHIC else "metres"
             problem = f"its pixels are {self.dx:g} x {self.dy:g} {unit} apart"
             raise InputError(path, problem, "Check the spacing and the unit of the coordinates")
-        x = (self.x, self.x + (self.cols - 1) * self.dx)
-        y = (self.y, self.y + (self.rows - 1) * self.dy)
-        if self.epsg == GEOGRAPHIC:
-            self._check_degrees(path, x, y)
-        else:
-            self._check_metres(path, x, y)
         return self
-
-    def _check_degrees(self, path: Path, x: tuple[float, float], y: tuple[float, float]) -> None:
-        if max(map(abs, y)) > 90 or not (min(x) >= -181 and max(x) <= 361 and max(x) - min(x) <= 361):
-            problem = f"its corner_lat is {y[0]:g} and its corner_lon {x[0]:g}: the grid leaves the Earth"
-            raise InputError(path, problem, "Check whether latitude and longitude are swapped")
-
-    def _check_metres(self, path: Path, x: tuple[float, float], y: tuple[float, float]) -> None:
-        area = metric_crs(path, self.epsg).area_of_use
-        corners = np.array([*x, x[0], x[1]]), np.array([*y, y[1], y[0]])
-        longitude, latitude = transformer(self.epsg, GEOGRAPHIC).transform(*corners)
-        if area is None or not np.isfinite([longitude, latitude]).all():
-            inside = False
-        else:
-            west, east = area.west - BEYOND_AREA_DEGREES, area.east + BEYOND_AREA_DEGREES
-            if east < west:  # over the 180th meridian
-                east += 360
-            turned = west + np.mod(longitude - west, 360)
-            south, north = area.south - BEYOND_AREA_DEGREES, area.north + BEYOND_AREA_DEGREES
-            inside = bool((turned <= east).all() and (latitude >= south).all() and (latitude <= north).all())
-        if not inside:
-            problem = f"x {x[0]:g} and y {y[0]:g} stand far outside the area of EPSG:{self.epsg}"
-            raise InputError(path, problem, "Check whether x and y are swapped, and the reference system")
 
 
 def metric_crs(path: Path, epsg: int) -> CRS:

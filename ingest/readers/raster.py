@@ -20,7 +20,7 @@ from ingest.errors import InputError
 from ingest.geometry import METRES_PER_DEGREE
 from ingest.projections import transformer
 from ingest.readers.files import refuse_hollow
-from ingest.readers.records import UNIT_VECTORS, Component, Declaration, Float32, Float64, PointBatch, Technique
+from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch, Technique
 
 SUFFIXES = frozenset({".tif", ".tiff"})
 MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0, "m/day": 365_250.0}
@@ -35,6 +35,7 @@ TOWARD = {word: sign for words in SIGNS.values() for word, sign in zip(words, (1
 MAX_PIXELS = 10**9
 MAX_COLUMNS = 10**6  # a row at least is read at a time
 BLOCK_PIXELS = 200_000
+UNIT_TAGS = ("units", "unit", "UNITS", "UNIT", "UNITTYPE", "DATA_UNITS")
 FASTEST_MM_YR = {Technique.INSAR: 1e6, Technique.TRACKING: 2e7}  # 1 km/yr: no ground; 20 km/yr: no glacier
 FARTHEST_MM = 1e7  # ten kilometres
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -97,12 +98,6 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
     except ProjError as fault:  # CRSError is one
         problem = f"EPSG:{epsg} cannot be turned into degrees ({fault})"
         raise InputError(path, problem, "Warp it to EPSG:4326") from fault
-    for name, value, most in (("latitude", latitude, 90), ("longitude", longitude, 360)):
-        beyond = np.isfinite(value) & (np.abs(value) > most)
-        if beyond.any():
-            problem = f"a {name} of {value[beyond][0]:.4f} degrees is impossible"
-            raise InputError(path, problem, "Check whether latitude and longitude are swapped")
-    longitude = np.where(longitude > 180, longitude - 360, longitude)  # some global grids run from 0 to 360
     good = np.isfinite(longitude) & np.isfinite(latitude)
     return np.where(good, longitude, np.nan), np.where(good, latitude, np.nan)
 
@@ -133,15 +128,10 @@ def is_metric(crs: CRS) -> bool:
     return bool(crs.is_projected and crs.linear_units_factor[1] == 1.0)
 
 
-def mm_per_value(path: Path, declared: Declaration) -> float:
-    """Return the factor from the file's declared unit and sign to mm/yr with our sign. InputError if undeclared."""
-    if declared.unit not in MM_PER_UNIT:
-        problem = f"the unit of its values is not declared ({declared.unit})"
-        raise InputError(path, problem, f"Add --unit {'|'.join(MM_PER_UNIT)}")
-    if declared.positive not in TOWARD:
-        problem = f"the sign of its values is not declared ({declared.positive})"
-        raise InputError(path, problem, f"Add --positive {'|'.join(TOWARD)}")
-    return MM_PER_UNIT[declared.unit] * TOWARD[declared.positive]
+def unit_of(dataset: DatasetReader) -> str:
+    """Return the unit that the first band or a tag states, as it is spelled; empty if none does."""
+    tags = dataset.tags() | dataset.tags(1)
+    return next(filter(None, (dataset.units[0], *(tags.get(name) for name in UNIT_TAGS))), "")
 
 
 def values_of(path: Path, dataset: DatasetReader, window: Window, band: int = 1) -> Float32 | Float64:
@@ -156,14 +146,6 @@ def values_of(path: Path, dataset: DatasetReader, window: Window, band: int = 1)
                 raise InputError(path, f"its scale is {scale} and its offset {offset}", "Remove or mend these tags")
             plain = (plain * scale + offset).astype(kind)
     return np.where(np.isinf(plain), kind(np.nan), plain)
-
-
-def refuse_too_fast(path: Path, velocity_mm_yr: Float32 | Float64, technique: Technique) -> None:
-    """Raise InputError for an impossible velocity: a wrong unit, or a nodata value that is not declared."""
-    largest = float(np.nanmax(np.abs(velocity_mm_yr), initial=0.0))
-    if largest > FASTEST_MM_YR[technique]:
-        problem = f"a velocity of {largest:.3g} mm/yr is impossible"
-        raise InputError(path, problem, "Check the unit and the nodata value")
 
 
 def batch(

@@ -191,7 +191,7 @@ RIGHT: dict[str, tuple[str, Declaration, Callable[[Read], None]]] = {
     "csv_antimeridian": ("points.csv", TOWARD, antimeridian),
     "csv_zero_zero": ("points.csv", T, zero_zero),
     "csv_utm_swapped": ("points.csv", T, refused("EPSG:32654", "swapped")),
-    "licsbas_mask_in_h5": ("cum_filt.h5", Declaration(), has(1040, -24.99, 1.5)),
+    "licsbas_mask_in_h5": ("cum_filt.h5", Declaration(), has(1040, -24.99, 1.06)),
     "licsbas_filt_mskd_maps": ("087D_04904_121313", Declaration(), licsbas_maps),
     "mintpy_gdal_zero_masked": ("geo_velocity.tif", Declaration(unit="m/yr", positive="toward"), masked),
     "geotiff_9999_untagged": ("vel.tif", T, untagged),

@@ -21,6 +21,14 @@ def product(first, second) -> str:
     return f"S1AB_{first:%Y%m%d}T004021_{second:%Y%m%d}T004022_VVP006_INT80_G_ueF_B4A1"
 
 
+def burst(first, second) -> str:
+    return f"S1_136231_IW2_{first:%Y%m%d}_{second:%Y%m%d}_VV_INT80_77F1"
+
+
+def several_bursts(first, second) -> str:
+    return f"S1_064_000000s1n00-136231s2n02-000000s3n00_IW_{first:%Y%m%d}_{second:%Y%m%d}_VV_INT80_77F1"
+
+
 def make(
     folder: Path,
     velocity_mm_yr: float = -20.0,
@@ -30,12 +38,16 @@ def make(
     shift: int = 0,
     constants=ground.CONSTANTS,
     transform: Affine = UTM,
+    called=product,
     **profile,
 ) -> Path:
-    """kind: folder, folders or zip. shift: by how many columns each product begins further west than the one before."""
+    """kind: folder, folders or zip. shift: by how many columns each product begins further west than the one before.
+
+    called: function that names a product by its two dates.
+    """
     root = folder / "hyp3"
     for number, (first, second) in enumerate(pairs):
-        name = product(first, second)
+        name = called(first, second)
         constant = constants[number % len(constants)] if len(pairs) > 1 else 0.0
         toward = ground.toward_m(first, second, velocity_mm_yr) - constant * WAVELENGTH_M / 4 / np.pi
         toward[0] = 0
@@ -68,4 +80,7 @@ def zipped(root: Path) -> Path:
 SOURCES = [
     Source("hyp3", partial(make, layers=(layer,)), component, SINKS)
     for layer, component in (("unw_phase", Component.LOS), ("los_disp", Component.LOS), ("vert_disp", Component.UP))
+] + [
+    Source("hyp3", partial(make, layers=("unw_phase", "corr", "lv"), called=called), Component.LOS, SINKS)
+    for called in (burst, several_bursts)
 ]

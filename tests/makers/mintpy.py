@@ -87,11 +87,13 @@ def make_geometry(folder: Path, leave_out: tuple[str, ...] = (), **change: str |
     return write(folder / "geo_geometryRadar.h5", geometry(), attrs, leave_out)
 
 
-def make_folder(folder: Path, velocity_m_yr: float = -0.02, estimated_m_yr: float = -0.021) -> Path:
+def make_folder(
+    folder: Path, velocity_m_yr: float = -0.02, estimated_m_yr: float = -0.021, **change: str | None
+) -> Path:
     """The folder geo: series, velocity, geometry, coherence, and a mask without the first row."""
     geo = folder / "geo"
     geo.mkdir()
-    make(geo, velocity_m_yr=velocity_m_yr)
+    make(geo, velocity_m_yr=velocity_m_yr, **change)
     make_velocity(geo, velocity_m_yr=estimated_m_yr)
     make_geometry(geo)
     coherence = np.full((ROWS, COLS), 0.9, dtype=np.float32)

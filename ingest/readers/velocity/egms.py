@@ -140,7 +140,7 @@ def _read_grid(path: Path) -> records.VelocityField:
         if raster.epsg_of(path, dataset) != EPSG:
             problem = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
             raise InputError(path, problem, "Give the grid as it was published")
-    return geotiff.field(path, records.Declaration(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
+    return geotiff.field(path, gate.Units("mm/yr", SIGN_OF_GRID[name["component"]]), header)
 
 
 def _period(release: str | None) -> tuple[date, ...]:

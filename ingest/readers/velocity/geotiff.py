@@ -1,21 +1,25 @@
-"""GeoTIFF of velocities. Files do not state unit and sign reliably: the submitter declares them."""
+"""GeoTIFF of velocities. Unit and sign are the submitter's, or the band's where its unit is stated."""
 
+import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ingest.errors import InputError
-from ingest.readers import raster
-from ingest.readers.raster import COMPONENT_OF_SIGN, MM_PER_UNIT, mm_per_value, opened
-from ingest.readers.records import Declaration, FieldHeader, PointBatch, Technique, VelocityField
+from ingest.readers import gate, raster
+from ingest.readers.raster import opened
+from ingest.readers.records import Declaration, FieldHeader, PointBatch, Stated, Technique, VelocityField
 
 NAME = "geotiff"
 TITLE = "GeoTIFF"
 SUFFIXES = raster.SUFFIXES
 BLOCK_PIXELS = raster.BLOCK_PIXELS
 TRACKED_UNITS = {"m/day"}  # never used for phase measurements
+PHASE = re.compile(r"(?:^|[\d._-])(?:unw|unwrap(?:ped)?|unw_?phase|wrapped_phase|diff_pha)(?:[._-]|$)", re.IGNORECASE)
 
 
 def recognises(path: Path) -> bool:
@@ -23,43 +27,61 @@ def recognises(path: Path) -> bool:
     return raster.is_geotiff(path)
 
 
+def refuse_phase(path: Path, unit: str) -> None:
+    """Raise InputError for an interferogram, by its unit or its name: a phase has no unit of velocity to ask for."""
+    if gate.unit_of(unit) == "radians" or PHASE.search(path.stem):
+        problem = "this is one unwrapped interferogram (radians), not a velocity"
+        raise InputError(path, problem, "Give the folder of all of them, under their original names")
+
+
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Prepare the only band as velocities in the declared unit and sign. InputError if either is not declared."""
-    if declared.unit is None:
-        remedy = f"Add --unit {'|'.join(MM_PER_UNIT)}, or --scale power|amplitude|db if it is a radar image"
-        raise InputError(path, "the unit of its values is not declared", remedy)
-    mm_per_value(path, declared)
+    """Prepare the only band as velocities; a unit and sign that nothing states are asked for. Raises InputError."""
     with opened(path) as dataset:
+        stated = raster.unit_of(dataset)
+        refuse_phase(path, stated)
+        _refuse_other_kinds(path, dataset)
         posting, metric = raster.posting_m(dataset.transform, dataset.crs), raster.is_metric(dataset.crs)
         epsg = raster.epsg_of(path, dataset)
+    otherwise = "; or --scale power|amplitude|db if it is a radar image"
+    units = gate.units(path, declared, unit={"the band": stated}, dates_known=False, otherwise=otherwise)
     header = FieldHeader(
         source_format=NAME,
         level="velocity",
-        component=COMPONENT_OF_SIGN[str(declared.positive)],
+        component=units.component,
         dates=declared.period or (),
         has_series=False,
-        technique=Technique.TRACKING if declared.unit in TRACKED_UNITS else Technique.INSAR,
+        technique=Technique.TRACKING if units.unit in TRACKED_UNITS else Technique.INSAR,
         track=declared.track,
         posting_m=posting,
         grid_epsg=epsg if metric else None,
         attribution="Velocity raster; its source is not stated in the file",
-        extras={"unit": str(declared.unit), "positive": str(declared.positive)},
+        extras={"unit": units.unit, "positive": units.positive},
     )
-    return (field(path, declared, header),)
+    return (field(path, units, header),)
 
 
-def field(path: Path, declared: Declaration, header: FieldHeader) -> VelocityField:
+def _refuse_other_kinds(path: Path, dataset: DatasetReader) -> None:
+    """Raise InputError for pictures, several bands and complex numbers, before anything is asked about them."""
+    if dataset.count > 1 and dataset.dtypes[0] == "uint8":
+        problem = f"it holds {dataset.count} bands of 8-bit numbers, as of a picture"
+        raise InputError(path, problem, "Give the velocities themselves")
+    if dataset.count != 1:
+        problem = f"it holds {dataset.count} bands, and the file does not state which of them is the velocity"
+        raise InputError(path, problem, f"Give one band (gdal_translate -b 1 {path.name} {path.stem}_1.tif)")
+    if dataset.dtypes[0].startswith("complex"):
+        raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give real velocities")
+
+
+def field(path: Path, units: gate.Units, header: FieldHeader) -> VelocityField:
     """Return the only band as a velocity field with a given header; values are read later."""
-    factor = mm_per_value(path, declared)
     with opened(path) as dataset:  # refuse what cannot be used before its points are read
-        raster.epsg_of(path, dataset)
-        if dataset.count != 1:
-            problem = f"it holds {dataset.count} bands, and the file does not state which of them is the velocity"
-            raise InputError(path, problem, "Give one band (gdal_translate -b 1)")
-        if dataset.dtypes[0].startswith("complex"):
-            raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give real velocities")
+        epsg = raster.epsg_of(path, dataset)
+        _refuse_other_kinds(path, dataset)
         pixels = dataset.width * dataset.height
-    return VelocityField(header=header, batches=lambda: _batches(path, factor, header), expected_points=pixels)
+        picture = dataset.dtypes[0] in {"uint8", "int8"} and dataset.scales[0] == 1
+    stated = Stated(crs=epsg, velocity_scale=units.factor, picture=picture)
+    batches = partial(_batches, path, units.factor, header)
+    return VelocityField(header=header, batches=batches, expected_points=pixels, stated=stated)
 
 
 def _batches(path: Path, factor: float, header: FieldHeader) -> Iterator[PointBatch]:
@@ -68,9 +90,8 @@ def _batches(path: Path, factor: float, header: FieldHeader) -> Iterator[PointBa
         lines = max(1, BLOCK_PIXELS // dataset.width)
         for first in range(0, dataset.height, lines):
             window = Window(0, first, dataset.width, min(lines, dataset.height - first))
-            # file: declared unit and sign; ours: mm/yr, positive toward the satellite, up, east or north
+            # file: its unit and sign; ours: mm/yr, positive toward the satellite, up, east or north
             values = raster.values_of(path, dataset, window) * factor
-            raster.refuse_too_fast(path, values, header.technique)
             row, col = np.nonzero(np.isfinite(values))
             if row.size:
                 velocity = values[row, col].astype(np.float32)

@@ -1,8 +1,9 @@
-"""ASF HyP3 InSAR (GAMMA): GeoTIFFs of one or several products, as a folder, a zip, or a single file.
+"""ASF HyP3 InSAR, of scenes (GAMMA) or bursts (ISCE2): GeoTIFFs of one or several products, in a folder, zip, or alone.
 
-Source: ASF HyP3 Sentinel-1 InSAR product guide. `los_disp` is m, plus is toward the satellite; `vert_disp` m, plus up;
-`unw_phase` rad, plus is **away**: the opposite of the displacement maps. `lv_theta` is the elevation of the look vector
-above the horizontal and `lv_phi` its direction from east counter-clockwise, both rad, from the ground to the satellite.
+Source: ASF HyP3 Sentinel-1 InSAR and burst InSAR product guides. `los_disp` is m, plus is toward the satellite;
+`vert_disp` m, plus up; `unw_phase` rad, plus is **away**: the opposite of the displacement maps. `lv_theta` is the
+elevation of the look vector above the horizontal and `lv_phi` its direction from east counter-clockwise, both rad, from
+the ground to the satellite.
 """
 
 import re
@@ -15,6 +16,7 @@ import numpy as np
 
 from ingest.errors import InputError
 from ingest.readers import files, raster
+from ingest.readers.gate import agreed
 from ingest.readers.records import Component, Declaration, Float32, PointBatch, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
@@ -23,8 +25,9 @@ NAME = "hyp3"
 TITLE = "HyP3"
 SUFFIXES = raster.SUFFIXES | {".zip"}
 FILE_NAME = re.compile(
-    r"(?P<product>S1[A-D]{2}_(?P<first>\d{8})T\d{6}_(?P<second>\d{8})T\d{6}_(?P<pol>[VH]{2})[PRO]\d{3}"
-    r"_INT\d+_G_\w{3}_[0-9A-F]{4})_(?P<layer>\w+?)(?:_clip(?:ped)?)?\.tif"
+    r"(?P<product>(?P<place>S1[A-D]{2}|S1_\d{6}_[IE]W\d|S1_(?P<track>\d{3})_[\dsn-]+_[IE]W)"
+    r"_(?P<first>\d{8})(?:T\d{6})?_(?P<second>\d{8})(?:T\d{6})?_(?P<pol>[VH]{2})(?:[PRO]\d{3})?"
+    r"_INT\d+(?:_G_\w{3})?_[0-9A-F]{4})_(?P<layer>\w+?)(?:_clip(?:ped)?)?\.tif"
 )
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by ASF HyP3"
 LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
@@ -63,21 +66,23 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     with _unpacked(path) as folder:
         stack, pol = _stack(path, folder)
         grid = stacks.checked(stack)
+        named = FILE_NAME.fullmatch(stack.pairs[0].phase.name)
+        burst = named["place"] if named and "_" in named["place"] else ""
+        track = int(named["track"]) if named and named["track"] else None
         header = stacks.header_of(
             stack,
             grid,
-            {"layer": _layer_of(stack.pairs[0].phase.name) or ""},
+            {"layer": _layer_of(stack.pairs[0].phase.name) or ""} | ({"burst": burst} if burst else {}),
             source_format=NAME,
             level="interferograms" if len(stack.pairs) > 1 else "pair",
-            track=declared.track,
+            track=agreed(path, "track", {"--track": declared.track, "its name": track}),
             direction=stacks.direction(stack, grid),
             polarisation=pol,
             attribution=ATTRIBUTION,
             licence=LICENCE,
         )
-    read = stack.files if path.is_dir() else ()
-    points = grid.rows * grid.cols
-    return (VelocityField(header=header, batches=lambda: _batches(path), files=read, expected_points=points),)
+    field = stacks.field(stack, grid, header)
+    return (replace(field, batches=lambda: _batches(path), files=field.files if path.is_dir() else ()),)
 
 
 def _batches(path: Path) -> Iterator[PointBatch]:
@@ -119,7 +124,7 @@ def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
     if chosen is None or not products:
         problem = f"its {len(products)} products have no layer in common"
         raise InputError(path, problem, "Give los_disp, unw_phase or vert_disp of each")
-    pairs, pols = [], set()
+    pairs, pols, places = [], set(), set[str]()
     for name, layers in sorted(products.items()):
         file = layers[chosen.name]
         named = FILE_NAME.fullmatch(file.name)
@@ -131,6 +136,10 @@ def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
             raise InputError(file, f"its name {name} holds an invalid date ({fault})", "Download it again") from fault
         pairs.append(stacks.Pair(first=first, second=second, phase=file, coherence=layers.get("corr")))
         pols.add(named["pol"])
+        places.add(named["place"] if "_" in named["place"] else "scenes")
+    if len(places) > 1:
+        problem = f"its products are of {' and '.join(sorted(places)[:3])}"
+        raise InputError(path, problem, "Give the products of one burst, or of one set of bursts, in one folder")
     first_layers = next(iter(products.values()))
     alone = len(pairs) == 1
     return stacks.Stack(

@@ -21,7 +21,7 @@ from rasterio.windows import Window
 
 from ingest.errors import InputError
 from ingest.pixel_grids import PixelGrid
-from ingest.readers import raster, records
+from ingest.readers import gate, raster, records
 from ingest.readers.slopes import DAYS_PER_YEAR, slope_mm_yr
 from ingest.readers.velocity.interferograms import Inverted, inverted, pieces
 
@@ -171,8 +171,6 @@ def checked(stack: Stack) -> PixelGrid:
         grid = _overlap(image, grid, this) if grid else this
     if grid is None:
         raise InputError(stack.folder, "it holds no interferogram", "Give the folder with the pairs")
-    corners = np.array([(0, 0), (grid.rows - 1, grid.cols - 1)])
-    raster.degrees(stack.folder, grid.epsg, *raster.centres(grid.transform, corners[:, 0], corners[:, 1]))
     if grid.rows * grid.cols * len(stack.pairs) > MAX_PHASES:
         problem = f"{len(stack.pairs)} pairs of {grid.rows} x {grid.cols} pixels are more than {MAX_PHASES:,} phases"
         raise InputError(stack.folder, problem, "Cut it into pieces, or give a series made by LiCSBAS or MintPy")
@@ -267,11 +265,11 @@ def _values(dataset: DatasetReader, grid: PixelGrid, block: slice) -> records.Fl
 
 
 def _phases(stack: Stack, grid: PixelGrid, block: slice) -> records.Float32:
-    """Return a block of all pairs, (pairs, rows, cols), in the files' unit, NaN where 0 or missing."""
+    """Return a block of all pairs, (pairs, rows, cols), in the files' unit, NaN where 0, a usual fill, or missing."""
     phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
     for number, pair in enumerate(stack.pairs):
         values, _ = _image(pair.phase, grid, block)
-        values[values == 0] = np.nan
+        values[(values == 0) | np.isin(values, gate.FILLS)] = np.nan
         largest = float(np.nanmax(np.abs(values), initial=0.0)) * abs(stack.mm)
         if largest > MAX_CHANGE_MM:
             problem = f"a change of {largest:.3g} mm between two dates is impossible"

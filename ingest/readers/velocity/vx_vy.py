@@ -1,11 +1,12 @@
 """Velocities along map x and y from feature tracking: a folder with the GeoTIFFs `*_vx.tif` and `*_vy.tif`.
 
-autoRIFT, CARST, vmap and GLAFT's examples use these names. Such files do not state their unit: it is declared, as for
+autoRIFT, CARST, vmap and GLAFT's examples use these names. Few such files state their unit: it is declared, as for
 any GeoTIFF of velocities. The sign needs no declaration: positive is along the axis in the name.
 """
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from ingest.errors import InputError
-from ingest.readers import raster
+from ingest.readers import gate, raster
 from ingest.readers.files import names_in
 from ingest.readers.records import Component, Declaration, FieldHeader, PointBatch, Technique, VelocityField
 from ingest.readers.tables import text_table
@@ -33,10 +34,13 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read headers; eastward and northward velocities are read later. Raises InputError if no unit is declared."""
-    pair, unit = _pair_in(path), declared.unit
+    pair = _pair_in(path)
     if pair is None:
         raise InputError(path, "it does not hold one *_vx.tif and one *_vy.tif", "Give one pair per folder")
-    factor = raster.mm_per_value(path, Declaration(unit=unit, positive="east"))  # along the axis: no sign to ask for
+    along = replace(declared, positive="east")  # along the axis of the map: there is no sign to ask for
+    with raster.opened(pair[0]) as dataset:
+        stated = {"the band": raster.unit_of(dataset)}
+    units = gate.units(path, along, unit=stated, dates_known=bool(_period(pair[0])))
     shapes = []
     for file in pair:
         with raster.opened(file) as dataset:
@@ -59,9 +63,9 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             posting_m=posting,
             grid_epsg=epsg if metric else None,
             attribution="Tracked motion; its source is not stated in the files",
-            extras={"unit": str(unit)},
+            extras={"unit": units.unit},
         )
-        points, pixels = partial(_batches, pair, factor, component), shapes[0][0][0] * shapes[0][0][1]
+        points, pixels = partial(_batches, pair, units.factor, component), shapes[0][0][0] * shapes[0][0][1]
         fields.append(VelocityField(header=header, batches=points, files=pair, expected_points=pixels))
     return tuple(fields)
 
@@ -91,11 +95,11 @@ def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> It
         for top in range(0, first.height, lines):
             window = Window(0, top, first.width, min(lines, first.height - top))
             vx, vy = raster.values_of(pair[0], first, window), raster.values_of(pair[1], second, window)
-            row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy))
+            missing = (vx == vy) & np.isin(vx, gate.FILLS)  # the gate does not see these, as axes are turned here
+            row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy) & ~missing)
             if row.size:
                 places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))
                 # file: declared unit, along map x and y; ours: mm/yr, positive to true east and true north
                 speeds = (np.asarray(one[row, col] * factor, dtype=np.float64) for one in (vx, vy))
                 velocity = raster.true_velocity(component, epsg, *places, *speeds)
-                raster.refuse_too_fast(pair[0], velocity, Technique.TRACKING)
                 yield raster.batch(row + top, col, *places, velocity.astype(np.float32), component)

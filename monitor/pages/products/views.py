@@ -91,7 +91,7 @@ def _row(product: Product) -> dict[str, Any]:
     return {
         "row": product,
         "name": data_set_name(product.name),
-        "level_label": f"{TITLES[product.source_format]} {product.level}",
+        "level_label": f"{TITLES.get(product.source_format, product.source_format)} {product.level}",
         "component_label": component_label(product.component),
         "track_label": _track_label(product),
         "period_label": f"{_between(product.dates[0], product.dates[-1])}, {dates}",

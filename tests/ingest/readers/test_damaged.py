@@ -5,12 +5,28 @@ from itertools import chain
 
 import pytest
 
-from tests.makers import egms, generic, geotiff, hyp3, insar_norway, its_live, licsar, licsbas, mintpy, opera_disp, rtc
+from tests.makers import (
+    egms,
+    generic,
+    geotiff,
+    gmt,
+    hyp3,
+    insar_norway,
+    its_live,
+    licsar,
+    licsbas,
+    mintpy,
+    opera_disp,
+    rtc,
+)
 from tests.makers.damage import NOISY, flipped, outcome, truncated
 from tests.makers.sources import every
 
 MOST_FILES, PLACES, SEEDS = 3, 12, 12  # of a folder, per file
-SOURCES = {f"{source.format}-{source.series}": (source.make, source.declared) for source in every()}
+SOURCES = {
+    f"{source.format}-{source.series}-{getattr(source.make, '__name__', 'make')}": (source.make, source.declared)
+    for source in every()
+}
 SOURCES |= {
     "packed geotiff": (partial(geotiff.make, compress="deflate"), geotiff.SOURCES[0].declared),
     "packed hyp3": (partial(hyp3.make, compress="deflate"), None),
@@ -42,6 +58,8 @@ NOTICED |= {
     "hyp3 as zip": (partial(hyp3.make, kind="zip"), None),
     "its live": (its_live.make, None),
     "licsbas": (licsbas.make, None),
+    "grid of gmt": (lambda folder: gmt.grid(folder / "a.grd", -20, unit="mm/yr"), gmt.TOWARD),
+    "series of xarray": (gmt.make_series, gmt.TOWARD),
     "mintpy series": (mintpy.make, None),
     "mintpy velocity": (mintpy.make_velocity, None),
     "mintpy he5": (mintpy.make_he5, None),

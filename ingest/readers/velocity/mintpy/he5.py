@@ -5,13 +5,14 @@ positive toward the satellite; for the geometry see `ingest.readers.velocity.min
 coordinates has the latitude and longitude of each pixel, and those are used.
 """
 
+from functools import partial
 from pathlib import Path
 
 import h5py
 
 from ingest.errors import InputError
 from ingest.readers import hdf5
-from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid
+from ingest.readers.hdf5_grids import Grid
 from ingest.readers.records import Component, Declaration, FieldHeader, VelocityField
 from ingest.readers.velocity.mintpy import stack as mintpy_stack
 from ingest.readers.velocity.mintpy.stack import Layer, Stack
@@ -44,7 +45,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         hdf5.require(path, file, (DISPLACEMENT, DATE), REMEDY)
         attributes = hdf5.attributes(path, file)
         unit = hdf5.attributes(path, file, DISPLACEMENT).get("Units", attributes.get("UNIT", ""))
-        mintpy_stack.require_unit(path, unit, mintpy_stack.METRES, "m")
+        units = mintpy_stack.units_of(path, declared, unit, of_series=True)
         shape, dates = hdf5.shape_of(path, file, DISPLACEMENT), hdf5.days(path, file, DATE)
         if len(shape) != 3 or shape[0] != len(dates):
             raise InputError(path, f"it holds {len(dates)} dates and displacements of the shape {shape}", REMEDY)
@@ -56,6 +57,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         dates=dates,
         displacement=Layer(path, DISPLACEMENT),
         azimuth_deg=mintpy_stack.azimuth_of(attributes),
+        series_mm=units.factor,
+        velocity_mm=units.factor,
         **layers,
     )
     scattered = "latitude" in layers
@@ -69,12 +72,13 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         direction=mintpy_stack.direction_of(attributes),
         polarisation=attributes.get("polarization", "")[:2] if attributes.get("polarization") != "Unknown" else "",
         posting_m=None if scattered else grid.posting_m,
-        grid_epsg=None if scattered or grid.epsg == GEOGRAPHIC else grid.epsg,
+        grid_epsg=None if scattered else grid.metric_epsg,
         attribution=mintpy_stack.ATTRIBUTION,
         extras=kept | {"velocity": mintpy_stack.SLOPE},
     )
     pixels = stack.grid.rows * stack.grid.cols
-    return (VelocityField(header=header, batches=lambda: mintpy_stack.batches(stack), expected_points=pixels),)
+    batches, stated = partial(mintpy_stack.batches, stack), mintpy_stack.stated_of(attributes, stack)
+    return (VelocityField(header=header, batches=batches, expected_points=pixels, stated=stated),)
 
 
 def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.errors import InputError
-from ingest.readers import hdf5
+from ingest.readers import gate, hdf5
 from ingest.readers.files import names_in
-from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid
+from ingest.readers.hdf5_grids import Grid
 from ingest.readers.records import Component, Declaration, FieldHeader, VelocityField
 from ingest.readers.velocity.mintpy import stack as mintpy_stack
 from ingest.readers.velocity.mintpy.stack import Layer, Stack
@@ -35,11 +35,12 @@ MAX_FILES = 200
 
 
 class Part(NamedTuple):
-    """File of a product: its grid, layers and attributes."""
+    """File of a product: its grid, layers, attributes, and the factor from its values to mm or mm/yr."""
 
     grid: Grid
     layers: dict[str, Layer]
     attributes: dict[str, str]
+    units: gate.Units
 
 
 def recognises(path: Path) -> bool:
@@ -88,7 +89,7 @@ def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:
 
 
 def _field(path: Path, files: dict[str, Path], declared: Declaration) -> VelocityField:
-    parts = {kind: _part(kind, file) for kind, file in files.items()}
+    parts = {kind: _part(kind, file, declared) for kind, file in files.items()}
     first = next(iter(parts.values()))
     for kind, part in parts.items():
         if not part.grid.fits(first.grid):
@@ -99,17 +100,26 @@ def _field(path: Path, files: dict[str, Path], declared: Declaration) -> Velocit
         dates = _dates(files["timeseries"], parts["timeseries"].layers["displacement"])
     layers = {name: layer for part in parts.values() for name, layer in part.layers.items()}
     azimuth_deg = mintpy_stack.azimuth_of(first.attributes)
-    stack = Stack(grid=first.grid, dates=dates, azimuth_deg=azimuth_deg, **layers)
+    scale = {kind: part.units.factor for kind, part in parts.items()}
+    stack = Stack(
+        grid=first.grid,
+        dates=dates,
+        azimuth_deg=azimuth_deg,
+        series_mm=scale.get("timeseries", 1000.0),
+        velocity_mm=scale.get("velocity", 1000.0),
+        **layers,
+    )
     header = _header(files, first, parts, dates, declared)
     return VelocityField(
         header=header,
         batches=lambda: mintpy_stack.batches(stack),
         files=tuple(files.values()) if path.is_dir() else (),
         expected_points=stack.grid.rows * stack.grid.cols,
+        stated=mintpy_stack.stated_of(first.attributes, stack),
     )
 
 
-def _part(kind: str, path: Path) -> Part:
+def _part(kind: str, path: Path, declared: Declaration) -> Part:
     with hdf5.opened(path) as file:
         attributes = hdf5.attributes(path, file)
         name = next(iter(SIDE[kind].values()))
@@ -123,11 +133,11 @@ def _part(kind: str, path: Path) -> Part:
             if hdf5.shape_of(path, file, name)[-2:] != shape[-2:]:
                 problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
                 raise InputError(path, problem, REMEDY)
-    if kind == "timeseries":
-        mintpy_stack.require_unit(path, attributes.get("UNIT", ""), mintpy_stack.METRES, "m")
-    if kind == "velocity":
-        mintpy_stack.require_unit(path, attributes.get("UNIT", ""), mintpy_stack.METRES_PER_YEAR, "m/year")
-    return Part(grid, {field: Layer(path, name) for field, name in present.items()}, attributes)
+    units = gate.Units("m/yr", "toward")  # of files that hold no motion
+    if kind in MAIN:
+        unit = attributes.get("UNIT", "")
+        units = mintpy_stack.units_of(path, declared, unit, of_series=kind == "timeseries")
+    return Part(grid, {field: Layer(path, name) for field, name in present.items()}, attributes, units)
 
 
 def _dates(path: Path, displacement: Layer) -> tuple[date, ...]:
@@ -156,7 +166,7 @@ def _header(
         track=declared.track or mintpy_stack.track_of(attributes),
         direction=mintpy_stack.direction_of(attributes),
         posting_m=first.grid.posting_m,
-        grid_epsg=None if first.grid.epsg == GEOGRAPHIC else first.grid.epsg,
+        grid_epsg=first.grid.metric_epsg,
         attribution=mintpy_stack.ATTRIBUTION,
         extras=extras,
     )

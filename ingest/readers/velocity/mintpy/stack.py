@@ -17,15 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.errors import InputError
-from ingest.readers import hdf5, raster
+from ingest.readers import gate, hdf5, raster
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid, metric_crs
-from ingest.readers.records import Component, Direction, Float32, Float64, PointBatch
+from ingest.readers.records import Component, Declaration, Direction, Float32, Float64, PointBatch, Stated
 from ingest.readers.slopes import Slopes, slopes
 
 Places = NDArray[np.int64]
 
 METRES = {"m", "meter", "meters", "metre", "metres"}
-METRES_PER_YEAR = {"m/year", "m/yr", "meters/year"}
 ATTRIBUTION = "MintPy time series; its source is not stated in the file"
 SLOPE = "least-squares slope of the series"
 KEPT = ("REF_LAT", "REF_LON", "REF_DATE", "WAVELENGTH", "HEADING", "PLATFORM", "PROCESSOR", "START_DATE", "END_DATE")
@@ -40,7 +39,10 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """Layer of each quantity of a product, None if missing. azimuth_deg: one for all pixels, see `los_vector`."""
+    """Layer of each quantity of a product, None if missing. azimuth_deg: one for all pixels, see `los_vector`.
+
+    series_mm, velocity_mm: factors from the files' values to mm and mm/yr.
+    """
 
     grid: Grid
     dates: tuple[date, ...] = ()
@@ -55,6 +57,8 @@ class Stack:
     latitude: Layer | None = None
     longitude: Layer | None = None
     azimuth_deg: float | None = None
+    series_mm: float = 1000.0
+    velocity_mm: float = 1000.0
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -113,17 +117,44 @@ def number(path: Path, attributes: dict[str, str], name: str) -> float:
     return value
 
 
-def require_unit(path: Path, unit: str, known: set[str], wanted: str) -> None:
-    """Raise InputError if the stated unit is missing or not one that MintPy writes; units are never guessed."""
-    if unit.strip().lower() not in known:
-        problem = f"the unit of its values, UNIT, is {unit[:40] or 'missing'} where {wanted} is expected"
-        raise InputError(path, problem, f"Convert it, or state the unit with MintPy's add_attribute.py: UNIT={wanted}")
+def units_of(path: Path, declared: Declaration, unit: str, *, of_series: bool) -> gate.Units:
+    """Return the unit and sign of values, of which MintPy states the unit. Raises InputError."""
+    return gate.units(path, declared, unit={"UNIT": unit}, sign={"MintPy": "toward"}, of_series=of_series)
+
+
+def directions_of(attributes: dict[str, str]) -> dict[str, Direction]:
+    """Return the flight direction by each attribute that states it."""
+    text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
+    stated = {"ORBIT_DIRECTION": {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1])}
+    heading = _known(attributes, "HEADING")
+    if heading is not None:
+        stated["HEADING"] = Direction.ASCENDING if np.cos(np.radians(heading)) > 0 else Direction.DESCENDING
+    return {source: way for source, way in stated.items() if way}
 
 
 def direction_of(attributes: dict[str, str]) -> Direction:
-    """Return the flight direction stated by ORBIT_DIRECTION, or unknown."""
-    text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
-    return {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1], Direction.UNKNOWN)
+    """Return the stated flight direction, or unknown."""
+    return next(iter(directions_of(attributes).values()), Direction.UNKNOWN)
+
+
+def stated_of(attributes: dict[str, str], stack: Stack) -> Stated:
+    """Return what the gate compares: factors, directions, and the side to which the antenna looks."""
+    return Stated(
+        crs=stack.grid.metric_epsg,
+        velocity_scale=stack.velocity_mm if stack.velocity else stack.series_mm,
+        series_scale=stack.series_mm,
+        velocity_is_slope=stack.velocity is None,
+        direction=directions_of(attributes),
+        look=-1.0 if (_known(attributes, "ANTENNA_SIDE") or -1) > 0 else 1.0,
+    )
+
+
+def _known(attributes: dict[str, str], name: str) -> float | None:
+    try:
+        value = float(attributes[name])
+    except (KeyError, ValueError):
+        return None
+    return value if np.isfinite(value) else None
 
 
 def track_of(attributes: dict[str, str]) -> int | None:
@@ -134,13 +165,11 @@ def track_of(attributes: dict[str, str]) -> int | None:
 
 def azimuth_of(attributes: dict[str, str]) -> float | None:
     """Return the line of sight's azimuth, degrees anti-clockwise from north, by HEADING and ANTENNA_SIDE; or None."""
-    try:
-        heading, side = float(attributes["HEADING"]), float(attributes["ANTENNA_SIDE"])
-    except (KeyError, ValueError):
+    heading, side = _known(attributes, "HEADING"), _known(attributes, "ANTENNA_SIDE")
+    if heading is None or side is None:
         return None
     # a right-looking satellite (ANTENNA_SIDE -1) is seen from the ground to the left of its heading
-    azimuth = 90 - heading if side < 0 else -90 - heading
-    return azimuth if np.isfinite(azimuth) else None
+    return 90 - heading if side < 0 else -90 - heading
 
 
 def los_vector(incidence_deg: Float32, azimuth_deg: Float32) -> tuple[Float32, Float32, Float32]:
@@ -189,9 +218,6 @@ class Rows(NamedTuple):
             return self.stack.grid.positions(row + self.rows.start, col)
         longitude = self.plane(self.stack.longitude)[row, col].astype(np.float64)
         latitude = self.plane(self.stack.latitude)[row, col].astype(np.float64)
-        nowhere = (longitude == 0) & (latitude == 0)  # the product's nodata
-        longitude, latitude = np.where(nowhere, np.nan, longitude), np.where(nowhere, np.nan, latitude)
-        _check_positions(self.stack.longitude.path, longitude, latitude)
         return longitude, latitude
 
 
@@ -216,11 +242,9 @@ def _block(block: Rows) -> PointBatch:
         good &= block.plane(stack.mask) > 0
     row, col = np.nonzero(good)
     displacement = np.empty((row.size, 0), dtype=np.float32)
-    if series is not None:  # file: m, positive toward the satellite; ours: mm, the same sign
-        displacement = hdf5.millimetres(np.ascontiguousarray(series[:, row, col].T))  # (pixels, dates)
-        hdf5.refuse_too_far(stack.main.path, displacement)
+    if series is not None:  # file: usually m, positive toward the satellite; ours: mm, the same sign
+        displacement = hdf5.millimetres(np.ascontiguousarray(series[:, row, col].T), stack.series_mm)  # (pixels, dates)
     motion = _motion(stack, velocity[row, col], block.plane(stack.velocity_std)[row, col], displacement)
-    hdf5.refuse_too_fast(stack.main.path, motion.velocity_mm_yr)
     east, north, up = block.line_of_sight(row, col)
     return raster.batch(
         row + block.rows.start,
@@ -250,13 +274,7 @@ def _measured(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bo
 
 
 def _motion(stack: Stack, velocity: Float32, std: Float32, displacement_mm: Float32) -> Slopes:
-    if stack.velocity is not None:  # file: m/yr, positive toward the satellite; ours: mm/yr, the same sign
-        return Slopes(velocity_mm_yr=hdf5.millimetres(velocity), velocity_std_mm_yr=hdf5.millimetres(std))
+    if stack.velocity is not None:  # file: usually m/yr, positive toward the satellite; ours: mm/yr, the same sign
+        velocity, std = (hdf5.millimetres(values, stack.velocity_mm) for values in (velocity, std))
+        return Slopes(velocity_mm_yr=velocity, velocity_std_mm_yr=std)
     return slopes(displacement_mm, stack.dates)
-
-
-def _check_positions(path: Path, longitude: Float64, latitude: Float64) -> None:
-    known = np.isfinite(longitude) & np.isfinite(latitude)
-    if (np.abs(latitude[known]) > 90).any() or (np.abs(longitude[known]) > 180).any():
-        problem = "its latitudes and longitudes leave the Earth"
-        raise InputError(path, problem, "Check whether latitude and longitude are swapped")

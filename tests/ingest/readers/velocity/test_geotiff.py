@@ -46,7 +46,7 @@ def test_every_declared_unit_and_sign_becomes_ours(tmp_path, unit, positive):
         (Declaration(positive="up"), "--unit"),
         (Declaration(unit="mm/yr"), "--positive"),
         (Declaration(unit="inch/yr", positive="up"), "--unit"),
-        (Declaration(unit="mm/yr", positive="left"), "--positive"),
+        (Declaration(unit="mm/yr", positive="left"), "toward, away"),
     ],
 )
 def test_what_is_not_declared_is_asked_for_never_guessed(tmp_path, declared, option):
@@ -107,6 +107,48 @@ def test_blocks_of_rows_give_what_one_block_gives(tmp_path, monkeypatch):
     assert blocks.pid.tolist() == whole.pid.tolist()
     assert blocks.velocity_mm_yr == pytest.approx(whole.velocity_mm_yr)
     assert blocks.latitude == pytest.approx(whole.latitude)
+
+
+@pytest.mark.parametrize(("unit", "mm"), [("meters / year", 1000), ("mm/yr", 1), ("cm a-1", 10)])
+def test_a_unit_that_the_band_states_is_taken_and_compared_with_the_declared_one(tmp_path, unit, mm):
+    path = made_geotiff.make(tmp_path, value=-0.02, unit=unit)
+    assert points(path, Declaration(positive="toward")).columns.velocity_mm_yr == pytest.approx(-0.02 * mm)
+    other = "cm/yr" if mm == 1 else "mm/yr"
+    assert f"its unit is {other} by --unit, but" in damage.outcome(path, Declaration(unit=other, positive="toward"))
+
+
+def test_a_unit_of_angles_is_no_unit_of_velocity(tmp_path):
+    path = made_geotiff.make(tmp_path, unit="radians / year")
+    assert "which is no unit of velocity" in damage.outcome(path, Declaration(positive="toward"))
+
+
+@pytest.mark.parametrize(
+    "name", ["20200101_20200701.geo.unw.tif", "filt_fine.unw.tif", "unwrap_ll.tif", "a_unw_phase.tif", "vel.tif"]
+)
+def test_a_phase_is_never_asked_for_a_unit_of_velocity(tmp_path, name):
+    path = made_geotiff.make(tmp_path, name=name, unit="radian" if name == "vel.tif" else None)
+    for declared in (None, UP):
+        refused = damage.outcome(path, declared)
+        assert "this is one unwrapped interferogram (radians), not a velocity. Give the folder" in refused
+
+
+def test_a_picture_is_no_field_of_velocities(tmp_path):
+    path = write(tmp_path / "a.tif", np.arange(20, dtype=np.uint8).reshape(4, 5))
+    assert "as of a picture" in damage.outcome(path, UP)
+    assert "3 bands of 8-bit numbers, as of a picture" in damage.outcome(
+        write(tmp_path / "b.tif", np.zeros((3, 4, 5), np.uint8))
+    )
+
+
+def test_longitudes_of_gmtsar_and_fill_values_without_a_tag_are_mended_and_told(tmp_path):
+    values = np.random.default_rng(1).normal(0, 5, (40, 40)).astype(np.float32)
+    values[:20] = -9999
+    path = write(tmp_path / "a.tif", values, transform=Affine(0.001, 0, -339.2, 0, -0.001, 26.1))
+    field = open_velocity_field(path, declared=UP)
+    columns = list(field.batches())
+    assert sum(batch.pid.size for batch in columns) == 800
+    assert columns[0].longitude.min() == pytest.approx(20.8005)
+    assert len(field.changes) == 2
 
 
 def sparse(path):

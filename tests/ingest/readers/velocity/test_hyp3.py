@@ -70,6 +70,24 @@ def test_files_of_a_folder_are_named_and_those_of_a_zip_are_the_zip(tmp_path):
     assert open_velocity_field(made_hyp3.make(tmp_path, kind="zip")).files == ()
 
 
+@pytest.mark.parametrize("kind", ["folder", "folders", "zip"])
+@pytest.mark.parametrize(("called", "track"), [(made_hyp3.burst, None), (made_hyp3.several_bursts, 64)])
+def test_bursts_are_read_as_scenes_are(tmp_path, called, track, kind):
+    pairs = ground.PAIRS[:1] if kind == "zip" else ground.PAIRS
+    layers = ("unw_phase", "corr", "lv")
+    header, at, columns = points(made_hyp3.make(tmp_path, pairs=pairs, layers=layers, kind=kind, called=called))
+    assert header.dates == (ground.PAIRS[0] if kind == "zip" else ground.DATES)
+    assert columns.velocity_mm_yr[at["5_15"]] == pytest.approx(-20, abs=0.01)
+    assert (header.track, header.direction, header.polarisation) == (track, Direction.ASCENDING, "VV")
+    assert header.extras["burst"] == called(*ground.PAIRS[0]).split("_20")[0]
+
+
+def test_different_bursts_are_not_one_network(tmp_path):
+    made_hyp3.make(tmp_path, pairs=ground.PAIRS[:2], called=made_hyp3.burst)
+    path = made_hyp3.make(tmp_path, pairs=ground.PAIRS[2:], called=made_hyp3.several_bursts)
+    assert "its products are of S1_064_000000s1n00" in damage.outcome(path)
+
+
 NAME = f"{made_hyp3.product(*ground.PAIRS[0])}_los_disp.tif"
 VRT = "<VRTDataset rasterXSize='2' rasterYSize='2'></VRTDataset>"
 

@@ -4,6 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 
 from ingest.errors import InputError
@@ -103,6 +104,16 @@ def renamed(folder, old, new):
         file.rename(file.with_name(file.name.replace(old, new)))
 
 
+def test_a_fill_value_without_a_tag_is_no_phase(tmp_path):
+    def change(values, number):
+        values[1:4] = -9999
+        return values
+
+    loaded = points(made_licsar.make(tmp_path, -20.0, change=change))
+    assert loaded.columns.pid.size == (ground.ROWS - 4) * ground.COLS
+    assert loaded["5_15"] == pytest.approx(-20, abs=0.01)
+
+
 def gap(path):
     for file in (path / "GEOC" / "20200101_20200701").iterdir():
         file.unlink()
@@ -120,7 +131,9 @@ def other_place(path):
 
 def swapped(path):
     for file in path.rglob("*.tif"):
-        write(file, ground.coherence(), transform=Affine(0.001, 0, 19.5, 0, -0.001, -99.2))
+        with rasterio.open(file) as image:
+            values = image.read(1)
+        write(file, values, transform=Affine(0.001, 0, 19.5, 0, -0.001, -99.2))
 
 
 def two_bands(path):

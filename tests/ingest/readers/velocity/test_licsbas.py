@@ -1,4 +1,6 @@
-"""LiCSBAS time series and folders of maps: positions, signs, mask, uncertainty and line of sight."""
+"""LiCSBAS time series, folders of maps and of results: positions, signs, mask, uncertainty and line of sight."""
+
+from datetime import date
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Direction
 from tests.makers import damage, geotiff
 from tests.makers.damage import outcome, the_field
-from tests.makers.licsbas import FRAME, make_maps
+from tests.makers.licsbas import FRAME, PARAMETERS, SINKS, make_maps, make_results
 
 
 def test_pixels_stand_where_corner_and_posting_say_and_keep_their_sign(make_licsbas):
@@ -55,7 +57,7 @@ def test_a_bad_series_is_refused_with_a_line_that_names_the_fault(make_licsbas, 
 # ---- folders of maps ----
 def test_good_pixels_have_uncertainty_and_line_of_sight(tmp_path):
     path = make_maps(tmp_path)
-    assert recognise(path) == "licsbas-maps"
+    assert recognise(path) == "licsbas"
     header, at, columns = damage.points(path)
     assert columns.pid.size == 15  # the last of four rows is not good by the mask
     assert columns.velocity_mm_yr == pytest.approx(-20.0)
@@ -96,26 +98,94 @@ def test_a_velocity_alone_is_no_folder_of_maps(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"leave_out": ("N",)}, "the layer N.geo.tif of the unit vector is missing"),
+        ({"leave_out": ("N",)}, "layer N.geo of the unit vector is missing"),
         ({"mask": np.zeros((4, 5))}, "no pixel has a velocity and is good by the mask"),
         ({"vel": np.full((4, 5), np.nan)}, "no pixel has a velocity"),
         ({"U": np.full((4, 5), 0.2)}, "make a vector of the length"),
-        ({"vstd": np.ones((5, 5))}, "vstd.geo.tif: it does not lie on the grid of the velocities"),
-        ({"E": np.full((4, 5), 0.6)}, "direction is ascending by the frame, but descending by E"),
+        ({"vstd": np.ones((5, 5))}, "vstd.geo.tif: it does not lie on the grid"),
+        ({"E": np.full((4, 5), 0.6)}, "direction is ascending by the frame, but descending by its line of sight"),
     ],
 )
 def test_maps_that_contradict_each_other_are_refused(tmp_path, options, message):
     assert message in damage.outcome(make_maps(tmp_path, **options))
 
 
-def test_layers_of_another_place_and_several_maps_of_one_kind_are_refused(tmp_path):
+def test_layers_of_another_place_and_maps_of_two_frames_are_refused(tmp_path):
     path = make_maps(tmp_path)
-    (path / "vel.mskd.geo.tif").write_bytes((path / "vel.geo.tif").read_bytes())
-    assert "it holds several maps 'vel'" in damage.outcome(path)
-    (path / "vel.mskd.geo.tif").unlink()
+    other = path / f"087A_04904_121313.{(path / 'vel.geo.tif').name}"
+    other.write_bytes((path / "vel.geo.tif").read_bytes())
+    assert "it holds the maps" in damage.outcome(path)
+    other.unlink()
     moved = Affine(0.001, 0, -99.1, 0, -0.001, 19.5)
     geotiff.write(path / "mask.geo.tif", np.ones((4, 5), np.float32), transform=moved)
     assert "does not lie on the grid" in damage.outcome(path)
+
+
+def test_of_several_variants_of_a_map_the_filtered_and_masked_one_is_read(tmp_path):
+    path = make_maps(tmp_path, vel=np.full((4, 5), -70.0))
+    for name, value in (("vel.filt", -60.0), ("vel.mskd", -50.0), ("vel.filt.mskd", SINKS)):
+        geotiff.write(path / f"{name}.geo.tif", np.full((4, 5), value, np.float32))
+        header, _, columns = damage.points(path)
+        assert columns.velocity_mm_yr == pytest.approx(value)
+        assert header.extras["velocity"] == f"{name}.geo.tif"
+    assert header.extras["velocities left aside"] == "vel.geo.tif, vel.filt.geo.tif, vel.mskd.geo.tif"
+
+
+def test_the_mask_inside_a_series_leaves_out_its_noise(make_licsbas):
+    mask = np.zeros((4, 5), dtype=np.float32)
+    mask[1] = 1
+    path = make_licsbas(mask=mask, vel=np.where(mask == 1, np.float32(SINKS), np.float32(-151)))
+    assert damage.points(path).columns.velocity_mm_yr == pytest.approx([SINKS] * 5)
+
+
+# ---- folders of results ----
+@pytest.mark.parametrize("given", [".", "TS_GEOCml1", "TS_GEOCml1/results"])
+def test_a_folder_of_results_is_read_from_each_of_its_levels(tmp_path, given):
+    header, at, columns = damage.points(make_results(tmp_path) / given)
+    assert columns.pid.size == 15  # the last of four rows is not good by the mask
+    assert columns.velocity_mm_yr == pytest.approx(SINKS)
+    assert columns.velocity_std_mm_yr == pytest.approx(0.8)
+    assert columns.height_m == pytest.approx(2240)
+    assert (columns.los_east[0], columns.los_up[0]) == pytest.approx((-0.6, 0.794))
+    assert (columns.longitude[at["2_4"]], columns.latitude[at["2_4"]]) == pytest.approx((-99.196, 19.498))
+    assert (header.track, header.direction) == (14, Direction.ASCENDING)
+    assert header.dates == (date(2020, 1, 1), date(2021, 1, 1))
+    assert not header.has_series
+    assert header.extras["velocity"] == "vel.filt.mskd"
+
+
+def test_a_series_beside_the_results_is_read_with_their_mask(tmp_path):
+    header, _, columns = damage.points(make_results(tmp_path, series="cum_filt.h5"))
+    assert columns.displacement_mm[0] == pytest.approx([0, -10, -20])
+    assert columns.velocity_mm_yr == pytest.approx([SINKS] * 15)
+    assert (len(header.dates), header.has_series, header.extras["velocity"]) == (3, True, "cum_filt.h5")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mask": bytes(79)}, "mask: it has 79 bytes where 4 x 5 pixels need 80"),
+        ({"parameters": PARAMETERS.replace("width", "breadth")}, "does not state the grid of the results ('width')"),
+        ({"parameters": PARAMETERS.replace("EQA", "UTM")}, "its DEM_projection is UTM"),
+        ({"images": "20200101 20201399"}, "invalid date"),
+        ({"U.geo": None}, "layer U.geo of the unit vector is missing"),
+        ({"mask": np.zeros((4, 5))}, "no pixel has a velocity and is good by the mask"),
+    ],
+)
+def test_results_that_do_not_fit_are_refused(tmp_path, options, message):
+    assert message in outcome(make_results(tmp_path, **options))
+
+
+@pytest.mark.realdata
+def test_campi_flegrei_rises_in_the_filtered_velocity_whose_reference_stands_still(real_data):
+    header, _, columns = damage.points(real_data / "velocity_real/campi_flegrei_licsbas")
+    assert columns.pid.size == 15_598
+    assert np.median(columns.velocity_mm_yr) == pytest.approx(-2.26, abs=0.01)
+    highest = columns.velocity_mm_yr.argmax()
+    assert columns.velocity_mm_yr[highest] == pytest.approx(71.14, abs=0.01)
+    assert (columns.longitude[highest], columns.latitude[highest]) == pytest.approx((14.1399, 40.8167), abs=1e-4)
+    assert header.dates == (date(2016, 9, 9), date(2019, 12, 29))
+    assert header.extras["velocity"] == "vel.filt.mskd"
 
 
 @pytest.mark.realdata

@@ -9,7 +9,7 @@ from pyproj import Transformer
 
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field, recognise
-from ingest.readers.records import Direction
+from ingest.readers.records import Declaration, Direction
 from ingest.readers.velocity.mintpy.stack import los_vector
 from tests.makers import mintpy as made_mintpy
 from tests.makers.damage import outcome, the_field
@@ -130,13 +130,38 @@ def test_files_are_known_by_their_content(tmp_path):
         recognise(made_mintpy.make_geometry(tmp_path))
 
 
+@pytest.mark.parametrize("unit", ["mm", "cm"])
+def test_a_unit_other_than_metres_is_read_as_it_is_stated(tmp_path, unit):
+    factor = {"mm": 1.0, "cm": 10.0}[unit]
+    paths = [
+        made_mintpy.make(tmp_path, velocity_m_yr=-20 / factor, UNIT=unit),
+        made_mintpy.make_velocity(tmp_path, velocity_m_yr=-20 / factor, UNIT=f"{unit}/year"),
+        made_mintpy.make_he5(tmp_path, velocity_m_yr=-20 / factor, units=unit),
+    ]
+    for path in paths:
+        assert points(path).velocity_mm_yr == pytest.approx(-20, abs=0.01)
+
+
+def test_a_declared_unit_or_sign_that_the_file_contradicts_is_refused(tmp_path):
+    path = made_mintpy.make_velocity(tmp_path)
+    assert "its unit is mm/yr by --unit, but m/yr by UNIT" in outcome(path, Declaration(unit="mm/yr"))
+    assert "is away by --positive, but toward by MintPy" in outcome(path, Declaration(positive="away"))
+
+
+@pytest.mark.parametrize("he5", [True, False])
+@pytest.mark.parametrize("stated", ["ORBIT_DIRECTION", "HEADING"])
+def test_a_direction_that_contradicts_the_line_of_sight_is_refused(tmp_path, he5, stated):
+    change = {"ORBIT_DIRECTION": "DESCENDING"} if stated == "ORBIT_DIRECTION" else {"HEADING": "-167.0"}
+    path = made_mintpy.make_he5(tmp_path, **change) if he5 else made_mintpy.make_folder(tmp_path, **change)
+    assert re.search("direction is (de|a)scending by .*, but ", outcome(path))
+
+
 MOVED = made_mintpy.series()["timeseries"]
 RADAR = dict.fromkeys(made_mintpy.DEGREES)
 BAD_SERIES = [
     (RADAR, r"radar coordinates.*geocode\.py"),
-    ({"UNIT": "mm"}, "UNIT, is mm where m is expected"),
-    ({"UNIT": None}, "UNIT, is missing"),
-    ({"UNIT": "radian"}, "UNIT, is radian"),
+    ({"UNIT": None}, "the unit of its values is not declared. Add .*--unit"),
+    ({"UNIT": "radian"}, "its values are 'radians' by UNIT"),
     ({"X_UNIT": None, "Y_UNIT": None}, "X_UNIT, is missing"),
     ({"X_UNIT": "meters"}, "X_UNIT is 'meters' and Y_UNIT 'degrees'"),
     ({"X_STEP": None}, "'X_STEP' is missing"),
@@ -163,7 +188,7 @@ BAD_SERIES = [
 
 
 BAD_VELOCITIES = [
-    ({"UNIT": "m"}, "UNIT, is m where m/year"),
+    ({"UNIT": "m"}, "its values are 'm' by UNIT"),
     ({"START_DATE": "20220101", "END_DATE": "20200101"}, "is not before"),
     ({"START_DATE": "spring"}, "not a date"),
     ({"leave_out": ("velocity",)}, "'velocity' is missing"),
@@ -171,7 +196,7 @@ BAD_VELOCITIES = [
     ({"content": {"velocity": np.zeros((4, 5))}}, "no pixel holds"),
 ]
 BAD_HE5 = [
-    ({"units": "centimeters"}, "UNIT, is centimeters"),
+    ({"units": "radian"}, "its values are 'radians' by UNIT"),
     ({"leave_out": ("observation/date",)}, "date' is missing"),
     ({"radar": True, "leave_out": ("geometry/latitude",)}, "radar coordinates"),
     ({"content": {"quality/mask": np.zeros((2, 2))}}, "mask' has the shape"),
