@@ -66,12 +66,12 @@ def utm_epsg(longitude: float, latitude: float) -> int:
     return (32600 if latitude >= 0 else 32700) + zone
 
 
-def utm_zone_of(longitude: NDArray[np.floating], latitude: NDArray[np.floating]) -> int:
+def utm_zone_of(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> int:
     """Return the EPSG code of the WGS 84 / UTM zone of the middle of points (n,), degrees."""
     return utm_epsg(*middle_of(longitude, latitude))
 
 
-def middle_of(longitude: NDArray[np.floating], latitude: NDArray[np.floating]) -> tuple[float, float]:
+def middle_of(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> tuple[float, float]:
     """Return the medians of longitude, in [-180, 180), and latitude of points (n,), on both sides of 180 too.
 
     Longitudes are counted from their circular mean, so that a few distant points do not move the middle.
@@ -82,7 +82,7 @@ def middle_of(longitude: NDArray[np.floating], latitude: NDArray[np.floating]) -
     return (middle + 180) % 360 - 180 if abs(middle) >= 180 else middle, float(np.median(latitude))
 
 
-def longitude_near(longitude: NDArray[np.floating], middle: float | NDArray[np.floating]) -> NDArray[np.floating]:
+def longitude_near(longitude: NDArray[np.float64], middle: float | NDArray[np.float64]) -> NDArray[np.float64]:
     """Return longitudes, degrees, moved by whole turns so that they lie within 180 of `middle`."""
     turns = np.floor((longitude - middle + 180) / 360)
     return np.asarray(longitude - 360 * turns)
@@ -92,7 +92,7 @@ def to_degrees(geometry: BaseGeometry, crs: int | str) -> BaseGeometry:
     """Transform a geometry in a plane to degrees (EPSG:4326), split at 180. crs: EPSG code or WKT of the plane."""
     project = transformer(crs, 4326).transform
 
-    def unwrapped(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
+    def unwrapped(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         longitude, latitude = project(x, y)
         return longitude_near(longitude, longitude[:1]), latitude
 
