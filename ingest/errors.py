@@ -1,6 +1,7 @@
 """Exceptions for input that cannot be used. Their text is meant for the person who submitted the input."""
 
 import errno
+from collections.abc import Sequence
 from os import PathLike
 
 LONGEST_LINE = 600
@@ -51,6 +52,21 @@ class InputError(UnusableData):
 
 class AlreadyLoaded(InputError):
     """Error for a file whose content (by SHA-256) is already in the database."""
+
+
+EXAMPLES = {"unit": "--unit mm/yr", "positive": "--positive toward", "period": "--period 2019-01-01/2023-12-31"}
+
+
+class Undeclared(InputError):
+    """Error for a file that does not state all that is needed. missing: names of EXAMPLES that are to be declared."""
+
+    def __init__(self, path: str | PathLike[str], missing: Sequence[str], otherwise: str = "") -> None:
+        self.missing = tuple(missing)
+        named = {"unit": "unit", "positive": "sign", "period": "period"}
+        *first, last = (named[name] for name in self.missing)
+        what = f"{', '.join(first)} and {last} of its values are" if first else f"{last} of its values is"
+        options = " ".join(EXAMPLES[name] for name in self.missing)
+        super().__init__(path, f"the {what} not declared", f"Add what holds, as in {options}{otherwise}")
 
 
 class _Passing(OSError):

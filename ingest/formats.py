@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ingest.errors import InputError
-from ingest.readers import hdf5, raster
+from ingest.readers import gate, hdf5, raster
 from ingest.readers.files import MAX_MEMBERS
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
@@ -183,7 +183,7 @@ def open_velocity_fields(
     reader = VELOCITY_READERS.get(name)
     if reader is None:
         raise _of_another_kind(path, name, "a velocity field")
-    return reader.read(path, declared or Declaration())
+    return tuple(gate.admit(path, field) for field in reader.read(path, declared or Declaration()))
 
 
 def open_velocity_field(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> VelocityField:

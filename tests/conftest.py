@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from celery.fixups.django import DjangoWorkerFixup
 
 from tests.waiting import once_per_run
 
@@ -26,6 +27,10 @@ pytest_plugins = [
     "tests.fixtures.slow_servers",
     "tests.fixtures.storage",
 ]
+
+# Celery sets Django up again whenever it imports its tasks, as the admin's page of intervals asks it to. The log would
+# then go to the stream of the running test, which is closed when that test ends.
+DjangoWorkerFixup.django_setup = lambda worker: None
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in the test's thread
 

@@ -40,6 +40,7 @@ class Loaded(NamedTuple):
             refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""
             dates = f"{product.n_dates} dates" if product.has_series else "no series"
             lines.append(f"product {product.pk} ({product.name}), {product.n_points:,} points, {dates}{refused}")
+            lines += [product.header["changes"]] if "changes" in product.header else []
         return "; ".join(lines)
 
 

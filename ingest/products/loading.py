@@ -93,7 +93,6 @@ def _gigabytes(size: float) -> str:
 
 Progress = Callable[[int], None]
 Expect = Callable[[int], None]
-MAX_MERCATOR_LATITUDE = 85.06
 MOST_REFUSED_LISTED = 1000
 MAX_PID_BYTES = 200
 MESSAGE_BYTES = 2**17
@@ -204,11 +203,6 @@ def _with_writable_ids(batch: PointBatch) -> PointBatch:
 
 
 def _check(path: Path, batch: PointBatch) -> None:
-    beyond = np.abs(batch.latitude) > MAX_MERCATOR_LATITUDE
-    if beyond.any() or (np.abs(batch.longitude) > 180).any():
-        value = batch.latitude[beyond][0] if beyond.any() else batch.longitude[np.abs(batch.longitude) > 180][0]
-        problem = f"a coordinate of {value:.4f} degrees is impossible"
-        raise InputError(path, problem, "Check whether latitude and longitude are swapped")
     if (batch.los_east > 0.1).any() and (batch.los_east < -0.1).any():
         raise InputError(path, "it holds points of an ascending and of a descending track", "Give one file per track")
     lengths = np.char.str_len(batch.pid)

@@ -1,5 +1,6 @@
 """Services that load a velocity product in one transaction, whole or not at all."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from django.contrib.gis.geos import Polygon
@@ -43,7 +44,7 @@ def products_load(
     expect is called first with the approximate number of points, progress with the number in each batch. Raises
     InputError (AlreadyLoaded for the same content) or DiskFull; then nothing has changed.
     """
-    fields = open_velocity_fields(path, submission.source_format, submission.declared)
+    fields = open_velocity_fields(path, submission.source_format, replace(submission.declared, needs_period=True))
     if not all(field.header.dates for field in fields):
         problem = "the file does not state the period its velocities cover"
         raise InputError(path, problem, "Add --period FIRST_DAY/LAST_DAY")
@@ -92,10 +93,15 @@ def field_publish(
 ) -> Product:
     """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
-    product = product_create(product_id, path, sha256, field.header, totals, submission)
+    header = replace(field.header, extras=field.header.extras | _told(field.changes))
+    product = product_create(product_id, path, sha256, header, totals, submission)
     releases_settle(like=product)
     product.refresh_from_db(fields=["superseded_by"])
     return product
+
+
+def _told(changes: list[str]) -> dict[str, str]:
+    return {"changes": " ".join(changes)} if changes else {}
 
 
 def product_create(

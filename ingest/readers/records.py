@@ -1,6 +1,6 @@
 """Typed records that every reader yields, already converted to the project's units and signs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -111,6 +111,7 @@ class Declaration:
     acquired_at: datetime | None = None
     platform: str | None = None
     direction: Direction | None = None
+    needs_period: bool = False  # whether the caller can use velocities only with the days that they cover
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +159,10 @@ class PointBatch:
         left_out = tuple(RefusedRow(pid=name[:LONGEST_NAME], reason=reason) for name in names)
         return PointBatch(**columns, refused=self.refused + left_out)
 
+    def rows(self, chosen: NDArray[np.bool_]) -> "PointBatch":
+        """Return the rows where chosen, (n,), is true, without any that were refused."""
+        return PointBatch(**{name: column[chosen] for name, column in self.columns().items()})
+
     def only_usable(self) -> "PointBatch":
         """Keep rows with position, velocity and unit vector; displacements that are no numbers become NaN."""
         displacement = np.where(np.isfinite(self.displacement_mm), self.displacement_mm, np.float32(np.nan))
@@ -169,6 +174,41 @@ class PointBatch:
         return moving.only(~(np.abs(square - 1) >= UNIT_SQUARE_WITHIN), "its line of sight is not a unit vector")
 
 
+def join_batches(batches: Sequence[PointBatch]) -> PointBatch:
+    """Return several batches of one field as one; an empty one for none."""
+    refused = tuple(row for batch in batches for row in batch.refused)
+    full = [batch for batch in batches if batch.pid.size]
+    if len(full) == 1:
+        return replace(full[0], refused=refused)
+    if not full:
+        names = [column.name for column in fields(PointBatch) if column.name not in {"displacement_mm", "refused"}]
+        nothing = {name: np.empty(0, dtype="S1" if name == "pid" else np.float32) for name in names}
+        return PointBatch(**nothing, displacement_mm=np.empty((0, 0), dtype=np.float32), refused=refused)
+    columns = {name: np.concatenate([getattr(batch, name) for batch in full]) for name in full[0].columns()}
+    return PointBatch(**columns, refused=refused)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stated:
+    """What a file states about its points, as far as the gate (`ingest.readers.gate`) compares it.
+
+    crs: system of the positions in the file, an EPSG number or WKT; None: degrees. velocity_scale, series_scale:
+    factors, with sign, by which the reader multiplied the file's numbers. velocity_is_slope: the reader derived the
+    velocities from the series. direction: source -> flight direction that it states. look: +1 for a right-looking
+    radar, -1 for a left-looking one. unique_ids: False if ids stand in the file, and so may stand there twice.
+    picture: whether the values are 8-bit numbers.
+    """
+
+    crs: int | str | None = None
+    velocity_scale: float = 1.0
+    series_scale: float = 1.0
+    velocity_is_slope: bool = False
+    direction: Mapping[str, Direction] = field(default_factory=dict)
+    look: float = 1.0
+    unique_ids: bool = True
+    picture: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class VelocityField:
     """One product: its header, and `batches`, which reads its points on demand.
@@ -176,6 +216,7 @@ class VelocityField:
     files: the files of a folder that were read; empty: the given file itself.
     expected_points: approximate number of rows, for a progress bar; None: not known beforehand.
     read_ahead: whether another thread may read the batches; False if they come from the database that they go to.
+    changes: what the gate changed, a sentence each; complete after the batches were read.
     """
 
     header: FieldHeader
@@ -183,6 +224,8 @@ class VelocityField:
     files: tuple[Path, ...] = ()
     expected_points: int | None = None
     read_ahead: bool = True
+    stated: Stated = field(default_factory=Stated)
+    changes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import InputError
+from ingest.readers.gate import agreed
 from ingest.readers.raster import COMPONENT_OF_SIGN, MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction, Reference
 from ingest.readers.tables import text_table
@@ -323,15 +324,6 @@ def _unit_and_sign(
         remedy = f"Add --positive {'|'.join(TOWARD)}, or positive in a mapping"
         raise InputError(path, "the sign of its values is not declared", remedy)
     return unit, positive
-
-
-def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
-    """Return the value that sources state, None if none does. InputError if they differ. stated: source -> value."""
-    values = {source: value for source, value in stated.items() if value not in {None, ""}}
-    if len(set(values.values())) > 1:
-        problem = f"its {what} is " + ", but ".join(f"{value} by {source}" for source, value in values.items())
-        raise InputError(path, problem, "Correct the wrong one")
-    return next(iter(values.values()), None)
 
 
 def _reference_systems(

@@ -137,6 +137,6 @@ def test_frames_of_the_north_anatolian_fault_are_read(real_data, frame, directio
     assert (header.direction, header.track) == (direction, int(frame[:3]))
     assert header.posting_m == pytest.approx(1113, abs=1)
     assert columns.pid.size / pixels == pytest.approx(share, abs=0.001)
-    assert (columns.velocity_mm_yr == good).all()
+    assert (np.sort(columns.velocity_mm_yr) == np.sort(good)).all()
     assert columns.los_up.min() > 0.65
     assert columns.velocity_std_mm_yr.max() < 3

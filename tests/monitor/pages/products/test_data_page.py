@@ -50,6 +50,15 @@ def test_refused_rows_are_counted_by_reason_and_can_be_downloaded(client, make_e
     assert rows[2][0].startswith("'=HYPERLINK")  # no spreadsheet runs it
 
 
+def test_what_was_corrected_as_a_file_was_read_stands_beside_its_refused_rows(client, make_egms):
+    def without_nodata(table):
+        table["mean_velocity"][:3] = [-9999] * 3
+
+    product_load(path=make_egms(change=without_nodata))
+    page = client.get(reverse("product-list")).content.decode()
+    assert "3 rows hold -9999, which was taken for a missing value." in page
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
 def test_no_text_starts_a_formula(text):
     assert cell_text(text) == f"'{text}"

@@ -1,0 +1,526 @@
+"""The one gate between readers and everything else: it checks and normalises what stands in files, for all formats.
+
+Readers say what a file holds; `admit` wraps their field so that its points come out with longitudes within ±180, inside
+the area of the file's reference system, without fill values, without rows that stand twice or far from all others, and
+with a line of sight that agrees with the stated direction of flight. `units` compares the stated and the declared unit
+and sign. What the gate changes is written into `VelocityField.changes`; what it leaves out, into `PointBatch.refused`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import ProjError
+
+from ingest.errors import InputError, Undeclared
+from ingest.readers.raster import COMPONENT_OF_SIGN, FARTHEST_MM, FASTEST_MM_YR, MM_PER_UNIT, TOWARD
+from ingest.readers.records import (
+    Component,
+    Declaration,
+    Direction,
+    Float32,
+    PointBatch,
+    Technique,
+    VelocityField,
+    join_batches,
+)
+from ingest.readers.slopes import slope_mm_yr
+
+Bools = NDArray[np.bool_]
+
+MAX_LATITUDE = 85.06  # The map ends there (EPSG:3857).
+MAX_LONGITUDE = 361.0  # Grids from 0 to 360 end a pixel later.
+NEIGHBOUR_DEGREES = 6.0  # A scene may reach into the neighbouring UTM zone, hardly over it.
+MAX_STRAY_SHARE = 0.1  # More impossible positions than this are no single errors: the whole file is misread.
+FILLS = (-9999.0, 9999.0, -99999.0, -999.0, 999.0, -32767.0, -32768.0, 32767.0)
+MIN_HUGE = 1e10  # Nothing measured is as large; NetCDF, GMT and GDAL write such numbers for missing values.
+BEYOND_OTHERS = 3.0  # A usual fill value counts as one if it is so many times larger than all other values.
+JUDGED_ROWS = 20_000  # Ordinary values that are enough to judge whether another value is a fill.
+MIN_DISTINCT = 50  # Coarsely rounded rates have few distinct values, of which zero is rightly the most frequent.
+MANY_TIMES = 10  # A fill is so many times as frequent as the most frequent ordinary value.
+MAX_HELD_ROWS = 2_000_000
+FEW_POINTS = 10  # Fewer points, far from all others, are typing errors and not a place.
+FAR_CELLS = 5  # degrees
+INCIDENCE_DEGREES = (3.0, 80.0)
+NOT_GEOCODED = "its position is 0, 0: it was not geocoded"
+FAR = "it lies far from all other points"
+TWICE = "it stands in the file twice"
+
+
+class Units(NamedTuple):
+    """Unit and sign on which a file and its submitter agree."""
+
+    unit: str
+    positive: str
+
+    @property
+    def component(self) -> Component:
+        """Component of motion that the sign's word names."""
+        return COMPONENT_OF_SIGN[self.positive]
+
+    @property
+    def factor(self) -> float:
+        """Factor from the file's velocities to mm/yr with our sign."""
+        return MM_PER_UNIT[self.unit] * TOWARD[self.positive]
+
+
+_LENGTHS = {"mm": "mm", "millimeter": "mm", "millimetre": "mm", "cm": "cm", "centimeter": "cm", "centimetre": "cm"}
+_LENGTHS |= {"m": "m", "meter": "m", "metre": "m", "rad": "radians", "radian": "radians", "deg": "degrees"}
+_TIMES = dict.fromkeys(("y", "yr", "year", "a", "annum", "an"), "yr") | dict.fromkeys(("d", "day"), "day")
+
+
+def unit_of(text: str) -> str:
+    """Return a unit in our spelling: 'meters / year' and 'm a-1' become 'm/yr'. An unknown one stays as it is."""
+    spelled = re.sub(r"(?:\*\*|\^)?-1\b|[()\[\]]", "", text.strip().lower())
+    first, slash, second = (part.strip() for part in re.sub(r"\s+per\s+|\s+(?=\w+$)", "/", spelled).partition("/"))
+    length, time = (_LENGTHS.get(first, _LENGTHS.get(first.removesuffix("s"))), second.strip(" /"))
+    if length is None:
+        return text.strip()
+    if not slash:
+        return length
+    spelt = _TIMES.get(time, _TIMES.get(time.removesuffix("s")))
+    return f"{length}/{spelt}" if spelt else text.strip()
+
+
+def agreed(path: Path, what: str, stated: Mapping[str, Any]) -> Any:
+    """Return the value that sources state, None if none does. InputError if they differ. stated: source -> value."""
+    values = {source: value for source, value in stated.items() if value not in {None, ""}}
+    if len(set(values.values())) > 1:
+        problem = f"its {what} is " + ", but ".join(f"{value} by {source}" for source, value in values.items())
+        raise InputError(path, problem, "Correct the wrong one")
+    return next(iter(values.values()), None)
+
+
+def units(
+    path: Path,
+    declared: Declaration,
+    *,
+    unit: Mapping[str, str | None] | None = None,
+    sign: Mapping[str, str | None] | None = None,
+    dates_known: bool = True,
+    otherwise: str = "",
+) -> Units:
+    """Return the unit and sign of velocities. Raises Undeclared with all that is missing, InputError if sources differ.
+
+    Args:
+        path: the file, for errors
+        declared: what the submitter states
+        unit: source in the file -> unit as it spells it, None or empty if it states none
+        sign: source in the file -> word of TOWARD
+        dates_known: whether the file states its dates; else the period is asked for where it is needed
+        otherwise: another remedy, such as an option for files of another kind
+    """
+    spelled = {source: unit_of(text) for source, text in (unit or {}).items() if text}
+    stated = agreed(path, "unit", {"--unit": declared.unit} | spelled)
+    positive = agreed(path, "positive direction", {"--positive": declared.positive} | dict(sign or {}))
+    if stated is not None and stated not in MM_PER_UNIT:
+        problem = f"its values are {stated!r:.40} by {next(iter(spelled), '--unit')}, which is no unit of velocity"
+        raise InputError(path, problem, f"Give {', '.join(MM_PER_UNIT)}")
+    if positive is not None and positive not in TOWARD:
+        raise InputError(path, f"its sign {positive!r:.40} is none", f"Give {', '.join(TOWARD)}")
+    missing = {"unit": stated is None, "positive": positive is None}
+    missing["period"] = not dates_known and declared.needs_period and declared.period is None
+    if any(missing.values()):
+        raise Undeclared(path, tuple(name for name, is_missing in missing.items() if is_missing), otherwise)
+    return Units(str(stated), str(positive))
+
+
+def admit(path: Path, field: VelocityField) -> VelocityField:
+    """Return a field whose points pass the gate as they are read. Raises InputError for what its header shows."""
+    if field.stated.picture:
+        raise InputError(path, "its values are 8-bit numbers, as of a picture", "Give the velocities themselves")
+    agreed(path, "direction", {source: way.value for source, way in field.stated.direction.items()})
+    changes: list[str] = []
+    return replace(field, batches=lambda: _Gate(path, field, changes).batches(), changes=changes)
+
+
+@lru_cache(maxsize=64)
+def area_of_use(crs: int | str) -> tuple[float, float, float, float] | None:
+    """Return (west, south, east, north) of a projected system, degrees, west > east over 180; None: the whole Earth."""
+    try:
+        system = CRS.from_user_input(crs)
+    except ProjError:
+        return None
+    area = system.area_of_use
+    return None if area is None or system.is_geographic else (area.west, area.south, area.east, area.north)
+
+
+class _Gate:
+    """The points of one field, on their way through."""
+
+    def __init__(self, path: Path, field: VelocityField, changes: list[str]) -> None:
+        self.path, self.field, self.stated, self.changes = path, field, field.stated, changes
+        self.rows = 0  # rows that readers gave, refused ones included
+        self.admitted = 0
+        self.turned: dict[str, float] = {}
+        self.fills = _Fills(path, field)
+        self.places = _Places()
+        self.ids = None if field.stated.unique_ids else _Ids(path)
+        self.changes.clear()
+
+    def batches(self) -> Iterator[PointBatch]:
+        """Yield the points that are good; those about which later rows must decide come with the last batch."""
+        last: list[PointBatch] = []
+        for batch in self.field.batches():
+            self.rows += batch.pid.size + len(batch.refused)
+            sifted = self._placed(self.fills.sift(self._sound(batch)))
+            self.admitted += sifted.pid.size
+            if sifted.pid.size or sifted.refused:
+                yield from last
+                last = [sifted]
+        late = [self._placed(self.fills.rest()), self._unique(self.places.rest())]
+        self.admitted += sum(batch.pid.size for batch in late)
+        rest = join_batches([*last, *late])
+        if rest.pid.size or rest.refused:
+            yield rest
+        self._tell()
+
+    def _placed(self, batch: PointBatch) -> PointBatch:
+        technique = self.field.header.technique
+        _check_size(self.path, "velocity", "mm/yr", batch.velocity_mm_yr, FASTEST_MM_YR[technique])
+        return self._unique(self.places.sift(batch))
+
+    def _unique(self, batch: PointBatch) -> PointBatch:
+        return self.ids.sift(batch) if self.ids else batch
+
+    def _sound(self, batch: PointBatch) -> PointBatch:
+        """Return a batch with its longitudes wrapped and its fills unknown; refuse rows outside the area."""
+        if not batch.pid.size:
+            return batch
+        batch = self._without_series_fills(batch)
+        batch = self._on_earth(batch)
+        batch = self._in_area(batch)
+        if batch.pid.size and self.field.header.component is Component.LOS:
+            self._check_line_of_sight(batch)
+        return batch
+
+    def _on_earth(self, batch: PointBatch) -> PointBatch:
+        longitude, latitude = batch.longitude, batch.latitude
+        impossible = (np.abs(latitude) > 90) | (np.abs(longitude) > MAX_LONGITUDE)
+        if impossible.mean() > MAX_STRAY_SHARE:
+            place = f"latitude {latitude[impossible][0]:.6g} and longitude {longitude[impossible][0]:.6g}"
+            remedy = "Check whether the two are swapped, or are metres (name their epsg in a mapping)"
+            raise InputError(self.path, f"{place} is no place on the Earth", remedy)
+        batch = batch.only(~impossible, "its position is not on the Earth")
+        batch = batch.only((batch.longitude != 0) | (batch.latitude != 0), NOT_GEOCODED)
+        batch = batch.only(np.abs(batch.latitude) <= MAX_LATITUDE, f"it lies beyond {MAX_LATITUDE:g} degrees")
+        longitude = batch.longitude
+        if not longitude.size or np.abs(longitude).max() <= 180:
+            return batch
+        for turn, beyond in ((-360.0, longitude > 180), (360.0, longitude < -180)):
+            if beyond.any():
+                self.turned.setdefault(f"{turn:+g}", float(longitude[beyond][0]))
+        return replace(batch, longitude=longitude - 360 * np.round(longitude / 360))
+
+    def _in_area(self, batch: PointBatch) -> PointBatch:
+        area = None if self.stated.crs is None else area_of_use(self.stated.crs)
+        if area is None or not batch.pid.size:
+            return batch
+        west, south, east, north = area
+        width = (east - west) % 360 or 360.0
+        turned = np.mod(batch.longitude - west + NEIGHBOUR_DEGREES, 360)
+        inside = (turned <= width + 2 * NEIGHBOUR_DEGREES) & (batch.latitude >= south - NEIGHBOUR_DEGREES)
+        inside &= batch.latitude <= north + NEIGHBOUR_DEGREES
+        named = f"EPSG:{self.stated.crs}" if isinstance(self.stated.crs, int) else "its reference system"
+        if (~inside).mean() > MAX_STRAY_SHARE:
+            place = f"{batch.longitude[~inside][0]:.2f} E {batch.latitude[~inside][0]:.2f} N"
+            problem = f"{place} is outside the area of {named} ({west:g} to {east:g} E, {south:g} to {north:g} N)"
+            raise InputError(self.path, problem, "Check whether x and y are swapped, and the reference system")
+        return batch.only(inside, f"it lies outside the area of {named}")
+
+    def _without_series_fills(self, batch: PointBatch) -> PointBatch:
+        """Return a batch whose displacements are NaN where the file has a fill value."""
+        scale = abs(self.stated.series_scale)
+        series = batch.displacement_mm
+        if not series.size:
+            return batch
+        low, high = np.fmin.reduce(series, axis=None), np.fmax.reduce(series, axis=None)
+        size = float(max(abs(low), abs(high)))
+        if not size >= 0.999 * min(map(abs, FILLS)) * scale and not size > FARTHEST_MM:
+            return batch
+        fill = np.abs(series) >= MIN_HUGE * scale
+        for value in (value for value in FILLS if abs(value) <= 1.001 * size / scale):
+            found = np.isclose(series, value * self.stated.series_scale, rtol=1e-6, atol=0)
+            others = np.abs(series[~found & ~fill])
+            if found.any() and (not others.size or abs(value) * scale > BEYOND_OTHERS * np.nanmax(others, initial=0)):
+                fill |= found
+        if not fill.any():
+            _check_size(self.path, "displacement", "mm", series, FARTHEST_MM)
+            return batch
+        self.fills.n_series += int(fill.sum())
+        series = np.where(fill, np.float32(np.nan), series)
+        _check_size(self.path, "displacement", "mm", series, FARTHEST_MM)
+        if not self.stated.velocity_is_slope:
+            return replace(batch, displacement_mm=series)
+        slope = slope_mm_yr(series, self.field.header.dates)
+        slope[np.isfinite(series).sum(axis=1) < 3] = np.nan
+        changed = replace(batch, displacement_mm=series, velocity_mm_yr=slope.astype(np.float32))
+        return changed.only(np.isfinite(slope), "too few of its displacements are known")
+
+    def _check_line_of_sight(self, batch: PointBatch) -> None:
+        up = batch.los_up[np.isfinite(batch.los_up)]
+        if not up.size:
+            return
+        incidence = float(np.degrees(np.arccos(np.clip(np.median(up), -1, 1))))
+        if not INCIDENCE_DEGREES[0] <= incidence <= INCIDENCE_DEGREES[1]:
+            problem = f"its line of sight stands {incidence:.2g} degrees from the vertical"
+            raise InputError(self.path, problem, "Give angles in degrees, and vectors from the ground to the satellite")
+        east = float(np.nanmedian(batch.los_east))
+        seen = Direction.from_los_east(np.array([east * self.stated.look], dtype=np.float32))
+        stated = {source: way for source, way in self.stated.direction.items() if way}
+        if not stated and self.field.header.direction:
+            stated = {"the file": self.field.header.direction}
+        wrong = next((source for source, way in stated.items() if seen and way != seen), None)
+        if wrong is not None and abs(east) > 0.1:
+            side = "right" if self.stated.look > 0 else "left"
+            by_view = f"{seen} by its line of sight (los_east {east:+.2f}, looking {side})"
+            raise InputError(
+                self.path, f"its direction is {stated[wrong]} by {wrong}, but {by_view}", "Correct the wrong one"
+            )
+
+    def _tell(self) -> None:
+        """Write down what was changed. Raises InputError if nothing is left."""
+        if not self.admitted:
+            problem = f"none of its {self.rows:,} rows has a position and a velocity"
+            raise InputError(self.path, problem, "Export it again, or check its nodata value")
+        for turn, example in self.turned.items():
+            self.changes.append(f"Longitudes beyond ±180 (such as {example:.2f}) were turned by {turn} degrees.")
+        self.changes += self.fills.told()
+
+
+def _check_size(path: Path, what: str, unit: str, values: Float32, most: float) -> None:
+    if not values.size:
+        return
+    size = float(max(-np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)))
+    if size > most:
+        raise InputError(path, f"a {what} of {size:.3g} {unit} is impossible", "Check the unit and the nodata value")
+
+
+def _is_fill(raw: Float32) -> Bools:
+    """Return which numbers, as they stand in the file, are usual fill values of either sign, (n,)."""
+    large = np.abs(raw) >= 998
+    found = np.abs(raw) >= MIN_HUGE
+    if large.any():
+        found[large] |= np.isclose(np.abs(raw[large, None]), np.abs(FILLS), rtol=1e-6, atol=0).any(axis=1)
+    return found
+
+
+class _Fills:
+    """Velocities that stand for missing values, although the file does not say so: usual constants, and zero."""
+
+    def __init__(self, path: Path, field: VelocityField) -> None:
+        self.path, self.scale, self.is_table = path, field.stated.velocity_scale, not field.stated.unique_ids
+        # Feature tracking rounds to parts of a pixel, so that still ground is exactly zero there.
+        self.with_zero = field.header.technique is not Technique.TRACKING
+        self.sample = np.empty(0, dtype=np.float32)  # ordinary values, as in the file
+        self.n_ordinary = self.n_series = 0
+        self.largest = 0.0
+        self.held: dict[float, list[PointBatch]] = {}
+        self.counts: dict[float, int] = {}
+        self.is_fill: dict[float, bool] = {}
+
+    def sift(self, batch: PointBatch) -> PointBatch:
+        """Return the rows with a velocity that is none of these values; decide about the others when enough is seen."""
+        if not batch.pid.size:
+            return batch
+        raw = batch.velocity_mm_yr / np.float32(self.scale)
+        doubtful = ((raw == 0) & self.with_zero) | _is_fill(raw)
+        ordinary = raw[~doubtful]
+        self.n_ordinary += ordinary.size
+        if ordinary.size:
+            self.largest = max(self.largest, float(np.abs(ordinary).max()))
+            self.sample = np.concatenate([self.sample, ordinary[: JUDGED_ROWS - self.sample.size]])
+        waiting = []
+        for value in map(float, np.unique(raw[doubtful])):
+            rows = raw == np.float32(value)
+            self.counts[value] = self.counts.get(value, 0) + int(rows.sum())
+            enough = self.n_ordinary >= JUDGED_ROWS or self.counts[value] > MAX_HELD_ROWS
+            if value not in self.is_fill and enough and (verdict := self._judge(value)) is not None:
+                self.is_fill[value] = verdict
+            if self.is_fill.get(value) is False and value not in self.held:
+                doubtful &= ~rows
+            else:
+                self.held.setdefault(value, []).append(batch.rows(rows))
+                waiting.append(value)
+        if not waiting:
+            return batch
+        decided = [self._decided(value) for value in waiting if value in self.is_fill]
+        return join_batches([replace(batch.rows(~doubtful), refused=batch.refused), *decided])
+
+    def rest(self) -> PointBatch:
+        """Return what is left of the rows about which nothing was decided yet. Raises InputError for another fill."""
+        self._refuse_another_fill()
+        for value in self.held:
+            self.is_fill.setdefault(value, bool(self._judge(value)))
+        return join_batches([self._decided(value) for value in list(self.held)])
+
+    def told(self) -> list[str]:
+        """Return a sentence for each value that was taken as missing."""
+        lines = [
+            f"{self.counts[value]:,} rows hold {value:g}, which was taken for a missing value."
+            for value, is_fill in sorted(self.is_fill.items())
+            if is_fill
+        ]
+        return lines + ([f"{self.n_series:,} displacements hold a fill value."] if self.n_series else [])
+
+    def _decided(self, value: float) -> PointBatch:
+        """Return the waiting rows of a value about which a decision was made: all, or none; tables give a reason."""
+        rows = join_batches(self.held.pop(value))
+        if not self.is_fill[value]:
+            return rows
+        if not self.is_table:  # Unknown pixels of a grid are no refused rows.
+            return join_batches([])
+        return rows.only(np.zeros(rows.pid.size, dtype=bool), f"its velocity is {value:g}, a missing value")
+
+    def _judge(self, value: float) -> bool | None:
+        """Return whether a value stands for missing ones; None if too few rows have it to tell."""
+        if abs(value) >= MIN_HUGE or abs(value) > BEYOND_OTHERS * self.largest > 0:
+            return True
+        distinct, counts = np.unique(self.sample, return_counts=True)
+        if distinct.size < MIN_DISTINCT:
+            return False if self.n_ordinary >= JUDGED_ROWS else None
+        usual = max(1.0, counts.max() * self.n_ordinary / self.sample.size)
+        if self.counts[value] > MANY_TIMES * usual:
+            return True
+        return False if self.counts[value] > MANY_TIMES else None
+
+    def _refuse_another_fill(self) -> None:
+        """Raise InputError if another constant fills a suspicious share: whether it is one, only people know."""
+        if self.sample.size < MIN_DISTINCT * MANY_TIMES:
+            return
+        distinct, counts = np.unique(self.sample, return_counts=True)
+        first, second = (np.sort(counts)[::-1][:2]) if distinct.size > 1 else (0, 1)
+        if distinct.size >= MIN_DISTINCT and first > MANY_TIMES * max(second, 1) and first > self.sample.size / 20:
+            value = float(distinct[counts.argmax()])
+            problem = f"{first / self.sample.size:.0%} of its values are exactly {value:g}"
+            raise InputError(self.path, problem, f"Declare it as nodata if it is (gdal_edit.py -a_nodata {value:g})")
+
+
+class _Places:
+    """Positions far from all others. Rows in cells of one degree without neighbours wait until others come."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros((180, 360), dtype=np.int64)
+        self.near = np.zeros((180, 360), dtype=bool)
+        self.n_full = 0
+        self.held: list[PointBatch] = []
+
+    def sift(self, batch: PointBatch) -> PointBatch:
+        """Return the rows near a cell with enough points, and those that have waited for such a cell."""
+        if not batch.pid.size:
+            return batch
+        row, col = _cells(batch)
+        self.counts += np.bincount(row * 360 + col, minlength=180 * 360).reshape(180, 360)
+        full = self.counts >= FEW_POINTS
+        if full.sum() > self.n_full:
+            self.n_full = int(full.sum())
+            self.near = _widened(full)
+            batch, self.held = join_batches([*self.held, batch]), []
+            row, col = _cells(batch)
+        good = self.near[row, col]
+        if good.all():
+            return batch
+        self.held.append(batch.rows(~good))
+        return replace(batch.rows(good), refused=batch.refused)
+
+    def rest(self) -> PointBatch:
+        """Return the waiting rows; those of few points beside many others are refused."""
+        held = join_batches(self.held)
+        if not held.pid.size:
+            return held
+        groups, _ = scipy.ndimage.label(_widened(self.counts > 0))
+        sizes = np.bincount(groups.ravel(), self.counts.ravel())
+        own = sizes[groups[_cells(held)]]
+        return held.only((own >= FEW_POINTS) | (own * 20 > sizes.max()), FAR)
+
+
+def _cells(batch: PointBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    row = np.clip(np.floor(batch.latitude + 90), 0, 179).astype(np.int64)
+    return row, np.mod(np.floor(batch.longitude + 180), 360).astype(np.int64)
+
+
+def _widened(cells: Bools) -> Bools:
+    side = 2 * FAR_CELLS + 1
+    return np.asarray(scipy.ndimage.maximum_filter(cells, side, mode=("nearest", "wrap")), dtype=bool)
+
+
+class _Ids:
+    """Ids that come from a file: a row that stands twice is kept once, one id on two different rows is an error."""
+
+    BITS = 28
+    MAX_CHUNKS = 16
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.bits = np.zeros(2 ** (self.BITS - 3), dtype=np.uint8)  # one bit per hash: most new ids are seen to be new
+        self.chunks: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []  # (sorted hashes of ids, of contents)
+
+    def sift(self, batch: PointBatch) -> PointBatch:
+        """Return the rows that have not been seen before. Raises InputError for an id on two different rows."""
+        if not batch.pid.size:
+            return batch
+        ids, content = _hashes(batch.pid), _content(batch)
+        order = np.argsort(ids, kind="stable")
+        ids, content = ids[order], content[order]
+        again = np.zeros(ids.size, dtype=bool)
+        again[1:] = ids[1:] == ids[:-1]
+        self._compare(batch, order[1:][again[1:]], content[1:][again[1:]], content[:-1][again[1:]])
+        place = (ids >> np.uint64(64 - self.BITS)).astype(np.int64)
+        word, bit = place >> 3, np.left_shift(1, place & 7).astype(np.uint8)
+        doubtful = np.flatnonzero(self.bits[word] & bit)
+        for known, contents in self.chunks:
+            at = np.minimum(np.searchsorted(known, ids[doubtful]), known.size - 1)
+            same = known[at] == ids[doubtful]
+            self._compare(batch, order[doubtful[same]], content[doubtful[same]], contents[at[same]])
+            again[doubtful[same]] = True
+        starts = np.flatnonzero(np.diff(word, prepend=-1))
+        self.bits[word[starts]] |= np.bitwise_or.reduceat(bit, starts)
+        self.chunks.append((ids, content))
+        if len(self.chunks) > self.MAX_CHUNKS:
+            ids, content = (np.concatenate(columns) for columns in zip(*self.chunks, strict=True))
+            order_of_all = np.argsort(ids)
+            self.chunks = [(ids[order_of_all], content[order_of_all])]
+        good = np.ones(again.size, dtype=bool)
+        good[order[again]] = False
+        return batch.only(good, TWICE)
+
+    def _compare(
+        self, batch: PointBatch, rows: NDArray[np.int64], content: NDArray[np.uint64], before: NDArray[np.uint64]
+    ) -> None:
+        """Raise InputError if rows (numbers in the batch) have the id of an earlier row with another content."""
+        differs = rows[content != before]
+        if differs.size:
+            problem = f"id {batch.pid[differs[0]].decode('utf-8', 'replace')!r:.60} stands on two different rows"
+            raise InputError(self.path, problem, "Remove one of them, or number the rows anew")
+
+
+_MIXER = np.random.default_rng(7).integers(1, 2**63, 64, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+
+
+def _hashes(pid: NDArray[np.bytes_]) -> NDArray[np.uint64]:
+    """Return a hash of each id, (n,), the same whatever the width of the array's items."""
+    words = -(-max(pid.dtype.itemsize, 1) // 8)
+    letters = np.ascontiguousarray(pid.astype(f"S{words * 8}")).view(np.uint64).reshape(pid.size, words)
+    mixed = np.zeros(pid.size, dtype=np.uint64)
+    for number in range(words - 1, -1, -1):  # From the end, so that zero bytes behind an id change nothing.
+        mixed = _mix((mixed ^ letters[:, number]) * _MIXER[0])
+    return mixed
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return values with all their bits mixed (the finaliser of MurmurHash3); zero stays zero."""
+    values = (values ^ (values >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    values = (values ^ (values >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return values ^ (values >> np.uint64(33))
+
+
+def _content(batch: PointBatch) -> NDArray[np.uint64]:
+    place = batch.longitude.view(np.uint64) * _MIXER[1] ^ batch.latitude.view(np.uint64) * _MIXER[2]
+    return _mix(place ^ batch.velocity_mm_yr.astype(np.float32).view(np.uint32).astype(np.uint64) * _MIXER[3])
