@@ -60,8 +60,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {written}{areas_note}")
     if len(rasters) > 1:
         print(f"The points lie in {len(rasters)} places far apart: each has a raster in a system of its own.")
-    if read.n_alone:
-        print(f"Points left out because they lie far from all others: {read.n_alone:,}")
+    print("".join(f"{change}\n" for change in read.changes), end="")
     return 0
 
 

@@ -1,5 +1,6 @@
 """Reading of files into point clouds, one per track, for `python -m ml deformation`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field
 from ingest.geometry import utm_zone_of
+from ingest.readers.gate import FAR
 from ingest.readers.records import Component, Declaration, Float64, Reference, VelocityField
 from ml.deformation.gridding.clusters import Indices, clusters, on_sphere
 from ml.deformation.gridding.points import Float32, PointCloud, project, usual
@@ -45,11 +47,11 @@ class _Columns(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What files hold: the tracks of each cluster, the one with most points first; their files; points left out."""
+    """What files hold: the tracks of each cluster, the one with most points first; their files; what was changed."""
 
     clusters: list[list[InputTrack]]
     files: list[Path]
-    n_alone: int
+    changes: list[str]
 
 
 def read_points(path: Path, unit: str | None = None, positive: str | None = None) -> list[PointCloud]:
@@ -71,7 +73,8 @@ def read_clusters(paths: Sequence[Path], declared: Declaration) -> Read:
         if field.header.component != header.component:
             fault = f"it measures {field.header.component}, {paths[0].name} measures {header.component}"
             raise InputError(path, fault, "Give products of one component; run the others on their own")
-    files = [_columns(path, field) for path, field in zip(paths, fields, strict=True)]
+    refused: Counter[str] = Counter()
+    files = [_columns(path, field, refused) for path, field in zip(paths, fields, strict=True)]
     columns = _Columns._make(np.concatenate(column) for column in zip(*files, strict=True))
     posting_m = max((field.header.posting_m or 0.0 for field in fields), default=0.0) or None
     tied = all(field.header.reference is Reference.GNSS for field in fields)
@@ -79,7 +82,9 @@ def read_clusters(paths: Sequence[Path], declared: Declaration) -> Read:
     read = [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
     groups = clusters(on_sphere(columns.longitude, columns.latitude))
     parts = [_tracks(columns.at(group), header.grid_epsg, posting_m, reference) for group in groups]
-    return Read(parts, read, columns.track.size - sum(group.size for group in groups))
+    refused[FAR] += columns.track.size - sum(group.size for group in groups)
+    left_out = [f"Left out ({count:,}): {reason}." for reason, count in refused.items() if count]
+    return Read(parts, read, [*(change for field in fields for change in field.changes), *left_out])
 
 
 def _tracks(columns: _Columns, epsg: int | None, posting_m: float | None, reference: Reference) -> list[InputTrack]:
@@ -92,13 +97,17 @@ def _tracks(columns: _Columns, epsg: int | None, posting_m: float | None, refere
     return tracks
 
 
-def _columns(path: Path, field: VelocityField) -> _Columns:
-    """Read a file's points, its series summarised batch by batch: those of a whole file would not fit into memory."""
+def _columns(path: Path, field: VelocityField, refused: Counter[str]) -> _Columns:
+    """Read a file's points, its series summarised batch by batch: those of a whole file would not fit into memory.
+
+    refused: reasons for which rows were left out, counted here.
+    """
     header = field.header
     cycles = has_cycles(header.has_series, header.component, header.technique)
     reader = SeriesReader(header.dates, half_wave_mm(header.extras)) if cycles else None
     batches = []
     for batch in field.batches():
+        refused.update(row.reason for row in batch.refused)
         if batch.pid.size:
             if reader:
                 reader.add(batch.displacement_mm)

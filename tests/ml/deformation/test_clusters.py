@@ -79,7 +79,7 @@ def test_a_mistyped_longitude_changes_no_area_and_is_counted(found_in, capsys):
     mistyped = place.copy()
     mistyped[0, 0] += 100
     as_it_is, far = found_in(place), found_in(mistyped)
-    assert "far from all others: 1" in capsys.readouterr().out
+    assert "Left out (1): it lies far from all other points." in capsys.readouterr().out
     assert far.pixels == as_it_is.pixels
     assert far.features[0]["geometry"] == as_it_is.features[0]["geometry"]
 
