@@ -134,9 +134,10 @@ def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detectio
 
 def _from_area(statistics: Mapping[str, Any], area: Area, views: Sequence[View], epsg: int) -> Detection:
     """Return a detection of an area. Its reasons begin with the track that gave the rates. statistics: of its run."""
-    place = to_django(to_geographic(area.polygon, epsg))
+    outline = to_geographic(area.polygon, epsg)
+    place = to_django(outline)
     product, strongest = views[area.track].product, area.places[0].peak if area.places else None
-    area_m2 = area_of(place) if "window" in statistics else area.area_m2  # the plane of far clusters changes sizes
+    area_m2 = area_of(outline) if "window" in statistics else area.area_m2  # the plane of far clusters changes sizes
     ordered = [views[area.track], *(view for number, view in enumerate(views) if number != area.track)]
     reasons = [_reason(view, area.polygon, place) for view in ordered]
     reasons[0] |= _assumed(statistics)

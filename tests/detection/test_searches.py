@@ -106,6 +106,7 @@ def test_both_towns_of_one_product_are_searched_in_their_windows_of_its_raster(t
     alerts = sorted(Alert.objects.all(), key=lambda alert: alert.area.centroid.x)
     assert [alert.area.centroid.x for alert in alerts] == pytest.approx([12.5, 24.5], abs=2e-3)
     assert all(-30 < alert.peak_rate_mm_yr < -20 for alert in alerts)
+    assert alerts[1].area_m2 == pytest.approx(alerts[0].area_m2, rel=0.1)
 
 
 def test_a_failing_run_is_named_and_the_others_are_computed(three_results, monkeypatch):
