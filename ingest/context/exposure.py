@@ -8,13 +8,12 @@ from django.contrib.gis.geos import GEOSGeometry
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
 from rasterio.io import DatasetReader
-from shapely import transform, wkb
+from shapely import wkb
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context.selectors import ground_at, kinds_loaded, window_of
 from ingest.locks import rows_of
 from ingest.models import ContextLayer, PopulationTile
-from ingest.projections import transformer
 from ingest.readers.context.records import ContextKind, LineClass
 from ingest.storage import stored_tiff
 
@@ -97,9 +96,7 @@ def _people(area: GEOSGeometry, layers: list[int]) -> float | None:
 
 def people_in(raster: DatasetReader, area: BaseGeometry) -> float:
     """Return the number of people in an area (degrees), each cell weighted by its share inside; NaN, nodata: 0."""
-    project = transformer(4326, raster.crs.to_wkt()).transform
-    shape = transform(area, project, interleaved=False)
-    window = window_of(raster, shape)
+    shape, window = window_of(raster, area)
     if window is None:
         return 0.0
     rows, cols = int(window.height), int(window.width)

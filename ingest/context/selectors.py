@@ -8,11 +8,11 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from pyproj import Geod
-from rasterio.errors import RasterioError
-from rasterio.features import geometry_mask
+from rasterio.errors import RasterioError, WindowError
+from rasterio.features import geometry_mask, geometry_window
 from rasterio.io import DatasetReader
-from rasterio.windows import Window, from_bounds
-from shapely import transform, wkb
+from rasterio.windows import Window
+from shapely import box, transform, wkb
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context.terrain import mean_bearing
@@ -322,9 +322,7 @@ def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
 
 
 def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
-    project = transformer(4326, raster.crs.to_wkt()).transform
-    shape = transform(area, project, interleaved=False)
-    window = window_of(raster, shape)
+    shape, window = window_of(raster, area)
     if window is None:
         return None
     step = max(1, int(np.ceil(max(window.height, window.width) / MOST_TERRAIN_PIXELS)))
@@ -342,12 +340,10 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
     )
 
 
-def window_of(raster: DatasetReader, shape: BaseGeometry) -> Window | None:
-    """Return the window of whole pixels that encloses a shape; None if the shape lies outside the raster."""
-    around = from_bounds(*shape.bounds, transform=raster.transform)
-    first_row, first_col = max(0, int(np.floor(around.row_off))), max(0, int(np.floor(around.col_off)))
-    last_row = min(raster.height, int(np.ceil(around.row_off + around.height)))
-    last_col = min(raster.width, int(np.ceil(around.col_off + around.width)))
-    if last_row <= first_row or last_col <= first_col:
-        return None
-    return Window(first_col, first_row, last_col - first_col, last_row - first_row)
+def window_of(raster: DatasetReader, area: BaseGeometry) -> tuple[BaseGeometry, Window | None]:
+    """Return an area (degrees) in a raster's system, and the whole pixels around it; None if none is in the raster."""
+    shape = transform(area, transformer(4326, raster.crs.to_wkt()).transform, interleaved=False)
+    try:
+        return shape, geometry_window(raster, [box(*shape.bounds)])
+    except WindowError:
+        return shape, None

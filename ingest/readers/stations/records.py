@@ -168,16 +168,11 @@ def rows_by_day(path: Path, rows: Mapping[int, Row]) -> dict[str, dict[date, tup
         if abs(row.longitude - first.longitude) + abs(row.latitude - first.latitude) > SAME_DEGREES:
             problem = f"line {line}: {row.code} lies elsewhere than on line {begun}"
             raise InputError(path, problem, "Name different stations differently")
-    distinct_values(of_station, MAX_SERIES, lambda number: _too_many(path, number))
+    remedy = f"Cut it into files of at most {MAX_SERIES} stations"
+    distinct_values(of_station, MAX_SERIES, lambda n: InputError(path, f"it has series of {n} stations", remedy))
     if not of_station:
         raise InputError(path, "it holds no row", "Download or export it again")
     return {code: dict(sorted(by_day.items())) for code, by_day in of_station.items()}
-
-
-def _too_many(path: Path, number: int) -> InputError:
-    return InputError(
-        path, f"it has series of {number} stations", f"Cut it into files of at most {MAX_SERIES} stations"
-    )
 
 
 def _check(path: Path, line: int, row: Row) -> None:
