@@ -220,7 +220,6 @@ def _around(
         room=lambda coming: room_make(needed_bytes=coming, besides=download.pk),
         remember=remember,
         sleep=sleep,
-        now=timezone.now,
         timeout_seconds=(CONNECT_SECONDS, settings.ACQUIRE_READ_SECONDS),
     )
 

@@ -16,8 +16,6 @@ import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from io import BytesIO
 from threading import Thread
 from typing import Any, NamedTuple
@@ -28,8 +26,9 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
+from urllib3.util.retry import Retry
 
 from ingest.sources.client.allow_list import AllowList, Entry, origin
 from ingest.sources.client.faults import ArchiveAway, HostRefused, SearchFailed
@@ -38,6 +37,7 @@ USER_AGENT = "ground-motion-monitor"
 MOST_REDIRECTS = 10
 MOST_ANSWER_BYTES = 64 * 2**20
 LOOKUP_SECONDS = 5.0  # Behind a proxy a resolver may not answer at all.
+MAX_RETRY_AFTER_SECONDS = 24 * 3600  # Longer waits requested by a server are shortened to this.
 BUSY = (408, 425, 429)
 
 
@@ -210,13 +210,8 @@ def _addresses_if_known(allowed: AllowList, entry: Entry, host: str, port: int) 
         return []
 
 
-def retry_after_seconds(response: requests.Response, now: datetime) -> float | None:
+def retry_after_seconds(response: requests.Response) -> float | None:
     """Return how long a server asks us to wait (Retry-After, RFC 9110, 10.2.3); None if it does not."""
-    header = response.headers.get("Retry-After", "").strip()
-    if header.isdecimal():
-        return float(header)
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
+    with suppress(InvalidHeader):
+        return Retry(retry_after_max=MAX_RETRY_AFTER_SECONDS).parse_retry_after(response.headers.get("Retry-After", ""))
+    return None
