@@ -44,11 +44,8 @@ class Exposed(NamedTuple):
 
 def exposed_in(*, area: GEOSGeometry, simulated: bool = False) -> Exposed:
     """Return the exposure of an area (EPSG:4326), for each kind from the layer with the highest count, not the sum."""
-    layers = list(
-        ContextLayer.objects.filter(kind__in=KINDS, simulated=simulated, coverage__intersects=area.point_on_surface)
-        .defer("coverage")
-        .order_by("kind", "name")
-    )
+    covering = ContextLayer.objects.filter(simulated=simulated, coverage__intersects=area.point_on_surface)
+    layers = list(covering.filter(kind__in=KINDS).defer("coverage").order_by("kind", "name"))
     of_kind = {kind: [layer.pk for layer in layers if layer.kind == kind] for kind in KINDS}
     roads, rails = of_kind[ContextKind.ROADS], of_kind[ContextKind.RAILWAYS]
     return Exposed(

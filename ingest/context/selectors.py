@@ -1,6 +1,7 @@
 """Selectors of context: names of places, features of an area, and the layers that are loaded."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -145,9 +146,15 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
-    matches = [_place_match(place) for place in named(Place.objects.all(), key).order_by("rank", "-population")[:limit]]
-    regions = named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
-    matches += [_region_match(region) for region in regions]
+    places = named(Place.objects.all(), key).order_by("rank", "-population")[:limit]
+    matches = [
+        PlaceMatch(one.title, one.country, *one.position.coords, None, one.rank, one.population) for one in places
+    ]
+    for region in named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]:
+        west, south, east, north = bounds = region.view.extent
+        middle, country = ((west + east) / 2, (south + north) / 2), region.country if region.level else ""
+        found = PlaceMatch(region.title, country, *middle, bounds, region.rank, 0, region.slug, region.level)
+        matches.append(found)
     return sorted(matches, key=lambda one: (one.rank, one.bounds is None, -one.population))[:limit]
 
 
@@ -172,22 +179,20 @@ def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
     inside = area.point_on_surface
     loaded = kinds_loaded()
     of_layer = {"layer__simulated": simulated}
+    touching = Q(outline__intersects=area) | Q(outline__isnull=True, position__intersects=area)
+    glaciers = Glacier.objects.filter(touching, shown=True, **of_layer).defer("outline").order_by("name", "pk")
+    ground = None
+    if ContextKind.ELEVATION in loaded:
+        with suppress(StorageFailed):  # A page does not depend on the storage.
+            ground = ground_at(area=area, simulated=simulated)
     return Context(
         whereabouts_of(points=[(inside.x, inside.y, simulated)])[0],
-        list(_glaciers_in(area).filter(**of_layer)[:MOST_NAMED]) if ContextKind.GLACIERS in loaded else [],
+        list(glaciers[:MOST_NAMED]) if ContextKind.GLACIERS in loaded else [],
         list(Mine.objects.filter(outline__intersects=area, **of_layer).defer("outline")[:MOST_NAMED]),
         _landslides_near(area, simulated) if ContextKind.LANDSLIDES in loaded else [],
-        _ground_shown(area, simulated) if ContextKind.ELEVATION in loaded else None,
+        ground,
         [kind for kind in ContextKind if kind not in loaded | MAP_ONLY],
     )
-
-
-def _ground_shown(area: GEOSGeometry, simulated: bool) -> TerrainMeans | None:
-    """Return the terrain means of an area, None if the storage fails, so that a page does not depend on it."""
-    try:
-        return ground_at(area=area, simulated=simulated)
-    except StorageFailed:
-        return None
 
 
 def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | None:
@@ -224,18 +229,6 @@ def is_named(key: str) -> Q:
     first, last = f"{key}{NAMES_JOINED}", f"{NAMES_JOINED}{key}"
     inside = Q(search_name__contains=f"{NAMES_JOINED}{first}") | Q(search_name__endswith=last)
     return Q(search_name=key) | Q(search_name__startswith=first) | inside
-
-
-def _place_match(place: Place) -> PlaceMatch:
-    x, y = place.position.coords
-    return PlaceMatch(place.title, place.country, x, y, None, place.rank, place.population)
-
-
-def _region_match(region: AdministrativeRegion) -> PlaceMatch:
-    west, south, east, north = region.view.extent
-    middle, bounds = ((west + east) / 2, (south + north) / 2), (west, south, east, north)
-    country = region.country if region.level else ""
-    return PlaceMatch(region.title, country, *middle, bounds, region.rank, 0, region.slug, region.level)
 
 
 def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:
@@ -302,11 +295,6 @@ def regions_at(*, points: Sequence[tuple[float, float]], simulated: bool) -> lis
     found = dict(rows_of(query, [*numbered, simulated]))
     regions = AdministrativeRegion.objects.defer("outline").in_bulk(set(found.values()))
     return [regions.get(found.get(index)) for index in range(len(points))]
-
-
-def _glaciers_in(area: GEOSGeometry) -> QuerySet[Glacier]:
-    touching = Q(outline__intersects=area) | Q(outline__isnull=True, position__intersects=area)
-    return Glacier.objects.filter(touching, shown=True).defer("outline").order_by("name", "pk")
 
 
 def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:

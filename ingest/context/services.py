@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import connection, transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q
 from psycopg import sql
 from pyproj import CRS
 from shapely.geometry import Point, box
@@ -130,7 +130,9 @@ def context_load(
     with opened(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
         lock(Lock.CONTEXT_LAYERS + list(records.ContextKind).index(file.kind))
         sha256 = parts_sha256(file.parts)
-        by_hand = list(_contacts_by_hand(file))
+        replaced = AdministrativeRegion.objects.filter(layer__kind=file.kind, layer__name=file.name[:200])
+        set_by_people = replaced.filter(contact_by_hand=True).defer("outline", "view").order_by("slug")
+        by_hand = list(set_by_people)
         _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(
             kind=file.kind,
@@ -168,12 +170,6 @@ def layer_delete(*, layer: ContextLayer) -> None:
     for tiles in (ElevationTile, PopulationTile):
         delete_files(tile.raster for tile in tiles.objects.filter(layer=layer))
     layer.delete()
-
-
-def _contacts_by_hand(file: records.ContextFile) -> QuerySet[AdministrativeRegion]:
-    """Return the regions whose contact people set in the layer that a file replaces."""
-    replaced = AdministrativeRegion.objects.filter(layer__kind=file.kind, layer__name=file.name[:200])
-    return replaced.filter(contact_by_hand=True).defer("outline", "view").order_by("slug")
 
 
 def _contacts_put_back(layer: ContextLayer, before: Sequence[AdministrativeRegion]) -> None:

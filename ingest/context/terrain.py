@@ -130,29 +130,14 @@ def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Pat
     cols = int(np.ceil((east - west + 2 * MARGIN_M) / posting_m))
     rows = int(np.ceil((north - south + 2 * MARGIN_M) / posting_m))
     grid = from_origin(west - MARGIN_M, north + MARGIN_M, posting_m, posting_m)
-    crs = f"EPSG:{epsg}"
-    profile = {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": 1,
-        "width": cols,
-        "height": rows,
-        "crs": crs,
-        "transform": grid,
-        "nodata": np.nan,
-        "tiled": True,
-    }
-    with rasterio.open(path, "w+", **profile) as merged:
-        for first in range(0, rows, WRITTEN_ROWS):
-            window = Window(0, first, cols, min(WRITTEN_ROWS, rows - first))
-            merged.write(np.full((window.height, cols), np.nan, dtype=np.float32), 1, window=window)
+    placed = {"crs": f"EPSG:{epsg}", "transform": grid, "width": cols, "height": rows}
+    kind = {"driver": "GTiff", "dtype": "float32", "count": 1, "nodata": np.nan, "tiled": True}
+    with rasterio.open(path, "w+", **kind, **placed) as merged:  # NaN where nothing is written
         for tile in tiles:
             try:
                 with (
                     stored_tiff(tile.raster) as raster,
-                    WarpedVRT(
-                        raster, crs=crs, transform=grid, width=cols, height=rows, resampling=Resampling.bilinear
-                    ) as warped,
+                    WarpedVRT(raster, resampling=Resampling.bilinear, **placed) as warped,
                 ):
                     _lay_over(merged, warped)
             except (FileNotFoundError, RasterioError) as fault:

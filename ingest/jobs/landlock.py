@@ -34,7 +34,7 @@ def version() -> int:
     return int(_system_call(CREATE_RULESET, None, 0, ASK_VERSION))
 
 
-def restrict(*, readable: Iterable[Path], writable: Iterable[Path], ports: Iterable[int]) -> None:
+def restrict(*, readable: Iterable[Path | str], writable: Iterable[Path | str], ports: Iterable[int]) -> None:
     """Give up other processes, TCP, and all files but those of the system and of this program.
 
     TCP is restricted from version 4 on, signals from version 6 on, nothing without Landlock. Raises OSError, also if

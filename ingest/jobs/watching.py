@@ -59,15 +59,12 @@ def round_make(*, folder: str | Path) -> int:
         if not alone:
             return 0
         for name in (WORKING, DONE, REJECTED):
-            _own_folder(folder / name)
+            own = folder / name
+            own.mkdir(mode=0o750, exist_ok=True)
+            if own.is_symlink():
+                raise OSError(f"{own} is a link; the watched folder needs a folder of its own there")
         _settle(folder)
         return _take_up(folder) + _scan(folder)
-
-
-def _own_folder(path: Path) -> None:
-    path.mkdir(mode=0o750, exist_ok=True)
-    if path.is_symlink():
-        raise OSError(f"{path} is a link; the watched folder needs a folder of its own there")
 
 
 def _settle(folder: Path) -> None:

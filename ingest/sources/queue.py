@@ -1,6 +1,7 @@
 """Queue of downloads, and the choice of files to delete for new ones. This module imports no HTTP client."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -28,10 +29,8 @@ def folder_bytes(folder: Path) -> int:
     """Return the total size of the files in a folder, links not followed; files that vanish meanwhile count 0."""
     total = 0
     for path in folder.rglob("*"):
-        try:
+        with suppress(FileNotFoundError):
             total += path.lstat().st_size if not path.is_dir() else 0
-        except FileNotFoundError:
-            continue
     return total
 
 
@@ -83,11 +82,6 @@ def faults_of_archive(*, source: str) -> int:
 def downloads_retry(*, downloads: QuerySet[SceneDownload]) -> int:
     """Requeue failed, cancelled and delayed downloads that have no job yet; return their number."""
     return LEASE.retry(downloads.filter(job=None), **NO_FAULT, finished_at=None, damaged=0)
-
-
-def downloads_cancel(*, downloads: QuerySet[SceneDownload], by: str) -> int:
-    """Cancel waiting and running downloads; return their number. A running one ends at its next lease renewal."""
-    return LEASE.cancel(downloads, error=f"Cancelled by {by}.", finished_at=timezone.now())
 
 
 def is_known(*, scene: CatalogueScene) -> bool:

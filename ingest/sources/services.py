@@ -45,7 +45,6 @@ CONNECT_SECONDS = 15.0
 CAUSE_OF_ARCHIVE: dict[type[Later], Cause] = {ArchiveAway: Cause.ARCHIVE, SignInRefused: Cause.SIGN_IN}
 ROOM_WAIT = timedelta(minutes=10)  # until the next attempt to find room for a file
 STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that sends less in this time is abandoned
-LONGEST_RETRY_AFTER = timedelta(days=1)  # longer waits requested by a server are shortened to this
 
 
 class Search(NamedTuple):
@@ -81,13 +80,13 @@ def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: 
 
 def scenes_want(*, scenes: Iterable[CatalogueScene]) -> list[SceneDownload]:
     """Create a download row for each image that has none; return the new rows."""
-    made = []
-    for scene in scenes:
-        row, new = SceneDownload.objects.get_or_create(
+    rows = [
+        SceneDownload.objects.get_or_create(
             source=scene.source, scene_id=scene.scene_id[:255], defaults=_columns(scene)
         )
-        made += [row] if new else []
-    return made
+        for scene in scenes
+    ]
+    return [row for row, is_new in rows if is_new]
 
 
 def download_claim(*, download_id: int) -> SceneDownload | None:
@@ -278,8 +277,7 @@ def _put_off(download: SceneDownload, fault: Later) -> None:
     else:
         faults = 1 + max(download.faults, faults_of_archive(source=download.source) if whole else 0)
     wait = max(delay(Cause(whole or Cause.ARCHIVE), faults), timedelta(seconds=fault.after_seconds or 0))
-    until = timezone.now() + min(wait, LONGEST_RETRY_AFTER)
-    _settle(download, State.WANTED, str(fault), next_try_at=until, faults=faults, cause=whole)
+    _settle(download, State.WANTED, str(fault), next_try_at=timezone.now() + wait, faults=faults, cause=whole)
 
 
 def _settle(
@@ -311,18 +309,14 @@ def _part_bytes(download: SceneDownload) -> int:
 
 
 def _columns(scene: CatalogueScene) -> dict[str, object]:
+    same = ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")
     outline = scene.footprint
-    geometry = GEOSGeometry(outline.wkt, srid=4326) if outline is not None else None
-    if geometry is not None and geometry.geom_type == "Polygon":
-        geometry = MultiPolygon(geometry, srid=4326)
+    parts = () if outline is None else getattr(outline, "geoms", [outline])
     return {
-        **{
-            name: getattr(scene, name)
-            for name in ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")
-        },
+        **{name: getattr(scene, name) for name in same},
         "checksum_algorithm": scene.checksum.algorithm if scene.checksum else "",
         "checksum": scene.checksum.hexadecimal if scene.checksum else "",
         "direction": scene.direction.value,
         "polarisation": scene.polarisation[:11],
-        "footprint": geometry,
+        "footprint": MultiPolygon([GEOSGeometry(part.wkt) for part in parts], srid=4326) if parts else None,
     }

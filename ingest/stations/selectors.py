@@ -1,7 +1,7 @@
 """Selectors of stations on the ground of a product, of the product's points around a station, and of gauges."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from ingest.locks import rows_of
 from ingest.models import Gauge, Product, Station
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
-from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, Technique
+from ingest.readers.records import UNIT_VECTORS, Component, Float32, Technique
 from ingest.readers.stations.records import GaugeKind
 
 Days = NDArray[np.datetime64]
@@ -107,7 +107,9 @@ def _summary(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -
     if product.has_series and len(packed) == len(rows):
         series = unpack_series(packed, len(product.dates))
     velocity, std = numbers[:, :2].T.astype(np.float32)
-    return PointsAround(radius_m, rows[0][5], _direction(product, numbers[:, 2:]), velocity, std, series)
+    los = tuple(map(float, numbers[:, 2:].mean(axis=0)))
+    direction = los if product.component == Component.LOS else UNIT_VECTORS[Component(product.component)]
+    return PointsAround(radius_m, rows[0][5], direction, velocity, std, series)
 
 
 def radius_by_density(distances_m: Sequence[float]) -> float | None:
@@ -118,13 +120,6 @@ def radius_by_density(distances_m: Sequence[float]) -> float | None:
     counts = [(radius, sum(away <= radius for away in distances_m)) for radius in RADII_M]
     enough = next((radius for radius, count in counts if count >= ENOUGH_POINTS), None)
     return enough or (RADII_M[-1] if counts[-1][1] >= FEWEST_POINTS else None)
-
-
-def _direction(product: Product, los: Float64) -> tuple[float, float, float]:
-    if product.component != Component.LOS:
-        return UNIT_VECTORS[Component(product.component)]
-    east, north, up = los.mean(axis=0)
-    return float(east), float(north), float(up)
 
 
 class PlaceAndPeriod(NamedTuple):
@@ -159,7 +154,8 @@ def gauges_around(*, places: Sequence[PlaceAndPeriod]) -> list[list[GaugePeriod]
     positions = MultiPoint(*(Point(one.longitude, one.latitude) for one in places), srid=4326)
     northernmost = max(abs(one.latitude) for one in places)
     reach = GAUGE_KM / METRES_PER_DEGREE * 1000 / max(0.02, math.cos(math.radians(northernmost)))
-    days = _days(min(one.first for one in places), max(one.last for one in places))
+    first, last = min(one.first for one in places), max(one.last for one in places)
+    days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
     near = list(Gauge.objects.filter(position__dwithin=(positions, reach), dates__overlap=days))
     means = cache(_gauge_period)  # many places share a gauge and a period
     return [_nearest_gauges(one, near, means) for one in places]
@@ -180,18 +176,16 @@ def _nearest_gauges(
 def _gauge_period(gauge: Gauge, since: date, first: date, last: date) -> GaugePeriod | None:
     """Return a gauge's figures without its distance; None without a mean in the period."""
     days, values = np.array(gauge.dates, dtype="datetime64[D]"), gauge.series.values
-    now, *earlier = _means(gauge.kind, days, values, (first, last))
+    now = _mean(gauge.kind, days, values, first, last)
     if now is None:
         return None
-    known = [one for one in earlier if one is not None]
+    backs = [timedelta(days=round(365.25 * years)) for years in range(1, EARLIER_YEARS + 1)]
+    earlier = [_mean(gauge.kind, days, values, first - back, last - back) for back in backs]
+    known = [mean for mean in earlier if mean is not None]
     begins = [since + timedelta(days=at) for at in range(0, (last - since).days - MEAN_DAYS + 2, MEAN_DAYS)]
-    means = [_mean_between(gauge.kind, days, values, (one, one + timedelta(days=MEAN_DAYS - 1))) for one in begins]
+    means = [_mean(gauge.kind, days, values, begin, begin + timedelta(days=MEAN_DAYS - 1)) for begin in begins]
     middles = [(one + timedelta(days=MEAN_DAYS // 2)).isoformat() for one in begins]
     return GaugePeriod(gauge.code, gauge.kind, 0.0, now, float(np.mean(known)) if known else None, middles, means)
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
 
 
 def _away_km(gauge: Gauge, place: PlaceAndPeriod) -> float:
@@ -199,16 +193,8 @@ def _away_km(gauge: Gauge, place: PlaceAndPeriod) -> float:
     return math.hypot(east, gauge.position.y - place.latitude) * METRES_PER_DEGREE / 1000
 
 
-def _means(kind: str, days: Days, values: Float32, period: tuple[date, date]) -> Iterator[float | None]:
-    """Yield the mean of a gauge in a period, then in the same days of earlier years; None with too few values."""
-    for years_back in range(EARLIER_YEARS + 1):
-        back = timedelta(days=round(365.25 * years_back))
-        yield _mean_between(kind, days, values, (period[0] - back, period[1] - back))
-
-
-def _mean_between(kind: str, days: Days, values: Float32, period: tuple[date, date]) -> float | None:
+def _mean(kind: str, days: Days, values: Float32, first: date, last: date) -> float | None:
     """Return the mean of the values of a period, both days included; None with too few values."""
-    first, last = period
     fewest = RAIN_SHARE * ((last - first).days + 1) if kind == GaugeKind.RAIN else 1
     within = (days >= np.datetime64(first)) & (days <= np.datetime64(last))
     return float(values[within].mean()) if within.sum() >= fewest else None

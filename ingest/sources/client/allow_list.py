@@ -74,9 +74,8 @@ class AllowList:
     def entry(self, scheme: str, host: str, port: int) -> Entry:
         """Return the entry that allows a connection. Raises HostRefused if there is none."""
         host = _bare(host)
-        for entry in self.entries:
-            if entry.covers(scheme, host, port):
-                return entry
+        if found := next((entry for entry in self.entries if entry.covers(scheme, host, port)), None):
+            return found
         if any(known.covers("https", host, known.port) for known in self.entries) and scheme == "http":
             raise HostRefused(f"{host} may be contacted by HTTPS only, and the address says http. It is not contacted.")
         shown = host if port == PORTS.get(scheme) else f"{host}:{port}"
@@ -84,9 +83,9 @@ class AllowList:
             f"{shown} is not among the hosts that may be contacted. Add it to OUTBOUND_HOSTS if you trust it."
         )
 
-    def may_lead_to(self, entry: Entry, address: str) -> bool:
-        """Return whether a host allowed by `entry` may be contacted at `address`, to which it was resolved."""
-        return entry.private or is_public(address)
+    def has(self, scheme: str, host: str, port: int) -> bool:
+        """Return whether an entry allows a connection."""
+        return any(entry.covers(scheme, _bare(host), port) for entry in self.entries)
 
 
 def origin(url: str) -> tuple[str, str, int]:

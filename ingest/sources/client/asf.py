@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 
 import requests
 from shapely import Polygon
-from shapely.errors import ShapelyError
 
 from ingest.readers.records import Direction
 from ingest.sources.client import scene as catalogue
 from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
+from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError, understood
 from ingest.sources.client.transport import guard
 
 SOURCE = "asf"
@@ -57,7 +56,8 @@ def search(
             opts=asf_search.ASFSearchOptions(host=urlsplit(_address(host)).netloc, session=session),
         )
         for granule in _granules(pages):
-            yield from _scenes(granule, product, polarisation)
+            with understood("ASF's answer holds a record that"):
+                yield from _files(granule, product, polarisation)
 
 
 def _address(host: str) -> str:
@@ -94,17 +94,8 @@ def _granules(pages: Iterator[Any]) -> Iterator[Any]:
         raise SearchFailed(f"ASF's answer cannot be understood ({type(fault).__name__}).") from fault
 
 
-def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
-    """Yield the wanted files of a granule: the zip of a GRD, or an RTC's image in `polarisation`."""
-    try:
-        yield from _files(granule, product, polarisation)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError) as fault:
-        raise SearchFailed(
-            f"ASF's answer holds a record that cannot be understood ({type(fault).__name__})."
-        ) from fault
-
-
 def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
+    """Yield the wanted files of a granule: the zip of a GRD, or an RTC's image in `polarisation`."""
     properties, umm = granule.properties, granule.umm
     scene = str(properties["sceneName"] or properties["fileID"])
     packed = {

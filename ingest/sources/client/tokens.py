@@ -137,12 +137,9 @@ def _lifetime_seconds(stated: object) -> float:
 
 def token_end(token: str) -> datetime | None:
     """Return when a JSON Web Token ends, by its unverified claim `exp`; None for any other text."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
     try:
-        claims = _json_object(urlsafe_b64decode(parts[1] + "==").decode())
-        return datetime.fromtimestamp(float(claims["exp"]), UTC)
+        _, claims, _ = token.split(".")
+        return datetime.fromtimestamp(float(_json_object(urlsafe_b64decode(claims + "==").decode())["exp"]), UTC)
     except (ValueError, KeyError, TypeError, OverflowError, OSError):
         return None
 
