@@ -124,7 +124,7 @@ def download_fetch(
     wanted = _wanted(download)
     known = Known(download.etag, download.modified, download.damaged)
     try:
-        fetched = fetch(configured.download_session(), wanted, known, _around(download, wanted, until, sleep))
+        fetched = fetch(configured.download_session(), wanted, known, _around(download, until, sleep))
     except (Hopeless, HostRefused) as fault:
         wanted.part.unlink(missing_ok=True)
         _settle(download, State.FAILED, fault)
@@ -189,9 +189,7 @@ def _delete_file(row: SceneDownload) -> None:
     logger.info("%s made way for a newer image", row.scene_id)
 
 
-def _around(
-    download: SceneDownload, wanted: Wanted, until: Callable[[], bool], sleep: Callable[[float], None]
-) -> TransferCallbacks:
+def _around(download: SceneDownload, until: Callable[[], bool], sleep: Callable[[float], None]) -> TransferCallbacks:
     prolonged_at, progress = 0.0, Progress(stalled_after=STALLED_AFTER, most=timedelta.max)
 
     def go_on(done: int, resumable: bool) -> bool:
