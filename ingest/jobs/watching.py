@@ -141,21 +141,10 @@ def _state_of(path: Path) -> FileState | None:
     entry = path.lstat()
     if stat.S_ISREG(entry.st_mode):
         return FileState(1, entry.st_size, entry.st_mtime_ns)
+    if stat.S_ISLNK(entry.st_mode):
+        raise Refused("this is a link, not a file. Put the file itself here")
     if not stat.S_ISDIR(entry.st_mode):
-        raise Refused(
-            "this is a link, not a file. Put the file itself here"
-            if path.is_symlink()
-            else "this is neither a file nor a folder. Put a file here"
-        )
-    return _state_inside(path)
-
-
-def _readable(name: str) -> bool:
-    """Return whether a name has no control characters or lone surrogates, which object stores may refuse."""
-    return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
-
-
-def _state_inside(path: Path) -> FileState | None:
+        raise Refused("this is neither a file nor a folder. Put a file here")
     files = size = changed = 0
     for inside in path.rglob("*"):
         about = inside.lstat()
@@ -171,6 +160,11 @@ def _state_inside(path: Path) -> FileState | None:
         if files > MOST_IN_A_PRODUCT:
             raise Refused(f"it holds more than {MOST_IN_A_PRODUCT:,} files. Give one product per folder")
     return FileState(files, size, changed) if files else None
+
+
+def _readable(name: str) -> bool:
+    """Return whether a name has no control characters or lone surrogates, which object stores may refuse."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
 
 
 def _claim(folder: Path, path: Path, state: FileState) -> int:

@@ -69,6 +69,7 @@ def _technique(names: set[str]) -> StationTechnique | None:
 
 
 def _row(path: Path, line: int, values: Fields, technique: StationTechnique) -> Row:
+    mm: tuple[float, ...]
     if technique is StationTechnique.LEVELLING:
         up = parsed_mm(path, line, "height_m", values["height_m"], unit_mm=1000)
         sigma = parsed_mm(path, line, "sigma_mm", values["sigma_mm"], unit_mm=1)
