@@ -146,15 +146,9 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
-    places = named(Place.objects.all(), key).order_by("rank", "-population")[:limit]
-    matches = [
-        PlaceMatch(one.title, one.country, *one.position.coords, None, one.rank, one.population) for one in places
-    ]
-    for region in named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]:
-        west, south, east, north = bounds = region.view.extent
-        middle, country = ((west + east) / 2, (south + north) / 2), region.country if region.level else ""
-        found = PlaceMatch(region.title, country, *middle, bounds, region.rank, 0, region.slug, region.level)
-        matches.append(found)
+    matches = [_place_match(place) for place in named(Place.objects.all(), key).order_by("rank", "-population")[:limit]]
+    regions = named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
+    matches += [_region_match(region) for region in regions]
     return sorted(matches, key=lambda one: (one.rank, one.bounds is None, -one.population))[:limit]
 
 
@@ -229,6 +223,18 @@ def is_named(key: str) -> Q:
     first, last = f"{key}{NAMES_JOINED}", f"{NAMES_JOINED}{key}"
     inside = Q(search_name__contains=f"{NAMES_JOINED}{first}") | Q(search_name__endswith=last)
     return Q(search_name=key) | Q(search_name__startswith=first) | inside
+
+
+def _place_match(place: Place) -> PlaceMatch:
+    x, y = place.position.coords
+    return PlaceMatch(place.title, place.country, x, y, None, place.rank, place.population)
+
+
+def _region_match(region: AdministrativeRegion) -> PlaceMatch:
+    west, south, east, north = region.view.extent
+    middle, bounds = ((west + east) / 2, (south + north) / 2), (west, south, east, north)
+    country = region.country if region.level else ""
+    return PlaceMatch(region.title, country, *middle, bounds, region.rank, 0, region.slug, region.level)
 
 
 def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:

@@ -122,9 +122,6 @@ def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = 
             return False
         return LEASE.prolong(job)
 
-    # Copies from the object store lie in the job's own folder.
-    places = {job.stored_path: Path(job.stored_path).parent, job.mapping_path: Path(job.mapping_path)}
-    given = [path for place, path in places.items() if is_path(place)]
     try:
         with tempfile.TemporaryDirectory(prefix="job-") as folder, ExitStack() as stack:
             _fetch(job, Path(folder))
@@ -139,7 +136,7 @@ def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = 
                 limits=limits,
                 go_on=go_on,
                 every_seconds=every_seconds,
-                readable=[*given, *database_files()],
+                readable=[*_given_files(job), *database_files()],
                 writable=[Path(folder), *([rasters] if rasters else [])],
                 ports=[database_port()],
                 descriptors=handed.descriptors,
@@ -162,6 +159,12 @@ def _fetch(job: IngestJob, folder: Path) -> None:
         with heartbeat(lambda: LEASE.prolong(job), BEAT_SECONDS, lost=lambda: None):
             for place in elsewhere:
                 input_fetch(place, folder)
+
+
+def _given_files(job: IngestJob) -> list[Path]:
+    """Return where a job's files lie on this machine; copies from the object store lie in the job's own folder."""
+    places = {job.stored_path: Path(job.stored_path).parent, job.mapping_path: Path(job.mapping_path)}
+    return [path for place, path in places.items() if is_path(place)]
 
 
 def job_retry(*, job: IngestJob, submission: Submission) -> bool:

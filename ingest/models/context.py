@@ -187,32 +187,15 @@ class Water(OfLayer):
         return self.name or f"{self.water_class} {self.pk}"
 
 
-class RasterTile(OfLayer):
-    """Row of a layer with a raster in storage."""
+class PopulationTile(OfLayer):
+    """People per cell, as a raster in storage."""
 
+    people = models.FloatField(help_text="in all cells")
     footprint = models.PolygonField(srid=4326)
     raster = models.FileField(storage=raster_storage, max_length=200)
 
-    class Meta:
-        abstract = True
-
     def __str__(self) -> str:
         return self.raster.name
-
-
-class PopulationTile(RasterTile):
-    """People per cell, as a raster."""
-
-    people = models.FloatField(help_text="in all cells")
-
-
-class ElevationTile(RasterTile):
-    """Elevation, slope and aspect of a tile, as the bands elevation_m, slope_deg and aspect_deg of a raster."""
-
-    epsg = models.PositiveIntegerField()
-    rows = models.PositiveIntegerField()
-    cols = models.PositiveIntegerField()
-    posting_m = models.FloatField()
 
 
 class SimulatedTruth(models.Model):
@@ -233,3 +216,17 @@ class SimulatedTruth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title}: {self.description}"
+
+
+class ElevationTile(OfLayer):
+    """Elevation, slope and aspect of a tile, as a raster in storage: bands elevation_m, slope_deg, aspect_deg."""
+
+    epsg = models.PositiveIntegerField()
+    rows = models.PositiveIntegerField()
+    cols = models.PositiveIntegerField()
+    posting_m = models.FloatField()
+    footprint = models.PolygonField(srid=4326)
+    raster = models.FileField(storage=raster_storage, max_length=200)
+
+    def __str__(self) -> str:
+        return self.raster.name

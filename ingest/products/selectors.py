@@ -151,9 +151,9 @@ def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int
     """Return the least `share` of `sampling` with at most `most` points in the area, if these are spread evenly."""
     if most is None:
         return 1
-    inside = 1.0
-    if area is not None:
-        inside = area.envelope.intersection(product.footprint).area / max(product.footprint.area, 1e-12)
+    inside = (
+        1.0 if area is None else area.envelope.intersection(product.footprint).area / max(product.footprint.area, 1e-12)
+    )
     return sampling.share_leaving(n_points=round(product.n_points * min(inside, 1.0)), most=most)
 
 

@@ -288,14 +288,18 @@ def _part_bytes(download: SceneDownload) -> int:
 
 
 def _columns(scene: CatalogueScene) -> dict[str, object]:
-    same = ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")
     outline = scene.footprint
-    parts = () if outline is None else getattr(outline, "geoms", [outline])
+    geometry = GEOSGeometry(outline.wkt, srid=4326) if outline is not None else None
+    if geometry is not None and geometry.geom_type == "Polygon":
+        geometry = MultiPolygon(geometry, srid=4326)
     return {
-        **{name: getattr(scene, name) for name in same},
+        **{
+            name: getattr(scene, name)
+            for name in ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")
+        },
         "checksum_algorithm": scene.checksum.algorithm if scene.checksum else "",
         "checksum": scene.checksum.hexadecimal if scene.checksum else "",
         "direction": scene.direction.value,
         "polarisation": scene.polarisation[:11],
-        "footprint": MultiPolygon([GEOSGeometry(part.wkt) for part in parts], srid=4326) if parts else None,
+        "footprint": geometry,
     }

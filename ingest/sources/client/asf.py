@@ -92,13 +92,13 @@ def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> req
 def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
     """Yield the wanted files of a granule: the zip of a GRD, or an RTC's image in `polarisation`."""
     properties, umm = granule.properties, granule.umm
+    listed = umm.get("AdditionalAttributes", [])
+    attributes = {entry.get("Name"): entry["Values"] for entry in listed if entry.get("Values")}
     scene = str(properties["sceneName"] or properties["fileID"])
     packed = {
         str(entry.get("Name")): entry for entry in umm["DataGranule"].get("ArchiveAndDistributionInformation", [])
     }
     corners = (granule.geometry or {}).get("coordinates")
-    listed = umm.get("AdditionalAttributes", [])
-    attributes = {entry.get("Name"): entry["Values"] for entry in listed if entry.get("Values")}
     for link in umm["RelatedUrls"]:
         url = str(link.get("URL", ""))
         last = url.rpartition("/")[2]

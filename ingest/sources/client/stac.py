@@ -88,7 +88,6 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalo
     properties, scene = item["properties"], str(item["id"])
     held = "+".join(properties.get("sar:polarizations") or [])
     own = next((str(link["href"]) for link in item.get("links", []) if link.get("rel") == "self"), url)
-    outline = shape(item["geometry"]) if item.get("geometry") else None
     for key, asset in _wanted(item["assets"], polarisation):
         address, media_type = _address(asset, own), str(asset.get("type", ""))
         whole = key.lower() in WHOLE or "zip" in media_type
@@ -105,7 +104,7 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalo
             direction=catalogue.direction_of(properties.get("sat:orbit_state")),
             polarisation=held if whole else polarisation,
             acquired_at=catalogue.moment_of(properties.get("start_datetime") or properties.get("datetime")),
-            footprint=outline if isinstance(outline, (Polygon, MultiPolygon)) else None,
+            footprint=_footprint(item.get("geometry")),
         )
 
 
@@ -124,3 +123,8 @@ def _address(asset: dict[str, Any], own: str) -> str:
         if urlsplit(whole).scheme in ("http", "https"):
             return whole
     return str(asset["href"])
+
+
+def _footprint(geometry: dict[str, Any] | None) -> Polygon | MultiPolygon | None:
+    outline = shape(geometry) if geometry else None
+    return outline if isinstance(outline, (Polygon, MultiPolygon)) else None
