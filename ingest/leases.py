@@ -107,11 +107,7 @@ class Lease(Generic[Row]):
         """Settle a due row that somebody put back by hand although its result exists; return whether there was one.
 
         The result is kept, not made again: other rows refer to it by its hash, and the work would give the same result.
-
-        Args:
-            done: rows whose result exists
-            state: the state to set
-            values: further columns to set
+        done: rows whose result exists.
         """
         kept = {"finished_at": Coalesce("finished_at", Now()), "lease_until": None, "error": "", **NO_FAULT, **values}
         return done.filter(self.due()).update(state=state, **kept) > 0

@@ -67,5 +67,4 @@ def stage(work: Callable[[], None]) -> Callable[[], None]:
             else:
                 logger.info("%s is going on elsewhere", work.__name__)
 
-    task: Callable[[], None] = once_at_a_time
-    return task
+    return once_at_a_time

@@ -8,16 +8,13 @@ from django.utils.translation import get_language
 from ingest.readers.context.records import ContextKind, LineClass, Surge, WaterClass
 from ingest.storage import raster_storage
 
-KINDS = [(kind.value, kind.value) for kind in ContextKind]
-LINE_CLASSES = [(line.value, line.value) for line in LineClass]
-WATER_CLASSES = [(water.value, water.value) for water in WaterClass]
 SURGES = [(surge.value, surge.value) for surge in Surge]
 
 
 class ContextLayer(models.Model):
     """One file of context: its kind, its source and when it was loaded."""
 
-    kind = models.CharField(max_length=12, choices=KINDS)
+    kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in ContextKind])
     name = models.CharField(max_length=200, help_text="the same in every edition of the file")
     file_name = models.CharField(max_length=255)
     file_sha256 = models.CharField(max_length=64)
@@ -168,7 +165,7 @@ class Building(OfLayer):
 class TransportLine(OfLayer):
     """A piece of a road or railway."""
 
-    line_class = models.CharField(max_length=5, choices=LINE_CLASSES)
+    line_class = models.CharField(max_length=5, choices=[(line.value, line.value) for line in LineClass])
     tunnel = models.BooleanField()
     line = models.MultiLineStringField(srid=4326)
 
@@ -179,7 +176,7 @@ class TransportLine(OfLayer):
 class Water(OfLayer):
     """A piece of a river or stream, or a lake."""
 
-    water_class = models.CharField(max_length=6, choices=WATER_CLASSES)
+    water_class = models.CharField(max_length=6, choices=[(water.value, water.value) for water in WaterClass])
     name = models.CharField(max_length=200, blank=True)
     shape = models.GeometryField(srid=4326)
 

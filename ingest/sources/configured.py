@@ -4,24 +4,19 @@ from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import requests
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from shapely import Polygon
 
-from ingest.sources.client import asf, stac
+from ingest.sources.client import asf, geocoder, stac
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.faults import SearchFailed
 from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.tokens import Account, Tokens, token_end
 from ingest.sources.client.transport import Credential, guard
-
-if TYPE_CHECKING:
-    import requests
-
-    from ingest.sources.client.geocoder import Found
 
 SOURCES = (asf.SOURCE, stac.SOURCE)
 IF_DENIED = {
@@ -80,10 +75,8 @@ def token_ends() -> dict[str, datetime]:
     return {name: end for name, end in ends.items() if end}
 
 
-def download_session() -> "requests.Session":
+def download_session() -> requests.Session:
     """Return a new session for one download, so that cookies are not shared between downloads."""
-    import requests
-
     return guard(requests.Session(), allow_list(), credentials())
 
 
@@ -103,18 +96,14 @@ def geocoder_kind() -> str:
     """Return 'nominatim' or 'photon'; empty if no geocoder is configured. Raises ImproperlyConfigured."""
     if not settings.GEOCODER_URL:
         return ""
-    from ingest.sources.client.geocoder import kind_of
-
     try:
-        return kind_of(settings.GEOCODER_URL)
+        return geocoder.kind_of(settings.GEOCODER_URL)
     except ValueError as fault:
         raise ImproperlyConfigured(f"GEOCODER_URL: {fault}") from fault
 
 
-def geocode(*, text: str, language: str, most: int) -> "list[Found]":
+def geocode(*, text: str, language: str, most: int) -> list[geocoder.Found]:
     """Return places found by the configured geocoder, the best first. Raises SourceError, ImproperlyConfigured."""
-    from ingest.sources.client import geocoder
-
     kind = geocoder_kind()
     return geocoder.search(
         text=text,

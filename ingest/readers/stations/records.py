@@ -111,14 +111,9 @@ def parsed(path: Path, line: int, name: str, text: str) -> float:
 
 
 def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> float:
-    """Parse a length and return it in mm. Raises InputError for a length that no place on Earth can have.
+    """Return a length, the sum of `texts`, in mm. Raises InputError for one that no place on Earth can have.
 
-    Args:
-        path: the file, for the error
-        line: number of the line, for the error
-        name: of the column, for the error
-        texts: one or more numbers, whose sum is the length
-        unit_mm: length of one unit of the file, mm
+    unit_mm: length of one unit of the file, mm.
     """
     length_mm = unit_mm * sum(parsed(path, line, name, text) for text in texts)
     if not abs(length_mm) <= MAX_POSITION_MM:
