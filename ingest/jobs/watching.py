@@ -76,10 +76,8 @@ def _settle(folder: Path) -> None:
         path = keys.get(job.stored_path) or Path(job.stored_path)
         if os.path.lexists(path):
             note = f"{job.finished_at or timezone.now():%Y-%m-%d %H:%M:%S} UTC  {job.error}\n" if job.error else ""
-            if job.state == IngestJob.State.LOADED:
-                _put(path, folder / DONE, note, "note")
-            else:
-                _put(path, folder / REJECTED, note, "reason")
+            target, kind = (DONE, "note") if job.state == IngestJob.State.LOADED else (REJECTED, "reason")
+            _put(path, folder / target, note, kind)
         if path.parent.is_dir() and not any(path.parent.iterdir()):
             path.parent.rmdir()
         input_delete(job.stored_path)
