@@ -7,10 +7,10 @@ hour apart. Work on an unusable file is not tried again. This module has no side
 import errno
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db.models import TextChoices
 from kombu.exceptions import OperationalError as BrokerError
 
 from ingest.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
@@ -19,23 +19,23 @@ FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
 FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # only a few attempts are made, so they are spread out
 
 
-class Cause(StrEnum):
+class Cause(TextChoices):
     """Cause of a failure."""
 
-    DISK = "disk"
-    MEMORY = "memory"
-    DATABASE = "database"
-    BROKER = "broker"
-    ARCHIVE = "archive"  # an archive of images is away or overloaded
-    SIGN_IN = "sign-in"  # an archive of images does not accept our credentials
-    LOST = "lost"  # the worker died
-    STALLED = "stalled"  # no progress
-    INPUT = "input"
-    PROGRAM = "program"
+    DISK = "disk", "the disk"
+    MEMORY = "memory", "memory"
+    DATABASE = "database", "the database"
+    BROKER = "broker", "the message broker"
+    ARCHIVE = "archive", "the archive"  # An archive of images is away or overloaded.
+    SIGN_IN = "sign-in", "the sign-in at the archive"  # It does not accept our credentials.
+    LOST = "lost", "its worker ended"
+    STALLED = "stalled", "no progress"
+    INPUT = "input", "the data"
+    PROGRAM = "program", "a fault of this program"
 
 
 # Failures in a row after which work is given up, for each cause; None: never.
-MOST_FAULTS = {
+MOST_FAULTS: dict[str, int | None] = {
     Cause.DISK: None,
     Cause.DATABASE: None,
     Cause.BROKER: None,
@@ -46,18 +46,6 @@ MOST_FAULTS = {
     Cause.STALLED: 3,
     Cause.PROGRAM: 3,
     Cause.INPUT: 1,
-}
-LABELS = {
-    Cause.DISK: "the disk",
-    Cause.MEMORY: "memory",
-    Cause.DATABASE: "the database",
-    Cause.BROKER: "the message broker",
-    Cause.ARCHIVE: "the archive",
-    Cause.SIGN_IN: "the sign-in at the archive",
-    Cause.LOST: "its worker ended",
-    Cause.STALLED: "no progress",
-    Cause.INPUT: "the data",
-    Cause.PROGRAM: "a fault of this program",
 }
 # Longer waits between attempts: a wrong password that is repeated often, for example, locks an account.
 SPREAD_OUT = (Cause.PROGRAM, Cause.STALLED, Cause.SIGN_IN)
@@ -78,8 +66,9 @@ class Step(NamedTuple):
 
 def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) -> Step:
     """Return the fault count and when failed work is tried again. Only faults of the same sort in a row are counted."""
-    same_sort = cause_before in MOST_FAULTS and _is_limited(Cause(cause_before)) == _is_limited(cause)
-    faults, most = (faults + 1 if same_sort else 1), MOST_FAULTS[cause]
+    most = MOST_FAULTS[cause]
+    same_sort = cause_before in MOST_FAULTS and (MOST_FAULTS[cause_before] is None) == (most is None)
+    faults = faults + 1 if same_sort else 1
     if most is not None and faults >= most:
         return Step(faults, None)
     return Step(faults, now + delay(cause, faults))
@@ -95,7 +84,7 @@ def delay(cause: Cause, faults: int) -> timedelta:
 def cause_of(fault: BaseException) -> Cause:
     """Return the cause of an exception; DISK if any exception in its chain is a fault of the disk."""
     chain = list(_chain(fault))
-    if any(_is_disk(one) for one in chain):
+    if any(_is_full(one) or (isinstance(one, OSError) and one.errno in _DISK_FAILING) for one in chain):
         return Cause.DISK
     return next((cause for one in chain if (cause := _own_cause(one))), Cause.PROGRAM)
 
@@ -112,10 +101,6 @@ def reason_of(fault: Exception) -> str:
     if cause is Cause.BROKER:
         return one_line(f"The message broker could not be used ({first_line(fault)}): see whether it runs.")
     return sentence_of(fault)
-
-
-def _is_limited(cause: Cause) -> bool:
-    return MOST_FAULTS[cause] is not None
 
 
 def _chain(fault: BaseException | None) -> Iterator[BaseException]:
@@ -139,10 +124,6 @@ def _own_cause(fault: BaseException) -> Cause | None:
         passing = sqlstate.startswith(_SQL_PASSING) and sqlstate != _SQL_CANCELLED
         return Cause.DATABASE if lost or passing else Cause.PROGRAM
     return Cause.BROKER if isinstance(fault, BrokerError) else None
-
-
-def _is_disk(fault: BaseException) -> bool:
-    return _is_full(fault) or (isinstance(fault, OSError) and fault.errno in _DISK_FAILING)
 
 
 def _is_full(fault: BaseException) -> bool:

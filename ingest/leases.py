@@ -65,13 +65,17 @@ class Lease(Generic[Row]):
         return self.model._default_manager.filter(pk=row.pk, state=self.running, attempts=row.attempts)
 
     def claim(self, waiting: QuerySet[Row], **values: Any) -> bool:
-        """Claim the one row of `waiting` for this worker; return False if another worker has it."""
-        return self._take(waiting, values) == 1
+        """Claim the one row of `waiting` for this worker; return False if another worker has it.
+
+        Only `monitor.notifications.outbox` claims rows itself.
+        """
+        taken = {"state": self.running, "attempts": F("attempts") + 1, "lease_until": Now() + self.duration}
+        return waiting.update(**taken, **values) == 1
 
     def claim_one_of(self, waiting: QuerySet[Row], *, at_most: int, lock: Lock, **values: Any) -> bool:
         """Claim a row if fewer than `at_most` rows are being worked on (counted under `lock`); return whether."""
         with locked(lock):
-            return self.alive().count() < at_most and self._take(waiting, values) == 1
+            return self.alive().count() < at_most and self.claim(waiting, **values)
 
     def prolong(self, row: Row, **values: Any) -> bool:
         """Extend the lease of a row; return False if this attempt no longer owns the row."""
@@ -103,25 +107,16 @@ class Lease(Generic[Row]):
         """Settle a due row that somebody put back by hand although its result exists; return whether there was one.
 
         The result is kept, not made again: other rows refer to it by its hash, and the work would give the same result.
-
-        Args:
-            done: rows whose result exists
-            state: the state to set
-            values: further columns to set
+        done: rows whose result exists.
         """
         kept = {"finished_at": Coalesce("finished_at", Now()), "lease_until": None, "error": "", **NO_FAULT, **values}
         return done.filter(self.due()).update(state=state, **kept) > 0
 
-    def cancel(self, rows: QuerySet[Row], *, error: str, **values: Any) -> int:
+    def cancel(self, rows: QuerySet[Row], *, by: str, **values: Any) -> int:
         """Cancel waiting and running rows; return their number. A worker notices when it next renews its lease."""
+        error = one_line(f"Cancelled by {by}.")
         unfinished = rows.filter(state__in=[self.queued, self.running])
-        return unfinished.update(state=self.cancelled, lease_until=None, error=one_line(error), **values)
-
-    def _take(self, waiting: QuerySet[Row], values: dict[str, Any]) -> int:
-        """Claim a row; return 1, or 0 if it is taken. Only `monitor.notifications.outbox` claims rows itself."""
-        return waiting.update(
-            state=self.running, attempts=F("attempts") + 1, lease_until=Now() + self.duration, **values
-        )
+        return unfinished.update(state=self.cancelled, lease_until=None, error=error, **values)
 
     def _lasts(self) -> Q:
         return Q(lease_until__gte=Now(), lease_until__lte=Now() + self.duration)

@@ -40,22 +40,19 @@ def attempt(step: Step, row: Model) -> Iterator[None]:
         yield
     except Exception as fault:
         logger.exception("%s of %s (%s) failed", step.label, row, row.pk)
-        _write_down(step, row, fault)
+        about = {"subject": str(row)[:200]}
+        failure, _ = StepFailure.objects.get_or_create(step=step, subject_id=row.pk, defaults=about)
+        cause = cause_of(fault)
+        following = next_step(cause, faults=failure.faults, cause_before=failure.cause, now=timezone.now())
+        failure.state = State.QUEUED if following.next_try_at else State.FAILED
+        failure.faults, failure.next_try_at = following
+        failure.cause, failure.error = cause, reason_of(fault)
+        failure.save()
 
 
 def failures_retry(*, failures: QuerySet[StepFailure]) -> int:
     """Make failed and delayed steps due now; return their number."""
     return failures.update(state=State.QUEUED, faults=0, next_try_at=None)
-
-
-def _write_down(step: Step, row: Model, fault: Exception) -> None:
-    failure, _ = StepFailure.objects.get_or_create(step=step, subject_id=row.pk, defaults={"subject": str(row)[:200]})
-    cause = cause_of(fault)
-    following = next_step(cause, faults=failure.faults, cause_before=failure.cause, now=timezone.now())
-    failure.state = State.QUEUED if following.next_try_at else State.FAILED
-    failure.faults, failure.next_try_at = following
-    failure.cause, failure.error = cause, reason_of(fault)
-    failure.save()
 
 
 def stage(work: Callable[[], None]) -> Callable[[], None]:
@@ -70,5 +67,4 @@ def stage(work: Callable[[], None]) -> Callable[[], None]:
             else:
                 logger.info("%s is going on elsewhere", work.__name__)
 
-    task: Callable[[], None] = once_at_a_time
-    return task
+    return once_at_a_time

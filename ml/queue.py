@@ -53,4 +53,4 @@ def runs_retry(*, runs: QuerySet[Run]) -> int:
 
 def runs_cancel(*, runs: QuerySet[Run], by: str) -> int:
     """Cancel waiting and running runs; return their number. A running one ends at its worker's next heartbeat."""
-    return LEASE.cancel(runs, error=f"Cancelled by {by}.", finished_at=timezone.now())
+    return LEASE.cancel(runs, by=by, finished_at=timezone.now())

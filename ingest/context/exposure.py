@@ -8,13 +8,12 @@ from django.contrib.gis.geos import GEOSGeometry
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
 from rasterio.io import DatasetReader
-from shapely import transform, wkb
+from shapely import wkb
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context.selectors import ground_at, kinds_loaded, window_of
 from ingest.locks import rows_of
 from ingest.models import ContextLayer, PopulationTile
-from ingest.projections import transformer
 from ingest.readers.context.records import ContextKind, LineClass
 from ingest.storage import stored_tiff
 
@@ -45,11 +44,8 @@ class Exposed(NamedTuple):
 
 def exposed_in(*, area: GEOSGeometry, simulated: bool = False) -> Exposed:
     """Return the exposure of an area (EPSG:4326), for each kind from the layer with the highest count, not the sum."""
-    layers = list(
-        ContextLayer.objects.filter(kind__in=KINDS, simulated=simulated, coverage__intersects=area.point_on_surface)
-        .defer("coverage")
-        .order_by("kind", "name")
-    )
+    covering = ContextLayer.objects.filter(simulated=simulated, coverage__intersects=area.point_on_surface)
+    layers = list(covering.filter(kind__in=KINDS).defer("coverage").order_by("kind", "name"))
     of_kind = {kind: [layer.pk for layer in layers if layer.kind == kind] for kind in KINDS}
     roads, rails = of_kind[ContextKind.ROADS], of_kind[ContextKind.RAILWAYS]
     return Exposed(
@@ -97,9 +93,7 @@ def _people(area: GEOSGeometry, layers: list[int]) -> float | None:
 
 def people_in(raster: DatasetReader, area: BaseGeometry) -> float:
     """Return the number of people in an area (degrees), each cell weighted by its share inside; NaN, nodata: 0."""
-    project = transformer(4326, raster.crs.to_wkt()).transform
-    shape = transform(area, project, interleaved=False)
-    window = window_of(raster, shape)
+    shape, window = window_of(raster, area)
     if window is None:
         return 0.0
     rows, cols = int(window.height), int(window.width)

@@ -1,8 +1,7 @@
 """Administrative regions: slugs for their URLs, and queries for one region, a list, and larger and smaller units."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, count
-from typing import Any, NamedTuple
 
 from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db import connection
@@ -13,6 +12,7 @@ from ingest.models import AdministrativeRegion, Product
 from ingest.text import search_key
 
 MOST_WITHIN = 200
+MAX_SLUG = 100
 
 
 def region_by_slug(*, slug: str) -> AdministrativeRegion | None:
@@ -70,49 +70,32 @@ def regions_within(*, region: AdministrativeRegion) -> list[AdministrativeRegion
     return list(inside.defer("outline").order_by("level", "search_name", "pk")[:MOST_WITHIN])
 
 
-LONGEST = 100
-
-
-class Named(NamedTuple):
-    """A region's name, country and code."""
-
-    name: str
-    country: str
-    code: str
-
-
-def slugs_give(regions: Any) -> None:
-    """Give each region without a slug a unique one, in order of level and file. regions: the model class."""
-    without = regions.objects.filter(slug=None).order_by("level", "pk")
-    rows = list(without.values_list("pk", "name", "country", "code"))
-    taken = regions.objects.exclude(slug=None).values_list("slug", flat=True)
-    given = slugs([Named(*named) for _, *named in rows], taken)
+def slugs_give() -> None:
+    """Give each region without a slug a unique one, in order of level and file."""
+    regions = AdministrativeRegion.objects.order_by("level", "pk").only("name", "country", "code")
+    without = list(regions.filter(slug=None))
+    given = slugs(without, regions.exclude(slug=None).values_list("slug", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE ingest_administrativeregion AS region SET slug = given.slug
                FROM unnest(%s::bigint[], %s::text[]) AS given(id, slug) WHERE region.id = given.id""",
-            [[pk for pk, *_ in rows], given],
+            [[region.pk for region in without], given],
         )
 
 
-def slugs(regions: Sequence[Named], taken: Iterable[str]) -> list[str]:
+def slugs(regions: Sequence[AdministrativeRegion], taken: Iterable[str]) -> list[str]:
     """Return a slug for each region ('georgia-united-states'); no two are equal, and none is in `taken`."""
     used = set(taken)
     given = []
     for region in regions:
-        given.append(next(slug for slug in _candidates(region) if slug not in used))
+        name = _slug(region.name) or "region"
+        more = [text for text in (region.country, region.code) if text not in {"", region.name}]
+        longer = [_slug(f"{region.name} {text}") for text in more]
+        numbered = (f"{name}-{number}" for number in count(2))
+        given.append(next(slug for slug in chain([name], longer, numbered) if slug not in used))
         used.add(given[-1])
     return given
 
 
-def slug_of(text: str) -> str:
-    """Return a name as part of a URL: lower case, words joined by hyphens."""
-    return search_key(text).replace(" ", "-")[:LONGEST].strip("-")
-
-
-def _candidates(region: Named) -> Iterator[str]:
-    name = slug_of(region.name) or "region"
-    longer = (
-        slug_of(f"{region.name} {more}") for more in (region.country, region.code) if more not in {"", region.name}
-    )
-    return chain([name], longer, (f"{name}-{number}" for number in count(2)))
+def _slug(text: str) -> str:
+    return search_key(text).replace(" ", "-")[:MAX_SLUG].strip("-")

@@ -1,6 +1,7 @@
 """Selectors of context: names of places, features of an area, and the layers that are loaded."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -8,11 +9,11 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from pyproj import Geod
-from rasterio.errors import RasterioError
-from rasterio.features import geometry_mask
+from rasterio.errors import RasterioError, WindowError
+from rasterio.features import geometry_mask, geometry_window
 from rasterio.io import DatasetReader
-from rasterio.windows import Window, from_bounds
-from shapely import transform, wkb
+from rasterio.windows import Window
+from shapely import box, transform, wkb
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context.terrain import mean_bearing
@@ -172,22 +173,20 @@ def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
     inside = area.point_on_surface
     loaded = kinds_loaded()
     of_layer = {"layer__simulated": simulated}
+    touching = Q(outline__intersects=area) | Q(outline__isnull=True, position__intersects=area)
+    glaciers = Glacier.objects.filter(touching, shown=True, **of_layer).defer("outline").order_by("name", "pk")
+    ground = None
+    if ContextKind.ELEVATION in loaded:
+        with suppress(StorageFailed):  # A page does not depend on the storage.
+            ground = ground_at(area=area, simulated=simulated)
     return Context(
         whereabouts_of(points=[(inside.x, inside.y, simulated)])[0],
-        list(_glaciers_in(area).filter(**of_layer)[:MOST_NAMED]) if ContextKind.GLACIERS in loaded else [],
+        list(glaciers[:MOST_NAMED]) if ContextKind.GLACIERS in loaded else [],
         list(Mine.objects.filter(outline__intersects=area, **of_layer).defer("outline")[:MOST_NAMED]),
         _landslides_near(area, simulated) if ContextKind.LANDSLIDES in loaded else [],
-        _ground_shown(area, simulated) if ContextKind.ELEVATION in loaded else None,
+        ground,
         [kind for kind in ContextKind if kind not in loaded | MAP_ONLY],
     )
-
-
-def _ground_shown(area: GEOSGeometry, simulated: bool) -> TerrainMeans | None:
-    """Return the terrain means of an area, None if the storage fails, so that a page does not depend on it."""
-    try:
-        return ground_at(area=area, simulated=simulated)
-    except StorageFailed:
-        return None
 
 
 def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | None:
@@ -304,11 +303,6 @@ def regions_at(*, points: Sequence[tuple[float, float]], simulated: bool) -> lis
     return [regions.get(found.get(index)) for index in range(len(points))]
 
 
-def _glaciers_in(area: GEOSGeometry) -> QuerySet[Glacier]:
-    touching = Q(outline__intersects=area) | Q(outline__isnull=True, position__intersects=area)
-    return Glacier.objects.filter(touching, shown=True).defer("outline").order_by("name", "pk")
-
-
 def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
     y = area.centroid.y
     degrees = LANDSLIDES_WITHIN_M / 111_000
@@ -322,9 +316,7 @@ def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
 
 
 def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
-    project = transformer(4326, raster.crs.to_wkt()).transform
-    shape = transform(area, project, interleaved=False)
-    window = window_of(raster, shape)
+    shape, window = window_of(raster, area)
     if window is None:
         return None
     step = max(1, int(np.ceil(max(window.height, window.width) / MOST_TERRAIN_PIXELS)))
@@ -342,12 +334,10 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
     )
 
 
-def window_of(raster: DatasetReader, shape: BaseGeometry) -> Window | None:
-    """Return the window of whole pixels that encloses a shape; None if the shape lies outside the raster."""
-    around = from_bounds(*shape.bounds, transform=raster.transform)
-    first_row, first_col = max(0, int(np.floor(around.row_off))), max(0, int(np.floor(around.col_off)))
-    last_row = min(raster.height, int(np.ceil(around.row_off + around.height)))
-    last_col = min(raster.width, int(np.ceil(around.col_off + around.width)))
-    if last_row <= first_row or last_col <= first_col:
-        return None
-    return Window(first_col, first_row, last_col - first_col, last_row - first_row)
+def window_of(raster: DatasetReader, area: BaseGeometry) -> tuple[BaseGeometry, Window | None]:
+    """Return an area (degrees) in a raster's system, and the whole pixels around it; None if none is in the raster."""
+    shape = transform(area, transformer(4326, raster.crs.to_wkt()).transform, interleaved=False)
+    try:
+        return shape, geometry_window(raster, [box(*shape.bounds)])
+    except WindowError:
+        return shape, None

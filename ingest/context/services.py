@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q
 from psycopg import sql
 from pyproj import CRS
 from shapely.geometry import Point, box
@@ -22,7 +22,19 @@ from ingest.context.regions import slugs_give
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.geometry import METRES_PER_DEGREE
 from ingest.locks import Lock, lock
-from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, PopulationTile
+from ingest.models import (
+    AdministrativeRegion,
+    Building,
+    ContextLayer,
+    ElevationTile,
+    Glacier,
+    Landslide,
+    Mine,
+    Place,
+    PopulationTile,
+    TransportLine,
+    Water,
+)
 from ingest.models.context import NAMES_JOINED
 from ingest.rasters import copy_as_cog, write_cog
 from ingest.readers.context import elevation, opened, records
@@ -30,105 +42,60 @@ from ingest.readers.files import file_sha256
 from ingest.storage import delete_files, save_with_raster
 from ingest.text import plain_values, search_key
 
-Values = tuple[Any, ...]
-
-
-def _region(record: records.RegionRecord) -> Values:
-    largest = max(record.outline.geoms, key=lambda part: part.area)
-    named = record.name, *_names_and_keys(record), record.country, record.level, record.code
-    contact = record.contact_name, record.contact_phone, record.contact_page
-    return *named, *contact, _hex(record.outline), _hex(box(*largest.bounds))
-
-
-def _place(record: records.PlaceRecord) -> Values:
-    position = _hex(Point(record.longitude, record.latitude))
-    return record.name, *_names_and_keys(record), record.country, record.population, position
-
-
-def _names_and_keys(record: records.RegionRecord | records.PlaceRecord) -> tuple[str, str]:
-    """Return the names in the languages of the site, as JSON, and the search keys of all names."""
-    names = {code: record.names[code] for code, _label in settings.LANGUAGES if code in record.names}
-    keys = dict.fromkeys(search_key(name) for name in (record.name, *names.values()))
-    return json.dumps(names), NAMES_JOINED.join(keys)[:600]
-
-
-def _glacier(record: records.GlacierRecord) -> Values:
-    outline = _hex(record.outline) if record.outline else None
-    position, surge = _hex(Point(record.longitude, record.latitude)), record.surge.value
-    named = record.glacier_id, record.glims_id, record.name
-    return *named, position, outline, surge, surge, record.of_surge_list, record.reach_m_day, True
-
-
-def _mine(record: records.MineRecord) -> Values:
-    position = _hex(record.outline.representative_point())
-    return record.name, record.country, record.state, position, _hex(record.outline)
-
-
-def _landslide(record: records.LandslideRecord) -> Values:
-    position = _hex(Point(record.longitude, record.latitude))
-    facts = record.landslide_type, record.trigger, record.size, record.near
-    return record.event_id, record.happened_on, position, record.accuracy_m, *facts
-
-
-def _line(record: records.LineRecord) -> Values:
-    return record.line_class.value, record.tunnel, _hex(record.line)
-
-
-def _water(record: records.WaterRecord) -> Values:
-    return record.water_class.value, record.name, _hex(record.shape)
-
-
-def _hex(geometry: BaseGeometry) -> str:
-    return f"SRID=4326;{geometry.wkb_hex}"
-
-
-# kind of context: table, columns, and a record as their values
-TABLES: dict[records.ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] = {
+# kind of context: its table, and the columns that `_values` fills
+TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {
     records.ContextKind.REGIONS: (
-        "ingest_administrativeregion",
+        AdministrativeRegion,
         (
             *("name", "names", "search_name", "country", "level", "code"),
             *("contact_name", "contact_phone", "contact_page", "outline", "view"),
         ),
-        _region,
     ),
-    records.ContextKind.PLACES: (
-        "ingest_place",
-        ("name", "names", "search_name", "country", "population", "position"),
-        _place,
-    ),
+    records.ContextKind.PLACES: (Place, ("name", "names", "search_name", "country", "population", "position")),
     records.ContextKind.GLACIERS: (
-        "ingest_glacier",
+        Glacier,
         (
-            "glacier_id",
-            "glims_id",
-            "name",
-            "position",
-            "outline",
-            "surge_in_file",
-            "surge",
-            "of_surge_list",
-            "reach_m_day",
-            "shown",
+            *("glacier_id", "glims_id", "name", "position", "outline"),
+            *("surge_in_file", "surge", "of_surge_list", "reach_m_day", "shown"),
         ),
-        _glacier,
     ),
-    records.ContextKind.MINES: ("ingest_mine", ("name", "country", "state", "position", "outline"), _mine),
+    records.ContextKind.MINES: (Mine, ("name", "country", "state", "position", "outline")),
     records.ContextKind.LANDSLIDES: (
-        "ingest_landslide",
+        Landslide,
         ("event_id", "happened_on", "position", "accuracy_m", "landslide_type", "trigger", "size", "near"),
-        _landslide,
     ),
-    records.ContextKind.BUILDINGS: (
-        "ingest_building",
-        ("position",),
-        lambda record: (_hex(Point(record.longitude, record.latitude)),),
-    ),
-    records.ContextKind.ROADS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
-    records.ContextKind.RAILWAYS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
-    records.ContextKind.RIVERS: ("ingest_water", ("water_class", "name", "shape"), _water),
-    records.ContextKind.LAKES: ("ingest_water", ("water_class", "name", "shape"), _water),
+    records.ContextKind.BUILDINGS: (Building, ("position",)),
+    records.ContextKind.ROADS: (TransportLine, ("line_class", "tunnel", "line")),
+    records.ContextKind.RAILWAYS: (TransportLine, ("line_class", "tunnel", "line")),
+    records.ContextKind.RIVERS: (Water, ("water_class", "name", "shape")),
+    records.ContextKind.LAKES: (Water, ("water_class", "name", "shape")),
 }
+MADE: dict[str, Callable[[Any], Any]] = {  # columns that a record does not hold as they are
+    "names": lambda record: json.dumps(_names(record)),
+    "search_name": lambda record: NAMES_JOINED.join(
+        dict.fromkeys(search_key(name) for name in (record.name, *_names(record).values()))
+    )[:600],
+    "view": lambda record: box(*max(record.outline.geoms, key=lambda part: part.area).bounds),
+    "position": lambda record: (
+        record.outline.representative_point()
+        if isinstance(record, records.MineRecord)
+        else Point(record.longitude, record.latitude)
+    ),
+    "surge_in_file": lambda record: record.surge,
+    "shown": lambda record: True,
+}
+
+
+def _names(record: records.RegionRecord | records.PlaceRecord) -> dict[str, str]:
+    """Return the names in the languages of the site."""
+    return {code: record.names[code] for code, _label in settings.LANGUAGES if code in record.names}
+
+
+def _values(record: records.Record, columns: Iterable[str]) -> Iterator[object]:
+    """Yield the values of a record's row: texts without signs that tables cannot hold, outlines as EWKB."""
+    for column in columns:
+        value = MADE[column](record) if column in MADE else getattr(record, column)
+        yield f"SRID=4326;{value.wkb_hex}" if isinstance(value, BaseGeometry) else plain_values(value)
 
 
 Progress = Callable[[int], None]
@@ -163,7 +130,9 @@ def context_load(
     with opened(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
         lock(Lock.CONTEXT_LAYERS + list(records.ContextKind).index(file.kind))
         sha256 = parts_sha256(file.parts)
-        by_hand = list(_contacts_by_hand(file))
+        replaced = AdministrativeRegion.objects.filter(layer__kind=file.kind, layer__name=file.name[:200])
+        set_by_people = replaced.filter(contact_by_hand=True).defer("outline", "view").order_by("slug")
+        by_hand = list(set_by_people)
         _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(
             kind=file.kind,
@@ -183,7 +152,7 @@ def context_load(
         if file.kind is records.ContextKind.GLACIERS:
             cursor.execute(_SURGES)
         if file.kind is records.ContextKind.REGIONS:
-            slugs_give(AdministrativeRegion)
+            slugs_give()
             _contacts_put_back(layer, by_hand)
         if file.kind in COVERING:
             _cover(cursor, layer)
@@ -201,12 +170,6 @@ def layer_delete(*, layer: ContextLayer) -> None:
     for tiles in (ElevationTile, PopulationTile):
         delete_files(tile.raster for tile in tiles.objects.filter(layer=layer))
     layer.delete()
-
-
-def _contacts_by_hand(file: records.ContextFile) -> QuerySet[AdministrativeRegion]:
-    """Return the regions whose contact people set in the layer that a file replaces."""
-    replaced = AdministrativeRegion.objects.filter(layer__kind=file.kind, layer__name=file.name[:200])
-    return replaced.filter(contact_by_hand=True).defer("outline", "view").order_by("slug")
 
 
 def _contacts_put_back(layer: ContextLayer, before: Sequence[AdministrativeRegion]) -> None:
@@ -243,19 +206,22 @@ def _make_room(path: Path, file: records.ContextFile, sha256: str, replace: bool
 
 
 def _load_rows(cursor, path: Path, file: records.ContextFile, layer: ContextLayer, progress: Progress) -> None:
-    table, columns, values = TABLES[file.kind]
+    model, columns = TABLES[file.kind]
     remarks: Counter[records.Remark] = Counter()
     copied = 0
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, ("layer_id", *columns)))
+        sql.Identifier(model._meta.db_table), sql.SQL(", ").join(map(sql.Identifier, ("layer_id", *columns)))
     )
     with cursor.copy(statement) as copy:
-        for record in _counted(file.rows(), progress):
+        for done, record in enumerate(file.rows(), start=1):
             if isinstance(record, records.Remark):
                 remarks[record] += 1
-                continue
-            copy.write_row((layer.pk, *map(plain_values, values(record))))
-            copied += 1
+            else:
+                copy.write_row((layer.pk, *_values(record, columns)))
+                copied += 1
+            if done % PROGRESS_ROWS == 0:
+                progress(PROGRESS_ROWS)
+    progress((copied + remarks.total()) % PROGRESS_ROWS)
     layer.n_features = copied
     layer.n_refused = sum(times for remark, times in remarks.items() if remark.refused)
     layer.remarks = {remark.text: times for remark, times in remarks.items()}
@@ -265,38 +231,22 @@ def _load_rows(cursor, path: Path, file: records.ContextFile, layer: ContextLaye
     layer.save(update_fields=["n_features", "n_refused", "remarks"])
 
 
-def _counted(
-    rows: Iterator[records.Record | records.Remark], progress: Progress
-) -> Iterator[records.Record | records.Remark]:
-    waiting = 0
-    for row in rows:
-        yield row
-        waiting += 1
-        if waiting == PROGRESS_ROWS:
-            progress(waiting)
-            waiting = 0
-    progress(waiting)
-
-
 # The file of a country does not describe its neighbour, so that a layer counts as complete only within this many
 # degrees of its features. The distance is larger for railways, because these are sparse.
-COVERING = {
-    records.ContextKind.BUILDINGS: ("ingest_building", "position", 0.1),
-    records.ContextKind.ROADS: ("ingest_transportline", "line", 0.1),
-    records.ContextKind.RAILWAYS: ("ingest_transportline", "line", 0.5),
-}
+COVERING = {records.ContextKind.BUILDINGS: 0.1, records.ContextKind.ROADS: 0.1, records.ContextKind.RAILWAYS: 0.5}
 
 
 def _cover(cursor, layer: ContextLayer) -> None:
     """Set a layer's coverage, the area in which it counts as complete, to the union of squares around its features."""
-    table, column, degrees = COVERING[records.ContextKind(layer.kind)]
+    kind = records.ContextKind(layer.kind)
+    model, (*_, column) = TABLES[kind]
     statement = sql.SQL("""
         UPDATE ingest_contextlayer SET coverage = (
             SELECT ST_Multi(ST_Union(ST_Expand(node, %(degrees)s))) FROM (
                 SELECT DISTINCT ST_SnapToGrid((ST_DumpPoints({column})).geom, %(degrees)s) AS node
                 FROM {table} WHERE layer_id = %(layer)s) AS nodes)
-        WHERE id = %(layer)s""").format(column=sql.Identifier(column), table=sql.Identifier(table))
-    cursor.execute(statement, {"degrees": degrees, "layer": layer.pk})
+        WHERE id = %(layer)s""").format(column=sql.Identifier(column), table=sql.Identifier(model._meta.db_table))
+    cursor.execute(statement, {"degrees": COVERING[kind], "layer": layer.pk})
 
 
 def _load_elevation(path: Path, file: records.ContextFile, layer: ContextLayer) -> None:

@@ -17,6 +17,7 @@ from rasterio.errors import RasterioError
 from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
+from scipy.interpolate import RectBivariateSpline
 
 from ingest.models import ElevationTile
 from ingest.readers.records import Float32, Float64
@@ -84,11 +85,7 @@ def _padded(height_m: Float32, first: int, last: int) -> Float64:
     """Return rows `first` to `last` (excluded) plus one pixel on every side, extrapolated at the grid's edges."""
     rows = height_m.shape[0]
     block = height_m[max(first - 1, 0) : min(last + 1, rows)].astype(float)
-    if first == 0:
-        block = np.vstack([2 * block[:1] - block[1:2], block])
-    if last == rows:
-        block = np.vstack([block, 2 * block[-1:] - block[-2:-1]])
-    return np.hstack([2 * block[:, :1] - block[:, 1:2], block, 2 * block[:, -1:] - block[:, -2:-1]])
+    return np.pad(block, ((first == 0, last == rows), (1, 1)), mode="reflect", reflect_type="odd")
 
 
 def _horn(z: Float64, spacing: Spacing) -> SlopeAspect:
@@ -112,17 +109,9 @@ def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: 
     factors = Proj(crs).get_factors(longitude, latitude)
     stretch = np.sqrt(np.asarray(factors.areal_scale)).reshape(_NODES, _NODES)
     turn = np.unwrap(np.asarray(factors.meridian_convergence).reshape(_NODES, _NODES), period=360)
-    col: Float64 = np.arange(shape[1], dtype=np.float64) + 0.5
-    return _between(stretch, mesh_row, mesh_col, row, col), _between(turn, mesh_row, mesh_col, row, col)
-
-
-def _between(values: Float64, mesh_row: Float64, mesh_col: Float64, row: Float64, col: Float64) -> Float64:
-    """Return the values of a mesh, interpolated linearly at rows and columns, (rows, cols)."""
-    along = np.array([np.interp(col, mesh_col, line) for line in values])  # (nodes, cols)
-    at = np.clip(np.searchsorted(mesh_row, row, side="right") - 1, 0, len(mesh_row) - 2)
-    share = ((row - mesh_row[at]) / (mesh_row[at + 1] - mesh_row[at]))[:, None]
-    blended: Float64 = along[at] * (1 - share) + along[at + 1] * share
-    return blended
+    col = np.arange(shape[1]) + 0.5
+    stretch, turn = (RectBivariateSpline(mesh_row, mesh_col, mesh, kx=1, ky=1)(row, col) for mesh in (stretch, turn))
+    return stretch, turn
 
 
 logger = logging.getLogger(__name__)
@@ -141,29 +130,14 @@ def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Pat
     cols = int(np.ceil((east - west + 2 * MARGIN_M) / posting_m))
     rows = int(np.ceil((north - south + 2 * MARGIN_M) / posting_m))
     grid = from_origin(west - MARGIN_M, north + MARGIN_M, posting_m, posting_m)
-    crs = f"EPSG:{epsg}"
-    profile = {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": 1,
-        "width": cols,
-        "height": rows,
-        "crs": crs,
-        "transform": grid,
-        "nodata": np.nan,
-        "tiled": True,
-    }
-    with rasterio.open(path, "w+", **profile) as merged:
-        for first in range(0, rows, WRITTEN_ROWS):
-            window = Window(0, first, cols, min(WRITTEN_ROWS, rows - first))
-            merged.write(np.full((window.height, cols), np.nan, dtype=np.float32), 1, window=window)
+    placed = {"crs": f"EPSG:{epsg}", "transform": grid, "width": cols, "height": rows}
+    kind = {"driver": "GTiff", "dtype": "float32", "count": 1, "nodata": np.nan, "tiled": True}
+    with rasterio.open(path, "w+", **kind, **placed) as merged:  # NaN where nothing is written
         for tile in tiles:
             try:
                 with (
                     stored_tiff(tile.raster) as raster,
-                    WarpedVRT(
-                        raster, crs=crs, transform=grid, width=cols, height=rows, resampling=Resampling.bilinear
-                    ) as warped,
+                    WarpedVRT(raster, resampling=Resampling.bilinear, **placed) as warped,
                 ):
                     _lay_over(merged, warped)
             except (FileNotFoundError, RasterioError) as fault:

@@ -4,9 +4,9 @@ This module is also the launcher (python -m ingest.jobs.confine): it sets the li
 becomes the command. Linux only.
 """
 
-import argparse
 import contextlib
 import ctypes
+import json
 import os
 import resource
 import signal
@@ -87,22 +87,10 @@ def run_confined(
         ports: TCP ports that the command may connect to
         descriptors: file descriptors that the command inherits besides standard error
     """
-    launcher = [
-        sys.executable,
-        "-m",
-        "ingest.jobs.confine",
-        str(os.getpid()),
-        str(limits.memory_bytes),
-        str(limits.cpu_seconds),
-        str(limits.file_bytes),
-        str(limits.niceness),
-        "\n".join(map(str, readable)),
-        "\n".join(map(str, writable)),
-        ",".join(map(str, ports)),
-        *command,
-    ]
+    allowed = {"readable": [*map(str, readable)], "writable": [*map(str, writable)], "ports": [*ports]}
+    told = json.dumps([os.getpid(), limits, allowed])
     process = subprocess.Popen(
-        launcher,
+        [sys.executable, "-m", "ingest.jobs.confine", told, *command],
         env=dict(environment),
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -122,7 +110,9 @@ def run_confined(
                 if not go_on(_computed_seconds(process.pid)):
                     return Outcome(Ended.ABANDONED, -signal.SIGKILL)
     finally:
-        _kill_group(process)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def hide_process() -> None:
@@ -150,38 +140,26 @@ def _computed_seconds(pid: int) -> float:
         return 0.0
 
 
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Set the limits on this process, then replace it by the command (exec)."""
-    parser = argparse.ArgumentParser(prog="python -m ingest.jobs.confine")
-    for name in ("parent", "memory_bytes", "cpu_seconds", "file_bytes", "niceness"):
-        parser.add_argument(name, type=int)
-    for name in ("readable", "writable"):
-        parser.add_argument(name, type=lambda text: [Path(path) for path in text.splitlines()])
-    parser.add_argument("ports", type=lambda text: [int(port) for port in text.split(",") if port])
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    options = parser.parse_args(arguments)
+def main(told: str, *command: str) -> None:
+    """Set the limits that `run_confined` told on this process, then replace it by the command (exec)."""
+    parent, given, allowed = json.loads(told)
+    limits = Limits(*given)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # end with the parent, which reads the outcome
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if os.getppid() != options.parent:
+    if os.getppid() != parent:
         sys.exit(1)
-    os.nice(options.niceness)
+    os.nice(limits.niceness)
     limit_to = resource.setrlimit
-    limit_to(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))
-    limit_to(resource.RLIMIT_CPU, (options.cpu_seconds, options.cpu_seconds + 5))
-    limit_to(resource.RLIMIT_FSIZE, (options.file_bytes, options.file_bytes))
+    limit_to(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    limit_to(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 5))
+    limit_to(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
     limit_to(resource.RLIMIT_CORE, (0, 0))
-    landlock.restrict(readable=options.readable, writable=options.writable, ports=options.ports)
+    landlock.restrict(**allowed)
     most = min(MOST_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     limit_to(resource.RLIMIT_NOFILE, (most, most))
-    os.execv(options.command[0], options.command)  # noqa: S606 (a list of words, no shell)
+    os.execv(command[0], command)  # noqa: S606 (a list of words, no shell)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

@@ -10,7 +10,7 @@ import secrets
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 
@@ -50,11 +50,13 @@ def job_environment(folder: str) -> dict[str, str]:
 
     folder: the job's own folder. There its settings look for the service's files with secrets, and find none.
     """
+    # The database in use differs in tests.
+    database = urlsplit(settings.DATABASE_READER_URL)._replace(path=f"/{settings.DATABASES['default']['NAME']}")
     own = {
         "DJANGO_SETTINGS_MODULE": "monitor.settings",
         "GROUND_MOTION_CONFINED": "yes",  # the settings read no .env
         "GROUND_MOTION_VAR": folder,
-        "DATABASE_URL": _database_url(settings.DATABASE_READER_URL),
+        "DATABASE_URL": database.geturl(),
         "REDIS_URL": "redis://nobody.invalid:1/0",
         "SECRET_KEY": secrets.token_urlsafe(50),
     }
@@ -66,11 +68,6 @@ def reader_environment(folder: str) -> dict[str, str]:
     """Return the variables of a process that reads files and knows no database."""
     known = {name: os.environ[name] for name in KNOWN if name in os.environ}
     return known | HARDENED | {"TMPDIR": folder}
-
-
-def _database_url(url: str) -> str:
-    """Return `url` with the name of the database in use, which differs in tests."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{settings.DATABASES['default']['NAME']}"))
 
 
 def database_port() -> int:

@@ -34,16 +34,12 @@ def version() -> int:
     return int(_system_call(CREATE_RULESET, None, 0, ASK_VERSION))
 
 
-def restrict(*, readable: Iterable[Path], writable: Iterable[Path], ports: Iterable[int]) -> None:
+def restrict(*, readable: Iterable[Path | str], writable: Iterable[Path | str], ports: Iterable[int]) -> None:
     """Give up other processes, TCP, and all files but those of the system and of this program.
 
-    TCP is restricted from version 4 on, signals from version 6 on, nothing without Landlock. Raises OSError, also if
-    the process has not set PR_SET_NO_NEW_PRIVS.
-
-    Args:
-        readable: files and folders that may still be read
-        writable: files and folders that may still be read and written
-        ports: TCP ports that may still be connected to
+    What is `readable` may still be read, what is `writable` also written, and `ports` may still be connected to. TCP is
+    restricted from version 4 on, signals from version 6 on, nothing without Landlock. Raises OSError, also if the
+    process has not set PR_SET_NO_NEW_PRIVS.
     """
     known = version()
     if known < 1:

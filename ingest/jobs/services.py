@@ -6,7 +6,6 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -36,9 +35,7 @@ logger = logging.getLogger(__name__)
 State = IngestJob.State
 BEAT_SECONDS = 10.0
 # Limits of the process that reads one file, so that no file exhausts the memory or the disk, or blocks a worker.
-INGEST_MEMORY_BYTES = 4 * 2**30  # of address space
-INGEST_FILE_BYTES = 4 * 2**30  # of the largest file that the process may write
-INGEST_SECONDS = 2 * 3600  # both elapsed and processor time
+LIMITS = Limits(memory_bytes=4 * 2**30, cpu_seconds=2 * 3600, file_bytes=4 * 2**30, wall_seconds=2 * 3600)
 MAX_INSPECTION_BYTES = 200_000
 UPLOADS = "uploads"  # first part of the keys of uploads in the object store
 DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")  # names of both columns and declared values
@@ -109,7 +106,7 @@ def job_claim(*, job_id: int) -> IngestJob | None:
     return IngestJob.objects.filter(pk=job_id).first() if claimed else None
 
 
-def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: float = BEAT_SECONDS) -> IngestJob | None:
+def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = BEAT_SECONDS) -> IngestJob | None:
     """Claim a job and have its file read by a confined process, which writes the outcome into the row.
 
     Return None if there was nothing to do, or if the job was deleted while its file was read. If the process ends
@@ -118,8 +115,6 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
     job = job_claim(job_id=job_id)
     if job is None:
         return None
-
-    limits = limits or limits_set()
     progress = Progress(stalled_after=timedelta(minutes=settings.INGEST_STALL_MINUTES), most=timedelta.max)
 
     def go_on(computed_seconds: float) -> bool:
@@ -243,11 +238,6 @@ def jobs_retry(*, jobs: QuerySet[IngestJob]) -> int:
     return LEASE.retry(jobs.filter(pk__in=there), **NO_FAULT, queued_at=None, finished_at=None, points_done=0)
 
 
-def jobs_cancel(*, jobs: QuerySet[IngestJob], by: str) -> int:
-    """Cancel waiting and running jobs; return their number. A running one ends when it next renews its lease."""
-    return LEASE.cancel(jobs, error=f"Cancelled by {by}.", finished_at=timezone.now())
-
-
 def jobs_to_announce(*, queued_longer_than: timedelta) -> QuerySet[IngestJob]:
     """Return due jobs, oldest first, that were not announced to the broker within `queued_longer_than`."""
     waiting = IngestJob.objects.filter(LEASE.due()).order_by("id")
@@ -289,10 +279,8 @@ def uploads_tidy() -> None:
     for job in IngestJob.objects.filter(source=IngestJob.Source.UPLOAD).exclude(stored_path=""):
         job_tidy(job=job)
     root = Path(settings.UPLOAD_DIR)
-    known = {
-        Path(path).parent.name
-        for path in IngestJob.objects.exclude(stored_path="").values_list("stored_path", flat=True)
-    }
+    stored = IngestJob.objects.exclude(stored_path="").values_list("stored_path", flat=True)
+    known = {Path(path).parent.name for path in stored}
     day_ago = timezone.now().timestamp() - 24 * 3600
     for folder in root.iterdir() if root.is_dir() else ():
         if folder.name not in known and folder.lstat().st_mtime < day_ago:
@@ -305,16 +293,6 @@ def folder_delete(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def limits_set() -> Limits:
-    """Return the limits of the process that reads one file."""
-    return Limits(
-        memory_bytes=INGEST_MEMORY_BYTES,
-        cpu_seconds=INGEST_SECONDS,
-        file_bytes=INGEST_FILE_BYTES,
-        wall_seconds=INGEST_SECONDS,
-    )
-
-
 def job_reject(job: IngestJob, error: str) -> None:
     """Mark a job as refused; it is not tried again, because its file would be refused again."""
     LEASE.settle(job, State.REJECTED, error=one_line(error), finished_at=timezone.now())
@@ -322,34 +300,21 @@ def job_reject(job: IngestJob, error: str) -> None:
 
 def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
     """Reject or requeue a job by how its process ended; leave it unchanged if its row has an outcome already."""
-    sentence = _SENTENCES.get(outcome.ended)
-    if sentence:
-        job_reject(job, sentence(job, outcome, limits))
+    name = job.original_name
+    if outcome.ended is Ended.TIME:
+        took = f"took longer than the {limits.wall_seconds / 60:g} minutes that a file may take"
+        job_reject(job, f"{name}: reading it {took}. Cut it into pieces.")
+    elif outcome.ended is Ended.CPU:
+        took = f"needed more than the {limits.cpu_seconds / 60:g} minutes of computing that a file may take"
+        job_reject(job, f"{name}: reading it {took}. Cut it into pieces.")
+    elif outcome.ended is Ended.CRASHED:
+        crash = f"the file made the program that reads it crash ({signal.Signals(-outcome.code).name})"
+        more = f"need more than {limits.memory_bytes / 2**30:g} GB of memory"
+        job_reject(job, f"{name}: {crash}. It may be damaged, or {more}. Export it again.")
+    elif outcome.code == -signal.SIGKILL and outcome.ended is not Ended.ABANDONED:
+        LEASE.give_back(job, f"{name}: the program that reads it was killed; memory may have run out.", Cause.MEMORY)
     elif outcome.ended is not Ended.ABANDONED:
-        LEASE.give_back(job, *_given_back(job, outcome))
-
-
-def _given_back(job: IngestJob, outcome: Outcome) -> tuple[str, Cause]:
-    """Return (error text, cause) for a file that may be good; SIGKILL means that memory probably ran out."""
-    if outcome.code == -signal.SIGKILL:
-        return f"{job.original_name}: the program that reads it was killed; memory may have run out.", Cause.MEMORY
-    return f"{job.original_name}: the program that reads it was stopped ({outcome.code}).", Cause.LOST
-
-
-_SENTENCES: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
-    Ended.TIME: lambda job, outcome, limits: (
-        f"{job.original_name}: reading it took longer than the {limits.wall_seconds / 60:g} minutes that a file may"
-        " take. Cut it into pieces."
-    ),
-    Ended.CPU: lambda job, outcome, limits: (
-        f"{job.original_name}: reading it needed more than the {limits.cpu_seconds / 60:g} minutes of computing that a"
-        " file may take. Cut it into pieces."
-    ),
-    Ended.CRASHED: lambda job, outcome, limits: (
-        f"{job.original_name}: the file made the program that reads it crash ({signal.Signals(-outcome.code).name})."
-        f" It may be damaged, or need more than {limits.memory_bytes / 2**30:g} GB of memory. Export it again."
-    ),
-}
+        LEASE.give_back(job, f"{name}: the program that reads it was stopped ({outcome.code}).", Cause.LOST)
 
 
 def _declared(submission: Submission) -> dict[str, object]:

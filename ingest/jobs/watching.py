@@ -59,15 +59,12 @@ def round_make(*, folder: str | Path) -> int:
         if not alone:
             return 0
         for name in (WORKING, DONE, REJECTED):
-            _own_folder(folder / name)
+            own = folder / name
+            own.mkdir(mode=0o750, exist_ok=True)
+            if own.is_symlink():
+                raise OSError(f"{own} is a link; the watched folder needs a folder of its own there")
         _settle(folder)
         return _take_up(folder) + _scan(folder)
-
-
-def _own_folder(path: Path) -> None:
-    path.mkdir(mode=0o750, exist_ok=True)
-    if path.is_symlink():
-        raise OSError(f"{path} is a link; the watched folder needs a folder of its own there")
 
 
 def _settle(folder: Path) -> None:
@@ -79,10 +76,8 @@ def _settle(folder: Path) -> None:
         path = keys.get(job.stored_path) or Path(job.stored_path)
         if os.path.lexists(path):
             note = f"{job.finished_at or timezone.now():%Y-%m-%d %H:%M:%S} UTC  {job.error}\n" if job.error else ""
-            if job.state == IngestJob.State.LOADED:
-                _put(path, folder / DONE, note, "note")
-            else:
-                _put(path, folder / REJECTED, note, "reason")
+            target, kind = (DONE, "note") if job.state == IngestJob.State.LOADED else (REJECTED, "reason")
+            _put(path, folder / target, note, kind)
         if path.parent.is_dir() and not any(path.parent.iterdir()):
             path.parent.rmdir()
         input_delete(job.stored_path)
@@ -144,21 +139,10 @@ def _state_of(path: Path) -> FileState | None:
     entry = path.lstat()
     if stat.S_ISREG(entry.st_mode):
         return FileState(1, entry.st_size, entry.st_mtime_ns)
+    if stat.S_ISLNK(entry.st_mode):
+        raise Refused("this is a link, not a file. Put the file itself here")
     if not stat.S_ISDIR(entry.st_mode):
-        raise Refused(
-            "this is a link, not a file. Put the file itself here"
-            if path.is_symlink()
-            else "this is neither a file nor a folder. Put a file here"
-        )
-    return _state_inside(path)
-
-
-def _readable(name: str) -> bool:
-    """Return whether a name has no control characters or lone surrogates, which object stores may refuse."""
-    return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
-
-
-def _state_inside(path: Path) -> FileState | None:
+        raise Refused("this is neither a file nor a folder. Put a file here")
     files = size = changed = 0
     for inside in path.rglob("*"):
         about = inside.lstat()
@@ -174,6 +158,11 @@ def _state_inside(path: Path) -> FileState | None:
         if files > MOST_IN_A_PRODUCT:
             raise Refused(f"it holds more than {MOST_IN_A_PRODUCT:,} files. Give one product per folder")
     return FileState(files, size, changed) if files else None
+
+
+def _readable(name: str) -> bool:
+    """Return whether a name has no control characters or lone surrogates, which object stores may refuse."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
 
 
 def _claim(folder: Path, path: Path, state: FileState) -> int:

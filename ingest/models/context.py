@@ -8,16 +8,13 @@ from django.utils.translation import get_language
 from ingest.readers.context.records import ContextKind, LineClass, Surge, WaterClass
 from ingest.storage import raster_storage
 
-KINDS = [(kind.value, kind.value) for kind in ContextKind]
-LINE_CLASSES = [(line.value, line.value) for line in LineClass]
-WATER_CLASSES = [(water.value, water.value) for water in WaterClass]
 SURGES = [(surge.value, surge.value) for surge in Surge]
 
 
 class ContextLayer(models.Model):
     """One file of context: its kind, its source and when it was loaded."""
 
-    kind = models.CharField(max_length=12, choices=KINDS)
+    kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in ContextKind])
     name = models.CharField(max_length=200, help_text="the same in every edition of the file")
     file_name = models.CharField(max_length=255)
     file_sha256 = models.CharField(max_length=64)
@@ -46,15 +43,28 @@ class ContextLayer(models.Model):
 NAMES_JOINED = " | "  # in search_name; no search key holds it
 
 
-class Named(models.Model):
+class OfLayer(models.Model):
+    """Row of a layer."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+
+    class Meta:
+        abstract = True
+
+
+class Named(OfLayer):
     """Row with a name, and perhaps names in other languages."""
 
+    country = models.CharField(max_length=100, blank=True)
     name = models.CharField(max_length=200)
     names = models.JSONField(default=dict, help_text="by two-letter code of the language, where the file has them")
     search_name = models.CharField(max_length=600, help_text="search keys of all names, the main one first")
 
     class Meta:
         abstract = True
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
     def title(self) -> str:
@@ -70,8 +80,6 @@ def language_code() -> str:
 class AdministrativeRegion(Named):
     """A country (level 0), a province or state (1), or a smaller unit."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
-    country = models.CharField(max_length=100, blank=True)
     level = models.PositiveSmallIntegerField()
     code = models.CharField(max_length=40, blank=True, help_text="official, where the file has one")
     contact_name = models.CharField(max_length=200, blank=True, help_text="responsible office")
@@ -87,29 +95,20 @@ class AdministrativeRegion(Named):
     class Meta:
         indexes = [GinIndex(SearchVector("search_name", config="simple"), name="region_words")]
 
-    def __str__(self) -> str:
-        return self.name
-
 
 class Place(Named):
     """A place where people live."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
-    country = models.CharField(max_length=100, blank=True)
     population = models.PositiveIntegerField()
     position = models.PointField(srid=4326)
 
     class Meta:
         indexes = [GinIndex(SearchVector("search_name", config="simple"), name="place_words")]
 
-    def __str__(self) -> str:
-        return self.name
 
-
-class Glacier(models.Model):
+class Glacier(OfLayer):
     """A glacier. `surge`: evidence that it surges, from its own file; a loaded list of surges raises it to observed."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
     glacier_id = models.CharField(max_length=40, blank=True, db_index=True)
     glims_id = models.CharField(max_length=20, blank=True, db_index=True)
     name = models.CharField(max_length=200, blank=True)
@@ -125,10 +124,9 @@ class Glacier(models.Model):
         return self.name or self.glacier_id or f"glacier {self.pk}"
 
 
-class Mine(models.Model):
+class Mine(OfLayer):
     """The outline of a mine."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
     name = models.CharField(max_length=200, blank=True)
     country = models.CharField(max_length=100, blank=True)
     state = models.CharField(max_length=6, blank=True, help_text="active or closed, where the list states it")
@@ -139,10 +137,9 @@ class Mine(models.Model):
         return self.name or f"mine {self.pk}"
 
 
-class Landslide(models.Model):
+class Landslide(OfLayer):
     """A reported landslide; accuracy_m is the uncertainty of its position."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
     event_id = models.CharField(max_length=40)
     happened_on = models.DateField(null=True)
     position = models.PointField(srid=4326)
@@ -156,21 +153,19 @@ class Landslide(models.Model):
         return self.event_id
 
 
-class Building(models.Model):
+class Building(OfLayer):
     """A point inside a building."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
     position = models.PointField(srid=4326)
 
     def __str__(self) -> str:
         return f"building {self.pk}"
 
 
-class TransportLine(models.Model):
+class TransportLine(OfLayer):
     """A piece of a road or railway."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
-    line_class = models.CharField(max_length=5, choices=LINE_CLASSES)
+    line_class = models.CharField(max_length=5, choices=[(line.value, line.value) for line in LineClass])
     tunnel = models.BooleanField()
     line = models.MultiLineStringField(srid=4326)
 
@@ -178,11 +173,10 @@ class TransportLine(models.Model):
         return f"{self.line_class} {self.pk}"
 
 
-class Water(models.Model):
+class Water(OfLayer):
     """A piece of a river or stream, or a lake."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
-    water_class = models.CharField(max_length=6, choices=WATER_CLASSES)
+    water_class = models.CharField(max_length=6, choices=[(water.value, water.value) for water in WaterClass])
     name = models.CharField(max_length=200, blank=True)
     shape = models.GeometryField(srid=4326)
 
@@ -190,10 +184,9 @@ class Water(models.Model):
         return self.name or f"{self.water_class} {self.pk}"
 
 
-class PopulationTile(models.Model):
+class PopulationTile(OfLayer):
     """People per cell, as a raster in storage."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
     people = models.FloatField(help_text="in all cells")
     footprint = models.PolygonField(srid=4326)
     raster = models.FileField(storage=raster_storage, max_length=200)
@@ -222,10 +215,9 @@ class SimulatedTruth(models.Model):
         return f"{self.title}: {self.description}"
 
 
-class ElevationTile(models.Model):
+class ElevationTile(OfLayer):
     """Elevation, slope and aspect of a tile, as a raster in storage: bands elevation_m, slope_deg, aspect_deg."""
 
-    layer = models.ForeignKey(ContextLayer, models.CASCADE)
     epsg = models.PositiveIntegerField()
     rows = models.PositiveIntegerField()
     cols = models.PositiveIntegerField()

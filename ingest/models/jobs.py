@@ -2,12 +2,12 @@
 
 from django.contrib.gis.db import models
 
-from ingest.failures import LABELS
+from ingest.failures import Cause
 from ingest.models.products import DIRECTIONS, Product
 from ingest.models.scenes import Scene
 from ingest.readers.records import Direction
 
-CAUSES = [(cause.value, label) for cause, label in LABELS.items()]
+CAUSES = Cause.choices
 
 
 class StepFailure(models.Model):

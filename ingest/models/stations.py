@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from ingest.models.products import FromFile
 from ingest.readers.stations.records import GaugeKind, GaugeSeries, StationSeries, StationTechnique
 
-GAUGE_KINDS = [(one.value, one.value) for one in GaugeKind]
-TECHNIQUES = [(one.value, one.value) for one in StationTechnique]
-
 
 class StationFile(FromFile):
     """File of series of stations or gauges, loaded whole or not at all."""
@@ -29,7 +26,7 @@ class Station(models.Model):
 
     file = models.ForeignKey(StationFile, models.CASCADE, related_name="stations")
     code = models.CharField(max_length=40)
-    technique = models.CharField(max_length=10, choices=TECHNIQUES)
+    technique = models.CharField(max_length=10, choices=[(way.value, way.value) for way in StationTechnique])
     frame = models.CharField(max_length=30, blank=True, help_text="reference frame of the series, where it is stated")
     position = models.PointField(srid=4326)
     dates = ArrayField(models.DateField())
@@ -56,7 +53,7 @@ class Gauge(models.Model):
 
     file = models.ForeignKey(StationFile, models.CASCADE, related_name="gauges")
     code = models.CharField(max_length=40)
-    kind = models.CharField(max_length=12, choices=GAUGE_KINDS)
+    kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in GaugeKind])
     position = models.PointField(srid=4326)
     dates = ArrayField(models.DateField())
     packed = models.BinaryField(help_text="float32 (dates,): rain in mm/day, or level of groundwater in m")

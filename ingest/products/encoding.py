@@ -22,18 +22,14 @@ _EWKB_POINT_WITH_SRID = 0x20000001
 
 def fits_int16(displacement_mm: Float32) -> NDArray[np.bool_]:
     """Return for each row, (n,), whether all its values fit 16 bits. displacement_mm: (n, dates), mm, NaN missing."""
-    return _range_fits(displacement_mm, axis=1)
-
-
-def _range_fits(displacement_mm: Float32, axis: int | None) -> NDArray[np.bool_]:
     # fmin and fmax ignore NaN without a copy of the input
-    least, most = (f.reduce(displacement_mm, axis=axis, initial=0) for f in (np.fmin, np.fmax))
+    least, most = (f.reduce(displacement_mm, axis=1, initial=0) for f in (np.fmin, np.fmax))
     return np.asarray((least >= -_LARGEST_MM) & (most <= _LARGEST_MM))
 
 
 def pack_int16(displacement_mm: Float32) -> NDArray[np.int16]:
     """Round to int16 steps of 0.1 mm (error at most 0.05 mm); ValueError if too large. displacement_mm: (n, dates)."""
-    if not _range_fits(displacement_mm, axis=None):
+    if not fits_int16(displacement_mm).all():
         raise ValueError(f"a displacement exceeds {_LARGEST_MM:.0f} mm and does not fit 16 bits")
     steps = displacement_mm * np.float32(1 / STEP_MM)
     np.rint(steps, out=steps)

@@ -74,10 +74,10 @@ LOCK_MS = 1000  # the longest time that readers wait behind a waiting exchange
 # takes a quarter of the time of sorting by product and point.
 _COPY = f"""
     IF (SELECT cardinality(products) FROM ({partitions.PARTS}) AS known WHERE part = source) > 1
-        THEN {_of_parts(partitions.copy_points("SOURCE", "MERGED"))}
-        ELSE {_of_parts(partitions.copy_points("SOURCE", "MERGED", "ORDER BY tile_point"))} END IF;
+        THEN {_of_parts(partitions.copy(POINTS, "SOURCE", "MERGED"))}
+        ELSE {_of_parts(partitions.copy(POINTS, "SOURCE", "MERGED", "ORDER BY tile_point"))} END IF;
     GET DIAGNOSTICS copied = ROW_COUNT; points := points + copied;
-    {_of_parts(partitions.copy_series("SOURCE", "MERGED"))}"""  # noqa: S608
+    {_of_parts(partitions.copy(SERIES, "SOURCE", "MERGED"))}"""  # noqa: S608
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
         (SELECT unnest(known.products) FROM ({partitions.PARTS}) AS known WHERE known.part = ANY (parts)))"""  # noqa: S608

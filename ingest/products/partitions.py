@@ -72,16 +72,10 @@ def attach_merged(part: str, products: str) -> str:
     )
 
 
-def copy_points(source: str, part: str, order: str = "") -> str:
-    """Return SQL that copies all points of one part into another, in stored order or sorted by `order`."""
-    columns = f"product_id, {POINT_COLUMNS}"
-    return f"INSERT INTO {POINTS}_p{part} ({columns}) SELECT {columns} FROM {POINTS}_p{source} {order}"  # noqa: S608
-
-
-def copy_series(source: str, part: str) -> str:
-    """Return SQL that copies all series of one part into another."""
-    columns = "product_id, pid, packed"
-    return f"INSERT INTO {SERIES}_p{part} ({columns}) SELECT {columns} FROM {SERIES}_p{source}"  # noqa: S608
+def copy(table: str, source: str, part: str, order: str = "") -> str:
+    """Return SQL that copies all rows of one part's table into another part, in stored order or sorted by `order`."""
+    columns = f"product_id, {POINT_COLUMNS if table == POINTS else 'pid, packed'}"
+    return f"INSERT INTO {table}_p{part} ({columns}) SELECT {columns} FROM {table}_p{source} {order}"  # noqa: S608
 
 
 def index(part: int | str) -> str:
@@ -100,11 +94,6 @@ def attach(part: int | str, products: int | str, constraint: str = "whole_produc
         f"ALTER TABLE {table}_p{part} DROP CONSTRAINT {constraint};"
         for table in (POINTS, SERIES)
     )
-
-
-def index_and_attach(product_id: int | str) -> str:
-    """Return SQL that indexes a product's filled tables and makes them partitions."""
-    return index(product_id) + attach(product_id, product_id)
 
 
 def drop(part: int | str) -> str:

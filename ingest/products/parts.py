@@ -132,7 +132,10 @@ def parts_merge() -> Merged | None:
         if not lock.take():
             return None
         functions.parts_sweep()
-        group = next(iter(groups_of(parts())), []) if _enough_loose() else []
+        sizes = [max(int(n_points), 0) for _, n_points, _ in rows_of(PARTS)]
+        full = 1.1 * full_at(sum(sizes))  # 1.1, because PostgreSQL estimates sizes
+        enough_loose = sum(size < full for size in sizes) >= FEWEST_LOOSE
+        group = next(iter(groups_of(parts())), []) if enough_loose else []
         numbers = [part.number for part in group]
         if not group or not _may_begin(numbers):
             return None
@@ -160,12 +163,6 @@ def product_bytes(*, product: Product) -> int:
             held = Product.objects.filter(pk__in=ids, points_deleted_at=None).values_list("n_points", flat=True)
             return round(_bytes([number]) * product.n_points / max(sum(held), product.n_points, 1))
     return 0
-
-
-def _enough_loose() -> bool:
-    sizes = [max(int(n_points), 0) for _, n_points, _ in rows_of(PARTS)]
-    full = full_at(sum(sizes))
-    return sum(size < 1.1 * full for size in sizes) >= FEWEST_LOOSE  # 1.1, because PostgreSQL estimates sizes
 
 
 def _may_begin(numbers: list[int]) -> bool:

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 
 from ingest.locks import rows_of
-from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
+from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import sampling
 from ingest.products.decomposition import Cells, View, on_dates
 from ingest.products.encoding import MISSING_INT16, unpack_series
@@ -66,11 +66,6 @@ def last_date(dates: str) -> Func:
     """Return a query expression for the last date in a product's column of dates. dates: the path to that column."""
     last = "(%(expressions)s)[array_upper(%(expressions)s, 1)]"
     return Func(F(dates), template=last, output_field=DateField())
-
-
-def scenes_by_ground() -> QuerySet[Scene]:
-    """Return images grouped by place and track, each group from old to new."""
-    return Scene.objects.ready().order_by("source_format", "simulated", "track", "burst", "acquired_at", "polarisation")
 
 
 def product_points(*, product: Product, area: GEOSGeometry | None = None, most: int | None = None) -> PointColumns:
@@ -164,20 +159,6 @@ def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int
 
 def _in_box(area: GEOSGeometry | None) -> str:
     return f"AND tile_point && ST_Transform('{area.hexewkb.decode()}'::geometry, 3857)" if area else ""
-
-
-def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:
-    """Return ids, longitudes, latitudes and velocities (mm/yr) of all points, or of a fixed sample of `most`."""
-    share = sampling.share_leaving(n_points=product.n_points, most=sampling.SHARES[0] * most)
-    sql = f"""
-        SELECT pid, ST_X(position), ST_Y(position), velocity_mm_yr FROM {POINTS}
-        WHERE product_id = {product.pk:d} AND {sampling.condition(share)} ORDER BY {sampling.ORDER} LIMIT %s"""  # noqa: S608
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample are scattered, but mostly in memory
-        cursor.execute(sql, [most])
-        rows = cursor.fetchall()
-    pids, *numbers = (list(column) for column in zip(*rows, strict=True))
-    return pids, *numbers
 
 
 def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:

@@ -4,24 +4,19 @@ from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import requests
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from shapely import Polygon
 
-from ingest.sources.client import asf, stac
+from ingest.sources.client import asf, geocoder, stac
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.faults import SearchFailed
 from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.tokens import Account, Tokens, token_end
 from ingest.sources.client.transport import Credential, guard
-
-if TYPE_CHECKING:
-    import requests
-
-    from ingest.sources.client.geocoder import Found
 
 SOURCES = (asf.SOURCE, stac.SOURCE)
 IF_DENIED = {
@@ -32,26 +27,32 @@ COPERNICUS_CATALOGUE = "stac.dataspace.copernicus.eu"  # open to everybody; its 
 COPERNICUS_HOSTS = [f"{name}.dataspace.copernicus.eu" for name in ("download", "catalogue", "zipper")]
 
 
-def allow_list() -> AllowList:
-    """Return the allow-list of OUTBOUND_HOSTS. Raises ImproperlyConfigured."""
+def allow_list(setting: str = "OUTBOUND_HOSTS") -> AllowList:
+    """Return the allow-list in a setting. Raises ImproperlyConfigured."""
+    hosts = getattr(settings, setting)
+    if setting == "STAC_TOKEN_HOSTS" and not hosts:
+        parts = urlsplit(settings.ACQUIRE_STAC_URL)
+        hosts = [parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}"]
+        hosts = COPERNICUS_HOSTS if hosts == [COPERNICUS_CATALOGUE] else hosts
     try:
-        return AllowList.of(settings.OUTBOUND_HOSTS)
+        return AllowList.of(hosts)
     except ValueError as fault:
-        raise ImproperlyConfigured(f"OUTBOUND_HOSTS: {fault}") from fault
+        raise ImproperlyConfigured(f"{setting}: {fault}") from fault
 
 
 def credentials() -> tuple[Credential, ...]:
     """Return credentials: NASA's token for its archives or password for its login page; STAC's for its catalogue."""
     made = []
-    if ":" in settings.EARTHDATA_TOKEN:
-        basic = f"Basic {b64encode(settings.EARTHDATA_TOKEN.encode()).decode()}"
-        made.append(Credential(_hosts("EARTHDATA_LOGIN_HOSTS"), lambda refused: basic))
-    elif settings.EARTHDATA_TOKEN:
-        made.append(Credential(_hosts("EARTHDATA_TOKEN_HOSTS"), lambda refused: f"Bearer {settings.EARTHDATA_TOKEN}"))
-    if ":" in settings.STAC_TOKEN:
-        made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), tokens_of(stac_account(), allow_list()).header))
-    elif settings.STAC_TOKEN:
-        made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), lambda refused: f"Bearer {settings.STAC_TOKEN}"))
+    if nasa := settings.EARTHDATA_TOKEN:
+        is_account = ":" in nasa
+        header = f"Basic {b64encode(nasa.encode()).decode()}" if is_account else f"Bearer {nasa}"
+        hosts = allow_list("EARTHDATA_LOGIN_HOSTS" if is_account else "EARTHDATA_TOKEN_HOSTS")
+        made.append(Credential(hosts, lambda refused: header))
+    if token := settings.STAC_TOKEN:
+        header_of = (
+            tokens_of(stac_account(), allow_list()).header if ":" in token else lambda refused: f"Bearer {token}"
+        )
+        made.append(Credential(allow_list("STAC_TOKEN_HOSTS"), header_of))
     return tuple(made)
 
 
@@ -74,38 +75,20 @@ def token_ends() -> dict[str, datetime]:
     return {name: end for name, end in ends.items() if end}
 
 
-def download_session() -> "requests.Session":
+def download_session() -> requests.Session:
     """Return a new session for one download, so that cookies are not shared between downloads."""
-    import requests
-
     return guard(requests.Session(), allow_list(), credentials())
 
 
 def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: int) -> Iterator[CatalogueScene]:
     """Yield images over an area from the search service `source`. Raises SourceError."""
+    wanted = {"area": area, "start": start, "end": end, "most": most, "polarisation": settings.ACQUIRE_POLARISATION}
     if source == asf.SOURCE:
-        return asf.search(
-            area=area,
-            start=start,
-            end=end,
-            products=settings.ACQUIRE_PRODUCT,
-            most=most,
-            allowed=allow_list(),
-            polarisation=settings.ACQUIRE_POLARISATION,
-            host=settings.ACQUIRE_ASF_HOST,
-        )
+        products, host = settings.ACQUIRE_PRODUCT, settings.ACQUIRE_ASF_HOST
+        return asf.search(**wanted, allowed=allow_list(), products=products, host=host)
     if source == stac.SOURCE:
-        return stac.search(
-            area=area,
-            start=start,
-            end=end,
-            url=settings.ACQUIRE_STAC_URL,
-            most=most,
-            allowed=allow_list(),
-            collection=settings.ACQUIRE_STAC_COLLECTION,
-            polarisation=settings.ACQUIRE_POLARISATION,
-            credentials=credentials(),
-        )
+        url, collection = settings.ACQUIRE_STAC_URL, settings.ACQUIRE_STAC_COLLECTION
+        return stac.search(**wanted, allowed=allow_list(), url=url, collection=collection, credentials=credentials())
     raise SearchFailed(f"{source!r} is no source. Set ACQUIRE_SOURCE to one of {', '.join(SOURCES)}.")
 
 
@@ -113,18 +96,14 @@ def geocoder_kind() -> str:
     """Return 'nominatim' or 'photon'; empty if no geocoder is configured. Raises ImproperlyConfigured."""
     if not settings.GEOCODER_URL:
         return ""
-    from ingest.sources.client.geocoder import kind_of
-
     try:
-        return kind_of(settings.GEOCODER_URL)
+        return geocoder.kind_of(settings.GEOCODER_URL)
     except ValueError as fault:
         raise ImproperlyConfigured(f"GEOCODER_URL: {fault}") from fault
 
 
-def geocode(*, text: str, language: str, most: int) -> "list[Found]":
+def geocode(*, text: str, language: str, most: int) -> list[geocoder.Found]:
     """Return places found by the configured geocoder, the best first. Raises SourceError, ImproperlyConfigured."""
-    from ingest.sources.client import geocoder
-
     kind = geocoder_kind()
     return geocoder.search(
         text=text,
@@ -135,15 +114,3 @@ def geocode(*, text: str, language: str, most: int) -> "list[Found]":
         allowed=allow_list(),
         contact=settings.PUBLIC_URL,
     )
-
-
-def _hosts(name: str) -> AllowList:
-    hosts = getattr(settings, name)
-    if name == "STAC_TOKEN_HOSTS" and not hosts:
-        parts = urlsplit(settings.ACQUIRE_STAC_URL)
-        hosts = [parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}"]
-        hosts = COPERNICUS_HOSTS if hosts == [COPERNICUS_CATALOGUE] else hosts
-    try:
-        return AllowList.of(hosts)
-    except ValueError as fault:
-        raise ImproperlyConfigured(f"{name}: {fault}") from fault

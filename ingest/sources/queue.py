@@ -1,9 +1,9 @@
 """Queue of downloads, and the choice of files to delete for new ones. This module imports no HTTP client."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
@@ -14,36 +14,27 @@ from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.sources.client.faults import NoRoom
 from ingest.sources.client.scene import CatalogueScene
 
-
-class Processed(NamedTuple):
-    """A downloaded file that is not needed any more. key: its row; loaded: False if the reader refused the file."""
-
-    key: int
-    size_bytes: int
-    since: datetime
-    loaded: bool
+State = SceneDownload.State
 
 
 def folder_bytes(folder: Path) -> int:
     """Return the total size of the files in a folder, links not followed; files that vanish meanwhile count 0."""
     total = 0
     for path in folder.rglob("*"):
-        try:
+        with suppress(FileNotFoundError):
             total += path.lstat().st_size if not path.is_dir() else 0
-        except FileNotFoundError:
-            continue
     return total
 
 
-def make_way(*, must_free_bytes: int, processed: Sequence[Processed]) -> list[Processed]:
+def make_way(*, must_free_bytes: int, processed: Iterable[SceneDownload]) -> list[SceneDownload]:
     """Return processed files to delete: loaded ones from the oldest, then refused ones. NoRoom if all are too few."""
-    chosen: list[Processed] = []
+    chosen: list[SceneDownload] = []
     freed = 0
-    for file in sorted(processed, key=lambda file: (not file.loaded, file.since)):
+    for row in sorted(processed, key=lambda row: (row.state != State.LOADED, row.finished_at or row.created_at)):
         if freed >= must_free_bytes:
             break
-        chosen.append(file)
-        freed += file.size_bytes
+        chosen.append(row)
+        freed += row.bytes_done
     if freed < must_free_bytes:
         raise NoRoom(
             f"There is no room for the file: {(must_free_bytes - freed) / 1e9:.2f} GB are missing, and nothing more"
@@ -52,7 +43,6 @@ def make_way(*, must_free_bytes: int, processed: Sequence[Processed]) -> list[Pr
     return chosen
 
 
-State = SceneDownload.State
 LEASE = Lease(
     model=SceneDownload,
     queued=State.WANTED,
@@ -85,11 +75,6 @@ def downloads_retry(*, downloads: QuerySet[SceneDownload]) -> int:
     return LEASE.retry(downloads.filter(job=None), **NO_FAULT, finished_at=None, damaged=0)
 
 
-def downloads_cancel(*, downloads: QuerySet[SceneDownload], by: str) -> int:
-    """Cancel waiting and running downloads; return their number. A running one ends at its next lease renewal."""
-    return LEASE.cancel(downloads, error=f"Cancelled by {by}.", finished_at=timezone.now())
-
-
 def is_known(*, scene: CatalogueScene) -> bool:
     """Return whether an image has a download row already, or was loaded by any means."""
     return (
@@ -98,11 +83,8 @@ def is_known(*, scene: CatalogueScene) -> bool:
     )
 
 
-def downloads_processed() -> list[Processed]:
-    """Return files that may be deleted: loaded, or refused by the reader."""
-    ended = SceneDownload.objects.exclude(stored_path="").filter(
+def downloads_processed() -> QuerySet[SceneDownload]:
+    """Return the rows of files that may be deleted: loaded, or refused by the reader."""
+    return SceneDownload.objects.exclude(stored_path="").filter(
         state__in=[State.LOADED, State.FAILED], job__state__in=[IngestJob.State.LOADED, IngestJob.State.REJECTED]
     )
-    return [
-        Processed(row.pk, row.bytes_done, row.finished_at or row.created_at, row.state == State.LOADED) for row in ended
-    ]

@@ -4,9 +4,9 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
@@ -45,7 +45,6 @@ CONNECT_SECONDS = 15.0
 CAUSE_OF_ARCHIVE: dict[type[Later], Cause] = {ArchiveAway: Cause.ARCHIVE, SignInRefused: Cause.SIGN_IN}
 ROOM_WAIT = timedelta(minutes=10)  # until the next attempt to find room for a file
 STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that sends less in this time is abandoned
-LONGEST_RETRY_AFTER = timedelta(days=1)  # longer waits requested by a server are shortened to this
 
 
 class Search(NamedTuple):
@@ -81,13 +80,13 @@ def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: 
 
 def scenes_want(*, scenes: Iterable[CatalogueScene]) -> list[SceneDownload]:
     """Create a download row for each image that has none; return the new rows."""
-    made = []
-    for scene in scenes:
-        row, new = SceneDownload.objects.get_or_create(
+    rows = [
+        SceneDownload.objects.get_or_create(
             source=scene.source, scene_id=scene.scene_id[:255], defaults=_columns(scene)
         )
-        made += [row] if new else []
-    return made
+        for scene in scenes
+    ]
+    return [row for row, is_new in rows if is_new]
 
 
 def download_claim(*, download_id: int) -> SceneDownload | None:
@@ -125,16 +124,16 @@ def download_fetch(
     wanted = _wanted(download)
     known = Known(download.etag, download.modified, download.damaged)
     try:
-        fetched = fetch(configured.download_session(), wanted, known, _around(download, wanted, until, sleep))
+        fetched = fetch(configured.download_session(), wanted, known, _around(download, until, sleep))
     except (Hopeless, HostRefused) as fault:
         wanted.part.unlink(missing_ok=True)
-        _settle(download, State.FAILED, str(fault))
+        _settle(download, State.FAILED, fault)
     except NoRoom as fault:
-        _settle(download, State.WANTED, str(fault), next_try_at=timezone.now() + ROOM_WAIT)
+        _settle(download, State.WANTED, fault, next_try_at=timezone.now() + ROOM_WAIT)
     except Later as fault:
         _put_off(download, fault)
     except Stopped as fault:
-        _settle(download, State.WANTED, str(fault))
+        _settle(download, State.WANTED, fault)
     except Exception as fault:
         logger.exception("download %s was not fetched", download.pk)
         LEASE.give_back(download, reason_of(fault), cause_of(fault))
@@ -151,17 +150,12 @@ def download_fetch(
 def downloads_settle() -> int:
     """Record the outcome of ended jobs in the rows of their downloads; return the number of rows settled."""
     settled = 0
-    for row in SceneDownload.objects.filter(state=State.FETCHED).select_related("job"):
-        if row.job is None:
-            values = {"state": State.FAILED, "error": "Its job was deleted before it was loaded."}
-        elif row.job.state == IngestJob.State.LOADED:
-            values = {"state": State.LOADED, "error": row.job.error}
-        elif row.job.state in (IngestJob.State.REJECTED, IngestJob.State.FAILED, IngestJob.State.CANCELLED):
-            values = {"state": State.FAILED, "error": row.job.error}
-        else:
-            continue
+    ended = SceneDownload.objects.filter(state=State.FETCHED).exclude(job__state__in=IngestJob.UNSETTLED)
+    for row in ended.select_related("job"):
+        state = State.LOADED if row.job and row.job.state == IngestJob.State.LOADED else State.FAILED
+        error = row.job.error if row.job else "Its job was deleted before it was loaded."
         changed = SceneDownload.objects.filter(pk=row.pk, state=State.FETCHED)
-        settled += changed.update(finished_at=timezone.now(), **values)
+        settled += changed.update(state=state, error=error, finished_at=timezone.now())
     return settled
 
 
@@ -177,9 +171,9 @@ def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
         over_quota = folder_bytes(folder) + stored + promised + needed_bytes - settings.ACQUIRE_QUOTA_BYTES
         over_disk = promised + needed_bytes + settings.ACQUIRE_SPARE_BYTES - shutil.disk_usage(folder).free
         going = make_way(must_free_bytes=max(0, over_quota, over_disk), processed=downloads_processed())
-        for file in going:
-            _delete_file(SceneDownload.objects.get(pk=file.key))
-    return [file.key for file in going]
+        for row in going:
+            _delete_file(row)
+    return [row.pk for row in going]
 
 
 def _delete_file(row: SceneDownload) -> None:
@@ -195,9 +189,7 @@ def _delete_file(row: SceneDownload) -> None:
     logger.info("%s made way for a newer image", row.scene_id)
 
 
-def _around(
-    download: SceneDownload, wanted: Wanted, until: Callable[[], bool], sleep: Callable[[float], None]
-) -> TransferCallbacks:
+def _around(download: SceneDownload, until: Callable[[], bool], sleep: Callable[[float], None]) -> TransferCallbacks:
     prolonged_at, progress = 0.0, Progress(stalled_after=STALLED_AFTER, most=timedelta.max)
 
     def go_on(done: int, resumable: bool) -> bool:
@@ -220,7 +212,6 @@ def _around(
         room=lambda coming: room_make(needed_bytes=coming, besides=download.pk),
         remember=remember,
         sleep=sleep,
-        now=timezone.now,
         timeout_seconds=(CONNECT_SECONDS, settings.ACQUIRE_READ_SECONDS),
     )
 
@@ -279,31 +270,16 @@ def _put_off(download: SceneDownload, fault: Later) -> None:
     else:
         faults = 1 + max(download.faults, faults_of_archive(source=download.source) if whole else 0)
     wait = max(delay(Cause(whole or Cause.ARCHIVE), faults), timedelta(seconds=fault.after_seconds or 0))
-    until = timezone.now() + min(wait, LONGEST_RETRY_AFTER)
-    _settle(download, State.WANTED, str(fault), next_try_at=until, faults=faults, cause=whole)
+    _settle(download, State.WANTED, fault, next_try_at=timezone.now() + wait, faults=faults, cause=whole)
 
 
-def _settle(
-    download: SceneDownload,
-    state: str,
-    error: str,
-    *,
-    next_try_at: datetime | None = None,
-    faults: int | None = None,
-    cause: str = "",
-) -> None:
-    LEASE.settle(
-        download,
-        state,
-        error=error,
-        next_try_at=next_try_at,
-        bytes_done=_part_bytes(download),
-        faults=download.faults if faults is None else faults,
-        cause=cause,
-        finished_at=timezone.now() if state == State.FAILED else None,
-    )
+def _settle(download: SceneDownload, state: str, fault: Exception, **values: Any) -> None:
+    """End the attempt with a state and its reason. values: columns that differ from those of a row without a fault."""
+    kept = {"next_try_at": None, "faults": download.faults, "cause": "", "bytes_done": _part_bytes(download)}
+    finished_at = timezone.now() if state == State.FAILED else None
+    LEASE.settle(download, state, error=str(fault), finished_at=finished_at, **(kept | values))
     if state == State.FAILED:
-        logger.warning("%s: %s", download.scene_id, error)
+        logger.warning("%s: %s", download.scene_id, fault)
 
 
 def _part_bytes(download: SceneDownload) -> int:

@@ -1,30 +1,19 @@
-"""Selectors of stations on the ground of a product, of the product's points around a station, and of gauges."""
+"""Selectors of stations on the ground of a product, and of the product's points around a station."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
-from functools import cache
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import MultiPoint, Point
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from numpy.typing import NDArray
 
-from ingest.geometry import METRES_PER_DEGREE
 from ingest.locks import rows_of
-from ingest.models import Gauge, Product, Station
+from ingest.models import Product, Station
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
-from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, Technique
-from ingest.readers.stations.records import GaugeKind
+from ingest.readers.records import UNIT_VECTORS, Component, Float32, Technique
 
-Days = NDArray[np.datetime64]
 RADII_M = (50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)
-GAUGE_KM = 25.0
-EARLIER_YEARS = 20
-MEAN_DAYS = 30  # step of a gauge's chart
-RAIN_SHARE = 0.8  # days of a period with a value, at least; with fewer, the sum of rain is not known
 ENOUGH_POINTS, FEWEST_POINTS, MOST_POINTS = 12, 4, 500
 
 
@@ -107,7 +96,9 @@ def _summary(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -
     if product.has_series and len(packed) == len(rows):
         series = unpack_series(packed, len(product.dates))
     velocity, std = numbers[:, :2].T.astype(np.float32)
-    return PointsAround(radius_m, rows[0][5], _direction(product, numbers[:, 2:]), velocity, std, series)
+    los = tuple(map(float, numbers[:, 2:].mean(axis=0)))
+    direction = los if product.component == Component.LOS else UNIT_VECTORS[Component(product.component)]
+    return PointsAround(radius_m, rows[0][5], direction, velocity, std, series)
 
 
 def radius_by_density(distances_m: Sequence[float]) -> float | None:
@@ -118,97 +109,3 @@ def radius_by_density(distances_m: Sequence[float]) -> float | None:
     counts = [(radius, sum(away <= radius for away in distances_m)) for radius in RADII_M]
     enough = next((radius for radius, count in counts if count >= ENOUGH_POINTS), None)
     return enough or (RADII_M[-1] if counts[-1][1] >= FEWEST_POINTS else None)
-
-
-def _direction(product: Product, los: Float64) -> tuple[float, float, float]:
-    if product.component != Component.LOS:
-        return UNIT_VECTORS[Component(product.component)]
-    east, north, up = los.mean(axis=0)
-    return float(east), float(north), float(up)
-
-
-class PlaceAndPeriod(NamedTuple):
-    """A place and a period, both days included. since: first day of the series that a chart shows."""
-
-    longitude: float
-    latitude: float
-    since: date
-    first: date
-    last: date
-
-
-class GaugePeriod(NamedTuple):
-    """Mean of a gauge in a period, and in the same days of earlier years, None without any; mm/day or m.
-
-    days, means: middle and mean (None if unknown) of each step of MEAN_DAYS since the first day that a chart shows.
-    """
-
-    code: str
-    kind: str
-    away_km: float
-    mean: float
-    usual: float | None
-    days: list[str]
-    means: list[float | None]
-
-
-def gauges_around(*, places: Sequence[PlaceAndPeriod]) -> list[list[GaugePeriod]]:
-    """Return, for each place, the nearest gauge of each kind within GAUGE_KM with a mean in the period. One query."""
-    if not places:
-        return []
-    positions = MultiPoint(*(Point(one.longitude, one.latitude) for one in places), srid=4326)
-    northernmost = max(abs(one.latitude) for one in places)
-    reach = GAUGE_KM / METRES_PER_DEGREE * 1000 / max(0.02, math.cos(math.radians(northernmost)))
-    days = _days(min(one.first for one in places), max(one.last for one in places))
-    near = list(Gauge.objects.filter(position__dwithin=(positions, reach), dates__overlap=days))
-    means = cache(_gauge_period)  # many places share a gauge and a period
-    return [_nearest_gauges(one, near, means) for one in places]
-
-
-def _nearest_gauges(
-    place: PlaceAndPeriod, gauges: Sequence[Gauge], means: Callable[[Gauge, date, date, date], GaugePeriod | None]
-) -> list[GaugePeriod]:
-    found: dict[str, GaugePeriod] = {}
-    for away, gauge in sorted(((_away_km(one, place), one) for one in gauges), key=lambda pair: pair[0]):
-        if away <= GAUGE_KM and gauge.kind not in found:
-            period = means(gauge, place.since, place.first, place.last)
-            if period is not None:
-                found[gauge.kind] = period._replace(away_km=away)
-    return [found[kind] for kind in sorted(found)]
-
-
-def _gauge_period(gauge: Gauge, since: date, first: date, last: date) -> GaugePeriod | None:
-    """Return a gauge's figures without its distance; None without a mean in the period."""
-    days, values = np.array(gauge.dates, dtype="datetime64[D]"), gauge.series.values
-    now, *earlier = _means(gauge.kind, days, values, (first, last))
-    if now is None:
-        return None
-    known = [one for one in earlier if one is not None]
-    begins = [since + timedelta(days=at) for at in range(0, (last - since).days - MEAN_DAYS + 2, MEAN_DAYS)]
-    means = [_mean_between(gauge.kind, days, values, (one, one + timedelta(days=MEAN_DAYS - 1))) for one in begins]
-    middles = [(one + timedelta(days=MEAN_DAYS // 2)).isoformat() for one in begins]
-    return GaugePeriod(gauge.code, gauge.kind, 0.0, now, float(np.mean(known)) if known else None, middles, means)
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
-
-
-def _away_km(gauge: Gauge, place: PlaceAndPeriod) -> float:
-    east = (gauge.position.x - place.longitude) * math.cos(math.radians(place.latitude))
-    return math.hypot(east, gauge.position.y - place.latitude) * METRES_PER_DEGREE / 1000
-
-
-def _means(kind: str, days: Days, values: Float32, period: tuple[date, date]) -> Iterator[float | None]:
-    """Yield the mean of a gauge in a period, then in the same days of earlier years; None with too few values."""
-    for years_back in range(EARLIER_YEARS + 1):
-        back = timedelta(days=round(365.25 * years_back))
-        yield _mean_between(kind, days, values, (period[0] - back, period[1] - back))
-
-
-def _mean_between(kind: str, days: Days, values: Float32, period: tuple[date, date]) -> float | None:
-    """Return the mean of the values of a period, both days included; None with too few values."""
-    first, last = period
-    fewest = RAIN_SHARE * ((last - first).days + 1) if kind == GaugeKind.RAIN else 1
-    within = (days >= np.datetime64(first)) & (days <= np.datetime64(last))
-    return float(values[within].mean()) if within.sum() >= fewest else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property, partial, wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
@@ -132,13 +132,8 @@ class ObjectStorage(S3Storage):
     def entries(self, folder: str = "") -> Iterator[Entry]:
         """Yield every object whose name begins with `folder`, by its name in this storage."""
         top = f"{self.location}/"
-        pages = self.connection.meta.client.get_paginator("list_objects_v2")
-        there = (
-            one
-            for page in pages.paginate(Bucket=self.bucket_name, Prefix=f"{top}{folder}")
-            for one in page.get("Contents", ())
-        )
-        return iter([Entry(one["Key"].removeprefix(top), one["Size"], one["LastModified"]) for one in there])
+        there = self.bucket.objects.filter(Prefix=f"{top}{folder}")
+        return iter([Entry(one.key.removeprefix(top), one.size, one.last_modified) for one in there])
 
     @_failing_clearly
     def delete_all(self, names: Iterable[str]) -> None:
@@ -194,18 +189,8 @@ class ObjectStorage(S3Storage):
     @_failing_clearly
     def unfinished(self, *, before: datetime) -> list[Callable[[], object]]:
         """Return a function for each unfinished upload begun before a time; calling it discards the upload."""
-        client = self.connection.meta.client
-        pages = client.get_paginator("list_multipart_uploads")
-        begun = (
-            one
-            for page in pages.paginate(Bucket=self.bucket_name, Prefix=f"{self.location}/")
-            for one in page.get("Uploads", ())
-        )
-        return [
-            partial(client.abort_multipart_upload, Bucket=self.bucket_name, Key=one["Key"], UploadId=one["UploadId"])
-            for one in begun
-            if one["Initiated"] < before
-        ]
+        begun = self.bucket.multipart_uploads.filter(Prefix=f"{self.location}/")
+        return [upload.abort for upload in begun if upload.initiated < before]
 
 
 class _Body(io.RawIOBase):

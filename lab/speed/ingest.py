@@ -105,7 +105,7 @@ def _bytes_a_point() -> list[dict[str, Any]]:
 
     def measure(cursor) -> None:
         loading.points_copy(cursor, path=Path("lab.speed.csv"), field=field_of(CSV_POINTS, 300), product_id=SCRATCH_ID)
-        cursor.execute(partitions.index_and_attach(SCRATCH_ID))
+        cursor.execute(partitions.index(SCRATCH_ID) + partitions.attach(SCRATCH_ID, SCRATCH_ID))
         before = _size(cursor, pyramid.TABLE)
         cursor.execute(pyramid.build(SCRATCH_ID))
         points, series = (_size(cursor, f"{table}_p{SCRATCH_ID}") for table in TABLES)

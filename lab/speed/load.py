@@ -16,9 +16,12 @@ from typing import Any
 import psutil
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
+from django.db import connection, transaction
 
 from detection.models import Alert
-from ingest.products.selectors import points_sampled
+from ingest.models import Product
+from ingest.products import sampling
+from ingest.products.partitions import POINTS as POINT_TABLE
 from ingest.products.services import product_delete
 from lab.speed.drip import gunicorn, proxy
 from lab.speed.measure import figure, report
@@ -36,8 +39,7 @@ def run(points: int = POINTS) -> dict[str, Any]:
     """Run the load test on a simulated product with a given number of points; return its report."""
     call_command("collectstatic", verbosity=0, interactive=False)
     product = load_towns(points=points, n_dates=DATES)
-    pids, longitudes, latitudes, _ = points_sampled(product=product, most=SAMPLE)
-    town = {"product": product.pk, "points": list(zip(pids, longitudes, latitudes, strict=True))}
+    town = {"product": product.pk, "points": _points_sampled(product)}
     alerts = _alerts(town["points"][:ALERTS])
     try:
         with gunicorn(os.environ) as web, proxy(f"127.0.0.1:{web}") as port, tempfile.TemporaryDirectory() as folder:
@@ -50,6 +52,18 @@ def run(points: int = POINTS) -> dict[str, Any]:
         Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).delete()
         product_delete(product=product)
     return report("load", _rows(points, requests, watch.most_mb)) | {"note": NOTE}
+
+
+def _points_sampled(product: Product) -> list[tuple[str, float, float]]:
+    """Return id, longitude and latitude of all points of a product, or of a fixed sample of SAMPLE."""
+    share = sampling.share_leaving(n_points=product.n_points, most=sampling.SHARES[0] * SAMPLE)
+    sql = f"""
+        SELECT pid, ST_X(position), ST_Y(position) FROM {POINT_TABLE}
+        WHERE product_id = {product.pk:d} AND {sampling.condition(share)} ORDER BY {sampling.ORDER} LIMIT %s"""  # noqa: S608
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample are scattered, but mostly in memory
+        cursor.execute(sql, [SAMPLE])
+        return cursor.fetchall()
 
 
 def _alerts(places: list[tuple[str, float, float]]) -> list[Alert]:

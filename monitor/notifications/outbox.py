@@ -217,7 +217,7 @@ def messages_retry(*, messages: QuerySet[OutgoingMessage]) -> int:
 
 def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
     """Withdraw waiting messages; return how many. A message that is being sent cannot be withdrawn."""
-    return LEASE.cancel(messages.filter(state=State.QUEUED), error=f"Cancelled by {by}.")
+    return LEASE.cancel(messages.filter(state=State.QUEUED), by=by)
 
 
 def _is_still_needed(message: OutgoingMessage) -> bool:

@@ -7,7 +7,7 @@ from affine import Affine
 from pyproj import Transformer
 
 from ingest.geometry import LineOfSight, decompose_up_east
-from ingest.products.loading import MAX_MERCATOR_LATITUDE
+from ingest.readers.gate import MAX_LATITUDE
 from ingest.projections import transformer, web_mercator
 from ingest.rasters import RasterExtent, write_cog_parts
 
@@ -39,8 +39,8 @@ def test_a_raster_written_in_parts_has_means_as_overviews_until_one_tile_holds_i
 
 def test_web_mercator_is_that_of_proj_to_a_micrometre():
     longitude = np.linspace(-180, 180, 50_001)
-    latitude = np.random.default_rng(1).uniform(-MAX_MERCATOR_LATITUDE, MAX_MERCATOR_LATITUDE, longitude.size)
-    latitude[:3] = 0, MAX_MERCATOR_LATITUDE, -MAX_MERCATOR_LATITUDE
+    latitude = np.random.default_rng(1).uniform(-MAX_LATITUDE, MAX_LATITUDE, longitude.size)
+    latitude[:3] = 0, MAX_LATITUDE, -MAX_LATITUDE
     for ours, proj in zip(
         web_mercator(longitude, latitude), transformer(4326, 3857).transform(longitude, latitude), strict=True
     ):

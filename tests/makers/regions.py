@@ -23,6 +23,6 @@ def make_region(
     named = {"name": name, "search_name": search_key(name), "level": level}
     outline = MultiPolygon(box, srid=4326)
     region = AdministrativeRegion.objects.create(layer=layer, outline=outline, view=box, **named, **values)
-    slugs_give(AdministrativeRegion)
+    slugs_give()
     region.refresh_from_db()
     return region

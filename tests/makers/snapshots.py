@@ -58,7 +58,7 @@ def give(snapshot: Snapshot) -> None:
             cursor.execute(partitions.create_detached(pk))
             for table in PARTITIONED:
                 _write(cursor, f"{table}_p{pk:d}", snapshot.product_rows[table, pk])
-            cursor.execute(partitions.index_and_attach(pk))
+            cursor.execute(partitions.index(pk) + partitions.attach(pk, pk))
         for table in snapshot.rows:  # another worker's database may have counted less far
             _count_on(cursor, table)
     for path in snapshot.rasters.iterdir():

@@ -9,20 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from ingest.errors import InputError
-from ingest.readers.context.tables import column_names, read_rows
+from ingest.readers.context.tables import read_rows
 from ingest.readers.records import Declaration
 from ingest.readers.stations.records import (
-    MOST_BYTES,
     GaugeKind,
     GaugeSeries,
     Row,
-    first_line,
     parsed,
     parsed_day,
     parsed_place,
     rows_by_day,
 )
-from ingest.readers.tables.text_table import refuse_cut_off
+from ingest.readers.stations.table import header_names, table_columns
 
 NAME, TITLE = "gauges", "table of gauges"
 SUFFIXES = frozenset({".csv"})
@@ -33,16 +31,12 @@ POSSIBLE = {GaugeKind.RAIN: (0.0, 2_000.0), GaugeKind.GROUNDWATER: (-10_000.0, 1
 
 def recognises(path: Path) -> bool:
     """Return whether the header has a column `gauge` and one of the two quantities."""
-    line = first_line(path, SUFFIXES).lower()
-    return _kind({name.strip() for name in line.split(max(",;\t", key=line.count))}) is not None
+    return _kind(header_names(path, SUFFIXES)) is not None
 
 
 def read_stations(path: Path, declared: Declaration) -> tuple[GaugeSeries, ...]:
     """Read the series of all gauges of a table. Raises InputError."""
-    if path.stat().st_size > MOST_BYTES:
-        raise InputError(path, f"a table has at most {MOST_BYTES // 2**20} MB", "Cut it into pieces")
-    kind = _kind(set(column_names(path))) or GaugeKind.RAIN
-    refuse_cut_off(path)
+    kind = _kind(table_columns(path)) or GaugeKind.RAIN
     fields = enumerate(read_rows(path, (*COLUMNS, VALUES[kind])), start=2)
     rows = {line: _row(path, line, kind, values) for line, values in fields}
     return tuple(_series(code, kind, list(days.values())) for code, days in rows_by_day(path, rows).items())

@@ -64,7 +64,8 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
 
 def _header(path: Path, lines: list[str]) -> tuple[str, str, tuple[float, float]]:
     """Return the station's name, the frame, and (longitude, latitude). Raises InputError."""
-    stated = dict(_stated(text) for text in lines if ":" in text)
+    parts = (text.partition(":") for text in lines if ":" in text)
+    stated = {name.strip(): value.strip() for name, _, value in parts}
     frame = stated.get(f"{FIRST_WORDS}. Reference Frame", "")
     code = stated.get("4-character ID") or stated.get("9-character ID") or ""
     number, text = next(
@@ -74,8 +75,3 @@ def _header(path: Path, lines: list[str]) -> tuple[str, str, tuple[float, float]
     if not code or len(fields) < 3:
         raise InputError(path, "its header names no station ID or no NEU reference position", "Download it again")
     return code, frame, parsed_place(path, number, fields[1], fields[0])
-
-
-def _stated(text: str) -> tuple[str, str]:
-    name, _, value = text.partition(":")
-    return name.strip(), value.strip()

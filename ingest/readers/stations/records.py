@@ -111,14 +111,9 @@ def parsed(path: Path, line: int, name: str, text: str) -> float:
 
 
 def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> float:
-    """Parse a length and return it in mm. Raises InputError for a length that no place on Earth can have.
+    """Return a length, the sum of `texts`, in mm. Raises InputError for one that no place on Earth can have.
 
-    Args:
-        path: the file, for the error
-        line: number of the line, for the error
-        name: of the column, for the error
-        texts: one or more numbers, whose sum is the length
-        unit_mm: length of one unit of the file, mm
+    unit_mm: length of one unit of the file, mm.
     """
     length_mm = unit_mm * sum(parsed(path, line, name, text) for text in texts)
     if not abs(length_mm) <= MAX_POSITION_MM:
@@ -168,16 +163,11 @@ def rows_by_day(path: Path, rows: Mapping[int, Row]) -> dict[str, dict[date, tup
         if abs(row.longitude - first.longitude) + abs(row.latitude - first.latitude) > SAME_DEGREES:
             problem = f"line {line}: {row.code} lies elsewhere than on line {begun}"
             raise InputError(path, problem, "Name different stations differently")
-    distinct_values(of_station, MAX_SERIES, lambda number: _too_many(path, number))
+    remedy = f"Cut it into files of at most {MAX_SERIES} stations"
+    distinct_values(of_station, MAX_SERIES, lambda n: InputError(path, f"it has series of {n} stations", remedy))
     if not of_station:
         raise InputError(path, "it holds no row", "Download or export it again")
     return {code: dict(sorted(by_day.items())) for code, by_day in of_station.items()}
-
-
-def _too_many(path: Path, number: int) -> InputError:
-    return InputError(
-        path, f"it has series of {number} stations", f"Cut it into files of at most {MAX_SERIES} stations"
-    )
 
 
 def _check(path: Path, line: int, row: Row) -> None:

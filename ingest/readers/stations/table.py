@@ -5,7 +5,6 @@ where known, frame. Levelling: benchmark, date, longitude, latitude, height_m, s
 zero. Errors of different levelling campaigns are taken to be independent.
 """
 
-from datetime import date
 from math import nan
 from pathlib import Path
 
@@ -38,19 +37,29 @@ COLUMNS = {
 
 def recognises(path: Path) -> bool:
     """Return whether the header names a station or a benchmark, with dates."""
-    line = first_line(path, SUFFIXES).lower()
-    return _technique({name.strip() for name in line.split(max(",;\t", key=line.count))}) is not None
+    return _technique(header_names(path, SUFFIXES)) is not None
 
 
 def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...]:
     """Read the series of all stations of a table. Raises InputError."""
+    technique = _technique(table_columns(path)) or StationTechnique.GNSS
+    fields = enumerate(read_rows(path, COLUMNS[technique]), start=2)
+    return series_of(path, technique, {line: _row(path, line, values, technique) for line, values in fields})
+
+
+def header_names(path: Path, suffixes: frozenset[str]) -> set[str]:
+    """Return the lower-case column names in the first line of a table, to recognise it. Never raises."""
+    line = first_line(path, suffixes).lower()
+    return {name.strip() for name in line.split(max(",;\t", key=line.count))}
+
+
+def table_columns(path: Path) -> set[str]:
+    """Return the lower-case column names of a table. Raises InputError if it is too large, damaged or cut off."""
     if path.stat().st_size > MOST_BYTES:
         raise InputError(path, f"a table has at most {MOST_BYTES // 2**20} MB", "Cut it into pieces")
-    technique = _technique(set(column_names(path))) or StationTechnique.GNSS
+    names = set(column_names(path))
     refuse_cut_off(path)
-    row = _levelled if technique is StationTechnique.LEVELLING else _located
-    fields = enumerate(read_rows(path, COLUMNS[technique]), start=2)
-    return series_of(path, technique, {line: row(path, line, values) for line, values in fields})
+    return names
 
 
 def _technique(names: set[str]) -> StationTechnique | None:
@@ -59,16 +68,17 @@ def _technique(names: set[str]) -> StationTechnique | None:
     return next((one for one, columns in COLUMNS.items() if columns[0] in names), None)
 
 
-def _located(path: Path, line: int, values: Fields) -> Row:
-    mm = tuple(parsed_mm(path, line, name, values[name], unit_mm=1) for name in MOVED)
-    return Row(values["station"], *_when_and_where(path, line, values), mm, values.get("frame", ""))
-
-
-def _levelled(path: Path, line: int, values: Fields) -> Row:
-    up = parsed_mm(path, line, "height_m", values["height_m"], unit_mm=1000)
-    sigma = parsed_mm(path, line, "sigma_mm", values["sigma_mm"], unit_mm=1)
-    return Row(values["benchmark"], *_when_and_where(path, line, values), (nan, nan, up, nan, nan, sigma))
-
-
-def _when_and_where(path: Path, line: int, values: Fields) -> tuple[date, float, float]:
-    return parsed_day(path, line, values["date"]), *parsed_place(path, line, values["longitude"], values["latitude"])
+def _row(path: Path, line: int, values: Fields, technique: StationTechnique) -> Row:
+    mm: tuple[float, ...]
+    if technique is StationTechnique.LEVELLING:
+        up = parsed_mm(path, line, "height_m", values["height_m"], unit_mm=1000)
+        sigma = parsed_mm(path, line, "sigma_mm", values["sigma_mm"], unit_mm=1)
+        mm, frame = (nan, nan, up, nan, nan, sigma), ""
+    else:
+        mm = tuple(parsed_mm(path, line, name, values[name], unit_mm=1) for name in MOVED)
+        frame = values.get("frame", "")
+    day, place = (
+        parsed_day(path, line, values["date"]),
+        parsed_place(path, line, values["longitude"], values["latitude"]),
+    )
+    return Row(values[COLUMNS[technique][0]], day, *place, mm, frame)

@@ -49,15 +49,11 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
             if len(fields) < COLUMNS or not text.endswith("\n"):
                 problem = f"line {line} has {len(fields)} of {COLUMNS} columns, or no end"
                 raise InputError(path, problem, "Download it again: it may be cut off, or of an edition without places")
-            rows[line] = _row(path, line, fields, frame)
+            texts = {name: [fields[at] for at in columns] for name, columns in (PARTS | SIGMAS).items()}
+            mm = tuple(parsed_mm(path, line, name, *parts, unit_mm=1000) for name, parts in texts.items())
+            place = parsed_place(path, line, fields[21], fields[20])
+            rows[line] = Row(fields[0], _day(path, line, fields), *place, mm, frame)
     return series_of(path, StationTechnique.GNSS, rows)
-
-
-def _row(path: Path, line: int, fields: list[str], frame: str) -> Row:
-    metres = [*PARTS.items(), *SIGMAS.items()]
-    mm = tuple(parsed_mm(path, line, name, *(fields[at] for at in parts), unit_mm=1000) for name, parts in metres)
-    place = parsed_place(path, line, fields[21], fields[20])
-    return Row(fields[0], _day(path, line, fields), *place, mm, frame)
 
 
 def _day(path: Path, line: int, fields: list[str]) -> date:

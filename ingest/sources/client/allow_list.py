@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from ingest.sources.client.faults import HostRefused
 
@@ -65,18 +65,15 @@ class AllowList:
         """Parse one entry from each line. Raises ValueError for a line that is no host."""
         return cls(tuple(_entry(line) for line in lines if line.strip()))
 
-    def check(self, url: str) -> SplitResult:
-        """Return the parts of a URL if its host is allowed. Raises HostRefused, before any name is resolved."""
-        parts, host, port = _parts(url)
-        self.entry(parts.scheme, host, port)
-        return parts
+    def check(self, url: str) -> None:
+        """Raise HostRefused if the host of a URL is not allowed, before any name is resolved."""
+        self.entry(*origin(url))
 
     def entry(self, scheme: str, host: str, port: int) -> Entry:
         """Return the entry that allows a connection. Raises HostRefused if there is none."""
         host = _bare(host)
-        for entry in self.entries:
-            if entry.covers(scheme, host, port):
-                return entry
+        if found := next((entry for entry in self.entries if entry.covers(scheme, host, port)), None):
+            return found
         if any(known.covers("https", host, known.port) for known in self.entries) and scheme == "http":
             raise HostRefused(f"{host} may be contacted by HTTPS only, and the address says http. It is not contacted.")
         shown = host if port == PORTS.get(scheme) else f"{host}:{port}"
@@ -84,18 +81,13 @@ class AllowList:
             f"{shown} is not among the hosts that may be contacted. Add it to OUTBOUND_HOSTS if you trust it."
         )
 
-    def may_lead_to(self, entry: Entry, address: str) -> bool:
-        """Return whether a host allowed by `entry` may be contacted at `address`, to which it was resolved."""
-        return entry.private or is_public(address)
+    def has(self, scheme: str, host: str, port: int) -> bool:
+        """Return whether an entry allows a connection."""
+        return any(entry.covers(scheme, _bare(host), port) for entry in self.entries)
 
 
 def origin(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port of a URL. Raises HostRefused if the URL has no clear host."""
-    parts, host, port = _parts(url)
-    return parts.scheme, host, port
-
-
-def _parts(url: str) -> tuple[SplitResult, str, int]:
     if not url.isascii() or _UNWANTED.search(url):
         raise HostRefused("An address holds signs that none may hold (spaces, backslashes, other letters).")
     try:
@@ -109,7 +101,7 @@ def _parts(url: str) -> tuple[SplitResult, str, int]:
         raise HostRefused("An address holds a user's name before its host: such addresses are never followed.")
     if not host or not (_NAME.fullmatch(host) or _is_address(host)):
         raise HostRefused("An address names no host that can be read.")
-    return parts, host, PORTS[parts.scheme] if port is None else port
+    return parts.scheme, host, PORTS[parts.scheme] if port is None else port
 
 
 def _entry(line: str) -> Entry:
@@ -118,7 +110,7 @@ def _entry(line: str) -> Entry:
     scheme = scheme if split else "https"
     below = rest.startswith(".")
     try:
-        _, host, port = _parts(f"{scheme}://{rest.removeprefix('.')}")
+        _, host, port = origin(f"{scheme}://{rest.removeprefix('.')}")
     except HostRefused as fault:
         raise ValueError(f"{line.strip()!r} is no host: {fault}") from fault
     if re.search(r"[/?#]", rest) or (below and (_is_address(host) or "." not in host)):

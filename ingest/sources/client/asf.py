@@ -6,17 +6,16 @@ CMR-Search-After. Records: UMM-G, https://git.earthdata.nasa.gov/projects/EMFD/r
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from shapely import Polygon
-from shapely.errors import ShapelyError
 
-from ingest.readers.records import Direction
 from ingest.sources.client import scene as catalogue
 from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
+from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError, understood
 from ingest.sources.client.transport import guard
 
 SOURCE = "asf"
@@ -56,8 +55,16 @@ def search(
             **PRODUCTS[product],
             opts=asf_search.ASFSearchOptions(host=urlsplit(_address(host)).netloc, session=session),
         )
-        for granule in _granules(pages):
-            yield from _scenes(granule, product, polarisation)
+        try:
+            for granule in chain.from_iterable(pages):
+                with understood("ASF's answer holds a record that"):
+                    yield from _files(granule, product, polarisation)
+        except (SourceError, GeneratorExit):
+            raise
+        except requests.RequestException as fault:
+            raise SearchFailed(f"ASF cannot be searched just now ({type(fault).__name__}).") from fault
+        except Exception as fault:  # unexpected answers cause any kind of exception in the library
+            raise SearchFailed(f"ASF's answer cannot be understood ({type(fault).__name__}).") from fault
 
 
 def _address(host: str) -> str:
@@ -82,30 +89,11 @@ def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> req
     return guard(Guarded(), allowed, answers=True)
 
 
-def _granules(pages: Iterator[Any]) -> Iterator[Any]:
-    try:
-        for page in pages:
-            yield from page
-    except (SourceError, GeneratorExit):
-        raise
-    except requests.RequestException as fault:
-        raise SearchFailed(f"ASF cannot be searched just now ({type(fault).__name__}).") from fault
-    except Exception as fault:  # unexpected answers cause any kind of exception in the library
-        raise SearchFailed(f"ASF's answer cannot be understood ({type(fault).__name__}).") from fault
-
-
-def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
-    """Yield the wanted files of a granule: the zip of a GRD, or an RTC's image in `polarisation`."""
-    try:
-        yield from _files(granule, product, polarisation)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError) as fault:
-        raise SearchFailed(
-            f"ASF's answer holds a record that cannot be understood ({type(fault).__name__})."
-        ) from fault
-
-
 def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
+    """Yield the wanted files of a granule: the zip of a GRD, or an RTC's image in `polarisation`."""
     properties, umm = granule.properties, granule.umm
+    listed = umm.get("AdditionalAttributes", [])
+    attributes = {entry.get("Name"): entry["Values"] for entry in listed if entry.get("Values")}
     scene = str(properties["sceneName"] or properties["fileID"])
     packed = {
         str(entry.get("Name")): entry for entry in umm["DataGranule"].get("ArchiveAndDistributionInformation", [])
@@ -131,19 +119,12 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.
             platform=catalogue.platform_of(properties.get("platform")),
             track=catalogue.track_of(properties.get("pathNumber")),
             direction=catalogue.direction_of(
-                properties.get("flightDirection") or _attribute(umm, "ASCENDING_DESCENDING")
+                properties.get("flightDirection") or attributes.get("ASCENDING_DESCENDING", [""])[0]
             ),
             polarisation=polarisation if product == "RTC" else held if isinstance(held, str) else "+".join(held),
             acquired_at=catalogue.moment_of(properties.get("startTime")),
             footprint=Polygon(corners[0]) if corners else None,
         )
-
-
-def _attribute(umm: Any, name: str) -> str:
-    for attribute in umm.get("AdditionalAttributes", []):
-        if attribute.get("Name") == name and attribute.get("Values"):
-            return str(attribute["Values"][0])
-    return Direction.UNKNOWN.value
 
 
 def _checksum(entry: Any, md5: object) -> catalogue.Checksum | None:

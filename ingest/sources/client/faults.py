@@ -1,6 +1,10 @@
 """Errors of requests to sources. Every message is one line for an operator, without secrets."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shapely.errors import ShapelyError
 
 from ingest.errors import one_line
 
@@ -29,6 +33,15 @@ class HostRefused(SourceError):
 
 class SearchFailed(SourceError):
     """Error for a search service that does not answer, or answers in an unexpected way."""
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Raise SearchFailed where the block meets an answer of another form. what: begins the message."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ShapelyError) as fault:
+        raise SearchFailed(f"{what} cannot be understood ({type(fault).__name__}).") from fault
 
 
 class Hopeless(SourceError):

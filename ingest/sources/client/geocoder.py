@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import SearchFailed
+from ingest.sources.client.faults import SearchFailed, understood
 from ingest.sources.client.transport import USER_AGENT, guard
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting; between two bytes. Short, because a person waits
@@ -62,11 +62,9 @@ def search(
             raise SearchFailed(f"The geocoder does not answer as it should ({type(fault).__name__}).") from fault
     if answer.status_code != 200:
         raise SearchFailed(f"The geocoder answers {answer.status_code}.")
-    try:
+    with understood("The geocoder's answer"):
         made = _of_nominatim(rows) if kind == "nominatim" else _of_photon(rows["features"])
         return [found for found in made if found.name][:most]
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        raise SearchFailed(f"The geocoder's answer cannot be understood ({type(fault).__name__}).") from fault
 
 
 def _of_nominatim(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:

@@ -132,10 +132,8 @@ def exact_bytes(value: object) -> int | None:
 
 def moment_of(value: object) -> datetime | None:
     """Return a time with zone, UTC if none is written, as both services intend; None for a value that is no time."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
-        moment = datetime.fromisoformat(str(value))
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

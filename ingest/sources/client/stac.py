@@ -11,12 +11,11 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from shapely import MultiPolygon, Polygon
-from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from ingest.sources.client import scene as catalogue
 from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
+from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError, understood
 from ingest.sources.client.transport import Credential, guard
 
 SOURCE = "stac"
@@ -52,7 +51,8 @@ def search(
             collections=[collection], bbox=area.bounds, datetime=(start, end), limit=PAGE, max_items=most
         )
         for item in results.items_as_dicts():
-            yield from _scenes(item, url, polarisation)
+            with understood(f"The catalogue at {urlsplit(url).hostname} holds an item that"):
+                yield from _files(item, url, polarisation)
     except (SourceError, GeneratorExit):
         raise
     except Exception as fault:  # the library wraps our errors, and unexpected answers cause any exception
@@ -84,29 +84,19 @@ def _guarded(kind: type[Any], allowed: AllowList, credentials: tuple[Credential,
     return way
 
 
-def _scenes(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
-    try:
-        yield from _files(item, url, polarisation)
-    except (KeyError, TypeError, ValueError, AttributeError, ShapelyError) as fault:
-        raise SearchFailed(
-            f"The catalogue at {urlsplit(url).hostname} holds an item that cannot be understood"
-            f" ({type(fault).__name__})."
-        ) from fault
-
-
 def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
     properties, scene = item["properties"], str(item["id"])
     held = "+".join(properties.get("sar:polarizations") or [])
+    own = next((str(link["href"]) for link in item.get("links", []) if link.get("rel") == "self"), url)
     for key, asset in _wanted(item["assets"], polarisation):
-        address = _address(asset, _own_address(item, url))
-        whole = key.lower() in WHOLE or "zip" in str(asset.get("type", ""))
+        address, media_type = _address(asset, own), str(asset.get("type", ""))
+        whole = key.lower() in WHOLE or "zip" in media_type
+        scene_id = scene if whole else f"{scene}_{polarisation}"
         yield catalogue.CatalogueScene(
             source=SOURCE,
-            scene_id=scene if whole else f"{scene}_{polarisation}",
+            scene_id=scene_id,
             url=address,
-            file_name=catalogue.name_of(
-                address, scene if whole else f"{scene}_{polarisation}", str(asset.get("type", ""))
-            ),
+            file_name=catalogue.name_of(address, scene_id, media_type),
             size_bytes=catalogue.exact_bytes(asset.get("file:size")),
             checksum=catalogue.from_multihash(str(asset.get("file:checksum", ""))),
             platform=catalogue.platform_of(properties.get("platform")),
@@ -123,11 +113,6 @@ def _wanted(assets: dict[str, dict[str, Any]], polarisation: str) -> list[tuple[
     whole = [(key, asset) for key, asset in assets.items() if key.lower() in WHOLE]
     rasters = [(key, asset) for key, asset in assets.items() if key.lower() == polarisation.lower()]
     return (whole or rasters)[:1]
-
-
-def _own_address(item: dict[str, Any], url: str) -> str:
-    links = [link["href"] for link in item.get("links", []) if link.get("rel") == "self"]
-    return str(links[0]) if links else url
 
 
 def _address(asset: dict[str, Any], own: str) -> str:

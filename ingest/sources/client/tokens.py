@@ -120,8 +120,7 @@ class Tokens:
             except requests.RequestException as fault:
                 raise ArchiveAway(f"{self._host} cannot be reached ({type(fault).__name__}).") from fault
         if answer.status_code in BUSY or answer.status_code >= 500:
-            wait = retry_after_seconds(answer, datetime.now(UTC))
-            raise ArchiveAway(f"{self._host} is busy ({answer.status_code}).", wait)
+            raise ArchiveAway(f"{self._host} is busy ({answer.status_code}).", retry_after_seconds(answer))
         given = _json_object(answer.text)
         if answer.status_code != 200 or not isinstance(given.get("access_token"), str):
             raise _Refused(f"{answer.status_code} {given.get('error', '')}".strip()[:80])
@@ -138,12 +137,9 @@ def _lifetime_seconds(stated: object) -> float:
 
 def token_end(token: str) -> datetime | None:
     """Return when a JSON Web Token ends, by its unverified claim `exp`; None for any other text."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
     try:
-        claims = _json_object(urlsafe_b64decode(parts[1] + "==").decode())
-        return datetime.fromtimestamp(float(claims["exp"]), UTC)
+        _, claims, _ = token.split(".")
+        return datetime.fromtimestamp(float(_json_object(urlsafe_b64decode(claims + "==").decode())["exp"]), UTC)
     except (ValueError, KeyError, TypeError, OverflowError, OSError):
         return None
 

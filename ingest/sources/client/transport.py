@@ -16,8 +16,6 @@ import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from io import BytesIO
 from threading import Thread
 from typing import Any, NamedTuple
@@ -28,16 +26,18 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
+from urllib3.util.retry import Retry
 
-from ingest.sources.client.allow_list import AllowList, Entry, origin
+from ingest.sources.client.allow_list import AllowList, Entry, is_public, origin
 from ingest.sources.client.faults import ArchiveAway, HostRefused, SearchFailed
 
 USER_AGENT = "ground-motion-monitor"
 MOST_REDIRECTS = 10
 MOST_ANSWER_BYTES = 64 * 2**20
 LOOKUP_SECONDS = 5.0  # Behind a proxy a resolver may not answer at all.
+MAX_RETRY_AFTER_SECONDS = 24 * 3600  # Longer waits requested by a server are shortened to this.
 BUSY = (408, 425, 429)
 
 
@@ -95,25 +95,16 @@ class GuardedAdapter(HTTPAdapter):
         where = origin(request.url or "")
         kwargs["proxies"] = self._proxies(request.url or "", self._allowed.entry(*where))
         request.headers.pop("Authorization", None)
-        credential = self._credential(where)
+        credential = next((one for one in self._credentials if one.hosts.has(*where)), None)
         header = credential.header("") if credential else ""
-        response = self._sent(request, header, *args, **kwargs)
-        if response.status_code == 401 and credential and (other := credential.header(header)) != header:
-            response.close()
-            response = self._sent(request, other, *args, **kwargs)
-        return response if self._most_bytes is None else _whole(response, self._most_bytes)
-
-    def _sent(self, request: requests.PreparedRequest, header: str, *args: Any, **kwargs: Any) -> requests.Response:
         if header:
             request.headers["Authorization"] = header
-        return super().send(request, *args, **kwargs)
-
-    def _credential(self, where: tuple[str, str, int]) -> Credential | None:
-        for credential in self._credentials:
-            with suppress(HostRefused):
-                credential.hosts.entry(*where)
-                return credential
-        return None
+        response = super().send(request, *args, **kwargs)
+        if response.status_code == 401 and credential and (other := credential.header(header)) != header:
+            response.close()
+            request.headers["Authorization"] = other
+            response = super().send(request, *args, **kwargs)
+        return response if self._most_bytes is None else _whole(response, self._most_bytes)
 
     def _proxies(self, url: str, entry: Entry) -> dict[str, str]:
         """Return the environment's proxy for a URL, after a check of its host; empty if it is contacted directly."""
@@ -125,7 +116,7 @@ class GuardedAdapter(HTTPAdapter):
         if urlsplit(proxy).scheme not in ("", "http", "https"):
             raise ArchiveAway("HTTPS_PROXY must begin with http:// or https://. Correct it in the environment.")
         _, host, port = origin(url)
-        if not _addresses_if_known(self._allowed, entry, host, port) and entry.host.startswith("."):
+        if not _addresses_if_known(entry, host, port) and entry.host.startswith("."):
             raise ArchiveAway(f"{host} cannot be resolved here. Name it in OUTBOUND_HOSTS if the proxy may contact it.")
         return {"https": proxy}
 
@@ -169,7 +160,7 @@ def _pools(allowed: AllowList) -> dict[str, type[HTTPConnectionPool]]:
 def _connect(connection: HTTPConnection, allowed: AllowList, scheme: str) -> socket.socket:
     host, port = connection.host, connection.port
     try:
-        addresses = _addresses(allowed, allowed.entry(scheme, host, port), host, port)
+        addresses = _addresses(allowed.entry(scheme, host, port), host, port)
     except (socket.gaierror, UnicodeError) as fault:
         raise NameResolutionError(host, connection, socket.gaierror(str(fault))) from fault
     last: OSError = OSError(f"{host} has no address")
@@ -183,23 +174,23 @@ def _connect(connection: HTTPConnection, allowed: AllowList, scheme: str) -> soc
     raise NewConnectionError(connection, f"{host} cannot be reached: {last.strerror or last}") from last
 
 
-def _addresses(allowed: AllowList, entry: Entry, host: str, port: int) -> list[str]:
+def _addresses(entry: Entry, host: str, port: int) -> list[str]:
     """Return the addresses of a host. Raises HostRefused for a private one, gaierror or UnicodeError without any."""
     resolved = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(row[4][0]) for row in resolved))
     for address in addresses:
-        if not allowed.may_lead_to(entry, address):
+        if not (entry.private or is_public(address)):
             raise HostRefused(f"{host} leads to {address}, which is no public address. It is not contacted.")
     return addresses
 
 
-def _addresses_if_known(allowed: AllowList, entry: Entry, host: str, port: int) -> list[str]:
+def _addresses_if_known(entry: Entry, host: str, port: int) -> list[str]:
     """Return the addresses of a host; none if it cannot be resolved in time. Raises HostRefused for a private one."""
     found: Future[list[str]] = Future()
 
     def look_up() -> None:
         try:
-            found.set_result(_addresses(allowed, entry, host, port))
+            found.set_result(_addresses(entry, host, port))
         except Exception as fault:
             found.set_exception(fault)
 
@@ -210,13 +201,8 @@ def _addresses_if_known(allowed: AllowList, entry: Entry, host: str, port: int) 
         return []
 
 
-def retry_after_seconds(response: requests.Response, now: datetime) -> float | None:
+def retry_after_seconds(response: requests.Response) -> float | None:
     """Return how long a server asks us to wait (Retry-After, RFC 9110, 10.2.3); None if it does not."""
-    header = response.headers.get("Retry-After", "").strip()
-    if header.isdecimal():
-        return float(header)
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
+    with suppress(InvalidHeader):
+        return Retry(retry_after_max=MAX_RETRY_AFTER_SECONDS).parse_retry_after(response.headers.get("Retry-After", ""))
+    return None

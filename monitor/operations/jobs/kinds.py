@@ -16,9 +16,11 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_
 
 from detection.reviews.audit import audit_write
 from ingest.failures import Cause
-from ingest.jobs.services import jobs_cancel, jobs_retry
+from ingest.jobs.services import LEASE as JOB_LEASE
+from ingest.jobs.services import jobs_retry
 from ingest.models import IngestJob, SceneDownload, StepFailure
-from ingest.sources.queue import downloads_cancel, downloads_retry
+from ingest.sources.queue import LEASE as DOWNLOAD_LEASE
+from ingest.sources.queue import downloads_retry
 from ingest.steps import failures_retry
 from ml.models import Run
 from ml.queue import runs_cancel, runs_retry
@@ -114,7 +116,7 @@ KINDS = {
         progress=lambda job: _points(job.points_done) if job.points_done else "",
         retry=lambda rows: jobs_retry(jobs=rows),
         may_retry=lambda job: bool(job.stored_path),
-        cancel=lambda rows, by: jobs_cancel(jobs=rows, by=by),
+        cancel=lambda rows, by: JOB_LEASE.cancel(rows, by=by, finished_at=timezone.now()),
     ),
     "runs": JobKind(
         label=pgettext_lazy("jobs", "Computations"),
@@ -132,7 +134,7 @@ KINDS = {
         progress=lambda download: _share(download.bytes_done, download.size_bytes) if download.bytes_done else "",
         retry=lambda rows: downloads_retry(downloads=rows),
         may_retry=lambda download: download.job_id is None,
-        cancel=lambda rows, by: downloads_cancel(downloads=rows, by=by),
+        cancel=lambda rows, by: DOWNLOAD_LEASE.cancel(rows, by=by, finished_at=timezone.now()),
     ),
     "extracts": JobKind(
         label=pgettext_lazy("jobs", "Files of areas"),

@@ -19,12 +19,12 @@ from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
 from ingest.context.selectors import regions_at
 from ingest.models import AdministrativeRegion
-from ingest.stations.selectors import PlaceAndPeriod, gauges_around
 from ingest.steps import Step, rows_due
 from ingest.text import plain_text
 from ml.models import TrendSearch
 from ml.selectors import trend_searches_due
 from monitor.models.bulletins import Bulletin
+from monitor.pages.bulletins.gauges import PlaceAndPeriod, gauges_around
 from monitor.wording.cards.whereabouts import area_names
 
 MOST_PLACES = 300  # of a bulletin, the surest first

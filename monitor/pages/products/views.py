@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from ingest.formats import TITLES
 from ingest.models import Product, ReleaseChange, Scene
-from ingest.products.selectors import products, scenes_by_ground
+from ingest.products.selectors import products
 from ingest.stations.selectors import has_stations
 from ml.models import Run
 from ml.selectors import runs_of_products
@@ -28,7 +28,7 @@ from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
 from monitor.wording.points import change_sentences
 
-GROUND = attrgetter("source_format", "simulated", "track", "burst")  # key of the scenes of one stack
+GROUND = ("source_format", "simulated", "track", "burst")  # the same for the scenes of one stack
 
 
 @require_safe
@@ -37,10 +37,11 @@ def product_list(request: HttpRequest) -> HttpResponse:
     runs = runs_of_products() if may_view_work(request.user) else {}
     loaded = products().annotate(has_stations=has_stations())
     rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in loaded]
+    scenes = Scene.objects.ready().order_by(*GROUND, "acquired_at", "polarisation")
     context = {
         "products": [row for row in rows if not row["superseded_by"]],
         "older": [row for row in rows if row["superseded_by"]],
-        "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=GROUND)],
+        "stacks": [_stack(list(stack)) for _, stack in groupby(scenes, key=attrgetter(*GROUND))],
     }
     return render(request, "pages/products/list.html", context)
 

@@ -268,7 +268,7 @@ def extracts_retry(*, extracts: QuerySet[Extract]) -> int:
 
 def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
     """Cancel waiting and running extracts; return their number."""
-    return LEASE.cancel(extracts, error=f"Cancelled by {by}.", finished_at=timezone.now())
+    return LEASE.cancel(extracts, by=by, finished_at=timezone.now())
 
 
 def _pieces_prune() -> None:

@@ -7,9 +7,10 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from shapely import LineString
 
 from ingest.context.exposure import nearby
-from ingest.context.regions import Named, region_by_name, region_by_slug, regions_around, regions_within, slugs
+from ingest.context.regions import region_by_name, region_by_slug, regions_around, regions_within, slugs
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_load
+from ingest.models import AdministrativeRegion
 from ingest.readers.context.outlines import state_of
 from ingest.readers.context.records import ContextKind
 from tests.ingest.context.conftest import square
@@ -92,18 +93,16 @@ def test_truth_is_loaded_in_place_of_the_one_before(truth):
 
 
 def test_a_name_that_is_taken_gets_its_country_then_its_code_then_a_number():
-    given = slugs(
-        [
-            Named("Saint-Étienne", "France", ""),
-            Named("Georgia", "Georgia", "GE"),
-            Named("Georgia", "United States", "US-GA"),
-            Named("Georgia", "United States", "US-XX"),
-            Named("Georgia", "United States", "US-XX"),
-            Named("🏔", "", ""),
-        ],
-        taken=["saint-etienne"],
-    )
-    assert given == [
+    named = [
+        ("Saint-Étienne", "France", ""),
+        ("Georgia", "Georgia", "GE"),
+        ("Georgia", "United States", "US-GA"),
+        ("Georgia", "United States", "US-XX"),
+        ("Georgia", "United States", "US-XX"),
+        ("🏔", "", ""),
+    ]
+    regions = [AdministrativeRegion(name=name, country=country, code=code) for name, country, code in named]
+    assert slugs(regions, taken=["saint-etienne"]) == [
         "saint-etienne-france",
         "georgia",
         "georgia-united-states",

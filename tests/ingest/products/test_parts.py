@@ -116,7 +116,6 @@ def read() -> dict[str, object]:
         shown[f"of {product.pk}"] = [
             [list(column) for column in selectors.product_points(product=product)],
             [list(row) for block in selectors.product_series(product=product) for row in block],
-            selectors.points_sampled(product=product, most=10),
             selectors.usual_velocity_std(product=product),
             selectors.points_count_within(product=product, area=ground),
             samples.columns_of(product=product, ground=None, attributes=list(ATTRIBUTES)[:1]).values.sum(),

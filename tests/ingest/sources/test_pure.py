@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import Point, box
 
+from ingest.models import SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources.client.faults import NoRoom
 from ingest.sources.client.scene import (
@@ -25,7 +26,7 @@ from ingest.sources.client.scene import (
     safe_name,
     track_of,
 )
-from ingest.sources.queue import Processed, folder_bytes, make_way
+from ingest.sources.queue import folder_bytes, make_way
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -136,13 +137,14 @@ def test_the_boxes_hold_every_area_and_are_never_many(places):
 
 
 def file(key, days, size=10, loaded=True):
-    return Processed(key, size, DAY - timedelta(days=days), loaded)
+    state = SceneDownload.State.LOADED if loaded else SceneDownload.State.FAILED
+    return SceneDownload(pk=key, bytes_done=size, finished_at=DAY - timedelta(days=days), state=state)
 
 
 def test_the_oldest_loaded_files_make_way_first_and_refused_ones_last():
     files = [file(1, 1), file(2, 9, loaded=False), file(3, 5), file(4, 3)]
-    assert [f.key for f in make_way(must_free_bytes=15, processed=files)] == [3, 4]
-    assert [f.key for f in make_way(must_free_bytes=31, processed=files)] == [3, 4, 1, 2]
+    assert [f.pk for f in make_way(must_free_bytes=15, processed=files)] == [3, 4]
+    assert [f.pk for f in make_way(must_free_bytes=31, processed=files)] == [3, 4, 1, 2]
     assert make_way(must_free_bytes=0, processed=files) == []
 
 
