@@ -29,6 +29,7 @@ PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
 NO_SESSION = DummySession()  # else rasterio looks for AWS keys each time that it opens a file
 TILE_PX = 512  # the driver's default
 CACHE_MB = 256  # GDAL's default is a share of all memory
+MOSTLY_EMPTY = 0.1  # Of such a raster, tiles without values are left out, which some readers outside do not expect.
 FULL_RATIO = 2  # with room for this many unpacked copies, a fault was not caused by a full disk
 
 
@@ -139,7 +140,7 @@ def write_cog_parts(
         "sparse_ok": True,
         "bigtiff": "if_safer",
     }
-    number = {name: index for index, name in enumerate(units, start=1)}
+    number, written = {name: index for index, name in enumerate(units, start=1)}, 0
     try:
         with (
             _appearing_whole(path, len(units) * place.shape[0] * place.shape[1]) as partial,
@@ -150,12 +151,14 @@ def write_cog_parts(
                     for name, values in bands.items():
                         window = Window(col, row, *values.shape[::-1])
                         raster.write(values.astype(np.float32, copy=False), number[name], window=window)
+                        written += values.size
                 for name, index in number.items():
                     raster.set_band_description(index, name)
                     raster.update_tags(index, units=units[name])
                 raster.update_tags(**tags)
                 raster.build_overviews(_halvings(place.shape), Resampling.average)
-            packed = {"compress": "DEFLATE", "level": 1, "predictor": 3, "bigtiff": "IF_SAFER"}
+            sparse = written < len(units) * place.shape[0] * place.shape[1] * MOSTLY_EMPTY
+            packed = {"compress": "DEFLATE", "level": 1, "predictor": 3, "bigtiff": "IF_SAFER", "sparse_ok": sparse}
             rasterio.shutil.copy(plain, partial, driver="COG", **packed)
     finally:
         plain.unlink(missing_ok=True)

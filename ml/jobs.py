@@ -24,6 +24,7 @@ from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
 from ml.coherence.compared import Beside, Compared, compared
 from ml.deformation import infer as deformation_infer
+from ml.deformation.gridding.clusters import clustered
 from ml.deformation.gridding.points import PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.search import Track, confirmed_regions
@@ -70,8 +71,24 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     around.srid = 4326
     beside = [_cloud(one, cloud.epsg, posting_m, around)[0] for one in companions]
     seen = [(one, points) for one, points in zip(companions, beside, strict=True) if points.x.size]
-    clouds = [cloud, *(points for _, points in seen)]
-    result = deformation_infer.detect_tracks(clouds, run.model_version.method, device, pieces=pieces)
+    tracks = [(product, cloud), *seen]
+    planes = pieces.once(STATIONS, lambda: _planes(run, [one for one, _ in tracks], cloud.epsg))
+    places = [parts for parts in clustered([points for _, points in tracks]) if parts[0].x.size] or [[cloud]]
+    results, regions = [], []
+    for number, parts in enumerate(places):
+        clouds = [points for points in parts if points.x.size]
+        result = deformation_infer.detect_tracks(
+            clouds, run.model_version.method, device, pieces=pieces.of_part(number)
+        )
+        reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
+        own, *others = (
+            _track(one, points, planes.get(str(one.pk)))
+            for (one, _), points in zip(tracks, parts, strict=False)
+            if points.x.size
+        )
+        regions += [region.feature(result.epsg) for region in confirmed_regions(own, others, reported)]
+        results.append(result)
+    whole = deformation_infer.laid_out(results)
     statistics = {} if corrected is None else {"points_corrected": corrected}
     hashes = [product.file_sha256, *(one.file_sha256 for one, _ in seen)]
     tags = {
@@ -81,19 +98,14 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
         "component": product.component,
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
-    reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
-    tracks = [(product, cloud), *seen]
-    planes = pieces.once(STATIONS, lambda: _planes(run, [one for one, _ in tracks], cloud.epsg))
-    own, *others = (_track(one, points, planes.get(str(one.pk))) for one, points in tracks)
-    regions = confirmed_regions(own, others, reported)
     return RasterResult(
-        result.bands(),
-        result.units(),
-        result.transform,
-        result.epsg,
+        whole.bands,
+        results[0].units(),
+        whole.transform,
+        cloud.epsg,
         tags,
-        result.statistics() | statistics,
-        [region.feature(result.epsg) for region in regions],
+        whole.statistics | statistics,
+        regions,
         parameters={STATIONS: planes} if planes else {},
         companions=[one.pk for one, _ in seen],
     )

@@ -88,6 +88,19 @@ def read_prediction(prediction: Prediction) -> StoredRaster:
         return StoredRaster(bands, raster.transform, raster.crs.to_epsg())
 
 
+def clusters_of(
+    raster: StoredRaster, statistics: Mapping[str, Any]
+) -> Iterator[tuple[StoredRaster, Mapping[str, Any]]]:
+    """Yield the part of a raster, and the figures, of each cluster of points far apart; a raster has one, or several.
+
+    statistics: of the prediction (`ml.deformation.infer.laid_out`).
+    """
+    for one in statistics.get("clusters", [statistics]):
+        row, col, rows, cols = one.get("window", (0, 0, *raster.shape))
+        bands = {name: band[row : row + rows, col : col + cols] for name, band in raster.bands.items()}
+        yield StoredRaster(bands, raster.transform @ Affine.translation(col, row), raster.epsg), one
+
+
 def _moved(band: rasterio.Band, part: Part, onto: RasterWindows) -> NDArray[np.float32]:
     row, col, rows, cols = part
     moved = np.full((rows, cols), np.nan, dtype=np.float32)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import chain
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import MultiPolygon
@@ -35,7 +36,7 @@ from ml.rasters.line_of_sight import line_of_sight_at
 from ml.selectors import products_of
 from ml.statistics.reasons import track_reason
 from ml.statistics.series import fit_series
-from ml.stored import StoredRaster, opened_bands, read_prediction
+from ml.stored import StoredRaster, clusters_of, opened_bands, read_prediction
 
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations
@@ -75,6 +76,14 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
     Areas outside the footprint of the run's own product are left to runs of other products. Regions that one track
     alone shows are for operators (the list of data sets), not for the public.
     """
+    found = [_in_cluster(prediction, *one, thresholds) for one in clusters_of(raster, prediction.statistics)]
+    regions = [_from_region(prediction, region) for region in prediction.regions_where(confirmed=True)]
+    return [*chain.from_iterable(found), *regions]
+
+
+def _in_cluster(
+    prediction: Prediction, raster: StoredRaster, statistics: Mapping[str, Any], thresholds: Any
+) -> list[Detection]:
     detections, products = [], products_of(run=prediction.run)
     causes = causes_for(prediction.run.model_version.weights_sha256)
     flagged = areas_in(raster.bands, raster.transform, thresholds)
@@ -90,12 +99,12 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
             if (points := _points_around(product, one, raster.epsg)).x.size
         ]
         tracks = [view.points for view in views]
-        drawn = measure(one, tracks, prediction.statistics["background_mm_yr"], flagged)
+        drawn = measure(one, tracks, statistics["background_mm_yr"], flagged)
         detections += [
-            _from_area(prediction, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
+            _from_area(statistics, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
             for area in drawn
         ]
-    return detections + [_from_region(prediction, region) for region in prediction.regions_where(confirmed=True)]
+    return detections
 
 
 def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
@@ -123,15 +132,16 @@ def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detectio
     )
 
 
-def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: int) -> Detection:
-    """Return a detection of an area. Its reasons begin with the track that gave the rates."""
+def _from_area(statistics: Mapping[str, Any], area: Area, views: Sequence[View], epsg: int) -> Detection:
+    """Return a detection of an area. Its reasons begin with the track that gave the rates. statistics: of its run."""
     place = to_django(to_geographic(area.polygon, epsg))
     product, strongest = views[area.track].product, area.places[0].peak if area.places else None
+    area_m2 = area_of(place) if "window" in statistics else area.area_m2  # the plane of far clusters changes sizes
     ordered = [views[area.track], *(view for number, view in enumerate(views) if number != area.track)]
     reasons = [_reason(view, area.polygon, place) for view in ordered]
-    reasons[0] |= _assumed(prediction)
+    reasons[0] |= _assumed(statistics)
     return Detection(
-        kind=classify(evidence_of(reasons, product.component, area.rate_mm_yr, area.area_m2, area.kinds)),
+        kind=classify(evidence_of(reasons, product.component, area.rate_mm_yr, area_m2, area.kinds)),
         class_shares={name: round(share, 4) for name, share in area.kinds.items()},
         reasons=reasons,
         score=area.score,
@@ -139,11 +149,9 @@ def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: 
         peak_rate_mm_yr=area.peak_rate_mm_yr,
         peak_low_mm_yr=strongest.low if strongest else None,
         peak_high_mm_yr=strongest.high if strongest else None,
-        rate_sigma_mm_yr=_rate_sigma(
-            area.rate_sigma_mm_yr or prediction.statistics["rate_sigma_mm_yr"], product, place
-        ),
+        rate_sigma_mm_yr=_rate_sigma(area.rate_sigma_mm_yr or statistics["rate_sigma_mm_yr"], product, place),
         area=place,
-        area_m2=area.area_m2,
+        area_m2=area_m2,
         n_points=_points_within([view.product for view in views], place),
         places=[place_as_dict(one, epsg) for one in area.places],
     )
@@ -185,7 +193,7 @@ def _moving(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> li
 
 
 SEARCHES = {
-    Task.DEFORMATION: Search(DEFAULT_THRESHOLDS, _in_velocity),
+    Task.DEFORMATION: Search(DEFAULT_THRESHOLDS, _in_velocity, by_parts=True),
     Task.COHERENCE_CHANGE: Search(CHANGE, _in_change, by_parts=True),
     Task.OFFSETS: Search(MOTION, _in_offsets),
 }
@@ -236,9 +244,9 @@ def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str,
     return reason.as_dict() | seen_by | _of_series(product, place)
 
 
-def _assumed(prediction: Prediction) -> dict[str, Any]:
+def _assumed(statistics: Mapping[str, Any]) -> dict[str, Any]:
     """Return {"assumes": sentence on the assumed reference of the rates}, or {} if most of the ground is still."""
-    sentence = assumed(prediction.statistics.get("still_share"))
+    sentence = assumed(statistics.get("still_share"))
     return {"assumes": sentence} if sentence else {}
 
 

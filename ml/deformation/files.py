@@ -21,7 +21,7 @@ from ingest.readers.records import Declaration, Reference
 from ml.deformation import VERSIONS
 from ml.deformation.filters.still import assumed
 from ml.deformation.infer import WEIGHTS, DeformationResult, detect_tracks, flagged_areas
-from ml.deformation.inputs import InputTrack, read_tracks
+from ml.deformation.inputs import InputTrack, read_clusters
 from ml.deformation.wide.search import Track, wide_regions
 from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.runtime.checkpoints import read_card
@@ -37,19 +37,30 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(target, "its folder does not exist", "Make the folder first")
     device, started = choose_device(args.device), time.monotonic()
     declared = Declaration(mapping=args.mapping, unit=args.unit, positive=args.positive)
-    tracks, files = read_tracks(args.inputs, declared)
-    clouds = [track.points for track in tracks]
-    with _bar() as show, listening(show):
-        result = detect_tracks(clouds, args.method, device)
-    tags = _tags(args.inputs, files, args.method)
-    write_cog(args.out, result.bands(), result.transform, result.epsg, result.units(), tags)
-    if args.reference:
-        tracks = [track._replace(reference=Reference(args.reference)) for track in tracks]
-    n_areas = _write_areas(args.areas, result, tracks) if args.areas else None
-    points = sum(cloud.x.size for cloud in clouds)
-    areas_note = "" if n_areas is None else f", {n_areas} areas -> {args.areas}"
+    read = read_clusters(args.inputs, declared)
+    tags = _tags(args.inputs, read.files, args.method)
+    rasters: list[Path] = []
+    features: list[dict[str, Any]] = []
+    points = 0
+    for number, tracks in enumerate(read.clusters, start=1):
+        clouds = [track.points for track in tracks]
+        with _bar() as show, listening(show):
+            result = detect_tracks(clouds, args.method, device)
+        rasters.append(args.out if number == 1 else args.out.with_stem(f"{args.out.stem}-{number}"))
+        write_cog(rasters[-1], result.bands(), result.transform, result.epsg, result.units(), tags)
+        if args.reference:
+            tracks = [track._replace(reference=Reference(args.reference)) for track in tracks]
+        if args.areas:
+            before = max((one["properties"].get("region", 0) for one in features), default=0)
+            features += _features(result, tracks, before)
+        points += sum(cloud.x.size for cloud in clouds)
+    areas_note = f", {_write_areas(args.areas, features)} areas -> {args.areas}" if args.areas else ""
     seconds, names = time.monotonic() - started, ", ".join(path.name for path in args.inputs)
-    print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {args.out}{areas_note}")
+    written = ", ".join(map(str, rasters))
+    print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {written}{areas_note}")
+    if len(rasters) > 1:
+        print(f"The points lie in {len(rasters)} places far apart: each has a raster in a system of its own.")
+    print("".join(f"{change}\n" for change in read.changes), end="")
     return 0
 
 
@@ -77,19 +88,25 @@ def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[st
     return tags
 
 
-def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTrack]) -> int:
-    areas_note = flagged_areas(result, [track.points for track in tracks])
-    held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
-    features = [_feature(area, n_points, result, held) for area, n_points in areas_note]
-    several = [(area, place) for area, _ in areas_note if len(area.places) > 1 for place in area.places]
-    features += [_feature_of_place(area, place, result, held) for area, place in several]
-    reported = [area.polygon for area, _ in areas_note]
-    regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
-    features += [_with_points(region.feature(result.epsg), region.region.outline, held) for region in regions]
+def _write_areas(path: Path, features: Sequence[dict[str, Any]]) -> int:
+    """Write features as GeoJSON; return their number without the places inside areas."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     partial.replace(path)
-    return len(areas_note) + len(regions)
+    return sum(one["properties"]["extent"] != "place" for one in features)
+
+
+def _features(result: DeformationResult, tracks: Sequence[InputTrack], before: int) -> list[dict[str, Any]]:
+    """Return the areas, places and wide regions of a cluster. before: numbers of regions taken by other clusters."""
+    flagged = flagged_areas(result, [track.points for track in tracks])
+    areas = [(area._replace(region=before + area.region), n_points) for area, n_points in flagged]
+    held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
+    features = [_feature(area, n_points, result, held) for area, n_points in areas]
+    several = [(area, place) for area, _ in areas if len(area.places) > 1 for place in area.places]
+    features += [_feature_of_place(area, place, result, held) for area, place in several]
+    reported = [area.polygon for area, _ in areas]
+    regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
+    return features + [_with_points(region.feature(result.epsg), region.region.outline, held) for region in regions]
 
 
 def _feature(

@@ -1,6 +1,6 @@
 """Common interface of all detectors: points in, maps on a grid out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import EllipsisType
 from typing import Any, NamedTuple
@@ -29,7 +29,8 @@ from ml.deformation.places.measure import measure
 from ml.deformation.reliability import Reliability, reliability_of
 from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, count_within
-from ml.rasters.pieces import Pieces
+from ml.rasters.pieces import PieceBands, Pieces
+from ml.rasters.windows import Window
 from ml.runtime.checkpoints import read_card
 
 Config = ClassicalConfig | WhiteningConfig | LeastSquaresConfig | OverwrappedConfig | NetworkConfig
@@ -235,6 +236,36 @@ def with_network(
         min(still.share for still in seen.still),
         seen.smallest_rate_mm_yr,
     )
+
+
+class Mosaic(NamedTuple):
+    """Bands, (rows, cols), of the clusters of a plane, with what is stored beside them (`ml.stored.clusters_of`)."""
+
+    bands: Mapping[str, NDArray[np.float32]]
+    transform: Affine
+    statistics: dict[str, Any]
+
+
+def laid_out(clusters: Sequence[DeformationResult]) -> Mosaic:
+    """Put the results of clusters in one plane on one grid, of which only their windows are stored."""
+    first = clusters[0]
+    if len(clusters) == 1:
+        return Mosaic(first.bands(), first.transform, first.statistics())
+    west, north = min(one.transform.c for one in clusters), max(one.transform.f for one in clusters)
+    transform, held, at = Affine(first.transform.a, 0, west, 0, first.transform.e, north), Pieces(), {}
+    for number, one in enumerate(clusters):
+        held.store.put(f"cluster@{number}", one.bands())
+        col, row = (round(side) for side in ~transform @ (one.transform.c, one.transform.f))
+        at[str(number)] = Window(row, col, *one.maps.probability.shape)
+    ends = [(window.row + window.rows, window.col + window.cols) for window in at.values()]
+    shape = max(row for row, _ in ends), max(col for _, col in ends)
+    parts: list[dict[str, Any]] = [
+        {**one.statistics(), "window": list(window)} for one, window in zip(clusters, at.values(), strict=True)
+    ]
+    summed = {name: sum(part[name] for part in parts) for name in ("cells_known", "cells_moving")}
+    highest = {name: max(part[name] for part in parts) for name in ("rate_sigma_mm_yr", "highest_probability")}
+    statistics = first.statistics() | summed | highest | {"clusters": parts}
+    return Mosaic(PieceBands(held, "cluster", shape, list(first.bands()), at), transform, statistics)
 
 
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:

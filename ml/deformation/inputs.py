@@ -1,15 +1,19 @@
 """Reading of files into point clouds, one per track, for `python -m ml deformation`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field
-from ingest.geometry import utm_epsg
+from ingest.geometry import utm_zone_of
+from ingest.readers.gate import FAR
 from ingest.readers.records import Component, Declaration, Float64, Reference, VelocityField
+from ml.deformation.gridding.clusters import Indices, clusters, on_sphere
 from ml.deformation.gridding.points import Float32, PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 
@@ -37,19 +41,31 @@ class _Columns(NamedTuple):
     cycles_undone: np.ndarray
     track: np.ndarray
 
+    def at(self, chosen: Indices | NDArray[np.bool_]) -> "_Columns":
+        """Return some of the points."""
+        return _Columns._make(column[chosen] for column in self)
+
+
+class Read(NamedTuple):
+    """What files hold: the tracks of each cluster, the one with most points first; their files; what was changed."""
+
+    clusters: list[list[InputTrack]]
+    files: list[Path]
+    changes: list[str]
+
 
 def read_points(path: Path, unit: str | None = None, positive: str | None = None) -> list[PointCloud]:
     """Read the clouds of one file; see `read_tracks`."""
-    tracks, _ = read_tracks([path], Declaration(unit=unit, positive=positive))
+    tracks, *_ = read_clusters([path], Declaration(unit=unit, positive=positive)).clusters
     return [track.points for track in tracks]
 
 
-def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[InputTrack], list[Path]]:
-    """Read velocity products of one region, of any known format; return their tracks and their files.
+def read_clusters(paths: Sequence[Path], declared: Declaration) -> Read:
+    """Read velocity products of any known format, and part them into clusters far apart.
 
-    Points of one direction become one cloud, even from several files; all clouds are in one projected system: the
-    first product's own, or the UTM zone of its middle. Unit, sign and columns must be declared if a file does not state
-    them. Raises InputError, also for files of different components.
+    Points of one direction become one cloud, even from several files; all clouds of a cluster are in one projected
+    system: the first product's own, or the UTM zone of their middle. Unit, sign and columns must be declared if a file
+    does not state them. Raises InputError, also for files of different components.
     """
     fields = [open_velocity_field(path, declared=declared) for path in paths]
     header = fields[0].header
@@ -57,28 +73,41 @@ def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[Inpu
         if field.header.component != header.component:
             fault = f"it measures {field.header.component}, {paths[0].name} measures {header.component}"
             raise InputError(path, fault, "Give products of one component; run the others on their own")
-    files = [_columns(path, field) for path, field in zip(paths, fields, strict=True)]
-    *columns, names = (np.concatenate(column) for column in zip(*files, strict=True))
-    epsg = header.grid_epsg or utm_epsg(float(np.median(columns[0])), float(np.median(columns[1])))
+    refused: Counter[str] = Counter()
+    files = [_columns(path, field, refused) for path, field in zip(paths, fields, strict=True)]
+    columns = _Columns._make(np.concatenate(column) for column in zip(*files, strict=True))
     posting_m = max((field.header.posting_m or 0.0 for field in fields), default=0.0) or None
     tied = all(field.header.reference is Reference.GNSS for field in fields)
     reference = Reference.GNSS if tied else Reference.LOCAL
-    tracks = []
-    for name in sorted(set(names), reverse=True):  # descending, ascending, unknown
-        longitude, latitude, velocity, height, sigma, undone = (column[names == name] for column in columns)
+    read = [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
+    groups = clusters(on_sphere(columns.longitude, columns.latitude))
+    parts = [_tracks(columns.at(group), header.grid_epsg, posting_m, reference) for group in groups]
+    refused[FAR] += columns.track.size - sum(group.size for group in groups)
+    left_out = [f"Left out ({count:,}): {reason}." for reason, count in refused.items() if count]
+    return Read(parts, read, [*(change for field in fields for change in field.changes), *left_out])
+
+
+def _tracks(columns: _Columns, epsg: int | None, posting_m: float | None, reference: Reference) -> list[InputTrack]:
+    epsg, tracks = epsg or utm_zone_of(columns.longitude, columns.latitude), []
+    for name in sorted(set(columns.track), reverse=True):  # descending, ascending, unknown
+        longitude, latitude, velocity, height, sigma, undone, _ = columns.at(columns.track == name)
         points = project(longitude, latitude, velocity, height, epsg, posting_m)
         points = points._replace(sigma_mm_yr=usual(sigma), cycles_undone=bool(undone.all()), direction=str(name))
         tracks.append(InputTrack(str(name), points, reference))
-    return tracks, [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
+    return tracks
 
 
-def _columns(path: Path, field: VelocityField) -> _Columns:
-    """Read a file's points, its series summarised batch by batch: those of a whole file would not fit into memory."""
+def _columns(path: Path, field: VelocityField, refused: Counter[str]) -> _Columns:
+    """Read a file's points, its series summarised batch by batch: those of a whole file would not fit into memory.
+
+    refused: reasons for which rows were left out, counted here.
+    """
     header = field.header
     cycles = has_cycles(header.has_series, header.component, header.technique)
     reader = SeriesReader(header.dates, half_wave_mm(header.extras)) if cycles else None
     batches = []
     for batch in field.batches():
+        refused.update(row.reason for row in batch.refused)
         if batch.pid.size:
             if reader:
                 reader.add(batch.displacement_mm)

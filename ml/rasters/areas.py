@@ -10,11 +10,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
 from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
-from shapely import transform as transform_geometry
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
-from ingest.projections import transformer
+from ingest.geometry import to_degrees
 from ml.rasters.line_of_sight import LineOfSight
 from ml.rasters.regions import Region, regions
 
@@ -259,10 +258,8 @@ def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon 
 
 
 def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
-    """Transform an area to degrees, EPSG:4326, always as a MultiPolygon."""
-    project = transformer(epsg, 4326).transform
-    geographic = transform_geometry(polygon, project, interleaved=False)  # type: ignore[arg-type]  # stubs lag
-    return geographic if isinstance(geographic, MultiPolygon) else MultiPolygon([geographic])
+    """Transform an area to degrees, EPSG:4326, split at 180, always as a MultiPolygon."""
+    return MultiPolygon(get_parts(to_degrees(polygon, epsg)))
 
 
 def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:

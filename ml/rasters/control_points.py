@@ -18,7 +18,7 @@ from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window as RasterWindow
 
 from ingest.errors import InputError
-from ingest.geometry import utm_epsg
+from ingest.geometry import middle_of, utm_epsg
 from ingest.projections import transformer
 from ml.rasters.imagery import MAX_PIXELS, TO_POWER, Float32, PairSource
 from ml.rasters.pieces import Pieces
@@ -119,9 +119,8 @@ def _opened(path: Path) -> Iterator[DatasetReader]:
 def _map_of(swath: _Swath) -> int:
     """Return the EPSG code of the map for the middle of an image."""
     x, y = (np.array([getattr(point, axis) for point in swath.points]) for axis in "xy")
-    longitude, latitude = transformer(swath.crs, 4326).transform(x, y)
-    middle = float(np.median(latitude))
-    return POLAR[middle > 0] if abs(middle) > UTM_ENDS else utm_epsg(float(np.median(longitude)), middle)
+    longitude, latitude = middle_of(*transformer(swath.crs, 4326).transform(x, y))
+    return POLAR[latitude > 0] if abs(latitude) > UTM_ENDS else utm_epsg(longitude, latitude)
 
 
 def _placed(swath: _Swath, epsg: int) -> NDArray[np.float64]:

@@ -193,8 +193,14 @@ class Pieces:
         self, store: Store | None = None, between: Callable[[], None] = lambda: None, team: Team | None = None
     ) -> None:
         self.store: Store = Memory() if store is None else store
-        self._between, self._team = between, team or Alone()
+        self._between, self._team, self._part = between, team or Alone(), ""
         self._shared = self._team.share(0)
+
+    def of_part(self, number: int) -> Pieces:
+        """Return the pieces of one part of the computation; their stages have names of their own, but for part 0."""
+        pieces = Pieces(self.store, self._between, self._team)
+        pieces._part = f"{number}-" if number else ""
+        return pieces
 
     def each(
         self,
@@ -208,6 +214,7 @@ class Pieces:
 
         feed: how inputs are read ahead.
         """
+        stage = f"{self._part}{stage}"
         names = {f"{stage}@{place}": place for place in items}
         there = self.store.names(stage) & set(names)
         if not self._shared:  # pieces of a worker that is running need no check
@@ -252,7 +259,7 @@ class Pieces:
 
     def get(self, stage: str, place: str) -> Arrays:
         """Return a finished piece."""
-        return self.store.get(f"{stage}@{place}")
+        return self.store.get(f"{self._part}{stage}@{place}")
 
     def once(self, stage: str, make: Callable[[], Any]) -> Any:
         """Compute a result for the whole image once, and store it as JSON: numbers, lists, dicts."""
@@ -265,12 +272,12 @@ class Pieces:
 
     def complete(self, stage: str, places: Iterable[str] = ("all",)) -> bool:
         """Return whether all these pieces are stored undamaged, so that pieces from which they are made can go."""
-        return all(self._whole(f"{stage}@{place}") for place in places)
+        return all(self._whole(f"{self._part}{stage}@{place}") for place in places)
 
     def drop(self, *stages: str) -> None:
         """Delete pieces that are no longer needed; if other workers take part, they stay until the end."""
         for stage in () if self._shared else stages:
-            self.store.drop(self.store.names(stage))
+            self.store.drop(self.store.names(f"{self._part}{stage}"))
 
     def quantiles(
         self, stage: str, items: Mapping[str, Item], values: Callable[[Item], Sequence[Float32]], share: float

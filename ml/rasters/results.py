@@ -37,7 +37,7 @@ class RasterResult(NamedTuple):
     transform: Affine
     epsg: int | None
     tags: dict[str, str]
-    statistics: dict[str, float]
+    statistics: dict[str, Any]
     regions: Sequence[dict[str, Any]] = ()
     parameters: Mapping[str, Any] = MappingProxyType({})
     note: str = ""

@@ -1,11 +1,13 @@
 """manage.py detect: turn finished predictions into alerts at once, in this process."""
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from detection import selectors
 from detection.alerts import glaciers as glacier_services
 from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
+from ingest.models import StepFailure
+from ingest.steps import Step, attempt, failures_retry, rows_due
 
 
 class Command(BaseCommand):
@@ -14,16 +16,29 @@ class Command(BaseCommand):
     help = "Search every finished prediction that has not been searched yet, and follow the glaciers in them."
 
     def handle(self, *args, **options) -> None:
-        """Search every finished prediction, then follow glaciers."""
+        """Search every finished prediction, then follow glaciers. What fails is left to the schedule and named last."""
+        pending = {
+            Step.SEARCH: selectors.predictions_unscanned,
+            Step.MEASURE: glacier_selectors.predictions_unmeasured,
+            Step.FOLLOW: glacier_selectors.glaciers_stale,
+        }
+        failures = StepFailure.objects.filter(step__in=pending)
+        failures_retry(failures=failures)
         n_areas = 0
-        while predictions := list(selectors.predictions_unscanned()):  # some wait for other predictions
+        while predictions := list(rows_due(Step.SEARCH, pending[Step.SEARCH]())):  # some wait for other predictions
             for prediction in predictions:
-                scan = services.prediction_scan(prediction=prediction)
-                if scan:
-                    n_areas += scan.n_detections
-                    self.stdout.write(f"{prediction}: {scan.n_detections} areas")
+                with attempt(Step.SEARCH, prediction):
+                    if scan := services.prediction_scan(prediction=prediction):
+                        n_areas += scan.n_detections
+                        self.stdout.write(f"{prediction}: {scan.n_detections} areas")
         self.stdout.write(f"{n_areas} areas")
-        for prediction in glacier_selectors.predictions_unmeasured():
-            glacier_services.glaciers_measure(prediction=prediction)
-        for motion in glacier_selectors.glaciers_stale():
-            self.stdout.write(str(glacier_services.glacier_follow(motion=motion)))
+        for prediction in rows_due(Step.MEASURE, pending[Step.MEASURE]()):
+            with attempt(Step.MEASURE, prediction):
+                glacier_services.glaciers_measure(prediction=prediction)
+        for motion in rows_due(Step.FOLLOW, pending[Step.FOLLOW]()):
+            with attempt(Step.FOLLOW, motion):
+                self.stdout.write(str(glacier_services.glacier_follow(motion=motion)))
+        for step, rows in pending.items():
+            rows_due(step, rows())  # deletes the failures of what has succeeded
+        if lines := [f"{failure}: {failure.error}" for failure in failures.all()]:
+            raise CommandError("\n".join([*lines, f"{len(lines)} failed, all else is done."]), returncode=1)

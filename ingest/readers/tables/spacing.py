@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyproj import Geod
 
 from ingest import projections
-from ingest.geometry import utm_epsg
+from ingest.geometry import longitude_near, middle_of, utm_epsg
 from ingest.readers.records import Float64
 
 WGS84 = Geod(ellps="WGS84")
@@ -85,9 +85,9 @@ def spacing_of(longitude: Float64, latitude: Float64, epsg: int | None = None) -
         own = lattice_of(*projections.transformer(4326, epsg).transform(longitude, latitude))
         if own is not None and own.is_aligned:
             return Spacing(own.posting_m, epsg)
-    middle = float(np.median(longitude)), float(np.median(latitude))
+    middle = middle_of(longitude, latitude)
     east_m, north_m = _metres_per_degree(*middle)
-    of_degrees = lattice_of(longitude * east_m, latitude * north_m)
+    of_degrees = lattice_of(longitude_near(longitude, middle[0]) * east_m, latitude * north_m)
     if of_degrees is not None and of_degrees.is_aligned:
         return Spacing(of_degrees.posting_m, None)
     of_metres = lattice_of(*projections.transformer(4326, utm_epsg(*middle)).transform(longitude, latitude))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.geometry import utm_epsg
+from ingest.geometry import utm_zone_of
 from ingest.projections import transformer
 from ml.rasters.areas import SortedPoints
 from ml.rasters.line_of_sight import line_of_sight_at
@@ -33,6 +33,13 @@ class PointCloud(NamedTuple):
     cycles_undone: bool = False
     direction: str = ""
 
+    def part(self, index: NDArray[np.intp]) -> "PointCloud":
+        """Return some of the points."""
+        height = None if self.height_m is None else self.height_m[index]
+        return self._replace(
+            x=self.x[index], y=self.y[index], velocity_mm_yr=self.velocity_mm_yr[index], height_m=height
+        )
+
 
 def project(
     longitude: Float64,
@@ -44,7 +51,7 @@ def project(
 ) -> PointCloud:
     """Project geographic points (degrees, EPSG:4326) to a plane: the given one, or the UTM zone of their middle."""
     if epsg is None:
-        epsg = utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
+        epsg = utm_zone_of(longitude, latitude)
     x, y = transformer(4326, epsg).transform(longitude, latitude)
     return PointCloud(x, y, velocity_mm_yr, epsg, posting_m, height_m)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.geometry import METRES_PER_DEGREE
+from ingest.geometry import METRES_PER_DEGREE, longitude_near
 from ingest.readers.records import Component, Technique
 from ml.deformation.series.neighbours import agreed
 from ml.deformation.series.regression import Float32, Float64
@@ -42,5 +42,5 @@ class SeriesReader:
     def summary(self, longitude: Float64, latitude: Float64) -> SeriesSummary:
         """Summarise all points in their order. Their places (n,), in degrees, show which steps are neighbours."""
         middle = np.median(latitude) if latitude.size else 0.0
-        east_m = METRES_PER_DEGREE * np.cos(np.radians(middle)) * longitude
+        east_m = METRES_PER_DEGREE * np.cos(np.radians(middle)) * longitude_near(longitude, longitude[:1])
         return agreed(joined(self._parts), east_m, METRES_PER_DEGREE * latitude, self.half_wave)

@@ -2,6 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ingest.failures import reason_of
 from ingest.models import Product, ScenePair
 from ml import services
 from ml.jobs import METHODS
@@ -48,8 +49,9 @@ class Command(BaseCommand):
             subject = self._find(model, name, options[name])
             version = services.model_version_current(method=method, task=task)
             runs = [services.run_queue(subject=subject, version=version)]
-        for run in runs:
-            self._execute(run)
+        failed = [fault for run in runs if (fault := self._execute(run, alone=len(runs) == 1))]
+        if failed:
+            raise CommandError("\n".join([*failed, f"{len(failed)} of {len(runs)} runs failed."]), returncode=1)
 
     def _task_of_flag(self, method: str, options) -> str | None:
         """Return the task implied by --product or --pair; None if it is ambiguous, as several tasks take pairs."""
@@ -64,11 +66,18 @@ class Command(BaseCommand):
             raise CommandError(f"there is no {name} {pk}; there are: {known or 'none'}", returncode=2)
         return subject
 
-    def _execute(self, run: Run) -> None:
-        done = services.run_execute(run_id=run.pk)
+    def _execute(self, run: Run, alone: bool) -> str | None:
+        """Compute a run and print its outcome; return why it failed, so that others are computed unless it is alone."""
+        try:
+            done = services.run_execute(run_id=run.pk)
+        except Exception as fault:
+            if alone:
+                raise
+            return f"run {run.pk}: {run}: {reason_of(fault)}"
         run.refresh_from_db()
         state = f"{run.seconds:.1f} s on {run.device}" if done else f"nothing to do, it is {run.get_state_display()}"
         self.stdout.write(f"run {run.pk}: {run}: {state}")
+        return None
 
     def _repeat(self, pk: int, method: str) -> None:
         runs = Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version")

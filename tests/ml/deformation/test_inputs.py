@@ -6,7 +6,7 @@ from pyproj import Transformer
 
 from ingest.readers.records import Declaration
 from ml.deformation.gridding.cells import grid_robust
-from ml.deformation.inputs import read_tracks
+from ml.deformation.inputs import read_clusters
 from tests.makers import shapefiles
 from tests.makers.generic import csv_text, make
 
@@ -24,7 +24,7 @@ def test_a_table_of_450_m_cells_becomes_a_grid_of_450_m_cells(tmp_path):
     longitude, latitude = Transformer.from_crs(32614, 4326, always_xy=True).transform(x, y)
     path = tmp_path / "cells.csv"
     path.write_text(csv_text({"lon": longitude.round(6), "lat": latitude.round(6), "velocity": [-2.5] * x.size}))
-    ((track,), _) = read_tracks([path], TOWARD)
+    ((track,),) = read_clusters([path], TOWARD).clusters
     assert track.points.posting_m == pytest.approx(450, abs=1)
     assert track.points.velocity_mm_yr == pytest.approx(-25.0)
     grid = grid_robust(track.points, despiked=False)
@@ -35,7 +35,7 @@ def test_a_table_of_450_m_cells_becomes_a_grid_of_450_m_cells(tmp_path):
 def test_cells_of_a_shapefile_stay_in_their_projection(tmp_path):
     x, y = cells(500)
     path = shapefiles.write(tmp_path / "cells.shp", [*zip(x, y, strict=True)], {"VEL": [-2.5] * x.size}, 32614)
-    ((track,), files) = read_tracks([path], TOWARD)
+    ((track,),), files, _ = read_clusters([path], TOWARD)
     assert (track.points.posting_m, track.points.epsg) == (500, 32614)
     assert {file.suffix for file in files} == {".shp", ".dbf", ".prj"}
     grid = grid_robust(track.points, despiked=False)
@@ -48,5 +48,5 @@ def test_scattered_points_have_no_spacing(tmp_path):
     def scatter(table):
         table["LON"], table["LAT"] = rng.uniform(11, 11.02, 300).round(6), rng.uniform(47, 47.02, 300).round(6)
 
-    ((track,), _) = read_tracks([make(tmp_path, n=300, unit="cm", velocity=-2.5, change=scatter)], TOWARD)
+    ((track,),) = read_clusters([make(tmp_path, n=300, unit="cm", velocity=-2.5, change=scatter)], TOWARD).clusters
     assert track.points.posting_m is None

@@ -17,7 +17,8 @@ from ingest.projections import transformer
 from ingest.readers.records import Declaration
 from ml import jobs, services
 from ml.deformation import inputs
-from ml.deformation.inputs import read_tracks
+from ml.deformation.inputs import read_clusters
+from ml.deformation.series import product as product_module
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.rasters.pieces import Pieces
@@ -61,14 +62,22 @@ def near_the_middle(points) -> np.ndarray:
 
 
 def test_the_rates_of_a_file_are_those_without_unwrapping_errors(egms, monkeypatch):
-    ((track,), _) = read_tracks([egms], Declaration())
+    ((track,),) = read_clusters([egms], Declaration()).clusters
     monkeypatch.setattr(inputs, "has_cycles", lambda *_: False)
-    ((as_released,), _) = read_tracks([egms], Declaration())
+    ((as_released,),) = read_clusters([egms], Declaration()).clusters
     inside = near_the_middle(track.points)
     assert np.median(as_released.points.velocity_mm_yr[inside]) > 6
     assert np.abs(np.median(track.points.velocity_mm_yr[inside])) < 0.3
     outside = np.hypot(*(track.points[:2] - np.median(track.points[:2], axis=1)[:, None])) > 500
     np.testing.assert_array_equal(track.points.velocity_mm_yr[outside], as_released.points.velocity_mm_yr[outside])
+
+
+def test_neighbours_across_180_are_neighbours(monkeypatch):
+    monkeypatch.setattr(product_module, "agreed", lambda summary, x, y, half_wave: x)
+    reader = SeriesReader([FIRST + timedelta(days=int(day)) for day in DAYS], HALF_WAVE_MM)
+    reader.add(np.zeros((4, DAYS.size), dtype=np.float32))
+    x = reader.summary(np.array([179.999, 180.0, -180.0, -179.999]), np.zeros(4))
+    np.testing.assert_allclose(x - x[1], [-111.3, 0, 0, 111.3], atol=0.1)
 
 
 @pytest.mark.django_db

@@ -12,7 +12,7 @@ ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
 import math
 from pathlib import Path
 
-from ingest.geometry import utm_epsg
+from ingest.geometry import utm_zone_of
 from ingest.pixel_grids import PixelGrid
 from ingest.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHeader, relative_orbit, time_of
 from ingest.readers.images.sentinel1 import safe as contents
@@ -100,8 +100,7 @@ def _image(safe: Safe, manifest: contents.Manifest, polarisation: str, file: str
 def _scene(image: Image, placing: Placing) -> SceneFile:
     """Return the scene of an image in the UTM zone of `placing`, by default that of its centre. Raises InputError."""
     points, annotation, elevation = image.annotation.points, image.annotation, placing.elevation
-    longitude = (float(points.longitude.mean()) + 180) % 360 - 180
-    epsg = placing.epsg or utm_epsg(longitude, float(points.latitude.mean()))
+    epsg = placing.epsg or utm_zone_of(points.longitude, points.latitude)
     ground = GridPoints.from_text(placing.ground) if placing.ground else points
     positions = positions_of(points, epsg, ground)
     if not positions.is_sane(image.posting_m):
