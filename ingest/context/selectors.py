@@ -1,5 +1,6 @@
 """Selectors of context: names of places, features of an area, and the layers that are loaded."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,9 +13,10 @@ from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
 from rasterio.io import DatasetReader
 from rasterio.windows import Window, from_bounds
-from shapely import transform, wkb
+from shapely import clip_by_rect, transform, wkb
 from shapely.geometry.base import BaseGeometry
 
+from ingest.areas import box_around
 from ingest.context.terrain import mean_bearing
 from ingest.errors import StorageFailed
 from ingest.locks import rows_of
@@ -29,6 +31,7 @@ FARTHEST_PLACE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0
 MOST_NAMED = 20
 MOST_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
+NEAR_180 = 175.0  # farther from 180 degrees, places behind it are no nearest ones
 MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # alerts do not mention these
 _GEOD = Geod(ellps="WGS84")
 BRINGS = {
@@ -232,8 +235,7 @@ def _place_match(place: Place) -> PlaceMatch:
 
 
 def _region_match(region: AdministrativeRegion) -> PlaceMatch:
-    west, south, east, north = region.view.extent
-    middle, bounds = ((west + east) / 2, (south + north) / 2), (west, south, east, north)
+    middle, bounds = region.view.centroid.coords, region.view.extent
     country = region.country if region.level else ""
     return PlaceMatch(region.title, country, *middle, bounds, region.rank, 0, region.slug, region.level)
 
@@ -252,6 +254,8 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
         FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y), LATERAL (
             SELECT name, names, country, position FROM ingest_place WHERE layer_id = ANY(%s)
             ORDER BY position <-> ST_SetSRID(ST_MakePoint(target.x, target.y), 4326) LIMIT 16) AS near"""
+    beyond = [(index, (x - math.copysign(360, x), y, made)) for index, (x, y, made) in points if abs(x) > NEAR_180]
+    points = [*points, *beyond]  # places behind 180 degrees are near, too
     nearest: dict[int, NearPlace] = {}
     for index, x, y, name, country, place_x, place_y in rows_of(query, [language_code(), *_parameters(points), layers]):
         bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)
@@ -310,10 +314,7 @@ def _glaciers_in(area: GEOSGeometry) -> QuerySet[Glacier]:
 
 
 def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
-    y = area.centroid.y
-    degrees = LANDSLIDES_WITHIN_M / 111_000
-    reach = degrees / max(0.02, float(np.cos(np.radians(y))))
-    box = area.envelope.buffer(max(degrees, reach)) if abs(y) < 89 else area.envelope
+    box = GEOSGeometry(box_around(area, LANDSLIDES_WITHIN_M).wkb_hex, srid=4326)
     rows = Landslide.objects.filter(position__intersects=box, layer__simulated=simulated).extra(
         where=["ST_DWithin(position::geography, ST_GeomFromEWKB(%s)::geography, %s)"],
         params=[bytes(area.ewkb), LANDSLIDES_WITHIN_M],
@@ -344,7 +345,10 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
 
 def window_of(raster: DatasetReader, shape: BaseGeometry) -> Window | None:
     """Return the window of whole pixels that encloses a shape; None if the shape lies outside the raster."""
-    around = from_bounds(*shape.bounds, transform=raster.transform)
+    inside = clip_by_rect(shape, *raster.bounds)  # the other half of a shape at 180 degrees would widen the window
+    if inside.is_empty:
+        return None
+    around = from_bounds(*inside.bounds, transform=raster.transform)
     first_row, first_col = max(0, int(np.floor(around.row_off))), max(0, int(np.floor(around.col_off)))
     last_row = min(raster.height, int(np.ceil(around.row_off + around.height)))
     last_col = min(raster.width, int(np.ceil(around.col_off + around.width)))

@@ -195,7 +195,7 @@ class PopulationTile(models.Model):
 
     layer = models.ForeignKey(ContextLayer, models.CASCADE)
     people = models.FloatField(help_text="in all cells")
-    footprint = models.PolygonField(srid=4326)
+    footprint = models.MultiPolygonField(srid=4326)
     raster = models.FileField(storage=raster_storage, max_length=200)
 
     def __str__(self) -> str:
@@ -230,7 +230,7 @@ class ElevationTile(models.Model):
     rows = models.PositiveIntegerField()
     cols = models.PositiveIntegerField()
     posting_m = models.FloatField()
-    footprint = models.PolygonField(srid=4326)
+    footprint = models.MultiPolygonField(srid=4326)
     raster = models.FileField(storage=raster_storage, max_length=200)
 
     def __str__(self) -> str:
