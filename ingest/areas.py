@@ -32,7 +32,7 @@ def area_of(geographic: BaseGeometry) -> float:
 
 def disc(longitude: float, latitude: float, distance_m: float, corners: int = _CORNERS) -> MultiPolygon:
     """Return the disc of radius distance_m around a point, degrees. Raises UnusableData with a translatable text."""
-    longitude = wrapped(longitude)
+    longitude = wrap_longitude(longitude)
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         raise UnusableData(gettext_noop("Latitude must be between −90 and 90, longitude between −180 and 180."))
     if not 0 < distance_m <= FARTHEST_M:
@@ -67,25 +67,25 @@ class Position(NamedTuple):
     latitude: float
 
 
-def wrapped(longitude: float) -> float:
+def wrap_longitude(longitude: float) -> float:
     """Return a longitude from -360 to 360, degrees, within [-180, 180]; any other as it is."""
     return longitude - math.copysign(360, longitude) if 180 < abs(longitude) <= 360 else longitude
 
 
-def joined(area: Any) -> BaseGeometry:
+def join_halves(area: Any) -> BaseGeometry:
     """Return an area of shapely or Django as shapely's, with longitudes beyond 180 where it lies on both sides."""
     return joined_at_180(from_wkb(bytes(area.wkb)))
 
 
 def centre_of(area: Any) -> Position:
     """Return the centre of an area."""
-    middle = joined(area).centroid
-    return Position(wrapped(middle.x), middle.y)
+    middle = join_halves(area).centroid
+    return Position(wrap_longitude(middle.x), middle.y)
 
 
 def bounds_of(area: Any) -> Bounds:
     """Return west, south, east and north of an area; west > east across 180 degrees (RFC 7946, section 5.2)."""
-    west, south, east, north = joined(area).bounds
+    west, south, east, north = join_halves(area).bounds
     return west, south, east - 360 if east > 180 else east, north
 
 
@@ -97,7 +97,7 @@ def box_of(bounds: Bounds) -> MultiPolygon:
 
 def box_around(area: Any, margin_m: float = 0.0) -> MultiPolygon:
     """Return the box around an area, enlarged by margin_m on every side, split at 180 degrees."""
-    west, south, east, north = joined(area).bounds
+    west, south, east, north = join_halves(area).bounds
     high = margin_m / METRES_PER_DEGREE
     wide = high / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.01)
     return box_of((west - wide, south - high, east + wide, north + high))
@@ -108,7 +108,7 @@ def zone_of(area: Any) -> int:
     return utm_epsg(*centre_of(area))
 
 
-def turned_near(geometry: BaseGeometry, longitude: float) -> BaseGeometry:
+def turn_near(geometry: BaseGeometry, longitude: float) -> BaseGeometry:
     """Return a geometry with each part turned by whole circles, so that its middle lies within 180 of a longitude."""
     parts = get_parts(geometry)
     turns = [360.0 * round((longitude - (part.bounds[0] + part.bounds[2]) / 2) / 360) for part in parts]
@@ -150,7 +150,7 @@ def _of_letters(first: str, letter: str, second: str, other: str) -> Position | 
 
 
 def _on_earth(longitude: float, latitude: float) -> Position | None:
-    longitude = wrapped(longitude)
+    longitude = wrap_longitude(longitude)
     return Position(longitude, latitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
 
 

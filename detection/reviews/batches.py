@@ -18,7 +18,7 @@ from detection.reviews.outlines import distance_m
 from detection.reviews.services import LONGEST_NOTE, alert_review, may_take_back, review_take_back
 from detection.rules.verdicts import Verdict
 from detection.selectors import RUN, alerts_to_review
-from ingest.areas import box_around, joined
+from ingest.areas import box_around, join_halves
 from ingest.scenes.services import geos
 
 VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # that several cases can share
@@ -58,7 +58,7 @@ def cases_similar(*, alert: Alert) -> list[Alert]:
     near = Q(created_at__range=week, area__intersects=box)
     waiting = alerts_to_review().filter(kind=alert.kind, simulated=alert.simulated).exclude(pk=alert.pk)
     found = list(waiting.filter(Exists(same) | near))
-    away = {one.pk: distance_m(*(joined(each.area).centroid for each in (alert, one))) for one in found}
+    away = {one.pk: distance_m(*(join_halves(each.area).centroid for each in (alert, one))) for one in found}
     return sorted(found, key=lambda one: (away[one.pk], one.pk))[:MOST]
 
 

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 from shapely.validation import explain_validity
 
-from ingest.areas import area_of, joined, on_the_map, turned_near
+from ingest.areas import area_of, join_halves, on_the_map, turn_near
 
 LEAST_M2, MOST_M2 = 100.0, 2e9  # a house; more than the largest region found so far
 MOST_CORNERS = 5000
@@ -45,8 +45,8 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
 
 def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
     """Return the distance, m, between two areas in degrees; 0 if they touch. Nearest points are found in degrees."""
-    one = joined(one)
-    here, there = nearest_points(one, turned_near(other, one.centroid.x))
+    one = join_halves(one)
+    here, there = nearest_points(one, turn_near(other, one.centroid.x))
     return float(_GEOD.inv(here.x, here.y, there.x, there.y)[2])
 
 

@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from shapely import box, get_parts
 
-from ingest.areas import box_around, joined, zone_of
+from ingest.areas import box_around, join_halves, zone_of
 from ingest.geometry import to_degrees
 from ingest.locks import content_key, locked
 from ingest.models import DerivedTile, Product
@@ -176,7 +176,7 @@ def tile_derive(*, tile: Tile) -> list[Product]:
 
 def _places(product: Product) -> set[TilePlace]:
     places = set()
-    for part in get_parts(joined(product.footprint)):
+    for part in get_parts(join_halves(product.footprint)):
         epsg = product.grid_epsg or zone_of(part)
         x, y = transformer(4326, epsg).transform(*np.array(part.exterior.coords).T)
         tiles = product_of(*(range(int(at.min() // TILE_M), int(at.max() // TILE_M) + 1) for at in (x, y)))

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, QueryDict
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
-from ingest.areas import wrapped
+from ingest.areas import wrap_longitude
 from ingest.text import T, distinct_values
 from monitor.wording.figures import whole
 from monitor.wording.places import Bounds
@@ -176,7 +176,7 @@ def _parts(text: str) -> list[Bounds]:
         raise Refusal("bbox is not a box on the earth", BOX_REMEDY)
     if east - west >= 360:
         return [(-180.0, south, 180.0, north)]
-    west, east = wrapped(west), wrapped(east)
+    west, east = wrap_longitude(west), wrap_longitude(east)
     if west <= east:
         return [(west, south, east, north)]
     return [(west, south, 180.0, north), (-180.0, south, east, north)]

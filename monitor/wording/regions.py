@@ -32,7 +32,7 @@ class Region(NamedTuple):
 
 def circle(longitude: float, latitude: float, distance_m: float, name: str = "") -> Region:
     """Return the region within a distance of a point. name: of the place, if a search by name found it."""
-    longitude = areas.wrapped(longitude)
+    longitude = areas.wrap_longitude(longitude)
     outline = disc(longitude, latitude, distance_m)
     # Translators: "2 km around 19.41° N 99.08° W"
     label = gettext("%(distance)s around %(place)s")
@@ -103,7 +103,7 @@ def rectangle(west: float, south: float, east: float, north: float) -> str:
 
 def around(area: BaseGeometry, label: str) -> Region:
     """Return an alert's area with a margin, as the region of a subscription to its place."""
-    area = areas.joined(area)
+    area = areas.join_halves(area)
     middle = area.representative_point()
     degrees_up = MARGIN_M / 111_000
     stretch = 1 / max(0.02, float(np.cos(np.radians(middle.y))))

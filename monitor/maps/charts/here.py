@@ -17,7 +17,7 @@ from shapely.ops import nearest_points
 from detection.models import Alert
 from detection.rules.importance import MIN_MOVING
 from detection.selectors import alerts_public
-from ingest.areas import wrapped
+from ingest.areas import wrap_longitude
 from ingest.context.selectors import Contact
 from ingest.models import Product
 from ingest.products.selectors import AreaSeries
@@ -135,7 +135,7 @@ def position_of(latitude: str, longitude: str) -> tuple[float, float]:
             # Translators: lat= and lon= are written in an address, as they stand
             _("Give lat= from −90 to 90 and lon= from −180 to 180 in degrees, for example lat=46.99&lon=-12."),
         )
-    return round(wrapped(numbers[1]), DIGITS), round(numbers[0], DIGITS)
+    return round(wrap_longitude(numbers[1]), DIGITS), round(numbers[0], DIGITS)
 
 
 def look(longitude: float, latitude: float) -> Here:

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from ingest.areas import MOST_VERTICES, area_of, wrapped
+from ingest.areas import MOST_VERTICES, area_of, wrap_longitude
 from ingest.scenes.services import geos
 from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.layers import BY_NAME, Layer
@@ -112,7 +112,7 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
 def line_query(corners: str, width: str) -> Line:
     """Parse the corners of a line and the width of the strip around it, metres. Raises Refusal."""
     remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
-    line = _unrolled([_position(part, "line", remedy) for part in parts_of("line", corners, MOST_CORNERS, ";")])
+    line = _unroll([_position(part, "line", remedy) for part in parts_of("line", corners, MOST_CORNERS, ";")])
     if len(line) < 2:
         many = _("the line has %(number)s corners; 2 to %(most)s are allowed")
         raise Refusal(many % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
@@ -177,7 +177,7 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
     parts = parts_of(name, text, MOST_VERTICES, ";")
     if len(parts) > 1:
         corners = [_position(part, name, _SHAPES.format(name=name)) for part in parts]
-        ring = _unrolled([*corners, corners[0]])
+        ring = _unroll([*corners, corners[0]])
         region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [ring]}))
     elif text.count(",") == 2:
         numbers = finite_numbers(text)
@@ -198,7 +198,7 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
     return region
 
 
-def _unrolled(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _unroll(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return corners with longitudes that run on beyond 180 where the way from one to the next crosses it."""
     longitudes = np.unwrap([longitude for longitude, _ in corners], period=360)
     return [(float(longitude), latitude) for longitude, (_, latitude) in zip(longitudes, corners, strict=True)]
@@ -207,7 +207,7 @@ def _unrolled(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def _position(text: str, name: str, remedy: str) -> tuple[float, float]:
     values = finite_numbers(text)
     if len(values) == 2 and abs(values[0]) <= 360 and -90 <= values[1] <= 90:
-        return wrapped(values[0]), values[1]
+        return wrap_longitude(values[0]), values[1]
     raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy)
 
 

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from ingest.areas import box_of, parse_position, wrapped
+from ingest.areas import box_of, parse_position, wrap_longitude
 from ingest.context.selectors import PlaceMatch, kinds_loaded
 from ingest.context.selectors import place_search as search_loaded
 from ingest.readers.context.records import ContextKind
@@ -139,7 +139,7 @@ def _at(
     south, north = min(south, latitude - around), max(north, latitude + around)
     east += 360 if east < west else 0  # across 180 degrees
     middle = longitude + 360 if longitude < west else longitude
-    west, east = wrapped(min(west, middle - around)), wrapped(max(east, middle + around))
+    west, east = wrap_longitude(min(west, middle - around)), wrap_longitude(max(east, middle + around))
     hit = _hit(name, detail, (west, min(max(-85.0, south), 84.9), east, max(min(85.0, north), -84.9)))
     return replace(hit, at=(round(longitude, 5), round(latitude, 5)))
 

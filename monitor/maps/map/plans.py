@@ -15,7 +15,7 @@ from shapely.ops import unary_union
 
 from detection.kinds import Kind, row_of
 from detection.models import Alert
-from ingest.areas import box_of, joined
+from ingest.areas import box_of, join_halves
 from ingest.models import AdministrativeRegion, Place
 from ingest.readers.records import Float64
 from ingest.scenes.services import geos
@@ -67,7 +67,7 @@ def region_plan(
 
 def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> plans.Plan:
     """Draw the surroundings of an alert with its outline. inner: outlines of its faster parts, GeoJSON."""
-    frame = plans.frame_around(joined(alert.area).bounds, margin=1.5, least_km=LEAST_KM)
+    frame = plans.frame_around(join_halves(alert.area).bounds, margin=1.5, least_km=LEAST_KM)
     shapes = [
         *_ground(frame, alert.simulated),
         *_context(frame, alert.simulated),
@@ -105,7 +105,9 @@ def place_plan(
 
 def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], simulated: bool) -> plans.Plan:
     """Draw numbered outlines (degrees) of kinds with what lies around them; a mark leads to `#place-NUMBER`."""
-    frame = plans.frame_around(joined(unary_union([one for *_, one in places])).bounds, margin=0.15, least_km=LEAST_KM)
+    frame = plans.frame_around(
+        join_halves(unary_union([one for *_, one in places])).bounds, margin=0.15, least_km=LEAST_KM
+    )
     shapes = [*_ground(frame, simulated), *_context(frame, simulated)]
     marks = []
     for number, kind, outline in places:
@@ -119,7 +121,7 @@ def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], s
 
 def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plans.Shape]]:
     """Return the frame of an alert's small picture, the ground in it without small roads, and the outline."""
-    frame = plans.frame_around(joined(alert.area).bounds, margin=0.4, least_km=CARD_KM, tallest=CARD_TALL)
+    frame = plans.frame_around(join_halves(alert.area).bounds, margin=0.4, least_km=CARD_KM, tallest=CARD_TALL)
     height = round(CARD_TALL * plans.WIDTH)  # the middle and the scale of the frame stay
     frame = frame._replace(north=frame.north + (height - frame.height) / 2 / frame.y_per_degree, height=height)
     ground = [*_ground(frame, alert.simulated), *_context(frame, alert.simulated, skip=NEAR_KM)]
@@ -129,7 +131,7 @@ def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plan
 def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
     """Draw the surroundings of an alert for a mail, in a flat frame; a small outline also gets a mark."""
     # If no surroundings are loaded, a wider map names the countries.
-    extent, area = joined(alert.area).bounds, from_wkb(bytes(alert.area.wkb))
+    extent, area = join_halves(alert.area).bounds, from_wkb(bytes(alert.area.wkb))
     frame = plans.frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=plans.FLATTEST)
     context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
     names = plans.names_on(frame, places, [], MOST_NAMES, LARGER)

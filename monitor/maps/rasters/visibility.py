@@ -18,7 +18,7 @@ from rasterio.transform import from_bounds
 from shapely import STRtree, from_wkb
 from shapely import transform as transform_geometry
 
-from ingest.areas import box_around, joined
+from ingest.areas import box_around, join_halves
 from ingest.projections import web_mercator
 from ingest.scenes.services import geos
 from ml.models import Prediction
@@ -166,7 +166,7 @@ def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[fl
 
 
 def _worked_out(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
-    outline = transform_geometry(joined(region), web_mercator, interleaved=False)
+    outline = transform_geometry(join_halves(region), web_mercator, interleaved=False)
     west, south, east, north = outline.bounds
     cell = max(east - west, north - south) / CELLS
     rows, cols = max(1, math.ceil((north - south) / cell)), max(1, math.ceil((east - west) / cell))

@@ -135,7 +135,7 @@ def _of_raster(layer: RasterLayer, group: RasterGroup) -> Document:
         "name": f"{layer.label}, {group.label}",
         "description": f"{meaning}. {SIMULATED}" if group.simulated else f"{meaning}.",
         "tiles": [f"/tiles/rasters/{layer.name}/{group.key}/{{z}}/{{x}}/{{y}}.png"],
-        "bounds": _rounded(_within_world(group.bounds)),
+        "bounds": _rounded(_world_bounds(group.bounds)),
         "minzoom": MIN_ZOOM,
         "maxzoom": DEEPEST_RASTER,
     }
@@ -156,7 +156,7 @@ def _of_vectors(name: str, path: str, rows: QuerySet, described: str, deepest: i
     }
 
 
-def _within_world(bounds: Bounds) -> Bounds:
+def _world_bounds(bounds: Bounds) -> Bounds:
     """Return bounds as TileJSON 3.0 (section 3.4) allows them: all longitudes where they cross 180 degrees."""
     west, south, east, north = bounds
     return bounds if west <= east else (-180.0, south, 180.0, north)

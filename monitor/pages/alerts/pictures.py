@@ -15,7 +15,7 @@ from shapely.geometry import MultiPolygon
 
 from detection.kinds import Extent
 from detection.models import Detection
-from ingest.areas import joined, polygons_of, zone_of
+from ingest.areas import join_halves, polygons_of, zone_of
 from ingest.geometry import to_degrees
 from ingest.models import Product, ScenePair
 from ingest.pixel_grids import PixelGrid
@@ -218,10 +218,10 @@ def layer_png(layer: RasterLayer, file: FieldFile, area: GeoArea) -> bytes:
 
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
-    geographic, epsg = polygons_of(joined(area)), zone_of(area)
+    geographic, epsg = polygons_of(join_halves(area)), zone_of(area)
     project = transformer(4326, epsg).transform
     return transform_geometry(geographic, project, interleaved=False), epsg
 
 
 def _bounds_deg(frame: evidence.Frame, epsg: int) -> Bounds:
-    return joined(to_degrees(box(*frame.bounds_m), epsg)).bounds
+    return join_halves(to_degrees(box(*frame.bounds_m), epsg)).bounds

@@ -13,7 +13,7 @@ from rasterio.transform import from_bounds
 from shapely import transform as transform_geometry
 
 from detection.models import Alert, Detection
-from ingest.areas import bounds_of, joined
+from ingest.areas import bounds_of, join_halves
 from ingest.models import ReleaseChange
 from ingest.products.comparison import Verdict
 from ingest.projections import web_mercator
@@ -86,7 +86,7 @@ def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] 
 
 
 def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare]:
-    area = transform_geometry(joined(alert.area), web_mercator, interleaved=False)
+    area = transform_geometry(join_halves(alert.area), web_mercator, interleaved=False)
     west, south, east, north = area.bounds
     side = max(east - west, north - south) / CELLS
     shape = max(1, round((north - south) / side)), max(1, round((east - west) / side))

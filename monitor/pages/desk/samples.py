@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils.translation import get_language
 from plotly.io.json import to_json_plotly
 
-from ingest.areas import box_around, joined
+from ingest.areas import box_around, join_halves
 from ingest.models import DisplacementSeries, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
@@ -191,7 +191,7 @@ def columns_of(
 
 def _stated(attribute: Attribute, product: Product, ground: GEOSGeometry | None) -> str:
     """Return the SQL of an attribute as float8, NaN where the file does not state it."""
-    west, south, east, north = joined(ground or product.footprint).bounds
+    west, south, east, north = join_halves(ground or product.footprint).bounds
     value = attribute.sql.format(longitude=repr((west + east) / 2), latitude=repr((south + north) / 2))
     return f"coalesce(({value})::float8, 'NaN')"
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from ingest.areas import joined
+from ingest.areas import join_halves
 from ingest.geometry import LineOfSight, decompose_up_east
 from ingest.models import Product
 from ingest.products.decomposition import Cells, UpEastCells, cells_around, common_dates, decompose_cells, on_dates
@@ -70,7 +70,7 @@ def _solved(
     tracks: tuple[Product, Product], ground: GEOSGeometry
 ) -> tuple[Cells, UpEastCells, NDArray[Any], NDArray[Any]] | None:
     """Return the smallest cells that both tracks share often enough, their rates, and longitude and latitude."""
-    to_metres = transformer(4326, local_system(*joined(ground).centroid.coords[0]))
+    to_metres = transformer(4326, local_system(*join_halves(ground).centroid.coords[0]))
     first, second = (_points_of(one, ground, to_metres) for one in tracks)
     if not first.x.size or not second.x.size:
         return None

@@ -73,7 +73,7 @@ const WORDS_OF_MAPLIBRE = {
 };
 
 /** A box of west, south, east, north with an east that counts on beyond 180 where the box crosses 180 degrees. */
-export const unrolled = ([west, south, east, north]) => [west, south, east < west ? east + 360 : east, north];
+export const unroll = ([west, south, east, north]) => [west, south, east < west ? east + 360 : east, north];
 
 /** A longitude turned by whole circles so that it lies within 180 degrees of another one. */
 export const longitudeNear = (longitude, other) => longitude + 360 * Math.round((other - longitude) / 360);
@@ -104,7 +104,7 @@ export function createMap(container, options = {}) {
     localIdeographFontFamily: "sans-serif",
     locale: WORDS_OF_MAPLIBRE,
     ...options,
-    ...(Array.isArray(options.bounds) ? { bounds: unrolled(options.bounds) } : {}),
+    ...(Array.isArray(options.bounds) ? { bounds: unroll(options.bounds) } : {}),
   });
   map.getContainer().setAttribute("aria-busy", "true");
   map.once("style.load", () => {

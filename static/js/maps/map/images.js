@@ -1,5 +1,5 @@
 // The images on the map: which one, of which date, how strong; and what their colours mean.
-import { longitudeNear, unrolled } from "gmm/basemap";
+import { longitudeNear, unroll } from "gmm/basemap";
 import { element as h } from "gmm/dom";
 import { signed } from "gmm/format";
 import { makePlayer } from "gmm/player";
@@ -99,7 +99,7 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
   function elsewhere() {
     const date = group();
     if (!date) return;
-    const [west, south, east, north] = unrolled(date.bounds);
+    const [west, south, east, north] = unroll(date.bounds);
     const view = map.getBounds();
     const away = Math.abs(longitudeNear((west + east) / 2, view.getCenter().lng) - view.getCenter().lng);
     const apart = away > (east - west + view.getEast() - view.getWest()) / 2;
@@ -140,7 +140,7 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
   points.addEventListener("change", show);
   part("earlier").addEventListener("click", () => step(-1));
   part("later").addEventListener("click", () => step(1));
-  part("elsewhere").addEventListener("click", () => map.fitBounds(unrolled(group().bounds), { padding: 24, maxZoom: 13 }));
+  part("elsewhere").addEventListener("click", () => map.fitBounds(unroll(group().bounds), { padding: 24, maxZoom: 13 }));
   map.on("moveend", elsewhere);
   part("section").hidden = false;
   document.getElementById("legend").hidden = false;

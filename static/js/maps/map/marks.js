@@ -8,7 +8,7 @@ import { formatNumber, interpolate, ngettext } from "gmm/words";
 const APART = 30; // pixels; of marks that are closer the most important one stands for all
 
 export function addOutlines(map, data) {
-  map.addSource("alerts", { type: "geojson", data: seamless(data) });
+  map.addSource("alerts", { type: "geojson", data: cutSeam(data) });
   const byExtent = (region, place) => ["match", ["get", "extent"], "region", region, place];
   const [dashes, noDashes] = [["literal", [4, 3]], ["literal", [1, 0]]];
   const layer = (id, type, paint, layout) =>
@@ -29,7 +29,7 @@ export function addOutlines(map, data) {
 }
 
 /** Features with lines of their own where 180 degrees cuts them: their edges along it are not drawn. */
-export function seamless(data) {
+export function cutSeam(data) {
   const features = (data.features ?? [data]).flatMap((feature) => {
     const { geometry, properties } = feature;
     if (boundsOf(geometry)[2] <= 180) return [feature];
