@@ -119,7 +119,7 @@ def test_the_smallest_circle_with_enough_points_is_chosen_and_vertical_motion_go
         "lat=nan&lon=0",
         "lat=1e400&lon=0",
         "lat=a&lon=b",
-        "lat=0&lon=180.1",
+        "lat=0&lon=360.1",
         "lat=89.9&lon=0",
     ],
 )
