@@ -152,7 +152,7 @@ def neighbours(*, pair: ScenePair) -> tuple[ScenePair | None, ScenePair | None]:
         ScenePair.objects.select_related("reference", "secondary")
         .filter(
             temporal_baseline_days=pair.temporal_baseline_days,
-            footprint__bboverlaps=pair.footprint,
+            footprint__intersects=pair.footprint,
             **{f"reference__{name}": getattr(pair.reference, name) for name in (*SAME_GROUND, "mode")},
         )
         .exclude(pk=pair.pk)

@@ -1,4 +1,4 @@
-"""Geometry: decomposition of two lines of sight into up and east, boxes around places, UTM zones, and the 180° line.
+"""Geometry: decomposition of two lines of sight into up and east, UTM zones, and the 180° line.
 
 Ground on both sides of 180° has two forms. Split: longitudes within [-180, 180], with parts on both sides (RFC 7946,
 section 3.1.9), as it is stored and published. Joined: longitudes that run on beyond 180, for means and centres.
@@ -50,14 +50,6 @@ def decompose_up_east(
         up = (first_mm_yr * second_los.east - second_mm_yr * first_los.east) / determinant
         east = (first_los.up * second_mm_yr - second_los.up * first_mm_yr) / determinant
     return UpEast(up, east)
-
-
-def bounds_around(extent: tuple[float, float, float, float], margin_m: float) -> tuple[float, float, float, float]:
-    """Return (west, south, east, north), degrees, of an extent in this order, enlarged by margin_m on every side."""
-    west, south, east, north = extent
-    high = margin_m / METRES_PER_DEGREE
-    wide = high / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.01)
-    return west - wide, max(south - high, -90.0), east + wide, min(north + high, 90.0)
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:

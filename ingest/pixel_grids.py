@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 from rasterio.warp import transform_bounds
-from shapely import Polygon, box, transform
+from shapely import MultiPolygon, box
 
-from ingest.projections import transformer
+from ingest.areas import polygons_of
+from ingest.geometry import to_degrees
 
 ALIGNED_PX = 1e-3  # grids that differ by less than this are the same lattice
 
@@ -73,9 +74,8 @@ def common_grid(reference: PixelGrid, secondary: PixelGrid) -> PixelGrid | None:
     return reference.part(top, left, bottom - top, right - left)
 
 
-def footprint_of(grid: PixelGrid) -> Polygon:
+def footprint_of(grid: PixelGrid) -> MultiPolygon:
     """Return the outline of a grid in degrees (EPSG:4326), with edges densified to follow the projection."""
     west, south, east, north = grid.bounds_m
-    project = transformer(grid.epsg, 4326).transform
     outline = box(west, south, east, north).segmentize(max(east - west, north - south) / 8)
-    return transform(outline, project, interleaved=False)  # type: ignore[arg-type]
+    return polygons_of(to_degrees(outline, grid.epsg))

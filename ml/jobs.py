@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from django.conf import settings
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import GEOSGeometry
 
-from ingest.geometry import bounds_around
+from ingest.areas import box_around
 from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair
+from ingest.scenes.services import geos
 from ml import selectors
 from ml.coherence import WITH_WINDOW, window_of
 from ml.coherence import change as change_infer
@@ -67,8 +68,7 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     postings = [one.posting_m for one in [product, *companions] if one.posting_m]
     posting_m = max(postings, default=None)  # all tracks lie on cells of one size
     cloud, corrected = _cloud(product, product.grid_epsg, posting_m)
-    around = Polygon.from_bbox(bounds_around(product.footprint.extent, BESIDE_M))
-    around.srid = 4326
+    around = geos(box_around(product.footprint, BESIDE_M))
     beside = [_cloud(one, cloud.epsg, posting_m, around)[0] for one in companions]
     seen = [(one, points) for one, points in zip(companions, beside, strict=True) if points.x.size]
     tracks = [(product, cloud), *seen]
@@ -128,7 +128,7 @@ def _track(product: Product, points: PointCloud, plane: list[float] | None) -> T
 
 
 def _cloud(
-    product: Product, epsg: int | None, posting_m: float | None, area: Polygon | None = None
+    product: Product, epsg: int | None, posting_m: float | None, area: GEOSGeometry | None = None
 ) -> tuple[PointCloud, int | None]:
     """Read a product's points, or those in an area's box; correct their rates for unwrapping errors.
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.gis.db import models
 from shapely.geometry import shape
 
-from ingest.geometry import joined_at_180, split_at_180
+from ingest.areas import centre_of
 from ingest.models import Product, ScenePair
 from ingest.models.jobs import CAUSES
 from ingest.storage import raster_storage
@@ -144,8 +144,8 @@ class Prediction(models.Model):
         """Wide regions that no other track shows: longitude and latitude of the middle, km2, mm_yr."""
         return [
             {
-                "longitude": round((middle := split_at_180(joined_at_180(shape(region["geometry"])).centroid)).x, 2),
-                "latitude": round(middle.y, 2),
+                "longitude": round((middle := centre_of(shape(region["geometry"]))).longitude, 2),
+                "latitude": round(middle.latitude, 2),
                 "km2": round(region["properties"]["area_m2"] / 1e6),
                 "mm_yr": round(region["properties"]["rate_mm_yr"], 1),
             }

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.gis.db.models import PolygonField
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.db.models import MultiPolygonField
+from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Count, Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Subquery, Value, Window
 from django.db.models.functions import Coalesce, Now, RowNumber
 from django.db.models.lookups import GreaterThanOrEqual
@@ -205,11 +205,11 @@ def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
     ground = value("footprint")
     whole = Func(ground, function="ST_Area", output_field=FloatField())
     enough = GreaterThanOrEqual(_shared_area(ground), whole * LEAST_SHARE)  # slow, and true of equal footprints
-    return ScenePair.objects.filter(Q(footprint__same_as=ground) | Q(enough), **same)
+    return ScenePair.objects.filter(Q(footprint__equals=ground) | Q(enough), **same)
 
 
-def _polygon(ground: Polygon) -> Value:
-    return Value(ground, output_field=PolygonField(srid=4326))
+def _polygon(ground: MultiPolygon) -> Value:
+    return Value(ground, output_field=MultiPolygonField(srid=4326))
 
 
 def _shared_area(ground: object) -> Func:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ingest.areas import join_halves
 from ingest.models import Product, Station
 from ingest.projections import transformer
 from ingest.readers.records import Float64, Reference
@@ -107,7 +108,7 @@ def plane_of(*, product: Product, epsg: int) -> Plane | None:
     project = transformer(4326, epsg).transform
     places, differences = zip(*fixed, strict=True)
     x, y = project(*np.array(places).T)
-    west, south, east, north = product.footprint.extent
+    west, south, east, north = join_halves(product.footprint).bounds
     corners = list(zip(*project([west, east, east, west], [south, south, north, north]), strict=True))
     return reference_plane(x, y, differences, corners)
 

@@ -8,12 +8,13 @@ import numpy as np
 import shapely
 from django.contrib.gis.geos import GEOSGeometry
 from shapely.geometry import mapping
-from shapely.geometry.base import BaseGeometry
 
-from ingest.geometry import utm_epsg
+from ingest.areas import zone_of
+from ingest.geometry import to_degrees
 from ingest.models import Product
 from ingest.products.selectors import product_points, product_series, series_within
 from ingest.projections import transformer
+from ingest.scenes.services import geos
 from ml.deformation.motion.area import series_of_area
 from ml.deformation.motion.series import WITHIN_90, DatedChange, SeriesMotion, Trend, series_motion
 from ml.deformation.series.product import half_wave_mm, has_cycles
@@ -41,8 +42,7 @@ def trend_search_make(*, product: Product) -> TrendSearch:
     first = product.dates[-1] - timedelta(days=NEWEST_DAYS)
     row = TrendSearch(product=product, first_day=first, last_day=product.dates[-1], n_clusters=0, places=[])
     if enough_dates(days):
-        longitude, latitude = product.footprint.centroid.coords
-        epsg = product.grid_epsg or utm_epsg(longitude, latitude)
+        epsg = product.grid_epsg or zone_of(product.footprint)
         changes = joined([point_changes(block, days) for block in product_series(product=product)])
         points = product_points(product=product)
         found = changed_places(*transformer(4326, epsg).transform(points.longitude, points.latitude), changes)
@@ -50,8 +50,7 @@ def trend_search_make(*, product: Product) -> TrendSearch:
         row.places = list(islice((one for one in sure if one), MOST_PLACES))
         row.n_clusters = found.n_clusters
         if found.sampled:
-            to_degrees = transformer(epsg, 4326).transform
-            row.sampled = _geos(shapely.transform(shapely.MultiPoint(found.sampled), to_degrees, interleaved=False))
+            row.sampled = geos(to_degrees(shapely.MultiPoint(found.sampled), epsg))
     row.save(force_insert=True)
     return row
 
@@ -82,21 +81,17 @@ def motion_as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
 def _ring(area: GEOSGeometry) -> GEOSGeometry:
     """Return the ring around an area, degrees, whose points `ml.statistics.reasons` compares with those inside."""
     geographic = shapely.from_wkb(bytes(area.wkb))
-    epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
+    epsg = zone_of(area)
     metric = shapely.transform(geographic, transformer(4326, epsg).transform, interleaved=False)
     near_m, far_m = reach_of(metric)
     ring = metric.buffer(far_m).simplify(near_m / 4) - metric.buffer(near_m).simplify(near_m / 4)
-    return _geos(to_geographic(ring, epsg))
-
-
-def _geos(geometry: BaseGeometry) -> GEOSGeometry:
-    return GEOSGeometry(memoryview(shapely.to_wkb(geometry)), srid=4326)
+    return geos(to_geographic(ring, epsg))
 
 
 def _place(product: Product, place: ChangedPlace, epsg: int, first: date) -> dict[str, Any] | None:
     """Describe a place for JSON; None if the curve of its points shows no such change in the newest period."""
     outline = to_geographic(place.outline, epsg)
-    motion = area_motion(product=product, area=_geos(outline), local=True)
+    motion = area_motion(product=product, area=geos(outline), local=True)
     change = motion and _newest_change(motion, first)
     if not motion or not change or motion.before is None or motion.trend == Trend.STEADY:
         return None

@@ -16,9 +16,8 @@ from detection.models import Alert, AlertCause, AlertExposure, Detection
 from detection.rules.severity import Exposure, exposure_points
 from detection.search.areas import to_django
 from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
-from ingest.areas import area_of
+from ingest.areas import area_of, zone_of
 from ingest.context.exposure import exposed_in, nearby
-from ingest.geometry import utm_epsg
 from ingest.models import Product, ScenePair
 from ingest.projections import transformer
 from ml.deformation.places.context import OTHER, Surroundings, weigh
@@ -35,7 +34,7 @@ def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
 def shape_of(area: GEOSGeometry) -> tuple[float, float]:
     """Return (longer / shorter side of the smallest rectangle around an area, diameter of the equal-area circle, m)."""
     shape = from_wkb(bytes(area.wkb))
-    project = transformer(4326, utm_epsg(area.centroid.x, area.centroid.y))
+    project = transformer(4326, zone_of(area))
     flat = transform_geometry(shape, project.transform, interleaved=False)
     sides = np.hypot(*np.diff(get_coordinates(flat.minimum_rotated_rectangle), axis=0).T)[:2]
     return float(max(sides) / max(min(sides), 1.0)), 2 * sqrt(area_of(shape) / pi)

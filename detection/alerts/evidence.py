@@ -15,7 +15,7 @@ from detection.kinds import Extent, Family, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection
 from detection.search.areas import points_in
 from detection.selectors import detections_current
-from ingest.geometry import utm_epsg
+from ingest.areas import zone_of
 from ingest.locks import Lock, locked
 from ingest.models import Product
 from ingest.projections import transformer
@@ -135,7 +135,7 @@ def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) ->
 def _method_results(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> list[dict[str, Any]]:
     """Run the named methods on the points and rates of an alert's search; return one dict of results per method."""
     geographic = from_wkb(bytes(alert.area.wkb))
-    epsg = utm_epsg(geographic.centroid.x, geographic.centroid.y)
+    epsg = zone_of(geographic)
     place = transform(geographic, transformer(4326, epsg).transform, interleaved=False)
     ground = box(*ground_around(place))
     tracks = [cloud for product in products if (cloud := _cloud(product, ground, epsg)).x.size]

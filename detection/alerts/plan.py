@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from detection.kinds import Kind
 from detection.rules.lifecycle import LIVING, State, after_sighting
 from detection.rules.updates import Cause, Change, may_report
+from ingest.areas import join_halves, turn_near
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 
 SAME_PLACE_SHARE = 0.1  # of the smaller area
@@ -91,7 +92,8 @@ def parts_apart(shapes: Sequence[BaseGeometry], areas_m2: Sequence[float]) -> li
     Outlines closer than the distance over which the search joins patches belong to one part.
     """
     shrink = math.cos(math.radians(shapes[0].centroid.y))
-    on_plane = [affinity.scale(shape, xfact=shrink, origin=(0, 0)) for shape in shapes]
+    near = join_halves(shapes[0]).centroid.x
+    on_plane = [affinity.scale(turn_near(shape, near), xfact=shrink, origin=(0, 0)) for shape in shapes]
     grown = unary_union(on_plane).buffer(DEFAULT_THRESHOLDS.joined_m / 2 / METRES_PER_DEGREE)
     outlines = list(getattr(grown, "geoms", [grown]))
     parts: dict[int, list[int]] = {}

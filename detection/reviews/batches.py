@@ -8,21 +8,23 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.gis.geos import Polygon
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from detection.models import Alert, Detection, Review, ReviewBatch
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Claimed
+from detection.reviews.outlines import distance_m
 from detection.reviews.services import LONGEST_NOTE, alert_review, may_take_back, review_take_back
 from detection.rules.verdicts import Verdict
 from detection.selectors import RUN, alerts_to_review
+from ingest.areas import box_around, join_halves
+from ingest.scenes.services import geos
 
 VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # that several cases can share
 MOST = 11
 NEAR_TIME = timedelta(days=7)
-NEAR_DEGREES = 0.5
+NEAR_M = 55_000.0
 
 
 class Skipped(NamedTuple):
@@ -51,14 +53,13 @@ def cases_similar(*, alert: Alert) -> list[Alert]:
         seen_in = {one for one in alert.detections.values_list(source, flat=True) if one}
         same_data |= Q(**{f"{source}__in": seen_in})
     same = Detection.objects.filter(same_data, alert=OuterRef("pk"))
-    west, south, east, north = alert.area.extent
-    box = Polygon.from_bbox((west - NEAR_DEGREES, south - NEAR_DEGREES, east + NEAR_DEGREES, north + NEAR_DEGREES))
+    box = geos(box_around(alert.area, NEAR_M))
     week = (alert.created_at - NEAR_TIME, alert.created_at + NEAR_TIME)
-    near = Q(created_at__range=week, area__bboverlaps=box)
+    near = Q(created_at__range=week, area__intersects=box)
     waiting = alerts_to_review().filter(kind=alert.kind, simulated=alert.simulated).exclude(pk=alert.pk)
     found = list(waiting.filter(Exists(same) | near))
-    middle = alert.area.centroid
-    return sorted(found, key=lambda one: (one.area.centroid.distance(middle), one.pk))[:MOST]
+    away = {one.pk: distance_m(*(join_halves(each.area).centroid for each in (alert, one))) for one in found}
+    return sorted(found, key=lambda one: (away[one.pk], one.pk))[:MOST]
 
 
 def batch_review(

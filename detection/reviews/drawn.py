@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.contrib.gis.geos import MultiPolygon
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from shapely import from_wkb
@@ -29,9 +29,10 @@ from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
 from detection.search.areas import to_django
 from detection.tables.reviews import SetByHand
-from ingest.areas import area_of
+from ingest.areas import area_of, box_around
 from ingest.locks import Lock, locked
 from ingest.models import Product
+from ingest.scenes.services import geos
 
 REASON = "reported by a specialist"
 SAME_PLACE_M = 250.0
@@ -113,9 +114,7 @@ def alert_draw(*, drawn: Drawn, by: AbstractBaseUser, known: Collection[str] = (
 
 def living_near(outline: BaseGeometry) -> list[Alert]:
     """Return living alerts within 250 metres of an outline in degrees, the nearest first."""
-    west, south, east, north = outline.buffer(SAME_PLACE_M / 30_000).bounds  # wide enough up to 74° north and south
-    box = Polygon.from_bbox((west, south, east, north))
-    alerts = Alert.objects.filter(state__in=LIVING, area__bboverlaps=box)
+    alerts = Alert.objects.filter(state__in=LIVING, area__intersects=geos(box_around(outline, SAME_PLACE_M)))
     away = [(distance_m(outline, from_wkb(bytes(alert.area.wkb))), alert.pk, alert) for alert in alerts]
     return [alert for metres, _pk, alert in sorted(away, key=lambda one: one[:2]) if metres <= SAME_PLACE_M][
         :MOST_SHOWN

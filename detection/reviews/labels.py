@@ -11,13 +11,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from shapely import from_wkb
+from shapely import MultiPolygon, from_wkb, get_parts
 
 from detection.alerts.describe import data_span
 from detection.models import AREA_FIGURES, Detection, Review
 from detection.reviews.record import judgements
 from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
+from ingest.areas import bounds_of
 from ingest.models import Product
 
 FIGURES = (*AREA_FIGURES, "score")
@@ -61,11 +62,10 @@ SCHEMA = pa.schema(
 def labels_write(*, path: Path) -> int:
     """Write all labels atomically; return the number of rows."""
     rows = list(label_rows())
-    bounds = [from_wkb(row["geometry"]).bounds for row in rows]
+    polygons = get_parts(from_wkb([row["geometry"] for row in rows]))
     column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["MultiPolygon"]}
-    if bounds:
-        west, south, east, north = zip(*bounds, strict=True)
-        column["bbox"] = [min(west), min(south), max(east), max(north)]
+    if polygons.size:
+        column["bbox"] = bounds_of(MultiPolygon(polygons.tolist()))
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
     table = pa.Table.from_pylist(rows, SCHEMA.with_metadata({"geo": json.dumps(geo)}))
     partial = path.with_name(f".{path.name}.partial")

@@ -12,13 +12,13 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 from shapely.validation import explain_validity
 
-from ingest.areas import area_of
+from ingest.areas import area_of, join_halves, on_the_map, turn_near
 
 LEAST_M2, MOST_M2 = 100.0, 2e9  # a house; more than the largest region found so far
 MOST_CORNERS = 5000
 LONGEST_TEXT = 500_000
 NEAR_M = 5000.0
-WORLD = box(-180, -90, 180, 90)
+WORLD = box(-360, -90, 360, 90)  # a map that is turned across 180 degrees counts on
 _GEOD = Geod(ellps="WGS84")
 
 
@@ -33,6 +33,7 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
         raise Unfit(_("The outline crosses itself or touches itself (%(where)s).") % {"where": explain_validity(area)})
     if area.is_empty or not WORLD.covers(area):
         raise Unfit(_("The outline is not on the map: give longitude and latitude in degrees."))
+    area = on_the_map(area)
     if get_num_coordinates(area) > MOST_CORNERS:
         raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MOST_CORNERS})
     if not LEAST_M2 <= area_of(area) <= MOST_M2:
@@ -44,7 +45,8 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
 
 def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
     """Return the distance, m, between two areas in degrees; 0 if they touch. Nearest points are found in degrees."""
-    here, there = nearest_points(one, other)
+    one = join_halves(one)
+    here, there = nearest_points(one, turn_near(other, one.centroid.x))
     return float(_GEOD.inv(here.x, here.y, there.x, there.y)[2])
 
 

@@ -1,12 +1,10 @@
 """Review queue: waiting cases by importance and time without a look, and the alerts near a case."""
 
-import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.gis.geos import Polygon
 from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Extract, Least
@@ -15,6 +13,8 @@ from detection.models import Alert, Claim, Proposal, Review
 from detection.rules.importance import DAYS_PER_STEP, MAX_WAIT_STEPS
 from detection.rules.lifecycle import LIVING, State
 from detection.selectors import PUBLIC_STATES, UNREVIEWED_STATES, alerts_to_review
+from ingest.areas import box_around
+from ingest.scenes.services import geos
 
 NEAR_M = 10_000.0
 MOST_NEIGHBOURS = 8
@@ -86,11 +86,9 @@ def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:
 
 def alerts_near(*, alert: Alert) -> list[Alert]:
     """Return other alerts within ten kilometres, the nearest first, with `away_m`: metres between the outlines."""
-    reach = NEAR_M / 111_000
-    wide = reach / max(0.05, math.cos(math.radians(alert.area.centroid.y)))
-    west, south, east, north = alert.area.extent
-    box = Polygon.from_bbox((west - wide, south - reach, east + wide, north + reach))
     away = RawSQL("ST_Distance(area::geography, ST_GeomFromEWKB(%s)::geography)", [bytes(alert.area.ewkb)])
-    near = Alert.objects.filter(state__in=[*PUBLIC_STATES, State.REJECTED], area__bboverlaps=box)
+    near = Alert.objects.filter(
+        state__in=[*PUBLIC_STATES, State.REJECTED], area__intersects=geos(box_around(alert.area, NEAR_M))
+    )
     near = near.filter(simulated=alert.simulated).exclude(pk=alert.pk).annotate(away_m=away)
     return list(near.filter(away_m__lte=NEAR_M).order_by("away_m", "pk")[:MOST_NEIGHBOURS])

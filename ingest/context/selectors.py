@@ -1,5 +1,6 @@
 """Selectors of context: names of places, features of an area, and the layers that are loaded."""
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -9,13 +10,14 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from pyproj import Geod
-from rasterio.errors import RasterioError, WindowError
+from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask, geometry_window
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
-from shapely import box, transform, wkb
+from shapely import box, clip_by_rect, transform, wkb
 from shapely.geometry.base import BaseGeometry
 
+from ingest.areas import box_around
 from ingest.context.terrain import mean_bearing
 from ingest.errors import StorageFailed
 from ingest.locks import rows_of
@@ -30,6 +32,7 @@ FARTHEST_PLACE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0
 MOST_NAMED = 20
 MOST_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
+NEAR_180 = 175.0  # farther from 180 degrees, places behind it are no nearest ones
 MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # alerts do not mention these
 _GEOD = Geod(ellps="WGS84")
 BRINGS = {
@@ -231,8 +234,7 @@ def _place_match(place: Place) -> PlaceMatch:
 
 
 def _region_match(region: AdministrativeRegion) -> PlaceMatch:
-    west, south, east, north = region.view.extent
-    middle, bounds = ((west + east) / 2, (south + north) / 2), (west, south, east, north)
+    middle, bounds = region.view.centroid.coords, region.view.extent
     country = region.country if region.level else ""
     return PlaceMatch(region.title, country, *middle, bounds, region.rank, 0, region.slug, region.level)
 
@@ -251,6 +253,8 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
         FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y), LATERAL (
             SELECT name, names, country, position FROM ingest_place WHERE layer_id = ANY(%s)
             ORDER BY position <-> ST_SetSRID(ST_MakePoint(target.x, target.y), 4326) LIMIT 16) AS near"""
+    beyond = [(index, (x - math.copysign(360, x), y, made)) for index, (x, y, made) in points if abs(x) > NEAR_180]
+    points = [*points, *beyond]  # places behind 180 degrees are near, too
     nearest: dict[int, NearPlace] = {}
     for index, x, y, name, country, place_x, place_y in rows_of(query, [language_code(), *_parameters(points), layers]):
         bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)
@@ -304,10 +308,7 @@ def regions_at(*, points: Sequence[tuple[float, float]], simulated: bool) -> lis
 
 
 def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
-    y = area.centroid.y
-    degrees = LANDSLIDES_WITHIN_M / 111_000
-    reach = degrees / max(0.02, float(np.cos(np.radians(y))))
-    box = area.envelope.buffer(max(degrees, reach)) if abs(y) < 89 else area.envelope
+    box = GEOSGeometry(box_around(area, LANDSLIDES_WITHIN_M).wkb_hex, srid=4326)
     rows = Landslide.objects.filter(position__intersects=box, layer__simulated=simulated).extra(
         where=["ST_DWithin(position::geography, ST_GeomFromEWKB(%s)::geography, %s)"],
         params=[bytes(area.ewkb), LANDSLIDES_WITHIN_M],
@@ -337,7 +338,5 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
 def window_of(raster: DatasetReader, area: BaseGeometry) -> tuple[BaseGeometry, Window | None]:
     """Return an area (degrees) in a raster's system, and the whole pixels around it; None if none is in the raster."""
     shape = transform(area, transformer(4326, raster.crs.to_wkt()).transform, interleaved=False)
-    try:
-        return shape, geometry_window(raster, [box(*shape.bounds)])
-    except WindowError:
-        return shape, None
+    inside = clip_by_rect(shape, *raster.bounds)  # The other half of an area at 180 degrees would widen the window.
+    return shape, None if inside.is_empty else geometry_window(raster, [box(*inside.bounds)])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection, transaction
 from django.db.models import Model, Q
 from psycopg import sql
@@ -265,7 +265,7 @@ def _load_elevation(path: Path, file: records.ContextFile, layer: ContextLayer) 
         rows=grid.height_m.shape[0],
         cols=grid.height_m.shape[1],
         posting_m=-grid.transform.e * (METRES_PER_DEGREE if degrees else 1.0),
-        footprint=elevation.footprint(grid).wkb_hex,
+        footprint=elevation.footprint(file.source).wkb_hex,
     )
     with tempfile.TemporaryDirectory() as folder:
         cog = Path(folder) / f"elevation_{layer.file_sha256[:16]}.tif"
@@ -274,9 +274,9 @@ def _load_elevation(path: Path, file: records.ContextFile, layer: ContextLayer) 
 
 
 def _load_population(file: records.ContextFile, layer: ContextLayer) -> None:
-    people, outline = elevation.population_total(file.source), elevation.population_footprint(file.source)
+    people, outline = elevation.population_total(file.source), elevation.footprint(file.source)
     layer.n_features = 1
-    layer.coverage = MultiPolygon(GEOSGeometry(outline.wkb_hex), srid=4326)
+    layer.coverage = GEOSGeometry(outline.wkb_hex, srid=4326)
     layer.save(update_fields=["n_features", "coverage"])
     row = PopulationTile(layer=layer, people=people, footprint=outline.wkb_hex)
     with tempfile.TemporaryDirectory() as folder:

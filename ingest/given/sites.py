@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shapely import MultiPolygon, to_wkb, unary_union
 
-from ingest.areas import disc, polygons_of
+from ingest.areas import disc, polygons_of, wrap_longitude
 from ingest.errors import InputError, UnusableData, gettext_noop, one_line
 from ingest.text import search_key
 
@@ -116,6 +116,7 @@ def _site(path: Path, row: Sequence[str], columns: dict[str, int], radius_m: flo
         return row[at].strip() if at < len(row) else ""
 
     latitude, longitude = _number(path, cell("latitude"), "latitude"), _number(path, cell("longitude"), "longitude")
+    longitude = wrap_longitude(longitude)
     if abs(latitude) > 90 or abs(longitude) > 180:
         problem = gettext_noop(
             "latitude %(latitude)s and longitude %(longitude)s are no place on Earth. Check whether they are swapped, "

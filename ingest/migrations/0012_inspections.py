@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("ingest", "0010_sizes_of_rasters"),
+        ("ingest", "0011_footprints_of_several_parts"),
     ]
 
     operations = [

@@ -188,7 +188,7 @@ class PopulationTile(OfLayer):
     """People per cell, as a raster in storage."""
 
     people = models.FloatField(help_text="in all cells")
-    footprint = models.PolygonField(srid=4326)
+    footprint = models.MultiPolygonField(srid=4326)
     raster = models.FileField(storage=raster_storage, max_length=200)
 
     def __str__(self) -> str:
@@ -222,7 +222,7 @@ class ElevationTile(OfLayer):
     rows = models.PositiveIntegerField()
     cols = models.PositiveIntegerField()
     posting_m = models.FloatField()
-    footprint = models.PolygonField(srid=4326)
+    footprint = models.MultiPolygonField(srid=4326)
     raster = models.FileField(storage=raster_storage, max_length=200)
 
     def __str__(self) -> str:

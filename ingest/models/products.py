@@ -68,7 +68,7 @@ class Product(FromFile):
     )
     points_deleted_at = models.DateTimeField(null=True, help_text="an old release, of which only the row is kept")
     file_sha256 = models.CharField(max_length=64)
-    footprint = models.PolygonField(srid=4326, help_text="bounding box of the points")
+    footprint = models.MultiPolygonField(srid=4326, help_text="boxes around groups of points")
 
     objects = ProductQuerySet.as_manager()
 

@@ -52,7 +52,7 @@ class Scene(FromFile):
     grid = ArrayField(models.FloatField(), size=6, null=True, help_text="affine transform of the raster: a to f")
     rows = models.PositiveIntegerField(null=True)
     cols = models.PositiveIntegerField(null=True)
-    footprint = models.PolygonField(srid=4326, null=True)
+    footprint = models.MultiPolygonField(srid=4326, null=True)
     raster = models.FileField(storage=raster_storage, max_length=200, blank=True)
     looks = models.FloatField(null=True, help_text="equivalent number of looks, where that of the product is known")
     ground = models.TextField(blank=True, help_text="elevation model of its correction; later passes use the same")
@@ -112,7 +112,7 @@ class ScenePair(models.Model):
     grid = ArrayField(models.FloatField(), size=6, help_text="affine transform: a to f")
     rows = models.PositiveIntegerField()
     cols = models.PositiveIntegerField()
-    footprint = models.PolygonField(srid=4326)
+    footprint = models.MultiPolygonField(srid=4326)
     resampled = models.BooleanField(default=False)
 
     class Meta:

@@ -9,17 +9,20 @@ import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime
 from functools import partial, reduce
+from itertools import product as product_of
 from operator import or_
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from shapely import box, get_parts
 
-from ingest.geometry import utm_epsg
+from ingest.areas import box_around, join_halves, zone_of
+from ingest.geometry import to_degrees
 from ingest.locks import content_key, locked
 from ingest.models import DerivedTile, Product
 from ingest.products.decomposition import Cells, UpEastCells, View, common_dates, decompose_cells
@@ -51,12 +54,11 @@ class TilePlace(NamedTuple):
         return f"E{self.east}N{self.north}"
 
     @property
-    def outline(self) -> Polygon:
+    def outline(self) -> GEOSGeometry:
         """The bounding box of the square, degrees."""
-        along = np.linspace(0, TILE_M, EDGE_POINTS)
-        x, y = (axis.ravel() for axis in np.meshgrid(self.east * TILE_M + along, self.north * TILE_M + along))
-        longitude, latitude = transformer(self.epsg, 4326).transform(x, y)
-        return Polygon.from_bbox((longitude.min(), latitude.min(), longitude.max(), latitude.max()))
+        west, south = self.east * TILE_M, self.north * TILE_M
+        square = box(west, south, west + TILE_M, south + TILE_M).segmentize(TILE_M / (EDGE_POINTS - 1))
+        return GEOSGeometry(box_around(to_degrees(square, self.epsg)).wkb_hex, srid=4326)
 
 
 class Tile(NamedTuple):
@@ -128,7 +130,7 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
 
 def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Tile]:
     """Yield tiles (only at `places`, if given) with both directions and no published vertical product."""
-    near = reduce(or_, (Q(footprint__bboverlaps=place.outline) for place in places or ()), Q())
+    near = reduce(or_, (Q(footprint__intersects=place.outline) for place in places or ()), Q())
     candidates = Product.objects.current().filter(near, component=Component.LOS, technique=Technique.INSAR)
     candidates = candidates.exclude(direction="").order_by("source_format", "level", "simulated", "id")
     groups: dict[tuple, list[Product]] = {}
@@ -172,20 +174,14 @@ def tile_derive(*, tile: Tile) -> list[Product]:
     return made
 
 
-def _places(product: Product) -> Iterator[TilePlace]:
-    x, y = _project(product.footprint, _epsg(product))
-    for east in range(int(x.min() // TILE_M), int(x.max() // TILE_M) + 1):
-        for north in range(int(y.min() // TILE_M), int(y.max() // TILE_M) + 1):
-            yield TilePlace(product.source_format, _epsg(product), east, north)
-
-
-def _epsg(product: Product) -> int:
-    return product.grid_epsg or utm_epsg(*product.footprint.centroid.coords)
-
-
-def _project(footprint: Polygon, epsg: int) -> tuple[np.ndarray, np.ndarray]:
-    longitude, latitude = np.array(footprint.envelope.coords[0]).T
-    return transformer(4326, epsg).transform(longitude, latitude)
+def _places(product: Product) -> set[TilePlace]:
+    places = set()
+    for part in get_parts(join_halves(product.footprint)):
+        epsg = product.grid_epsg or zone_of(part)
+        x, y = transformer(4326, epsg).transform(*np.array(part.exterior.coords).T)
+        tiles = product_of(*(range(int(at.min() // TILE_M), int(at.max() // TILE_M) + 1) for at in (x, y)))
+        places |= {TilePlace(product.source_format, epsg, east, north) for east, north in tiles}
+    return places
 
 
 def _dates(products: tuple[Product, ...]) -> tuple[date, ...]:

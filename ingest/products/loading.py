@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from ingest.disk import database_room_bytes
 from ingest.errors import DiskFull, InputError
 from ingest.products import encoding, functions, partitions, sampling
+from ingest.products.footprints import Footprint
 from ingest.projections import web_mercator
 from ingest.readers.records import FieldHeader, PointBatch, RefusedRow, VelocityField
 
@@ -107,17 +108,15 @@ class Totals:
         self.points = 0
         self.reasons: Counter[str] = Counter()
         self.listed: list[RefusedRow] = []
-        self.west = self.south = np.inf
-        self.east = self.north = -np.inf
+        self.footprint = Footprint()
 
     def add(self, batch: PointBatch) -> None:
-        """Count a batch and widen the bounds."""
+        """Count a batch and widen the footprint."""
         self.points += batch.pid.size
         self.reasons.update(row.reason for row in batch.refused)
         self.listed += batch.refused[: MOST_REFUSED_LISTED - len(self.listed)]
         if batch.pid.size:
-            self.west, self.east = min(self.west, batch.longitude.min()), max(self.east, batch.longitude.max())
-            self.south, self.north = min(self.south, batch.latitude.min()), max(self.north, batch.latitude.max())
+            self.footprint.add(batch.longitude, batch.latitude)
 
 
 def field_copy(

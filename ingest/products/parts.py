@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import psycopg
-from django.contrib.gis.db.models.functions import Centroid
+from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db import OperationalError
 from django.db.models import FloatField, Func
 
@@ -107,7 +107,8 @@ class Merged(NamedTuple):
 def parts() -> list[Part]:
     """Return all parts that hold points of products."""
     middle = {
-        axis: Func(Centroid("footprint"), function=f"ST_{axis.upper()}", output_field=FloatField()) for axis in "xy"
+        axis: Func(PointOnSurface("footprint"), function=f"ST_{axis.upper()}", output_field=FloatField())
+        for axis in "xy"
     }
     loaded = Product.objects.filter(points_deleted_at=None).order_by().annotate(**middle)
     columns = loaded.values_list("id", "n_points", "component", "direction", "x", "y")

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from ingest.geometry import utm_epsg
+from ingest.areas import zone_of
 from ingest.locks import lock, text_key
 from ingest.models import Product, ReleaseChange
 from ingest.products.comparison import Released, Verdict, compare
@@ -63,8 +63,7 @@ def release_changes_make() -> list[ReleaseChange]:
 def release_change_make(*, older: Product) -> ReleaseChange:
     """Compare a superseded release with its successor; store the figures, and the cells as a raster."""
     newer = older.superseded_by
-    longitude, latitude = newer.footprint.centroid.coords
-    epsg = newer.grid_epsg or utm_epsg(longitude, latitude)
+    epsg = newer.grid_epsg or zone_of(newer.footprint)
     change = compare(_projected(older, epsg), _projected(newer, epsg))
     bands = {name: getattr(change, name) for name in BAND_UNITS}
     offset = None if math.isnan(change.common_offset_mm_yr) else change.common_offset_mm_yr

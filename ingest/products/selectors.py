@@ -11,6 +11,7 @@ from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db import connection, transaction
 from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 
+from ingest.areas import box_around
 from ingest.locks import rows_of
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import sampling
@@ -152,13 +153,20 @@ def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int
     if most is None:
         return 1
     inside = (
-        1.0 if area is None else area.envelope.intersection(product.footprint).area / max(product.footprint.area, 1e-12)
+        1.0 if area is None else _boxes(area).intersection(product.footprint).area / max(product.footprint.area, 1e-12)
     )
     return sampling.share_leaving(n_points=round(product.n_points * min(inside, 1.0)), most=most)
 
 
 def _in_box(area: GEOSGeometry | None) -> str:
-    return f"AND tile_point && ST_Transform('{area.hexewkb.decode()}'::geometry, 3857)" if area else ""
+    boxes = _boxes(area) if area else ()
+    parts = (f"tile_point && ST_Transform('{part.hexewkb.decode()}'::geometry, 3857)" for part in boxes)
+    return f"AND ({' OR '.join(parts)})" if area else ""
+
+
+def _boxes(area: GEOSGeometry) -> GEOSGeometry:
+    """Return the box around an area, in two parts where it crosses 180 degrees."""
+    return GEOSGeometry(box_around(area).wkb_hex, srid=4326)
 
 
 def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:

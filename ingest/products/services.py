@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -120,7 +120,7 @@ def product_create(
         n_refused=totals.reasons.total(),
         refused_reasons=dict(totals.reasons),
         refused_rows=[[row.pid, row.reason] for row in totals.listed],
-        footprint=Polygon.from_bbox((totals.west, totals.south, totals.east, totals.north)),
+        footprint=GEOSGeometry(totals.footprint.outline().wkb_hex, srid=4326),
         attribution=submission.attribution or header.attribution,
         licence=submission.licence or header.licence,
         header=header.extras,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.utils import timezone
 from shapely import Polygon
@@ -288,10 +288,6 @@ def _part_bytes(download: SceneDownload) -> int:
 
 
 def _columns(scene: CatalogueScene) -> dict[str, object]:
-    outline = scene.footprint
-    geometry = GEOSGeometry(outline.wkt, srid=4326) if outline is not None else None
-    if geometry is not None and geometry.geom_type == "Polygon":
-        geometry = MultiPolygon(geometry, srid=4326)
     return {
         **{
             name: getattr(scene, name)
@@ -301,5 +297,5 @@ def _columns(scene: CatalogueScene) -> dict[str, object]:
         "checksum": scene.checksum.hexadecimal if scene.checksum else "",
         "direction": scene.direction.value,
         "polarisation": scene.polarisation[:11],
-        "footprint": geometry,
+        "footprint": scene.footprint and GEOSGeometry(scene.footprint.wkb_hex, srid=4326),
     }

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 from django.contrib.auth import get_user_model
-from django.contrib.gis.geos import Polygon
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,6 +17,7 @@ from detection.models import Alert, AlertTransition
 from detection.reviews.services import alert_review, may_go_on_as, review_take_back
 from detection.rules.updates import MUTED_FOR
 from detection.rules.verdicts import REASONS, Verdict
+from ingest.areas import box_of
 from ingest.models import Product
 from ingest.products.releases import releases_settle
 from lab.replay import files, pairs
@@ -113,7 +113,7 @@ class Machine:
             has_series=False,
             file_name=f"{number}.csv",
             file_sha256=f"{number:064x}",
-            footprint=Polygon.from_bbox(square(event.view.x_km, event.view.y_km, 2000 * event.view.half_km)),
+            footprint=box_of(square(event.view.x_km, event.view.y_km, 2000 * event.view.half_km)).wkb_hex,
             simulated=True,
         )
         releases_settle(like=product)

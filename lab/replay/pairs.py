@@ -11,6 +11,7 @@ from shapely import from_wkb
 from detection.alerts import glaciers, services
 from detection.glaciers.cells import cells_of, pack
 from detection.models import GlacierMotion, GlacierSample
+from ingest.areas import box_of
 from ingest.models import ContextLayer, Glacier, Scene, ScenePair
 from lab.replay.found import patches_of
 from lab.replay.places import square
@@ -84,7 +85,7 @@ def _scene(event: Event, day: date) -> Scene:
             "grid": [POSTING_M, 0, 0, 0, -POSTING_M, 0],
             "rows": pixels,
             "cols": pixels,
-            "footprint": Polygon.from_bbox(square(event.view.x_km, event.view.y_km, 2000 * event.view.half_km)),
+            "footprint": box_of(square(event.view.x_km, event.view.y_km, 2000 * event.view.half_km)).wkb_hex,
             "simulated": True,
             "file_name": "replay.tif",
             "file_sha256": f"{day:%Y%m%d}{event.track}{event.polarisation}".ljust(64, "0"),

@@ -11,6 +11,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.transform import GCPTransformer
@@ -29,6 +30,7 @@ UTM_ENDS = 84.0  # degrees from the equator; polar stereographic beyond
 PIECE_PX = 512  # small, because reading one touches several blocks
 MARGIN_PX = 8  # around resampled windows: more than the kernel's reach
 EDGE_POINTS = 9  # on each side of a part of the map, from which its window in the swath is computed
+OPPOSITE = CRS.from_string("+proj=longlat +datum=WGS84 +pm=180 +type=crs")  # longitudes without a jump at 180
 POLAR = {True: 5041, False: 5042}  # north, south
 Points = Sequence[GroundControlPoint]
 
@@ -102,10 +104,17 @@ def _read(path: Path, scale: str) -> _Swath:
     with _opened(path) as raster:
         points, crs = raster.gcps
         shape = raster.shape
+        longitude = np.array([point.x for point in points])
+        if len(points) and crs and crs.is_geographic and (np.ptp(longitude) > 180 or abs(longitude).max() > 180):
+            points, crs = [_opposite(point) for point in points], OPPOSITE
     if len(points) < FEWEST or crs is None:
         found = f"it has {len(points)} ground control points" + ("" if crs else " without a coordinate system")
         raise InputError(path, f"{found}, at least {FEWEST} are needed", "Lay both images on one grid first")
     return _Swath(path, scale, shape, points, crs.to_wkt())
+
+
+def _opposite(point: GroundControlPoint) -> GroundControlPoint:
+    return GroundControlPoint(point.row, point.col, point.x % 360 - 180, point.y, point.z)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, QueryDict
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
+from ingest.areas import wrap_longitude
 from ingest.text import T, distinct_values
 from monitor.wording.figures import whole
 from monitor.wording.places import Bounds
@@ -155,7 +156,7 @@ def too_many(name: str, number: int, most: int) -> Refusal:
 
 
 def boxes(text: str) -> list[Bounds]:
-    """Parse 'west,south,east,north', degrees; two boxes if west > east, across the 180th meridian. Raises Refusal."""
+    """Parse 'west,south,east,north', degrees; two boxes if it crosses the 180th meridian. Raises Refusal."""
     parts = [(west, south, east, north) for west, south, east, north in _parts(text) if west < east and south < north]
     if not parts:
         raise Refusal("bbox is not a box on the earth", BOX_REMEDY)
@@ -172,8 +173,11 @@ def _parts(text: str) -> list[Bounds]:
     if len(edges) != 4:
         raise Refusal("bbox is not four numbers", BOX_REMEDY)
     west, south, east, north = edges
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+    if not (abs(west) <= 360 and abs(east) <= 360 and -90 <= south <= north <= 90):
         raise Refusal("bbox is not a box on the earth", BOX_REMEDY)
+    if east - west >= 360:
+        return [(-180.0, south, 180.0, north)]
+    west, east = wrap_longitude(west), wrap_longitude(east)
     if west <= east:
         return [(west, south, east, north)]
     return [(west, south, 180.0, north), (-180.0, south, east, north)]

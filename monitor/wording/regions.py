@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
 from ingest import areas
-from ingest.areas import LARGEST_KM2, MOST_VERTICES, area_of, on_the_map, polygons_of, simple_border
+from ingest.areas import LARGEST_KM2, MOST_VERTICES, area_of, on_the_map, simple_border
 from ingest.errors import UnusableData
 from ingest.projections import local_system, transformer
 from monitor.wording.figures import area_label, decimal, whole
@@ -32,6 +32,7 @@ class Region(NamedTuple):
 
 def circle(longitude: float, latitude: float, distance_m: float, name: str = "") -> Region:
     """Return the region within a distance of a point. name: of the place, if a search by name found it."""
+    longitude = areas.wrap_longitude(longitude)
     outline = disc(longitude, latitude, distance_m)
     # Translators: "2 km around 19.41° N 99.08° W"
     label = gettext("%(distance)s around %(place)s")
@@ -94,18 +95,20 @@ def administrative(outline: BaseGeometry, name: str) -> Region:
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> str:
-    """Return the bounds of a map view as GeoJSON, like a drawn area."""
+    """Return the bounds of a map view as GeoJSON, like a drawn area; west > east across 180 degrees."""
+    east += 360 if east < west else 0
     corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return json.dumps({"type": "Polygon", "coordinates": [corners]})
 
 
 def around(area: BaseGeometry, label: str) -> Region:
     """Return an alert's area with a margin, as the region of a subscription to its place."""
+    area = areas.join_halves(area)
     middle = area.representative_point()
     degrees_up = MARGIN_M / 111_000
     stretch = 1 / max(0.02, float(np.cos(np.radians(middle.y))))
     grown = make_valid(area.simplify(degrees_up / 10).buffer(degrees_up * (1 + stretch) / 2, quad_segs=3))
-    return Region(polygons_of(grown), label)
+    return Region(on_the_map(grown), label)
 
 
 def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:

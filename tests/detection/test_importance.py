@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
 from django.utils import timezone
 from hypothesis import given
@@ -238,7 +238,9 @@ def test_whatever_an_alerts_importance_follows_from_refreshes_it(make_alert, mak
 def make_motion(db):
     """Store the motion of an alert."""
     known = {"component": "up", "dates": [date(2020, 1, 1), END], "n_points": 10, "simulated": False}
-    product = Product.objects.create(name="made", footprint=Polygon.from_bbox((-13, 46, -11, 48)), **known)
+    product = Product.objects.create(
+        name="made", footprint=MultiPolygon(Polygon.from_bbox((-13, 46, -11, 48))), **known
+    )
 
     def make(alert: Alert, trend: str, before: float, now: float) -> AlertMotion:
         figures = {"rate_mm_yr": now, "before_mm_yr": before, "rate_sigma_mm_yr": 0.2, "season_mm": 0.0}

@@ -7,9 +7,9 @@ from affine import Affine
 from pyproj import Transformer
 
 from ingest.geometry import LineOfSight, decompose_up_east
-from ingest.readers.gate import MAX_LATITUDE
 from ingest.projections import transformer, web_mercator
 from ingest.rasters import RasterExtent, write_cog_parts
+from ingest.readers.gate import MAX_LATITUDE
 
 
 @pytest.mark.parametrize(("shape", "levels"), [((512, 300), 0), ((514, 300), 1), ((1500, 2500), 3)])

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from affine import Affine
-from django.contrib.gis.geos import Polygon
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.utils import timezone
 from pyproj import Transformer
 from rasterio.warp import transform_bounds
 
+from ingest.areas import box_of
 from ingest.models import Scene, ScenePair
 from ingest.rasters import write_cog
 from ml.models import ModelVersion, Prediction, Run
@@ -48,7 +48,7 @@ def make_scene(day: datetime, polarisation: str = "VV", burst: str = "901-0001-I
     seen = {"platform": "S1A", "track": 901, "direction": "ascending", "mode": "IW", "acquired_at": day}
     seen |= {"burst": burst, "polarisation": polarisation, "backscatter": "gamma0", "simulated": True}
     grid = {"epsg": EPSG, "posting_m": POSTING_M, "grid": [POSTING_M, 0, x, 0, -POSTING_M, y]}
-    grid |= {"rows": int(ROWS * factor), "cols": int(COLS * factor), "footprint": Polygon.from_bbox(bounds)}
+    grid |= {"rows": int(ROWS * factor), "cols": int(COLS * factor), "footprint": box_of(bounds).wkb_hex}
     sha256 = f"{day:%Y%m%d}{polarisation}{burst}".ljust(64, "0")
     file = {"source_format": "made", "file_name": "made.tif", "file_sha256": sha256}
     name = f"simulated scene {day:%Y-%m-%d} {polarisation} {burst}"

@@ -6,10 +6,10 @@ WorldPop, doi:10.5258/SOTON/WP00645 (unconstrained, 100 m, nodata -99999); GHS-P
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
-from shapely import Polygon, box, transform
+from shapely import MultiPolygon, Polygon, box
 
+from ingest.areas import on_the_map
 from ingest.errors import InputError
 
 
@@ -49,12 +50,15 @@ def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: 
         raise InputError(path, f"its values are in {unit[:20]!r}", f"Give {of}")
 
 
-def outline(west: float, south: float, east: float, north: float, crs: CRS | int) -> Polygon:
-    """Return the polygon, in degrees, of a box in a reference system, with points added between its corners."""
-    project: Callable[..., Any] = Transformer.from_crs(crs, 4326, always_xy=True).transform
-    corners = box(west, south, east, north).segmentize((east - west) / 8)
-    turned: Polygon = transform(corners, project, interleaved=False)
-    return turned
+def footprint(path: Path) -> MultiPolygon:
+    """Return the outline of a grid in degrees, with points added between its corners. Raises InputError."""
+    with opened(path) as raster:
+        west, south, east, north = raster.bounds
+        corners = np.array(box(west, south, east, north).segmentize((east - west) / 8).exterior.coords)
+        longitude, latitude = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform(*corners.T)
+    if not np.isfinite([longitude, latitude]).all():
+        raise InputError(path, "its corners do not lie on the earth", "Cut the country out (gdal_translate -projwin)")
+    return on_the_map(Polygon(np.column_stack([np.unwrap(longitude, period=360), latitude])))
 
 
 MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
@@ -90,13 +94,6 @@ def read(path: Path) -> ElevationGrid:
         raise InputError(path, problem, "Set its nodata value, or convert it to metres")
     height[~np.isfinite(height)] = np.nan
     return ElevationGrid(height, grid, epsg)
-
-
-def footprint(grid: ElevationGrid) -> Polygon:
-    """Return the outline of the grid in degrees."""
-    rows, cols = grid.height_m.shape
-    (west, north), (east, south) = grid.transform @ (0, 0), grid.transform @ (cols, rows)
-    return outline(west, south, east, north, grid.epsg)
 
 
 def credit(name: str) -> tuple[str, str]:
@@ -152,16 +149,6 @@ def population_total(path: Path) -> float:
     if highest > MOST_IN_CELL:
         raise InputError(path, f"a cell has {highest:,.0f} people", "Give people per cell")
     return float(people)
-
-
-def population_footprint(path: Path) -> Polygon:
-    """Return the outline of the grid in degrees."""
-    with opened(path) as raster:
-        west, south, east, north = raster.bounds
-        shown = outline(west, south, east, north, raster.crs)
-    if not np.isfinite(shown.bounds).all():
-        raise InputError(path, "its corners do not lie on the earth", "Cut the country out (gdal_translate -projwin)")
-    return shown
 
 
 def _check_cells(path: Path, raster: DatasetReader) -> None:

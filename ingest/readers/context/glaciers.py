@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pyproj import Geod
 
+from ingest.areas import wrap_longitude
 from ingest.errors import InputError
 from ingest.readers.context.outlines import read_outlines, text_of
 from ingest.readers.context.records import GlacierRecord, Remark, Surge
@@ -49,7 +50,7 @@ def position_in_glims_id(glims_id: str) -> tuple[float, float] | None:
     if not match:
         return None
     longitude, latitude = int(match[1]) / 1000, int(match[2]) / 1000
-    return (longitude - 360 if longitude > 180 else longitude), (latitude if match[3] == "N" else -latitude)
+    return wrap_longitude(longitude), (latitude if match[3] == "N" else -latitude)
 
 
 def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:

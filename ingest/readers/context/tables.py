@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from ingest.areas import wrap_longitude
 from ingest.errors import InputError
 
 MOST_BYTES_TO_TRY = 64 * 2**20  # larger tables are GeoNames dumps, which are UTF-8
@@ -76,6 +77,7 @@ def position(path: Path, longitude: str, latitude: str, what: str) -> tuple[floa
     x, y = number(longitude), number(latitude)
     if x is None or y is None:
         return None
+    x = wrap_longitude(x)
     if abs(y) > 90 or abs(x) > 180:
         problem = f"{what}: latitude {y:g}, longitude {x:g} is not a place on Earth"
         raise InputError(path, problem, "Check whether latitude and longitude are swapped")

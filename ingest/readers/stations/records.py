@@ -125,8 +125,7 @@ def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> 
 def parsed_place(path: Path, line: int, longitude: str, latitude: str) -> tuple[float, float]:
     """Parse longitude (-360 to 360) and latitude, degrees. Raises InputError that names the line."""
     east = parsed(path, line, "longitude", longitude)
-    wrapped = (east + 180) % 360 - 180 if 180 < abs(east) <= 360 else east
-    place = position(path, f"{wrapped!r}", latitude, f"line {line}")
+    place = position(path, f"{east!r}", latitude, f"line {line}")
     if place is None:
         raise InputError(path, f"line {line}: latitude is {latitude[:40]!r}, not a number", "Export it again")
     return place

@@ -98,7 +98,6 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.
     packed = {
         str(entry.get("Name")): entry for entry in umm["DataGranule"].get("ArchiveAndDistributionInformation", [])
     }
-    corners = (granule.geometry or {}).get("coordinates")
     for link in umm["RelatedUrls"]:
         url = str(link.get("URL", ""))
         last = url.rpartition("/")[2]
@@ -123,7 +122,7 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.
             ),
             polarisation=polarisation if product == "RTC" else held if isinstance(held, str) else "+".join(held),
             acquired_at=catalogue.moment_of(properties.get("startTime")),
-            footprint=Polygon(corners[0]) if corners else None,
+            footprint=catalogue.outline_of(granule.geometry),
         )
 
 

@@ -94,10 +94,10 @@ def _found(
     if not (abs(longitude) <= 180 and abs(latitude) <= 90):  # false for NaN, too
         raise ValueError("no position")
     west, south, east, north = bounds
-    has_extent = all(map(math.isfinite, bounds)) and -180 <= west < east <= 180 and -90 <= south < north <= 90
+    is_box = max(abs(west), abs(east)) <= 180 and west != east and -90 <= south < north <= 90  # west > east: over 180
     shown = ", ".join(part for part in name if part)[:LONGEST_NAME]
     detail = ", ".join(part for part in around if part)[:LONGEST_NAME]
-    return Found(shown, detail, longitude, latitude, bounds if has_extent else None)
+    return Found(shown, detail, longitude, latitude, bounds if is_box and all(map(math.isfinite, bounds)) else None)
 
 
 def _plain(text: str) -> str:

@@ -13,12 +13,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from shapely import MultiPolygon, Polygon, box, unary_union
+import numpy as np
+from shapely import MultiPolygon, Polygon, box, transform, unary_union
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from ingest.areas import on_the_map
 from ingest.readers.records import Direction
 
 LENGTHS_BYTES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
@@ -95,7 +98,15 @@ class CatalogueScene:
     direction: Direction = Direction.UNKNOWN
     polarisation: str = ""
     acquired_at: datetime | None = None
-    footprint: Polygon | MultiPolygon | None = None
+    footprint: MultiPolygon | None = None
+
+
+def outline_of(geometry: dict[str, Any] | None) -> MultiPolygon | None:
+    """Return the outline of a scene from GeoJSON, split at 180 degrees also where its ring runs round the earth."""
+    if not geometry or geometry.get("type") not in {"Polygon", "MultiPolygon"}:
+        return None
+    turned = transform(shape(geometry), lambda at: np.column_stack([np.unwrap(at[:, 0], period=360), at[:, 1]]))
+    return on_the_map(turned)
 
 
 _PLATFORM = re.compile(r"(?i)s(?:entinel)?-?1([a-d])")

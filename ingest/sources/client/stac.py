@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from shapely import MultiPolygon, Polygon
-from shapely.geometry import shape
+from shapely import Polygon
 
 from ingest.sources.client import scene as catalogue
 from ingest.sources.client.allow_list import AllowList
@@ -104,7 +103,7 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalo
             direction=catalogue.direction_of(properties.get("sat:orbit_state")),
             polarisation=held if whole else polarisation,
             acquired_at=catalogue.moment_of(properties.get("start_datetime") or properties.get("datetime")),
-            footprint=_footprint(item.get("geometry")),
+            footprint=catalogue.outline_of(item.get("geometry")),
         )
 
 
@@ -123,8 +122,3 @@ def _address(asset: dict[str, Any], own: str) -> str:
         if urlsplit(whole).scheme in ("http", "https"):
             return whole
     return str(asset["href"])
-
-
-def _footprint(geometry: dict[str, Any] | None) -> Polygon | MultiPolygon | None:
-    outline = shape(geometry) if geometry else None
-    return outline if isinstance(outline, (Polygon, MultiPolygon)) else None

@@ -17,6 +17,7 @@ from shapely.ops import nearest_points
 from detection.models import Alert
 from detection.rules.importance import MIN_MOVING
 from detection.selectors import alerts_public
+from ingest.areas import wrap_longitude
 from ingest.context.selectors import Contact
 from ingest.models import Product
 from ingest.products.selectors import AreaSeries
@@ -128,13 +129,13 @@ class Here(NamedTuple):
 def position_of(latitude: str, longitude: str) -> tuple[float, float]:
     """Parse latitude and longitude, degrees, into longitude and latitude rounded to DIGITS. Raises Refusal."""
     numbers = finite_numbers(f"{latitude},{longitude}")
-    if len(numbers) != 2 or abs(numbers[0]) > 90 or abs(numbers[1]) > 180:
+    if len(numbers) != 2 or abs(numbers[0]) > 90 or abs(numbers[1]) > 360:
         raise Refusal(
             _("this is no position on the earth"),
             # Translators: lat= and lon= are written in an address, as they stand
             _("Give lat= from −90 to 90 and lon= from −180 to 180 in degrees, for example lat=46.99&lon=-12."),
         )
-    return round(numbers[1], DIGITS), round(numbers[0], DIGITS)
+    return round(wrap_longitude(numbers[1]), DIGITS), round(numbers[0], DIGITS)
 
 
 def look(longitude: float, latitude: float) -> Here:

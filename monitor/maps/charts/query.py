@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from ingest.areas import MOST_VERTICES, area_of
+from ingest.areas import MOST_VERTICES, area_of, wrap_longitude
 from ingest.scenes.services import geos
 from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.layers import BY_NAME, Layer
@@ -112,7 +112,7 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
 def line_query(corners: str, width: str) -> Line:
     """Parse the corners of a line and the width of the strip around it, metres. Raises Refusal."""
     remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
-    line = [_position(part, "line", remedy) for part in parts_of("line", corners, MOST_CORNERS, ";")]
+    line = _unroll([_position(part, "line", remedy) for part in parts_of("line", corners, MOST_CORNERS, ";")])
     if len(line) < 2:
         many = _("the line has %(number)s corners; 2 to %(most)s are allowed")
         raise Refusal(many % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
@@ -139,14 +139,14 @@ def line_query(corners: str, width: str) -> Line:
 def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
     """Parse ?layer= and ?bbox= of the time slider; return the layer and the box. Raises Refusal."""
     parts = boxes(asked.get("bbox", ""))
-    west, south, east, north = parts[0]
-    if len(parts) > 1 or max(east - west, north - south) > LARGEST_VIEW_DEGREES:
+    wide, (_west, south, _east, north) = sum(east - west for west, _south, east, _north in parts), parts[0]
+    if max(wide, north - south) > LARGEST_VIEW_DEGREES:
         raise Refusal(
             _("the view is too wide to play it"),
             _("Zoom in until it is at most %(degrees)s degrees wide and high.")
             % {"degrees": whole(LARGEST_VIEW_DEGREES)},
         )
-    return _layer_needed(asked), geos(regions.drawn(regions.rectangle(*parts[0])).outline)
+    return _layer_needed(asked), geos(regions.drawn(regions.rectangle(*parts[0][:2], *parts[-1][2:])).outline)
 
 
 def period_query(asked: QueryDict) -> Period:
@@ -177,7 +177,8 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
     parts = parts_of(name, text, MOST_VERTICES, ";")
     if len(parts) > 1:
         corners = [_position(part, name, _SHAPES.format(name=name)) for part in parts]
-        region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*corners, corners[0]]]}))
+        ring = _unroll([*corners, corners[0]])
+        region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [ring]}))
     elif text.count(",") == 2:
         numbers = finite_numbers(text)
         if not numbers:
@@ -185,9 +186,9 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
         region = regions.circle(*numbers)
     else:
         parts_of_box = boxes(text) if text.count(",") == 3 else []
-        if len(parts_of_box) != 1:
+        if not parts_of_box:
             raise Refusal(f"{name} is no area: {text[:40]!r}", _SHAPES.format(name=name))
-        region = regions.drawn(regions.rectangle(*parts_of_box[0]))
+        region = regions.drawn(regions.rectangle(*parts_of_box[0][:2], *parts_of_box[-1][2:]))
     size_km2 = area_of(region.outline) / 1e6
     if size_km2 > largest_km2:
         large = _("the reference is %(size)s km² large") if name == "reference" else _("the area is %(size)s km² large")
@@ -197,10 +198,16 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
     return region
 
 
+def _unroll(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return corners with longitudes that run on beyond 180 where the way from one to the next crosses it."""
+    longitudes = np.unwrap([longitude for longitude, _ in corners], period=360)
+    return [(float(longitude), latitude) for longitude, (_, latitude) in zip(longitudes, corners, strict=True)]
+
+
 def _position(text: str, name: str, remedy: str) -> tuple[float, float]:
     values = finite_numbers(text)
-    if len(values) == 2 and -180 <= values[0] <= 180 and -90 <= values[1] <= 90:
-        return values[0], values[1]
+    if len(values) == 2 and abs(values[0]) <= 360 and -90 <= values[1] <= 90:
+        return wrap_longitude(values[0]), values[1]
     raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy)
 
 

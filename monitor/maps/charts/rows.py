@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 
+from ingest.areas import centre_of
 from ingest.models import Product
 from monitor.maps.charts.query import PointName, SeriesQuery
 from monitor.maps.charts.selectors import NearPoint
@@ -64,13 +65,13 @@ def reference_body(reference: Region | None) -> dict[str, object] | None:
 def trace_row(trace: Trace, shown: PeriodFit) -> dict[str, object]:
     """Return one line of a chart as JSON."""
     negative, positive = both_directions(trace.product.component)
-    middle = trace.place.centroid
+    middle = centre_of(trace.place)
     return {
         "key": trace.key,
         "is_area": trace.is_area,
         "product": _product(trace.product),
-        "longitude": round(middle.x, 6),
-        "latitude": round(middle.y, 6),
+        "longitude": round(middle.longitude, 6),
+        "latitude": round(middle.latitude, 6),
         "n_points": trace.n_points,
         "n_reference": trace.n_reference,
         "dates": [day.isoformat() for day in trace.dates],
@@ -127,12 +128,12 @@ def as_csv(rows: Sequence[Row]) -> bytes:
     names = [name for name in rows[0] if name != "geometry"]
     writer.writerow([*names, "longitude", "latitude"])
     for row in rows:
-        middle = row["geometry"].centroid
+        middle = centre_of(row["geometry"])
         n_values = max((len(value) for value in row.values() if isinstance(value, list)), default=1)
         for i in range(n_values):
             cells = [row[name][i] if isinstance(row[name], list) else row[name] for name in names]
             safe = [cell_text(cell) if isinstance(cell, str) else cell for cell in cells]
-            writer.writerow([*safe, round(middle.x, 6), round(middle.y, 6)])
+            writer.writerow([*safe, round(middle.longitude, 6), round(middle.latitude, 6)])
     return file.getvalue().encode()
 
 

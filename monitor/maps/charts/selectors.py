@@ -11,7 +11,9 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from shapely import Point as Spot
 
+from ingest.areas import on_the_map
 from ingest.models import MeasurementPoint, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
@@ -19,6 +21,7 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.products.selectors import points_count_within
 from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
+from ingest.scenes.services import geos
 from monitor.maps.imaging.drawing import EARTH, HALF_WORLD_M
 from monitor.maps.map.layers import Layer
 from monitor.wording.figures import whole
@@ -64,9 +67,9 @@ def bounded() -> Iterator[None]:
 
 
 def products_over(*, area: GEOSGeometry, layer: Layer | None = None) -> QuerySet[Product]:
-    """Return a layer's current products (default: all InSAR) whose footprint overlaps the bounding box of an area."""
+    """Return a layer's current products (default: all InSAR) whose footprint touches an area."""
     products = layer.products() if layer else Product.objects.current().filter(technique="insar")
-    return products.filter(footprint__bboverlaps=area, points_deleted_at=None).order_by("pk")
+    return products.filter(footprint__intersects=area, points_deleted_at=None).order_by("pk")
 
 
 def points_exist(*, area: GEOSGeometry) -> bool:
@@ -151,11 +154,14 @@ def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -
     at = GEOSGeometry(f"SRID=4326;POINT({longitude!r} {latitude!r})")
     sql = f"""
         SELECT pid, ST_X(position), ST_Y(position) FROM {POINTS},
-            (SELECT ST_Transform(ST_GeomFromEWKB(%s), 3857) AS here) AS place
+            (SELECT ST_Translate(ST_Transform(ST_GeomFromEWKB(%s), 3857), %s, 0) AS here) AS place
         WHERE product_id = %s AND tile_point && ST_Expand(here, %s) ORDER BY tile_point <-> here LIMIT 1"""  # noqa: S608
+    around = geos(on_the_map(Spot(longitude, latitude).buffer(reach_degrees)))
+    behind_180 = [-math.copysign(2 * HALF_WORLD_M, longitude)] if len(around) > 1 else []
     found = []
     with connection.cursor() as cursor:
-        for product in products_over(area=at.buffer(reach_degrees)):
-            cursor.execute(sql, [bytes(at.ewkb), product.pk, reach_degrees * 111_320])
-            found += [NearPoint(product, *row) for row in cursor.fetchall()]
+        for product in products_over(area=around):
+            for turn in (0.0, *behind_180):
+                cursor.execute(sql, [bytes(at.ewkb), turn, product.pk, reach_degrees * 111_320])
+                found += [NearPoint(product, *row) for row in cursor.fetchall()]
     return found

@@ -10,6 +10,7 @@ from shapely import get_parts
 from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from ingest.areas import join_halves, turn_near
 from monitor.wording.figures import short
 
 WIDTH = 640  # units of the drawing
@@ -34,8 +35,13 @@ class Frame(NamedTuple):
     height: int
 
     @property
+    def middle(self) -> float:
+        """Return the longitude of the middle of the frame, degrees."""
+        return self.west + WIDTH / self.x_per_degree / 2
+
+    @property
     def bounds(self) -> Bounds:
-        """Return west, south, east, north of the frame, degrees."""
+        """Return west, south, east, north of the frame, degrees; beyond 180 where it crosses it."""
         east, south = self.west + WIDTH / self.x_per_degree, self.north - self.height / self.y_per_degree
         return self.west, south, east, self.north
 
@@ -46,6 +52,7 @@ class Frame(NamedTuple):
 
     def place(self, longitude: float, latitude: float) -> tuple[float, float]:
         """Return x and y of a position, in drawing units."""
+        longitude -= 360 * round((longitude - self.middle) / 360)
         return (
             round((longitude - self.west) * self.x_per_degree, 1),
             round((self.north - latitude) * self.y_per_degree, 1),
@@ -130,7 +137,7 @@ def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01, t
 
 def drawn(frame: Frame, css: str, shapes: Iterable[BaseGeometry]) -> list[Shape]:
     """Return one path of all shapes (degrees), or an empty list if there is nothing to draw."""
-    path = "".join(_path(frame, part) for shape in shapes for part in get_parts(shape))
+    path = "".join(_path(frame, part) for shape in shapes for part in get_parts(turn_near(shape, frame.middle)))
     return [Shape(css, path)] if path else []
 
 
@@ -145,7 +152,7 @@ def rate_dots(x: Numbers, y: Numbers, rates_mm_yr: Numbers, full_mm_yr: float) -
 
 def is_small(frame: Frame, shape: BaseGeometry, smallest: float = SMALLEST) -> bool:
     """Return whether an outline would be smaller than `smallest` drawing units in both directions."""
-    west, south, east, north = shape.bounds
+    west, south, east, north = join_halves(shape).bounds
     return max((east - west) * frame.x_per_degree, (north - south) * frame.y_per_degree) < smallest
 
 

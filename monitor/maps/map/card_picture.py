@@ -13,6 +13,7 @@ from detection.glaciers.moving_series import series_of
 from detection.kinds import Extent
 from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import detections_shown
+from ingest.geometry import longitude_near
 from ingest.models import Product
 from monitor.maps.imaging import plan_pictures, plans
 from monitor.maps.imaging.charts import curves
@@ -129,7 +130,7 @@ def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Pr
         return []
     source = product or shown.scan.prediction.run.product
     points, rates = selectors.points_around(detection=shown, product=source, bounds=frame.bounds, most=MOST_POINTS)
-    col = ((points.longitude - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
+    col = ((longitude_near(points.longitude, frame.middle) - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
     row = ((frame.north - points.latitude) * frame.y_per_degree // CARD_CELL).astype(int)
     cols = WIDTH // CARD_CELL
     inside = (col >= 0) & (col < cols) & (row >= 0) & (row < frame.height // CARD_CELL) & np.isfinite(rates)

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.translation import get_language
 
 from detection.kinds import FAMILIES, KINDS, Family
+from ingest.areas import wrap_longitude
 from monitor.maps.map.layers import PERIOD_FROM_ZOOM
 from monitor.maps.map.selectors import layers_available
 
@@ -65,5 +66,6 @@ def map_config(bounds: Sequence[float] | None) -> dict[str, object]:
 
 def map_at(west: float, south: float, east: float, north: float) -> str:
     """Return the URL fragment that opens the map on a box (degrees) that fills about half of a desktop map's width."""
+    east += 360 if east < west else 0  # across 180 degrees
     zoom = max(2.0, min(14.0, math.log2(360 / max(east - west, 0.001))))
-    return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"
+    return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{wrap_longitude((west + east) / 2):.4f}"

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from ingest.areas import parse_position
+from ingest.areas import box_of, parse_position, wrap_longitude
 from ingest.context.selectors import PlaceMatch, kinds_loaded
 from ingest.context.selectors import place_search as search_loaded
 from ingest.readers.context.records import ContextKind
@@ -137,7 +137,9 @@ def _at(
     """Return a place and the box to show: `around` degrees to each side, or its bounds where they reach farther."""
     west, south, east, north = bounds or (longitude, latitude) * 2
     south, north = min(south, latitude - around), max(north, latitude + around)
-    west, east = max(-180.0, min(west, longitude - around)), min(180.0, max(east, longitude + around))
+    east += 360 if east < west else 0  # across 180 degrees
+    middle = longitude + 360 if longitude < west else longitude
+    west, east = wrap_longitude(min(west, middle - around)), wrap_longitude(max(east, middle + around))
     hit = _hit(name, detail, (west, min(max(-85.0, south), 84.9), east, max(min(85.0, north), -84.9)))
     return replace(hit, at=(round(longitude, 5), round(latitude, 5)))
 
@@ -218,7 +220,7 @@ class PlaceForm(forms.Form):
                 names = "; ".join(f"{hit.name} ({hit.detail})" for hit in named[:4])
                 several = _("Several places fit: %(names)s. Type more of the name, or coordinates.")
                 raise forms.ValidationError(several % {"names": names})
-            west, south, east, north = named[0].bounds
-            at = (west + east) / 2, (south + north) / 2
+            middle = box_of(named[0].bounds).representative_point()
+            at = named[0].at or (middle.x, middle.y)
         self.cleaned_data["position"] = at
         return text

@@ -4,20 +4,21 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from django.contrib.gis.geos import Polygon
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from shapely import MultiPolygon, Point, from_wkb
 from shapely.affinity import scale
-from shapely.geometry import box, shape
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from detection.kinds import Kind, row_of
 from detection.models import Alert
+from ingest.areas import box_of, join_halves
 from ingest.models import AdministrativeRegion, Place
 from ingest.readers.records import Float64
+from ingest.scenes.services import geos
 from monitor.maps.imaging import plans
 from monitor.maps.imaging.evidence import full_colour_mm_yr
 from monitor.maps.imaging.plan_pictures import LARGER
@@ -66,8 +67,7 @@ def region_plan(
 
 def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> plans.Plan:
     """Draw the surroundings of an alert with its outline. inner: outlines of its faster parts, GeoJSON."""
-    west, south, east, north = alert.area.extent
-    frame = plans.frame_around((west, south, east, north), margin=1.5, least_km=LEAST_KM)
+    frame = plans.frame_around(join_halves(alert.area).bounds, margin=1.5, least_km=LEAST_KM)
     shapes = [
         *_ground(frame, alert.simulated),
         *_context(frame, alert.simulated),
@@ -105,7 +105,9 @@ def place_plan(
 
 def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], simulated: bool) -> plans.Plan:
     """Draw numbered outlines (degrees) of kinds with what lies around them; a mark leads to `#place-NUMBER`."""
-    frame = plans.frame_around(unary_union([one for *_, one in places]).bounds, margin=0.15, least_km=LEAST_KM)
+    frame = plans.frame_around(
+        join_halves(unary_union([one for *_, one in places])).bounds, margin=0.15, least_km=LEAST_KM
+    )
     shapes = [*_ground(frame, simulated), *_context(frame, simulated)]
     marks = []
     for number, kind, outline in places:
@@ -119,7 +121,7 @@ def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], s
 
 def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plans.Shape]]:
     """Return the frame of an alert's small picture, the ground in it without small roads, and the outline."""
-    frame = plans.frame_around(alert.area.extent, margin=0.4, least_km=CARD_KM, tallest=CARD_TALL)
+    frame = plans.frame_around(join_halves(alert.area).bounds, margin=0.4, least_km=CARD_KM, tallest=CARD_TALL)
     height = round(CARD_TALL * plans.WIDTH)  # the middle and the scale of the frame stay
     frame = frame._replace(north=frame.north + (height - frame.height) / 2 / frame.y_per_degree, height=height)
     ground = [*_ground(frame, alert.simulated), *_context(frame, alert.simulated, skip=NEAR_KM)]
@@ -129,7 +131,7 @@ def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plan
 def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
     """Draw the surroundings of an alert for a mail, in a flat frame; a small outline also gets a mark."""
     # If no surroundings are loaded, a wider map names the countries.
-    extent, area = alert.area.extent, from_wkb(bytes(alert.area.wkb))
+    extent, area = join_halves(alert.area).bounds, from_wkb(bytes(alert.area.wkb))
     frame = plans.frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=plans.FLATTEST)
     context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
     names = plans.names_on(frame, places, [], MOST_NAMES, LARGER)
@@ -153,20 +155,20 @@ def _plan(
 
 def _places(frame: plans.Frame, simulated: bool) -> list[tuple[str, float, float]]:
     """Return (name, longitude, latitude) of the places in a frame, the most populous first, at most 3 * MOST_NAMES."""
-    places = Place.objects.filter(position__within=Polygon.from_bbox(frame.bounds), layer__simulated=simulated)
+    places = Place.objects.filter(position__within=geos(box_of(frame.bounds)), layer__simulated=simulated)
     return [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
 
 
 def _countries(frame: plans.Frame) -> list[tuple[str, float, float]]:
     """Return name, longitude and latitude of each country in a frame, at a point of its largest visible part."""
-    parts = sorted(countries_in(box(*frame.bounds)), key=lambda part: part[1].area)
+    parts = sorted(countries_in(box_of(frame.bounds)), key=lambda part: part[1].area)
     middles = {name: shape.representative_point() for name, shape in parts}
     return [(name, middle.x, middle.y) for name, middle in reversed(middles.items())]
 
 
 def _ground(frame: plans.Frame, simulated: bool) -> list[plans.Shape]:
     borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
-    land = [] if simulated else [part for _name, part in countries_in(box(*frame.bounds))]
+    land = [] if simulated else [part for _name, part in countries_in(box_of(frame.bounds))]
     return [*plans.drawn(frame, "land", [*land, *borders]), *plans.drawn(frame, "border", borders)]
 
 
@@ -199,19 +201,18 @@ def _mark(frame: plans.Frame, card: AlertCard, text: str) -> plans.Mark:
 def _fine(frame: plans.Frame, outline: BaseGeometry, finest: float = 0.5) -> BaseGeometry:
     """Clip an outline to a frame and simplify it to `finest` units of the drawing."""
     clipped = outline if isinstance(outline, MultiPolygon) and outline.is_valid else outline.buffer(0)
-    return clipped.intersection(box(*frame.bounds)).simplify(finest / frame.y_per_degree)
+    return clipped.intersection(box_of(frame.bounds)).simplify(finest / frame.y_per_degree)
 
 
 def _shapes(frame: plans.Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:
     """Return a layer's shapes within the frame, clipped to it and simplified to the resolution of the drawing."""
     sql = f"""
         SELECT ST_AsBinary(ST_Simplify(ST_ClipByBox2D(feature.{column}, frame.box), %(fine)s))
-        FROM (SELECT ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326) AS box) AS frame,
+        FROM (SELECT (ST_Dump(ST_GeomFromEWKB(%(boxes)s))).geom AS box) AS frame,
              ingest_{table} AS feature JOIN ingest_contextlayer AS layer ON layer.id = feature.layer_id
         WHERE feature.{column} && frame.box AND layer.simulated = %(simulated)s AND {condition}
         ORDER BY feature.id LIMIT {MOST_FEATURES}"""  # noqa: S608
-    west, south, east, north = frame.bounds
-    values = {"fine": 0.5 / frame.y_per_degree, "simulated": simulated}
+    boxes = bytes(geos(box_of(frame.bounds)).ewkb)
     with connection.cursor() as cursor:
-        cursor.execute(sql, values | {"west": west, "south": south, "east": east, "north": north})
+        cursor.execute(sql, {"fine": 0.5 / frame.y_per_degree, "simulated": simulated, "boxes": boxes})
         return [from_wkb(bytes(row[0])) for row in cursor.fetchall() if row[0] is not None]

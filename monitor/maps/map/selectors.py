@@ -4,8 +4,6 @@ from math import log2
 from typing import Any
 
 import numpy as np
-from django.contrib.gis.db import models
-from django.contrib.gis.geos import Polygon
 from django.db import connection
 from django.db.models import Count, Q, Sum
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from detection.kinds import Extent
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from detection.selectors import alerts_public
+from ingest.areas import box_of
 from ingest.models import Product, Scene, ScenePair
 from ingest.products import sampling
 from ingest.products.partitions import POINTS
@@ -21,12 +20,14 @@ from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import PointColumns, area_series, product_points
 from ingest.readers.records import Technique
+from ingest.scenes.services import geos
 from ml.models import Run
 from ml.selectors import products_of
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box
 from monitor.maps.rasters.answers import etag_of
+from monitor.maps.rasters.bounds import BoundsOf
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
@@ -65,7 +66,7 @@ def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) ->
     """Return the ids of a layer's products; with a tile (z, x, y), only of those that overlap it."""
     products = layer.products()
     if tile is not None:
-        products = products.filter(footprint__bboverlaps=tile_box(*tile))
+        products = products.filter(footprint__intersects=tile_box(*tile))
     return list(products.order_by("id").values_list("id", flat=True))
 
 
@@ -126,13 +127,13 @@ def map_totals() -> dict[str, Any]:
     searched = Product.objects.current().filter(derived_from=None)
     insar = Q(technique=Technique.INSAR)  # only InSAR is searched for alerts and counted
     totals = searched.aggregate(
-        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=models.Extent("footprint")
+        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=BoundsOf("footprint")
     )
     alerts = alerts_public().aggregate(
-        n_alerts=Count("pk"), n_moving=Count("pk", filter=~Q(state=State.FINISHED)), bounds=models.Extent("area")
+        n_alerts=Count("pk"), n_moving=Count("pk", filter=~Q(state=State.FINISHED)), bounds=BoundsOf("area")
     )
     bounds = alerts.pop("bounds") or totals["bounds"]
-    bounds = bounds or Scene.objects.aggregate(bounds=models.Extent("footprint"))["bounds"]
+    bounds = bounds or Scene.objects.aggregate(bounds=BoundsOf("footprint"))["bounds"]
     amounts = {"n_products": totals["n"], "n_points": totals["points"] or 0, "n_pairs": ScenePair.objects.count()}
     return amounts | alerts | {"bounds": list(bounds) if bounds else None}
 
@@ -158,9 +159,7 @@ def points_around(
     *, detection: Detection, product: Product, bounds: Bounds, most: int
 ) -> tuple[PointColumns, NDArray[np.float32]]:
     """Return about `most` points of a product in a box, degrees, and their rates against still ground, mm/yr."""
-    box = Polygon.from_bbox(bounds)
-    box.srid = 4326
-    points = product_points(product=product, area=box, most=most)
+    points = product_points(product=product, area=geos(box_of(bounds)), most=most)
     return points, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product))
 
 

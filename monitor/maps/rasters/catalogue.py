@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from django.contrib.gis.db.models import Extent
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.db.models.fields.files import FieldFile
@@ -15,10 +14,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ingest.areas import box_of
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import last_date
+from ingest.scenes.services import geos
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
+from monitor.maps.rasters.bounds import BoundsOf
 from monitor.maps.rasters.layers import (
     ARROW_LAYER,
     LAYER_OF_TASK,
@@ -41,7 +43,7 @@ _YEARS = re.compile(r"(\d{4})-(\d{4})", re.ASCII)
 
 
 class RasterGroup(NamedTuple):
-    """Rasters of one layer and date, shown together. bounds: west, south, east, north in degrees."""
+    """Rasters of one layer and date, shown together. bounds: as from `BoundsOf`."""
 
     key: str
     label: str
@@ -81,7 +83,7 @@ def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
 
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
     """Return the files of a layer's group that may overlap a box, sorted by priority; None for an invalid group."""
-    box = Polygon.from_bbox(bounds)
+    box = geos(box_of(bounds))
     if layer.task == ModelVersion.Task.DEFORMATION:
         return _sources_of_products(layer, group, box)
     if layer.task == RELEASES:
@@ -152,7 +154,7 @@ def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
         .annotate(
             first=Min(TruncDate("run__pair__reference__acquired_at")),
             n=Count("run__pair", distinct=True),
-            bounds=Extent("run__pair__footprint"),
+            bounds=BoundsOf("run__pair__footprint"),
             made_up=BoolOr(Q(run__pair__secondary__simulated=True) | Q(run__pair__reference__simulated=True)),
         )
         .order_by("last", "-days")  # of pairs that end on one day, the shortest comes last, as if it were the newest
@@ -174,7 +176,7 @@ def _groups_of_products(needs: str) -> list[RasterGroup]:
         .annotate(
             last_day=Max("last"),
             n=Count("run__product", distinct=True),
-            bounds=Extent("run__product__footprint"),
+            bounds=BoundsOf("run__product__footprint"),
             made_up=BoolOr("run__product__simulated"),
         )
         .order_by("year")
@@ -209,7 +211,7 @@ def _groups_of_releases() -> list[RasterGroup]:
         .annotate(
             last_day=Max("last"),
             n=Count("id"),
-            bounds=Extent("newer__footprint"),
+            bounds=BoundsOf("newer__footprint"),
             made_up=BoolOr(Q(newer__simulated=True) | Q(older__simulated=True)),
             **{
                 f"{one}_{name}": figure
@@ -241,7 +243,7 @@ def _groups_of_scenes() -> list[RasterGroup]:
     rows = (
         Scene.objects.exclude(raster="")
         .values(day=TruncDate("acquired_at"))
-        .annotate(n=Count("id"), bounds=Extent("footprint"), made_up=BoolOr("simulated"))
+        .annotate(n=Count("id"), bounds=BoundsOf("footprint"), made_up=BoolOr("simulated"))
         .order_by("day")
     )
     return [_group(row["day"].isoformat(), day_label(row["day"]), row["day"], row) for row in rows]
@@ -251,32 +253,32 @@ def _group(key: str, label: str, day: date, row: dict[str, Any]) -> RasterGroup:
     return RasterGroup(key, label, day, row["n"], row["bounds"], row["made_up"])
 
 
-def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[RasterSource] | None:
+def _sources_of_products(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[RasterSource] | None:
     year = _YEAR.fullmatch(group)
     if year is None or not int(year[1]):
         return None
     predictions = (
         newest_of_products(layer.needs)
         .annotate(last=last_date("run__product__dates"))
-        .filter(last__year=int(year[1]), run__product__footprint__bboverlaps=box)
+        .filter(last__year=int(year[1]), run__product__footprint__intersects=box)
     )
     return [RasterSource(one.raster, f"{one.pk} {one.raster_sha256}") for one in predictions]
 
 
-def _sources_of_releases(group: str, box: Polygon) -> list[RasterSource] | None:
+def _sources_of_releases(group: str, box: GEOSGeometry) -> list[RasterSource] | None:
     years = _YEARS.fullmatch(group)
     if years is None or not (int(years[1]) and int(years[2])):
         return None
     changes = (
         _compared()
-        .filter(older_last__year=int(years[1]), last__year=int(years[2]), newer__footprint__bboverlaps=box)
+        .filter(older_last__year=int(years[1]), last__year=int(years[2]), newer__footprint__intersects=box)
         .order_by("newer_id", "-updated_at")
         .distinct("newer_id")
     )
     return [RasterSource(one.raster, f"{one.pk} {one.updated_at}") for one in changes]
 
 
-def _sources_of_pairs(layer: RasterLayer, group: str, box: Polygon) -> list[RasterSource] | None:
+def _sources_of_pairs(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[RasterSource] | None:
     parts = _PAIR.fullmatch(group)
     day = _day(parts[1]) if parts else None
     if parts is None or day is None:
@@ -287,7 +289,7 @@ def _sources_of_pairs(layer: RasterLayer, group: str, box: Polygon) -> list[Rast
             run__model_version__task=layer.task,
             run__pair__secondary__acquired_at__date=day,
             run__pair__temporal_baseline_days=int(parts[2]),
-            run__pair__footprint__bboverlaps=box,
+            run__pair__footprint__intersects=box,
         )
         .select_related("run__pair__reference", "run__pair__secondary")
         .order_by("run__pair_id", "-run__finished_at", "-id")
@@ -303,12 +305,12 @@ def _sources_of_pairs(layer: RasterLayer, group: str, box: Polygon) -> list[Rast
     ]
 
 
-def _sources_of_scenes(group: str, box: Polygon) -> list[RasterSource] | None:
+def _sources_of_scenes(group: str, box: GEOSGeometry) -> list[RasterSource] | None:
     parts = _DAY.fullmatch(group)
     day = _day(parts[1]) if parts else None
     if day is None:
         return None
-    scenes = Scene.objects.exclude(raster="").filter(acquired_at__date=day, footprint__bboverlaps=box).order_by("id")
+    scenes = Scene.objects.exclude(raster="").filter(acquired_at__date=day, footprint__intersects=box).order_by("id")
     chosen = _one_polarisation([(scene, None, scene) for scene in scenes])
     return [RasterSource(one.raster, f"{one.pk} {one.file_sha256}") for one in chosen]
 

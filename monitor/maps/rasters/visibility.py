@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.contrib.gis.geos import MultiPolygon
 from django.core.cache import cache
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -18,7 +18,9 @@ from rasterio.transform import from_bounds
 from shapely import STRtree, from_wkb
 from shapely import transform as transform_geometry
 
-from ingest.projections import transformer
+from ingest.areas import box_around, join_halves
+from ingest.projections import web_mercator
+from ingest.scenes.services import geos
 from ml.models import Prediction
 from monitor.maps.imaging.drawing import Float32, window_values
 from monitor.maps.rasters.catalogue import RasterSource, newest_of_products
@@ -29,7 +31,7 @@ from monitor.wording.figures import percent_or_less, whole
 
 LAYER = RASTER_LAYERS_BY_NAME["smallest-rate"]
 SLOW_MM_YR = 10.0
-AROUND_KM, KM_PER_DEGREE = 3.0, 111.0
+AROUND_KM = 3.0
 MOST_OF_IT = 0.75  # share of a region in which noticed_mm_yr holds
 CELLS = 128  # along the longer side of a region
 MOST_RASTERS = 100  # each takes some milliseconds; with more, no visibility is stated
@@ -95,9 +97,8 @@ def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility
     """Return the visibility in each region by its key, with one query; None if unknown."""
     if not regions:
         return {}
-    west, south, east, north = zip(*(region.extent for region in regions.values()), strict=True)
-    around = Polygon.from_bbox((min(west), min(south), max(east), max(north)))
-    predictions = list(_latest(Q(run__product__footprint__bboverlaps=around)))
+    around = MultiPolygon([part for region in regions.values() for part in geos(box_around(region))], srid=4326)
+    predictions = list(_latest(Q(run__product__footprint__intersects=around)))
     tree = STRtree([from_wkb(one.run.product.footprint.wkb.tobytes()) for one in predictions])
     outlines = [from_wkb(region.wkb.tobytes()) for region in regions.values()]
     here: dict[int, list[Prediction]] = {pk: [] for pk in regions}
@@ -114,7 +115,8 @@ def _latest(here: Q) -> QuerySet[Prediction]:
 def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) -> Visibility | None:
     if not 0 < len(predictions) <= MOST_RASTERS:
         return None
-    outline = MultiPolygon([one.run.product.footprint for one in predictions], srid=4326) if region is None else region
+    grounds = [part for one in predictions for part in one.run.product.footprint]
+    outline = MultiPolygon(grounds, srid=4326) if region is None else region
     return Visibility(*_shares(outline, predictions), max(one.run.product.dates[-1] for one in predictions))
 
 
@@ -127,11 +129,7 @@ def visibility_sentence(region: MultiPolygon | None, with_day: bool = True) -> s
 
 def visibility_around(area: MultiPolygon) -> str:
     """Describe the visibility around an alert, about 3 km to each side; empty if it is unknown."""
-    west, south, east, north = area.extent
-    up = AROUND_KM / KM_PER_DEGREE
-    aside = up / max(0.02, math.cos(math.radians((south + north) / 2)))
-    box = Polygon.from_bbox((west - aside, south - up, east + aside, north + up))
-    found = visibility_in(MultiPolygon(box, srid=4326))
+    found = visibility_in(geos(box_around(area, 1000 * AROUND_KM)))
     return "" if found is None else visibility_words(found, Scope.AROUND)
 
 
@@ -168,7 +166,7 @@ def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[fl
 
 
 def _worked_out(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
-    outline = transform_geometry(from_wkb(region.wkb.tobytes()), transformer(4326, 3857).transform, interleaved=False)
+    outline = transform_geometry(join_halves(region), web_mercator, interleaved=False)
     west, south, east, north = outline.bounds
     cell = max(east - west, north - south) / CELLS
     rows, cols = max(1, math.ceil((north - south) / cell)), max(1, math.ceil((east - west) / cell))

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils import timezone, translation
 
 from detection.models import AlertTransition
+from ingest.areas import bounds_of
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.subscribers.subscriptions import endpoints
@@ -99,7 +100,7 @@ def _facts(step: AlertTransition, card: AlertCard) -> dict[str, Any]:
         **{name: getattr(card, name) for name in PROPERTIES},
         "url": site + card.url,
         "cap": f"{site}/cap/{code}.xml",
-        "bbox": [round(edge, 6) for edge in alert.area.extent],
+        "bbox": [round(edge, 6) for edge in bounds_of(alert.area)],
         "first_seen": card.first_seen.isoformat(),
         "updated": card.updated.isoformat(),
         **{name: getattr(alert, name) for name in FIGURES if getattr(alert, name) is not None},

@@ -135,7 +135,7 @@ def here(
     request: HttpRequest,
     response: HttpResponse,
     lat: Annotated[float, Query(ge=-90, le=90, description="latitude in degrees")],
-    lon: Annotated[float, Query(ge=-180, le=180, description="longitude in degrees")],
+    lon: Annotated[float, Query(ge=-360, le=360, description="longitude in degrees")],
 ) -> Any:
     """Return how the ground moves around a place; status 404 where no data set covers it. The place is not stored."""
     response["Cache-Control"] = "no-store"

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Schema
 
 from detection.models import Alert, Detection
+from ingest.areas import bounds_of
 from ingest.models import Product, ScenePair, Station
 from ml.models import Run
 from monitor.maps.map.series import product_summary
@@ -49,7 +51,7 @@ def _report_counts(alerts: Sequence[Alert]) -> Counter[int]:
 def alert_row(alert: Alert, card: AlertCard, n_reports: int) -> dict[str, Any]:
     """Return an alert as an item of the list."""
     motion = getattr(alert, "motion", None)  # read with the card
-    own = {"bbox": _box(alert.area.extent), "motion": _filled(schemas.MotionOut, motion) if motion else None}
+    own = {"bbox": _box(alert.area), "motion": _filled(schemas.MotionOut, motion) if motion else None}
     own["resident_reports"] = n_reports
     return _filled(schemas.AlertOut, card, alert, **_filled(schemas.Figures, alert), **own)
 
@@ -99,7 +101,7 @@ def product_row(product: Product) -> dict[str, Any]:
         "superseded_by": product.superseded_by_id,
         "first_date": product.dates[0],
         "last_date": product.dates[-1],
-        "bbox": _box(product.footprint.extent),
+        "bbox": _box(product.footprint),
     }
     return _filled(schemas.ProductOut, product, **product_summary(product), **own)
 
@@ -118,7 +120,7 @@ def pair_row(pair: ScenePair) -> dict[str, Any]:
     own = {
         "reference_at": reference.acquired_at,
         "secondary_at": secondary.acquired_at,
-        "bbox": _box(pair.footprint.extent),
+        "bbox": _box(pair.footprint),
         "predictions": [_prediction_row(run, pair) for run in pair.finished_runs],
     }
     return _filled(schemas.PairOut, pair, reference, **own)
@@ -132,5 +134,5 @@ def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
     return _filled(schemas.PredictionOut, prediction, version, raster_url=url, layer=layer, group=group)
 
 
-def _box(extent: tuple[float, float, float, float]) -> list[float]:
-    return [round(edge, 6) for edge in extent]
+def _box(area: GEOSGeometry) -> list[float]:
+    return [round(edge, 6) for edge in bounds_of(area)]

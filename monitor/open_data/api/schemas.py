@@ -123,7 +123,7 @@ class AlertOut(Figures):
     simulated: bool
     longitude: float
     latitude: float
-    bbox: list[float] = Field(description="west, south, east, north in degrees")
+    bbox: list[float] = Field(description="west, south, east, north in degrees; west > east across 180")
     first_motion: date
     last_motion: date
     motion: MotionOut | None = Field(None, description="null where no product has a series of the place")
@@ -217,7 +217,7 @@ class ProductOut(ProductSummary):
     n_dates: int
     first_date: date
     last_date: date
-    bbox: list[float] = Field(description="west, south, east, north in degrees")
+    bbox: list[float] = Field(description="west, south, east, north in degrees; west > east across 180")
     licence: str
     file_name: str
     file_sha256: str
@@ -379,7 +379,7 @@ class PairOut(Answer):
     secondary_at: datetime
     temporal_baseline_days: int
     posting_m: float
-    bbox: list[float] = Field(description="west, south, east, north in degrees")
+    bbox: list[float] = Field(description="west, south, east, north in degrees; west > east across 180")
     simulated: bool
     predictions: list[PredictionOut]
 
@@ -391,7 +391,7 @@ class RasterGroupOut(Answer):
     label: str
     date: date
     n_rasters: int
-    bounds: list[float] = Field(description="west, south, east, north in degrees")
+    bounds: list[float] = Field(description="west, south, east, north in degrees; west > east across 180")
     simulated: bool
 
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar, NamedTuple
 
-from django.contrib.gis.db.models import Extent as BoundsOf
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Max, Min, QuerySet
 
+from ingest.areas import bounds_of
+from monitor.maps.rasters.bounds import BoundsOf
 from monitor.open_data.standards.cql2 import Queryables, expression_of, field_of, narrowed, schema_of
 from monitor.open_data.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds
@@ -20,7 +21,7 @@ DIGITS = 6  # of a degree: 10 cm
 
 
 class Extent(NamedTuple):
-    """Extent of a collection. bounds: west, south, east, north in degrees; None where there is nothing."""
+    """Extent of a collection. bounds: as from `BoundsOf`; None where there is nothing."""
 
     bounds: Bounds | None = None
     first: date | datetime | None = None
@@ -153,5 +154,5 @@ def _rounded(numbers: Any) -> Any:
 
 
 def box(shape: GEOSGeometry) -> list[float]:
-    """Return the bounding box of a shape: west, south, east, north in degrees."""
-    return [round(edge, DIGITS) for edge in shape.extent]
+    """Return the bounding box of a shape: west, south, east, north in degrees, west > east across 180."""
+    return [round(edge, DIGITS) for edge in bounds_of(shape)]

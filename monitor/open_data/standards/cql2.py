@@ -16,6 +16,7 @@ from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db.models import BooleanField, DateField, DateTimeField, F, Field, FloatField, IntegerField, Q, QuerySet
 from shapely.geometry import box, shape
 
+from ingest.geometry import split_at_180
 from ingest.scenes.services import geos
 from ingest.text import plain_values
 from monitor.wording.refusals import Refusal, moment, too_many, values_of
@@ -124,12 +125,12 @@ def geometry_of(given: Any, what: str) -> GEOSGeometry:
     try:
         if isinstance(given, dict) and "bbox" in given:
             west, south, *_, east, north = map(float, given["bbox"])
-            outline = box(west, south, east, north)
+            outline = box(west, south, east if west <= east else east + 360, north)
         else:
             outline = shape(given)
         west, south, east, north = outline.bounds
-        if outline.is_valid and -180 <= west <= east <= 180 and -90 <= south <= north <= 90:
-            return geos(outline)
+        if outline.is_valid and -360 <= west <= east <= 360 and -90 <= south <= north <= 90:
+            return geos(split_at_180(outline))
     except Exception as fault:  # shapely raises errors of many types for invalid input
         raise Refusal(f"{what} is not a geometry", 'Give GeoJSON, for example {"type": "Point", …}.') from fault
     raise Refusal(f"{what} is not a valid geometry in degrees", "Give longitude before latitude, and close its rings.")

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping
 from functools import wraps
 from io import BytesIO
+from math import atan, degrees, sinh
 
+import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from PIL import Image, ImageColor
-from rasterio.warp import transform_bounds
 
+from ingest.projections import SEMI_MAJOR_M, web_mercator
 from monitor.maps.imaging.drawing import HALF_WORLD_M, LEGEND_PX, TILE_PIXELS, Bounds, legend_png
 from monitor.maps.rasters.answers import etag_of, unless_held
 from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
@@ -70,10 +72,11 @@ def _capabilities(request: HttpRequest, name: str) -> HttpResponse:
         dates = []
         for group in groups:
             west, south, east, north = group.bounds
-            metres = transform_bounds(4326, 3857, west, max(south, -85.06), east, min(north, 85.06))
+            right = east if west <= east else east + 360  # a box of a system has its smaller values first
+            x, y = web_mercator(np.array([west, right]), np.array([max(south, -85.06), min(north, 85.06)]))
             title = f"{layer.label}, {group.label}" + (f" ({simulated})" if group.simulated else "")
             names = {"name": f"{layer.name}:{group.key}", "title": title, "tiles": f"{layer.name}/{group.key}"}
-            dates.append(names | {"degrees": group.bounds, "m": metres})
+            dates.append(names | {"degrees": group.bounds, "right": right, "m": (x[0], y[0], x[1], y[1])})
         listed.append({"layer": layer, "dates": dates})
     context = {
         "layers": listed,
@@ -176,7 +179,10 @@ def _frame(asked: Asked, system: str) -> tuple[Bounds, tuple[int, int]]:
     edges = finite_numbers(_given(asked, "BBOX"))
     if system == "EPSG:4326" and len(edges) == 4:  # latitude first
         edges = [edges[1], edges[0], edges[3], edges[2]]
-    most = 4 * (180 if SYSTEMS[system] == 4326 else HALF_WORLD_M)
+    half_world = 180 if SYSTEMS[system] == 4326 else HALF_WORLD_M
+    if len(edges) == 4 and half_world >= edges[0] > edges[2] >= -half_world:
+        edges[2] += 2 * half_world  # across 180 degrees, as in EX_GeographicBoundingBox
+    most = 4 * half_world
     if len(edges) != 4 or not (-most <= edges[0] < edges[2] <= most and -most <= edges[1] < edges[3] <= most):
         raise ServiceFault("InvalidParameterValue", "bbox", "BBOX is two corners, the smaller values first.")
     cols, rows = (number_or_none(_given(asked, name), MOST_PX) for name in ("WIDTH", "HEIGHT"))
@@ -186,12 +192,14 @@ def _frame(asked: Asked, system: str) -> tuple[Bounds, tuple[int, int]]:
 
 
 def _degrees(bounds: Bounds, epsg: int) -> Bounds:
-    """Return a box in degrees, a little wider, within the earth."""
-    if epsg == 3857:
-        bounds = transform_bounds(3857, 4326, *(max(-HALF_WORLD_M, min(HALF_WORLD_M, edge)) for edge in bounds))
+    """Return a box in degrees, a little wider, with longitudes that may be beyond 180."""
     west, south, east, north = bounds
-    west, south = max(-180.0, west - MARGIN_DEG), max(-90.0, south - MARGIN_DEG)
-    return west, south, max(west, min(180.0, east + MARGIN_DEG)), max(south, min(90.0, north + MARGIN_DEG))
+    if epsg == 3857:
+        west, east = west / DEGREE_M, east / DEGREE_M
+        south, north = (max(-HALF_WORLD_M, min(HALF_WORLD_M, edge)) for edge in (south, north))
+        south, north = (degrees(atan(sinh(edge / SEMI_MAJOR_M))) for edge in (south, north))
+    south = max(-90.0, south - MARGIN_DEG)
+    return west - MARGIN_DEG, south, east + MARGIN_DEG, max(south, min(90.0, north + MARGIN_DEG))
 
 
 def _background(asked: Asked) -> tuple[int, ...]:

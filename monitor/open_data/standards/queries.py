@@ -132,7 +132,7 @@ def box_in_degrees(bbox: str, system: str) -> str:
     a, b, c, d = edges
     if system == DEGREES:
         return f"{b},{a},{d},{c}"
-    longitudes = [max(-180.0, min(180.0, math.degrees(x / SEMI_MAJOR_M))) for x in (a, c)]
+    longitudes = [max(-360.0, min(360.0, math.degrees(x / SEMI_MAJOR_M))) for x in (a, c)]
     latitudes = [math.degrees(math.atan(math.sinh(max(-9.0, min(9.0, y / SEMI_MAJOR_M))))) for y in (b, d)]
     return f"{longitudes[0]},{latitudes[0]},{longitudes[1]},{latitudes[1]}"
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from ingest.areas import Bounds
 from ingest.models import ContextLayer, Product
 from monitor.maps.basemap.ground import FROM_ZOOM, GROUND_LAYERS, KINDS, ground_version, heights_version, heights_zoom
 from monitor.maps.map.context_tiles import TRUTH, Overlay, overlays_available, truth_overlay
@@ -134,7 +135,7 @@ def _of_raster(layer: RasterLayer, group: RasterGroup) -> Document:
         "name": f"{layer.label}, {group.label}",
         "description": f"{meaning}. {SIMULATED}" if group.simulated else f"{meaning}.",
         "tiles": [f"/tiles/rasters/{layer.name}/{group.key}/{{z}}/{{x}}/{{y}}.png"],
-        "bounds": _rounded(group.bounds),
+        "bounds": _rounded(_world_bounds(group.bounds)),
         "minzoom": MIN_ZOOM,
         "maxzoom": DEEPEST_RASTER,
     }
@@ -153,6 +154,12 @@ def _of_vectors(name: str, path: str, rows: QuerySet, described: str, deepest: i
         **depths,
         "vector_layers": [layer | depths for layer in layers],
     }
+
+
+def _world_bounds(bounds: Bounds) -> Bounds:
+    """Return bounds as TileJSON 3.0 (section 3.4) allows them: all longitudes where they cross 180 degrees."""
+    west, south, east, north = bounds
+    return bounds if west <= east else (-180.0, south, 180.0, north)
 
 
 def _rounded(bounds: Sequence[float]) -> list[float]:

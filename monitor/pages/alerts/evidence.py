@@ -16,6 +16,7 @@ from detection.kinds import Extent, Kind
 from detection.models import Alert, Detection
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
+from ingest.areas import bounds_of
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product, ScenePair
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
@@ -103,7 +104,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
     flows = [view for one in glaciers for view in one.views] if alert.kind == Kind.GLACIER_SURGE else []
     motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
-    config = map_config(alert.area.extent)
+    config = map_config(bounds_of(alert.area))
     if motion and motion.product.direction in [layer["name"] for layer in config["layers"]]:
         config["default_layer"] = motion.product.direction  # of two tracks, the one whose curve is drawn
     return {

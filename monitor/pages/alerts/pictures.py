@@ -9,13 +9,14 @@ from django.contrib.gis.geos import MultiPolygon as GeoArea
 from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext as _
 from rasterio.errors import RasterioError
-from shapely import from_wkb
+from shapely import box
 from shapely import transform as transform_geometry
 from shapely.geometry import MultiPolygon
 
 from detection.kinds import Extent
 from detection.models import Detection
-from ingest.geometry import utm_epsg
+from ingest.areas import join_halves, polygons_of, zone_of
+from ingest.geometry import to_degrees
 from ingest.models import Product, ScenePair
 from ingest.pixel_grids import PixelGrid
 from ingest.projections import transformer
@@ -217,13 +218,10 @@ def layer_png(layer: RasterLayer, file: FieldFile, area: GeoArea) -> bytes:
 
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
-    geographic = from_wkb(bytes(area.wkb))
-    epsg = utm_epsg(*geographic.centroid.coords[0])
+    geographic, epsg = polygons_of(join_halves(area)), zone_of(area)
     project = transformer(4326, epsg).transform
     return transform_geometry(geographic, project, interleaved=False), epsg
 
 
 def _bounds_deg(frame: evidence.Frame, epsg: int) -> Bounds:
-    west, south, east, north = frame.bounds_m
-    x, y = transformer(epsg, 4326).transform([west, east, west, east], [south, south, north, north])
-    return min(x), min(y), max(x), max(y)
+    return join_halves(to_degrees(box(*frame.bounds_m), epsg)).bounds

@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from rasterio.features import geometry_mask
 from rasterio.transform import from_bounds
-from shapely import from_wkb
 from shapely import transform as transform_geometry
 
 from detection.models import Alert, Detection
+from ingest.areas import bounds_of, join_halves
 from ingest.models import ReleaseChange
 from ingest.products.comparison import Verdict
-from ingest.projections import transformer
+from ingest.projections import web_mercator
 from ml.selectors import products_of
 from monitor.maps.imaging.drawing import window_values
 from monitor.maps.map.config import map_at
@@ -66,7 +66,7 @@ def since_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any]
         "releases": _("%(newer)s, compared with %(older)s") % {"newer": newer, "older": older},
         "caption": LAYER.caption,
         "detection": since.detection.pk,
-        "map_url": f"{reverse('map')}?raster={LAYER.name}&date={since.group}{map_at(*alert.area.extent)}",
+        "map_url": f"{reverse('map')}?raster={LAYER.name}&date={since.group}{map_at(*bounds_of(alert.area))}",
     }
 
 
@@ -86,7 +86,7 @@ def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] 
 
 
 def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare]:
-    area = transform_geometry(from_wkb(alert.area.wkb.tobytes()), transformer(4326, 3857).transform, interleaved=False)
+    area = transform_geometry(join_halves(alert.area), web_mercator, interleaved=False)
     west, south, east, north = area.bounds
     side = max(east - west, north - south) / CELLS
     shape = max(1, round((north - south) / side)), max(1, round((east - west) / side))

@@ -112,7 +112,7 @@ def compare(view: View, product: Product) -> list[Component]:
 
 
 def _differences(view: View, product: Product, other: Product) -> tuple[Difference | None, Picture | None, int]:
-    ground = product.footprint.envelope.intersection(other.footprint.envelope)
+    ground = product.footprint.intersection(other.footprint)
     if view.ground:
         ground = ground.intersection(view.ground)
     if ground.empty or not ground.area:

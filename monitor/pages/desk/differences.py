@@ -94,6 +94,9 @@ def cells_of_points(
 
 def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, zoom: int) -> Picture:
     """Average cells onto a grid of at most MOST_PIXELS a side; pixels without cells are NaN."""
+    side = CELLS * 2**zoom
+    if np.ptp(column) > side / 2:  # on both sides of 180 degrees
+        column = np.where(column < side / 2, column + side, column)
     left, top = int(column.min()), int(row.min())
     step = -(-max(int(column.max()) - left + 1, int(row.max()) - top + 1) // MOST_PIXELS)
     across, down = (column - left) // step, (row - top) // step
@@ -102,7 +105,6 @@ def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, 
     count = np.bincount(place, minlength=rows * columns)
     with np.errstate(invalid="ignore"):
         mean = np.bincount(place, weights=values, minlength=rows * columns) / count
-    side = CELLS * 2**zoom
     longitude = (left + step * (np.arange(columns) + 0.5)) / side * 360 - 180
     north = np.pi * (1 - 2 * (top + step * (np.arange(rows) + 0.5)) / side)
     latitude = np.degrees(np.arctan(np.sinh(north)))

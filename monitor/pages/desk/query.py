@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from ingest.areas import bounds_of
 from ingest.models import Product
 from ingest.scenes.services import geos
 from monitor.maps.charts.query import LARGEST_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
@@ -50,7 +51,8 @@ ATTRIBUTES = (
         _("Distance from the middle of the ground"),
         "km",
         "111.195 * sqrt(power(ST_Y(position) - ({latitude}), 2)"
-        " + power((ST_X(position) - ({longitude})) * cosd({latitude}), 2))",
+        " + power((ST_X(position) - ({longitude}) - 360 * round((ST_X(position) - ({longitude})) / 360))"
+        " * cosd({latitude}), 2))",
     ),
     Attribute("longitude", _("Longitude"), "°", "ST_X(position)"),
     Attribute("latitude", _("Latitude"), "°", "ST_Y(position)"),
@@ -162,5 +164,5 @@ def map_address(product: Product, view: View) -> str:
     with suppress(Refusal):  # an area too large for a chart
         if named_area("area", view.area, LARGEST_AREA_KM2):
             said["area"] = view.area
-    at = map_at(*(ground or product.footprint).extent)
+    at = map_at(*bounds_of(ground or product.footprint))
     return f"{reverse('map')}?{urlencode(said, safe=',;')}{at}"

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils.translation import get_language
 from plotly.io.json import to_json_plotly
 
+from ingest.areas import box_around, join_halves
 from ingest.models import DisplacementSeries, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
@@ -24,6 +25,7 @@ from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import rows_sampled, usual_velocity_std
 from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
+from ingest.scenes.services import geos
 from ml.runtime.code_version import code_version
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.maps.imaging.drawing import HALF_WORLD_M
@@ -90,13 +92,13 @@ def products_listed(view: View) -> QuerySet[Product]:
     """Return the data sets to choose from on a view's ground, including older releases."""
     found = Product.objects.filter(points_deleted_at=None)
     ground = view.ground
-    return (found.filter(footprint__bboverlaps=ground) if ground else found).order_by("name", "pk")[:MOST_LISTED]
+    return (found.filter(footprint__intersects=ground) if ground else found).order_by("name", "pk")[:MOST_LISTED]
 
 
 def partners_of(product: Product) -> list[Product]:
     """Return the data sets to compare a product with: other releases first, then others over the same ground."""
     found = Product.objects.filter(points_deleted_at=None, technique=product.technique).exclude(pk=product.pk)
-    over = list(found.filter(footprint__bboverlaps=product.footprint)[:MOST_LISTED])
+    over = list(found.filter(footprint__intersects=product.footprint)[:MOST_LISTED])
 
     def distance(other: Product) -> tuple[bool, bool, bool, float]:
         released = other.superseded_by_id == product.pk or product.superseded_by_id == other.pk
@@ -143,6 +145,9 @@ def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
     """Estimate the number of points in the bounding box of an area from the pyramid; all if ground is None."""
     if ground is None:
         return product.n_points
+    boxes = geos(box_around(ground))
+    if len(boxes) > 1:  # on both sides of 180 degrees
+        return sum(points_about(product=product, ground=box) for box in boxes)
     west, north, east, south = _cells_around(ground, 1.0)
     zoom = FINEST_ZOOM
     while zoom and max(east - west, south - north) * CELLS * 2**zoom > 200:  # 200 cells a side are enough
@@ -186,7 +191,7 @@ def columns_of(
 
 def _stated(attribute: Attribute, product: Product, ground: GEOSGeometry | None) -> str:
     """Return the SQL of an attribute as float8, NaN where the file does not state it."""
-    west, south, east, north = (ground or product.footprint).extent
+    west, south, east, north = join_halves(ground or product.footprint).bounds
     value = attribute.sql.format(longitude=repr((west + east) / 2), latitude=repr((south + north) / 2))
     return f"coalesce(({value})::float8, 'NaN')"
 
@@ -245,7 +250,7 @@ def series_of(
 
 
 def _sample_sql(
-    product: Product, ground: GEOSGeometry | None, most: int, columns: str, joined: str = "", spare: int = 4
+    product: Product, ground: GEOSGeometry | None, most: int, columns: str, tables: str = "", spare: int = 4
 ) -> tuple[int, int, str]:
     """Return the approximate number of points on the ground, the share read, and the SQL of at most `most` of them."""
     # spare: `most` times this number of points are read and the first kept. With 1, a quarter of `most` may be left.
@@ -255,7 +260,7 @@ def _sample_sql(
         SELECT {columns} FROM (
             SELECT * FROM {POINTS} WHERE product_id = {product.pk:d} AND {sampling.condition(share)} {_on(ground)}
             ORDER BY {sampling.ORDER} LIMIT {most:d}
-        ) AS points {joined}"""  # noqa: S608
+        ) AS points {tables}"""  # noqa: S608
     return n_points, share, sql
 
 
@@ -268,8 +273,8 @@ def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, Float
 
 def cells_zoom(ground: GEOSGeometry) -> int:
     """Return the zoom of the cells in which products are compared: the finest with at most about MOST_CELLS cells."""
-    west, north, east, south = _cells_around(ground, CELLS * 2.0**FINEST_ZOOM)
-    n_cells = max(east - west, 1.0) * max(south - north, 1.0)
+    edges = [_cells_around(box, CELLS * 2.0**FINEST_ZOOM) for box in geos(box_around(ground))]
+    n_cells = sum(max(east - west, 1.0) * max(south - north, 1.0) for west, north, east, south in edges)
     if n_cells <= FEW_CELLS:
         return SMALL_CELLS_ZOOM
     return max(0, FINEST_ZOOM - max(0, math.ceil(math.log(n_cells / MOST_CELLS, 4))))

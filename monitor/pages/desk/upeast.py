@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from pyproj import Transformer
 
+from ingest.areas import join_halves
 from ingest.geometry import LineOfSight, decompose_up_east
 from ingest.models import Product
 from ingest.products.decomposition import Cells, UpEastCells, cells_around, common_dates, decompose_cells, on_dates
@@ -33,7 +34,7 @@ SIGHT = tuple(Attribute(name, "", "", name) for name in ("los_east", "los_north"
 def up_and_east(view: View, product: Product) -> list[Component]:
     """Return the sheet of up and east. view.other: id of the data set that sees the ground from the other side."""
     other = Product.objects.get(pk=view.other)
-    ground = product.footprint.envelope.intersection(other.footprint.envelope)
+    ground = product.footprint.intersection(other.footprint)
     if view.ground:
         ground = ground.intersection(view.ground)
     solved = _solved((product, other), ground) if ground.area else None
@@ -69,7 +70,7 @@ def _solved(
     tracks: tuple[Product, Product], ground: GEOSGeometry
 ) -> tuple[Cells, UpEastCells, NDArray[Any], NDArray[Any]] | None:
     """Return the smallest cells that both tracks share often enough, their rates, and longitude and latitude."""
-    to_metres = transformer(4326, local_system(*ground.centroid.coords))
+    to_metres = transformer(4326, local_system(*join_halves(ground).centroid.coords[0]))
     first, second = (_points_of(one, ground, to_metres) for one in tracks)
     if not first.x.size or not second.x.size:
         return None

@@ -23,6 +23,7 @@ from detection import pairs as pair_selectors
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
+from ingest.areas import bounds_of
 from ingest.models import ScenePair
 from ingest.storage import stored_tiff
 from ml import events
@@ -124,7 +125,7 @@ def event_context(event: GroundEvent) -> dict[str, Any]:
     return {
         "event": _row(event),
         "look_for": words.LOOK_FOR[event.kind],
-        "place_url": f"{reverse('map')}{map_at(*area.extent)}",
+        "place_url": f"{reverse('map')}{map_at(*bounds_of(area))}",
         "pairs": [_pair(event, pair) for pair in pairs],
         "waiting": "" if pairs else words.waiting_sentence(*around, settings.PAIR_BASELINES_DAYS),
         "alerts": alert_cards(alerts),

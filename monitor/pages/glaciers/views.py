@@ -18,6 +18,7 @@ from detection.glaciers.selectors import samples_by_view
 from detection.kinds import Kind
 from detection.models import GlacierMotion
 from detection.selectors import alerts_public
+from ingest.areas import bounds_of
 from ingest.models import Glacier
 from monitor.maps.imaging.charts import middles
 from monitor.maps.map.config import map_at
@@ -98,7 +99,7 @@ def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
         return {"speed_url": "", "raster_url": "", "error": ""}
     prediction = max(samples, key=lambda one: one.prediction.run.pair.secondary.acquired_at).prediction
     layer, group = raster_group(prediction)
-    where = map_at(*motion.glacier.outline.extent)
+    where = map_at(*bounds_of(motion.glacier.outline))
     scan = getattr(prediction, "glacier_scan", None)
     return {
         "speed_url": f"{reverse('map')}?raster={layer}&date={group}&context=glaciers{where}",

@@ -10,6 +10,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from detection import pairs as pair_selectors
 from detection.models import Alert
+from ingest.areas import bounds_of
 from ingest.formats import TITLES
 from ingest.models import Scene, ScenePair
 from ml.models import Run
@@ -106,8 +107,8 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         else _("Both images share one grid; nothing is resampled."),
         "placed": words.PLACED.get(second.header.get("geolocation", ""), ""),
         "backscatter": words.BACKSCATTER.get(first.backscatter, first.backscatter or words.not_stated()),
-        "extent": words.extent(*pair.footprint.extent),
-        "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(*pair.footprint.extent)}",
+        "extent": words.extent(*bounds_of(pair.footprint)),
+        "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(*bounds_of(pair.footprint))}",
         "licences": [(attribution, licence) for attribution, licence in licences if attribution or licence],
         "images": {"earlier": first, "later": second}.items(),
     }
@@ -141,7 +142,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
     if prediction is None or run.state != Run.State.SUCCEEDED:
         return row
     layer, (_, group) = LAYER_OF_TASK[task], raster_group(prediction)
-    where = map_at(*pair.footprint.extent)
+    where = map_at(*bounds_of(pair.footprint))
     has_values = prediction.statistics.get("known_share") != 0
     return row | {
         "sentences": words.result_sentences(

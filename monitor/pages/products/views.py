@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from ingest.areas import bounds_of
 from ingest.formats import TITLES
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import products
@@ -80,7 +81,7 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
         "polarisations": listed(sorted({scene.polarisation for scene in scenes})),
         "period_label": _between(first.acquired_at.date(), last.acquired_at.date()),
         "scenes": scenes,
-        "bounds_url": f"{reverse('map')}?raster=radar{map_at(*first.footprint.extent)}",
+        "bounds_url": f"{reverse('map')}?raster=radar{map_at(*bounds_of(first.footprint))}",
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
     }
 
@@ -100,7 +101,7 @@ def _row(product: Product) -> dict[str, Any]:
         "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
         "changes": [_change(change) for change in product.changes_before.all()],
         "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
-        "bounds_url": reverse("map") + map_at(*product.footprint.extent),
+        "bounds_url": reverse("map") + map_at(*bounds_of(product.footprint)),
         "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
         "stations_url": reverse("product-stations", args=[product.pk]) if product.has_stations else "",
     }
@@ -133,5 +134,5 @@ def _change(change: ReleaseChange) -> dict[str, Any]:
             change.older.release, change.n_gone, change.n_new, change.common_offset_mm_yr, change.verdicts
         ),
         "url": reverse("product-change", args=[change.newer_id]),
-        "map_url": f"{reverse('map')}?raster=release-change{map_at(*change.newer.footprint.extent)}",
+        "map_url": f"{reverse('map')}?raster=release-change{map_at(*bounds_of(change.newer.footprint))}",
     }

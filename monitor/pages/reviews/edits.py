@@ -27,6 +27,7 @@ from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
+from ingest.areas import bounds_of
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
 from monitor.pages.reviews.visits import files_of
@@ -159,7 +160,7 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
         "longest_note": LONGEST_NOTE,
         "types": TYPES,
         "fault": fault,
-        "map_config": map_config(alert.area.extent),
+        "map_config": map_config(bounds_of(alert.area)),
         **choices(kinds_open(alert.kind), given.get("kind", alert.kind), given.get("severity", alert.severity)),
     }
     return render(request, "pages/reviews/edit.html", context, status=status)

@@ -217,7 +217,7 @@ def _outline(form: places.WhereForm) -> dict[str, Any] | None:
 def prefilled(request: HttpRequest) -> dict[str, Any]:
     """Return initial values of a WhereForm from ?bbox=, ?alert=, ?region=, or ?lat= and ?lon=."""
     box = _numbers(request.GET.get("bbox", ""), 4)
-    if box and box[0] < box[2] and box[1] < box[3]:
+    if box and box[0] != box[2] and box[1] < box[3]:
         return {"where": "drawn", "drawn": regions.rectangle(*box)}
     if code := request.GET.get("alert", ""):
         outline = regions.around(from_wkb(bytes(alert_or_404(code).area.wkb)), code).outline

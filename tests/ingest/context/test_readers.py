@@ -147,7 +147,7 @@ def test_names_in_other_languages_come_from_columns_and_from_the_table_of_geonam
         assert file.parts == (path, beside / path.name)
 
 
-@pytest.mark.parametrize("row", ["Swapped,-99.1,19.4", "Far,10,200"])
+@pytest.mark.parametrize("row", ["Swapped,-99.1,19.4", "Far,10,400"])
 def test_a_place_that_is_not_on_earth_names_its_row(make_csv, row):
     message = refusal(make_csv("name,latitude,longitude", "Good,1,2", row), "places")
     assert "row 3" in message

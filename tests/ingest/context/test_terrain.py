@@ -65,10 +65,11 @@ def test_directions_are_averaged_around_north():
 def test_a_dem_is_read_with_nan_for_its_nodata(make_dem):
     height = np.full((10, 12), 800.0)
     height[0, 0] = -9999
-    grid = read(make_dem(height))
+    path = make_dem(height)
+    grid = read(path)
     assert np.isnan(grid.height_m[0, 0])
     assert grid.epsg == 32632
-    west, south, _, _ = footprint(grid).bounds
+    west, south, _, _ = footprint(path).bounds
     assert (west, south) == pytest.approx((9.0, 46.95), abs=0.01)
 
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.utils import timezone
 
 from ingest.models import MeasurementPoint, Product
@@ -129,7 +129,7 @@ def elsewhere(n: int) -> list[Product]:
             file_name=f"{index}.csv",
             file_sha256=f"{index}",
             direction=("ascending", "descending")[index % 2],
-            footprint=Polygon.from_bbox((west, 60.0, west + 0.01, 60.01)),
+            footprint=MultiPolygon(Polygon.from_bbox((west, 60.0, west + 0.01, 60.01))),
             derived_at=now,
             **figures,
         )
@@ -142,7 +142,7 @@ def test_a_release_that_is_superseded_takes_what_was_derived_from_it_along(two_t
     (up, east), (ascending, _) = derived_make(), two_tracks
     newer = Product.objects.get(pk=ascending.pk)
     newer.pk, newer.file_sha256, newer.derived_at = None, "newer", timezone.now()
-    newer.footprint = Polygon.from_bbox((50.0, 60.0, 50.1, 60.1))
+    newer.footprint = MultiPolygon(Polygon.from_bbox((50.0, 60.0, 50.1, 60.1)))
     newer.save()
     Product.objects.filter(pk=ascending.pk).update(superseded_by=newer)
     assert derived_make() == []

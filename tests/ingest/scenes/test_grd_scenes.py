@@ -1,6 +1,7 @@
 """Sentinel-1 products as scenes: one per polarisation, passes that lie alike, a reason for each that is unusable."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from ingest.models import Scene, ScenePair
+from ingest.scenes.images import read_scene
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from tests.makers import simulated_safe as made_safe
@@ -34,6 +36,23 @@ def test_a_sentinel1_product_becomes_a_scene_per_polarisation_and_its_next_pass_
         assert not pair.resampled
         assert pair.reference.ground == pair.secondary.ground != ""
         assert (pair.rows, pair.cols) == (pair.reference.rows, pair.reference.cols)
+
+
+@pytest.mark.parametrize("longitude", [180.0, 179.995, -179.995])
+def test_a_sentinel1_product_across_180_is_placed_whole(tmp_path, longitude):
+    """The geolocation grid has longitudes on both sides; the map of the middle holds the whole image."""
+    beside = made_safe.Flight(longitude=0.0, latitude=-17.0)
+    seen = float(beside.place(beside.lines / 2, beside.pixels / 2)[0])  # the image lies some kilometres from there
+    flight = replace(beside, longitude=longitude - seen)
+    path = made_safe.make(tmp_path, made_safe.Recipe(flight=flight, polarisations=("VV",)))
+    (scene,) = scenes_load(path=path)
+    assert scene.epsg in (32760, 32701)
+    assert max(scene.rows, scene.cols) < 500
+    west, east = sorted(scene.footprint, key=lambda part: -part.extent[0])
+    assert west.extent[2] == 180
+    assert east.extent[0] == -180
+    assert max(180 - west.extent[0], east.extent[2] + 180) < 0.1
+    assert np.isfinite(read_scene(scene)).mean() > 0.5
 
 
 BAD_SCENES = {

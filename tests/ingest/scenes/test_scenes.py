@@ -5,6 +5,7 @@ import pytest
 import rasterio
 from affine import Affine
 from django.core.management import CommandError, call_command
+from pyproj import Transformer
 
 from ingest import tasks
 from ingest.errors import AlreadyLoaded, InputError
@@ -264,3 +265,26 @@ def test_the_real_chips_pair_at_six_twelve_and_twenty_four_days(real_data):
                 assert (pair.rows, pair.cols, pair.resampled) == (100, 100, False)
             assert spans == {days: {*listed.split()} for days, listed in REAL_PAIRS.items()}
     assert not Scene.objects.exclude(reason="").exists()
+
+
+def narrow_parts(area, width: float = 0.1) -> list[str]:
+    """Return the sides of 180 degrees on which the parts of an area lie, each at its edge and narrow."""
+    sides = []
+    for west, _, east, _ in (part.extent for part in area):
+        assert 0 < east - west < width
+        sides.append("west" if east == 180 else "east" if west == -180 else "away")
+    return sorted(sides)
+
+
+@pytest.mark.parametrize("epsg", [32760, 32701])
+def test_an_image_across_180_has_a_part_on_each_side_and_pairs_with_the_next(make_rtc, epsg):
+    x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(180.0, -16.8)
+    grid = Affine(30, 0, round(x / 30) * 30 - 720, 0, -30, round(y / 30) * 30 + 600)
+    for day in ("20240101", "20240113"):
+        scenes_load(path=make_rtc(day, crs=f"EPSG:{epsg}", transform=grid))
+    for scene in Scene.objects.all():
+        assert narrow_parts(scene.footprint) == ["east", "west"]
+    assert pairs_make(baselines_days=[12]) == 1
+    pair = ScenePair.objects.get()
+    assert narrow_parts(pair.footprint) == ["east", "west"]
+    assert (pair.rows, pair.cols) == (40, 48)

@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
-from shapely import box
+from shapely import MultiPolygon, box
 
 from ingest.models import IngestJob, SceneDownload
 from ingest.readers.records import Direction
@@ -31,7 +31,7 @@ def scene(server: replay.Replay, name="S1A_one", data=DATA, **other) -> Catalogu
         "direction": Direction.DESCENDING,
         "polarisation": "VV",
         "acquired_at": datetime(2026, 11, 1, tzinfo=UTC),
-        "footprint": box(10, 63, 11, 64),
+        "footprint": MultiPolygon([box(10, 63, 11, 64)]),
     }
     return CatalogueScene(**{**values, **other})
 

@@ -56,6 +56,28 @@ def test_what_is_resampled_stands_where_it_does_on_the_map(swaths):
         assert np.corrcoef(held[known], wanted[known])[0, 1] > 0.98
 
 
+@pytest.mark.parametrize("turn", [0.0, 360.0])
+def test_swaths_across_180_are_placed_as_anywhere_else(tmp_path, monkeypatch, turn):
+    """Control points on both sides of 180 degrees, also where their longitudes count on beyond it."""
+    place = {"EPSG": 32660, "WEST": transformer(4326, 32660).transform(180.0, 45.13)[0] - POSTING_M * SIZE / 2}
+    for name, value in place.items():
+        monkeypatch.setattr(f"{__name__}.{name}", value)
+    pair = constant_shift(generator(Purpose.TEST, "control-points", 0), 0.9, SIZE)
+    paths = [written(tmp_path / f"{k}.tif", pair.power[k], upside_down=k == 0) for k in range(2)]
+    for path in paths:
+        with rasterio.open(path, "r+") as raster:
+            points, crs = raster.gcps
+            assert np.ptp([point.x for point in points]) > 300
+            for point in points:
+                point.x += turn if point.x < 0 else 0.0
+            raster.gcps = points, crs
+    resampled = resampled_to_one_grid(*paths, "power")
+    assert resampled.epsg in (32660, 32601)
+    held = np.log(resampled.read(Window(0, 0, *resampled.shape))[0])
+    assert np.isfinite(held[10:-10, 10:-10]).mean() > (0.99 if resampled.epsg == 32660 else 0.9)
+    assert resampled.shape[0] * resampled.shape[1] < 1.2 * SIZE**2
+
+
 def test_a_part_of_what_is_resampled_is_the_same_as_in_the_whole(swaths, monkeypatch):
     paths, _ = swaths
     resampled = resampled_to_one_grid(*paths, "power")

@@ -130,7 +130,7 @@ def test_areas_that_people_choose():
         with pytest.raises(Refusal) as refused:
             regions.drawn(text)
         assert whole(refused.value.error), text
-    for circle in ((200, 0, 800), (9, 47, 1e9), (9, 89, 800)):
+    for circle in ((400, 0, 800), (9, 47, 1e9), (9, 89, 800)):
         with pytest.raises(Refusal) as refused:
             regions.circle(*circle)
         assert whole(refused.value.error), circle

@@ -1,4 +1,5 @@
 // How far the ground moved, date by date: points of the view coloured by displacement, with a slider that plays.
+import { boxInView } from "gmm/basemap";
 import { css, element as h, onTheme } from "gmm/dom";
 import { date, signed } from "gmm/format";
 import { makePlayer } from "gmm/player";
@@ -93,9 +94,8 @@ export function openPlay({ map, bar, url, layer, startAt, remember, onClose }) {
     running?.abort();
     running = new AbortController();
     const { signal } = running;
-    const bounds = map.getBounds();
-    const edges = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
-    const params = new URLSearchParams({ layer: layer().name, bbox: edges.map((one) => one.toFixed(4)).join(",") });
+    const edges = boxInView(map).map((one) => one.toFixed(4));
+    const params = new URLSearchParams({ layer: layer().name, bbox: edges.join(",") });
     bar.setAttribute("aria-busy", "true");
     try {
       const response = await fetch(`${url}?${params}`, { signal });

@@ -72,6 +72,19 @@ const WORDS_OF_MAPLIBRE = {
   "CooperativeGesturesHandler.MobileHelpText": gettext("Use two fingers to move the map"),
 };
 
+/** A box of west, south, east, north with an east that counts on beyond 180 where the box crosses 180 degrees. */
+export const unroll = ([west, south, east, north]) => [west, south, east < west ? east + 360 : east, north];
+
+/** A longitude turned by whole circles so that it lies within 180 degrees of another one. */
+export const longitudeNear = (longitude, other) => longitude + 360 * Math.round((other - longitude) / 360);
+
+/** West, south, east, north of what a map shows; west > east where it shows both sides of 180 degrees. */
+export function boxInView(map) {
+  const [west, south, east, north] = map.getBounds().toArray().flat();
+  const edges = east - west < 360 ? [west, east].map((edge) => longitudeNear(edge, 0)) : [-180, 180];
+  return [edges[0], Math.max(south, -90), edges[1], Math.min(north, 90)];
+}
+
 /** A map in the container with zoom buttons and a scale, busy until `followDrawing`; throws where WebGL is missing. */
 export function createMap(container, options = {}) {
   const style = document.body.dataset.basemapStyleUrl || structuredClone(OFFLINE);
@@ -91,6 +104,7 @@ export function createMap(container, options = {}) {
     localIdeographFontFamily: "sans-serif",
     locale: WORDS_OF_MAPLIBRE,
     ...options,
+    ...(Array.isArray(options.bounds) ? { bounds: unroll(options.bounds) } : {}),
   });
   map.getContainer().setAttribute("aria-busy", "true");
   map.once("style.load", () => {

@@ -1,4 +1,5 @@
 // The images on the map: which one, of which date, how strong; and what their colours mean.
+import { longitudeNear, unroll } from "gmm/basemap";
 import { element as h } from "gmm/dom";
 import { signed } from "gmm/format";
 import { makePlayer } from "gmm/player";
@@ -98,10 +99,11 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
   function elsewhere() {
     const date = group();
     if (!date) return;
-    const [west, south, east, north] = date.bounds;
+    const [west, south, east, north] = unroll(date.bounds);
     const view = map.getBounds();
-    const outside =
-      view.getWest() > east || view.getEast() < west || view.getSouth() > north || view.getNorth() < south;
+    const away = Math.abs(longitudeNear((west + east) / 2, view.getCenter().lng) - view.getCenter().lng);
+    const apart = away > (east - west + view.getEast() - view.getWest()) / 2;
+    const outside = apart || view.getSouth() > north || view.getNorth() < south;
     part("elsewhere").hidden = !outside && map.getZoom() >= minzoom;
   }
 
@@ -138,7 +140,7 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
   points.addEventListener("change", show);
   part("earlier").addEventListener("click", () => step(-1));
   part("later").addEventListener("click", () => step(1));
-  part("elsewhere").addEventListener("click", () => map.fitBounds(group().bounds, { padding: 24, maxZoom: 13 }));
+  part("elsewhere").addEventListener("click", () => map.fitBounds(unroll(group().bounds), { padding: 24, maxZoom: 13 }));
   map.on("moveend", elsewhere);
   part("section").hidden = false;
   document.getElementById("legend").hidden = false;
@@ -153,8 +155,11 @@ function named(colour, name) {
   return h("li", {}, swatch, name);
 }
 
-/** The box around all dates of a layer: outside it, no tile is requested. */
+/** The box around all dates of a layer: outside it, no tile is requested. Boxes of tiles cannot cross 180 degrees. */
 function around(groups) {
-  const edge = (i, pick) => pick(...groups.map((one) => one.bounds[i]));
+  const boxes = groups.map(({ bounds: [west, south, east, north] }) =>
+    west > east ? [-180, south, 180, north] : [west, south, east, north],
+  );
+  const edge = (i, pick) => pick(...boxes.map((one) => one[i]));
   return [edge(0, Math.min), edge(1, Math.min), edge(2, Math.max), edge(3, Math.max)];
 }

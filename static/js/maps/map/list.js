@@ -1,4 +1,5 @@
 // The list beside the map: its filters, its count, and the links that follow what the map shows.
+import { boxInView } from "gmm/basemap";
 import { formatNumber, interpolate, ngettext } from "gmm/words";
 
 /**
@@ -82,12 +83,10 @@ export function setUpViewLinks(map, layerName) {
   const list = document.getElementById("list-view");
   const desk = document.getElementById("desk-view");
   if (!mail) return;
-  const within = (degrees) => ((((degrees + 180) % 360) + 360) % 360) - 180;
   const address = (box) => new URLSearchParams({ bbox: box.map((degrees) => degrees.toFixed(4)).join(",") });
   const follow = () => {
-    const [west, south, east, north] = map.getBounds().toArray().flat();
-    mail.search = address([west, south, east, north]);
-    const shown = address(east - west < 360 ? [within(west), south, within(east), north] : [-180, south, 180, north]);
+    mail.search = address(map.getBounds().toArray().flat());
+    const shown = address(boxInView(map));
     list.search = shown;
     if (!desk) return;
     shown.set("layer", layerName());

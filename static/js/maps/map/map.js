@@ -1,5 +1,5 @@
 // The map page: list, map and panel show the same, and the address bar holds the view.
-import { createMap, fillBasemap, followDrawing, loaded, maplibre } from "gmm/basemap";
+import { createMap, fillBasemap, followDrawing, loaded, maplibre, unroll } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
 import { css, element, jsonOf, pause } from "gmm/dom";
 import { position } from "gmm/format";
@@ -242,7 +242,7 @@ class Readout {
 // ---- searching ----
 /** Moves the map to a place that was searched for; a pin marks it where it is no whole region. */
 function goTo({ name, bounds, at }) {
-  const [west, south, east, north] = bounds;
+  const [west, south, east, north] = unroll(bounds);
   pin?.remove();
   pin = null;
   if (east - west < 1) {
@@ -251,7 +251,7 @@ function goTo({ name, bounds, at }) {
   }
   if (at) explain(at, name, linkHere(config.urls, { lng: at[0], lat: at[1] }));
   mapIntoView();
-  map.fitBounds(bounds, { padding: padding(), maxZoom: 14, duration: 900 });
+  map.fitBounds([west, south, east, north], { padding: padding(), maxZoom: 14, duration: 900 });
 }
 
 // ---- putting it together ----

@@ -1,23 +1,50 @@
 // Alerts on a map: the outline of each area, and a button in its middle. Shape, colour and symbol = kind, as the page's
 // configuration has them from detection/kinds.py; fill = state, size = severity. Wide regions are dashed, below.
 import { element, jsonOf } from "gmm/dom";
-import { maplibre } from "gmm/basemap";
+import { longitudeNear, maplibre } from "gmm/basemap";
 import { themed } from "gmm/ground";
 import { formatNumber, interpolate, ngettext } from "gmm/words";
 
 const APART = 30; // pixels; of marks that are closer the most important one stands for all
 
 export function addOutlines(map, data) {
-  map.addSource("alerts", { type: "geojson", data });
+  map.addSource("alerts", { type: "geojson", data: cutSeam(data) });
   const byExtent = (region, place) => ["match", ["get", "extent"], "region", region, place];
   const [dashes, noDashes] = [["literal", [4, 3]], ["literal", [1, 0]]];
-  const layer = (id, type, paint, order) => map.addLayer({ id, type, source: "alerts", paint, layout: order });
+  const layer = (id, type, paint, layout) =>
+    map.addLayer({
+      id,
+      type,
+      source: "alerts",
+      paint,
+      layout,
+      ...(type === "line" ? { filter: ["!", ["has", "seam"]] } : {}),
+    });
   layer("alert-fill", "fill", { "fill-opacity": 0.06 }, { "fill-sort-key": byExtent(0, 1) });
   layer("alert-casing", "line", { "line-width": 4, "line-opacity": byExtent(0.4, 0.8) }, {});
   layer("alert-line", "line", { "line-width": 1.75, "line-dasharray": byExtent(dashes, noDashes) }, {});
   themed(map, "alert-fill", { "fill-color": "alert-line" });
   themed(map, "alert-casing", { "line-color": "alert-casing" });
   themed(map, "alert-line", { "line-color": "alert-line" });
+}
+
+/** Features with lines of their own where 180 degrees cuts them: their edges along it are not drawn. */
+export function cutSeam(data) {
+  const features = (data.features ?? [data]).flatMap((feature) => {
+    const { geometry, properties } = feature;
+    if (boundsOf(geometry)[2] <= 180) return [feature];
+    const lines = geometry.coordinates.flat().flatMap((ring) => {
+      const pieces = [[]];
+      ring.forEach((at, i) => {
+        if (i && Math.abs(at[0]) === 180 && Math.abs(ring[i - 1][0]) === 180) pieces.push([at]);
+        else pieces.at(-1).push(at);
+      });
+      return pieces.filter((piece) => piece.length > 1);
+    });
+    const edges = { type: "Feature", properties, geometry: { type: "MultiLineString", coordinates: lines } };
+    return [{ ...feature, properties: { ...properties, seam: true } }, edges];
+  });
+  return { type: "FeatureCollection", features };
 }
 
 /** Outlines inside that of an alert: where the ground moves by half of its fastest, and by eight tenths. */
@@ -31,11 +58,14 @@ export function addLevels(map, data) {
   themed(map, "levels", { "line-color": "alert-line" });
 }
 
-/** West, south, east, north of any GeoJSON geometry. */
+/** West, south, east, north of any GeoJSON geometry; one on both sides of 180 degrees has an east beyond it. */
 export function boundsOf(geometry) {
   const flat = geometry.coordinates.flat(Infinity);
   const [xs, ys] = [flat.filter((_, i) => i % 2 === 0), flat.filter((_, i) => i % 2 === 1)];
-  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+  const turned = xs.map((x) => (x < 0 ? x + 360 : x));
+  const width = (all) => Math.max(...all) - Math.min(...all);
+  const narrower = width(turned) < width(xs) ? turned : xs;
+  return [Math.min(...narrower), Math.min(...ys), Math.max(...narrower), Math.max(...ys)];
 }
 
 /** The mark of an alert, as templates/wording/cards/_mark.html has it. */
@@ -98,7 +128,9 @@ export async function addAlerts(map, url, onSelect) {
   /** Shows the places of a mark that stands for several. */
   function zoomTo(features) {
     const box = new maplibre.LngLatBounds();
-    for (const { properties } of features) box.extend([properties.longitude, properties.latitude]);
+    const first = features[0].properties.longitude;
+    for (const { properties } of features)
+      box.extend([longitudeNear(properties.longitude, first), properties.latitude]);
     map.fitBounds(box, { padding: 90, maxZoom: 15, duration: 600 });
   }
 

@@ -1,4 +1,5 @@
 // Rasters on a map: tiles of one layer and one date, and arrows of fast motion.
+import { boxInView } from "gmm/basemap";
 import { css, onTheme } from "gmm/dom";
 import { fixed } from "gmm/format";
 import { gettext, interpolate } from "gmm/words";
@@ -109,8 +110,8 @@ export function addArrows(
 
   async function load() {
     running?.abort();
-    const bbox = boxInView(map);
-    if (map.getZoom() < minzoom || !bbox) return map.getSource("arrows").setData(EMPTY);
+    const bbox = boxInView(map).map((edge) => edge.toFixed(5)).join(",");
+    if (map.getZoom() < minzoom) return map.getSource("arrows").setData(EMPTY);
     running = new AbortController();
     try {
       const response = await fetch(`${arrowsUrl.replace("{group}", encodeURIComponent(group))}?bbox=${bbox}`, {
@@ -157,17 +158,6 @@ export function inWords({ speed_m_day: speed, sigma_m_day: sigma, bearing_deg: b
   const margin = Math.max(2 * sigma, 10 ** -digits);
   const figures = { speed: fixed(speed, digits), margin: fixed(margin, digits) };
   return interpolate(TOWARD[Math.round(bearing / 45) % 8], figures);
-}
-
-function boxInView(map) {
-  const bounds = map.getBounds();
-  const box = [
-    Math.max(-180, bounds.getWest()),
-    Math.max(-90, bounds.getSouth()),
-    Math.min(180, bounds.getEast()),
-    Math.min(90, bounds.getNorth()),
-  ];
-  return box[0] < box[2] && box[1] < box[3] ? box.map((edge) => edge.toFixed(5)).join(",") : null;
 }
 
 /** An arrow to the north with a casing, drawn here: no image is fetched. */

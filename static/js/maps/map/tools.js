@@ -1,5 +1,5 @@
 // The tools on the map: compare, area, profile, time. What they need is loaded when somebody presses one.
-import { maplibre } from "gmm/basemap";
+import { longitudeNear, maplibre } from "gmm/basemap";
 import { element } from "gmm/dom";
 import { gettext, pgettext } from "gmm/words";
 
@@ -35,7 +35,8 @@ export function setUpTools({ map, urls, layer, query, remember, say, warn, paddi
     const hidden = ({ x, y }) =>
       x < room.left / 2 || y < room.top / 2 || x > width - room.right || y > height - room.bottom;
     if (!positions.map((at) => map.project(at)).some(hidden)) return;
-    const bounds = positions.reduce((box, at) => box.extend(at), new maplibre.LngLatBounds(positions[0], positions[0]));
+    const near = positions.map(([longitude, latitude]) => [longitudeNear(longitude, positions[0][0]), latitude]);
+    const bounds = near.reduce((box, at) => box.extend(at), new maplibre.LngLatBounds(near[0], near[0]));
     map.fitBounds(bounds, { padding: room, maxZoom: Math.max(map.getZoom(), 12), duration: 600 });
   }
 

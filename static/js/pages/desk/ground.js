@@ -1,5 +1,5 @@
 // The maps of the workbench: points, cells or groups on the ground, and the tools that choose points.
-import { createMap, fillBasemap, followDrawing, loaded, maplibre } from "gmm/basemap";
+import { createMap, fillBasemap, followDrawing, loaded, longitudeNear, maplibre } from "gmm/basemap";
 import { css, element as h, onTheme } from "gmm/dom";
 import { signed } from "gmm/format";
 import { themed } from "gmm/ground";
@@ -40,7 +40,9 @@ function featuresOf({ longitude, latitude, value }, rows) {
  * Returns {mark(rows), focus(row), remove()}, or null.
  */
 export function drawGround(box, data, { onChoose, onLine, onView, describe } = {}) {
-  const { longitude, latitude } = data;
+  const { latitude } = data;
+  const longitude = data.longitude.map((x) => longitudeNear(x, data.longitude[0]));
+  data = { ...data, longitude };
   const bounds = new maplibre.LngLatBounds();
   if (data.line) for (const corner of data.line) bounds.extend(corner);
   else longitude.forEach((x, row) => bounds.extend([x, latitude[row]]));

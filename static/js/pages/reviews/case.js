@@ -5,7 +5,7 @@ import { createMap, fillBasemap, followDrawing } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
 import { jsonOf } from "gmm/dom";
 import { themed } from "gmm/ground";
-import { addOutlines, boundsOf } from "gmm/marks";
+import { addOutlines, boundsOf, cutSeam } from "gmm/marks";
 import { addPoints } from "gmm/points";
 import { addArrows, addRaster } from "gmm/rasters";
 import { formatNumber, gettext, interpolate } from "gmm/words";
@@ -58,7 +58,7 @@ function addOtherOutlines(data) {
 
 function drawCase(page, { config, area, rasters, outlines }) {
   if (!map.getSource("alerts")) return; // not loaded yet: what loads it draws this
-  map.getSource("alerts").setData(area);
+  map.getSource("alerts").setData(cutSeam(area));
   map.getSource("others").setData(outlines);
   map.resize();
   map.fitBounds(boundsOf(area.geometry), { ...VIEW, animate: false });
