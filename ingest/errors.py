@@ -1,17 +1,26 @@
 """Exceptions for input that cannot be used. Their text is meant for the person who submitted the input."""
 
 import errno
+import re
 from collections.abc import Sequence
 from os import PathLike
 
-LONGEST_LINE = 600
+MAX_LINE = 500  # letters of a name of a file and what is said of it
+MAX_REFUSAL = 200  # letters of problem and remedy: what a person reads at once
+MIN_PROBLEM = 60  # of them, whatever the remedy
+LONG_WORD = re.compile(r"\S{33,}")
 FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, length: int = MAX_LINE) -> str:
     """Return text as one line without control characters, shortened to fit a database, a page and a terminal."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def short(text: str) -> str:
+    """Return a text with the middle of its long words, such as names of files, left out."""
+    return LONG_WORD.sub(lambda word: f"{word[0][:14]}…{word[0][-17:]}", text)
 
 
 class UnusableData(ValueError):
@@ -40,8 +49,11 @@ class InputError(UnusableData):
         if values:
             shown = {name: f"{one:,}" if isinstance(one, int) else one for name, one in values.items()}
             problem, remedy = problem % shown, remedy % shown
-        # the problem may quote the file, and a file may hold anything
-        self.path, self.problem, self.remedy = str(path), one_line(problem), remedy
+        # The problem may quote the file, which may hold anything of any length.
+        room = max(MIN_PROBLEM, MAX_REFUSAL - len(remedy) - len(". ."))
+        problem = one_line(problem)
+        self.problem = one_line(problem if len(problem) <= room else short(problem), room)
+        self.path, self.remedy = str(path), remedy
         super().__init__(f"{self.path}: {self.problem}. {remedy}.")
 
     @property

@@ -4,13 +4,12 @@ A reader is a module with the members of `VelocityReader`, `SceneReader` or `Sta
 format needs its module, a line in REGISTERED, a maker in tests/makers and a test: see CONTRIBUTING.md.
 """
 
-import zipfile
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from ingest.arrivals.unknown import refuse_evident, unknown
 from ingest.errors import InputError
-from ingest.readers import gate, hdf5, raster
-from ingest.readers.files import MAX_MEMBERS
+from ingest.readers import gate
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
 from ingest.readers.images.scenes import ParsedName, SceneFile
@@ -19,7 +18,7 @@ from ingest.readers.records import Declaration, VelocityField
 from ingest.readers.stations import gauges, pos, tenv3
 from ingest.readers.stations import table as station_table
 from ingest.readers.stations.records import GaugeSeries, StationSeries
-from ingest.readers.tables import generic, text_table
+from ingest.readers.tables import generic
 from ingest.readers.velocity import (
     egms,
     geotiff,
@@ -118,65 +117,24 @@ FORMATS = tuple(READERS)
 TITLES = {reader.NAME: reader.TITLE for reader in REGISTERED}
 SUFFIXES = frozenset[str]().union(*(reader.SUFFIXES for reader in REGISTERED))
 SUFFIXES_OF_ONE_FILE = SUFFIXES - {shapefiles.SUFFIX}  # a shapefile is several files; it is sent as a zip
-_PARTICULAR = {name: title for name, title in TITLES.items() if name not in {*GENERAL, image_geotiff.NAME}}
-KNOWN = (
-    f"velocities ({', '.join(title for name, title in _PARTICULAR.items() if name in VELOCITY_READERS)}, "
-    "a table of points with --mapping, a GeoTIFF with --unit), "
-    f"stations ({', '.join(reader.TITLE for reader in STATION_READERS.values())}) or images "
-    f"({', '.join(title for name, title in _PARTICULAR.items() if name in SCENE_READERS)}, "
-    "a GeoTIFF with --scale), under their original names"
-)
 
 
 def recognise(path: Path, declared: Declaration | None = None) -> str:
     """Return the name of the reader for a file or folder, by its content and declarations. Raises InputError."""
-    if not path.exists():
-        raise InputError(path, "there is no such file", "Check the path")
-    if path.is_file() and not path.stat().st_size:
-        raise InputError(path, "the file is empty", "Download or export it again")
-    if path.suffix.lower() == ".zip":
-        _refuse_odd_zip(path)
-    if declared and declared.mapping and path.suffix.lower() in generic.SUFFIXES:
-        return generic.NAME
+    refuse_evident(path)
     name = next((reader.NAME for reader in REGISTERED if reader.recognises(path)), None)
+    if declared and declared.mapping and name in {None, *GENERAL} and path.suffix.lower() in generic.SUFFIXES:
+        return generic.NAME
     if name is None:
-        raise InputError(path, _describe_unknown(path), f"Give {KNOWN}")
+        raise unknown(path)
     return image_geotiff.NAME if name == geotiff.NAME and declared and declared.scale else name
 
 
-def _refuse_odd_zip(path: Path) -> None:
-    """Raise InputError for a damaged zip or one with too many members, before any reader opens it."""
-    if not zipfile.is_zipfile(path):
-        raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = len(archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError) as fault:
-        raise InputError(path, f"its list of files cannot be read ({fault})", "Download it again") from fault
-    if members > MAX_MEMBERS:
-        raise InputError(path, f"the zip holds {members:,} files", "Give one product per zip")
-
-
-def _describe_unknown(path: Path) -> str:
-    """Return what a file of no known format contains, in words. Raises InputError if it is damaged."""
-    suffix = path.suffix.lower()
-    if suffix in raster.SUFFIXES:
-        raise InputError(path, "it cannot be read as GeoTIFF: its content is of another format", "Make it again")
-    if suffix in generic.SUFFIXES - text_table.SUFFIXES:
-        return f"it is no {suffix.removeprefix('.')}: its content is of another format"
-    if suffix in text_table.SUFFIXES:
-        return f"its columns {', '.join(text_table.table_of(path).names[:8])} … fit none of the known formats"
-    if suffix in hdf5.SUFFIXES:
-        with hdf5.opened(path) as file:
-            return f"its datasets {', '.join(list(file)[:8])} … fit none of the known formats"
-    return f"content and extension {path.suffix or '(none)'!r} fit none of the known formats"
-
-
-def _of_another_kind(path: Path, name: str, wanted: str) -> InputError:
+def _of_another_kind(path: Path, name: str, wanted: str, other_way: str) -> InputError:
     """Return the error for a file whose format, `name`, holds something else than what is wanted."""
     of_the_rest = "a file of stations" if name in STATION_READERS else "a velocity field"
     actual = "an image" if name in SCENE_READERS else of_the_rest
-    return InputError(path, f"this is {actual}, not {wanted}", f"Give {KNOWN}")
+    return InputError(path, f"this is {actual} ({TITLES[name]}), not {wanted}", other_way)
 
 
 def open_velocity_fields(
@@ -186,7 +144,7 @@ def open_velocity_fields(
     name = _chosen(path, source_format, declared)
     reader = VELOCITY_READERS.get(name)
     if reader is None:
-        raise _of_another_kind(path, name, "a velocity field")
+        raise _of_another_kind(path, name, "a velocity field", "Give velocities")
     return tuple(gate.admit(path, field) for field in reader.read(path, declared or Declaration()))
 
 
@@ -204,7 +162,7 @@ def open_scenes(path: Path, source_format: str = "auto", declared: Declaration |
     name = _chosen(path, source_format, declared)
     reader = SCENE_READERS.get(name)
     if reader is None:
-        raise _of_another_kind(path, name, "an image")
+        raise _of_another_kind(path, name, "an image", "Give an image")
     return reader.read(path, declared or Declaration())
 
 
@@ -215,7 +173,7 @@ def open_stations(
     name = _chosen(path, source_format, declared)
     reader = STATION_READERS.get(name)
     if reader is None:
-        raise _of_another_kind(path, name, "a file of stations")
+        raise _of_another_kind(path, name, "a file of stations", "Give series of stations")
     return reader.read_stations(path, declared or Declaration())
 
 

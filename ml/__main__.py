@@ -18,6 +18,7 @@ COMMANDS = {
     "deformation": Command("ml.deformation.command", "areas that move, out of a velocity field"),
     "coherence": Command("ml.coherence.command", "coherence of two radar images, and its change"),
     "offsets": Command("ml.offsets.command", "offsets between two radar images"),
+    "inspect": Command("ml.inspection.command", "what files are taken for, and what stands in them"),
     "simulate": Command("lab.simulate_command", "simulated data with their truth"),
     "train": Command("lab.train_command", "train a model on simulated data"),
     "evaluate": Command("lab.evaluate_command", "measure methods against a known truth"),

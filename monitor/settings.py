@@ -359,6 +359,7 @@ WATCH_STABLE_SECONDS = 10.0  # unchanged so long: it has arrived
 UPLOAD_DIR = env("UPLOAD_DIR", default=str(VAR_DIR / "uploads"))  # web and worker both reach it; never served
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 10**9)
 UPLOAD_KEEP_LOADED = env.bool("UPLOAD_KEEP_LOADED", default=False)
+INSPECT_COMMAND = ["-m", "ml", "inspect"]  # with it a worker looks at an upload that lacks a declaration
 UPLOAD_KEEP_HOURS = 24.0  # refused and failed ones, to be tried again; 0: none
 INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time
 INGEST_JOBS_AT_ONCE = env.int("INGEST_JOBS_AT_ONCE", default=1)  # so that a worker of two has a hand free for the rest

@@ -203,6 +203,7 @@ urlpatterns = [
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/jobs.json", uploads.uploads_jobs, name="upload-jobs"),
     path("uploads/<int:job>/again/", uploads.upload_again, name="upload-again"),
+    path("uploads/<int:job>/withdraw/", uploads.upload_withdraw, name="upload-withdraw"),
     path("pairs/", pairs.pair_list, name="pair-list"),
     path("pairs/images/", pairs.image_list, name="image-list"),
     path("pairs/<int:pair>/", pairs.pair_detail, name="pair-detail"),

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from django.db import DataError, connections, transaction
 from django.utils import timezone
 
-from ingest.errors import AlreadyLoaded, InputError, one_line
+from ingest.errors import AlreadyLoaded, InputError, Undeclared, one_line
 from ingest.failures import cause_of, first_line, reason_of
-from ingest.formats import READERS, SCENE_READERS, STATION_READERS, SUFFIXES, recognise
+from ingest.formats import SCENE_READERS, STATION_READERS, recognise
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.leases import NO_FAULT, Overtaken
 from ingest.models import IngestJob, Product, Scene, StationFile
@@ -40,7 +40,7 @@ class Loaded(NamedTuple):
             refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""
             dates = f"{product.n_dates} dates" if product.has_series else "no series"
             lines.append(f"product {product.pk} ({product.name}), {product.n_points:,} points, {dates}{refused}")
-            lines += [product.header["changes"]] if "changes" in product.header else []
+            lines += [product.header["changes"].rstrip(".")] if "changes" in product.header else []
         return "; ".join(lines)
 
 
@@ -58,21 +58,6 @@ def arrival_load(
     if source_format in SCENE_READERS:
         return Loaded([], scenes_load(path=path, submission=submission))
     return Loaded(products_load(path=path, submission=submission, progress=progress, expect=expect), [])
-
-
-def arrivals_in(path: Path) -> list[Path]:
-    """List the files to load: the path itself, or the contents of a folder that is no product. Raises InputError."""
-    if not path.is_dir() or _is_product(path):
-        return [path]
-    inside = sorted(path.iterdir())
-    arrivals = [one for one in inside if (_is_product(one) if one.is_dir() else one.suffix.lower() in SUFFIXES)]
-    if not arrivals:
-        raise InputError(path, "this folder holds no file of a known format", "Give files")
-    return arrivals
-
-
-def _is_product(folder: Path) -> bool:
-    return any(reader.recognises(folder) for reader in READERS.values())
 
 
 logger = logging.getLogger(__name__)
@@ -125,6 +110,9 @@ def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> N
         _already(job, known)
     except InputError as fault:
         sentence = refusal(job, fault)
+        if isinstance(fault, Undeclared) and job.source == IngestJob.Source.UPLOAD:
+            LEASE.prolong(job, error=sentence, inspection={"missing": fault.missing})  # The worker asks its sender.
+            return
         job_reject(job, sentence)
         scene_refuse(path=Path(job.stored_path), fault=fault, submission=_submission(job), reason=sentence)
     except MemoryError:

@@ -59,10 +59,11 @@ def job_environment(folder: str) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(50),
     }
     rasters = raster_folder()
-    return _environment(folder) | own | ({"RASTER_DIR": str(rasters.absolute())} if rasters else {})
+    return reader_environment(folder) | own | ({"RASTER_DIR": str(rasters.absolute())} if rasters else {})
 
 
-def _environment(folder: str) -> dict[str, str]:
+def reader_environment(folder: str) -> dict[str, str]:
+    """Return the variables of a process that reads files and knows no database."""
     known = {name: os.environ[name] for name in KNOWN if name in os.environ}
     return known | HARDENED | {"TMPDIR": folder}
 
@@ -110,7 +111,7 @@ def read_given(reader: str, content: bytes, **options: float) -> bytes:
         descriptor = answer.fileno()
         run_confined(
             [sys.executable, "-m", "ingest.given", reader, str(given), str(descriptor), json.dumps(options)],
-            environment=_environment(folder) | ONE_THREAD,
+            environment=reader_environment(folder) | ONE_THREAD,
             folder=settings.BASE_DIR,
             limits=LIMITS,
             go_on=lambda computed_seconds: True,

@@ -1,5 +1,6 @@
 """Services that queue, claim and execute the jobs that load files. Each file is read in a confined process."""
 
+import json
 import logging
 import shutil
 import signal
@@ -21,14 +22,14 @@ from ingest.disk import database_disk, disk_full
 from ingest.errors import one_line
 from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
-from ingest.jobs.given import database_files, database_port, job_environment
+from ingest.jobs.given import database_files, database_port, job_environment, reader_environment
 from ingest.leases import NO_FAULT, Lease, Progress, heartbeat
 from ingest.locks import Lock
 from ingest.models import IngestJob, Scene, StationFile
 from ingest.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.storage import raster_folder
 from ingest.storage.handed import Handed, storage_handed
-from ingest.storage.inputs import input_delete, input_exists, input_fetch, is_path
+from ingest.storage.inputs import input_delete, input_exists, input_fetch, input_path, is_path
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ BEAT_SECONDS = 10.0
 INGEST_MEMORY_BYTES = 4 * 2**30  # of address space
 INGEST_FILE_BYTES = 4 * 2**30  # of the largest file that the process may write
 INGEST_SECONDS = 2 * 3600  # both elapsed and processor time
+MAX_INSPECTION_BYTES = 200_000
 UPLOADS = "uploads"  # first part of the keys of uploads in the object store
 DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")  # names of both columns and declared values
 LEASE = Lease(
@@ -102,6 +104,7 @@ def job_claim(*, job_id: int) -> IngestJob | None:
         started_at=timezone.now(),
         error="",
         points_done=0,
+        inspection={},
     )
     return IngestJob.objects.filter(pk=job_id).first() if claimed else None
 
@@ -146,6 +149,8 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
                 ports=[database_port()],
                 descriptors=handed.descriptors,
             )
+            if asked := LEASE.held(job).exclude(inspection={}).first():
+                _ask(asked, Path(folder), limits, go_on, every_seconds)
     except OSError as fault:
         logger.warning("the file of job %s could not be brought here: %s", job.pk, fault)
         LEASE.give_back(job, f"{job.original_name}: {reason_of(fault)}", cause_of(fault))
@@ -155,6 +160,34 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
     if settled is not None:
         job_tidy(job=settled)
     return settled
+
+
+def _ask(job: IngestJob, folder: Path, limits: Limits, go_on: Callable[[float], bool], every_seconds: float) -> None:
+    """Refuse a file whose sender must declare something, with what an inspection in a confined process tells of it."""
+    out, path = folder / "inspection.json", input_path(job.stored_path, folder)
+    period = f"{job.first_day}/{job.last_day}" if job.first_day else ""
+    mapping = str(input_path(job.mapping_path, folder)) if job.mapping_path else ""
+    declared = {"format": job.source_format, "unit": job.unit, "positive": job.positive, "track": job.track}
+    declared |= {"period": period, "mapping": mapping}
+    options = [f"--{name}={value}" for name, value in declared.items() if value]
+    run_confined(
+        [sys.executable, *settings.INSPECT_COMMAND, *options, "--out", str(out), "--", str(path)],
+        environment=reader_environment(str(folder)),
+        folder=settings.BASE_DIR,
+        limits=limits,
+        go_on=go_on,
+        every_seconds=every_seconds,
+        readable=_given_files(job),
+        writable=[folder],
+    )
+    inspection = dict(job.inspection)
+    try:
+        if out.is_file() and out.stat().st_size <= MAX_INSPECTION_BYTES:
+            inspection |= {"told": json.loads(out.read_bytes())[0]}
+    except (ValueError, LookupError):
+        logger.warning("the inspection of job %s cannot be read", job.pk)
+    now = timezone.now()
+    LEASE.settle(job, State.REJECTED, error=job.error, inspection=inspection, finished_at=now)
 
 
 def _fetch(job: IngestJob, folder: Path) -> None:
@@ -221,6 +254,17 @@ def jobs_to_announce(*, queued_longer_than: timedelta) -> QuerySet[IngestJob]:
     return waiting.exclude(queued_at__gte=timezone.now() - queued_longer_than)
 
 
+def job_withdraw(*, job: IngestJob, by: str) -> bool:
+    """Delete a refused upload at its sender's wish; return False if it is none, or was tried again meanwhile."""
+    refused = IngestJob.objects.filter(pk=job.pk, state=State.REJECTED, source=IngestJob.Source.UPLOAD)
+    if not refused.update(
+        state=State.CANCELLED, error=f"Withdrawn by {by}.", finished_at=timezone.now(), inspection={}
+    ):
+        return False
+    _files_delete(IngestJob.objects.get(pk=job.pk))
+    return True
+
+
 def job_tidy(*, job: IngestJob) -> None:
     """Delete the files of an upload that are no longer needed: after loading, and some hours after a failure."""
     if job.source != IngestJob.Source.UPLOAD or not job.stored_path or job.state in IngestJob.UNSETTLED:
@@ -229,7 +273,13 @@ def job_tidy(*, job: IngestJob) -> None:
         over = not settings.UPLOAD_KEEP_LOADED
     else:
         over = timezone.now() >= (job.finished_at or timezone.now()) + timedelta(hours=settings.UPLOAD_KEEP_HOURS)
-    if over and IngestJob.objects.filter(pk=job.pk, state=job.state).update(stored_path="", mapping_path=""):
+    if over:
+        _files_delete(job)
+
+
+def _files_delete(job: IngestJob) -> None:
+    """Delete the files of an upload, unless its state has changed."""
+    if IngestJob.objects.filter(pk=job.pk, state=job.state).update(stored_path="", mapping_path="") and job.stored_path:
         folder_delete(Path(job.stored_path).parent)
         input_delete(str(Path(job.stored_path).parent))
 

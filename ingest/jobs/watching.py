@@ -26,6 +26,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from ingest.arrivals.unknown import UNFINISHED
 from ingest.jobs.services import job_queue
 from ingest.locks import Lock, short_text_key, try_locked
 from ingest.models import IngestJob
@@ -34,7 +35,6 @@ from ingest.storage.inputs import input_delete, input_put
 logger = logging.getLogger(__name__)
 
 WORKING, DONE, REJECTED, SEEN = ".working", "done", "rejected", ".seen.json"
-UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
 MOST_IN_A_PRODUCT = 100_000
 LONGEST_NAME_BYTES = 180  # leaves room for a number and a suffix
 AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h

@@ -96,6 +96,7 @@ class IngestJob(models.Model):
     finished_at = models.DateTimeField(null=True)
     products = models.ManyToManyField(Product, blank=True, related_name="jobs")
     scenes = models.ManyToManyField(Scene, blank=True, related_name="jobs")
+    inspection = models.JSONField(default=dict, blank=True, help_text="what it was taken for, and what is to be said")
 
     class Meta:
         ordering = ["-id"]

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from ingest.errors import AlreadyLoaded, InputError
+from ingest.errors import AlreadyLoaded, Undeclared
 from ingest.formats import TITLES, open_velocity_fields
 from ingest.locks import content_key, locked
 from ingest.models import Product, ReleaseChange
@@ -46,8 +46,7 @@ def products_load(
     """
     fields = open_velocity_fields(path, submission.source_format, replace(submission.declared, needs_period=True))
     if not all(field.header.dates for field in fields):
-        problem = "the file does not state the period its velocities cover"
-        raise InputError(path, problem, "Add --period FIRST_DAY/LAST_DAY")
+        raise Undeclared(path, ("period",))
     sha256 = files_sha256(fields[0].files or (path,))
     expect(sum(field.expected_points or 0 for field in fields))
     with locked(content_key(sha256)), connection.cursor() as cursor:

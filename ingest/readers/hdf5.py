@@ -255,7 +255,7 @@ def numbers(path: Path, file: h5py.Group, name: str, where: Any = (), dtype: Any
     return values
 
 
-def packed(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float64:
+def cf_values(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float64:
     """Return values with CF's scale, offset and fill value applied, as float64, NaN where missing."""
     raw: Float64 = _numbers(path, file, name, where).astype(np.float64)
     stated = attributes(path, file, name)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.servers import ADDRESSES
+from tests.makers import geotiff
 from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -82,7 +83,7 @@ def test_queue_and_lists_begin_with_what_matters_and_end_with_what_rests(first_s
     assert int(said[2]) <= 3
 
 
-def test_a_bad_file_ends_the_demo_with_its_one_line(surroundings, tmp_path):
+def test_a_bad_file_alone_ends_the_demo_with_its_one_line(surroundings, tmp_path):
     bad = tmp_path / "cut.zip"
     bad.write_bytes(b"PK\x03\x04")
     done = demo(surroundings, "--check", str(bad))
@@ -90,6 +91,20 @@ def test_a_bad_file_ends_the_demo_with_its_one_line(surroundings, tmp_path):
     assert f"{bad}: this is not a whole zip file" in done.stderr
     assert "Traceback" not in done.stderr
     assert services(surroundings) == "nothing runs"
+
+
+def test_a_bad_file_beside_good_ones_does_not_end_the_demo(surroundings, tmp_path):
+    """What is declared is used for the file that lacks it; the rest is listed."""
+    (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04")
+    (tmp_path / "LICENSE").write_text("free")
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    geotiff.make(tmp_path / "deep" / "er", name="vel.tif")
+    declared = ["--unit", "mm/yr", "--positive", "toward", "--period", "2019-01-01/2023-12-31"]
+    done = demo(surroundings, "--check", *declared, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "Loaded: 1\n" in done.stdout
+    assert f"Refused: 1\n  {tmp_path}/cut.zip: this is not a whole zip file" in done.stdout
+    assert f"Left alone: 1\n  {tmp_path}/: LICENSE" in done.stdout
 
 
 def test_ctrl_c_stops_what_it_started_and_nothing_else(first_start, surroundings):

@@ -1,11 +1,11 @@
 """manage.py ingest PATH…: load velocity products and radar images into the database."""
 
-import argparse
 import getpass
+import shlex
 import sys
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,36 +14,18 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 from tqdm import tqdm
 
-from ingest.errors import AlreadyLoaded, InputError
+from ingest.arrivals.declared import add_declarations, declaration_of
+from ingest.arrivals.unknown import listed
+from ingest.arrivals.walk import walk
+from ingest.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared
 from ingest.failures import Cause, cause_of, reason_of
-from ingest.formats import FORMATS
-from ingest.jobs.child import arrival_load, arrivals_in
+from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
-from ingest.readers.images.scenes import POLARISATIONS, SCALES
-from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declaration, Direction, Submission
+from ingest.readers.records import Declaration, Submission
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 from ingest.stations.services import stations_settle
-
-
-def _period(text: str) -> tuple[date, date]:
-    try:
-        first, last = (date.fromisoformat(day) for day in text.split("/"))
-    except ValueError as fault:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a period: give two days, 2019-01-01/2023-12-31") from fault
-    if last <= first:
-        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
-    return first, last
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as fault:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time: give it as 2021-01-19T03:16:53Z") from fault
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class Command(BaseCommand):
@@ -57,44 +39,29 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare files, format, declarations and switches."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of them")
-        parser.add_argument("--format", default="auto", choices=["auto", *FORMATS])
-        parser.add_argument("--unit", choices=[*MM_PER_UNIT], help="of velocities, where the file does not state it")
-        parser.add_argument("--positive", choices=[*TOWARD], help="which way a positive velocity moves")
-        parser.add_argument("--mapping", type=Path, help="TOML file that names a table's columns")
-        parser.add_argument(
-            "--period",
-            type=_period,
-            metavar="FIRST/LAST",
-            help="first and last day that velocities without a series cover",
-        )
-        parser.add_argument("--track", type=int, help="relative orbit, where the file does not state it")
-        image = parser.add_argument_group("of an image, where the file does not state it")
-        image.add_argument("--scale", choices=SCALES, help="what its values are")
-        image.add_argument("--polarisation", choices=POLARISATIONS, help="of a file of several: only this one")
-        image.add_argument("--acquired", type=_moment, dest="acquired_at", metavar="TIME", help="2021-01-19T03:16:53Z")
-        image.add_argument("--platform", metavar="NAME", help="the satellite, S1A")
-        image.add_argument("--direction", choices=[way.value for way in Direction if way])
+        add_declarations(parser)
         parser.add_argument(
             "--attribution", default="", help="line to show on the map where the file does not name its source"
         )
         parser.add_argument("--licence", default="")
         parser.add_argument("--skip-loaded", action="store_true", help="a file that is already loaded is no error")
+        parser.add_argument("--any", action="store_true", help="a refused file is no error if another one was loaded")
         parser.add_argument("--workers", type=int, default=settings.INGEST_WORKERS, help="files loaded at a time")
 
     def handle(self, *args, **options) -> None:
         """Load the paths and exit with 2 where one could not be loaded."""
-        self.skip_loaded, self.failed = options["skip_loaded"], False
-        named = ("mapping", "unit", "positive", "track", "period", "scale", "polarisation", "acquired_at", "platform")
-        direction = Direction(options["direction"]) if options["direction"] else None
-        declared = Declaration(**{name: options[name] for name in named}, direction=direction)
+        self.skip_loaded, self.options = options["skip_loaded"], options
+        self.loaded: list[Path] = []
+        self.refused: dict[Path, InputError | str] = {}
+        self.left_alone: dict[Path, str] = {}
         submission = Submission(
             source_format=options["format"],
-            declared=declared,
+            declared=declaration_of(options),
             attribution=options["attribution"],
             licence=options["licence"],
             loaded_by=getpass.getuser(),
         )
-        paths = self._arrivals(options["paths"])
+        paths = self._arrivals(options["paths"], submission.declared)
         with self._bar(paths) as bar:
             if len(paths) < 2 or options["workers"] < 2:
                 for path in paths:
@@ -103,17 +70,21 @@ class Command(BaseCommand):
                 with ThreadPoolExecutor(options["workers"]) as pool:
                     list(pool.map(lambda path: self._load_apart(path, submission, bar), paths))
         self._follow_up()
-        if self.failed:
+        self._report()
+        if self.refused and not (options["any"] and self.loaded):
             sys.exit(2)
 
-    def _arrivals(self, paths: list[Path]) -> list[Path]:
-        arrivals = []
+    def _arrivals(self, paths: list[Path], declared: Declaration) -> list[Path]:
+        arrivals: list[Path] = []
         for path in paths:
             try:
-                arrivals += arrivals_in(path)
+                found = walk(path, declared)
             except InputError as fault:
-                self._refuse(fault)
-        return arrivals
+                self._refuse(path, fault)
+            else:
+                arrivals += found.arrivals
+                self.left_alone |= found.left_alone
+        return list(dict.fromkeys(arrivals))  # a file may be given beside its folder
 
     def _bar(self, paths: list[Path]) -> tqdm:
         desc = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
@@ -133,17 +104,19 @@ class Command(BaseCommand):
             )
         except AlreadyLoaded as known:
             if self.skip_loaded:
+                self.loaded.append(path)
                 self.stdout.write(f"{known}")
             else:
-                self._refuse(known)
+                self._refuse(path, known)
         except InputError as fault:
             scene_refuse(path=path, fault=fault, submission=submission)
-            self._refuse(fault)
+            self._refuse(path, fault)
         except (OSError, DatabaseError) as fault:
             if cause_of(fault) is Cause.PROGRAM:
                 raise
-            self._refuse(f"{path}: {reason_of(fault)}")
+            self._refuse(path, f"{path}: {reason_of(fault)}")
         else:
+            self.loaded.append(path)
             self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
 
     def _expect(self, bar: tqdm, points: int) -> None:
@@ -152,9 +125,37 @@ class Command(BaseCommand):
             bar.total = (bar.total or 0) + points
             bar.refresh()
 
-    def _refuse(self, fault: InputError | str) -> None:
-        self.failed = True
+    def _refuse(self, path: Path, fault: InputError | str) -> None:
+        self.refused[path] = fault
         self.stderr.write(f"{fault}")
+
+    def _report(self) -> None:
+        """Print what was loaded, refused and left alone, and commands for what lacks only declarations."""
+        if len(self.loaded) + len(self.refused) + len(self.left_alone) > 1:
+            self.stdout.write(f"Loaded: {len(self.loaded)}")
+            for path in sorted(self.loaded):
+                self.stdout.write(f"  {path}")
+            self.stdout.write(f"Refused: {len(self.refused)}")
+            for path, fault in sorted(self.refused.items()):
+                self.stdout.write(f"  {path}: {fault.problem}" if isinstance(fault, InputError) else f"  {fault}")
+            self.stdout.write(f"Left alone: {len(self.left_alone)}")
+            alike: dict[tuple[Path, str], list[str]] = defaultdict(list)
+            for path, why in sorted(self.left_alone.items()):
+                alike[path.parent, why].append(path.name)
+            for (folder, why), names in alike.items():
+                self.stdout.write(f"  {folder}/: {listed(names)}: {why}")
+        lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for path, fault in self.refused.items():
+            if isinstance(fault, Undeclared):
+                lacking[fault.missing].append(str(path))
+        for missing, paths in sorted(lacking.items()):
+            period = "/".join(map(str, self.options["period"] or ()))
+            given = {name: self.options[name] for name in ("mapping", "unit", "positive", "track")} | {"period": period}
+            words = [f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value]
+            words += [EXAMPLES[name] for name in missing]
+            self.stdout.write("Put what holds in the place of these examples:")
+            program = "scripts/demo" if settings.DEMO else "manage.py ingest"
+            self.stdout.write(f"  {program} {' '.join(words)} {shlex.join(paths)}")
 
     def _follow_up(self) -> None:
         """Derive products and pairs now instead of waiting for the schedule."""

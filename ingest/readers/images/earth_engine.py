@@ -124,7 +124,7 @@ def _scale(path: Path, band: int) -> str:
     values = scene_raster.sample(path, band)
     if values.size and np.mean(values < 0) >= DB_SHARE:
         return "db"
-    problem = "the file does not state whether its values are decibels or linear power"
+    problem = "it is not stated whether its values are decibels or power"
     if not values.size:
-        problem = "no pixel has a value where it was sampled, and " + problem
-    raise InputError(path, problem, "Add --scale db (COPERNICUS/S1_GRD) or --scale power (COPERNICUS/S1_GRD_FLOAT)")
+        problem = f"no sampled pixel has a value, and {problem}"
+    raise InputError(path, problem, "Add --scale db, or --scale power if it is of S1_GRD_FLOAT")

@@ -71,7 +71,9 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
         text_table.require(path, source.names, (*columns.LOS_VECTOR, "latitude", "longitude"), REMEDY)
     named = {role: name for role, names in ALIASES.items() for name in reversed(names) if name in source.names}
     plan = columns.Plan(named, dates, component, velocity_factor=1.0, series_factor=1.0, epsg=EPSG)
-    first = columns.first_points(path, source, plan)  # where degrees and metres must name the same places
+    first = next(columns.points(path, source, plan, columns.FEW_ROWS), None)  # degrees and metres must agree here
+    if first is None:
+        raise InputError(path, "the table has a header and no rows", "Export it again")
     if component is records.Component.LOS:
         degrees = {role: name for role, name in named.items() if role not in {"easting", "northing"}}
         plan = dataclasses.replace(plan, columns=degrees, epsg=None)
@@ -80,9 +82,9 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
     header = _header(path, _xml_header(path), level, component, tuple(dates.values()), direction)
     expected = int((first.pid.size + len(first.refused)) * max(text_table.table_bytes(path) / HEAD_BYTES, 1))
     # Only tables that were joined, and so renamed, can hold points twice; looking for them takes time.
-    stated = records.Stated(crs=plan.epsg, unique_ids=_name_of(path) is not None)
-    batches = partial(columns.points, path, source, plan)
-    return (records.VelocityField(header=header, batches=batches, expected_points=expected, stated=stated),)
+    stated = records.Stated(crs=plan.epsg, unique_ids=_published_name(path) is not None)
+    points = partial(columns.points, path, source, plan)
+    return (records.VelocityField(header=header, batches=points, expected_points=expected, stated=stated),)
 
 
 def _header(
@@ -93,7 +95,7 @@ def _header(
     dates: tuple[date, ...],
     direction: records.Direction,
 ) -> records.FieldHeader:
-    name = _name_of(path)
+    name = _published_name(path)
     groups = name.groupdict() if name else {}
     simulated = xml.get("simulated") == "true"
     track = None if level == "L3" else xml.get("track") or groups.get("track")
@@ -122,7 +124,7 @@ def _header(
     )
 
 
-def _name_of(path: Path) -> re.Match[str] | None:
+def _published_name(path: Path) -> re.Match[str] | None:
     return L2_NAME.match(path.name) or L3_NAME.match(path.name)
 
 

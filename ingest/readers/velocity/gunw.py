@@ -135,11 +135,11 @@ class Layer(Image):
 
     def values(self, rows: slice, cols: slice) -> Float32:
         """Return a part of the image, (rows, cols), NaN where missing."""
-        values = hdf5.packed(self.path, self.file, self.dataset, (rows, cols))
+        values = hdf5.cf_values(self.path, self.file, self.dataset, (rows, cols))
         if self.components:
-            values[~(hdf5.packed(self.path, self.file, self.components, (rows, cols)) > 0)] = np.nan
+            values[~(hdf5.cf_values(self.path, self.file, self.components, (rows, cols)) > 0)] = np.nan
         if self.mask:
-            values[~(hdf5.packed(self.path, self.file, self.mask, (rows, cols)) % 256 < WATER)] = np.nan
+            values[~(hdf5.cf_values(self.path, self.file, self.mask, (rows, cols)) % 256 < WATER)] = np.nan
         return values.astype(np.float32)
 
 
@@ -237,12 +237,12 @@ def _stack(path: Path, pairs: list[Pair]) -> stacks.Stack:
         folder=path,
         pairs=chosen,
         mm=stacks.mm_per_radian(last.wavelength_m),
-        look_vectors=stacks.LookVectors(last.sight, _from_parts),
+        look_vectors=stacks.LookVectors(last.sight, _unit_vector),
         wavelength_m=last.wavelength_m,
     )
 
 
-def _from_parts(parts: list[Float32]) -> tuple[Float32, Float32, Float32]:
+def _unit_vector(parts: list[Float32]) -> tuple[Float32, Float32, Float32]:
     """Return the unit vector (east, north, up) from its first two parts; `up` is positive, toward the satellite."""
     east, north = parts
     return east, north, np.sqrt(np.maximum(1 - east**2 - north**2, 0)).astype(np.float32)
@@ -296,7 +296,7 @@ def _pair(path: Path, file: h5py.File, at: Places, facts: Facts) -> Pair:
     if places[0].size * places[1].size > MAX_COARSE:
         raise InputError(path, f"its lines of sight have {places[0].size} x {places[1].size} nodes", REMEDY)
     level = int(np.abs(heights).argmin())
-    east, north = (hdf5.packed(path, file, name, level) for name in sight)
+    east, north = (hdf5.cf_values(path, file, name, level) for name in sight)
     if at is ARIA:
         sine, azimuth = np.sin(np.radians(east)), np.radians(north)
         east, north = sine * np.cos(azimuth), sine * np.sin(azimuth)

@@ -104,9 +104,7 @@ def _ice(path: Path, file: h5py.File, declared: Declaration) -> Ice:
     shapes = [hdf5.shape_of(path, file, name) for name in axes]
     if "mid_date" in file or len(shapes[0]) > 2:
         problem = f"an ITS_LIVE datacube of many pairs ({' x '.join(map(str, shapes[0]))})"
-        raise InputError(
-            path, problem, "Give one image pair or an annual mosaic (velocity_image_pair, velocity_mosaic)"
-        )
+        raise InputError(path, problem, ONE_PAIR)
     x, y = hdf5.coordinates(path, file, "x"), hdf5.coordinates(path, file, "y")
     if {*shapes} != {(y.size, x.size)}:
         raise InputError(
@@ -165,7 +163,7 @@ def _batches(ice: Ice, component: Component) -> Iterator[PointBatch]:
         lines = max(1, BLOCK_PIXELS // grid.cols)
         for first in range(0, grid.rows, lines):
             block = slice(first, min(first + lines, grid.rows))
-            vx, vy = (hdf5.packed(path, file, name, block) for name in ice.axes)
+            vx, vy = (hdf5.cf_values(path, file, name, block) for name in ice.axes)
             row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy))
             if row.size:
                 error = _errors(ice, file, block)[row, col]
@@ -178,7 +176,7 @@ def _errors(ice: Ice, file: h5py.File, block: slice) -> Float64:
     shape = hdf5.shape_of(path, file, vx)
     for names in ((f"{vx}_error", f"{vy}_error"), (f"{vx}_err", f"{vy}_err")):
         if all(hdf5.shape_of(path, file, name) == shape for name in names):
-            return np.fmax(*(hdf5.packed(path, file, name, block) for name in names))
+            return np.fmax(*(hdf5.cf_values(path, file, name, block) for name in names))
     attributes = [(hdf5.attributes(path, file, name), name) for name in ice.axes]
     known = [stated.get("error", stated.get(f"{name}_error", "")) for stated, name in attributes]
     try:
@@ -186,7 +184,7 @@ def _errors(ice: Ice, file: h5py.File, block: slice) -> Float64:
     except ValueError:
         speed = vx.replace("x", "") + "_error"
     if hdf5.shape_of(path, file, speed) == shape:
-        return hdf5.packed(path, file, speed, block)
+        return hdf5.cf_values(path, file, speed, block)
     return np.full((block.stop - block.start, ice.grid.cols), np.nan)
 
 

@@ -36,7 +36,8 @@ READER_TABLES = {
     "ingest_station": ADD,
     "ingest_stationfile": ADD,
     "ingest_ingestjob": (  # of a running one
-        "SELECT, UPDATE (state, points_done, sha256, error, cause, faults, next_try_at, lease_until, finished_at)"
+        "SELECT, UPDATE (state, points_done, sha256, error, cause, faults, next_try_at, lease_until, finished_at,"
+        " inspection)"
     ),
     "ingest_ingestjob_products": ADD,
     "ingest_ingestjob_scenes": ADD,

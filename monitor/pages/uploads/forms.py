@@ -15,6 +15,7 @@ from ingest.models import DIRECTIONS, IngestJob
 from ingest.readers.images.scenes import POLARISATIONS
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction, Submission
+from monitor.pages.uploads.preview import fields_missing, preview_of
 from monitor.pages.uploads.resumable import in_words
 from monitor.wording.figures import whole
 from monitor.wording.images import DIRECTION_WORDS
@@ -53,6 +54,14 @@ SOURCE_WORDS = {
     IngestJob.Source.UPLOAD: gettext_lazy("sent from the page"),
     IngestJob.Source.WATCH: gettext_lazy("watched folder"),
     IngestJob.Source.FETCHED: gettext_lazy("fetched from a search service"),
+}
+
+
+FIELD_LABELS = {
+    "unit": gettext_lazy("Unit of its values"),
+    "positive": gettext_lazy("A positive value moves"),
+    "first_day": gettext_lazy("First day, if it has velocities only"),
+    "last_day": gettext_lazy("Last day"),
 }
 
 
@@ -121,7 +130,13 @@ class FileForm(forms.Form):
 
 def job_row(job: IngestJob) -> dict[str, Any]:
     """Return the row of a job in the operators' list. Its products and scenes are expected to be prefetched."""
-    declared = {name: getattr(job, name) for name in FileForm.base_fields if name not in {"attribution", "licence"}}
+    declared = {name: getattr(job, name) for name in FileForm.base_fields}
+    form, missing = FileForm(initial=declared, auto_id=f"job-{job.pk}-%s"), fields_missing(job)
+    for name in missing:
+        form.fields[name].required, form.fields[name].label = True, FIELD_LABELS[name]
+        form.fields[name].widget.is_required = True
+        if isinstance(form.fields[name], forms.ChoiceField):
+            form.fields[name].choices = [("", _("please choose")), *form.fields[name].choices[1:]]
     return {
         "row": job,
         "state": job.state,
@@ -138,7 +153,10 @@ def job_row(job: IngestJob) -> dict[str, Any]:
             for scene in job.scenes.all()
         ],
         "again": may_retry(job),
-        "form": FileForm(initial=declared, auto_id=f"job-{job.pk}-%s"),
+        "form": form,
+        "asked": [form[name] for name in missing],
+        "given": [field for field in form if field.name not in missing],
+        "preview": preview_of(job),
     }
 
 
@@ -150,6 +168,8 @@ def state_words(job: IngestJob) -> str:
         return words % figures
     if job.state == IngestJob.State.LOADED and job.points_done:
         return ngettext("loaded, %(number)s point", "loaded, %(number)s points", job.points_done) % figures
+    if job.state == IngestJob.State.REJECTED and fields_missing(job) and may_retry(job):
+        return _("waiting for your answer")
     return str(STATE_WORDS[IngestJob.State(job.state)])
 
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ingest.errors import DiskFull
 from ingest.formats import SUFFIXES_OF_ONE_FILE
 from ingest.jobs import services as job_selectors
-from ingest.jobs.services import UPLOADS, job_queue, job_retry
+from ingest.jobs.services import UPLOADS, job_queue, job_retry, job_withdraw
 from ingest.models import IngestJob
 from ingest.storage.inputs import input_put
 from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_words
@@ -74,6 +74,18 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
         fault = _("%(file)s was not tried again: declare something else about it, or send the file again.")
         return _page(request, faults=[fault % {"file": known.original_name}], status=409)
     messages.success(request, _("%(file)s is tried again.") % {"file": known.original_name})
+    return redirect("uploads")
+
+
+@require_POST
+@loaders_only
+def upload_withdraw(request: HttpRequest, job: int) -> HttpResponse:
+    """Delete a file that was refused, and end its job."""
+    known = get_object_or_404(IngestJob, pk=job)
+    if not job_withdraw(job=known, by=request.user.get_username()):
+        fault = _("%(file)s is no longer waiting for an answer.")
+        return _page(request, faults=[fault % {"file": known.original_name}], status=409)
+    messages.success(request, _("%(file)s was withdrawn and deleted.") % {"file": known.original_name})
     return redirect("uploads")
 
 

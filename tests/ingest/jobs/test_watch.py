@@ -95,7 +95,7 @@ def test_a_bad_file_lies_in_rejected_with_its_one_line_and_the_time(inbox):
     reason = (inbox / "rejected" / "notes.csv.reason.txt").read_text()
     assert reason.count("\n") == 1
     assert reason[:4].isdigit()
-    assert "notes.csv: its columns name, colour" in reason
+    assert "notes.csv: this is a table with no columns of positions that is known: name, colour" in reason
     assert str(inbox) not in reason
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import selectors, services
-from ingest.readers.velocity import egms
+from ingest.readers.tables import columns
 from tests.waiting import Elsewhere
 
 pytestmark = pytest.mark.django_db
@@ -77,8 +77,8 @@ def test_a_point_whose_id_is_no_text_is_left_out_and_named(monkeypatch, make_egm
         batch.pid[2], batch.pid[4] = b"a\0b", b"\xff\xfe"
         yield batch
 
-    batches = egms._batches
-    monkeypatch.setattr(egms, "_batches", spoilt)
+    batches = columns.points
+    monkeypatch.setattr(columns, "points", spoilt)
     product = services.product_load(path=path)
     assert (product.n_points, product.n_refused) == (10, 2)
     assert product.refused_reasons == {"its id is not valid text": 2}

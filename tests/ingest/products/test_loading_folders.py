@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from django.core.management import call_command
 
-from ingest.jobs.child import arrivals_in
+from ingest.arrivals.walk import walk
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from tests.makers import generic as made_generic
 from tests.makers import geotiff as made_geotiff
@@ -142,5 +142,5 @@ def test_a_bad_product_leaves_the_database_as_it_was(tmp_path, capsys, make, opt
 def test_a_folder_of_unrelated_images_is_loaded_file_by_file(tmp_path):
     for name in ("velocity_a.tif", "velocity_b.tif", "20200101-20200701_unw.tif"):
         made_geotiff.make(tmp_path, name=name)
-    assert [path.name for path in arrivals_in(tmp_path)] == sorted(path.name for path in tmp_path.iterdir())
-    assert arrivals_in(made_licsar.make(tmp_path / "stack"))[0].name == made_licsar.FRAME
+    assert [path.name for path in walk(tmp_path).arrivals] == sorted(path.name for path in tmp_path.iterdir())
+    assert walk(made_licsar.make(tmp_path / "stack")).arrivals[0].name == made_licsar.FRAME

@@ -95,9 +95,9 @@ def test_a_damaged_zip_of_an_image_is_refused_or_read_sanely(tmp_path):
     [
         ("a.csv", b"", "empty"),
         ("a.zip", b"", "empty"),
-        ("a.txt", b"pid,easting\n", "none of the known formats"),
-        ("a.h5", b"pid,easting\n", "damaged"),
-        ("a.csv", b"PK\x03\x04 something", "none of the known formats"),
+        ("a.txt", b"pid,easting\n", "neither its content"),
+        ("a.h5", b"pid,easting\n", "of another format"),
+        ("a.csv", b"PK\x03\x04 something", "the zip holds no file"),
         ("a.csv", b"\n", "the table is empty"),
         ("a.parquet", b"pid,lon,lat,vel\n", "of another format"),
         ("a.gpkg", b"pid,lon,lat,vel\n", "of another format"),

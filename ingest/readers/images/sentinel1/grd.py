@@ -83,7 +83,7 @@ def _image(safe: Safe, manifest: contents.Manifest, polarisation: str, file: str
             f"its manifest is of orbit {manifest.absolute_orbit} of {manifest.platform}, its annotation of "
             f"{annotation.absolute_orbit} of {annotation.platform}"
         )
-    measurement = contents.beside(safe, annotation, "measurement/", (".tiff", ".tif"), "measurement")
+    measurement = contents.companion_file(safe, annotation, "measurement/", (".tiff", ".tif"), "measurement")
     calibration, noise = contents.calibration_of(safe, annotation), contents.noise_of(safe, annotation)
     image = Image(safe, manifest, annotation, calibration, noise, measurement)
     if not safe.packed:

@@ -241,11 +241,15 @@ def _ranges(root: Node) -> tuple[RangeModel, ...]:
 
 
 def _table_file(safe: Safe, annotation: Annotation, what: str) -> Node:
-    return Node.of_file(safe, beside(safe, annotation, f"annotation/calibration/{what}-", (".xml",), f"{what} table"))
+    start = f"annotation/calibration/{what}-"
+    return Node.of_file(safe, companion_file(safe, annotation, start, (".xml",), f"{what} table"))
 
 
-def beside(safe: Safe, annotation: Annotation, start: str, ends: tuple[str, ...], called: str) -> str:
-    """Return a file that belongs to an annotation, with or without -cog. Raises InputError if it is missing."""
+def companion_file(safe: Safe, annotation: Annotation, start: str, ends: tuple[str, ...], called: str) -> str:
+    """Return a file that belongs to an annotation, with or without -cog in its name. InputError if it is missing.
+
+    start, ends: of its name, around the annotation's; called: what to call it in the error.
+    """
     stem = annotation.stem.removesuffix("-cog")
     places = [f"{start}{stem}{cog}{end}" for end in ends for cog in ("", "-cog")]
     file = next((place for place in places if place in safe.files), None)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.errors import InputError
-from ingest.readers import hdf5, raster
+from ingest.readers import gate, hdf5, raster
 from ingest.readers.hdf5_grids import Grid, evenly, mapped_epsg
 from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, Stated, VelocityField
 from ingest.readers.slopes import slopes
@@ -36,16 +36,8 @@ LEAST_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of t
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
 MASKS = ("recommended_mask", "connected_component_labels", "water_mask")
 NO_COMPONENT = 65_535
-METRES, RADIANS = {"m", "meter", "meters", "metre", "metres"}, {"rad", "radian", "radians"}
-SIGNS = {
-    "unwrapped_phase",
-    "temporal_correlation",
-    "displacement",
-    "short_wavelength_displacement",
-    "recommended_mask",
-    "connected_component_labels",
-}
-SIGNS |= {"temporal_coherence", "reference_time", "corrections", "identification"}
+SIGNS = {"displacement", "short_wavelength_displacement", "unwrapped_phase", "temporal_correlation"}
+SIGNS |= {"temporal_coherence", "reference_time", "corrections", "identification", *MASKS[:2]}
 LEAST_SIGNS = 4
 
 
@@ -144,14 +136,13 @@ def _grid(path: Path, layer: str) -> Grid:
                 _require_unit(path, name, hdf5.attributes(path, file, name).get("units", ""))
         stated = hdf5.attributes(path, file, "spatial_ref")
         (x0, dx), (y0, dy) = evenly(path, "x", x), evenly(path, "y", y)
-        return Grid(x=x0, dx=dx, y=y0, dy=dy, rows=shape[0], cols=shape[1], epsg=mapped_epsg(path, stated)).checked(
-            path
-        )
+        epsg = mapped_epsg(path, stated)
+        return Grid(x=x0, dx=dx, y=y0, dy=dy, rows=shape[0], cols=shape[1], epsg=epsg).checked(path)
 
 
 def _require_unit(path: Path, name: str, unit: str) -> None:
-    wanted, known = ("radians", RADIANS) if name == "unwrapped_phase" else ("meters", METRES)
-    if unit.strip().lower() not in known:
+    wanted = "radians" if name == "unwrapped_phase" else "m"
+    if gate.unit_of(unit) != wanted:
         problem = f"the unit of {name} is {unit[:40] or 'missing'} where {wanted} is expected"
         raise InputError(path, problem, opera_chain.REMEDY)
 

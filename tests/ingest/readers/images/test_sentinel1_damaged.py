@@ -106,7 +106,7 @@ def test_several_products_in_one_zip_are_refused_and_a_folder_of_several_is_no_p
                 archive.write(file, file.relative_to(tmp_path))
     assert "the zip holds 2 products" in outcome(packed)
     packed.unlink()
-    with pytest.raises(InputError, match="fit none of the known formats"):
+    with pytest.raises(InputError, match="no product that is known"):
         recognise(tmp_path)
 
 

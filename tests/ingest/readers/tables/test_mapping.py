@@ -53,7 +53,7 @@ def test_a_mapping_makes_any_table_generic_and_names_odd_columns(tmp_path):
             table[renamed.get(name, name)] = table.pop(name)
 
     path = make(tmp_path, change=rename)
-    with pytest.raises(InputError, match="none of the known formats"):
+    with pytest.raises(InputError, match="no columns of positions that is known: Nr, Rechts"):
         recognise(path)
     (batch,) = open_velocity_field(path, declared=mapping(tmp_path, content)).batches()
     assert batch.velocity_mm_yr == pytest.approx(20.0)

@@ -201,5 +201,5 @@ def test_a_folder_of_nothing_but_one_shapefile_is_that_shapefile(tmp_path):
     with pytest.raises(SystemExit):  # it is the same product, however it is given
         call_command("ingest", str(path), unit="mm/yr", positive="toward")
     (tmp_path / "other.csv").write_text("a,b\n")
-    with pytest.raises(InputError, match="none of the known formats"):
+    with pytest.raises(InputError, match="no product that is known"):
         recognise(tmp_path)

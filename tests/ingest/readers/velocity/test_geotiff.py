@@ -204,7 +204,10 @@ def test_vx_and_vy_ask_for_their_unit_and_for_one_grid(tmp_path):
     write(path / "20180304-20180405_velo_vy.tif", np.zeros((4, 6), dtype=np.float32), crs="EPSG:32607")
     assert "grid of vx" in damage.outcome(path, Declaration(unit="m/day"))
     made_geotiff.make_vx_vy(path, name="20180405-20180507_velo")
-    with pytest.raises(InputError, match="fit none"):
+    with pytest.raises(
+        InputError,
+        match="no product that is known",
+    ):
         recognise(path)  # two pairs: file by file
 
 

@@ -53,7 +53,10 @@ def test_it_is_recognised_by_its_pairs_whatever_its_name(tmp_path, inside):
 def test_a_folder_of_other_images_is_not_claimed(tmp_path):
     write(tmp_path / "20200101_20200701" / "20200101_20200701.geo.cc.tif", ground.coherence())
     (tmp_path / "20200101_20200701" / "20200101_20200701.geo.unw.tif").write_text("no image")
-    with pytest.raises(InputError, match="fit none"):
+    with pytest.raises(
+        InputError,
+        match="no pair holds its",
+    ):
         recognise(tmp_path)
 
 

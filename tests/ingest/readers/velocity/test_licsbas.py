@@ -91,7 +91,7 @@ def test_layers_may_be_missing(tmp_path, left_out):
 
 
 def test_a_velocity_alone_is_no_folder_of_maps(tmp_path):
-    with pytest.raises(InputError, match="none of the known formats"):
+    with pytest.raises(InputError, match="no product that is known"):
         recognise(make_maps(tmp_path, leave_out=("vstd", "mask", "E", "N", "U")))
 
 

@@ -126,7 +126,7 @@ def test_files_are_known_by_their_content(tmp_path):
     assert recognise(made_mintpy.make(tmp_path, name="cum.h5")) == "mintpy"
     assert recognise(made_mintpy.make(tmp_path, name="a.h5", FILE_TYPE=None)) == "mintpy"
     assert recognise(made_mintpy.make_he5(tmp_path, name="timeseries.h5")) == "hdfeos5"
-    with pytest.raises(InputError, match="fit none of the known formats"):
+    with pytest.raises(InputError, match="no product that is known"):
         recognise(made_mintpy.make_geometry(tmp_path))
 
 

@@ -35,7 +35,10 @@ def test_it_is_recognised_by_its_tags_whatever_its_name(tmp_path):
     assert recognise(made_pyrate.make(tmp_path, name="20200101_20200701")) == "pyrate"
     other = tmp_path / "other"
     write(other / "20200101-20200701_unw.tif", ground.coherence())
-    with pytest.raises(InputError, match="fit none"):
+    with pytest.raises(
+        InputError,
+        match="no product that is known",
+    ):
         recognise(other)
 
 
