@@ -140,9 +140,9 @@ def test_a_velocity_raster_is_read_with_its_declared_unit_and_sign(tmp_path, pos
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "unit of its values is not declared"),
+        ([], "unit and sign of its values are not declared"),
         (["--unit", "m/yr"], "sign of its values is not declared"),
-        (["--unit", "furlongs", "--positive", "toward"], "unit of its values"),
+        (["--unit", "furlongs", "--positive", "toward"], "which is no unit of velocity"),
         (["--out", "/no/such/folder/p.tif"], "its folder does not exist"),
     ],
 )

@@ -121,7 +121,7 @@ def spoilt(spoil):
     [
         (spoilt(cut), {}, ".tif"),
         (spoilt(no_number), {}, ".tif"),
-        (lambda folder: made_mintpy.make(folder, UNIT="mm"), {}, "UNIT, is mm"),
+        (lambda folder: made_mintpy.make(folder, UNIT="radian"), {}, "radians' by UNIT"),
         (lambda folder: made_opera_disp.make_frame(folder, PAIRS[:2] + PAIRS[3:]), {}, "builds on"),
         (lambda folder: made_insar_norway.make(folder, change=several_tracks), {}, "column 'Track' holds several"),
         (lambda folder: made_generic.make(folder, "gpkg", change=doubled), TABLE, "appears twice"),

@@ -177,18 +177,6 @@ def test_results_that_do_not_fit_are_refused(tmp_path, options, message):
 
 
 @pytest.mark.realdata
-def test_campi_flegrei_rises_in_the_filtered_velocity_whose_reference_stands_still(real_data):
-    header, _, columns = damage.points(real_data / "velocity_real/campi_flegrei_licsbas")
-    assert columns.pid.size == 15_598
-    assert np.median(columns.velocity_mm_yr) == pytest.approx(-2.26, abs=0.01)
-    highest = columns.velocity_mm_yr.argmax()
-    assert columns.velocity_mm_yr[highest] == pytest.approx(71.14, abs=0.01)
-    assert (columns.longitude[highest], columns.latitude[highest]) == pytest.approx((14.1399, 40.8167), abs=1e-4)
-    assert header.dates == (date(2016, 9, 9), date(2019, 12, 29))
-    assert header.extras["velocity"] == "vel.filt.mskd"
-
-
-@pytest.mark.realdata
 @pytest.mark.parametrize(
     ("frame", "direction", "share"),
     [
