@@ -56,6 +56,12 @@ class InputError(UnusableData):
         self.path, self.remedy = str(path), remedy
         super().__init__(f"{self.path}: {self.problem}. {remedy}.")
 
+    def named(self, path: str | PathLike[str]) -> "InputError":
+        """Return this error under another name: that of the given archive, not of a file inside it."""
+        self.path = str(path)
+        self.args = (f"{self.path}: {self.problem}. {self.remedy}.",)
+        return self
+
     @property
     def sentence(self) -> str:
         """The whole text on one line; it begins with the file's name, whose case is kept."""

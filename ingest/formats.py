@@ -4,12 +4,16 @@ A reader is a module with the members of `VelocityReader`, `SceneReader` or `Sta
 format needs its module, a line in REGISTERED, a maker in tests/makers and a test: see CONTRIBUTING.md.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from ingest.arrivals.unknown import refuse_evident, unknown
 from ingest.errors import InputError
-from ingest.readers import gate
+from ingest.readers import archives, gate
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
 from ingest.readers.images.scenes import ParsedName, SceneFile
@@ -18,7 +22,8 @@ from ingest.readers.records import Declaration, VelocityField
 from ingest.readers.stations import gauges, pos, tenv3
 from ingest.readers.stations import table as station_table
 from ingest.readers.stations.records import GaugeSeries, StationSeries
-from ingest.readers.tables import generic
+from ingest.readers.tables import generic, text_table
+from ingest.readers.tables.mapping import mapping_beside
 from ingest.readers.velocity import (
     egms,
     geotiff,
@@ -36,7 +41,9 @@ from ingest.readers.velocity import (
 from ingest.readers.velocity.mintpy import he5 as mintpy_he5
 from ingest.readers.velocity.mintpy import native as mintpy
 from ingest.readers.velocity.opera_disp import frame as opera_disp
-from ingest.vectors import shapefiles
+from ingest.vectors import layers
+
+T = TypeVar("T")
 
 
 class Reader(Protocol):
@@ -115,19 +122,61 @@ STATION_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(re
 VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstance(reader, SceneReader | StationReader)}
 FORMATS = tuple(READERS)
 TITLES = {reader.NAME: reader.TITLE for reader in REGISTERED}
-SUFFIXES = frozenset[str]().union(*(reader.SUFFIXES for reader in REGISTERED))
-SUFFIXES_OF_ONE_FILE = SUFFIXES - {shapefiles.SUFFIX}  # a shapefile is several files; it is sent as a zip
+SUFFIXES = archives.SUFFIXES.union(*(reader.SUFFIXES for reader in REGISTERED))
+SUFFIXES_OF_ONE_FILE = SUFFIXES - {layers.SHAPEFILE}  # a shapefile is several files; it is sent as a zip
 
 
 def recognise(path: Path, declared: Declaration | None = None) -> str:
     """Return the name of the reader for a file or folder, by its content and declarations. Raises InputError."""
-    refuse_evident(path)
+    with _within(path) as (inner, _):
+        return _recognise(inner, declared)
+
+
+def _recognise(path: Path, declared: Declaration | None) -> str:
+    mapping = (declared.mapping if declared else None) or mapping_beside(path)
     name = next((reader.NAME for reader in REGISTERED if reader.recognises(path)), None)
-    if declared and declared.mapping and name in {None, *GENERAL} and path.suffix.lower() in generic.SUFFIXES:
+    if mapping and name in {None, *GENERAL} and path.suffix.lower() in generic.SUFFIXES:
         return generic.NAME
     if name is None:
         raise unknown(path)
     return image_geotiff.NAME if name == geotiff.NAME and declared and declared.scale else name
+
+
+@contextmanager
+def _within(path: Path) -> Iterator[tuple[Path, archives.Unpacked | None]]:
+    """Yield the product in an archive and what keeps it on the disk, or the path itself. Errors name the archive."""
+    refuse_evident(path)
+    if not path.is_file() or path.suffix.lower() not in archives.SUFFIXES:
+        yield path, None
+        return
+    try:
+        if path.suffix.lower() == ".zip" and (text_table.is_one_table(path) or sentinel1_grd.recognises(path)):
+            yield path, None
+            return
+        unpacked = archives.Unpacked(path)
+        yield _only_product(path, unpacked.folder), unpacked
+    except InputError as fault:
+        raise fault.named(path) from fault.__cause__
+
+
+def _only_product(path: Path, folder: Path) -> Path:
+    """Return the one product in an unpacked folder: the folder, or a file or folder in it. Raises InputError."""
+    while not _is_known(folder) and len(inside := archives.products_in(folder)) == 1:
+        if (folder := inside[0]).is_file():
+            return folder
+    if _is_known(folder):
+        return folder
+    inside = archives.products_in(folder)
+    found = [one for one in inside if _is_known(one)]
+    if len(found) != 1:
+        listed = ", ".join(one.name for one in (found or inside)[:4])
+        what = f"{len(found)} products" if found else "nothing of a known format"
+        raise InputError(path, f"it holds {what}: {listed:.120}", "Give one product in each archive")
+    return found[0]
+
+
+def _is_known(path: Path) -> bool:
+    return any(reader.recognises(path) for reader in REGISTERED)
 
 
 def _of_another_kind(path: Path, name: str, wanted: str, other_way: str) -> InputError:
@@ -141,11 +190,26 @@ def open_velocity_fields(
     path: Path, source_format: str = "auto", declared: Declaration | None = None
 ) -> tuple[VelocityField, ...]:
     """Read the headers of a file's components; return fields whose points are read on demand. Raises InputError."""
-    name = _chosen(path, source_format, declared)
-    reader = VELOCITY_READERS.get(name)
-    if reader is None:
-        raise _of_another_kind(path, name, "a velocity field", "Give velocities")
-    return tuple(gate.admit(path, field) for field in reader.read(path, declared or Declaration()))
+    with _within(path) as (inner, unpacked):
+        name = _chosen(inner, source_format, declared)
+        reader = VELOCITY_READERS.get(name)
+        if reader is None:
+            raise _of_another_kind(path, name, "a velocity field", "Give velocities")
+        fields = reader.read(inner, declared or Declaration())
+    if unpacked is not None:
+        fields = tuple(
+            replace(field, files=(), batches=partial(_while_kept, path, unpacked, field.batches)) for field in fields
+        )
+    return tuple(gate.admit(path, field) for field in fields)
+
+
+def _while_kept(path: Path, unpacked: archives.Unpacked, read: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """Yield what is read from an unpacked archive, which stays until then. Errors name the archive."""
+    try:
+        yield from read()
+    except InputError as fault:
+        raise fault.named(path) from fault.__cause__
+    del unpacked
 
 
 def open_velocity_field(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> VelocityField:
@@ -159,37 +223,48 @@ def open_velocity_field(path: Path, source_format: str = "auto", declared: Decla
 
 def open_scenes(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> tuple[SceneFile, ...]:
     """Read the headers of a file's images (one per polarisation), to be read on demand. Raises InputError."""
-    name = _chosen(path, source_format, declared)
-    reader = SCENE_READERS.get(name)
-    if reader is None:
-        raise _of_another_kind(path, name, "an image", "Give an image")
-    return reader.read(path, declared or Declaration())
+    with _within(path) as (inner, unpacked):
+        name = _chosen(inner, source_format, declared)
+        reader = SCENE_READERS.get(name)
+        if reader is None:
+            raise _of_another_kind(path, name, "an image", "Give an image")
+        scenes = reader.read(inner, declared or Declaration())
+    if unpacked is None:
+        return scenes
+    return tuple(
+        replace(scene, files=(), blocks=partial(_while_kept, path, unpacked, scene.blocks)) for scene in scenes
+    )
 
 
 def open_stations(
     path: Path, source_format: str = "auto", declared: Declaration | None = None
 ) -> tuple[StationSeries | GaugeSeries, ...]:
     """Read the series of a file's stations or gauges. Raises InputError."""
-    name = _chosen(path, source_format, declared)
-    reader = STATION_READERS.get(name)
-    if reader is None:
-        raise _of_another_kind(path, name, "a file of stations", "Give series of stations")
-    return reader.read_stations(path, declared or Declaration())
+    with _within(path) as (inner, _):
+        name = _chosen(inner, source_format, declared)
+        reader = STATION_READERS.get(name)
+        if reader is None:
+            raise _of_another_kind(path, name, "a file of stations", "Give series of stations")
+        return reader.read_stations(inner, declared or Declaration())
 
 
 def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:
     """Return (format, facts in the name) of an image, even of a damaged file; None if it is no image. Never raises."""
     try:
-        recognised = recognise(path, declared)
+        with _within(path) as (inner, _):
+            recognised = _chosen(inner, "auto", declared)
+            if recognised not in SCENE_READERS:
+                return None
+            parsed = SCENE_READERS[recognised].parse_name(path)
+            return recognised, parsed if parsed.platform else SCENE_READERS[recognised].parse_name(inner)
     except InputError:
         named = ((name, reader.parse_name(path)) for name, reader in SCENE_READERS.items())
         return next(((name, parsed) for name, parsed in named if parsed.platform), None)
-    return (recognised, SCENE_READERS[recognised].parse_name(path)) if recognised in SCENE_READERS else None
 
 
 def _chosen(path: Path, source_format: str, declared: Declaration | None = None) -> str:
     """Return the reader's name: the recognised or the requested one. Raises InputError if the two contradict."""
-    recognised = recognise(path, declared)
+    recognised = _recognise(path, declared)
     if source_format in {"auto", recognised}:
         return recognised
     if recognised in GENERAL or source_format in GENERAL:

@@ -8,7 +8,7 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.areas import FINEST_BORDER_DEGREES, LARGEST_KM2, MOST_VERTICES, area_of, simple_border
 from ingest.errors import InputError, gettext_noop
-from ingest.vectors import geopackages, kml, shapefiles
+from ingest.vectors import layers
 from ingest.vectors.features import POLYGONS, read_features
 from ingest.vectors.packages import unpacked
 
@@ -16,7 +16,6 @@ MOST_UNPACKED_BYTES = 10 * 2**20
 MOST_FEATURES = 2000
 MOST_CORNERS = 20_000
 MOST_CORNERS_MENDED = 500
-LAYERS = {shapefiles.SUFFIX, kml.SUFFIX, ".geojson", ".json", *geopackages.SUFFIXES}
 NO_BOUNDARY = gettext_noop("it is not a boundary file")
 SIMPLIFY = gettext_noop("Simplify it first")
 
@@ -29,7 +28,7 @@ def read(path: Path) -> bytes:
     """
     named = path.rename(path.with_name(f"boundary{_suffix(path)}"))
     with unpacked(named, most_bytes=MOST_UNPACKED_BYTES) as layer:
-        if layer.suffix.lower() not in LAYERS:
+        if layer.suffix.lower() not in layers.SUFFIXES:
             raise _no_boundary(path)
         outline = _joined(layer)
     return json.dumps(
@@ -45,17 +44,17 @@ def _suffix(path: Path) -> str:
     """Return the suffix of a file's true type, recognised by its first bytes. Raises InputError."""
     with path.open("rb") as stream:
         first = stream.read(1000)
-    if first.startswith(geopackages.MAGIC):
+    if first.startswith(layers.SQLITE):
         return ".gpkg"
     if first.startswith(b"PK\x03\x04"):
         return ".zip"
-    if first.startswith(shapefiles.FILE_CODE.to_bytes(4, "big")):
+    if first.startswith(layers.SHAPEFILE_CODE):
         remedy = gettext_noop("Zip its parts (.shp, .dbf, .prj) and choose the zip")
         raise InputError(path, gettext_noop("it is only one part of a shapefile"), remedy)
     begins = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if begins not in {b"{", b"<"}:
         raise _no_boundary(path)
-    return ".geojson" if begins == b"{" else kml.SUFFIX
+    return ".geojson" if begins == b"{" else layers.KML
 
 
 def _joined(layer: Path) -> BaseGeometry:

@@ -1,12 +1,9 @@
-"""Names, sizes and hashes of submitted files, checked before their content is read; temporary unpacking of zips."""
+"""Names, sizes and hashes of submitted files, checked before their content is read."""
 
 import hashlib
 import os
-import shutil
-import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +14,6 @@ MAX_RATIO = 10_000  # declared bytes to bytes of the file; a sparse image of a s
 MAX_UNPACKED_BYTES = 60 * 2**30  # of a table in a zip; a whole burst of 300 dates is about 3 GB
 MAX_PACKED_RATIO = 200  # digits pack about 1:5; far more is a bomb
 MAX_MEMBERS = 1000  # of a zip
-MAX_IMAGE_BYTES = 4 * 2**30  # of an image in a zip
 MOST_LOOKED_AT = 10_000  # names in a folder
 
 CONTAINER_FAULTS = (*packages.FAULTS, RuntimeError, UnicodeDecodeError)
@@ -63,28 +59,6 @@ def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.Zip
     if info.flag_bits & 0x1:
         raise InputError(path, f"{info.filename} is encrypted", "Give the zip as it was downloaded")
     return info
-
-
-@contextmanager
-def unpacked(path: Path, endings: Sequence[str]) -> Iterator[Path]:
-    """Unpack the zip's one file with each ending into a temporary folder, and yield the folder. Raises InputError."""
-    with tempfile.TemporaryDirectory(prefix="unpacked-") as folder:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                for ending in endings:
-                    _unpack(path, archive, ending, Path(folder))
-        except CONTAINER_FAULTS as fault:
-            raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
-        yield Path(folder)
-
-
-def _unpack(path: Path, archive: zipfile.ZipFile, ending: str, folder: Path) -> None:
-    info = zip_member(path, archive, ending)
-    if info.file_size > MAX_IMAGE_BYTES:
-        problem = f"{info.filename} would unpack to {info.file_size:,} bytes"
-        raise InputError(path, problem, "Unpack it, and give the folder")
-    with archive.open(info) as packed, (folder / Path(info.filename).name).open("wb") as target:
-        shutil.copyfileobj(packed, target)
 
 
 def file_sha256(path: Path) -> str:

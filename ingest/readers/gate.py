@@ -141,7 +141,7 @@ def admit(path: Path, field: VelocityField) -> VelocityField:
     if field.stated.picture:
         raise InputError(path, "its values are 8-bit numbers, as of a picture", "Give the velocities themselves")
     agreed(path, "direction", {source: way.value for source, way in field.stated.direction.items()})
-    changes: list[str] = []
+    changes = list(field.changes)
     return replace(field, batches=lambda: _Gate(path, field, changes).batches(), changes=changes)
 
 
@@ -167,7 +167,7 @@ class _Gate:
         self.fills = _Fills(path, field)
         self.places = _Places()
         self.ids = None if field.stated.unique_ids else _Ids(path)
-        self.changes.clear()
+        self.changes[:] = field.changes
 
     def batches(self) -> Iterator[PointBatch]:
         """Yield the points that are good; those about which later rows must decide come with the last batch."""

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from ingest.errors import InputError, gettext_noop
-from ingest.vectors.shapefiles import DOWNLOAD
+from ingest.vectors.layers import DOWNLOAD
 
 MOST_MEMBERS = 200
 MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB

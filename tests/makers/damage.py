@@ -10,7 +10,7 @@ import pytest
 
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field, open_velocity_fields
-from ingest.readers.records import Declaration, FieldHeader, PointBatch
+from ingest.readers.records import Declaration, FieldHeader, PointBatch, join_batches
 
 # GDAL's own messages quote damaged bytes; rasterio's logging cannot decode them, and warns where it cannot be caught
 NOISY = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -28,15 +28,14 @@ class Points(NamedTuple):
 
 
 def the_batch(path: Path, declared: Declaration | None = None) -> PointBatch:
-    """The points of a product that is read in one batch."""
+    """The points of a product of one component."""
     return the_field(path, declared)[1]
 
 
 def the_field(path: Path, declared: Declaration | None = None) -> tuple[FieldHeader, PointBatch]:
-    """Header and points of a product that is read in one batch."""
+    """Header and points of such a product."""
     field = open_velocity_field(path, declared=declared)
-    (batch,) = field.batches()
-    return field.header, batch
+    return field.header, join_batches(list(field.batches()))
 
 
 def points(path: Path, declared: Declaration | None = None) -> Points:

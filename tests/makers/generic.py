@@ -127,15 +127,21 @@ def gpkg(
         PRAGMA application_id = 1196444487;
         CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT, srs_id INTEGER PRIMARY KEY, organization TEXT,
             organization_coordsys_id INTEGER, definition TEXT, description TEXT);
-        CREATE TABLE gpkg_contents (table_name TEXT PRIMARY KEY, data_type TEXT, identifier TEXT, srs_id INTEGER);
+        CREATE TABLE gpkg_contents (table_name TEXT PRIMARY KEY, data_type TEXT, identifier TEXT, description TEXT,
+            last_change DATETIME, min_x DOUBLE, min_y DOUBLE, max_x DOUBLE, max_y DOUBLE, srs_id INTEGER);
         CREATE TABLE gpkg_geometry_columns (table_name TEXT, column_name TEXT, geometry_type_name TEXT,
             srs_id INTEGER, z TINYINT, m TINYINT);
     """)
     file.execute("INSERT INTO gpkg_spatial_ref_sys VALUES ('one', ?, 'EPSG', ?, 'undefined', NULL)", [epsg, epsg])
     for layer, (kind, rows) in tables.items():
-        file.execute("INSERT INTO gpkg_contents VALUES (?, 'features', ?, ?)", [layer, layer, epsg])
+        file.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) VALUES (?, 'features', ?, ?)",
+            [layer, layer, epsg],
+        )
         file.execute("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", [layer, kind, epsg])
-        columns = "".join(f', "{name}"' for name in rows[0][0])
+        kinds = {int: "INTEGER", float: "DOUBLE", str: "TEXT"}
+        first = next((row for row, _ in rows if row), {})
+        columns = "".join(f', "{name}" {kinds.get(type(value), "TEXT")}' for name, value in first.items())
         file.execute(f'CREATE TABLE "{layer}" (fid INTEGER PRIMARY KEY, geom {kind}{columns})')
         for index, (row, geometry) in enumerate(rows):
             values = [blob(geometry, epsg, envelopes * (index % 2)), *row.values()]

@@ -15,7 +15,7 @@ from shapely import MultiPolygon, Polygon, make_valid
 from ingest.errors import InputError
 from ingest.readers.context.records import LONGEST_PAGE, PAGE, PHONE, MineRecord, RegionRecord, Remark
 from ingest.readers.context.tables import names_by_language
-from ingest.vectors import shapefiles
+from ingest.vectors import layers
 from ingest.vectors.features import POLYGONS, read_features
 
 
@@ -49,7 +49,7 @@ def property_names(path: Path) -> set[str]:
 
 def parts_of(path: Path) -> tuple[Path, ...]:
     """Return the files of a layer: the path itself, or all parts of a shapefile."""
-    return shapefiles.parts_of(path) if path.suffix.lower() == shapefiles.SUFFIX else (path,)
+    return layers.parts_of(path)
 
 
 def text_of(properties: dict[str, Any], *names: str) -> str:

@@ -1,4 +1,4 @@
-"""ASF HyP3 RTC (GAMMA): terrain-corrected Sentinel-1 images of one product, as a folder, a zip, or file by file.
+"""ASF HyP3 RTC (GAMMA): terrain-corrected Sentinel-1 images of one product, as a folder or file by file.
 
 Source: ASF, Sentinel-1 RTC Product Guide (hyp3-docs.asf.alaska.edu/guides/rtc_product_guide), naming convention
 `S1x_yy_aaaaaaaaTbbbbbb_ppo_RTCzz_u_defklm_ssss`: d gamma0 (g) or sigma0 (s); e power (p), decibel (d) or amplitude (a);
@@ -8,8 +8,6 @@ the granule in the product's README or log, and must be declared where neither i
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from ingest.readers.tables import text_table
 
 NAME = "hyp3-rtc"
 TITLE = "HyP3 RTC"
-SUFFIXES = raster.SUFFIXES | {".zip"}
+SUFFIXES = raster.SUFFIXES
 PRODUCT = (
     r"(?P<product>(?P<platform>S1[A-D])_(?P<mode>\w\w)_(?P<start>\d{8}T\d{6})_[SD][HV][PRO]_RTC\d+_G"
     r"_(?P<radiometry>[gs])(?P<scale>[pda])(?P<masked>[uw])(?P<filtered>[nf])[ec][dm]_[0-9A-F]{4})"
@@ -51,11 +49,9 @@ def parse_name(path: Path) -> scenes.ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a folder or zip holds images with HyP3's names, or a file has such a name. Never raises."""
+    """Return whether a folder holds images with HyP3's names, or a file has such a name. Never raises."""
     if path.is_dir():
         return len({named["product"] for named in _named(path) if named["layer"] in scenes.POLARISATIONS}) == 1
-    if path.suffix.lower() == ".zip":
-        return any(named["layer"] in scenes.POLARISATIONS for named in _named(path))
     return FILE_NAME.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
@@ -87,27 +83,27 @@ def _scene(
         raise InputError(path, problem, "Give the whole product as folder or zip, or add --track")
     scale = scene_raster.agreed(path, "scale", SCALE[named["scale"]], declared.scale) or ""
     acquired_at = _start(path, named)
-    with _file(path, polarisation) as file:
-        raster = scene_raster.look(file)
-        if len(raster.bands) != 1:
-            raise InputError(path, f"{file.name} holds {len(raster.bands)} bands, not one", "Download it again")
-        header = raster.header(
-            source_format=NAME,
-            platform=named["platform"],
-            track=track,
-            direction=declared.direction or scenes.direction_at(acquired_at, raster.longitude),
-            mode=named["mode"],
-            burst="",
-            polarisation=polarisation,
-            backscatter=RADIOMETRY[named["radiometry"]],
-            acquired_at=acquired_at,
-            absolute_orbit=granule.absolute_orbit if granule else None,
-            attribution=ATTRIBUTION,
-            licence=LICENCE,
-            extras=_extras(named, scale, granule),
-        )
-        scene_raster.refuse_other_scale(file, scene_raster.sample(file), scale)
-    return scenes.SceneFile(header=header, blocks=lambda: _blocks(path, polarisation, raster, scale))
+    file = _file(path, polarisation)
+    raster = scene_raster.look(file)
+    if len(raster.bands) != 1:
+        raise InputError(path, f"{file.name} holds {len(raster.bands)} bands, not one", "Download it again")
+    header = raster.header(
+        source_format=NAME,
+        platform=named["platform"],
+        track=track,
+        direction=declared.direction or scenes.direction_at(acquired_at, raster.longitude),
+        mode=named["mode"],
+        burst="",
+        polarisation=polarisation,
+        backscatter=RADIOMETRY[named["radiometry"]],
+        acquired_at=acquired_at,
+        absolute_orbit=granule.absolute_orbit if granule else None,
+        attribution=ATTRIBUTION,
+        licence=LICENCE,
+        extras=_extras(named, scale, granule),
+    )
+    scene_raster.refuse_other_scale(file, scene_raster.sample(file), scale)
+    return scenes.SceneFile(header=header, blocks=lambda: scene_raster.blocks(file, raster, scale))
 
 
 def _extras(named: re.Match[str], scale: str, granule: scenes.Granule | None) -> dict[str, str]:
@@ -118,11 +114,6 @@ def _extras(named: re.Match[str], scale: str, granule: scenes.Granule | None) ->
         "water": "masked" if named["masked"] == "w" else "not masked",
     }
     return extras | ({"granule": granule.name} if granule else {})
-
-
-def _blocks(path: Path, polarisation: str, raster: scene_raster.Raster, scale: str) -> Iterator[scenes.Block]:
-    with _file(path, polarisation) as file:
-        yield from scene_raster.blocks(file, raster, scale)
 
 
 def _start(path: Path, named: re.Match[str]) -> datetime:
@@ -137,8 +128,6 @@ def _named(path: Path) -> list[re.Match[str]]:
     names = [path.name]
     if path.is_dir():
         names = [name for name in files.names_in(path) if raster.is_geotiff(path / name)]
-    elif path.suffix.lower() == ".zip":
-        names = [Path(name).name for name in files.names_in_zip(path)]
     return [match for name in sorted(names) if (match := FILE_NAME.fullmatch(name))]
 
 
@@ -159,8 +148,6 @@ def _granule(path: Path, named: re.Match[str]) -> scenes.Granule | None:
 
 def _text(path: Path, name: str) -> str:
     """Return the content of a text file beside the images; an empty text if there is none."""
-    if path.suffix.lower() == ".zip":
-        return (text_table.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
     file = (path if path.is_dir() else path.parent) / name
     if not file.is_file() or file.is_symlink():
         return ""
@@ -168,24 +155,14 @@ def _text(path: Path, name: str) -> str:
         return stream.read(text_table.MAX_SIDE_BYTES).decode("utf-8", "replace")
 
 
-@contextmanager
-def _file(path: Path, polarisation: str) -> Iterator[Path]:
-    """Yield the image file of one polarisation; if it is in a zip, it stays unpacked until the block ends."""
-    if path.is_dir():
-        images = sorted(file for file in path.iterdir() if _is_image(file.name, polarisation))
-        if len(images) != 1:
-            raise InputError(path, f"it holds {len(images)} images of {polarisation}", "Keep one of them")
-        yield images[0]
-        return
-    if path.suffix.lower() != ".zip":
-        yield path
-        return
-    with files.unpacked(path, [f"_{polarisation.lower()}.tif"]) as folder:
-        (file,) = folder.iterdir()
-        try:
-            yield file
-        except InputError as fault:  # of the zip, not of a file inside it that the submitter does not know
-            raise InputError(path, f"{file.name}: {fault.problem}", fault.remedy) from fault
+def _file(path: Path, polarisation: str) -> Path:
+    """Return the image file of one polarisation. Raises InputError."""
+    if not path.is_dir():
+        return path
+    images = sorted(file for file in path.iterdir() if _is_image(file.name, polarisation))
+    if len(images) != 1:
+        raise InputError(path, f"it holds {len(images)} images of {polarisation}", "Keep one of them")
+    return images[0]
 
 
 def _is_image(name: str, polarisation: str) -> bool:

@@ -3,7 +3,7 @@
 A Source gives a file's columns as record batches; a Plan assigns their roles, units and signs.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 
 from ingest import projections
 from ingest.errors import InputError
-from ingest.readers.raster import FARTHEST_MM, FASTEST_MM_YR
-from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch, Technique
+from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch
 from ingest.readers.slopes import slope_mm_yr
+from ingest.readers.tables import text_table
 
 NUMBER, PLACE, TEXT = pa.float32(), pa.float64(), pa.binary()
 GEOMETRY = (":x:", ":y:")  # what a source calls the two coordinates of its geometries
@@ -32,6 +34,9 @@ BATCH_ROWS = 200_000
 BATCH_VALUES = 2_000_000
 FEW_ROWS = 2_000
 LONGEST_PID = 200
+MAX_TEXT_BYTES = 10 * LONGEST_PID
+MAX_WKB_BYTES = 128
+MULTIPOINT = 4  # shapely's number of this type
 AGREE_DEG = 0.005
 
 
@@ -40,7 +45,7 @@ class Source(NamedTuple):
 
     kind: name of the format. batches: given column -> type and a number of rows, yields batches of about so many rows,
     with columns GEOMETRY if there is a geometry. crs: of the geometry, an EPSG number or WKT; None: no geometry, or no
-    system stated. parts: the files that are read, if several.
+    system stated. parts: the files that are read, if several. note: what was assumed, a sentence.
     """
 
     kind: str
@@ -50,6 +55,7 @@ class Source(NamedTuple):
     crs: int | str | None = None
     rows: int | None = None
     parts: tuple[Path, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,25 +169,55 @@ def transformer(path: Path, crs: int | str) -> Transformer:
         raise InputError(path, f"{named} is not a known reference system", "Correct it") from fault
 
 
-def array_of(path: Path, name: str, values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Convert values, of a format without strict types, to an Arrow array. Raises InputError if one is no number."""
+def typed_array(path: Path, name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Convert a column of any format to TEXT, or to numbers. Raises InputError for values that are neither."""
     if kind == TEXT:
-        return pa.array([_as_text(value) for value in values], TEXT)
-    try:
-        numbers = np.array(values, dtype=np.float64)  # None becomes NaN
-    except (TypeError, ValueError) as fault:
-        problem = f"column {name!r} holds a value that is not a number ({fault!s:.80})"
-        raise InputError(path, problem, "Correct it, or leave it empty") from fault
+        return _texts(path, name, column, MAX_TEXT_BYTES)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return text_table.numbers(path, name, column.cast(TEXT), kind)
+    if pa.types.is_null(column.type):
+        return pa.nulls(len(column), kind)
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_decimal(column.type)):
+        raise InputError(path, f"column {name!r} holds {column.type}, not numbers", "Write it as numbers")
     with np.errstate(over="ignore"):
-        return pa.array(numbers.astype(kind.to_pandas_dtype()))
+        return column.cast(pa.float64()).cast(kind, safe=False)
 
 
-def _as_text(value: Any) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).encode("utf-8", "replace")
+def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
+    """Return texts or binaries decoded, after a check of the longest: a dictionary may repeat a long one endlessly."""
+    values = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_floating(values.type) and pc.all(pc.equal(pc.floor(values), values)).as_py() is not False:
+        values = column = column.cast(pa.int64(), safe=False)
+    if pa.types.is_integer(values.type):
+        values = column = column.cast(pa.string())
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string, pa.types.is_large_string)
+    if not any(is_kind(values.type) for is_kind in kinds):
+        raise InputError(path, f"column {name!r} holds {values.type}, not text", "Write it as text")
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    if longest > most:
+        raise InputError(path, f"column {name!r} holds a value of {longest:,} bytes", "Check the column")
+    if values is not column:
+        column = column.dictionary_decode()
+    return column.cast(TEXT)
+
+
+def places_of(path: Path, column: pa.Array) -> tuple[Any, Any]:
+    """Return (x, y) of points as well-known binary, NaN where one is missing. Raises InputError for other shapes."""
+    with np.errstate(invalid="ignore"):  # Positions that are no numbers are refused as rows.
+        shapes = shapely.from_wkb(_texts(path, "geometry", column, MAX_WKB_BYTES).to_pylist(), on_invalid="ignore")
+    if len(column) > column.null_count and shapely.is_missing(shapes).all():
+        raise InputError(path, "a geometry is damaged", "Export it again")
+    shapes[shapely.is_empty(shapes)] = None
+    alone = (shapely.get_type_id(shapes) == MULTIPOINT) & (shapely.get_num_geometries(shapes) == 1)
+    shapes[alone] = shapely.get_geometry(shapes[alone], 0)
+    kinds = shapely.get_type_id(shapes)
+    if (kinds == MULTIPOINT).any():
+        most = shapely.get_num_geometries(shapes[kinds == MULTIPOINT]).max()
+        remedy = "Export single points (QGIS: Multipart to singleparts)"
+        raise InputError(path, f"one of its shapes holds {most} points", remedy)
+    if ((kinds != 0) & (kinds != -1)).any():
+        raise InputError(path, "it holds geometries other than points", "Give points")
+    return shapely.get_x(shapes), shapely.get_y(shapes)
 
 
 class _Rows:
@@ -202,8 +238,6 @@ class _Rows:
             velocity = self._column("velocity") * np.float32(plan.velocity_factor)
         else:
             velocity = _slope(displacement, tuple(plan.dates.values()))
-        self._check_size("velocity", "mm/yr", velocity, FASTEST_MM_YR[Technique.INSAR])
-        self._check_size("displacement", "mm", displacement, FARTHEST_MM)
         east, north, up = self._line_of_sight()
         pid, is_text = self._pid(done)
         made = PointBatch(
@@ -236,12 +270,6 @@ class _Rows:
         clean: Float32 = np.where(np.isfinite(values), values, np.float32(np.nan))
         return clean
 
-    def _check_size(self, what: str, unit: str, values: Float32, most: float) -> None:
-        size = np.abs(values)[np.isfinite(values)]
-        if size.size and size.max() > most:
-            remedy = "Check the unit, and state the nodata value in a mapping if there is one"
-            raise InputError(self.path, f"a {what} of {size.max():.3g} {unit} is impossible", remedy)
-
     def _pid(self, done: int) -> tuple[NDArray[np.bytes_], NDArray[np.bool_]]:
         """Return (ids, by default numbers of rows; which of them are valid text and can be stored), (n,) each."""
         if "pid" not in self.plan.columns:
@@ -271,12 +299,6 @@ class _Rows:
         for other in kinds[1:]:
             self._check_agree(kinds[0], other)
         longitude, latitude = kinds[0]
-        for name, values, most in (("latitude", latitude, 90), ("longitude", longitude, 180)):
-            beyond = np.abs(values) > most  # NaN is not beyond: it is refused as a row
-            if beyond.any():
-                problem = f"a {name} of {values[beyond][0]:.6g} degrees is impossible"
-                remedy = "Check whether latitude and longitude are swapped, or name metres and their epsg in a mapping"
-                raise InputError(self.path, problem, remedy)
         return longitude, latitude
 
     def _place(self, name: str) -> Float64:
@@ -307,9 +329,6 @@ class _Rows:
             east, north, up = (np.full(self.n, part) for part in UNIT_VECTORS[plan.component])
         elif set(LOS_VECTOR) <= given:
             east, north, up = (self._column(role) for role in LOS_VECTOR)
-            if (up[np.isfinite(up)] < 0).any():
-                problem = "its line of sight points to the ground (los_up is negative)"
-                raise InputError(self.path, problem, "Give the unit vector from the ground to the satellite")
         elif {"incidence_angle", "track_angle"} <= given:
             incidence = self._column("incidence_angle").astype(np.float64)
             incidence[~((incidence > 0) & (incidence < 90))] = np.nan

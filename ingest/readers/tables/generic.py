@@ -4,9 +4,8 @@ Without a mapping, the aliases of `ingest.readers.tables.mapping` find the colum
 what the file does not. A table with series and no velocities gets the least-squares slope of each series.
 """
 
-import csv
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -15,55 +14,62 @@ import pyarrow as pa
 
 from ingest.errors import InputError
 from ingest.projections import is_metric
-from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, Reference, VelocityField
-from ingest.readers.tables import columns, geoparquet, gpkg, mapping, shp, text_table
+from ingest.readers import gate
+from ingest.readers.records import Component, Declaration, Direction, FieldHeader, Reference, Stated, VelocityField
+from ingest.readers.tables import columns, dates, geoparquet, layers, mapping, text_table
 from ingest.readers.tables.columns import Plan, Source
 from ingest.readers.tables.spacing import Spacing, spacing_of
+from ingest.readers.tables.text_table import Table
 
 NAME = "generic"
 TITLE = "Table"
-SUFFIXES = text_table.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES | shp.SUFFIXES
+SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
-DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
-SNIFFED_ROWS = 50
 SAMPLED_PLACES = 100_000  # enough to show a grid, and a moment to read
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a CSV has columns for a position, and a velocity or dates; True for other kinds of tables."""
-    if gpkg.is_gpkg(path) or geoparquet.is_parquet(path) or shp.is_shapefile(path):
+    """Return whether a text table has columns for a position, and a velocity or dates; True for other kinds."""
+    if layers.is_layer(path) or geoparquet.is_parquet(path):
         return True
     if path.suffix.lower() not in text_table.SUFFIXES or not path.is_file():
         return False
     try:
-        names = text_table.table_of(path).names
-        roles = {
-            role for role in mapping.ALIASES if {mapping.plain(name) for name in names} & set(mapping.ALIASES[role])
-        }
-        moves = any(mapping.VELOCITY.fullmatch(mapping.plain(name)) for name in names)
-        moves = moves or sum(1 for name in names if mapping.DATE_NAME.fullmatch(name)) > 1
+        table = text_table.table_of(path)
     except InputError:
         return False
-    return moves and ({"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles)
+    plain = {mapping.plain(name) for name in table.names}
+    roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
+    if not table.is_headed:
+        return text_table.has_numbers(table)
+    moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, table.names))
+    is_placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
+    return is_placed and (moves or bool(plain & set(mapping.LONG_NAMES)))
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read a table's header; its points are read later, in batches. Raises InputError where it would have to guess."""
+    declared = replace(declared, mapping=declared.mapping or mapping.mapping_beside(path))
     stated = mapping.mapping_of(declared.mapping)
-    source = source_of(path)
-    plan = mapping.plan_of(path, source, stated, declared)
+    source = source_of(path, declared if not stated.columns else None)
+    plans = mapping.plans_of(path, source, stated, declared)
     if stated.date_row is not None:
         source = columns.after_first_row(source)
+    return tuple(_field(path, source, plan, stated, declared) for plan in plans)
+
+
+def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, declared: Declaration) -> VelocityField:
     first = columns.first_points(path, source, plan)
     cells = _cells(path, source, plan, stated)
+    seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
     header = FieldHeader(
         source_format=NAME,
         level=source.kind,
         component=plan.component,
         dates=tuple(plan.dates.values()) or declared.period or _period(declared.mapping, stated),
         has_series=bool(plan.dates),
-        track=mapping.agreed(path, "track", {"--track": declared.track, "the mapping": stated.track}),
-        direction=_direction(path, plan, first, stated.direction),
+        track=gate.agreed(path, "track", {"--track": declared.track, "the mapping": stated.track}),
+        direction=Direction(stated.direction) or seen,
         posting_m=cells.posting_m,
         grid_epsg=cells.epsg,
         release=stated.release,
@@ -73,8 +79,21 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         licence=stated.licence,
         extras=_extras(plan, stated),
     )
+    has_places = "longitude" in plan.columns or plan.geometry_crs is not None
+    facts = Stated(
+        crs=plan.geometry_crs or (None if has_places else plan.epsg),
+        velocity_scale=plan.velocity_factor,
+        series_scale=plan.series_factor,
+        velocity_is_slope="velocity" not in plan.columns,
+        direction={"the mapping": Direction(stated.direction)} if stated.direction else {},
+        look=plan.look,
+        unique_ids="pid" not in plan.columns,
+    )
     points = partial(columns.points, path, source, plan)
-    return (VelocityField(header=header, batches=points, files=source.parts, expected_points=source.rows),)
+    changes = [source.note] if source.note else []
+    return VelocityField(
+        header=header, batches=points, files=source.parts, expected_points=source.rows, stated=facts, changes=changes
+    )
 
 
 def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> Spacing:
@@ -92,55 +111,61 @@ def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
     return stated.first_day, stated.last_day
 
 
-def source_of(path: Path) -> Source:
-    """Open a table by its extension and first bytes; rows are read later. Raises InputError."""
+def source_of(path: Path, declared: Declaration | None = None) -> Source:
+    """Open a table by its extension and first bytes; rows are read later. Raises InputError.
+
+    declared: what is stated of a table without a header, if its columns may be taken in the order of GMT.
+    """
     suffix = path.suffix.lower()
-    if suffix in shp.SUFFIXES or shp.is_shapefile(path):
-        return shp.source(path)
-    if suffix in gpkg.SUFFIXES:
-        return gpkg.source(path)
+    if suffix in layers.SUFFIXES or layers.is_layer(path):
+        return layers.source(path)
     if suffix in geoparquet.SUFFIXES:
         return geoparquet.source(path)
     if suffix in text_table.SUFFIXES:
-        return csv_source(path)
+        return csv_source(path, declared)
     problem = f"a file {suffix or 'without extension'!r} is not a table"
     raise InputError(path, problem, f"Give {', '.join(sorted(SUFFIXES))}")
 
 
-def csv_source(path: Path) -> Source:
-    """Open a CSV, plain or zipped. Raises InputError if it is cut off or has decimal commas."""
+def csv_source(path: Path, declared: Declaration | None = None) -> Source:
+    """Open a text table, plain or zipped. Raises InputError if it is cut off, or nothing names its columns."""
     table = text_table.table_of(path)
-    _check_text(path, table)
+    text_table.refuse_cut_off(path)
+    note = ""
+    if not table.is_headed and declared is not None:
+        table, note = _in_the_order_of_gmt(path, table, declared)
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
         few = rows <= columns.FEW_ROWS
         yield from text_table.record_batches(path, table, types, 2**20 if few else text_table.BLOCK_BYTES)
 
-    return Source("CSV", table.names, batches)
+    return Source("CSV", table.names, batches, note=note)
 
 
-def _check_text(path: Path, table: text_table.Table) -> None:
-    text_table.refuse_cut_off(path)
-    with text_table.csv_stream(path) as stream:
-        stream.readline(text_table.MAX_HEADER_BYTES)
-        lines = [stream.readline(text_table.MAX_HEADER_BYTES).decode("utf-8", "replace") for _ in range(SNIFFED_ROWS)]
+def _in_the_order_of_gmt(path: Path, table: Table, declared: Declaration) -> tuple[Table, str]:
+    """Name the first columns of a table without a header longitude, latitude and velocity, and say so.
+
+    GMT, StaMPS and GMTSAR write "lon lat value". Raises InputError unless unit and sign are declared, and the suffix
+    .xy or .xyz, or a first number beyond 90, shows that the longitude comes first.
+    """
+    shown = " ".join(table.first)
+    problem = f"it has no header: {len(table.names)} columns, {shown:.60}"
+    remedy = 'Name them in a mapping (--mapping), as longitude = "column 1", and epsg if they are metres'
     try:
-        rows = list(csv.reader((line for line in lines if line.strip()), delimiter=table.delimiter))
-    except csv.Error as fault:
-        raise InputError(path, f"the table cannot be read ({fault})", "Export it again") from fault
-    for row in rows:
-        comma = next((cell for cell in row if DECIMAL_COMMA.fullmatch(cell)), None)
-        if comma is not None:
-            raise InputError(path, f"a number is written {comma!r:.40}, with a comma", "Export it with decimal points")
-        if len(row) != len(table.names):
-            problem = f"a row has {len(row)} fields where the header names {len(table.names)}"
-            raise InputError(path, problem, "Export it with decimal points, and one separator throughout")
-
-
-def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direction:
-    """Return the flight direction as stated or by the line of sight. Raises InputError if the two differ."""
-    seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
-    return Direction(mapping.agreed(path, "direction", {"the mapping": stated, "its line of sight": seen.value}) or "")
+        longitude, latitude = float(table.first[0]), float(table.first[1])
+    except (ValueError, IndexError):
+        raise InputError(path, problem, remedy) from None
+    is_placed = len(table.names) >= 3 and abs(longitude) <= 360 and abs(latitude) <= 90
+    is_placed &= path.suffix.lower() in {".xy", ".xyz"} or abs(longitude) > 90
+    if not is_placed or not {longitude, latitude}.isdisjoint({float(int(longitude)), float(int(latitude))}):
+        raise InputError(path, problem, remedy)
+    if declared.unit is None or declared.positive is None:
+        remedy = "If they are longitude, latitude, velocity, add --unit and --positive; else name them in a mapping"
+        raise InputError(path, problem, remedy)
+    names = ["longitude", "latitude", "velocity", *table.names[3:]]
+    return table._replace(
+        names=names
+    ), "It has no header: its first columns were taken for longitude, latitude, velocity."
 
 
 def _extras(plan: Plan, declared: mapping.Mapping) -> dict[str, str]:

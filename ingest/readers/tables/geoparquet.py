@@ -10,24 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import shapely
 
 from ingest.errors import InputError
 from ingest.readers import files
 from ingest.readers.tables import text_table
-from ingest.readers.tables.columns import GEOMETRY, LONGEST_PID, TEXT, Source
+from ingest.readers.tables.columns import GEOMETRY, TEXT, Source, places_of, typed_array
 
 SUFFIXES = frozenset({".parquet", ".geoparquet"})
 MAGIC = b"PAR1"
 MAX_ROWS = 10**9
 MAX_GROUP_BYTES = 4 * 2**30
 BOMB_BYTES = 64 * 2**20  # below it, no ratio of packing does harm
-MAX_WKB_BYTES = 64
-MAX_TEXT_BYTES = 10 * LONGEST_PID
 REMEDY = "Export it again as GeoParquet"
 _FAULTS = (pa.ArrowException, OSError, MemoryError, ValueError, RecursionError)
 
@@ -141,36 +137,11 @@ def _batches(
     wanted = [*types, *([geometry.name] if geometry else [])]
     with _opened(path, (*texts, *wkb)) as file:
         for batch in file.iter_batches(batch_size=rows, columns=wanted):
-            arrays = {name: _array(path, name, batch.column(name), kind) for name, kind in types.items()}
+            arrays = {name: typed_array(path, name, batch.column(name), kind) for name, kind in types.items()}
             if geometry:
                 coordinates = _coordinates(path, geometry, batch.column(geometry.name))
                 arrays |= dict(zip(GEOMETRY, map(pa.array, coordinates), strict=True))
             yield pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
-
-
-def _array(path: Path, name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
-    if kind == TEXT:
-        return _texts(path, name, column, MAX_TEXT_BYTES)
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_decimal(column.type)):
-        raise InputError(path, f"column {name!r} holds {column.type}, not numbers", "Write it as numbers")
-    with np.errstate(over="ignore"):
-        return column.cast(pa.float64()).cast(kind, safe=False)
-
-
-def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
-    """Return texts or binaries decoded, after a check of the longest: a dictionary may repeat a long one endlessly."""
-    values = column.dictionary if pa.types.is_dictionary(column.type) else column
-    if pa.types.is_integer(values.type):
-        values = column = column.cast(pa.string())
-    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string, pa.types.is_large_string)
-    if not any(is_kind(values.type) for is_kind in kinds):
-        raise InputError(path, f"column {name!r} holds {values.type}, not text", "Write it as text")
-    longest = pc.max(pc.binary_length(values)).as_py() or 0
-    if longest > most:
-        raise InputError(path, f"column {name!r} holds a value of {longest:,} bytes", "Check the column")
-    if values is not column:
-        column = column.dictionary_decode()
-    return column.cast(TEXT)
 
 
 def _coordinates(path: Path, geometry: Geometry, column: pa.Array) -> tuple[Any, Any]:
@@ -180,11 +151,4 @@ def _coordinates(path: Path, geometry: Geometry, column: pa.Array) -> tuple[Any,
             raise InputError(path, f"its points are stored as {column.type!s:.60}", "Encode them as WKB")
         x, y = (pc.struct_field(column, name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in "xy")
         return x, y
-    try:
-        points = shapely.from_wkb(_texts(path, geometry.name, column, MAX_WKB_BYTES).to_pylist())
-    except shapely.errors.ShapelyError as fault:
-        raise InputError(path, f"a geometry is damaged ({fault})", REMEDY) from fault
-    kinds = shapely.get_type_id(points)
-    if ((kinds != 0) & (kinds != -1)).any():
-        raise InputError(path, "it holds geometries other than points", "Give points")
-    return shapely.get_x(points), shapely.get_y(points)
+    return places_of(path, column)

@@ -5,80 +5,29 @@ services write (P-SBAS: Vel, Coer, Topo, cosN, cosE, cosU). Units and signs are 
 the column's own name states them.
 """
 
-import math
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import InputError
-from ingest.readers.gate import agreed
-from ingest.readers.raster import COMPONENT_OF_SIGN, MM_PER_UNIT, TOWARD
+from ingest.readers import gate
+from ingest.readers.gate import Units
+from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction, Reference
 from ingest.readers.tables import text_table
-from ingest.readers.tables.columns import FEW_ROWS, PLACE, ROLES, Plan, Source, transformer
-
-DATE_NAME = re.compile(r"(?:d|x|t|dt|ts|disp|date)?_?[12]\d{3}([-_/.]?)\d{2}\1\d{2}", re.IGNORECASE)
-MATLAB_DAYS_BEFORE_YEAR_1 = 366  # its day 1 is the first of January of the year 0
-YEARS = range(1970, 2101)
-_FORMAT_PARTS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}"}
-NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
-    "matlab": lambda number: date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1),
-    "yyyymmdd": lambda number: text_table.day_of(f"{number:.0f}"),
-}
-
-
-def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
-    """Return column -> day for columns named by a date: by a pattern, or as DYYYYMMDD, YYYY-MM-DD and the like."""
-    if pattern is None:
-        return text_table.date_columns(path, names, DATE_NAME)
-    parts = re.split(r"(%.)", pattern)
-    if sorted(parts[1::2]) != ["%Y", "%d", "%m"]:
-        raise InputError(path, f"the date pattern {pattern!r} is none", "Use %Y, %m and %d once each, as in D%Y%m%d")
-    shape = re.compile("".join(_FORMAT_PARTS.get(part, re.escape(part)) for part in parts))
-    columns = text_table.date_columns(path, names, shape, lambda name: datetime.strptime(name, pattern).date())  # noqa: DTZ007
-    if not columns:
-        raise InputError(path, f"no column is called like {pattern!r}", "Correct dates in the mapping")
-    return columns
-
-
-def columns_between(path: Path, names: Sequence[str], ends: Sequence[str]) -> list[str]:
-    """Return the columns between two named ones, both included. Raises InputError."""
-    text_table.require(path, names, ends, "Correct date_columns: it names what the file has not")
-    first, last = (names.index(end) for end in ends)
-    return list(names[first : last + 1])
-
-
-def dates_in_first_row(path: Path, source: Source, names: Sequence[str], notation: str) -> list[date]:
-    """Return the days in these columns of the first row. notation: a key of NOTATIONS. Raises InputError."""
-    first = next(source.batches(dict.fromkeys(names, PLACE), FEW_ROWS), None)
-    if first is None or not first.num_rows:
-        raise InputError(path, "the table has a header and no rows", "Export it again")
-    days = []
-    for name in names:
-        number = first.column(first.schema.get_field_index(name))[0].as_py()
-        try:
-            day = NOTATIONS[notation](float("nan") if number is None else number)
-        except (ValueError, OverflowError):
-            day = None
-        if day is None or day.year not in YEARS:
-            problem = f"the first row holds {number} in column {name!r}, which is no day ({notation})"
-            raise InputError(path, problem, "Name the first and the last date column in date_columns")
-        days.append(day)
-    return days
-
-
-def dates_by_order(path: Path, names: Sequence[str], days: Sequence[date]) -> dict[str, date]:
-    """Return column -> day, paired in order. Raises InputError for unequal numbers or unordered days."""
-    if len(names) != len(days):
-        problem = f"{len(days)} days are listed for {len(names)} columns"
-        raise InputError(path, problem, "Name the first and the last date column in date_columns")
-    text_table.refuse_disorder(path, days)
-    return dict(zip(names, days, strict=True))
-
+from ingest.readers.tables.columns import ROLES, Plan, Source, transformer
+from ingest.readers.tables.dates import (
+    NOTATIONS,
+    are_years,
+    columns_between,
+    dates_by_name,
+    dates_by_order,
+    dates_in_first_row,
+)
 
 MAX_MAPPING_BYTES = 2**20
 MM_PER_LENGTH = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
@@ -120,11 +69,18 @@ ALIASES = {
     "incidence_angle": ("incidenceangle", "incidence", "incangle", "inc"),
     "track_angle": ("trackangle", "trackangl", "headingangle", "heading"),
 }
+WAYS = {"up": ("up", "vertical", "vert", "v", "u"), "east": ("east", "ew", "e"), "north": ("north", "ns", "n")}
+WAYS |= {"toward": ("toward", "towards")}
+_WAY = "|".join(word for words in WAYS.values() for word in words)
 VELOCITY = re.compile(
-    r"(?:ps)?(?:los|mean|avg)?(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)?"
-    r"(?P<way>up|east|toward)?(?P<unit>(?:mm|cm|m)(?=(?:per)?(?:yr|year)$))?(?(unit)(?:per)?(?:yr|year))"
+    rf"(?:(?P<first>vertical|vert|up|east|ew|north|ns)(?=v|rate))?(?:ps)?(?:los|mean|avg)?"
+    rf"(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)?(?P<way>{_WAY})??"
+    r"(?:(?P<length>mm|cm|m)(?:per|p)?(?:years|year|yr|y|annum|a))?"
     r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
 )
+UNIT = re.compile(r"(?:milli|centi)?met(?:er|re)s?\b.*|[mc]?m\b.*|rad.*|deg.*|°.*", re.IGNORECASE)
+IN_BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
+LONG_NAMES = ("date", "day", "datetime", "time", "epoch", "acquisition", "acquisitiondate")
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
 LONGEST_WAVE_M = 1.5  # P band
 
@@ -163,6 +119,12 @@ class Mapping:
     licence: str = ""
     tile: str = ""
     release: str = ""
+
+
+def mapping_beside(path: Path) -> Path | None:
+    """Return the mapping of a table, NAME.toml beside it; None if there is none."""
+    beside = path.with_suffix(".toml")
+    return beside if path.is_file() and beside.is_file() else None
 
 
 def mapping_of(path: Path | None) -> Mapping:
@@ -229,12 +191,44 @@ def _is_day(value: Any) -> bool:
 
 
 def plain(name: str) -> str:
-    """Return a column name in lower case, without spaces, underscores and punctuation."""
-    return re.sub(r"[\W_]", "", name.lower())
+    """Return a column name in lower case, without its unit in brackets, spaces, underscores and punctuation."""
+    bracketed = IN_BRACKETS.fullmatch(name)
+    return re.sub(r"[\W_]", "", (bracketed["name"] if bracketed else name).lower())
 
 
-def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) -> dict[str, str]:
-    """Return role -> column. in_metres: columns x, y are easting, northing. InputError for two velocities."""
+@dataclass(frozen=True)
+class Velocity:
+    """A column of velocities. way: up, east, north or toward; unit: as it is spelled there; empty if not stated."""
+
+    name: str
+    way: str
+    unit: str
+
+
+def velocity_of(name: str) -> Velocity | None:
+    """Return what the name of a column of velocities states; None for any other column."""
+    parts = VELOCITY.fullmatch(plain(name))
+    if parts is None:
+        return None
+    word = parts["first"] or parts["way"]
+    way = next((way for way, words in WAYS.items() if word in words), "")
+    bracketed = IN_BRACKETS.fullmatch(name)
+    spelled = f"{parts['length']}/yr" if parts["length"] else bracketed["unit"].strip() if bracketed else ""
+    return Velocity(name, way, spelled if UNIT.fullmatch(spelled) else "")
+
+
+def velocities_in(path: Path, names: Sequence[str]) -> list[Velocity]:
+    """Return the columns of velocities: one, or several of different components. Raises InputError for others."""
+    found = [velocity for velocity in map(velocity_of, names) if velocity is not None]
+    ways = {velocity.way for velocity in found}
+    if len(found) > 1 and (len(ways) < len(found) or not ways <= {"up", "east", "north"}):
+        shown = " and ".join(repr(velocity.name) for velocity in found[:3])
+        raise InputError(path, f"{shown} may each be the velocity", "Name one in a mapping (--mapping)")
+    return found
+
+
+def columns_by_alias(names: Sequence[str], in_metres: bool = False) -> dict[str, str]:
+    """Return role -> column, velocities excepted. in_metres: columns x, y are easting, northing."""
     of_plain: dict[str, str] = {}
     for name in names:
         of_plain.setdefault(plain(name), name)
@@ -246,52 +240,81 @@ def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) 
     for metres, degrees, letter in (("easting", "longitude", "x"), ("northing", "latitude", "y")):
         if in_metres and metres not in columns and plain(columns.get(degrees, "")) == letter:
             columns[metres] = columns.pop(degrees)
-    velocities = [name for name in names if VELOCITY.fullmatch(plain(name))]
-    if len(velocities) > 1:
-        shown = " and ".join(repr(name) for name in velocities[:3])
-        raise InputError(path, f"{shown} may each be the velocity", "Name one in a mapping (--mapping)")
-    return columns | ({"velocity": velocities[0]} if velocities else {})
+    return columns
 
 
-def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> Plan:
-    """Return the plan for reading a table. Raises InputError if facts are missing, contradictory or ambiguous."""
+def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> list[Plan]:
+    """Return a plan for each component in a table. Raises InputError for facts that are missing or contradictory."""
     in_metres = not source.has_geometry and stated.epsg not in {None, 4326}
-    columns = dict(stated.columns) or columns_by_alias(path, source.names, in_metres)
+    columns = dict(stated.columns) or columns_by_alias(source.names, in_metres)
+    velocities = [] if stated.columns else velocities_in(path, source.names)
+    if "velocity" in columns:
+        velocities = [velocity_of(columns["velocity"]) or Velocity(columns["velocity"], "", "")]
     text_table.require(
         path, source.names, list(columns.values()), "Correct the mapping: it names what the file has not"
     )
-    series_columns = _date_columns(path, source, columns, stated)
-    if "velocity" not in columns and len(series_columns) < 3:
-        remedy = "Name the velocity in a mapping (--mapping, see docs/examples/mapping.toml)"
-        raise InputError(path, f"no column is a velocity, and {len(series_columns)} are dates", remedy)
-    if len(series_columns) == 1:
-        raise InputError(path, "one date is not a series", "Leave that column out, or give them all")
-    unit, positive = _unit_and_sign(path, columns, stated, declared)
-    series = stated.series or (unit or "").removesuffix("/yr")
-    if ("velocity" in columns and unit is None) or series not in MM_PER_LENGTH:
-        remedy = f"Add --unit {'|'.join(MM_PER_UNIT)}, or unit and series in a mapping"
-        raise InputError(path, "the unit of its values is not declared", remedy)
+    used = set(columns.values()) | {velocity.name for velocity in velocities}
+    dates = _date_columns(path, source, used, stated)
+    _check_moves(path, source, velocities, dates, stated)
     epsg, geometry_crs = _reference_systems(path, source, columns, stated)
-    return Plan(
-        columns=columns,
-        dates=series_columns,
-        component=COMPONENT_OF_SIGN[positive],
-        velocity_factor=MM_PER_UNIT[unit or "mm/yr"] * TOWARD[positive],
-        series_factor=MM_PER_LENGTH[series] * TOWARD[positive],
-        constants={role: float(value) for role, value in stated.constants.items()},
-        epsg=epsg,
-        geometry_crs=geometry_crs,
-        look=LOOKS[stated.look],
-        nodata=stated.nodata,
-    )
+    plans = []
+    for velocity in velocities or (None,):
+        units = _units(path, velocity, bool(dates), stated, declared)
+        per_unit = MM_PER_LENGTH.get(stated.series or units.unit.removesuffix("/yr"))
+        if dates and per_unit is None:
+            raise InputError(path, f"its series cannot be in {units.unit}", 'State series = "mm" in a mapping')
+        plans.append(
+            Plan(
+                columns=columns | _own_columns(source.names, velocity, len(velocities)),
+                dates=dates,
+                component=units.component,
+                velocity_factor=units.factor,
+                series_factor=(per_unit or 1.0) * TOWARD[units.positive],
+                constants={role: float(value) for role, value in stated.constants.items()},
+                epsg=epsg,
+                geometry_crs=geometry_crs,
+                look=LOOKS[stated.look],
+                nodata=stated.nodata,
+            )
+        )
+    return plans
 
 
-def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: Mapping) -> dict[str, date]:
+def _own_columns(names: Sequence[str], velocity: Velocity | None, n_velocities: int) -> dict[str, str]:
+    """Return role -> column of a component: its velocity, and of several components the standard deviation."""
+    if velocity is None:
+        return {}
+    own = {"velocity": velocity.name}
+    words = {f"{alias}{word}" for alias in ALIASES["velocity_std"] for word in WAYS.get(velocity.way, ())}
+    error = next((name for name in names if n_velocities > 1 and plain(name) in words), None)
+    return own | ({"velocity_std": error} if error else {})
+
+
+def _check_moves(
+    path: Path, source: Source, velocities: Sequence[Velocity], dates: dict[str, date], stated: Mapping
+) -> None:
+    """Raise InputError if a table has neither velocities nor a series, or series that cannot be told apart."""
+    if not velocities and len(dates) < 3:
+        remedy = "Name the velocity in a mapping (--mapping, see docs/examples/mapping.toml)"
+        known = {plain(name) for name in source.names}
+        if known & set(LONG_NAMES):
+            remedy = "Give one row for each point, and a column for each date, such as D20190104"
+        raise InputError(path, f"no column is a velocity, and {len(dates)} are dates", remedy)
+    if len(dates) == 1:
+        raise InputError(path, "one date is not a series", "Leave that column out, or give them all")
+    if dates and len(velocities) > 1:
+        shown = " and ".join(repr(velocity.name) for velocity in velocities)
+        problem = f"it has velocities {shown:.80} and one series"
+        raise InputError(path, problem, "Name the velocity of the series in a mapping (--mapping)")
+    if not velocities and stated.dates is None and are_years(dates.values()):
+        problem = f"its columns {next(iter(dates))} … may hold displacements or rates of these years"
+        raise InputError(path, problem, 'If they are displacements, state dates = "%Y" in a mapping')
+
+
+def _date_columns(path: Path, source: Source, used: set[str], stated: Mapping) -> dict[str, date]:
     """Return column -> day for the date columns, by the mapping's list, the first row, or the columns' names."""
-    used = set(columns.values())
     if stated.date_row is None and not isinstance(stated.dates, list):
-        named = dates_by_name(path, source.names, stated.dates)
-        return {name: day for name, day in named.items() if name not in used}
+        return dates_by_name(path, [name for name in source.names if name not in used], stated.dates)
     if stated.date_row is not None and stated.dates is not None:
         raise InputError(path, "the mapping states both dates and date_row", "Keep one of them")
     if not stated.columns and not stated.date_columns:
@@ -304,26 +327,17 @@ def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: M
     return dates_by_order(path, names, dates_in_first_row(path, source, names, str(stated.date_row)))
 
 
-def _unit_and_sign(
-    path: Path, columns: dict[str, str], stated: Mapping, declared: Declaration
-) -> tuple[str | None, str]:
-    """Return (unit, sign) by mapping, options and the name of the velocity's column. InputError if they differ."""
-    name = columns.get("velocity", "")
-    parts = VELOCITY.fullmatch(plain(name))
-    way, length = (parts["way"], parts["unit"]) if parts else (None, None)
-    by_name = f"column {name!r}"
-    unit = agreed(
-        path, "unit", {"--unit": declared.unit, "the mapping": stated.unit, by_name: length and f"{length}/yr"}
+def _units(path: Path, velocity: Velocity | None, has_dates: bool, stated: Mapping, declared: Declaration) -> Units:
+    """Return the unit and sign by options, the mapping and the name of the velocity's column. Raises InputError."""
+    unit = stated.unit or (stated.series and velocity is None and f"{stated.series}/yr") or None
+    by_name, own = (f"column {velocity.name!r}", velocity) if velocity else ("", Velocity("", "", ""))
+    return gate.units(
+        path,
+        declared,
+        unit={"the mapping": unit, by_name: own.unit},
+        sign={"the mapping": stated.positive, by_name: own.way},
+        dates_known=has_dates or bool(stated.first_day),
     )
-    positive = agreed(
-        path, "positive direction", {"--positive": declared.positive, "the mapping": stated.positive, by_name: way}
-    )
-    if unit is not None and unit not in MM_PER_UNIT:
-        raise InputError(path, f"{unit!r} is not a unit of velocity", f"Add --unit {'|'.join(MM_PER_UNIT)}")
-    if positive not in TOWARD:
-        remedy = f"Add --positive {'|'.join(TOWARD)}, or positive in a mapping"
-        raise InputError(path, "the sign of its values is not declared", remedy)
-    return unit, positive
 
 
 def _reference_systems(

@@ -1,4 +1,4 @@
-"""ASF HyP3 InSAR, of scenes (GAMMA) or bursts (ISCE2): GeoTIFFs of one or several products, in a folder, zip, or alone.
+"""ASF HyP3 InSAR, of scenes (GAMMA) or bursts (ISCE2): GeoTIFFs of one or several products, in a folder or alone.
 
 Source: ASF HyP3 Sentinel-1 InSAR and burst InSAR product guides. `los_disp` is m, plus is toward the satellite;
 `vert_disp` m, plus up; `unw_phase` rad, plus is **away**: the opposite of the displacement maps. `lv_theta` is the
@@ -7,8 +7,6 @@ the ground to the satellite.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,13 +15,13 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import files, raster
 from ingest.readers.gate import agreed
-from ingest.readers.records import Component, Declaration, Float32, PointBatch, VelocityField
+from ingest.readers.records import Component, Declaration, Float32, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
 
 NAME = "hyp3"
 TITLE = "HyP3"
-SUFFIXES = raster.SUFFIXES | {".zip"}
+SUFFIXES = raster.SUFFIXES
 FILE_NAME = re.compile(
     r"(?P<product>(?P<place>S1[A-D]{2}|S1_\d{6}_[IE]W\d|S1_(?P<track>\d{3})_[\dsn-]+_[IE]W)"
     r"_(?P<first>\d{8})(?:T\d{6})?_(?P<second>\d{8})(?:T\d{6})?_(?P<pol>[VH]{2})(?:[PRO]\d{3})?"
@@ -53,42 +51,33 @@ Products = dict[str, dict[str, Path]]  # product -> layer -> file
 
 
 def recognises(path: Path) -> bool:
-    """Return whether HyP3's displacement images are in a folder or zip, or a path is one, by name. Never raises."""
+    """Return whether HyP3's displacement images are in a folder, or a path is one, by name. Never raises."""
     if path.is_dir():
         return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path))
-    if path.suffix.lower() == ".zip":
-        return any(_layer_of(Path(name).name) for name in files.names_in_zip(path))
     return _layer_of(path.name) is not None and raster.is_geotiff(path)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all images; their network of pairs is inverted later, in batches. Raises InputError."""
-    with _unpacked(path) as folder:
-        stack, pol = _stack(path, folder)
-        grid = stacks.checked(stack)
-        named = FILE_NAME.fullmatch(stack.pairs[0].phase.name)
-        burst = named["place"] if named and "_" in named["place"] else ""
-        track = int(named["track"]) if named and named["track"] else None
-        header = stacks.header_of(
-            stack,
-            grid,
-            {"layer": _layer_of(stack.pairs[0].phase.name) or ""} | ({"burst": burst} if burst else {}),
-            source_format=NAME,
-            level="interferograms" if len(stack.pairs) > 1 else "pair",
-            track=agreed(path, "track", {"--track": declared.track, "its name": track}),
-            direction=stacks.direction(stack, grid),
-            polarisation=pol,
-            attribution=ATTRIBUTION,
-            licence=LICENCE,
-        )
+    stack, pol = _stack(path)
+    grid = stacks.checked(stack)
+    named = FILE_NAME.fullmatch(stack.pairs[0].phase.name)
+    burst = named["place"] if named and "_" in named["place"] else ""
+    track = int(named["track"]) if named and named["track"] else None
+    header = stacks.header_of(
+        stack,
+        grid,
+        {"layer": _layer_of(stack.pairs[0].phase.name) or ""} | ({"burst": burst} if burst else {}),
+        source_format=NAME,
+        level="interferograms" if len(stack.pairs) > 1 else "pair",
+        track=agreed(path, "track", {"--track": declared.track, "its name": track}),
+        direction=stacks.direction(stack, grid),
+        polarisation=pol,
+        attribution=ATTRIBUTION,
+        licence=LICENCE,
+    )
     field = stacks.field(stack, grid, header)
-    return (replace(field, batches=lambda: _batches(path), files=field.files if path.is_dir() else ()),)
-
-
-def _batches(path: Path) -> Iterator[PointBatch]:
-    with _unpacked(path) as folder:
-        stack, _ = _stack(path, folder)
-        yield from stacks.batches(stack, stacks.checked(stack))
+    return (replace(field, files=field.files if path.is_dir() else ()),)
 
 
 def _layer_of(name: str) -> str | None:
@@ -117,9 +106,9 @@ def _products(images: list[Path]) -> Products:
     return {name: layers for name, layers in products.items() if {layer.name for layer in LAYERS} & layers.keys()}
 
 
-def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
-    """Return (stack of all pairs, their polarisations). folder: folder of the files, or the only file."""
-    products = _products([folder] if folder.is_file() else _files(folder))
+def _stack(path: Path) -> tuple[stacks.Stack, str]:
+    """Return (stack of all pairs, their polarisations). path: folder of the files, or the only file."""
+    products = _products([path] if path.is_file() else _files(path))
     chosen = next((layer for layer in LAYERS if all(layer.name in problem for problem in products.values())), None)
     if chosen is None or not products:
         problem = f"its {len(products)} products have no layer in common"
@@ -164,17 +153,3 @@ def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
     theta, phi = angles
     theta = np.where((theta == 0) & (phi == 0), np.float32(np.nan), theta)
     return np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta)
-
-
-@contextmanager
-def _unpacked(path: Path) -> Iterator[Path]:
-    """Yield a folder or file itself; of a zip, a folder with the best displacements, look vectors and heights."""
-    if path.suffix.lower() != ".zip" or path.is_dir():
-        yield path
-        return
-    named = (FILE_NAME.fullmatch(Path(name).name) for name in files.names_in_zip(path))
-    layers = {match["layer"] for match in named if match}
-    chosen = next((layer.name for layer in LAYERS if layer.name in layers), LAYERS[0].name)
-    wanted = (chosen, *({"lv_theta", "lv_phi", "dem"} & layers))
-    with files.unpacked(path, [f"_{layer}.tif" for layer in wanted]) as folder:
-        yield folder

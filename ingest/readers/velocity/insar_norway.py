@@ -5,10 +5,12 @@ so no sign is changed here. Names are matched without case, spaces and underscor
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 from ingest.errors import InputError
-from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, VelocityField
+from ingest.readers import gate
+from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, Stated, VelocityField
 from ingest.readers.tables import columns, generic, mapping, text_table
 from ingest.readers.tables.columns import Plan
 
@@ -56,13 +58,14 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         component=Component.LOS,
         dates=tuple(plan.dates.values()),
         has_series=bool(plan.dates),
-        track=mapping.agreed(path, "track", {"--track": declared.track, "column Track": stated}),
+        track=gate.agreed(path, "track", {"--track": declared.track, "column Track": stated}),
         direction=Direction.from_los_east(first.los_east),
         attribution=ATTRIBUTION,  # and no tile: every export has the outline that its user drew
         licence=LICENCE,
         extras={"dataset": dataset[:200], "track": track_text[:60]},
     )
-    return (VelocityField(header=header, batches=lambda: columns.points(path, source, plan)),)
+    points = partial(columns.points, path, source, plan)
+    return (VelocityField(header=header, batches=points, stated=Stated(unique_ids=False)),)
 
 
 def _plan(path: Path, names: list[str]) -> Plan:

@@ -116,9 +116,9 @@ IMAGE = f"{made_rtc.product()}_VV.tif"
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({f"a/{IMAGE}": bytes(10**7)}, "would unpack to 10,000,000 bytes"),
-        ({f"a/{IMAGE}": b"II*\0", f"b/{IMAGE}": b"II*\0"}, "2 _vv.tif files"),
-        ({f"../{IMAGE}": "<VRTDataset rasterXSize='2' rasterYSize='2'/>"}, "cannot be read as GeoTIFF"),
+        ({f"a/{IMAGE}": bytes(10**7)}, "it is called a GeoTIFF"),
+        ({f"a/{IMAGE}": b"II*\0", f"b/{IMAGE}": b"II*\0"}, "it holds 2 products: a, b"),
+        ({f"../{IMAGE}": "<VRTDataset rasterXSize='2' rasterYSize='2'/>"}, "it names a file outside itself"),
     ],
 )
 def test_a_zip_that_is_no_product_is_refused(tmp_path, members, message):

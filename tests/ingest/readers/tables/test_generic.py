@@ -9,7 +9,7 @@ from ingest.errors import InputError
 from ingest.formats import open_velocity_field, recognise
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
-from ingest.readers.records import Component, Declaration, Direction, Submission
+from ingest.readers.records import Component, Declaration, Direction, Submission, join_batches
 from ingest.readers.tables import columns
 from ingest.readers.tables.generic import csv_source
 from tests.makers import damage
@@ -150,7 +150,7 @@ def test_a_real_file_read_as_any_table_gives_what_its_own_reader_gives(real_data
     (path,) = (real_data / "egms_ustica").glob(f"EGMS_L2b_{track}_*.zip")
     own, general = (open_velocity_field(path, name, TOWARD) for name in ("egms", "generic"))
     assert (own.header.dates, own.header.direction) == (general.header.dates, general.header.direction)
-    for one, other in zip(own.batches(), general.batches(), strict=True):
+    for one, other in [tuple(join_batches(list(field.batches())) for field in (own, general))]:
         for name in ("pid", "longitude", "latitude", "velocity_mm_yr", "velocity_std_mm_yr", "rmse_mm", "los_east"):
             assert (getattr(one, name) == getattr(other, name)).all()
         assert np.array_equal(one.displacement_mm, other.displacement_mm, equal_nan=True)
@@ -161,13 +161,13 @@ BAD = {
     "appears twice": lambda t: t.update({" VEL": t["VEL"]}),
     "'VEL' and 'velocity' may each be the velocity": lambda t: t.update(velocity=t["VEL"]),
     "not in order": lambda t: t.update(D20200101=t["VEL"]),
-    "not a date": lambda t: t.update(D20221301=t["VEL"]),
-    "a number is written '-20,5', with a comma": lambda t: t["VEL"].__setitem__(1, "-20,5"),
+    "are not all dates of one form": lambda t: t.update(D20221301=t["VEL"]),
+    "a number is written '-20,5', with a comma, and '11.0' with a point": lambda t: t["VEL"].__setitem__(1, "-20,5"),
+    "line 3: column 'VEL' holds '0.40 mm', which is no number": lambda t: t["VEL"].__setitem__(1, "0.40 mm"),
     "a row has 14 fields where the header names 13": lambda t: t["VEL"].__setitem__(1, "1;2"),
     "move 0.1 times as fast": lambda t: t.update({f"D{day}": [x / 10 for x in t[f"D{day}"]] for day in DATES}),
     "move -1 times as fast": lambda t: t.update({f"D{day}": [-x for x in t[f"D{day}"]] for day in DATES}),
     "a velocity of 2e+07 mm/yr is impossible": lambda t: t["VEL"].__setitem__(0, 2e7),
-    "a displacement of 9e+30 mm is impossible": lambda t: t["D20220103"].__setitem__(0, 9e30),
 }
 
 
@@ -180,7 +180,7 @@ def test_x_and_y_are_metres_where_the_mapping_states_their_system(tmp_path):
     utm = mapping(tmp_path, 'unit = "mm/yr"\npositive = "toward"\nepsg = 25832\n')
     path = make(tmp_path, change=metres)
     assert the_batch(path, utm).longitude[5] == pytest.approx(11.005, abs=1e-6)
-    assert "name metres and their epsg in a mapping" in damage.outcome(path, TOWARD)
+    assert "name their epsg in a mapping" in damage.outcome(path, TOWARD)
     path = make(tmp_path, change=lambda table: metres(table, ("EASTING", "NORTHING")))
     assert "reference system of its easting and northing is not declared" in damage.outcome(path, TOWARD)
     path = make(tmp_path, change=lambda table: table.update(NORTHING=table["LON"], EASTING=table["LAT"]))
@@ -195,9 +195,9 @@ def test_a_bad_table_is_refused_with_a_line_that_names_the_fault(tmp_path, messa
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
-        (Declaration(), "the sign of its values is not declared"),
+        (Declaration(), "the unit and sign of its values are not declared. Add what holds, as in --unit mm/yr"),
         (Declaration(positive="toward"), "the unit of its values is not declared"),
-        (Declaration(unit="mm/yr"), "--positive toward|away|up|down"),
+        (Declaration(unit="mm/yr"), "the sign of its values is not declared"),
     ],
 )
 def test_unit_and_sign_must_be_declared(tmp_path, declared, message):

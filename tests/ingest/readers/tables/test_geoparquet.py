@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from ingest.formats import open_velocity_field
+from ingest.readers.records import join_batches
 from ingest.readers.tables import geoparquet
 from tests.makers.damage import outcome
 from tests.makers.generic import TOWARD, make, mapping
@@ -48,7 +49,7 @@ def test_a_reference_system_that_is_not_known_is_asked_for(tmp_path):
 def test_parquet_without_geometry_is_a_table(tmp_path):
     path = tmp_path / "points.parquet"
     pq.write_table(pa.table({"fid": [1, 2], "lon": [11.0, 11.1], "lat": [47.0, 47.0], "vel": [3, -4]}), path)
-    (batch,) = the_points(path)
+    batch = join_batches(list(the_points(path)))
     assert list(batch.pid) == [b"1", b"2"]
     assert list(batch.velocity_mm_yr) == [3, -4]
 
@@ -66,7 +67,7 @@ def test_rows_without_place_or_velocity_are_refused_with_their_reason(tmp_path):
         ),
         path,
     )
-    (batch,) = the_points(path)
+    batch = join_batches(list(the_points(path)))
     assert list(batch.pid) == [b"c"]
     assert [row.reason for row in batch.refused] == [
         "its id is empty or not valid text",
@@ -93,7 +94,7 @@ def described_as(**values):
 
 LINES = [shapely.to_wkb(shapely.LineString([(0, 0), (1, 1)]))] * 12
 BAD = {
-    "column 'VEL' holds string, not numbers": (column("VEL", ["1,5"] * 12), lambda geo: geo),
+    "column 'VEL' holds '1,5', which is no number": (column("VEL", ["1,5"] * 12), lambda geo: geo),
     "column 'CODE' holds double, not text": (column("CODE", [1.5] * 12), lambda geo: geo),
     "its geometries are Polygon, not points": (lambda t: t, described_as(geometry_types=["Polygon"])),
     "holds a value of 100,000 bytes": (column("CODE", ["x" * 100_000] * 12), lambda geo: geo),

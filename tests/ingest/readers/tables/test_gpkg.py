@@ -29,13 +29,21 @@ def test_points_of_a_projected_layer_stand_where_they_are(tmp_path):
 def test_polygons_beside_the_points_do_no_harm(tmp_path):
     path = execute(
         make(tmp_path, "gpkg"),
-        ("INSERT INTO gpkg_contents VALUES ('outline', 'features', 'outline', 4326)",),
+        ("INSERT INTO gpkg_contents (table_name, data_type, srs_id) VALUES ('outline', 'features', 4326)",),
         ("INSERT INTO gpkg_geometry_columns VALUES ('outline', 'geom', 'POLYGON', 4326, 0, 0)",),
         ("CREATE TABLE outline (fid INTEGER PRIMARY KEY, geom POLYGON)",),
     )
     assert the_batch(path, TOWARD).pid.size == 12
     several = make(tmp_path, "gpkg", layers=("north", "south"))
-    assert "2 point layers where one is expected: north (POINT), south" in outcome(several, TOWARD)
+    assert "2 point layers where one is expected: north (Point), south" in outcome(several, TOWARD)
+
+
+@pytest.mark.parametrize("damaged", ["4750", blob(shapely.Point(1, 1))[:20].hex()])
+def test_a_damaged_geometry_is_a_row_left_out(tmp_path, damaged):
+    path = execute(make(tmp_path, "gpkg"), (f"UPDATE points SET geom = x'{damaged}' WHERE fid = 3",))
+    assert [(row.pid, row.reason) for row in the_batch(path, TOWARD).refused] == [
+        ("P00002", "its position is not a number")
+    ]
 
 
 def test_empty_geometries_and_missing_or_infinite_numbers_are_rows_left_out(tmp_path):
@@ -59,26 +67,17 @@ def test_empty_geometries_and_missing_or_infinite_numbers_are_rows_left_out(tmp_
 
 LINE = struct.pack("<2sBBi", b"GP", 0, 1, 4326) + shapely.to_wkb(shapely.LineString([(0, 0), (1, 1)]))
 BAD = {
-    "holds a value that is not a number (could not convert string to float: 'fast'": (
-        "UPDATE points SET VEL = 'fast' WHERE fid = 3",
-    ),
-    "a geometry of layer 'points' is damaged": ("UPDATE points SET geom = x'4750' WHERE fid = 3",),
-    "is damaged (ParseException": ("UPDATE points SET geom = ? WHERE fid = 3", [blob(shapely.Point(1, 1))[:20]]),
+    "column 'VEL' holds 'fast', which is no number": ("UPDATE points SET VEL = 'fast' WHERE fid = 3",),
     "geometries other than points": ("UPDATE points SET geom = ? WHERE fid = 3", [LINE]),
-    "reference system 3857 where its layer has 4326": (
-        "UPDATE points SET geom = ? WHERE fid = 3",
-        [blob(shapely.Point(1, 1), 3857)],
-    ),
-    "no reference system (EPSG)": ("UPDATE gpkg_spatial_ref_sys SET organization = 'NONE'",),
-    "EPSG:999 is not a known reference system": ("UPDATE gpkg_spatial_ref_sys SET organization_coordsys_id = 999",),
-    "swapped": ("UPDATE points SET geom = ? WHERE fid = 3", [blob(shapely.Point(47, 111))]),
-    "0 point layers where one is expected: none": ("DELETE FROM gpkg_geometry_columns",),
-    "no such table: gpkg_spatial_ref_sys": ("DROP TABLE gpkg_spatial_ref_sys",),
-    "no such table: points": ("ALTER TABLE points RENAME TO elsewhere",),
-    "lacks its geometry column 'geom'": ("ALTER TABLE points RENAME COLUMN geom TO shape",),
+    "Unable to parse srs_id '4326'": ("UPDATE gpkg_spatial_ref_sys SET organization = 'NONE'",),
+    "is no place on the Earth": ("UPDATE points SET geom = ?", [blob(shapely.Point(47, 111))]),
+    "it holds no layer": ("DELETE FROM gpkg_geometry_columns",),
+    "gpkg_spatial_ref_sys or gpkg_contents, is missing": ("DROP TABLE gpkg_spatial_ref_sys",),
+    "Layer 'points' could not be opened": ("ALTER TABLE points RENAME TO elsewhere",),
+    "no such column: m.geom": ("ALTER TABLE points RENAME COLUMN geom TO shape",),
     "no column is a velocity": ("ALTER TABLE points RENAME COLUMN VEL TO speed",),
-    "string or blob too big": ("UPDATE points SET CODE = zeroblob(3000000) WHERE fid = 3",),
-    "a point id has 5000 characters": ("UPDATE points SET CODE = zeroblob(5000) WHERE fid = 3",),
+    "column 'CODE' holds a value of 3,000,000 bytes": (f"UPDATE points SET CODE = '{'x' * 3_000_000}' WHERE fid = 3",),
+    "a point id has 1500 characters": (f"UPDATE points SET CODE = '{'x' * 1500}' WHERE fid = 3",),
 }
 
 

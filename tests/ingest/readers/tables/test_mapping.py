@@ -155,7 +155,7 @@ BAD_DAYS = {
     "not in order": f"dates = [{', '.join(map(str, DAYS[::-1]))}]",
     "both dates and date_row": f'date_row = "matlab"\ndates = [{DAYS[0]}]',
     "column 'c99' is missing": 'date_row = "matlab"\ndate_columns = ["c4", "c99"]',
-    "date_row = 'excel' is not accepted": 'date_row = "excel"',
+    "date_row = 'lotus' is not accepted": 'date_row = "lotus"',
     "dates = [1, 2] is not accepted": "dates = [1, 2]",
     "date_columns = ['c4'] is not accepted": 'date_columns = ["c4"]',
     "posting_m = 0 is not accepted": "posting_m = 0",

@@ -6,6 +6,7 @@ from pyproj import Transformer
 
 from ingest.formats import open_velocity_field
 from ingest.readers.tables.spacing import Spacing, lattice_of, spacing_of
+from tests.makers.damage import the_batch
 from tests.makers.generic import TOWARD, csv_text, mapping
 from tests.makers.shapefiles import write
 
@@ -111,6 +112,6 @@ def test_real_scattered_points_are_no_grid(real_data, track):
 @pytest.mark.realdata
 def test_real_cells_are_a_grid_of_100_m(real_data):
     (path,) = (real_data / "egms_ustica").glob("EGMS_L3_*_U_*.zip")
-    (batch,) = open_velocity_field(path).batches()
+    batch = the_batch(path)
     assert spacing_of(batch.longitude, batch.latitude, 3035) == Spacing(100, 3035)
     assert spacing_of(batch.longitude, batch.latitude).posting_m == pytest.approx(100, abs=1)

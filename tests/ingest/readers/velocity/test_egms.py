@@ -83,7 +83,7 @@ BAD_TABLES = {
     "swapped": lambda table: table.update(latitude=table["longitude"], longitude=table["latitude"]),
     "not in order": lambda table: table.update({"20190101": table["20200103"]}),
     "not a date": lambda table: table.update({"20201399": table.pop("20200715")}),
-    "cannot be read": lambda table: table["mean_velocity"].__setitem__(2, "fast"),
+    "holds 'fast', which is no number": lambda table: table["mean_velocity"].__setitem__(2, "fast"),
     "do not name the same places": lambda table: table.update(easting=[value + 1e6 for value in table["easting"]]),
     "no rows": lambda table: [column.clear() for column in table.values()],
 }

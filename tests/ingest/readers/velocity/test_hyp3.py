@@ -95,9 +95,9 @@ VRT = "<VRTDataset rasterXSize='2' rasterYSize='2'></VRTDataset>"
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({NAME: bytes(10**7)}, "would unpack to 10,000,000 bytes"),
-        ({f"a/{NAME}": b"II*\0", f"b/{NAME}": b"II*\0"}, "2 _los_disp.tif files"),
-        ({f"../{NAME}": VRT}, "cannot be read as GeoTIFF"),  # it would have GDAL read another file
+        ({NAME: bytes(10**7)}, "it is called a GeoTIFF"),
+        ({f"a/{NAME}": b"II*\0", f"b/{NAME}": b"II*\0"}, "it holds 2 products: a, b"),
+        ({f"../{NAME}": VRT}, "it names a file outside itself"),
     ],
 )
 def test_a_zip_that_is_no_product_is_refused(tmp_path, members, message):

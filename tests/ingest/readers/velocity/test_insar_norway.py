@@ -9,12 +9,12 @@ from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers import generic as made_generic
-from tests.makers.damage import the_field
+from tests.makers.damage import the_batch, the_field
 from tests.makers.insar_norway import make
 
 
 def test_ground_that_goes_away_by_20_mm_a_year_does_so_here(tmp_path):
-    (batch,) = open_velocity_field(make(tmp_path, velocity_mm_yr=-20.0)).batches()
+    batch = the_batch(make(tmp_path, velocity_mm_yr=-20.0))
     assert batch.velocity_mm_yr == pytest.approx(-20.0)
     assert batch.displacement_mm[:, -1] == pytest.approx(-20.0 * 2.001, abs=0.02)
     assert (batch.pid[0], batch.longitude[0], batch.latitude[0]) == (b"S1A000000", 10.4, 63.43)
@@ -46,7 +46,7 @@ def test_names_are_known_in_any_writing(tmp_path, write):
 
     path = make(tmp_path, name="EGMS or what.csv", change=rewrite, delimiter=";")
     assert recognise(path) == "insar-norway"
-    (batch,) = open_velocity_field(path).batches()
+    batch = the_batch(path)
     assert batch.velocity_mm_yr == pytest.approx(-20.0)
 
 
@@ -67,10 +67,9 @@ BAD = {
     "not in order": lambda t: t.update({"20190101": t["20200103"]}),
     "not a date": lambda t: t.update({"20220230": t["20200103"]}),
     "times as fast": lambda t: t.update({day: [value / 10 for value in t[day]] for day in made_generic.DATES}),
-    "points to the ground": lambda t: t.update(los_up=[-0.78] * 12),
+    "its line of sight stands": lambda t: t.update(los_up=[-0.78] * 12),
     "a point id has 300 characters": lambda t: t["Point ID"].__setitem__(0, "x" * 300),
-    "cannot be read": lambda t: t["height"].__setitem__(3, "high"),
-    "is impossible. Check the unit": lambda t: t["mean_velocity"].__setitem__(3, "1e30"),
+    "line 5: column 'height' holds 'high', which is no number": lambda t: t["height"].__setitem__(3, "high"),
 }
 
 
@@ -85,7 +84,7 @@ def test_every_row_left_out_has_its_reason(tmp_path):
         table["Point ID"][5] = ""
         table["los_east"][6] = 5
 
-    (batch,) = open_velocity_field(make(tmp_path, change=spoil)).batches()
+    batch = the_batch(make(tmp_path, change=spoil))
     assert {row.pid: row.reason for row in batch.refused} == {
         "S1A000001": "its velocity is not a number",
         "S1A000002": "its velocity is not a number",
