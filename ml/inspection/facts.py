@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from shapely import get_coordinates
 
 from ingest.arrivals.unknown import listed
 from ingest.errors import InputError, Undeclared
@@ -133,7 +134,7 @@ def _image(scene: SceneFile) -> dict[str, Any]:
             break
     facts = {name: str(getattr(header, name)) for name in ("platform", "mode", "track", "direction", "polarisation")}
     facts |= {"acquired": f"{header.acquired_at:%Y-%m-%d %H:%M:%S} UTC", "size": f"{header.rows} x {header.cols} px"}
-    outline = np.array(footprint_of(header.pixel_grid).exterior.coords)
+    outline = get_coordinates(footprint_of(header.pixel_grid))
     return {
         "facts": [[name, value, "stated in the file"] for name, value in facts.items() if value],
         "values_in": "dB",
