@@ -8,11 +8,13 @@ from ingest.arrivals.unknown import PARTS, looks_like_product
 from ingest.errors import InputError
 from ingest.formats import GENERAL, READERS, SUFFIXES, recognise
 from ingest.readers.records import Declaration
+from ingest.readers.velocity import geotiff, gmt
 
 MAX_DEPTH = 12  # folders below the given one
 MAX_NAMES = 20_000  # files and folders that are looked at
 SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+LAYERED = frozenset({geotiff.NAME, gmt.NAME})  # formats of programs that write one file for each layer
 PLAIN_TEXTS = frozenset({".txt", ".dat", ".asc", ".json", ".xml", ".kml", ".xlsx"})  # often about data, not data
 
 
@@ -95,7 +97,10 @@ class _Walker:
         if _is_part(path) or path.name.lower() in SYSTEM_FILES:
             return
         try:
-            recognise(path, self.declared)
+            layer = recognise(path, self.declared) in LAYERED and geotiff.other_layer(path)
+            if layer:
+                self.found.left_alone[path] = f"by its name it holds {layer}, not velocities"
+                return
         except InputError as fault:
             if path.suffix.lower() not in SUFFIXES - PLAIN_TEXTS:
                 self.found.left_alone[path] = fault.problem

@@ -137,7 +137,7 @@ def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Export it again")
     if plan.dates and "velocity" in plan.columns:
-        _check_rates(path, first, plan)
+        check_rates(path, first, tuple(plan.dates.values()), " (unit, series and positive in a mapping)")
     return first
 
 
@@ -364,9 +364,9 @@ def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) ->
         held[name] = distinct[0]
 
 
-def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
-    """Raise InputError if series and velocities have different rates, as with a wrong unit or sign."""
-    slope = _slope(first.displacement_mm, tuple(plan.dates.values())).astype(np.float64)
+def check_rates(path: Path, first: PointBatch, dates: tuple[date, ...], where: str = "") -> None:
+    """Raise InputError if series and velocities differ in rate. where: in which options their units are stated."""
+    slope = _slope(first.displacement_mm, dates).astype(np.float64)
     known = np.isfinite(slope)
     velocity, slope = first.velocity_mm_yr[known].astype(np.float64), slope[known]
     power, common = float((velocity**2).sum()), float((velocity * slope).sum())
@@ -375,4 +375,4 @@ def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
     alike = abs(common) / np.sqrt(power * float((slope**2).sum()) + 1e-12)
     if alike > 0.9 and not 0.3 < common / power < 3:
         problem = f"its series move {common / power:.3g} times as fast as its velocities"
-        raise InputError(path, problem, "Check the units and signs of both (unit, series and positive in a mapping)")
+        raise InputError(path, problem, f"Check the units and signs of both{where}")

@@ -19,7 +19,31 @@ TITLE = "GeoTIFF"
 SUFFIXES = raster.SUFFIXES
 BLOCK_PIXELS = raster.BLOCK_PIXELS
 TRACKED_UNITS = {"m/day"}  # never used for phase measurements
-PHASE = re.compile(r"(?:^|[\d._-])(?:unw|unwrap(?:ped)?|unw_?phase|wrapped_phase|diff_pha)(?:[._-]|$)", re.IGNORECASE)
+# What names say of a file that holds no velocities, as HyP3, LiCSAR, LiCSBAS, MintPy, dolphin and GMTSAR write them.
+_NAMES = (
+    ("a mask", r"\w*mask|maskTempCoh|(?:\w+\.)?conncomp|connected_components"),
+    (
+        "errors or counts",
+        r"\w*std|std_?err|err(?:or)?|sigma|uncertainty|resid\w*|dem_?err|shp_counts|n_(?:gap|unw|ifg|loop)\w*",
+    ),
+    ("an unwrapped interferogram", r"unw|unwrap(?:ped)?|unw_?phase"),
+    ("a wrapped interferogram", r"wrapped_?phase|diff_pha|phasefilt|phase|ifg"),
+    ("a coherence", r"\w*coh(?:erence)?(?:_avg)?|mag_cc|corr?|cc|similarity\w*"),
+    ("heights", r"dem|hgt|height|topo"),
+    (
+        "directions or angles",
+        r"lv_(?:theta|phi)|inc(?:_map(?:_ell)?)?|\w*incidence(?:_?angle)?|azimuth_?angle|geo\.[ENU]|[ENU]\.geo",
+    ),
+    ("amplitudes", r"(?:display_)?amp|amp_dispersion\w*"),
+)
+NAMED = tuple(
+    (
+        what,
+        re.compile(rf"(?:^|[\d._-])(?:{words})(?:\.geo)?(?=_\d{{8}}|(?:_ll|_looked|_clip(?:ped)?)?$)", re.IGNORECASE),
+    )
+    for what, words in _NAMES
+)
+RATE = re.compile(r"vel|rate|trend|slope", re.IGNORECASE)
 
 
 def recognises(path: Path) -> bool:
@@ -27,18 +51,28 @@ def recognises(path: Path) -> bool:
     return raster.is_geotiff(path)
 
 
-def refuse_phase(path: Path, unit: str) -> None:
-    """Raise InputError for an interferogram, by its unit or its name: a phase has no unit of velocity to ask for."""
-    if gate.unit_of(unit) == "radians" or PHASE.search(path.stem):
-        problem = "this is one unwrapped interferogram (radians), not a velocity"
-        raise InputError(path, problem, "Give the folder of all of them, under their original names")
+def other_layer(path: Path) -> str:
+    """Return what a file holds instead of velocities, by its name; empty if its name says nothing of the kind."""
+    said = next((what for what, pattern in NAMED if pattern.search(path.stem)), "")
+    return "" if RATE.search(path.stem) and said not in {"", NAMED[1][0]} else said
+
+
+def refuse_other_layer(path: Path, unit: str = "") -> None:
+    """Raise InputError for what is no velocity by its unit or its name, so that no unit of velocity is asked for it."""
+    said = "an unwrapped interferogram" if gate.unit_of(unit) == "radians" else other_layer(path)
+    if said.endswith("interferogram"):
+        problem = f"this is {said} (radians), not a velocity"
+        raise InputError(path, problem, "Give the whole stack of HyP3, LiCSAR or PyRate, or velocities made of it")
+    if said:
+        remedy = "Give the velocities; if these are, name the file vel.tif; of an image, add --scale"
+        raise InputError(path, f"by its name it holds {said}, not velocities", remedy)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Prepare the only band as velocities; a unit and sign that nothing states are asked for. Raises InputError."""
     with opened(path) as dataset:
         stated = raster.unit_of(dataset)
-        refuse_phase(path, stated)
+        refuse_other_layer(path, stated)
         _refuse_other_kinds(path, dataset)
         posting, metric = raster.posting_m(dataset.transform, dataset.crs), raster.is_metric(dataset.crs)
         epsg = raster.epsg_of(path, dataset)

@@ -26,13 +26,15 @@ from ingest.readers.files import names_in, refuse_hollow
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid, evenly, mapped_epsg
 from ingest.readers.records import Declaration, FieldHeader, Float32, Float64, PointBatch, Stated, VelocityField
 from ingest.readers.slopes import slope_mm_yr
-from ingest.readers.velocity.geotiff import refuse_phase
+from ingest.readers.tables.columns import check_rates
+from ingest.readers.velocity.geotiff import refuse_other_layer
 
 NAME = "gmt"
 TITLE = "GMTSAR"
 SUFFIXES = frozenset({".grd", ".nc"})
 VELOCITY = re.compile(r"vel(?:ocity)?(?:_mm)?(?P<ll>_ll)?\.grd")
 DATED = re.compile(r"(?:disp_?|cum_?)?(?P<year>[12]\d{3})(?P<day>\d{4}|\d{3})(?P<ll>_ll)?\.grd")
+DISPLACED = re.compile(rf"(?:los|disp|cum)(?![a-z]).*|{DATED.pattern}")
 PHASES = re.compile(r"(?:unw|unwrap|.*phase|intf?|interferogram)s?", re.IGNORECASE)
 RATES = re.compile(r"vel|rate|trend|slope", re.IGNORECASE)
 AXES = (("lon", "lat"), ("longitude", "latitude"), ("x", "y"))
@@ -114,7 +116,12 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all grids; pixels are read later, in batches. Raises InputError."""
-    velocity, series, unit = _in_folder(path) if path.is_dir() else _in_file(path)
+    velocity, series, stated_units = _in_folder(path) if path.is_dir() else _in_file(path)
+    if velocity and path.is_file() and DISPLACED.fullmatch(path.name):
+        problem = "by its name it holds the displacement of one date or pair, not velocities"
+        raise InputError(
+            path, problem, "Give the folder of all dates with vel_ll.grd; if these are velocities, name it so"
+        )
     layers = [*([velocity] if velocity else []), *series.values()]
     grid = None
     for layer in layers:
@@ -124,9 +131,9 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             raise InputError(layer.path, f"it does not lie on the grid of {layers[0].path.name}", "Give one stack")
     if grid is None:
         raise InputError(path, "it holds neither a velocity nor displacements of dates", "Give vel_ll.grd")
-    source, of_gmtsar = "GMTSAR" if path.is_dir() else "the file", {"GMTSAR": "toward"} if path.is_dir() else {}
+    of_gmtsar = {"GMTSAR": "toward"} if path.is_dir() else {}
     units = gate.units(
-        path, declared, unit={source: unit}, sign=of_gmtsar, of_series=velocity is None, dates_known=bool(series)
+        path, declared, unit=stated_units, sign=of_gmtsar, of_series=velocity is None, dates_known=bool(series)
     )
     header = FieldHeader(
         source_format=NAME,
@@ -147,6 +154,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         velocity_is_slope=velocity is None,
     )
     batches = partial(_batches, grid, layers, tuple(series), units)
+    if velocity and series and (first := next(batches(), None)):
+        check_rates(path, first, tuple(series))
     files = tuple(dict.fromkeys(layer.path for layer in layers)) if path.is_dir() else ()
     points = grid.rows * grid.cols
     return (VelocityField(header=header, batches=batches, files=files, expected_points=points, stated=stated),)
@@ -161,11 +170,11 @@ def _is_classic(path: Path) -> bool:
 
 
 class Motion(NamedTuple):
-    """A velocity, or displacements by date, and the unit that the file states."""
+    """A velocity, or displacements by date, and their units: source -> unit."""
 
     velocity: Layer | None
     series: dict[date, Layer]
-    unit: str
+    units: dict[str, str]
 
 
 def _in_folder(path: Path) -> Motion:
@@ -175,13 +184,15 @@ def _in_folder(path: Path) -> Motion:
     dated = sorted((_day(path / match[0], match), path / match[0]) for match in chosen if match.re is DATED)
     if len(dated) > MAX_DATES:
         raise InputError(path, f"it holds {len(dated):,} dates, more than {MAX_DATES:,}", "Leave some of them out")
-    layers = [(day, _in_file(file).velocity) for day, file in dated] if len(dated) > 1 else []
-    series = {day: layer for day, layer in layers if layer}
+    found = {day: _in_file(file) for day, file in dated} if len(dated) > 1 else {}
+    series = {day: motion.velocity for day, motion in found.items() if motion.velocity}
+    stated = {unit for motion in found.values() for unit in motion.units.values() if unit}
     velocity = next((path / match[0] for match in chosen if match.re is VELOCITY), None)
     if velocity is None:
-        return Motion(None, series, "mm")
-    layer, _, unit = _in_file(velocity)
-    return Motion(layer, series, unit or "mm/yr")
+        return Motion(None, series, {name: name for name in stated} or {"GMTSAR": "mm"})
+    of_velocity = _in_file(velocity)
+    units = {"GMTSAR": next(iter(of_velocity.units.values())) or "mm/yr"}
+    return Motion(of_velocity.velocity, series, units | {f"displacements in {unit}": f"{unit}/yr" for unit in stated})
 
 
 def _day(path: Path, named: re.Match[str]) -> date:
@@ -197,7 +208,7 @@ def _day(path: Path, named: re.Match[str]) -> date:
 
 def _in_file(path: Path) -> Motion:
     """Return the only velocity, or displacements by date, of a file. Raises InputError."""
-    refuse_phase(path, "")
+    refuse_other_layer(path)
     with opened(path) as held:
         shapes = held.shapes()
         x, y = _axes(path, shapes)
@@ -211,9 +222,11 @@ def _in_file(path: Path) -> Motion:
             clock = next((clock for clock in DATES if shapes.get(clock) == shape[:1]), None)
             if len(shape) == 3 and clock:
                 days = _dates(path, held, clock)
-                found[name] = Motion(None, {day: Layer(path, name, part) for part, day in enumerate(days)}, unit)
+                found[name] = Motion(
+                    None, {day: Layer(path, name, part) for part, day in enumerate(days)}, {"the file": unit}
+                )
             elif len(shape) == 2 and (len(grids) == 1 or RATES.search(name)):
-                found[name] = Motion(Layer(path, name), {}, unit)
+                found[name] = Motion(Layer(path, name), {}, {"the file": unit})
     series = {name: motion for name, motion in found.items() if motion.series}
     if len(series or found) == 1:
         return next(iter((series or found).values()))

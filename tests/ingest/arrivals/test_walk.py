@@ -69,6 +69,17 @@ def test_what_is_called_like_data_is_refused_and_not_left_alone(tmp_path):
     assert [path.name for path in walk(tmp_path).left_alone] == ["readme.txt"]
 
 
+def test_layers_beside_velocities_are_left_alone_whatever_is_declared(tmp_path):
+    for name in ("velocity", "temporal_coherence", "20200101_20200113.unw"):
+        geotiff.make(tmp_path, name=f"{name}.tif")
+    found = walk(tmp_path, Declaration(unit="mm/yr", positive="toward"))
+    assert [path.name for path in found.arrivals] == ["velocity.tif"]
+    assert {path.name: why for path, why in found.left_alone.items()} == {
+        "20200101_20200113.unw.tif": "by its name it holds an unwrapped interferogram, not velocities",
+        "temporal_coherence.tif": "by its name it holds a coherence, not velocities",
+    }
+
+
 def test_a_folder_that_lacks_a_part_of_its_product_is_refused_with_the_part(tmp_path):
     licsbas.make(inside(tmp_path, "good"))
     (tmp_path / "half" / "results").mkdir(parents=True)

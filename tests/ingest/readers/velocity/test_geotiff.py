@@ -129,7 +129,35 @@ def test_a_phase_is_never_asked_for_a_unit_of_velocity(tmp_path, name):
     path = made_geotiff.make(tmp_path, name=name, unit="radian" if name == "vel.tif" else None)
     for declared in (None, UP):
         refused = damage.outcome(path, declared)
-        assert "this is one unwrapped interferogram (radians), not a velocity. Give the folder" in refused
+        assert "this is an unwrapped interferogram (radians), not a velocity. Give the whole stack" in refused
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("S1AB_20200101T004021_20200701T004022_VVP006_INT80_G_ueF_B4A1_corr", "a coherence"),
+        ("S1AB_20200101T004021_20200701T004022_VVP006_INT80_G_ueF_B4A1_lv_theta", "directions or angles"),
+        ("20200101_20200701.geo.cc", "a coherence"),
+        ("021D_04972_131213.geo.E", "directions or angles"),
+        ("vstd.geo", "errors or counts"),
+        ("geo_temporalCoherence", "a coherence"),
+        ("geo_velocityStd", "errors or counts"),
+        ("geo_maskTempCoh", "a mask"),
+        ("20200101_20200113.int.cor", "a coherence"),
+        ("20200101_20200113.unw.conncomp", "a mask"),
+        ("temporal_coherence_20200101_20200125", "a coherence"),
+        ("amp_dispersion_looked", "amplitudes"),
+        ("dem_ll", "heights"),
+    ],
+)
+def test_a_layer_that_programs_write_beside_velocities_is_none_whatever_is_declared(tmp_path, name, held):
+    path = made_geotiff.make(tmp_path, name=f"{name}.tif", value=0.5)
+    assert f"by its name it holds {held}, not velocities. Give the velocities" in damage.outcome(path, UP)
+
+
+@pytest.mark.parametrize("name", ["vel.mskd.geo", "velocity_coh_masked", "asc_corrected", "height_change_rate", "U"])
+def test_names_of_velocities_are_no_names_of_other_layers(tmp_path, name):
+    assert "by its name" not in damage.outcome(made_geotiff.make(tmp_path, name=f"{name}.tif"), UP)
 
 
 def test_a_picture_is_no_field_of_velocities(tmp_path):

@@ -34,6 +34,22 @@ def test_displacements_without_a_velocity_have_their_slope(tmp_path):
     assert points(made_gmt.make(tmp_path, velocity_mm_yr=None)).columns.velocity_mm_yr == pytest.approx(-20, abs=0.01)
 
 
+def test_displacements_have_the_unit_that_they_state(tmp_path):
+    path = made_gmt.make(tmp_path, -2.0, unit="cm")
+    made_gmt.grid(path / "vel_ll.grd", -2.0, unit="cm/yr")
+    columns = points(path).columns
+    assert columns.velocity_mm_yr == pytest.approx(-20)
+    assert columns.displacement_mm[0, -1] == pytest.approx(-20 * 366 / 365.25)
+    made_gmt.grid(path / "vel_ll.grd", -20.0)
+    assert "mm/yr by GMTSAR, but cm/yr by displacements in cm" in outcome(path)
+
+
+def test_displacements_in_another_unit_than_the_velocity_are_refused(tmp_path):
+    path = made_gmt.make(tmp_path, -2.0)
+    made_gmt.grid(path / "vel_ll.grd", -20.0)
+    assert "its series move 0.1 times as fast as its velocities" in outcome(path)
+
+
 def test_a_declaration_that_contradicts_gmtsar_is_refused(tmp_path):
     path = made_gmt.make(tmp_path)
     assert points(path, TOWARD).columns.velocity_mm_yr == pytest.approx(-20)
@@ -92,7 +108,10 @@ def linked(folder):
             "unw is interferograms (radians), no motion",
         ),
         (lambda folder: made_gmt.make_series(folder, unit="radians"), "is interferograms (radians), no motion"),
-        (lambda folder: made_gmt.grid(folder / "unwrap_ll.grd", 1), "this is one unwrapped interferogram (radians)"),
+        (lambda folder: made_gmt.grid(folder / "unwrap_ll.grd", 1), "this is an unwrapped interferogram (radians)"),
+        (lambda folder: made_gmt.grid(folder / "corr_ll.grd", 1), "by its name it holds a coherence"),
+        (lambda folder: made_gmt.grid(folder / "los_ll.grd", 1), "the displacement of one date or pair"),
+        (lambda folder: made_gmt.grid(folder / "disp_2019004_ll.grd", 1), "the displacement of one date or pair"),
         (lambda folder: made_gmt.make_series(folder, since="spring"), "its dates are no dates"),
         (lambda folder: made_gmt.make(folder, names="%Y1399_ll"), "invalid date"),
         (damaged, "damaged"),
