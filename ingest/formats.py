@@ -163,15 +163,19 @@ def _only_product(path: Path, folder: Path) -> Path:
     """Return the one product in an unpacked folder: the folder, or a file or folder in it. Raises InputError."""
     while not _is_known(folder) and len(inside := archives.products_in(folder)) == 1:
         if (folder := inside[0]).is_file():
-            return folder
-    if _is_known(folder):
+            break
+    if not _is_known(folder) and folder.suffix.lower() in archives.SUFFIXES and folder.is_file():
+        raise InputError(path, f"it holds another archive, {folder.name:.80}", "Unpack it, and give that one")
+    if folder.is_file() or _is_known(folder):
         return folder
     inside = archives.products_in(folder)
     found = [one for one in inside if _is_known(one)]
     if len(found) != 1:
+        if not inside:
+            raise InputError(path, "it holds no file", "Pack the files again")
         listed = ", ".join(one.name for one in (found or inside)[:4])
-        what = f"{len(found)} products" if found else "nothing of a known format"
-        raise InputError(path, f"it holds {what}: {listed:.120}", "Give one product in each archive")
+        what = f"{len(found)} products" if found else "no product at its top"
+        raise InputError(path, f"it holds {what}: {listed:.120}", "Unpack it, and give what it holds")
     return found[0]
 
 

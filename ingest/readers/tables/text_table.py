@@ -70,10 +70,15 @@ class Table(NamedTuple):
 
 
 def is_one_table(path: Path) -> bool:
-    """Return whether a zip holds one .csv and no other kind of data, so that it is read without unpacking."""
+    """Return whether a zip holds one .csv and no other data, so that it is read without unpacking.
+
+    EGMS packs the table of level 3 with an image of the same name and values.
+    """
     names = [name.lower() for name in names_in_zip(path)]
+    tables = [name.removesuffix(".csv") for name in names if name.endswith(".csv")]
     others = (".zip", ".shp", ".gpkg", ".tif", ".tiff", ".h5", ".he5", ".nc", ".grd")
-    return sum(name.endswith(".csv") for name in names) == 1 and not any(name.endswith(others) for name in names)
+    grids = {f"{table}{ending}" for table in tables for ending in (".tif", ".tiff")}
+    return len(tables) == 1 and not any(name.endswith(others) and name not in grids for name in names)
 
 
 @contextmanager

@@ -112,9 +112,38 @@ def test_what_was_unpacked_stays_as_long_as_its_points_may_be_read(tmp_path, mon
 
 def test_several_products_in_one_archive_are_named(tmp_path):
     path = tarred(tmp_path / "two.tar", {"north.csv": TABLE, "south.csv": TABLE})
-    assert "two.tar: it holds 2 products: north.csv, south.csv. Give one product" in outcome(path, TOWARD)
+    assert "two.tar: it holds 2 products: north.csv, south.csv. Unpack it" in outcome(path, TOWARD)
     path = tarred(tmp_path / "none.tar", {"a.bin": b"1", "b.bin": b"2"})
-    assert "none.tar: it holds nothing of a known format: a.bin, b.bin" in outcome(path, TOWARD)
+    assert "none.tar: it holds no product at its top: a.bin, b.bin" in outcome(path, TOWARD)
+
+
+def zipped(path, members):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def encrypted(path):
+    """A zip whose headers say that its member has a password."""
+    content = bytearray(zipped(path, {"points.csv": TABLE}).read_bytes())
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.find(mark) + flags] |= 1
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (encrypted, "a.zip: the zip is encrypted. Unpack it with its password"),
+        (lambda path: zipped(path, {"b.zip": zipped(path, {"c.tif": b"II*"}).read_bytes()}), "another archive, b.zip"),
+        (lambda path: zipped(path, {}), "it holds no file. Pack the files again"),
+        (lambda path: zipped(path, {"a/vel.tif": b"II*", "b/vel.tif": b"II*"}), "no product at its top: a, b. Unpack"),
+    ],
+)
+def test_an_archive_that_is_no_product_says_what_it_holds_and_the_next_step(tmp_path, make, message):
+    assert message in outcome(make(tmp_path / "a.zip"), TOWARD)
 
 
 def test_errors_name_the_archive_and_not_what_was_unpacked(tmp_path):

@@ -189,7 +189,7 @@ def test_a_zip_may_hold_a_folder_and_other_files_but_one_shapefile(tmp_path):
     assert the_batch(packed).pid.size == 12
     with zipfile.ZipFile(packed, "a") as archive:
         archive.write(path, "export/second.shp")
-    refused(packed, "packed.zip: it holds 2 products: points.shp, second.shp. Give one product in each archive")
+    refused(packed, "packed.zip: it holds 2 products: points.shp, second.shp. Unpack it, and give what it holds")
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """EGMS files: every release's names, our units and signs, and one clear line for what cannot be used."""
 
+import zipfile
 from datetime import date
 
 import numpy as np
@@ -9,6 +10,7 @@ from ingest.errors import InputError
 from ingest.formats import open_velocity_field
 from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage
+from tests.makers import egms as made
 from tests.makers.damage import the_batch as points
 from tests.makers.damage import the_field
 from tests.makers.egms import egms_table
@@ -110,6 +112,15 @@ def test_joined_l3_tables_have_the_component_that_is_declared_and_each_point_onc
     assert read.header.dates[0] == date(2020, 1, 3)
     assert sorted(read.columns.pid) == sorted(pid.encode() for pid in table["pid"])
     assert "Add --positive up (L3_.._U) or --positive east" in damage.outcome(path)
+
+
+def test_a_zip_of_level_3_may_hold_its_grid_beside_its_table(tmp_path):
+    table, grid = made.table("EGMS_L3_E46N17_100km_U_2020_2024_1.csv")(tmp_path), made.grid(tmp_path)
+    with zipfile.ZipFile(tmp_path / "EGMS_L3_E46N17_100km_U_2020_2024_1.zip", "w") as archive:
+        for file in (table, grid):
+            archive.write(file, file.name)
+    field = open_velocity_field(tmp_path / "EGMS_L3_E46N17_100km_U_2020_2024_1.zip")
+    assert (field.header.component, field.header.has_series, len(field.header.dates)) == (Component.UP, True, 5)
 
 
 def test_a_declared_component_may_not_contradict_the_name(make_egms):
