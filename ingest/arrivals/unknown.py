@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ingest.errors import InputError, short
 from ingest.readers import hdf5, raster
-from ingest.readers.files import CONTAINER_FAULTS, MAX_MEMBERS, names_in, names_in_zip
+from ingest.readers.files import CONTAINER_FAULTS, MAX_MEMBERS, head_of, names_in, names_in_zip
 from ingest.readers.tables import mapping, text_table
 
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
@@ -28,7 +28,11 @@ _BY_ENDING: dict[str, dict[str, tuple[str, str]]] = {
     for table in ("parts", "endings")
 }
 PARTS, ENDINGS = _BY_ENDING["parts"], _BY_ENDING["parts"] | _BY_ENDING["endings"]
-DATED_PAIR = re.compile(r"\d{8}[_-]\d{8}")
+BINARY = re.compile(rb"[\0-\x08\x0e-\x1a]")  # bytes that no text holds
+FLOAT_BYTES = 4
+BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")  # A text in UTF-16 begins with one of them.
+DATED_PAIR = re.compile(r"\d{7,8}[_-]\d{7,8}")  # GMTSAR counts the days of a year.
+SENTINEL1_PART = re.compile(r"(?:(?:calibration|noise|rfi)-)?s1[a-d]-.*\.(?:xml|tiff)")
 
 
 def refuse_evident(path: Path) -> None:
@@ -47,7 +51,7 @@ def refuse_evident(path: Path) -> None:
         raise InputError(path, "the file is empty", "Download or export it again")
     if path.suffix.lower() in UNFINISHED:
         raise InputError(path, f"this is a download that has not ended ({path.suffix})", "Wait for its end")
-    head = head_of(path)
+    head = head_of(path, HEAD_BYTES)
     if WEB_PAGE.match(head):
         problem = "this is a web page: the server asked for a login or reported a fault"
         raise InputError(path, problem, "Sign in there, then download the file again")
@@ -64,11 +68,13 @@ def _refuse_odd_zip(path: Path, head: bytes) -> None:
         raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
     try:
         with zipfile.ZipFile(path) as archive:
-            members = len(archive.infolist())
+            infos = archive.infolist()
     except (*CONTAINER_FAULTS, ValueError, NotImplementedError) as fault:
         raise InputError(path, f"its list of files cannot be read ({fault})", "Download it again") from fault
-    if members > MAX_MEMBERS:
-        raise InputError(path, f"the zip holds {members:,} files", "Give one product per zip")
+    if len(infos) > MAX_MEMBERS:
+        raise InputError(path, f"the zip holds {len(infos):,} files", "Give one product per zip")
+    if any(info.flag_bits & 0x1 for info in infos):
+        raise InputError(path, "the zip is encrypted", "Unpack it with its password, and give what it holds")
 
 
 def unknown(path: Path) -> InputError:
@@ -80,15 +86,6 @@ def unknown(path: Path) -> InputError:
     return InputError(path, problem, remedy)
 
 
-def head_of(path: Path) -> bytes:
-    """Return the first bytes of a file; empty if it cannot be read. Never raises."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(HEAD_BYTES)
-    except OSError:
-        return b""
-
-
 def listed(names: list[str]) -> str:
     """Return the first few names as text, with the number of the others."""
     more = f" and {len(names) - MAX_SHOWN:,} more" if len(names) > MAX_SHOWN else ""
@@ -96,23 +93,30 @@ def listed(names: list[str]) -> str:
 
 
 def _near_file(path: Path) -> tuple[str, str]:
-    head, suffix = head_of(path), path.suffix.lower()
+    head, suffix = head_of(path, HEAD_BYTES), path.suffix.lower()
     known = _by_content(path, head)
     if known:
         return known
-    if head.startswith(b"ENVI") or suffix == ".hdr":
+    if head.startswith(hdf5.MAGIC):
+        return _near_datasets(path)
+    ending = ".aux.xml" if path.name.lower().endswith(".aux.xml") else suffix
+    described = Path(path.stem).suffix.lower()
+    if suffix in {".vrt", ".xml", ".hdr"} and ENDINGS.get(described) == ENDINGS[".unw"]:
+        ending = described  # Beside its images, ISCE writes where they lie.
+    if ending == ".hdr" or (head.startswith(b"ENVI") and ending not in ENDINGS):
         images = (path.with_suffix(end) for end in ("", ".img", ".dat", ".bin"))
         image = next((short(each.name) for each in images if each.is_file()), None)
         if image is None:
             return "this is the header of an ENVI image, and the image itself is missing", "Give the image beside it"
         return f"this is the header of the ENVI image {image}", f"Convert that: gdal_translate {image} {path.stem}.tif"
-    if head.startswith(hdf5.MAGIC):
-        return _near_datasets(path)
-    ending = ".aux.xml" if path.name.lower().endswith(".aux.xml") else suffix
     if ending in ENDINGS:
         return _named(path, *ENDINGS[ending], ending)
     if suffix in raster.SUFFIXES:
         return "it is called a GeoTIFF, but its content is of another format", "Make it again"
+    if BINARY.search(head) and not head.startswith(BYTE_ORDERS) and path.stat().st_size % FLOAT_BYTES == 0:
+        name = path.name if shlex.quote(path.name) == path.name else "FILE"
+        problem = "these are binary numbers whose grid the file does not state, as GAMMA and LiCSBAS write them"
+        return problem, f"Give the folder of the product, or a GeoTIFF (data2geotiff EQA.dem_par {name} 2 vel.tif)"
     if suffix in text_table.SUFFIXES:
         return _near_columns(text_table.table_of(path).names)
     if head.lstrip()[:1] in (b"{", b"["):
@@ -143,6 +147,9 @@ def _near_zip(path: Path) -> tuple[str, str]:
 def _near_datasets(path: Path) -> tuple[str, str]:
     if not hdf5.is_hdf5(path):
         return "this is an HDF5 or NetCDF-4 file under another ending", f"Call it {short(path.stem)}.nc or .h5"
+    for group, problem, remedy in TABLES["groups"]:
+        if hdf5.holds(path, group):
+            return problem, remedy
     with hdf5.opened(path) as file:
         held = list(file)
     kinds = [(names.split(), product) for names, product in TABLES["datasets"]]
@@ -188,10 +195,20 @@ def _near_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
         yield "it looks like a LiCSBAS result (vel, vstd), but EQA.dem_par is missing", "Copy EQA.dem_par into it"
     if {"annotation", "measurement"} & {*names} and "manifest.safe" not in names:
         yield "it looks like a Sentinel-1 SAFE folder, but manifest.safe is missing", "Unpack the whole product again"
-    if path.suffix.lower() == ".data":
+    if any(SENTINEL1_PART.fullmatch(name) for name in names):
+        yield (
+            "it holds files of a Sentinel-1 product, but not its manifest.safe",
+            "Give the folder that ends with .SAFE",
+        )
+    if path.suffix.lower() == ".data" or any(name.endswith(".dim") for name in names):
         yield ENDINGS[".data"]
+    if any(name.endswith(".geo.unw.tif") for name in names):
+        yield "it holds pairs of LiCSAR outside their frame", "Put each into FRAME/GEOC/DATE_DATE, and give FRAME"
     pairs = [name for name in names if DATED_PAIR.fullmatch(name)]
-    if pairs:
+    inside = [name for pair in pairs[:3] for name in names_in(path / pair)]
+    if pairs and any(name.endswith((".unw", ".int", ".cor", ".grd")) for name in inside):
+        yield f"it holds pairs of ISCE, GAMMA or GMTSAR ({pairs[0]})", "Make velocities of them (MintPy, GMTSAR's sbas)"
+    elif pairs and any(".geo." in name for name in inside):
         lacking = f"it looks like a LiCSAR frame ({pairs[0]}), but no pair holds its .geo.unw.tif"
         yield lacking, "Give the frame with its unwrapped phases"
     if any(re.search(r"_(?:corr|amp|lv_phi|dem)\.tif$", name) for name in names):

@@ -34,7 +34,11 @@ def walk(path: Path, declared: Declaration | None = None) -> Walk:
     if not found.arrivals:
         why = [f"{left.name}: {reason}" for left, reason in found.left_alone.items()]
         held = f" ({len(why)} others, such as {why[0]})" if why else ""
-        raise InputError(path, f"this folder holds no file of a known format{held}", "Give files")
+        raise InputError(
+            path,
+            f"this folder holds no file of a known format{held}",
+            "Give velocities, or interferograms as HyP3 or LiCSAR have them",
+        )
     return found
 
 

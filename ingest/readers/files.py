@@ -35,6 +35,15 @@ def names_in(folder: Path) -> list[str]:
         return []
 
 
+def head_of(path: Path, n_bytes: int) -> bytes:
+    """Return the first bytes of a file; empty if it cannot be read. Never raises."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(n_bytes)
+    except OSError:
+        return b""
+
+
 def names_in_zip(path: Path) -> list[str]:
     """Return the names in a zip; an empty list if it cannot be read. Never raises."""
     try:

@@ -124,6 +124,9 @@ def units(
         spelled = {source: f"{text}/yr" if f"{text}/yr" in MM_PER_UNIT else text for source, text in spelled.items()}
     stated = agreed(path, "unit", {"--unit": declared.unit} | spelled)
     positive = agreed(path, "positive direction", {"--positive": declared.positive} | dict(sign or {}))
+    if stated in {"mm", "cm", "m"}:
+        problem = f"its values are {stated} by {next(iter(spelled), '--unit')}: a displacement, not a velocity"
+        raise InputError(path, problem, "Divide it by its years (gdal_calc), or give the velocity of the whole series")
     if stated is not None and stated not in MM_PER_UNIT:
         problem = f"its values are {stated!r:.40} by {next(iter(spelled), '--unit')}, which is no unit of velocity"
         raise InputError(path, problem, f"Give {', '.join(MM_PER_UNIT)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ingest.errors import InputError
-from ingest.readers.files import names_in
+from ingest.readers.files import head_of, names_in
 from ingest.readers.tables.columns import GEOMETRY, Source, places_of, typed_array
 from ingest.vectors import layers
 
@@ -18,6 +18,7 @@ SUFFIXES = layers.SUFFIXES
 KINDS = {layers.SHAPEFILE: "Shapefile", layers.GEOPACKAGE: "GeoPackage", layers.KML: "KML"}
 POINTS = {"Point", "MultiPoint", "Unknown"}
 MAX_GEOJSON_BYTES = 2**29
+GEOJSON_HEAD_BYTES = 2**16  # GeoJSON says that it is one before its points.
 
 
 def is_layer(path: Path) -> bool:
@@ -25,7 +26,7 @@ def is_layer(path: Path) -> bool:
     if path.is_dir():
         return _only_shapefile(path) is not None
     if path.suffix.lower() in layers.GEOJSON | {layers.KML}:
-        return path.is_file()
+        return path.is_file() and (path.suffix.lower() != ".json" or b'"Feature' in head_of(path, GEOJSON_HEAD_BYTES))
     return any(layers.is_layer(path, suffix) for suffix in (layers.SHAPEFILE, layers.GEOPACKAGE))
 
 

@@ -297,6 +297,8 @@ def _check_moves(
     if not velocities and len(dates) < 3:
         remedy = "Name the velocity in a mapping (--mapping, see docs/examples/mapping.toml)"
         known = {plain(name) for name in source.names}
+        if source.kind == "KML":
+            remedy = "Give the table or grid that it was drawn from"
         if known & set(LONG_NAMES):
             remedy = "Give one row for each point, and a column for each date, such as D20190104"
         raise InputError(path, f"no column is a velocity, and {len(dates)} are dates", remedy)

@@ -122,6 +122,12 @@ def test_a_unit_of_angles_is_no_unit_of_velocity(tmp_path):
     assert "which is no unit of velocity" in damage.outcome(path, Declaration(positive="toward"))
 
 
+def test_a_displacement_is_not_asked_for_a_unit_of_velocity(tmp_path):
+    path = made_geotiff.make(tmp_path, unit="meters")
+    refused = damage.outcome(path, Declaration(positive="toward"))
+    assert "its values are m by the band: a displacement, not a velocity. Divide it by its years" in refused
+
+
 @pytest.mark.parametrize(
     "name", ["20200101_20200701.geo.unw.tif", "filt_fine.unw.tif", "unwrap_ll.tif", "a_unw_phase.tif", "vel.tif"]
 )
