@@ -42,6 +42,8 @@ def recognises(path: Path) -> bool:
     roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     if not table.is_headed:
         return text_table.has_numbers(table)
+    if mapping.layout_of(table.names):
+        return True
     moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, table.names))
     is_placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
     return is_placed and (moves or bool(plain & set(mapping.LONG_NAMES)))
@@ -52,6 +54,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     declared = replace(declared, mapping=declared.mapping or mapping.mapping_beside(path))
     stated = mapping.mapping_of(declared.mapping)
     source = source_of(path, declared if not stated.columns else None)
+    if declared.mapping is None:
+        stated = mapping.layout_of(source.names) or stated
     plans = mapping.plans_of(path, source, stated, declared)
     if stated.date_row is not None:
         source = columns.after_first_row(source)
