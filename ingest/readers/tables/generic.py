@@ -5,6 +5,7 @@ what the file does not. A table with series and no velocities gets the least-squ
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -51,6 +52,9 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read a table's header; its points are read later, in batches. Raises InputError where it would have to guess."""
+    if declared.for_lacking and declared.mapping:  # A folder's mapping is for tables that cannot be read without it.
+        with suppress(InputError):
+            return read(path, replace(declared, mapping=None))
     declared = replace(declared, mapping=declared.mapping or mapping.mapping_beside(path))
     stated = mapping.mapping_of(declared.mapping)
     source = source_of(path, declared if not stated.columns else None)
