@@ -122,8 +122,11 @@ def units(
     spelled = {source: unit_of(text) for source, text in (unit or {}).items() if text}
     if of_series:
         spelled = {source: f"{text}/yr" if f"{text}/yr" in MM_PER_UNIT else text for source, text in spelled.items()}
-    stated = agreed(path, "unit", {"--unit": declared.unit} | spelled)
-    positive = agreed(path, "positive direction", {"--positive": declared.positive} | dict(sign or {}))
+    signs = {source: word for source, word in (sign or {}).items() if word}
+    by_option = {} if declared.for_lacking and spelled else {"--unit": declared.unit}
+    stated = agreed(path, "unit", by_option | spelled)
+    by_option = {} if declared.for_lacking and signs else {"--positive": declared.positive}
+    positive = agreed(path, "positive direction", by_option | signs)
     if stated in {"mm", "cm", "m"}:
         problem = f"its values are {stated} by {next(iter(spelled), '--unit')}: a displacement, not a velocity"
         raise InputError(path, problem, "Divide it by its years (gdal_calc), or give the velocity of the whole series")
