@@ -49,8 +49,14 @@ def recognises(path: Path) -> bool:
     return any(_kind(*hdf5.look(file), file) in MAIN for file in given)
 
 
+def _product(path: Path) -> Path:
+    """Return the folder `geo` of a project, whose own files are in radar coordinates; any other path as it is."""
+    return path / "geo" if path.is_dir() and recognises(path / "geo") else path
+
+
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of a file or folder; its pixels are read later, in batches. Raises InputError."""
+    path = _product(path)
     files: dict[str, Path] = {}
     given = _files(path) if path.is_dir() else [path]
     if len(given) > MAX_FILES:

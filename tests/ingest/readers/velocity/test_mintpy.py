@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
+from ingest.arrivals.walk import walk
 from ingest.errors import InputError
 from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Declaration, Direction
@@ -81,6 +82,15 @@ def test_a_folder_is_one_product_with_its_geometry_coherence_and_mask(tmp_path):
         "geo_temporalCoherence.h5",
         "geo_maskTempCoh.h5",
     ]
+
+
+def test_a_project_is_its_folder_geo(tmp_path):
+    radar = dict.fromkeys(made_mintpy.DEGREES)
+    for name in ("timeseries.h5", "timeseries_ERA5.h5"):
+        made_mintpy.make(tmp_path, name=name, **radar)
+    geo = made_mintpy.make_folder(tmp_path)
+    assert walk(tmp_path).arrivals == [tmp_path]
+    assert open_velocity_field(tmp_path).header == open_velocity_field(geo).header
 
 
 def test_a_file_alone_takes_nothing_from_its_neighbours(tmp_path):
@@ -188,7 +198,7 @@ BAD_SERIES = [
 
 
 BAD_VELOCITIES = [
-    ({"UNIT": "m"}, "its values are 'm' by UNIT"),
+    ({"UNIT": "m"}, "its values are m by UNIT"),
     ({"START_DATE": "20220101", "END_DATE": "20200101"}, "is not before"),
     ({"START_DATE": "spring"}, "not a date"),
     ({"leave_out": ("velocity",)}, "'velocity' is missing"),
