@@ -57,12 +57,20 @@ def is_geotiff(path: Path) -> bool:
 def opened(path: Path) -> Iterator[DatasetReader]:
     """Open a GeoTIFF with a plausible size and position. Raises InputError for any other file."""
     with of_sound_size(path, MAX_PIXELS) as dataset:
-        if dataset.crs is None:
-            raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
+        refuse_unplaced(path, dataset)
         grid = dataset.transform
         if grid == Affine.identity() or not np.isfinite(grid[:6]).all() or grid.determinant == 0:
             raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
         yield dataset
+
+
+def refuse_unplaced(path: Path, dataset: DatasetReader) -> None:
+    """Raise InputError for an image without a reference system, such as one of a Sentinel-1 product."""
+    if dataset.crs is None and dataset.gcps[0]:
+        problem = "it has control points and no grid, as an image of a Sentinel-1 product"
+        raise InputError(path, problem, "Give the whole product (.SAFE), or warp it (gdalwarp -t_srs EPSG:4326)")
+    if dataset.crs is None:
+        raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
 
 
 @contextmanager

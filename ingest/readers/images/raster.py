@@ -84,8 +84,9 @@ def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]
 def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
     """Read the header of a GeoTIFF without its values. Raises InputError for an unusable position or grid."""
     with opened(path, most_pixels) as dataset:
+        raster.refuse_unplaced(path, dataset)
         crs = dataset.crs
-        if crs is None or not (crs.is_projected or crs.is_geographic):
+        if not (crs.is_projected or crs.is_geographic):
             problem = f"its reference system is {crs}, not a projected one or one of degrees"
             raise InputError(path, problem, "Assign the right one (gdal_edit.py -a_srs EPSG:…)")
         epsg = raster.epsg_of(path, dataset)

@@ -7,9 +7,9 @@ from affine import Affine
 from pyproj import Transformer
 
 from ingest.errors import InputError
-from ingest.formats import open_velocity_field, open_velocity_fields, recognise
+from ingest.formats import open_scenes, open_velocity_field, open_velocity_fields, recognise
 from ingest.readers.records import Component, Declaration, Technique
-from tests.makers import damage
+from tests.makers import damage, simulated_safe
 from tests.makers import geotiff as made_geotiff
 from tests.makers.damage import all_points, points
 from tests.makers.geotiff import write
@@ -210,6 +210,14 @@ def sparse(path):
 def test_what_cannot_be_used_is_refused_with_a_line_that_names_it(tmp_path, make, message):
     make(tmp_path)
     assert message in damage.outcome(tmp_path / "velocity.tif", UP)
+
+
+def test_an_image_of_a_sentinel1_product_is_not_given_a_made_up_grid(tmp_path):
+    (image, *_) = sorted(simulated_safe.make(tmp_path).glob("measurement/*.tiff"))
+    message = "it has control points and no grid, as an image of a Sentinel-1 product"
+    assert message in damage.outcome(image, UP)
+    with pytest.raises(InputError, match=message):
+        open_scenes(image, declared=Declaration(scale="amplitude"))
 
 
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
