@@ -18,6 +18,11 @@ def one_line(text: str, length: int = MAX_LINE) -> str:
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
+def printable(text: object) -> str:
+    """Return a name with "?" for letters that a terminal cannot show, such as bytes of another encoding."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
+
+
 def short(text: str) -> str:
     """Return a text with the middle of its long words, such as names of files, left out."""
     return LONG_WORD.sub(lambda word: f"{word[0][:14]}…{word[0][-17:]}", text)
@@ -54,12 +59,12 @@ class InputError(UnusableData):
         problem = one_line(problem)
         self.problem = one_line(problem if len(problem) <= room else short(problem), room)
         self.path, self.remedy = str(path), remedy
-        super().__init__(f"{self.path}: {self.problem}. {remedy}.")
+        super().__init__(f"{printable(path)}: {self.problem}. {remedy}.")
 
     def named(self, path: str | PathLike[str]) -> "InputError":
         """Return this error under another name: that of the given archive, not of a file inside it."""
         self.path = str(path)
-        self.args = (f"{self.path}: {self.problem}. {self.remedy}.",)
+        self.args = (f"{printable(path)}: {self.problem}. {self.remedy}.",)
         return self
 
     @property

@@ -1,8 +1,10 @@
 """Ground motion from files, without a database. Bad input ends with exit code 2 and one line that names the remedy."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from types import ModuleType
 from typing import NamedTuple
 
@@ -30,6 +32,9 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # Names of files may hold what a terminal cannot show.
     try:
         for name, command in COMMANDS.items():
             child = commands.add_parser(name, help=command.help)
@@ -38,7 +43,12 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
                 module.add_arguments(child)
                 child.set_defaults(run=module.run)
         args = parser.parse_args(given)
-        return args.run(args)
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # The program that read the output, such as head, has enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ValueError as fault:  # InputError is one
         print(fault, file=sys.stderr)
         return 2

@@ -41,6 +41,8 @@ def refuse_evident(path: Path) -> None:
         raise InputError(path, "there is no such file", "Check the path")
     if path.is_symlink() and not path.exists():
         raise InputError(path, f"this is a link to {short(os.readlink(path))}, which does not exist", "Give the file")
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise InputError(path, "its name is not written in UTF-8, which libraries need", "Rename it, or its folder")
     if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
         raise InputError(path, "its permissions do not let this account read it", f"Run chmod a+r {short(path.name)}")
     if path.is_dir():

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ingest.arrivals.declared import add_declarations, declaration_of
-from ingest.arrivals.walk import walk
-from ingest.errors import Undeclared
+from ingest.arrivals.walk import Walk, walk
+from ingest.errors import InputError, Undeclared, printable
+from ingest.readers.records import Declaration
 from ml.inspection.facts import inspect
 
 SHADES, BARS = " .:+#", " ▁▂▃▄▅▆▇█"
@@ -23,9 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what each file is; return 2 if one of them would not be loaded. Raises InputError for an empty folder."""
+    """Print what each file is; return 2 if one of them would not be loaded."""
     declared = declaration_of(vars(args))
-    found = [walk(path, declared) for path in args.inputs]
+    found = [_walked(path, declared) for path in args.inputs]
     told = [inspect(path, args.format, declared) | {"path": str(path)} for each in found for path in each.arrivals]
     left = {str(path): why for each in found for path, why in each.left_alone.items()}
     listed = json.dumps(told + [{"path": path, "left_alone": why} for path, why in left.items()], indent=1)
@@ -37,16 +38,24 @@ def run(args: argparse.Namespace) -> int:
         for each in told:
             print("\n".join(lines(each)), end="\n\n")
         for path, why in left.items():
-            print(f"{path}: left alone: {why}")
+            print(printable(f"{path}: left alone: {why}"))
     return 2 if any(each["refused"] or each["missing"] for each in told) else 0
+
+
+def _walked(path: Path, declared: Declaration) -> Walk:
+    try:
+        return walk(path, declared)
+    except InputError:
+        return Walk([path], {})  # Its inspection says why.
 
 
 def lines(told: dict[str, Any]) -> Iterator[str]:
     """Yield an inspection as text."""
+    name = printable(told["path"])
     if "title" in told:
-        yield f"{told['path']}: {told['title']} ({told.get('kind', 'unknown')}), by {told['reason']}"
+        yield f"{name}: {told['title']} ({told.get('kind', 'unknown')}), by {told['reason']}"
     else:
-        yield f"{told['path']}: not recognised"
+        yield f"{name}: not recognised"
     for part in told["parts"]:
         yield from _part(part)
     if told["missing"]:

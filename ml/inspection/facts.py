@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shapely import get_coordinates
 
 from ingest.arrivals.unknown import listed
-from ingest.errors import InputError, Undeclared
+from ingest.errors import InputError, Undeclared, printable
 from ingest.formats import GENERAL, SCENE_READERS, STATION_READERS, TITLES, open_scenes, open_stations, recognise
 from ingest.formats import open_velocity_fields as open_fields
 from ingest.pixel_grids import footprint_of
@@ -87,7 +87,7 @@ def _evidence(path: Path) -> str:
             return f"its columns {listed(list(text_table.table_of(path).names))}"
     except InputError:
         pass
-    return f"its content, and its name {path.name}"
+    return f"its content, and its name {printable(path.name)}"
 
 
 def _velocities(field: VelocityField, declared: Declaration, missing: list[str], general: bool) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """`python -m ml inspect`: what a file is taken for and what stands in it; nothing is loaded, nothing is guessed."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +85,26 @@ def test_a_refusal_is_part_of_the_answer_and_the_exit_code_is_2(tmp_path, capsys
     path.write_bytes(b"7z\xbc\xaf")
     assert main(["inspect", str(path)]) == 2
     assert "refused   this is a 7z archive. Unpack it" in capsys.readouterr().out
+
+
+def test_a_folder_without_data_is_refused_beside_others_that_are_told(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    file = licsbas.make(tmp_path)
+    empty, told = told_by(capsys, str(tmp_path / "empty"), str(file))
+    assert empty["refused"] == "this folder is empty. Give files."
+    assert told["format"] == "licsbas"
+
+
+def test_names_that_a_terminal_cannot_show_and_readers_that_have_enough_are_no_faults(tmp_path):
+    for name in ("two\nlines.h5", os.fsdecode(b"bad\xff.h5")):
+        licsbas.make(tmp_path).rename(tmp_path / name)
+    command = f"{sys.executable} -m ml inspect {tmp_path}"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    said = subprocess.run(f"{command} | cat", shell=True, env=environment, capture_output=True, text=True, check=True)
+    assert f"{tmp_path}/bad?.h5: not recognised" in said.stdout
+    assert f"{tmp_path}/two?lines.h5: LiCSBAS" in said.stdout
+    said = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, check=True)
+    assert said.stderr == ""
 
 
 def test_images_and_stations_are_told_too(tmp_path, capsys):

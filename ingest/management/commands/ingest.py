@@ -4,6 +4,7 @@ import getpass
 import shlex
 import sys
 import time
+import traceback
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,13 +13,13 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, connection
+from django.db import connection
 from tqdm import tqdm
 
 from ingest.arrivals.declared import add_declarations, declaration_of
 from ingest.arrivals.unknown import listed
 from ingest.arrivals.walk import walk
-from ingest.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared
+from ingest.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
 from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
@@ -87,7 +88,8 @@ class Command(BaseCommand):
             else:
                 arrivals += found.arrivals
                 self.left_alone |= found.left_alone
-        return list(dict.fromkeys(arrivals))  # a file may be given beside its folder
+        # A file may be given beside its folder, or by a link.
+        return list({path.resolve(): path for path in reversed(arrivals)}.values())[::-1]
 
     def _bar(self, paths: list[Path]) -> tqdm:
         desc = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
@@ -114,13 +116,13 @@ class Command(BaseCommand):
         except InputError as fault:
             scene_refuse(path=path, fault=fault, submission=submission)
             self._refuse(path, fault)
-        except (OSError, DatabaseError) as fault:
+        except Exception as fault:  # One file must not stop the others.
             if cause_of(fault) is Cause.PROGRAM:
-                raise
-            self._refuse(path, f"{path}: {reason_of(fault)}")
+                self.stderr.write(traceback.format_exc())
+            self._refuse(path, f"{printable(path)}: {reason_of(fault)}")
         else:
             self.loaded.append(path)
-            self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
+            self.stdout.write(f"{printable(path.name)}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
 
     def _expect(self, bar: tqdm, points: int) -> None:
         """Show the time left once the expected number of points is known."""
@@ -137,16 +139,18 @@ class Command(BaseCommand):
         if len(self.loaded) + len(self.refused) + len(self.left_alone) > 1:
             self.stdout.write(f"Loaded: {len(self.loaded)}")
             for path in sorted(self.loaded):
-                self.stdout.write(f"  {path}")
+                self.stdout.write(f"  {printable(path)}")
             self.stdout.write(f"Refused: {len(self.refused)}")
             for path, fault in sorted(self.refused.items()):
-                self.stdout.write(f"  {path}: {fault.problem}" if isinstance(fault, InputError) else f"  {fault}")
+                self.stdout.write(
+                    f"  {printable(path)}: {fault.problem}" if isinstance(fault, InputError) else f"  {fault}"
+                )
             self.stdout.write(f"Left alone: {len(self.left_alone)}")
             alike: dict[tuple[Path, str], list[str]] = defaultdict(list)
             for path, why in sorted(self.left_alone.items()):
                 alike[path.parent, why].append(path.name)
             for (folder, why), names in alike.items():
-                self.stdout.write(f"  {folder}/: {listed(names)}: {why}")
+                self.stdout.write(printable(f"  {folder}/: {listed(names)}: {why}"))
         lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for path, fault in self.refused.items():
             if isinstance(fault, Undeclared):

@@ -12,6 +12,7 @@ from ingest.arrivals import walk as walking
 from ingest.arrivals.walk import walk
 from ingest.errors import InputError
 from ingest.formats import recognise
+from ingest.management.commands import ingest as ingesting
 from ingest.models import Product
 from ingest.readers.records import Declaration
 from tests.makers import generic, geotiff, licsbas, mintpy
@@ -150,6 +151,31 @@ def test_the_report_lists_what_was_loaded_refused_and_left_alone_and_a_command_t
     assert command in report
     call_command("ingest", str(tmp_path), any=True, skip_loaded=True, period=YEARS, **DECLARED)
     assert Product.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_one_file_that_cannot_be_read_or_shown_never_stops_the_others(tmp_path, capsys, monkeypatch):
+    licsbas.make(inside(tmp_path, "good"))
+    (tmp_path / "link.h5").symlink_to(tmp_path / "good" / "cum.h5")
+    for name in (b"bad\xff.tif", b"two\nlines.csv"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"II*\0")
+    broken = geotiff.make(tmp_path, name="broken.tif")
+    load = ingesting.arrival_load
+
+    def loaded(path, **options):
+        if path == broken:
+            raise KeyError("a fault of the program")
+        return load(path=path, **options)
+
+    monkeypatch.setattr(ingesting, "arrival_load", loaded)
+    call_command("ingest", str(tmp_path), any=True, workers=1)
+    said = capsys.readouterr()
+    report = said.out[said.out.index("Loaded: 1\n") :].splitlines()
+    assert [line.split(": ")[0] for line in report if line.startswith("  /")][1:] == [
+        f"  {tmp_path}/{name}" for name in ("bad?.tif", "broken.tif", "two?lines.csv")
+    ]
+    assert f"{tmp_path}/bad?.tif: its name is not written in UTF-8" in said.out
+    assert "KeyError: 'a fault of the program'" in said.err
 
 
 @pytest.mark.django_db
