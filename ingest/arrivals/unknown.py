@@ -214,7 +214,9 @@ def _near_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
         lacking = f"it looks like a LiCSAR frame ({pairs[0]}), but no pair holds its .geo.unw.tif"
         yield lacking, "Give the frame with its unwrapped phases"
     if any(re.search(r"_(?:corr|amp|lv_phi|dem)\.tif$", name) for name in names):
-        yield "it looks like a HyP3 product, but its _unw_phase.tif is missing", "Give it as it was downloaded"
+        renamed = any(name.endswith("_unw_phase.tif") for name in names)
+        lacking = "names of another kind" if renamed else "no _unw_phase.tif"
+        yield f"it looks like a HyP3 product, but has {lacking}", "Give it as it was downloaded"
     ends = {name[-7:] for name in names}
     for here, other in (("_vx.tif", "_vy.tif"), ("_vy.tif", "_vx.tif")):
         if here in ends and other not in ends:

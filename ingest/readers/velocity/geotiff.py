@@ -28,7 +28,7 @@ _NAMES = (
     ),
     ("an unwrapped interferogram", r"unw|unwrap(?:ped)?|unw_?phase"),
     ("a wrapped interferogram", r"wrapped_?phase|diff_pha|phasefilt|phase|ifg"),
-    ("a coherence", r"\w*coh(?:erence)?(?:_avg)?|mag_cc|corr?|cc|similarity\w*"),
+    ("a coherence", r"\w*coh(?:erence)?(?:_(?:avg|mean|median|max|min))?|mag_cc|corr?|cc|similarity\w*"),
     ("heights", r"dem|hgt|height|topo"),
     (
         "directions or angles",

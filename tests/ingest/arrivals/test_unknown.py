@@ -100,6 +100,7 @@ GIVEN = [
     ("EQA.dem_par", b"Gamma DIFF&GEO DEM/MAP parameter file\n", "parameters of ROI_PAC or GAMMA", "velocities"),
     ("geo_disp", b"\xbf\x01\0\x41" * 9, "binary numbers", "data2geotiff EQA.dem_par geo_disp 2"),
     ("vel.dat", b"\xbf\x01\x14\x41" * 9, "binary numbers", "data2geotiff EQA.dem_par vel.dat 2"),
+    ("a.npy", b"\x93NUMPY\1\0v\0", "NumPy", "GeoTIFF"),
     ("a.mat", b"MATLAB 5.0 MAT-file", "MATLAB", "as a table"),
     ("b.mat", b"MATLAB 7.3 MAT-file", "MATLAB", "as a table"),
     ("manifest.safe", XML, "Sentinel-1", "the folder that it stands in"),
@@ -122,6 +123,7 @@ GIVEN = [
     ("zero.h5", b"", "empty", "again"),
     ("a.h5", datasets("cum", "vel"), "a series of LiCSBAS (cum.h5), but lacks imdates", "Give the file"),
     ("b.h5", datasets("alpha", "beta"), "holds alpha, beta", "table or a GeoTIFF"),
+    ("geo_temporalCoherence.h5", datasets("temporalCoherence"), "coherence of a product of MintPy", "folder geo"),
     ("gslc.h5", datasets("science/LSAR/GSLC/grids"), "NISAR image of complex numbers", "L2 GUNW"),
     ("cslc.h5", datasets("data/VV", "identification/x"), "OPERA image of complex numbers", "DISP-S1"),
     ("a.csv", b"id,lon,lat,colour\n1,2,3,4\n", "no column of velocities", "--mapping"),
@@ -134,7 +136,8 @@ GIVEN = [
     ("flat", folder("20200101_20200113.geo.unw.tif"), "LiCSAR outside their frame", "FRAME/GEOC"),
     ("snap", folder("a.dim", "a.data/b.img"), "SNAP", "GeoTIFF"),
     ("measurement", folder("s1a-iw-grd-vv-20240501t052653-x-001.tiff"), "manifest.safe", "ends with .SAFE"),
-    ("S1AA", folder("S1AA_corr.tif"), "HyP3 product, but its _unw_phase.tif", "as it was downloaded"),
+    ("S1AA", folder("S1AA_corr.tif"), "HyP3 product, but has no _unw_phase.tif", "as it was downloaded"),
+    ("renamed", folder("a_corr.tif", "a_unw_phase.tif"), "HyP3 product, but has names of", "as it was downloaded"),
     ("pair", vx_alone, "no *_vy.tif", "Put *_vy.tif beside it"),
 ]
 

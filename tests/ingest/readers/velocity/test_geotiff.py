@@ -145,6 +145,7 @@ def test_a_phase_is_never_asked_for_a_unit_of_velocity(tmp_path, name):
         ("S1AB_20200101T004021_20200701T004022_VVP006_INT80_G_ueF_B4A1_lv_theta", "directions or angles"),
         ("20200101_20200701.geo.cc", "a coherence"),
         ("021D_04972_131213.geo.E", "directions or angles"),
+        ("coh_mean", "a coherence"),
         ("vstd.geo", "errors or counts"),
         ("geo_temporalCoherence", "a coherence"),
         ("geo_velocityStd", "errors or counts"),
