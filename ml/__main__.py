@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
                 module.add_arguments(child)
                 child.set_defaults(run=module.run)
         args = parser.parse_args(given)
-        code = args.run(args)
+        code: int = args.run(args)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # The program that read the output, such as head, has enough.

@@ -27,19 +27,19 @@ def run(args: argparse.Namespace) -> int:
     """Print what each file is; return 2 if one of them would not be loaded."""
     declared = declaration_of(vars(args))
     found = [_walked(path, declared) for path in args.inputs]
-    told = [inspect(path, args.format, declared) | {"path": str(path)} for each in found for path in each.arrivals]
+    reports = [inspect(path, args.format, declared) | {"path": str(path)} for each in found for path in each.arrivals]
     left = {str(path): why for each in found for path, why in each.left_alone.items()}
-    listed = json.dumps(told + [{"path": path, "left_alone": why} for path, why in left.items()], indent=1)
+    listed = json.dumps(reports + [{"path": path, "left_alone": why} for path, why in left.items()], indent=1)
     if args.out:
         args.out.write_text(listed, encoding="utf-8")
     elif args.json:
         print(listed)
     else:
-        for each in told:
+        for each in reports:
             print("\n".join(lines(each)), end="\n\n")
         for path, why in left.items():
             print(printable(f"{path}: left alone: {why}"))
-    return 2 if any(each["refused"] or each["missing"] for each in told) else 0
+    return 2 if any(each["refused"] or each["missing"] for each in reports) else 0
 
 
 def _walked(path: Path, declared: Declaration) -> Walk:
@@ -49,19 +49,19 @@ def _walked(path: Path, declared: Declaration) -> Walk:
         return Walk([path], {})  # Its inspection says why.
 
 
-def lines(told: dict[str, Any]) -> Iterator[str]:
+def lines(report: dict[str, Any]) -> Iterator[str]:
     """Yield an inspection as text."""
-    name = printable(told["path"])
-    if "title" in told:
-        yield f"{name}: {told['title']} ({told.get('kind', 'unknown')}), by {told['reason']}"
+    name = printable(report["path"])
+    if "title" in report:
+        yield f"{name}: {report['title']} ({report.get('kind', 'unknown')}), by {report['reason']}"
     else:
         yield f"{name}: not recognised"
-    for part in told["parts"]:
+    for part in report["parts"]:
         yield from _part(part)
-    if told["missing"]:
-        yield _row("missing", Undeclared(told["path"], told["missing"]).remedy)
-    if told["refused"]:
-        yield _row("refused", told["refused"])
+    if report["missing"]:
+        yield _row("missing", Undeclared(report["path"], report["missing"]).remedy)
+    if report["refused"]:
+        yield _row("refused", report["refused"])
 
 
 def _part(part: dict[str, Any]) -> Iterator[str]:

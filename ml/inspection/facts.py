@@ -1,7 +1,7 @@
-"""What a file is taken for, and what stands in it, told before anything is loaded. Does not use Django.
+"""Report what a file is taken for and what stands in it, before anything is loaded. Does not use Django.
 
 Everything is plain values that JSON can hold. A refusal is part of the answer. What nobody has declared is asked for
-(`missing`) and never guessed: until then, velocities are told as the file's own numbers.
+(`missing`) and never guessed: until then, velocities are reported as the file's own numbers.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ from ingest.readers.tables import text_table
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
 MAX_KEPT = 2_000_000  # points of which the map and the histogram are drawn
 MAX_PIXELS = 2_000_000
-# Stand-ins for what is not declared; what they mean is never told.
+# These stand for what is not declared, so that the file can be read; nothing that follows from them is reported.
 STAND_INS: dict[str, Any] = {
     "unit": "mm/yr",
     "positive": "toward",
@@ -41,22 +41,25 @@ STAND_INS: dict[str, Any] = {
 def inspect(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> dict[str, Any]:
     """Return what a file or folder is taken for and why, its parts, what is missing, and why it is refused."""
     declared = replace(declared or Declaration(), needs_period=True)
-    told: dict[str, Any] = {"name": path.name, "missing": [], "parts": [], "refused": ""}
+    report: dict[str, Any] = {"name": path.name, "missing": [], "parts": [], "refused": ""}
     try:
         name = recognise(path, declared)
         name = name if source_format == "auto" else source_format
-        told |= {"format": name, "title": TITLES[name], "reason": _evidence(path)}
+        report |= {"format": name, "title": TITLES[name], "reason": _evidence(path)}
         if name in SCENE_READERS:
-            told |= {"kind": "image", "parts": [_image(scene) for scene in open_scenes(path, source_format, declared)]}
+            report |= {
+                "kind": "image",
+                "parts": [_image(scene) for scene in open_scenes(path, source_format, declared)],
+            }
         elif name in STATION_READERS:
-            told |= {"kind": "stations", "parts": [_stations(open_stations(path, source_format, declared))]}
+            report |= {"kind": "stations", "parts": [_stations(open_stations(path, source_format, declared))]}
         else:
-            told["kind"] = "velocities"
-            for field in _fields(path, source_format, declared, told["missing"]):
-                told["parts"].append(_velocities(field, declared, told["missing"], name in GENERAL))
+            report["kind"] = "velocities"
+            for field in _fields(path, source_format, declared, report["missing"]):
+                report["parts"].append(_velocities(field, declared, report["missing"], name in GENERAL))
     except InputError as fault:
-        told["refused"] = f"{fault.problem}. {fault.remedy}."
-    return told
+        report["refused"] = f"{fault.problem}. {fault.remedy}."
+    return report
 
 
 def _fields(path: Path, source_format: str, declared: Declaration, missing: list[str]) -> tuple[VelocityField, ...]:
@@ -174,19 +177,19 @@ class _Kept:
     def drawn(self) -> dict[str, Any]:
         """Return extent, map (counts by row from north and column), five numbers and histogram of the values."""
         longitude, latitude, value = np.concatenate(self.parts or [np.empty((0, 3), np.float32)]).T.astype(float)
-        told: dict[str, Any] = {}
+        report: dict[str, Any] = {}
         if np.isfinite(longitude).any():
             longitude, latitude = _unbroken(longitude), latitude[np.isfinite(latitude)]
-            told["extent"] = _extent(longitude, latitude)
+            report["extent"] = _extent(longitude, latitude)
             counts = np.histogram2d(latitude, longitude, bins=(MAP_ROWS, MAP_COLS))[0]
-            told["map"] = counts[::-1].astype(int).tolist()
+            report["map"] = counts[::-1].astype(int).tolist()
         value = value[np.isfinite(value)]
         if value.size:
             low, *_, high = ends = np.percentile(value, [0.5, 5, 50, 95, 99.5])
             counts, edges = np.histogram(np.clip(value, low, high), bins=BINS, range=(low, high + 1e-6))
-            told["values"] = [float(f"{number:.4g}") for number in (value.min(), *ends[1:4], value.max())]
-            told["histogram"] = {"counts": counts.tolist(), "edges": [float(f"{edge:.4g}") for edge in edges]}
-        return told
+            report["values"] = [float(f"{number:.4g}") for number in (value.min(), *ends[1:4], value.max())]
+            report["histogram"] = {"counts": counts.tolist(), "edges": [float(f"{edge:.4g}") for edge in edges]}
+        return report
 
 
 def _unbroken(longitude: Float64) -> Float64:

@@ -1,6 +1,7 @@
 """GeoTIFF of velocities. Unit and sign are the submitter's, or the band's where its unit is stated."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,30 +20,9 @@ TITLE = "GeoTIFF"
 SUFFIXES = raster.SUFFIXES
 BLOCK_PIXELS = raster.BLOCK_PIXELS
 TRACKED_UNITS = {"m/day"}  # never used for phase measurements
-# What names say of a file that holds no velocities, as HyP3, LiCSAR, LiCSBAS, MintPy, dolphin and GMTSAR write them.
-_NAMES = (
-    ("a mask", r"\w*mask|maskTempCoh|(?:\w+\.)?conncomp|connected_components"),
-    (
-        "errors or counts",
-        r"\w*std|std_?err|err(?:or)?|sigma|uncertainty|resid\w*|dem_?err|shp_counts|n_(?:gap|unw|ifg|loop)\w*",
-    ),
-    ("an unwrapped interferogram", r"unw|unwrap(?:ped)?|unw_?phase"),
-    ("a wrapped interferogram", r"wrapped_?phase|diff_pha|phasefilt|phase|ifg"),
-    ("a coherence", r"\w*coh(?:erence)?(?:_(?:avg|mean|median|max|min))?|mag_cc|corr?|cc|similarity\w*"),
-    ("heights", r"dem|hgt|height|topo"),
-    (
-        "directions or angles",
-        r"lv_(?:theta|phi)|inc(?:_map(?:_ell)?)?|\w*incidence(?:_?angle)?|azimuth_?angle|geo\.[ENU]|[ENU]\.geo",
-    ),
-    ("amplitudes", r"(?:display_)?amp|amp_dispersion\w*"),
-)
-NAMED = tuple(
-    (
-        what,
-        re.compile(rf"(?:^|[\d._-])(?:{words})(?:\.geo)?(?=_\d{{8}}|(?:_ll|_looked|_clip(?:ped)?)?$)", re.IGNORECASE),
-    )
-    for what, words in _NAMES
-)
+_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["layers"]
+_LAST_WORD = r"(?:^|[\d._-])(?:{})(?:\.geo)?(?=_\d{{8}}|(?:_ll|_looked|_clip(?:ped)?)?$)"
+OTHER_LAYERS = {what: re.compile(_LAST_WORD.format(words), re.IGNORECASE) for what, words in _TABLE}
 RATE = re.compile(r"vel|rate|trend|slope", re.IGNORECASE)
 
 
@@ -53,8 +33,9 @@ def recognises(path: Path) -> bool:
 
 def other_layer(path: Path) -> str:
     """Return what a file holds instead of velocities, by its name; empty if its name says nothing of the kind."""
-    said = next((what for what, pattern in NAMED if pattern.search(path.stem)), "")
-    return "" if RATE.search(path.stem) and said not in {"", NAMED[1][0]} else said
+    said = next((what for what, word in OTHER_LAYERS.items() if word.search(path.stem)), "")
+    is_velocity = RATE.search(path.stem) and said != "errors or counts"  # such as velocities in a mask
+    return "" if is_velocity else said
 
 
 def refuse_other_layer(path: Path, unit: str = "") -> None:

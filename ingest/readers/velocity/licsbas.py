@@ -246,7 +246,7 @@ def _batches(product: Product) -> Iterator[records.PointBatch]:
 
 
 def _rows(layer: Layer, opened: dict[Path, Any], grid: Grid, rows: slice) -> records.Float32:
-    """Return rows of a layer, (rows, cols), of displacements (dates, rows, cols); NaN where missing."""
+    """Return rows of a layer: (rows, cols), or (dates, rows, cols) of displacements; NaN where missing."""
     if layer.dataset:
         where = (slice(None), rows) if layer.dataset == "cum" else rows
         return hdf5.numbers(layer.path, opened[layer.path], layer.dataset, where)

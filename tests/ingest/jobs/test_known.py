@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from ingest.jobs.confine import run_confined
-from ingest.jobs.given import HARDENED, KNOWN, LIMITS, _environment, database_port, job_environment
+from ingest.jobs.given import HARDENED, KNOWN, LIMITS, database_port, job_environment, reader_environment
 from tests.fixtures.servers import ROOT
 
 CANARY = "canary-7c1e"
@@ -81,8 +81,8 @@ def test_the_files_of_the_service_would_be_read_without_the_switch(canaries):
 
 
 def test_the_process_that_reads_for_a_visitor_has_the_same_list(canaries, tmp_path):
-    assert not [value for value in _environment(str(tmp_path)).values() if CANARY in value]
-    assert _environment("/f").items() <= job_environment("/f").items()
+    assert not [value for value in reader_environment(str(tmp_path)).values() if CANARY in value]
+    assert reader_environment("/f").items() <= job_environment("/f").items()
 
 
 def test_the_process_that_loads_a_file_may_connect_to_the_port_of_its_own_role(settings, monkeypatch):
