@@ -287,7 +287,7 @@ class _Gate:
         east = float(np.nanmedian(batch.los_east))
         seen = Direction.from_los_east(np.array([east * self.stated.look], dtype=np.float32))
         stated = {source: way for source, way in self.stated.direction.items() if way}
-        if not stated and self.field.header.direction:
+        if not stated and self.field.header.direction and not self.admitted:  # Later rows may be of another track.
             stated = {"the file": self.field.header.direction}
         wrong = next((source for source, way in stated.items() if seen and way != seen), None)
         if wrong is not None and abs(east) > 0.1:

@@ -194,6 +194,12 @@ def test_ids_that_share_a_bit_are_all_kept_and_old_ones_are_still_known(monkeypa
     assert reasons(got) == [gate.TWICE] * 900
 
 
+def test_a_second_track_in_later_rows_contradicts_no_direction_that_the_first_rows_show():
+    other = points(los_east=np.full(900, 0.6, dtype=np.float32), pid=np.array([b"Q%d" % n for n in range(900)]))
+    got, _ = passed(points(), other, direction=Direction.ASCENDING)
+    assert got.pid.size == 1800
+
+
 def test_the_line_of_sight_contradicts_a_stated_direction():
     stated = Stated(direction={"ORBIT_DIRECTION": Direction.DESCENDING})
     with pytest.raises(InputError, match=r"descending by ORBIT_DIRECTION, but ascending by its line of sight"):
