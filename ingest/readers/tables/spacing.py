@@ -16,6 +16,7 @@ from ingest.geometry import longitude_near, middle_of, utm_epsg
 from ingest.readers.records import Float64
 
 WGS84 = Geod(ellps="WGS84")
+FARTHEST_M = 1e8  # Positions beyond it are damaged; the gate refuses them.
 FINEST_M = 20.0  # closer steps are those of rounded coordinates, or of the radar's own pixels
 NEIGHBOURS = 8
 LEAST_POINTS = 50
@@ -49,6 +50,7 @@ class Spacing(NamedTuple):
 def lattice_of(x: Float64, y: Float64) -> Lattice | None:
     """Return the grid whose cells are at x, y: (n,), m, in a plane; None if the points are scattered."""
     places = np.unique(np.column_stack([x, y]), axis=0)
+    places = places[np.all(np.abs(places) < FARTHEST_M, axis=1)]
     if len(places) < LEAST_POINTS:
         return None
     sample = places[:: max(1, len(places) // MOST_SAMPLED)]

@@ -164,7 +164,7 @@ def _encoding(sample: bytes) -> str:
     """Return Python's name of the encoding of a table's first bytes."""
     if sample[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
-    if sample[1:64:2] == b"\0" * len(sample[1:64:2]) and any(sample[:64:2]):
+    if len(sample) > 3 and sample[1:64:2] == b"\0" * len(sample[1:64:2]) and any(sample[:64:2]):
         return "utf-16-le"
     whole = sample[: sample.rfind(b"\n") + 1] or sample
     try:

@@ -95,7 +95,7 @@ def test_a_damaged_zip_of_an_image_is_refused_or_read_sanely(tmp_path):
     [
         ("a.csv", b"", "empty"),
         ("a.zip", b"", "empty"),
-        ("a.txt", b"pid,easting\n", "neither its content"),
+        ("a.txt", b"pid,easting\n", "no columns of positions"),
         ("a.h5", b"pid,easting\n", "of another format"),
         ("a.csv", b"PK\x03\x04 something", "the zip holds no file"),
         ("a.csv", b"\n", "the table is empty"),

@@ -340,7 +340,7 @@ def test_sentinel_1_passes_northward_in_the_evening(hour, longitude, direction):
         ({"name": "OPERA_L2_RTC-S1_T137.tif"}, "its name is not that of"),
         ({"date": "20211301"}, "impossible date"),
         ({"crs": "EPSG:4326", "transform": Affine(0.001, 0, -120, 0, -0.001, 34)}, "not a projected one"),
-        ({"crs": None}, "not a projected one"),
+        ({"crs": None}, "it has no reference system"),
         ({"transform": Affine(30, 0, 0, 0, -20, 0)}, "square pixels"),
         ({"count": 2}, "2 bands"),
         ({"dtype": "uint16", "nodata": 0}, "not one of floats"),

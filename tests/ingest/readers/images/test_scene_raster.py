@@ -215,7 +215,7 @@ SPOT[100, 100] = 1e6
         (np.full(SHAPE, np.nan), "power", {}, "no pixel has a value"),
         (np.zeros(SHAPE), "power", {"nodata": None}, "no pixel has a value"),
         (np.full(SHAPE, -np.inf), "db", {}, "no pixel has a value"),
-        (np.full(SHAPE, 0.1), "power", {"crs": None}, "not a projected one"),
+        (np.full(SHAPE, 0.1), "power", {"crs": None}, "it has no reference system"),
         (np.full(SHAPE, 0.1), "power", {"crs": "EPSG:4978"}, "not a projected one"),
         (np.full(SHAPE, 0.1), "power", {"crs": "+proj=tmerc +lon_0=14.2 +x_0=1 +ellps=bessel"}, "no EPSG number"),
         (np.full(SHAPE, 0.1), "power", {"transform": Affine(30, 0, 3e5, 0, -20, 4e6)}, "square pixels"),

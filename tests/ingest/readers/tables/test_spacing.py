@@ -115,3 +115,9 @@ def test_real_cells_are_a_grid_of_100_m(real_data):
     batch = the_batch(path)
     assert spacing_of(batch.longitude, batch.latitude, 3035) == Spacing(100, 3035)
     assert spacing_of(batch.longitude, batch.latitude).posting_m == pytest.approx(100, abs=1)
+
+
+def test_a_damaged_position_does_not_hide_the_grid_of_the_others():
+    x, y = (axis.ravel() * 50.0 for axis in np.meshgrid(np.arange(10), np.arange(10)))
+    assert lattice_of(np.append(x, 1e300), np.append(y, 0.0)).posting_m == 50
+    assert lattice_of(np.logspace(200, 300, 60), np.zeros(60)) is None

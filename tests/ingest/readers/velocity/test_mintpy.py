@@ -136,7 +136,7 @@ def test_files_are_known_by_their_content(tmp_path):
     assert recognise(made_mintpy.make(tmp_path, name="cum.h5")) == "mintpy"
     assert recognise(made_mintpy.make(tmp_path, name="a.h5", FILE_TYPE=None)) == "mintpy"
     assert recognise(made_mintpy.make_he5(tmp_path, name="timeseries.h5")) == "hdfeos5"
-    with pytest.raises(InputError, match="no product that is known"):
+    with pytest.raises(InputError, match="lines of sight of a product of MintPy"):
         recognise(made_mintpy.make_geometry(tmp_path))
 
 
