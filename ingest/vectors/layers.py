@@ -221,6 +221,9 @@ def _check(path: Path) -> list[tuple[str, str]]:
     if suffix == SHAPEFILE:
         _check_shapefile(path)
     elif suffix == GEOPACKAGE:
+        page_bytes, pages = struct.unpack(">16xH10xI", first[:32].ljust(32))
+        if path.stat().st_size < (page_bytes if page_bytes > 1 else 2**16) * pages:
+            raise InputError(path, WAS_CUT_OFF, DOWNLOAD, name=path.name)
         return _layers_in_database(path)
     elif suffix == KML:
         _check_kml(path)
