@@ -49,6 +49,7 @@ class Spacing(NamedTuple):
 def lattice_of(x: Float64, y: Float64) -> Lattice | None:
     """Return the grid whose cells are at x, y: (n,), m, in a plane; None if the points are scattered."""
     places = np.unique(np.column_stack([x, y]), axis=0)
+    places = places[np.isfinite(places).all(axis=1)]  # Positions that are none, the gate refuses.
     if len(places) < LEAST_POINTS:
         return None
     sample = places[:: max(1, len(places) // MOST_SAMPLED)]
