@@ -20,6 +20,10 @@ SUFFIXES = raster.SUFFIXES
 BLOCK_PIXELS = raster.BLOCK_PIXELS
 TRACKED_UNITS = {"m/day"}  # never used for phase measurements
 PHASE = re.compile(r"(?:^|[\d._-])(?:unw|unwrap(?:ped)?|unw_?phase|wrapped_phase|diff_pha)(?:[._-]|$)", re.IGNORECASE)
+OTHER_MAP = re.compile(
+    r"(?!.*vel)(?:.*[._-])?(coh|coherence|tempcoh|corr|cc|vstd|std|rmse?|dem|dem_?err(?:or)?|hgt|mask|maskts)(?:[._-].*)?",
+    re.IGNORECASE,
+)
 
 
 def recognises(path: Path) -> bool:
@@ -27,18 +31,21 @@ def recognises(path: Path) -> bool:
     return raster.is_geotiff(path)
 
 
-def refuse_phase(path: Path, unit: str) -> None:
-    """Raise InputError for an interferogram, by its unit or its name: a phase has no unit of velocity to ask for."""
+def refuse_other_maps(path: Path, unit: str) -> None:
+    """Raise InputError for a phase, by its unit or its name, or a map of quality: they have no unit to ask for."""
     if gate.unit_of(unit) == "radians" or PHASE.search(path.stem):
         problem = "this is one unwrapped interferogram (radians), not a velocity"
         raise InputError(path, problem, "Give the folder of all of them, under their original names")
+    if (other := OTHER_MAP.fullmatch(path.stem)) is not None:
+        problem = f"its name says that it holds {other[1]!r}, which is no velocity"
+        raise InputError(path, problem, "Give the map of velocities, or call it vel.tif if it is one")
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Prepare the only band as velocities; a unit and sign that nothing states are asked for. Raises InputError."""
     with opened(path) as dataset:
         stated = raster.unit_of(dataset)
-        refuse_phase(path, stated)
+        refuse_other_maps(path, stated)
         _refuse_other_kinds(path, dataset)
         posting, metric = raster.posting_m(dataset.transform, dataset.crs), raster.is_metric(dataset.crs)
         epsg = raster.epsg_of(path, dataset)
@@ -78,8 +85,9 @@ def field(path: Path, units: gate.Units, header: FieldHeader) -> VelocityField:
         epsg = raster.epsg_of(path, dataset)
         _refuse_other_kinds(path, dataset)
         pixels = dataset.width * dataset.height
-        picture = dataset.dtypes[0] in {"uint8", "int8"} and dataset.scales[0] == 1
-    stated = Stated(crs=epsg, velocity_scale=units.factor, picture=picture)
+        packing = dataset.scales[0], dataset.offsets[0]
+        picture = dataset.dtypes[0] in {"uint8", "int8"} and packing[0] == 1
+    stated = Stated(crs=epsg, velocity_scale=units.factor, picture=picture, packing=packing)
     batches = partial(_batches, path, units.factor, header)
     return VelocityField(header=header, batches=batches, expected_points=pixels, stated=stated)
 

@@ -26,7 +26,7 @@ from ingest.readers.files import names_in, refuse_hollow
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid, evenly, mapped_epsg
 from ingest.readers.records import Declaration, FieldHeader, Float32, Float64, PointBatch, Stated, VelocityField
 from ingest.readers.slopes import slope_mm_yr
-from ingest.readers.velocity.geotiff import refuse_phase
+from ingest.readers.velocity.geotiff import refuse_other_maps
 
 NAME = "gmt"
 TITLE = "GMTSAR"
@@ -197,7 +197,7 @@ def _day(path: Path, named: re.Match[str]) -> date:
 
 def _in_file(path: Path) -> Motion:
     """Return the only velocity, or displacements by date, of a file. Raises InputError."""
-    refuse_phase(path, "")
+    refuse_other_maps(path, "")
     with opened(path) as held:
         shapes = held.shapes()
         x, y = _axes(path, shapes)
