@@ -159,6 +159,9 @@ def _near_columns(names: list[str] | tuple[str, ...]) -> tuple[str, str]:
     roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
     lacking = "no column of velocities or dates" if placed else "no columns of positions"
+    if not placed and plain & {"wkt", "geom", "geometry", "thegeom", "wkbgeometry"}:
+        problem = f"the positions of this table are shapes as text: {listed(list(names))}"
+        return problem, "Export it with columns of longitude and latitude (QGIS: geometry AS_XY)"
     return (
         f"this is a table with {lacking} that is known: {listed(list(names))}",
         "Name its columns with --mapping M.toml (docs/examples/mapping.toml)",

@@ -10,6 +10,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from ingest.errors import InputError
@@ -60,6 +61,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, declared: Declaration) -> VelocityField:
     first = columns.first_points(path, source, plan)
+    if "velocity" in plan.columns and stated.dates is None and columns.rate_ratio(first, plan) is None:
+        mapping.refuse_years(path, plan.dates)
     cells = _cells(path, source, plan, stated)
     seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
     header = FieldHeader(
@@ -98,8 +101,12 @@ def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, decl
 
 def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> Spacing:
     """Return the spacing of cells, as the mapping or their positions show it, and the system of their axes."""
+    places = columns.first_places(path, source, plan, SAMPLED_PLACES)
+    is_dated = not plan.dates and not set(mapping.LONG_NAMES).isdisjoint(map(mapping.plain, source.names))
+    if is_dated and 2 * np.unique(places, axis=1).shape[1] <= places[0].size:
+        raise InputError(path, "it has a row for each date", mapping.ONE_ROW_EACH)
     own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
-    seen = spacing_of(*columns.first_places(path, source, plan, SAMPLED_PLACES), own)
+    seen = spacing_of(*places, own)
     return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
 
 

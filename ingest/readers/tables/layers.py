@@ -18,6 +18,7 @@ SUFFIXES = layers.SUFFIXES
 KINDS = {layers.SHAPEFILE: "Shapefile", layers.GEOPACKAGE: "GeoPackage", layers.KML: "KML"}
 POINTS = {"Point", "MultiPoint", "Unknown"}
 MAX_GEOJSON_BYTES = 2**29
+HEAD_BYTES = 2**16
 
 
 def is_layer(path: Path) -> bool:
@@ -25,7 +26,13 @@ def is_layer(path: Path) -> bool:
     if path.is_dir():
         return _only_shapefile(path) is not None
     if path.suffix.lower() in layers.GEOJSON | {layers.KML}:
-        return path.is_file()
+        if not path.is_file() or path.suffix.lower() != ".json":
+            return path.is_file()
+        try:
+            with path.open("rb") as stream:
+                return b'"Feature' in stream.read(HEAD_BYTES)
+        except OSError:
+            return False
     return any(layers.is_layer(path, suffix) for suffix in (layers.SHAPEFILE, layers.GEOPACKAGE))
 
 

@@ -159,8 +159,9 @@ def _encoding(sample: bytes) -> str:
     """Return Python's name of the encoding of a table's first bytes."""
     if sample[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
-    if sample[1:64:2] == b"\0" * len(sample[1:64:2]) and any(sample[:64:2]):
-        return "utf-16-le"
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if not any(sample[start:64:2]) and any(sample[1 - start : 64 : 2]):
+            return encoding
     whole = sample[: sample.rfind(b"\n") + 1] or sample
     try:
         whole.decode()
@@ -442,7 +443,7 @@ def numbers(path: Path, name: str, column: pa.Array, kind: pa.DataType, line: in
     values: list[float | None] = []
     for row, cell in enumerate(column.to_pylist()):
         text = (cell or b"").decode("utf-8", "replace").strip()
-        number = text.replace(decimal, ".")
+        number = text.replace(decimal, ".").replace("\N{MINUS SIGN}", "-")
         if text not in MISSING and NUMBER.fullmatch(number) is None:
             problem = f"line {line + row}: column {one_line(name)!r:.60} holds {text!r:.40}, which is no number"
             raise InputError(path, problem, "Write it as a plain number, without a unit, or leave it empty")

@@ -116,6 +116,8 @@ GIVEN = [
     ("a.h5", datasets("cum", "vel"), "a series of LiCSBAS (cum.h5), but lacks imdates", "Give the file"),
     ("b.h5", datasets("alpha", "beta"), "holds alpha, beta", "table or a GeoTIFF"),
     ("a.csv", b"id,lon,lat,colour\n1,2,3,4\n", "no column of velocities", "--mapping"),
+    ("c.csv", b"id,WKT,velocity\n1,POINT (1 2),3\n", "shapes as text", "longitude and latitude"),
+    ("a.geojsonl", b'{"type": "Feature"}\n', "one line for each point", "ogr2ogr a.gpkg GeoJSONSeq:a.geojsonl"),
     ("b.csv", b"id,where,velocity\n1,2,3\n", "no columns of positions", "--mapping"),
     ("licsbas", folder("results/vel", "results/vstd"), "LiCSBAS result", "EQA.dem_par"),
     ("a.SAFE", folder("annotation/a.xml"), "manifest.safe is missing", "Unpack"),

@@ -18,6 +18,8 @@ WRITTEN = {
     "with a mark": ("points.csv", PLAIN.encode("utf-8-sig")),
     "in UTF-16": ("points.csv", PLAIN.encode("utf-16")),
     "in UTF-16 without a mark": ("points.csv", SEMICOLONS.encode("utf-16-le")),
+    "in UTF-16, the high byte first": ("points.csv", SEMICOLONS.encode("utf-16-be")),
+    "with the minus of typography": ("points.csv", PLAIN.replace("-", "\N{MINUS SIGN}").encode()),
     "in Windows-1252": ("points.csv", PLAIN.replace("HEIGHT", "HÖHE").encode("cp1252")),
     "with returns": ("points.csv", PLAIN.replace("\n", "\r").encode()),
     "with returns and feeds": ("points.csv", PLAIN.replace("\n", "\r\n").encode()),
@@ -129,6 +131,9 @@ def test_a_table_of_one_row_for_each_date_is_told_what_to_do(tmp_path):
         "id,lon,lat,date,displacement\n" + "".join(f"P{n},11.0,47.5,2020-01-0{n},1.5\n" for n in range(1, 9))
     )
     assert "Give one row for each point, and a column for each date" in damage.outcome(path, TOWARD)
+    rows = (f"{11 + n / 100},47.5,2020-0{month}-01,-3.1,1.5\n" for n in range(9) for month in range(1, 4))
+    path.write_text("lon,lat,date,velocity,displacement\n" + "".join(rows))
+    assert "it has a row for each date. Give one row for each point" in damage.outcome(path, TOWARD)
 
 
 def test_a_grid_as_text_is_no_table(tmp_path):
