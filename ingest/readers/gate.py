@@ -127,8 +127,11 @@ def units(
     spelled = {source: unit_of(text) for source, text in (unit or {}).items() if text}
     if of_series:
         spelled = {source: f"{text}/yr" if f"{text}/yr" in MM_PER_UNIT else text for source, text in spelled.items()}
-    stated = agreed(path, "unit", {"--unit": declared.unit} | spelled)
-    positive = agreed(path, "positive direction", {"--positive": declared.positive} | dict(sign or {}))
+    signs = {source: word for source, word in (sign or {}).items() if word}
+    by_option = {} if declared.for_lacking and spelled else {"--unit": declared.unit}
+    stated = agreed(path, "unit", by_option | spelled)
+    by_option = {} if declared.for_lacking and signs else {"--positive": declared.positive}
+    positive = agreed(path, "positive direction", by_option | signs)
     if stated is not None and stated not in MM_PER_UNIT:
         problem = f"its values are {stated!r:.40} by {next(iter(spelled), '--unit')}, which is no unit of velocity"
         raise InputError(path, problem, f"Give {', '.join(MM_PER_UNIT)}")
@@ -139,6 +142,12 @@ def units(
     if any(missing.values()):
         raise Undeclared(path, tuple(name for name, is_missing in missing.items() if is_missing), otherwise)
     return Units(str(stated), str(positive))
+
+
+def _declared(
+    option: str, value: str | None, declared: Declaration, stated: Mapping[str, str]
+) -> dict[str, str | None]:
+    return {} if declared.for_lacking and stated else {option: value}
 
 
 def admit(path: Path, field: VelocityField) -> VelocityField:

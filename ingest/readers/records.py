@@ -112,6 +112,7 @@ class Declaration:
     platform: str | None = None
     direction: Direction | None = None
     needs_period: bool = False  # whether the caller can use velocities only with the days that they cover
+    for_lacking: bool = False  # whether unit and sign hold only for files that state none, as those of a whole folder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class Command(BaseCommand):
             loaded_by=getpass.getuser(),
         )
         paths = self._arrivals(options["paths"], submission.declared)
+        if len(paths) > 1:
+            submission = replace(submission, declared=replace(submission.declared, for_lacking=True))
         with self._bar(paths) as bar:
             if len(paths) < 2 or options["workers"] < 2:
                 for path in paths:

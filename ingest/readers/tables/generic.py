@@ -5,6 +5,7 @@ what the file does not. A table with series and no velocities gets the least-squ
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -43,6 +44,8 @@ def recognises(path: Path) -> bool:
     roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     if not table.is_headed:
         return text_table.has_numbers(table)
+    if mapping.layout_of(table.names):
+        return True
     moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, table.names))
     is_placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
     return is_placed and (moves or bool(plain & set(mapping.LONG_NAMES)))
@@ -50,9 +53,14 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read a table's header; its points are read later, in batches. Raises InputError where it would have to guess."""
+    if declared.for_lacking and declared.mapping:  # A folder's mapping is for tables that cannot be read without it.
+        with suppress(InputError):
+            return read(path, replace(declared, mapping=None))
     declared = replace(declared, mapping=declared.mapping or mapping.mapping_beside(path))
     stated = mapping.mapping_of(declared.mapping)
     source = source_of(path, declared if not stated.columns else None)
+    if declared.mapping is None:
+        stated = mapping.layout_of(source.names) or stated
     plans = mapping.plans_of(path, source, stated, declared)
     if stated.date_row is not None:
         source = columns.after_first_row(source)

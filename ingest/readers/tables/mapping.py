@@ -120,6 +120,44 @@ class Mapping:
     licence: str = ""
     tile: str = ""
     release: str = ""
+    by: str = "the mapping"  # who states all this, in errors
+
+
+# Tables whose makers always write the same columns, units and signs: names that tell them (as `plain` gives them) and
+# what holds. P-SBAS: CNR-IREA on the Geohazards Exploitation Platform. StaMPS: export of StaMPS-Visualizer, whose first
+# row holds the days of the series. stmtools: space-time matrix of TU Delft, whose columns a_ and h2ph_ are no series.
+LAYOUTS = {
+    frozenset({"vel", "coer", "topo", "cosn", "cose", "cosu"}): Mapping(
+        unit="cm/yr", positive="toward", attribution="P-SBAS, CNR-IREA", by="P-SBAS"
+    ),
+    frozenset({"exportres1", "exportres2", "exportres3"}): Mapping(
+        unit="mm/yr",
+        positive="toward",
+        date_row="matlab",
+        columns={"longitude": "export_res_ 1", "latitude": "export_res_ 2", "velocity": "export_res_ 3"},
+        by="StaMPS",
+    ),
+    frozenset({"pntid", "pntlat", "pntlon", "pntheight", "pntlinear", "pntenscoh"}): Mapping(
+        unit="m/yr",
+        positive="toward",
+        dates="d_%Y%m%d",
+        columns={
+            "pid": "pnt_id",
+            "longitude": "pnt_lon",
+            "latitude": "pnt_lat",
+            "height": "pnt_height",
+            "velocity": "pnt_linear",
+            "temporal_coherence": "pnt_enscoh",
+        },
+        by="stmtools",
+    ),
+}
+
+
+def layout_of(names: Sequence[str]) -> Mapping | None:
+    """Return what holds for a table of well-known columns; None for any other."""
+    given = {plain(name) for name in names}
+    return next((layout for telling, layout in LAYOUTS.items() if telling <= given), None)
 
 
 def mapping_beside(path: Path) -> Path | None:
@@ -138,7 +176,7 @@ def mapping_of(path: Path | None) -> Mapping:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as fault:
         raise InputError(path, f"it cannot be read as TOML ({fault})", EXAMPLE) from fault
-    known = {one.name for one in fields(Mapping)}
+    known = {one.name for one in fields(Mapping)} - {"by"}
     for name, value in content.items():
         if name not in known:
             raise InputError(path, f"{name!r} is no key of a mapping", f"Use {', '.join(sorted(known))}")
@@ -343,8 +381,8 @@ def _units(path: Path, velocity: Velocity | None, has_dates: bool, stated: Mappi
     return gate.units(
         path,
         declared,
-        unit={"the mapping": unit, by_name: own.unit},
-        sign={"the mapping": stated.positive, by_name: own.way},
+        unit={stated.by: unit, by_name: own.unit},
+        sign={stated.by: stated.positive, by_name: own.way},
         dates_known=has_dates or bool(stated.first_day),
     )
 

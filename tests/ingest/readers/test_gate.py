@@ -306,3 +306,9 @@ def test_all_that_is_missing_is_asked_for_at_once():
     assert len(fault.value.sentence) <= 200
     with pytest.raises(Undeclared, match="the sign of its values is not declared"):
         gate.units(PATH, Declaration(unit="mm/yr"), dates_known=False)
+
+
+def test_what_is_declared_for_a_folder_holds_for_files_that_state_nothing():
+    declared = Declaration(unit="mm/yr", positive="toward", for_lacking=True)
+    assert gate.units(PATH, declared, unit={"P-SBAS": "cm/yr"}, sign={"P-SBAS": "away"}).factor == -10.0
+    assert gate.units(PATH, declared, unit={"the band": None}).factor == 1.0

@@ -20,9 +20,7 @@ from ml.__main__ import main
 pytestmark = pytest.mark.realdata
 
 ROOT = Path(__file__).parents[3]
-STAMPS, P_SBAS, METRES = (
-    ROOT / "docs" / "examples" / f"{name}.toml" for name in ("stamps_export", "p_sbas", "columns_in_metres")
-)
+METRES = ROOT / "docs" / "examples" / "columns_in_metres.toml"
 PLACES = ROOT / "lab" / "deformation" / "injected" / "mappings"
 METRES_PER_DEGREE = 111_320.0
 
@@ -69,7 +67,7 @@ def test_still_ground_raises_nothing(areas_of, name, mapping):
 
 @pytest.mark.parametrize(("name", "fastest_mm_yr"), [("Maoxian_SBAS.csv", -28.5), ("Maoxian_PS.csv", -26.3)])
 def test_both_processings_of_maoxian_show_its_slope_once_and_as_large_as_it_is(areas_of, name, fastest_mm_yr):
-    (area,) = areas_of(f"maoxian_slope/{name}", mapping=STAMPS)
+    (area,) = areas_of(f"maoxian_slope/{name}")
     assert area.away_m(103.662, 32.080) < 50
     assert area.properties["rate_mm_yr"] < -2
     assert fastest_mm_yr < area.properties["peak_rate_mm_yr"] < fastest_mm_yr / 2  # one point is no peak: they scatter
@@ -90,7 +88,7 @@ def test_both_slopes_of_offida_are_found_where_almost_everything_moves(areas_of)
 
 @pytest.mark.parametrize(("name", "fastest_mm_yr"), [("Asc", -12.3), ("Desc", -10.0)])
 def test_the_weak_motion_of_donana_is_no_more_than_its_points_show(areas_of, name, fastest_mm_yr):
-    areas = areas_of(f"donana_psbas/Sentinel_{name}.shp", mapping=P_SBAS)
+    areas = areas_of(f"donana_psbas/Sentinel_{name}.shp")
     assert len(areas) <= 3
     assert all(fastest_mm_yr < area.properties["peak_rate_mm_yr"] < 0 for area in areas)
 

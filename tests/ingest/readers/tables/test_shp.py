@@ -10,7 +10,7 @@ from pyproj import CRS, Transformer
 
 from ingest.errors import InputError
 from ingest.formats import recognise
-from ingest.readers.records import Declaration, Direction
+from ingest.readers.records import Direction
 from tests.makers import damage, shapefiles
 from tests.makers.damage import the_field
 from tests.makers.generic import DATES, TOWARD, mapping, table_of
@@ -66,7 +66,7 @@ def test_points_of_p_sbas_are_centimetres_with_a_line_of_sight(tmp_path):
     given |= {"cosN": [-0.11] * n, "cosE": [0.65] * n, "cosU": [0.752] * n}
     given |= {f"D{day}": table[f"D{day}"] for day in DATES}
     path = shapefiles.write(tmp_path / "points.shp", places, given, shape_type=shapefile.MULTIPOINT)
-    header, batch = the_field(path, declared=Declaration(unit="cm/yr", positive="toward"))
+    header, batch = the_field(path)
     assert batch.pid[3] == b"300003"
     assert batch.velocity_mm_yr == pytest.approx(-20.0)
     assert batch.displacement_mm[:, -1] == pytest.approx(-40.02)

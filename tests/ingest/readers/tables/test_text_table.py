@@ -1,6 +1,7 @@
 """Text tables as people have them: any encoding, separator, line end and missing value, with or without a header."""
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,3 +148,16 @@ def test_a_clean_table_is_read_as_bytes_and_not_decoded(tmp_path):
     packed = tmp_path / "points.csv.gz"
     packed.write_bytes(gzip.compress(PLAIN.encode()))
     assert the_batch(packed, TOWARD).pid.size == 12
+
+
+def test_the_mapping_of_a_folder_is_for_the_tables_that_cannot_be_read_without_it(tmp_path):
+    mapping = tmp_path / "m.toml"
+    mapping.write_text(
+        'unit = "mm/yr"\npositive = "up"\nepsg = 32633\n[columns]\n'
+        'easting = "column 1"\nnorthing = "column 2"\nvelocity = "column 3"\n'
+    )
+    metres = headless(tmp_path, "metres.txt", (506_879.5, 4_167_239.5))
+    declared = replace(TOWARD, mapping=mapping, for_lacking=True)
+    assert the_field(metres, declared)[0].component is Component.UP
+    for other in (make(tmp_path), headless(tmp_path, "points.xy")):
+        assert the_field(other, declared)[0].component is Component.LOS
