@@ -38,7 +38,10 @@ Bools = NDArray[np.bool_]
 
 MAX_LATITUDE = 85.06  # The map ends there (EPSG:3857).
 MAX_LONGITUDE = 361.0  # Grids from 0 to 360 end a pixel later.
-NEIGHBOUR_DEGREES = 6.0  # A scene may reach into the neighbouring UTM zone, hardly over it.
+# Scenes reach into the neighbouring UTM zone, and nations use one zone throughout: Norway reaches 12 degrees out of its
+# zone, where degrees are short. Easting and northing that are swapped come out at low latitudes, farther away.
+NEIGHBOUR_DEGREES = 6.0
+NEIGHBOUR_LATITUDES = 8.0
 MAX_STRAY_SHARE = 0.1  # More impossible positions than this are no single errors: the whole file is misread.
 # Of either sign. Smaller ones may be measured: they count only where they stand several times.
 FILLS = (99.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 32767.0, 32768.0)
@@ -179,6 +182,7 @@ class _Gate:
         self.admitted = 0
         self.last_reason = ""  # of a row that was left out
         self.unknown: Counter[str] = Counter()
+        self.zero_dates: set[int] = set()  # numbers of the dates at which 0 stands for a missing displacement
         self.turned: dict[str, float] = {}
         self.fills = _Fills(path, field)
         self.places = _Places()
@@ -248,10 +252,10 @@ class _Gate:
         if area is None or not batch.pid.size:
             return batch
         west, south, east, north = area
-        width = (east - west) % 360 or 360.0
-        turned = np.mod(batch.longitude - west + NEIGHBOUR_DEGREES, 360)
-        inside = (turned <= width + 2 * NEIGHBOUR_DEGREES) & (batch.latitude >= south - NEIGHBOUR_DEGREES)
-        inside &= batch.latitude <= north + NEIGHBOUR_DEGREES
+        half = ((east - west) % 360 or 360.0) / 2
+        from_middle = np.abs(np.mod(batch.longitude - west - half + 180, 360) - 180)
+        inside = from_middle <= half + NEIGHBOUR_DEGREES / np.cos(np.radians(batch.latitude))
+        inside &= (batch.latitude >= south - NEIGHBOUR_LATITUDES) & (batch.latitude <= north + NEIGHBOUR_LATITUDES)
         named = f"EPSG:{self.stated.crs}" if isinstance(self.stated.crs, int) else "its reference system"
         if (~inside).mean() > MAX_STRAY_SHARE:
             place = f"{batch.longitude[~inside][0]:.2f} E {batch.latitude[~inside][0]:.2f} N"
@@ -273,6 +277,17 @@ class _Gate:
             if not enough or scale * largest <= BEYOND_OTHERS * _largest(without):
                 break
             n_fills, series = n_fills + int(found.sum()), without
+        n_zero = len(series) - np.count_nonzero(series, axis=0)
+        suspicious = (n_zero > max(MIN_DISTINCT, len(series) / 20)) & (n_zero < len(series))
+        suspicious[0] = False  # Displacements count from a first date.
+        for date in {*np.flatnonzero(suspicious)} - self.zero_dates if self.fills.with_zero else ():
+            if _zero_is_fill(series[:, date], n_zero[date]):
+                self.zero_dates.add(date)
+        if self.zero_dates:
+            dates = sorted(self.zero_dates)
+            n_fills += int(n_zero[dates].sum())
+            series = series.copy()
+            series[:, dates] = np.where(series[:, dates] == 0, np.float32(np.nan), series[:, dates])
         _check_size(self.path, "displacement", "mm", series, FARTHEST_MM)
         if not n_fills:
             return batch
@@ -359,6 +374,12 @@ def _is_fill(raw: Float32, least: float = 0.99 * FILLS[0]) -> Bools:
     if large.any():
         found[large] |= np.isclose(np.abs(raw[large, None]), FILLS, rtol=1e-6, atol=0).any(axis=1)
     return found
+
+
+def _zero_is_fill(values: Float32, n_zero: int) -> bool:
+    """Return whether 0, which n_zero displacements of one date are, is far more frequent there than other values."""
+    counts = np.unique(values[np.isfinite(values) & (values != 0)], return_counts=True)[1]
+    return bool(counts.size >= MIN_DISTINCT and n_zero > MANY_TIMES * counts.max())
 
 
 class _Fills:

@@ -73,7 +73,7 @@ WAYS = {"up": ("up", "vertical", "vert", "v", "u"), "east": ("east", "ew", "e"),
 WAYS |= {"toward": ("toward", "towards")}
 _WAY = "|".join(word for words in WAYS.values() for word in words)
 VELOCITY = re.compile(
-    rf"(?:(?P<first>vertical|vert|up|east|ew|north|ns)(?=v|rate))?(?:ps)?(?:los|mean|avg)?"
+    rf"(?:(?P<first>vertical|vert|up|east|ew|north|ns)(?=v|rate))?(?:ps)?(?:los|mean|avg|displacement|deformation)?"
     rf"(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)?(?P<way>{_WAY})??"
     r"(?:(?P<length>mm|cm|m)(?:per|p)?(?:years|year|yr|y|annum|a))?"
     r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr

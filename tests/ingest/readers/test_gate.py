@@ -98,6 +98,8 @@ def test_positions_outside_the_area_of_their_system_are_an_error_that_says_where
     assert passed(points(lon=139.7, lat=35.6), stated=stated)[0].pid.size == 900
     with pytest.raises(InputError, match=r"170\.5. E 3\.0. N is outside the area of EPSG:32654 \(138 to 144 E"):
         passed(points(lon=170.55, lat=3.0), stated=stated)
+    for lon, lat, crs in ((5.3, 60.4, 25833), (30.0, 70.0, 25833), (18.2, 40.4, 32632), (-17.9, 28.0, 25828)):
+        assert passed(points(lon=lon, lat=lat), stated=Stated(crs=crs))[0].pid.size == 900
     over_180 = Stated(crs=32660)
     assert passed(points(lon=-179.0, lat=10.0), stated=over_180)[0].pid.size == 900
 
@@ -204,6 +206,17 @@ def test_fill_values_in_series_are_unknown_and_slopes_are_computed_without_them(
     assert changes == ["900 displacements hold a fill value."]
     kept, _ = passed(given, **header)
     assert (kept.velocity_mm_yr == 77).all()
+
+
+def test_zeros_of_missing_dates_are_unknown_and_those_of_a_reference_or_of_rounding_are_kept():
+    dates = tuple(np.datetime64(f"{2015 + k}-01-01").astype(object) for k in range(6))
+    series = RNG.normal(0, 5, (900, 6)).astype(np.float32)
+    series[:, 0], series[::3, 3] = 0, 0
+    got, changes = passed(points(displacement_mm=series), dates=dates, has_series=True)
+    assert np.isnan(got.displacement_mm).sum(axis=0).tolist() == [0, 0, 0, 300, 0, 0]
+    assert changes == ["300 displacements hold a fill value."]
+    rounded = np.round(RNG.normal(0, 2, (9000, 6)), 1).astype(np.float32)
+    assert passed(points(9000, displacement_mm=rounded), dates=dates, has_series=True)[1] == []
 
 
 def test_an_impossible_size_names_it():
