@@ -121,6 +121,8 @@ def _near_file(path: Path) -> tuple[str, str]:
         return "this is XML: metadata, not measured values", "Give the data that it describes"
     if suffix in hdf5.SUFFIXES or suffix in {".gpkg", ".parquet", ".shp"}:
         return f"it is called {suffix}, but its content is of another format", "Export it again"
+    if not suffix and re.match(rb"[\t -~]+[,;\t][\t -~]+\r?\n", head):
+        return "it looks like a table, but its name has no ending", f"Call it {short(path.name)}.csv"
     return "neither its content nor its ending is that of a known format", "Export it as a table (CSV) or a GeoTIFF"
 
 

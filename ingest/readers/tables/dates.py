@@ -51,14 +51,15 @@ PREFIXES = frozenset(
 MONTHS = {month.lower(): month for month in calendar.month_abbr if month}
 MONTHS |= {"mär": "mar", "mrz": "mar", "mai": "may", "okt": "oct", "dez": "dec", "fév": "feb", "avr": "apr"}
 MONTHS |= {"aoû": "aug", "ene": "jan", "abr": "apr", "ago": "aug", "dic": "dec", "gen": "jan", "mag": "may"}
-MONTHS |= {"giu": "jun", "lug": "jul", "set": "sep", "ott": "oct"}
+MONTHS |= {"juin": "jun", "juil": "jul", "déc": "dec", "giu": "jun", "lug": "jul", "set": "sep", "ott": "oct"}
+SERIES_UNIT = re.compile(r"\s*[\[(](?P<bracketed>.*)[\])]$|[_ ](?P<spelled>[mc]?m)$")
 _TIME = r"(?:[T _]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 DATED = re.compile(
     r"(?P<prefix>(?:[^\W\d]\w*?)??)[_ .-]*"
     r"(?P<day>\d{4}([-_/. ])\d{1,2}\3\d{1,2}|\d{1,2}([-_/. ])(?:\d{1,2}|[^\W\d]{3})\4(?:\d{4}|\d{2})"
     r"|\d{1,2}[^\W\d]{3}\d{2,4}|(?:"
     + "|".join(MONTHS)
-    + r")[-_/. ]?(?:\d{4}|\d{2})|\d{4}[-_/]\d{3}|\d{4}[-_/]\d{2}|\d{4}\.\d+|\d{4,8})"
+    + r")[^\W\d]{0,7}[-_/. ]?(?:\d{4}|\d{2})|\d{4}[-_/]\d{3}|\d{4}[-_/]\d{2}|\d{4}\.\d+|\d{4,8})"
     + _TIME,
     re.IGNORECASE,
 )
@@ -133,7 +134,7 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
         return _dates_by_pattern(path, names, pattern)
     groups: dict[str, dict[str, str]] = defaultdict(dict)
     for name in names:
-        if (seen := DATED.fullmatch(re.sub(r"\s*[\[(].*[\])]$", "", name.strip()))) is not None:
+        if (seen := DATED.fullmatch(SERIES_UNIT.sub("", name.strip()))) is not None:
             groups[re.sub(r"[\W_]", "", seen["prefix"].lower())][name] = seen["day"]
     known = {name: day for prefix, group in groups.items() if prefix in PREFIXES for name, day in group.items()}
     fitting = _readings(known)
@@ -186,6 +187,8 @@ def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict
         except (ValueError, OverflowError):
             continue
         rising = dict(sorted(reading.items(), key=lambda item: item[1]))
+        if form.startswith("MMM") and len({day.month for day in rising.values()}) == 1:
+            continue  # Of names such as set_01 and set_02, nothing shows that they are years of one month.
         in_place = list(rising) == list(reading) or not in_order
         if rising and in_place and len(set(rising.values())) == len(rising) and _is_plausible(reading):
             readings[form] = rising
@@ -195,10 +198,15 @@ def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict
 def _spelled(form: str, text: str) -> str:
     """Return a text with the separators of a form. Raises ValueError if it has another number of letters."""
     spelled = text if form == "decimal years" else re.sub(r"[-_/. ]", "-", text)
-    spelled = re.sub(r"[^\W\d]{3}", lambda month: MONTHS.get(month[0].lower(), month[0]), spelled)
+    spelled = re.sub(r"[^\W\d]{3,}", _month, spelled)
     if (form == "decimal years") is not ("." in spelled) or len(spelled) != _LENGTHS.get(form, len(spelled)):
         raise ValueError(text)
     return spelled
+
+
+def _month(word: re.Match[str]) -> str:
+    """Return a month as strptime knows it; another word as it is."""
+    return MONTHS.get(word[0][:4].lower()) or MONTHS.get(word[0][:3].lower(), word[0])
 
 
 def _dates_by_pattern(path: Path, names: Sequence[str], pattern: str) -> dict[str, date]:

@@ -4,6 +4,8 @@ Without a mapping, the aliases of `ingest.readers.tables.mapping` find the colum
 what the file does not. A table with series and no velocities gets the least-squares slope of each series.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -27,6 +29,7 @@ NAME = "generic"
 TITLE = "Table"
 SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
+MAX_UNREAD = 5  # columns alike: of more, a person may have expected that they are read
 SAMPLED_PLACES = 100_000  # enough to show a grid, and a moment to read
 
 
@@ -101,7 +104,9 @@ def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, decl
         unique_ids="pid" not in plan.columns,
     )
     points = partial(columns.points, path, source, plan)
+    unread = Counter(re.sub(r"\d+", "#", name) for name in source.names if name not in plan.types())
     changes = [source.note] if source.note else []
+    changes += [f"{count} columns {name!r:.40} were not read." for name, count in unread.items() if count > MAX_UNREAD]
     return VelocityField(
         header=header, batches=points, files=source.parts, expected_points=source.rows, stated=facts, changes=changes
     )

@@ -22,6 +22,7 @@ from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import ROLES, Plan, Source, transformer
 from ingest.readers.tables.dates import (
     NOTATIONS,
+    SERIES_UNIT,
     are_years,
     columns_between,
     dates_by_name,
@@ -299,7 +300,10 @@ def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration)
     plans = []
     for velocity in velocities or (None,):
         units = _units(path, velocity, bool(dates), stated, declared)
-        per_unit = MM_PER_LENGTH.get(stated.series or units.unit.removesuffix("/yr"))
+        found = {unit_in(name) for name in dates} - {""}
+        of_columns = {f"column {name!r}": unit_in(name) for name in list(dates)[:1] if len(found) == 1}
+        length = gate.agreed(path, "unit of its series", {"the mapping": stated.series} | of_columns)
+        per_unit = MM_PER_LENGTH.get(length or units.unit.removesuffix("/yr"))
         if dates and per_unit is None:
             raise InputError(path, f"its series cannot be in {units.unit}", 'State series = "mm" in a mapping')
         plans.append(
@@ -348,6 +352,13 @@ def _check_moves(
         raise InputError(path, problem, "Name the velocity of the series in a mapping (--mapping)")
     if not velocities and stated.dates is None:
         refuse_years(path, dates)
+
+
+def unit_in(name: str) -> str:
+    """Return the unit that the name of a column of displacements states, such as mm; empty if none."""
+    stated = SERIES_UNIT.search(name)
+    unit = gate.unit_of(stated["bracketed"] or stated["spelled"] or "") if stated else ""
+    return unit if unit in MM_PER_LENGTH else ""
 
 
 def refuse_years(path: Path, dates: dict[str, date]) -> None:

@@ -107,6 +107,7 @@ GIVEN = [
     ("zips.zip", zipped("one.zip", "two.zip"), "other zips", "Unpack"),
     ("notes.zip", zipped("readme.md", "notes.rst"), "readme.md, notes.rst", "Unpack"),
     ("a.bin", b"\1\2\3", "of a known format", "Export"),
+    ("points", b"id,lon,lat,vel\n1,2,3,4\n", "looks like a table", "Call it points.csv"),
     ("noname", b"\1\2\3", "of a known format", "Export"),
     ("empty", folder(), "folder is empty", "Give files"),
     ("folders", folder("a/b.bin", "c/d.bin"), "it holds a, c", "one by one"),

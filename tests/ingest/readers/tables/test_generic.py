@@ -179,6 +179,23 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("name", ["D{} [cm]", "D{}_cm", "D{} (cm)"])
+def test_a_unit_in_the_names_of_dates_is_the_series_own(tmp_path, name):
+    def in_cm(table):
+        for day in DATES:
+            table[name.format(day)] = [value / 10 for value in table.pop(f"D{day}")]
+
+    path = make(tmp_path, change=in_cm)
+    assert the_batch(path, TOWARD).displacement_mm[:, -1] == pytest.approx(-40.02)
+    stated = mapping(tmp_path, 'series = "mm"\nunit = "mm/yr"\npositive = "toward"')
+    assert "unit of its series is mm by the mapping, but cm by column" in damage.outcome(path, stated)
+
+
+def test_many_columns_that_are_not_read_are_told(tmp_path):
+    path = make(tmp_path, change=lambda table: table.update({f"day_{n}": [1.0] * 12 for n in range(6)}))
+    assert open_velocity_field(path, declared=TOWARD).changes == ["6 columns 'day_#' were not read."]
+
+
 def test_columns_of_years_are_a_series_only_if_they_move_as_the_velocities_do(tmp_path):
     def years(table, rate):
         for day in DATES:
