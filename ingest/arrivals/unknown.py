@@ -127,6 +127,8 @@ def _near_file(path: Path) -> tuple[str, str]:
         return "this is XML: metadata, not measured values", "Give the data that it describes"
     if suffix in hdf5.SUFFIXES or suffix in {".gpkg", ".parquet", ".shp"}:
         return f"it is called {suffix}, but its content is of another format", "Export it again"
+    if not suffix and re.match(rb"[\t -~]+[,;\t][\t -~]+\r?\n", head):
+        return "it looks like a table, but its name has no ending", f"Call it {short(path.name)}.csv"
     return "neither its content nor its ending is that of a known format", "Export it as a table (CSV) or a GeoTIFF"
 
 
@@ -168,6 +170,9 @@ def _near_columns(names: list[str] | tuple[str, ...]) -> tuple[str, str]:
     roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
     lacking = "no column of velocities or dates" if placed else "no columns of positions"
+    if not placed and plain & {"wkt", "geom", "geometry", "thegeom", "wkbgeometry"}:
+        problem = f"the positions of this table are shapes as text: {listed(list(names))}"
+        return problem, "Export it with columns of longitude and latitude (QGIS: geometry AS_XY)"
     return (
         f"this is a table with {lacking} that is known: {listed(list(names))}",
         "Name its columns with --mapping M.toml (docs/examples/mapping.toml)",

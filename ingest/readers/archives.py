@@ -103,7 +103,9 @@ class Unpacked:
             )
         (rows,) = full.values()
         with (self.folder / f"{path.stem}.csv").open("w", newline="", encoding="utf-8") as out:
-            csv.writer(out, delimiter="\t", lineterminator="\n").writerows(rows)
+            # All numbers of a spreadsheet are floats, also years and days, by which columns are named.
+            whole = ([int(c) if isinstance(c, float) and c.is_integer() else c for c in row] for row in rows)
+            csv.writer(out, delimiter="\t", lineterminator="\n").writerows(whole)
 
     def _write(self, path: Path, packed: IO[bytes], name: PurePosixPath, packed_bytes: int) -> None:
         """Write a member, whatever size it declares. Raises InputError for one that grows beyond the limits."""

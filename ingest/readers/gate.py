@@ -7,6 +7,7 @@ and sign. What the gate changes is written into `VelocityField.changes`; what it
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -37,15 +38,22 @@ Bools = NDArray[np.bool_]
 
 MAX_LATITUDE = 85.06  # The map ends there (EPSG:3857).
 MAX_LONGITUDE = 361.0  # Grids from 0 to 360 end a pixel later.
-NEIGHBOUR_DEGREES = 6.0  # A scene may reach into the neighbouring UTM zone, hardly over it.
+# Scenes reach into the neighbouring UTM zone, and nations use one zone throughout: Norway reaches 12 degrees out of its
+# zone, where degrees are short. Easting and northing that are swapped come out at low latitudes, farther away.
+NEIGHBOUR_DEGREES = 6.0
+NEIGHBOUR_LATITUDES = 8.0
 MAX_STRAY_SHARE = 0.1  # More impossible positions than this are no single errors: the whole file is misread.
-FILLS = (-9999.0, 9999.0, -99999.0, -999.0, 999.0, -32767.0, -32768.0, 32767.0)
+# Of either sign. Smaller ones may be measured: they count only where they stand several times.
+FILLS = (99.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 32767.0, 32768.0)
+MIN_LARGE_FILL, MIN_TIMES = 998.0, 3
 MIN_HUGE = 1e10  # Nothing measured is as large; NetCDF, GMT and GDAL write such numbers for missing values.
 BEYOND_OTHERS = 3.0  # A usual fill value counts as one if it is so many times larger than all other values.
 JUDGED_ROWS = 20_000  # Ordinary values that are enough to judge whether another value is a fill.
 MIN_DISTINCT = 50  # Coarsely rounded rates have few distinct values, of which zero is rightly the most frequent.
 MANY_TIMES = 10  # A fill is so many times as frequent as the most frequent ordinary value.
 MAX_HELD_ROWS = 2_000_000
+HEIGHTS_M = (-900.0, 9000.0)  # of any land
+MAX_COHERENCE = 1.01  # It is rounded.
 FEW_POINTS = 10  # Fewer points, far from all others, are typing errors and not a place.
 FAR_CELLS = 5  # degrees
 INCIDENCE_DEGREES = (3.0, 80.0)
@@ -169,6 +177,9 @@ class _Gate:
         self.path, self.field, self.stated, self.changes = path, field, field.stated, changes
         self.rows = 0  # rows that readers gave, refused ones included
         self.admitted = 0
+        self.last_reason = ""  # of a row that was left out
+        self.unknown: Counter[str] = Counter()
+        self.zero_dates: set[int] = set()  # numbers of the dates at which 0 stands for a missing displacement
         self.turned: dict[str, float] = {}
         self.fills = _Fills(path, field)
         self.places = _Places()
@@ -182,18 +193,22 @@ class _Gate:
             self.rows += batch.pid.size + len(batch.refused)
             sifted = self._placed(self.fills.sift(self._sound(batch)))
             self.admitted += sifted.pid.size
+            self.last_reason = sifted.refused[-1].reason if sifted.refused else self.last_reason
             if sifted.pid.size or sifted.refused:
                 yield from last
                 last = [sifted]
         late = [self._placed(self.fills.rest()), self._unique(self.places.rest())]
         self.admitted += sum(batch.pid.size for batch in late)
         rest = join_batches([*last, *late])
+        self.last_reason = rest.refused[-1].reason if rest.refused else self.last_reason
         if rest.pid.size or rest.refused:
             yield rest
         self._tell()
 
     def _placed(self, batch: PointBatch) -> PointBatch:
-        technique = self.field.header.technique
+        # Who states metres states the motion of ice or of a landslide.
+        in_metres = abs(self.stated.velocity_scale) >= MM_PER_UNIT["m/yr"]
+        technique = Technique.TRACKING if in_metres else self.field.header.technique
         _check_size(self.path, "velocity", "mm/yr", batch.velocity_mm_yr, FASTEST_MM_YR[technique])
         return self._unique(self.places.sift(batch))
 
@@ -204,7 +219,7 @@ class _Gate:
         """Return a batch with its longitudes wrapped and its fills unknown; refuse rows outside the area."""
         if not batch.pid.size:
             return batch
-        batch = self._without_series_fills(batch)
+        batch = self._without_series_fills(self._known_qualities(batch))
         batch = self._on_earth(batch)
         batch = self._in_area(batch)
         if batch.pid.size and self.field.header.component is Component.LOS:
@@ -234,10 +249,10 @@ class _Gate:
         if area is None or not batch.pid.size:
             return batch
         west, south, east, north = area
-        width = (east - west) % 360 or 360.0
-        turned = np.mod(batch.longitude - west + NEIGHBOUR_DEGREES, 360)
-        inside = (turned <= width + 2 * NEIGHBOUR_DEGREES) & (batch.latitude >= south - NEIGHBOUR_DEGREES)
-        inside &= batch.latitude <= north + NEIGHBOUR_DEGREES
+        half = ((east - west) % 360 or 360.0) / 2
+        from_middle = np.abs(np.mod(batch.longitude - west - half + 180, 360) - 180)
+        inside = from_middle <= half + NEIGHBOUR_DEGREES / np.cos(np.radians(batch.latitude))
+        inside &= (batch.latitude >= south - NEIGHBOUR_LATITUDES) & (batch.latitude <= north + NEIGHBOUR_LATITUDES)
         named = f"EPSG:{self.stated.crs}" if isinstance(self.stated.crs, int) else "its reference system"
         if (~inside).mean() > MAX_STRAY_SHARE:
             place = f"{batch.longitude[~inside][0]:.2f} E {batch.latitude[~inside][0]:.2f} N"
@@ -251,28 +266,52 @@ class _Gate:
         series = batch.displacement_mm
         if not series.size:
             return batch
-        low, high = np.fmin.reduce(series, axis=None), np.fmax.reduce(series, axis=None)
-        size = float(max(abs(low), abs(high)))
-        if not size >= 0.999 * min(map(abs, FILLS)) * scale and not size > FARTHEST_MM:
-            return batch
-        fill = np.abs(series) >= MIN_HUGE * scale
-        for value in (value for value in FILLS if abs(value) <= 1.001 * size / scale):
-            found = np.isclose(series, value * self.stated.series_scale, rtol=1e-6, atol=0)
-            others = np.abs(series[~found & ~fill])
-            if found.any() and (not others.size or abs(value) * scale > BEYOND_OTHERS * np.nanmax(others, initial=0)):
-                fill |= found
-        if not fill.any():
-            _check_size(self.path, "displacement", "mm", series, FARTHEST_MM)
-            return batch
-        self.fills.n_series += int(fill.sum())
-        series = np.where(fill, np.float32(np.nan), series)
+        n_fills = 0
+        while _is_fill(np.array([largest := _largest(series) / scale], dtype=np.float32))[0]:
+            found = np.abs(series) >= scale * (MIN_HUGE if largest >= MIN_HUGE else (1 - 1e-6) * largest)
+            without = np.where(found, np.float32(np.nan), series)
+            enough = largest >= MIN_LARGE_FILL or found.sum() >= MIN_TIMES
+            if not enough or scale * largest <= BEYOND_OTHERS * _largest(without):
+                break
+            n_fills, series = n_fills + int(found.sum()), without
+        n_zero = len(series) - np.count_nonzero(series, axis=0)
+        suspicious = (n_zero > max(MIN_DISTINCT, len(series) / 20)) & (n_zero < len(series))
+        suspicious[0] = False  # Displacements count from a first date.
+        for date in {*np.flatnonzero(suspicious)} - self.zero_dates if self.fills.with_zero else ():
+            if _zero_is_fill(series[:, date], n_zero[date]):
+                self.zero_dates.add(date)
+        if self.zero_dates:
+            dates = sorted(self.zero_dates)
+            n_fills += int(n_zero[dates].sum())
+            series = series.copy()
+            series[:, dates] = np.where(series[:, dates] == 0, np.float32(np.nan), series[:, dates])
         _check_size(self.path, "displacement", "mm", series, FARTHEST_MM)
+        if not n_fills:
+            return batch
+        self.fills.n_series += n_fills
         if not self.stated.velocity_is_slope:
             return replace(batch, displacement_mm=series)
         slope = slope_mm_yr(series, self.field.header.dates)
         slope[np.isfinite(series).sum(axis=1) < 3] = np.nan
         changed = replace(batch, displacement_mm=series, velocity_mm_yr=slope.astype(np.float32))
         return changed.only(np.isfinite(slope), "too few of its displacements are known")
+
+    def _known_qualities(self, batch: PointBatch) -> PointBatch:
+        """Return a batch whose heights and measures of quality are NaN where they are impossible or fill values."""
+        std = batch.velocity_std_mm_yr
+        bad = {
+            "height_m": (batch.height_m < HEIGHTS_M[0]) | (batch.height_m > HEIGHTS_M[1]),
+            "velocity_std_mm_yr": (std < 0) | _is_fill(std / np.float32(self.stated.velocity_scale), MIN_LARGE_FILL),
+            "temporal_coherence": (batch.temporal_coherence < 0) | (batch.temporal_coherence > MAX_COHERENCE),
+            "rmse_mm": (batch.rmse_mm < 0)
+            | _is_fill(batch.rmse_mm / np.float32(self.stated.series_scale), MIN_LARGE_FILL),
+        }
+        changed: dict[str, Any] = {}
+        for name, unknown in bad.items():
+            if unknown.any():
+                self.unknown[name] += int(unknown.sum())
+                changed[name] = np.where(unknown, np.float32(np.nan), getattr(batch, name))
+        return replace(batch, **changed) if changed else batch
 
     def _check_line_of_sight(self, batch: PointBatch) -> None:
         up = batch.los_up[np.isfinite(batch.los_up)]
@@ -300,35 +339,51 @@ class _Gate:
     def _tell(self) -> None:
         """Write down what was changed. Raises InputError if nothing is left."""
         if not self.admitted:
-            problem = f"none of its {self.rows:,} rows has a position and a velocity"
-            raise InputError(self.path, problem, "Export it again, or check its nodata value")
+            if not self.last_reason:
+                raise InputError(self.path, "all of its values are missing", "Check its nodata value")
+            problem = f"none of its {self.rows:,} rows can be used: {self.last_reason}"
+            raise InputError(self.path, problem, "Correct that, or name other columns in a mapping")
         for turn, example in self.turned.items():
             self.changes.append(f"Longitudes beyond ±180 (such as {example:.2f}) were turned by {turn} degrees.")
         self.changes += self.fills.told()
+        for name, number in self.unknown.items():
+            self.changes.append(
+                f"{number:,} values of {name} are impossible or fill values, and were taken as unknown."
+            )
+
+
+def _largest(values: Float32) -> float:
+    """Return the largest absolute value; NaN if none is known."""
+    if not values.size:
+        return float("nan")
+    return float(max(-np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)))
 
 
 def _check_size(path: Path, what: str, unit: str, values: Float32, most: float) -> None:
-    if not values.size:
-        return
-    size = float(max(-np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)))
-    if size > most:
+    if (size := _largest(values)) > most:
         raise InputError(path, f"a {what} of {size:.3g} {unit} is impossible", "Check the unit and the nodata value")
 
 
-def _is_fill(raw: Float32) -> Bools:
-    """Return which numbers, as they stand in the file, are usual fill values of either sign, (n,)."""
-    large = np.abs(raw) >= 998
+def _is_fill(raw: Float32, least: float = 0.99 * FILLS[0]) -> Bools:
+    """Return which numbers, as they stand in the file, are usual fill values of either sign from `least`, (n,)."""
+    large = np.abs(raw) >= least
     found = np.abs(raw) >= MIN_HUGE
     if large.any():
-        found[large] |= np.isclose(np.abs(raw[large, None]), np.abs(FILLS), rtol=1e-6, atol=0).any(axis=1)
+        found[large] |= np.isclose(np.abs(raw[large, None]), FILLS, rtol=1e-6, atol=0).any(axis=1)
     return found
+
+
+def _zero_is_fill(values: Float32, n_zero: int) -> bool:
+    """Return whether 0, which n_zero displacements of one date are, is far more frequent there than other values."""
+    counts = np.unique(values[np.isfinite(values) & (values != 0)], return_counts=True)[1]
+    return bool(counts.size >= MIN_DISTINCT and n_zero > MANY_TIMES * counts.max())
 
 
 class _Fills:
     """Velocities that stand for missing values, although the file does not say so: usual constants, and zero."""
 
     def __init__(self, path: Path, field: VelocityField) -> None:
-        self.path, self.scale, self.is_table = path, field.stated.velocity_scale, not field.stated.unique_ids
+        self.path, self.stated, self.is_table = path, field.stated, not field.stated.unique_ids
         # Feature tracking rounds to parts of a pixel, so that still ground is exactly zero there.
         self.with_zero = field.header.technique is not Technique.TRACKING
         self.sample = np.empty(0, dtype=np.float32)  # ordinary values, as in the file
@@ -342,7 +397,10 @@ class _Fills:
         """Return the rows with a velocity that is none of these values; decide about the others when enough is seen."""
         if not batch.pid.size:
             return batch
-        raw = batch.velocity_mm_yr / np.float32(self.scale)
+        raw = batch.velocity_mm_yr / np.float32(self.stated.velocity_scale)
+        if self.stated.packing != (1.0, 0.0):
+            scale, offset = map(np.float32, self.stated.packing)
+            raw = (raw - offset) / scale
         doubtful = ((raw == 0) & self.with_zero) | _is_fill(raw)
         ordinary = raw[~doubtful]
         self.n_ordinary += ordinary.size
@@ -393,7 +451,8 @@ class _Fills:
 
     def _judge(self, value: float) -> bool | None:
         """Return whether a value stands for missing ones; None if too few rows have it to tell."""
-        if abs(value) >= MIN_HUGE or abs(value) > BEYOND_OTHERS * self.largest > 0:
+        repeated = abs(value) >= MIN_LARGE_FILL or self.counts[value] >= MIN_TIMES
+        if abs(value) >= MIN_HUGE or (repeated and abs(value) > BEYOND_OTHERS * self.largest > 0):
             return True
         distinct, counts = np.unique(self.sample, return_counts=True)
         if distinct.size < MIN_DISTINCT:
@@ -405,14 +464,19 @@ class _Fills:
 
     def _refuse_another_fill(self) -> None:
         """Raise InputError if another constant fills a suspicious share: whether it is one, only people know."""
-        if self.sample.size < MIN_DISTINCT * MANY_TIMES:
-            return
+        enough = MIN_DISTINCT * MANY_TIMES
+        if not self.n_ordinary and [*self.counts] == [0] and self.counts[0] >= enough:
+            raise InputError(self.path, "all of its velocities are 0", "Give the values that were measured")
         distinct, counts = np.unique(self.sample, return_counts=True)
-        first, second = (np.sort(counts)[::-1][:2]) if distinct.size > 1 else (0, 1)
-        if distinct.size >= MIN_DISTINCT and first > MANY_TIMES * max(second, 1) and first > self.sample.size / 20:
-            value = float(distinct[counts.argmax()])
-            problem = f"{first / self.sample.size:.0%} of its values are exactly {value:g}"
-            raise InputError(self.path, problem, f"Declare it as nodata if it is (gdal_edit.py -a_nodata {value:g})")
+        if self.sample.size < enough or distinct.size < MIN_DISTINCT:
+            return
+        second, first = np.sort(counts)[-2:]
+        if first <= max(MANY_TIMES * second, self.sample.size / 20):
+            return
+        value, share = float(distinct[counts.argmax()]), first / self.sample.size
+        problem = f"{share:.0%} of its values are exactly {value:g}"
+        remedy = f"If that is nodata, declare it (gdal_edit.py -a_nodata {value:g}, or nodata in a table's mapping)"
+        raise InputError(self.path, problem, remedy)
 
 
 class _Places:

@@ -197,7 +197,8 @@ class Stated:
     factors, with sign, by which the reader multiplied the file's numbers. velocity_is_slope: the reader derived the
     velocities from the series. direction: source -> flight direction that it states. look: +1 for a right-looking
     radar, -1 for a left-looking one. unique_ids: False if ids stand in the file, and so may stand there twice.
-    picture: whether the values are 8-bit numbers.
+    picture: whether the values are 8-bit numbers. packing: scale and offset that turn the numbers of an image, among
+    which fill values are looked for, into those in the file's unit.
     """
 
     crs: int | str | None = None
@@ -208,6 +209,7 @@ class Stated:
     look: float = 1.0
     unique_ids: bool = True
     picture: bool = False
+    packing: tuple[float, float] = (1.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -272,10 +272,12 @@ class _Rows:
 
     def _pid(self, done: int) -> tuple[NDArray[np.bytes_], NDArray[np.bool_]]:
         """Return (ids, by default numbers of rows; which of them are valid text and can be stored), (n,) each."""
-        if "pid" not in self.plan.columns:
+        values: list[bytes] = []
+        if "pid" in self.plan.columns:
+            column = self.batch.column(self.batch.schema.get_field_index(self.plan.columns["pid"]))
+            values = [(value or b"").strip() for value in column.to_pylist()]
+        if not any(values):  # KML has a column of ids that is empty.
             return np.arange(done + 1, done + self.n + 1).astype("S12"), np.ones(self.n, dtype=bool)
-        column = self.batch.column(self.batch.schema.get_field_index(self.plan.columns["pid"]))
-        values = [(value or b"").strip() for value in column.to_pylist()]
         sound = np.array([_is_text(value) for value in values], dtype=bool)
         values = [v if good else printable(v).encode() for v, good in zip(values, sound, strict=True)]
         longest = max(map(len, values), default=0)
@@ -333,6 +335,12 @@ class _Rows:
             incidence = self._column("incidence_angle").astype(np.float64)
             incidence[~((incidence > 0) & (incidence < 90))] = np.nan
             heading = self._column("track_angle").astype(np.float64)
+            turns = np.abs(heading[np.isfinite(heading)])
+            if (
+                turns.size and turns.min() > 0 and turns.max() <= np.pi + 0.01
+            ):  # No radar satellite flies so near to north.
+                problem = f"its track angles, such as {heading[np.isfinite(heading)][0]:.3g}, are radians"
+                raise InputError(self.path, problem, "Give them in degrees, clockwise from north")
             east, north, up = line_of_sight(incidence, heading, plan.look)
         else:
             east = north = up = np.full(self.n, np.nan)
@@ -364,15 +372,21 @@ def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) ->
         held[name] = distinct[0]
 
 
-def check_rates(path: Path, first: PointBatch, dates: tuple[date, ...], where: str = "") -> None:
-    """Raise InputError if series and velocities differ in rate. where: in which options their units are stated."""
+def rate_ratio(first: PointBatch, dates: tuple[date, ...]) -> float | None:
+    """Return how many times as fast as their velocities series move; None on stable ground, or if they are unlike."""
     slope = _slope(first.displacement_mm, dates).astype(np.float64)
     known = np.isfinite(slope)
     velocity, slope = first.velocity_mm_yr[known].astype(np.float64), slope[known]
-    power, common = float((velocity**2).sum()), float((velocity * slope).sum())
-    if not known.any() or power < known.sum() * 2.0**2:  # stable ground gives no ratio
-        return
-    alike = abs(common) / np.sqrt(power * float((slope**2).sum()) + 1e-12)
-    if alike > 0.9 and not 0.3 < common / power < 3:
-        problem = f"its series move {common / power:.3g} times as fast as its velocities"
+    power, power_of_slope = float((velocity**2).sum()), float((slope**2).sum())
+    if not power or max(power, power_of_slope) < known.sum() * 2.0**2:
+        return None
+    common = float((velocity * slope).sum())
+    return common / power if abs(common) > 0.9 * np.sqrt(power * power_of_slope) else None
+
+
+def check_rates(path: Path, first: PointBatch, dates: tuple[date, ...], where: str = "") -> None:
+    """Raise InputError if series and velocities differ in rate. where: in which options their units are stated."""
+    ratio = rate_ratio(first, dates)
+    if ratio is not None and not 0.3 < ratio < 3:
+        problem = f"its series move {ratio:.3g} times as fast as its velocities"
         raise InputError(path, problem, f"Check the units and signs of both{where}")

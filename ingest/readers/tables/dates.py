@@ -10,7 +10,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
 from ingest.errors import InputError
@@ -48,11 +47,20 @@ PREFIXES = frozenset(
         "s",
     }
 )
+# Months as other languages shorten them -> as strptime knows them
+MONTHS = {month.lower(): month for month in calendar.month_abbr if month}
+MONTHS |= {"mär": "mar", "mrz": "mar", "mai": "may", "okt": "oct", "dez": "dec", "fév": "feb", "avr": "apr"}
+MONTHS |= {"aoû": "aug", "ene": "jan", "abr": "apr", "ago": "aug", "dic": "dec", "gen": "jan", "mag": "may"}
+MONTHS |= {"juin": "jun", "juil": "jul", "déc": "dec", "giu": "jun", "lug": "jul", "set": "sep", "ott": "oct"}
+SERIES_UNIT = re.compile(r"\s*[\[(](?P<bracketed>.*)[\])]$|[_ ](?P<spelled>[mc]?m)$")
 _TIME = r"(?:[T _]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 DATED = re.compile(
-    r"(?P<prefix>(?:[^\W\d]\w*?)?)[_ .-]*"
-    r"(?P<day>\d{4}([-_/. ])\d{1,2}\3\d{1,2}|\d{1,2}([-_/. ])(?:\d{1,2}|[a-z]{3})\4(?:\d{4}|\d{2})"
-    r"|\d{1,2}[a-z]{3}\d{2,4}|\d{4}[-_/]\d{3}|\d{4}[-_/]\d{2}|\d{4}\.\d+|\d{4,8})" + _TIME,
+    r"(?P<prefix>(?:[^\W\d]\w*?)??)[_ .-]*"
+    r"(?P<day>\d{4}([-_/. ])\d{1,2}\3\d{1,2}|\d{1,2}([-_/. ])(?:\d{1,2}|[^\W\d]{3})\4(?:\d{4}|\d{2})"
+    r"|\d{1,2}[^\W\d]{3}\d{2,4}|(?:"
+    + "|".join(MONTHS)
+    + r")[^\W\d]{0,7}[-_/. ]?(?:\d{4}|\d{2})|\d{4}[-_/]\d{3}|\d{4}[-_/]\d{2}|\d{4}\.\d+|\d{4,8})"
+    + _TIME,
     re.IGNORECASE,
 )
 _FORMAT_PARTS = {
@@ -100,6 +108,10 @@ FORMS: dict[str, Callable[[str], date]] = {
     "DD-MMM-YY": _by_pattern("%d-%b-%y"),
     "YYMMDD": _by_pattern("%y%m%d"),
     "DDMMYY": _by_pattern("%d%m%y"),
+    "MMM-YYYY": _by_pattern("%b-%Y"),
+    "MMM-YY": _by_pattern("%b-%y"),
+    "MMMYYYY": _by_pattern("%b%Y"),
+    "MMMYY": _by_pattern("%b%y"),
     "YYYYMM": _by_pattern("%Y%m"),
     "YYYY-MM": _by_pattern("%Y-%m"),
     "decimal years": _decimal_year,
@@ -122,15 +134,17 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
         return _dates_by_pattern(path, names, pattern)
     groups: dict[str, dict[str, str]] = defaultdict(dict)
     for name in names:
-        if (seen := DATED.fullmatch(re.sub(r"\s*[\[(].*[\])]$", "", name.strip()))) is not None:
+        if (seen := DATED.fullmatch(SERIES_UNIT.sub("", name.strip()))) is not None:
             groups[re.sub(r"[\W_]", "", seen["prefix"].lower())][name] = seen["day"]
     known = {name: day for prefix, group in groups.items() if prefix in PREFIXES for name, day in group.items()}
     fitting = _readings(known)
+    if not fitting and known and all(map(_is_certain, known.values())):
+        fitting = _readings(known, in_order=False)
     if len(known) == 1 and not _is_certain(next(iter(known.values()))):
         return {}
     if (not fitting and len(known) >= MIN_DATES) or (known and not fitting and all(map(_is_certain, known.values()))):
         shown = " and ".join(repr(name) for name in [*known][:2])
-        problem = f"{len(known)} columns such as {shown:.60} are not all dates of one form, or not in order"
+        problem = f"{len(known)} columns such as {shown:.60} are not all dates of one form, or two are of one day"
         raise InputError(path, problem, 'State their form in a mapping, such as dates = "D%Y%m%d"')
     if len(set(map(tuple, (reading.items() for reading in fitting.values())))) > 1:
         (one, first), (other, second) = list(fitting.items())[:2]
@@ -161,26 +175,38 @@ def _is_plausible(reading: dict[str, date]) -> bool:
     return all(day.year in RADAR_YEARS for day in reading.values())
 
 
-def _readings(texts: dict[str, str]) -> dict[str, dict[str, date]]:
-    """Return form -> (column -> day) for each form in which all texts are plausible days in rising order."""
+def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict[str, date]]:
+    """Return form -> (column -> day) by rising days, for each form in which all texts are plausible and different days.
+
+    in_order: whether the columns must stand in that order, which tells apart forms that names alone do not.
+    """
     readings = {}
     for form, parse in FORMS.items():
         try:
             reading = {name: parse(_spelled(form, text)) for name, text in texts.items()}
         except (ValueError, OverflowError):
             continue
-        days = list(reading.values())
-        if days and _is_plausible(reading) and all(one < other for one, other in pairwise(days)):
-            readings[form] = reading
+        rising = dict(sorted(reading.items(), key=lambda item: item[1]))
+        if form.startswith("MMM") and len({day.month for day in rising.values()}) == 1:
+            continue  # Of names such as set_01 and set_02, nothing shows that they are years of one month.
+        in_place = list(rising) == list(reading) or not in_order
+        if rising and in_place and len(set(rising.values())) == len(rising) and _is_plausible(reading):
+            readings[form] = rising
     return readings
 
 
 def _spelled(form: str, text: str) -> str:
     """Return a text with the separators of a form. Raises ValueError if it has another number of letters."""
     spelled = text if form == "decimal years" else re.sub(r"[-_/. ]", "-", text)
+    spelled = re.sub(r"[^\W\d]{3,}", _month, spelled)
     if (form == "decimal years") is not ("." in spelled) or len(spelled) != _LENGTHS.get(form, len(spelled)):
         raise ValueError(text)
     return spelled
+
+
+def _month(word: re.Match[str]) -> str:
+    """Return a month as strptime knows it; another word as it is."""
+    return MONTHS.get(word[0][:4].lower()) or MONTHS.get(word[0][:3].lower(), word[0])
 
 
 def _dates_by_pattern(path: Path, names: Sequence[str], pattern: str) -> dict[str, date]:

@@ -4,6 +4,8 @@ Without a mapping, the aliases of `ingest.readers.tables.mapping` find the colum
 what the file does not. A table with series and no velocities gets the least-squares slope of each series.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +13,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from ingest.errors import InputError
@@ -26,6 +29,7 @@ NAME = "generic"
 TITLE = "Table"
 SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
+MAX_UNREAD = 5  # columns alike: of more, a person may have expected that they are read
 SAMPLED_PLACES = 100_000  # enough to show a grid, and a moment to read
 
 
@@ -68,6 +72,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, declared: Declaration) -> VelocityField:
     first = columns.first_points(path, source, plan)
+    if "velocity" in plan.columns and stated.dates is None and columns.rate_ratio(first, tuple(plan.dates.values())) is None:
+        mapping.refuse_years(path, plan.dates)
     cells = _cells(path, source, plan, stated)
     seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
     header = FieldHeader(
@@ -98,7 +104,9 @@ def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, decl
         unique_ids="pid" not in plan.columns,
     )
     points = partial(columns.points, path, source, plan)
+    unread = Counter(re.sub(r"\d+", "#", name) for name in source.names if name not in plan.types())
     changes = [source.note] if source.note else []
+    changes += [f"{count} columns {name!r:.40} were not read." for name, count in unread.items() if count > MAX_UNREAD]
     return VelocityField(
         header=header, batches=points, files=source.parts, expected_points=source.rows, stated=facts, changes=changes
     )
@@ -106,8 +114,12 @@ def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, decl
 
 def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> Spacing:
     """Return the spacing of cells, as the mapping or their positions show it, and the system of their axes."""
+    places = columns.first_places(path, source, plan, SAMPLED_PLACES)
+    is_dated = not plan.dates and not set(mapping.LONG_NAMES).isdisjoint(map(mapping.plain, source.names))
+    if is_dated and 2 * np.unique(places, axis=1).shape[1] <= places[0].size:
+        raise InputError(path, "it has a row for each date", mapping.ONE_ROW_EACH)
     own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
-    seen = spacing_of(*columns.first_places(path, source, plan, SAMPLED_PLACES), own)
+    seen = spacing_of(*places, own)
     return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
 
 

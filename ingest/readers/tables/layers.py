@@ -39,7 +39,8 @@ def source(path: Path) -> Source:
     chosen = [layer for layer in listed if layer.kind.split()[-1 if layer.kind[:2] == "3D" else 0] in POINTS]
     if len(chosen) != 1:
         named = ", ".join(f"{layer.name} ({layer.kind})" for layer in listed[:8]) or "none"
-        raise InputError(path, f"it holds {len(chosen)} point layers where one is expected: {named}", "Give one layer")
+        remedy = "Give one layer" if chosen else "Give points, such as the centroids of its shapes"
+        raise InputError(path, f"it holds {len(chosen)} point layers where one is expected: {named}", remedy)
     (layer,) = chosen
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:

@@ -22,6 +22,7 @@ from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import ROLES, Plan, Source, transformer
 from ingest.readers.tables.dates import (
     NOTATIONS,
+    SERIES_UNIT,
     are_years,
     columns_between,
     dates_by_name,
@@ -73,7 +74,7 @@ WAYS = {"up": ("up", "vertical", "vert", "v", "u"), "east": ("east", "ew", "e"),
 WAYS |= {"toward": ("toward", "towards")}
 _WAY = "|".join(word for words in WAYS.values() for word in words)
 VELOCITY = re.compile(
-    rf"(?:(?P<first>vertical|vert|up|east|ew|north|ns)(?=v|rate))?(?:ps)?(?:los|mean|avg)?"
+    rf"(?:(?P<first>vertical|vert|up|east|ew|north|ns)(?=v|rate))?(?:ps)?(?:los|mean|avg|displacement|deformation)?"
     rf"(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)?(?P<way>{_WAY})??"
     r"(?:(?P<length>mm|cm|m)(?:per|p)?(?:years|year|yr|y|annum|a))?"
     r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
@@ -82,6 +83,7 @@ UNIT = re.compile(r"(?:milli|centi)?met(?:er|re)s?\b.*|[mc]?m\b.*|rad.*|deg.*|°
 IN_BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
 LONG_NAMES = ("date", "day", "datetime", "time", "epoch", "acquisition", "acquisitiondate")
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
+ONE_ROW_EACH = "Give one row for each point, and a column for each date, such as D20190104"
 LONGEST_WAVE_M = 1.5  # P band
 
 
@@ -298,7 +300,10 @@ def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration)
     plans = []
     for velocity in velocities or (None,):
         units = _units(path, velocity, bool(dates), stated, declared)
-        per_unit = MM_PER_LENGTH.get(stated.series or units.unit.removesuffix("/yr"))
+        found = {unit_in(name) for name in dates} - {""}
+        of_columns = {f"column {name!r}": unit_in(name) for name in list(dates)[:1] if len(found) == 1}
+        length = gate.agreed(path, "unit of its series", {"the mapping": stated.series} | of_columns)
+        per_unit = MM_PER_LENGTH.get(length or units.unit.removesuffix("/yr"))
         if dates and per_unit is None:
             raise InputError(path, f"its series cannot be in {units.unit}", 'State series = "mm" in a mapping')
         plans.append(
@@ -334,11 +339,10 @@ def _check_moves(
     """Raise InputError if a table has neither velocities nor a series, or series that cannot be told apart."""
     if not velocities and len(dates) < 3:
         remedy = "Name the velocity in a mapping (--mapping, see docs/examples/mapping.toml)"
-        known = {plain(name) for name in source.names}
         if source.kind == "KML":
-            remedy = "Give the table or grid that it was drawn from"
-        if known & set(LONG_NAMES):
-            remedy = "Give one row for each point, and a column for each date, such as D20190104"
+            remedy = "Give the table or the GeoTIFF from which this view was made"
+        elif {plain(name) for name in source.names} & set(LONG_NAMES):
+            remedy = ONE_ROW_EACH
         raise InputError(path, f"no column is a velocity, and {len(dates)} are dates", remedy)
     if len(dates) == 1:
         raise InputError(path, "one date is not a series", "Leave that column out, or give them all")
@@ -346,9 +350,23 @@ def _check_moves(
         shown = " and ".join(repr(velocity.name) for velocity in velocities)
         problem = f"it has velocities {shown:.80} and one series"
         raise InputError(path, problem, "Name the velocity of the series in a mapping (--mapping)")
-    if not velocities and stated.dates is None and are_years(dates.values()):
+    if not velocities and stated.dates is None:
+        refuse_years(path, dates)
+
+
+def unit_in(name: str) -> str:
+    """Return the unit that the name of a column of displacements states, such as mm; empty if none."""
+    stated = SERIES_UNIT.search(name)
+    unit = gate.unit_of(stated["bracketed"] or stated["spelled"] or "") if stated else ""
+    return unit if unit in MM_PER_LENGTH else ""
+
+
+def refuse_years(path: Path, dates: dict[str, date]) -> None:
+    """Raise InputError if columns are named by years, and nothing shows what they hold."""
+    if dates and are_years(dates.values()):
         problem = f"its columns {next(iter(dates))} … may hold displacements or rates of these years"
-        raise InputError(path, problem, 'If they are displacements, state dates = "%Y" in a mapping')
+        remedy = 'If they are displacements, state dates = "%Y" in a mapping; else remove them'
+        raise InputError(path, problem, remedy)
 
 
 def _date_columns(path: Path, source: Source, used: set[str], stated: Mapping) -> dict[str, date]:
@@ -398,6 +416,9 @@ def _reference_systems(
         remedy = "Name longitude and latitude, or easting and northing, in a mapping (--mapping)"
         raise InputError(path, f"no column is a position among {', '.join(source.names[:8])}", remedy)
     for crs in (stated.epsg, geometry):
-        if crs is not None:
-            transformer(path, crs)
+        system = transformer(path, crs).source_crs if crs is not None else None
+        if system is not None and not (system.is_geographic or system.is_projected):
+            raise InputError(
+                path, f"{system.name!r:.60} has no degrees, nor easting and northing", "Correct epsg in the mapping"
+            )
     return stated.epsg if has_metres else None, geometry

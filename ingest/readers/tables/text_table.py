@@ -164,8 +164,9 @@ def _encoding(sample: bytes) -> str:
     """Return Python's name of the encoding of a table's first bytes."""
     if sample[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
-    if len(sample) > 3 and sample[1:64:2] == b"\0" * len(sample[1:64:2]) and any(sample[:64:2]):
-        return "utf-16-le"
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(sample) > 3 and not any(sample[start:64:2]) and any(sample[1 - start : 64 : 2]):
+            return encoding
     whole = sample[: sample.rfind(b"\n") + 1] or sample
     try:
         whole.decode()
@@ -195,13 +196,15 @@ def _layout(path: Path, lines: list[str]) -> Table:
     numbered = [(at, line) for at, line in enumerate(lines[: 4 * SNIFFED_ROWS]) if line.strip()]
     begun = next((at for at, (_, line) in enumerate(numbered) if not line.lstrip().startswith(COMMENTS)), len(numbered))
     comments, rows = numbered[:begun], numbered[begun : begun + SNIFFED_ROWS]
+    rows = [(at, line) for at, line in rows if not line.lstrip().startswith(COMMENTS)]  # A comment may stand behind.
     if not rows and not comments:
         raise InputError(path, "the table is empty", "Export it again")
     if not rows:  # a header that begins like a comment, and nothing below it
         comments, rows = comments[:-1], comments[-1:]
     delimiter, width = _delimiter([line for _, line in rows])
     cells = [(at, [cell.strip() for cell in _fields(line, delimiter)]) for at, line in rows]
-    start = next(at for at, (_, row) in enumerate(cells) if len(row) == width)  # Titles stand before it.
+    wide = [at for at, (_, row) in enumerate(cells) if len(row) == width]
+    start = next((at for at in wide if width < 3 or sum(map(bool, cells[at][1])) > 1), wide[0])  # after titles
     if start and len(cells[start - 1][1]) == width - 1 and not any(row[-1] for _, row in cells[start:]):
         start -= 1  # Rows end with a separator, and the header does not.
         cells[start][1].append("")
@@ -214,7 +217,9 @@ def _layout(path: Path, lines: list[str]) -> Table:
         named = named if len(named) == width and not any(map(_is_number, named)) else []
     data = below if is_headed else [header, *below]
     names = named if is_headed or (comments and named) else []
-    for row in data:
+    for row, (_, line) in zip(data, rows[len(rows) - len(data) :], strict=True):
+        if len(row) != width and line.count('"') % 2:
+            raise InputError(path, "a cell in quotation marks holds several lines", "Remove the line breaks from texts")
         if len(row) != width:
             problem = f"a row has {len(row)} fields where the header names {width}"
             raise InputError(path, problem, "Export it with one separator throughout, and decimal points")
@@ -390,13 +395,22 @@ def _parse(path: Path, table: Table, types: Mapping[str, pa.DataType], block: by
         block = re.sub(rb"[ \t]+", b"\t", block)
     read = pa_csv.ReadOptions(column_names=table.names, block_size=len(block) + 1, use_threads=False)
     try:
-        rows = pa_csv.read_csv(pa.BufferReader(block), read, pa_csv.ParseOptions(delimiter=delimiter), convert)
+        rows = pa_csv.read_csv(
+            pa.BufferReader(block),
+            read,
+            pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=_is_comment),
+            convert,
+        )
     except pa.ArrowInvalid as fault:
         if "Empty CSV" in str(fault):
             return []
         raise
     batches: list[pa.RecordBatch] = rows.to_batches()
     return batches
+
+
+def _is_comment(row: pa_csv.InvalidRow) -> str:
+    return "skip" if row.text.lstrip().startswith(COMMENTS) else "error"
 
 
 def _parsed(
@@ -447,7 +461,7 @@ def numbers(path: Path, name: str, column: pa.Array, kind: pa.DataType, line: in
     values: list[float | None] = []
     for row, cell in enumerate(column.to_pylist()):
         text = (cell or b"").decode("utf-8", "replace").strip()
-        number = text.replace(decimal, ".")
+        number = text.replace(decimal, ".").replace("\N{MINUS SIGN}", "-")
         if text not in MISSING and NUMBER.fullmatch(number) is None:
             problem = f"line {line + row}: column {one_line(name)!r:.60} holds {text!r:.40}, which is no number"
             raise InputError(path, problem, "Write it as a plain number, without a unit, or leave it empty")

@@ -93,8 +93,9 @@ def field(path: Path, units: gate.Units, header: FieldHeader) -> VelocityField:
         epsg = raster.epsg_of(path, dataset)
         _refuse_other_kinds(path, dataset)
         pixels = dataset.width * dataset.height
-        picture = dataset.dtypes[0] in {"uint8", "int8"} and dataset.scales[0] == 1
-    stated = Stated(crs=epsg, velocity_scale=units.factor, picture=picture)
+        packing = dataset.scales[0], dataset.offsets[0]
+        picture = dataset.dtypes[0] in {"uint8", "int8"} and packing[0] == 1
+    stated = Stated(crs=epsg, velocity_scale=units.factor, picture=picture, packing=packing)
     batches = partial(_batches, path, units.factor, header)
     return VelocityField(header=header, batches=batches, expected_points=pixels, stated=stated)
 

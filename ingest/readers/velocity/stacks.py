@@ -269,7 +269,7 @@ def _phases(stack: Stack, grid: PixelGrid, block: slice) -> records.Float32:
     phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
     for number, pair in enumerate(stack.pairs):
         values, _ = _image(pair.phase, grid, block)
-        values[(values == 0) | np.isin(values, gate.FILLS)] = np.nan
+        values[(values == 0) | np.isin(np.abs(values), gate.FILLS)] = np.nan
         largest = float(np.nanmax(np.abs(values), initial=0.0)) * abs(stack.mm)
         if largest > MAX_CHANGE_MM:
             problem = f"a change of {largest:.3g} mm between two dates is impossible"

@@ -94,6 +94,8 @@ def test_a_tar_gives_its_one_product(tmp_path, name, mode):
 def test_a_spreadsheet_gives_its_one_table(tmp_path):
     path = workbook(tmp_path / "points.xlsx", [TABLE, b""])
     assert the_batch(path, TOWARD).velocity_mm_yr == pytest.approx(-20.0)
+    path = workbook(tmp_path / "numbers.xlsx", [b"Points of a town,,,\n\n" + TABLE.replace(b"D20", b"20")])
+    assert the_batch(path, TOWARD).displacement_mm.shape == (12, 5)
     path = workbook(tmp_path / "two.xlsx", [TABLE, TABLE])
     assert "2 of its sheets hold a table: S0, S1" in outcome(path, TOWARD)
 

@@ -98,11 +98,13 @@ def test_positions_outside_the_area_of_their_system_are_an_error_that_says_where
     assert passed(points(lon=139.7, lat=35.6), stated=stated)[0].pid.size == 900
     with pytest.raises(InputError, match=r"170\.5. E 3\.0. N is outside the area of EPSG:32654 \(138 to 144 E"):
         passed(points(lon=170.55, lat=3.0), stated=stated)
+    for lon, lat, crs in ((5.3, 60.4, 25833), (30.0, 70.0, 25833), (18.2, 40.4, 32632), (-17.9, 28.0, 25828)):
+        assert passed(points(lon=lon, lat=lat), stated=Stated(crs=crs))[0].pid.size == 900
     over_180 = Stated(crs=32660)
     assert passed(points(lon=-179.0, lat=10.0), stated=over_180)[0].pid.size == 900
 
 
-@pytest.mark.parametrize("fill", [-9999.0, -999.0, -32767.0, 9999.0, 1e20, np.float32(9.96921e36)])
+@pytest.mark.parametrize("fill", [-9999.0, -999.0, -32767.0, 9999.0, -9999.9, 99.99, 1e20, np.float32(9.96921e36)])
 @pytest.mark.parametrize("scale", [1.0, 1000.0, -10.0])
 def test_usual_fill_values_are_missing_values_whatever_the_unit(fill, scale):
     velocity = points().velocity_mm_yr * np.float32(scale)
@@ -114,6 +116,47 @@ def test_usual_fill_values_are_missing_values_whatever_the_unit(fill, scale):
     assert "450 rows hold" in changes[0]
     in_table, _ = passed(batch, stated=Stated(velocity_scale=scale, unique_ids=False))
     assert len(in_table.refused) == 450
+
+
+def test_numbers_like_small_fill_values_are_kept_where_they_may_be_measured():
+    velocity = points().velocity_mm_yr
+    velocity[7] = -99
+    assert passed(points(velocity_mm_yr=velocity))[0].pid.size == 900
+    velocity[100:110], velocity[:300] = -99, np.linspace(-80, 0, 300)
+    assert passed(points(velocity_mm_yr=velocity))[0].pid.size == 900
+
+
+def test_fill_values_are_sought_among_the_numbers_of_a_packed_image():
+    velocity = points().velocity_mm_yr
+    velocity[::2] = np.float32(-32768 * 0.01 - 5)
+    got, changes = passed(points(velocity_mm_yr=velocity), stated=Stated(packing=(0.01, -5.0)))
+    assert (got.pid.size, changes) == (450, ["450 rows hold -32768, which was taken for a missing value."])
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("height_m", 31.5, -9999.0),
+        ("height_m", -430.0, 32767.0),
+        ("velocity_std_mm_yr", 0.4, -999.0),
+        ("velocity_std_mm_yr", 0.4, 1e20),
+        ("temporal_coherence", 0.9, 255.0),
+        ("rmse_mm", 2.0, 9999.0),
+    ],
+)
+def test_impossible_heights_and_measures_of_quality_are_unknown_and_their_points_kept(name, good, bad):
+    values = np.full(900, good, dtype=np.float32)
+    values[::9] = bad
+    got, changes = passed(points(**{name: values}))
+    assert got.pid.size == 900
+    assert np.isnan(getattr(got, name)).sum() == 100
+    assert np.nanmax(getattr(got, name)) == np.float32(good)
+    assert changes == [f"100 values of {name} are impossible or fill values, and were taken as unknown."]
+
+
+def test_velocities_that_are_all_zero_were_not_measured():
+    with pytest.raises(InputError, match="all of its velocities are 0"):
+        passed(points(velocity_mm_yr=np.zeros(900, dtype=np.float32)))
 
 
 def test_zero_is_missing_where_it_is_far_more_frequent_than_any_other_value():
@@ -154,7 +197,7 @@ def test_another_constant_in_a_suspicious_share_is_asked_about():
 def test_fill_values_in_series_are_unknown_and_slopes_are_computed_without_them():
     dates = tuple(np.datetime64(f"{2015 + k}-01-01").astype(object) for k in range(6))
     series = (np.arange(6) * -5 + RNG.normal(0, 0.5, (900, 6))).astype(np.float32)
-    series[:, 2] = -9999
+    series[:, 2] = -9999.9
     header = {"dates": dates, "has_series": True}
     given = points(displacement_mm=series, velocity_mm_yr=np.full(900, 77, dtype=np.float32))
     got, changes = passed(given, stated=Stated(velocity_is_slope=True), **header)
@@ -165,9 +208,22 @@ def test_fill_values_in_series_are_unknown_and_slopes_are_computed_without_them(
     assert (kept.velocity_mm_yr == 77).all()
 
 
+def test_zeros_of_missing_dates_are_unknown_and_those_of_a_reference_or_of_rounding_are_kept():
+    dates = tuple(np.datetime64(f"{2015 + k}-01-01").astype(object) for k in range(6))
+    series = RNG.normal(0, 5, (900, 6)).astype(np.float32)
+    series[:, 0], series[::3, 3] = 0, 0
+    got, changes = passed(points(displacement_mm=series), dates=dates, has_series=True)
+    assert np.isnan(got.displacement_mm).sum(axis=0).tolist() == [0, 0, 0, 300, 0, 0]
+    assert changes == ["300 displacements hold a fill value."]
+    rounded = np.round(RNG.normal(0, 2, (9000, 6)), 1).astype(np.float32)
+    assert passed(points(9000, displacement_mm=rounded), dates=dates, has_series=True)[1] == []
+
+
 def test_an_impossible_size_names_it():
+    fast = points(velocity_mm_yr=np.full(900, 2e6, dtype=np.float32))
     with pytest.raises(InputError, match=r"a velocity of 2e\+06 mm/yr is impossible"):
-        passed(points(velocity_mm_yr=np.full(900, 2e6, dtype=np.float32)), stated=Stated(velocity_scale=1000.0))
+        passed(fast)
+    assert passed(fast, stated=Stated(velocity_scale=1000.0))[0].pid.size == 900  # 2 km/yr of ice
 
 
 def test_a_row_that_stands_twice_is_kept_once():
@@ -221,8 +277,8 @@ def test_a_picture_is_no_field_of_velocities():
         gate.admit(PATH, field_of(points(), stated=Stated(picture=True)))
 
 
-def test_nothing_left_is_an_error():
-    with pytest.raises(InputError, match="none of its 18 rows"):
+def test_nothing_left_is_an_error_that_says_why():
+    with pytest.raises(InputError, match="none of its 18 rows can be used: its position is 0, 0"):
         passed(points(18, longitude=np.zeros(18), latitude=np.zeros(18)))
 
 

@@ -46,11 +46,31 @@ def test_a_day_that_may_be_a_month_is_refused_with_both_readings():
     assert list(given.values()) == [date(2019, 1, 5), date(2019, 2, 6), date(2019, 3, 7)]
 
 
+def test_months_by_name_are_their_first_days_in_several_languages():
+    months = [date(2019, month, 1) for month in range(1, 13)]
+    for form in ("%b-%y", "%b %Y", "%b%y", "%B %Y"):
+        assert dates_by_name(PATH, [day.strftime(form) for day in months]) == {
+            day.strftime(form): day for day in months
+        }
+    german = dates_by_name(PATH, ["Mär-19", "Mai-19", "Okt-19", "Dez-19"])
+    assert [day.month for day in german.values()] == [3, 5, 10, 12]
+    french = dates_by_name(PATH, ["janv-19", "févr-19", "mars-19", "mai-19", "juin-19", "juil-19", "août-19", "déc-19"])
+    assert [day.month for day in french.values()] == [1, 2, 3, 5, 6, 7, 8, 12]
+
+
+def test_columns_of_days_in_any_order_are_sorted():
+    names = [f"D{day:%Y%m%d}" for day in DAYS]
+    assert list(dates_by_name(PATH, names[::-1])) == names
+    assert list(dates_by_name(PATH, [*names[6:], *names[:6]])) == names
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
         (["D20190104", "D20190228", "04/03/2019"], "are not all dates of one form"),
         (["D20190104", "D20190231", "D20190304"], "are not all dates of one form"),
+        (["D20190104", "D2019-01-04", "D20190304"], "or two are of one day"),
+        (["set_01", "set_02", "set_03"], "are not all dates of one form"),
         (["d0001", "d0002", "d0003"], "are not all dates of one form"),
         (["q_20190104", "q_20190128", "q_20190221"], "3 columns such as 'q_20190104' look like dates"),
     ],

@@ -103,6 +103,11 @@ def test_without_ids_rows_are_numbered_through(tmp_path):
     assert field.header.extras["pid"] == "row number"
 
 
+def test_an_empty_column_of_ids_is_none(tmp_path):
+    batch = the_batch(make(tmp_path, change=lambda table: table.update(CODE=[""] * 12)), TOWARD)
+    assert list(batch.pid[:2]) == [b"1", b"2"]
+
+
 def test_without_velocities_the_slope_of_the_series_is_taken(tmp_path):
     def spoil(table):
         table.pop("VEL")
@@ -160,15 +165,49 @@ BAD = {
     "swapped": lambda t: t.update(LAT=[100.0] * 12, LON=t["LAT"]),
     "appears twice": lambda t: t.update({" VEL": t["VEL"]}),
     "'VEL' and 'velocity' may each be the velocity": lambda t: t.update(velocity=t["VEL"]),
-    "not in order": lambda t: t.update(D20200101=t["VEL"]),
+    "or two are of one day": lambda t: t.update({"D2020-01-01": t["VEL"], "D20200101": t["VEL"]}),
     "are not all dates of one form": lambda t: t.update(D20221301=t["VEL"]),
     "a number is written '-20,5', with a comma, and '11.0' with a point": lambda t: t["VEL"].__setitem__(1, "-20,5"),
     "line 3: column 'VEL' holds '0.40 mm', which is no number": lambda t: t["VEL"].__setitem__(1, "0.40 mm"),
     "a row has 14 fields where the header names 13": lambda t: t["VEL"].__setitem__(1, "1;2"),
     "move 0.1 times as fast": lambda t: t.update({f"D{day}": [x / 10 for x in t[f"D{day}"]] for day in DATES}),
     "move -1 times as fast": lambda t: t.update({f"D{day}": [-x for x in t[f"D{day}"]] for day in DATES}),
+    "move 1e+03 times as fast": lambda t: t.update(VEL=[-0.02] * 12),
+    "its track angles, such as -2.94, are radians": lambda t: t.update(INC=[37.0] * 12, HEADING=[-2.94] * 12),
+    "latitude 4.8e+06 and longitude 500000 is no place": lambda t: t.update(LON=[5e5] * 12, LAT=[4.8e6] * 12),
     "a velocity of 2e+07 mm/yr is impossible": lambda t: t["VEL"].__setitem__(0, 2e7),
 }
+
+
+@pytest.mark.parametrize("name", ["D{} [cm]", "D{}_cm", "D{} (cm)"])
+def test_a_unit_in_the_names_of_dates_is_the_series_own(tmp_path, name):
+    def in_cm(table):
+        for day in DATES:
+            table[name.format(day)] = [value / 10 for value in table.pop(f"D{day}")]
+
+    path = make(tmp_path, change=in_cm)
+    assert the_batch(path, TOWARD).displacement_mm[:, -1] == pytest.approx(-40.02)
+    stated = mapping(tmp_path, 'series = "mm"\nunit = "mm/yr"\npositive = "toward"')
+    assert "unit of its series is mm by the mapping, but cm by column" in damage.outcome(path, stated)
+
+
+def test_many_columns_that_are_not_read_are_told(tmp_path):
+    path = make(tmp_path, change=lambda table: table.update({f"day_{n}": [1.0] * 12 for n in range(6)}))
+    assert open_velocity_field(path, declared=TOWARD).changes == ["6 columns 'day_#' were not read."]
+
+
+def test_columns_of_years_are_a_series_only_if_they_move_as_the_velocities_do(tmp_path):
+    def years(table, rate):
+        for day in DATES:
+            del table[f"D{day}"]
+        table |= {str(year): [rate * (year - 2016) - 20.0] * 12 for year in range(2016, 2022)}
+
+    path = make(tmp_path, change=lambda table: years(table, -20.0))
+    assert len(the_field(path, TOWARD)[0].dates) == 6
+    path = make(tmp_path, change=lambda table: years(table, 0.0))
+    assert "its columns 2016 … may hold displacements or rates of these years" in damage.outcome(path, TOWARD)
+    stated = mapping(tmp_path, 'dates = "%Y"\nunit = "mm/yr"\npositive = "toward"')
+    assert len(the_field(path, stated)[0].dates) == 6
 
 
 def test_x_and_y_are_metres_where_the_mapping_states_their_system(tmp_path):

@@ -79,6 +79,8 @@ BAD_MAPPINGS = {
     "epsg = 'utm32' is not accepted": 'epsg = "utm32"',
     "EPSG:999999 is not a known reference system": 'epsg = 999999\nunit = "mm/yr"\npositive = "up"\n[columns]\n'
     'easting = "LON"\nnorthing = "LAT"\nvelocity = "VEL"',
+    "'WGS 84' has no degrees, nor easting and northing": 'epsg = 4978\nunit = "mm/yr"\npositive = "up"\n[columns]\n'
+    'easting = "LON"\nnorthing = "LAT"\nvelocity = "VEL"',
     "column 'NOPE' is missing": 'unit = "mm/yr"\npositive = "up"\n[columns]\nvelocity = "NOPE"',
     "'speed' is nothing that a point has": '[columns]\nspeed = "VEL"',
     "velocity = 3 is not what [columns] holds": "[columns]\nvelocity = 3",

@@ -69,6 +69,13 @@ def test_scattered_points_are_no_grid(per_km2):
     assert lattice_of(np.round(x), np.round(y)) is None  # whole metres are no cells
 
 
+def test_places_all_over_the_earth_and_impossible_ones_are_no_grid():
+    rng = np.random.default_rng(4)
+    assert spacing_of(rng.uniform(-170, 170, 60), rng.uniform(-60, 60, 60)).posting_m is None
+    x, y = np.meshgrid(np.arange(5e5, 5.01e5, 20), np.arange(4.8e6, 4.801e6, 20))
+    assert spacing_of(x.ravel(), y.ravel()).posting_m is None
+
+
 def test_lines_towns_and_a_few_points_are_no_grid():
     rng = np.random.default_rng(3)
     x = np.arange(500) * 50.0

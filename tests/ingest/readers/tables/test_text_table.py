@@ -19,6 +19,8 @@ WRITTEN = {
     "with a mark": ("points.csv", PLAIN.encode("utf-8-sig")),
     "in UTF-16": ("points.csv", PLAIN.encode("utf-16")),
     "in UTF-16 without a mark": ("points.csv", SEMICOLONS.encode("utf-16-le")),
+    "in UTF-16, the high byte first": ("points.csv", SEMICOLONS.encode("utf-16-be")),
+    "with the minus of typography": ("points.csv", PLAIN.replace("-", "\N{MINUS SIGN}").encode()),
     "in Windows-1252": ("points.csv", PLAIN.replace("HEIGHT", "HÖHE").encode("cp1252")),
     "with returns": ("points.csv", PLAIN.replace("\n", "\r").encode()),
     "with returns and feeds": ("points.csv", PLAIN.replace("\n", "\r\n").encode()),
@@ -26,6 +28,11 @@ WRITTEN = {
     "with spaces": ("points.txt", csv_text(table_of(n=12), "   ").encode()),
     "with bars": ("points.dat", csv_text(table_of(n=12), "|").encode()),
     "with comments": ("points.csv", f"# made by us\n% EPSG:4326, mm/yr\n// 2024\n\n{PLAIN}".encode()),
+    "with a comment behind": ("points.csv", f"{PLAIN}# 12 points\n".encode()),
+    "with a title in its first cell": (
+        "points.csv",
+        f"Points{',' * PLAIN.split(chr(10))[0].count(',')}\n{PLAIN}".encode(),
+    ),
     "with titles": ("points.csv", f"Velocities of a town\n\n{PLAIN}".encode()),
     "with a commented header": ("points.txt", f"# {csv_text(table_of(n=12), ' ')}".encode()),
     "with decimal commas": ("points.csv", SEMICOLONS.replace(".", ",").encode()),
@@ -65,6 +72,7 @@ def test_numbers_of_fortran_are_numbers(tmp_path):
         ("VEL [mm/a]", "mm/yr"),
         ("Velocity (cm/yr)", "cm/yr"),
         ("vel_m_yr", "m/yr"),
+        ("Displacement rate [mm/a]", "mm/yr"),
         ("LOS velocity [mm per year]", "mm/yr"),
     ],
 )
@@ -130,6 +138,15 @@ def test_a_table_of_one_row_for_each_date_is_told_what_to_do(tmp_path):
         "id,lon,lat,date,displacement\n" + "".join(f"P{n},11.0,47.5,2020-01-0{n},1.5\n" for n in range(1, 9))
     )
     assert "Give one row for each point, and a column for each date" in damage.outcome(path, TOWARD)
+    rows = (f"{11 + n / 100},47.5,2020-0{month}-01,-3.1,1.5\n" for n in range(9) for month in range(1, 4))
+    path.write_text("lon,lat,date,velocity,displacement\n" + "".join(rows))
+    assert "it has a row for each date. Give one row for each point" in damage.outcome(path, TOWARD)
+
+
+def test_a_text_of_several_lines_is_named(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text('name,lon,lat,vel\n"a\nb",11.0,47.5,-3.1\n')
+    assert "a cell in quotation marks holds several lines" in damage.outcome(path, TOWARD)
 
 
 def test_a_grid_as_text_is_no_table(tmp_path):

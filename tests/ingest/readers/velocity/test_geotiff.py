@@ -167,6 +167,20 @@ def test_names_of_velocities_are_no_names_of_other_layers(tmp_path, name):
     assert "by its name" not in damage.outcome(made_geotiff.make(tmp_path, name=f"{name}.tif"), UP)
 
 
+@pytest.mark.parametrize("name", ["vstd.geo.tif", "20200101_20200113.geo.cc.tif", "coh_mean.tif", "dem_error.tif"])
+def test_a_map_of_quality_is_no_map_of_velocities(tmp_path, name):
+    assert "its name says that it holds" in damage.outcome(made_geotiff.make(tmp_path, name=name), UP)
+    assert points(made_geotiff.make(tmp_path, name="vel_mask.tif"), UP).columns.pid.size == 19
+
+
+def test_fill_values_are_those_of_packed_numbers(tmp_path):
+    values = np.round(np.random.default_rng(1).normal(0, 500, (40, 40))).astype(np.int16)
+    values[:3] = -32768
+    loaded = points(write(tmp_path / "a.tif", values, scale=0.01, offset=0.0), UP)
+    assert loaded.columns.pid.size == 37 * 40
+    assert np.abs(loaded.columns.velocity_mm_yr).max() < 30
+
+
 def test_a_picture_is_no_field_of_velocities(tmp_path):
     path = write(tmp_path / "a.tif", np.arange(20, dtype=np.uint8).reshape(4, 5))
     assert "as of a picture" in damage.outcome(path, UP)
