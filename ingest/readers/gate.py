@@ -51,7 +51,7 @@ BEYOND_OTHERS = 3.0  # A usual fill value counts as one if it is so many times l
 JUDGED_ROWS = 20_000  # Ordinary values that are enough to judge whether another value is a fill.
 MIN_DISTINCT = 50  # Coarsely rounded rates have few distinct values, of which zero is rightly the most frequent.
 MANY_TIMES = 10  # A fill is so many times as frequent as the most frequent ordinary value.
-MAX_HELD_ROWS = 2_000_000
+MAX_HELD_BYTES = 2**28
 HEIGHTS_M = (-900.0, 9000.0)  # of any land
 MAX_COHERENCE = 1.01  # It is rounded.
 FEW_POINTS = 10  # Fewer points, far from all others, are typing errors and not a place.
@@ -176,7 +176,7 @@ class _Gate:
     def __init__(self, path: Path, field: VelocityField, changes: list[str]) -> None:
         self.path, self.field, self.stated, self.changes = path, field, field.stated, changes
         self.rows = 0  # rows that readers gave, refused ones included
-        self.admitted = 0
+        self.admitted = self.views = 0  # points; batches whose line of sight was seen
         self.last_reason = ""  # of a row that was left out
         self.unknown: Counter[str] = Counter()
         self.zero_dates: set[int] = set()  # numbers of the dates at which 0 stands for a missing displacement
@@ -187,30 +187,45 @@ class _Gate:
         self.changes[:] = field.changes
 
     def batches(self) -> Iterator[PointBatch]:
-        """Yield the points that are good; those about which later rows must decide come with the last batch."""
+        """Yield the points that are good; rows in cells without neighbours come with the last batch."""
         last: list[PointBatch] = []
-        for batch in self.field.batches():
-            self.rows += batch.pid.size + len(batch.refused)
-            sifted = self._placed(self.fills.sift(self._sound(batch)))
-            self.admitted += sifted.pid.size
-            self.last_reason = sifted.refused[-1].reason if sifted.refused else self.last_reason
-            if sifted.pid.size or sifted.refused:
+        for batch in self._sifted():
+            placed = self._unique(self.places.sift(batch))
+            self.admitted += placed.pid.size
+            self.last_reason = placed.refused[-1].reason if placed.refused else self.last_reason
+            if placed.pid.size or placed.refused:
                 yield from last
-                last = [sifted]
-        late = [self._placed(self.fills.rest()), self._unique(self.places.rest())]
-        self.admitted += sum(batch.pid.size for batch in late)
-        rest = join_batches([*last, *late])
+                last = [placed]
+        late = self._unique(self.places.rest())
+        self.admitted += late.pid.size
+        rest = join_batches([*last, late])
         self.last_reason = rest.refused[-1].reason if rest.refused else self.last_reason
         if rest.pid.size or rest.refused:
             yield rest
+        self.fills.refuse_another()
         self._tell()
 
-    def _placed(self, batch: PointBatch) -> PointBatch:
+    def _sifted(self) -> Iterator[PointBatch]:
+        """Yield batches without fill values; the first ones wait until enough is seen to judge what is one."""
+        waiting: list[PointBatch] = []
+        held_bytes = 0
+        for batch in self.field.batches():
+            self.rows += batch.pid.size + len(batch.refused)
+            waiting.append(self._sound(batch))
+            self.fills.note(waiting[-1])
+            held_bytes += sum(column.nbytes for column in batch.columns().values())
+            if self.fills.n_ordinary >= JUDGED_ROWS or held_bytes > MAX_HELD_BYTES:
+                yield from map(self._measured, waiting)
+                waiting = []
+        yield from map(self._measured, waiting)
+
+    def _measured(self, batch: PointBatch) -> PointBatch:
+        batch = self.fills.sift(batch)
         # Who states metres states the motion of ice or of a landslide.
         in_metres = abs(self.stated.velocity_scale) >= MM_PER_UNIT["m/yr"]
         technique = Technique.TRACKING if in_metres else self.field.header.technique
         _check_size(self.path, "velocity", "mm/yr", batch.velocity_mm_yr, FASTEST_MM_YR[technique])
-        return self._unique(self.places.sift(batch))
+        return batch
 
     def _unique(self, batch: PointBatch) -> PointBatch:
         return self.ids.sift(batch) if self.ids else batch
@@ -326,8 +341,9 @@ class _Gate:
         east = float(np.nanmedian(batch.los_east))
         seen = Direction.from_los_east(np.array([east * self.stated.look], dtype=np.float32))
         stated = {source: way for source, way in self.stated.direction.items() if way}
-        if not stated and self.field.header.direction and not self.admitted:  # Later rows may be of another track.
+        if not stated and self.field.header.direction and not self.views:  # Later rows may be of another track.
             stated = {"the file": self.field.header.direction}
+        self.views += 1
         wrong = next((source for source, way in stated.items() if seen and way != seen), None)
         if wrong is not None and abs(east) > 0.1:
             side = "right" if self.stated.look > 0 else "left"
@@ -389,80 +405,62 @@ class _Fills:
         self.sample = np.empty(0, dtype=np.float32)  # ordinary values, as in the file
         self.n_ordinary = self.n_series = 0
         self.largest = 0.0
-        self.held: dict[float, list[PointBatch]] = {}
         self.counts: dict[float, int] = {}
-        self.is_fill: dict[float, bool] = {}
+        self.fills: set[float] = set()
 
-    def sift(self, batch: PointBatch) -> PointBatch:
-        """Return the rows with a velocity that is none of these values; decide about the others when enough is seen."""
-        if not batch.pid.size:
-            return batch
-        raw = batch.velocity_mm_yr / np.float32(self.stated.velocity_scale)
-        if self.stated.packing != (1.0, 0.0):
-            scale, offset = map(np.float32, self.stated.packing)
-            raw = (raw - offset) / scale
-        doubtful = ((raw == 0) & self.with_zero) | _is_fill(raw)
+    def note(self, batch: PointBatch) -> None:
+        """Count the values of a batch, before any of its rows is left out."""
+        raw, doubtful = self._raw(batch)
         ordinary = raw[~doubtful]
         self.n_ordinary += ordinary.size
         if ordinary.size:
             self.largest = max(self.largest, float(np.abs(ordinary).max()))
             self.sample = np.concatenate([self.sample, ordinary[: JUDGED_ROWS - self.sample.size]])
-        waiting = []
-        for value in map(float, np.unique(raw[doubtful])):
-            rows = raw == np.float32(value)
-            self.counts[value] = self.counts.get(value, 0) + int(rows.sum())
-            enough = self.n_ordinary >= JUDGED_ROWS or self.counts[value] > MAX_HELD_ROWS
-            if value not in self.is_fill and enough and (verdict := self._judge(value)) is not None:
-                self.is_fill[value] = verdict
-            if self.is_fill.get(value) is False and value not in self.held:
-                doubtful &= ~rows
-            else:
-                self.held.setdefault(value, []).append(batch.rows(rows))
-                waiting.append(value)
-        if not waiting:
-            return batch
-        decided = [self._decided(value) for value in waiting if value in self.is_fill]
-        return join_batches([replace(batch.rows(~doubtful), refused=batch.refused), *decided])
+        for value, count in zip(*np.unique(raw[doubtful], return_counts=True), strict=True):
+            self.counts[float(value)] = self.counts.get(float(value), 0) + int(count)
 
-    def rest(self) -> PointBatch:
-        """Return what is left of the rows about which nothing was decided yet. Raises InputError for another fill."""
-        self._refuse_another_fill()
-        for value in self.held:
-            self.is_fill.setdefault(value, bool(self._judge(value)))
-        return join_batches([self._decided(value) for value in list(self.held)])
+    def sift(self, batch: PointBatch) -> PointBatch:
+        """Return the rows whose velocity is no fill value. A table's other rows are refused with a reason."""
+        raw, doubtful = self._raw(batch)
+        for value in map(float, np.unique(raw[doubtful])):
+            if value not in self.fills and not self._is_one(value):
+                continue
+            self.fills.add(value)
+            good = raw != np.float32(value)
+            # Unknown pixels of a grid are no refused rows.
+            reason = f"its velocity is {value:g}, a missing value" if self.is_table else ""
+            batch = batch.only(good, reason) if reason else replace(batch.rows(good), refused=batch.refused)
+            raw = raw[good]
+        return batch
+
+    def _raw(self, batch: PointBatch) -> tuple[Float32, Bools]:
+        """Return the velocities as they stand in the file, and which of them may be fill values, (n,) each."""
+        raw = batch.velocity_mm_yr / np.float32(self.stated.velocity_scale)
+        if self.stated.packing != (1.0, 0.0):
+            scale, offset = map(np.float32, self.stated.packing)
+            raw = (raw - offset) / scale
+        return raw, ((raw == 0) & self.with_zero) | _is_fill(raw)
 
     def told(self) -> list[str]:
         """Return a sentence for each value that was taken as missing."""
         lines = [
             f"{self.counts[value]:,} rows hold {value:g}, which was taken for a missing value."
-            for value, is_fill in sorted(self.is_fill.items())
-            if is_fill
+            for value in sorted(self.fills)
         ]
         return lines + ([f"{self.n_series:,} displacements hold a fill value."] if self.n_series else [])
 
-    def _decided(self, value: float) -> PointBatch:
-        """Return the waiting rows of a value about which a decision was made: all, or none; tables give a reason."""
-        rows = join_batches(self.held.pop(value))
-        if not self.is_fill[value]:
-            return rows
-        if not self.is_table:  # Unknown pixels of a grid are no refused rows.
-            return join_batches([])
-        return rows.only(np.zeros(rows.pid.size, dtype=bool), f"its velocity is {value:g}, a missing value")
-
-    def _judge(self, value: float) -> bool | None:
-        """Return whether a value stands for missing ones; None if too few rows have it to tell."""
+    def _is_one(self, value: float) -> bool:
+        """Return whether a value stands for missing ones, by what was counted so far."""
         repeated = abs(value) >= MIN_LARGE_FILL or self.counts[value] >= MIN_TIMES
         if abs(value) >= MIN_HUGE or (repeated and abs(value) > BEYOND_OTHERS * self.largest > 0):
             return True
         distinct, counts = np.unique(self.sample, return_counts=True)
         if distinct.size < MIN_DISTINCT:
-            return False if self.n_ordinary >= JUDGED_ROWS else None
+            return False
         usual = max(1.0, counts.max() * self.n_ordinary / self.sample.size)
-        if self.counts[value] > MANY_TIMES * usual:
-            return True
-        return False if self.counts[value] > MANY_TIMES else None
+        return bool(self.counts[value] > MANY_TIMES * usual)
 
-    def _refuse_another_fill(self) -> None:
+    def refuse_another(self) -> None:
         """Raise InputError if another constant fills a suspicious share: whether it is one, only people know."""
         enough = MIN_DISTINCT * MANY_TIMES
         if not self.n_ordinary and [*self.counts] == [0] and self.counts[0] >= enough:

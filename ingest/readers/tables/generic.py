@@ -71,8 +71,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, declared: Declaration) -> VelocityField:
-    first = columns.first_points(path, source, plan)
-    if "velocity" in plan.columns and stated.dates is None and columns.rate_ratio(first, tuple(plan.dates.values())) is None:
+    first, days = columns.first_points(path, source, plan), tuple(plan.dates.values())
+    if "velocity" in plan.columns and stated.dates is None and columns.rate_ratio(first, days) is None:
         mapping.refuse_years(path, plan.dates)
     cells = _cells(path, source, plan, stated)
     seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
@@ -80,7 +80,7 @@ def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, decl
         source_format=NAME,
         level=source.kind,
         component=plan.component,
-        dates=tuple(plan.dates.values()) or declared.period or _period(declared.mapping, stated),
+        dates=days or declared.period or _period(declared.mapping, stated),
         has_series=bool(plan.dates),
         track=gate.agreed(path, "track", {"--track": declared.track, "the mapping": stated.track}),
         direction=Direction(stated.direction) or seen,

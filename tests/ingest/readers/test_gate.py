@@ -181,7 +181,7 @@ def test_a_reference_point_of_zero_is_kept():
 
 
 def test_zeros_that_come_first_do_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(gate, "MAX_HELD_ROWS", 1000)
+    monkeypatch.setattr(gate, "MAX_HELD_BYTES", 100_000)
     empty = [points(900, velocity_mm_yr=np.zeros(900, dtype=np.float32)) for _ in range(5)]
     got, _ = passed(*empty, points(3000))
     assert got.pid.size in {3000, 7500}
@@ -331,3 +331,10 @@ def test_what_is_declared_for_a_folder_holds_for_files_that_state_nothing():
     declared = Declaration(unit="mm/yr", positive="toward", for_lacking=True)
     assert gate.units(PATH, declared, unit={"P-SBAS": "cm/yr"}, sign={"P-SBAS": "away"}).factor == -10.0
     assert gate.units(PATH, declared, unit={"the band": None}).factor == 1.0
+
+
+def test_rows_keep_their_order_although_it_is_judged_later_what_zero_means():
+    rounded = [np.round(RNG.normal(0, 2, 3000), 1).astype(np.float32) for _ in range(12)]
+    given = [points(3000, velocity_mm_yr=velocity) for velocity in rounded]
+    got, _ = passed(*given)
+    assert np.array_equal(got.velocity_mm_yr, np.concatenate(rounded))
