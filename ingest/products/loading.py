@@ -59,16 +59,21 @@ class LoadWatch:
 
     def __init__(self, path: Path, field: VelocityField) -> None:
         self._path, self._size, self._points, self._next_check = path, _file_bytes(path, field), 0, 0.0
+        self._rows = 0
         self._index_bytes = POINT_INDEX_BYTES + SERIES_INDEX_BYTES * field.header.has_series
+
+    def read(self, rows: int) -> None:
+        """Count rows as they are read, refused ones included. Raises InputError for more than the file can hold."""
+        self._rows += rows
+        if self._size is not None and self._rows > max(FEW_POINTS, MOST_POINTS_A_BYTE * self._size):
+            problem = f"{self._size:,} bytes cannot hold the {self._rows:,} points that were read so far"
+            raise InputError(self._path, problem, "Check where this file comes from, or make it again")
 
     def add(self, points: int) -> None:
         """Count points before they are copied. Raises InputError or DiskFull; the caller must roll back the load."""
         self._points += points
         if self._points > settings.INGEST_MOST_POINTS:
             raise _too_many(self._path, f"it holds more than {settings.INGEST_MOST_POINTS:,} points")
-        if self._size is not None and self._points > max(FEW_POINTS, MOST_POINTS_A_BYTE * self._size):
-            problem = f"{self._size:,} bytes cannot hold the {self._points:,} points that were read so far"
-            raise InputError(self._path, problem, "Check where this file comes from, or make it again")
         if time.monotonic() >= self._next_check:
             self._next_check = time.monotonic() + CHECK_SECONDS
             _require_room(self._points * self._index_bytes)
@@ -139,7 +144,7 @@ def points_copy(
 ) -> Totals:
     """Copy points and series into a new product's tables, while a thread packs the next batches; return totals."""
     totals, watch = Totals(), LoadWatch(path, field)
-    packed = _packed(path, field, totals)
+    packed = _packed(path, field, totals, watch)
     points, series = (f"{table}_p{product_id}" for table in (partitions.POINTS, partitions.SERIES))
     with closing(ahead(packed, depth=AHEAD) if field.read_ahead else packed) as batches:
         for batch in _together(batches):
@@ -174,8 +179,9 @@ def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
         yield _Packed(n_points, points, series)
 
 
-def _packed(path: Path, field: VelocityField, totals: Totals) -> Generator[_Packed, None, None]:
+def _packed(path: Path, field: VelocityField, totals: Totals, watch: LoadWatch) -> Generator[_Packed, None, None]:
     for batch in field.batches():
+        watch.read(batch.pid.size + len(batch.refused))
         batch = _with_writable_ids(batch)
         _check(path, batch)
         totals.add(batch)

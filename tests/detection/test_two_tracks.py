@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.urls import reverse
 
 from detection import selectors
@@ -46,7 +46,7 @@ def make_product(db):
     def make(number: int, east: float = 0.0, **values) -> Product:
         figures = {"component": "los", "direction": "ascending", "dates": [date(2020, 1, 1), date(2024, 1, 1)]}
         figures |= {"n_points": 10, "file_sha256": f"{number:064}", "simulated": False}
-        figures |= {"footprint": Polygon.from_bbox((12 + east, 47, 13 + east, 48))}
+        figures |= {"footprint": MultiPolygon(Polygon.from_bbox((12 + east, 47, 13 + east, 48)))}
         return Product.objects.create(name=f"product {number}", track=number, **figures | values)
 
     return make

@@ -4,7 +4,6 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from django.contrib.gis.geos import MultiPolygon
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 from django.utils import timezone
@@ -80,7 +79,7 @@ def glacier(pairs) -> Glacier:
     layer = ContextLayer.objects.create(kind="glaciers", name="made", file_sha256="0" * 64, file_name="made")
     ground = pairs[0].footprint
     named = {"glacier_id": "MADE-1", "surge_in_file": "none", "surge": "none"}
-    return Glacier.objects.create(layer=layer, position=ground.centroid, outline=MultiPolygon(ground), **named)
+    return Glacier.objects.create(layer=layer, position=ground.centroid, outline=ground, **named)
 
 
 def test_offsets_of_a_pair_that_shows_a_glacier_reach_farther_and_its_own_reach_goes_before(pairs, glacier, settings):

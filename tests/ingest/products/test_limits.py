@@ -41,7 +41,7 @@ def refused(path: Path, message: str, submission: Submission = UP, fault: type[E
     assert (tables(), Product.objects.count()) == (before, 0)
 
 
-def constant_tiff(folder: Path, side: int, dtype: str = "int8") -> Path:
+def constant_tiff(folder: Path, side: int, dtype: str = "int16") -> Path:
     path = folder / "velocity.tif"
     plain_tiff(
         path, width=side, height=side, dtype=dtype, compress="deflate", tiled=True, blockxsize=512, blockysize=512

@@ -124,7 +124,7 @@ def spoilt(spoil):
         (lambda folder: made_mintpy.make(folder, UNIT="radian"), {}, "radians' by UNIT"),
         (lambda folder: made_opera_disp.make_frame(folder, PAIRS[:2] + PAIRS[3:]), {}, "builds on"),
         (lambda folder: made_insar_norway.make(folder, change=several_tracks), {}, "column 'Track' holds several"),
-        (lambda folder: made_generic.make(folder, "gpkg", change=doubled), TABLE, "appears twice"),
+        (lambda folder: made_generic.make(folder, "gpkg", change=doubled), TABLE, "stands on two different rows"),
         (make_maps, {}, "period"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_bad_product_leaves_the_database_as_it_was(tmp_path, capsys, make, opt
 
 
 def test_a_folder_of_unrelated_images_is_loaded_file_by_file(tmp_path):
-    for name in ("velocity_a.tif", "velocity_b.tif", "20200101-20200701_unw.tif"):
+    for name in ("velocity_a.tif", "velocity_b.tif", "rate_c.tif"):
         made_geotiff.make(tmp_path, name=name)
     assert [path.name for path in walk(tmp_path).arrivals] == sorted(path.name for path in tmp_path.iterdir())
     assert walk(made_licsar.make(tmp_path / "stack")).arrivals[0].name == made_licsar.FRAME

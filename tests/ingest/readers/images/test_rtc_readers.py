@@ -147,7 +147,7 @@ def test_decibels_or_power_is_asked_for_where_the_values_leave_a_doubt(tmp_path)
     assert "not decibels" in outcome(path, Declaration(scale="db"))
     assert "'decibel' is not a scale" in outcome(path, Declaration(scale="decibel"))
     empty = made_rtc.earth_engine(tmp_path, np.full((40, 48), np.nan, np.float32))
-    assert "no pixel has a value" in outcome(empty)
+    assert "no sampled pixel has a value" in outcome(empty)
     assert "no pixel has a value" in outcome(empty, Declaration(scale="db"))
 
 

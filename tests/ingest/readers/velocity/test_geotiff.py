@@ -169,7 +169,7 @@ def test_names_of_velocities_are_no_names_of_other_layers(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["vstd.geo.tif", "20200101_20200113.geo.cc.tif", "coh_mean.tif", "dem_error.tif"])
 def test_a_map_of_quality_is_no_map_of_velocities(tmp_path, name):
-    assert "its name says that it holds" in damage.outcome(made_geotiff.make(tmp_path, name=name), UP)
+    assert "by its name it holds" in damage.outcome(made_geotiff.make(tmp_path, name=name), UP)
     assert points(made_geotiff.make(tmp_path, name="vel_mask.tif"), UP).columns.pid.size == 19
 
 
