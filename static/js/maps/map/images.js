@@ -140,7 +140,8 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
   points.addEventListener("change", show);
   part("earlier").addEventListener("click", () => step(-1));
   part("later").addEventListener("click", () => step(1));
-  part("elsewhere").addEventListener("click", () => map.fitBounds(unroll(group().bounds), { padding: 24, maxZoom: 13 }));
+  const whole = { padding: 24, maxZoom: 13 };
+  part("elsewhere").addEventListener("click", () => map.fitBounds(unroll(group().bounds), whole));
   map.on("moveend", elsewhere);
   part("section").hidden = false;
   document.getElementById("legend").hidden = false;

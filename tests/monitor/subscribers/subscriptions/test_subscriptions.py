@@ -391,7 +391,5 @@ def test_a_circle_across_the_date_line_lies_on_both_sides():
 
 def test_an_area_drawn_on_the_next_copy_of_the_world_is_the_same_area():
     here, there = regions.rectangle(-12, 46, -11.9, 46.1), regions.rectangle(348, 46, 348.1, 46.1)
-    outlines = regions.drawn(here).outline, regions.drawn(there).outline
-    for outline in outlines:
-        outline.normalize()
+    outlines = [regions.drawn(drawn).outline.normalize() for drawn in (here, there)]
     assert outlines[0].equals_exact(outlines[1], 1e-9)
