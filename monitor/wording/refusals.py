@@ -50,7 +50,7 @@ class Missing(Refusal):
 
 def plain_words(line: str, where: str) -> str:
     """Replace command-line options in a message by what to do on a page. where: the place on that page."""
-    line = re.sub(r"\bAdd what holds, as in --[^.;]*", f"Say what holds {where}", line)
+    line = re.sub(r"\bAdd what holds, as in --[^.;]*(; or --[^.;]*)?", f"Say what holds {where}", line)
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
         lambda match: f"{OPTION_WORDS.get(match[1], 'Add what is missing')} {where}",
