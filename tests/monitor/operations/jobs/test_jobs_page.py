@@ -33,7 +33,7 @@ def make_run(number: int = 1, **values) -> Run:
 
 def made_product() -> Product:
     values = {"source_format": "made", "component": "los", "file_name": "made.csv", "file_sha256": "a" * 64}
-    values |= {"n_points": 1, "footprint": Polygon.from_bbox((10, 60, 11, 61)), "dates": []}
+    values |= {"n_points": 1, "footprint": MultiPolygon(Polygon.from_bbox((10, 60, 11, 61))), "dates": []}
     return Product.objects.get_or_create(name="made", defaults=values)[0]
 
 
