@@ -233,7 +233,8 @@ class _Rows:
         # file: the plan's unit and sign; ours: mm and mm/yr, positive toward the satellite, up or east
         series = [self._values(name) for name in plan.dates]
         displacement = np.column_stack(series) if series else np.empty((self.n, 0), dtype=np.float32)
-        displacement *= np.float32(plan.series_factor)
+        if plan.series_factor != 1.0:
+            displacement *= np.float32(plan.series_factor)
         if "velocity" in plan.columns:
             velocity = self._column("velocity") * np.float32(plan.velocity_factor)
         else:
