@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
-from ingest.arrivals.unknown import refuse_evident, unknown
 from ingest.errors import InputError
 from ingest.readers import archives, gate
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
@@ -41,6 +40,7 @@ from ingest.readers.velocity import (
 from ingest.readers.velocity.mintpy import he5 as mintpy_he5
 from ingest.readers.velocity.mintpy import native as mintpy
 from ingest.readers.velocity.opera_disp import frame as opera_disp
+from ingest.unknown import refuse_evident, unknown
 from ingest.vectors import layers
 
 T = TypeVar("T")

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.arrivals.unknown import PARTS, looks_like_product
 from ingest.errors import InputError
 from ingest.formats import GENERAL, READERS, SUFFIXES, recognise
 from ingest.readers.records import Declaration
 from ingest.readers.velocity import geotiff, gmt
+from ingest.unknown import PARTS, looks_like_product
 
 MAX_DEPTH = 12  # folders below the given one
 MAX_NAMES = 20_000  # files and folders that are looked at

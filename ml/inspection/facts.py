@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely import get_coordinates
 
-from ingest.arrivals.unknown import listed
 from ingest.errors import InputError, Undeclared, printable
 from ingest.formats import GENERAL, SCENE_READERS, STATION_READERS, TITLES, open_scenes, open_stations, recognise
 from ingest.formats import open_velocity_fields as open_fields
@@ -26,6 +25,7 @@ from ingest.readers.images.scenes import SceneFile
 from ingest.readers.raster import MM_PER_UNIT, SIGNS
 from ingest.readers.records import Declaration, Float32, Float64, VelocityField
 from ingest.readers.tables import text_table
+from ingest.unknown import listed
 
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
 MAX_KEPT = 2_000_000  # points of which the map and the histogram are drawn

@@ -17,7 +17,6 @@ from django.db import connection
 from tqdm import tqdm
 
 from ingest.arrivals.declared import add_declarations, declaration_of
-from ingest.arrivals.unknown import listed
 from ingest.arrivals.walk import walk
 from ingest.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
 from ingest.failures import Cause, cause_of, reason_of
@@ -28,6 +27,7 @@ from ingest.readers.records import Declaration, Submission
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 from ingest.stations.services import stations_settle
+from ingest.unknown import listed
 
 
 class Command(BaseCommand):

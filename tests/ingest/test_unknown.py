@@ -13,7 +13,7 @@ from ingest.errors import MAX_REFUSAL, InputError
 from ingest.formats import recognise
 from tests.makers import geotiff
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 LOGIN = b"<!DOCTYPE html>\n<html><head><title>Earthdata Login</title></head><body>Sign in</body></html>"
 ENVI = b"ENVI\nsamples = 10\nlines = 10\nbands = 1\ndata type = 4\n"
 XML = b'<?xml version="1.0"?>\n'
