@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -207,20 +208,20 @@ class _Gate:
 
     def _sifted(self) -> Iterator[PointBatch]:
         """Yield batches without fill values; the first ones wait until enough is seen to judge what is one."""
-        waiting: list[PointBatch] = []
+        waiting: list[tuple[PointBatch, Float32, Bools]] = []
         held_bytes = 0
         for batch in self.field.batches():
             self.rows += batch.pid.size + len(batch.refused)
-            waiting.append(self._sound(batch))
-            self.fills.note(waiting[-1])
+            sound = self._sound(batch)
+            waiting.append((sound, *self.fills.note(sound)))
             held_bytes += sum(column.nbytes for column in batch.columns().values())
             if self.fills.n_ordinary >= JUDGED_ROWS or held_bytes > MAX_HELD_BYTES:
-                yield from map(self._measured, waiting)
+                yield from starmap(self._measured, waiting)
                 waiting = []
-        yield from map(self._measured, waiting)
+        yield from starmap(self._measured, waiting)
 
-    def _measured(self, batch: PointBatch) -> PointBatch:
-        batch = self.fills.sift(batch)
+    def _measured(self, batch: PointBatch, raw: Float32, doubtful: Bools) -> PointBatch:
+        batch = self.fills.sift(batch, raw, doubtful)
         # Who states metres states the motion of ice or of a landslide.
         in_metres = abs(self.stated.velocity_scale) >= MM_PER_UNIT["m/yr"]
         technique = Technique.TRACKING if in_metres else self.field.header.technique
@@ -404,24 +405,31 @@ class _Fills:
         self.with_zero = field.header.technique is not Technique.TRACKING
         self.sample = np.empty(0, dtype=np.float32)  # ordinary values, as in the file
         self.n_ordinary = self.n_series = 0
+        self.n_distinct = self.n_most = 0  # of the sample: distinct values, and rows of the most frequent one
         self.largest = 0.0
         self.counts: dict[float, int] = {}
         self.fills: set[float] = set()
 
-    def note(self, batch: PointBatch) -> None:
-        """Count the values of a batch, before any of its rows is left out."""
+    def note(self, batch: PointBatch) -> tuple[Float32, Bools]:
+        """Count the values of a batch; return them as in the file, and which may be fill values, (n,) each."""
         raw, doubtful = self._raw(batch)
         ordinary = raw[~doubtful]
         self.n_ordinary += ordinary.size
         if ordinary.size:
             self.largest = max(self.largest, float(np.abs(ordinary).max()))
+        if ordinary.size and self.sample.size < JUDGED_ROWS:
             self.sample = np.concatenate([self.sample, ordinary[: JUDGED_ROWS - self.sample.size]])
+            counts = np.unique(self.sample, return_counts=True)[1]
+            self.n_distinct, self.n_most = counts.size, int(counts.max())
         for value, count in zip(*np.unique(raw[doubtful], return_counts=True), strict=True):
             self.counts[float(value)] = self.counts.get(float(value), 0) + int(count)
+        return raw, doubtful
 
-    def sift(self, batch: PointBatch) -> PointBatch:
-        """Return the rows whose velocity is no fill value. A table's other rows are refused with a reason."""
-        raw, doubtful = self._raw(batch)
+    def sift(self, batch: PointBatch, raw: Float32, doubtful: Bools) -> PointBatch:
+        """Return the rows whose velocity is no fill value. A table's other rows are refused with a reason.
+
+        raw, doubtful: what `note` returned for this batch.
+        """
         for value in map(float, np.unique(raw[doubtful])):
             if value not in self.fills and not self._is_one(value):
                 continue
@@ -454,10 +462,9 @@ class _Fills:
         repeated = abs(value) >= MIN_LARGE_FILL or self.counts[value] >= MIN_TIMES
         if abs(value) >= MIN_HUGE or (repeated and abs(value) > BEYOND_OTHERS * self.largest > 0):
             return True
-        distinct, counts = np.unique(self.sample, return_counts=True)
-        if distinct.size < MIN_DISTINCT:
+        if self.n_distinct < MIN_DISTINCT:
             return False
-        usual = max(1.0, counts.max() * self.n_ordinary / self.sample.size)
+        usual = max(1.0, self.n_most * self.n_ordinary / self.sample.size)
         return bool(self.counts[value] > MANY_TIMES * usual)
 
     def refuse_another(self) -> None:
