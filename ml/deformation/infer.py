@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ml.deformation import METHODS, classical
 from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
+from ml.deformation.background import against_backgrounds
 from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion
 from ml.deformation.bowls.peaks import LOWEST
 from ml.deformation.bowls.search import best_bowls
@@ -159,8 +160,9 @@ def detect_with(points: PointCloud, config: Config, device: torch.device | None 
 class Look(NamedTuple):
     """Evidence from all tracks of a place, on the cells that their points span, (rows, cols).
 
-    shares: of KINDS, (kinds, rows, cols); rate_mm_yr: of each cell's neighbourhood against still ground;
-    smallest_rate_mm_yr: NaN where nothing is detectable; still: level of still ground of each track.
+    shares: of KINDS, (kinds, rows, cols); rate_mm_yr: of each cell's neighbourhood
+    against the place's background (`ml.deformation.background`); smallest_rate_mm_yr: NaN where nothing is detectable;
+    still: level of still ground of each track against that; zero_mm_yr: usual background of the first track.
     """
 
     witnesses: Witnesses
@@ -168,6 +170,7 @@ class Look(NamedTuple):
     rate_mm_yr: NDArray[np.float32]
     smallest_rate_mm_yr: NDArray[np.float32]
     still: list[StillGround]
+    zero_mm_yr: float
     sigma_mm_yr: float
     transform: Affine
 
@@ -181,6 +184,7 @@ def look(
 ) -> Look:
     """Collect the evidence of the noise law and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
+    tracks, zero = against_backgrounds(tracks)
     grids = [grid_robust(points, cell_m) for points in tracks]
     maps, lattice = predict(network, grids, device, config, pieces)
     bowls = best_bowls(tracks, device, pieces=pieces)
@@ -209,6 +213,7 @@ def look(
         rate,
         np.where(limit < HIGHEST_MM_YR, limit, np.float32(np.nan)),
         motion.still,
+        zero,
         motion.sigma_mm_yr,
         Affine(cell_m, 0, left, 0, -cell_m, top),
     )
@@ -226,7 +231,8 @@ def with_network(
     seen, settings = look(tracks, network, device, config, pieces), network.card.settings
     undone = all(track.cycles_undone for track in tracks)
     probability = logistic(log_odds(seen.witnesses, settings, len(tracks), config.decision, undone))
-    maps = split_by_sign(probability, seen.rate_mm_yr, seen.still[0].rate_mm_yr, seen.sigma_mm_yr)
+    zero = seen.zero_mm_yr + seen.still[0].rate_mm_yr
+    maps = split_by_sign(probability, seen.rate_mm_yr, zero, seen.sigma_mm_yr)
     return DeformationResult(
         maps,
         seen.transform,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from affine import Affine
 
+from ml.deformation.background import against_backgrounds
 from ml.deformation.bowls.search import FOUND_DECADES, Bowls, best_bowls
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.filters.baseline import (
@@ -72,9 +73,10 @@ def least_squares(
 
     Returns the maps, their transform, and the smallest share of still ground of any track (`still_ground`).
     """
+    tracks, zero = against_backgrounds(tracks)
     bowls = best_bowls(tracks, device)
     rate, still, sigma_mm_yr = local_motion(bowls, config)
     moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (rate * bowls.amplitude_mm_yr > 0)
     probability = np.where(moves, logistic((bowls.score - config.score_at_half) / config.score_width), 0)
-    maps = split_by_sign(probability, rate, still[0].rate_mm_yr, sigma_mm_yr)
+    maps = split_by_sign(probability, rate, zero + still[0].rate_mm_yr, sigma_mm_yr)
     return maps, bowls.transform, min(one.share for one in still)

@@ -1,0 +1,95 @@
+"""The zero of a place: what its surroundings of about 12 km do, without the places that move in them.
+
+Tectonics, plates, orbits and long-wave delay move the ground of many kilometres alike; a place is judged against that
+and not against the zero of a product. What is wider is the matter of `ml.deformation.wide`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ml.deformation.filters.still import still_ground
+from ml.deformation.gridding.cells import assign_cells, cell_median
+from ml.deformation.gridding.points import Float32, Float64, PointCloud
+from ml.statistics.robust import MAD_TO_SIGMA
+
+CELL_M = 1_000.0
+WIDTHS_M = (48_000.0, 24_000.0, 12_000.0)  # standard deviations of the Gaussian surroundings, the widest first
+OUTLIER = 4.0  # robust deviations from which on a cell counts nothing
+LEAST_SPREAD_MM_YR = 0.5
+ROUNDS = 3  # of each width: cells that move are found by the background so far
+PRIOR_CELLS = 25.0  # that hold the background to the one before: few cells say nothing of a slope
+STILL_WITHIN_MM_YR = 5.0
+TERMS = ((0, 0), (1, 0), (0, 1))  # of a plane: powers of the offsets down and right
+REACH_WIDTHS = 3.5  # beyond which a Gaussian is cut
+
+
+class Background(NamedTuple):
+    """Rates of the surroundings, (rows, cols), mm/yr with the product's sign, on cells of CELL_M."""
+
+    rate_mm_yr: Float64
+    transform: Affine
+
+    def at(self, x: Float64, y: Float64) -> Float32:
+        """Return the rates at positions (n,), m in the same plane."""
+        col, row = ~self.transform @ (x, y)
+        values = ndimage.map_coordinates(self.rate_mm_yr, [row - 0.5, col - 0.5], order=1, mode="nearest")
+        return np.asarray(values, dtype=np.float32)
+
+
+def background_of(points: PointCloud) -> Background:
+    """Estimate the background of one track: local planes through the cells that move like their surroundings.
+
+    Every cell counts once, because a sinking city has most of the points. A plane, and not a mean, so that the edge of
+    a scene in a slope of tectonics is no motion. A scene narrower than such surroundings has none: 0.
+    """
+    cells = assign_cells(points.x, points.y, max(CELL_M, float(np.ceil(points.posting_m or 0.0))))
+    median, _ = cell_median(cells, points.velocity_mm_yr.astype(np.float32, copy=False))
+    extent_m = max(median.shape) * cells.transform.a
+    if extent_m < WIDTHS_M[-1]:
+        return Background(np.zeros(median.shape), cells.transform)
+    known = np.isfinite(median)
+    still = still_ground(median, 0.0, STILL_WITHIN_MM_YR)
+    rate = np.where(known, median, 0).astype(np.float64)
+    wide = np.full(rate.shape, still.rate_mm_yr)
+    for width_m in (width for width in WIDTHS_M if width <= extent_m):
+        for _ in range(ROUNDS):
+            apart = rate - wide
+            spread = MAD_TO_SIGMA * float(np.median(np.abs(apart[known]))) + LEAST_SPREAD_MM_YR
+            weight = np.where(known, np.maximum(1 - (apart / (OUTLIER * spread)) ** 2, 0) ** 2, 0)
+            wide = wide + _local_planes(apart, weight, width_m / cells.transform.a)
+    return Background(wide, cells.transform)
+
+
+def against_backgrounds(tracks: Sequence[PointCloud]) -> tuple[list[PointCloud], float]:
+    """Return tracks with rates against their backgrounds, and the usual background of the first, mm/yr."""
+    around = [background_of(points).at(points.x, points.y) for points in tracks]
+    flat = [
+        points._replace(velocity_mm_yr=points.velocity_mm_yr - rate)
+        for points, rate in zip(tracks, around, strict=True)
+    ]
+    return flat, float(np.median(around[0]))
+
+
+def _local_planes(values: Float64, weight: NDArray[np.float64], sigma_cells: float) -> Float64:
+    """Return at each cell the height of the plane through the values around it, Gaussian weights times `weight`."""
+    powers = {(a + c, b + d) for a, b in TERMS for c, d in TERMS}
+    sums = {power: _moment(weight, *power, sigma_cells) for power in powers}
+    right_side = np.stack([_moment(weight * values, *power, sigma_cells) for power in TERMS], axis=-1)
+    matrix = np.stack([np.stack([sums[a + c, b + d] for c, d in TERMS], axis=-1) for a, b in TERMS], axis=-2)
+    matrix += PRIOR_CELLS * np.eye(len(TERMS))  # slopes are counted in widths
+    return np.linalg.solve(matrix, right_side[..., None])[..., 0, 0]
+
+
+def _moment(values: Float64, down: int, right: int, sigma_cells: float) -> Float64:
+    """Return sums over the surroundings of each cell of values times powers of the offsets, in widths."""
+    half = int(np.ceil(REACH_WIDTHS * sigma_cells))
+    for axis, power in ((0, down), (1, right)):
+        reach = min(half, values.shape[axis])
+        offset = np.arange(-reach, reach + 1) / sigma_cells
+        values = ndimage.correlate1d(values, np.exp(-0.5 * offset**2) * offset**power, axis=axis, mode="constant")
+    return values
