@@ -12,14 +12,17 @@ from ingest.errors import InputError
 from ingest.formats import open_velocity_field
 from ingest.geometry import utm_zone_of
 from ingest.readers.gate import FAR
-from ingest.readers.records import Component, Declaration, Float64, Reference, VelocityField
+from ingest.readers.records import Component, Declaration, Direction, Float64, Reference, VelocityField
 from ml.deformation.gridding.clusters import Indices, clusters, on_sphere
 from ml.deformation.gridding.points import Float32, PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 
 
 class InputTrack(NamedTuple):
-    """All points of one direction, with its name (ascending, descending, or empty if not stated) and its zero."""
+    """All points of one direction, with its name and its zero.
+
+    name: ascending, descending; if not stated, of its file, empty if that is the only one.
+    """
 
     name: str
     points: PointCloud
@@ -63,7 +66,8 @@ def read_points(path: Path, unit: str | None = None, positive: str | None = None
 def read_clusters(paths: Sequence[Path], declared: Declaration) -> Read:
     """Read velocity products of any known format, and part them into clusters far apart.
 
-    Points of one direction become one cloud, even from several files; all clouds of a cluster are in one projected
+    Points of one direction become one cloud, even from several files; each file that states none is a track of its own,
+    because two tracks of the same ground must not be taken for one. All clouds of a cluster are in one projected
     system: the first product's own, or the UTM zone of their middle. Unit, sign and columns must be declared if a file
     does not state them. Raises InputError, also for files of different components.
     """
@@ -74,7 +78,10 @@ def read_clusters(paths: Sequence[Path], declared: Declaration) -> Read:
             fault = f"it measures {field.header.component}, {paths[0].name} measures {header.component}"
             raise InputError(path, fault, "Give products of one component; run the others on their own")
     refused: Counter[str] = Counter()
-    files = [_columns(path, field, refused) for path, field in zip(paths, fields, strict=True)]
+    alone = len(paths) == 1
+    files = [
+        _columns(path, field, refused, "" if alone else path.stem) for path, field in zip(paths, fields, strict=True)
+    ]
     columns = _Columns._make(np.concatenate(column) for column in zip(*files, strict=True))
     posting_m = max((field.header.posting_m or 0.0 for field in fields), default=0.0) or None
     tied = all(field.header.reference is Reference.GNSS for field in fields)
@@ -92,15 +99,16 @@ def _tracks(columns: _Columns, epsg: int | None, posting_m: float | None, refere
     for name in sorted(set(columns.track), reverse=True):  # descending, ascending, unknown
         longitude, latitude, velocity, height, sigma, undone, _ = columns.at(columns.track == name)
         points = project(longitude, latitude, velocity, height, epsg, posting_m)
-        points = points._replace(sigma_mm_yr=usual(sigma), cycles_undone=bool(undone.all()), direction=str(name))
+        direction = str(name) if name in [*Direction] else Direction.UNKNOWN
+        points = points._replace(sigma_mm_yr=usual(sigma), cycles_undone=bool(undone.all()), direction=direction)
         tracks.append(InputTrack(str(name), points, reference))
     return tracks
 
 
-def _columns(path: Path, field: VelocityField, refused: Counter[str]) -> _Columns:
+def _columns(path: Path, field: VelocityField, refused: Counter[str], otherwise: str) -> _Columns:
     """Read a file's points, its series summarised batch by batch: those of a whole file would not fit into memory.
 
-    refused: reasons for which rows were left out, counted here.
+    refused: reasons for which rows were left out, counted here; otherwise: name of its track if it states no direction.
     """
     header = field.header
     cycles = has_cycles(header.has_series, header.component, header.technique)
@@ -121,7 +129,8 @@ def _columns(path: Path, field: VelocityField, refused: Counter[str]) -> _Column
     if reader:
         summary = reader.summary(longitude, latitude)
         velocity, sigma = velocity - summary.step_mm_yr, summary.noise_mm_yr
-    seen = np.where(np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), str(header.direction))
+    stated = str(header.direction) or otherwise
+    seen = np.where(np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), stated)
     if header.component != Component.LOS:
         seen[:] = ""
     return _Columns(longitude, latitude, velocity, height, sigma, np.full(velocity.shape, cycles), seen)
