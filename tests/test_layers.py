@@ -1,6 +1,7 @@
 """What contracts and formatters cannot say: parts of packages, and lines of templates, style sheets and scripts."""
 
 import ast
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -93,3 +94,11 @@ def test_no_line_is_longer_than_the_formatter_allows_python(path):
 @pytest.mark.parametrize("path", [path for path in OURS if path.suffix == ".css"], ids=lambda path: path.name)
 def test_a_style_sheet_has_one_declaration_a_line(path):
     assert [line for line in path.read_text(encoding="utf-8").splitlines() if line.count(";") > 1] == []
+
+
+def test_tests_see_the_locks_of_their_own_database_only():
+    """Workers share one cluster: the same lock of another worker's database would be taken for one's own."""
+    readers = {
+        path.name for path in (ROOT / "tests").rglob("*.py") if re.search(r"(FROM|JOIN) pg_locks", path.read_text())
+    }
+    assert readers == {"servers.py"}

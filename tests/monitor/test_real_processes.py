@@ -32,7 +32,7 @@ from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
 from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
 from monitor.worker import SteadyConsumer
-from tests.fixtures.servers import another_connection, database_url
+from tests.fixtures.servers import OWN_LOCKS, another_connection, database_url
 from tests.waiting import HANG_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,10 +98,7 @@ def processes() -> Iterator[Processes]:
 
 def backends_waiting() -> int:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_locks JOIN pg_database ON database = pg_database.oid"
-            " WHERE datname = current_database() AND NOT granted AND locktype = 'relation'"
-        )
+        cursor.execute(f"SELECT count(*) FROM {OWN_LOCKS} AS lock WHERE NOT granted AND locktype = 'relation'")
         return cursor.fetchone()[0]
 
 
