@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from celery.fixups.django import DjangoWorkerFixup
 
+from tests.shares import tests_dealt
 from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,16 +38,15 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark what is long before `-m` chooses; then put the demo first, for one worker, and others that take long next.
-
-    An idle worker takes tests from the end of another's share; so only short tests are left for the last minute.
-    """
+    """Mark what is long before `-m` chooses; then have the demo done first, and others that take long next."""
     first = {item for item in items if item.get_closest_marker("long") or _place(item) in SERVERS}
     for item in items:
         if _place(item) in LONG:
             item.add_marker(pytest.mark.long)
     yield
-    items.sort(key=lambda item: (item.get_closest_marker("demo") is None, item not in first))
+    items.sort(key=lambda item: item.get_closest_marker("demo") is None)
+    long, others = ([item for item in items if (item in first) == is_long] for is_long in (True, False))
+    items[:] = tests_dealt(long, others, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def _place(item: pytest.Item) -> str:

@@ -1,10 +1,14 @@
 """What contracts and formatters cannot say: parts of packages, and lines of templates, style sheets and scripts."""
 
 import ast
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from tests.shares import tests_dealt
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [name for name in ("ingest", "ml", "detection", "monitor", "lab") if (ROOT / name).is_dir()]
@@ -93,3 +97,27 @@ def test_no_line_is_longer_than_the_formatter_allows_python(path):
 @pytest.mark.parametrize("path", [path for path in OURS if path.suffix == ".css"], ids=lambda path: path.name)
 def test_a_style_sheet_has_one_declaration_a_line(path):
     assert [line for line in path.read_text(encoding="utf-8").splitlines() if line.count(";") > 1] == []
+
+
+def test_tests_see_the_locks_of_their_own_database_only():
+    """Workers share one cluster: the same lock of another worker's database would be taken for one's own."""
+    readers = {
+        path.name for path in (ROOT / "tests").rglob("*.py") if re.search(r"(FROM|JOIN) pg_locks", path.read_text())
+    }
+    assert readers == {"servers.py"}
+
+
+def test_every_worker_begins_with_its_part_of_what_takes_long_and_modules_stay_whole():
+    long = [SimpleNamespace(path=f"long {module}") for module in range(6) for _ in range(2)]
+    others = [SimpleNamespace(path="short") for _ in range(31)]
+    dealt = tests_dealt(long, others, 4)
+    assert sorted(map(id, dealt)) == sorted(map(id, [*long, *others]))
+    shares = [dealt[:10], dealt[10:21], dealt[21:32], dealt[32:]]  # 43 tests, as xdist shares them out
+    assert [[item.path for item in share if item.path != "short"] for share in shares] == [
+        ["long 0"] * 2 + ["long 4"] * 2,
+        ["long 1"] * 2 + ["long 5"] * 2,
+        ["long 2"] * 2,
+        ["long 3"] * 2,
+    ]
+    assert all(share[0].path != "short" for share in shares)
+    assert tests_dealt(long, others, 1) == [*long, *others]

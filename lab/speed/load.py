@@ -39,8 +39,8 @@ def run(points: int = POINTS) -> dict[str, Any]:
     """Run the load test on a simulated product with a given number of points; return its report."""
     call_command("collectstatic", verbosity=0, interactive=False)
     product = load_towns(points=points, n_dates=DATES)
-    town = {"product": product.pk, "points": _points_sampled(product)}
-    alerts = _alerts(town["points"][:ALERTS])
+    town = {"product": product.pk, "points": points_sampled(product)}
+    alerts = alerts_make(town["points"][:ALERTS])
     try:
         with gunicorn(os.environ) as web, proxy(f"127.0.0.1:{web}") as port, tempfile.TemporaryDirectory() as folder:
             watch = MemoryWatch(web)
@@ -54,7 +54,7 @@ def run(points: int = POINTS) -> dict[str, Any]:
     return report("load", _rows(points, requests, watch.most_mb)) | {"note": NOTE}
 
 
-def _points_sampled(product: Product) -> list[tuple[str, float, float]]:
+def points_sampled(product: Product) -> list[tuple[str, float, float]]:
     """Return id, longitude and latitude of all points of a product, or of a fixed sample of SAMPLE."""
     share = sampling.share_leaving(n_points=product.n_points, most=sampling.SHARES[0] * SAMPLE)
     sql = f"""
@@ -66,7 +66,7 @@ def _points_sampled(product: Product) -> list[tuple[str, float, float]]:
         return cursor.fetchall()
 
 
-def _alerts(places: list[tuple[str, float, float]]) -> list[Alert]:
+def alerts_make(places: list[tuple[str, float, float]]) -> list[Alert]:
     """Make an alert around each place, about a kilometre wide."""
     return Alert.objects.bulk_create(
         Alert(

@@ -18,6 +18,7 @@ from ingest.models import SimulatedTruth
 from ingest.products.services import product_load
 from ml import services as ml_services
 from ml.models import ModelVersion, Prediction
+from tests.fixtures.servers import OWN_LOCKS
 from tests.makers.watching import run_all, watch
 
 pytestmark = pytest.mark.django_db
@@ -111,10 +112,7 @@ def test_of_two_people_who_decide_at_once_one_is_refused(first_scan):
 
 def test_predictions_are_searched_side_by_side_and_merged_one_after_the_other(make_egms, monkeypatch):
     states, search = [], services.search
-    held = (  # other workers of the suite hold the lock of their own database
-        "SELECT count(*) FROM pg_locks JOIN pg_database ON database = pg_database.oid"
-        " WHERE datname = current_database() AND locktype = 'advisory' AND (classid, objid) = (0, %s)"
-    )
+    held = f"SELECT count(*) FROM {OWN_LOCKS} AS lock WHERE locktype = 'advisory' AND (classid, objid) = (0, %s)"
 
     def watched(prediction, used):
         with connection.cursor() as cursor:

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from ingest.locks import Held, Lock, try_locked
+from tests.fixtures.servers import OWN_LOCKS
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,9 +21,10 @@ with try_locked(Lock.STAGE, 7) as alone:
     print(alone, flush=True)
     input()
 """
-HOLDERS = """
-    SELECT state, backend_xid IS NULL AND backend_xmin IS NULL FROM pg_stat_activity JOIN pg_locks USING (pid)
-    WHERE locktype = 'advisory' AND objid = 7"""
+OWN = f"{OWN_LOCKS} AS lock WHERE locktype = 'advisory' AND objid = 7"
+HOLDERS = f"""
+    SELECT state, backend_xid IS NULL AND backend_xmin IS NULL FROM pg_stat_activity
+    WHERE pid IN (SELECT pid FROM {OWN})"""
 
 
 def free() -> bool:
@@ -46,7 +48,7 @@ def test_a_holder_whose_connection_is_ended_notices_and_may_take_the_lock_again(
     held = Held(Lock.STAGE, 7)
     assert held.take()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7")
+        cursor.execute(f"SELECT pg_terminate_backend(pid) FROM {OWN}")
     with pytest.raises(Exception, match=r"terminat|closed|gone"):
         held.take()
     wait_until(held.take)

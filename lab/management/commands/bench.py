@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.operations.database.rights import as_owner
 
-NAMES = ("coherence", "faults", "ingest", "load", "offsets", "page", "tiles")
+NAMES = ("coherence", "costly", "faults", "ingest", "load", "offsets", "page", "tiles")
 
 
 class Command(BaseCommand):

@@ -18,6 +18,7 @@ from monitor.maps.map.layers import BY_NAME
 from monitor.maps.map.selectors import layer_products, points_tile
 from monitor.pages.desk import samples
 from monitor.pages.desk.query import ATTRIBUTES
+from tests.fixtures.servers import OWN_LOCKS
 from tests.makers import snapshots
 from tests.waiting import Elsewhere, wait_until
 
@@ -282,7 +283,7 @@ def test_removing_a_product_waits_for_merging_before_it_locks_a_table(loaded):
     with try_locked(Lock.PARTS) as alone:
         assert alone
         remover = Elsewhere(lambda: product_delete(product=loaded[2]))
-        waiting = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
+        waiting = f"SELECT pid FROM {OWN_LOCKS} AS lock WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
         with connection.cursor() as cursor:
 
             def waits() -> list[tuple[int]]:
@@ -291,7 +292,8 @@ def test_removing_a_product_waits_for_merging_before_it_locks_a_table(loaded):
 
             wait_until(waits)
             cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE pid = %s AND relation::regclass::text LIKE %s AND mode <> %s",
+                f"SELECT count(*) FROM {OWN_LOCKS} AS lock"
+                " WHERE pid = %s AND relation::regclass::text LIKE %s AND mode <> %s",
                 [waits()[0][0], f"{POINTS}%", "AccessShareLock"],
             )
             assert cursor.fetchone() == (0,)
