@@ -55,7 +55,8 @@ def log_odds(seen: Witnesses, settings: Mapping[str, Any], tracks: int, method: 
     """Return the log-odds that a cell moves, (rows, cols), NaN where the network has no value.
 
     The network decides alone where the ground is too small, or has too few points, for the noise law.
-    A rate that exceeds all errors decides alone; its limit is lower if whole cycles were undone in the series.
+    A rate that exceeds all errors decides where the noise law does not speak against it; its limit is lower if whole
+    cycles were undone in the series.
     """
     planes = terms(seen)
     heard, alone = (
@@ -66,6 +67,7 @@ def log_odds(seen: Witnesses, settings: Mapping[str, Any], tracks: int, method: 
         return np.asarray(alone, dtype=np.float32)
     odds = np.where(np.isfinite(heard), heard, alone)
     beyond = np.abs(seen.rate_mm_yr) >= (DELAY_MM_YR if cycles_undone else CYCLE_MM_YR)
+    beyond &= ~(seen.rarity < LEAST)
     return np.where(beyond & np.isfinite(seen.network), SURE, odds).astype(np.float32)
 
 

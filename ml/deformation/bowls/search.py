@@ -28,6 +28,7 @@ from torch import Tensor
 from ml.deformation.bowls.noise_law import NoiseLaw, fit_noise_law
 from ml.deformation.bowls.peaks import LOWEST, likely, outside, taken_out
 from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, fours, pyramid_of, without_spikes
+from ml.deformation.bowls.tail import on_own_tail
 from ml.deformation.bowls.torus import filtered, gaussian, padded, solve, variance, without_wide
 from ml.deformation.gridding.cells import CELL_M
 from ml.deformation.gridding.points import Float32, PointCloud
@@ -47,17 +48,38 @@ TURNS = 2  # the second, with a law fitted without bowls found in the first, whi
 AREA_M2 = 1e9
 FEWEST_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
 USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0  # of ratios, as SHARED_MM_YR is mostly too high; places by which it counts
+SHOWN_ELSEWHERE = 0.3  # of a bowl, that every other track of the ground shows at least, with either sign
+MOST_AGAINST = 3.0  # decades: a slope that slides along one line of sight is hidden from the other
 FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # score of a bowl that is found; deviations above it where nine of ten are
 OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
 NOISES = torch.logspace(-3, 4, 15)  # of a cell, (mm/yr)², for which information is tabulated
 
 
 class View(NamedTuple):
-    """Bowls of one radius in one track, (rows, cols): numerator, its variance (the information), number of points."""
+    """Bowls of one radius, (rows, cols): numerator, its variance (the information), number of points.
+
+    against: decades by which other tracks contradict them.
+    """
 
     along: Tensor
     information: Tensor
     points: Tensor
+    against: Tensor | float = 0.0
+
+    @property
+    def known(self) -> Tensor:
+        """Where enough points lie under the bowl."""
+        return (self.points >= FEWEST_POINTS) & (self.information > 0)
+
+    @property
+    def amplitude(self) -> Tensor:
+        """Fitted amplitude, mm/yr."""
+        return self.along / self.information.clamp_min(1e-9)
+
+    @property
+    def error(self) -> Tensor:
+        """Standard deviation of the amplitude, mm/yr."""
+        return (1 / self.information.clamp_min(1e-9) + SHARED_MM_YR**2).sqrt()
 
 
 class Bowls(NamedTuple):
@@ -125,6 +147,7 @@ def best_bowls(
                 still = _on_levels(outside(peaks, best.shape[1:], transform), shown, levels)
     zeros = tuple(float(np.median(track.velocity_mm_yr)) for track in tracks)
     score, amplitude, radius, detectable = (plane.numpy() for plane in best)
+    score = on_own_tail(score)
     levels_shown = tuple(pyramid[shown] for pyramid in pyramids)
     return Bowls(score, amplitude, radius, detectable, transform, levels_shown, zeros)
 
@@ -241,23 +264,34 @@ def _search(
     radii = ((ALSO_FINEST,) if cell_m == FINEST_M else ()) + RADII_CELLS
     seen = [_views(level, outer, size, law, radii, device) for level, law in tracks]
     for radius, of_tracks in zip(radii, zip(*seen, strict=True), strict=True):
-        for view in _together(of_tracks):
-            _improve(best, View(*(plane[inner] for plane in view)), still, radius, cell_m)
+        for view in _together([View(*(plane[inner] for plane in view[:3])) for view in of_tracks]):
+            _improve(best, view, still, radius, cell_m)
 
 
 def _together(views: Sequence[View]) -> list[View]:
-    """Return the views of the tracks, and of all of them together."""
+    """Return the views of the tracks, and of all of them together, each with what the other tracks say against it."""
     if len(views) < 2:
         return [*views]
-    return [*views, View(*(torch.stack(planes).sum(dim=0) for planes in zip(*views, strict=True)))]
+    against = [[_contradiction(one, other) for other in views if other is not one] for one in views]
+    alone = [view._replace(against=torch.stack(said).amax(dim=0)) for view, said in zip(views, against, strict=True)]
+    sums = (torch.stack(planes).sum(dim=0) for planes in list(zip(*views, strict=True))[:3])
+    return [*alone, View(*sums, torch.stack([view.against for view in alone]).amax(dim=0))]
+
+
+def _contradiction(one: View, other: View) -> Tensor:
+    """Return by how many decades another track contradicts a bowl: it should show SHOWN_ELSEWHERE of it, up or down.
+
+    Where the other has too few points it says nothing.
+    """
+    (seen, error), (shown, spread) = ((one.amplitude.abs(), one.error), (other.amplitude.abs(), other.error))
+    missing = (SHOWN_ELSEWHERE * seen - shown).clamp_min(0)
+    decades = missing**2 / (spread**2 + (SHOWN_ELSEWHERE * error) ** 2) / (2 * math.log(10))
+    return torch.where(other.known & one.known, decades.clamp_max(MOST_AGAINST), 0.0)
 
 
 def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: float) -> None:
     """Replace the bowls of cells in which this radius scores higher."""
-    along, information, points = view
-    known = (points >= FEWEST_POINTS) & (information > 0)
-    amplitude = along / information.clamp_min(1e-9)
-    error = (1 / information.clamp_min(1e-9) + SHARED_MM_YR**2).sqrt()
+    known, amplitude, error = view.known, view.amplitude, view.error
     ratio = torch.where(known, amplitude / error, 0.0)
     beside = known & still
     places = float(beside.sum()) / (math.pi * radius**2)
@@ -265,7 +299,7 @@ def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: flo
         return
     spread = MAD_TO_SIGMA * float(ratio[beside].abs().median())
     spread = math.sqrt((places * spread**2 + PRIOR_BOWLS * USUAL_SPREAD**2) / (places + PRIOR_BOWLS))
-    score = rarity((ratio / spread).abs(), radius * cell_m)
+    score = (rarity((ratio / spread).abs(), radius * cell_m) - view.against).clamp_min(LOWEST)
     better = known & (score > best[0])
     for plane, values in zip(best, (score, amplitude, radius * cell_m), strict=False):
         plane[better] = values[better] if isinstance(values, Tensor) else values

@@ -38,9 +38,11 @@ def test_where_the_law_does_not_hold_the_network_decides_alone():
 
 
 @pytest.mark.parametrize(("undone", "limit"), [(True, DELAY_MM_YR), (False, CYCLE_MM_YR)])
-def test_where_rates_exceed_all_errors_nothing_else_counts(undone, limit):
-    doubted = {"rarity": -2.0, "network": -8.0}
+def test_rates_that_exceed_all_errors_count_unless_the_law_of_noise_contradicts(undone, limit):
+    doubted = {"rarity": 0.0, "network": -8.0}
     assert odds(undone, rate_mm_yr=-limit, **doubted) > 10
+    assert odds(undone, rate_mm_yr=-limit, **doubted | {"rarity": np.nan}) > 10
+    assert odds(undone, rate_mm_yr=-limit, **doubted | {"rarity": -2.0}) < 10
     of_rate = 4 * min(np.log(0.99 * limit / 2), 2)
     assert odds(undone, rate_mm_yr=-0.99 * limit, **doubted) == pytest.approx(0.25 * -8 + of_rate - 3)
 

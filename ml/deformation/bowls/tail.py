@@ -1,0 +1,36 @@
+"""How rare a score is among the maxima of its own scene, whose errors have longer tails than a Gaussian field's.
+
+Unwrapping errors, land cover and delay give real still ground scores of 4 to 14 decades where the law expects one. The
+excesses of maxima over a low score fall exponentially, in noise by a factor of ten per decade; how slowly they fall in
+the scene itself is what a decade is worth there.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from ml.deformation.gridding.points import Float32
+
+FROM_DECADES = -1.5  # about three maxima of noise on 100 km² exceed it
+MEDIAN_EXCESS = float(np.log10(2))  # of such maxima, decades
+USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # how much longer a tail is than a Gaussian's; maxima by which that counts
+MOST_STRETCH = 5.0  # so that a scene full of motion keeps some of it
+APART_CELLS = 9  # maxima are the highest of so many cells
+SQUARE_CELLS = 1_000  # side of the ground that has one tail
+
+
+def on_own_tail(score: Float32) -> Float32:
+    """Return scores, (rows, cols), decades, in decades of each square's own maxima; low ones as they are.
+
+    The median of the excesses counts, so that places that move, fewer than half of the maxima, do not set it.
+    """
+    maxima = (score == ndimage.maximum_filter(score, APART_CELLS)) & (score > FROM_DECADES)
+    rare = score.copy()
+    for row in range(0, score.shape[0], SQUARE_CELLS):
+        for col in range(0, score.shape[1], SQUARE_CELLS):
+            at = np.s_[row : row + SQUARE_CELLS, col : col + SQUARE_CELLS]
+            excess = score[at][maxima[at]] - FROM_DECADES
+            seen = float(np.median(excess)) / MEDIAN_EXCESS if excess.size else USUAL_STRETCH
+            stretch = (excess.size * seen + USUAL_MAXIMA * USUAL_STRETCH) / (excess.size + USUAL_MAXIMA)
+            held = float(np.clip(stretch, 1.0, MOST_STRETCH))
+            rare[at] = np.where(score[at] > FROM_DECADES, FROM_DECADES + (score[at] - FROM_DECADES) / held, score[at])
+    return rare
