@@ -47,7 +47,7 @@ WITHOUT_NETWORK = Weights(rarity=0.15, wide=0.1, network=0.0, rate=1.0, offset=0
 METHODS = {  # by one track, by two
     "model": (
         Weights(rarity=0.3, wide=0.4, network=0.8, rate=1.0, offset=0.0),
-        Weights(rarity=0.2, wide=0.1, network=0.8, rate=1.0, offset=0.0),
+        Weights(rarity=0.05, wide=0.1, network=0.8, rate=1.0, offset=0.0),
     ),
     "network": (NETWORK, NETWORK),
     "without-network": (WITHOUT_NETWORK, WITHOUT_NETWORK),

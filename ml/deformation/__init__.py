@@ -6,11 +6,11 @@ VERSIONS = {  # of every method; raise when the numbers change
     "ada": "2",
     "getis-ord": "2",
     "whitening": "3",
-    "gls": "5",
+    "gls": "6",
     "overwrapped-cnn": "1",
-    "model": "12",
-    "network": "12",
-    "without-network": "12",
+    "model": "13",
+    "network": "13",
+    "without-network": "13",
 }
 METHODS = (*VERSIONS,)
 DEFAULT_METHOD = "model"  # of the command and of the service, unless its settings name another

@@ -55,22 +55,66 @@ class NoiseLaw(NamedTuple):
         spectrum = torch.tensordot(parts, shapes, 1).to(device)
         return spectrum, self.white_mm2_yr2 + float((parts * (1 - shares)).sum())
 
+    def along(self, frequency: Tensor, cell_m: float) -> Tensor:
+        """Return that spectrum at radial frequencies, 1/cell, (n,), (mm/yr)²: nearly the same in all directions.
+
+        Along the diagonal the error is of the fourth order.
+        """
+        side = frequency / (cell_m * 2**0.5)
+        spectrum: Tensor = torch.tensordot(torch.tensor(self.parts_mm2_yr2), _shapes(side, side, cell_m), 1)
+        return spectrum
+
 
 @lru_cache(maxsize=KEPT)
 def _spectra(cell_m: float, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Return the spectrum of each part at strength 1 in cell means, and the share of its variance that these keep."""
     down, right = torch.fft.fftfreq(size[0], cell_m)[:, None], torch.fft.rfftfreq(size[1], cell_m)[None]
+    shapes = _shapes(down, right, cell_m)
+    return shapes, variance(shapes, size).clamp(max=1)
+
+
+def _shapes(down: Tensor, right: Tensor, cell_m: float) -> Tensor:
+    """Return the spectrum of each part at strength 1 in cell means at some frequencies, 1/m, (scales, ...)."""
     square = down**2 + right**2
     mean = (torch.sinc(down * cell_m) * torch.sinc(right * cell_m)) ** 2 / cell_m**2
     exponential = [2 * torch.pi * m**2 / (1 + (2 * torch.pi * m) ** 2 * square) ** 1.5 for m in EXPONENTIAL_M]
     gaussian = [torch.pi * m**2 * torch.exp(-((torch.pi * m) ** 2) * square) for m in GAUSSIAN_M]
-    shapes = torch.stack(exponential + gaussian) * mean
-    return shapes, variance(shapes, size).clamp(max=1)
+    return torch.stack(exponential + gaussian) * mean
 
 
-def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], seed: int = 0) -> NoiseLaw:
-    """Fit the law of points without spikes, (n,), m and mm/yr. With few points it is the usual law."""
-    distance, variance = semivariances(x, y, rate_mm_yr, np.random.default_rng(seed))
+class Pairs(NamedTuple):
+    """Pairs of points, the nearest first: indices of both, (pairs,), and their distance, m."""
+
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
+    distance_m: NDArray[np.float32]
+
+
+def pairs_of(x: Float64, y: Float64, seed: int = 0) -> Pairs:
+    """Return pairs at any distance of the points at x, y, (n,), m: random ones, and some points with near ones."""
+    n, rng = x.size, np.random.default_rng(seed)
+    if n < FEWEST_PAIRS:
+        return Pairs(*(np.zeros(0, dtype=kind) for kind in (np.int32, np.int32, np.float32)))
+    at, some = np.column_stack([x, y]), rng.choice(n, min(n, NEAR_POINTS), replace=False)
+    tree = cKDTree(at, balanced_tree=False, compact_nodes=False)
+    chosen = np.zeros(n, dtype=bool)
+    chosen[some] = True
+    some = tree.indices[chosen[tree.indices]]  # In the tree's order, consecutive searches share memory.
+    _, near = tree.query(at[some], k=NEAR_RANKS)
+    first = np.concatenate([rng.integers(n, size=PAIRS), np.repeat(some, len(NEAR_RANKS))])
+    second = np.concatenate([rng.integers(n, size=PAIRS), np.where(near < n, near, some[:, None]).ravel()])
+    distance = np.hypot(*(at[first] - at[second]).T).astype(np.float32)
+    order = np.argsort(distance)
+    order = order[distance[order] > EDGES_M[0]]
+    return Pairs(first[order].astype(np.int32), second[order].astype(np.int32), distance[order])
+
+
+def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs | None = None) -> NoiseLaw:
+    """Fit the law of points without spikes, (n,), m and mm/yr. With few points it is the usual law.
+
+    pairs: of these points (`pairs_of`), if they are known.
+    """
+    distance, variance = semivariances(x, y, rate_mm_yr, pairs or pairs_of(x, y))
     rising = [1 - np.exp(-distance / m) for m in EXPONENTIAL_M] + [
         1 - np.exp(-((distance / m) ** 2)) for m in GAUSSIAN_M
     ]
@@ -86,28 +130,19 @@ def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], seed
     return NoiseLaw(max(float(parts[0]), LEAST_MM2_YR2), tuple(map(float, parts[1:])))
 
 
-def semivariances(
-    x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], rng: np.random.Generator
-) -> tuple[Float64, Float64]:
+def semivariances(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs) -> tuple[Float64, Float64]:
     """Return the mean distance and the robust semivariance of each class with enough pairs, m and (mm/yr)²."""
-    n = x.size
-    if n < FEWEST_PAIRS:
+    if not pairs.first.size:
         return np.zeros(0), np.zeros(0)
-    rate = rate_mm_yr + rng.uniform(-ROUNDING_MM_YR / 2, ROUNDING_MM_YR / 2, n)
-    at = np.column_stack([x, y])
-    some = rng.choice(n, min(n, NEAR_POINTS), replace=False)
-    _, near = cKDTree(at, balanced_tree=False, compact_nodes=False).query(at[some], k=NEAR_RANKS)
-    first = np.concatenate([rng.integers(n, size=PAIRS), np.repeat(some, len(NEAR_RANKS))])
-    second = np.concatenate([rng.integers(n, size=PAIRS), np.where(near < n, near, some[:, None]).ravel()])
+    rng = np.random.default_rng(x.size)
+    rate = rate_mm_yr + rng.uniform(-ROUNDING_MM_YR / 2, ROUNDING_MM_YR / 2, x.size)
     still = _still(x, y, rate)
-    kept = still[first] & still[second] & (first != second)
-    first, second = first[kept], second[kept]
-    distance, apart = np.hypot(*(at[first] - at[second]).T), np.abs(rate[first] - rate[second])
-    found = []
-    for near_m, far_m in pairwise(EDGES_M):
-        inside = (distance > near_m) & (distance <= far_m)
-        if np.count_nonzero(inside) >= FEWEST_PAIRS:
-            found.append((distance[inside].mean(), (np.median(apart[inside]) / MEDIAN_TO_SIGMA) ** 2))
+    first, second, distance = (part[still[pairs.first] & still[pairs.second]] for part in pairs)
+    apart, found = np.abs(rate[first] - rate[second]), []
+    for begin, end in pairwise(np.searchsorted(distance, EDGES_M, side="right")):
+        if end - begin >= FEWEST_PAIRS:
+            median = np.median(apart[begin:end])
+            found.append((distance[begin:end].mean(dtype=np.float64), (median / MEDIAN_TO_SIGMA) ** 2))
     means, variances = np.array(found, dtype=np.float64).reshape(-1, 2).T
     return means, variances
 

@@ -43,15 +43,15 @@ class Points(NamedTuple):
     height_m: Float32
 
 
-def without_spikes(track: PointCloud) -> Points:
-    """Return the points that agree with their neighbourhood."""
+def without_spikes(track: PointCloud, workers: int = 1) -> Points:
+    """Return the points that agree with their neighbourhood. workers: threads that look for it."""
     rate = track.velocity_mm_yr - np.float32(np.median(track.velocity_mm_yr))
     height = np.zeros_like(rate)
     if track.height_m is not None and (known := np.isfinite(track.height_m)).any():
         height[known] = track.height_m[known] - np.median(track.height_m[known])
     if rate.size < NEIGHBOURS:
         return Points(track.x, track.y, rate, height)
-    near = neighbours(track)
+    near = neighbours(track, workers=workers)
     middle = median_of(rate, near)
     spread = MAD_TO_SIGMA * median_of(np.abs(rate - middle), near) + SPIKE_MM_YR
     kept = np.abs(rate - middle) < SPIKE * spread

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby, product
 from typing import NamedTuple
 
@@ -24,12 +24,14 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
-from ml.deformation.bowls.noise_law import NoiseLaw, fit_noise_law
+from ml.deformation.bowls.noise_law import NoiseLaw, Pairs, fit_noise_law, pairs_of
 from ml.deformation.bowls.peaks import LOWEST, likely, outside, taken_out
 from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, fours, pyramid_of, without_spikes
 from ml.deformation.bowls.tail import on_own_tail
-from ml.deformation.bowls.torus import filtered, gaussian, padded, solve, variance, without_wide
+from ml.deformation.bowls.torus import KEPT, filtered, gaussian, padded, solve, variance, without_wide
+from ml.deformation.bowls.views import FEWEST_POINTS, View, together
 from ml.deformation.gridding.cells import CELL_M
 from ml.deformation.gridding.points import Float32, PointCloud
 from ml.rasters.pieces import Arrays, Pieces, piece_by_piece
@@ -38,48 +40,22 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 FINEST_M, COARSEST_M = 50.0, 1_600.0
 RADII_CELLS, ALSO_FINEST = (3.0, 4.2), 2.0  # radii where a bowl falls to 1/e: 100 m to 6.7 km
-CORE, SIZES = 256, 60  # cells of a block, without its margin; its torus has a multiple of these
+CORE, SIZES = 256, 64  # cells of a block, without its margin; the sides of a torus are multiples of these
 LAW_M = 25_600.0  # side of the squares that have a noise law each
-FEWEST_POINTS = 5.0  # under a bowl
-SHARED_MM_YR = 0.3  # of what all cells under a bowl share beyond the law
 FLOOR_MM2_YR2 = 0.02  # of what all points of a cell share beyond the law
 OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times that it is looked at
-TURNS = 2  # the second, with a law fitted without bowls found in the first, which leaves out cells of FINEST_M
+TURNS = 2  # The second has a law fitted without the bowls that the first found.
+PROPOSED, PROPOSED_CELLS = 0.0, 3  # Cells of FINEST_M are searched so near to wider ones with a higher score.
 AREA_M2 = 1e9
 FEWEST_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
 USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0  # of ratios, as SHARED_MM_YR is mostly too high; places by which it counts
-SHOWN_ELSEWHERE = 0.3  # of a bowl, that every other track of the ground shows at least, with either sign
-MOST_AGAINST = 3.0  # decades: a slope that slides along one line of sight is hidden from the other
 FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # score of a bowl that is found; deviations above it where nine of ten are
 OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
 NOISES = torch.logspace(-3, 4, 15)  # of a cell, (mm/yr)², for which information is tabulated
+FREQUENCIES = (torch.arange(256) + 0.5) / 256  # of that table's integral, 1/radius: a bowl has no higher ones
 
-
-class View(NamedTuple):
-    """Bowls of one radius, (rows, cols): numerator, its variance (the information), number of points.
-
-    against: decades by which other tracks contradict them.
-    """
-
-    along: Tensor
-    information: Tensor
-    points: Tensor
-    against: Tensor | float = 0.0
-
-    @property
-    def known(self) -> Tensor:
-        """Where enough points lie under the bowl."""
-        return (self.points >= FEWEST_POINTS) & (self.information > 0)
-
-    @property
-    def amplitude(self) -> Tensor:
-        """Fitted amplitude, mm/yr."""
-        return self.along / self.information.clamp_min(1e-9)
-
-    @property
-    def error(self) -> Tensor:
-        """Standard deviation of the amplitude, mm/yr."""
-        return (1 / self.information.clamp_min(1e-9) + SHARED_MM_YR**2).sqrt()
+Core = tuple[slice, slice]
+Strips = dict[str, tuple[int, list[Core]]]
 
 
 class Bowls(NamedTuple):
@@ -115,36 +91,46 @@ def best_bowls(
     west, south = (math.floor(min(np.min(at) for at in each) / unit_m) * unit_m for each in (xs, ys))
     east, north = ((math.floor(max(np.max(at) for at in each) / unit_m) + 1) * unit_m for each in (xs, ys))
     shape = (round((north - south) / finest_m), round((east - west) / finest_m))
-    kept = [without_spikes(track) for track in tracks]
+    kept = [without_spikes(track, workers) for track in tracks]
     pyramids = [pyramid_of(points, finest_m, levels, west, north, shape) for points in kept]
-    strips = {
-        f"{number}-{row}": (number, list(cores))
-        for number in range(levels)
-        for row, cores in groupby(_blocks([pyramid[number] for pyramid in pyramids]), lambda core: core[0].start)
-    }
-    wide = {place: strip for place, strip in strips.items() if strip[0] >= shown}
     cell_m = finest_m * 2**shown
     transform = Affine(cell_m, 0, west, 0, -cell_m, north)
 
-    def work(strip: tuple[int, list[tuple[slice, slice]]]) -> Arrays:
-        number, cores = strip
-        at = [(pyramid[number], law) for pyramid, law in zip(pyramids, laws, strict=True)]
-        found = pool.map(lambda core: _of_block(at, still[number][core], core, number < shown, device), cores)
-        return {str(core[1].start): planes.numpy() for core, planes in zip(cores, found, strict=True)}
+    def strips(numbers: range, proposed: Tensor | None = None) -> Strips:
+        """Return the blocks of some levels by rows; of the finest, those with a proposed cell."""
+        return {
+            f"{number}-{row}": (number, list(cores))
+            for number in numbers
+            for row, cores in groupby(_blocks([pyramid[number] for pyramid in pyramids], proposed), _first_row)
+        }
+
+    def search(stage: str, some: Strips, best: Tensor, proposed: Tensor | None = None) -> None:
+        def work(strip: tuple[int, list[Core]]) -> Arrays:
+            number, cores = strip
+            at = [(pyramid[number], law) for pyramid, law in zip(pyramids, laws, strict=True)]
+            found = pool.map(lambda core: _of_block(at, still[number][core], core, proposed, device), cores)
+            return {str(core[1].start): planes.numpy() for core, planes in zip(cores, found, strict=True)}
+
+        for place, found in piece_by_piece(pieces, stage, some, work):
+            number, cores = some[place]
+            for core, planes in zip(cores, found.values(), strict=True):
+                _lay(best, torch.from_numpy(planes), core, number - shown)
 
     with torch_threads(1), ThreadPoolExecutor(workers) as pool:  # more threads wait for each other
         laws = [Laws(points, west, north, pool) for points in kept]
         still = _on_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
+        wide = strips(range(shown, levels))
         for turn in range(TURNS):
-            best, some = _nothing((shape[0] >> shown, shape[1] >> shown)), strips if turn else wide
-            for place, found in piece_by_piece(pieces, f"bowls-{turn}", some, work):
-                number, cores = some[place]
-                for core, planes in zip(cores, found.values(), strict=True):
-                    _lay(best, torch.from_numpy(planes), core, number - shown)
+            best = _nothing((shape[0] >> shown, shape[1] >> shown))
+            search(f"bowls-{turn}", wide, best)
             if turn == 0 and (peaks := likely(best, transform)):
                 beside = [taken_out(points, peaks) for points in kept]
                 laws = [Laws(points, west, north, pool, before) for points, before in zip(beside, laws, strict=True)]
                 still = _on_levels(outside(peaks, best.shape[1:], transform), shown, levels)
+        if shown:
+            proposed = max_pool2d((best[:1] > PROPOSED).float(), 2 * PROPOSED_CELLS + 1, 1, PROPOSED_CELLS)[0] > 0
+            proposed = proposed.repeat_interleave(2, 0).repeat_interleave(2, 1)
+            search("bowls-finest", strips(range(shown), proposed), best, proposed)
     zeros = tuple(float(np.median(track.velocity_mm_yr)) for track in tracks)
     score, amplitude, radius, detectable = (plane.numpy() for plane in best)
     score = on_own_tail(score)
@@ -181,11 +167,14 @@ class Laws:
         order = np.argsort(of, kind="stable")
         parts = np.split(order, np.cumsum(np.bincount(of))[:-1])
         self.rate_mm_yr = rate
+        self.pairs: dict[tuple[int, int], Pairs] = {}  # They serve both turns.
 
         def law_of(square: tuple[int, int], part: NDArray[np.intp]) -> tuple[int, NoiseLaw]:
             if before and np.array_equal(before.rate_mm_yr[part], rate[part]):
                 return before.laws[square]
-            return len(part), fit_noise_law(x[part], y[part], rate[part])
+            at = x[part], y[part]
+            pairs = before.pairs[square] if before else self.pairs.setdefault(square, pairs_of(*at))
+            return len(part), fit_noise_law(*at, rate[part], pairs)
 
         names = [divmod(int(square), wide) for square in squares]
         self.laws = dict(zip(names, pool.map(law_of, names, parts), strict=True))
@@ -201,92 +190,112 @@ class Laws:
         return NoiseLaw(float(parts[0]), tuple(map(float, parts[1:])))
 
 
-def _blocks(at: Sequence[Level]) -> Iterator[tuple[slice, slice]]:
-    """Yield the cores of blocks that hold enough points of any track."""
+def _blocks(at: Sequence[Level], proposed: Tensor | None) -> Iterator[Core]:
+    """Yield the cores of blocks that hold enough points of any track, and a proposed cell."""
     rows, cols = at[0].points.shape
     for row in range(0, rows, CORE):
         for col in range(0, cols, CORE):
             core = slice(row, min(row + CORE, rows)), slice(col, min(col + CORE, cols))
-            if any(float(level.points[core].sum()) >= FEWEST_POINTS for level in at):
+            if (proposed is None or proposed[core].any()) and any(
+                float(level.points[core].sum()) >= FEWEST_POINTS for level in at
+            ):
                 yield core
 
 
+def _first_row(core: Core) -> int:
+    row: int = core[0].start
+    return row
+
+
 def _of_block(
-    at: Sequence[tuple[Level, Laws]], still: Tensor, core: tuple[slice, slice], halved: bool, device: torch.device
+    at: Sequence[tuple[Level, Laws]], still: Tensor, core: Core, proposed: Tensor | None, device: torch.device
 ) -> Tensor:
-    """Return the planes of Bowls for each cell of a core, (4, rows, cols); `halved`: for squares of 2 x 2 cells."""
+    """Return the planes of Bowls for each cell of a core, (4, rows, cols).
+
+    proposed: only these cells are searched, (rows, cols) of the whole level, and of 2 x 2 cells the best is returned.
+    """
     best = _nothing([part.stop - part.start for part in core], device)
     laws = [law.around(core, level.cell_m) for level, law in at]
-    known = [(level, law) for (level, _), law in zip(at, laws, strict=True) if law]
-    if known and (within := _with_points([level for level, _ in known], core)):
-        rows, cols = (slice(c.start + w.start, c.start + w.stop) for c, w in zip(core, within, strict=True))
-        _search(known, best[:, *within], still[within].to(device), (rows, cols), device)
-    return (_best_of_fours(best) if halved else best).cpu()
+    if known := [(level, law) for (level, _), law in zip(at, laws, strict=True) if law]:
+        places = _with_points([level for level, _ in known], core)
+        if proposed is not None:
+            places &= proposed[core]
+        _search(known, best, still.to(device), core, _boxes(places.numpy()), device)
+    return (best if proposed is None else _best_of_fours(best)).cpu()
 
 
-def _with_points(levels: Sequence[Level], core: tuple[slice, slice]) -> tuple[slice, slice] | None:
-    """Return the part of a core, in even cells, outside of which no bowl has enough points; None if none has."""
+def _with_points(levels: Sequence[Level], core: Core) -> Tensor:
+    """Return the cells of a core around which the widest bowl has enough points."""
     outer, size, inner = _around(core, levels[0].points.shape)
     points = padded(torch.stack([level.points[outer] for level in levels]).sum(dim=0), size)
     radius = RADII_CELLS[-1]
     count = filtered(points, gaussian(size, radius / 2, points.device))[inner] * math.pi * radius**2 / 2
-    enough = count >= FEWEST_POINTS
-    if not enough.any():
-        return None
-    ends = ((each[0], each[-1]) for each in (enough.any(dim=dim).nonzero()[:, 0].tolist() for dim in (1, 0)))
-    evens = (slice(first // 2 * 2, last // 2 * 2 + 2) for first, last in ends)
-    rows, cols = (slice(*part.indices(length)[:2]) for part, length in zip(evens, enough.shape, strict=True))
-    return rows, cols
+    return count >= FEWEST_POINTS
 
 
-def _around(
-    core: tuple[slice, slice], shape: Sequence[int]
-) -> tuple[tuple[slice, ...], tuple[int, ...], tuple[slice, ...]]:
+def _boxes(places: NDArray[np.bool_]) -> list[Core]:
+    """Return disjoint boxes that hold all places, (rows, cols): several where their tori have fewer cells than one."""
+    down, right = (np.flatnonzero(places.any(axis=axis)) for axis in (1, 0))
+    if not down.size:
+        return []
+    box = slice(int(down[0]), int(down[-1]) + 1), slice(int(right[0]), int(right[-1]) + 1)
+    lengths = [part.stop - part.start for part in box]
+    if max(lengths) <= SIZES:
+        return [box]
+    axis = lengths.index(max(lengths))
+    middle = box[axis].start + lengths[axis] // 2
+    halves = []
+    for part in (slice(box[axis].start, middle), slice(middle, box[axis].stop)):
+        rows, cols = (part, box[1]) if axis == 0 else (box[0], part)
+        halves += [_moved(half, rows.start, cols.start) for half in _boxes(places[rows, cols])]
+    return halves if sum(map(_cells, halves)) < _cells(box) else [box]
+
+
+def _moved(core: Core, rows: int, cols: int) -> Core:
+    return slice(core[0].start + rows, core[0].stop + rows), slice(core[1].start + cols, core[1].stop + cols)
+
+
+def _cells(core: Core) -> int:
+    """Return the number of cells of a core's torus."""
+    return _side(core[0]) * _side(core[1])
+
+
+def _side(part: slice) -> int:
+    """Return the side of the torus of some rows or columns, in cells."""
+    return -(-(part.stop - part.start + 2 * MARGIN) // SIZES) * SIZES
+
+
+def _around(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Core]:
     """Return a core with its margin, the size of its torus, and where the core lies in it."""
-    outer = tuple(
-        slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size))
+    (rows, row), (cols, col) = (
+        (slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size)), min(MARGIN, part.start))
         for part, size in zip(core, shape, strict=True)
     )
-    size = tuple(-(-(part.stop - part.start + MARGIN) // SIZES) * SIZES for part in outer)
-    return outer, size, tuple(slice(c.start - o.start, c.stop - o.start) for c, o in zip(core, outer, strict=True))
+    inner = slice(row, row + core[0].stop - core[0].start), slice(col, col + core[1].stop - core[1].start)
+    return (rows, cols), (_side(core[0]), _side(core[1])), inner
 
 
 def _search(
     tracks: Sequence[tuple[Level, NoiseLaw]],
     best: Tensor,
     still: Tensor,
-    core: tuple[slice, slice],
+    core: Core,
+    boxes: Sequence[Core],
     device: torch.device,
 ) -> None:
-    """Write the best bowls in a core, (4, rows, cols), found in tracks with their laws."""
+    """Write the best bowls in a core, (4, rows, cols), found in tracks with their laws in some boxes of it."""
     cell_m = tracks[0][0].cell_m
-    outer, size, inner = _around(core, tracks[0][0].points.shape)
     radii = ((ALSO_FINEST,) if cell_m == FINEST_M else ()) + RADII_CELLS
-    seen = [_views(level, outer, size, law, radii, device) for level, law in tracks]
-    for radius, of_tracks in zip(radii, zip(*seen, strict=True), strict=True):
-        for view in _together([View(*(plane[inner] for plane in view[:3])) for view in of_tracks]):
+    seen = torch.zeros(len(radii), len(tracks), 3, *best.shape[1:], device=device)
+    for box in boxes:
+        at = _moved(box, core[0].start, core[1].start)
+        for number, (level, law) in enumerate(tracks):
+            for planes, view in zip(seen[:, number], _views(level, at, law, radii, device), strict=True):
+                for plane, values in zip(planes, view[:3], strict=True):
+                    plane[box] = values
+    for radius, of_tracks in zip(radii if boxes else (), seen, strict=False):
+        for view in together([View(*planes) for planes in of_tracks]):
             _improve(best, view, still, radius, cell_m)
-
-
-def _together(views: Sequence[View]) -> list[View]:
-    """Return the views of the tracks, and of all of them together, each with what the other tracks say against it."""
-    if len(views) < 2:
-        return [*views]
-    against = [[_contradiction(one, other) for other in views if other is not one] for one in views]
-    alone = [view._replace(against=torch.stack(said).amax(dim=0)) for view, said in zip(views, against, strict=True)]
-    sums = (torch.stack(planes).sum(dim=0) for planes in list(zip(*views, strict=True))[:3])
-    return [*alone, View(*sums, torch.stack([view.against for view in alone]).amax(dim=0))]
-
-
-def _contradiction(one: View, other: View) -> Tensor:
-    """Return by how many decades another track contradicts a bowl: it should show SHOWN_ELSEWHERE of it, up or down.
-
-    Where the other has too few points it says nothing.
-    """
-    (seen, error), (shown, spread) = ((one.amplitude.abs(), one.error), (other.amplitude.abs(), other.error))
-    missing = (SHOWN_ELSEWHERE * seen - shown).clamp_min(0)
-    decades = missing**2 / (spread**2 + (SHOWN_ELSEWHERE * error) ** 2) / (2 * math.log(10))
-    return torch.where(other.known & one.known, decades.clamp_max(MOST_AGAINST), 0.0)
 
 
 def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: float) -> None:
@@ -325,17 +334,11 @@ def rarity(ratio: Tensor, radius_m: float) -> Tensor:
     return -log
 
 
-def _views(
-    level: Level,
-    outer: tuple[slice, ...],
-    size: tuple[int, ...],
-    law: NoiseLaw,
-    radii: Sequence[float],
-    device: torch.device,
-) -> list[View]:
-    """Return a track's view of a block for each radius, (rows, cols) of the torus."""
+def _views(level: Level, core: Core, law: NoiseLaw, radii: Sequence[float], device: torch.device) -> list[View]:
+    """Return a track's view of a core for each radius, (rows, cols)."""
+    outer, size, inner = _around(core, level.points.shape)
     points, rate = (padded(plane[outer].to(device), size) for plane in level[1:])
-    spectrum, white = law.on_cells(level.cell_m, (size[0], size[1]), device)
+    spectrum, white = law.on_cells(level.cell_m, size, device)
     seen = points > 0
     noise = torch.where(seen, white / points.clamp_min(1) + FLOOR_MM2_YR2, 1.0)
     wide = gaussian(size, WIDE_CELLS, device)
@@ -352,23 +355,30 @@ def _views(
     views = []
     for radius in radii:
         sum_ = math.pi * radius**2
-        bowl = gaussian(size, radius / math.sqrt(2), device) * sum_ * (1 - wide)
-        along = torch.fft.irfft2(weighted * bowl, s=size)
-        local = torch.fft.irfft2(of_information * gaussian(size, radius / 2, device), s=size)
-        table = torch.stack([variance(bowl**2 / (narrow + noise_of), size) for noise_of in NOISES])
-        information = _interpolated(local, table)
-        count = torch.fft.irfft2(of_points * gaussian(size, radius / 2, device), s=size) * sum_ / 2
-        views.append(View(along, information, count))
+        bowl, near = (gaussian(size, radius / part, device) for part in (math.sqrt(2), 2))
+        along = torch.fft.irfft2(weighted * bowl * (1 - wide), s=size)[inner] * sum_
+        local = torch.fft.irfft2(of_information * near, s=size)[inner]
+        count = torch.fft.irfft2(of_points * near, s=size)[inner] * (sum_ / 2)
+        views.append(View(along, _interpolated(local, _information(law, radius, level.cell_m).to(device)), count))
     return views
+
+
+@lru_cache(maxsize=KEPT)
+def _information(law: NoiseLaw, radius: float, cell_m: float) -> Tensor:
+    """Return the information of a bowl in cells with each of NOISES: an integral over the radial frequency."""
+    frequency = FREQUENCIES / radius
+    narrow = 1 - torch.exp(-2 * (math.pi * WIDE_CELLS * frequency) ** 2)
+    bowl = math.pi * radius**2 * torch.exp(-((math.pi * radius * frequency) ** 2)) * narrow
+    noise = law.along(frequency, cell_m) * narrow**2 + 1e-6 + NOISES[:, None]
+    return (2 * math.pi * frequency * bowl**2 / noise).sum(dim=1) / (len(FREQUENCIES) * radius)
 
 
 def _interpolated(information: Tensor, table: Tensor) -> Tensor:
     """Return the table's value, given at NOISES, for cells with a local mean of information."""
-    steps = (3 - torch.log10(information.clamp_min(1e-6))) * (len(NOISES) - 1) / 7
-    low = steps.floor().clamp(0, len(NOISES) - 2).long()
-    part = (steps - low).clamp(0, 1)
+    steps = (3 - torch.log10(information.clamp_min(1e-6))) * ((len(NOISES) - 1) / 7)
+    low = steps.long().clamp_(0, len(NOISES) - 2)
     logs = table.log()
-    return torch.exp(logs[low] * (1 - part) + logs[low + 1] * part)
+    return torch.exp(logs[low] + (steps - low).clamp_(0, 1) * logs.diff()[low])
 
 
 def _best_of_fours(found: Tensor) -> Tensor:

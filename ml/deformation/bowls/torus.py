@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 
 from ml.statistics.robust import MAD_TO_SIGMA
 
-STEPS, TOLERANCE = 20, 1e-2  # of the conjugate gradients
+STEPS, TOLERANCE = 20, 0.05  # Conjugate gradients end at this share of the first residual.
 KEPT = 64  # transforms of Gaussians: products differ in size, and a worker lives long
 
 
@@ -68,22 +68,21 @@ def without_wide(rate: Tensor, weight: Tensor, seen: Tensor, wide: Tensor) -> Te
 def solve(rate: Tensor, noise: Tensor, seen: Tensor, spectrum: Tensor, start: Tensor | None = None) -> Tensor:
     """Return C^-1 rate on the seen cells, 0 elsewhere, by conjugate gradients. start: a near solution."""
     known = seen.to(rate.dtype)
-    mean_noise = 1 / ((1 / noise)[seen].mean())
-    nearly = 1 / (spectrum + mean_noise)
+    nearly = 1 / (spectrum + 1 / ((1 / noise)[seen].mean()))
     x, residual = torch.zeros_like(rate), rate * known
-    first = (residual**2).sum()
+    enough = TOLERANCE**2 * float((residual**2).sum())
     if start is not None:
-        x, residual = start, (rate - filtered(start, spectrum) - noise * start) * known
-    z = filtered(residual, nearly) * known
-    direction, along = z, (residual * z).sum()
+        x, residual = start.clone(), (rate - filtered(start, spectrum) - noise * start) * known
+    direction, before = torch.zeros_like(rate), 1.0
     for _ in range(STEPS):
-        towards = (filtered(direction, spectrum) + noise * direction) * known
-        step = along / (direction * towards).sum().clamp_min(1e-20)
-        x = x + step * direction
-        residual = residual - step * towards
-        if (residual**2).sum() <= TOLERANCE**2 * first:
+        if float((residual**2).sum()) <= enough:
             break
-        z = filtered(residual, nearly) * known
-        before, along = along, (residual * z).sum()
-        direction = z + along / before.clamp_min(1e-20) * direction
+        z = filtered(residual, nearly).mul_(known)
+        along = float((residual * z).sum())
+        direction.mul_(along / before).add_(z)
+        towards = filtered(direction, spectrum).addcmul_(noise, direction).mul_(known)
+        step = along / max(float((direction * towards).sum()), 1e-20)
+        x.add_(direction, alpha=step)
+        residual.sub_(towards, alpha=step)
+        before = max(along, 1e-20)
     return x

@@ -1,0 +1,63 @@
+"""What each track of a place says of bowls of one radius, and what all of them say together."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+SHOWN_ELSEWHERE = 0.3  # of a bowl, that every other track of the ground shows at least, with either sign
+MOST_AGAINST = 3.0  # decades: a slope that slides along one line of sight is hidden from the other
+FEWEST_POINTS = 5.0  # under a bowl
+SHARED_MM_YR = 0.3  # of what all cells under a bowl share beyond the law
+
+
+class View(NamedTuple):
+    """Bowls of one radius, (rows, cols): numerator, its variance (the information), number of points.
+
+    against: decades by which other tracks contradict them.
+    """
+
+    along: Tensor
+    information: Tensor
+    points: Tensor
+    against: Tensor | float = 0.0
+
+    @property
+    def known(self) -> Tensor:
+        """Where enough points lie under the bowl."""
+        return (self.points >= FEWEST_POINTS) & (self.information > 0)
+
+    @property
+    def amplitude(self) -> Tensor:
+        """Fitted amplitude, mm/yr."""
+        return self.along / self.information.clamp_min(1e-9)
+
+    @property
+    def error(self) -> Tensor:
+        """Standard deviation of the amplitude, mm/yr."""
+        return (1 / self.information.clamp_min(1e-9) + SHARED_MM_YR**2).sqrt()
+
+
+def together(views: Sequence[View]) -> list[View]:
+    """Return the views of the tracks, and of all of them together, each with what the other tracks say against it."""
+    if len(views) < 2:
+        return [*views]
+    against = [
+        torch.stack([_contradiction(one, other) for other in views if other is not one]).amax(dim=0) for one in views
+    ]
+    alone = [view._replace(against=said) for view, said in zip(views, against, strict=True)]
+    sums = (torch.stack(planes).sum(dim=0) for planes in list(zip(*views, strict=True))[:3])
+    return [*alone, View(*sums, torch.stack(against).amax(dim=0))]
+
+
+def _contradiction(one: View, other: View) -> Tensor:
+    """Return by how many decades another track contradicts a bowl: it should show SHOWN_ELSEWHERE of it, up or down.
+
+    Where the other has too few points it says nothing.
+    """
+    (seen, error), (shown, spread) = ((one.amplitude.abs(), one.error), (other.amplitude.abs(), other.error))
+    missing = (SHOWN_ELSEWHERE * seen - shown).clamp_min(0)
+    decades = missing**2 / (spread**2 + (SHOWN_ELSEWHERE * error) ** 2) / (2 * math.log(10))
+    return torch.where(other.known & one.known, decades.clamp_max(MOST_AGAINST), 0.0)
