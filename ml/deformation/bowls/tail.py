@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ml.deformation.gridding.points import Float32
 
-FROM_DECADES = -1.5  # about three maxima of noise on 100 km² exceed it
+FROM_DECADES = -0.75  # about eight maxima of noise on 100 km² exceed it, and their excesses are exponential
 MEDIAN_EXCESS = float(np.log10(2))  # of such maxima, decades
 USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # how much longer a tail is than a Gaussian's; maxima by which that counts
 MOST_STRETCH = 5.0  # so that a scene full of motion keeps some of it
@@ -23,7 +23,11 @@ def on_own_tail(score: Float32) -> Float32:
 
     The median of the excesses counts, so that places that move, fewer than half of the maxima, do not set it.
     """
-    maxima = (score == ndimage.maximum_filter(score, APART_CELLS)) & (score > FROM_DECADES)
+    highest = (score == ndimage.maximum_filter(score, APART_CELLS)) & (score > FROM_DECADES)
+    labels, _ = ndimage.label(highest, np.ones((3, 3)))  # wide bowls have one score on many cells
+    _, first = np.unique(labels, return_index=True)
+    maxima = np.zeros(score.shape, dtype=bool)
+    maxima.flat[first] = highest.flat[first]
     rare = score.copy()
     for row in range(0, score.shape[0], SQUARE_CELLS):
         for col in range(0, score.shape[1], SQUARE_CELLS):

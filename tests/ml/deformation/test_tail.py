@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
-from ml.deformation.bowls.search import best_bowls
 from ml.deformation.bowls.tail import FROM_DECADES, MOST_STRETCH, on_own_tail
-from ml.deformation.gridding.points import PointCloud
-from tests.ml.deformation.test_coloured_noise import field
-from tests.ml.deformation.test_deformation import with_bowl
+from ml.deformation.bowls.views import FEWEST_POINTS, MOST_AGAINST, View, together
 
 
 def maxima(stretch: float, n: int = 200) -> np.ndarray:
@@ -38,16 +36,30 @@ def test_few_places_that_move_do_not_lengthen_the_tail_and_many_only_to_a_limit(
     assert on_own_tail(maxima(100.0)).max() >= FROM_DECADES + (maxima(100.0).max() - FROM_DECADES) / MOST_STRETCH - 1e-3
 
 
-def found_at_the_middle(*rates_mm_yr: float) -> float:
-    """The score of a bowl that each track shows with a rate of its own."""
-    tracks: list[PointCloud] = [with_bowl(field(seed, 0.3), rate, 500.0) for seed, rate in enumerate(rates_mm_yr, 11)]
-    bowls = best_bowls(tracks)
-    row, col = bowls.score.shape[0] // 2, bowls.score.shape[1] // 2
-    return float(bowls.score[row - 4 : row + 4, col - 4 : col + 4].max())
+def view(amplitude_mm_yr: float, points: float = 20.0, information: float = 4.0) -> View:
+    return View(*(torch.tensor([each]) for each in (amplitude_mm_yr * information, information, points)))
 
 
-def test_a_bowl_that_the_other_track_does_not_show_scores_less_than_one_that_nothing_contradicts():
-    alone, contradicted = found_at_the_middle(-4.0), found_at_the_middle(-4.0, 0.0)
-    assert contradicted < alone - 1
-    assert found_at_the_middle(-4.0, -4.0) > alone
-    assert found_at_the_middle(-4.0, 4.0) > contradicted + 1  # as of ground that moves east or west
+def against(other: View) -> float:
+    """By how many decades another track contradicts a bowl of -4 mm/yr."""
+    alone, _, both = together([view(-4.0), other])
+    assert both.against >= alone.against
+    return float(alone.against)
+
+
+def test_a_bowl_that_another_track_does_not_show_is_contradicted():
+    assert 0.3 < against(view(0.0)) < 1.5
+    assert against(view(0.0, information=1e4)) == pytest.approx(MOST_AGAINST, abs=2.0)
+    assert against(view(-0.5)) < against(view(0.0))
+
+
+def test_motion_up_down_or_sideways_is_not_contradicted_nor_is_it_by_too_few_points():
+    assert against(view(-4.0)) == against(view(4.0)) == against(view(-1.3)) == 0
+    assert against(view(0.0, points=FEWEST_POINTS - 1)) == 0
+    assert together([view(-4.0)])[0].against == 0
+
+
+def test_tracks_that_show_the_same_bowl_show_it_together():
+    *_, both = together([view(-4.0), view(-4.0)])
+    assert float(both.amplitude) == pytest.approx(-4.0)
+    assert float(both.error) < float(view(-4.0).error)
