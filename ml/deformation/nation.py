@@ -23,7 +23,7 @@ from ml.deformation.gridding.points import Float32
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
 from ml.rasters.pieces import Arrays, Pieces, piece_by_piece
-from ml.runtime.device import full_precision, ready
+from ml.runtime.device import low_precision, ready
 from ml.runtime.feeding import feed_of
 
 JOINT_M = 1_000.0  # a track is used in cells with one of its points within this distance
@@ -35,15 +35,11 @@ class NetworkConfig:
 
     core_cells: side of a window's core; batch: windows at a time on a GPU; weights: name of the card; decision: method
     whose witnesses are heard.
-
-    bfloat16: half the digits, and faster if the hardware supports it. It is off so that windows agree to the last
-    digits; the network takes the smaller part of the time either way (docs/performance.md).
     """
 
     weights: str = "deformation"
     core_cells: int = 1024
     batch: int = 4
-    bfloat16: bool = False
     decision: str = "model"
 
 
@@ -115,7 +111,8 @@ def predict(
             for window, values in zip(items[place], maps.values(), strict=True):
                 here = _choice(lattice.tracks, window.core) == sum(1 << number for number in window.tracks)
                 results[:, *window.core][:, here] = values[:, here]
-    return NetworkMaps(results[0], results[1:]), lattice
+    tracks = [track._replace(around=None) for track in lattice.tracks]  # which are most of the memory
+    return NetworkMaps(results[0], results[1:]), lattice._replace(tracks=tracks)
 
 
 def _by(items: list[Window], size: int) -> list[list[Window]]:
@@ -174,7 +171,7 @@ class _Runner:
     """Runs the network on a device; if memory runs out, with fewer windows at a time, and finally on the CPU."""
 
     def __init__(self, network: DeformationNetwork, device: torch.device, config: NetworkConfig) -> None:
-        self.network, self.device, self.config = network, device, config
+        self.network, self.device = network, device
         self.batch = config.batch if device.type == "cuda" else 1
         ready(network.module, device)
 
@@ -192,8 +189,7 @@ class _Runner:
         return results
 
     def _one(self, image: Tensor, tracks: int) -> list[Tensor]:
-        lower = torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16)
-        with torch.inference_mode(), full_precision(self.device), lower:
+        with torch.inference_mode(), low_precision(self.device):
             return list(self.network.module(image.to(self.device, non_blocking=True), tracks).float().cpu())
 
     def _do_with_less(self) -> None:

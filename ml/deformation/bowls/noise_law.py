@@ -94,7 +94,8 @@ def pairs_of(x: Float64, y: Float64, seed: int = 0) -> Pairs:
     """Return pairs at any distance of the points at x, y, (n,), m: random ones, and some points with near ones."""
     n, rng = x.size, np.random.default_rng(seed)
     if n < FEWEST_PAIRS:
-        return Pairs(*(np.zeros(0, dtype=kind) for kind in (np.int32, np.int32, np.float32)))
+        none = np.zeros(0, dtype=np.int32)
+        return Pairs(none, none, none.astype(np.float32))
     at, some = np.column_stack([x, y]), rng.choice(n, min(n, NEAR_POINTS), replace=False)
     tree = cKDTree(at, balanced_tree=False, compact_nodes=False)
     chosen = np.zeros(n, dtype=bool)

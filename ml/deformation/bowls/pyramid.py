@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -85,24 +86,33 @@ def pyramid_of(
     points: Points, finest_m: float, levels: int, west: float, north: float, shape: tuple[int, int]
 ) -> list[Level]:
     """Put points on cells, the finest first. west, north: their corner, m; shape: of the finest, (rows, cols)."""
-    n = shape[0] * shape[1]
     south = north - shape[0] * finest_m
     up, col = (((at - edge) / finest_m).astype(np.int64) for at, edge in ((points.y, south), (points.x, west)))
     cell = (shape[0] - 1 - up) * shape[1] + col  # a point on an edge lies north and east of it
-    count = np.bincount(cell, minlength=n).astype(np.float32)
-    weight = torch.from_numpy(np.minimum(count, MOST_POINTS)).reshape(shape)
-    rate, height = (
-        torch.from_numpy((np.bincount(cell, values, n) / np.maximum(count, 1)).astype(np.float32)).reshape(shape)
-        for values in (points.rate_mm_yr, points.height_m)
-    )
+    order = np.argsort(cell)
+    first = np.flatnonzero(np.diff(cell[order], prepend=-1))
+    count, occupied = np.diff(first, append=cell.size), cell[order[first]]
+
+    def placed(values: NDArray[np.generic]) -> Tensor:
+        plane = np.zeros(shape, dtype=np.float32)
+        plane.flat[occupied] = values
+        return torch.from_numpy(plane)
+
+    weight, rate = placed(np.minimum(count, MOST_POINTS)), placed(_sums(points.rate_mm_yr[order], first) / count)
     if points.height_m.any():
         halvings = max(0, round(math.log2(SLOPE_M / finest_m)))
-        rate = torch.where(weight > 0, rate - following_heights(weight, rate, height, halvings), 0.0)
+        height = placed(_sums(points.height_m[order], first) / count)
+        rate -= following_heights(weight, rate, height, halvings)
     pyramid = [Level(finest_m, weight, rate)]
     for number in range(1, levels):
         weight, rate = _halved(weight, rate)
         pyramid.append(Level(finest_m * 2**number, weight, rate))
     return pyramid
+
+
+def _sums(values: Float32, first: NDArray[np.intp]) -> Float64:
+    """Return the sums of values from each of the first ones to the next."""
+    return np.asarray(np.add.reduceat(values, first, dtype=np.float64))
 
 
 def _halved(weight: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,7 +122,7 @@ def _halved(weight: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def following_heights(weight: Tensor, rate: Tensor, height: Tensor, halvings: int) -> Tensor:
-    """Return the part of the rates that follows the heights over some kilometres, as in stratified delay.
+    """Return the part of the rates that follows the heights over some kilometres, as in stratified delay; 0 if none.
 
     The slope of rates over heights is fitted after some halvings of the cells, against their own wider surroundings.
     """
@@ -130,7 +140,7 @@ def following_heights(weight: Tensor, rate: Tensor, height: Tensor, halvings: in
         follows = filtered(w * held * h, slope) / relief
     follows = follows[: seen.shape[0], : seen.shape[1]]
     fine = follows.repeat_interleave(2**halvings, 0).repeat_interleave(2**halvings, 1)
-    return fine[: rate.shape[0], : rate.shape[1]] * height
+    return fine[: rate.shape[0], : rate.shape[1]].mul_(height)
 
 
 def fours(plane: Tensor) -> Tensor:

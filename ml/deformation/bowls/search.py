@@ -101,7 +101,9 @@ def best_bowls(
         return {
             f"{number}-{row}": (number, list(cores))
             for number in numbers
-            for row, cores in groupby(_blocks([pyramid[number] for pyramid in pyramids], proposed), _first_row)
+            for row, cores in groupby(
+                _blocks([pyramid[number] for pyramid in pyramids], proposed), lambda core: core[0].start
+            )
         }
 
     def search(stage: str, some: Strips, best: Tensor, proposed: Tensor | None = None) -> None:
@@ -200,11 +202,6 @@ def _blocks(at: Sequence[Level], proposed: Tensor | None) -> Iterator[Core]:
                 float(level.points[core].sum()) >= FEWEST_POINTS for level in at
             ):
                 yield core
-
-
-def _first_row(core: Core) -> int:
-    row: int = core[0].start
-    return row
 
 
 def _of_block(

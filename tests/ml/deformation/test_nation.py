@@ -22,6 +22,12 @@ from ml.runtime.progress import listening
 WIDTHS = (8, 8, 8, 8)
 
 
+@pytest.fixture(autouse=True)
+def full_precision(monkeypatch):
+    """Windows of different sizes agree to the last digits only in float32."""
+    monkeypatch.setenv("ML_PRECISION", "float32")
+
+
 @pytest.fixture(scope="module")
 def network() -> DeformationNetwork:
     """Every weight at random, so that it looks as far as it can; of a gain that keeps probabilities from 0 and 1."""
@@ -153,6 +159,16 @@ def cloud(seed: int = 0, n: int = 6_000, side_m: float = 5_000.0) -> PointCloud:
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(0, side_m, (2, n)) + np.array([[4_600_040.0], [1_740_030.0]])
     return PointCloud(x, y, rng.normal(0, 1, n).astype(np.float32), 3035)
+
+
+def test_half_of_the_digits_change_the_log_odds_less_than_a_retraining_would(monkeypatch):
+    ground, shipped = grid(200, 200), DeformationNetwork.load()
+    exact, _ = predict(shipped, [ground])
+    monkeypatch.setenv("ML_PRECISION", "auto")
+    lower, _ = predict(shipped, [ground])
+    off = np.abs(exact.logit - lower.logit)
+    assert np.nanmax(off) < 0.5
+    assert np.nanmedian(off) < 0.05
 
 
 class Killed(Memory):
