@@ -19,6 +19,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 CELL_M = 1_000.0
 WIDTHS_M = (48_000.0, 24_000.0, 12_000.0)  # standard deviations of the Gaussian surroundings, the widest first
+LEAST_WIDTHS = 1.5  # of a scene that has such surroundings: Campi Flegrei has, a basin that fills its scene (Mexico) has not
 OUTLIER = 4.0  # robust deviations from which on a cell counts nothing
 LEAST_SPREAD_MM_YR = 0.5
 ROUNDS = 3  # of each width: cells that move are found by the background so far
@@ -29,10 +30,14 @@ REACH_WIDTHS = 3.5  # beyond which a Gaussian is cut
 
 
 class Background(NamedTuple):
-    """Rates of the surroundings, (rows, cols), mm/yr with the product's sign, on cells of CELL_M."""
+    """Rates of the surroundings, (rows, cols), mm/yr with the product's sign, on cells of CELL_M.
+
+    spread_mm_yr: robust standard deviation of what is left of the cells, 0 where there are no surroundings.
+    """
 
     rate_mm_yr: Float64
     transform: Affine
+    spread_mm_yr: float = 0.0
 
     def at(self, x: Float64, y: Float64) -> Float32:
         """Return the rates at positions (n,), m in the same plane."""
@@ -45,34 +50,44 @@ def background_of(points: PointCloud) -> Background:
     """Estimate the background of one track: local planes through the cells that move like their surroundings.
 
     Every cell counts once, because a sinking city has most of the points. A plane, and not a mean, so that the edge of
-    a scene in a slope of tectonics is no motion. A scene narrower than such surroundings has none: 0.
+    a scene in a slope of tectonics is no motion. A scene that is hardly wider than such surroundings has none: 0.
     """
     cells = assign_cells(points.x, points.y, max(CELL_M, float(np.ceil(points.posting_m or 0.0))))
     median, _ = cell_median(cells, points.velocity_mm_yr.astype(np.float32, copy=False))
     extent_m = max(median.shape) * cells.transform.a
-    if extent_m < WIDTHS_M[-1]:
+    if extent_m < LEAST_WIDTHS * WIDTHS_M[-1]:
         return Background(np.zeros(median.shape), cells.transform)
     known = np.isfinite(median)
     still = still_ground(median, 0.0, STILL_WITHIN_MM_YR)
     rate = np.where(known, median, 0).astype(np.float64)
     wide = np.full(rate.shape, still.rate_mm_yr)
-    for width_m in (width for width in WIDTHS_M if width <= extent_m):
+    for width_m in (width for width in WIDTHS_M if LEAST_WIDTHS * width <= extent_m):
         for _ in range(ROUNDS):
             apart = rate - wide
             spread = MAD_TO_SIGMA * float(np.median(np.abs(apart[known]))) + LEAST_SPREAD_MM_YR
             weight = np.where(known, np.maximum(1 - (apart / (OUTLIER * spread)) ** 2, 0) ** 2, 0)
             wide = wide + _local_planes(apart, weight, width_m / cells.transform.a)
-    return Background(wide, cells.transform)
+    return Background(wide, cells.transform, MAD_TO_SIGMA * float(np.median(np.abs((rate - wide)[known]))))
 
 
-def against_backgrounds(tracks: Sequence[PointCloud]) -> tuple[list[PointCloud], float]:
-    """Return tracks with rates against their backgrounds, and the usual background of the first, mm/yr."""
-    around = [background_of(points).at(points.x, points.y) for points in tracks]
-    flat = [
-        points._replace(velocity_mm_yr=points.velocity_mm_yr - rate)
-        for points, rate in zip(tracks, around, strict=True)
-    ]
-    return flat, float(np.median(around[0]))
+class Level(NamedTuple):
+    """Tracks with rates against their backgrounds.
+
+    zero_mm_yr: usual background of the first; spread_mm_yr: the largest of any.
+    """
+
+    tracks: list[PointCloud]
+    zero_mm_yr: float
+    spread_mm_yr: float
+
+
+def against_backgrounds(tracks: Sequence[PointCloud]) -> Level:
+    """Subtract from each track its background."""
+    found = [background_of(points) for points in tracks]
+    around = [one.at(points.x, points.y) for one, points in zip(found, tracks, strict=True)]
+    pairs = zip(tracks, around, strict=True)
+    flat = [points._replace(velocity_mm_yr=points.velocity_mm_yr - rate) for points, rate in pairs]
+    return Level(flat, float(np.median(around[0])), max(one.spread_mm_yr for one in found))
 
 
 def _local_planes(values: Float64, weight: NDArray[np.float64], sigma_cells: float) -> Float64:

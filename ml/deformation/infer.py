@@ -184,11 +184,11 @@ def look(
 ) -> Look:
     """Collect the evidence of the noise law and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
-    tracks, zero = against_backgrounds(tracks)
+    tracks, zero, spread = against_backgrounds(tracks)
     bowls = best_bowls(tracks, device, pieces=pieces)  # before the network, whose input has many planes
     motion = local_motion(bowls, LocalRate(local_scales_m=NEAR_M))
     grids = [grid_robust(points, cell_m) for points in tracks]
-    maps, lattice = predict(network, grids, device, config, pieces)
+    maps, lattice = predict(network, grids, device, config, pieces, spread)
     top = max(grid.transform.f for grid in grids)
     left = min(grid.transform.c for grid in grids)
     bottom = min(grid.transform.f - cell_m * grid.velocity_mm_yr.shape[0] for grid in grids)

@@ -80,14 +80,15 @@ def predict(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
     pieces: Pieces | None = None,
+    spread_mm_yr: float = 0.0,
 ) -> tuple[NetworkMaps, Lattice]:
     """Return maps of all ground that any track covers, with their lattice. ValueError if grids do not match.
 
-    pieces: store from which a killed computation resumes.
+    pieces: store from which a killed computation resumes; spread_mm_yr: as in `on_lattice`.
     """
     config, device = config or NetworkConfig(), device or torch.device("cpu")
     ahead, feed = Ahead(), feed_of(device)
-    lattice = on_lattice(grids, planes=ahead)
+    lattice = on_lattice(grids, planes=ahead, spread_mm_yr=spread_mm_yr)
     shape = lattice.tracks[0].velocity_mm_yr.shape
     results = np.full((len(KINDS) + 1, *shape), np.nan, dtype=np.float32)
     runner = _Runner(network, device, config)

@@ -84,12 +84,16 @@ class Lattice(NamedTuple):
 
 
 def on_lattice(
-    grids: Sequence[RobustGrid], multiple: int = ALIGN_CELLS, planes: Callable[..., Float32] = surroundings
+    grids: Sequence[RobustGrid],
+    multiple: int = ALIGN_CELLS,
+    planes: Callable[..., Float32] = surroundings,
+    spread_mm_yr: float = 0.0,
 ) -> Lattice:
     """Put the grids of a product's tracks on one lattice that begins and ends at multiples of `multiple` cells.
 
     Multiples are counted from the projection's origin, so that a place has the same phase in every product. planes:
-    `surroundings` or an `Ahead`. ValueError if the grids differ in cell size or projected system.
+    `surroundings` or an `Ahead`; spread_mm_yr: of cells of 1 km against their background. ValueError if the grids
+    differ in cell size or projected system.
     """
     cell, epsg = grids[0].cell_m, grids[0].epsg
     if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):
@@ -102,7 +106,7 @@ def on_lattice(
     rows = -(-(top - min(bottoms)) // multiple) * multiple
     cols = -(-(max(rights) - left) // multiple) * multiple
     noises = [grid_noise(grid) for grid in grids]
-    scale = noise_scale(noises)
+    scale = noise_scale(noises, spread_mm_yr)
     still = [still_ground(grid.velocity_mm_yr, n, STILL_WITHIN_MM_YR) for grid, n in zip(grids, noises, strict=True)]
     tracks = [
         _placed(grid, (top - at_top, at_left - left), (rows, cols), of, scale, usable_noise(noise / scale), planes)

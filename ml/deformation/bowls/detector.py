@@ -73,7 +73,7 @@ def least_squares(
 
     Returns the maps, their transform, and the smallest share of still ground of any track (`still_ground`).
     """
-    tracks, zero = against_backgrounds(tracks)
+    tracks, zero, _ = against_backgrounds(tracks)
     bowls = best_bowls(tracks, device)
     rate, still, sigma_mm_yr = local_motion(bowls, config)
     moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (rate * bowls.amplitude_mm_yr > 0)

@@ -299,8 +299,11 @@ def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: flo
     """Replace the bowls of cells in which this radius scores higher."""
     known, amplitude, error = view.known, view.amplitude, view.error
     ratio = torch.where(known, amplitude / error, 0.0)
+    area = math.pi * radius**2
     beside = known & still
-    places = float(beside.sum()) / (math.pi * radius**2)
+    if float(beside.sum()) < FEWEST_PLACES * area:
+        beside = known  # where almost everything stands out, that is the noise
+    places = float(beside.sum()) / area
     if places < FEWEST_PLACES:
         return
     spread = MAD_TO_SIGMA * float(ratio[beside].abs().median())

@@ -21,6 +21,7 @@ FARTHEST_M = 1_000.0
 LIKELY_NOISE_MM_YR = (0.1, 0.6)  # limits of the noise assumed for a cell's rate
 TRAINING_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years of Sentinel-1 (0.24)
 BEARABLE_NOISE_MM_YR = 0.4  # with more noise, rates are scaled down
+BEARABLE_SPREAD_MM_YR = 1.2  # of cells of 1 km: that of nine in ten validation tiles is less
 
 
 class TrackCells(NamedTuple):
@@ -52,12 +53,17 @@ def grid_noise(grid: RobustGrid) -> float:
     return min(known, default=0.0)
 
 
-def noise_scale(noises_mm_yr: Sequence[float]) -> float:
-    """Return the ratio of a product's noise to BEARABLE_NOISE_MM_YR, at least 1. noises: `grid_noise` of each track.
+def noise_scale(noises_mm_yr: Sequence[float], spread_mm_yr: float = 0.0) -> float:
+    """Return by how much a product's errors exceed those of training, at least 1; its rates are divided by it.
 
-    Rates from a few months have errors above the 2 mm/yr at which motion is outlined; they are divided by this factor.
+    Rates from a few months have errors above the 2 mm/yr at which motion is outlined, and so have delay and tectonics
+    that no background of 12 km holds.
+
+    Args:
+        noises_mm_yr: `grid_noise` of each track
+        spread_mm_yr: robust standard deviation of cells of 1 km against their background, 0 if unknown
     """
-    return max(1.0, *(noise / BEARABLE_NOISE_MM_YR for noise in noises_mm_yr))
+    return max(1.0, *(noise / BEARABLE_NOISE_MM_YR for noise in noises_mm_yr), spread_mm_yr / BEARABLE_SPREAD_MM_YR)
 
 
 def usable_noise(noise_mm_yr: float) -> float:

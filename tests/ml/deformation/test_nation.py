@@ -75,7 +75,7 @@ def test_no_cell_knows_how_the_ground_was_cut(network):
 def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(network, monkeypatch):
     """Seven cells fewer in the west, eleven in the north. Its background, measured on each product, is left out."""
     monkeypatch.setattr("ml.deformation.network.still_ground", lambda *grid: StillGround(0.0, 1.0))
-    monkeypatch.setattr("ml.deformation.network.noise_scale", lambda noises: 1.0)
+    monkeypatch.setattr("ml.deformation.network.noise_scale", lambda *_: 1.0)
     ground = grid(640, 640)
     less_of = {name: plane[11:, 7:] for name, plane in ground._asdict().items() if isinstance(plane, np.ndarray)}
     part = ground._replace(**less_of, transform=ground.transform @ Affine.translation(7, 11))
