@@ -134,7 +134,7 @@ def core_and_rim(
     """Return the network's shares of KINDS inside the strongest place's half outline, and in the rest of the area."""
     half = area.places[0].half
     core = shares_in(bands, transform, half)
-    rim = shares_in(bands, transform, area.polygon, but=half)
+    rim = shares_in(bands, transform, area.moving or area.polygon, but=half)
     return core or rim, rim or core
 
 
@@ -143,9 +143,10 @@ def features_of(
 ) -> Float64:
     """Return FEATURES of a measured area, (features,). core, rim: see `core_and_rim`."""
     place = area.places[0]
-    peak, size, half = abs(place.peak.value), area.polygon.area, place.half
-    slope, rates = slope_of(tracks, half), rates_of(tracks, area.polygon, half)
-    along, edge = sideways(tracks, area.polygon, half), edge_width(tracks[area.track], half)
+    moving, half = area.moving or area.polygon, place.half
+    peak, size = abs(place.peak.value), moving.area
+    slope, rates = slope_of(tracks, half), rates_of(tracks, moving, half)
+    along, edge = sideways(tracks, moving, half), edge_width(tracks[area.track], half)
     return np.array(
         [
             *(np.log(max(core.get(kind, 0.0), LEAST_SHARE)) for kind in KINDS),
