@@ -191,7 +191,7 @@ def _redrawn(area: Area, view: View, piece: BoolMap, level: float, sign: float) 
 def _clear_ground(height: Float64, peaks: Sequence[Peak], level: float) -> BoolMap:
     """Return the ground that stands for an area: of each peak a share, without the slow rim of fast ones.
 
-    height: (rows, cols), mm/yr in the direction of the motion, -inf outside of the area; level: the least that is drawn.
+    height: (rows, cols), mm/yr in the direction of the motion, -inf outside of the area; level: least that is drawn.
     """
     lowest = [max(level, min(OUTLINE_SHARE * float(height[peak.at]), CLEAR_MM_YR)) for peak in peaks]
     clear = height >= max(lowest)
