@@ -130,6 +130,9 @@ class Alert(AreaFigures):
         default=0.0, db_index=True, help_text="steps of detection.rules.importance: the order of all lists"
     )
     n_views = models.PositiveSmallIntegerField(default=1, help_text="independent views that show it now")
+    n_fast_places = models.PositiveSmallIntegerField(
+        default=0, help_text="places inside that surely move far faster than the median; the fastest is the headline"
+    )
     component = models.CharField(max_length=5, blank=True, help_text="what the rates measure: los, up or east")
     first_motion = models.DateField(help_text="first date of the data that show it")
     last_motion = models.DateField()

@@ -13,6 +13,7 @@ from shapely import transform as transform_geometry
 
 from detection.kinds import Extent, Family, family, row_of
 from detection.models import Alert, AlertCause, AlertExposure, Detection
+from detection.rules.motion import count_fast_places
 from detection.rules.severity import Exposure, exposure_points
 from detection.search.areas import to_django
 from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
@@ -192,6 +193,7 @@ def _of_velocity(detections: Sequence[Detection], place: Surroundings) -> dict[s
         "peak_low_mm_yr": main.peak_low_mm_yr,
         "peak_high_mm_yr": main.peak_high_mm_yr,
         "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
+        "n_fast_places": count_fast_places(main.places, main.rate_mm_yr),
         "component": main_product.component,
         "extent": main.extent,
         "reference": main.reference,

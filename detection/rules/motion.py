@@ -4,12 +4,14 @@ Pages, mails, importance and the order of lists all ask here, so that none of th
 one calls moving.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, Protocol
 
 from ml.deformation.motion.series import Trend
 
 TURNED = (Trend.AT_REST, Trend.REVERSED)  # the alert's own rate is mostly that from before the change
+MIN_FAST = 2.0  # A place this many times as fast as the area's median stands for its alert.
 
 
 class Rate(NamedTuple):
@@ -55,3 +57,11 @@ def rate_now(alert: Any) -> Rate:
         return Rate(alert.rate_mm_yr, alert.rate_sigma_mm_yr)
     # The deviation is at least that of the alert's own rate, which includes how much neighbouring points differ.
     return Rate(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, alert.rate_sigma_mm_yr or 0.0))
+
+
+def count_fast_places(places: Sequence[Mapping[str, Any]], median_mm_yr: float) -> int:
+    """Return how many places surely move at least MIN_FAST times as fast as the area's median, mm/yr.
+
+    places: `ml.rasters.areas.place_as_dict`. A sign other than the median's does not occur.
+    """
+    return sum(abs(place["peak_low_mm_yr"]) >= MIN_FAST * abs(median_mm_yr) for place in places)

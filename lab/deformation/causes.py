@@ -18,13 +18,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import softmax
 from shapely import contains_xy
 
 from lab.benchmark import over_seeds
 from lab.deformation.measures.benchmark_tiles import CONFIGS, NATIONAL, cloud
 from lab.deformation.measures.scoring import middles
 from lab.deformation.training.dataset import RARE_KINDS
-from lab.simulation.seeds import Purpose, generator
+from lab.simulation.seeds import Purpose, generator, log_uniform
 from lab.simulation.tiles import CELLS, Tile, TileTrack, make_tile, with_sources
 from ml.deformation.gridding.points import Float64, PointCloud, sorted_points
 from ml.deformation.infer import with_network
@@ -77,29 +78,25 @@ def causes_tile(number: int) -> Tile:
 
 def _wide_fill(rng: np.random.Generator) -> Source:
     """Draw reclaimed land, a filled pit or a heap: wider than the fills of the tiles, which end at 500 m."""
-    half_m = _log_uniform(rng, *WIDE_FILL_M) / 2
+    half_m = log_uniform(rng, *WIDE_FILL_M) / 2
     shape = Ellipse(half_m, half_m * rng.uniform(0.5, 1.0), rng.uniform(0, 180))
     at = rng.uniform(-MINE_WITHIN_M, 0), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
-    return FillSettlement(Offset(*at), shape, -_log_uniform(rng, 3, 30))
+    return FillSettlement(Offset(*at), shape, -log_uniform(rng, 3, 30))
 
 
 def _pumped_basin(rng: np.random.Generator) -> Source:
     """Draw pumped ground that sinks as fast as a mine does, so that speed alone does not name a mine."""
-    half_m, at = _log_uniform(rng, *BASIN_M) / 2, rng.uniform(-MINE_WITHIN_M / 2, MINE_WITHIN_M / 2, 2)
+    half_m, at = log_uniform(rng, *BASIN_M) / 2, rng.uniform(-MINE_WITHIN_M / 2, MINE_WITHIN_M / 2, 2)
     shape = Ellipse(half_m, half_m * rng.uniform(0.6, 1.0), rng.uniform(0, 180))
-    rate_mm_yr = -_log_uniform(rng, *BASIN_MM_YR)
+    rate_mm_yr = -log_uniform(rng, *BASIN_MM_YR)
     return GroundwaterSubsidence(Offset(*at), shape, rate_mm_yr, flatness=rng.uniform(1.0, 3.0))
 
 
 def _worked_panel(rng: np.random.Generator) -> Source:
     """Draw a single panel, either slow or so fast that no points remain in its middle."""
     at = rng.uniform(1_500, MINE_WITHIN_M), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
-    panel = Panel(_log_uniform(rng, 500, 2_500), rng.uniform(150, 1_200), rng.uniform(0, 180))
-    return MiningSubsidence(Offset(*at), panel, _log_uniform(rng, 6, 800), rng.uniform(150, 600))
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    panel = Panel(log_uniform(rng, 500, 2_500), rng.uniform(150, 1_200), rng.uniform(0, 180))
+    return MiningSubsidence(Offset(*at), panel, log_uniform(rng, 6, 800), rng.uniform(150, 600))
 
 
 def _generator(number: int) -> np.random.Generator:
@@ -187,7 +184,7 @@ def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
 
     def loss(flat: Float64) -> tuple[float, Float64]:
         table = flat.reshape(len(KINDS), -1)
-        chances = softmax(design @ table.T)
+        chances = softmax(design @ table.T, axis=1)
         gradient = ((chances - wanted) * weight[:, None]).T @ design
         off = (table - prior)[:, :-1]
         gradient[:, :-1] += 2 * RIDGE * off
@@ -196,12 +193,6 @@ def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
 
     found = minimize(loss, prior.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
     return np.asarray(found.reshape(len(KINDS), -1), dtype=np.float64)
-
-
-def softmax(scores: Float64) -> Float64:
-    """Return the softmax of each row."""
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
@@ -219,7 +210,7 @@ def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64
     for fold in range(FOLDS):
         left_out = tiles // 2 % FOLDS == fold
         table = fit(features[~left_out], kinds[~left_out], prior)
-        chances[left_out] = softmax(features[left_out] @ table[:, :-1].T + table[:, -1])
+        chances[left_out] = softmax(features[left_out] @ table[:, :-1].T + table[:, -1], axis=1)
     named, sure = chances.argmax(axis=1), chances.max(axis=1) >= SURE_SHARE
     figures = {
         "areas": float(len(kinds)),

@@ -22,6 +22,7 @@ from monitor.wording.updates import preview_sentence
 Row = tuple[str, str]
 LAST_LOOK = date(2024, 12, 25)
 PEAK = {"peak_rate_mm_yr": -26.0, "peak_low_mm_yr": -22.0, "peak_high_mm_yr": -30.4}
+FAST = {"peak_rate_mm_yr": -75.2, "peak_low_mm_yr": -65.0, "peak_high_mm_yr": -84.0}
 SINKING = made.velocity(Kind.SUBSIDENCE, "up", -8.2)
 
 
@@ -59,6 +60,11 @@ def _moving_alerts() -> list[tuple[str, Alert]]:
     return [
         ("sinking, measured up and down", SINKING),
         ("sinking, from one side, faster in its middle", velocity(Kind.SUBSIDENCE, "los", -9.0, **PEAK)),
+        (
+            "sinking, far faster in four places",
+            velocity(Kind.SUBSIDENCE, "up", -9.0, 2.0, n_fast_places=4, **FAST),
+        ),
+        ("sideways, far faster in one place", velocity(Kind.UNKNOWN, "los", -9.0, n_fast_places=1, **FAST)),
         ("mining", velocity(Kind.MINING, "up", -14.0, class_shares=shares, **PEAK)),
         ("groundwater", velocity(Kind.GROUNDWATER, "up", -21.0, class_shares={"groundwater_subsidence": 0.82})),
         ("fill or quarry", velocity(Kind.FILL, "los", -6.3, class_shares={"fill_or_quarry": 0.64})),
@@ -80,6 +86,7 @@ def _moving_alerts() -> list[tuple[str, Alert]]:
 def _changing_alerts() -> list[tuple[str, Alert]]:
     return [
         ("since, faster, faster in its middle", made.changing(Trend.FASTER, -3.0, -8.0, **PEAK)),
+        ("since, faster, far faster in one place", made.changing(Trend.FASTER, -3.0, -8.0, n_fast_places=1, **FAST)),
         ("since, slower, date roughly known", made.changing(Trend.SLOWER, -9.0, -4.0, days=60.0)),
         ("faster and faster", made.changing(Trend.SPEEDING, -3.0, -12.0)),
         ("more and more slowly", made.changing(Trend.SLOWING, 9.0, 3.0)),

@@ -19,7 +19,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 CELL_M = 1_000.0
 WIDTHS_M = (48_000.0, 24_000.0, 12_000.0)  # standard deviations of the Gaussian surroundings, the widest first
-LEAST_WIDTHS = 1.5  # of a scene that has such surroundings: Campi Flegrei has, a basin that fills its scene (Mexico) has not
+LEAST_WIDTHS = 1.5  # of a scene with surroundings: Campi Flegrei has them, the basin that fills Mexico's scene not
 OUTLIER = 4.0  # robust deviations from which on a cell counts nothing
 LEAST_SPREAD_MM_YR = 0.5
 ROUNDS = 3  # of each width: cells that move are found by the background so far

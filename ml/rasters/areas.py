@@ -62,7 +62,8 @@ class Area(NamedTuple):
     on points (`ml.deformation.places`), which then also give outline and rates. region: number of the flagged area that
     contains this one, 0 until numbered. core_kinds, rim_kinds: the network's own shares of KINDS inside and outside the
     outline of half the strongest peak. track: index of the track that gave outline and rates. rate_sigma_mm_yr:
-    standard deviation of the median, None until measured.
+    standard deviation of the median, None until measured. moving: all moving ground, whose median `rate_mm_yr` then is;
+    beside a fast peak it is wider than `polygon`, by the slow rim. None until measured.
     """
 
     polygon: Polygon | MultiPolygon
@@ -78,6 +79,7 @@ class Area(NamedTuple):
     rim_kinds: Mapping[str, float] = {}
     track: int = 0
     rate_sigma_mm_yr: float | None = None
+    moving: Polygon | MultiPolygon | None = None
 
 
 class AreaThresholds(NamedTuple):

@@ -1,18 +1,19 @@
 """Causes of a measured area by a small logistic regression on the network's shares and shape, core and rim apart.
 
 The network classifies cells; a whole area has further features: the difference of core and rim, size, rate, sharpness,
-elongation, slope, and the agreement of two tracks. Coefficients are fitted
-by `python -m lab.deformation.causes` to one set of weights and hold for these only.
+elongation, slope, and the agreement of two tracks. Coefficients are fitted by `python -m lab.deformation.causes` to one
+set of weights and hold for these only. A kind that core, slope and shape of the core do not show is not sure.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
+from scipy.special import softmax
 from shapely import MultiPolygon, Polygon, contains_xy, get_coordinates
 from shapely.geometry.base import BaseGeometry
 
@@ -35,6 +36,11 @@ LEAST_SHARE = 0.05  # because the network is overconfident about cells
 INWARD, ALONG = 0.06, 0.25  # values of `Sideways` that are surely motion toward the middle, and along the ground
 FEWEST_POINTS = 3
 WITHOUT_HEIGHTS = " without heights"
+MINING, GROUNDWATER, LANDSLIDE = "mining_subsidence", "groundwater_subsidence", "landslide"
+SHARP_M2, SHARP_SHARE, SHARP_RATIO = 500_000.0, 0.1, 4.0  # half outline: size, share of the motion; peak over median
+SHARP_ODDS = 0.05  # factor of the odds of pumped ground, whose bowls have no such core on any validation tile
+DOUBT = 0.6  # the highest share of a kind that is not sure
+DOWN_THE_SLOPE = 0.7  # from here on, the slope itself speaks for a slide
 FEATURES = (
     *(f"core {kind}" for kind in KINDS),
     *(f"rim {kind}" for kind in KINDS),
@@ -85,8 +91,7 @@ class Causes(NamedTuple):
         usual = self.coefficients[table_name(n_tracks, True)]
         table = self.coefficients.get(table_name(n_tracks, heights), usual)
         score = table[:, :-1] @ ((features - self.mean) / self.scale) + table[:, -1]
-        odds = np.exp(score - score.max())
-        return dict(zip(KINDS, (odds / odds.sum()).tolist(), strict=True))
+        return dict(zip(KINDS, softmax(score).tolist(), strict=True))
 
 
 def table_name(n_tracks: int, heights: bool) -> str:
@@ -124,8 +129,36 @@ def named(
         return area
     core, rim = core_and_rim(area, bands, transform)
     heights = knows_heights(tracks, area.places[0].half)
-    shares = causes.shares(features_of(area, core, rim, tracks), len(tracks), heights)
+    features = features_of(area, core, rim, tracks)
+    shares = causes.shares(features, len(tracks), heights)
+    seen = {max(core, key=lambda name: core[name])} if core else set()
+    if features[FEATURES.index("down the slope")] >= DOWN_THE_SLOPE:
+        seen.add(LANDSLIDE)
+    if _has_sharp_core(area):
+        seen.add(MINING)
+        shares[GROUNDWATER] *= SHARP_ODDS
+    shares = agreed(shares, seen)
     return area._replace(kinds=shares, kind=max(shares, key=lambda name: shares[name]), core_kinds=core, rim_kinds=rim)
+
+
+def _has_sharp_core(area: Area) -> bool:
+    """Return whether ground sinks in a small core far faster than around it, as over a mine that is being worked."""
+    place, moving = area.places[0], area.moving or area.polygon
+    small = place.half.area <= min(SHARP_M2, SHARP_SHARE * moving.area)
+    return bool(small and place.peak.value < 0 and abs(place.peak.value) >= SHARP_RATIO * abs(area.rate_mm_yr))
+
+
+def agreed(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, float]:
+    """Return shares, with a sum of 1, whose likeliest kind is sure only if it is in `seen`.
+
+    Otherwise its share is lowered to DOUBT, because shape and network contradict each other.
+    """
+    whole, name = sum(shares.values()), max(shares, key=lambda each: shares[each])
+    share = shares[name] / whole
+    if name in seen or share <= DOUBT:
+        return {each: one / whole for each, one in shares.items()}
+    others = (1 - DOUBT) / (whole - shares[name])
+    return {each: DOUBT if each == name else others * one for each, one in shares.items()}
 
 
 def core_and_rim(
@@ -134,7 +167,7 @@ def core_and_rim(
     """Return the network's shares of KINDS inside the strongest place's half outline, and in the rest of the area."""
     half = area.places[0].half
     core = shares_in(bands, transform, half)
-    rim = shares_in(bands, transform, area.polygon, but=half)
+    rim = shares_in(bands, transform, area.moving or area.polygon, but=half)
     return core or rim, rim or core
 
 
@@ -143,9 +176,10 @@ def features_of(
 ) -> Float64:
     """Return FEATURES of a measured area, (features,). core, rim: see `core_and_rim`."""
     place = area.places[0]
-    peak, size, half = abs(place.peak.value), area.polygon.area, place.half
-    slope, rates = slope_of(tracks, half), rates_of(tracks, area.polygon, half)
-    along, edge = sideways(tracks, area.polygon, half), edge_width(tracks[area.track], half)
+    moving, half = area.moving or area.polygon, place.half
+    peak, size = abs(place.peak.value), moving.area
+    slope, rates = slope_of(tracks, half), rates_of(tracks, moving, half)
+    along, edge = sideways(tracks, moving, half), edge_width(tracks[area.track], half)
     return np.array(
         [
             *(np.log(max(core.get(kind, 0.0), LEAST_SHARE)) for kind in KINDS),

@@ -21,6 +21,8 @@ from ml.statistics.robust import MAD_TO_SIGMA
 MOVING_MM_YR = 2.0  # least rate that is drawn as moving
 LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5  # also in standard errors of the surface, and of its surroundings
 HALF, CORE = 0.5, 0.8  # of the peak
+OUTLINE_SHARE = 0.15  # of the peak: slower ground beside it counts as its surroundings
+CLEAR_MM_YR = 5.0  # Ground that moves this fast is outlined beside any peak.
 WIDER_M, WIDER_SHARE = 200.0, 0.25  # margin read around a flagged area: at least, and as a share of its side
 AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach: likewise
 OFF_M, OFF_SHARE = 300.0, 0.5  # distance at which they begin: likewise
@@ -165,18 +167,37 @@ def _redrawn(area: Area, view: View, piece: BoolMap, level: float, sign: float) 
     gap = DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m
     sure = across_gaps(np.where(piece, view.height - view.surface.sigma_mm_yr, -np.inf), gap)
     sigma = np.hypot(view.surface.sigma_mm_yr, view.background.sigma_mm_yr)
-    places = [_place(view, height, peak, level, sign) for peak in peaks_of(sure, sigma, level / 2)]
+    peaks = peaks_of(sure, sigma, level / 2)
+    places = [_place(view, height, peak, level, sign) for peak in peaks]
     places.sort(key=lambda place: -abs(place.peak.value))
-    polygon = outline(piece, view.surface.transform, DEFAULT_THRESHOLDS.smallest_m2)
+    moving, polygon = (
+        outline(mask, view.surface.transform, DEFAULT_THRESHOLDS.smallest_m2)
+        for mask in (piece, _clear_ground(height, peaks, level))
+    )
+    if polygon.area < DEFAULT_THRESHOLDS.smallest_m2:
+        polygon = moving
     median = float(np.median(view.height[piece]))
     return area._replace(
         polygon=polygon,
+        moving=moving,
         area_m2=float(polygon.area),
         rate_mm_yr=sign * median,
         rate_sigma_mm_yr=float(np.hypot(view.background.sigma_mm_yr, MEDIAN_SHARE * median)),
         peak_rate_mm_yr=places[0].peak.value,
         places=tuple(places),
     )
+
+
+def _clear_ground(height: Float64, peaks: Sequence[Peak], level: float) -> BoolMap:
+    """Return the ground that stands for an area: of each peak a share, without the slow rim of fast ones.
+
+    height: (rows, cols), mm/yr in the direction of the motion, -inf outside of the area; level: least that is drawn.
+    """
+    lowest = [max(level, min(OUTLINE_SHARE * float(height[peak.at]), CLEAR_MM_YR)) for peak in peaks]
+    clear = height >= max(lowest)
+    for peak, low in zip(peaks, lowest, strict=True):
+        clear |= around(height, peak.at, low)
+    return clear
 
 
 def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -> Place:

@@ -8,6 +8,7 @@ A region is confirmed if another track shows its surest bowl, too: errors of two
 one has about one false region on 10,000 km² (docs/models/deformation.md). Unconfirmed regions are not for the public.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -39,6 +40,8 @@ SIGNIFICANT_IN_TWO = 3.5  # score of a bowl that is reported if another track sh
 CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5  # standard deviations, and share of the peak, of the bowl in another track
 MOST_REPORTED = 0.5  # of a region, in areas that are reported separately
 SAME_SHARE = 0.5
+FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0  # false regions of one track; standard deviations of their number
+log = logging.getLogger(__name__)
 
 
 class Track(NamedTuple):
@@ -117,11 +120,28 @@ def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ())
 def confirmed_regions(
     track: Track, others: Sequence[Track], reported: Sequence[BaseGeometry] = ()
 ) -> list[ReferredRegion]:
-    """Find the regions of a track; each states whether any of `others`, tracks of the same ground, shows it."""
+    """Find the regions of a track; each states whether any of `others`, tracks of the same ground, shows it.
+
+    Where those that none shows are `crowded`, they are left out, and a warning says so.
+    """
     found = find_wide_regions(track, reported, SIGNIFICANT_IN_TWO if others else SIGNIFICANT)
     seen = [scores for other in others if found and (scores := scene(other.points, other.reference, reported).scores)]
     known = [one._replace(confirmed=any(shows(scores, one.region.bowls[0]) for scores in seen)) for one in found]
-    return [one for one in known if one.confirmed or one.region.score >= SIGNIFICANT]
+    alone = [one for one in known if not one.confirmed and one.region.score >= SIGNIFICANT]
+    if alone and crowded([one.region for one in alone], wide_cells(track.points)):
+        log.warning("Too much unexplained motion at 10-50 km: only places under 5 km are judged")
+        alone = []
+    return sorted([*(one for one in known if one.confirmed), *alone], key=lambda one: -one.region.score)
+
+
+def crowded(regions: Sequence[WideRegion], cells: WideCells) -> bool:
+    """Return whether regions that one track alone shows rise and sink, and are more than its noise would give.
+
+    Delay and tectonics that the law of noise does not hold are such regions; none of them can be told from motion.
+    """
+    expected = float(np.count_nonzero(cells.known)) * cells.cell_km**2 * FALSE_PER_KM2
+    signs = {bool(region.peak_mm_yr > 0) for region in regions}
+    return len(signs) > 1 and len(regions) > expected + CROWDED_SIGMAS * expected**0.5
 
 
 def shows(scores: Scores, bowl: Bowl) -> bool:

@@ -49,12 +49,16 @@ def urls() -> dict[str, str]:
     return URLS | {name: f"{URLS[name]}?language={language}" for name in WORDED}
 
 
-def map_config(bounds: Sequence[float] | None) -> dict[str, object]:
-    """Return the configuration of one map of the loaded layers. bounds: west, south, east, north in degrees."""
+def map_config(bounds: Sequence[float] | None, component: str = "", direction: str = "") -> dict[str, object]:
+    """Return the configuration of one map of the loaded layers, which opens on the first one of a component.
+
+    bounds: west, south, east, north in degrees; direction: of the passes whose layer is preferred.
+    """
     layers = layers_available()
+    opens = sorted(layers, key=lambda one: (one.component != component, one.direction != direction))
     return {
         "layers": [layer.as_dict() for layer in layers],
-        "default_layer": layers[0].name if layers else None,
+        "default_layer": opens[0].name if opens else None,
         "bounds": bounds,
         "urls": urls(),
         "period_from_zoom": PERIOD_FROM_ZOOM,

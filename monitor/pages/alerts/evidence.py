@@ -104,9 +104,8 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
     flows = [view for one in glaciers for view in one.views] if alert.kind == Kind.GLACIER_SURGE else []
     motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
-    config = map_config(bounds_of(alert.area))
-    if motion and motion.product.direction in [layer["name"] for layer in config["layers"]]:
-        config["default_layer"] = motion.product.direction  # of two tracks, the one whose curve is drawn
+    of_curve = motion.product.direction if motion else ""  # of two tracks, the one whose curve is drawn
+    config = map_config(bounds_of(alert.area), alert.component, of_curve)
     return {
         "card": card,
         "alert_geojson": alert_feature(alert, card),

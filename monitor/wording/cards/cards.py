@@ -75,8 +75,10 @@ class AlertCard:
         """Return the headline in one line, such as '↓ 40 ± 13 mm a year since March 2023'; without one, the label."""
         if self.headline is None:
             return self.rate_label
-        number, margin, unit, arrow, says, when = self.headline
-        return " ".join(part for part in (arrow or f"{says},", number, margin and f"± {margin}", unit, when) if part)
+        number, margin, unit, arrow, says, when, most, beside = self.headline
+        parts = (arrow or f"{says},", most, number, margin and f"± {margin}", unit, when)
+        line = " ".join(part for part in parts if part)
+        return f"{line}; {beside}" if beside else line
 
     @property
     def sentences(self) -> list[str]:

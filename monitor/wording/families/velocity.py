@@ -24,6 +24,7 @@ from monitor.wording.families.voice import (
     Severity,
 )
 from monitor.wording.figures import (
+    WITHIN_90,
     figure,
     likely_words,
     listed,
@@ -111,24 +112,37 @@ class VelocityVoice(FamilyVoice):
         motion, current = motion_of(alert), _current(alert)
         at_rest = motion is not None and is_at_rest(alert)
         number = figure(motion.before_mm_yr or 0.0 if motion and at_rest else current.rate_mm_yr)
-        label: str = current.way.rate % {"rate": _("%(number)s mm/year") % {"number": number}}
+        rate = _("%(number)s mm/year") % {"number": number}
+        label: str = current.way.rate % {"rate": f"{current.most} {rate}" if current.most else rate}
+        if current.most:
+            return f"{label} {current.beside}"
         if motion and at_rest:
             # Translators: %(since)s is "since March 2023", %(label)s is "sinking 14 mm/year"
             label = _("at rest %(since)s; before that: %(label)s") % {"since": since_change(motion), "label": label}
         return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
 
     def headline(self, alert: AlertFigures) -> Headline:
-        """Return the rate since its change, in the last month if it changes evenly, else of all data."""
+        """Return the rate since its change, in the last month if it changes evenly, else of all data.
+
+        It is that of the fastest place where this is far faster than the rest.
+        """
         now = _current(alert)
         number, _sign, margin = with_uncertainty(now.rate_mm_yr, now.sigma_mm_yr).partition(" ± ")
         arrow, says = ("", _("at rest")) if is_at_rest(alert) else (now.way.arrow, str(now.way.label))
-        return Headline(number, margin, mm_a_year("").strip(), arrow, says, now.when)
+        return Headline(number, margin, mm_a_year("").strip(), arrow, says, now.when, now.most, now.beside)
 
     def brief(self, alert: AlertFigures) -> str:
         """Return 'The ground here has sunk by about 8.2 mm a year since March 2023.'."""
         now = _current(alert)
         if is_at_rest(alert):
             return _("The ground here has been at rest %(since)s.") % {"since": now.when}
+        if now.most:
+            # Translators: %(rate)s is "75 mm a year", %(around)s is "9"
+            rate = _("%(rate)s (%(around)s around it)") % {
+                "rate": mm_a_year(figure(now.rate_mm_yr)),
+                "around": round_figure(alert.rate_mm_yr),
+            }
+            return str(now.way.fastest_up_to % {"rate": rate, "when": now.when})
         since, between = (now.way.has_moved_short or now.way.has_moved), (now.way.moved_short or now.way.moved)
         said = since if now.is_since else between
         return str(said % {"rate": mm_a_year(figure(now.rate_mm_yr)), "since": now.when, "when": now.when})
@@ -143,8 +157,10 @@ class VelocityVoice(FamilyVoice):
     def sentence(self, alert: AlertFigures) -> str:
         """Return how the ground moved, since when and relative to what; also the fastest part if it is much faster."""
         motion, when = motion_of(alert), period_words(alert.first_motion, alert.last_motion)
-        own = _way(alert)
-        if motion:
+        own, stands_out = _way(alert), bool(_current(alert).most)
+        if stands_out:
+            moved = [_fastest(alert, own, when)]
+        elif motion:
             moved = change_sentences(motion, alert, own)
         else:
             moved = [own.moved % {"rate": rate_words(alert.rate_mm_yr, alert.rate_sigma_mm_yr), "when": when}]
@@ -152,8 +168,12 @@ class VelocityVoice(FamilyVoice):
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
         compared = (AGAINST[alert.reference] if _is_region(alert) else (AROUND, SEEN_FROM_SATELLITE))[in_line_of_sight]
         uneven = abs(alert.peak_rate_mm_yr) > max(UNEVEN * abs(alert.rate_mm_yr), abs(_current(alert).rate_mm_yr))
-        fastest = [_fastest(alert, own, when if motion else _("in the same time"))] if uneven else []
-        return " ".join([*moved, str(compared), *fastest])
+        parts = []
+        if stands_out:
+            parts = [_around(alert)]
+        elif uneven:
+            parts = [_fastest(alert, own, when if motion else _("in the same time"))]
+        return " ".join([*moved, str(compared), *parts])
 
     def cause(self, alert: AlertFigures) -> str:
         """Return a sentence on the kind's own cause, else on the likeliest; empty if unknown and for rising ground."""
@@ -250,23 +270,59 @@ def limits_of_fields(component: str, sources: Sequence[Any]) -> list[str]:
 
 
 class Current(NamedTuple):
-    """Latest known rate of an alert. when: its time in words; is_since: whether it lasts from a change to the end."""
+    """Latest known rate of an alert. when: its time in words; is_since: whether it lasts from a change to the end.
+
+    most, beside: see `Headline`.
+    """
 
     rate_mm_yr: float
     sigma_mm_yr: float | None
     way: Way
     when: str
     is_since: bool = False
+    most: str = ""
+    beside: str = ""
 
 
 def _current(alert: AlertFigures) -> Current:
+    """Return the present rate; that of the fastest place, if it is far faster than the rest and nothing changed."""
     motion, own, rate = motion_of(alert), _way(alert), rate_now(alert)
+    when, n_fast = period_words(alert.first_motion, alert.last_motion), alert.n_fast_places
+    if motion is None and n_fast:
+        return Current(alert.peak_rate_mm_yr, _peak_sigma(alert), own, when, most=_("up to"), beside=_beside(alert))
     if motion is None:
-        return Current(*rate, own, period_words(alert.first_motion, alert.last_motion))
+        return Current(*rate, own, when)
+    fastest = ""
+    if n_fast and not is_at_rest(alert):
+        fastest = str(own.fastest_up_to % {"rate": mm_a_year(figure(alert.peak_rate_mm_yr)), "when": when})
     if motion.trend in EVENLY:
-        return Current(*rate, own, IN.of(alert.last_motion, 0.0))
+        return Current(*rate, own, IN.of(alert.last_motion, 0.0), beside=fastest)
     now = way(alert.component, motion.rate_mm_yr) if motion.trend == Trend.REVERSED else own
-    return Current(*rate, now, since_change(motion), is_since=True)
+    return Current(*rate, now, since_change(motion), is_since=True, beside=fastest)
+
+
+def _peak_sigma(alert: AlertFigures) -> float | None:
+    if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
+        return None
+    return abs(alert.peak_high_mm_yr - alert.peak_low_mm_yr) / 2 / WITHIN_90
+
+
+def _beside(alert: AlertFigures) -> str:
+    """Return 'in 4 places; 9 around them': where the fastest rate is reached, and the rate of the ground around."""
+    # Translators: after "sinking up to 75 mm/year"; %(around)s is "9", a rate
+    beside = ngettext(
+        "in one place; %(around)s around it", "in %(n)s places; %(around)s around them", alert.n_fast_places
+    )
+    return beside % {"n": whole(alert.n_fast_places), "around": round_figure(alert.rate_mm_yr)}
+
+
+def _around(alert: AlertFigures) -> str:
+    around = ngettext(
+        "The rest of this area moved by about %(rate)s in the same time.",
+        "It is one of %(n)s such places; the rest of this area moved by about %(rate)s in the same time.",
+        alert.n_fast_places,
+    )
+    return around % {"n": whole(alert.n_fast_places), "rate": rate_words(alert.rate_mm_yr, alert.rate_sigma_mm_yr)}
 
 
 def _is_region(alert: AlertFigures) -> bool:

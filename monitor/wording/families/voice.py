@@ -45,9 +45,13 @@ class AreaFigures(Protocol):
 
 
 class AlertFigures(AreaFigures, Protocol):
-    """Figures of an alert. is_measured: False for a place that a person drew and no data show."""
+    """Figures of an alert. is_measured: False for a place that a person drew and no data show.
+
+    n_fast_places: places inside that surely move far faster than the median.
+    """
 
     is_measured: bool
+    n_fast_places: int
     component: str
     first_motion: date
     last_motion: date
@@ -88,14 +92,20 @@ class Finding(NamedTuple):
 
 
 class Headline(NamedTuple):
-    """Figure that an alert's page and cards show large, such as ↓ 40 ± 13 mm a year, sinking, since March 2023."""
+    """Figure that an alert's page and cards show large, such as ↓ 40 ± 13 mm a year, sinking, since March 2023.
+
+    margin: empty if the uncertainty is unknown; most: "up to" before the rate of the fastest place, else empty;
+    beside: where that is and how fast the ground around moves, or empty.
+    """
 
     number: str
-    margin: str  # empty if the uncertainty is unknown
+    margin: str
     unit: str
     arrow: str
     says: str
     when: str
+    most: str = ""
+    beside: str = ""
 
 
 class FamilyVoice(ABC):

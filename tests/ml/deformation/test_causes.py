@@ -14,13 +14,14 @@ from ml.deformation.places.causes import (
     NAME,
     WEIGHTS,
     Causes,
+    agreed,
     core_and_rim,
     features_of,
     fitted,
     knows_heights,
     named,
 )
-from ml.rasters.areas import KINDS, Area, PeakRate, Place, SortedPoints
+from ml.rasters.areas import KINDS, SURE_SHARE, Area, PeakRate, Place, SortedPoints
 
 AT = Point(5_000, 5_000)
 TRANSFORM = Affine(100, 0, 0, 0, -100, 10_000)
@@ -111,6 +112,39 @@ def test_ground_of_unknown_height_is_not_taken_for_flat():
     assert named(area(), bands(), TRANSFORM, [blind], causes).kind == "fill_or_quarry"
     assert not knows_heights([blind], AT.buffer(500))
     assert knows_heights([points()], AT.buffer(500))
+
+
+def judged_by_shape(kind: str, share: float, of: Area, planes: dict[str, np.ndarray]) -> Area:
+    """Name an area whose shape alone gives a kind a share."""
+    table = np.zeros((len(KINDS), len(FEATURES) + 1))
+    table[KINDS.index(kind), -1] = np.log(share / (1 - share) * (len(KINDS) - 1))
+    causes = Causes(np.zeros(len(FEATURES)), np.ones(len(FEATURES)), {"1": table}, "")
+    return named(of, planes, TRANSFORM, [points()], causes)
+
+
+def test_a_kind_is_sure_only_if_the_core_shows_it_too():
+    agrees = judged_by_shape("mining_subsidence", 0.9, area(), bands())
+    assert agrees.kinds["mining_subsidence"] == pytest.approx(0.9)
+    contradicts = judged_by_shape("fill_or_quarry", 0.9, area(), bands())
+    assert contradicts.kind == "fill_or_quarry"
+    assert contradicts.kinds["fill_or_quarry"] < SURE_SHARE
+    assert sum(contradicts.kinds.values()) == pytest.approx(1)
+
+
+def test_a_small_core_far_faster_than_its_rim_is_no_pumped_ground_whatever_the_network_says():
+    (place,) = area().places
+    mine = area()._replace(places=(place._replace(half=AT.buffer(300)),), rate_mm_yr=-4.0)
+    pumped = {kind: np.ones((100, 100), dtype=np.float32) * (kind == "groundwater_subsidence") for kind in KINDS}
+    wide = judged_by_shape("groundwater_subsidence", 0.75, area(), pumped)
+    assert wide.kinds["groundwater_subsidence"] == pytest.approx(0.75)
+    assert judged_by_shape("groundwater_subsidence", 0.75, mine, pumped).kinds["groundwater_subsidence"] < 0.2
+    assert judged_by_shape("mining_subsidence", 0.8, mine, pumped).kinds["mining_subsidence"] >= SURE_SHARE
+
+
+def test_a_contradicted_share_is_lowered_and_the_shares_sum_to_one():
+    assert agreed({"landslide": 0.9, "uplift": 0.1}, {"landslide"})["landslide"] == pytest.approx(0.9)
+    assert agreed({"landslide": 0.9, "uplift": 0.1}, {"uplift"}) == pytest.approx({"landslide": 0.6, "uplift": 0.4})
+    assert agreed({"landslide": 3.0, "uplift": 3.0}, set()) == pytest.approx({"landslide": 0.5, "uplift": 0.5})
 
 
 def test_coefficients_of_other_weights_are_not_used(folder):

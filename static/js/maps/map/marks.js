@@ -50,10 +50,13 @@ export function cutSeam(data) {
 /** Outlines inside that of an alert: where the ground moves by half of its fastest, and by eight tenths. */
 export function addLevels(map, data) {
   map.addSource("levels", { type: "geojson", data });
-  const width = ["match", ["get", "level"], "core", 2, 1.25];
+  const byLevel = (half, core) => ["match", ["get", "level"], "core", core, half];
   const layer = (id, paint) => map.addLayer({ id, type: "line", source: "levels", paint });
   layer("levels-casing", { "line-width": 3.5, "line-opacity": 0.6 });
-  layer("levels", { "line-width": width });
+  layer("levels", {
+    "line-width": byLevel(1.5, 2.5),
+    "line-dasharray": byLevel(["literal", [3, 2]], ["literal", [1, 0]]),
+  });
   themed(map, "levels-casing", { "line-color": "alert-casing" });
   themed(map, "levels", { "line-color": "alert-line" });
 }

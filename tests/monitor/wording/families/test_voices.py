@@ -11,7 +11,7 @@ from django.conf import settings
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Family, Kind, Shape
 from detection.rules.lifecycle import State
-from detection.rules.motion import motion_of
+from detection.rules.motion import count_fast_places, motion_of
 from detection.rules.severity import Severity
 from ml.deformation.motion.series import Trend
 from ml.rasters.areas import KINDS as NETWORK_CLASSES
@@ -28,6 +28,7 @@ STYLES = Path(settings.BASE_DIR) / "static/css"
 def figures(kind: str, **values) -> SimpleNamespace:
     """Return an alert or a detection with figures of every family."""
     made = {"kind": kind, "extent": "local", "reference": "", "component": "los", "class_shares": {}, "reasons": []}
+    made |= {"n_fast_places": 0}
     made |= {"first_motion": PERIOD[0], "last_motion": PERIOD[1], "places": []}
     made |= {"rate_mm_yr": -14.0, "rate_sigma_mm_yr": 1.0, "peak_rate_mm_yr": -15.0}
     made |= {"peak_low_mm_yr": None, "peak_high_mm_yr": None, "usual_speed_m_day": 0.4}
@@ -112,6 +113,37 @@ def test_the_fastest_part_is_named_where_it_differs_and_separate_places_are_coun
     alert = velocity("subsidence", "up", -9.0, -45.2, places=places)
     reasons = voice("subsidence").finding(alert, source("subsidence")).reasons
     assert reasons[-1] == "It moves fastest in 2 separate places: by up to 45 and 30 mm a year."
+
+
+CITY = {"peak_low_mm_yr": -65.0, "peak_high_mm_yr": -84.0}
+
+
+def test_the_headline_of_a_sinking_city_is_its_fastest_place():
+    city, own = velocity("subsidence", "up", -9.0, -75.2, n_fast_places=4, **CITY), voice("subsidence")
+    headline = own.headline(city)
+    assert (headline.most, headline.number, headline.margin) == ("up to", "75", "12")
+    assert headline.beside == "in 4 places; 9 around them"
+    assert own.label(city) == "sinking up to 75 mm/year in 4 places; 9 around them"
+    assert own.brief(city) == "The fastest part sank by up to 75 mm a year (9 around it) between 2020 and 2024."
+    assert own.sentence(city).startswith("The fastest part sank by about 75 mm a year (probably 65 to 84) between")
+    assert "It is one of 4 such places; the rest of this area moved by about 9 mm a year" in own.sentence(city)
+    one = velocity("subsidence", "up", -9.0, -75.2, n_fast_places=1, **CITY)
+    assert own.label(one) == "sinking up to 75 mm/year in one place; 9 around it"
+
+
+def test_after_a_change_the_headline_is_the_present_rate_with_the_fastest_part_beside_it():
+    changed = {"n_fast_places": 4, "motion": motion(Trend.FASTER, -4.0, -12.0), **CITY}
+    headline = voice("subsidence").headline(velocity("subsidence", "up", -9.0, -75.2, **changed))
+    assert (headline.most, headline.number) == ("", "12")
+    assert headline.beside == "The fastest part sank by up to 75 mm a year between 2020 and 2024."
+    at_rest = changed | {"motion": motion(Trend.AT_REST, -9.0, 0.1)}
+    assert voice("subsidence").headline(velocity("subsidence", "up", -9.0, -75.2, **at_rest)).beside == ""
+
+
+def test_places_count_as_fast_that_surely_move_twice_as_fast_as_the_median():
+    places = [{"peak_low_mm_yr": low} for low in (-65.0, -30.0, -18.0, -17.9)]
+    assert count_fast_places(places, -9.0) == 3
+    assert count_fast_places([], -9.0) == 0
 
 
 def test_without_a_change_the_sentence_names_the_period_of_the_data():
