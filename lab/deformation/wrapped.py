@@ -40,7 +40,7 @@ from ml.runtime.device import low_precision
 MOVES_MM_YR = 2.0
 NEAR, FAR = 0.5, 0.1  # merge weight of the moving cell that makes a window positive, and most weight in a negative one
 WINDOWS = 4  # of one sample
-GAINS_DRAWN = 2  # at which each window of a velocity field is wrapped
+GAINS_DRAWN = 4  # at which each window of a velocity field is wrapped
 LOS_MM = 20.0, 300.0  # peak displacement in a simulated interferogram
 TURBULENCE_MM, NOISE_RAD = (2.0, 25.0), (0.1, 0.8)  # standard deviations
 
@@ -51,7 +51,7 @@ class Settings:
 
     tiles: int = 600
     batch: int = 32
-    pretraining: float = 0.25
+    pretraining: float = 0.15
     learning_rate: float = 2e-3
 
 
@@ -64,7 +64,7 @@ class WrappedTask(TrainingTask):
     def batch(self, rng: np.random.Generator) -> Batch:
         """Draw interferograms and velocity fields; the loss uses one kind, by the progress of the training."""
         n = self.settings.batch
-        return interferograms(rng, n) | of_fields(rng, self.pool, n)
+        return interferograms(rng, n // 4) | of_fields(rng, self.pool, n)
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
         """Return the cross-entropy of interferograms in the first part of the training, of velocity fields later."""

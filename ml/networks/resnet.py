@@ -1,11 +1,14 @@
-"""Narrow ResNet-18, which says whether an image shows motion (He et al. 2016, arXiv:1512.03385)."""
+"""ResNet-18 of half the width, which says whether an image shows motion (He et al. 2016, arXiv:1512.03385).
+
+Its first convolution is AlexNet's, 11 × 11 in steps of 4, which is meant for images of 227 pixels.
+"""
 
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-WIDTHS = (16, 32, 64, 128, 256)  # Half the usual widths; each of the four stages halves the image.
+WIDTHS = (32, 32, 64, 128, 256)  # half of the usual
 
 
 class ResNet18(nn.Module):
@@ -14,12 +17,12 @@ class ResNet18(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(1, WIDTHS[0], 7, stride=2, padding=3, bias=False),
+            nn.Conv2d(1, WIDTHS[0], 11, stride=4, padding=5, bias=False),
             nn.BatchNorm2d(WIDTHS[0]),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2, padding=1),
         )
-        stages = [(_Block(width, to, 2), _Block(to, to, 1)) for width, to in pairwise(WIDTHS)]
+        stages = [(_Block(width, to, 1 if width == to else 2), _Block(to, to, 1)) for width, to in pairwise(WIDTHS)]
         self.blocks = nn.Sequential(*(block for stage in stages for block in stage))
         self.head = nn.Linear(WIDTHS[-1], 1)
 

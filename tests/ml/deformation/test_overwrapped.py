@@ -8,8 +8,21 @@ import torch
 from affine import Affine
 
 from ml.deformation.gridding.cells import RobustGrid
-from ml.deformation.overwrapped import GAINS, SIGMA, UNSEEN, WINDOW, completed, overwrapped, scores
+from ml.deformation.overwrapped import (
+    GAINS,
+    NAME,
+    PIXELS,
+    SIGMA,
+    UNSEEN,
+    WINDOW,
+    completed,
+    enlarged,
+    judged,
+    overwrapped,
+    scores,
+)
 from ml.networks.resnet import ResNet18
+from ml.runtime.checkpoints import read_card
 
 RATE = 0.5  # phase, rad, from which `Judge` says that a pixel moves
 
@@ -18,7 +31,7 @@ class Judge(ResNet18):
     """Says that a window moves if the pixels in its middle do, with log-odds of 3."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        middle = slice(WINDOW // 2 - 4, WINDOW // 2 + 4)
+        middle = slice(PIXELS // 2 - 14, PIXELS // 2 + 14)
         moves = (image[:, 0, middle, middle] * math.pi).abs().mean(dim=(1, 2)) > RATE
         return torch.where(moves, 3.0, -3.0)
 
@@ -46,6 +59,25 @@ def test_half_a_wavelength_of_motion_is_one_fringe():
     assert overwrapped(quarter, 1).item() == pytest.approx(math.pi / 2, abs=1e-4)
     assert overwrapped(quarter / 16, 16).item() == pytest.approx(math.pi / 2, abs=1e-4)
     assert overwrapped(-quarter, 1).item() == pytest.approx(-math.pi / 2, abs=1e-4)
+
+
+def test_the_shipped_detector_wraps_at_several_gains_into_images_of_the_papers_size():
+    assert read_card(NAME).settings["gains"] == [1, 2, 4, 8, 16] == [*GAINS]
+    assert enlarged(torch.zeros(2, WINDOW, WINDOW)).shape == (2, 227, 227)
+
+
+def test_fringes_of_ground_that_moves_evenly_are_seen_at_every_gain_but_between_cells_they_fold():
+    slope = (torch.arange(WINDOW) * 0.2).expand(1, WINDOW, -1)  # At gain 16, 3.6 rad per cell: more than half a cycle.
+    for field, folds in ((slope, True), (enlarged(slope), False)):
+        falls = (overwrapped(field, GAINS[-1]).diff() < 0).float().mean().item()
+        assert (falls > 0.5) == folds
+
+
+def test_the_probability_of_a_window_is_the_mean_over_gains():
+    rate = torch.full((1, WINDOW, WINDOW), 0.3)  # 0.34 rad: under RATE at gain 1 alone
+    by_gain = [judged(Judge(), rate, (gain,))[0] for gain in (1, 2)]
+    assert by_gain == pytest.approx([1 / (1 + math.exp(3)), 1 / (1 + math.exp(-3))], abs=1e-3)
+    assert judged(Judge(), rate, (1, 2))[0] == pytest.approx(sum(by_gain) / 2)
 
 
 def test_windows_are_merged_around_what_they_show_and_slow_motion_shows_at_high_gains():
