@@ -40,7 +40,6 @@ from ml.deformation.overwrapped import (
     WINDOW,
     YEARS,
     completed,
-    enlarged,
     judged,
     scored,
 )
@@ -163,7 +162,7 @@ def by_gains(all_seen: Sequence[Seen]) -> dict[str, Any]:
 class Windows(NamedTuple):
     """Windows of one still tile. odds: log-odds, (conditions, 1 + bowls, gains), the first without a bowl.
 
-    folded: share of neighbouring cells, and of pixels, whose phases differ by more than half a cycle, (2, gains).
+    folded: share of neighbouring cells whose phases differ by more than half a cycle, (gains,).
     """
 
     odds: Float64
@@ -183,9 +182,8 @@ def windows(network: ResNet18, number: int) -> Windows:
     fields = np.stack([*(strength * errors + motion for strength in ERRORS), sparse + motion]).astype(np.float32)
     flat = torch.from_numpy(fields.reshape(-1, WINDOW, WINDOW))
     odds = np.array([logit(np.clip(judged(network, flat, (gain,)), 1e-9, 1 - 1e-9)) for gain in GAINS])
-    cells = completed(torch.from_numpy(errors)[None])
-    cycles = [plane.diff().abs() * (2 * YEARS / WAVELENGTH_MM) for plane in (cells, enlarged(cells))]
-    folded = [[float((gain * plane > 0.5).float().mean()) for gain in GAINS] for plane in cycles]
+    cycles = completed(torch.from_numpy(errors)[None]).diff().abs() * (2 * YEARS / WAVELENGTH_MM)
+    folded = [float((gain * cycles > 0.5).float().mean()) for gain in GAINS]
     return Windows(np.moveaxis(odds.reshape(len(GAINS), *fields.shape[:2]), 0, -1), np.array(folded))
 
 
@@ -195,13 +193,11 @@ def told_apart(seen: Sequence[Windows]) -> dict[str, Any]:
     by_gain = [odds[..., i] for i in range(len(GAINS))] + [expit(odds).mean(axis=-1)]
     moves = np.broadcast_to(np.arange(odds.shape[2]) > 0, (len(odds), odds.shape[2])).ravel()
     names = (*(f"errors × {strength:g}" for strength in ERRORS), f"{SPARSE:g} of the cells")
-    shares = np.mean([one.folded for one in seen], axis=0)
     return {
         "AUC of bowls by gain, and by the mean": {
             name: [round(auc(of[:, i].ravel(), moves), 3) for of in by_gain] for i, name in enumerate(names)
         },
-        "phases folded between cells, by gain": _rounded(shares[0]),
-        "phases folded between pixels, by gain": _rounded(shares[1]),
+        "share of folded phases by gain": _rounded(np.mean([one.folded for one in seen], axis=0)),
     }
 
 
@@ -216,7 +212,8 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=100)
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    card, network = read_card(NAME, args.folder), ResNet18()
+    card = read_card(NAME, args.folder)
+    network = ResNet18(**card.network)
     load(card, network, args.folder)
     ready(network, CPU)
     seen = over_seeds(partial(seen_on, network), args.tiles, FIRST, args.processes)

@@ -1,10 +1,10 @@
 """Paper 1's detector: gaps filled by matrix completion, slow motion wrapped into fringes, windows judged by a CNN.
 
 Anantrasirichai et al. 2020, arXiv:2005.03221, and 2019, arXiv:1909.02321. Despiked rates on cells become a displacement
-over YEARS. Windows of PIXELS on a side overlap by three quarters; each is wrapped as if it had moved by 1, 2, 4, 8 and
-16 times as much, and judged at each gain by a narrow ResNet-18. The probability of a window is the mean over gains, and
-overlapping windows are merged by Gaussian weights. The threshold alone was found on validation tiles
-(`lab.deformation.wrapped`). Areas are outlined as those of `whitening` and `gls`: where the ground itself moves.
+over YEARS. Windows overlap by three quarters; each is wrapped as if it had moved by 1, 2, 4, 8 and 16 times as much,
+and judged at each gain by a ResNet-18. The probability of a window is the mean over gains, and overlapping windows are
+merged by Gaussian weights. Only the threshold was chosen on validation tiles (`lab.deformation.gains`), and windows
+have 64 pixels, not 227. Areas are outlined as those of `whitening` and `gls`: where the ground itself moves.
 """
 
 import math
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import pad
 
 from ml.deformation.features.channels import background_of
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, cell_noise, local_rate, logistic, split_by_sign
@@ -27,7 +27,6 @@ NAME = "overwrapped-cnn"
 GAINS = (1, 2, 4, 8, 16)
 WAVELENGTH_MM, YEARS = 55.5, 5.0  # of Sentinel-1; of a national product's release
 WINDOW, STEP = 64, 16  # cells of a window; a quarter of it
-PIXELS = 227  # on a side of a window, as in the paper; fringes of high gains need pixels finer than cells
 SIGMA = WINDOW / 6  # of the Gaussian weights, cells
 NEAR_M, LEAST_SHARE = 500.0, 0.5  # cells this near to points are valid; windows with fewer valid cells are not judged
 RANK, ROUNDS, SHRINK = 8, 15, 3.0  # of the matrix completion
@@ -37,7 +36,7 @@ UNSEEN = -30.0  # logit where no window was judged
 
 @dataclass(frozen=True)
 class OverwrappedConfig(LocalRate):
-    """Settings of the detector: those of `LocalRate`, and the name of the card that holds the threshold."""
+    """Settings of the detector: those of `LocalRate`, and the name of the card that holds gains and threshold."""
 
     weights: str = NAME
 
@@ -74,8 +73,9 @@ def overwrapped_cnn(
     grid: RobustGrid, config: OverwrappedConfig | None = None, device: torch.device | None = None
 ) -> DeformationMaps:
     """Flag cells of one track where the ground moves in a window that shows motion."""
-    config, device, network = config or OverwrappedConfig(), device or torch.device("cpu"), ResNet18()
+    config, device = config or OverwrappedConfig(), device or torch.device("cpu")
     card = read_card(config.weights)
+    network = ResNet18(**card.network)
     load(card, network)
     score, rate = scored(ready(network, device), grid, device, tuple(card.settings["gains"]), config)
     probability = logistic(np.nan_to_num(score, nan=UNSEEN) - card.settings["score_at_half"])
@@ -120,16 +120,11 @@ def scores(network: ResNet18, grid: RobustGrid, device: torch.device, gains: tup
 
 def judged(network: ResNet18, velocity_mm_yr: Tensor, gains: tuple[int, ...]) -> list[float]:
     """Return the mean over gains of the probability that each window (n, WINDOW, WINDOW) shows motion."""
-    fine = enlarged(completed(velocity_mm_yr))
-    with torch.inference_mode(), low_precision(fine.device):
-        by_gain = [network(overwrapped(fine, gain)[:, None] / math.pi).float().sigmoid() for gain in gains]
+    filled = completed(velocity_mm_yr)
+    with torch.inference_mode(), low_precision(filled.device):
+        by_gain = [network(overwrapped(filled, gain)[:, None] / math.pi).float().sigmoid() for gain in gains]
     means: list[float] = torch.stack(by_gain).mean(dim=0).tolist()
     return means
-
-
-def enlarged(velocity_mm_yr: Tensor) -> Tensor:
-    """Interpolate windows (n, WINDOW, WINDOW) to (n, PIXELS, PIXELS), before they are wrapped."""
-    return interpolate(velocity_mm_yr[:, None], (PIXELS, PIXELS), mode="bilinear")[:, 0]
 
 
 def _starts(size: int) -> list[int]:

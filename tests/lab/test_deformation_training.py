@@ -15,7 +15,7 @@ from lab.simulation.tiles import with_sources
 from ml.__main__ import main
 from ml.deformation.features.channels import CHANNELS
 from ml.deformation.kinds import kind_of
-from ml.deformation.overwrapped import PIXELS, WINDOW
+from ml.deformation.overwrapped import WINDOW
 from ml.networks.deformation_unet import DeformationUnet
 from ml.networks.resnet import ResNet18
 from ml.rasters.areas import KINDS
@@ -177,7 +177,7 @@ def test_windows_with_motion_in_the_middle_are_told_from_others(pool):
     drawn = wrapped.interferograms(rng, 40) | wrapped.of_fields(rng, pool, 40)
     for kind in ("interferogram", "field"):
         image, moves = drawn[kind], drawn[f"{kind}_moves"]
-        assert image.shape == (40, 1, PIXELS, PIXELS)
+        assert image.shape == (40, 1, WINDOW, WINDOW)
         assert image.abs().max() <= 1
         assert 0 < moves.sum() < 40
     task, network = wrapped.WrappedTask(pool, pool, wrapped.Settings(batch=4, pretraining=0.5)), ResNet18()
@@ -226,7 +226,7 @@ def test_a_window_is_judged_under_weaker_errors_and_with_fewer_cells():
     one = gains.windows(network, 3)
     conditions = len(gains.ERRORS) + 1
     assert one.odds.shape == (conditions, 1 + len(gains.TABLE), len(gains.GAINS))
-    assert (one.folded[0] >= one.folded[1]).all()
-    assert one.folded[0, -1] > 0.2 > one.folded[1, -1]
+    assert (np.diff(one.folded) >= 0).all()
+    assert one.folded[0] < 0.01 < 0.2 < one.folded[-1]  # at gain 16 the noise alone turns phases over
     of = gains.told_apart([one])["AUC of bowls by gain, and by the mean"]
     assert len(of) == conditions

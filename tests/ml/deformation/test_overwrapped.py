@@ -11,12 +11,10 @@ from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.overwrapped import (
     GAINS,
     NAME,
-    PIXELS,
     SIGMA,
     UNSEEN,
     WINDOW,
     completed,
-    enlarged,
     judged,
     overwrapped,
     scores,
@@ -31,7 +29,7 @@ class Judge(ResNet18):
     """Says that a window moves if the pixels in its middle do, with log-odds of 3."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        middle = slice(PIXELS // 2 - 14, PIXELS // 2 + 14)
+        middle = slice(WINDOW // 2 - 4, WINDOW // 2 + 4)
         moves = (image[:, 0, middle, middle] * math.pi).abs().mean(dim=(1, 2)) > RATE
         return torch.where(moves, 3.0, -3.0)
 
@@ -61,16 +59,22 @@ def test_half_a_wavelength_of_motion_is_one_fringe():
     assert overwrapped(-quarter, 1).item() == pytest.approx(-math.pi / 2, abs=1e-4)
 
 
-def test_the_shipped_detector_wraps_at_several_gains_into_images_of_the_papers_size():
+def test_the_shipped_detector_wraps_at_several_gains():
     assert read_card(NAME).settings["gains"] == [1, 2, 4, 8, 16] == [*GAINS]
-    assert enlarged(torch.zeros(2, WINDOW, WINDOW)).shape == (2, 227, 227)
 
 
-def test_fringes_of_ground_that_moves_evenly_are_seen_at_every_gain_but_between_cells_they_fold():
-    slope = (torch.arange(WINDOW) * 0.2).expand(1, WINDOW, -1)  # At gain 16, 3.6 rad per cell: more than half a cycle.
-    for field, folds in ((slope, True), (enlarged(slope), False)):
-        falls = (overwrapped(field, GAINS[-1]).diff() < 0).float().mean().item()
-        assert (falls > 0.5) == folds
+def test_a_reduced_network_judges_as_the_whole_one_and_takes_a_third_of_its_place():
+    torch.manual_seed(0)
+    whole, reduced = ResNet18().eval(), ResNet18(64).eval()
+    for convolution in (block.convolved[at] for block in whole.blocks[-2:] for at in (0, 3)):
+        left, right = torch.randn(512, 40), torch.randn(40, convolution.weight[0].numel())
+        convolution.weight.data = (left @ right / 500).view_as(convolution.weight)  # a rank of 40 is kept by one of 64
+    image = torch.rand(8, 1, WINDOW, WINDOW)
+    before = whole(image)
+    whole.reduce(64)
+    reduced.load_state_dict(whole.state_dict())
+    torch.testing.assert_close(reduced(image), before, rtol=1e-3, atol=1e-4)
+    assert sum(values.numel() for values in reduced.parameters()) < 4.1e6
 
 
 def test_the_probability_of_a_window_is_the_mean_over_gains():
