@@ -47,11 +47,10 @@ from ml.networks.resnet import ResNet18
 from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, by_sign, motions
 from ml.runtime.checkpoints import WEIGHTS, load, read_card, write_card
 from ml.runtime.device import ready
-from ml.statistics.intervals import bootstrap, proportion
 
 BoolMap = NDArray[np.bool_]
 KINDS = ("field", "disturbed")  # of tiles on which false alarms are counted
-LIMITS, STEPS = (-6.0, 14.0), 9  # of the threshold; steps of the bisection between them
+THRESHOLDS, ROUNDS = np.arange(-1.0, 4.0, 0.1), 1000  # log-odds; rounds of the bootstrap
 ERRORS = (0.1, 0.3, 1.0)  # strengths of a window's errors, as a share of a validation tile's
 SPARSE = 0.5  # share of the known cells that a sparse window keeps
 CPU = torch.device("cpu")
@@ -134,29 +133,37 @@ def counts(all_seen: Sequence[Seen], kind: str, odds: Sequence[Float32], thresho
 
 
 def by_gains(all_seen: Sequence[Seen]) -> dict[str, Any]:
-    """Return figures with 95 % intervals for each number of gains, each with the threshold for ALARMS."""
-    scale, figures, alone = 1000 / (SIDE_M / 1000) ** 2, {}, np.zeros(0)
+    """Return figures for each number of gains, each with the threshold for ALARMS.
+
+    The 95 % intervals resample the numbers of tiles and choose the threshold anew each time.
+    """
+    tables = []
     for n in range(1, len(GAINS) + 1):
         odds = [logit(expit(seen.odds[:n].astype(np.float64)).mean(axis=0)).astype(np.float32) for seen in all_seen]
-        low, high = LIMITS
-        for _ in range(STEPS):
-            middle = (low + high) / 2
-            most = max(counts(all_seen, kind, odds, middle).mean() for kind in KINDS) * scale
-            low, high = (low, middle) if most <= ALARMS else (middle, high)
-        found = {key: counts(all_seen, key, odds, high) for key in TABLE}
-        of_tiles = np.mean([*found.values()], axis=0)
-        alone = alone if alone.size else of_tiles
-        figures[", ".join(map(str, GAINS[:n]))] = {
-            "score_at_half": round(high, 2),
-            **{
-                f"false alarms, {kind}": _rounded(bootstrap(counts(all_seen, kind, odds, high), scale))
-                for kind in KINDS
-            },
-            **{key: _rounded(proportion(int(hits.sum()), hits.size)) for key, hits in found.items()},
-            "bowls": _rounded(bootstrap(of_tiles)),
-            "bowls, more than by one gain": _rounded(bootstrap(of_tiles - alone)),
+        rows = [[counts(all_seen, kind, odds, threshold) for kind in (*KINDS, *TABLE)] for threshold in THRESHOLDS]
+        tables.append(np.array(rows))  # (thresholds, kinds of tiles, numbers)
+    numbers, rng = tables[0].shape[2], np.random.default_rng(1)
+    draws = [np.arange(numbers), *rng.integers(0, numbers, (ROUNDS, numbers))]
+    drawn = np.array([[_at_alarms(table[:, :, draw]) for table in tables] for draw in draws])  # (draws, gains, figures)
+    drawn = np.concatenate([drawn, drawn[..., -1:] - drawn[:, :1, -1:]], axis=2)
+    names = (*(f"false alarms, {kind}" for kind in KINDS), *TABLE, "bowls", "bowls, more than by one gain")
+    low, high = np.percentile(drawn[1:], [2.5, 97.5], axis=0)
+    return {
+        ", ".join(map(str, GAINS[: n + 1])): {
+            "score_at_half": round(float(drawn[0, n, 0]), 2),
+            **{name: _rounded((drawn[0, n, i], low[n, i], high[n, i])) for i, name in enumerate(names, 1)},
         }
-    return figures
+        for n in range(len(GAINS))
+    }
+
+
+def _at_alarms(table: Float64) -> Float64:
+    """Return the lowest threshold with ALARMS or fewer at it and above, alarms by kind, and shares of bowls found."""
+    means = table.mean(axis=2)
+    means[:, : len(KINDS)] *= 1000 / (SIDE_M / 1000) ** 2
+    above = np.maximum.accumulate(means[::-1, : len(KINDS)].max(axis=1))[::-1]
+    at = min(int((above > ALARMS).sum()), len(THRESHOLDS) - 1)
+    return np.array([THRESHOLDS[at], *means[at], means[at, len(KINDS) :].mean()])
 
 
 class Windows(NamedTuple):
