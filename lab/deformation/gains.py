@@ -50,7 +50,8 @@ from ml.runtime.device import ready
 
 BoolMap = NDArray[np.bool_]
 KINDS = ("field", "disturbed")  # of tiles on which false alarms are counted
-THRESHOLDS, ROUNDS = np.arange(-1.0, 4.0, 0.1), 1000  # log-odds; rounds of the bootstrap
+THRESHOLDS = np.append(np.arange(-1.0, 4.0, 0.1), 50.0)  # log-odds; the last lets nothing through
+ROUNDS = 1000  # of the bootstrap
 ERRORS = (0.1, 0.3, 1.0)  # strengths of a window's errors, as a share of a validation tile's
 SPARSE = 0.5  # share of the known cells that a sparse window keeps
 CPU = torch.device("cpu")
@@ -162,7 +163,7 @@ def _at_alarms(table: Float64) -> Float64:
     means = table.mean(axis=2)
     means[:, : len(KINDS)] *= 1000 / (SIDE_M / 1000) ** 2
     above = np.maximum.accumulate(means[::-1, : len(KINDS)].max(axis=1))[::-1]
-    at = min(int((above > ALARMS).sum()), len(THRESHOLDS) - 1)
+    at = int((above > ALARMS).sum())
     return np.array([THRESHOLDS[at], *means[at], means[at, len(KINDS) :].mean()])
 
 
