@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.benchmark import over_seeds
-from lab.deformation.calibration import ALARMS, FIRST, Known, at_alarms, evidence_of
 from lab.deformation.training.compose import Recipe, TilePool, sample, tile_pool
 from lab.deformation.training.dataset import HELD_BACK, fill
 from lab.deformation.training.disturbances import fractal
@@ -23,20 +20,17 @@ from lab.deformation.training.motion_shapes import draw_shape
 from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
 from lab.training import Batch, TrainingRecipe, TrainingTask
-from ml.deformation.decision import Weights
-from ml.deformation.filters.baseline import LocalRate
-from ml.deformation.gridding.cells import RobustGrid, grid_robust
-from ml.deformation.gridding.points import Float32, PointCloud
-from ml.deformation.overwrapped import GAINS, GAUSSIAN, NAME, WAVELENGTH_MM, WINDOW, completed, overwrapped, scored
+from ml.deformation.gridding.points import Float32
+from ml.deformation.overwrapped import GAINS, GAUSSIAN, NAME, WAVELENGTH_MM, WINDOW, completed, overwrapped
 from ml.networks.resnet import ResNet18
 from ml.runtime.checkpoints import Card
 
 MOVES_MM_YR = 2.0
-NEAR, FAR = 0.5, 0.1  # weight, of the merge, of a cell that makes a window one with motion, and of one that may not
+NEAR, FAR = 0.5, 0.1  # merge weight of the moving cell that makes a window positive, and most weight in a negative one
 WINDOWS = 4  # of one sample
 LOS_MM = 20.0, 300.0  # peak displacement in a simulated interferogram
 TURBULENCE_MM, NOISE_RAD = (2.0, 25.0), (0.1, 0.8)  # standard deviations
-SETS = tuple(GAINS[:n] for n in range(1, len(GAINS) + 1))  # sets of gains of which one is chosen
+RANK = 64  # of the last stage as it is stored: the logits change by less than a hundredth
 
 
 @dataclass(frozen=True)
@@ -46,8 +40,6 @@ class Settings:
     tiles: int = 3_000
     batch: int = 64
     pretraining: float = 0.35
-    calibration_tiles: int = 60
-    processes: int = 2
     learning_rate: float = 1e-3
 
 
@@ -134,36 +126,15 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Tra
     cache = fill(folder, settings.tiles)
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     task = WrappedTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)
-    return ResNet18(), task, Card("deformation", NAME, "1", {}, {})
+    return ResNet18(), task, Card("deformation", NAME, "2", {"rank": RANK}, {})
 
 
 def finish(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
-    """Choose the gains and the threshold on validation tiles, as for other methods, and halve the weights' digits."""
-    assert isinstance(task, WrappedTask)  # noqa: S101
+    """Reduce the network and round it to bfloat16, as it is stored. `lab.deformation.gains` finds the threshold."""
     assert isinstance(network, ResNet18)  # noqa: S101
-    network.half().float()
-    best: tuple[float, dict[str, Any]] = (-1.0, {})
-    for gains in SETS:
-        evidence = partial(evidence_of, partial(known, network, gains), counts=(1,))
-        tiles = over_seeds(evidence, task.settings.calibration_tiles, FIRST, task.settings.processes)
-        seen = [one for tile in tiles for one in tile[0]]
-        offset, reached = at_alarms(seen, SCORE, ALARMS)
-        print(gains, round(-offset, 2), reached, flush=True)
-        if reached.share > best[0]:
-            best = (reached.share, {"gains": list(gains), "score_at_half": round(-offset, 2)})
-    network.half()
-    return best[1]
-
-
-SCORE = Weights(1.0, 0.0, 0.0, 0.0, 0.0)  # the score stands in the place of the first term
-
-
-def known(network: ResNet18, gains: tuple[int, ...], tracks: list[PointCloud]) -> Known:
-    """Return what the detector knows of a place: the score of its first track, where the ground moves."""
-    grid: RobustGrid = grid_robust(tracks[0])
-    score, rate = scored(network, grid, torch.device("cpu"), gains, LocalRate())
-    nothing = np.zeros_like(score)
-    return Known([score, nothing, nothing, nothing, nothing + 1], rate, grid.transform)
+    network.reduce(RANK)
+    network.bfloat16()
+    return {"gains": list(GAINS), "score_at_half": 0.0}
 
 
 RECIPE = TrainingRecipe(Settings, prepare, minutes=120.0, learning_rate=1e-3, finish=finish)

@@ -7,7 +7,7 @@ VERSIONS = {  # of every method; raise when the numbers change
     "getis-ord": "2",
     "whitening": "3",
     "gls": "6",
-    "overwrapped-cnn": "1",
+    "overwrapped-cnn": "2",
     "model": "13",
     "network": "13",
     "without-network": "13",

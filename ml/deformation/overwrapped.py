@@ -1,9 +1,10 @@
 """Paper 1's detector: gaps filled by matrix completion, slow motion wrapped into fringes, windows judged by a CNN.
 
 Anantrasirichai et al. 2020, arXiv:2005.03221, and 2019, arXiv:1909.02321. Despiked rates on cells become a displacement
-over YEARS, which is wrapped as if it were `gain` times as large. A ResNet-18 judges overlapping windows at each gain.
-The means over gains are merged by Gaussian weights. Where the paper gives no number, `lab.deformation.wrapped`
-chose on validation tiles. Areas are outlined as those of `whitening` and `gls`: where the ground itself moves.
+over YEARS. Windows overlap by three quarters; each is wrapped as if it had moved by 1, 2, 4, 8 and 16 times as much,
+and judged at each gain by a ResNet-18. The probability of a window is the mean over gains, and overlapping windows are
+merged by Gaussian weights. Only the threshold was chosen on validation tiles (`lab.deformation.gains`), and windows
+have 64 pixels, not 227. Areas are outlined as those of `whitening` and `gls`: where the ground itself moves.
 """
 
 import math
@@ -72,8 +73,9 @@ def overwrapped_cnn(
     grid: RobustGrid, config: OverwrappedConfig | None = None, device: torch.device | None = None
 ) -> DeformationMaps:
     """Flag cells of one track where the ground moves in a window that shows motion."""
-    config, device, network = config or OverwrappedConfig(), device or torch.device("cpu"), ResNet18()
+    config, device = config or OverwrappedConfig(), device or torch.device("cpu")
     card = read_card(config.weights)
+    network = ResNet18(**card.network)
     load(card, network)
     score, rate = scored(ready(network, device), grid, device, tuple(card.settings["gains"]), config)
     probability = logistic(np.nan_to_num(score, nan=UNSEEN) - card.settings["score_at_half"])

@@ -194,3 +194,13 @@ def test_a_figure_in_a_sentence_is_what_was_measured(document, result, method, d
     for metric in metrics:
         value = f"{measured(result, method, metric)['value']:.{digits}f}"
         assert re.search(rf"(?<![\d.]){re.escape(value)}(?!\d)", text), (metric, value)
+
+
+def test_what_a_document_says_of_numbers_of_gains_stands_on_the_card():
+    validation = json.loads((ROOT / "ml/weights/overwrapped-cnn.json").read_text())["training"]["validation"]
+    (said,) = re.findall(r"\*\*Paper 1\*\*.*", (ROOT / "docs/models/deformation.md").read_text())
+    found, told = validation["found, by gains"], validation["AUC of bowls by gain, and by the mean"]
+    figures = [found[gains]["bowls"][0] for gains in ("1", "1, 2, 4, 8, 16")]
+    figures += [told["errors × 1"][0], told["errors × 1"][4], told["errors × 0.1"][0], told["errors × 0.1"][4]]
+    figures.append(validation["share of folded phases by gain"][4])
+    assert [value for value in figures if f"{value:.2f}" not in said] == []

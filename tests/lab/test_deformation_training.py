@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.deformation import wrapped
+from lab.deformation import gains, wrapped
 from lab.deformation.measures.benchmark_tiles import NATIONAL, still_tile
 from lab.deformation.training import train
 from lab.deformation.training.compose import Recipe, sample, still, superimposed, tile_pool, weak_motion
@@ -192,3 +192,43 @@ def test_a_window_whose_middle_moves_is_drawn_around_it():
     speed[48:52, 50:54] = 3.0
     places = wrapped._places(np.random.default_rng(0), speed)
     assert (np.abs(places[1:] + WINDOW // 2 - 51) <= 10).all()
+
+
+def _seen(kind: str, number: int) -> gains.Seen:
+    """A tile whose first gain knows motion from errors and whose others know nothing."""
+    rng = np.random.default_rng(number)
+    odds = np.full((len(gains.GAINS), gains.CELLS, gains.CELLS), -9.0, dtype=np.float32)
+    heart = np.zeros(odds.shape[1:], dtype=bool)
+    bowl = kind not in gains.KINDS
+    for is_motion in (True, False) if bowl else (False,):
+        row, col = rng.integers(0, gains.CELLS - 12, 2)
+        place = slice(row, row + 12), slice(col, col + 12)
+        odds[:, *place] = rng.normal(1.0, 1.0, (len(odds), 1, 1))
+        odds[0, *place] = rng.normal(3.0 if is_motion else -3.0)
+        heart[place] |= is_motion
+    rate = np.ones(heart.shape, dtype=np.float32)
+    still = np.zeros(heart.shape, dtype=bool)
+    return gains.Seen(kind, odds, rate, 0 * heart + 99, still if not bowl else heart, heart if bowl else None, "uplift")
+
+
+def test_numbers_of_gains_are_compared_at_equal_false_alarms():
+    seen = [_seen(kind, number) for number in range(30) for kind in (*gains.KINDS, *gains.TABLE)]
+    figures = gains.by_gains(seen)
+    for of in figures.values():
+        assert max(of[f"false alarms, {kind}"][0] for kind in gains.KINDS) <= gains.ALARMS
+    one, *_, most = figures.values()
+    assert one["bowls, more than by one gain"] == [0, 0, 0]
+    assert most["bowls"][0] < one["bowls"][0] == 1
+    useless = [view._replace(odds=view.odds + 20) for view in seen]  # Only the last threshold lets nothing through.
+    assert all(of["bowls"] == [0, 0, 0] for of in gains.by_gains(useless).values())
+
+
+def test_a_window_is_judged_under_weaker_errors_and_with_fewer_cells():
+    network = ResNet18().eval()
+    one = gains.windows(network, 3)
+    conditions = len(gains.ERRORS) + 1
+    assert one.odds.shape == (conditions, 1 + len(gains.TABLE), len(gains.GAINS))
+    assert (np.diff(one.folded) >= 0).all()
+    assert one.folded[0] < 0.01 < 0.2 < one.folded[-1]  # at gain 16 the noise alone turns phases over
+    of = gains.told_apart([one])["AUC of bowls by gain, and by the mean"]
+    assert len(of) == conditions

@@ -8,8 +8,19 @@ import torch
 from affine import Affine
 
 from ml.deformation.gridding.cells import RobustGrid
-from ml.deformation.overwrapped import GAINS, SIGMA, UNSEEN, WINDOW, completed, overwrapped, scores
+from ml.deformation.overwrapped import (
+    GAINS,
+    NAME,
+    SIGMA,
+    UNSEEN,
+    WINDOW,
+    completed,
+    judged,
+    overwrapped,
+    scores,
+)
 from ml.networks.resnet import ResNet18
+from ml.runtime.checkpoints import read_card
 
 RATE = 0.5  # phase, rad, from which `Judge` says that a pixel moves
 
@@ -46,6 +57,31 @@ def test_half_a_wavelength_of_motion_is_one_fringe():
     assert overwrapped(quarter, 1).item() == pytest.approx(math.pi / 2, abs=1e-4)
     assert overwrapped(quarter / 16, 16).item() == pytest.approx(math.pi / 2, abs=1e-4)
     assert overwrapped(-quarter, 1).item() == pytest.approx(-math.pi / 2, abs=1e-4)
+
+
+def test_the_shipped_detector_wraps_at_several_gains():
+    assert read_card(NAME).settings["gains"] == [1, 2, 4, 8, 16] == [*GAINS]
+
+
+def test_a_reduced_network_judges_as_the_whole_one_and_takes_a_third_of_its_place():
+    torch.manual_seed(0)
+    whole, reduced = ResNet18().eval(), ResNet18(64).eval()
+    for convolution in (block.convolved[at] for block in whole.blocks[-2:] for at in (0, 3)):
+        left, right = torch.randn(512, 40), torch.randn(40, convolution.weight[0].numel())
+        convolution.weight.data = (left @ right / 500).view_as(convolution.weight)  # a rank of 40 is kept by one of 64
+    image = torch.rand(8, 1, WINDOW, WINDOW)
+    before = whole(image)
+    whole.reduce(64)
+    reduced.load_state_dict(whole.state_dict())
+    torch.testing.assert_close(reduced(image), before, rtol=1e-3, atol=1e-4)
+    assert sum(values.numel() for values in reduced.parameters()) < 4.1e6
+
+
+def test_the_probability_of_a_window_is_the_mean_over_gains():
+    rate = torch.full((1, WINDOW, WINDOW), 0.3)  # 0.34 rad: under RATE at gain 1 alone
+    by_gain = [judged(Judge(), rate, (gain,))[0] for gain in (1, 2)]
+    assert by_gain == pytest.approx([1 / (1 + math.exp(3)), 1 / (1 + math.exp(-3))], abs=1e-3)
+    assert judged(Judge(), rate, (1, 2))[0] == pytest.approx(sum(by_gain) / 2)
 
 
 def test_windows_are_merged_around_what_they_show_and_slow_motion_shows_at_high_gains():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ingest.errors import InputError
-from ml.runtime.checkpoints import Card, load, read_card, save
+from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card, save
 
 CARD = Card("offsets", "tiny", "1", network={"width": 2})
 
@@ -17,6 +17,19 @@ def test_weights_come_back_with_their_card(tmp_path):
     assert read_card("tiny", tmp_path) == saved
     load(saved, other, tmp_path)
     assert torch.equal(network.weight, other.weight)
+
+
+def test_weights_that_are_stored_as_bfloat16_are_computed_with_as_float32(tmp_path):
+    network, other = nn.Linear(300, 2).bfloat16(), nn.Linear(300, 2)
+    load(save(tmp_path, CARD, network), other, tmp_path)
+    assert other.weight.dtype == torch.float32
+    assert torch.equal(network.weight.float(), other.weight)
+    assert (tmp_path / "tiny.safetensors").stat().st_size < 2 * other.weight.numel() + 500
+
+
+@pytest.mark.parametrize("path", sorted(WEIGHTS.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_no_weights_are_larger_than_ten_megabytes(path):
+    assert path.stat().st_size <= 10_000_000
 
 
 def test_weights_that_are_not_the_cards_are_refused(tmp_path):

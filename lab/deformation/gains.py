@@ -1,0 +1,238 @@
+"""`python -m lab.deformation.gains`: set the threshold of paper 1's detector, and measure what each more gain finds.
+
+Validation tiles are used, which no benchmark has. Each number of gains gets the lowest threshold with at most ALARMS
+false alarms per 1,000 km², on tiles with motion and on still tiles with errors of training, so that bowls are compared
+at equal false alarms. Then single windows, with and without a bowl in their middle, show at which gain a bowl can be
+told from errors, and how that depends on the strength of the errors and on the cells that are known. All is written to
+the card.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from lab.benchmark import auc, over_seeds
+from lab.deformation.calibration import ALARMS, FIRST, TABLE, disturbed_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_in, cloud, field_tile, still_tile
+from lab.deformation.measures.scoring import STILL_MM_YR, placed, truth_of
+from lab.deformation.training.motion_shapes import bowl
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
+from ml.deformation.features.channels import background_of
+from ml.deformation.filters.baseline import LocalRate
+from ml.deformation.gridding.cells import grid_robust
+from ml.deformation.gridding.points import Float32, Float64
+from ml.deformation.overwrapped import (
+    GAINS,
+    NAME,
+    UNSEEN,
+    WAVELENGTH_MM,
+    WINDOW,
+    YEARS,
+    completed,
+    judged,
+    scored,
+)
+from ml.networks.resnet import ResNet18
+from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, by_sign, motions
+from ml.runtime.checkpoints import WEIGHTS, load, read_card, write_card
+from ml.runtime.device import ready
+
+BoolMap = NDArray[np.bool_]
+KINDS = ("field", "disturbed")  # of tiles on which false alarms are counted
+THRESHOLDS = np.append(np.arange(-1.0, 4.0, 0.1), 50.0)  # log-odds; the last lets nothing through
+ROUNDS = 1000  # of the bootstrap
+ERRORS = (0.1, 0.3, 1.0)  # strengths of a window's errors, as a share of a validation tile's
+SPARSE = 0.5  # share of the known cells that a sparse window keeps
+CPU = torch.device("cpu")
+
+
+class Seen(NamedTuple):
+    """What the detector says of one track of a tile, (CELLS, CELLS).
+
+    odds: log-odds by each of GAINS alone, (gains, CELLS, CELLS), NaN where the ground itself does not move; moves:
+    moving ground, where no area is a false alarm; heart: middle of the bowl; sign: of the bowl, one of CLASSES.
+    """
+
+    kind: str
+    odds: Float32
+    rate_mm_yr: Float32
+    points: NDArray[np.int64]
+    moves: BoolMap
+    heart: BoolMap | None = None
+    sign: str = ""
+
+
+def tiles(number: int) -> dict[str, Tile]:
+    """Make the validation tiles of one number: with motion, with more errors, and with each bowl of TABLE."""
+    still = still_tile(NATIONAL, number, Purpose.VALIDATION)
+    bowls = {
+        key: bowl_in(still, BOWLS[key], generator(Purpose.VALIDATION, f"{NATIONAL} {key}", number)) for key in TABLE
+    }
+    return {"field": field_tile(NATIONAL, number, Purpose.VALIDATION), "disturbed": disturbed_tile(number), **bowls}
+
+
+def seen_on(network: ResNet18, number: int) -> list[Seen]:
+    """Return what the detector says of the validation tiles of one number."""
+    return [_seen(network, kind, tile) for kind, tile in tiles(number).items()]
+
+
+def _seen(network: ResNet18, kind: str, tile: Tile) -> Seen:
+    track = tile.tracks[0]
+    grid = grid_robust(cloud(track), workers=1)
+    by_gain = [scored(network, grid, CPU, (gain,), LocalRate()) for gain in GAINS]
+    odds = np.stack([placed(score, grid.transform, tile) for score, _ in by_gain])
+    row, col = tile.terrain.cell_of(track.x_m, track.y_m)
+    points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
+    moves = np.abs(truth_of(tile, [track]).rate_mm_yr) >= STILL_MM_YR
+    seen = Seen(kind, odds, placed(by_gain[0][1], grid.transform, tile), points, moves)
+    if kind in KINDS:
+        return seen
+    (source,) = tile.sources
+    east_m, north_m = tile.terrain.cell_centres()
+    away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
+    heart = away_m <= max(BOWLS[kind].radius_m / 2, CELL_M)
+    return seen._replace(heart=heart, sign=CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1])
+
+
+def areas(seen: Seen, odds: Float32, threshold: float) -> list[tuple[str, BoolMap]]:
+    """Return sign and cells of each area with enough cells and points."""
+    probability = expit(np.nan_to_num(odds - np.float32(threshold), nan=UNSEEN))
+    signs = dict(zip(CLASSES, by_sign(probability, seen.rate_mm_yr), strict=True))
+    found = []
+    for motion in motions(signs, CELL_M):
+        mask = np.zeros((CELLS, CELLS), dtype=bool)
+        mask[motion.region.window] = motion.region.mask
+        enough = mask.sum() * CELL_M**2 >= DEFAULT_THRESHOLDS.smallest_m2
+        if enough and seen.points[mask].sum() >= DEFAULT_THRESHOLDS.fewest_points:
+            found.append((motion.sign, mask))
+    return found
+
+
+def counts(all_seen: Sequence[Seen], kind: str, odds: Sequence[Float32], threshold: float) -> Float64:
+    """Return for each tile of a kind its number of false alarms, or 1 if its bowl is found, (tiles,)."""
+    counted = []
+    for seen, of in zip(all_seen, odds, strict=True):
+        if seen.kind != kind:
+            continue
+        drawn = areas(seen, of, threshold)
+        if seen.heart is None:
+            counted.append(sum(not (mask & seen.moves).any() for _, mask in drawn))
+        else:
+            counted.append(any(sign == seen.sign and (mask & seen.heart).any() for sign, mask in drawn))
+    return np.array(counted, dtype=np.float64)
+
+
+def by_gains(all_seen: Sequence[Seen]) -> dict[str, Any]:
+    """Return figures for each number of gains, each with the threshold for ALARMS.
+
+    The 95 % intervals resample the numbers of tiles and choose the threshold anew each time.
+    """
+    tables = []
+    for n in range(1, len(GAINS) + 1):
+        odds = [logit(expit(seen.odds[:n].astype(np.float64)).mean(axis=0)).astype(np.float32) for seen in all_seen]
+        rows = [[counts(all_seen, kind, odds, threshold) for kind in (*KINDS, *TABLE)] for threshold in THRESHOLDS]
+        tables.append(np.array(rows))  # (thresholds, kinds of tiles, numbers)
+    numbers, rng = tables[0].shape[2], np.random.default_rng(1)
+    draws = [np.arange(numbers), *rng.integers(0, numbers, (ROUNDS, numbers))]
+    drawn = np.array([[_at_alarms(table[:, :, draw]) for table in tables] for draw in draws])  # (draws, gains, figures)
+    drawn = np.concatenate([drawn, drawn[..., -1:] - drawn[:, :1, -1:]], axis=2)
+    names = (*(f"false alarms, {kind}" for kind in KINDS), *TABLE, "bowls", "bowls, more than by one gain")
+    low, high = np.percentile(drawn[1:], [2.5, 97.5], axis=0)
+    return {
+        ", ".join(map(str, GAINS[: n + 1])): {
+            "score_at_half": round(float(drawn[0, n, 0]), 2),
+            **{name: _rounded((drawn[0, n, i], low[n, i], high[n, i])) for i, name in enumerate(names, 1)},
+        }
+        for n in range(len(GAINS))
+    }
+
+
+def _at_alarms(table: Float64) -> Float64:
+    """Return the lowest threshold with ALARMS or fewer at it and above, alarms by kind, and shares of bowls found."""
+    means = table.mean(axis=2)
+    means[:, : len(KINDS)] *= 1000 / (SIDE_M / 1000) ** 2
+    above = np.maximum.accumulate(means[::-1, : len(KINDS)].max(axis=1))[::-1]
+    at = int((above > ALARMS).sum())
+    return np.array([THRESHOLDS[at], *means[at], means[at, len(KINDS) :].mean()])
+
+
+class Windows(NamedTuple):
+    """Windows of one still tile. odds: log-odds, (conditions, 1 + bowls, gains), the first without a bowl.
+
+    folded: share of neighbouring cells whose phases differ by more than half a cycle, (gains,).
+    """
+
+    odds: Float64
+    folded: Float64
+
+
+def windows(network: ResNet18, number: int) -> Windows:
+    """Judge the middle of a still tile with each bowl and without, under weaker errors and with fewer known cells."""
+    tile, rng = still_tile(NATIONAL, number, Purpose.VALIDATION), generator(Purpose.VALIDATION, NAME, number)
+    grid = grid_robust(cloud(tile.tracks[0]), workers=1)
+    still, first = grid.velocity_mm_yr - np.float32(background_of(grid)), (CELLS - WINDOW) // 2
+    errors = placed(still, grid.transform, tile)[first : first + WINDOW, first : first + WINDOW]
+    down, right = np.mgrid[:WINDOW, :WINDOW].astype(np.float32) - WINDOW // 2
+    shapes = [BOWLS[key].rate_mm_yr * bowl(BOWLS[key].radius_m / CELL_M)(down, right) for key in TABLE]
+    motion = np.stack([0 * down, *(rng.choice([-1, 1]) * shape for shape in shapes)])
+    sparse = np.where(rng.random(errors.shape) < SPARSE, errors, np.nan)
+    fields = np.stack([*(strength * errors + motion for strength in ERRORS), sparse + motion]).astype(np.float32)
+    flat = torch.from_numpy(fields.reshape(-1, WINDOW, WINDOW))
+    odds = np.array([logit(np.clip(judged(network, flat, (gain,)), 1e-9, 1 - 1e-9)) for gain in GAINS])
+    cycles = completed(torch.from_numpy(errors)[None]).diff().abs() * (2 * YEARS / WAVELENGTH_MM)
+    folded = [float((gain * cycles > 0.5).float().mean()) for gain in GAINS]
+    return Windows(np.moveaxis(odds.reshape(len(GAINS), *fields.shape[:2]), 0, -1), np.array(folded))
+
+
+def told_apart(seen: Sequence[Windows]) -> dict[str, Any]:
+    """Return the area under the ROC curve of bowls for each gain and for their mean, by condition."""
+    odds = np.stack([one.odds for one in seen])  # (tiles, conditions, 1 + bowls, gains)
+    by_gain = [odds[..., i] for i in range(len(GAINS))] + [expit(odds).mean(axis=-1)]
+    moves = np.broadcast_to(np.arange(odds.shape[2]) > 0, (len(odds), odds.shape[2])).ravel()
+    names = (*(f"errors × {strength:g}" for strength in ERRORS), f"{SPARSE:g} of the cells")
+    return {
+        "AUC of bowls by gain, and by the mean": {
+            name: [round(auc(of[:, i].ravel(), moves), 3) for of in by_gain] for i, name in enumerate(names)
+        },
+        "share of folded phases by gain": _rounded(np.mean([one.folded for one in seen], axis=0)),
+    }
+
+
+def _rounded(figures: Iterable[float]) -> list[float]:
+    return [round(float(value), 3) for value in figures]
+
+
+def main() -> None:
+    """Measure, and write threshold and figures to the card."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--folder", type=Path, default=WEIGHTS, help="of the card that is changed")
+    parser.add_argument("--tiles", type=int, default=100)
+    parser.add_argument("--processes", type=int, default=2)
+    args = parser.parse_args()
+    card = read_card(NAME, args.folder)
+    network = ResNet18(**card.network)
+    load(card, network, args.folder)
+    ready(network, CPU)
+    seen = over_seeds(partial(seen_on, network), args.tiles, FIRST, args.processes)
+    figures = by_gains([one for of_number in seen for one in of_number])
+    single = told_apart(over_seeds(partial(windows, network), args.tiles, FIRST, args.processes))
+    command = f"python -m lab.deformation.gains --tiles {args.tiles}"
+    validation = {"command": command, "found, by gains": figures, **single}
+    shipped = figures[", ".join(map(str, GAINS))]
+    card = replace(card, training=card.training | {"validation": validation})
+    write_card(args.folder, replace(card, settings=card.settings | {"score_at_half": shipped["score_at_half"]}))
+
+
+if __name__ == "__main__":
+    main()
