@@ -265,7 +265,8 @@ def _cells(core: Core) -> int:
 
 def _side(part: slice) -> int:
     """Return the side of the torus of some rows or columns, in cells."""
-    return -(-(part.stop - part.start + 2 * MARGIN) // SIZES) * SIZES
+    cells: int = -(-(part.stop - part.start + 2 * MARGIN) // SIZES) * SIZES
+    return cells
 
 
 def _around(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Core]:
