@@ -48,7 +48,8 @@ def _command(*arguments: object) -> list[str]:
 
 def _in_own_process(*arguments: object) -> dict[str, Any]:
     done = subprocess.run(_command(*arguments), check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
 
 
 def _killed(points: int) -> dict[str, Any]:
@@ -67,8 +68,6 @@ def _killed(points: int) -> dict[str, Any]:
 
 def main() -> None:
     """Detect deformation in a nation once; print seconds of each stage, peak memory and the result's hash."""
-    import numpy as np
-
     from ml.deformation import infer
     from ml.rasters.pieces import Folder, Pieces
 
@@ -79,7 +78,7 @@ def main() -> None:
     spent: dict[str, float] = dict.fromkeys(STAGES.values(), 0.0)
 
     def timed(stage: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*inputs, **settings):
+        def counted(*inputs: Any, **settings: Any) -> Any:
             started = time.perf_counter()
             made = work(*inputs, **settings)
             spent[stage] += time.perf_counter() - started
@@ -95,7 +94,7 @@ def main() -> None:
     spent["all"] = time.perf_counter() - started
     seen = hashlib.sha256()
     for plane in bands.values():
-        seen.update(np.ascontiguousarray(plane))
+        seen.update(plane.tobytes())
     peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 2**20
     cells = bands["probability"].size
     print(json.dumps({"seconds": spent, "gib": peak, "cells": cells, "hash": seen.hexdigest()}))

@@ -44,7 +44,7 @@ CORE, SIZES = 256, 64  # cells of a block, without its margin; the sides of a to
 LAW_M = 25_600.0  # side of the squares that have a noise law each
 FLOOR_MM2_YR2 = 0.02  # of what all points of a cell share beyond the law
 OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times that it is looked at
-TURNS = 2  # The second has a law fitted without the bowls that the first found.
+TURNS = 2  # The second has a law fitted without the bowls that the first found, which leaves out cells of 100 m.
 PROPOSED, PROPOSED_CELLS = 0.0, 3  # Cells of FINEST_M are searched so near to wider ones with a higher score.
 AREA_M2 = 1e9
 FEWEST_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
@@ -121,10 +121,9 @@ def best_bowls(
     with torch_threads(1), ThreadPoolExecutor(workers) as pool:  # more threads wait for each other
         laws = [Laws(points, west, north, pool) for points in kept]
         still = _on_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
-        wide = strips(range(shown, levels))
         for turn in range(TURNS):
             best = _nothing((shape[0] >> shown, shape[1] >> shown))
-            search(f"bowls-{turn}", wide, best)
+            search(f"bowls-{turn}", strips(range(shown if turn else 2 * shown, levels)), best)
             if turn == 0 and (peaks := likely(best, transform)):
                 beside = [taken_out(points, peaks) for points in kept]
                 laws = [Laws(points, west, north, pool, before) for points, before in zip(beside, laws, strict=True)]
@@ -259,7 +258,8 @@ def _cells(core: Core) -> int:
 
 def _side(part: slice) -> int:
     """Return the side of the torus of some rows or columns, in cells."""
-    return -(-(part.stop - part.start + 2 * MARGIN) // SIZES) * SIZES
+    cells: int = -(-(part.stop - part.start + 2 * MARGIN) // SIZES) * SIZES
+    return cells
 
 
 def _around(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Core]:
