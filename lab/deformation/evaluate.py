@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.benchmark import Benchmark, auc, over_seeds, scenes_sha256
-from lab.deformation.injected.evaluate import BENCHMARK as INJECTED
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.measures.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
 from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
@@ -111,15 +110,6 @@ def figures_of(scores: Scores, i: int) -> dict[str, Interval]:
     metrics = _metrics([field.one[i] for field in scores.fields], np.stack([bowl.one[i] for bowl in scores.bowls]))
     both = _metrics([field.both[i] for field in scores.fields], np.stack([bowl.both[i] for bowl in scores.bowls]))
     return metrics | {f"both_{key}": value for key, value in both.items()}
-
-
-def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
-    """Return the paired gain of configuration i over another in the share of each bowl found, on the same tiles."""
-    detected: dict[str, Interval] = {}
-    for prefix, of in (("", "one"), ("both_", "both")):
-        more = np.stack([getattr(bowl, of)[i] - getattr(bowl, of)[over] for bowl in scores.bowls])
-        detected |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(BOWLS)}
-    return detected
 
 
 def _metrics(scores: Sequence[TileScore], detected: Float64) -> dict[str, Interval]:
@@ -232,10 +222,7 @@ def _bowl_digest(name: str, number: int) -> bytes:
     return hashlib.sha256(b"".join(map(digest, bowl_tiles(name, number).values()))).digest()
 
 
-BENCHMARKS = (
-    *(
-        Benchmark(name, VERSION, size, "tiles", VERSIONS, partial(evaluate, name), partial(truth_sha256, name), WEIGHTS)
-        for name, size in SIZES.items()
-    ),
-    INJECTED,
+BENCHMARKS = tuple(
+    Benchmark(name, VERSION, size, "tiles", VERSIONS, partial(evaluate, name), partial(truth_sha256, name), WEIGHTS)
+    for name, size in SIZES.items()
 )

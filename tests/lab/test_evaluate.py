@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from lab import results
 from lab.deformation import evaluate as deformation
 from lab.evaluate_command import TASKS
 from lab.offsets import evaluate as offsets
@@ -61,7 +62,11 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
     assert main(["evaluate", "deformation", "--json", str(out), "--size", "2"]) == 0
     result = json.loads(out.read_text())
     about = "task benchmark benchmark_version truth_sha256 method model_version weights_sha256 device seconds"
-    assert set(result) == {*about.split(), "commit", "command", "metrics"}
+    assert set(result) == {*about.split(), "commit", "code", "command", "metrics"}
+    files = set(result["code"]["files"])
+    assert {"ml/deformation/decision.py", "ml/deformation/infer.py", "ml/weights/deformation.json"} <= files
+    assert "ml/deformation/overwrapped.py" not in files
+    assert not results.is_stale(result)
     assert result["truth_sha256"] == deformation.truth_sha256(result["benchmark"], 2)
     assert set(result["metrics"]) >= DEFORMATION | {f"both_{name}" for name in DEFORMATION}
     for name, interval in result["metrics"].items():

@@ -96,12 +96,6 @@ def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
     return metrics
 
 
-def gains(tiles: Sequence[TileFigures], i: int, over: int) -> Metrics:
-    """Return the gain of configuration i over another in the share found of each bowl, paired by tile."""
-    held = np.stack([tile.detected for tile in tiles if np.isfinite(tile.detected).all()])
-    return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(BOWLS)}
-
-
 def _family_metrics(scores: Sequence[TileScore], family: str) -> Metrics:
     alarms = np.array([score.false_alarms for score in scores], dtype=np.float64)
     metrics = {"false_alarms_per_1000km2": bootstrap(alarms, 1000 / TILE_KM2)}

@@ -270,12 +270,20 @@ def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
     return highest[seen].astype(np.float64), (speed[seen] >= MOVING_MM_YR).astype(np.float64)
 
 
+def heart_of(tile: Tile, radius_m: float) -> tuple[Float64, Float64]:
+    """Return x and y of the cells in the inner half of the tile's only source, (n,) each."""
+    (source,) = tile.sources
+    east_m, north_m = tile.terrain.cell_centres()
+    away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
+    x, y = middles(tile.transform, away_m.shape)
+    heart = away_m <= max(radius_m / 2, CELL_M)
+    return x[heart], y[heart]
+
+
 def detects_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], radius_m: float) -> bool:
     """Return whether an area of the right sign overlaps the inner half of the tile's only source."""
     (source,) = tile.sources
     kind = CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1]
-    east_m, north_m = tile.terrain.cell_centres()
-    away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
-    heart = away_m <= max(radius_m / 2, CELL_M)
+    row, col = tile.terrain.cell_of(*heart_of(tile, radius_m))
     labelled = areas_of(on_tile(result, tile), tile, tracks)
-    return any(area.kind == kind and bool((area.mask & heart).any()) for area in labelled)
+    return any(area.kind == kind and bool(area.mask[row, col].any()) for area in labelled)
