@@ -49,8 +49,8 @@ def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: i
         return [measure(seed) for seed in range(first, first + n)]
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         pairs = pool.map(partial(recorded, measure), range(first, first + n), chunksize=max(1, n // 50))
-        values, files = zip(*pairs, strict=True)
-    also_used(set().union(*files))
+        values, used = zip(*pairs, strict=True)
+    also_used(set().union(*used))
     return list(values)
 
 

@@ -12,7 +12,7 @@ from ingest.errors import InputError
 from lab import results
 from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence
-from lab.deformation import equal
+from lab.deformation import equal, real_fields
 from lab.deformation import evaluate as deformation
 from lab.deformation.absent import evaluate as absent
 from lab.deformation.wide import evaluate as wide
@@ -27,7 +27,13 @@ from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of
 
 TASKS: dict[str, tuple[Benchmark, ...]] = {
-    "deformation": (*deformation.BENCHMARKS, absent.BENCHMARK, equal.BENCHMARK, *wide.BENCHMARKS),
+    "deformation": (
+        deformation.BENCHMARK,
+        absent.BENCHMARK,
+        equal.BENCHMARK,
+        real_fields.BENCHMARK,
+        *wide.BENCHMARKS,
+    ),
     "coherence": coherence.BENCHMARKS,
     "offsets": (
         *offsets.BENCHMARKS,
@@ -73,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     if size < 1:
         raise ValueError("--size must be at least 1.")
     card = benchmark.weights.get(args.method)
-    with results.recording() as files:
+    with results.recording() as used:
         metrics = benchmark.evaluate(args.method, size)
     result = {
         "task": args.task,
@@ -86,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         "device": "cpu",
         "seconds": round(time.monotonic() - started, 1),
         "commit": code_version(),
-        "code": results.code_of(files),
+        "code": results.code_of(used),
         "command": shlex.join(["python", "-m", "ml", *sys.argv[1:]]),
         "metrics": results.plain(metrics),
     }

@@ -25,7 +25,8 @@ LEFT_OUT = (  # what makes scenes, which the hash of a benchmark's truth covers,
     *("ml/simulation/", "lab/simulation/"),
     *("lab/benchmark.py", "lab/results.py", "lab/real_data.py"),
 )
-_used: set[str] = set()
+Used = set[tuple[str, str]]  # file, and the name in it of a function or class whose code ran; no name of an opened file
+_used: Used = set()
 Metrics = Mapping[str, Mapping[str, Interval]]
 Compared = dict[str, dict[str, Interval]]  # method -> metric -> interval
 
@@ -82,14 +83,14 @@ def plain(values: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
 
 
 @contextmanager
-def recording() -> Iterator[set[str]]:
-    """Yield the set to which the files are added whose code runs, or which are opened, until the end of the block."""
-    found: set[str] = set()
+def recording() -> Iterator[Used]:
+    """Yield the set to which all code that runs and all files that are opened in the block are added at its end."""
+    found: Used = set()
     before = sys.getprofile(), threading.getprofile()
 
     def hear(frame: FrameType, event: str, argument: object) -> None:
         if event == "call":
-            _used.add(frame.f_code.co_filename)
+            _used.add((frame.f_code.co_filename, frame.f_code.co_qualname.split(".")[0]))
 
     _hear_opened_files()
     _used.clear()
@@ -100,7 +101,7 @@ def recording() -> Iterator[set[str]]:
     finally:
         sys.setprofile(before[0])
         threading.setprofile(before[1])
-        found |= _of_the_project(_used)
+        found |= _used_of_the_project()
 
 
 @cache
@@ -109,60 +110,74 @@ def _hear_opened_files() -> None:
 
     def hear(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[0], str):
-            _used.add(arguments[0])
+            _used.add((arguments[0], ""))
 
     sys.addaudithook(hear)
 
 
-def _of_the_project(names: Iterable[str]) -> set[str]:
-    """Return the names, relative to ROOT, of the files that count as the code or the weights of a figure."""
-    found = set()
-    for path in map(Path, names):
+def _used_of_the_project() -> Used:
+    """Return what counts as the code or the weights of a figure, with names of files relative to ROOT."""
+    found: Used = set()
+    for file, part in _used:
+        path = Path(file)
         if path.is_absolute() and path.is_relative_to(ROOT):
             name = path.relative_to(ROOT).as_posix()
-            code = path.suffix == ".py" and name.startswith(CODE) and not name.startswith(LEFT_OUT)
-            if code or name.startswith(WEIGHTS):
-                found.add(name)
+            code = part and not part.startswith("<") and name.startswith(CODE) and not name.startswith(LEFT_OUT)
+            if code or (not part and name.startswith(WEIGHTS)):
+                found.add((name, part))
     return found
 
 
-def recorded(measure: Callable[[int], T], seed: int) -> tuple[T, set[str]]:
-    """Return measure(seed) with the files that it used, for a process of its own."""
-    with recording() as files:
+def recorded(measure: Callable[[int], T], seed: int) -> tuple[T, Used]:
+    """Return measure(seed) with what it used, for a process of its own."""
+    with recording() as used:
         value = measure(seed)
-    return value, files
+    return value, used
 
 
-def also_used(files: Iterable[str]) -> None:
-    """Add files that another process used to those that are being recorded."""
-    _used.update(str(ROOT / name) for name in files)
+def also_used(used: Iterable[tuple[str, str]]) -> None:
+    """Add what another process used to what is being recorded."""
+    _used.update((str(ROOT / name), part) for name, part in used)
 
 
-def code_of(files: Iterable[str]) -> dict[str, Any]:
-    """Return files and the hash of their code and weights, as a result states them."""
-    names = sorted(files)
-    held = hashlib.sha256()
-    for name in names:
-        held.update(name.encode() + hashlib.sha256(_content(ROOT / name)).digest())
-    return {"sha256": held.hexdigest(), "files": names}
+def code_of(used: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return the hash of code and weights, with the parts of each file that it is of, as a result states them."""
+    parts: dict[str, list[str]] = {}
+    for name, part in sorted(used):
+        parts.setdefault(name, []).extend([part] if part else [])
+    return {"sha256": _sha256(parts), "parts": parts}
 
 
 def is_stale(content: Mapping[str, Any]) -> bool:
     """Return whether a result was made by other code, another decision or other weights than today's."""
-    code = content["code"]
-    known = all((ROOT / name).is_file() for name in code["files"])
-    return not known or code_of(code["files"])["sha256"] != code["sha256"]
+    return _sha256(content["code"]["parts"]) != str(content["code"]["sha256"])
 
 
-def _content(path: Path) -> bytes:
-    """Return what decides a figure: code without comments and docstrings, a card without its history, or all bytes."""
+def _sha256(parts: Mapping[str, Sequence[str]]) -> str:
+    held = hashlib.sha256()
+    for name, chosen in sorted(parts.items()):
+        content = _content(ROOT / name, chosen) if (ROOT / name).is_file() else b"missing"
+        held.update(name.encode() + hashlib.sha256(content).digest())
+    return held.hexdigest()
+
+
+def _content(path: Path, parts: Sequence[str]) -> bytes:
+    """Return what decides a figure: a card without its history, or the bytes of weights, or parts of a module's code.
+
+    Comments, docstrings and imports are left out; a module's constants belong to all of its parts.
+    """
     if path.suffix == ".json":
         card = json.loads(path.read_text())
         return json.dumps({key: card[key] for key in sorted(card) if key not in ("training", "figures")}).encode()
     if path.suffix != ".py":
         return path.read_bytes()
-    tree = ast.parse(path.read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree).encode()
+    kept: list[ast.stmt] = []
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            kept += [node] if node.name in parts else []
+        elif not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr):
+            kept.append(node)
+    for inner in ast.walk(ast.Module(kept, [])):
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(inner) is not None:
+            inner.body = inner.body[1:] or [ast.Pass()]
+    return ast.unparse(ast.Module(kept, [])).encode()

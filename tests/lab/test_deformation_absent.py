@@ -1,6 +1,7 @@
 """`deformation-absent`: every family does what it says, training draws nothing like it, every method is scored."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,11 +104,12 @@ def test_the_truth_of_the_benchmark_is_frozen():
 
 @pytest.fixture(scope="module")
 def measured():
-    return evaluate.measure([ThresholdConfig(), ThresholdConfig()], 1, Purpose.TEST, processes=1)
+    measure = partial(evaluate.measure_tile, ThresholdConfig(), Purpose.TEST)
+    return [measure(job) for job in range(len(FAMILIES))]
 
 
 def test_every_family_is_scored_under_its_name(measured):
-    metrics = evaluate.figures_of(measured, 0)
+    metrics = evaluate.figures_of(measured)
     names = {"false_alarms_per_1000km2", "object_f1", "median_iou", "both_object_recall", *BOWLS}
     names |= {f"{both}{family}_false_alarms_per_1000km2" for family in FAMILIES for both in ("", "both_")}
     names |= {f"{family}_{key}" for family in ERRORS for key in BOWLS}
@@ -119,10 +121,10 @@ def test_every_family_is_scored_under_its_name(measured):
 
 
 def test_the_command_measures_it(measured, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(evaluate, "measure", lambda configs, size, **_: measured)
+    monkeypatch.setattr(evaluate, "over_seeds", lambda measure, n: measured)
     out = tmp_path / "result.json"
     arguments = ["--benchmark", NAME, "--method", "threshold", "--size", "1", "--json", str(out)]
     assert main(["evaluate", "deformation", *arguments]) == 0
     result = json.loads(out.read_text())
     assert (result["benchmark"], result["truth_sha256"]) == (NAME, evaluate.FROZEN_SHA256[1])
-    assert result["metrics"].keys() == evaluate.figures_of(measured, 0).keys()
+    assert result["metrics"].keys() == evaluate.figures_of(measured).keys()
