@@ -164,20 +164,28 @@ def _sha256(parts: Mapping[str, Sequence[str]]) -> str:
 def _content(path: Path, parts: Sequence[str]) -> bytes:
     """Return what decides a figure: a card without its history, or the bytes of weights, or parts of a module's code.
 
-    Comments, docstrings and imports are left out; a module's constants belong to all of its parts.
+    Comments, docstrings and imports are left out; a module's constants belong to the parts that name them.
     """
     if path.suffix == ".json":
         card = json.loads(path.read_text())
         return json.dumps({key: card[key] for key in sorted(card) if key not in ("training", "figures")}).encode()
     if path.suffix != ".py":
         return path.read_bytes()
-    kept: list[ast.stmt] = []
-    for node in ast.parse(path.read_bytes()).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            kept += [node] if node.name in parts else []
-        elif not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr):
-            kept.append(node)
-    for inner in ast.walk(ast.Module(kept, [])):
+    body = [node for node in ast.parse(path.read_bytes()).body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    kept: set[ast.stmt] = {
+        node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in parts
+    }
+    constants: set[ast.stmt] = {node for node in body if isinstance(node, ast.Assign | ast.AnnAssign)}
+    while more := {node for node in constants - kept if _names([node], ast.Store) & _names(kept, ast.Load)}:
+        kept |= more
+    chosen = ast.Module([node for node in body if node in kept], [])
+    for inner in ast.walk(chosen):
         if isinstance(inner, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(inner) is not None:
             inner.body = inner.body[1:] or [ast.Pass()]
-    return ast.unparse(ast.Module(kept, [])).encode()
+    return ast.unparse(chosen).encode()
+
+
+def _names(nodes: Iterable[ast.AST], context: type[ast.expr_context]) -> set[str]:
+    """Return the names that some code reads (ast.Load) or assigns (ast.Store)."""
+    inner = (inner for node in nodes for inner in ast.walk(node))
+    return {one.id for one in inner if isinstance(one, ast.Name) and isinstance(one.ctx, context)}

@@ -12,7 +12,9 @@ from ml.statistics.intervals import proportion
 CODE = """\
 import os
 
-LIMIT = 3
+BASE = 2
+LIMIT = BASE + 1
+UNUSED = 1
 
 
 def measure():
@@ -43,7 +45,8 @@ def project(tmp_path, monkeypatch):
         ("ml/code.py", CODE.replace("Say what.", "Say it better.").replace("  # since", ""), False),
         ("ml/code.py", CODE.replace("return 1", "return 2"), False),  # it did not run
         ("ml/code.py", CODE.replace("return LIMIT", "return -LIMIT"), True),
-        ("ml/code.py", CODE.replace("LIMIT = 3", "LIMIT = 4"), True),
+        ("ml/code.py", CODE.replace("UNUSED = 1", "UNUSED = 2"), False),
+        ("ml/code.py", CODE.replace("BASE = 2", "BASE = 3"), True),
         ("ml/code.py", CODE.replace("measure", "renamed"), True),
         ("ml/weights/m.json", '{"training": {"steps": 9}, "settings": {"offset": 1}}', False),
         ("ml/weights/m.json", '{"settings": {"offset": 2}}', True),

@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from shapely import Point, contains_xy
+from shapely import Point
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from ingest.formats import open_velocity_field
 from ml.__main__ import main
 
 pytestmark = pytest.mark.realdata
@@ -91,27 +90,3 @@ def test_the_weak_motion_of_donana_is_no_more_than_its_points_show(areas_of, nam
     areas = areas_of(f"donana_psbas/Sentinel_{name}.shp")
     assert len(areas) <= 3
     assert all(fastest_mm_yr < area.properties["peak_rate_mm_yr"] < 0 for area in areas)
-
-
-@pytest.mark.long
-def test_few_areas_of_the_anatolian_frames_contradict_what_overlapping_frames_show(areas_of, real_data):
-    """The ascending ones: areas where the other frame has cells too and flags nothing.
-
-    A threshold of 8 mm/yr against each frame's median has 152 of these: a tenth is allowed.
-    """
-    folder = real_data / "velocity_real" / "north_anatolia_licsbas"
-    one, other = (
-        ([area.outline for area in areas_of(f"north_anatolia_licsbas/{path.name}")], places_of(path))
-        for path in sorted(folder.glob("*A_*"))
-    )
-    n_alone = 0
-    for (flagged, _), (flagged_there, places) in ((one, other), (other, one)):
-        alone = [area for area in flagged if not any(area.intersects(there) for there in flagged_there)]
-        n_alone += sum(contains_xy(area, *places).any() for area in alone)
-    assert n_alone <= 152 / 10
-
-
-def places_of(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude of what a frame measured, degrees."""
-    batches = list(open_velocity_field(path).batches())
-    return tuple(np.concatenate([getattr(batch, name) for batch in batches]) for name in ("longitude", "latitude"))
