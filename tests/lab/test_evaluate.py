@@ -63,11 +63,8 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
     about = "task benchmark benchmark_version truth_sha256 method model_version weights_sha256 device seconds"
     assert set(result) == {*about.split(), "commit", "code", "command", "metrics"}
     parts = result["code"]["parts"]
-    assert {"ml/deformation/decision.py", "ml/weights/deformation.json", "ml/weights/deformation.safetensors"} <= {
-        *parts
-    }
-    assert "with_network" in parts["ml/deformation/infer.py"]
-    assert "laid_out" not in parts["ml/deformation/infer.py"]
+    assert "matched_filter" in parts["ml/deformation/filters/baseline.py"]
+    assert "ml/deformation/decision.py" not in parts
     assert not results.is_stale(result)
     assert result["truth_sha256"] == deformation.truth_sha256(2)
     assert set(result["metrics"]) >= DEFORMATION | {f"both_{name}" for name in DEFORMATION}
