@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from lab.results import also_used, recorded
 from ml.statistics.intervals import Float64, Interval
 
 T = TypeVar("T")
@@ -46,7 +48,10 @@ def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: i
     if n <= processes or processes == 1:
         return [measure(seed) for seed in range(first, first + n)]
     with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        return list(pool.map(measure, range(first, first + n), chunksize=max(1, n // 50)))
+        pairs = pool.map(partial(recorded, measure), range(first, first + n), chunksize=max(1, n // 50))
+        values, used = zip(*pairs, strict=True)
+    also_used(set().union(*used))
+    return list(values)
 
 
 def auc(scores: Float64, positive: NDArray[np.bool_]) -> float:

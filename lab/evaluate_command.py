@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from ingest.errors import InputError
+from lab import results
 from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence
+from lab.deformation import equal, real_fields
 from lab.deformation import evaluate as deformation
 from lab.deformation.absent import evaluate as absent
-from lab.deformation.injected import surrogates
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
 from lab.offsets import critical as offsets_critical
@@ -26,7 +27,13 @@ from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of
 
 TASKS: dict[str, tuple[Benchmark, ...]] = {
-    "deformation": (*deformation.BENCHMARKS, absent.BENCHMARK, surrogates.BENCHMARK, *wide.BENCHMARKS),
+    "deformation": (
+        deformation.BENCHMARK,
+        absent.BENCHMARK,
+        equal.BENCHMARK,
+        real_fields.BENCHMARK,
+        *wide.BENCHMARKS,
+    ),
     "coherence": coherence.BENCHMARKS,
     "offsets": (
         *offsets.BENCHMARKS,
@@ -71,7 +78,9 @@ def run(args: argparse.Namespace) -> int:
     size, started = benchmark.size if args.size is None else args.size, time.monotonic()
     if size < 1:
         raise ValueError("--size must be at least 1.")
-    card, metrics = benchmark.weights.get(args.method), benchmark.evaluate(args.method, size)
+    card = benchmark.weights.get(args.method)
+    with results.recording() as used:
+        metrics = benchmark.evaluate(args.method, size)
     result = {
         "task": args.task,
         "benchmark": benchmark.name,
@@ -83,8 +92,9 @@ def run(args: argparse.Namespace) -> int:
         "device": "cpu",
         "seconds": round(time.monotonic() - started, 1),
         "commit": code_version(),
+        "code": results.code_of(used),
         "command": shlex.join(["python", "-m", "ml", *sys.argv[1:]]),
-        "metrics": {name: interval._asdict() for name, interval in metrics.items()},
+        "metrics": results.plain(metrics),
     }
     args.json.write_text(json.dumps(result, indent=2) + "\n")
     print(f"{benchmark.name} {benchmark.version}, {size} {benchmark.of}, {args.method}, {result['seconds']} s")

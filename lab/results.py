@@ -1,16 +1,32 @@
-"""Writing of figures of several methods to one file for lab.figures, with weights, commit and command."""
+"""Figures of methods in files for lab.figures: with weights, commit, command, and the code that made them."""
 
+import ast
+import hashlib
 import json
 import math
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
 
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.statistics.intervals import Interval
 
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[1]
+CODE, WEIGHTS = ("ml/", "lab/"), "ml/weights/"  # folders whose files count as the code and the weights of a figure
+LEFT_OUT = (  # what makes scenes, which the hash of a benchmark's truth covers, and what only runs and writes
+    *("ml/simulation/", "lab/simulation/"),
+    *("lab/benchmark.py", "lab/results.py", "lab/real_data.py"),
+)
+Used = set[tuple[str, str]]  # file, and the name in it of a function or class whose code ran; no name of an opened file
+_used: Used = set()
 Metrics = Mapping[str, Mapping[str, Interval]]
 Compared = dict[str, dict[str, Interval]]  # method -> metric -> interval
 
@@ -64,3 +80,112 @@ def plain(values: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
         name: {part: value if math.isfinite(value) else None for part, value in interval._asdict().items()}
         for name, interval in values.items()
     }
+
+
+@contextmanager
+def recording() -> Iterator[Used]:
+    """Yield the set to which all code that runs and all files that are opened in the block are added at its end."""
+    found: Used = set()
+    before = sys.getprofile(), threading.getprofile()
+
+    def hear(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call":
+            _used.add((frame.f_code.co_filename, frame.f_code.co_qualname.split(".")[0]))
+
+    _hear_opened_files()
+    _used.clear()
+    sys.setprofile(hear)
+    threading.setprofile(hear)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before[0])
+        threading.setprofile(before[1])
+        found |= _used_of_the_project()
+
+
+@cache
+def _hear_opened_files() -> None:
+    """Begin to note which files are opened; a hook cannot be taken out."""
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str):
+            _used.add((arguments[0], ""))
+
+    sys.addaudithook(hear)
+
+
+def _used_of_the_project() -> Used:
+    """Return what counts as the code or the weights of a figure, with names of files relative to ROOT."""
+    found: Used = set()
+    for file, part in _used:
+        path = Path(file)
+        if path.is_absolute() and path.is_relative_to(ROOT):
+            name = path.relative_to(ROOT).as_posix()
+            code = part and not part.startswith("<") and name.startswith(CODE) and not name.startswith(LEFT_OUT)
+            if code or (not part and name.startswith(WEIGHTS)):
+                found.add((name, part))
+    return found
+
+
+def recorded(measure: Callable[[int], T], seed: int) -> tuple[T, Used]:
+    """Return measure(seed) with what it used, for a process of its own."""
+    with recording() as used:
+        value = measure(seed)
+    return value, used
+
+
+def also_used(used: Iterable[tuple[str, str]]) -> None:
+    """Add what another process used to what is being recorded."""
+    _used.update((str(ROOT / name), part) for name, part in used)
+
+
+def code_of(used: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return the hash of code and weights, with the parts of each file that it is of, as a result states them."""
+    parts: dict[str, list[str]] = {}
+    for name, part in sorted(used):
+        parts.setdefault(name, []).extend([part] if part else [])
+    return {"sha256": _sha256(parts), "parts": parts}
+
+
+def is_stale(content: Mapping[str, Any]) -> bool:
+    """Return whether a result was made by other code, another decision or other weights than today's."""
+    return _sha256(content["code"]["parts"]) != str(content["code"]["sha256"])
+
+
+def _sha256(parts: Mapping[str, Sequence[str]]) -> str:
+    held = hashlib.sha256()
+    for name, chosen in sorted(parts.items()):
+        content = _content(ROOT / name, chosen) if (ROOT / name).is_file() else b"missing"
+        held.update(name.encode() + hashlib.sha256(content).digest())
+    return held.hexdigest()
+
+
+def _content(path: Path, parts: Sequence[str]) -> bytes:
+    """Return what decides a figure: a card without its history, or the bytes of weights, or parts of a module's code.
+
+    Comments, docstrings and imports are left out; a module's constants belong to the parts that name them.
+    """
+    if path.suffix == ".json":
+        card = json.loads(path.read_text())
+        return json.dumps({key: card[key] for key in sorted(card) if key not in ("training", "figures")}).encode()
+    if path.suffix != ".py":
+        return path.read_bytes()
+    body = [node for node in ast.parse(path.read_bytes()).body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    kept: set[ast.stmt] = {
+        node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in parts
+    }
+    constants: set[ast.stmt] = {node for node in body if isinstance(node, ast.Assign | ast.AnnAssign)}
+    while more := {node for node in constants - kept if _names([node], ast.Store) & _names(kept, ast.Load)}:
+        kept |= more
+    chosen = ast.Module([node for node in body if node in kept], [])
+    for inner in ast.walk(chosen):
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(inner) is not None:
+            inner.body = inner.body[1:] or [ast.Pass()]
+    return ast.unparse(chosen).encode()
+
+
+def _names(nodes: Iterable[ast.AST], context: type[ast.expr_context]) -> set[str]:
+    """Return the names that some code reads (ast.Load) or assigns (ast.Store)."""
+    inner = (inner for node in nodes for inner in ast.walk(node))
+    return {one.id for one in inner if isinstance(one, ast.Name) and isinstance(one.ctx, context)}

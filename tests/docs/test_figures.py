@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab import figures
+from lab import figures, results
 from lab.management.commands.bench import NAMES
 
 SHIPPED = {json.loads(path.read_text())["weights_sha256"] for path in (figures.ROOT / "ml" / "weights").glob("*.json")}
@@ -39,6 +39,15 @@ def test_a_result_has_a_command_or_is_frozen_and_is_of_the_weights_that_are_ship
     for result in figures.results_of(content):
         assert result.command or content["frozen"]
         assert result.weights_sha256 is None or result.weights_sha256 in SHIPPED
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.stem.startswith("deformation")], ids=lambda path: path.stem
+)
+def test_a_figure_of_deformation_is_of_todays_code_decision_and_weights_or_says_that_it_is_not(path):
+    content = json.loads(path.read_text())
+    if "code" in content or not content.get("frozen"):
+        assert not results.is_stale(content), "measure it again (scripts/figures --measure)"
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,13 @@
 """`deformation-absent`: every family does what it says, training draws nothing like it, every method is scored."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lab.deformation.absent import compare, evaluate
+from lab.deformation.absent import evaluate
 from lab.deformation.absent.absence import of_errors, of_motion, separability
 from lab.deformation.absent.families import ERRORS, FAMILIES
 from lab.deformation.absent.objects import OBJECTS
@@ -103,11 +104,12 @@ def test_the_truth_of_the_benchmark_is_frozen():
 
 @pytest.fixture(scope="module")
 def measured():
-    return evaluate.measure([ThresholdConfig(), ThresholdConfig()], 1, Purpose.TEST, processes=1)
+    measure = partial(evaluate.measure_tile, ThresholdConfig(), Purpose.TEST)
+    return [measure(job) for job in range(len(FAMILIES))]
 
 
 def test_every_family_is_scored_under_its_name(measured):
-    metrics = evaluate.figures_of(measured, 0)
+    metrics = evaluate.figures_of(measured)
     names = {"false_alarms_per_1000km2", "object_f1", "median_iou", "both_object_recall", *BOWLS}
     names |= {f"{both}{family}_false_alarms_per_1000km2" for family in FAMILIES for both in ("", "both_")}
     names |= {f"{family}_{key}" for family in ERRORS for key in BOWLS}
@@ -116,23 +118,13 @@ def test_every_family_is_scored_under_its_name(measured):
     }
     assert names <= set(metrics)
     assert all(interval.low <= interval.value <= interval.high for interval in metrics.values())
-    assert set(evaluate.gains(measured, 0, 1)) == set(BOWLS)
-    assert all(gain.value == 0 for gain in evaluate.gains(measured, 0, 1).values())
 
 
-def test_the_commands_measure_it(measured, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(evaluate, "measure", lambda configs, size, **_: measured)
+def test_the_command_measures_it(measured, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(evaluate, "over_seeds", lambda measure, n: measured)
     out = tmp_path / "result.json"
     arguments = ["--benchmark", NAME, "--method", "threshold", "--size", "1", "--json", str(out)]
     assert main(["evaluate", "deformation", *arguments]) == 0
     result = json.loads(out.read_text())
     assert (result["benchmark"], result["truth_sha256"]) == (NAME, evaluate.FROZEN_SHA256[1])
-    comparable = compare.BENCHMARKS[NAME]._replace(measure=lambda *_, **__: measured)
-    monkeypatch.setitem(compare.BENCHMARKS, NAME, comparable)
-    monkeypatch.setattr(
-        "sys.argv", ["compare", "threshold", "threshold", "--benchmark", NAME, "--size", "1", "--json", str(out)]
-    )
-    compare.main()
-    compared = json.loads(out.read_text())
-    assert compared["truth_sha256"] == result["truth_sha256"]
-    assert compared["methods"]["threshold"]["metrics"].keys() == result["metrics"].keys()
+    assert result["metrics"].keys() == evaluate.figures_of(measured).keys()

@@ -50,11 +50,10 @@ def first_view(tile) -> tuple[list, Truth]:
     return tracks, truth_of(tile, tracks)
 
 
-@pytest.mark.parametrize("name", [NATIONAL])
-def test_the_truth_of_a_benchmark_is_frozen(name):
+def test_the_truth_of_the_benchmark_is_frozen():
     """A change of the simulator that fails here needs a new version of the benchmark and new figures."""
-    (size,) = (size for size in evaluate.FROZEN_SHA256[name] if size < 100)
-    assert evaluate.truth_sha256(name, size) == evaluate.FROZEN_SHA256[name][size]
+    size = min(evaluate.FROZEN_SHA256)
+    assert evaluate.truth_sha256(size) == evaluate.FROZEN_SHA256[size]
 
 
 def test_a_perfect_detector_scores_perfectly(moving):
@@ -62,13 +61,9 @@ def test_a_perfect_detector_scores_perfectly(moving):
     score = score_tile(flag(moving, truth.known & (np.abs(truth.rate_mm_yr) >= 2.0)), moving, tracks, truth)
     assert (score.n_objects, score.n_detected, score.n_areas, score.false_alarms) == (1, 1, 1, 0)
     assert score.overlaps[0] > 0.95  # ground far from all points is not part of the truth
-    assert score.per_class.tolist() == [[1, 0, 0], [0, 0, 0]]
     metrics = evaluate.field_metrics([score] * 3)
     assert metrics["object_f1"].value == metrics["object_precision"].value == 1
-    assert metrics["pixel_iou"].value > 0.95
-    wrong_sign = score_tile(flag(moving, np.abs(truth.rate_mm_yr) >= 2.0, rate_mm_yr=10.0), moving, tracks, truth)
-    assert wrong_sign.n_detected == 1
-    assert wrong_sign.per_class.tolist() == [[0, 0, 1], [0, 1, 0]]
+    assert metrics["median_iou"].value > 0.95
 
 
 def _busiest_still_corner(tile):
@@ -110,17 +105,6 @@ def test_what_has_too_few_points_is_neither_missed_nor_a_false_alarm(still):
     assert len(truth.hidden) == 1
     score = score_tile(flag(tile, np.zeros((SIDE, SIDE), dtype=bool)), tile, tracks, truth)
     assert (score.n_objects, score.n_areas, score.false_alarms) == (0, 0, 0)
-
-
-def test_calibration_counts_how_often_a_probability_came_true(still):
-    tracks, truth = first_view(still)
-    sure = DeformationResult(
-        split_by_sign(np.full((SIDE, SIDE), 0.3), np.ones((SIDE, SIDE), dtype=np.float32), 0.0, 1.0),
-        still.transform,
-        3035,
-    )
-    metrics = evaluate.field_metrics([score_tile(sure, still, tracks, truth)])
-    assert metrics["ece"].value == pytest.approx(0.3)  # nothing moves
 
 
 @pytest.mark.parametrize("method", METHODS)

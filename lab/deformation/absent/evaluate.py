@@ -35,14 +35,14 @@ Metrics = dict[str, Interval]
 
 
 class TileFigures(NamedTuple):
-    """Scores of each configuration on one tile of a family, by the first track and by both.
+    """Scores on one tile of a family, by the first track and by both.
 
-    detected: (configurations, bowls), 0 or 1, NaN for families of objects and for tiles without bowls.
+    detected: (bowls,), 0 or 1, NaN for families of objects and for tiles without bowls.
     """
 
     family: str
-    one: list[TileScore]
-    both: list[TileScore]
+    one: TileScore
+    both: TileScore
     detected: Float64
 
 
@@ -56,50 +56,34 @@ def _bowls_of(family: str, number: int, purpose: Purpose) -> dict[str, Tile]:
     return bowl_tiles(family, number, purpose) if number % 2 == 0 else {}
 
 
-def measure_tile(configs: Sequence[Config], purpose: Purpose, job: int) -> TileFigures:
-    """Score each configuration on one tile, and test whether it finds each bowl of the table in it."""
+def measure_tile(config: Config, purpose: Purpose, job: int) -> TileFigures:
+    """Score a detector on one tile, and test whether it finds each bowl of the table in it."""
     family, number = _job(job)
     tile = field_tile(family, number, purpose)
-    first, both = truth_of(tile, tile.tracks[:1]), truth_of(tile, tile.tracks)
-    seen = views(tile, configs)
-    bowls = _bowls_of(family, number, purpose)
-    detected = np.full((len(configs), len(BOWLS)), np.nan)
-    for j, (key, bowl) in enumerate(bowls.items()):
-        points = [cloud(track) for track in bowl.tracks[:1]]
-        for i, config in enumerate(configs):
-            detected[i, j] = detects_bowl(detect_all_with(points, config), bowl, bowl.tracks[:1], BOWLS[key].radius_m)
+    first, both = views(tile, config)
+    detected = np.full(len(BOWLS), np.nan)
+    for j, (key, bowl) in enumerate(_bowls_of(family, number, purpose).items()):
+        result = detect_all_with([cloud(bowl.tracks[0])], config)
+        detected[j] = detects_bowl(result, bowl, bowl.tracks[:1], BOWLS[key].radius_m)
     return TileFigures(
         family,
-        [score_tile(one, tile, tile.tracks[:1], first) for one, _ in seen],
-        [score_tile(two, tile, tile.tracks, both) for _, two in seen],
+        score_tile(first, tile, tile.tracks[:1], truth_of(tile, tile.tracks[:1])),
+        score_tile(both, tile, tile.tracks, truth_of(tile, tile.tracks)),
         detected,
     )
 
 
-def measure(
-    configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
-) -> list[TileFigures]:
-    """Run each configuration on the given number of tiles of each family, and on half as many with each bowl."""
-    return over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
-
-
-def figures_of(tiles: Sequence[TileFigures], i: int) -> Metrics:
-    """Return the figures of configuration i: of all families, and of each family as FAMILY_figure."""
-    metrics = field_metrics([tile.one[i] for tile in tiles]) | _bowl_metrics(tiles, i)
-    metrics |= {f"both_{key}": value for key, value in field_metrics([tile.both[i] for tile in tiles]).items()}
+def figures_of(tiles: Sequence[TileFigures]) -> Metrics:
+    """Return the figures of all families, and of each family as FAMILY_figure."""
+    metrics = field_metrics([tile.one for tile in tiles]) | _bowl_metrics(tiles)
+    metrics |= {f"both_{key}": value for key, value in field_metrics([tile.both for tile in tiles]).items()}
     for family in NAMES:
         own = [tile for tile in tiles if tile.family == family]
-        metrics |= {f"{family}_{key}": value for key, value in _family_metrics([t.one[i] for t in own], family).items()}
-        metrics |= {f"{family}_{key}": value for key, value in _bowl_metrics(own, i).items()}
-        pairs = _family_metrics([tile.both[i] for tile in own], family)
+        metrics |= {f"{family}_{key}": value for key, value in _family_metrics([t.one for t in own], family).items()}
+        metrics |= {f"{family}_{key}": value for key, value in _bowl_metrics(own).items()}
+        pairs = _family_metrics([tile.both for tile in own], family)
         metrics |= {f"both_{family}_{key}": value for key, value in pairs.items()}
     return metrics
-
-
-def gains(tiles: Sequence[TileFigures], i: int, over: int) -> Metrics:
-    """Return the gain of configuration i over another in the share found of each bowl, paired by tile."""
-    held = np.stack([tile.detected for tile in tiles if np.isfinite(tile.detected).all()])
-    return {key: bootstrap(held[:, i, j] - held[:, over, j]) for j, key in enumerate(BOWLS)}
 
 
 def _family_metrics(scores: Sequence[TileScore], family: str) -> Metrics:
@@ -111,14 +95,14 @@ def _family_metrics(scores: Sequence[TileScore], family: str) -> Metrics:
     return metrics
 
 
-def _bowl_metrics(tiles: Sequence[TileFigures], i: int) -> Metrics:
-    held = [tile.detected[i] for tile in tiles if np.isfinite(tile.detected[i]).all()]
+def _bowl_metrics(tiles: Sequence[TileFigures]) -> Metrics:
+    held = [tile.detected for tile in tiles if np.isfinite(tile.detected).all()]
     return {key: bootstrap(np.stack(held)[:, j]) for j, key in enumerate(BOWLS)} if held else {}
 
 
-def evaluate(method: str, size: int) -> Metrics:
-    """Measure a method with its shipped settings."""
-    return figures_of(measure([CONFIGS[method]()], size), 0)
+def evaluate(method: str, size: int, purpose: Purpose = Purpose.BENCHMARK) -> Metrics:
+    """Measure a method with its shipped settings on some tiles of each family, and half as many with each bowl."""
+    return figures_of(over_seeds(partial(measure_tile, CONFIGS[method](), purpose), size * len(NAMES)))
 
 
 @cache

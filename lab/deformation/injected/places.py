@@ -1,6 +1,6 @@
 """Real noise of still ground from GROUND_MOTION_DATA: residuals of each place's rates after a smooth fit.
 
-`deformation-injected` adds known motion to the noise; training may use the noise of places that `folds` allows.
+`deformation-equal` adds known motion to the noise; training may use the noise of some places, which its card names.
 """
 
 from functools import lru_cache
@@ -13,7 +13,7 @@ from ingest.errors import InputError
 from ingest.formats import open_velocity_field
 from ingest.readers.records import Declaration
 from lab.real_data import folder
-from ml.deformation.gridding.points import Float32, Float64, PointCloud, project
+from ml.deformation.gridding.points import Float64, PointCloud, project
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MAPPINGS = Path(__file__).parent / "mappings"
@@ -30,34 +30,11 @@ class StillPlace(NamedTuple):
     mapping: str = ""
 
 
-class Fold(NamedTuple):
-    """Names of the places for training a model and tuning thresholds, and of those for testing."""
-
-    name: str
-    training: tuple[str, ...]
-    test: tuple[str, ...]
-
-
-class RealTrack(NamedTuple):
-    """One track of a place, with the smooth fit removed from rates and series.
-
-    los_up: vertical part of the line of sight, 1 where it is not stated; years: (dates,), since the first date;
-    displacement_mm: (n, dates), the sign of the rates; both None where the product has no series.
-    """
-
-    points: PointCloud
-    los_up: float
-    years: Float64 | None
-    displacement_mm: Float32 | None
-
-
 PLACES = (
     StillPlace("ustica", "egms_ustica/EGMS_L2b_*.zip"),
     StillPlace("cyprus", "velocity_real/cyprus_egms_l2a/*.csv", "cyprus.toml"),
     StillPlace("donana", "velocity_real/donana_psbas/*.shp", "donana.toml"),
-    StillPlace("amsterdam", "velocity_real/amsterdam_stm/example.csv", "amsterdam.toml"),
 )
-TESTED_TOGETHER = {"islands": ("ustica", "amsterdam"), "coasts": ("cyprus", "donana")}
 
 
 def place(name: str) -> StillPlace:
@@ -65,19 +42,8 @@ def place(name: str) -> StillPlace:
     return {one.name: one for one in PLACES}[name]
 
 
-def folds() -> list[Fold]:
-    """Return the folds. Each place is tested in one fold, which uses none of the place's tracks for training."""
-    names = [one.name for one in PLACES]
-    return [Fold(name, tuple(one for one in names if one not in test), test) for name, test in TESTED_TOGETHER.items()]
-
-
-def residual_field(place: StillPlace) -> tuple[PointCloud, ...]:
-    """Return the points of each track with their residual rates, mm/yr; see `residual_tracks`."""
-    return tuple(track.points for track in residual_tracks(place))
-
-
 @lru_cache(maxsize=len(PLACES))
-def residual_tracks(place: StillPlace) -> tuple[RealTrack, ...]:
+def residual_field(place: StillPlace) -> tuple[PointCloud, ...]:
     """Read every track of a place and remove the smooth fit. Raises InputError if files are missing or damaged."""
     files = sorted(folder().glob(place.pattern))
     if not files:
@@ -86,35 +52,23 @@ def residual_tracks(place: StillPlace) -> tuple[RealTrack, ...]:
     return tuple(_residual(_read(path, declared)) for path in files)
 
 
-def _read(path: Path, declared: Declaration) -> RealTrack:
+def _read(path: Path, declared: Declaration) -> PointCloud:
     """Read a track as released."""
     field = open_velocity_field(path, declared=declared)
     batches = [batch for batch in field.batches() if batch.pid.size]
-    columns = [
+    longitude, latitude, velocity, height = (
         np.concatenate([getattr(batch, name) for batch in batches])
-        for name in ("longitude", "latitude", "velocity_mm_yr", "height_m", "los_up", "displacement_mm")
-    ]
-    longitude, latitude, velocity, height, los_up, displacement = columns
-    header = field.header
+        for name in ("longitude", "latitude", "velocity_mm_yr", "height_m")
+    )
     heights = height if np.isfinite(height).any() else None
-    points = project(longitude, latitude, velocity, heights, header.grid_epsg, header.posting_m)
-    up = float(np.nanmedian(los_up)) if np.isfinite(los_up).any() else 1.0
-    if not header.has_series:
-        return RealTrack(points, up, None, None)
-    days = np.array([(day - header.dates[0]).days for day in header.dates], dtype=np.float64)
-    return RealTrack(points, up, days / 365.25, displacement)
+    return project(longitude, latitude, velocity, heights, field.header.grid_epsg, field.header.posting_m)
 
 
-def _residual(track: RealTrack) -> RealTrack:
-    """Return the residuals of the smooth fit, to 0.01 mm/yr, and the series with the same rate removed."""
-    points = track.points
+def _residual(points: PointCloud) -> PointCloud:
+    """Return the points with the residuals of the smooth fit, to 0.01 mm/yr."""
     rate = points.velocity_mm_yr.astype(np.float64)
     left = np.round(rate - smooth_fit(points.x, points.y, rate), 2)
-    still = track._replace(points=points._replace(velocity_mm_yr=left.astype(np.float32)))
-    if track.displacement_mm is None or track.years is None:
-        return still
-    series = np.round(track.displacement_mm - np.outer(rate - left, track.years), 1)
-    return still._replace(displacement_mm=series.astype(np.float32))
+    return points._replace(velocity_mm_yr=left.astype(np.float32))
 
 
 def smooth_fit(x: Float64, y: Float64, rate_mm_yr: Float64, degree: int | None = None) -> Float64:

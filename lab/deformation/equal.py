@@ -1,0 +1,214 @@
+"""`deformation-equal`: share of bowls that a method finds at the same number of false alarms as every other.
+
+False alarms are counted together on still tiles, on surrogates of real still ground and on that ground itself. For each
+place the threshold is the lowest that keeps them, on all other places, within a number per 1,000 km²; each tile is a
+place of its own. Bowls are those of the table, in further tiles and in copies of the real ground. Families of errors of
+`deformation-absent` are apart: no threshold is chosen on them. One track is searched. Intervals of false alarms are
+Poisson's, exact; those of shares are bootstraps over tiles and over kilometres of real ground.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from lab.benchmark import Benchmark, over_seeds, scenes_sha256
+from lab.deformation.absent.families import ERRORS
+from lab.deformation.absent.tiles import field_tile
+from lab.deformation.evaluate import TILE_KM2
+from lab.deformation.injected.places import PLACES
+from lab.deformation.injected.scenes import bowl_in, digest, fields, scene, searched_km2, with_bowl
+from lab.deformation.injected.surrogates import surrogate_field
+from lab.deformation.levels import LEVELS, view_of
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, still_tile
+from lab.deformation.measures.scoring import heart_of
+from lab.simulation.seeds import Purpose
+from lab.simulation.tiles import CELL_M
+from ml.deformation import VERSIONS
+from ml.deformation.gridding.points import Float64, PointCloud
+from ml.deformation.infer import WEIGHTS
+from ml.rasters.areas import CLASSES
+from ml.statistics.intervals import Interval, bootstrap_over
+
+NAME, VERSION = "deformation-equal", "1"
+SIZE = 60  # still tiles; the other scenes are shares of them
+AIM = 0.5  # false alarms per 1,000 km²
+CURVE = (0.1, 0.25, 0.5, 1.0, 2.0)
+SHAPES = ("pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m")
+STILL_FIRST = 100_000  # number of the first still tile; tiles with bowls are numbered from 0
+TUNED = ("still", "surrogates", "real")  # families of ground on which thresholds are chosen
+FROZEN_SHA256 = "0c2889dea04810f1dc5f7b41c8da24df3ba31564835811b9d5684f3dfbe3252a"  # of `truth_sha256(SIZE)`
+
+
+class Ground(NamedTuple):
+    """Ground without motion: its family and place, its area, and the areas flagged at each of LEVELS."""
+
+    family: str
+    place: str
+    km2: float
+    alarms: NDArray[np.int64]
+
+
+class Bowl(NamedTuple):
+    """A bowl: name of its share, place, unit for the bootstrap, and the highest level at which it is found."""
+
+    key: str
+    place: str
+    unit: tuple[object, ...]
+    limit: float
+
+
+class Job(NamedTuple):
+    """One scene to measure: its kind, its number among those, and the family or shape."""
+
+    kind: str
+    number: int
+    name: str = ""
+
+
+def jobs(size: int) -> list[Job]:
+    """Return all scenes of a size; every kind is spread over the list, so that processes end together."""
+    some = max(1, 2 * size // 3)
+    listed = [Job("still", n) for n in range(size)]
+    listed += [Job("surrogates", n) for n in range(4 * size // 3)]
+    listed += [Job("real", n) for n in range(len(fields()))]
+    listed += [Job("absent", n, family) for n in range(max(1, size // 10)) for family in ERRORS]
+    listed += [Job(kind, n, shape) for kind in ("bowl", "injected") for n in range(some) for shape in SHAPES]
+    return [listed[i] for i in np.random.default_rng(0).permutation(len(listed))]
+
+
+def measure_job(method: str, purpose: Purpose, listed: Sequence[Job], at: int) -> Ground | Bowl | None:
+    """Measure a method on one scene; None where no bowl fits."""
+    kind, number, name = listed[at]
+    if kind == "bowl":
+        tile = bowl_tile(NATIONAL, name, number, purpose)
+        heart = heart_of(tile, BOWLS[name].radius_m)
+        sign = CLASSES[int(tile.sources[0].peak_mm_yr > 0)]
+        limit = view_of(method, [cloud(tile.tracks[0])]).limit(sign, *heart)
+        return Bowl(name, f"bowl {number}", (number,), limit)
+    if kind == "injected":
+        still = scene(number, purpose)
+        bowl = bowl_in(still, name, BOWLS[name], purpose)
+        if bowl is None:
+            return None
+        away = np.arange(-bowl.radius_m / 2, bowl.radius_m / 2 + 1, CELL_M / 4)
+        east, north = (each.ravel() for each in np.meshgrid(away, away))
+        inside = np.hypot(east, north) <= max(bowl.radius_m / 2, CELL_M)
+        view = view_of(method, [with_bowl(still.points, bowl)])
+        limit = view.limit(CLASSES[int(bowl.rate_mm_yr > 0)], bowl.x + east[inside], bowl.y + north[inside])
+        return Bowl(f"injected_{name}", still.place, still.block(bowl.x, bowl.y), limit)
+    family, place, points, km2 = _ground(purpose, listed[at])
+    return Ground(family, place, km2, view_of(method, [points]).counts())
+
+
+def _ground(purpose: Purpose, job: Job) -> tuple[str, str, PointCloud, float]:
+    """Return the family, the place, the points and the area, km², of a scene without motion."""
+    if job.kind in ("still", "absent"):
+        if job.kind == "still":
+            tile = still_tile(NATIONAL, STILL_FIRST + job.number, purpose)
+        else:
+            tile = field_tile(job.name, job.number, purpose)
+        return job.name or job.kind, f"{job.kind} {job.number}", cloud(tile.tracks[0]), TILE_KM2
+    place, points = surrogate_field(job.number, purpose) if job.kind == "surrogates" else fields()[job.number]
+    return job.kind, place, points, searched_km2(points)
+
+
+def level_at(ground: Iterable[Ground], per_1000km2: float) -> float:
+    """Return the lowest of LEVELS that keeps false alarms within a number per 1,000 km²; the highest if none does."""
+    held = [one for one in ground if one.family in TUNED]
+    alarms, km2 = sum(one.alarms for one in held), sum(one.km2 for one in held)
+    few = np.flatnonzero(alarms <= per_1000km2 * km2 / 1000)
+    return float(LEVELS[few[0] if few.size else -1])
+
+
+class Thresholds:
+    """Levels for each place, chosen on the ground of the others, at a number of false alarms per 1,000 km²."""
+
+    def __init__(self, ground: Sequence[Ground], per_1000km2: float) -> None:
+        self._ground, self._rate = ground, per_1000km2
+        self._levels: dict[str, float] = {}
+
+    def __call__(self, place: str) -> float:
+        """Return the level for a place."""
+        if place not in self._levels:
+            others = [one for one in self._ground if one.place != place]
+            self._levels[place] = level_at(others, self._rate)
+        return self._levels[place]
+
+
+def poisson(alarms: int, km2: float) -> Interval:
+    """Return alarms per 1,000 km² with the exact 95 % interval of Poisson's law."""
+    low = float(chi2.ppf(0.025, 2 * alarms) / 2) if alarms else 0.0
+    high = float(chi2.ppf(0.975, 2 * alarms + 2) / 2)
+    return Interval(*(1000 * count / km2 for count in (alarms, low, high)))
+
+
+def figures_of(measured: Iterable[Ground | Bowl | None]) -> dict[str, Interval]:
+    """Return false alarms by family at AIM and shares of bowls found there, then those shares along the CURVE."""
+    seen = [*measured]
+    ground = [one for one in seen if isinstance(one, Ground)]
+    bowls = [one for one in seen if isinstance(one, Bowl)]
+    levels = {rate: Thresholds(ground, rate) for rate in CURVE}
+    families = {family: [one for one in ground if one.family == family] for family in (*TUNED, *ERRORS)}
+    aimed = levels[AIM]
+    metrics = {"false_alarms_per_1000km2": _alarms([one for one in ground if one.family in TUNED], aimed)}
+    metrics |= {f"{family}_false_alarms_per_1000km2": _alarms(own, aimed) for family, own in families.items() if own}
+    metrics |= _shares(bowls, aimed)
+    for rate in (rate for rate in CURVE if rate != AIM):
+        metrics |= {f"{key}_at_{rate:g}": share for key, share in _shares(bowls, levels[rate]).items()}
+    ends = [aimed(place) for place in {one.place for one in ground if one.family in TUNED}]
+    return metrics | {"threshold_raised_by": Interval(level_at(ground, AIM), min(ends), max(ends))}
+
+
+def _alarms(ground: Sequence[Ground], levels: Thresholds) -> Interval:
+    alarms = sum(int(one.alarms[np.searchsorted(LEVELS, levels(one.place))]) for one in ground)
+    return poisson(alarms, sum(one.km2 for one in ground))
+
+
+def _shares(bowls: Sequence[Bowl], levels: Thresholds) -> dict[str, Interval]:
+    """Return the share of each shape found, and its mean over shapes, in tiles and in real ground."""
+    shares: dict[str, Interval] = {}
+    for prefix in ("", "injected_"):
+        keys = [f"{prefix}{shape}" for shape in SHAPES]
+        units: dict[tuple[object, ...], list[tuple[int, bool]]] = defaultdict(list)
+        for one in bowls:
+            if one.key in keys:
+                units[one.unit].append((keys.index(one.key), one.limit >= levels(one.place)))
+        rows = [np.array(values, dtype=np.float64) for values in units.values()]
+        if rows:
+            shares |= {key: bootstrap_over(rows, partial(_share, shape)) for shape, key in enumerate(keys)}
+            shares[f"{prefix}pd_mean"] = bootstrap_over(rows, _mean_share)
+    return shares
+
+
+def _share(shape: int, rows: Float64) -> float:
+    found = rows[rows[:, 0] == shape, 1]
+    return float(found.mean()) if found.size else np.nan
+
+
+def _mean_share(rows: Float64) -> float:
+    return float(np.mean([_share(shape, rows) for shape in range(len(SHAPES))]))
+
+
+def evaluate(method: str, size: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Interval]:
+    """Measure a method on all scenes of a size."""
+    listed = jobs(size)
+    return figures_of(over_seeds(partial(measure_job, method, purpose, listed), len(listed)))
+
+
+def truth_sha256(size: int) -> str:
+    """Return the hash of the first scenes of each kind, which a change of the simulator or of the places changes."""
+    scenes = [_ground(Purpose.BENCHMARK, Job(kind, n))[2] for kind in TUNED for n in range(len(PLACES))]
+    scenes += [_ground(Purpose.BENCHMARK, Job("absent", 0, family))[2] for family in ERRORS]
+    scenes += [cloud(bowl_tile(NATIONAL, shape, 0).tracks[0]) for shape in SHAPES]
+    for still in map(scene, range(len(PLACES))):
+        bowls = (bowl_in(still, shape, BOWLS[shape]) for shape in SHAPES)
+        scenes += [with_bowl(still.points, bowl) for bowl in bowls if bowl]
+    return scenes_sha256(VERSION, size, [*map(digest, scenes)])
+
+
+BENCHMARK = Benchmark(NAME, VERSION, SIZE, "still tiles", VERSIONS, evaluate, truth_sha256, WEIGHTS)

@@ -1,0 +1,246 @@
+"""`deformation-places`: what a method shows on real fields, held against what is right there (real_fields.toml).
+
+No rule is chosen on these fields. An area is false if the motion of its field is known and it touches none of the
+expected places, if it is larger than its field allows, or if an overlapping frame of the same side, stated or not,
+contradicts it: that frame moves there, against the ground around, the other way at CONFIRMING of the rate.
+"""
+
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from shapely import Point, contains_xy
+
+from ingest.errors import InputError
+from ingest.readers.records import Declaration
+from lab.benchmark import Benchmark, over_seeds, scenes_sha256
+from lab.deformation.equal import poisson
+from lab.deformation.injected.places import MAPPINGS
+from lab.deformation.injected.scenes import digest
+from lab.real_data import folder
+from lab.results import exact
+from ml.deformation import VERSIONS
+from ml.deformation.gridding.cells import CELL_M
+from ml.deformation.gridding.points import PointCloud, project
+from ml.deformation.infer import WEIGHTS, detect_tracks, flagged_areas
+from ml.deformation.inputs import read_clusters
+from ml.rasters.areas import SURE_SHARE, Area, SortedPoints
+from ml.statistics.intervals import Interval, proportion
+
+NAME, VERSION = "deformation-places", "1"
+TABLE = Path(__file__).with_suffix(".toml")
+AROUND_M = 12_000.0  # width of the ground against which an area is measured in another frame
+CONFIRMING = 0.4  # share of an area's rate by which another frame confirms or contradicts it
+MIN_SHARED = 0.4  # points of another frame per point of an area's own, for the frame to cover it
+MIN_POINTS = 5
+PEAK_WITHIN = 0.25  # share of a peak by which it may be wrong
+NOT_SURE = "not_sure"
+
+
+class Shown(NamedTuple):
+    """What a method shows of a field. km2: ground that it judges; track: the one with most points."""
+
+    field: Mapping[str, Any]
+    areas: list[Area]
+    km2: float
+    track: PointCloud
+
+
+def table() -> list[dict[str, Any]]:
+    """Return what is right, by field."""
+    fields: list[dict[str, Any]] = tomllib.loads(TABLE.read_text())["field"]
+    return fields
+
+
+def tracks_of(field: Mapping[str, Any]) -> list[PointCloud]:
+    """Read the tracks of a field. Raises InputError if files are missing."""
+    mapping = MAPPINGS / field["mapping"] if "mapping" in field else None
+    files = sorted(path for pattern in field["files"] for path in folder().glob(pattern))
+    if not files:
+        raise InputError(folder() / field["files"][0], "there is no such file", "Fetch the real data of this field")
+    tracks = []
+    for path in files:
+        with _without(path, field.get("without", ())) as kept:
+            tracks += [track.points for track in read_clusters([kept], Declaration(mapping=mapping)).clusters[0]]
+    return tracks
+
+
+@contextmanager
+def _without(path: Path, patterns: Sequence[str]) -> Iterator[Path]:
+    """Yield a copy of a folder without some of its files, or the path itself if none are to be left out."""
+    if not patterns:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as at:
+        yield shutil.copytree(path, Path(at) / path.name, ignore=shutil.ignore_patterns(*patterns))
+
+
+def show(method: str, number: int) -> Shown | None:
+    """Run a method on the field of a number; None, with the reason printed, where its data are missing."""
+    field = table()[number]
+    try:
+        tracks = tracks_of(field)
+    except InputError as fault:
+        print(f"{field['name']}: left out, {fault}")
+        return None
+    result = detect_tracks(tracks, method)
+    areas = [area for area, _ in flagged_areas(result, tracks)]
+    km2 = float(np.isfinite(result.maps.probability).sum() * (result.transform.a / 1000) ** 2)
+    return Shown(field, areas, km2, max(tracks, key=lambda track: track.x.size))
+
+
+def touching(areas: Iterable[Area], place: Mapping[str, Any], epsg: int) -> list[Area]:
+    """Return the areas of the right sign within reach of an expected place, the fastest first."""
+    at = project(np.array([place["longitude"]]), np.array([place["latitude"]]), np.zeros(1, np.float32), epsg=epsg)
+    rises = place["peak_mm_yr"] > 0 if "peak_mm_yr" in place else place["rises"]
+    near = Point(at.x[0], at.y[0]).buffer(place["within_m"])
+    found = [area for area in areas if area.polygon.intersects(near) and (area.peak_rate_mm_yr > 0) == rises]
+    return sorted(found, key=lambda area: -abs(_peak(area)))
+
+
+def _peak(area: Area) -> float:
+    """Return the rate that an area is reported with: that of its strongest place, else of its points."""
+    return area.places[0].peak.value if area.places else area.peak_rate_mm_yr
+
+
+def kind_of(area: Area) -> str:
+    """Return the name under which an area is shown."""
+    sure = max(area.kinds.values(), default=1.0) >= SURE_SHARE
+    return area.kind if sure else NOT_SURE
+
+
+def beside(area: Area, own: PointCloud, other: PointCloud) -> float | None:
+    """Return another frame's rate in an area, against the ground around, over the area's rate; None: not covered."""
+    mine, theirs = (SortedPoints(points.x, points.y, points.velocity_mm_yr) for points in (own, other))
+    near = area.polygon.buffer(max(own.posting_m or 0.0, CELL_M))
+    x, y, rate = theirs.near(near, AROUND_M)
+    around = rate[contains_xy(near.buffer(AROUND_M), x, y) & ~contains_xy(near, x, y)]
+    inside = theirs.rates_within(area.polygon)
+    fewest = max(MIN_POINTS, MIN_SHARED * mine.rates_within(area.polygon).size)
+    if inside.size < fewest or around.size < MIN_POINTS:
+        return None
+    return float(np.median(inside) - np.median(around)) / area.rate_mm_yr
+
+
+class Verdict(NamedTuple):
+    """Counts of one field.
+
+    found: expected places that are shown, of n_expected; peaks: those with the right peak, of n_peaks; kinds: areas
+    with an allowed name; covered, confirmed, contradicted: areas that an overlapping frame covers, shows, or shows
+    moving the other way; false: see the module; within: whether number and largest area are within what is allowed.
+    """
+
+    areas: int
+    km2: float
+    largest_km2: float
+    n_expected: int
+    found: int
+    n_peaks: int
+    peaks: int
+    kinds: int
+    covered: int
+    confirmed: int
+    contradicted: int
+    false: int
+    within: bool
+
+    @property
+    def right(self) -> bool:
+        """Return whether all is as it should be."""
+        whole = self.found == self.n_expected and self.peaks == self.n_peaks and self.kinds == self.areas
+        return whole and self.within and not self.false
+
+
+def judged(shown: Shown, others: Sequence[Shown]) -> Verdict:
+    """Hold a field against what is right. others: overlapping frames, in the same plane."""
+    field, areas, epsg = shown.field, shown.areas, shown.track.epsg
+    expected = field.get("expected", ())
+    near = [touching(areas, place, epsg) for place in expected]
+    peaks = [(found, place["peak_mm_yr"]) for found, place in zip(near, expected, strict=True) if "peak_mm_yr" in place]
+    right = [bool(found) and abs(_peak(found[0]) / peak - 1) <= PEAK_WITHIN for found, peak in peaks]
+    wanted = {id(area) for found in near for area in found}
+    max_km2 = field.get("max_area_km2", np.inf)
+    false, covered, confirmed, contradicted = 0, 0, 0, 0
+    for area in areas:
+        ratios = [(beside(area, shown.track, other.track), other.track.direction) for other in others]
+        seen = [(ratio, direction) for ratio, direction in ratios if ratio is not None]
+        against = [direction for ratio, direction in seen if ratio <= -CONFIRMING]
+        covered += bool(seen)
+        confirmed += any(ratio >= CONFIRMING for ratio, _ in seen)
+        contradicted += bool(against)
+        unexpected = field.get("known", False) and id(area) not in wanted
+        false += unexpected or area.area_m2 > max_km2 * 1e6 or shown.track.direction in against
+    largest = max((area.area_m2 / 1e6 for area in areas), default=0.0)
+    most = min(field.get("max_areas", np.inf), field.get("max_areas_per_1000km2", np.inf) * shown.km2 / 1000)
+    return Verdict(
+        areas=len(areas),
+        km2=shown.km2,
+        largest_km2=largest,
+        n_expected=len(expected),
+        found=sum(map(bool, near)),
+        n_peaks=len(peaks),
+        peaks=sum(right),
+        kinds=sum("kinds" not in field or kind_of(area) in field["kinds"] for area in areas),
+        covered=covered,
+        confirmed=confirmed,
+        contradicted=contradicted,
+        false=false,
+        within=len(areas) <= most and largest <= max_km2,
+    )
+
+
+def figures_of(fields: Iterable[Shown | None]) -> dict[str, Interval]:
+    """Return the figures of all fields together, then of each."""
+    shown = [one for one in fields if one is not None]
+    if not shown:
+        raise InputError(folder(), "none of the fields is there", "Fetch the real data")
+    verdicts: dict[str, Verdict] = {}
+    for one in shown:
+        group = one.field.get("group")
+        others = [other for other in shown if other is not one and group and other.field.get("group") == group]
+        verdicts[one.field["name"]] = judged(one, others)
+
+    def total(name: str) -> int:
+        return sum(getattr(one, name) for one in verdicts.values())
+
+    metrics = {
+        "false_areas_per_1000km2": poisson(total("false"), sum(one.km2 for one in verdicts.values())),
+        "fields_right_share": proportion(total("right"), len(verdicts)),
+    }
+    shares = {
+        "places_found": ("found", "n_expected"),
+        "peaks_right": ("peaks", "n_peaks"),
+        "kinds_allowed": ("kinds", "areas"),
+        "areas_confirmed": ("confirmed", "covered"),
+        "areas_contradicted": ("contradicted", "covered"),
+    }
+    metrics |= {name: proportion(total(part), total(whole)) for name, (part, whole) in shares.items() if total(whole)}
+    for field, verdict in verdicts.items():
+        metrics |= {f"{field}_{name}": exact(float(value)) for name, value in verdict._asdict().items()}
+        metrics[f"{field}_right"] = exact(float(verdict.right))
+    return metrics
+
+
+def evaluate(method: str, size: int) -> dict[str, Interval]:
+    """Run a method on the first fields of the table."""
+    return figures_of(over_seeds(partial(show, method), min(size, len(table()))))
+
+
+def truth_sha256(size: int) -> str:
+    """Return the hash of the table and of the points of each field that is there."""
+    digests = [TABLE.read_bytes()]
+    for field in table()[:size]:
+        try:
+            digests += map(digest, tracks_of(field))
+        except InputError:
+            digests.append(b"missing")
+    return scenes_sha256(VERSION, size, digests)
+
+
+BENCHMARK = Benchmark(NAME, VERSION, len(table()), "fields", VERSIONS, evaluate, truth_sha256, WEIGHTS)

@@ -1,0 +1,81 @@
+"""A figure names the code, the decision and the weights that made it, and is stale when they change."""
+
+import json
+
+import pytest
+
+from lab import results
+from lab.benchmark import over_seeds
+from ml.runtime.checkpoints import read_card
+from ml.statistics.intervals import proportion
+
+CODE = """\
+import os
+
+BASE = 2
+LIMIT = BASE + 1
+UNUSED = 1
+
+
+def measure():
+    \"\"\"Say what.\"\"\"
+    return LIMIT  # since
+
+
+def other():
+    return 1
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with one module of code, a card and weights."""
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    for folder in ("ml/weights", "lab"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "ml" / "code.py").write_text(CODE)
+    (tmp_path / "ml" / "weights" / "m.json").write_text(json.dumps({"settings": {"offset": 1}, "training": {}}))
+    (tmp_path / "ml" / "weights" / "m.safetensors").write_text("weights")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "stale"),
+    [
+        ("ml/code.py", CODE.replace("Say what.", "Say it better.").replace("  # since", ""), False),
+        ("ml/code.py", CODE.replace("return 1", "return 2"), False),  # it did not run
+        ("ml/code.py", CODE.replace("return LIMIT", "return -LIMIT"), True),
+        ("ml/code.py", CODE.replace("UNUSED = 1", "UNUSED = 2"), False),
+        ("ml/code.py", CODE.replace("BASE = 2", "BASE = 3"), True),
+        ("ml/code.py", CODE.replace("measure", "renamed"), True),
+        ("ml/weights/m.json", '{"training": {"steps": 9}, "settings": {"offset": 1}}', False),
+        ("ml/weights/m.json", '{"settings": {"offset": 2}}', True),
+        ("ml/weights/m.safetensors", "other", True),
+        ("ml/weights/m.safetensors", None, True),
+    ],
+)
+def test_a_figure_is_stale_when_code_decision_or_weights_change_and_not_when_a_comment_does(project, file, text, stale):
+    used = {("ml/code.py", "measure"), ("ml/weights/m.json", ""), ("ml/weights/m.safetensors", "")}
+    content = {"code": results.code_of(used)}
+    assert not results.is_stale(content)
+    (project / file).unlink()
+    if text is not None:
+        (project / file).write_text(text)
+    assert results.is_stale(content) == stale
+
+
+def seen(seed: int) -> float:
+    """Use code of one module, and a card."""
+    return proportion(seed, 9).value + len(read_card("deformation").version)
+
+
+def test_what_runs_and_what_is_opened_is_recorded_also_in_other_processes():
+    with results.recording() as here:
+        proportion(1, 2)
+    assert here == {("ml/statistics/intervals.py", "proportion")}
+    card = {("ml/runtime/checkpoints.py", "read_card"), ("ml/weights/deformation.json", "")}
+    for processes in (1, 2):
+        with results.recording() as used:
+            assert len(over_seeds(seen, 3, processes=processes)) == 3
+        assert used >= here | card
+        assert not any(name.startswith("tests") for name, _ in used)
