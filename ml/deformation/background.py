@@ -97,7 +97,8 @@ def _local_planes(values: Float64, weight: NDArray[np.float64], sigma_cells: flo
     right_side = np.stack([_moment(weight * values, *power, sigma_cells) for power in TERMS], axis=-1)
     matrix = np.stack([np.stack([sums[a + c, b + d] for c, d in TERMS], axis=-1) for a, b in TERMS], axis=-2)
     matrix += PRIOR_CELLS * np.eye(len(TERMS))  # slopes are counted in widths
-    return np.linalg.solve(matrix, right_side[..., None])[..., 0, 0]
+    heights: Float64 = np.linalg.solve(matrix, right_side[..., None])[..., 0, 0].astype(np.float64)
+    return heights
 
 
 def _moment(values: Float64, down: int, right: int, sigma_cells: float) -> Float64:

@@ -48,8 +48,8 @@ def together(views: Sequence[View]) -> list[View]:
         torch.stack([_contradiction(one, other) for other in views if other is not one]).amax(dim=0) for one in views
     ]
     alone = [view._replace(against=said) for view, said in zip(views, against, strict=True)]
-    sums = (torch.stack(planes).sum(dim=0) for planes in list(zip(*views, strict=True))[:3])
-    return [*alone, View(*sums, torch.stack(against).amax(dim=0))]
+    along, information, points = (torch.stack(planes).sum(dim=0) for planes in list(zip(*views, strict=True))[:3])
+    return [*alone, View(along, information, points, torch.stack(against).amax(dim=0))]
 
 
 def _contradiction(one: View, other: View) -> Tensor:
