@@ -19,7 +19,8 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 CELL_M = 1_000.0
 WIDTHS_M = (48_000.0, 24_000.0, 12_000.0)  # standard deviations of the Gaussian surroundings, the widest first
-LEAST_WIDTHS = 1.5  # of a scene with surroundings: Campi Flegrei has them, the basin that fills Mexico's scene not
+LEAST_WIDTHS = 1.25  # of a scene that has such surroundings
+MOST_SPREAD_MM_YR = 10.0  # no delay and no fault leaves so much: the scene itself moves, as a basin that fills it
 OUTLIER = 4.0  # robust deviations from which on a cell counts nothing
 LEAST_SPREAD_MM_YR = 0.5
 ROUNDS = 3  # of each width: cells that move are found by the background so far
@@ -50,13 +51,15 @@ def background_of(points: PointCloud) -> Background:
     """Estimate the background of one track: local planes through the cells that move like their surroundings.
 
     Every cell counts once, because a sinking city has most of the points. A plane, and not a mean, so that the edge of
-    a scene in a slope of tectonics is no motion. A scene that is hardly wider than such surroundings has none: 0.
+    a scene in a slope of tectonics is no motion. A scene that is hardly wider than such surroundings, or
+    that moves as a whole, has none: 0.
     """
     cells = assign_cells(points.x, points.y, max(CELL_M, float(np.ceil(points.posting_m or 0.0))))
     median, _ = cell_median(cells, points.velocity_mm_yr.astype(np.float32, copy=False))
     extent_m = max(median.shape) * cells.transform.a
+    nothing = Background(np.zeros(median.shape), cells.transform)
     if extent_m < LEAST_WIDTHS * WIDTHS_M[-1]:
-        return Background(np.zeros(median.shape), cells.transform)
+        return nothing
     known = np.isfinite(median)
     still = still_ground(median, 0.0, STILL_WITHIN_MM_YR)
     rate = np.where(known, median, 0).astype(np.float64)
@@ -67,7 +70,8 @@ def background_of(points: PointCloud) -> Background:
             spread = MAD_TO_SIGMA * float(np.median(np.abs(apart[known]))) + LEAST_SPREAD_MM_YR
             weight = np.where(known, np.maximum(1 - (apart / (OUTLIER * spread)) ** 2, 0) ** 2, 0)
             wide = wide + _local_planes(apart, weight, width_m / cells.transform.a)
-    return Background(wide, cells.transform, MAD_TO_SIGMA * float(np.median(np.abs((rate - wide)[known]))))
+    left = MAD_TO_SIGMA * float(np.median(np.abs((rate - wide)[known])))
+    return Background(wide, cells.transform, left) if left < MOST_SPREAD_MM_YR else nothing
 
 
 class Level(NamedTuple):

@@ -58,7 +58,13 @@ def test_between_the_bowls_of_a_sinking_city_the_ground_keeps_its_own_rate():
 
 def test_a_scene_hardly_wider_than_its_surroundings_has_no_background():
     """Most of it slides: what is left of it would be no zero. Its still ground is (`filters.still`)."""
-    points = cloud(np.where(X < 12_000, -10.0, 0.5), side_m=17_000)
+    points = cloud(np.where(X < 9_000, -10.0, 0.5), side_m=14_000)
+    assert not background_of(points).at(points.x, points.y).any()
+
+
+def test_a_scene_that_moves_as_a_whole_has_no_background():
+    """A basin that sinks by 300 mm/yr fills it, so that no ring around the basin is its zero."""
+    points = cloud(bowl(-300, 12_000, 12_000, 12_000), side_m=24_000)
     assert not background_of(points).at(points.x, points.y).any()
 
 
