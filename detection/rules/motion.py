@@ -62,6 +62,6 @@ def rate_now(alert: Any) -> Rate:
 def count_fast_places(places: Sequence[Mapping[str, Any]], median_mm_yr: float) -> int:
     """Return how many places surely move at least MIN_FAST times as fast as the area's median, mm/yr.
 
-    places: `ml.rasters.areas.place_as_dict`. A sign other than the median's does not occur.
+    places: `ml.rasters.areas.place_as_dict`. All places of an area move in its direction.
     """
     return sum(abs(place["peak_low_mm_yr"]) >= MIN_FAST * abs(median_mm_yr) for place in places)

@@ -2,9 +2,8 @@
 
 For one track and for two, it is the highest offset with at most ALARMS. False alarms are counted on tiles with motion
 and on still tiles with errors of training (`disturbances`, one group per tile); the higher count is used. The weights
-are fixed: of ten choices these found most of the tiles' bowls at ALARMS (0.89 by one track, where the weights before,
-with rarity 0.05, found 0.79 and the network alone 0.68). Then `reliability` fits the probability of motion at each
-score on further tiles. Both are written to the card.
+are fixed: those of ten choices with which one track finds most of the tiles' bowls and objects at ALARMS. Then
+`reliability` fits the probability of motion at each score on further tiles. Both are written to the card.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """`deformation-places`: what a method shows on real fields, held against what is right there (real_fields.toml).
 
-No rule is chosen on these fields. An area is false if the motion of its field is known and it touches none of the
-expected places, if it is larger than its field allows, or if an overlapping frame of the same side, stated or not,
-contradicts it: that frame moves there, against the ground around, the other way at CONFIRMING of the rate.
+These fields were known when rules were set: this is a check, not an independent test. An area is false if the motion of
+its field is known and it touches none of the expected places, if it is larger than its field allows, or if an
+overlapping frame of the same side, stated or not, contradicts it: that frame moves there, against the ground around,
+the other way at CONFIRMING of the rate.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""The zero of a place: what its surroundings of about 12 km do, without the places that move in them.
+"""The zero of a place: what its surroundings do (Gaussian weights of 12 km), without the places that move in them.
 
 Tectonics, plates, orbits and long-wave delay move the ground of many kilometres alike; a place is judged against that
 and not against the zero of a product. What is wider is the matter of `ml.deformation.wide`.
@@ -18,16 +18,16 @@ from ml.deformation.gridding.points import Float32, Float64, PointCloud
 from ml.statistics.robust import MAD_TO_SIGMA
 
 CELL_M = 1_000.0
-WIDTHS_M = (48_000.0, 24_000.0, 12_000.0)  # standard deviations of the Gaussian surroundings, the widest first
-LEAST_WIDTHS = 1.25  # of a scene that has such surroundings
-MOST_SPREAD_MM_YR = 10.0  # no delay and no fault leaves so much: the scene itself moves, as a basin that fills it
-OUTLIER = 4.0  # robust deviations from which on a cell counts nothing
+WIDTHS_M = (48_000.0, 24_000.0, 12_000.0)  # Standard deviations of the Gaussian weights, the widest first.
+LEAST_WIDTHS = 1.25  # Narrower scenes have no background: most of them may move.
+MOST_SPREAD_MM_YR = 10.0  # Delay and faults leave less: a scene with more moves itself, like a basin that fills it.
+OUTLIER = 4.0  # Cells that differ by more robust deviations have no weight.
 LEAST_SPREAD_MM_YR = 0.5
-ROUNDS = 3  # of each width: cells that move are found by the background so far
-PRIOR_CELLS = 25.0  # that hold the background to the one before: few cells say nothing of a slope
+ROUNDS = 3  # Rounds at each width: each leaves out the cells that move against the background so far.
+PRIOR_CELLS = 25.0  # Weight of the wider background, because few cells do not determine a slope.
 STILL_WITHIN_MM_YR = 5.0
-TERMS = ((0, 0), (1, 0), (0, 1))  # of a plane: powers of the offsets down and right
-REACH_WIDTHS = 3.5  # beyond which a Gaussian is cut
+TERMS = ((0, 0), (1, 0), (0, 1))  # Powers of the offsets down and right in a plane.
+REACH_WIDTHS = 3.5  # The Gaussian is cut at so many standard deviations.
 
 
 class Background(NamedTuple):
@@ -50,9 +50,9 @@ class Background(NamedTuple):
 def background_of(points: PointCloud) -> Background:
     """Estimate the background of one track: local planes through the cells that move like their surroundings.
 
-    Every cell counts once, because a sinking city has most of the points. A plane, and not a mean, so that the edge of
-    a scene in a slope of tectonics is no motion. A scene that is hardly wider than such surroundings, or
-    that moves as a whole, has none: 0.
+    Every cell counts once, because a sinking city has most of the points. Planes, because a
+    mean would leave the slope of tectonics at the edge of a scene. A scene that is hardly wider than such surroundings,
+    or that moves as a whole, has none: 0.
     """
     cells = assign_cells(points.x, points.y, max(CELL_M, float(np.ceil(points.posting_m or 0.0))))
     median, _ = cell_median(cells, points.velocity_mm_yr.astype(np.float32, copy=False))
@@ -77,7 +77,7 @@ def background_of(points: PointCloud) -> Background:
 class Level(NamedTuple):
     """Tracks with rates against their backgrounds.
 
-    zero_mm_yr: usual background of the first; spread_mm_yr: the largest of any.
+    zero_mm_yr: median background of the first track; spread_mm_yr: largest spread of any track.
     """
 
     tracks: list[PointCloud]
@@ -86,7 +86,7 @@ class Level(NamedTuple):
 
 
 def against_backgrounds(tracks: Sequence[PointCloud]) -> Level:
-    """Subtract from each track its background."""
+    """Subtract the background from each track's rates."""
     found = [background_of(points) for points in tracks]
     around = [one.at(points.x, points.y) for one, points in zip(found, tracks, strict=True)]
     pairs = zip(tracks, around, strict=True)

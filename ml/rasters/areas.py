@@ -62,8 +62,8 @@ class Area(NamedTuple):
     on points (`ml.deformation.places`), which then also give outline and rates. region: number of the flagged area that
     contains this one, 0 until numbered. core_kinds, rim_kinds: the network's own shares of KINDS inside and outside the
     outline of half the strongest peak. track: index of the track that gave outline and rates. rate_sigma_mm_yr:
-    standard deviation of the median, None until measured. moving: all moving ground, whose median `rate_mm_yr` then is;
-    beside a fast peak it is wider than `polygon`, by the slow rim. None until measured.
+    standard deviation of the median, None until measured. moving: all moving ground, None until
+    measured; `rate_mm_yr` is its median. It includes the slow rim of fast peaks, which `polygon` leaves out.
     """
 
     polygon: Polygon | MultiPolygon

@@ -302,7 +302,7 @@ def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: flo
     area = math.pi * radius**2
     beside = known & still
     if float(beside.sum()) < FEWEST_PLACES * area:
-        beside = known  # where almost everything stands out, that is the noise
+        beside = known  # Where almost everything stands out, noise does, not motion.
     places = float(beside.sum()) / area
     if places < FEWEST_PLACES:
         return

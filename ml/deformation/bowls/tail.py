@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from ml.deformation.gridding.points import Float32
 
-FROM_DECADES = -0.75  # about eight maxima of noise on 100 km² exceed it, and their excesses are exponential
+FROM_DECADES = -0.75  # Noise has about eight higher maxima on 100 km²; their excesses are exponential.
 MEDIAN_EXCESS = float(np.log10(2))  # of such maxima, decades
-USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # how much longer a tail is than a Gaussian's; maxima by which that counts
-MOST_STRETCH = 5.0  # so that a scene full of motion keeps some of it
-APART_CELLS = 9  # maxima are the highest of so many cells
-SQUARE_CELLS = 1_000  # side of the ground that has one tail
+USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # A tail is taken for a Gaussian's as if so many maxima had shown it.
+MOST_STRETCH = 5.0  # A scene full of motion must keep some of it.
+APART_CELLS = 9  # Maxima are the highest of so many cells.
+SQUARE_CELLS = 1_000  # Side of the ground that has one tail.
 
 
 def on_own_tail(score: Float32) -> Float32:

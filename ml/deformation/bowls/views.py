@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-SHOWN_ELSEWHERE = 0.3  # of a bowl, that every other track of the ground shows at least, with either sign
-MOST_AGAINST = 3.0  # decades: a slope that slides along one line of sight is hidden from the other
+SHOWN_ELSEWHERE = 0.3  # Least share of a bowl that every other track shows, with either sign.
+MOST_AGAINST = 3.0  # Decades; a limit, because a slide along one line of sight is hidden from the other.
 FEWEST_POINTS = 5.0  # under a bowl
-SHARED_MM_YR = 0.3  # of what all cells under a bowl share beyond the law
+SHARED_MM_YR = 0.3  # Error that all cells under a bowl share beyond the law.
 
 
 class View(NamedTuple):
@@ -26,17 +26,17 @@ class View(NamedTuple):
 
     @property
     def known(self) -> Tensor:
-        """Where enough points lie under the bowl."""
+        """Return where enough points lie under the bowl."""
         return (self.points >= FEWEST_POINTS) & (self.information > 0)
 
     @property
     def amplitude(self) -> Tensor:
-        """Fitted amplitude, mm/yr."""
+        """Return the fitted amplitude, mm/yr."""
         return self.along / self.information.clamp_min(1e-9)
 
     @property
     def error(self) -> Tensor:
-        """Standard deviation of the amplitude, mm/yr."""
+        """Return the standard deviation of the amplitude, mm/yr."""
         return (1 / self.information.clamp_min(1e-9) + SHARED_MM_YR**2).sqrt()
 
 

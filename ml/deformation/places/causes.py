@@ -38,7 +38,7 @@ FEWEST_POINTS = 3
 WITHOUT_HEIGHTS = " without heights"
 MINING, GROUNDWATER, LANDSLIDE = "mining_subsidence", "groundwater_subsidence", "landslide"
 SHARP_M2, SHARP_SHARE, SHARP_RATIO = 500_000.0, 0.1, 4.0  # half outline: size, share of the motion; peak over median
-SHARP_ODDS = 0.05  # factor of the odds of pumped ground, whose bowls have no such core on any validation tile
+SHARP_ODDS = 0.05  # Factor of the odds of pumped ground, judged: small fast cores are rare there.
 DOUBT = 0.6  # the highest share of a kind that is not sure
 DOWN_THE_SLOPE = 0.7  # from here on, the slope itself speaks for a slide
 FEATURES = (
@@ -157,7 +157,7 @@ def agreed(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, floa
     share = shares[name] / whole
     if name in seen or share <= DOUBT:
         return {each: one / whole for each, one in shares.items()}
-    others = (1 - DOUBT) / (whole - shares[name])
+    others = (1 - DOUBT) / max(whole - shares[name], np.finfo(float).tiny)  # Beside a share of 1, the rest can be 0.
     return {each: DOUBT if each == name else others * one for each, one in shares.items()}
 
 

@@ -21,7 +21,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 MOVING_MM_YR = 2.0  # least rate that is drawn as moving
 LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5  # also in standard errors of the surface, and of its surroundings
 HALF, CORE = 0.5, 0.8  # of the peak
-OUTLINE_SHARE = 0.15  # of the peak: slower ground beside it counts as its surroundings
+OUTLINE_SHARE = 0.15  # Slower ground than this share of a peak belongs to its surroundings.
 CLEAR_MM_YR = 5.0  # Ground that moves this fast is outlined beside any peak.
 WIDER_M, WIDER_SHARE = 200.0, 0.25  # margin read around a flagged area: at least, and as a share of its side
 AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach: likewise

@@ -122,14 +122,14 @@ def confirmed_regions(
 ) -> list[ReferredRegion]:
     """Find the regions of a track; each states whether any of `others`, tracks of the same ground, shows it.
 
-    Where those that none shows are `crowded`, they are left out, and a warning says so.
+    If there are too many that no other track shows (`crowded`), those are left out, with a warning.
     """
     found = find_wide_regions(track, reported, SIGNIFICANT_IN_TWO if others else SIGNIFICANT)
     seen = [scores for other in others if found and (scores := scene(other.points, other.reference, reported).scores)]
     known = [one._replace(confirmed=any(shows(scores, one.region.bowls[0]) for scores in seen)) for one in found]
     alone = [one for one in known if not one.confirmed and one.region.score >= SIGNIFICANT]
     if alone and crowded([one.region for one in alone], wide_cells(track.points)):
-        log.warning("Too much unexplained motion at 10-50 km: only places under 5 km are judged")
+        log.warning("Left out %d wide regions that one track alone shows: more than its noise explains", len(alone))
         alone = []
     return sorted([*(one for one in known if one.confirmed), *alone], key=lambda one: -one.region.score)
 

@@ -50,7 +50,7 @@ def urls() -> dict[str, str]:
 
 
 def map_config(bounds: Sequence[float] | None, component: str = "", direction: str = "") -> dict[str, object]:
-    """Return the configuration of one map of the loaded layers, which opens on the first one of a component.
+    """Return the configuration of one map; it opens on a layer of the component, if possible of the same direction.
 
     bounds: west, south, east, north in degrees; direction: of the passes whose layer is preferred.
     """

@@ -78,7 +78,9 @@ class AlertCard:
         number, margin, unit, arrow, says, when, most, beside = self.headline
         parts = (arrow or f"{says},", most, number, margin and f"± {margin}", unit, when)
         line = " ".join(part for part in parts if part)
-        return f"{line}; {beside}" if beside else line
+        if not beside:
+            return line
+        return f"{line}; {beside}" if most else f"{line}. {beside}"
 
     @property
     def sentences(self) -> list[str]:

@@ -124,7 +124,7 @@ class VelocityVoice(FamilyVoice):
     def headline(self, alert: AlertFigures) -> Headline:
         """Return the rate since its change, in the last month if it changes evenly, else of all data.
 
-        It is that of the fastest place where this is far faster than the rest.
+        Without a change it is the rate of the fastest place, if that is far faster than most of the area.
         """
         now = _current(alert)
         number, _sign, margin = with_uncertainty(now.rate_mm_yr, now.sigma_mm_yr).partition(" ± ")

@@ -95,7 +95,7 @@ class Headline(NamedTuple):
     """Figure that an alert's page and cards show large, such as ↓ 40 ± 13 mm a year, sinking, since March 2023.
 
     margin: empty if the uncertainty is unknown; most: "up to" before the rate of the fastest place, else empty;
-    beside: where that is and how fast the ground around moves, or empty.
+    beside: where that is and how fast most of the area moves; after a change, a sentence on the fastest part; or empty.
     """
 
     number: str
