@@ -185,9 +185,8 @@ def look(
     """Collect the evidence of the noise law and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     tracks, zero, spread = against_backgrounds(tracks)
-    bowls = best_bowls(
-        tracks, device, pieces=pieces
-    )  # The search runs first, because the network's input takes much memory.
+    # The search runs first, because the network's input takes much memory.
+    bowls = best_bowls(tracks, device, pieces=pieces)
     motion = local_motion(bowls, LocalRate(local_scales_m=NEAR_M))
     grids = [grid_robust(points, cell_m) for points in tracks]
     maps, lattice = predict(network, grids, device, config, pieces, spread)

@@ -4,7 +4,8 @@ Anantrasirichai et al. 2020, arXiv:2005.03221, and 2019, arXiv:1909.02321. Despi
 over YEARS. Windows overlap by three quarters; each is wrapped as if it had moved by 1, 2, 4, 8 and 16 times as much,
 and judged at each gain by a ResNet-18. The probability of a window is the mean over gains, and overlapping windows are
 merged by Gaussian weights. The threshold was chosen on validation tiles (`lab.deformation.gains`). Unlike the paper,
-the network is a ResNet-18, and windows have 64 pixels, not 227. Areas are outlined as those of `whitening` and `gls`: where the ground itself moves.
+the network is a ResNet-18, and windows have 64 pixels, not 227. Areas are outlined as those of `whitening` and `gls`:
+where the ground itself moves.
 """
 
 import math
