@@ -12,9 +12,10 @@ from ingest.errors import InputError
 from lab import results
 from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence
-from lab.deformation import equal, real_fields
 from lab.deformation import evaluate as deformation
+from lab.deformation import real_fields
 from lab.deformation.absent import evaluate as absent
+from lab.deformation.alarms import equal
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
 from lab.offsets import critical as offsets_critical

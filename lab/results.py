@@ -118,7 +118,7 @@ def _hear_opened_files() -> None:
 def _used_of_the_project() -> Used:
     """Return what counts as the code or the weights of a figure, with names of files relative to ROOT."""
     found: Used = set()
-    for file, part in _used:
+    for file, part in _used.copy():  # threads may still add to it
         path = Path(file)
         if path.is_absolute() and path.is_relative_to(ROOT):
             name = path.relative_to(ROOT).as_posix()

@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from celery.fixups.django import DjangoWorkerFixup
 
-from tests.shares import tests_dealt
+from tests.shares import dealt_out
 from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items):
     yield
     items.sort(key=lambda item: item.get_closest_marker("demo") is None)
     long, others = ([item for item in items if (item in first) == is_long] for is_long in (True, False))
-    items[:] = tests_dealt(long, others, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    items[:] = dealt_out(long, others, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def _place(item: pytest.Item) -> str:

@@ -11,7 +11,7 @@ from itertools import islice
 import pytest
 
 
-def tests_dealt(long: Sequence[pytest.Item], others: Sequence[pytest.Item], n_workers: int) -> list[pytest.Item]:
+def dealt_out(long: Sequence[pytest.Item], others: Sequence[pytest.Item], n_workers: int) -> list[pytest.Item]:
     """Return all tests; every share of a worker begins with some of the long ones, whole modules each."""
     modules = defaultdict(list)
     for item in long:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.shares import tests_dealt
+from tests.shares import dealt_out
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [name for name in ("ingest", "ml", "detection", "monitor", "lab") if (ROOT / name).is_dir()]
@@ -110,7 +110,7 @@ def test_tests_see_the_locks_of_their_own_database_only():
 def test_every_worker_begins_with_its_part_of_what_takes_long_and_modules_stay_whole():
     long = [SimpleNamespace(path=f"long {module}") for module in range(6) for _ in range(2)]
     others = [SimpleNamespace(path="short") for _ in range(31)]
-    dealt = tests_dealt(long, others, 4)
+    dealt = dealt_out(long, others, 4)
     assert sorted(map(id, dealt)) == sorted(map(id, [*long, *others]))
     shares = [dealt[:10], dealt[10:21], dealt[21:32], dealt[32:]]  # 43 tests, as xdist shares them out
     assert [[item.path for item in share if item.path != "short"] for share in shares] == [
@@ -120,4 +120,4 @@ def test_every_worker_begins_with_its_part_of_what_takes_long_and_modules_stay_w
         ["long 3"] * 2,
     ]
     assert all(share[0].path != "short" for share in shares)
-    assert tests_dealt(long, others, 1) == [*long, *others]
+    assert dealt_out(long, others, 1) == [*long, *others]

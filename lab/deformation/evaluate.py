@@ -11,12 +11,12 @@ from functools import cache, partial
 import numpy as np
 
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tiles, cloud, digest, field_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, TILE_KM2, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.measures.scoring import TileScore, detects_bowl, score_tile, truth_of
 from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
 from lab.deformation.reliability_figures import reliability_figures
 from lab.simulation.seeds import Purpose
-from lab.simulation.tiles import SIDE_M, Tile, TileTrack
+from lab.simulation.tiles import Tile, TileTrack
 from ml.deformation import VERSIONS
 from ml.deformation.gridding.points import Float64
 from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
@@ -27,7 +27,6 @@ VERSION = "1"
 SIZE = 1_000
 TILES_PER_BOWL_TILE = 5  # one additional tile for the table's bowls per this number of tiles
 ROUNDS = 1_000
-TILE_KM2 = (SIDE_M / 1000) ** 2
 FROZEN_SHA256 = {  # size -> hash of its truth
     8: "6da91f6716b983f8b9f07f50ad09daa1a3aff4de7c3386c5d1a97cf210700752",
     1000: "652e13450e8ff3d9630d04d213e1163c024395852465b0b259d5466d2b0ec9e1",

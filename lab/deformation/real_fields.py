@@ -21,7 +21,7 @@ from shapely import Point, contains_xy
 from ingest.errors import InputError
 from ingest.readers.records import Declaration
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.equal import poisson
+from lab.deformation.alarms.equal import poisson
 from lab.deformation.injected.places import MAPPINGS
 from lab.deformation.injected.scenes import digest
 from lab.real_data import folder

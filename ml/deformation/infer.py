@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from ml.deformation import METHODS, classical
 from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
-from ml.deformation.background import against_backgrounds
 from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion
 from ml.deformation.bowls.peaks import LOWEST
 from ml.deformation.bowls.search import best_bowls
 from ml.deformation.classical import ClassicalConfig, classical_maps
 from ml.deformation.decision import Witnesses, log_odds
+from ml.deformation.filters.background import against_backgrounds
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign
 from ml.deformation.filters.still import StillGround
 from ml.deformation.gridding.cells import CELL_M, grid_robust
@@ -160,9 +160,9 @@ def detect_with(points: PointCloud, config: Config, device: torch.device | None 
 class Look(NamedTuple):
     """Evidence from all tracks of a place, on the cells that their points span, (rows, cols).
 
-    shares: of KINDS, (kinds, rows, cols); rate_mm_yr: of each cell's neighbourhood
-    against the place's background (`ml.deformation.background`); smallest_rate_mm_yr: NaN where nothing is detectable;
-    still: level of still ground of each track against that; zero_mm_yr: usual background of the first track.
+    shares: of KINDS, (kinds, rows, cols); rate_mm_yr: of each cell's neighbourhood against the place's background
+    (`ml.deformation.filters.background`); smallest_rate_mm_yr: NaN where nothing is detectable; still: level of still
+    ground of each track against that; zero_mm_yr: median background of the first track.
     """
 
     witnesses: Witnesses

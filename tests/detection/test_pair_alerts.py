@@ -151,7 +151,7 @@ def test_mexico_city_has_one_alert_with_nested_levels_that_claims_no_change(real
     levels = places_rows(list(Detection.objects.filter(alert=alert)))["outlines"]["features"]
     assert {one["properties"]["level"] for one in levels} == {"half", "core"}
     card = alert_card(alert)
-    assert card.sentence.startswith("The ground here sank by about ")
+    assert card.sentence.startswith("The fastest part sank by about ")
     assert "between January and July 2018" in card.sentence
     assert "since" not in card.sentence
     assert not AlertMotion.objects.exclude(trend="steady").exists()

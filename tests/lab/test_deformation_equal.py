@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from lab.deformation import equal, levels
-from lab.deformation.equal import AIM, Bowl, Ground, Job, Thresholds, figures_of, level_at, measure_job, poisson
+from lab.deformation.alarms import equal, levels
+from lab.deformation.alarms.equal import AIM, Bowl, Ground, Job, Thresholds, figures_of, level_at, measure_job, poisson
+from lab.deformation.alarms.levels import LEVELS, View, view_of
 from lab.deformation.injected import places, scenes, surrogates
 from lab.deformation.injected.places import StillPlace
 from lab.deformation.injected.scenes import bowl_in, digest, scene, searched_km2, with_bowl
-from lab.deformation.levels import LEVELS, View, view_of
 from lab.deformation.measures.benchmark_tiles import BOWLS, TableBowl, bowl_tile
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main

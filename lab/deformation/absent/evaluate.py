@@ -15,8 +15,8 @@ from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.absent.families import FAMILIES
 from lab.deformation.absent.objects import OBJECTS
 from lab.deformation.absent.tiles import BOWLS, NAME, bowl_tiles, digest, field_tile
-from lab.deformation.evaluate import TILE_KM2, field_metrics, views
-from lab.deformation.measures.benchmark_tiles import cloud
+from lab.deformation.evaluate import field_metrics, views
+from lab.deformation.measures.benchmark_tiles import TILE_KM2, cloud
 from lab.deformation.measures.scoring import TileScore, detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import Tile

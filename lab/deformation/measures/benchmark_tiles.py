@@ -19,6 +19,7 @@ from ml.simulation.ground.sources import GroundwaterSubsidence
 from ml.simulation.velocity.nuisance import UNDONE
 
 NATIONAL = "deformation-national"
+TILE_KM2 = (SIDE_M / 1000) ** 2
 CONFIGS = {NATIONAL: TileConfig(signal_share=0.8)}
 FEWEST_POINTS = 30  # of the first track, within a bowl's radius
 KEEP_OFF_M = 1_000.0

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ml.deformation.background import against_backgrounds
 from ml.deformation.bowls.search import FOUND_DECADES, Bowls, best_bowls
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
+from ml.deformation.filters.background import against_backgrounds
 from ml.deformation.filters.baseline import (
     DeformationMaps,
     LocalRate,

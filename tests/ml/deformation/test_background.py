@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.deformation.background import against_backgrounds, background_of
+from ml.deformation.filters.background import against_backgrounds, background_of
 from ml.deformation.gridding.points import PointCloud
 
 SIDE_M, SPACING_M, NOISE_MM_YR = 120_000.0, 1_500.0, 0.5

@@ -19,12 +19,11 @@ from scipy.stats import chi2
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.absent.families import ERRORS
 from lab.deformation.absent.tiles import field_tile
-from lab.deformation.evaluate import TILE_KM2
+from lab.deformation.alarms.levels import LEVELS, view_of
 from lab.deformation.injected.places import PLACES
 from lab.deformation.injected.scenes import bowl_in, digest, fields, scene, searched_km2, with_bowl
 from lab.deformation.injected.surrogates import surrogate_field
-from lab.deformation.levels import LEVELS, view_of
-from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, still_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, TILE_KM2, bowl_tile, cloud, still_tile
 from lab.deformation.measures.scoring import heart_of
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELL_M

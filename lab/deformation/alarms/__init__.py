@@ -1,0 +1,1 @@
+"""Every method at the same number of false alarms per area."""
