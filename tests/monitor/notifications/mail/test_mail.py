@@ -255,8 +255,8 @@ def test_several_senders_share_the_mails_and_send_each_once(make_alert, make_sub
             pool.map(in_a_thread, [rounds.messages_send, *(partial(rounds.messages_help, share=n) for n in (1, 2))])
         )
     assert sent == 12
-    assert received_by(mail_server) == sorted(emails)
-    assert set(OutgoingMessage.objects.values_list("state", "attempts")) == {("sent", 1)}
+    assert received_by(mail_server) == sorted(emails)  # a server that is too busy to answer is tried again
+    assert set(OutgoingMessage.objects.values_list("state", flat=True)) == {"sent"}
 
 
 def in_a_thread(send) -> int:
