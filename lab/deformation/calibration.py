@@ -21,11 +21,11 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from lab.benchmark import over_seeds
-from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_in, cloud, field_tile, still_tile
-from lab.deformation.measures.scoring import STILL_MM_YR, on_tile, placed, places_of, truth_of
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, field_tile, still_tile
+from lab.deformation.measures.scoring import STILL_MM_YR, heart_of, on_tile, placed, places_of, truth_of
 from lab.deformation.training.disturbances import GROUPS
 from lab.simulation.seeds import Purpose, generator
-from lab.simulation.tiles import CELL_M, SIDE_M, Tile
+from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
 from ml.deformation.decision import Weights, terms
 from ml.deformation.filters.baseline import logistic
 from ml.deformation.gridding.points import Float32, PointCloud
@@ -88,18 +88,18 @@ def disturbed_tile(number: int) -> Tile:
     return replace(tile, tracks=tuple(tracks))
 
 
-class Heart(NamedTuple):
-    """Middle of a table's bowl: its cells, (CELLS, CELLS), and whether the bowl rises."""
+def tiles_of(number: int) -> dict[str, Tile]:
+    """Make the validation tiles of one number: with motion, with more errors, and with each bowl of TABLE."""
+    field, disturbed = field_tile(NATIONAL, number, Purpose.VALIDATION), disturbed_tile(number)
+    bowls = {key: bowl_tile(NATIONAL, key, number, Purpose.VALIDATION) for key in TABLE}
+    return {"field": field, "disturbed": disturbed, **bowls}
 
-    cells: BoolMap
-    rises: bool
 
-
-def _heart(tile: Tile, radius_m: float) -> Heart:
-    (source,) = tile.sources
-    east_m, north_m = tile.terrain.cell_centres()
-    away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
-    return Heart(away_m <= max(radius_m / 2, 100.0), source.peak_mm_yr > 0)
+def heart_in(tile: Tile, radius_m: float) -> BoolMap:
+    """Return the cells in the inner half of the tile's only source, (CELLS, CELLS)."""
+    cells = np.zeros((CELLS, CELLS), dtype=bool)
+    cells[tile.terrain.cell_of(*heart_of(tile, radius_m))] = True
+    return cells
 
 
 class Known(NamedTuple):
@@ -116,29 +116,21 @@ def shipped(folder: Path, tracks: Sequence[PointCloud]) -> Known:
     return Known(terms(seen.witnesses), seen.rate_mm_yr, seen.transform)
 
 
-def evidence_of(
-    know: Callable[[Sequence[PointCloud]], Known], number: int, counts: Sequence[int] = (1, 2)
-) -> list[list[Evidence]]:
-    """Return the evidence on the tiles of one number, by one track and by both. counts: of tracks to be used."""
-    seen: list[list[Evidence]] = [[] for _ in counts]
-    still = still_tile(NATIONAL, number, Purpose.VALIDATION)
-    bowls = {
-        key: bowl_in(still, BOWLS[key], generator(Purpose.VALIDATION, f"{NATIONAL} {key}", number)) for key in TABLE
-    }
-    field, disturbed = field_tile(NATIONAL, number, Purpose.VALIDATION), disturbed_tile(number)
-    hearts = {key: _heart(bowl, BOWLS[key].radius_m) for key, bowl in bowls.items()}
-    tiles = ((field, None), (disturbed, None), *((bowls[key], hearts[key]) for key in TABLE))
-    for tile, heart in tiles:
-        for count, target in zip(counts, seen, strict=True):
+def evidence_of(know: Callable[[Sequence[PointCloud]], Known], number: int) -> list[list[Evidence]]:
+    """Return the evidence on the tiles of one number, by one track and by both."""
+    seen: list[list[Evidence]] = [[], []]
+    for name, tile in tiles_of(number).items():
+        heart = heart_in(tile, BOWLS[name].radius_m) if name in TABLE else None
+        for count, target in enumerate(seen, start=1):
             tracks = tile.tracks[:count]
             known = know([cloud(track) for track in tracks])
             planes = np.stack([placed(plane, known.transform, tile) for plane in known.terms], axis=-1)
             planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE
             toward = placed(known.rate_mm_yr, known.transform, tile) > 0
             moves = np.abs(truth_of(tile, tracks).rate_mm_yr) >= STILL_MM_YR
-            right = None if heart is None else heart.cells & (toward == heart.rises)
+            right = None if heart is None else heart & (toward == (tile.sources[0].peak_mm_yr > 0))
             objects = tuple(filter(_large, regions(moves.astype(np.float32), 0.5, 0.5)))
-            target.append(Evidence(planes.astype(np.float16), toward, moves, right, tile is disturbed, objects))
+            target.append(Evidence(planes.astype(np.float16), toward, moves, right, name == "disturbed", objects))
     return seen
 
 

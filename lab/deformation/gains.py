@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from lab.benchmark import auc, over_seeds
-from lab.deformation.calibration import ALARMS, FIRST, TABLE, disturbed_tile
-from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_in, cloud, field_tile, still_tile
+from lab.deformation.calibration import ALARMS, FIRST, TABLE, heart_in, tiles_of
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, cloud, still_tile
 from lab.deformation.measures.scoring import STILL_MM_YR, placed, truth_of
 from lab.deformation.training.motion_shapes import bowl
 from lab.simulation.seeds import Purpose, generator
@@ -73,18 +73,9 @@ class Seen(NamedTuple):
     sign: str = ""
 
 
-def tiles(number: int) -> dict[str, Tile]:
-    """Make the validation tiles of one number: with motion, with more errors, and with each bowl of TABLE."""
-    still = still_tile(NATIONAL, number, Purpose.VALIDATION)
-    bowls = {
-        key: bowl_in(still, BOWLS[key], generator(Purpose.VALIDATION, f"{NATIONAL} {key}", number)) for key in TABLE
-    }
-    return {"field": field_tile(NATIONAL, number, Purpose.VALIDATION), "disturbed": disturbed_tile(number), **bowls}
-
-
 def seen_on(network: ResNet18, number: int) -> list[Seen]:
     """Return what the detector says of the validation tiles of one number."""
-    return [_seen(network, kind, tile) for kind, tile in tiles(number).items()]
+    return [_seen(network, kind, tile) for kind, tile in tiles_of(number).items()]
 
 
 def _seen(network: ResNet18, kind: str, tile: Tile) -> Seen:
@@ -98,11 +89,8 @@ def _seen(network: ResNet18, kind: str, tile: Tile) -> Seen:
     seen = Seen(kind, odds, placed(by_gain[0][1], grid.transform, tile), points, moves)
     if kind in KINDS:
         return seen
-    (source,) = tile.sources
-    east_m, north_m = tile.terrain.cell_centres()
-    away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
-    heart = away_m <= max(BOWLS[kind].radius_m / 2, CELL_M)
-    return seen._replace(heart=heart, sign=CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1])
+    sign = CLASSES[int(tile.sources[0].peak_mm_yr > 0)]
+    return seen._replace(heart=heart_in(tile, BOWLS[kind].radius_m), sign=sign)
 
 
 def areas(seen: Seen, odds: Float32, threshold: float) -> list[tuple[str, BoolMap]]:

@@ -157,7 +157,8 @@ class VelocityVoice(FamilyVoice):
     def sentence(self, alert: AlertFigures) -> str:
         """Return how the ground moved, since when and relative to what; also the fastest part if it is much faster."""
         motion, when = motion_of(alert), period_words(alert.first_motion, alert.last_motion)
-        own, stands_out = _way(alert), bool(_current(alert).most)
+        own, now = _way(alert), _current(alert)
+        stands_out = bool(now.most)
         if stands_out:
             moved = [_fastest(alert, own, when)]
         elif motion:
@@ -167,7 +168,7 @@ class VelocityVoice(FamilyVoice):
         # without a sign, the direction itself is seen from the satellite
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
         compared = (AGAINST[alert.reference] if _is_region(alert) else (AROUND, SEEN_FROM_SATELLITE))[in_line_of_sight]
-        uneven = abs(alert.peak_rate_mm_yr) > max(UNEVEN * abs(alert.rate_mm_yr), abs(_current(alert).rate_mm_yr))
+        uneven = abs(alert.peak_rate_mm_yr) > max(UNEVEN * abs(alert.rate_mm_yr), abs(now.rate_mm_yr))
         parts = []
         if stands_out:
             parts = [_around(alert)]
