@@ -41,12 +41,12 @@ TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
 NAME = "deformation-disturbed"
 DISTURBED = tuple(name for name in GROUPS if name != "regions")  # "regions", cycles over km², look like motion
 FIRST, RELIABILITY_FIRST = 50_000, 20_000  # first tile for the offset, and for `reliability`
-NETWORK = Weights(rarity=0.0, wide=0.0, network=0.8, rate=0.0, offset=0.0)
-WITHOUT_NETWORK = Weights(rarity=0.15, wide=0.1, network=0.0, rate=1.0, offset=0.0)
+NETWORK = Weights(rarity=0.0, wide=0.0, network=0.8, rate=0.0, patch=0.0, offset=0.0)
+WITHOUT_NETWORK = Weights(rarity=0.6, wide=0.2, network=0.0, rate=1.0, patch=-1.0, offset=0.0)
 METHODS = {  # by one track, by two
     "model": (
-        Weights(rarity=0.3, wide=0.4, network=0.8, rate=1.0, offset=0.0),
-        Weights(rarity=0.05, wide=0.1, network=0.8, rate=1.0, offset=0.0),
+        Weights(rarity=0.2, wide=0.2, network=0.8, rate=1.0, patch=-2.0, offset=0.0),
+        Weights(rarity=0.1, wide=0.1, network=0.8, rate=1.0, patch=-1.0, offset=0.0),
     ),
     "network": (NETWORK, NETWORK),
     "without-network": (WITHOUT_NETWORK, WITHOUT_NETWORK),

@@ -12,10 +12,11 @@ import numpy as np
 
 from ml.deformation.gridding.points import Float32
 
-LEAST = 0.0  # lower limit of rarity, decades, because much motion is not bowl-shaped
-MOST = 14.0  # upper limit, because an unwrapping error can be as improbable under noise as any motion
+MIN_RARITY = 0.0  # decades, because much motion is not bowl-shaped
+MAX_RARITY = 6.0  # decades; errors that the law does not know reach any number of them
 WIDE_M = 1_000.0  # from this radius on, rarity has a further weight, because the network sees less
-MOST_NETWORK = 8.0  # limit of the logit
+MAX_NETWORK = 8.0  # limit of the logit
+MAX_PATCH = 40.0  # nats; a limit, as one wrong model of both kinds of ground must not decide without end
 USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0  # rate with a term of 0; limits of the log of a rate's ratio to it
 DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0  # exceed all errors of delay and land cover; all cycles over a product's years
 SURE = 20.0  # log-odds where the rate exceeds all errors
@@ -28,6 +29,7 @@ class Weights(NamedTuple):
     wide: float
     network: float
     rate: float
+    patch: float
     offset: float
 
 
@@ -36,7 +38,7 @@ class Witnesses(NamedTuple):
 
     rarity: score of the best bowl (`ml.deformation.bowls`), decades; radius_m, amplitude_mm_yr: of that bowl; network:
     mean log-odds of its two lowest thresholds; rate_mm_yr: of the cell's neighbourhood. Rates are + toward the
-    satellite, divided by the product's noise scale.
+    satellite, divided by the product's noise scale. patch: how much better its place fits an unwrapping error, nats.
     """
 
     rarity: Float32
@@ -44,6 +46,7 @@ class Witnesses(NamedTuple):
     amplitude_mm_yr: Float32
     network: Float32
     rate_mm_yr: Float32
+    patch: Float32 | float = 0.0
 
 
 def weights_of(settings: Mapping[str, Any], tracks: int, method: str = "model") -> Weights:
@@ -65,22 +68,24 @@ def log_odds(seen: Witnesses, settings: Mapping[str, Any], tracks: int, method: 
     )
     if method == "network":
         return np.asarray(alone, dtype=np.float32)
-    odds = np.where(np.isfinite(heard), heard, alone)
+    against = np.float32(weights_of(settings, tracks, method).patch) * planes[-2]
+    odds = np.where(np.isfinite(heard), heard, alone + against)
     beyond = np.abs(seen.rate_mm_yr) >= (DELAY_MM_YR if cycles_undone else CYCLE_MM_YR)
-    beyond &= ~(seen.rarity < LEAST)
-    return np.where(beyond & np.isfinite(seen.network), SURE, odds).astype(np.float32)
+    beyond &= ~(seen.rarity < MIN_RARITY)
+    return np.where(beyond & np.isfinite(seen.network), SURE + against, odds).astype(np.float32)
 
 
 def terms(seen: Witnesses) -> list[Float32]:
     """Return the term that each of Weights multiplies, (rows, cols) each."""
     agrees = seen.amplitude_mm_yr * seen.rate_mm_yr > 0
-    rarity = np.where(agrees | np.isnan(seen.rarity), np.clip(seen.rarity, LEAST, MOST), LEAST)
+    rarity = np.where(agrees | np.isnan(seen.rarity), np.clip(seen.rarity, MIN_RARITY, MAX_RARITY), MIN_RARITY)
     ratio = np.log(np.maximum(np.abs(seen.rate_mm_yr), 1e-3) / USUAL_MM_YR)
     planes = (
         rarity,
         np.where(seen.radius_m >= WIDE_M, rarity, 0),
-        np.clip(seen.network, -MOST_NETWORK, MOST_NETWORK),
+        np.clip(seen.network, -MAX_NETWORK, MAX_NETWORK),
         np.clip(ratio, SLOWEST, FASTEST),
+        np.clip(np.broadcast_to(seen.patch, ratio.shape), 0, MAX_PATCH),
         np.ones_like(ratio),
     )
     return [plane.astype(np.float32) for plane in planes]

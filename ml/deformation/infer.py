@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from ml.deformation import METHODS, classical
 from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
 from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion
+from ml.deformation.bowls.edges import edges_of
 from ml.deformation.bowls.peaks import LOWEST
 from ml.deformation.bowls.search import best_bowls
 from ml.deformation.classical import ClassicalConfig, classical_maps
-from ml.deformation.decision import Witnesses, log_odds
+from ml.deformation.decision import Witnesses, log_odds, weights_of
 from ml.deformation.filters.background import against_backgrounds
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign
 from ml.deformation.filters.still import StillGround
@@ -201,22 +202,25 @@ def look(
 
     here, there = spanned(bowls.transform), spanned(lattice.transform)
     rate, limit = motion.rate_mm_yr[here], bowls.detectable_mm_yr[here]
-    scale = np.float32(lattice.scale)
+    scale, transform = np.float32(lattice.scale), Affine(cell_m, 0, left, 0, -cell_m, top)
+    witnesses = Witnesses(
+        np.where(bowls.score[here] > LOWEST, bowls.score[here], np.float32(np.nan)),
+        bowls.radius_m[here],
+        bowls.amplitude_mm_yr[here] / scale,
+        maps.logit[there],
+        rate / scale,
+    )
+    settings, undone = network.card.settings, all(track.cycles_undone for track in tracks)
+    likely = log_odds(witnesses, settings, len(tracks), "model", undone) > weights_of(settings, len(tracks)).offset
     return Look(
-        Witnesses(
-            np.where(bowls.score[here] > LOWEST, bowls.score[here], np.float32(np.nan)),
-            bowls.radius_m[here],
-            bowls.amplitude_mm_yr[here] / scale,
-            maps.logit[there],
-            rate / scale,
-        ),
+        witnesses._replace(patch=edges_of(likely, rate > 0, transform, tracks)),
         maps.shares[there],
         rate,
         np.where(limit < HIGHEST_MM_YR, limit, np.float32(np.nan)),
         motion.still,
         zero,
         motion.sigma_mm_yr,
-        Affine(cell_m, 0, left, 0, -cell_m, top),
+        transform,
     )
 
 

@@ -19,7 +19,7 @@ from ml.deformation.decision import Weights
 from ml.runtime.checkpoints import WEIGHTS
 
 SIZE = 12  # cells of a place
-MISLED = Weights(0.2, 0.0, 1.0, 0.0, 0.0)
+MISLED = Weights(0.2, 0.0, 1.0, 0.0, 0.0, 0.0)
 
 
 def tile(number: int, moves: bool) -> Evidence:
