@@ -19,6 +19,7 @@ MAX_NETWORK = 8.0  # limit of the logit
 MAX_PATCH = 40.0  # nats; a limit, as one wrong model of both kinds of ground must not decide without end
 USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0  # rate with a term of 0; limits of the log of a rate's ratio to it
 DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0  # exceed all errors of delay and land cover; all cycles over a product's years
+CANDIDATE = -4.0  # log-odds from which edges are looked at, so low that no threshold in use is lower
 SURE = 20.0  # log-odds where the rate exceeds all errors
 
 
@@ -38,7 +39,7 @@ class Witnesses(NamedTuple):
 
     rarity: score of the best bowl (`ml.deformation.bowls`), decades; radius_m, amplitude_mm_yr: of that bowl; network:
     mean log-odds of its two lowest thresholds; rate_mm_yr: of the cell's neighbourhood. Rates are + toward the
-    satellite, divided by the product's noise scale. patch: how much better its place fits an unwrapping error, nats.
+    satellite, divided by the product's noise scale. patch: how much better its place fits an unwrapping error (`bowls.edges`), nats.
     """
 
     rarity: Float32

@@ -17,7 +17,7 @@ from ml.deformation.bowls.edges import edges_of
 from ml.deformation.bowls.peaks import LOWEST
 from ml.deformation.bowls.search import best_bowls
 from ml.deformation.classical import ClassicalConfig, classical_maps
-from ml.deformation.decision import Witnesses, log_odds, weights_of
+from ml.deformation.decision import CANDIDATE, Witnesses, log_odds
 from ml.deformation.filters.background import against_backgrounds
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign
 from ml.deformation.filters.still import StillGround
@@ -211,7 +211,7 @@ def look(
         rate / scale,
     )
     settings, undone = network.card.settings, all(track.cycles_undone for track in tracks)
-    likely = log_odds(witnesses, settings, len(tracks), "model", undone) > weights_of(settings, len(tracks)).offset
+    likely = log_odds(witnesses, settings, len(tracks), "model", undone) > CANDIDATE
     return Look(
         witnesses._replace(patch=edges_of(likely, rate > 0, transform, tracks)),
         maps.shares[there],

@@ -1,4 +1,4 @@
-"""Whether a place has the edges of an unwrapping error: one rate on one side, the ground's on the other.
+"""Whether a place has the edges of an unwrapping error: one rate inside, the ground's outside.
 
 Ground that moves has rates of every size between its fastest part and the still ground around it. An error of whole
 cycles moves a patch as one; of its points hardly any lie between. Each candidate is compared with both, by the
@@ -36,10 +36,10 @@ ROUNDS = 15  # of expectation and maximisation for the share of ground that move
 def edges_of(
     candidate: NDArray[np.bool_], toward: NDArray[np.bool_], transform: Affine, tracks: Sequence[PointCloud]
 ) -> Float32:
-    """Return by how many nats the rates of each candidate fit a patch better than any bowl, (rows, cols), at least 0.
+    """Return how much better a patch fits each candidate than any bowl, nats, at least 0, (rows, cols); 0 elsewhere.
 
     candidate: (rows, cols), cells that may move; toward: whether they move toward the satellite. Cells of one sign that
-    are connected are one place; the tracks' nats are added, but for those whose series have no cycles left to undo.
+    are connected are one place. Tracks add up, but for those whose series have no cycles left to undo.
     """
     nats = np.zeros(candidate.shape, dtype=np.float32)
     held = [_Held(track, transform, candidate.shape) for track in tracks if not track.cycles_undone]
@@ -52,8 +52,7 @@ def edges_of(
             ring_m = float(np.clip(radius_m, MIN_RING_M, MAX_RING_M))
             pad = int(np.ceil(ring_m / transform.a))
             row, col = (side.start for side in region.window)
-            mask = np.pad(region.mask, pad)
-            away = ndimage.distance_transform_edt(~mask) * transform.a
+            away = ndimage.distance_transform_edt(~np.pad(region.mask, pad)) * transform.a
             views = [track.around(row - pad, col - pad, away, ring_m) for track in held]
             said = sum(patch_over_bowl(rates if sign else -rates, *rest) for rates, *rest in views)
             nats[region.window][region.mask] = max(said, 0.0)

@@ -31,7 +31,7 @@ def test_ground_that_moves_the_other_way_is_no_witness_of_a_bowl():
     assert odds(rate_mm_yr=2.0) == odds(rarity=0.0) == odds(rarity=-9.0)
 
 
-def test_edges_of_an_unwrapping_error_speak_against_motion_whatever_speaks_for_it():
+def test_edges_of_an_error_speak_against_motion_whatever_speaks_for_it():
     assert odds(patch=2.0) == pytest.approx(odds() - 2)
     assert odds(patch=2.0, rarity=np.nan) == pytest.approx(odds(rarity=np.nan) - 2)
     assert odds(patch=30.0, rate_mm_yr=-CYCLE_MM_YR) < 0

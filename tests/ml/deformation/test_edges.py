@@ -62,6 +62,10 @@ def test_a_place_of_few_points_says_nothing():
     assert nats(track(shape_of(np.inf), 60)) == 0
 
 
+def test_series_whose_cycles_were_undone_leave_no_patch_that_is_an_error():
+    assert nats(track(shape_of(np.inf))._replace(cycles_undone=True)) == 0
+
+
 def test_places_of_both_signs_side_by_side_are_judged_apart():
     rng, side = np.random.default_rng(3), CELLS * 100.0
     x, y = rng.uniform(0, side, (2, 6_000))
