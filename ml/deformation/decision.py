@@ -39,7 +39,8 @@ class Witnesses(NamedTuple):
 
     rarity: score of the best bowl (`ml.deformation.bowls`), decades; radius_m, amplitude_mm_yr: of that bowl; network:
     mean log-odds of its two lowest thresholds; rate_mm_yr: of the cell's neighbourhood. Rates are + toward the
-    satellite, divided by the product's noise scale. patch: how much better its place fits an unwrapping error (`bowls.edges`), nats.
+    satellite, divided by the product's noise scale. patch: nats by which its place fits an unwrapping error better
+    (`bowls.edges`).
     """
 
     rarity: Float32
