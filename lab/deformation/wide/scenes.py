@@ -27,9 +27,7 @@ from ml.deformation.gridding.points import Float32, Float64, PointCloud, project
 from ml.deformation.wide.noise import WideNoise
 
 FRAMES = ("014A_04939_131313", "094D_04913_101213", "087A_04904_121313", "167D_04884_131212")
-FOLDS = (FRAMES[:2], FRAMES[2:])  # thresholds are tuned on one pair; figures are reported for the other
 SIMULATED = ("simulated-0", "simulated-1", "simulated-2", "simulated-3")
-SIMULATED_FOLDS = (SIMULATED[:2], SIMULATED[2:])
 DIAMETERS_KM = (10.0, 20.0, 30.0, 50.0)  # of the outline of a tenth of the peak
 RATES_MM_YR = (-5.0, -7.5, -10.0)
 CASES = tuple((diameter, rate) for diameter in DIAMETERS_KM for rate in RATES_MM_YR)
@@ -48,14 +46,9 @@ class Noise(StrEnum):
     SIMULATED = "deformation-wide-simulated"
 
     @property
-    def folds(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the two pairs of frames; thresholds are tuned on one and figures reported for the other."""
-        return SIMULATED_FOLDS if self is Noise.SIMULATED else FOLDS
-
-    @property
     def frames(self) -> tuple[str, ...]:
         """Return the names of all frames."""
-        return self.folds[0] + self.folds[1]
+        return SIMULATED if self is Noise.SIMULATED else FRAMES
 
 
 class Bowl(NamedTuple):
