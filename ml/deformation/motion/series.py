@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.motion.model import DAYS_PER_YEAR, RATE, Change, Fit, SeriesLikelihood
+from ml.deformation.motion.model import RATE, Change, Fit, SeriesLikelihood
 from ml.deformation.motion.noise import Float64, NoiseModel
-from ml.deformation.motion.search import SearchConfig, find_changes, likely_days
+from ml.deformation.motion.search import find_changes, likely_days
+from ml.deformation.series.cycles import MAX_WHOLE, MIN_WHOLE, WHOLE_SIGMAS
+from ml.deformation.series.regression import DAYS_PER_YEAR
 from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.deformation.series.summary import summarise
 from ml.statistics.robust import MAD_TO_SIGMA
@@ -26,7 +28,6 @@ LEAST_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
 WILD = 5.0  # robust standard deviations from the medians of the neighbours
 BESIDE = 3  # neighbours on either side
 LEAST_NOISE_MM = 0.1
-WHOLE_LEAST, WHOLE_MOST = 0.08, 0.16  # cycles: limits of a step's distance from a whole number, by its own error
 SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard deviations
 
 
@@ -123,13 +124,12 @@ def series_motion(
     dates: Sequence[date],
     displacement_mm: NDArray[np.floating],
     half_wave_mm: float | None = HALF_WAVE_MM,
-    config: SearchConfig | None = None,
 ) -> SeriesMotion | None:
     """Describe the motion of one series, (dates,), mm, NaN where missing; None with too few dates.
 
     half_wave_mm: size of an unwrapping error, None if the series cannot contain any.
     """
-    config, all_days = config or SearchConfig(), np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
+    all_days = np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
     values = _without_cycles(all_days, np.asarray(displacement_mm, dtype=np.float64), half_wave_mm)
     values[_wild(values)] = np.nan
     known = np.isfinite(values)
@@ -137,10 +137,8 @@ def series_motion(
     if days.size < FEWEST_DATES or np.ptp(days) < SHORTEST_YEARS * DAYS_PER_YEAR:
         return None
     series = SeriesLikelihood(days, values[known])
-    fit = _with_even_change(series, find_changes(series, config))
-    changes = tuple(
-        _whole(_dated(series, fit, number, dates[0], config), half_wave_mm) for number in range(len(fit.changes))
-    )
+    fit = _with_even_change(series, find_changes(series))
+    changes = tuple(_whole(_dated(series, fit, number, dates[0]), half_wave_mm) for number in range(len(fit.changes)))
     fit_mm = np.interp(all_days, days, series.curve(fit))
     return _described(fit, days, changes, dates[0])._replace(fit_mm=fit_mm, values_mm=values)
 
@@ -178,9 +176,9 @@ def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
     return even if even.twice_log >= fit.twice_log else fit
 
 
-def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date, config: SearchConfig) -> DatedChange:
+def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date) -> DatedChange:
     change, at = fit.changes[number], number - len(fit.changes)
-    ends = (change.day, change.day) if change.kind == "curve" else likely_days(series, fit, number, DROP_90, config)
+    ends = (change.day, change.day) if change.kind == "curve" else likely_days(series, fit, number, DROP_90)
     day, low, high = (first + timedelta(days=one) for one in (change.day, *ends))
     return DatedChange(change.kind, day, low, high, float(fit.coefficients[at]), float(fit.covariance[at, at] ** 0.5))
 
@@ -190,7 +188,7 @@ def _whole(change: DatedChange, half_wave_mm: float | None) -> DatedChange:
     if change.kind != "step" or half_wave_mm is None:
         return change
     cycles, sigma = change.size / half_wave_mm, change.sigma / half_wave_mm
-    whole = round(cycles) != 0 and abs(cycles - round(cycles)) <= np.clip(2.5 * sigma, WHOLE_LEAST, WHOLE_MOST)
+    whole = round(cycles) != 0 and abs(cycles - round(cycles)) <= np.clip(WHOLE_SIGMAS * sigma, MIN_WHOLE, MAX_WHOLE)
     return change._replace(kind="unwrapping") if whole else change
 
 

@@ -16,8 +16,10 @@ Float64 = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365.25
 SHORTEST_FOR_A_SEASON_YEARS = 1.5
-RATE, ACCELERATION, SINE, COSINE = 1, 2, 3, 4  # columns of `curves`; the first is constant
+RATE = 1  # column of `curves`
 LARGEST_LAG_ONE = 0.95
+HUBER = 1.5  # robust standard deviations from which a value's weight falls
+REWEIGHTED = 2
 RIDGE = 1e-3  # dates: if the dates cannot separate the curves, errors are large instead of infinite
 
 
@@ -61,10 +63,18 @@ def projection(columns: Float32, mask: Float32) -> Projection:
     return Projection((columns @ factor) * mask[:, :, None], factor, mask)
 
 
-def weighted_fit(series_mm: Float32, columns: Float32, weight: Float32) -> Float64:
-    """Fit by weighted least squares, (n, curves). series_mm, weight: (n, dates); weight 0 where missing."""
-    right = ((series_mm * weight) @ columns).astype(np.float64)
-    return np.asarray(np.linalg.solve(_normal(columns, weight), right[:, :, None])[:, :, 0], dtype=np.float64)
+def robust_fit(series_mm: Float32, columns: Float32, mask: Float32, left: Float32) -> tuple[Float64, Float32]:
+    """Fit by Huber's weights: coefficients (n, curves), residuals (n, dates), both of the last round.
+
+    series_mm: (n, dates), 0 where missing; left: its residuals by least squares.
+    """
+    for _ in range(REWEIGHTED):
+        sigma = np.maximum(robust_sigma(left, mask), np.float32(1e-3))[:, None]
+        weight = mask * np.minimum(1, HUBER * sigma / np.maximum(np.abs(left), 1e-6))
+        right = ((series_mm * weight) @ columns).astype(np.float64)
+        found = np.linalg.solve(_normal(columns, weight), right[:, :, None])[:, :, 0]
+        left = (series_mm - found.astype(np.float32) @ columns.T) * mask
+    return found, left
 
 
 def _normal(columns: Float32, weight: Float32) -> Float64:

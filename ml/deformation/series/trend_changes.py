@@ -17,16 +17,8 @@ from numpy.typing import NDArray
 
 from ingest.products.comparison import MOST_CELLS, POSTING_M
 from ingest.products.decomposition import Cells, cells_around, count_by_cell, median_by_cell
-from ml.deformation.series.regression import (
-    Float32,
-    Float64,
-    curves,
-    projection,
-    robust_sigma,
-    weighted_fit,
-    widening,
-)
-from ml.deformation.series.summary import BLOCK, HUBER, REWEIGHTED
+from ml.deformation.series.regression import Float32, Float64, curves, projection, robust_fit, robust_sigma, widening
+from ml.deformation.series.summary import BLOCK
 from ml.statistics.robust import MAD_TO_SIGMA
 
 NEWEST_DAYS = 180  # length of the newest period
@@ -114,12 +106,7 @@ def _fitted(series_mm: Float32, mask: Float32, days: NDArray[np.integer]) -> tup
     since = np.maximum(days - (days[-1] - NEWEST_DAYS), 0) / np.float32(365.25)
     columns = np.column_stack([curves(days), since]).astype(np.float32)
     fitted = projection(columns, mask)
-    left = fitted.residual(series_mm)
-    for _ in range(REWEIGHTED):
-        sigma = np.maximum(robust_sigma(left, mask), np.float32(1e-3))[:, None]
-        weight = mask * np.minimum(1, HUBER * sigma / np.maximum(np.abs(left), 1e-6))
-        found = weighted_fit(series_mm, columns, weight)
-        left = (series_mm - found.astype(np.float32) @ columns.T) * mask
+    found, left = robust_fit(series_mm, columns, mask, fitted.residual(series_mm))
     unit = np.linalg.norm(fitted.factor[:, -1], axis=1)
     freedom = np.sqrt(mask.sum(axis=1) / (mask.sum(axis=1) - columns.shape[1]))
     return found[:, -1], robust_sigma(left, mask) * unit * freedom * widening(left, mask)
