@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ml.deformation.features.channels import background_of
+from ml.deformation.features.channels import still_rate_of
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, cell_noise, local_rate, logistic, split_by_sign
 from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
 from ml.deformation.gridding.points import Float32
@@ -81,14 +81,14 @@ def overwrapped_cnn(
     score, rate = scored(ready(network, device), grid, device, tuple(card.settings["gains"]), config)
     probability = logistic(np.nan_to_num(score, nan=UNSEEN) - card.settings["score_at_half"])
     noise = max(cell_noise(grid.velocity_mm_yr), 0.1)
-    return split_by_sign(np.where(np.isnan(score), 0, probability), rate, background_of(grid), noise)
+    return split_by_sign(np.where(np.isnan(score), 0, probability), rate, still_rate_of(grid), noise)
 
 
 def scored(
     network: ResNet18, grid: RobustGrid, device: torch.device, gains: tuple[int, ...], config: LocalRate
 ) -> tuple[Float32, Float32]:
     """Return `scores`, NaN where the ground itself does not move, and the rate of each cell's neighbourhood, mm/yr."""
-    still = np.float32(background_of(grid))
+    still = np.float32(still_rate_of(grid))
     rate = local_rate(grid.velocity_mm_yr - still, grid.n_points, grid.cell_m, config)
     moves = np.abs(rate) >= config.smallest_rate_mm_yr
     return np.where(moves, scores(network, grid, device, gains), np.float32(np.nan)), rate
@@ -100,7 +100,7 @@ def scores(network: ResNet18, grid: RobustGrid, device: torch.device, gains: tup
     margin = [max(0, WINDOW - size) for size in (rows, cols)]
     valid = torch.from_numpy(distance_to_points_m(grid.n_points > 0, grid.cell_m) <= NEAR_M).float()
     valid = pad(valid, (0, margin[1], 0, margin[0]))
-    velocity = torch.from_numpy(grid.velocity_mm_yr - np.float32(background_of(grid)))
+    velocity = torch.from_numpy(grid.velocity_mm_yr - np.float32(still_rate_of(grid)))
     velocity = pad(velocity, (0, margin[1], 0, margin[0]), value=math.nan)
     at = [
         (row, col)

@@ -139,8 +139,7 @@ def series_motion(
     series = SeriesLikelihood(days, values[known])
     fit = _with_even_change(series, find_changes(series))
     changes = tuple(_whole(_dated(series, fit, number, dates[0]), half_wave_mm) for number in range(len(fit.changes)))
-    fit_mm = np.interp(all_days, days, series.curve(fit))
-    return _described(fit, days, changes, dates[0])._replace(fit_mm=fit_mm, values_mm=values)
+    return _described(fit, days, changes, dates[0], np.interp(all_days, days, series.curve(fit)), values)
 
 
 def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | None) -> Float64:
@@ -202,8 +201,10 @@ def _rate_on(fit: Fit, day: float) -> Rate:
     return Rate(float(parts @ fit.coefficients), float(np.sqrt(parts @ fit.covariance @ parts)))
 
 
-def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date) -> SeriesMotion:
-    """Describe the motion of a fit, except the curve."""
+def _described(
+    fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date, fit_mm: Float64, values_mm: Float64
+) -> SeriesMotion:
+    """Describe the motion of a fit. fit_mm, values_mm: as in `SeriesMotion`."""
     bends = sorted((one for one in changes if one.kind in ("rate", "curve")), key=lambda one: one.day)
     starts = [float(days[0]), *(float((one.day - first).days) for one in bends if one.kind == "rate")]
     rates = [_rate_on(fit, day) for day in starts]
@@ -236,8 +237,8 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
         noise_mm=fit.sigma_mm,
         noise=fit.noise,
         changes=tuple(sorted(changes, key=lambda one: one.day)),
-        fit_mm=np.empty(0),
-        values_mm=np.empty(0),
+        fit_mm=fit_mm,
+        values_mm=values_mm,
     )
 
 

@@ -74,7 +74,7 @@ def robust_fit(series_mm: Float32, columns: Float32, mask: Float32, left: Float3
         right = ((series_mm * weight) @ columns).astype(np.float64)
         found = np.linalg.solve(_normal(columns, weight), right[:, :, None])[:, :, 0]
         left = (series_mm - found.astype(np.float32) @ columns.T) * mask
-    return found, left
+    return found.astype(np.float64), left
 
 
 def _normal(columns: Float32, weight: Float32) -> Float64:
