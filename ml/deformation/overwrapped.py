@@ -29,7 +29,7 @@ GAINS = (1, 2, 4, 8, 16)
 WAVELENGTH_MM, YEARS = 55.5, 5.0  # of Sentinel-1; of a national product's release
 WINDOW, STEP = 64, 16  # cells of a window; a quarter of it
 SIGMA = WINDOW / 6  # of the Gaussian weights, cells
-NEAR_M, LEAST_SHARE = 500.0, 0.5  # cells this near to points are valid; windows with fewer valid cells are not judged
+NEAR_M, MIN_SHARE = 500.0, 0.5  # cells this near to points are valid; windows with fewer valid cells are not judged
 RANK, ROUNDS, SHRINK = 8, 15, 3.0  # of the matrix completion
 BATCH = 64
 UNSEEN = -30.0  # logit where no window was judged
@@ -106,7 +106,7 @@ def scores(network: ResNet18, grid: RobustGrid, device: torch.device, gains: tup
         (row, col)
         for row in _starts(valid.shape[0])
         for col in _starts(valid.shape[1])
-        if valid[row : row + WINDOW, col : col + WINDOW].mean() >= LEAST_SHARE
+        if valid[row : row + WINDOW, col : col + WINDOW].mean() >= MIN_SHARE
     ]
     total, weight = torch.zeros(2, *valid.shape)
     for first in range(0, len(at), BATCH):

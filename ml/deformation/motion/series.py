@@ -18,16 +18,16 @@ from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.deformation.series.summary import summarise
 from ml.statistics.robust import MAD_TO_SIGMA
 
-FEWEST_DATES = 24
+MIN_DATES = 24
 SHORTEST_YEARS = 1.0
 WITHIN_90 = 1.645  # standard deviations
 DROP_90 = 5.0  # of twice the log-likelihood; 2.7 if the noise were known, set on validation series
 STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
 SURELY = 3.0  # standard deviations of a rate that is surely not 0
-LEAST_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
+MIN_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
 WILD = 5.0  # robust standard deviations from the medians of the neighbours
 BESIDE = 3  # neighbours on either side
-LEAST_NOISE_MM = 0.1
+MIN_NOISE_MM = 0.1
 SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard deviations
 
 
@@ -134,7 +134,7 @@ def series_motion(
     values[_wild(values)] = np.nan
     known = np.isfinite(values)
     days = all_days[known]
-    if days.size < FEWEST_DATES or np.ptp(days) < SHORTEST_YEARS * DAYS_PER_YEAR:
+    if days.size < MIN_DATES or np.ptp(days) < SHORTEST_YEARS * DAYS_PER_YEAR:
         return None
     series = SeriesLikelihood(days, values[known])
     fit = _with_even_change(series, find_changes(series))
@@ -162,7 +162,7 @@ def _wild(values_mm: Float64) -> NDArray[np.bool_]:
         before, after = series - medians[: series.size], series - medians[BESIDE + 1 :]
         off = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0.0)
         scatter = MAD_TO_SIGMA * float(np.median(np.abs(before + after) / 2))
-        wild[known] = off > WILD * max(scatter, LEAST_NOISE_MM)
+        wild[known] = off > WILD * max(scatter, MIN_NOISE_MM)
     return wild
 
 
@@ -244,7 +244,7 @@ def _described(
 
 def _trend(before: Rate, now: Rate) -> Trend:
     """Return the trend from one section to the next, between which the rate changed significantly."""
-    if abs(now.mm_yr - before.mm_yr) < LEAST_CHANGE_MM_YR or (before.still and now.still):
+    if abs(now.mm_yr - before.mm_yr) < MIN_CHANGE_MM_YR or (before.still and now.still):
         return Trend.STEADY
     if not before.moves and now.moves:
         return Trend.BEGAN

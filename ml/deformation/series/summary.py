@@ -10,12 +10,12 @@ from ml.deformation.series.regression import RATE, Float32, curves, projection, 
 from ml.deformation.series.steps import HALF_WAVE_MM, NO_STEPS, Steps, find_steps, undo
 
 BLOCK = 1024
-FEWEST_DATES = 12
-SHARING, FEWEST_SHARING = 2_000, 100  # points of a piece that show what all share; fewest
+MIN_DATES = 12
+SHARING, MIN_SHARING = 2_000, 100  # points of a piece that show what all share; fewest
 
 
 class SeriesSummary(NamedTuple):
-    """Summary of the series of n points, (n,), NaN for points with fewer than FEWEST_DATES, with the series' sign.
+    """Summary of the series of n points, (n,), NaN for points with fewer than MIN_DATES, with the series' sign.
 
     Of a robust fit of rate, curvature and yearly wave, after steps of whole cycles were undone: rate_mm_yr, mean over
     the span; odd_even_mm_yr, rate of the odd minus rate of the even dates: real noise, twice the standard error where
@@ -50,7 +50,7 @@ def _shared(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: f
     """
     some = displacement_mm[:: max(1, len(displacement_mm) // SHARING)]
     nothing = np.zeros(days.size, dtype=np.float32)
-    if (np.isfinite(some).sum(axis=0) < FEWEST_SHARING).any():
+    if (np.isfinite(some).sum(axis=0) < MIN_SHARING).any():
         return nothing
     fitted = projection(curves(days), np.ones((1, days.size), dtype=np.float32))
     left = fitted.residual(np.nanmedian(some, axis=0)[None].astype(np.float32))
@@ -74,7 +74,7 @@ def _unknown(n: int) -> SeriesSummary:
 
 def _block(displacement_mm: Float32, days: NDArray[np.integer], shared: Float32, half_wave_mm: float) -> SeriesSummary:
     known = np.isfinite(displacement_mm)
-    usable = np.flatnonzero(known.sum(axis=1) >= FEWEST_DATES)
+    usable = np.flatnonzero(known.sum(axis=1) >= MIN_DATES)
     whole = _unknown(len(displacement_mm))
     if not usable.size:
         return whole

@@ -34,10 +34,10 @@ ASSUMES = {
     Reference.GNSS: "The product is calibrated with GNSS stations: rates are taken as absolute.",
     Reference.LOCAL: "The part of the scene that is nearest to zero is taken for still; its own motion is missing.",
 }
-FEWEST_CELLS = 60
+MIN_CELLS = 60
 SIGNIFICANT_IN_TWO = 3.5  # score of a bowl that is reported if another track shows it
 CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5  # standard deviations, and share of the peak, of the bowl in another track
-MOST_REPORTED = 0.5  # of a region, in areas that are reported separately
+MAX_REPORTED = 0.5  # of a region, in areas that are reported separately
 SAME_SHARE = 0.5
 FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0  # false regions of one track; standard deviations of their number
 log = logging.getLogger(__name__)
@@ -198,7 +198,7 @@ def scene(points: PointCloud, reference: Reference, reported: Sequence[BaseGeome
     if reported:
         inside = geometry_mask(reported, cells.rate_mm_yr.shape, cells.transform, invert=True)
         cells = cells._replace(rate_mm_yr=np.where(inside, np.float32(np.nan), cells.rate_mm_yr))
-    if np.count_nonzero(cells.known) < FEWEST_CELLS:
+    if np.count_nonzero(cells.known) < MIN_CELLS:
         return WideScene(cells, 0.0, None)
     noise = noise_of(cells.rate_mm_yr, cells.cell_km)
     level = stable_level(cells, float(np.sqrt(noise.long_mm2_yr2))) if reference is Reference.LOCAL else 0.0
@@ -210,4 +210,4 @@ def _is_reported(region: WideRegion, reported: Sequence[BaseGeometry]) -> bool:
     hull = region.outline.convex_hull
     near = [area for area in reported if area.intersects(hull)]
     inside = shapely.union_all(near).intersection(hull).area if near else 0.0
-    return bool(inside >= MOST_REPORTED * hull.area)
+    return bool(inside >= MAX_REPORTED * hull.area)
