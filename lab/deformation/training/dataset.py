@@ -31,7 +31,6 @@ CENTRE_STEPS = 48  # steps of `centre` per cell
 RARE_KINDS = ("landslide", "quarry", "fill")  # rare in a tile with national statistics, and small
 RARE_SHARE = 0.25
 BLOCK_SHARE = 0.06  # twice the benchmark's share, because unwrapping errors are mistaken for motion most easily
-HELD_BACK = 0.06  # share of the cached tiles used only for validation
 
 
 class TileCache(NamedTuple):

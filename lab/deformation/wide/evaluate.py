@@ -8,7 +8,6 @@ from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 
 from ingest.readers.records import Reference
@@ -16,7 +15,7 @@ from lab.benchmark import Benchmark, over_seeds
 from lab.deformation.measures.scoring import middles
 from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Noise, Scene, bowl_scene, still_scene
 from ml.deformation.wide.cells import WideCells
-from ml.deformation.wide.regions import draw_regions
+from ml.deformation.wide.regions import WideRegion, draw_regions
 from ml.deformation.wide.search import SIGNIFICANT_IN_TWO, fit_wide, scene, shows
 from ml.statistics.intervals import Interval, bootstrap
 
@@ -24,13 +23,6 @@ VERSION = "2"
 SIZE = 96  # four frames, twelve bowls, two places
 DRAWN_MM_YR = 2.0
 MATCHING_IOU = 0.2
-
-
-class Found(NamedTuple):
-    """One flagged region: its cells, and its peak rate, mm/yr, with sign."""
-
-    mask: NDArray[np.bool_]
-    peak_mm_yr: float
 
 
 class Moving(NamedTuple):
@@ -42,16 +34,12 @@ class Moving(NamedTuple):
     peak_ratio: float
 
 
-def regions_of(moving: Scene) -> tuple[WideCells, list[Found]]:
+def regions_of(moving: Scene) -> tuple[WideCells, list[WideRegion]]:
     """Return a scene's cells, and the regions that the service shows in public."""
     search = fit_wide(moving.points, Reference.GNSS, significant=SIGNIFICANT_IN_TWO)
     beside = [scores for other in moving.others if (scores := scene(other, Reference.GNSS).scores)]
-    shape, transform = search.cells.rate_mm_yr.shape, search.cells.transform
-    return search.cells, [
-        Found(geometry_mask([region.outline], shape, transform, invert=True), region.peak_mm_yr)
-        for region in draw_regions(search.bowls, search.cells, search.still, search.beside)
-        if any(shows(scores, region.bowls[0]) for scores in beside)
-    ]
+    drawn = draw_regions(search.bowls, search.cells, search.still, search.beside)
+    return search.cells, [one for one in drawn if any(shows(scores, one.bowls[0]) for scores in beside)]
 
 
 def measure_still(noise: Noise, number: int) -> float:
@@ -65,13 +53,14 @@ def measure_bowl(noise: Noise, number: int) -> Moving:
     moving = bowl_scene(noise, number)
     assert moving.bowl is not None  # noqa: S101 (each has one)
     cells, found = regions_of(moving)
-    known, rate = cells.known, moving.bowl.rate_mm_yr(*middles(cells.transform, cells.rate_mm_yr.shape))
-    truth = known & (rate <= -DRAWN_MM_YR)
+    shape = cells.rate_mm_yr.shape
+    truth = cells.known & (moving.bowl.rate_mm_yr(*middles(cells.transform, shape)) <= -DRAWN_MM_YR)
 
-    def iou(mask: NDArray[np.bool_]) -> float:
-        return float((mask & truth).sum() / max(((mask & known) | truth).sum(), 1))
+    def iou(region: WideRegion) -> float:
+        mask = geometry_mask([region.outline], shape, cells.transform, invert=True) & cells.known
+        return float((mask & truth).sum() / max((mask | truth).sum(), 1))
 
-    sinking = [(iou(one.mask), one.peak_mm_yr) for one in found if one.peak_mm_yr < 0]
+    sinking = [(iou(one), one.peak_mm_yr) for one in found if one.peak_mm_yr < 0]
     overlap, peak_mm_yr = max(sinking, default=(0.0, np.nan))
     return Moving(moving.bowl.diameter_km, moving.bowl.peak_mm_yr, overlap, peak_mm_yr / moving.bowl.peak_mm_yr)
 

@@ -57,6 +57,13 @@ class Projection(NamedTuple):
         return np.asarray((series_mm - fitted) * self.mask, dtype=np.float32)
 
 
+def filled(series_mm: Float32) -> tuple[Float32, Float32]:
+    """Return series (n, dates) with 0 where missing, and their mask, (1, dates) if all miss the same dates."""
+    known = np.isfinite(series_mm)
+    mask = known[:1] if (known == known[:1]).all() else known
+    return np.where(known, series_mm, np.float32(0)), mask.astype(np.float32)
+
+
 def projection(columns: Float32, mask: Float32) -> Projection:
     """Prepare the projection off columns (dates, curves)."""
     factor = np.linalg.inv(np.linalg.cholesky(_normal(columns, mask))).swapaxes(1, 2).astype(np.float32)
@@ -107,3 +114,9 @@ def widening(residual: Float32, mask: Float32) -> Float32:
     pairs /= np.maximum((mask[:, 1:] * mask[:, :-1]).sum(axis=1), 1)
     r = np.clip(pairs / np.maximum(power, 1e-9), 0.0, LARGEST_LAG_ONE)
     return np.asarray(np.sqrt((1 + r) / (1 - r)), dtype=np.float32)
+
+
+def standard_error(fitted: Projection, left: Float32, column: int) -> Float32:
+    """Return the standard error of a curve's coefficient, (n,), from its correlated residuals (n, dates)."""
+    unit = np.linalg.norm(fitted.factor[:, column], axis=1)
+    return np.asarray(robust_sigma(left, fitted.mask) * unit * widening(left, fitted.mask))

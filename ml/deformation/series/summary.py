@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.series.regression import RATE, Float32, curves, projection, robust_fit, robust_sigma, widening
+from ml.deformation.series.regression import RATE, Float32, curves, filled, projection, robust_fit, standard_error
 from ml.deformation.series.steps import HALF_WAVE_MM, NO_STEPS, Steps, find_steps, undo
 
 BLOCK = 1024
@@ -73,30 +73,21 @@ def _unknown(n: int) -> SeriesSummary:
 
 
 def _block(displacement_mm: Float32, days: NDArray[np.integer], shared: Float32, half_wave_mm: float) -> SeriesSummary:
-    known = np.isfinite(displacement_mm)
-    usable = np.flatnonzero(known.sum(axis=1) >= MIN_DATES)
+    usable = np.flatnonzero(np.isfinite(displacement_mm).sum(axis=1) >= MIN_DATES)
     whole = _unknown(len(displacement_mm))
     if not usable.size:
         return whole
-    known = known[usable]
-    if (known == known[0]).all():
-        known = known[:1]
-    series_mm = np.where(known, displacement_mm[usable], np.float32(0))
-    part = _summary(series_mm, known, days, shared, half_wave_mm)
+    part = _summary(*filled(displacement_mm[usable]), days, shared, half_wave_mm)
     for column, values in zip(whole[1:], part[1:], strict=True):
         column[usable] = values
     return whole._replace(steps=part.steps._replace(point=usable[part.steps.point]))
 
 
 def _summary(
-    series_mm: Float32,
-    known: NDArray[np.bool_],
-    days: NDArray[np.integer],
-    shared: Float32,
-    half_wave_mm: float,
+    series_mm: Float32, mask: Float32, days: NDArray[np.integer], shared: Float32, half_wave_mm: float
 ) -> SeriesSummary:
-    """Summarise one piece. series_mm: (n, dates), 0 where missing; known: (1 or n, dates); shared: of `_shared`."""
-    columns, mask = curves(days), known.astype(np.float32)
+    """Summarise one piece. series_mm: (n, dates), 0 where missing; mask: (1 or n, dates); shared: of `_shared`."""
+    columns = curves(days)
     fitted = projection(columns, mask)
     left = fitted.residual(series_mm)
     steps = find_steps(left - fitted.residual(shared * mask), fitted, days, half_wave_mm)
@@ -105,7 +96,7 @@ def _summary(
         series_mm = undo(series_mm, steps, half_wave_mm) * mask
         left = fitted.residual(series_mm)
     found, left = robust_fit(series_mm, columns, mask, left)
-    noise = robust_sigma(left, mask) * np.linalg.norm(fitted.factor[:, RATE], axis=1) * widening(left, mask)
+    noise = standard_error(fitted, left, RATE)
     step = np.bincount(steps.point, weights=steps.undone_mm_yr(half_wave_mm), minlength=len(series_mm))
     odd_even = _odd_even(left, mask, columns[:, RATE])
     return SeriesSummary(steps, *(figure.astype(np.float32) for figure in (found[:, RATE], step, odd_even, noise)))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ingest.products.comparison import MOST_CELLS, POSTING_M
 from ingest.products.decomposition import Cells, cells_around, count_by_cell, median_by_cell
-from ml.deformation.series.regression import Float32, Float64, curves, projection, robust_fit, robust_sigma, widening
+from ml.deformation.series.regression import Float32, Float64, curves, filled, projection, robust_fit, standard_error
 from ml.deformation.series.summary import BLOCK
 from ml.statistics.robust import MAD_TO_SIGMA
 
@@ -94,10 +94,7 @@ def _block(series_mm: Float32, days: NDArray[np.integer]) -> PointChanges:
     found = PointChanges(*np.full((2, len(series_mm)), np.nan, dtype=np.float32))
     if not usable.size:
         return found
-    known = known[usable]
-    mask = known[:1] if (known == known[0]).all() else known
-    values = np.where(known, series_mm[usable], np.float32(0))
-    found.change_mm_yr[usable], found.sigma_mm_yr[usable] = _fitted(values, mask.astype(np.float32), days)
+    found.change_mm_yr[usable], found.sigma_mm_yr[usable] = _fitted(*filled(series_mm[usable]), days)
     return found
 
 
@@ -107,9 +104,8 @@ def _fitted(series_mm: Float32, mask: Float32, days: NDArray[np.integer]) -> tup
     columns = np.column_stack([curves(days), since]).astype(np.float32)
     fitted = projection(columns, mask)
     found, left = robust_fit(series_mm, columns, mask, fitted.residual(series_mm))
-    unit = np.linalg.norm(fitted.factor[:, -1], axis=1)
     freedom = np.sqrt(mask.sum(axis=1) / (mask.sum(axis=1) - columns.shape[1]))
-    return found[:, -1], robust_sigma(left, mask) * unit * freedom * widening(left, mask)
+    return found[:, -1], standard_error(fitted, left, -1) * freedom
 
 
 def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedPlaces:
