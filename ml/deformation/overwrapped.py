@@ -70,11 +70,9 @@ def completed(velocity_mm_yr: Tensor) -> Tensor:
     return torch.where(known, field, low)
 
 
-def overwrapped_cnn(
-    grid: RobustGrid, config: OverwrappedConfig | None = None, device: torch.device | None = None
-) -> DeformationMaps:
+def overwrapped_cnn(grid: RobustGrid, config: OverwrappedConfig, device: torch.device | None) -> DeformationMaps:
     """Flag cells of one track where the ground moves in a window that shows motion."""
-    config, device = config or OverwrappedConfig(), device or torch.device("cpu")
+    device = device or torch.device("cpu")
     card = read_card(config.weights)
     network = ResNet18(**card.network)
     load(card, network)
@@ -94,7 +92,7 @@ def scored(
     return np.where(moves, scores(network, grid, device, gains), np.float32(np.nan)), rate
 
 
-def scores(network: ResNet18, grid: RobustGrid, device: torch.device, gains: tuple[int, ...] = GAINS) -> Float32:
+def scores(network: ResNet18, grid: RobustGrid, device: torch.device, gains: tuple[int, ...]) -> Float32:
     """Return log-odds of motion for each cell, (rows, cols), from all windows around it; UNSEEN without a window."""
     rows, cols = grid.velocity_mm_yr.shape
     margin = [max(0, WINDOW - size) for size in (rows, cols)]

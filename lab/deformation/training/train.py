@@ -65,16 +65,11 @@ class DeformationTrainingTask(TrainingTask):
         rng, device = np.random.default_rng(7), next(network.parameters()).device
         losses = []
         for _ in range(6):
-            samples = [sample(rng, self.held_back, 1, self.recipe) for _ in range(16)]
-            batch = as_batch(samples)
-            losses.append(float(loss_of(_answer(network, batch, device), batch)))
+            batch = as_batch([sample(rng, self.held_back, 1, self.recipe) for _ in range(16)])
+            with torch.no_grad(), low_precision(device):
+                out = network(batch["image"].to(device), int(batch["tracks"]))
+            losses.append(float(loss_of(out.float().cpu(), batch)))
         return {"loss_held_back": float(np.mean(losses))}
-
-
-def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-    with torch.no_grad(), low_precision(device):
-        out: Tensor = network(batch["image"].to(device), int(batch["tracks"]))
-    return out.float().cpu()
 
 
 def as_batch(samples: list[Sample]) -> dict[str, Tensor]:

@@ -86,7 +86,8 @@ class Scene(NamedTuple):
 
 def still_scene(noise: Noise, frame: str) -> Scene:
     """Return a frame with noise only."""
-    others = tuple(_negated(_frame(noise, one)) for one in noise.frames if one != frame)
+    beside = (_frame(noise, one) for one in noise.frames if one != frame)
+    others = tuple(points._replace(velocity_mm_yr=-points.velocity_mm_yr) for points in beside)
     return Scene(frame, _frame(noise, frame), others, None)
 
 
@@ -105,10 +106,6 @@ def bowl_scene(noise: Noise, number: int) -> Scene:
             break
     still = still_scene(noise, frame)
     return Scene(frame, _moved(points, bowl), tuple(_moved(other, bowl) for other in still.others), bowl)
-
-
-def _negated(points: PointCloud) -> PointCloud:
-    return points._replace(velocity_mm_yr=-points.velocity_mm_yr)
 
 
 def _moved(points: PointCloud, bowl: Bowl) -> PointCloud:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ingest.readers.records import Declaration
-from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_in, cloud, still_tile
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, still_tile
 from lab.deformation.measures.scoring import detects_bowl, score_tile, truth_of
-from lab.simulation.seeds import Purpose, generator
+from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import with_sources
 from ml.deformation.decision import weights_of
 from ml.deformation.features.channels import TrackCells
@@ -79,7 +79,7 @@ def test_the_shipped_network_detects_eleven_weak_bowls_of_twelve_without_a_false
     bowls, false_alarms = {"model": 0, "matched-filter": 0}, 0
     for number in range(12):
         still = still_tile(NATIONAL, number, Purpose.TEST)
-        tile = bowl_in(still, BOWLS[WEAK_BOWL], generator(Purpose.TEST, f"{NATIONAL} {WEAK_BOWL}", number))
+        tile = bowl_tile(NATIONAL, WEAK_BOWL, number, Purpose.TEST)
         for method in bowls:
             result = detect_tracks([cloud(tile.tracks[0])], method)
             bowls[method] += detects_bowl(result, tile, tile.tracks[:1], BOWLS[WEAK_BOWL].radius_m)
