@@ -32,17 +32,7 @@ from ml.deformation.features.channels import still_rate_of
 from ml.deformation.filters.baseline import LocalRate
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import Float32, Float64
-from ml.deformation.overwrapped import (
-    GAINS,
-    NAME,
-    UNSEEN,
-    WAVELENGTH_MM,
-    WINDOW,
-    YEARS,
-    completed,
-    judged,
-    scored,
-)
+from ml.deformation.overwrapped import GAINS, NAME, UNSEEN, WAVELENGTH_MM, WINDOW, YEARS, completed, judged, scored
 from ml.networks.resnet import ResNet18
 from ml.rasters.areas import CLASSES, by_sign
 from ml.runtime.checkpoints import WEIGHTS, load, read_card, write_card

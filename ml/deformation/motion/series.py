@@ -121,9 +121,7 @@ class SeriesMotion(NamedTuple):
 
 
 def series_motion(
-    dates: Sequence[date],
-    displacement_mm: NDArray[np.floating],
-    half_wave_mm: float | None = HALF_WAVE_MM,
+    dates: Sequence[date], displacement_mm: NDArray[np.floating], half_wave_mm: float | None = HALF_WAVE_MM
 ) -> SeriesMotion | None:
     """Describe the motion of one series, (dates,), mm, NaN where missing; None with too few dates.
 

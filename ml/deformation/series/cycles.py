@@ -27,10 +27,7 @@ KINKS = 20  # dates at which a change of the rate is tried
 
 
 def whole_cycles(
-    series: ProjectedSeries,
-    picked: PickedSteps,
-    days: NDArray[np.integer],
-    half_wave_mm: float,
+    series: ProjectedSeries, picked: PickedSteps, days: NDArray[np.integer], half_wave_mm: float
 ) -> NDArray[np.int8]:
     """Return the cycles to undo at every step (s, most), + where the series jumps up; 0 if any step is in doubt."""
     left = _without(series, picked.at, picked.size_mm)
@@ -71,11 +68,7 @@ def _look_whole(
 
 
 def _calm(
-    series: ProjectedSeries,
-    picked: PickedSteps,
-    left: Float32,
-    gaps: NDArray[np.intp],
-    half_wave_mm: float,
+    series: ProjectedSeries, picked: PickedSteps, left: Float32, gaps: NDArray[np.intp], half_wave_mm: float
 ) -> NDArray[np.bool_]:
     """Flag series (s,) with low scatter, no other jumps at gaps, and fewer than half of the gaps wrong."""
     calm = robust_sigma(left, series.mask) <= MAX_SCATTER * half_wave_mm

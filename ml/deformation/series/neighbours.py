@@ -15,14 +15,14 @@ from ml.deformation.series.steps import HALF_WAVE_MM, Steps
 from ml.deformation.series.summary import SeriesSummary
 
 # A step is compared with those in 3 x 3 cells around it, at most one image earlier or later, itself included. It is
-# kept if too many of them are odd, or the others off by more than BIAS on average; if all steps of the product on its
-# date are so and more than EVERYWHERE of the points step then; or if more than MAX_STEPPING step then, which changes no
+# kept if too many of them are odd, or the others off by too much on average; if all steps of the product on its date
+# are so and more than MIN_EVERYWHERE of the points step then; or if more than MAX_STEPPING step then, which changes no
 # relative rate and may be an earthquake. Sizes are shares of a cycle.
 CELL_M = 250.0
-ODD, MAX_ODD = 0.25, 0.25  # distance from every whole number beyond which a step is odd; share of odd steps
-SEVERAL, BIAS = 5, 0.08
-EVERYWHERE, MAX_STEPPING = 0.02, 0.4
-MIN_UNDONE = 0.4  # of the steps around that are not odd, and SEVERAL: so many are undone where a doubtful step is, too
+ODD_BEYOND, MAX_ODD = 0.25, 0.25  # distance of an odd step from every whole number; share of odd steps
+MIN_STEPS, MAX_BIAS = 5, 0.08  # others that can contradict; their mean distance from whole numbers
+MIN_EVERYWHERE, MAX_STEPPING = 0.02, 0.4
+MIN_UNDONE = 0.4  # of the others, and at least MIN_STEPS: with so many undone, a doubtful step is undone as well
 
 
 class _Around(NamedTuple):
@@ -38,20 +38,15 @@ class _Around(NamedTuple):
 
     def contradicts(self) -> NDArray[np.bool_]:
         many = self.odd > MAX_ODD * (self.odd + self.near)
-        biased = (self.near >= SEVERAL) & (np.abs(self.distance) > BIAS * self.near)
+        biased = (self.near >= MIN_STEPS) & (np.abs(self.distance) > MAX_BIAS * self.near)
         return np.asarray(many | biased, dtype=np.bool_)
 
     def confirms(self) -> NDArray[np.bool_]:
-        enough = np.maximum(SEVERAL, MIN_UNDONE * self.near)
+        enough = np.maximum(MIN_STEPS, MIN_UNDONE * self.near)
         return np.asarray((self.undone >= enough) & ~self.contradicts(), dtype=np.bool_)
 
 
-def agreed(
-    summary: SeriesSummary,
-    x: Float64,
-    y: Float64,
-    half_wave_mm: float = HALF_WAVE_MM,
-) -> SeriesSummary:
+def agreed(summary: SeriesSummary, x: Float64, y: Float64, half_wave_mm: float = HALF_WAVE_MM) -> SeriesSummary:
     """Drop whole steps that neighbouring points contradict, and add those that they confirm.
 
     x, y: (n,), m, of its points. Rates are corrected; other figures remain those of each series by itself.
@@ -63,8 +58,8 @@ def agreed(
     everywhere = _around([dates], evidence)
     share = (everywhere.odd + everywhere.near) / max(summary.rate_mm_yr.size, 1)
     against = _around([*cells, dates], evidence).contradicts()
-    against |= (share > EVERYWHERE) & everywhere.contradicts()
-    against |= (share > MAX_STEPPING) & (everywhere.near >= SEVERAL)
+    against |= (share > MIN_EVERYWHERE) & everywhere.contradicts()
+    against |= (share > MAX_STEPPING) & (everywhere.near >= MIN_STEPS)
     kept = _of_points(steps, ~against)
     cycles = np.where(kept, steps.cycles, 0)
     around = _around([*cells, dates], evidence._replace(undone=(cycles != 0).astype(np.float64)))
@@ -88,7 +83,7 @@ def _evidence(steps: Steps, half_wave_mm: float) -> _Around:
     """Return the contribution of each single step to the sums of `_Around`."""
     size = np.abs(steps.size_mm.astype(np.float64)) / half_wave_mm
     distance = size - np.maximum(np.rint(size), 1)
-    odd = np.abs(distance) > ODD
+    odd = np.abs(distance) > ODD_BEYOND
     undone = (steps.cycles != 0).astype(np.float64)
     return _Around(odd.astype(np.float64), (~odd).astype(np.float64), np.where(odd, 0, distance), undone)
 

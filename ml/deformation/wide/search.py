@@ -167,10 +167,7 @@ def _same(one: WideRegion, other: WideRegion) -> bool:
 
 
 def fit_wide(
-    points: PointCloud,
-    reference: Reference,
-    reported: Sequence[BaseGeometry] = (),
-    significant: float = SIGNIFICANT,
+    points: PointCloud, reference: Reference, reported: Sequence[BaseGeometry] = (), significant: float = SIGNIFICANT
 ) -> WideFit:
     """Find bowls that score at least `significant`; return them with their cells and the background motion."""
     cells, level, scores = scene(points, reference, reported)
