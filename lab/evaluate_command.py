@@ -14,7 +14,6 @@ from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence
 from lab.deformation import evaluate as deformation
 from lab.deformation import real_fields
-from lab.deformation.absent import evaluate as absent
 from lab.deformation.alarms import equal
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
@@ -30,7 +29,6 @@ from ml.runtime.methods import help_of, method_of
 TASKS: dict[str, tuple[Benchmark, ...]] = {
     "deformation": (
         deformation.BENCHMARK,
-        absent.BENCHMARK,
         equal.BENCHMARK,
         real_fields.BENCHMARK,
         *wide.BENCHMARKS,

@@ -24,27 +24,17 @@ from scipy.special import expit, logit
 from lab.benchmark import auc, over_seeds
 from lab.deformation.calibration import ALARMS, FIRST, TABLE, heart_in, tiles_of
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, cloud, still_tile
-from lab.deformation.measures.scoring import STILL_MM_YR, placed, truth_of
+from lab.deformation.measures.scoring import STILL_MM_YR, areas_of, placed, points_on, truth_of
 from lab.deformation.training.motion_shapes import bowl
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
-from ml.deformation.features.channels import background_of
+from ml.deformation.features.channels import still_rate_of
 from ml.deformation.filters.baseline import LocalRate
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import Float32, Float64
-from ml.deformation.overwrapped import (
-    GAINS,
-    NAME,
-    UNSEEN,
-    WAVELENGTH_MM,
-    WINDOW,
-    YEARS,
-    completed,
-    judged,
-    scored,
-)
+from ml.deformation.overwrapped import GAINS, NAME, UNSEEN, WAVELENGTH_MM, WINDOW, YEARS, completed, judged, scored
 from ml.networks.resnet import ResNet18
-from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, by_sign, motions
+from ml.rasters.areas import CLASSES, by_sign
 from ml.runtime.checkpoints import WEIGHTS, load, read_card, write_card
 from ml.runtime.device import ready
 
@@ -83,28 +73,12 @@ def _seen(network: ResNet18, kind: str, tile: Tile) -> Seen:
     grid = grid_robust(cloud(track), workers=1)
     by_gain = [scored(network, grid, CPU, (gain,), LocalRate()) for gain in GAINS]
     odds = np.stack([placed(score, grid.transform, tile) for score, _ in by_gain])
-    row, col = tile.terrain.cell_of(track.x_m, track.y_m)
-    points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
     moves = np.abs(truth_of(tile, [track]).rate_mm_yr) >= STILL_MM_YR
-    seen = Seen(kind, odds, placed(by_gain[0][1], grid.transform, tile), points, moves)
+    seen = Seen(kind, odds, placed(by_gain[0][1], grid.transform, tile), points_on(tile, [track]), moves)
     if kind in KINDS:
         return seen
     sign = CLASSES[int(tile.sources[0].peak_mm_yr > 0)]
     return seen._replace(heart=heart_in(tile, BOWLS[kind].radius_m), sign=sign)
-
-
-def areas(seen: Seen, odds: Float32, threshold: float) -> list[tuple[str, BoolMap]]:
-    """Return sign and cells of each area with enough cells and points."""
-    probability = expit(np.nan_to_num(odds - np.float32(threshold), nan=UNSEEN))
-    signs = dict(zip(CLASSES, by_sign(probability, seen.rate_mm_yr), strict=True))
-    found = []
-    for motion in motions(signs, CELL_M):
-        mask = np.zeros((CELLS, CELLS), dtype=bool)
-        mask[motion.region.window] = motion.region.mask
-        enough = mask.sum() * CELL_M**2 >= DEFAULT_THRESHOLDS.smallest_m2
-        if enough and seen.points[mask].sum() >= DEFAULT_THRESHOLDS.fewest_points:
-            found.append((motion.sign, mask))
-    return found
 
 
 def counts(all_seen: Sequence[Seen], kind: str, odds: Sequence[Float32], threshold: float) -> Float64:
@@ -113,11 +87,13 @@ def counts(all_seen: Sequence[Seen], kind: str, odds: Sequence[Float32], thresho
     for seen, of in zip(all_seen, odds, strict=True):
         if seen.kind != kind:
             continue
-        drawn = areas(seen, of, threshold)
+        probability = expit(np.nan_to_num(of - np.float32(threshold), nan=UNSEEN))
+        signs = dict(zip(CLASSES, by_sign(probability, seen.rate_mm_yr), strict=True))
+        areas = areas_of(signs, seen.points)
         if seen.heart is None:
-            counted.append(sum(not (mask & seen.moves).any() for _, mask in drawn))
+            counted.append(sum(not (area.mask & seen.moves).any() for area in areas))
         else:
-            counted.append(any(sign == seen.sign and (mask & seen.heart).any() for sign, mask in drawn))
+            counted.append(any(area.kind == seen.sign and (area.mask & seen.heart).any() for area in areas))
     return np.array(counted, dtype=np.float64)
 
 
@@ -169,7 +145,7 @@ def windows(network: ResNet18, number: int) -> Windows:
     """Judge the middle of a still tile with each bowl and without, under weaker errors and with fewer known cells."""
     tile, rng = still_tile(NATIONAL, number, Purpose.VALIDATION), generator(Purpose.VALIDATION, NAME, number)
     grid = grid_robust(cloud(tile.tracks[0]), workers=1)
-    still, first = grid.velocity_mm_yr - np.float32(background_of(grid)), (CELLS - WINDOW) // 2
+    still, first = grid.velocity_mm_yr - np.float32(still_rate_of(grid)), (CELLS - WINDOW) // 2
     errors = placed(still, grid.transform, tile)[first : first + WINDOW, first : first + WINDOW]
     down, right = np.mgrid[:WINDOW, :WINDOW].astype(np.float32) - WINDOW // 2
     shapes = [BOWLS[key].rate_mm_yr * bowl(BOWLS[key].radius_m / CELL_M)(down, right) for key in TABLE]

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.deformation.training.compose import Recipe, TilePool, sample, tile_pool
-from lab.deformation.training.dataset import HELD_BACK, fill
+from lab.deformation.training.compose import Recipe, TilePool, pools, sample
 from lab.deformation.training.disturbances import fractal
 from lab.deformation.training.motion_shapes import draw_shape
 from lab.simulation.seeds import log_uniform
@@ -123,9 +122,7 @@ def _places(rng: np.random.Generator, speed: NDArray[np.floating]) -> NDArray[np
 
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
     """Simulate missing tiles; return the network, the training task and the card."""
-    cache = fill(folder, settings.tiles)
-    kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
-    task = WrappedTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)
+    task = WrappedTask(*pools(folder, settings.tiles), settings)
     return ResNet18(), task, Card("deformation", NAME, "2", {"rank": RANK}, {})
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from shapely import MultiPolygon, Polygon
 from shapely.geometry import mapping
 from tqdm import tqdm
 
@@ -106,7 +105,11 @@ def _features(result: DeformationResult, tracks: Sequence[InputTrack], before: i
     features += [_feature_of_place(area, place, result, held) for area, place in several]
     reported = [area.polygon for area, _ in areas]
     regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
-    return features + [_with_points(region.feature(result.epsg), region.region.outline, held) for region in regions]
+    for region in regions:
+        feature = region.feature(result.epsg)
+        feature["properties"]["n_points"] = count_within(region.region.outline, held.values())
+        features.append(feature)
+    return features
 
 
 def _feature(
@@ -182,10 +185,3 @@ def _strongest(area: Area) -> dict[str, float | None]:
         "half_area_m2": round(place.half.area),
         "core_area_m2": round(place.core.area),
     }
-
-
-def _with_points(
-    feature: dict[str, Any], outline: Polygon | MultiPolygon, tracks: Mapping[str, SortedPoints]
-) -> dict[str, Any]:
-    feature["properties"]["n_points"] = count_within(outline, tracks.values())
-    return feature

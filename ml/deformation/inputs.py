@@ -57,12 +57,6 @@ class Read(NamedTuple):
     changes: list[str]
 
 
-def read_points(path: Path, unit: str | None = None, positive: str | None = None) -> list[PointCloud]:
-    """Read the clouds of one file; see `read_tracks`."""
-    tracks, *_ = read_clusters([path], Declaration(unit=unit, positive=positive)).clusters
-    return [track.points for track in tracks]
-
-
 def read_clusters(paths: Sequence[Path], declared: Declaration) -> Read:
     """Read velocity products of any known format, and part them into clusters far apart.
 

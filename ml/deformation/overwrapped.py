@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ml.deformation.features.channels import background_of
+from ml.deformation.features.channels import still_rate_of
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, cell_noise, local_rate, logistic, split_by_sign
 from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
 from ml.deformation.gridding.points import Float32
@@ -29,7 +29,7 @@ GAINS = (1, 2, 4, 8, 16)
 WAVELENGTH_MM, YEARS = 55.5, 5.0  # of Sentinel-1; of a national product's release
 WINDOW, STEP = 64, 16  # cells of a window; a quarter of it
 SIGMA = WINDOW / 6  # of the Gaussian weights, cells
-NEAR_M, LEAST_SHARE = 500.0, 0.5  # cells this near to points are valid; windows with fewer valid cells are not judged
+NEAR_M, MIN_SHARE = 500.0, 0.5  # cells this near to points are valid; windows with fewer valid cells are not judged
 RANK, ROUNDS, SHRINK = 8, 15, 3.0  # of the matrix completion
 BATCH = 64
 UNSEEN = -30.0  # logit where no window was judged
@@ -70,43 +70,41 @@ def completed(velocity_mm_yr: Tensor) -> Tensor:
     return torch.where(known, field, low)
 
 
-def overwrapped_cnn(
-    grid: RobustGrid, config: OverwrappedConfig | None = None, device: torch.device | None = None
-) -> DeformationMaps:
+def overwrapped_cnn(grid: RobustGrid, config: OverwrappedConfig, device: torch.device | None) -> DeformationMaps:
     """Flag cells of one track where the ground moves in a window that shows motion."""
-    config, device = config or OverwrappedConfig(), device or torch.device("cpu")
+    device = device or torch.device("cpu")
     card = read_card(config.weights)
     network = ResNet18(**card.network)
     load(card, network)
     score, rate = scored(ready(network, device), grid, device, tuple(card.settings["gains"]), config)
     probability = logistic(np.nan_to_num(score, nan=UNSEEN) - card.settings["score_at_half"])
     noise = max(cell_noise(grid.velocity_mm_yr), 0.1)
-    return split_by_sign(np.where(np.isnan(score), 0, probability), rate, background_of(grid), noise)
+    return split_by_sign(np.where(np.isnan(score), 0, probability), rate, still_rate_of(grid), noise)
 
 
 def scored(
     network: ResNet18, grid: RobustGrid, device: torch.device, gains: tuple[int, ...], config: LocalRate
 ) -> tuple[Float32, Float32]:
     """Return `scores`, NaN where the ground itself does not move, and the rate of each cell's neighbourhood, mm/yr."""
-    still = np.float32(background_of(grid))
+    still = np.float32(still_rate_of(grid))
     rate = local_rate(grid.velocity_mm_yr - still, grid.n_points, grid.cell_m, config)
     moves = np.abs(rate) >= config.smallest_rate_mm_yr
     return np.where(moves, scores(network, grid, device, gains), np.float32(np.nan)), rate
 
 
-def scores(network: ResNet18, grid: RobustGrid, device: torch.device, gains: tuple[int, ...] = GAINS) -> Float32:
+def scores(network: ResNet18, grid: RobustGrid, device: torch.device, gains: tuple[int, ...]) -> Float32:
     """Return log-odds of motion for each cell, (rows, cols), from all windows around it; UNSEEN without a window."""
     rows, cols = grid.velocity_mm_yr.shape
     margin = [max(0, WINDOW - size) for size in (rows, cols)]
     valid = torch.from_numpy(distance_to_points_m(grid.n_points > 0, grid.cell_m) <= NEAR_M).float()
     valid = pad(valid, (0, margin[1], 0, margin[0]))
-    velocity = torch.from_numpy(grid.velocity_mm_yr - np.float32(background_of(grid)))
+    velocity = torch.from_numpy(grid.velocity_mm_yr - np.float32(still_rate_of(grid)))
     velocity = pad(velocity, (0, margin[1], 0, margin[0]), value=math.nan)
     at = [
         (row, col)
         for row in _starts(valid.shape[0])
         for col in _starts(valid.shape[1])
-        if valid[row : row + WINDOW, col : col + WINDOW].mean() >= LEAST_SHARE
+        if valid[row : row + WINDOW, col : col + WINDOW].mean() >= MIN_SHARE
     ]
     total, weight = torch.zeros(2, *valid.shape)
     for first in range(0, len(at), BATCH):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.deformation.features.atmosphere import RADII_CELLS, standing_out
-from ml.deformation.features.channels import STILL_WITHIN_MM_YR, background_of, cell_noise_of
+from ml.deformation.features.channels import STILL_WITHIN_MM_YR, cell_noise_of, still_rate_of
 from ml.deformation.filters.baseline import (
     DeformationMaps,
     LocalRate,
@@ -34,13 +34,12 @@ class WhiteningConfig(LocalRate):
     score_width: float = 0.5
 
 
-def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig | None = None) -> DeformationMaps:
+def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> DeformationMaps:
     """Flag cells where a bowl of any radius exceeds the delay and the ground itself moves, on the cells of grid.
 
     grid: of the same points. The rate is the weighted mean under the narrowest Gaussian that has enough cells under
     it; a cell is flagged within reach_m of a measurement only.
     """
-    config = config or WhiteningConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)
     score = np.zeros(grid.velocity_mm_yr.shape, dtype=np.float32)
     for one in _scores(points, grid, config):
@@ -58,7 +57,7 @@ def _scores(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> It
     noise = cell_noise_of(grid.velocity_mm_yr)
     for cell_m in dict.fromkeys(max(size, float(np.ceil(points.posting_m or 0.0))) for size in config.cells_m):
         fine = grid if cell_m == grid.cell_m else grid_robust(points, cell_m, workers=1)
-        velocity = fine.velocity_mm_yr - np.float32(background_of(fine))
+        velocity = fine.velocity_mm_yr - np.float32(still_rate_of(fine))
         scores = standing_out(velocity, fine.n_points, fine.height_m, cell_m, noise_mm_yr=noise)[: len(RADII_CELLS)]
         last_row, last_col = (size - 1 for size in velocity.shape)
         down = grid.cell_m * (np.arange(rows) + 0.5) - (grid.transform.f - fine.transform.f)

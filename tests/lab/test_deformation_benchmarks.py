@@ -11,7 +11,16 @@ from lab.deformation.measures.benchmark_tiles import (
     cloud,
     still_tile,
 )
-from lab.deformation.measures.scoring import Truth, areas_of, detects_bowl, drawn_on, on_tile, score_tile, truth_of
+from lab.deformation.measures.scoring import (
+    Truth,
+    areas_of,
+    detects_bowl,
+    drawn_on,
+    on_tile,
+    points_on,
+    score_tile,
+    truth_of,
+)
 from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELL_M, with_sources
@@ -118,7 +127,7 @@ def test_every_method_finds_a_wide_bowl_and_the_areas_that_are_scored_are_those_
     assert sorted(area.kind for area in drawn) == sorted(area.name or area.kind for area in scored)
     for area, cells in zip(drawn, scored, strict=True):
         assert cells.mask.sum() * CELL_M**2 == pytest.approx(area.area_m2, rel=0.25)
-    flagged = areas_of(on_tile(result, moving), moving, tracks)
+    flagged = areas_of(on_tile(result, moving), points_on(moving, tracks))
     assert len(drawn) >= len(flagged)  # pieces of one may lie apart
     for one in flagged:
         assert any((one.mask & other.mask).any() for other in scored)

@@ -34,6 +34,12 @@ def test_regions_are_off_by_whole_cycles_over_some_years_and_marked():
 DOWN, RIGHT = np.mgrid[-60:61, -60:61].astype(np.float32)
 
 
+def test_a_bowl_falls_to_a_share_of_one_over_e_at_its_radius():
+    share = motion_shapes.bowl(20.0)(DOWN, RIGHT)
+    assert share.max() == pytest.approx(1)
+    assert (share >= 1 / np.e).sum() == pytest.approx(np.pi * 20**2, rel=0.02)
+
+
 @pytest.mark.parametrize("draw", motion_shapes._DRAWS)
 def test_every_shape_is_a_share_of_its_peak_and_ends(draw):
     for seed in range(10):

@@ -1,4 +1,4 @@
-"""Errors of `deformation-absent`, of families that training does not draw.
+"""Errors of families that training does not draw, for `deformation-equal`.
 
 Each family adds errors to a tile and leaves its motion unchanged. Ranges are from the cited literature or choices; none
 was chosen by a detector's results. Rates are mm/yr along the line of sight, + toward the satellite. Families with

@@ -1,4 +1,7 @@
-"""The families of `deformation-absent`: names, how their tiles are drawn, and how they differ from training."""
+"""Still tiles with errors of families that training does not draw, each identified by family, purpose and number.
+
+Any change to a tile makes a new version of `deformation-equal`. These tiles are for neither training nor validation.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.deformation.absent import errors
-from lab.deformation.absent.objects import OBJECTS
-from lab.simulation.tiles import TileConfig
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.tiles import Tile, TileConfig, make_tile
 from ml.simulation.ground.scatter import Density
 from ml.simulation.velocity.nuisance import Nuisance, Range
 
+NAME = "deformation-absent"  # of their seeds
 NATIONAL_YEARS = 5.0  # span of the series for which the errors of the national benchmark hold
 STILL = TileConfig(signal_share=0.0)
 NONE = Range(0.0, 0.0)
@@ -21,22 +25,11 @@ Configure = Callable[[np.random.Generator], TileConfig]
 
 
 class Family(NamedTuple):
-    """Family of tiles. configure: draws a tile's configuration; disturb: adds errors to the still tile.
-
-    process: applied to the tile after motion is added. scaled: whether rates of the table's bowls grow like errors as
-    the span shortens. fewest_points: points that the first track must have within a bowl's radius.
-    """
+    """Family of tiles. configure: draws a tile's configuration; disturb, then process: add errors to the tile."""
 
     configure: Configure
     disturb: errors.Change = errors.untouched
     process: errors.Change = errors.untouched
-    scaled: bool = False
-    fewest_points: int = 30
-
-
-def bowl_factor(family: Family, config: TileConfig) -> float:
-    """Return the factor for the rates of the table's bowls: 5 years divided by a shorter span, else 1."""
-    return max(1.0, NATIONAL_YEARS / config.years) if family.scaled else 1.0
 
 
 def _fixed(config: TileConfig) -> Configure:
@@ -84,13 +77,19 @@ def _l_band(rng: np.random.Generator) -> TileConfig:
 
 ERRORS: dict[str, Family] = {
     "winters": Family(_mountains, process=errors.winters),
-    "unwrapped": Family(_few_years, process=errors.unwrapped, scaled=True),
+    "unwrapped": Family(_few_years, process=errors.unwrapped),
     "lband": Family(_l_band, errors.long_wave),
-    "short": Family(lambda rng: _of_span(STILL, float(rng.uniform(0.5, 1.0))), scaled=True),
-    "sparse": Family(_sparse, fewest_points=12),
+    "short": Family(lambda rng: _of_span(STILL, float(rng.uniform(0.5, 1.0)))),
+    "sparse": Family(_sparse),
     "settling": Family(_fixed(STILL), errors.settling),
     "soil": Family(_fixed(STILL._replace(relief_m=Range(30.0, 150.0))), errors.soil),
     "warm": Family(_fixed(STILL._replace(town_share=Range(0.02, 0.06))), errors.warm),
 }
-MOVING = {name: Family(_fixed(STILL)) for name in OBJECTS}
-FAMILIES = ERRORS | MOVING
+
+
+def field_tile(family: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
+    """Make a still tile of a family."""
+    configure, disturb, process = ERRORS[family]
+    config_rng, tile_rng, error_rng = generator(purpose, f"{NAME} {family}", number).spawn(3)
+    tile = disturb(error_rng, make_tile(tile_rng, configure(config_rng)))
+    return process(generator(purpose, f"{NAME} {family} processor", number), tile)

@@ -2,9 +2,9 @@
 
 False alarms are counted together on still tiles, on surrogates of real still ground and on that ground itself. For each
 place the threshold is the lowest that keeps them, on all other places, within a number per 1,000 km²; each tile is a
-place of its own. Bowls are those of the table, in further tiles and in copies of the real ground. Families of errors of
-`deformation-absent` are apart: no threshold is chosen on them. One track is searched. Intervals of false alarms are
-Poisson's, exact; those of shares are bootstraps over tiles and over kilometres of real ground.
+place of its own. Bowls are those of the table, in further tiles and in copies of the real ground. Families of errors
+that training does not draw are apart: no threshold is chosen on them. One track is searched. Intervals of false alarms
+are Poisson's, exact; those of shares are bootstraps over tiles and over kilometres of real ground.
 """
 
 from collections import defaultdict
@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.deformation.absent.families import ERRORS
-from lab.deformation.absent.tiles import field_tile
+from lab.deformation.absent.families import ERRORS, field_tile
 from lab.deformation.alarms.levels import LEVELS, view_of
 from lab.deformation.injected.places import PLACES
 from lab.deformation.injected.scenes import bowl_in, digest, fields, scene, searched_km2, with_bowl

@@ -18,7 +18,7 @@ from ml.deformation.gridding.cells import CELL_M, assign_cells
 from ml.deformation.gridding.points import Float64, PointCloud
 
 NAME = "deformation-injected"
-LEAST_KEPT = 0.5  # share of the points of a thinned field
+MIN_KEPT = 0.5  # share of the points of a thinned field
 BLOCK_M = 1_000.0  # side of pieces of real ground that are assumed to be independent
 TRIES = 2_000
 
@@ -86,7 +86,7 @@ def scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
     turn = FieldTurn(
         float(points.x.mean()), float(points.y.mean()), float(rng.uniform(0, 2 * np.pi)), bool(rng.random() < 0.5)
     )
-    kept = rng.random(points.x.size) < rng.uniform(LEAST_KEPT, 1.0)
+    kept = rng.random(points.x.size) < rng.uniform(MIN_KEPT, 1.0)
     x, y = turn.seen(points.x[kept], points.y[kept])
     rate = np.float32(rng.choice([-1, 1])) * points.velocity_mm_yr[kept]
     height = None if points.height_m is None else points.height_m[kept]

@@ -13,7 +13,7 @@ from ml.deformation.gridding.points import Float32, Float64, PointCloud
 
 NAME = "deformation-surrogates"
 CELL_M = 50.0
-FEWEST_PAIRS = 50  # of cells at a lag, above which its covariance counts
+MIN_PAIRS = 50  # of cells at a lag, above which its covariance counts
 
 
 def surrogate(rng: np.random.Generator, points: PointCloud) -> Float32:
@@ -25,7 +25,7 @@ def surrogate(rng: np.random.Generator, points: PointCloud) -> Float32:
     size = tuple(2 * n for n in cells.shape)
     field, known = (np.fft.rfft2(plane.reshape(cells.shape), s=size) for plane in (mean, (count > 0).astype(float)))
     pairs = np.fft.irfft2(np.abs(known) ** 2, s=size)
-    covariance = np.where(pairs > FEWEST_PAIRS, np.fft.irfft2(np.abs(field) ** 2, s=size) / np.maximum(pairs, 1), 0)
+    covariance = np.where(pairs > MIN_PAIRS, np.fft.irfft2(np.abs(field) ** 2, s=size) / np.maximum(pairs, 1), 0)
     down, right = (1 - np.minimum(np.arange(n), n - np.arange(n)) / (n / 2) for n in size)
     spectrum = _nearest(np.fft.fft2(covariance * np.outer(down, right)).real)  # tapered, as far lags are noise
     drawn = np.fft.ifft2(np.fft.fft2(rng.standard_normal(size)) * np.sqrt(spectrum)).real

@@ -56,20 +56,21 @@ def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
 _still_tile = lru_cache(maxsize=1)(still_tile)  # the bowls of one number follow each other
 
 
-def bowl_in(tile: Tile, cell: TableBowl, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
-    """Add a vertical bowl with the table's rate along the first line of sight to a tile, where it has enough points.
+def bowl_tile(name: str, key: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
+    """Make a still tile with one bowl of the table, vertical, with its rate along the first line of sight.
 
-    Raises ValueError if none of a thousand positions has fewest_points.
+    Raises ValueError if none of a thousand positions has FEWEST_POINTS.
     """
+    tile, rng, cell = _still_tile(name, number, purpose), generator(purpose, f"{name} {key}", number), BOWLS[key]
     track = tile.tracks[0]
     x_m, y_m = track.x_m - tile.terrain.west_m, track.y_m - tile.terrain.top_m + SIDE_M
     up_mm_yr = rng.choice([-1.0, 1.0]) * cell.rate_mm_yr / track.geometry.los.up
     for _ in range(1000):
         at_x, at_y = rng.uniform(KEEP_OFF_M, SIDE_M - KEEP_OFF_M, 2)
-        if np.count_nonzero((x_m - at_x) ** 2 + (y_m - at_y) ** 2 < cell.radius_m**2) >= fewest_points:
+        if np.count_nonzero((x_m - at_x) ** 2 + (y_m - at_y) ** 2 < cell.radius_m**2) >= FEWEST_POINTS:
             break
     else:
-        raise ValueError(f"no place of radius {cell.radius_m} m has {fewest_points} points")
+        raise ValueError(f"no place of radius {cell.radius_m} m has {FEWEST_POINTS} points")
     east_m, north_m = tile.terrain.frame.to_local(
         np.array([tile.terrain.west_m + at_x]), np.array([tile.terrain.top_m - SIDE_M + at_y])
     )
@@ -81,12 +82,6 @@ def bowl_in(tile: Tile, cell: TableBowl, rng: np.random.Generator, fewest_points
 def bowl_tiles(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
     """Make one still tile with each bowl of the table in turn."""
     return {key: bowl_tile(name, key, number, purpose) for key in BOWLS}
-
-
-def bowl_tile(name: str, key: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
-    """Make a still tile with one bowl of the table."""
-    rng = generator(purpose, f"{name} {key}", number)
-    return bowl_in(_still_tile(name, number, purpose), BOWLS[key], rng)
 
 
 def cloud(track: TileTrack) -> PointCloud:

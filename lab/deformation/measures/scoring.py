@@ -1,6 +1,6 @@
 """Scores of a detector on one tile against the simulated truth: objects, kinds, places."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -79,10 +79,7 @@ class TileScore(NamedTuple):
 
 def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
     """Return the true motion in a tile, as detectable in some tracks."""
-    points = np.zeros((CELLS, CELLS), dtype=np.int64)
-    for track in tracks:
-        row, col = tile.terrain.cell_of(track.x_m, track.y_m)
-        points += np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
+    points = points_on(tile, tracks)
     known = within_reach(points > 0, CELL_M)
     views = [tile.truths(track.geometry.los) for track in tracks]
     objects, hidden = [], []
@@ -103,6 +100,13 @@ def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
             hidden.append(np.logical_or.reduce([truth.mask for truth in seen]))
     fastest = np.take_along_axis(total, np.abs(total).argmax(axis=0)[None], axis=0)[0]
     return Truth(objects, hidden, fastest, known)
+
+
+def points_on(tile: Tile, tracks: Sequence[TileTrack]) -> NDArray[np.int64]:
+    """Return the number of all tracks' points in each cell, (CELLS, CELLS)."""
+    x, y = (np.concatenate([getattr(track, axis) for track in tracks]) for axis in ("x_m", "y_m"))
+    row, col = tile.terrain.cell_of(x, y)
+    return np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
 
 
 def within_reach(points: BoolMap, cell_m: float) -> BoolMap:
@@ -134,11 +138,8 @@ def placed(band: Float32, transform: Affine, tile: Tile) -> Float32:
     return whole
 
 
-def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack]) -> list[LabelledArea]:
-    """Return the cells of every area that meets the size and point limits of `flagged_areas`."""
-    x, y = (np.concatenate([getattr(track, axis) for track in tracks]) for axis in ("x_m", "y_m"))
-    row, col = tile.terrain.cell_of(x, y)
-    points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
+def areas_of(bands: Mapping[str, Float32], points: NDArray[np.int64]) -> list[LabelledArea]:
+    """Return the cells of every area that meets the size and point limits of `flagged_areas`. points: `points_on`."""
     limits, (signs, kinds) = DEFAULT_THRESHOLDS, signs_and_names(bands)
     labelled = []
     for motion in motions(signs, CELL_M, limits, kinds):
@@ -171,7 +172,7 @@ def score_tile(
 ) -> TileScore:
     """Match areas with the truth and count. drawn: areas with measured outlines, used in place of the flagged cells."""
     bands = on_tile(result, tile)
-    areas = areas_of(bands, tile, tracks) if drawn is None else drawn_on(tile, drawn)
+    areas = areas_of(bands, points_on(tile, tracks)) if drawn is None else drawn_on(tile, drawn)
     partner = matched(areas, truth.objects)
     moving = np.abs(truth.rate_mm_yr) >= STILL_MM_YR
     hidden = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *truth.hidden])
@@ -251,5 +252,5 @@ def detects_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTra
     (source,) = tile.sources
     kind = CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1]
     row, col = tile.terrain.cell_of(*heart_of(tile, radius_m))
-    labelled = areas_of(on_tile(result, tile), tile, tracks)
+    labelled = areas_of(on_tile(result, tile), points_on(tile, tracks))
     return any(area.kind == kind and bool(area.mask[row, col].any()) for area in labelled)

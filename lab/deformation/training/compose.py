@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.deformation.training.dataset import CENTRE_STEPS, NOTHING, TileCache
+from lab.deformation.training.dataset import CENTRE_STEPS, NOTHING, TileCache, fill
 from lab.deformation.training.disturbances import Disturbed, disturbance, fractal, smoothed, thinned
-from lab.deformation.training.motion_shapes import bowl, draw_shape
-from lab.deformation.training.real_noise import draw_real, known_cells
+from lab.deformation.training.motion_shapes import draw_shape
+from lab.deformation.training.real_noise import draw_real
 from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
@@ -28,6 +29,7 @@ QUIET_MM_YR = 10.0  # errors are taken from tiles without faster motion, because
 MOVING_MM_YR = 1.5
 WEAK_MM_YR, STRONG_MM_YR = (1.3, 7.0), (5.0, 60.0)
 YEARS = 5.0  # span of a national product
+HELD_BACK = 0.06  # share of the cached tiles used only for validation
 GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 
 
@@ -40,7 +42,7 @@ class Recipe:
     false alarms are such errors.
     heightless: share of the samples whose points have no heights; heights: whether this one's do. disturbed: share of
     the samples with `disturbances`, thinned and filtered: of the tracks that lose cells and whose rates are filtered in
-    space; without: groups of disturbances that are left out. places: real still ground that lends its errors to the
+    space. places: real still ground that lends its errors to the
     share `real` of the samples. islands: share of which little more than an island of a few kilometres is left.
     """
 
@@ -55,7 +57,6 @@ class Recipe:
     disturbed: float = 0.7
     thinned: float = 0.2
     filtered: float = 0.15
-    without: frozenset[str] = frozenset()
     real: float = 0.12
     islands: float = 0.25
     places: tuple[str, ...] = ()
@@ -105,6 +106,12 @@ class TilePool(NamedTuple):
     movable: NDArray[np.intp]
 
 
+def pools(folder: Path, tiles: int) -> tuple[TilePool, TilePool]:
+    """Simulate missing tiles of a folder; return those for training, and those held back for validation."""
+    cache, kept = fill(folder, tiles), tiles - max(1, round(tiles * HELD_BACK))
+    return tile_pool(cache, 0, kept), tile_pool(cache, kept, tiles)
+
+
 def tile_pool(cache: TileCache, first: int, last: int) -> TilePool:
     """Sort the tiles first to last of a cache into those used for errors and those used for motion."""
     if first >= last:
@@ -151,7 +158,7 @@ def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> 
     done: list[Drawn] = []
     before = Disturbed(np.zeros((CELLS, CELLS), dtype=np.float32), np.zeros((CELLS, CELLS), dtype=bool))
     for track in tracks:
-        more = disturbance(rng, track.height_m, recipe.without)
+        more = disturbance(rng, track.height_m)
         if done and rng.random() < 0.5:  # land cover affects both tracks alike
             more = Disturbed(before.rate_mm_yr * np.float32(rng.uniform(0.7, 1.1)), before.wrong)
         before = more
@@ -227,35 +234,27 @@ def _another(rng: np.random.Generator, pool: TilePool, order: NDArray[np.intp]) 
     return Motion(rate, rate, turned[-1].astype(np.uint8))
 
 
-def weak_motion(
-    rng: np.random.Generator,
-    cache: TileCache,
-    number: int,
-    order: NDArray[np.intp],
-    one: tuple[float, float] | None = None,
-) -> Motion:
-    """Draw motion of a random shape where a tile has points. one: rate, mm/yr, and radius, m, of a fixed bowl."""
+def weak_motion(rng: np.random.Generator, cache: TileCache, number: int, order: NDArray[np.intp]) -> Motion:
+    """Draw motion of a random shape where a tile has points."""
     seen = np.argwhere(cache.n_points[number, order[0], 8:-8, 8:-8] > 0) + 8
-    return shapes_at(rng, seen, cache.centre[number][order].astype(np.float32) / CENTRE_STEPS, one)
+    return shapes_at(rng, seen, cache.centre[number][order].astype(np.float32) / CENTRE_STEPS)
 
 
-def shapes_at(
-    rng: np.random.Generator, seen: NDArray[np.intp], centre: Float32, one: tuple[float, float] | None = None
-) -> Motion:
+def shapes_at(rng: np.random.Generator, seen: NDArray[np.intp], centre: Float32) -> Motion:
     """Draw one or two shapes, mostly near the detection limit.
 
     seen: (k, 2), cells with points; centre: (tracks, 2, CELLS, CELLS), position of the cell's points east and south of
-    its middle, cells; one: a bowl of this rate, mm/yr, and radius, m.
+    its middle, cells.
     """
     motion = still(len(centre))
     if not len(seen):
         return motion
     at_points, of_cells = motion.at_points.copy(), motion.of_cells.copy()
-    for _ in range(1 if one or rng.random() < 0.8 else 2):
-        share = bowl(one[1] / CELL_M) if one else draw_shape(rng)
-        rate = one[0] if one else log_uniform(rng, *(WEAK_MM_YR if rng.random() < 0.75 else STRONG_MM_YR))
+    for _ in range(1 if rng.random() < 0.8 else 2):
+        share = draw_shape(rng)
+        rate = log_uniform(rng, *(WEAK_MM_YR if rng.random() < 0.75 else STRONG_MM_YR))
         middle = (seen[rng.integers(len(seen))] + rng.uniform(-0.5, 0.5, 2)).astype(np.float32)
-        if not one and rng.random() < 0.3:
+        if rng.random() < 0.3:
             middle = rng.uniform(8, CELLS - 8, 2).astype(np.float32)
         rate *= rng.choice([-1.0, 1.0])
         for i, (east, south) in enumerate(centre):
@@ -269,7 +268,7 @@ def _on_real_ground(rng: np.random.Generator, n_tracks: int, recipe: Recipe) -> 
     """Draw a sample with the errors of a real place, and motion in half of the samples."""
     drawn = draw_real(rng, recipe.places, n_tracks)
     centre = np.zeros((n_tracks, 2, CELLS, CELLS), dtype=np.float32)
-    motion = still(n_tracks) if rng.random() < 0.5 else shapes_at(rng, known_cells(drawn), centre)
+    motion = still(n_tracks) if rng.random() < 0.5 else shapes_at(rng, np.argwhere(np.isfinite(drawn[0][0])), centre)
     tracks = []
     for (velocity, count, mad, raw, height), moved in zip(drawn, motion.at_points, strict=True):
         added = np.where(np.abs(moved) > GONE_MM_YR, np.float32(np.nan), moved)

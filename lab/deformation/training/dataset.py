@@ -33,9 +33,6 @@ RARE_SHARE = 0.25
 BLOCK_SHARE = 0.06  # twice the benchmark's share, because unwrapping errors are mistaken for motion most easily
 
 
-HELD_BACK = 0.06  # share of the cached tiles used only for validation
-
-
 class TileCache(NamedTuple):
     """Arrays of n tiles on 100 × 100 cells, read-only; rates mm/yr, + toward the satellite, NaN without a point.
 
@@ -63,17 +60,11 @@ class TileCache(NamedTuple):
 
 _GRID = (TRACKS, CELLS, CELLS)
 LAYOUT: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
-    "released": (_GRID, np.float16),
-    "released_raw": (_GRID, np.float16),
-    "errors": (_GRID, np.float16),
-    "errors_raw": (_GRID, np.float16),
-    "mad": (_GRID, np.float16),
+    **dict.fromkeys(TileCache._fields, (_GRID, np.float16)),
     "n_points": (_GRID, np.uint8),
     "centre": ((TRACKS, 2, CELLS, CELLS), np.int8),
-    "truth": (_GRID, np.float16),
     "kind": ((CELLS, CELLS), np.uint8),
     "block": ((TRACKS,), np.uint8),
-    "height": (_GRID, np.float16),
 }
 
 
@@ -112,14 +103,7 @@ def fill(folder: Path, tiles: int, purpose: Purpose = Purpose.TRAINING) -> TileC
         done[number] = 1
     for array in (*arrays.values(), done):
         array.flush()
-    return opened(folder)
-
-
-def opened(folder: Path) -> TileCache:
-    """Open the finished tiles of a folder, from the first one up to the first gap."""
-    done = np.load(folder / "done.npy", mmap_mode="r")
-    made = int(np.argmin(done)) if not done.all() else done.size
-    return TileCache(*(np.load(folder / f"{name}.npy", mmap_mode="r")[:made] for name in LAYOUT))
+    return TileCache(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in LAYOUT))
 
 
 def tile_arrays(tile: Tile) -> dict[str, NDArray[np.generic]]:

@@ -1,7 +1,6 @@
 """Errors that resemble motion, added to those of simulated tiles in training, group by group.
 
-The tiles' own errors follow one model. These follow others, so that a network learns what all errors share. A group can
-be left out to measure how well a network generalises to it.
+The tiles' own errors follow one model. These follow others, so that a network learns what all errors share.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ class Disturbed(NamedTuple):
     wrong: NDArray[np.bool_]
 
 
-def disturbance(rng: np.random.Generator, height_m: Float32, without: frozenset[str] = frozenset()) -> Disturbed:
-    """Draw errors of some groups on a track's cells. height: (rows, cols), NaN unknown. without: groups left out."""
+def disturbance(rng: np.random.Generator, height_m: Float32) -> Disturbed:
+    """Draw errors of some groups on a track's cells. height: (rows, cols), NaN unknown."""
     total = Disturbed(np.zeros_like(height_m), np.zeros(height_m.shape, dtype=bool))
-    for name, draw in GROUPS.items():
-        if rng.random() < FREQUENT and name not in without:
+    for draw in GROUPS.values():
+        if rng.random() < FREQUENT:
             more = draw(rng, height_m)
             total = Disturbed(total.rate_mm_yr + more.rate_mm_yr, total.wrong | more.wrong)
     return total

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lab.deformation.injected.places import place, residual_field
 from lab.simulation.tiles import CELLS
@@ -62,8 +61,3 @@ def _part(first: int, size: int) -> tuple[slice, slice]:
     """Return the slices of the tile and of a place that overlap, for a place beginning at cell `first` of the tile."""
     last = min(CELLS, first + size)
     return slice(max(0, first), last), slice(max(0, -first), last - first)
-
-
-def known_cells(tracks: Sequence[Float32]) -> NDArray[np.intp]:
-    """Return rows and columns of the first track's cells with points, (k, 2)."""
-    return np.argwhere(np.isfinite(tracks[0][0]))

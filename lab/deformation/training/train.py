@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.deformation.training.compose import (
-    Recipe,
-    Sample,
-    TilePool,
-    disturbed,
-    finish,
-    sample,
-    still,
-    superimposed,
-    tile_pool,
-    weak_motion,
-)
-from lab.deformation.training.dataset import HELD_BACK, NOTHING, fill
+from lab.deformation.training.compose import Recipe, Sample, TilePool, pools, sample
+from lab.deformation.training.dataset import NOTHING
 from lab.training import Batch, TrainingRecipe, TrainingTask
 from ml.deformation.features.channels import CHANNELS, channels
 from ml.deformation.kinds import KINDS
@@ -34,8 +22,6 @@ from ml.runtime.checkpoints import Card
 from ml.runtime.device import low_precision
 
 SHIPPED = "deformation"
-WEAK_TILES = 96  # validation tiles for each weak bowl
-WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 300.0)}
 
 
 @dataclass(frozen=True)
@@ -75,50 +61,15 @@ class DeformationTrainingTask(TrainingTask):
         return loss_of(out.float(), batch)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return the loss, and shares of weak bowls detected at 0.05 false alarms a tile by the highest logit."""
+        """Return the loss on tiles held back; `lab.deformation.calibration` measures which bowls are found."""
         rng, device = np.random.default_rng(7), next(network.parameters()).device
         losses = []
         for _ in range(6):
-            samples = [sample(rng, self.held_back, 1, self.recipe) for _ in range(16)]
-            batch = as_batch(samples)
-            losses.append(float(loss_of(_answer(network, batch, device), batch)))
-        figures = {"loss_held_back": float(np.mean(losses))}
-        return figures | self._weak(network, device, 0.0, "") | self._weak(network, device, 1.0, "disturbed_")
-
-    def _weak(self, network: nn.Module, device: torch.device, disturbances: float, label: str) -> dict[str, float]:
-        recipe = replace(self.recipe, blocks=0.0, disturbed=disturbances, without=frozenset({"regions"}), places=())
-        limit = np.quantile(self._highest(network, device, None, 2 * WEAK_TILES, recipe), 0.95, axis=0)
-        shares_detected: dict[str, float] = {}
-        for name, bowl in WEAK.items():
-            shares = (self._highest(network, device, bowl, WEAK_TILES, recipe) > limit).mean(axis=0)
-            shares_detected |= {f"{label}found_{name}": float(shares[1]), f"{label}found_{name}_low": float(shares[0])}
-        return shares_detected
-
-    def _highest(
-        self, network: nn.Module, device: torch.device, bowl: tuple[float, float] | None, n: int, recipe: Recipe
-    ) -> NDArray[np.float32]:
-        """Return the highest logits of the first two thresholds on n tiles, (n, 2)."""
-        rng = np.random.default_rng(8)
-        rows = []
-        for _ in range(n // 16):
-            batch = as_batch([self._with_bowl(rng, bowl, recipe) for _ in range(16)])
-            out = _answer(network, batch, device)[:, :2].masked_fill(~batch["reached"][:, None], -20)
-            rows.append(out.amax(dim=(2, 3)).numpy())
-        return np.concatenate(rows)
-
-    def _with_bowl(self, rng: np.random.Generator, one: tuple[float, float] | None, recipe: Recipe) -> Sample:
-        """Return one track of a tile without motion, with a bowl added if `one` is given."""
-        order, number, cache = rng.permutation(2)[:1], int(rng.choice(self.held_back.quiet)), self.held_back.cache
-        motion = weak_motion(rng, cache, number, order, one) if one else still(1)
-        return finish(
-            rng, disturbed(rng, superimposed(rng, cache, number, order, motion, recipe), recipe), motion, recipe
-        )
-
-
-def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-    with torch.no_grad(), low_precision(device):
-        out: Tensor = network(batch["image"].to(device), int(batch["tracks"]))
-    return out.float().cpu()
+            batch = as_batch([sample(rng, self.held_back, 1, self.recipe) for _ in range(16)])
+            with torch.no_grad(), low_precision(device):
+                out = network(batch["image"].to(device), int(batch["tracks"]))
+            losses.append(float(loss_of(out.float().cpu(), batch)))
+        return {"loss_held_back": float(np.mean(losses))}
 
 
 def as_batch(samples: list[Sample]) -> dict[str, Tensor]:
@@ -167,9 +118,7 @@ def _more_if_small(cells: Tensor) -> Tensor:
 
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
     """Simulate missing tiles; return the network, the training task and the card."""
-    cache = fill(folder, settings.tiles)
-    kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
-    task = DeformationTrainingTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)
+    task = DeformationTrainingTask(*pools(folder, settings.tiles), settings)
     arguments: dict[str, Any] = {
         "channels": CHANNELS,
         "widths": list(settings.widths),

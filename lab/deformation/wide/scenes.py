@@ -27,16 +27,14 @@ from ml.deformation.gridding.points import Float32, Float64, PointCloud, project
 from ml.deformation.wide.noise import WideNoise
 
 FRAMES = ("014A_04939_131313", "094D_04913_101213", "087A_04904_121313", "167D_04884_131212")
-FOLDS = (FRAMES[:2], FRAMES[2:])  # thresholds are tuned on one pair; figures are reported for the other
 SIMULATED = ("simulated-0", "simulated-1", "simulated-2", "simulated-3")
-SIMULATED_FOLDS = (SIMULATED[:2], SIMULATED[2:])
 DIAMETERS_KM = (10.0, 20.0, 30.0, 50.0)  # of the outline of a tenth of the peak
 RATES_MM_YR = (-5.0, -7.5, -10.0)
 CASES = tuple((diameter, rate) for diameter in DIAMETERS_KM for rate in RATES_MM_YR)
 LARGEST_ASPECT, FLATTEST = 2.0, 4.0
-LEAST_KNOWN = 0.3  # of a bowl's outline
+MIN_KNOWN = 0.3  # of a bowl's outline
 SMOOTHED_KM, SCATTER_MM_YR = 5.0, 0.5
-STATION_KM, STATION_MM_YR, AROUND_STATION_KM, FEWEST_AROUND = 50.0, 0.5, 5.0, 8
+STATION_KM, STATION_MM_YR, AROUND_STATION_KM, MIN_AROUND = 50.0, 0.5, 5.0, 8
 SIDE_CELLS, SIMULATED_KNOWN = 240, 0.45
 EPSG = 32636
 
@@ -48,14 +46,9 @@ class Noise(StrEnum):
     SIMULATED = "deformation-wide-simulated"
 
     @property
-    def folds(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the two pairs of frames; thresholds are tuned on one and figures reported for the other."""
-        return SIMULATED_FOLDS if self is Noise.SIMULATED else FOLDS
-
-    @property
     def frames(self) -> tuple[str, ...]:
         """Return the names of all frames."""
-        return self.folds[0] + self.folds[1]
+        return SIMULATED if self is Noise.SIMULATED else FRAMES
 
 
 class Bowl(NamedTuple):
@@ -93,7 +86,8 @@ class Scene(NamedTuple):
 
 def still_scene(noise: Noise, frame: str) -> Scene:
     """Return a frame with noise only."""
-    others = tuple(_negated(_frame(noise, one)) for one in noise.frames if one != frame)
+    beside = (_frame(noise, one) for one in noise.frames if one != frame)
+    others = tuple(points._replace(velocity_mm_yr=-points.velocity_mm_yr) for points in beside)
     return Scene(frame, _frame(noise, frame), others, None)
 
 
@@ -108,14 +102,10 @@ def bowl_scene(noise: Noise, number: int) -> Scene:
         aspect, order = rng.uniform(1, LARGEST_ASPECT), rng.uniform(2, FLATTEST)
         bowl = Bowl(points.x[at], points.y[at], diameter, aspect, rng.uniform(0, np.pi), order, peak)
         known = len(tree.query_ball_point([bowl.x_m, bowl.y_m], 500 * diameter))
-        if known >= LEAST_KNOWN * np.pi * (diameter / 2) ** 2:
+        if known >= MIN_KNOWN * np.pi * (diameter / 2) ** 2:
             break
     still = still_scene(noise, frame)
     return Scene(frame, _moved(points, bowl), tuple(_moved(other, bowl) for other in still.others), bowl)
-
-
-def _negated(points: PointCloud) -> PointCloud:
-    return points._replace(velocity_mm_yr=-points.velocity_mm_yr)
 
 
 def _moved(points: PointCloud, bowl: Bowl) -> PointCloud:
@@ -159,7 +149,7 @@ def _held_by_stations(x_km: Float64, y_km: Float64, error: Float64, rng: np.rand
     stations += rng.uniform(-0.3, 0.3, stations.shape) * STATION_KM
     cells = np.stack([x_km, y_km], axis=1)
     around = cKDTree(cells).query_ball_point(stations, AROUND_STATION_KM)
-    used = [number for number, near in enumerate(around) if len(near) >= FEWEST_AROUND]
+    used = [number for number, near in enumerate(around) if len(near) >= MIN_AROUND]
     seen = np.array([np.median(error[around[number]]) for number in used])
     seen += rng.normal(0, STATION_MM_YR, seen.size)
     power = float(np.var(seen))

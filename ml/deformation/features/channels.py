@@ -39,7 +39,7 @@ class TrackCells(NamedTuple):
     around: Float32 | None = None
 
 
-def background_of(grid: RobustGrid) -> float:
+def still_rate_of(grid: RobustGrid) -> float:
     """Return the rate of still ground in a whole product, mm/yr, measured once and not block by block."""
     return still_ground(grid.velocity_mm_yr, grid_noise(grid), STILL_WITHIN_MM_YR).rate_mm_yr
 

@@ -19,10 +19,10 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 CELL_M = 1_000.0
 WIDTHS_M = (48_000.0, 24_000.0, 12_000.0)  # Standard deviations of the Gaussian weights, the widest first.
-LEAST_WIDTHS = 1.25  # Narrower scenes have no background: most of them may move.
-MOST_SPREAD_MM_YR = 10.0  # Delay and faults leave less: a scene with more moves itself, like a basin that fills it.
+MIN_WIDTHS = 1.25  # Narrower scenes have no background: most of them may move.
+MAX_SPREAD_MM_YR = 10.0  # Delay and faults leave less: a scene with more moves itself, like a basin that fills it.
 OUTLIER = 4.0  # Cells that differ by more robust deviations have no weight.
-LEAST_SPREAD_MM_YR = 0.5
+MIN_SPREAD_MM_YR = 0.5
 ROUNDS = 3  # Rounds at each width: each leaves out the cells that move against the background so far.
 PRIOR_CELLS = 25.0  # Weight of the wider background, because few cells do not determine a slope.
 STILL_WITHIN_MM_YR = 5.0
@@ -58,20 +58,20 @@ def background_of(points: PointCloud) -> Background:
     median, _ = cell_median(cells, points.velocity_mm_yr.astype(np.float32, copy=False))
     extent_m = max(median.shape) * cells.transform.a
     nothing = Background(np.zeros(median.shape), cells.transform)
-    if extent_m < LEAST_WIDTHS * WIDTHS_M[-1]:
+    if extent_m < MIN_WIDTHS * WIDTHS_M[-1]:
         return nothing
     known = np.isfinite(median)
     still = still_ground(median, 0.0, STILL_WITHIN_MM_YR)
     rate = np.where(known, median, 0).astype(np.float64)
     wide = np.full(rate.shape, still.rate_mm_yr)
-    for width_m in (width for width in WIDTHS_M if LEAST_WIDTHS * width <= extent_m):
+    for width_m in (width for width in WIDTHS_M if MIN_WIDTHS * width <= extent_m):
         for _ in range(ROUNDS):
             apart = rate - wide
-            spread = MAD_TO_SIGMA * float(np.median(np.abs(apart[known]))) + LEAST_SPREAD_MM_YR
+            spread = MAD_TO_SIGMA * float(np.median(np.abs(apart[known]))) + MIN_SPREAD_MM_YR
             weight = np.where(known, np.maximum(1 - (apart / (OUTLIER * spread)) ** 2, 0) ** 2, 0)
             wide = wide + _local_planes(apart, weight, width_m / cells.transform.a)
     left = MAD_TO_SIGMA * float(np.median(np.abs((rate - wide)[known])))
-    return Background(wide, cells.transform, left) if left < MOST_SPREAD_MM_YR else nothing
+    return Background(wide, cells.transform, left) if left < MAX_SPREAD_MM_YR else nothing
 
 
 class Level(NamedTuple):

@@ -52,7 +52,7 @@ class Neighbours(NamedTuple):
     z_sum: Float64
 
 
-def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig | None = None) -> DeformationMaps:
+def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig) -> DeformationMaps:
     """Find clusters of active points like ADAfinder (Barra et al. 2017, doi 10.3390/rs9101002).
 
     A point is active if its rate is more than sigmas standard deviations (robust, of the whole map) from the
@@ -60,7 +60,6 @@ def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig | Non
     (ours, because the original grades series, which a rate lacks) is the mean |z| of these neighbours times
     their share of all points there. Maps are on the cells of grid, which must be of the same points.
     """
-    config = config or AdaConfig()
     background, _ = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
     residual = points.velocity_mm_yr.astype(np.float64) - background
     sigma = max(float(MAD_TO_SIGMA * np.median(np.abs(residual - np.median(residual)))), 0.1)
@@ -112,14 +111,13 @@ def _nearest_rate(grid: VelocityGrid, background: float) -> Float32:
     return rate
 
 
-def getis_ord(grid: VelocityGrid, config: GetisOrdConfig | None = None) -> DeformationMaps:
+def getis_ord(grid: VelocityGrid, config: GetisOrdConfig) -> DeformationMaps:
     """Find hot and cold spots by Gi*, binary weights (Ord & Getis 1995, doi 10.1111/j.1538-4632.1995.tb00912.x).
 
     Gi* = (Σ w·x − x̄·Σ w) / (s·√((n·Σ w² − (Σ w)²)/(n − 1))) over the n cells that have a rate, with their mean x̄ and
     standard deviation s. Rates of one product are correlated in space, so |Gi*| of still ground is far beyond that of
     a normal variable: z_at_half is tuned, not taken from a table.
     """
-    config = config or GetisOrdConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
     known = np.isfinite(grid.velocity_mm_yr)
     n, values = int(known.sum()), grid.velocity_mm_yr[known].astype(np.float64)

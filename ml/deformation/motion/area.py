@@ -9,7 +9,7 @@ from ml.deformation.series.regression import Float32, Float64
 from ml.deformation.series.steps import undo
 from ml.deformation.series.summary import summarise
 
-FEWEST_AROUND = 5
+MIN_AROUND = 5
 KNOWN = 0.8  # share of the dates on which a point needs a value: points that come and go cause jumps in a mean
 
 
@@ -27,7 +27,7 @@ def series_of_area(
         return np.full(days.size, np.nan)
     series = _over_points(np.nanmean, inside)
     around = _complete(_mended(around_mm, days, half_wave_mm)) if around_mm is not None else inside[:0]
-    return series - _over_points(np.nanmedian, around) if len(around) >= FEWEST_AROUND else series
+    return series - _over_points(np.nanmedian, around) if len(around) >= MIN_AROUND else series
 
 
 def _mended(series_mm: Float32, days: NDArray[np.integer], half_wave_mm: float | None) -> Float32:

@@ -5,9 +5,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ml.deformation.motion.noise import NOISE_MODELS, Float64, NoiseModel, Whitening
+from ml.deformation.series.regression import DAYS_PER_YEAR, SHORTEST_FOR_A_SEASON_YEARS
 
-DAYS_PER_YEAR = 365.25
-SHORTEST_FOR_A_SEASON_YEARS = 1.5
 SHORTEST_FOR_HALF_YEARS = 2.0
 LARGEST_INFLATION = 4.0  # of the season's variances, if dates leave months out; with more, no half-yearly wave
 RATE = 1  # row of `base`

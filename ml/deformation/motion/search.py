@@ -5,130 +5,107 @@ correlated noise is not taken for a change. Critical values come from simulated 
 (docs/models/series.md).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ml.deformation.motion.model import DAYS_PER_YEAR, Candidates, Change, Fit, Kind, SeriesLikelihood
+from ml.deformation.motion.model import Candidates, Change, Fit, Kind, SeriesLikelihood
 from ml.deformation.motion.noise import Float64
+from ml.deformation.series.regression import DAYS_PER_YEAR
 
 KINDS: tuple[Kind, ...] = ("rate", "step")  # of changes that are searched
-MOST_DATES = 120  # tried for the interval of a change
+CRITICAL = {"rate": 22.0, "step": 24.0}  # twice the log of the likelihood ratio that a change needs
+MAX_CHANGES = 5
+EDGE_DATES, EDGE_YEARS = 6, 0.3  # least on either side of a change of rate
+STEP_DATES = 4  # least on either side of a step
+APART_YEARS = 0.3  # least between two changes of rate
+TRIED = 40  # dates tried first, before those between them
+MAX_DATES = 120  # tried for the interval of a change
 
 
-@dataclass(frozen=True)
-class SearchConfig:
-    """Settings of the search for changes of a series' motion.
-
-    critical_rate, critical_step: twice the log of the likelihood ratio that a change needs. most: number of changes.
-
-    At least edge_dates and edge_years lie on either side of a change of rate, step_dates on either side of a step, and
-    apart_years between two changes of rate. tried: number of dates tried first, before those between them.
-    """
-
-    critical_rate: float = 22.0
-    critical_step: float = 24.0
-    most: int = 5
-    edge_dates: int = 6
-    edge_years: float = 0.3
-    step_dates: int = 4
-    apart_years: float = 0.3
-    tried: int = 40
-
-    def critical(self, change: Change) -> float:
-        """Return the critical value for a change of this kind."""
-        return self.critical_rate if change.kind == "rate" else self.critical_step
-
-
-def find_changes(series: SeriesLikelihood, config: SearchConfig) -> Fit:
+def find_changes(series: SeriesLikelihood) -> Fit:
     """Fit the curve with every change that is significant in addition to the others."""
-    candidates = series.candidates(tuple(_tried(series.days, config)))
+    candidates = series.candidates(tuple(_tried(series.days)))
     changes: tuple[Change, ...] = ()
-    while len(changes) < config.most:
-        best = _next(series, changes, candidates, config)
+    while len(changes) < MAX_CHANGES:
+        best = _next(series, changes, candidates)
         if best is None:
             break
-        changes = _refined(series, (*changes, best), config)
-    return _pruned(series, changes, config)
+        changes = _refined(series, (*changes, best))
+    return _pruned(series, changes)
 
 
-def _tried(days: Float64, config: SearchConfig) -> list[Change]:
+def _tried(days: Float64) -> list[Change]:
     tried: list[Change] = []
     for kind in KINDS:
-        possible = _possible(days, kind, config)
-        tried += [Change(kind, float(day)) for day in possible[:: 1 + possible.size // config.tried]]
+        possible = _possible(days, kind)
+        tried += [Change(kind, float(day)) for day in possible[:: 1 + possible.size // TRIED]]
     return tried
 
 
-def _possible(days: Float64, kind: Kind, config: SearchConfig) -> Float64:
+def _possible(days: Float64, kind: Kind) -> Float64:
     """Return the dates at which a change of this kind is allowed."""
     if kind == "step":
-        return days[config.step_dates : days.size - config.step_dates + 1]
-    inside = days[config.edge_dates : max(0, days.size - config.edge_dates)]
-    edge = config.edge_years * DAYS_PER_YEAR
+        return days[STEP_DATES : days.size - STEP_DATES + 1]
+    inside = days[EDGE_DATES : max(0, days.size - EDGE_DATES)]
+    edge = EDGE_YEARS * DAYS_PER_YEAR
     return np.asarray(inside[(inside >= days[0] + edge) & (inside <= days[-1] - edge)], dtype=np.float64)
 
 
-def _free(change: Change, changes: tuple[Change, ...], config: SearchConfig) -> bool:
-    apart = config.apart_years * DAYS_PER_YEAR if change.kind == "rate" else 1.0
+def _free(change: Change, changes: tuple[Change, ...]) -> bool:
+    apart = APART_YEARS * DAYS_PER_YEAR if change.kind == "rate" else 1.0
     return all(one.kind != change.kind or abs(one.day - change.day) >= apart for one in changes)
 
 
-def _next(
-    series: SeriesLikelihood, changes: tuple[Change, ...], candidates: Candidates, config: SearchConfig
-) -> Change | None:
+def _next(series: SeriesLikelihood, changes: tuple[Change, ...], candidates: Candidates) -> Change | None:
     if not candidates.changes:
         return None
     profile = series.profile(changes, candidates)
-    beyond = profile.twice_log - profile.without - [config.critical(one) for one in candidates.changes]
-    beyond[[not _free(one, changes, config) for one in candidates.changes]] = -np.inf
+    beyond = profile.twice_log - profile.without - [CRITICAL[one.kind] for one in candidates.changes]
+    beyond[[not _free(one, changes) for one in candidates.changes]] = -np.inf
     at = int(np.argmax(beyond))
     return candidates.changes[at] if beyond[at] > 0 else None
 
 
-def _refined(series: SeriesLikelihood, changes: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
+def _refined(series: SeriesLikelihood, changes: tuple[Change, ...]) -> tuple[Change, ...]:
     """Move every change to its likeliest date given the others, beginning with the last one, twice."""
     for number in [*reversed(range(len(changes))), *range(len(changes) - 1)]:
         others = changes[:number] + changes[number + 1 :]
-        near = _near(series.days, changes[number], others, config)
+        near = _near(series.days, changes[number], others)
         profile = series.profile(others, series.candidates(near))
         changes = (*changes[:number], near[int(np.argmax(profile.twice_log))], *changes[number + 1 :])
     return changes
 
 
-def _near(days: Float64, change: Change, others: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
+def _near(days: Float64, change: Change, others: tuple[Change, ...]) -> tuple[Change, ...]:
     """Return copies of a change, moved to each of the dates around it."""
-    possible = _possible(days, change.kind, config)
-    reach = 2 * max(1, -(-possible.size // config.tried))
+    possible = _possible(days, change.kind)
+    reach = 2 * max(1, -(-possible.size // TRIED))
     at = int(np.argmin(np.abs(possible - change.day)))
     near = tuple(Change(change.kind, float(day)) for day in possible[max(0, at - reach) : at + reach + 1])
-    return tuple(one for one in near if _free(one, others, config)) or (change,)
+    return tuple(one for one in near if _free(one, others)) or (change,)
 
 
-def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...], config: SearchConfig) -> Fit:
+def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...]) -> Fit:
     """Drop changes that are not significant given all others, the least significant one first."""
     fit = series.fit(changes)
     while fit.changes:
         without = [series.fit(fit.changes[:i] + fit.changes[i + 1 :]) for i in range(len(fit.changes))]
         beyond = [
-            fit.twice_log - one.twice_log - config.critical(change)
+            fit.twice_log - one.twice_log - CRITICAL[change.kind]
             for one, change in zip(without, fit.changes, strict=True)
         ]
         least = int(np.argmin(beyond))
         if beyond[least] > 0:
             break
-        fit = series.fit(_refined(series, without[least].changes, config))
+        fit = series.fit(_refined(series, without[least].changes))
     return fit
 
 
-def likely_days(
-    series: SeriesLikelihood, fit: Fit, number: int, drop: float, config: SearchConfig
-) -> tuple[float, float]:
+def likely_days(series: SeriesLikelihood, fit: Fit, number: int, drop: float) -> tuple[float, float]:
     """Return the first and last day of a change: dates whose twice-log-likelihood is within `drop` of the best."""
     change, others = fit.changes[number], fit.changes[:number] + fit.changes[number + 1 :]
     nearly = SeriesLikelihood(series.days, series.values_mm, fit.noises)
-    days = _possible(series.days, change.kind, config)
-    days = days[:: 1 + days.size // MOST_DATES]
+    days = _possible(series.days, change.kind)
+    days = days[:: 1 + days.size // MAX_DATES]
     tried = nearly.candidates((change, *(Change(change.kind, float(day)) for day in days)))
     twice_log = nearly.profile(others, tried).twice_log
     likely = np.flatnonzero(twice_log[1:] >= twice_log.max() - drop)

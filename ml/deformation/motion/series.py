@@ -9,24 +9,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.motion.model import DAYS_PER_YEAR, RATE, Change, Fit, SeriesLikelihood
+from ml.deformation.motion.model import RATE, Change, Fit, SeriesLikelihood
 from ml.deformation.motion.noise import Float64, NoiseModel
-from ml.deformation.motion.search import SearchConfig, find_changes, likely_days
+from ml.deformation.motion.search import find_changes, likely_days
+from ml.deformation.series.cycles import MAX_WHOLE, MIN_WHOLE, WHOLE_SIGMAS
+from ml.deformation.series.regression import DAYS_PER_YEAR
 from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.deformation.series.summary import summarise
 from ml.statistics.robust import MAD_TO_SIGMA
 
-FEWEST_DATES = 24
+MIN_DATES = 24
 SHORTEST_YEARS = 1.0
 WITHIN_90 = 1.645  # standard deviations
 DROP_90 = 5.0  # of twice the log-likelihood; 2.7 if the noise were known, set on validation series
 STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
 SURELY = 3.0  # standard deviations of a rate that is surely not 0
-LEAST_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
+MIN_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
 WILD = 5.0  # robust standard deviations from the medians of the neighbours
 BESIDE = 3  # neighbours on either side
-LEAST_NOISE_MM = 0.1
-WHOLE_LEAST, WHOLE_MOST = 0.08, 0.16  # cycles: limits of a step's distance from a whole number, by its own error
+MIN_NOISE_MM = 0.1
 SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard deviations
 
 
@@ -120,29 +121,23 @@ class SeriesMotion(NamedTuple):
 
 
 def series_motion(
-    dates: Sequence[date],
-    displacement_mm: NDArray[np.floating],
-    half_wave_mm: float | None = HALF_WAVE_MM,
-    config: SearchConfig | None = None,
+    dates: Sequence[date], displacement_mm: NDArray[np.floating], half_wave_mm: float | None = HALF_WAVE_MM
 ) -> SeriesMotion | None:
     """Describe the motion of one series, (dates,), mm, NaN where missing; None with too few dates.
 
     half_wave_mm: size of an unwrapping error, None if the series cannot contain any.
     """
-    config, all_days = config or SearchConfig(), np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
+    all_days = np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
     values = _without_cycles(all_days, np.asarray(displacement_mm, dtype=np.float64), half_wave_mm)
     values[_wild(values)] = np.nan
     known = np.isfinite(values)
     days = all_days[known]
-    if days.size < FEWEST_DATES or np.ptp(days) < SHORTEST_YEARS * DAYS_PER_YEAR:
+    if days.size < MIN_DATES or np.ptp(days) < SHORTEST_YEARS * DAYS_PER_YEAR:
         return None
     series = SeriesLikelihood(days, values[known])
-    fit = _with_even_change(series, find_changes(series, config))
-    changes = tuple(
-        _whole(_dated(series, fit, number, dates[0], config), half_wave_mm) for number in range(len(fit.changes))
-    )
-    fit_mm = np.interp(all_days, days, series.curve(fit))
-    return _described(fit, days, changes, dates[0])._replace(fit_mm=fit_mm, values_mm=values)
+    fit = _with_even_change(series, find_changes(series))
+    changes = tuple(_whole(_dated(series, fit, number, dates[0]), half_wave_mm) for number in range(len(fit.changes)))
+    return _described(fit, days, changes, dates[0], np.interp(all_days, days, series.curve(fit)), values)
 
 
 def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | None) -> Float64:
@@ -165,7 +160,7 @@ def _wild(values_mm: Float64) -> NDArray[np.bool_]:
         before, after = series - medians[: series.size], series - medians[BESIDE + 1 :]
         off = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0.0)
         scatter = MAD_TO_SIGMA * float(np.median(np.abs(before + after) / 2))
-        wild[known] = off > WILD * max(scatter, LEAST_NOISE_MM)
+        wild[known] = off > WILD * max(scatter, MIN_NOISE_MM)
     return wild
 
 
@@ -178,9 +173,9 @@ def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
     return even if even.twice_log >= fit.twice_log else fit
 
 
-def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date, config: SearchConfig) -> DatedChange:
+def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date) -> DatedChange:
     change, at = fit.changes[number], number - len(fit.changes)
-    ends = (change.day, change.day) if change.kind == "curve" else likely_days(series, fit, number, DROP_90, config)
+    ends = (change.day, change.day) if change.kind == "curve" else likely_days(series, fit, number, DROP_90)
     day, low, high = (first + timedelta(days=one) for one in (change.day, *ends))
     return DatedChange(change.kind, day, low, high, float(fit.coefficients[at]), float(fit.covariance[at, at] ** 0.5))
 
@@ -190,7 +185,7 @@ def _whole(change: DatedChange, half_wave_mm: float | None) -> DatedChange:
     if change.kind != "step" or half_wave_mm is None:
         return change
     cycles, sigma = change.size / half_wave_mm, change.sigma / half_wave_mm
-    whole = round(cycles) != 0 and abs(cycles - round(cycles)) <= np.clip(2.5 * sigma, WHOLE_LEAST, WHOLE_MOST)
+    whole = round(cycles) != 0 and abs(cycles - round(cycles)) <= np.clip(WHOLE_SIGMAS * sigma, MIN_WHOLE, MAX_WHOLE)
     return change._replace(kind="unwrapping") if whole else change
 
 
@@ -204,8 +199,10 @@ def _rate_on(fit: Fit, day: float) -> Rate:
     return Rate(float(parts @ fit.coefficients), float(np.sqrt(parts @ fit.covariance @ parts)))
 
 
-def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date) -> SeriesMotion:
-    """Describe the motion of a fit, except the curve."""
+def _described(
+    fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date, fit_mm: Float64, values_mm: Float64
+) -> SeriesMotion:
+    """Describe the motion of a fit. fit_mm, values_mm: as in `SeriesMotion`."""
     bends = sorted((one for one in changes if one.kind in ("rate", "curve")), key=lambda one: one.day)
     starts = [float(days[0]), *(float((one.day - first).days) for one in bends if one.kind == "rate")]
     rates = [_rate_on(fit, day) for day in starts]
@@ -238,14 +235,14 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
         noise_mm=fit.sigma_mm,
         noise=fit.noise,
         changes=tuple(sorted(changes, key=lambda one: one.day)),
-        fit_mm=np.empty(0),
-        values_mm=np.empty(0),
+        fit_mm=fit_mm,
+        values_mm=values_mm,
     )
 
 
 def _trend(before: Rate, now: Rate) -> Trend:
     """Return the trend from one section to the next, between which the rate changed significantly."""
-    if abs(now.mm_yr - before.mm_yr) < LEAST_CHANGE_MM_YR or (before.still and now.still):
+    if abs(now.mm_yr - before.mm_yr) < MIN_CHANGE_MM_YR or (before.still and now.still):
         return Trend.STEADY
     if not before.moves and now.moves:
         return Trend.BEGAN

@@ -1,6 +1,6 @@
 """Unwrapping errors among steps: whole cycles, half a wavelength of motion each, and nothing else.
 
-Steps count as errors only if all criteria are met (`CycleConfig`): keeping an error costs a false alarm, but removing
+Steps count as errors only if all criteria are met (constants below): keeping an error costs a false alarm, but removing
 real motion hides a landslide. Unwrapping joins series across gaps (snow) and may be wrong by a cycle from
 one season to the next; national services search seasons whose slope differs from the line of all years and whose edge
 is a step (NORCE, insar-norway-ml). Least squares of a step at the gap, with line and season, weighs both; the choice
@@ -8,7 +8,6 @@ must be clearly better than every other choice of one or two gaps.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,54 +15,31 @@ from numpy.typing import NDArray
 from ml.deformation.series.regression import DAYS_PER_YEAR, Float32, robust_sigma, widening
 from ml.deformation.series.search import PickedSteps, ProjectedSeries
 
+# Of each step, in cycles; all steps of a series must meet them, or none is undone.
+WHOLE_SIGMAS, MIN_WHOLE, MAX_WHOLE = 2.5, 0.08, 0.16  # distance from a whole number, in standard errors; its limits
+MAX_CYCLES, MIN_SIGMAS, MAX_ERROR = 3, 6.0, 0.12  # whole number; size in standard errors; standard error
+MAX_JUMP_OFF, JUMP_DATES = 0.3, 5  # from that number to the jump between the means of so many dates on either side
+# Of each series.
+MAX_SCATTER, MAX_JUMP = 0.25, 0.4  # of the residuals, in cycles; their jump across other gaps, in cycles
+GAP_DAYS, TRIMMED = 40, 1  # gaps are longer than this; dates left out at their edges
+MARGIN = 16.0  # variances of the noise by which a change of the rate, or other cycles, leave larger squares
 KINKS = 20  # dates at which a change of the rate is tried
 
 
-@dataclass(frozen=True)
-class CycleConfig:
-    """Criteria for steps that are whole cycles; all steps of a series must meet them, or none is undone. In cycles.
-
-    A step's size lies within whole_sigmas standard errors (whole_least to whole_most) of a whole number up to
-    `largest`, is surest_z standard errors large, and has an error below `known`; the jump between the means of
-    `sharp_dates` before and after it is within `sharp` of that number. Residuals scatter by less than `scatter` and
-    jump by at most `loose` across other gaps, which are longer than gap_days, without `trimmed` dates at their edges;
-    less than half of the gaps are wrong. With a change of the rate at any date instead, or other cycles at one or two
-    gaps, the squares of the residuals are larger by `margin` variances of the noise.
-    """
-
-    whole_sigmas: float = 2.5
-    whole_least: float = 0.08
-    whole_most: float = 0.16
-    largest: int = 3
-    surest_z: float = 6.0
-    known: float = 0.12
-    sharp: float = 0.3
-    sharp_dates: int = 5
-    scatter: float = 0.25
-    loose: float = 0.4
-    gap_days: int = 40
-    trimmed: int = 1
-    margin: float = 16.0
-
-
 def whole_cycles(
-    series: ProjectedSeries,
-    picked: PickedSteps,
-    days: NDArray[np.integer],
-    half_wave_mm: float,
-    config: CycleConfig,
+    series: ProjectedSeries, picked: PickedSteps, days: NDArray[np.integer], half_wave_mm: float
 ) -> NDArray[np.int8]:
     """Return the cycles to undo at every step (s, most), + where the series jumps up; 0 if any step is in doubt."""
     left = _without(series, picked.at, picked.size_mm)
     noise_mm = robust_sigma(left, series.mask) * widening(left, series.mask)
-    gaps = _gaps(series.mask, days, config.gap_days)
-    whole = _look_whole(series, picked, left, noise_mm, gaps, half_wave_mm, config)
-    trusted = (whole | (picked.at == 0)).all(axis=1) & _calm(series, picked, left, gaps, half_wave_mm, config)
+    gaps = _gaps(series.mask, days)
+    whole = _look_whole(series, picked, left, noise_mm, gaps, half_wave_mm)
+    trusted = (whole | (picked.at == 0)).all(axis=1) & _calm(series, picked, left, gaps, half_wave_mm)
     cycles = np.where(trusted[:, None] & whole, np.rint(picked.size_mm / half_wave_mm), 0).astype(np.int8)
     rows = np.flatnonzero(cycles.any(axis=1))
     some = series.only(rows)
     mended = _without(some, picked.at[rows], cycles[rows] * np.float32(half_wave_mm))
-    margin = config.margin * noise_mm[rows] ** 2
+    margin = MARGIN * noise_mm[rows] ** 2
     sure = _with_a_kink(some, days) - _squares(mended) >= margin
     for growth in _other_choices(some, mended, gaps[rows], half_wave_mm):
         sure &= growth >= margin
@@ -78,43 +54,37 @@ def _look_whole(
     noise_mm: Float32,
     gaps: NDArray[np.intp],
     half_wave_mm: float,
-    config: CycleConfig,
 ) -> NDArray[np.bool_]:
     """Return whether each step, considered alone, is a whole number of cycles, (s, most)."""
     size = picked.size_mm / np.float32(half_wave_mm)
     error = np.sqrt(picked.variance) * (noise_mm / half_wave_mm)[:, None]
     cycles = np.rint(size)
-    jumps = [_jump(left, series.mask, at, (gaps == at[:, None]).any(axis=1), config) for at in picked.at.T]
+    jumps = [_jump(left, series.mask, at, (gaps == at[:, None]).any(axis=1)) for at in picked.at.T]
     jump = size + np.stack(jumps, axis=1) / half_wave_mm
-    whole = np.abs(size - cycles) <= np.clip(config.whole_sigmas * error, config.whole_least, config.whole_most)
-    whole &= (np.abs(cycles) >= 1) & (np.abs(cycles) <= config.largest)
-    whole &= (np.abs(size) >= config.surest_z * error) & (error <= config.known)
-    return np.asarray(whole & (np.abs(jump - cycles) <= config.sharp), dtype=np.bool_)
+    whole = np.abs(size - cycles) <= np.clip(WHOLE_SIGMAS * error, MIN_WHOLE, MAX_WHOLE)
+    whole &= (np.abs(cycles) >= 1) & (np.abs(cycles) <= MAX_CYCLES)
+    whole &= (np.abs(size) >= MIN_SIGMAS * error) & (error <= MAX_ERROR)
+    return np.asarray(whole & (np.abs(jump - cycles) <= MAX_JUMP_OFF), dtype=np.bool_)
 
 
 def _calm(
-    series: ProjectedSeries,
-    picked: PickedSteps,
-    left: Float32,
-    gaps: NDArray[np.intp],
-    half_wave_mm: float,
-    config: CycleConfig,
+    series: ProjectedSeries, picked: PickedSteps, left: Float32, gaps: NDArray[np.intp], half_wave_mm: float
 ) -> NDArray[np.bool_]:
     """Flag series (s,) with low scatter, no other jumps at gaps, and fewer than half of the gaps wrong."""
-    calm = robust_sigma(left, series.mask) <= config.scatter * half_wave_mm
+    calm = robust_sigma(left, series.mask) <= MAX_SCATTER * half_wave_mm
     wrong = np.zeros(len(left), dtype=np.int64)
     for gap in gaps.T:
-        edge = _jump(left, series.mask, gap, gap > 0, config)
-        calm &= (gap == 0) | (np.abs(edge) <= config.loose * half_wave_mm)
+        edge = _jump(left, series.mask, gap, gap > 0)
+        calm &= (gap == 0) | (np.abs(edge) <= MAX_JUMP * half_wave_mm)
         wrong += ((picked.at == gap[:, None]) & (picked.at > 0)).sum(axis=1)
     return np.asarray(calm & ((wrong == 0) | (2 * wrong < (gaps > 0).sum(axis=1))), dtype=np.bool_)
 
 
-def _gaps(mask: Float32, days: NDArray[np.integer], gap_days: int) -> NDArray[np.intp]:
+def _gaps(mask: Float32, days: NDArray[np.integer]) -> NDArray[np.intp]:
     """Return indices of the first dates after gaps of each series, (s, gaps), padded with 0."""
     last = np.maximum.accumulate(np.where(mask > 0, days, days[0]), axis=1)
     after = np.zeros(mask.shape, dtype=bool)
-    after[:, 1:] = (mask[:, 1:] > 0) & (days[1:] - last[:, :-1] > gap_days)
+    after[:, 1:] = (mask[:, 1:] > 0) & (days[1:] - last[:, :-1] > GAP_DAYS)
     most = int(after.sum(axis=1).max(initial=0))
     dates = np.where(after, np.arange(mask.shape[1]), 0)
     return np.sort(dates, axis=1)[:, mask.shape[1] - most :]
@@ -160,17 +130,17 @@ def _other_choices(
                 yield square[one] + square[two] + sign * both - 2 * np.abs(product[one] + sign * product[two])
 
 
-def _jump(left: Float32, mask: Float32, at: NDArray[np.intp], gap: NDArray[np.bool_], config: CycleConfig) -> Float32:
+def _jump(left: Float32, mask: Float32, at: NDArray[np.intp], gap: NDArray[np.bool_]) -> Float32:
     """Return the mean just after a date (s,) minus that just before, (s,), mm. gap: whether a gap ends there."""
-    reach = np.arange(2 * config.sharp_dates)
-    first = np.where(gap, config.trimmed, 0)[:, None]
+    reach = np.arange(2 * JUMP_DATES)
+    first = np.where(gap, TRIMMED, 0)[:, None]
     total = np.zeros(len(left), dtype=np.float32)
     for sign, where in ((1, at[:, None] + reach), (-1, at[:, None] - 1 - reach)):
         inside = (where >= 0) & (where < left.shape[1])
         place = np.clip(where, 0, left.shape[1] - 1)
         seen = np.take_along_axis(mask, place, axis=1) * inside
         order = np.cumsum(seen, axis=1)
-        seen *= (order > first) & (order <= first + config.sharp_dates)
+        seen *= (order > first) & (order <= first + JUMP_DATES)
         values = np.take_along_axis(left, place, axis=1) * seen
         total += sign * values.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     return total

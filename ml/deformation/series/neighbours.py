@@ -4,7 +4,6 @@ An unwrapping error has the same whole number of cycles everywhere inside its ed
 wet winter, vary in size from place to place, and some are near a whole cycle by chance.
 """
 
-from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
@@ -15,27 +14,15 @@ from ml.deformation.series.regression import Float64
 from ml.deformation.series.steps import HALF_WAVE_MM, Steps
 from ml.deformation.series.summary import SeriesSummary
 
-
-@dataclass(frozen=True)
-class AgreementConfig:
-    """Criteria by which neighbours contradict or confirm whole steps; sizes are shares of a cycle.
-
-    odd: a step farther than this from every whole number is odd. A step is compared with the steps in 3 x 3 cells of
-    cell_m around it, at most one image earlier or later, itself included; and with all steps of the product on its date
-    if more than everywhere_share of the points step then. It is kept if more than odd_share of these are odd, if the
-    others, at least `several`, are off by more than bias on average, or if more than most_share of the product steps
-    then: this changes no relative rate, and may be an earthquake. A doubtful step is undone if at least `several` of
-    the steps around it are undone, and sure_share of those that are not odd.
-    """
-
-    odd: float = 0.25
-    cell_m: float = 250.0
-    odd_share: float = 0.25
-    several: int = 5
-    bias: float = 0.08
-    everywhere_share: float = 0.02
-    most_share: float = 0.4
-    sure_share: float = 0.4
+# A step is compared with those in 3 x 3 cells around it, at most one image earlier or later, itself included. It is
+# kept if too many of them are odd, or the others off by too much on average; if all steps of the product on its date
+# are so and more than MIN_EVERYWHERE of the points step then; or if more than MAX_STEPPING step then, which changes no
+# relative rate and may be an earthquake. Sizes are shares of a cycle.
+CELL_M = 250.0
+ODD_BEYOND, MAX_ODD = 0.25, 0.25  # distance of an odd step from every whole number; share of odd steps
+MIN_STEPS, MAX_BIAS = 5, 0.08  # others that can contradict; their mean distance from whole numbers
+MIN_EVERYWHERE, MAX_STEPPING = 0.02, 0.4
+MIN_UNDONE = 0.4  # of the others, and at least MIN_STEPS: with so many undone, a doubtful step is undone as well
 
 
 class _Around(NamedTuple):
@@ -49,40 +36,34 @@ class _Around(NamedTuple):
     distance: Float64
     undone: Float64
 
-    def contradicts(self, config: AgreementConfig) -> NDArray[np.bool_]:
-        many = self.odd > config.odd_share * (self.odd + self.near)
-        biased = (self.near >= config.several) & (np.abs(self.distance) > config.bias * self.near)
+    def contradicts(self) -> NDArray[np.bool_]:
+        many = self.odd > MAX_ODD * (self.odd + self.near)
+        biased = (self.near >= MIN_STEPS) & (np.abs(self.distance) > MAX_BIAS * self.near)
         return np.asarray(many | biased, dtype=np.bool_)
 
-    def confirms(self, config: AgreementConfig) -> NDArray[np.bool_]:
-        enough = np.maximum(config.several, config.sure_share * self.near)
-        return np.asarray((self.undone >= enough) & ~self.contradicts(config), dtype=np.bool_)
+    def confirms(self) -> NDArray[np.bool_]:
+        enough = np.maximum(MIN_STEPS, MIN_UNDONE * self.near)
+        return np.asarray((self.undone >= enough) & ~self.contradicts(), dtype=np.bool_)
 
 
-def agreed(
-    summary: SeriesSummary,
-    x: Float64,
-    y: Float64,
-    half_wave_mm: float = HALF_WAVE_MM,
-    config: AgreementConfig | None = None,
-) -> SeriesSummary:
+def agreed(summary: SeriesSummary, x: Float64, y: Float64, half_wave_mm: float = HALF_WAVE_MM) -> SeriesSummary:
     """Drop whole steps that neighbouring points contradict, and add those that they confirm.
 
     x, y: (n,), m, of its points. Rates are corrected; other figures remain those of each series by itself.
     """
-    config, steps = config or AgreementConfig(), summary.steps
-    cells = [np.floor(axis[steps.point] / config.cell_m).astype(np.int64) for axis in (x, y)]
+    steps = summary.steps
+    cells = [np.floor(axis[steps.point] / CELL_M).astype(np.int64) for axis in (x, y)]
     dates = steps.date.astype(np.int64)
-    evidence = _evidence(steps, half_wave_mm, config)
+    evidence = _evidence(steps, half_wave_mm)
     everywhere = _around([dates], evidence)
     share = (everywhere.odd + everywhere.near) / max(summary.rate_mm_yr.size, 1)
-    against = _around([*cells, dates], evidence).contradicts(config)
-    against |= (share > config.everywhere_share) & everywhere.contradicts(config)
-    against |= (share > config.most_share) & (everywhere.near >= config.several)
+    against = _around([*cells, dates], evidence).contradicts()
+    against |= (share > MIN_EVERYWHERE) & everywhere.contradicts()
+    against |= (share > MAX_STEPPING) & (everywhere.near >= MIN_STEPS)
     kept = _of_points(steps, ~against)
     cycles = np.where(kept, steps.cycles, 0)
     around = _around([*cells, dates], evidence._replace(undone=(cycles != 0).astype(np.float64)))
-    confirmed = _of_points(steps, ~against & ((cycles != 0) | (evidence.near > 0) & around.confirms(config)))
+    confirmed = _of_points(steps, ~against & ((cycles != 0) | (evidence.near > 0) & around.confirms()))
     cycles = np.where(confirmed, np.rint(steps.size_mm / half_wave_mm), cycles).astype(np.int8)
     changed = steps._replace(cycles=(cycles - steps.cycles).astype(np.int8))
     part = np.bincount(steps.point, changed.undone_mm_yr(half_wave_mm), summary.rate_mm_yr.size)
@@ -98,11 +79,11 @@ def _of_points(steps: Steps, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return ~np.isin(steps.point, steps.point[~good])
 
 
-def _evidence(steps: Steps, half_wave_mm: float, config: AgreementConfig) -> _Around:
+def _evidence(steps: Steps, half_wave_mm: float) -> _Around:
     """Return the contribution of each single step to the sums of `_Around`."""
     size = np.abs(steps.size_mm.astype(np.float64)) / half_wave_mm
     distance = size - np.maximum(np.rint(size), 1)
-    odd = np.abs(distance) > config.odd
+    odd = np.abs(distance) > ODD_BEYOND
     undone = (steps.cycles != 0).astype(np.float64)
     return _Around(odd.astype(np.float64), (~odd).astype(np.float64), np.where(odd, 0, distance), undone)
 

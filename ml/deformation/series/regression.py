@@ -16,8 +16,10 @@ Float64 = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365.25
 SHORTEST_FOR_A_SEASON_YEARS = 1.5
-RATE, ACCELERATION, SINE, COSINE = 1, 2, 3, 4  # columns of `curves`; the first is constant
+RATE = 1  # column of `curves`
 LARGEST_LAG_ONE = 0.95
+HUBER = 1.5  # robust standard deviations from which a value's weight falls
+REWEIGHTED = 2
 RIDGE = 1e-3  # dates: if the dates cannot separate the curves, errors are large instead of infinite
 
 
@@ -55,16 +57,31 @@ class Projection(NamedTuple):
         return np.asarray((series_mm - fitted) * self.mask, dtype=np.float32)
 
 
+def filled(series_mm: Float32) -> tuple[Float32, Float32]:
+    """Return series (n, dates) with 0 where missing, and their mask, (1, dates) if all miss the same dates."""
+    known = np.isfinite(series_mm)
+    mask = known[:1] if (known == known[:1]).all() else known
+    return np.where(known, series_mm, np.float32(0)), mask.astype(np.float32)
+
+
 def projection(columns: Float32, mask: Float32) -> Projection:
     """Prepare the projection off columns (dates, curves)."""
     factor = np.linalg.inv(np.linalg.cholesky(_normal(columns, mask))).swapaxes(1, 2).astype(np.float32)
     return Projection((columns @ factor) * mask[:, :, None], factor, mask)
 
 
-def weighted_fit(series_mm: Float32, columns: Float32, weight: Float32) -> Float64:
-    """Fit by weighted least squares, (n, curves). series_mm, weight: (n, dates); weight 0 where missing."""
-    right = ((series_mm * weight) @ columns).astype(np.float64)
-    return np.asarray(np.linalg.solve(_normal(columns, weight), right[:, :, None])[:, :, 0], dtype=np.float64)
+def robust_fit(series_mm: Float32, columns: Float32, mask: Float32, left: Float32) -> tuple[Float64, Float32]:
+    """Fit by Huber's weights: coefficients (n, curves), residuals (n, dates), both of the last round.
+
+    series_mm: (n, dates), 0 where missing; left: its residuals by least squares.
+    """
+    for _ in range(REWEIGHTED):
+        sigma = np.maximum(robust_sigma(left, mask), np.float32(1e-3))[:, None]
+        weight = mask * np.minimum(1, HUBER * sigma / np.maximum(np.abs(left), 1e-6))
+        right = ((series_mm * weight) @ columns).astype(np.float64)
+        found = np.linalg.solve(_normal(columns, weight), right[:, :, None])[:, :, 0]
+        left = (series_mm - found.astype(np.float32) @ columns.T) * mask
+    return found.astype(np.float64), left
 
 
 def _normal(columns: Float32, weight: Float32) -> Float64:
@@ -97,3 +114,9 @@ def widening(residual: Float32, mask: Float32) -> Float32:
     pairs /= np.maximum((mask[:, 1:] * mask[:, :-1]).sum(axis=1), 1)
     r = np.clip(pairs / np.maximum(power, 1e-9), 0.0, LARGEST_LAG_ONE)
     return np.asarray(np.sqrt((1 + r) / (1 - r)), dtype=np.float32)
+
+
+def standard_error(fitted: Projection, left: Float32, column: int) -> Float32:
+    """Return the standard error of a curve's coefficient, (n,), from its correlated residuals (n, dates)."""
+    unit = np.linalg.norm(fitted.factor[:, column], axis=1)
+    return np.asarray(robust_sigma(left, fitted.mask) * unit * widening(left, fitted.mask))

@@ -4,7 +4,6 @@ Orthogonal matching pursuit (Pati et al. 1993, doi 10.1109/ACSSC.1993.342465) wi
 tried beside the curves of `regression`: with their orthonormal basis all that is needed are sums from each date on.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,21 +11,10 @@ from numpy.typing import NDArray
 
 from ml.deformation.series.regression import Float32, Projection, robust_sigma
 
-LEAST_NOISE_MM = 0.2
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """Settings of the search for steps.
-
-    most: steps of one series; fewest_dates: on each side of a step; smallest: least size of a step, in cycles;
-    surest_z: its least size in standard errors of the noise between neighbouring dates.
-    """
-
-    most: int = 5
-    fewest_dates: int = 5
-    smallest: float = 0.4
-    surest_z: float = 5.0
+MAX_STEPS = 5  # of one series
+MIN_DATES = 5  # on each side of a step
+MIN_SIGMAS = 5.0  # size of a step, in standard errors of the noise between neighbouring dates
+MIN_NOISE_MM = 0.2
 
 
 class ProjectedSeries(NamedTuple):
@@ -90,20 +78,20 @@ class PickedSteps(NamedTuple):
     sums: Float32
 
 
-def pick(series: ProjectedSeries, least_mm: float, config: SearchConfig) -> tuple[NDArray[np.intp], PickedSteps]:
-    """Return the indices of series with steps, (k,), and their steps. least_mm: least size of a step."""
+def pick(series: ProjectedSeries, min_mm: float) -> tuple[NDArray[np.intp], PickedSteps]:
+    """Return the indices of series with steps, (k,), and their steps. min_mm: least size of a step."""
     noise_mm = _noise_between_dates(series.residual, series.mask)
-    rows = np.flatnonzero(_best(series, series.sums, noise_mm, least_mm, config))
+    rows = np.flatnonzero(_best(series, series.sums, noise_mm, min_mm))
     some, noise_mm = series.only(rows), noise_mm[rows]
-    steps = fit(some, np.zeros((rows.size, config.most), dtype=np.intp))
+    steps = fit(some, np.zeros((rows.size, MAX_STEPS), dtype=np.intp))
     for refined in (False, True):  # one after the other; then each once more, given the others
         active = np.flatnonzero((steps.at > 0).sum(axis=1) > 1) if refined else np.arange(rows.size)
-        for slot in range(config.most):
+        for slot in range(MAX_STEPS):
             if not active.size:
                 break
             those, at = some.only(active), steps.at[active]
             at[:, slot] = 0
-            at[:, slot] = _best(those, fit(those, at).sums, noise_mm[active], least_mm, config)
+            at[:, slot] = _best(those, fit(those, at).sums, noise_mm[active], min_mm)
             found: Any = zip(steps, fit(those, at), strict=True)
             for part, new in found:
                 part[active] = new
@@ -132,11 +120,11 @@ def fit(series: ProjectedSeries, at: NDArray[np.intp]) -> PickedSteps:
     return PickedSteps(at, size, variance, left)
 
 
-def projected(residual_mm: Float32, curves: Projection, config: SearchConfig) -> ProjectedSeries:
+def projected(residual_mm: Float32, curves: Projection) -> ProjectedSeries:
     """Prepare series (n, dates) from which `curves` have been taken."""
     counts, basis_sums = (_from_each_on(part) for part in (curves.mask, curves.basis))
     power = counts - np.einsum("mtp,mtp->mt", basis_sums, basis_sums)
-    inside = (counts >= config.fewest_dates) & (counts[:, :1] - counts >= config.fewest_dates)
+    inside = (counts >= MIN_DATES) & (counts[:, :1] - counts >= MIN_DATES)
     power = np.where(inside & (curves.mask > 0) & (power > 0.5), power, np.float32(0))
     return ProjectedSeries(
         residual_mm, curves.mask, curves.basis, _from_each_on(residual_mm), counts, basis_sums, power
@@ -152,17 +140,15 @@ def _noise_between_dates(residual_mm: Float32, mask: Float32) -> Float32:
     """Return the standard deviation of one date, (n,), mm, from differences of neighbours: steps do not change it."""
     both = mask[:, 1:] * mask[:, :-1]
     sigma = robust_sigma(np.diff(residual_mm, axis=1), both) / np.sqrt(2)
-    return np.asarray(np.maximum(sigma, LEAST_NOISE_MM), dtype=np.float32)
+    return np.asarray(np.maximum(sigma, MIN_NOISE_MM), dtype=np.float32)
 
 
-def _best(
-    series: ProjectedSeries, sums: Float32, noise_mm: Float32, least_mm: float, config: SearchConfig
-) -> NDArray[np.intp]:
+def _best(series: ProjectedSeries, sums: Float32, noise_mm: Float32, min_mm: float) -> NDArray[np.intp]:
     """Return the date at which a step explains most of the residual, (s,); 0 if none is large and sure enough."""
     power = np.maximum(series.power, np.float32(1e-6))
     explained = np.where(series.power > 0, np.abs(sums) / np.sqrt(power), np.float32(0))
     at = np.argmax(explained, axis=1)
     rows = np.arange(len(sums))
     size = np.abs(sums[rows, at]) / np.broadcast_to(power, sums.shape)[rows, at]
-    sure = explained[rows, at] >= config.surest_z * noise_mm
-    return np.asarray(np.where(sure & (size >= least_mm), at, 0), dtype=np.intp)
+    sure = explained[rows, at] >= MIN_SIGMAS * noise_mm
+    return np.asarray(np.where(sure & (size >= min_mm), at, 0), dtype=np.intp)

@@ -5,18 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.series.cycles import CycleConfig, whole_cycles
+from ml.deformation.series.cycles import whole_cycles
 from ml.deformation.series.regression import RATE, Float32, Projection
-from ml.deformation.series.search import SearchConfig, pick, projected
+from ml.deformation.series.search import pick, projected
 
 HALF_WAVE_MM = 27.733  # line-of-sight motion of one cycle, C band (Sentinel-1, 5.405 GHz)
-
-
-class StepConfig(NamedTuple):
-    """Settings of the search for steps, and of when whole cycles are undone."""
-
-    search: SearchConfig = SearchConfig()
-    cycles: CycleConfig = CycleConfig()
+MIN_STEP = 0.4  # cycles
 
 
 class Steps(NamedTuple):
@@ -42,16 +36,14 @@ NO_STEPS = Steps(
 )
 
 
-def find_steps(
-    residual_mm: Float32, curves: Projection, days: NDArray[np.integer], half_wave_mm: float, config: StepConfig
-) -> Steps:
+def find_steps(residual_mm: Float32, curves: Projection, days: NDArray[np.integer], half_wave_mm: float) -> Steps:
     """Find steps of every series, and those that are whole cycles. residual_mm: (n, dates), after fitting `curves`."""
-    series = projected(residual_mm, curves, config.search)
-    rows, picked = pick(series, config.search.smallest * half_wave_mm, config.search)
+    series = projected(residual_mm, curves)
+    rows, picked = pick(series, MIN_STEP * half_wave_mm)
     if not rows.size:
         return NO_STEPS
     some = series.only(rows)
-    cycles = whole_cycles(some, picked, days, half_wave_mm, config.cycles)
+    cycles = whole_cycles(some, picked, days, half_wave_mm)
     point, slot = np.nonzero(picked.at)
     at = picked.at[point, slot]
     rate_row = np.broadcast_to(curves.factor, (len(residual_mm), *curves.factor.shape[1:]))[rows[point], RATE]

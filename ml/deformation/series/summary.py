@@ -6,53 +6,31 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.series.regression import (
-    ACCELERATION,
-    COSINE,
-    RATE,
-    SINE,
-    Float32,
-    curves,
-    projection,
-    robust_sigma,
-    weighted_fit,
-    widening,
-)
-from ml.deformation.series.steps import HALF_WAVE_MM, NO_STEPS, StepConfig, Steps, find_steps, undo
+from ml.deformation.series.regression import RATE, Float32, curves, filled, projection, robust_fit, standard_error
+from ml.deformation.series.steps import HALF_WAVE_MM, NO_STEPS, Steps, find_steps, undo
 
 BLOCK = 1024
-FEWEST_DATES = 12
-HUBER = 1.5  # robust standard deviations from which a value's weight falls
-REWEIGHTED = 2
-SHARING, FEWEST_SHARING = 2_000, 100  # points of a piece that show what all share; fewest
+MIN_DATES = 12
+SHARING, MIN_SHARING = 2_000, 100  # points of a piece that show what all share; fewest
 
 
 class SeriesSummary(NamedTuple):
-    """Summary of the series of n points, (n,), NaN for points with fewer than FEWEST_DATES, with the series' sign.
+    """Summary of the series of n points, (n,), NaN for points with fewer than MIN_DATES, with the series' sign.
 
     Of a robust fit of rate, curvature and yearly wave, after steps of whole cycles were undone: rate_mm_yr, mean over
-    the span; season_mm, amplitude, 0 for a span too short for one; scatter_mm, robust standard deviation of what is
-    left; acceleration_mm_yr2; odd_even_mm_yr, rate of the odd minus rate of the even dates: real noise, twice the
-    standard error where dates are independent; noise_mm_yr, standard error of the rate, widened for dates that are not.
-    step_mm_yr: error in the rate due to the undone steps, 0 without any.
+    the span; odd_even_mm_yr, rate of the odd minus rate of the even dates: real noise, twice the standard error where
+    dates are independent; noise_mm_yr, standard error of the rate, widened for dates that are not. step_mm_yr: error in
+    the rate due to the undone steps, 0 without any.
     """
 
     steps: Steps
     rate_mm_yr: Float32
     step_mm_yr: Float32
-    season_mm: Float32
-    scatter_mm: Float32
-    acceleration_mm_yr2: Float32
     odd_even_mm_yr: Float32
     noise_mm_yr: Float32
 
 
-def summarise(
-    displacement_mm: Float32,
-    days: NDArray[np.integer],
-    half_wave_mm: float = HALF_WAVE_MM,
-    config: StepConfig | None = None,
-) -> SeriesSummary:
+def summarise(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float = HALF_WAVE_MM) -> SeriesSummary:
     """Summarise series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
 
     Steps are searched in each series by itself, without the errors of whole images; `neighbours.agreed` then compares
@@ -60,12 +38,11 @@ def summarise(
     """
     if displacement_mm.shape[1:] != days.shape:
         raise ValueError(f"{displacement_mm.shape[1]} columns of displacement for {days.size} dates")
-    config, blocks = config or StepConfig(), range(0, len(displacement_mm), BLOCK)
-    shared = _shared(displacement_mm, days, half_wave_mm, config)
-    return joined([_block(displacement_mm[at : at + BLOCK], days, shared, half_wave_mm, config) for at in blocks])
+    shared, blocks = _shared(displacement_mm, days, half_wave_mm), range(0, len(displacement_mm), BLOCK)
+    return joined([_block(displacement_mm[at : at + BLOCK], days, shared, half_wave_mm) for at in blocks])
 
 
-def _shared(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float, config: StepConfig) -> Float32:
+def _shared(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float) -> Float32:
     """Return the median residual of a piece's points at each date, (dates,), mm: the errors of its images.
 
     They hide or feign steps of single points. It is 0 if few points show it, or if it has a step itself, because then
@@ -73,11 +50,11 @@ def _shared(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: f
     """
     some = displacement_mm[:: max(1, len(displacement_mm) // SHARING)]
     nothing = np.zeros(days.size, dtype=np.float32)
-    if (np.isfinite(some).sum(axis=0) < FEWEST_SHARING).any():
+    if (np.isfinite(some).sum(axis=0) < MIN_SHARING).any():
         return nothing
     fitted = projection(curves(days), np.ones((1, days.size), dtype=np.float32))
     left = fitted.residual(np.nanmedian(some, axis=0)[None].astype(np.float32))
-    return nothing if find_steps(left, fitted, days, half_wave_mm, config).point.size else left[0]
+    return nothing if find_steps(left, fitted, days, half_wave_mm).point.size else left[0]
 
 
 def joined(parts: Sequence[SeriesSummary]) -> SeriesSummary:
@@ -92,56 +69,37 @@ def joined(parts: Sequence[SeriesSummary]) -> SeriesSummary:
 
 def _unknown(n: int) -> SeriesSummary:
     nothing = np.full(n, np.nan, dtype=np.float32)
-    return SeriesSummary(NO_STEPS, nothing, np.zeros(n, dtype=np.float32), *(nothing.copy() for _ in range(5)))
+    return SeriesSummary(NO_STEPS, nothing, np.zeros(n, dtype=np.float32), *(nothing.copy() for _ in range(2)))
 
 
-def _block(
-    displacement_mm: Float32, days: NDArray[np.integer], shared: Float32, half_wave_mm: float, config: StepConfig
-) -> SeriesSummary:
-    known = np.isfinite(displacement_mm)
-    usable = np.flatnonzero(known.sum(axis=1) >= FEWEST_DATES)
+def _block(displacement_mm: Float32, days: NDArray[np.integer], shared: Float32, half_wave_mm: float) -> SeriesSummary:
+    usable = np.flatnonzero(np.isfinite(displacement_mm).sum(axis=1) >= MIN_DATES)
     whole = _unknown(len(displacement_mm))
     if not usable.size:
         return whole
-    known = known[usable]
-    if (known == known[0]).all():
-        known = known[:1]
-    series_mm = np.where(known, displacement_mm[usable], np.float32(0))
-    part = _summary(series_mm, known, days, shared, half_wave_mm, config)
+    part = _summary(*filled(displacement_mm[usable]), days, shared, half_wave_mm)
     for column, values in zip(whole[1:], part[1:], strict=True):
         column[usable] = values
     return whole._replace(steps=part.steps._replace(point=usable[part.steps.point]))
 
 
 def _summary(
-    series_mm: Float32,
-    known: NDArray[np.bool_],
-    days: NDArray[np.integer],
-    shared: Float32,
-    half_wave_mm: float,
-    config: StepConfig,
+    series_mm: Float32, mask: Float32, days: NDArray[np.integer], shared: Float32, half_wave_mm: float
 ) -> SeriesSummary:
-    """Summarise one piece. series_mm: (n, dates), 0 where missing; known: (1 or n, dates); shared: of `_shared`."""
-    columns, mask = curves(days), known.astype(np.float32)
+    """Summarise one piece. series_mm: (n, dates), 0 where missing; mask: (1 or n, dates); shared: of `_shared`."""
+    columns = curves(days)
     fitted = projection(columns, mask)
     left = fitted.residual(series_mm)
-    steps = find_steps(left - fitted.residual(shared * mask), fitted, days, half_wave_mm, config)
+    steps = find_steps(left - fitted.residual(shared * mask), fitted, days, half_wave_mm)
     undone = np.unique(steps.point[steps.cycles != 0])
     if undone.size:
         series_mm = undo(series_mm, steps, half_wave_mm) * mask
         left = fitted.residual(series_mm)
-    for _ in range(REWEIGHTED):
-        sigma = np.maximum(robust_sigma(left, mask), np.float32(1e-3))[:, None]
-        weight = mask * np.minimum(1, HUBER * sigma / np.maximum(np.abs(left), 1e-6))
-        found = weighted_fit(series_mm, columns, weight)
-        left = (series_mm - found.astype(np.float32) @ columns.T) * mask
-    scatter = robust_sigma(left, mask)
-    season = np.hypot(found[:, SINE], found[:, COSINE]) if columns.shape[1] > SINE else np.zeros(len(found))
-    noise = scatter * np.linalg.norm(fitted.factor[:, RATE], axis=1) * widening(left, mask)
+    found, left = robust_fit(series_mm, columns, mask, left)
+    noise = standard_error(fitted, left, RATE)
     step = np.bincount(steps.point, weights=steps.undone_mm_yr(half_wave_mm), minlength=len(series_mm))
     odd_even = _odd_even(left, mask, columns[:, RATE])
-    figures = found[:, RATE], step, season, scatter, found[:, ACCELERATION], odd_even, noise
-    return SeriesSummary(steps, *(figure.astype(np.float32) for figure in figures))
+    return SeriesSummary(steps, *(figure.astype(np.float32) for figure in (found[:, RATE], step, odd_even, noise)))
 
 
 def _odd_even(left: Float32, mask: Float32, years: Float32) -> Float32:

@@ -17,31 +17,23 @@ from numpy.typing import NDArray
 
 from ingest.products.comparison import MOST_CELLS, POSTING_M
 from ingest.products.decomposition import Cells, cells_around, count_by_cell, median_by_cell
-from ml.deformation.series.regression import (
-    Float32,
-    Float64,
-    curves,
-    projection,
-    robust_sigma,
-    weighted_fit,
-    widening,
-)
-from ml.deformation.series.summary import BLOCK, HUBER, REWEIGHTED
+from ml.deformation.series.regression import Float32, Float64, curves, filled, projection, robust_fit, standard_error
+from ml.deformation.series.summary import BLOCK
 from ml.statistics.robust import MAD_TO_SIGMA
 
 NEWEST_DAYS = 180  # length of the newest period
 SHORTEST_BEFORE_DAYS = 550  # before the newest period; in a shorter time, season, curvature and rate are not separable
-FEWEST_NEWEST, FEWEST_BEFORE = 5, 16  # dates of a series in the newest period, and before it
-FEWEST_POINTS = 3  # of a cluster
+MIN_NEWEST, MIN_BEFORE = 5, 16  # dates of a series in the newest period, and before it
+MIN_POINTS = 3  # of a cluster
 REACHES = (0, 1)  # cells around a cell whose points belong to its cluster
 FALSE_SHARE = 0.01  # expected share of false discoveries among the clusters (not the places) that are found
-LEAST_CHANGE_MM_YR = 3.0  # smaller changes are not reported
-MOST_SAMPLED = 200  # tested cells that are stored with a search, about as many, spread over its ground
+MIN_CHANGE_MM_YR = 3.0  # smaller changes are not reported
+MAX_SAMPLED = 200  # tested cells that are stored with a search, about as many, spread over its ground
 BESIDE_SIGMAS = 2.5  # cells beside a found one belong to its place if they change by this number of sigmas
 POINT_SIGMAS = 3.0
 GROUND_CELLS = 25  # cells along each side of the squares of which 3 by 3 show what the ground around has in common
 MEDIAN_ERROR = 1.2533  # standard error of a median, in that of a mean
-LEAST_SIGMA_MM_YR = 0.1
+MIN_SIGMA_MM_YR = 0.1
 
 
 class PointChanges(NamedTuple):
@@ -68,7 +60,7 @@ class ChangedPlace(NamedTuple):
 class ChangedPlaces(NamedTuple):
     """Places whose trend changed, the surest first, and the number of clusters that were tested.
 
-    sampled: (x, y) of about MOST_SAMPLED tested cells, metres, spread over the ground.
+    sampled: (x, y) of about MAX_SAMPLED tested cells, metres, spread over the ground.
     """
 
     places: tuple[ChangedPlace, ...]
@@ -92,20 +84,17 @@ def enough_dates(days: NDArray[np.integer]) -> bool:
     """Return whether the dates of a product, (dates,), allow the comparison of the newest period with that before."""
     newest = days > days[-1] - NEWEST_DAYS
     long_enough = days[-1] - NEWEST_DAYS - days[0] >= SHORTEST_BEFORE_DAYS
-    return bool(long_enough and newest.sum() >= FEWEST_NEWEST and (~newest).sum() >= FEWEST_BEFORE)
+    return bool(long_enough and newest.sum() >= MIN_NEWEST and (~newest).sum() >= MIN_BEFORE)
 
 
 def _block(series_mm: Float32, days: NDArray[np.integer]) -> PointChanges:
     known, newest = np.isfinite(series_mm), days > days[-1] - NEWEST_DAYS
-    enough = (known[:, newest].sum(axis=1) >= FEWEST_NEWEST) & (known[:, ~newest].sum(axis=1) >= FEWEST_BEFORE)
+    enough = (known[:, newest].sum(axis=1) >= MIN_NEWEST) & (known[:, ~newest].sum(axis=1) >= MIN_BEFORE)
     usable = np.flatnonzero(enough)
     found = PointChanges(*np.full((2, len(series_mm)), np.nan, dtype=np.float32))
     if not usable.size:
         return found
-    known = known[usable]
-    mask = known[:1] if (known == known[0]).all() else known
-    values = np.where(known, series_mm[usable], np.float32(0))
-    found.change_mm_yr[usable], found.sigma_mm_yr[usable] = _fitted(values, mask.astype(np.float32), days)
+    found.change_mm_yr[usable], found.sigma_mm_yr[usable] = _fitted(*filled(series_mm[usable]), days)
     return found
 
 
@@ -114,15 +103,9 @@ def _fitted(series_mm: Float32, mask: Float32, days: NDArray[np.integer]) -> tup
     since = np.maximum(days - (days[-1] - NEWEST_DAYS), 0) / np.float32(365.25)
     columns = np.column_stack([curves(days), since]).astype(np.float32)
     fitted = projection(columns, mask)
-    left = fitted.residual(series_mm)
-    for _ in range(REWEIGHTED):
-        sigma = np.maximum(robust_sigma(left, mask), np.float32(1e-3))[:, None]
-        weight = mask * np.minimum(1, HUBER * sigma / np.maximum(np.abs(left), 1e-6))
-        found = weighted_fit(series_mm, columns, weight)
-        left = (series_mm - found.astype(np.float32) @ columns.T) * mask
-    unit = np.linalg.norm(fitted.factor[:, -1], axis=1)
+    found, left = robust_fit(series_mm, columns, mask, fitted.residual(series_mm))
     freedom = np.sqrt(mask.sum(axis=1) / (mask.sum(axis=1) - columns.shape[1]))
-    return found[:, -1], robust_sigma(left, mask) * unit * freedom * widening(left, mask)
+    return found[:, -1], standard_error(fitted, left, -1) * freedom
 
 
 def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedPlaces:
@@ -143,13 +126,13 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
     index = cells.number_of(x, y)
     own = np.unique(index)
     ground = _ground(cells, own, median_by_cell(cells, index, change).ravel()[own])
-    relative, sigma = change - ground[index].astype(np.float32), np.maximum(sigma, LEAST_SIGMA_MM_YR)
+    relative, sigma = change - ground[index].astype(np.float32), np.maximum(sigma, MIN_SIGMA_MM_YR)
     tests = [_tested(cells, (x, y), relative, sigma, reach) for reach in REACHES]
     scores = [_scores(one) for one in tests]
     best = np.argmax(np.abs(scores), axis=0)
     score, median = (np.choose(best, values) for values in (scores, [one.change_mm_yr for one in tests]))
     surely = np.abs(score) >= _least_score(np.concatenate([one[one != 0] for one in scores]))
-    surely &= np.abs(median) >= LEAST_CHANGE_MM_YR
+    surely &= np.abs(median) >= MIN_CHANGE_MM_YR
     alone = (relative / sigma).astype(np.float64)
     places = [
         _place(cells, np.flatnonzero(part), median, score, index, alone)
@@ -162,7 +145,7 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
 
 def _sampled(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, float], ...]:
     """Return the centre of one tested cell of each coarse square."""
-    side = int(np.ceil(np.sqrt(cells.rows * cells.cols / MOST_SAMPLED)))
+    side = int(np.ceil(np.sqrt(cells.rows * cells.cols / MAX_SAMPLED)))
     square = (tested // cells.cols // side) * cells.cols + tested % cells.cols // side
     x, y = cells.centre(tested[np.unique(square, return_index=True)[1]])
     return tuple(zip(x.tolist(), y.tolist(), strict=True))
@@ -183,7 +166,7 @@ def _tested(cells: Cells, at: tuple[Float64, Float64], change: Float32, sigma: F
     index = np.concatenate([cells.number_of(at[0] + east, at[1] + north) for east, north in shifts])
     counts = count_by_cell(cells, index).ravel()
     occupied = count_by_cell(cells, cells.number_of(*at)).ravel() > 0
-    tested = np.flatnonzero(occupied & (counts >= FEWEST_POINTS))
+    tested = np.flatnonzero(occupied & (counts >= MIN_POINTS))
     median, stated = np.zeros(counts.size), np.ones(counts.size)
     median[tested] = median_by_cell(cells, index, np.tile(change, len(shifts))).ravel()[tested]
     usual = median_by_cell(cells, index, np.tile(sigma, len(shifts))).ravel()[tested]

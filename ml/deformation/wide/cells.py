@@ -11,12 +11,12 @@ from ml.deformation.gridding.cells import assign_cells, cell_median
 from ml.deformation.gridding.points import Float32, PointCloud
 
 CELL_M = 1_000.0
-MOST_POINTS = 4_000_000  # more are thinned evenly: a dozen points give a cell's median
-MOST_FINE_CELLS = 15_000  # with more known cells, cells are twice as wide: they still show bowls of 5 km
+MAX_POINTS = 4_000_000  # more are thinned evenly: a dozen points give a cell's median
+MAX_FINE_CELLS = 15_000  # with more known cells, cells are twice as wide: they still show bowls of 5 km
 STABLE_WITHIN_MM_YR = 5.0
 STABLE_SHARE = 0.1
 SMOOTHED_KM = 2.5
-LEAST_WEIGHT = 0.02  # of smoothed cells
+MIN_WEIGHT = 0.02  # of smoothed cells
 
 
 class WideCells(NamedTuple):
@@ -42,11 +42,11 @@ class WideCells(NamedTuple):
 
 def wide_cells(points: PointCloud, cell_m: float = CELL_M) -> WideCells:
     """Return medians of the points in each cell; cells are at least as wide as the product's posting."""
-    step = -(-points.x.size // MOST_POINTS)
+    step = -(-points.x.size // MAX_POINTS)
     x, y, velocity = points.x[::step], points.y[::step], points.velocity_mm_yr[::step].astype(np.float32)
     size = max(cell_m, float(np.ceil(points.posting_m or 0.0)))
     cells = assign_cells(x, y, size)
-    if size <= cell_m and np.unique(cells.cell).size > MOST_FINE_CELLS:
+    if size <= cell_m and np.unique(cells.cell).size > MAX_FINE_CELLS:
         cells = assign_cells(x, y, 2 * size)
     rate, count = cell_median(cells, velocity)
     return WideCells(rate, count * step, cells.transform)
@@ -74,4 +74,4 @@ def smoothed(rate_mm_yr: Float32, cell_km: float, sigma_km: float = SMOOTHED_KM)
     known, wide = np.isfinite(rate_mm_yr), sigma_km / cell_km
     weight = ndimage.gaussian_filter(known.astype(np.float32), wide, mode="constant")
     held = ndimage.gaussian_filter(np.where(known, rate_mm_yr, np.float32(0)), wide, mode="constant")
-    return np.where(weight > LEAST_WEIGHT, held / np.maximum(weight, LEAST_WEIGHT), np.float32(np.nan))
+    return np.where(weight > MIN_WEIGHT, held / np.maximum(weight, MIN_WEIGHT), np.float32(np.nan))

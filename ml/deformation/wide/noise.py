@@ -16,14 +16,14 @@ from ml.deformation.gridding.points import Float32, Float64
 from ml.statistics.robust import MAD_TO_SIGMA
 
 LAGS_KM = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
-LEAST_LAGS, LAGS_A_SCENE = 4, 12  # least width of a scene, in lags: motion that fills it is nearly straight over one
+MIN_LAGS, LAGS_A_SCENE = 4, 12  # least width of a scene, in lags: motion that fills it is nearly straight over one
 KNEE_KM = 10.0
 EXPONENTS = (2.2, 2.4, 2.67, 3.0, 3.3, 3.67)  # of the two-dimensional spectrum; 8/3: turbulent atmosphere
 USUAL_EXPONENT = 2.67
 OUTER_KM = 100.0  # waves longer than this have no more power
-FEWEST_DIFFERENCES = 30
-LEAST_WHITE_MM2_YR2, LEAST_LONG_MM2_YR2 = 0.01, 0.1
-LEAST_WHITE_SHARE = 0.05  # of the long waves: less would only slow the solution down
+MIN_DIFFERENCES = 30
+MIN_WHITE_MM2_YR2, MIN_LONG_MM2_YR2 = 0.01, 0.1
+MIN_WHITE_SHARE = 0.05  # of the long waves: less would only slow the solution down
 TABLE_KM, TABLE_STEP_KM = 1024.0, 0.5
 
 
@@ -48,7 +48,7 @@ def noise_of(rate_mm_yr: Float32, cell_km: float) -> WideNoise:
     lags, variances, counts = _second_differences(rate_mm_yr, cell_km)
     if len(lags) < 2:
         white = variances[0] / 6 if len(lags) else 1.0
-        return WideNoise(max(white, LEAST_WHITE_MM2_YR2), max(0.3 * white, LEAST_LONG_MM2_YR2), USUAL_EXPONENT)
+        return WideNoise(max(white, MIN_WHITE_MM2_YR2), max(0.3 * white, MIN_LONG_MM2_YR2), USUAL_EXPONENT)
     exponents = EXPONENTS if len(lags) > 3 else (USUAL_EXPONENT,)
     return min((_fitted(exponent, lags, variances, counts) for exponent in exponents), key=lambda fit: fit[0])[1]
 
@@ -58,20 +58,20 @@ def _fitted(exponent: float, lags: Float64, variances: Float64, counts: Float64)
     gamma = 8 * semivariance(lags, exponent) - 2 * semivariance(2 * lags, exponent)
     weight = np.sqrt(np.minimum(counts, 1000.0)) / variances
     parts, misfit = nnls(np.stack([np.full_like(gamma, 6.0), gamma], axis=1) * weight[:, None], variances * weight)
-    strength = max(parts[1], LEAST_LONG_MM2_YR2)
-    white = max(parts[0], LEAST_WHITE_MM2_YR2, LEAST_WHITE_SHARE * strength)
+    strength = max(parts[1], MIN_LONG_MM2_YR2)
+    white = max(parts[0], MIN_WHITE_MM2_YR2, MIN_WHITE_SHARE * strength)
     return float(misfit), WideNoise(float(white), float(strength), exponent)
 
 
 def _second_differences(rate: Float32, cell_km: float) -> tuple[Float64, Float64, Float64]:
     """Return lags, km; robust variances of second differences; numbers of differences; (lags,) each."""
     found = []
-    farthest = max(LEAST_LAGS, max(_extent(rate)) / LAGS_A_SCENE)
+    farthest = max(MIN_LAGS, max(_extent(rate)) / LAGS_A_SCENE)
     for steps in sorted({max(1, round(lag / cell_km)) for lag in LAGS_KM}):
         if steps > farthest:
             break
         bends = np.concatenate([_bends(rate, steps), _bends(rate.T, steps)])
-        if bends.size >= FEWEST_DIFFERENCES and (spread := MAD_TO_SIGMA * float(np.median(np.abs(bends)))) > 0:
+        if bends.size >= MIN_DIFFERENCES and (spread := MAD_TO_SIGMA * float(np.median(np.abs(bends)))) > 0:
             found.append((steps * cell_km, spread**2, bends.size))
     lags, variances, counts = np.array(found, dtype=np.float64).reshape(-1, 3).T
     return lags, variances, counts

@@ -19,7 +19,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 SIGNIFICANT = 4.5  # score of a bowl that is reported
 SLOWEST_MM_YR = 3.0  # peak of a bowl that is reported: seams between frames are up to 2
 DRAWN_MM_YR = 2.0
-MOST_BOWLS = 16
+MAX_BOWLS = 16
 PLACES_FOR_SPREAD = 25.0  # for a shape side by side in a scene: with fewer, the scatter of its scores is unknown
 WIDEST_SPREAD = 2.0
 SMALLEST_M2, SMALLEST_HOLE_M2 = 20e6, 25e6
@@ -73,7 +73,7 @@ def find_bowls(scores: Scores, significant: float = SIGNIFICANT) -> list[Bowl]:
         shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.amplitudes()
     }
     bowls: list[Bowl] = []
-    for _ in range(MOST_BOWLS):
+    for _ in range(MAX_BOWLS):
         best = max((_surest(*one, spreads[one[0]]) for one in scores.amplitudes()), key=lambda place: place.score)
         if best.score < significant:
             break

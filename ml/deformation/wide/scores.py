@@ -24,14 +24,14 @@ RADII_KM = (5.0, 8.0, 12.5, 20.0, 32.0, 50.0)
 ELONGATED = 2.0  # long axis over short one
 WAYS_DEG = (0.0, 45.0, 90.0, 135.0)
 MARGIN_KM, SMALLEST_KM = 100.0, 128.0  # of the torus
-LEAST_INFORMATION = 1e-3  # of a bowl of 1 mm/yr
-LEAST_SEEN = 0.3  # share of a shape, or of the scene if that is smaller, that must be known
+MIN_INFORMATION = 1e-3  # of a bowl of 1 mm/yr
+MIN_SEEN = 0.3  # share of a shape, or of the scene if that is smaller, that must be known
 LARGE_SCENE = 10.0  # times the size of a shape
-FEWEST_CELLS = 12.0  # under a shape
+MIN_CELLS = 12.0  # under a shape
 SEEN_BINS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.01])
-TOLERANCE, MOST_STEPS, LEAST_DOT = 5e-3, 50, np.float32(1e-30)
+TOLERANCE, MAX_STEPS, MIN_DOT = 5e-3, 50, np.float32(1e-30)
 OUTLIER, ROUNDS = 2.5, 2
-DRAWS_CELLS, FEWEST_DRAWS, MOST_DRAWS = 1_000_000, 6, 12
+DRAWS_CELLS, MIN_DRAWS, MAX_DRAWS = 1_000_000, 6, 12
 
 Complex64 = NDArray[np.complex64]
 
@@ -130,16 +130,16 @@ class Scores:
         size = np.sqrt(_dot(values, values)) + 1e-12
         z = precondition(residual)
         direction, along = z, _dot(residual, z)
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             towards = product(direction)
-            step = along / np.maximum(_dot(direction, towards), LEAST_DOT)
+            step = along / np.maximum(_dot(direction, towards), MIN_DOT)
             x += step * direction
             residual -= step * towards
             if (np.sqrt(_dot(residual, residual)) < TOLERANCE * size).all():
                 break
             z = precondition(residual)
             before, along = along, _dot(residual, z)
-            direction = _float32(z + along / np.maximum(before, LEAST_DOT) * direction)
+            direction = _float32(z + along / np.maximum(before, MIN_DOT) * direction)
         return x
 
     def _robust(self) -> Float32:
@@ -155,7 +155,7 @@ class Scores:
     @cached_property
     def _draws(self) -> Complex64:
         """Transforms of weighted simulated noise, (draws, rows, cols); level and slopes free within their prior."""
-        n = int(np.clip(DRAWS_CELLS // self.known.size, FEWEST_DRAWS, MOST_DRAWS))
+        n = int(np.clip(DRAWS_CELLS // self.known.size, MIN_DRAWS, MAX_DRAWS))
         rng = np.random.default_rng(20)
 
         def normal(*shape: int) -> Float32:
@@ -202,7 +202,7 @@ class Scores:
         if not (0 <= row < self.extent[0] and 0 <= col < self.extent[1]):
             return False
         bowl = np.roll(self.bowl(shape), (row, col), axis=(0, 1))
-        return bool((bowl * self.known).sum() >= max(LEAST_SEEN * bowl.sum(), FEWEST_CELLS))
+        return bool((bowl * self.known).sum() >= max(MIN_SEEN * bowl.sum(), MIN_CELLS))
 
     def take_out(self, shape: Shape, row: int, col: int, amplitude_mm_yr: float) -> None:
         """Subtract this bowl from the data for all later calls."""
@@ -234,11 +234,9 @@ class Scores:
         else:  # no covered share of it occurs at enough places
             information = ndimage.gaussian_filter(simulated, shape.radius_km / self.cell_km / 2)
         usable = (
-            (seen >= LEAST_SEEN * min(weight, self.known.sum()))
-            & (seen >= FEWEST_CELLS)
-            & (information > LEAST_INFORMATION)
+            (seen >= MIN_SEEN * min(weight, self.known.sum())) & (seen >= MIN_CELLS) & (information > MIN_INFORMATION)
         )
-        return np.where(usable, 1 / np.sqrt(np.maximum(information, LEAST_INFORMATION)), np.float32(np.nan))
+        return np.where(usable, 1 / np.sqrt(np.maximum(information, MIN_INFORMATION)), np.float32(np.nan))
 
     @cached_property
     def _seen(self) -> Complex64:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
@@ -35,10 +34,10 @@ ASSUMES = {
     Reference.GNSS: "The product is calibrated with GNSS stations: rates are taken as absolute.",
     Reference.LOCAL: "The part of the scene that is nearest to zero is taken for still; its own motion is missing.",
 }
-FEWEST_CELLS = 60
+MIN_CELLS = 60
 SIGNIFICANT_IN_TWO = 3.5  # score of a bowl that is reported if another track shows it
 CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5  # standard deviations, and share of the peak, of the bowl in another track
-MOST_REPORTED = 0.5  # of a region, in areas that are reported separately
+MAX_REPORTED = 0.5  # of a region, in areas that are reported separately
 SAME_SHARE = 0.5
 FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0  # false regions of one track; standard deviations of their number
 log = logging.getLogger(__name__)
@@ -103,7 +102,7 @@ class ReferredRegion(NamedTuple):
 def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
     """Find regions in each track of one place; if regions of two tracks overlap, keep the surer one.
 
-    reported: known areas in the same projected system; see `find_wide_regions`.
+    reported: known areas in the same projected system; see `confirmed_regions`.
     """
     regions = [
         region
@@ -120,15 +119,23 @@ def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ())
 def confirmed_regions(
     track: Track, others: Sequence[Track], reported: Sequence[BaseGeometry] = ()
 ) -> list[ReferredRegion]:
-    """Find the regions of a track; each states whether any of `others`, tracks of the same ground, shows it.
+    """Find regions of a track; each states whether any of `others`, tracks of the same ground, shows it.
 
-    If there are too many that no other track shows (`crowded`), those are left out, with a warning.
+    The ground inside areas that are `reported` already is left out, so that a region is motion beside them. A region is
+    dropped if they cover half of it, or if it is the rim of one. If there are too many that no other track shows
+    (`crowded`), those are left out, with a warning. The surest come first.
     """
-    found = find_wide_regions(track, reported, SIGNIFICANT_IN_TWO if others else SIGNIFICANT)
+    fit = fit_wide(track.points, track.reference, reported, SIGNIFICANT_IN_TWO if others else SIGNIFICANT)
+    drawn = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)
+    found = [region for region in drawn if not _is_reported(region, reported)]
     seen = [scores for other in others if found and (scores := scene(other.points, other.reference, reported).scores)]
-    known = [one._replace(confirmed=any(shows(scores, one.region.bowls[0]) for scores in seen)) for one in found]
+    level = fit.level_mm_yr + track.level_mm_yr
+    known = [
+        ReferredRegion(one, track.reference, level, any(shows(scores, one.bowls[0]) for scores in seen))
+        for one in found
+    ]
     alone = [one for one in known if not one.confirmed and one.region.score >= SIGNIFICANT]
-    if alone and crowded([one.region for one in alone], wide_cells(track.points)):
+    if crowded([one.region for one in alone], fit.cells):
         log.warning("Left out %d wide regions that one track alone shows: more than its noise explains", len(alone))
         alone = []
     return sorted([*(one for one in known if one.confirmed), *alone], key=lambda one: -one.region.score)
@@ -159,28 +166,8 @@ def _same(one: WideRegion, other: WideRegion) -> bool:
     return one.kind == other.kind and one.outline.intersection(other.outline).area >= SAME_SHARE * smaller
 
 
-def find_wide_regions(
-    track: Track, reported: Sequence[BaseGeometry] = (), significant: float = SIGNIFICANT
-) -> list[ReferredRegion]:
-    """Find regions that move over kilometres, unexplained by the areas `reported` already, the surest first.
-
-    The ground inside reported areas is left out, so that a region is motion beside them. A region is dropped if
-    they cover half of it, or if it is the rim of one.
-    """
-    fit = fit_wide(track.points, track.reference, reported, significant)
-    regions = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)
-    return [
-        ReferredRegion(region, track.reference, fit.level_mm_yr + track.level_mm_yr)
-        for region in regions
-        if not _is_reported(region, reported)
-    ]
-
-
 def fit_wide(
-    points: PointCloud,
-    reference: Reference,
-    reported: Sequence[BaseGeometry] = (),
-    significant: float = SIGNIFICANT,
+    points: PointCloud, reference: Reference, reported: Sequence[BaseGeometry] = (), significant: float = SIGNIFICANT
 ) -> WideFit:
     """Find bowls that score at least `significant`; return them with their cells and the background motion."""
     cells, level, scores = scene(points, reference, reported)
@@ -205,18 +192,14 @@ class WideScene(NamedTuple):
 def scene(points: PointCloud, reference: Reference, reported: Sequence[BaseGeometry] = ()) -> WideScene:
     """Prepare the search of a scene. reported: areas that are left out."""
     cells = wide_cells(points)
-    cells = cells._replace(rate_mm_yr=np.where(_inside(cells, reported), np.float32(np.nan), cells.rate_mm_yr))
-    if np.count_nonzero(cells.known) < FEWEST_CELLS:
+    if reported:
+        inside = geometry_mask(reported, cells.rate_mm_yr.shape, cells.transform, invert=True)
+        cells = cells._replace(rate_mm_yr=np.where(inside, np.float32(np.nan), cells.rate_mm_yr))
+    if np.count_nonzero(cells.known) < MIN_CELLS:
         return WideScene(cells, 0.0, None)
     noise = noise_of(cells.rate_mm_yr, cells.cell_km)
     level = stable_level(cells, float(np.sqrt(noise.long_mm2_yr2))) if reference is Reference.LOCAL else 0.0
     return WideScene(cells, level, Scores(cells, level, noise, PRIORS[reference]))
-
-
-def _inside(cells: WideCells, areas: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
-    """Flag cells whose middles lie in any of the areas."""
-    shape = cells.rate_mm_yr.shape
-    return geometry_mask(areas, shape, cells.transform, invert=True) if areas else np.zeros(shape, dtype=bool)
 
 
 def _is_reported(region: WideRegion, reported: Sequence[BaseGeometry]) -> bool:
@@ -224,4 +207,4 @@ def _is_reported(region: WideRegion, reported: Sequence[BaseGeometry]) -> bool:
     hull = region.outline.convex_hull
     near = [area for area in reported if area.intersects(hull)]
     inside = shapely.union_all(near).intersection(hull).area if near else 0.0
-    return bool(inside >= MOST_REPORTED * hull.area)
+    return bool(inside >= MAX_REPORTED * hull.area)

@@ -6,7 +6,7 @@ from affine import Affine
 
 from ingest.geometry import utm_epsg
 from ml.deformation.filters.baseline import background_and_noise
-from ml.deformation.filters.hotspots import GetisOrdConfig, active_areas, getis_ord
+from ml.deformation.filters.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.gridding.cells import VelocityGrid, grid_median
 from ml.deformation.gridding.points import PointCloud, project
 from ml.deformation.infer import detect_deformation, flagged_areas, strongest
@@ -94,7 +94,7 @@ def test_active_points_need_company_of_their_own_sign():
         rate = np.append(points.velocity_mm_yr, 60.0 * np.array(signs)).astype(np.float32)
         alone = (np.hypot(x - 4_604_050, y - 1_744_050) > 400) | (np.arange(x.size) >= points.x.size)
         cloud = PointCloud(x[alone], y[alone], rate[alone], 3035)
-        maps = active_areas(cloud, grid_median(cloud))
+        maps = active_areas(cloud, grid_median(cloud), AdaConfig())
         assert bool((np.nan_to_num(maps.probability) > 0.5).any()) == wanted
 
 

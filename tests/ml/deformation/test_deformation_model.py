@@ -5,16 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_in, cloud, still_tile
+from ingest.readers.records import Declaration
+from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, still_tile
 from lab.deformation.measures.scoring import detects_bowl, score_tile, truth_of
-from lab.simulation.seeds import Purpose, generator
+from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import with_sources
 from ml.deformation.decision import weights_of
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_deformation, detect_tracks, flagged_areas
-from ml.deformation.inputs import read_points
+from ml.deformation.inputs import read_clusters
 from ml.deformation.network import DeformationNetwork, on_lattice, predict_block
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import WEIGHTS
@@ -78,7 +79,7 @@ def test_the_shipped_network_detects_eleven_weak_bowls_of_twelve_without_a_false
     bowls, false_alarms = {"model": 0, "matched-filter": 0}, 0
     for number in range(12):
         still = still_tile(NATIONAL, number, Purpose.TEST)
-        tile = bowl_in(still, BOWLS[WEAK_BOWL], generator(Purpose.TEST, f"{NATIONAL} {WEAK_BOWL}", number))
+        tile = bowl_tile(NATIONAL, WEAK_BOWL, number, Purpose.TEST)
         for method in bowls:
             result = detect_tracks([cloud(tile.tracks[0])], method)
             bowls[method] += detects_bowl(result, tile, tile.tracks[:1], BOWLS[WEAK_BOWL].radius_m)
@@ -102,7 +103,8 @@ def test_a_product_with_no_signal_gives_nothing():
 
 @pytest.mark.realdata
 def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_data: Path):
-    (points,) = read_points(real_data / "mexicocity_s1" / "cum.h5")
+    ((track,),) = read_clusters([real_data / "mexicocity_s1" / "cum.h5"], Declaration()).clusters
+    points = track.points
     result = detect_deformation(points, "model")
     (area, _), *_ = flagged_areas(result, [points])
     assert area.rate_mm_yr < -50

@@ -15,7 +15,7 @@ from ml.deformation.gridding.points import PointCloud
 from ml.deformation.wide.cells import WideCells, wide_cells
 from ml.deformation.wide.noise import WideNoise, noise_of
 from ml.deformation.wide.scores import Scores, Shape
-from ml.deformation.wide.search import PRIORS, ReferredRegion, Track, confirmed_regions, find_wide_regions, wide_regions
+from ml.deformation.wide.search import PRIORS, ReferredRegion, Track, confirmed_regions, wide_regions
 
 QUIET = WideNoise(white_mm2_yr2=0.3, long_mm2_yr2=0.4, exponent=2.67)
 EAST_M, NORTH_M = 4_000_000.0, 2_000_000.0
@@ -62,7 +62,7 @@ def gas_field(seed: int = 1, share_known: float = 1.0) -> PointCloud:
 @cache
 def gas_region(reference: Reference, share_known: float = 1.0) -> ReferredRegion:
     """The only region of that field."""
-    (region,) = find_wide_regions(Track(gas_field(share_known=share_known), reference))
+    (region,) = confirmed_regions(Track(gas_field(share_known=share_known), reference), [])
     return region
 
 
@@ -132,15 +132,15 @@ def test_gas_field_is_found_with_and_without_a_reference(share_known):
 def test_scene_that_sinks_as_a_whole_is_news_only_where_the_product_is_absolute():
     east, north = plane(40, 1.0)
     rate = -8 + noise_field(QUIET, 40, 1.0, 4)
-    (found,) = find_wide_regions(Track(points_of(east, north, rate, 1000.0), Reference.GNSS))
+    (found,) = confirmed_regions(Track(points_of(east, north, rate, 1000.0), Reference.GNSS), [])
     assert found.region.peak_mm_yr == pytest.approx(-8, abs=1.5)
-    assert find_wide_regions(Track(points_of(east, north, rate, 1000.0), Reference.LOCAL)) == []
+    assert confirmed_regions(Track(points_of(east, north, rate, 1000.0), Reference.LOCAL), []) == []
 
 
 def test_sinking_city_is_one_region_beside_its_places():
     points, places = sinking_city()
     for reference in Reference:
-        (found,) = find_wide_regions(Track(points, reference), places)
+        (found,) = confirmed_regions(Track(points, reference), [], places)
         assert found.region.peak_mm_yr == pytest.approx(-15, abs=6)
         assert found.region.outline.area > 1.5 * sum(place.area for place in places)
         assert all(found.region.outline.intersects(place) for place in places)
@@ -148,7 +148,7 @@ def test_sinking_city_is_one_region_beside_its_places():
 
 def test_region_that_is_reported_already_is_not_doubled():
     reported = [gas_region(Reference.GNSS, 1.0).region.outline]
-    assert find_wide_regions(Track(gas_field(), Reference.GNSS), reported) == []
+    assert confirmed_regions(Track(gas_field(), Reference.GNSS), [], reported) == []
 
 
 @pytest.mark.parametrize("noise", [QUIET, WideNoise(4.0, 8.0, 2.67)], ids=["quiet", "noisy"])
@@ -158,7 +158,7 @@ def test_still_scenes_stay_silent(noise):
         east, north = plane(100, 1.0)
         rate = noise_field(noise, 100, 1.0, seed)
         for reference in Reference:
-            regions += find_wide_regions(Track(points_of(east, north, rate, 1000.0, 0.6), reference))
+            regions += confirmed_regions(Track(points_of(east, north, rate, 1000.0, 0.6), reference), [])
     assert regions == []
 
 
@@ -167,7 +167,7 @@ def test_neither_a_ramp_without_a_reference_nor_a_seam_between_two_frames_is_mot
     noise = noise_field(QUIET, 100, 1.0, 8)
     ramp, seam = 0.05 * east - 3 + noise, np.where(east > 50, 0.7, -0.7) + noise
     for rate, reference in ((ramp, Reference.LOCAL), *((seam, reference) for reference in Reference)):
-        assert find_wide_regions(Track(points_of(east, north, rate, 1000.0), reference)) == []
+        assert confirmed_regions(Track(points_of(east, north, rate, 1000.0), reference), []) == []
 
 
 def test_two_tracks_that_show_one_region_report_it_once_and_confirm_it():
@@ -189,7 +189,7 @@ def test_neither_still_ground_nor_a_track_elsewhere_confirms_a_region():
 
 def test_few_cells_show_nothing():
     east, north = plane(7, 1.0)
-    assert find_wide_regions(Track(points_of(east, north, np.full((7, 7), -20.0), 1000.0), Reference.GNSS)) == []
+    assert confirmed_regions(Track(points_of(east, north, np.full((7, 7), -20.0), 1000.0), Reference.GNSS), []) == []
 
 
 def test_large_scenes_are_looked_at_in_wider_cells():

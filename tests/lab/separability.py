@@ -1,7 +1,6 @@
-"""Evidence that a family is out of distribution: figures of maps by which a classifier separates it from training.
+"""How well a classifier separates the errors of two sets of maps, by figures that describe them.
 
-A family that cannot be separated from training samples does not test a detector on the unknown. The classifier is a
-cross-validated logistic regression; its area under the ROC curve is 0.5 for equal distributions.
+The classifier is a cross-validated logistic regression; its area under the ROC curve is 0.5 for equal distributions.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ LAGS_CELLS = (1, 3, 8, 24)
 FOLDS, RIDGE = 5, 1.0
 
 
-def of_errors(tracks: Sequence[TrackCells]) -> Float64:
+def figures_of_errors(tracks: Sequence[TrackCells]) -> Float64:
     """Describe the errors of two tracks on common cells: strength, roughness, heavy tails, correlation."""
     figures: list[float] = []
     smooth = []
@@ -46,31 +45,6 @@ def of_errors(tracks: Sequence[TrackCells]) -> Float64:
     both = np.isfinite(tracks[0].velocity_mm_yr) & np.isfinite(tracks[1].velocity_mm_yr)
     figures += [_correlation(one, other, both) for one, other in zip(*smooth, strict=True)]
     return np.array(figures)
-
-
-def of_motion(rate_mm_yr: Float32) -> Float64:
-    """Describe a map of motion (rows, cols): extent, elongation, edges, number of peaks, mixture of signs."""
-    peak = float(np.abs(rate_mm_yr).max()) or 1.0
-    share = rate_mm_yr / peak
-    half = np.abs(share) >= 0.5
-    rows, cols = np.nonzero(half)
-    spread = np.sort(np.linalg.eigvalsh(np.cov(rows, cols) + 0.1 * np.eye(2))) if rows.size > 2 else np.ones(2)
-    tops = (np.abs(share) == ndimage.maximum_filter(np.abs(share), 5)) & (np.abs(share) > 0.25)
-    steepest = max(float(np.abs(np.diff(share, axis=axis)).max()) for axis in (0, 1))
-    inside = share[np.abs(share) > 0.2]
-    return np.array(
-        [
-            np.log(half.sum() + 1),
-            np.log((np.abs(share) > 0.1).sum() / (half.sum() + 1)),
-            np.log(spread[1] / spread[0]),
-            np.log(half.sum() / (np.sqrt(spread.prod()) + 1) + 0.01),
-            steepest,
-            np.log(ndimage.label(tops)[1] + 1),
-            np.log(ndimage.label(half)[1] + 1),
-            float(min((inside > 0).mean(), (inside < 0).mean())) if inside.size else 0.0,
-            float(np.abs(np.diff(share, axis=0)).sum() / (np.abs(share).sum() + 1)),
-        ]
-    )
 
 
 def separability(family: NDArray[np.floating], training: NDArray[np.floating]) -> float:
