@@ -15,6 +15,7 @@ from ingest.models import Product
 from ingest.products.services import product_load
 from ml.models import Prediction
 from tests.makers import pairs as made_pairs
+from tests.waiting import HANG_SECONDS
 
 
 @pytest.fixture
@@ -42,7 +43,9 @@ def gdal() -> Callable[..., Any]:
     def call(function: str, *arguments: object) -> Any:
         command = [sys.executable, Path(__file__).with_name("gdal_reader.py"), function, json.dumps(arguments)]
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

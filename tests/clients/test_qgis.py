@@ -14,6 +14,7 @@ from pystac_client import Client
 from pystac_client.stac_api_io import StacApiIO
 
 from ingest.products.services import product_load
+from tests.waiting import HANG_SECONDS
 
 PYTHON = "/usr/bin/python3"  # whose QGIS it is
 READER = Path(__file__).with_name("qgis_reader.py")
@@ -28,7 +29,9 @@ def qgis(tmp_path):
 
     def read(*layers: dict) -> list[dict]:
         asked = json.dumps(layers)
-        done = subprocess.run([PYTHON, READER, asked], env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            [PYTHON, READER, asked], env=environment, capture_output=True, text=True, timeout=HANG_SECONDS
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -17,7 +17,7 @@ import pytest
 
 from lab.speed import drip
 from tests.fixtures.servers import self_signed
-from tests.waiting import wait_until
+from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = "/opt/ground-motion-monitor"
@@ -36,12 +36,12 @@ class Proxy(NamedTuple):
     challenges: Path
 
     def served(self) -> str:
-        return ssl.get_server_certificate(("127.0.0.1", self.https), timeout=60)
+        return ssl.get_server_certificate(("127.0.0.1", self.https), timeout=HANG_SECONDS)
 
     def deploy(self, lineage: Path) -> None:
         """Run the hook as certbot would, with the reload of the unit."""
         with self.deploying(lineage) as hook:
-            assert hook.wait(timeout=60) == 0
+            assert hook.wait(timeout=HANG_SECONDS) == 0
 
     def deploying(self, lineage: Path) -> subprocess.Popen:
         reload = re.search(r"^ExecReload=(.*)$", UNIT, re.MULTILINE)[1].replace(INSTALLED, str(ROOT)).split()
@@ -88,7 +88,7 @@ def certificate(lineage: Path) -> str:
 
 
 def ask(port: int, method: str, path: str) -> tuple[int, bytes]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", port, timeout=HANG_SECONDS)
     connection.request(method, path, headers={"Host": "motion.example.org"})
     answer = connection.getresponse()
     body = answer.read()
@@ -141,7 +141,7 @@ def test_nobody_else_can_read_the_key_at_any_moment(proxy, make_lineage):
             assert stat.S_IMODE(growing.stat().st_mode) == 0o600
             assert proxy.file.read_text() == before
             writing.write(whole)
-        assert hook.wait(timeout=60) == 0
+        assert hook.wait(timeout=HANG_SECONDS) == 0
     assert proxy.file.read_text() == whole + (second / "privkey.pem").read_text()
     assert list(proxy.file.parent.iterdir()) == [proxy.file]
     assert stat.S_IMODE(proxy.file.stat().st_mode) == 0o640

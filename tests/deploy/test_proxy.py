@@ -69,7 +69,7 @@ def proxied(echo):
 def fetch(port: int, path: str, data: bytes | None = None, **headers: str) -> tuple[int, dict, bytes]:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=data, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as refusal:
         return refusal.code, dict(refusal.headers), refusal.read()
@@ -268,13 +268,15 @@ def test_over_https_the_site_is_told_so_and_plain_http_is_led_there(echo, tmp_pa
     https = drip.free_port()
     values = {"TLS_CERTIFICATE": str(certificate), "TLS_KEY": str(key), "HTTPS_LISTEN": f"127.0.0.1:{https}"}
     with drip.proxy(f"127.0.0.1:{echo.server_port}", **values) as http:
-        there = HTTPSConnection("localhost", https, context=ssl.create_default_context(cafile=certificate), timeout=60)
+        there = HTTPSConnection(
+            "localhost", https, context=ssl.create_default_context(cafile=certificate), timeout=HANG_SECONDS
+        )
         there.request("GET", "/")
         assert json.load(there.getresponse())["headers"]["X-Forwarded-Proto"] == "https"
         there.request("GET", "/.well-known/security.txt")
         assert json.load(there.getresponse())["path"] == "/.well-known/security.txt"
         there.close()
-        plain = HTTPConnection("127.0.0.1", http, timeout=60)
+        plain = HTTPConnection("127.0.0.1", http, timeout=HANG_SECONDS)
         plain.request("GET", "/alerts/?a=1", headers={"Host": "motion.example.org"})
         answer = plain.getresponse()
         assert answer.status == 308

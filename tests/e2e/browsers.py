@@ -14,7 +14,17 @@ from tests.waiting import wait_until
 CHROMIUM = "/usr/bin/chromium"
 DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 SILENT = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-FLAGS = ["--no-sandbox", "--no-first-run", *DRAWING, *SILENT]
+# Chromium makes these two pages of its address bar for every window, although nobody sees the bar: half of its work.
+UNSEEN = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup"]
+# Of several lists Chromium takes the last one, so that Playwright's own is repeated here.
+PLAYWRIGHTS = [
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
+    *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding"),
+    *("ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints"),
+    *("NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
+]
+OFF = [f"--disable-features={','.join([*PLAYWRIGHTS, *UNSEEN])}"]
+FLAGS = ["--no-sandbox", "--no-first-run", *DRAWING, *SILENT, *OFF]
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 TABLETS = ({"width": 768, "height": 1024}, {"width": 1024, "height": 768})
 BOXES = """() => Object.fromEntries([...document.querySelectorAll("[data-glance]")].map((one) => {

@@ -41,7 +41,7 @@ def test_the_map_opens_on_an_alert_across_180_and_zooms_to_it(page, alert):
     wait_for_map(page)
     page.wait_for_function("+location.hash.slice(1).split('/')[0] > 9")
     assert abs(place(page)[2]) == pytest.approx(180, abs=0.1)
-    assert page.evaluate(IN_VIEW, alert.code)
+    page.wait_for_function(IN_VIEW, arg=alert.code)
 
 
 def test_the_page_of_an_alert_across_180_draws_one_outline(page, alert):

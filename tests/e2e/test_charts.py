@@ -60,8 +60,7 @@ def test_a_visitor_compares_four_points_an_area_and_a_profile(open_page, live_se
     expect(page.locator("#panel table.rates caption")).to_contain_text("Relative to 100 m around")
     assert fits(page)
     page.keyboard.press("Escape")
-    assert "compare=" not in page.url
-    assert "reference=" not in page.url
+    expect(page).not_to_have_url(re.compile("compare=|reference="))
     expect(period).to_be_hidden()
 
     wait_for_map(page)

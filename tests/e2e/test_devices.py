@@ -9,27 +9,27 @@ from monitor.subscribers.subscriptions import tokens
 from tests.e2e.browsers import push_service
 from tests.e2e.test_subscribe import deliver
 from tests.monitor.notifications.push.test_push import read
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+SHOWN = """async () => {
+  const [one] = await (await navigator.serviceWorker.ready).getNotifications();
+  return one && { title: one.title, body: one.body, tag: one.tag, data: one.data };
+}"""
+
+
 def notified(page: Page, url: str, body: bytes) -> dict:
     """Hand a message to the page's service worker, as the browser does, and return what it shows."""
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
     browser, found = page.context.new_cdp_session(page), []
     browser.on("ServiceWorker.workerRegistrationUpdated", lambda event: found.extend(event["registrations"]))
     browser.send("ServiceWorker.enable")
-    page.wait_for_timeout(100)
+    wait_until(lambda: found or page.wait_for_timeout(20))  # events arrive only while Playwright waits
     message = {"origin": url, "registrationId": found[0]["registrationId"], "data": body.decode()}
     browser.send("ServiceWorker.deliverPushMessage", message)
-    shown = """async () => {
-      const registration = await navigator.serviceWorker.ready;
-      for (let n = 0; n < 100; n++) {
-        const [one] = await registration.getNotifications();
-        if (one) return { title: one.title, body: one.body, tag: one.tag, data: one.data };
-        await new Promise((resume) => setTimeout(resume, 50));
-      }
-    }"""
-    return page.evaluate(shown)
+    return page.wait_for_function(SHOWN).json_value()
 
 
 def test_a_phone_shows_messages_after_a_click_and_until_it_is_removed(

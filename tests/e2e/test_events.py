@@ -56,7 +56,7 @@ def test_a_place_and_a_date_bring_what_the_pair_across_it_shows_and_its_files(op
     assert np.nanmedian(bands["coherence"]) == pytest.approx(0.8)
     page.get_by_role("link", name="Show the place on the map").click()
     wait_for_map(page)
-    assert re.search(r"#[\d.]+/47(\.\d+)?/-12(\.\d+)?$|#[\d.]+/46\.99\d*/-1[12]\.\d+$", page.url)
+    expect(page).to_have_url(re.compile(r"#[\d.]+/47(\.\d+)?/-12(\.\d+)?$|#[\d.]+/46\.99\d*/-1[12]\.\d+$"))
 
 
 @pytest.mark.parametrize("size", SIZES)

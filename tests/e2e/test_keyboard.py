@@ -39,7 +39,10 @@ STOP = """() => {
   if (!again) reached.push(focused);
   wanted.delete(focused);
   const seen = [focused, ...(focused.labels ?? [])].some(shows);
-  return { again, behind, seen, name: focused.outerHTML.slice(0, 100) };
+  const { x, y, width, height } = focused.getBoundingClientRect();
+  const over = document.elementFromPoint(x + width / 2, y + height / 2);
+  const where = [x, y, scrollY].map(Math.round);
+  return { again, behind, seen, where, over: over?.outerHTML.slice(0, 60), name: focused.outerHTML.slice(0, 100) };
 }"""
 # What is drawn by script is there, except in folds, and the map has followed its window: it hides marks outside.
 DRAWN = """() => [...document.querySelectorAll(".waiting")].every((one) => one.closest("details:not([open])")) &&
@@ -60,7 +63,7 @@ def faults_by_tab(page: Page) -> list[str]:
         waits = waits + 1 if stop["again"] else 0
         if waits > STOPS_OF_A_DATE:
             return [*faults, f"does not let go: {stop['name']}"]
-        faults += [] if stop["seen"] else [f"hidden: {stop['name']}"]
+        faults += [] if stop["seen"] else [f"hidden: {stop['name']} at {stop['where']} by {stop['over']}"]
         faults += [] if stop["behind"] else [f"out of order: {stop['name']}"]
         page.keyboard.press("Tab")
     return [*faults, "Tab does not lead out"]

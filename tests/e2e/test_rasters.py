@@ -45,7 +45,7 @@ def test_a_visitor_lays_coherence_over_the_map_and_moves_its_date(page, live_ser
     expect(page).to_have_url(re.compile(r"raster=coherence&date=2021-12-13-12d&opacity=100"))
     page.get_by_label("Images").select_option(label="None")
     expect(page.locator("[data-image=legend]")).to_be_hidden()
-    assert "raster=" not in page.url
+    expect(page).not_to_have_url(re.compile("raster="))
 
 
 def test_the_address_brings_the_image_back_and_arrows_say_how_fast(page, live_server, pair_predictions):

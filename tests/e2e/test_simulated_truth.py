@@ -1,5 +1,7 @@
 """The switch that shows what was simulated: hidden until it is pressed, by keyboard too; an alert's page compares."""
 
+import re
+
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from playwright.sync_api import expect
@@ -32,7 +34,7 @@ def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed_or_a_page_fol
         switch.focus()
         page.keyboard.press("Space")
     expect(switch).to_be_checked()
-    assert "context=truth" in page.url
+    expect(page).to_have_url(re.compile("context=truth"))
     page.reload()
     open_legend(page)
     expect(switch).to_be_checked()

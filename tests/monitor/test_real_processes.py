@@ -266,7 +266,7 @@ def test_a_worker_whose_redis_is_killed_while_it_holds_a_message_connects_again(
         kombu.Producer(channel).publish({}, routing_key=name, declare=[kombu.Queue(name)])
         take = [lambda body, message: taken.append(message)]
         kombu.Consumer(channel, queues=[kombu.Queue(name)], callbacks=take).consume()
-    wait_until(lambda: connection.drain_events(timeout=5) or len(taken) == 2)
+    wait_until(lambda: connection.drain_events(timeout=HANG_SECONDS) or len(taken) == 2)
     with pytest.raises(TimeoutError):
         connection.drain_events(timeout=0.1)  # they ask for the next one
     consumer = SteadyConsumer.__new__(SteadyConsumer)

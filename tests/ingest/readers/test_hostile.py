@@ -25,7 +25,7 @@ from tests.makers.hostile_tables import every
 from tests.waiting import HANG_SECONDS
 
 CORPUS = every()
-MOST_SECONDS = 5.0
+MOST_SECONDS = 15.0  # of computing; none needs a third of it on a quiet machine
 DECLARED = Declaration(unit="mm/yr", positive="up")
 SUBMISSION = Submission(declared=DECLARED)
 THROUGH_A_JOB = (
@@ -135,25 +135,21 @@ def test_a_hostile_file_is_refused_quickly_with_one_line(hostile, trap, listener
     assert not reached(listener)
 
 
+@pytest.mark.parametrize("name", THROUGH_A_JOB)
 @pytest.mark.django_db(transaction=True)
-def test_a_job_refuses_what_is_hostile_and_the_database_stays_as_it_was(trap, listener, capfd, monkeypatch):
+def test_a_job_refuses_what_is_hostile_and_the_database_stays_as_it_was(name, trap, listener, capfd, monkeypatch):
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
-    wrong = []
-    for hostile in CORPUS:
-        if hostile.name not in THROUGH_A_JOB:
-            continue
-        path = hostile.make_in(trap)
-        job = jobs.job_queue(source="watch", path=path, original_name=path.name, submission=SUBMISSION)
-        started = os.times()
-        job = jobs.job_execute(job_id=job.pk)
-        seconds = sum(os.times()[:4]) - sum(started[:4])  # of processor time, the child's included
-        if job.state != IngestJob.State.REJECTED or not job.error or "\n" in job.error or seconds > 2 * MOST_SECONDS:
-            wrong.append((hostile.name, job.state, job.error, seconds))
-        path.unlink()
+    (hostile,) = (one for one in CORPUS if one.name == name)
+    path = hostile.make_in(trap)
+    job = jobs.job_queue(source="watch", path=path, original_name=path.name, submission=SUBMISSION)
+    started = os.times()
+    job = jobs.job_execute(job_id=job.pk)
+    seconds = sum(os.times()[:4]) - sum(started[:4])  # of processor time, the child's included
     loaded = [*Product.objects.all()]
     for product in loaded:
         product_delete(product=product)
-    assert wrong == []
+    assert (job.state, len(job.error.splitlines())) == (IngestJob.State.REJECTED, 1)
+    assert seconds < MOST_SECONDS
     assert (loaded, Scene.objects.ready().count()) == ([], 0)
     assert CANARY[:12] not in everything_stored()
     assert CANARY[:12].decode() not in "".join(capfd.readouterr())

@@ -213,13 +213,20 @@ def test_a_dead_server_delays_nobody_else(make_alert, make_subscription, receive
 
 def test_quick_servers_are_waited_for_in_turn(make_alert, make_subscription, receiver, monkeypatch):
     """A killed sender then repeats one message of the quick."""
-    lock, inside, most = threading.Lock(), [], []
+    monkeypatch.setattr(rounds, "ALONE_SECONDS", HANG_SECONDS)  # Here every server is quick, however busy the machine.
+    monkeypatch.setattr(rounds, "IN_TURN_SECONDS", 6 * HANG_SECONDS)
+    lock, inside, most, together = threading.Lock(), [], [], threading.Event()
 
     def answer(path: str):
         with lock:
             inside.append(path)
             most.append(len(inside))
-        time.sleep(0.1)
+            if len(inside) > 1:
+                together.set()
+        if rounds.IN_TURN_SECONDS:
+            time.sleep(0.1)
+        else:
+            together.wait(HANG_SECONDS)
         with lock:
             inside.remove(path)
         return 204, {}

@@ -23,6 +23,7 @@ from monitor.web.identity.site_file import OpenID, Site
 from monitor.web.roles import OPERATORS
 from tests.makers.people import account, words
 from tests.monitor.self_service.accounts.people import code_of, sign_in, with_factor
+from tests.waiting import HANG_SECONDS
 
 pytestmark = [
     pytest.mark.django_db,
@@ -31,7 +32,6 @@ pytestmark = [
     ),  # which the provider, in a thread, would take for failures
 ]
 ROLES = {"readers": "viewers", "geologists": "operators", "heads": "publishers", "it": "administrators"}
-SECONDS = 10
 SET_UP = "/second-factor/totp/activate/"
 
 
@@ -53,9 +53,9 @@ def openid(settings, tmp_path, issuer) -> OpenID:
 
 def sign_on(client: Client, openid: OpenID, subject: str, query: str = "", **claims):
     """Sign in at the provider with these claims, and come back; the answer of our callback."""
-    requests.put(f"{openid.issuer}/users/{subject}", json=claims, timeout=SECONDS).raise_for_status()
+    requests.put(f"{openid.issuer}/users/{subject}", json=claims, timeout=HANG_SECONDS).raise_for_status()
     there = client.get(f"/sign-on/{openid.provider_id}/login/{query}")["Location"]
-    back = requests.post(there, data={"sub": subject}, allow_redirects=False, timeout=SECONDS).headers["Location"]
+    back = requests.post(there, data={"sub": subject}, allow_redirects=False, timeout=HANG_SECONDS).headers["Location"]
     return client.get(f"{urlsplit(back).path}?{urlsplit(back).query}")
 
 
