@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ml.deformation import METHODS, classical
 from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
-from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion
+from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion, proposed
 from ml.deformation.bowls.edges import edges_of
 from ml.deformation.bowls.peaks import LOWEST
 from ml.deformation.bowls.search import best_bowls
@@ -186,11 +186,12 @@ def look(
     """Collect the evidence of the noise law and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     tracks, zero, spread = against_backgrounds(tracks)
-    # The search runs first, because the network's input takes much memory.
-    bowls = best_bowls(tracks, device, pieces=pieces)
-    motion = local_motion(bowls, LocalRate(local_scales_m=NEAR_M))
     grids = [grid_robust(points, cell_m) for points in tracks]
-    maps, lattice = predict(network, grids, device, config, pieces, spread)
+    bowls = best_bowls(tracks, device, pieces=pieces, near=[grid.near for grid in grids])
+    grids = [grid._replace(near=None) for grid in grids]
+    motion = local_motion(bowls, LocalRate(local_scales_m=NEAR_M))
+    asked = None if config and config.decision == "network" else proposed(bowls, motion.rate_mm_yr)
+    maps, lattice = predict(network, grids, device, config, pieces, spread, asked)
     top = max(grid.transform.f for grid in grids)
     left = min(grid.transform.c for grid in grids)
     bottom = min(grid.transform.f - cell_m * grid.velocity_mm_yr.shape[0] for grid in grids)

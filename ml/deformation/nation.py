@@ -1,8 +1,7 @@
-"""Inference of the network over a nation, window by window, without seams.
+"""Inference of the network over a nation, in windows around the cells for which it is asked.
 
-Windows begin at whole multiples of the network's stride, counted from the plane's origin, and have margins as wide as
-its receptive field. The tracks used in a cell depend on the distance to their points, not on the window. So a cell's
-result depends neither on the windows nor on where a product begins.
+Windows begin at whole multiples of ALIGN_CELLS, counted from the plane's origin, and have margins wider than the crops
+in which the network was trained. The tracks used in a cell depend on the distance to their points, not on the window.
 """
 
 from __future__ import annotations
@@ -14,19 +13,28 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from affine import Affine
+from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
+from ml.deformation.features.atmosphere import ALIGN_CELLS
 from ml.deformation.features.channels import TrackCells
-from ml.deformation.features.surroundings import Ahead
+from ml.deformation.features.surroundings import surroundings
+from ml.deformation.gridding.boxes import boxes, moved
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import Float32
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
 from ml.rasters.pieces import Arrays, Pieces, piece_by_piece
+from ml.runtime.ahead import Feed
 from ml.runtime.device import low_precision, ready
 from ml.runtime.feeding import feed_of
 
 JOINT_M = 1_000.0  # a track is used in cells with one of its points within this distance
+SILENT = -8.0  # log-odds of cells for which the network was not asked: with them, no cell is flagged
+AROUND_CELLS = 8  # around a proposed cell, for which the network is asked, too
+READERS = 2  # threads that describe windows while a CPU runs the network
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,13 @@ class Window(NamedTuple):
         return rows.stop - rows.start, cols.stop - cols.start
 
 
+class Proposed(NamedTuple):
+    """Cells for which the network is asked, (rows, cols), on cells as wide as those of the lattice."""
+
+    cells: NDArray[np.bool_]
+    transform: Affine
+
+
 def predict(
     network: DeformationNetwork,
     grids: Sequence[RobustGrid],
@@ -81,23 +96,34 @@ def predict(
     config: NetworkConfig | None = None,
     pieces: Pieces | None = None,
     spread_mm_yr: float = 0.0,
+    proposed: Proposed | None = None,
 ) -> tuple[NetworkMaps, Lattice]:
     """Return maps of all ground that any track covers, with their lattice. ValueError if grids do not match.
 
-    pieces: store from which a killed computation resumes; spread_mm_yr: as in `on_lattice`.
+    pieces: store from which a killed computation resumes; spread_mm_yr: as in `on_lattice`; proposed: cells near which
+    the network is asked, None everywhere. Elsewhere its log-odds are SILENT, and the kinds alike.
     """
     config, device = config or NetworkConfig(), device or torch.device("cpu")
-    ahead, feed = Ahead(), feed_of(device)
-    lattice = on_lattice(grids, planes=ahead, spread_mm_yr=spread_mm_yr)
-    shape = lattice.tracks[0].velocity_mm_yr.shape
-    results = np.full((len(KINDS) + 1, *shape), np.nan, dtype=np.float32)
+    feed = feed_of(device) if device.type == "cuda" else Feed(READERS)
+    lattice = on_lattice(grids, spread_mm_yr=spread_mm_yr)
+    reach = np.minimum.reduce([track.distance_m for track in lattice.tracks]) <= REACH_M
+    asked = _squares(reach if proposed is None else reach & _near(proposed, lattice.transform, reach.shape))
+    results = np.full((len(KINDS) + 1, *reach.shape), np.nan, dtype=np.float32)
+    results[0, reach], results[1:, reach] = SILENT, 1 / len(KINDS)
     runner = _Runner(network, device, config)
-    ordered = sorted(windows(lattice.tracks, network.halo_cells, network.stride, config.core_cells), key=_alike)
+    ordered = sorted(windows(lattice.tracks, asked, network.halo_cells, config.core_cells), key=_alike)
     batches = [batch for _, alike in groupby(ordered, _alike) for batch in _by(list(alike), runner.batch)]
 
     def image(batch: list[Window]) -> tuple[list[Window], Tensor]:
-        ahead.wait(max(window.outer[0].stop for window in batch))
-        shown = [network.image([_cut(lattice.tracks[i], w.outer) for i in w.tracks]) for w in batch]
+        shown = [
+            network.image(
+                [
+                    _cut(lattice.tracks[i], w.outer)._replace(around=surroundings(*lattice.grounds[i].at(w.outer)))
+                    for i in w.tracks
+                ]
+            )
+            for w in batch
+        ]
         images = torch.cat(shown).contiguous(memory_format=torch.channels_last)
         return batch, images.pin_memory() if feed.pinned else images
 
@@ -107,33 +133,54 @@ def predict(
         return {str(number): _read(values, window, lattice.tracks) for number, (window, values) in enumerate(out)}
 
     items = {str(number): batch for number, batch in enumerate(batches)}
-    with ahead.working():
-        for place, maps in piece_by_piece(pieces, "network", items, work, image, feed):
-            for window, values in zip(items[place], maps.values(), strict=True):
-                here = _choice(lattice.tracks, window.core) == sum(1 << number for number in window.tracks)
-                results[:, *window.core][:, here] = values[:, here]
-    tracks = [track._replace(around=None) for track in lattice.tracks]  # which are most of the memory
-    return NetworkMaps(results[0], results[1:]), lattice._replace(tracks=tracks)
+    for place, maps in piece_by_piece(pieces, "network", items, work, image, feed):
+        for window, values in zip(items[place], maps.values(), strict=True):
+            here = _choice(lattice.tracks, window.core) == sum(1 << number for number in window.tracks)
+            results[:, *window.core][:, here] = values[:, here]
+    return NetworkMaps(results[0], results[1:]), lattice
+
+
+def _near(proposed: Proposed, transform: Affine, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the cells of a lattice, (rows, cols), within some AROUND_CELLS of a proposed one."""
+    col, row = (round(offset) for offset in ~transform @ (proposed.transform.c, proposed.transform.f))
+    near = np.zeros(shape, dtype=bool)
+    rows, cols = (
+        (slice(max(0, at), max(0, at + size)), slice(max(0, -at), max(0, whole - at)))
+        for at, size, whole in zip((row, col), proposed.cells.shape, shape, strict=True)
+    )
+    near[rows[0], cols[0]] = proposed.cells[rows[1], cols[1]]
+    return np.asarray(ndimage.maximum_filter(near, 2 * AROUND_CELLS + 1))
+
+
+def _squares(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which squares of ALIGN_CELLS hold any of the cells, (rows, cols) of squares."""
+    rows, cols = (size // ALIGN_CELLS for size in cells.shape)
+    return np.asarray(cells.reshape(rows, ALIGN_CELLS, cols, ALIGN_CELLS).any(axis=(1, 3)))
 
 
 def _by(items: list[Window], size: int) -> list[list[Window]]:
     return [items[first : first + size] for first in range(0, len(items), size)]
 
 
-def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: int) -> Iterator[Window]:
-    """Yield every window that contains ground to map, once for each combination of tracks used in it."""
-    rows, cols = tracks[0].velocity_mm_yr.shape
-    halo, step = (-(-size // stride) * stride for size in (halo, core_cells))
-    for row in range(0, rows, step):
-        for col in range(0, cols, step):
-            core = slice(row, min(row + step, rows)), slice(col, min(col + step, cols))
-            outer = tuple(
-                slice(max(0, part.start - halo), min(size, part.stop + halo))
-                for part, size in zip(core, (rows, cols), strict=True)
-            )
-            choice = _choice(tracks, core)
-            for code in np.unique(choice[choice > 0]):
-                yield Window(core, (outer[0], outer[1]), _tracks_of(int(code), len(tracks)))
+def windows(tracks: Sequence[TrackCells], asked: NDArray[np.bool_], halo: int, core_cells: int) -> Iterator[Window]:
+    """Yield windows around all squares of ALIGN_CELLS that are asked, once for each combination of tracks used."""
+    shape = tracks[0].velocity_mm_yr.shape
+    margin, step = (-(-size // ALIGN_CELLS) for size in (halo, core_cells))
+    for row in range(0, asked.shape[0], step):
+        for col in range(0, asked.shape[1], step):
+            for box in boxes(asked[row : row + step, col : col + step], margin):
+                rows, cols = moved(box, row, col)
+                core, outer = (
+                    (_cells_of(rows, wider, shape[0]), _cells_of(cols, wider, shape[1])) for wider in (0, margin)
+                )
+                choice = _choice(tracks, core)
+                for code in np.unique(choice[choice > 0]):
+                    yield Window(core, outer, _tracks_of(int(code), len(tracks)))
+
+
+def _cells_of(squares: slice, margin: int, size: int) -> slice:
+    """Return the cells of some squares with a margin of squares."""
+    return slice(max(0, squares.start - margin) * ALIGN_CELLS, min((squares.stop + margin) * ALIGN_CELLS, size))
 
 
 def _choice(tracks: Sequence[TrackCells], core: tuple[slice, slice]) -> np.ndarray:
@@ -149,9 +196,9 @@ def _tracks_of(code: int, n: int) -> tuple[int, ...]:
     return tuple(number for number in range(n) if code >> number & 1)
 
 
-def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
-    """Return the key by which windows are batched: by row first, because surroundings are filled from the north."""
-    return window.core[0].start, window.shape, window.tracks
+def _alike(window: Window) -> tuple[tuple[int, int], tuple[int, ...]]:
+    """Return the key by which windows are batched."""
+    return window.shape, window.tracks
 
 
 def _read(out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> Float32:

@@ -1,12 +1,8 @@
-"""Inference with the trained network: from tracks on a common lattice to maps, in blocks of any size.
-
-A block's result equals that of the whole product under two conditions. The block has a margin of halo_cells wherever
-the product continues. Its first row and column are multiples of `stride` on the lattice, as those of `on_lattice` are.
-"""
+"""The trained network with its input, tracks on a common lattice, and its output, maps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +10,6 @@ import numpy as np
 import torch
 from affine import Affine
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from ml.deformation.features.atmosphere import ALIGN_CELLS
 from ml.deformation.features.channels import (
@@ -25,7 +20,7 @@ from ml.deformation.features.channels import (
     noise_scale,
     usable_noise,
 )
-from ml.deformation.features.surroundings import surroundings
+from ml.deformation.features.surroundings import Ground
 from ml.deformation.filters.still import StillGround, still_ground
 from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
 from ml.deformation.gridding.points import Float32
@@ -34,7 +29,7 @@ from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUn
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
 CLASSES5 = KINDS
-HALO_CELLS = 144
+HALO_CELLS = 64  # What lies farther away changes log-odds above -2 by less than 0.2.
 REACH_M = 200.0  # cells farther than this from all points get no value
 OF_MOTION = slice(0, 2)  # the thresholds of 1 and 2 mm/yr, whose logits are averaged
 
@@ -73,10 +68,12 @@ class DeformationNetwork:
 class Lattice(NamedTuple):
     """Tracks of one product on common cells, each against its own still ground. transform: of the lattice.
 
-    scale: divisor of the tracks' rates; rates computed from them are divided by it too.
+    grounds: what `surroundings` describes; scale: divisor of the tracks' rates; rates computed from them are divided by
+    it too.
     """
 
     tracks: list[TrackCells]
+    grounds: list[Ground]
     transform: Affine
     epsg: int
     still: list[StillGround]
@@ -86,14 +83,13 @@ class Lattice(NamedTuple):
 def on_lattice(
     grids: Sequence[RobustGrid],
     multiple: int = ALIGN_CELLS,
-    planes: Callable[..., Float32] = surroundings,
     spread_mm_yr: float = 0.0,
 ) -> Lattice:
     """Put the grids of a product's tracks on one lattice that begins and ends at multiples of `multiple` cells.
 
-    Multiples are counted from the projection's origin, so that a place has the same phase in every product. planes:
-    `surroundings` or an `Ahead`; spread_mm_yr: of cells of 1 km against their background. ValueError if the grids
-    differ in cell size or projected system.
+    Multiples are counted from the projection's origin, so that a place has the same phase in every product.
+    spread_mm_yr: of cells of 1 km against their background. ValueError if the grids differ in cell size or projected
+    system.
     """
     cell, epsg = grids[0].cell_m, grids[0].epsg
     if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):
@@ -108,11 +104,12 @@ def on_lattice(
     noises = [grid_noise(grid) for grid in grids]
     scale = noise_scale(noises, spread_mm_yr)
     still = [still_ground(grid.velocity_mm_yr, n, STILL_WITHIN_MM_YR) for grid, n in zip(grids, noises, strict=True)]
-    tracks = [
-        _placed(grid, (top - at_top, at_left - left), (rows, cols), of, scale, usable_noise(noise / scale), planes)
+    placed = [
+        _placed(grid, (top - at_top, at_left - left), (rows, cols), of, scale, usable_noise(noise / scale))
         for grid, at_top, at_left, of, noise in zip(grids, tops, lefts, still, noises, strict=True)
     ]
-    return Lattice(tracks, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, still, scale)
+    tracks, grounds = (list(each) for each in zip(*placed, strict=True))
+    return Lattice(tracks, grounds, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, still, scale)
 
 
 def _placed(
@@ -122,8 +119,7 @@ def _placed(
     still: StillGround,
     scale: float,
     noise: float,
-    planes: Callable[..., Float32],
-) -> TrackCells:
+) -> tuple[TrackCells, Ground]:
     rows, cols = grid.velocity_mm_yr.shape
     window = (..., slice(at[0], at[0] + rows), slice(at[1], at[1] + cols))
     by, unit = np.float32(still.rate_mm_yr), np.float32(scale)
@@ -135,38 +131,14 @@ def _placed(
 
     velocity, count = placed((grid.velocity_mm_yr - by) / unit, np.nan), placed(grid.n_points, 0)
     height = None if grid.height_m is None else placed(grid.height_m, np.nan)
-    return TrackCells(
+    track = TrackCells(
         velocity,
         count,
         placed(grid.mad_mm_yr / unit, np.nan),
         distance_to_points_m(count > 0, grid.cell_m),
         None if grid.raw_mm_yr is None else placed((grid.raw_mm_yr - by) / unit, np.nan),
-        planes(velocity, count, height, grid.cell_m, noise),
     )
-
-
-def predict_block(
-    network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device | None = None
-) -> NetworkMaps:
-    """Return the maps of one block of any size. tracks: those of a Lattice, or the same window cut out of each."""
-    device = device or torch.device("cpu")
-    shape = tracks[0].velocity_mm_yr.shape
-    reach = np.minimum.reduce([track.distance_m for track in tracks]) <= REACH_M
-    seen = [track for track in tracks if np.isfinite(track.velocity_mm_yr).any()]
-    if not seen:
-        nothing = np.full(shape, np.nan, dtype=np.float32)
-        return NetworkMaps(nothing, np.full((len(KINDS), *shape), np.nan, dtype=np.float32))
-    return read_out(_forward(network, seen, device), seen, reach)
-
-
-def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device) -> torch.Tensor:
-    """Run the network on a block; the output is on the CPU, (thresholds + kinds + 1, rows, cols)."""
-    shape = tracks[0].velocity_mm_yr.shape
-    margin = [-size % STRIDE for size in shape]
-    image = functional.pad(network.image(tracks), (0, margin[1], 0, margin[0]))
-    with torch.inference_mode():
-        out: torch.Tensor = network.module.to(device)(image.to(device), len(tracks))
-    return out[0, :, : shape[0], : shape[1]].float().cpu()
+    return track, Ground(velocity, count, height, grid.cell_m, noise)
 
 
 def read_out(out: torch.Tensor, tracks: Sequence[TrackCells], reach: NDArray[np.bool_]) -> NetworkMaps:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from affine import Affine
 
+from ml.deformation.bowls.peaks import LOWEST
 from ml.deformation.bowls.search import FOUND_DECADES, Bowls, best_bowls
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.filters.background import against_backgrounds
@@ -21,8 +22,10 @@ from ml.deformation.filters.baseline import (
 )
 from ml.deformation.filters.still import StillGround, still_ground
 from ml.deformation.gridding.points import Float32, PointCloud
+from ml.deformation.nation import Proposed
 
 LEAST_SIGMA_MM_YR = 0.1
+ASKED_SCORE, ASKED_MM_YR = 2.0, 2.5  # All areas of field and bowl tiles for validation have a score above 3.
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,12 @@ def local_motion(bowls: Bowls, config: LocalRate) -> LocalMotion:
     fast[of_tracks * bowls.amplitude_mm_yr > 0] += np.nanmax(fast) + 1
     chosen = np.take_along_axis(of_tracks, fast.argmax(axis=0)[None], 0)[0]
     return LocalMotion(chosen, still, max(*sigmas, LEAST_SIGMA_MM_YR))
+
+
+def proposed(bowls: Bowls, rate_mm_yr: Float32) -> Proposed:
+    """Return the cells near which the network is asked: a bowl or a rate stands out, or the search knows nothing."""
+    stands_out = (bowls.score > ASKED_SCORE) | (np.abs(rate_mm_yr) > ASKED_MM_YR)
+    return Proposed(stands_out | (bowls.score <= LOWEST), bowls.transform)
 
 
 def least_squares(

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ml.deformation.bowls.torus import fast, filtered, gaussian, padded, without_wide
-from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
+from ml.deformation.gridding.despike import NEIGHBOURS, Near, median_of, neighbours
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
 from ml.deformation.places.surface import square_of
 from ml.statistics.robust import MAD_TO_SIGMA
@@ -44,15 +44,15 @@ class Points(NamedTuple):
     height_m: Float32
 
 
-def without_spikes(track: PointCloud, workers: int = 1) -> Points:
-    """Return the points that agree with their neighbourhood. workers: threads that look for it."""
+def without_spikes(track: PointCloud, near: Near | None = None, workers: int = 1) -> Points:
+    """Return the points that agree with their neighbourhood. near: `neighbours`, searched by some workers if None."""
     rate = track.velocity_mm_yr - np.float32(np.median(track.velocity_mm_yr))
     height = np.zeros_like(rate)
     if track.height_m is not None and (known := np.isfinite(track.height_m)).any():
         height[known] = track.height_m[known] - np.median(track.height_m[known])
     if rate.size < NEIGHBOURS:
         return Points(track.x, track.y, rate, height)
-    near = neighbours(track, workers=workers)
+    near = neighbours(track, workers=workers) if near is None else near
     middle = median_of(rate, near)
     spread = MAD_TO_SIGMA * median_of(np.abs(rate - middle), near) + SPIKE_MM_YR
     kept = np.abs(rate - middle) < SPIKE * spread

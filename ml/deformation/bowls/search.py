@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache, lru_cache
-from itertools import groupby, product
+from itertools import groupby, product, zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +32,10 @@ from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, four
 from ml.deformation.bowls.tail import on_own_tail
 from ml.deformation.bowls.torus import KEPT, filtered, gaussian, padded, solve, variance, without_wide
 from ml.deformation.bowls.views import FEWEST_POINTS, View, together
+from ml.deformation.gridding.boxes import Box as Core
+from ml.deformation.gridding.boxes import boxes, moved, side
 from ml.deformation.gridding.cells import CELL_M
+from ml.deformation.gridding.despike import Near
 from ml.deformation.gridding.points import Float32, PointCloud
 from ml.rasters.pieces import Arrays, Pieces, piece_by_piece
 from ml.runtime.device import torch_threads
@@ -54,7 +57,6 @@ OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detec
 NOISES = torch.logspace(-3, 4, 15)  # of a cell, (mm/yr)², for which information is tabulated
 FREQUENCIES = (torch.arange(256) + 0.5) / 256  # of that table's integral, 1/radius: a bowl has no higher ones
 
-Core = tuple[slice, slice]
 Strips = dict[str, tuple[int, list[Core]]]
 
 
@@ -76,11 +78,15 @@ class Bowls(NamedTuple):
 
 
 def best_bowls(
-    tracks: Sequence[PointCloud], device: torch.device | None = None, workers: int = 2, pieces: Pieces | None = None
+    tracks: Sequence[PointCloud],
+    device: torch.device | None = None,
+    workers: int = 2,
+    pieces: Pieces | None = None,
+    near: Sequence[Near | None] = (),
 ) -> Bowls:
     """Search all tracks of one place, each for itself and together. tracks: in one projected system, with points.
 
-    pieces: store from which a killed search resumes.
+    pieces: store from which a killed search resumes; near: `neighbours` of each track's points, where they are known.
     """
     device = device or torch.device("cpu")
     posting_m = math.ceil(max(track.posting_m or 0.0 for track in tracks))
@@ -91,7 +97,7 @@ def best_bowls(
     west, south = (math.floor(min(np.min(at) for at in each) / unit_m) * unit_m for each in (xs, ys))
     east, north = ((math.floor(max(np.max(at) for at in each) / unit_m) + 1) * unit_m for each in (xs, ys))
     shape = (round((north - south) / finest_m), round((east - west) / finest_m))
-    kept = [without_spikes(track, workers) for track in tracks]
+    kept = [without_spikes(track, known, workers) for track, known in zip_longest(tracks, near)]
     pyramids = [pyramid_of(points, finest_m, levels, west, north, shape) for points in kept]
     cell_m = finest_m * 2**shown
     transform = Affine(cell_m, 0, west, 0, -cell_m, north)
@@ -216,7 +222,7 @@ def _of_block(
         places = _with_points([level for level, _ in known], core)
         if proposed is not None:
             places &= proposed[core]
-        _search(known, best, still.to(device), core, _boxes(places.numpy()), device)
+        _search(known, best, still.to(device), core, boxes(places.numpy(), MARGIN, SIZES), device)
     return (best if proposed is None else _best_of_fours(best)).cpu()
 
 
@@ -229,39 +235,6 @@ def _with_points(levels: Sequence[Level], core: Core) -> Tensor:
     return count >= FEWEST_POINTS
 
 
-def _boxes(places: NDArray[np.bool_]) -> list[Core]:
-    """Return disjoint boxes that hold all places, (rows, cols): several where their tori have fewer cells than one."""
-    down, right = (np.flatnonzero(places.any(axis=axis)) for axis in (1, 0))
-    if not down.size:
-        return []
-    box = slice(int(down[0]), int(down[-1]) + 1), slice(int(right[0]), int(right[-1]) + 1)
-    lengths = [part.stop - part.start for part in box]
-    if max(lengths) <= SIZES:
-        return [box]
-    axis = lengths.index(max(lengths))
-    middle = box[axis].start + lengths[axis] // 2
-    halves = []
-    for part in (slice(box[axis].start, middle), slice(middle, box[axis].stop)):
-        rows, cols = (part, box[1]) if axis == 0 else (box[0], part)
-        halves += [_moved(half, rows.start, cols.start) for half in _boxes(places[rows, cols])]
-    return halves if sum(map(_cells, halves)) < _cells(box) else [box]
-
-
-def _moved(core: Core, rows: int, cols: int) -> Core:
-    return slice(core[0].start + rows, core[0].stop + rows), slice(core[1].start + cols, core[1].stop + cols)
-
-
-def _cells(core: Core) -> int:
-    """Return the number of cells of a core's torus."""
-    return _side(core[0]) * _side(core[1])
-
-
-def _side(part: slice) -> int:
-    """Return the side of the torus of some rows or columns, in cells."""
-    cells: int = -(-(part.stop - part.start + 2 * MARGIN) // SIZES) * SIZES
-    return cells
-
-
 def _around(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Core]:
     """Return a core with its margin, the size of its torus, and where the core lies in it."""
     (rows, row), (cols, col) = (
@@ -269,7 +242,7 @@ def _around(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Co
         for part, size in zip(core, shape, strict=True)
     )
     inner = slice(row, row + core[0].stop - core[0].start), slice(col, col + core[1].stop - core[1].start)
-    return (rows, cols), (_side(core[0]), _side(core[1])), inner
+    return (rows, cols), (side(core[0], MARGIN, SIZES), side(core[1], MARGIN, SIZES)), inner
 
 
 def _search(
@@ -277,20 +250,20 @@ def _search(
     best: Tensor,
     still: Tensor,
     core: Core,
-    boxes: Sequence[Core],
+    places: Sequence[Core],
     device: torch.device,
 ) -> None:
     """Write the best bowls in a core, (4, rows, cols), found in tracks with their laws in some boxes of it."""
     cell_m = tracks[0][0].cell_m
     radii = ((ALSO_FINEST,) if cell_m == FINEST_M else ()) + RADII_CELLS
     seen = torch.zeros(len(radii), len(tracks), 3, *best.shape[1:], device=device)
-    for box in boxes:
-        at = _moved(box, core[0].start, core[1].start)
+    for box in places:
+        at = moved(box, core[0].start, core[1].start)
         for number, (level, law) in enumerate(tracks):
             for planes, view in zip(seen[:, number], _views(level, at, law, radii, device), strict=True):
                 for plane, values in zip(planes, view[:3], strict=True):
                     plane[box] = values
-    for radius, of_tracks in zip(radii if boxes else (), seen, strict=False):
+    for radius, of_tracks in zip(radii if places else (), seen, strict=False):
         for view in together([View(*planes) for planes in of_tracks]):
             _improve(best, view, still, radius, cell_m)
 

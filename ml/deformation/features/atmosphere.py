@@ -59,7 +59,6 @@ def standing_out(
     n_points: NDArray[np.integer],
     height_m: Float32 | None,
     cell_m: float,
-    own: slice = slice(None),
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
     """Compute the significance of a bowl at each place against the atmosphere, (PLANES, rows, cols).
@@ -67,23 +66,21 @@ def standing_out(
     The planes: amplitude of a bowl of each of RADII_CELLS over its standard deviation, + as the rate; and the delay's
     strength as its index in STRENGTHS, from FIRST_STRENGTH.
 
-    velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: rows to compute,
-    from a whole multiple of ALIGN_CELLS on; noise: standard deviation of a cell's rate. Values are 0 if too few squares
-    are known. A score depends on no cell farther away than ALIGN_CELLS + MARGIN * SQUARE_CELLS.
+    velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; noise: standard deviation
+    of a cell's rate. Values are 0 if too few squares are known. A score depends on no cell farther away than
+    ALIGN_CELLS + MARGIN * SQUARE_CELLS.
     """
     noise = NOISE_MM2_YR2 * (noise_mm_yr / CELL_NOISE_MM_YR) ** 2
     squares = _squares(velocity, n_points, height_m, cell_m)
     rows, cols = squares.weight.shape
     scores = np.zeros((PLANES, -(-rows // BLOCK) * BLOCK, -(-cols // BLOCK) * BLOCK), dtype=np.float32)
-    first, last, _ = own.indices(len(velocity))
-    for row in range(first // SQUARE_CELLS, -(-last // SQUARE_CELLS), BLOCK):
+    for row in range(0, rows, BLOCK):
         for col in range(0, cols, BLOCK):
             block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
             if (squares.weight[block] > LEAST_WEIGHT).any():
                 scores[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m, noise)
-    answered = scores[:, first // SQUARE_CELLS : -(-last // SQUARE_CELLS)]
-    by_cell = answered.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
-    return by_cell[:, : last - first, : velocity.shape[1]]
+    by_cell = scores.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
+    return by_cell[:, : velocity.shape[0], : velocity.shape[1]]
 
 
 def _squares(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float) -> Squares:

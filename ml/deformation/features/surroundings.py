@@ -8,8 +8,6 @@ and the significance of a bowl at the place against the delay (`atmosphere.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +27,26 @@ FASTEST_MM_YR = 20.0  # faster rates are clipped to this
 LARGEST_MM_YR = 0.6  # larger differences are clipped to this in the scatter, which is that of still ground
 LEAST_SCATTER_MM_YR = 0.1
 REACH_CELLS = 128  # no plane depends on cells farther away: windows of rates on heights, of means, of their scatter
-STRIP_CELLS, THREADS = 320, 2  # rows that a thread fills at a time: whole multiples of ALIGN_CELLS; one thread a core
 FEWEST = 5.0  # cells with points, each counted as its weight, in a window
+
+
+class Ground(NamedTuple):
+    """Input of `surroundings`.
+
+    velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
+    NaN unknown, None without heights; noise: standard deviation of one cell's rate.
+    """
+
+    velocity: Float32
+    n_points: NDArray[np.integer]
+    height_m: Float32 | None
+    cell_m: float
+    noise_mm_yr: float = CELL_NOISE_MM_YR
+
+    def at(self, window: tuple[slice, slice]) -> Ground:
+        """Return the ground of a window, which begins at whole multiples of ALIGN_CELLS."""
+        height = None if self.height_m is None else self.height_m[window]
+        return self._replace(velocity=self.velocity[window], n_points=self.n_points[window], height_m=height)
 
 
 def surroundings(
@@ -40,87 +56,22 @@ def surroundings(
     cell_m: float,
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
-    """Describe the surroundings of each cell, (PLANES, rows, cols).
+    """Describe the surroundings of each cell of a `Ground`, (PLANES, rows, cols).
 
     The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`. They are 0 where
     unknown.
-
-    velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
-    NaN unknown, None without heights; noise: standard deviation of one cell's rate.
     """
     planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
-    _fill(Ground(velocity, n_points, height_m, cell_m, noise_mm_yr), planes, slice(0, len(velocity)))
+    for plane, values in zip(planes, _of_means(velocity, n_points, height_m, cell_m), strict=False):
+        plane[:] = values
+    planes[-OF_ATMOSPHERE:] = standing_out(velocity, n_points, height_m, cell_m, noise_mm_yr)
     return planes
 
 
-class Ground(NamedTuple):
-    """Input of `surroundings`."""
-
-    velocity: Float32
-    n_points: NDArray[np.integer]
-    height_m: Float32 | None
-    cell_m: float
-    noise_mm_yr: float
-
-    def around(self, own: slice, reach: int) -> tuple[Ground, slice]:
-        """Return the ground of some rows widened by `reach` on both sides, and the position of these rows in it."""
-        first = max(0, own.start - reach)
-        seen = slice(first, own.stop + reach)
-        height = None if self.height_m is None else self.height_m[seen]
-        part = Ground(self.velocity[seen], self.n_points[seen], height, self.cell_m, self.noise_mm_yr)
-        return part, slice(own.start - first, own.stop - first)
-
-
-class Ahead:
-    """Surroundings computed by threads, strip by strip from the north; the first strips can be used meanwhile."""
-
-    def __init__(self) -> None:
-        self._grounds: list[tuple[Ground, Float32]] = []
-        self._strips: list[tuple[int, Future[None]]] = []
-
-    def __call__(
-        self,
-        velocity: Float32,
-        n_points: NDArray[np.integer],
-        height_m: Float32 | None,
-        cell_m: float,
-        noise_mm_yr: float = CELL_NOISE_MM_YR,
-    ) -> Float32:
-        """Begin to compute `surroundings`; rows of the result are valid only after `wait`."""
-        planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
-        self._grounds.append((Ground(velocity, n_points, height_m, cell_m, noise_mm_yr), planes))
-        return planes
-
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        """Run the threads during a `with` block; work that has not begun at its end is dropped."""
-        rows = max(len(ground.velocity) for ground, _ in self._grounds)
-        pool = ThreadPoolExecutor(THREADS)
-        try:
-            for first in range(0, rows, STRIP_CELLS):
-                own = slice(first, min(first + STRIP_CELLS, rows))
-                self._strips += [(first, pool.submit(_fill, *each, own)) for each in self._grounds]
-            yield
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def wait(self, row: int) -> None:
-        """Wait until all rows before this one are filled. Raises the exceptions of their threads."""
-        for first, strip in self._strips:
-            if first < row:
-                strip.result()
-
-
-def _fill(ground: Ground, planes: Float32, own: slice) -> None:
-    part, inner = ground.around(own, REACH_CELLS)
-    for plane, values in zip(planes, _of_means(part), strict=False):
-        plane[own] = values[inner]
-    planes[-OF_ATMOSPHERE:, own] = standing_out(*part[:4], inner, part.noise_mm_yr)
-
-
-def _of_means(ground: Ground) -> Iterator[Float32]:
+def _of_means(
+    velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float
+) -> Iterator[Float32]:
     """Yield all planes but those of `atmosphere`, one after the other."""
-    velocity, n_points, height_m, cell_m, _ = ground
     nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
     of_heights = nothing if height_m is None else relief(velocity, height_m, cell_m)
     yield from of_heights

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ingest.errors import UnusableData
-from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
+from ml.deformation.gridding.despike import NEIGHBOURS, Near, median_of, neighbours
 from ml.deformation.gridding.noise import stated_noise
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
 
@@ -38,7 +38,8 @@ class RobustGrid(NamedTuple):
     velocity_mm_yr: median of the despiked points, with the product's sign, NaN without points; n_points; mad_mm_yr:
     median absolute deviation of the points as released from that median, NaN without points; raw_mm_yr: median of the
     points as released; height_m: mean height of the points, None if the product has no heights; noise_mm_yr: standard
-    deviation of one cell's rate without motion, from points or series, None if unknown.
+    deviation of one cell's rate without motion, from points or series, None if unknown; near: `despike.neighbours` of
+    the points, None if they were not despiked.
     """
 
     velocity_mm_yr: Float32
@@ -49,6 +50,7 @@ class RobustGrid(NamedTuple):
     raw_mm_yr: Float32 | None = None
     height_m: Float32 | None = None
     noise_mm_yr: float | None = None
+    near: Near | None = None
 
     @property
     def cell_m(self) -> float:
@@ -97,14 +99,14 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
     with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while a thread searches neighbours
         as_released = beside.submit(cell_median, cells, released)
         heights = beside.submit(_heights, cells, points)
-        kept, noise = released, None
+        kept, noise, near = released, None, None
         if despiked and released.size >= NEIGHBOURS:
             near = neighbours(points, workers=workers)
             kept, noise = median_of(released, near), stated_noise(points, near)
         raw, counts = as_released.result()
         velocity = raw if kept is released else cell_median(cells, kept)[0]
         mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))
-        return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, heights.result(), noise)
+        return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, heights.result(), noise, near)
 
 
 def _heights(cells: Cells, points: PointCloud) -> Float32 | None:

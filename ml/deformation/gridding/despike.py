@@ -8,6 +8,7 @@ from ml.deformation.gridding.points import Float32, PointCloud
 
 NEIGHBOURS = 5
 REACH_M = 250.0
+Near = NDArray[np.int32]
 AT_ONCE = 1_000_000  # points whose neighbours are searched at a time
 
 
@@ -23,12 +24,12 @@ def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:
     return median_of(velocity, neighbours(points, reach_m, workers=-1))
 
 
-def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -> NDArray[np.intp]:
+def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -> Near:
     """Return indices of each point and its four nearest within reach_m, (n, 5); n for none. At least five points."""
     # Split at the middle and not at the median: built in half of the time, and searched as fast.
     tree = cKDTree(np.column_stack([points.x, points.y]), balanced_tree=False, compact_nodes=False)
     reach = max(reach_m, 1.6 * (points.posting_m or 0.0))
-    index = np.empty((points.x.size, NEIGHBOURS), dtype=np.intp)
+    index = np.empty((points.x.size, NEIGHBOURS), dtype=np.int32)
     for first in range(0, points.x.size, AT_ONCE):
         some = tree.indices[first : first + AT_ONCE]  # in the tree's order: consecutive searches share memory
         _, index[some] = tree.query(tree.data[some], k=NEIGHBOURS, distance_upper_bound=reach, workers=workers)
@@ -38,7 +39,7 @@ def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -
     return index
 
 
-def median_of(values: Float32, index: NDArray[np.intp]) -> Float32:
+def median_of(values: Float32, index: Near) -> Float32:
     """Return the median of the values (n,) at the indices in each row of (m, k), (m,) float32; index n means none."""
     held = np.append(values, np.float32(np.nan))
     parts = [index[first : first + AT_ONCE] for first in range(0, len(index), AT_ONCE)]

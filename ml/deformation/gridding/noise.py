@@ -5,8 +5,8 @@ neither is available, differences between cells are used (`baseline.cell_noise`)
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ml.deformation.gridding.despike import Near
 from ml.deformation.gridding.points import PointCloud
 
 SAMPLED = 3_000
@@ -16,7 +16,7 @@ FEWEST = 10
 MEDIAN_OF_TWO = float(np.log(2))  # median of a sum of squares of two degrees of freedom, over its mean
 
 
-def stated_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
+def stated_noise(points: PointCloud, near: Near) -> float | None:
     """Return the standard error of one cell's rate, mm/yr, excluding real motion; None if unknown.
 
     It is based on the product's stated sigma or its series (`PointCloud.sigma_mm_yr`), or else on the misfit of points
@@ -28,7 +28,7 @@ def stated_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
     return None if sigma is None else CELL_SHARE * sigma
 
 
-def point_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
+def point_noise(points: PointCloud, near: Near) -> float | None:
     """Return the standard deviation of one point's rate, mm/yr: median misfit to a plane through it and its neighbours.
 
     At most SAMPLED points are used. None if fewer than FEWEST have four neighbours.

@@ -9,6 +9,7 @@ from ml.deformation.bowls.noise_law import NoiseLaw, fit_noise_law, pairs_of
 from ml.deformation.bowls.pyramid import WIDE_CELLS
 from ml.deformation.bowls.search import best_bowls, rarity
 from ml.deformation.bowls.torus import TOLERANCE, gaussian, solve, variance
+from ml.deformation.gridding.boxes import boxes
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_deformation, flagged_areas
@@ -153,15 +154,15 @@ def test_places_far_apart_are_searched_in_boxes_of_their_own():
     places = np.zeros((256, 256), dtype=bool)
     for row, col in ((10, 20), (200, 30), (220, 240)):
         places[row : row + 12, col : col + 9] = True
-    boxes = search._boxes(places)
+    found = boxes(places, search.MARGIN, search.SIZES)
     covered = np.zeros(places.shape, dtype=int)
-    for box in boxes:
+    for box in found:
         covered[box] += 1
-    assert len(boxes) == 3
+    assert len(found) == 3
     assert covered.max() == 1
     assert (covered[places] == 1).all()
-    assert search._boxes(np.ones((256, 256), dtype=bool)) == [(slice(0, 256), slice(0, 256))]
-    assert search._boxes(np.zeros((256, 256), dtype=bool)) == []
+    assert boxes(np.ones((256, 256), dtype=bool), search.MARGIN, search.SIZES) == [(slice(0, 256), slice(0, 256))]
+    assert boxes(np.zeros((256, 256), dtype=bool), search.MARGIN, search.SIZES) == []
 
 
 @pytest.fixture

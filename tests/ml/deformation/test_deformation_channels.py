@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from ml.deformation.features import surroundings as around
 from ml.deformation.features.atmosphere import RADII_CELLS
 from ml.deformation.features.channels import (
     grid_noise,
@@ -16,7 +15,6 @@ from ml.deformation.features.surroundings import (
     PLANES,
     REACH_CELLS,
     WINDOWS_CELLS,
-    Ahead,
     surroundings,
 )
 from ml.deformation.filters.baseline import cell_noise
@@ -206,27 +204,3 @@ def test_surroundings_know_nothing_of_what_lies_beyond_their_reach():
     other = surroundings(changed, count, height, 100.0)
     np.testing.assert_allclose(other[..., 100 + REACH_CELLS :], whole[..., 100 + REACH_CELLS :], atol=1e-4)
     assert np.abs(other - whole)[..., 100 : 100 + REACH_CELLS // 2].max() > 0.05
-
-
-def test_surroundings_that_are_filled_ahead_are_those_of_the_whole(monkeypatch):
-    monkeypatch.setattr(around, "STRIP_CELLS", 160)
-    rng = np.random.default_rng(8)
-    grounds = []
-    for heights in (rng.normal(200, 80, (500, 90)).astype(np.float32), None):
-        rate = rng.normal(0, 1, (500, 90)).astype(np.float32)
-        rate[rng.random(rate.shape) < 0.5] = np.nan
-        grounds.append((rate, np.isfinite(rate).astype(np.int32), heights, 100.0))
-    ahead = Ahead()
-    filled = [ahead(*ground) for ground in grounds]
-    with ahead.working():
-        ahead.wait(500)
-    for planes, ground in zip(filled, grounds, strict=True):
-        np.testing.assert_allclose(planes, surroundings(*ground), atol=1e-4)
-
-
-def test_what_goes_wrong_ahead_is_raised_where_it_is_awaited(monkeypatch):
-    ahead = Ahead()
-    ahead(np.zeros((64, 64), dtype=np.float32), np.ones((64, 64), dtype=np.int32), None, 100.0)
-    monkeypatch.setattr(around, "standing_out", lambda *_: 1 / 0)
-    with ahead.working(), pytest.raises(ZeroDivisionError):
-        ahead.wait(1)

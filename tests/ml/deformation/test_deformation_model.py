@@ -11,12 +11,12 @@ from lab.deformation.measures.scoring import detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import with_sources
 from ml.deformation.decision import weights_of
-from ml.deformation.features.channels import TrackCells
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_deformation, detect_tracks, flagged_areas
 from ml.deformation.inputs import read_clusters
-from ml.deformation.network import DeformationNetwork, on_lattice, predict_block
+from ml.deformation.nation import predict
+from ml.deformation.network import DeformationNetwork
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import WEIGHTS
 from ml.simulation.ground.deformation import Ellipse
@@ -51,20 +51,15 @@ def test_the_weights_are_small_and_their_card_states_how_they_came_to_be(network
 
 def test_two_tracks_give_the_same_in_either_order(network, tile):
     grids = [grid_robust(cloud(track), workers=1) for track in tile.tracks]
-    one = predict_block(network, on_lattice(grids).tracks)
-    other = predict_block(network, on_lattice(grids[::-1]).tracks)
+    (one, _), (other, _) = predict(network, grids), predict(network, grids[::-1])
     np.testing.assert_allclose(one.logit, other.logit, atol=1e-3)
 
 
 def test_shares_of_kinds_sum_to_one_and_there_is_no_value_where_nothing_was_seen(network, tile):
-    lattice = on_lattice([grid_robust(cloud(tile.tracks[0]), workers=1)])
-    maps = predict_block(network, lattice.tracks)
+    maps, lattice = predict(network, [grid_robust(cloud(tile.tracks[0]), workers=1)])
     known = np.isfinite(maps.logit)
     np.testing.assert_allclose(maps.shares.sum(axis=0)[known], 1.0, atol=1e-5)
     np.testing.assert_array_equal(known, lattice.tracks[0].distance_m <= 200.0)
-    empty = np.full((20, 20), np.nan, dtype=np.float32)
-    nothing = TrackCells(empty, np.zeros((20, 20), dtype=np.int32), empty, np.full((20, 20), np.inf, dtype=np.float32))
-    assert np.isnan(predict_block(network, [nothing]).logit).all()
 
 
 def test_a_weak_bowl_is_found_by_one_track_and_by_both(tile):

@@ -11,8 +11,8 @@ from ml.deformation.features.surroundings import REACH_CELLS
 from ml.deformation.filters.still import StillGround
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.nation import NetworkConfig, predict, windows
-from ml.deformation.network import DeformationNetwork, on_lattice
+from ml.deformation.nation import SILENT, NetworkAlone, NetworkConfig, Proposed, predict, windows
+from ml.deformation.network import REACH_M, DeformationNetwork, on_lattice
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS, areas_in
 from ml.rasters.pieces import Arrays, Memory, Pieces
@@ -20,6 +20,7 @@ from ml.runtime.checkpoints import Card
 from ml.runtime.progress import listening
 
 WIDTHS = (8, 8, 8, 8)
+FARTHEST = 144 + REACH_CELLS  # The network looks no farther than 144 cells, its input no farther than REACH_CELLS.
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,9 @@ def network() -> DeformationNetwork:
     network_alone = {"rarity": 0.0, "wide": 0.0, "network": 1.0, "rate": 0.0, "offset": 0.0}
     shape = {"channels": CHANNELS, "widths": list(WIDTHS)}
     settings = {"decision": {key: {"1": network_alone, "2": network_alone} for key in ("model", "network")}}
-    return DeformationNetwork(Card("deformation", "random", "0", shape, settings), module)
+    made = DeformationNetwork(Card("deformation", "random", "0", shape, settings), module)
+    made.halo_cells = FARTHEST
+    return made
 
 
 def grid(rows: int, cols: int, seed: int = 0, west: float = 4_600_000.0, north: float = 1_741_000.0) -> RobustGrid:
@@ -66,7 +69,7 @@ def test_no_cell_knows_how_the_ground_was_cut(network):
     ground = grid(330, 270)
     whole, _ = predict(network, [ground], config=NetworkConfig(core_cells=10_000))
     assert np.nanstd(whole.logit) > 0.05  # there is something to differ in
-    for core in (64, 144):
+    for core in (160, 192):
         cut, _ = predict(network, [ground], config=NetworkConfig(core_cells=core))
         assert differ(whole.logit, cut.logit) <= 1e-3
         assert differ(whole.shares, cut.shares) <= 1e-3
@@ -84,8 +87,7 @@ def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(netw
     offset = (lattice.transform.f - other.transform.f) / 100, (other.transform.c - lattice.transform.c) / 100
     row, col = (round(cells) for cells in offset)
     moved = whole.logit[row : row + less.logit.shape[0], col : col + less.logit.shape[1]]
-    far = network.halo_cells + REACH_CELLS
-    inner = slice(far + 16, -far)
+    inner = slice(FARTHEST + 16, -FARTHEST)
     assert np.isfinite(less.logit[inner, inner]).sum() > 1_000
     assert differ(moved[inner, inner], less.logit[inner, inner]) <= 1e-3
 
@@ -93,8 +95,8 @@ def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(netw
 def test_where_a_second_track_ends_the_first_goes_on_alone_whatever_the_cut(network):
     ground, second = grid(300, 400), grid(300, 120, seed=1)  # the second sees the western 12 km only
     alone, _ = predict(network, [ground])
-    both, lattice = predict(network, [ground, second], config=NetworkConfig(core_cells=64))
-    other, _ = predict(network, [ground, second], config=NetworkConfig(core_cells=160))
+    both, lattice = predict(network, [ground, second], config=NetworkConfig(core_cells=160))
+    other, _ = predict(network, [ground, second], config=NetworkConfig(core_cells=224))
     assert differ(both.logit, other.logit) <= 1e-3
     offset = [round((lattice.transform.f - on_lattice([ground]).transform.f) / 100)]
     assert offset == [0]
@@ -112,9 +114,38 @@ def test_windows_without_ground_are_not_looked_at():
         n_points=np.where(np.arange(320) < 160, ground.n_points, 0).astype(np.int32),
     )
     tracks = on_lattice([empty]).tracks
-    windows_cut = list(windows(tracks, halo=32, stride=16, core_cells=64))
+    asked = (tracks[0].distance_m <= REACH_M).reshape(len(tracks[0].distance_m) // 32, 32, -1, 32).any(axis=(1, 3))
+    windows_cut = list(windows(tracks, asked, halo=32, core_cells=64))
     assert max(window.core[1].start for window in windows_cut) <= 160
     assert all(size % 16 == 0 for window in windows_cut for size in window.shape)
+
+
+def test_the_network_is_asked_only_near_what_is_proposed(network):
+    """A window ends at a square of 32 cells; elsewhere its log-odds never flag, and no kind is likelier."""
+    ground = grid(300, 300)
+    whole, lattice = predict(network, [ground])
+    cells = np.zeros((300, 300), dtype=bool)
+    cells[40, 250] = True
+    near, _ = predict(network, [ground], proposed=Proposed(cells, ground.transform))
+    asked = np.isfinite(near.logit) & (near.logit != SILENT)
+    col, row = (round(at) for at in ~lattice.transform @ (ground.transform.c, ground.transform.f))
+    assert asked[row + 33 : row + 48, col + 243 : col + 258].any()
+    assert asked.sum() <= 4 * 32 * 32
+    np.testing.assert_array_equal(np.isnan(near.logit), np.isnan(whole.logit))
+    assert np.abs(near.logit - whole.logit)[asked].max() <= 1e-3
+    np.testing.assert_allclose(near.shares[:, near.logit == SILENT], 1 / len(KINDS))
+
+
+def test_what_lies_beyond_a_window_hardly_changes_cells_that_may_move():
+    shipped, noise = DeformationNetwork.load(), grid(330, 270)
+    row, col = np.mgrid[:330, :270] % 60 - 30  # a bowl every 6 km
+    rate = (0.1 * noise.velocity_mm_yr - 6 * np.exp(-(row**2 + col**2) / 10**2)).astype(np.float32)
+    ground = noise._replace(velocity_mm_yr=rate, raw_mm_yr=rate, mad_mm_yr=0 * rate)
+    whole, _ = predict(shipped, [ground], config=NetworkConfig(core_cells=10_000))
+    cut, _ = predict(shipped, [ground], config=NetworkConfig(core_cells=96))
+    may_move = np.nan_to_num(whole.logit, nan=-9) > -2
+    assert may_move.sum() > 100
+    assert np.abs(whole.logit - cut.logit)[may_move].max() < 0.5
 
 
 def test_progress_is_reported_from_nothing_to_all(network):
@@ -185,11 +216,12 @@ class Killed(Memory):
 
 def test_a_search_killed_five_times_gives_the_same(network):
     tracks, store, attempts = [cloud(n=20_000, side_m=12_000), cloud(1, n=20_000, side_m=12_000)], Killed(), 0
-    whole = infer.with_network(tracks, network, config=NetworkConfig(core_cells=64))
+    everywhere = NetworkAlone(core_cells=64)
+    whole = infer.with_network(tracks, network, config=everywhere)
     while True:
         store.left, attempts = 3, attempts + 1
         try:
-            result = infer.with_network(tracks, network, config=NetworkConfig(core_cells=64), pieces=Pieces(store))
+            result = infer.with_network(tracks, network, config=everywhere, pieces=Pieces(store))
             break
         except OSError:
             assert attempts < 50

@@ -1,0 +1,45 @@
+"""Boxes around what matters on a grid, so that empty ground between places far apart is not computed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[slice, slice]
+
+
+def boxes(places: NDArray[np.bool_], margin: int, step: int = 1) -> list[Box]:
+    """Return disjoint boxes that hold all places, (rows, cols): several where they cost fewer cells than one.
+
+    Args:
+        places: (rows, cols)
+        margin: cells around each box that are computed as well
+        step: sides with their margins are rounded up to multiples of it, and no side that short is cut
+    """
+    down, right = (np.flatnonzero(places.any(axis=axis)) for axis in (1, 0))
+    if not down.size:
+        return []
+    box = slice(int(down[0]), int(down[-1]) + 1), slice(int(right[0]), int(right[-1]) + 1)
+    lengths = [part.stop - part.start for part in box]
+    if max(lengths) <= step:
+        return [box]
+    axis = lengths.index(max(lengths))
+    middle = box[axis].start + lengths[axis] // 2
+    halves = []
+    for part in (slice(box[axis].start, middle), slice(middle, box[axis].stop)):
+        rows, cols = (part, box[1]) if axis == 0 else (box[0], part)
+        halves += [moved(half, rows.start, cols.start) for half in boxes(places[rows, cols], margin, step)]
+    return halves if sum(_cells(half, margin, step) for half in halves) < _cells(box, margin, step) else [box]
+
+
+def moved(box: Box, rows: int, cols: int) -> Box:
+    """Return a box moved down and right."""
+    return slice(box[0].start + rows, box[0].stop + rows), slice(box[1].start + cols, box[1].stop + cols)
+
+
+def side(part: slice, margin: int, step: int) -> int:
+    """Return the cells of some rows or columns with their margins, rounded up to a multiple of a step."""
+    cells: int = -(-(part.stop - part.start + 2 * margin) // step) * step
+    return cells
+
+
+def _cells(box: Box, margin: int, step: int) -> int:
+    return side(box[0], margin, step) * side(box[1], margin, step)
