@@ -39,7 +39,7 @@ def network() -> DeformationNetwork:
             fan = weights[0].numel() if weights.dim() > 1 else 8
             gain = 0.1 if name.startswith("head") else 1.6
             weights.copy_(torch.randn(weights.shape, generator=generator) * (gain / fan**0.5))
-    network_alone = {"rarity": 0.0, "wide": 0.0, "network": 1.0, "rate": 0.0, "offset": 0.0}
+    network_alone = {"rarity": 0.0, "wide": 0.0, "network": 1.0, "rate": 0.0, "patch": 0.0, "offset": 0.0}
     shape = {"channels": CHANNELS, "widths": list(WIDTHS)}
     settings = {"decision": {key: {"1": network_alone, "2": network_alone} for key in ("model", "network")}}
     made = DeformationNetwork(Card("deformation", "random", "0", shape, settings), module)
