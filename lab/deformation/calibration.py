@@ -30,6 +30,7 @@ from ml.deformation.decision import Weights, terms
 from ml.deformation.filters.baseline import logistic
 from ml.deformation.gridding.points import Float32, PointCloud
 from ml.deformation.infer import look, with_network
+from ml.deformation.nation import NetworkAlone
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.reliability import fit
 from ml.rasters.areas import DEFAULT_THRESHOLDS
@@ -112,7 +113,7 @@ class Known(NamedTuple):
 
 def shipped(folder: Path, tracks: Sequence[PointCloud]) -> Known:
     """Return what the network of a folder and the law of noise know of a place."""
-    seen = look(tracks, DeformationNetwork.load("deformation", folder))
+    seen = look(tracks, DeformationNetwork.load("deformation", folder), config=NetworkAlone())  # asked everywhere
     return Known(terms(seen.witnesses), seen.rate_mm_yr, seen.transform)
 
 
