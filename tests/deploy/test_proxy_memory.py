@@ -37,6 +37,7 @@ MAX_ANSWER_BYTES = 3 * MEBIBYTE
 MAX_HELD_BYTES = 64 * MEBIBYTE
 PAUSE_SECONDS = 0.2
 HEALTH_REQUESTS = 50
+WORKERS = 2  # worker_processes of docker/nginx/nginx.conf
 
 pytestmark = pytest.mark.long
 
@@ -180,8 +181,12 @@ def visited(port: int, files: Sequence[str]) -> Iterator[Visitors]:
 
 
 def processes(nginx: subprocess.Popen) -> list[int]:
-    """Return the ids of nginx's processes, of which the first has started the others."""
-    return [nginx.pid, *(one.pid for one in psutil.Process(nginx.pid).children() if one.name() == "nginx")]
+    """Return the ids of the processes that serve, after that of the one that has started them.
+
+    Those that look after the cache start later, and one of them ends after a minute.
+    """
+    children = psutil.Process(nginx.pid).children()
+    return [nginx.pid, *(one.pid for one in children if "worker process" in " ".join(one.cmdline()))]
 
 
 def spooled_bytes(pids: Sequence[int], folder: Path) -> int:
@@ -207,6 +212,7 @@ def test_the_proxy_survives_slow_senders_and_readers_in_its_memory_and_its_disk_
         values = {"WEB": f"127.0.0.1:{site.server_port}", "HTTP_LISTEN": f"127.0.0.1:{port}", "ACCESS_LOG": "/dev/null"}
         values |= {"PROXY_STATE": str(state), "RASTER_DIR": str(files)}
         with drip.running(memory_group.command(START), {**os.environ, **values}, port) as nginx:
+            wait_until(lambda: len(processes(nginx)) == 1 + WORKERS)
             started = processes(nginx)
             with visited(port, ["/rasters/1.tif", "/streams/1"]):
                 statuses = {drip.get(port, "/healthz", HANG_SECONDS) for _ in range(HEALTH_REQUESTS)}
