@@ -21,7 +21,7 @@ from torch import Tensor
 from ml.deformation.features.atmosphere import ALIGN_CELLS
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.features.surroundings import surroundings
-from ml.deformation.gridding.boxes import boxes, moved
+from ml.deformation.gridding.boxes import Proposed, boxes, moved
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import Float32
 from ml.deformation.kinds import KINDS
@@ -80,13 +80,6 @@ class Window(NamedTuple):
         """Rows and columns of the window."""
         rows, cols = self.outer
         return rows.stop - rows.start, cols.stop - cols.start
-
-
-class Proposed(NamedTuple):
-    """Cells for which the network is asked, (rows, cols), on cells as wide as those of the lattice."""
-
-    cells: NDArray[np.bool_]
-    transform: Affine
 
 
 def predict(

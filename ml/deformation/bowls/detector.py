@@ -21,8 +21,8 @@ from ml.deformation.filters.baseline import (
     split_by_sign,
 )
 from ml.deformation.filters.still import StillGround, still_ground
+from ml.deformation.gridding.boxes import Proposed
 from ml.deformation.gridding.points import Float32, PointCloud
-from ml.deformation.nation import Proposed
 
 LEAST_SIGMA_MM_YR = 0.1
 ASKED_SCORE, ASKED_MM_YR = 2.0, 2.5  # All areas of field and bowl tiles for validation have a score above 3.

@@ -1,9 +1,19 @@
 """Boxes around what matters on a grid, so that empty ground between places far apart is not computed."""
 
+from typing import NamedTuple
+
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 
 Box = tuple[slice, slice]
+
+
+class Proposed(NamedTuple):
+    """Cells for which the network is asked, (rows, cols), on cells as wide as those of the lattice."""
+
+    cells: NDArray[np.bool_]
+    transform: Affine
 
 
 def boxes(places: NDArray[np.bool_], margin: int, step: int = 1) -> list[Box]:

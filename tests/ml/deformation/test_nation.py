@@ -9,9 +9,10 @@ from ml.deformation import infer, nation
 from ml.deformation.features.channels import CHANNELS
 from ml.deformation.features.surroundings import REACH_CELLS
 from ml.deformation.filters.still import StillGround
+from ml.deformation.gridding.boxes import Proposed
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.nation import SILENT, NetworkAlone, NetworkConfig, Proposed, predict, windows
+from ml.deformation.nation import SILENT, NetworkAlone, NetworkConfig, predict, windows
 from ml.deformation.network import REACH_M, DeformationNetwork, on_lattice
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS, areas_in
