@@ -173,7 +173,9 @@ def swipe(page: Page, x: float, y: float, dy: int) -> None:
     session = page.context.new_cdp_session(page)
     for kind, moved in (("touchStart", 0), *(("touchMove", dy * step // 3) for step in (1, 2, 3))):
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y + moved}]})
+    page.wait_for_timeout(150)  # else the page glides on, and the next tap only stops it
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_function("() => scrollY === window.seenAt || (window.seenAt = scrollY) < 0", polling=300)
 
 
 def scrolls(page: Page, chart: Locator) -> bool:
