@@ -2,7 +2,7 @@
 
 For one track and for two, it is the highest offset with at most ALARMS. False alarms are counted on tiles with motion
 and on still tiles with errors of training (`disturbances`, one group per tile); the higher count is used. The weights
-are fixed: those of ten choices with which one track finds most of the tiles' bowls and objects at ALARMS. Then
+are fixed: those of some thirty choices with which one track finds most of the tiles' bowls and objects at ALARMS. Then
 `reliability` fits the probability of motion at each score on further tiles. Both are written to the card.
 """
 

@@ -1,8 +1,7 @@
-"""Decision on each cell: the log-odds that it moves, from the noise law, the network and the rate.
+"""Decision on each cell: the log-odds that it moves, from the noise law, the network, the rate and edges.
 
-The log-odds are a weighted sum. Its weights and offset are chosen on validation tiles and on real still ground
-(`lab.deformation.calibration`) for a fixed number of false alarms. The network's card holds them, for one track and for
-several.
+The log-odds are a weighted sum. Its weights and offset are chosen on validation tiles (`lab.deformation.calibration`)
+for a fixed number of false alarms. The network's card holds them, for one track and for several.
 """
 
 from collections.abc import Mapping

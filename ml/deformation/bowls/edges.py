@@ -110,13 +110,13 @@ def patch_over_bowl(rate: Float32, weight: Float64, apart_m: Float64) -> float:
 
 
 def _shares(steepness: float) -> tuple[Float64, Float64]:
-    """Return shares of a bowl's peak, and the share of its area that moves by them."""
+    """Return rates, as shares of a bowl's peak, and for each the share of the bowl's area that moves so fast."""
     area = np.log(1 / SHARES) ** steepness
     return np.sqrt(SHARES[1:] * SHARES[:-1]), np.diff(area) / np.ptp(area)
 
 
 def _best(at: Float64, counts: Float64, peak: float, shares: Float64, area: Float64) -> float:
-    """Return the highest log-likelihood of counted rates, in deviations, over PEAKS and the share that moves."""
+    """Return the highest log-likelihood of the rates `at`, in deviations, over PEAKS and shares of moving ground."""
     spread = OUTLIER_SHARE / OUTLIER_WIDTH
     still = (1 - OUTLIER_SHARE) * np.exp(-0.5 * at**2) + spread
     highest = -np.inf

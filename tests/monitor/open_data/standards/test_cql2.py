@@ -136,7 +136,7 @@ def test_what_is_no_filter_is_refused_at_once_with_a_remedy(client, condition):
     answer = client.get(ALERTS, {"filter": condition})
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json"), answer.content
     assert answer.json()["remedy"]
-    assert time.process_time() - began < 10  # What is not refused at once takes minutes.
+    assert time.process_time() - began < 2
 
 
 TREES = [[], 5, "x", {}, {"op": "and"}, {"op": "and", "args": []}, {"op": [], "args": [1]}, {"op": "=", "args": [1, 2]}]
