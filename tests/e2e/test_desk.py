@@ -178,16 +178,36 @@ def swipe(page: Page, x: float, y: float, dy: int) -> None:
     page.wait_for_function("() => scrollY === window.seenAt || (window.seenAt = scrollY) < 0", polling=300)
 
 
-def scrolls(page: Page, chart: Locator) -> bool:
-    """Swipe over the middle of a chart; return whether the page follows, which a busy browser may take as a press."""
-    chart.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
-    box, before = chart.bounding_box(), page.evaluate("scrollY")
-    swipe(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 150)
+def becomes(page: Page, state: str, given: object) -> bool:
+    """Return whether a page comes to a state, a function of JavaScript, within some seconds."""
     try:
-        page.wait_for_function("(before) => scrollY < before - 50", arg=before, timeout=2_000)
+        page.wait_for_function(state, arg=given, timeout=5_000)
     except TimeoutError:
         return False
     return True
+
+
+def on(chart: Locator, across: float, up: float) -> tuple[float, float]:
+    """Return where in the window a place of a chart is, in parts of its width and height, after it came into view."""
+    chart.evaluate("(one) => one.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    box = chart.bounding_box()
+    return box["x"] + across * box["width"], box["y"] + (1 - up) * box["height"]
+
+
+def scrolls(page: Page, chart: Locator) -> bool:
+    """Swipe over the middle of a chart; return whether the page follows."""
+    middle, before = on(chart, 0.5, 0.5), page.evaluate("scrollY")
+    swipe(page, *middle, 150)
+    return becomes(page, "(before) => scrollY < before - 50", before)
+
+
+def chooses(page: Page, chart: Locator, across: float, up: float, state: str, given: object = None) -> bool:
+    """Tap on a place of a chart; return whether what the page says of the choice comes to a state."""
+    page.touchscreen.tap(*on(chart, across, up))
+    return becomes(page, state, given)
+
+
+TRIES = range(10)  # on a busy machine a finger lifts late, and rests for Chromium: a long press, which chooses nothing
 
 
 def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_chooses_nothing(open_page, watched_region):
@@ -198,24 +218,34 @@ def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_chooses_nothing(op
     for name in ("histogram", "cross"):
         page.locator(f".desk-chart:has(#{name})").focus()  # makes a still a chart
         chart = page.locator(f"#{name} .nsewdrag")
-        assert any(scrolls(page, chart) for _ in range(10))
+        assert any(scrolls(page, chart) for _ in TRIES)
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     box = chart.bounding_box()
     swipe(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, -100)  # the page is at its end already
     expect(said).to_have_text("Nothing chosen yet.")
-    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(said).not_to_have_text("Nothing chosen yet.")
-    chart = page.locator("#histogram .nsewdrag")
-    chart.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
-    box = chart.bounding_box()
+
+
+SAYS_ANYTHING = """() => /points? chosen/.test(document.getElementById("choice-words").textContent)"""
+
+
+def test_on_a_phone_a_tap_chooses_the_points_under_a_finger(open_page, watched_region):
+    page = open_page("phone", has_touch=True, is_mobile=True)
+    page.goto("/workbench/")
+    expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
+    for name in ("cross", "histogram"):
+        page.locator(f".desk-chart:has(#{name})").focus()  # makes a still a chart
+        chart = page.locator(f"#{name} .nsewdrag")
+        expect(chart).to_be_attached()
+        if name == "cross":
+            assert any(chooses(page, chart, 0.5, 0.5, SAYS_ANYTHING) for _ in TRIES)
     values = page.evaluate("document.querySelector('#histogram .js-plotly-plot')._fullLayout.xaxis.range")
+    finger = 13 * (values[1] - values[0]) / chart.bounding_box()["width"]
     for across, up in ((0.3, 0.1), (0.85, 0.9), (0.6, 0.5)):  # wherever a finger meets a column, also above its bars
-        page.touchscreen.tap(box["x"] + across * box["width"], box["y"] + (1 - up) * box["height"])
-        tapped, finger = values[0] + across * (values[1] - values[0]), 13 * (values[1] - values[0]) / box["width"]
-        expect(said).to_have_text(re.compile("points? chosen"))
-        page.wait_for_function(SAYS_NEAR, arg=[tapped, finger])
+        tapped = values[0] + across * (values[1] - values[0])
+        assert any(chooses(page, chart, across, up, SAYS_NEAR, [tapped, finger]) for _ in TRIES)
     page.reload()
     expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()
     expect(page.locator("#histogram canvas")).to_be_attached()
-    page.locator("#histogram").tap()  # a still that is tapped becomes a chart, and the tap counts
-    expect(said).to_have_text(re.compile("points? chosen"))
+    expect(page.locator("#choice-words")).to_have_text("Nothing chosen yet.")
+    still = page.locator("#histogram")  # a still that is tapped becomes a chart, and the tap counts
+    assert any(chooses(page, still, 0.5, 0.5, SAYS_ANYTHING) for _ in TRIES)
