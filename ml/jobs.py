@@ -150,7 +150,7 @@ def _cloud(
     velocity = cloud.velocity_mm_yr - summary.step_mm_yr
     corrected = int((summary.step_mm_yr != 0).sum())
     sigma = usual(summary.noise_mm_yr)
-    return cloud._replace(velocity_mm_yr=velocity, sigma_mm_yr=sigma, cycles_undone=True), corrected
+    return cloud._replace(velocity_mm_yr=velocity, sigma_mm_yr=sigma, cycles_undone=reader.all_undone), corrected
 
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:

@@ -42,15 +42,10 @@ TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
 NAME = "deformation-disturbed"
 DISTURBED = tuple(name for name in GROUPS if name != "regions")  # "regions", cycles over km², look like motion
 FIRST, RELIABILITY_FIRST = 50_000, 20_000  # first tile for the offset, and for `reliability`
-NETWORK = Weights(rarity=0.0, wide=0.0, network=0.8, rate=0.0, patch=0.0, offset=0.0)
-WITHOUT_NETWORK = Weights(rarity=0.6, wide=0.2, network=0.0, rate=1.0, patch=-1.0, offset=0.0)
-METHODS = {  # by one track, by two
-    "model": (
-        Weights(rarity=0.2, wide=0.2, network=0.8, rate=1.0, patch=-2.0, offset=0.0),
-        Weights(rarity=0.1, wide=0.1, network=0.8, rate=1.0, patch=-1.0, offset=0.0),
-    ),
-    "network": (NETWORK, NETWORK),
-    "without-network": (WITHOUT_NETWORK, WITHOUT_NETWORK),
+METHODS = {
+    "model": Weights(rarity=0.2, wide=0.2, network=0.8, rate=1.0, patch=-2.0, offset=0.0),
+    "network": Weights(rarity=0.0, wide=0.0, network=0.8, rate=0.0, patch=0.0, offset=0.0),
+    "without-network": Weights(rarity=0.6, wide=0.2, network=0.0, rate=1.0, patch=-1.0, offset=0.0),
 }
 OFFSETS, STEPS = (-40.0, 8.0), 9  # limits of the offset; steps of the bisection between them
 MATCHING_SHARE = 0.3  # of a piece of moving ground, which areas must cover for it to be found
@@ -198,8 +193,7 @@ def at_alarms(seen: Sequence[Evidence], weights: Weights, alarms: float) -> tupl
 def decisions(by_tile: Sequence[list[list[Evidence]]]) -> dict[str, Any]:
     """Return the weights of each method with the offset for ALARMS, for one track and for two."""
     chosen: dict[str, Any] = {method: {} for method in METHODS}
-    for (method, by_count), both in product(METHODS.items(), (0, 1)):
-        weights = by_count[both]
+    for (method, weights), both in product(METHODS.items(), (0, 1)):
         offset, reached = at_alarms([one for tile in by_tile for one in tile[both]], weights, ALARMS)
         print(method, both + 1, round(offset, 2), reached, flush=True)
         chosen[method][str(both + 1)] = weights._replace(offset=round(offset, 2))._asdict()

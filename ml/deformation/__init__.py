@@ -8,9 +8,9 @@ VERSIONS = {  # of every method; raise when the numbers change
     "whitening": "3",
     "gls": "6",
     "overwrapped-cnn": "2",
-    "model": "14",
-    "network": "14",
-    "without-network": "14",
+    "model": "15",
+    "network": "15",
+    "without-network": "15",
 }
 METHODS = (*VERSIONS,)
 DEFAULT_METHOD = "model"  # of the command and of the service, unless its settings name another

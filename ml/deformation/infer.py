@@ -105,13 +105,6 @@ def parameters(method: str) -> dict[str, Any]:
     return constants | {"network": card.network, "settings": card.settings}
 
 
-def detect_deformation(
-    points: PointCloud, method: str, device: torch.device | None = None, config: Config | None = None
-) -> DeformationResult:
-    """Run a detector on one track. ValueError for an unknown method. config: replaces the method's default."""
-    return detect_tracks([points], method, device, config)
-
-
 def detect_tracks(
     tracks: Sequence[PointCloud],
     method: str,

@@ -32,8 +32,8 @@ class InputTrack(NamedTuple):
 class _Columns(NamedTuple):
     """Points of one file, (n,).
 
-    Degrees, mm/yr, m; standard deviation of each rate, whether whole cycles were searched in its series, and the name
-    of its track.
+    Degrees, mm/yr, m; standard deviation of each rate, whether its series has no lost cycles left, and the name of its
+    track.
     """
 
     longitude: Float64
@@ -127,4 +127,5 @@ def _columns(path: Path, field: VelocityField, refused: Counter[str], otherwise:
     seen = np.where(np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), stated)
     if header.component != Component.LOS:
         seen[:] = ""
-    return _Columns(longitude, latitude, velocity, height, sigma, np.full(velocity.shape, cycles), seen)
+    undone = np.full(velocity.shape, reader is not None and reader.all_undone)
+    return _Columns(longitude, latitude, velocity, height, sigma, undone, seen)

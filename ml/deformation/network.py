@@ -28,7 +28,6 @@ from ml.deformation.kinds import KINDS
 from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUnet
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
-CLASSES5 = KINDS
 HALO_CELLS = 64  # What lies farther away changes log-odds above -2 by less than 0.2.
 REACH_M = 200.0  # cells farther than this from all points get no value
 OF_MOTION = slice(0, 2)  # the thresholds of 1 and 2 mm/yr, whose logits are averaged

@@ -27,7 +27,7 @@ from lab.simulation.tiles import CELL_M, with_sources
 from lab.simulation.tiles import CELLS as SIDE
 from ml.deformation import METHODS
 from ml.deformation.filters.baseline import split_by_sign
-from ml.deformation.infer import DeformationResult, detect_deformation, flagged_areas
+from ml.deformation.infer import DeformationResult, detect_tracks, flagged_areas
 from ml.rasters.areas import Area, PeakRate, Place
 from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset
@@ -120,7 +120,7 @@ def test_what_has_too_few_points_is_neither_missed_nor_a_false_alarm(still):
 def test_every_method_finds_a_wide_bowl_and_the_areas_that_are_scored_are_those_that_are_drawn(method, moving):
     tracks = moving.tracks[:1]
     points = cloud(tracks[0])
-    result = detect_deformation(points, method)
+    result = detect_tracks([points], method)
     assert detects_bowl(result, moving, tracks, 1500.0)
     drawn = [area for area, _ in flagged_areas(result, [points])]
     scored = drawn_on(moving, drawn)

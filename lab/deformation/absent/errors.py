@@ -96,7 +96,7 @@ def undone(rng: np.random.Generator, track: TileTrack, tile: Tile, days: NDArray
     reader.add(displacement.astype(np.float32))
     metres = METRES_PER_DEGREE * math.cos(math.radians(50))
     found = reader.summary(10 + track.x_m / metres, 50 + (track.y_m - tile.terrain.top_m) / METRES_PER_DEGREE)
-    return with_errors(track, added - found.step_mm_yr, UNDONE)
+    return with_errors(track, added - found.step_mm_yr, UNDONE if reader.all_undone else "whole cycles")
 
 
 def winters(rng: np.random.Generator, tile: Tile) -> Tile:

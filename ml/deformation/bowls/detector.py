@@ -24,7 +24,7 @@ from ml.deformation.filters.still import StillGround, still_ground
 from ml.deformation.gridding.boxes import Proposed
 from ml.deformation.gridding.points import Float32, PointCloud
 
-LEAST_SIGMA_MM_YR = 0.1
+MIN_SIGMA_MM_YR = 0.1
 ASKED_SCORE, ASKED_MM_YR = 2.0, 2.5  # All areas of field and bowl tiles for validation have a score above 3.
 
 
@@ -66,7 +66,7 @@ def local_motion(bowls: Bowls, config: LocalRate) -> LocalMotion:
     fast = np.nan_to_num(np.abs(of_tracks), nan=-1.0)
     fast[of_tracks * bowls.amplitude_mm_yr > 0] += np.nanmax(fast) + 1
     chosen = np.take_along_axis(of_tracks, fast.argmax(axis=0)[None], 0)[0]
-    return LocalMotion(chosen, still, max(*sigmas, LEAST_SIGMA_MM_YR))
+    return LocalMotion(chosen, still, max(*sigmas, MIN_SIGMA_MM_YR))
 
 
 def proposed(bowls: Bowls, rate_mm_yr: Float32) -> Proposed:

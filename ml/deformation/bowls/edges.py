@@ -42,6 +42,8 @@ def edges_of(
     are connected are one place. Tracks add up, but for those whose series have no cycles left to undo.
     """
     nats = np.zeros(candidate.shape, dtype=np.float32)
+    if not candidate.any():
+        return nats
     held = [_Held(track, transform, candidate.shape) for track in tracks if not track.cycles_undone]
     for sign in (False, True):
         here = (candidate & (toward == sign)).astype(np.float32)

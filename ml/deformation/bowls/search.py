@@ -3,7 +3,8 @@
 A bowl's amplitude at a place is b' C^-1 y / b' C^-1 b, with the rates y of the cells, the bowl b and the covariance C
 of the track's own noise law. C^-1 y is solved once for each size of cells by conjugate gradients whose products are
 Fourier transforms; its correlation with bowls gives the numerator at all places, and the local information of the cells
-the denominator. What is wider than WIDE_CELLS is taken out first, for each size of cells in turn.
+the denominator. What is wider than WIDE_CELLS is taken out first, for each size of cells in turn; cells that stand out
+count less in it, else slow ground beside a fast slide would seem to move the other way.
 
 A score is how rarely noise would give so large a ratio anywhere: minus the decimal logarithm of the number of such
 maxima expected on 1,000 km² of still ground, by the Euler characteristic of a Gaussian field (Adler & Taylor 2007,
@@ -31,7 +32,7 @@ from ml.deformation.bowls.peaks import LOWEST, likely, outside, taken_out
 from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, fours, pyramid_of, without_spikes
 from ml.deformation.bowls.tail import on_own_tail
 from ml.deformation.bowls.torus import KEPT, filtered, gaussian, padded, solve, variance, without_wide
-from ml.deformation.bowls.views import FEWEST_POINTS, View, together
+from ml.deformation.bowls.views import MIN_POINTS, View, together
 from ml.deformation.gridding.boxes import Box as Core
 from ml.deformation.gridding.boxes import boxes, moved, side
 from ml.deformation.gridding.cells import CELL_M
@@ -204,7 +205,7 @@ def _blocks(at: Sequence[Level], proposed: Tensor | None) -> Iterator[Core]:
         for col in range(0, cols, CORE):
             core = slice(row, min(row + CORE, rows)), slice(col, min(col + CORE, cols))
             if (proposed is None or proposed[core].any()) and any(
-                float(level.points[core].sum()) >= FEWEST_POINTS for level in at
+                float(level.points[core].sum()) >= MIN_POINTS for level in at
             ):
                 yield core
 
@@ -232,7 +233,7 @@ def _with_points(levels: Sequence[Level], core: Core) -> Tensor:
     points = padded(torch.stack([level.points[outer] for level in levels]).sum(dim=0), size)
     radius = RADII_CELLS[-1]
     count = filtered(points, gaussian(size, radius / 2, points.device))[inner] * math.pi * radius**2 / 2
-    return count >= FEWEST_POINTS
+    return count >= MIN_POINTS
 
 
 def _around(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Core]:
@@ -315,13 +316,13 @@ def _views(level: Level, core: Core, law: NoiseLaw, radii: Sequence[float], devi
     seen = points > 0
     noise = torch.where(seen, white / points.clamp_min(1) + FLOOR_MM2_YR2, 1.0)
     wide = gaussian(size, WIDE_CELLS, device)
-    left = without_wide(rate, 1 / (noise + variance(spectrum, size)), seen, wide)
     narrow = spectrum * (1 - wide) ** 2 + 1e-6
-    held = noise
-    solved = solve(left, held, seen, narrow)
-    for _ in range(ROUNDS):
-        apart = (held * solved).abs() / noise.sqrt()
-        held = torch.where(seen, noise * (apart / OUTLIER).clamp_min(1) ** 2, 1.0)
+    held, solved = noise, None
+    for _ in range(1 + ROUNDS):
+        if solved is not None:
+            apart = (held * solved).abs() / noise.sqrt()
+            held = torch.where(seen, noise * (apart / OUTLIER).clamp_min(1) ** 2, 1.0)
+        left = without_wide(rate, 1 / (held + variance(spectrum, size)), seen, wide)
         solved = solve(left, held, seen, narrow, solved)
     weighted, of_points = torch.fft.rfft2(solved), torch.fft.rfft2(points)
     of_information = torch.fft.rfft2(torch.where(seen, 1 / held, 0.0))

@@ -13,7 +13,7 @@ from ml.deformation.gridding.points import Float32
 FROM_DECADES = -0.75  # Noise has about eight higher maxima on 100 km²; their excesses are exponential.
 MEDIAN_EXCESS = float(np.log10(2))  # of such maxima, decades
 USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # A tail is taken for a Gaussian's as if so many maxima had shown it.
-MOST_STRETCH = 5.0  # A scene full of motion must keep some of it.
+MAX_STRETCH = 5.0  # A scene full of motion must keep some of it.
 APART_CELLS = 9  # Maxima are the highest of so many cells.
 SQUARE_CELLS = 1_000  # Side of the ground that has one tail.
 
@@ -35,6 +35,6 @@ def on_own_tail(score: Float32) -> Float32:
             excess = score[at][maxima[at]] - FROM_DECADES
             seen = float(np.median(excess)) / MEDIAN_EXCESS if excess.size else USUAL_STRETCH
             stretch = (excess.size * seen + USUAL_MAXIMA * USUAL_STRETCH) / (excess.size + USUAL_MAXIMA)
-            held = float(np.clip(stretch, 1.0, MOST_STRETCH))
+            held = float(np.clip(stretch, 1.0, MAX_STRETCH))
             rare[at] = np.where(score[at] > FROM_DECADES, FROM_DECADES + (score[at] - FROM_DECADES) / held, score[at])
     return rare

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 SHOWN_ELSEWHERE = 0.3  # Least share of a bowl that every other track shows, with either sign.
-MOST_AGAINST = 3.0  # Decades; a limit, because a slide along one line of sight is hidden from the other.
-FEWEST_POINTS = 5.0  # under a bowl
+MAX_AGAINST = 3.0  # Decades; a limit, because a slide along one line of sight is hidden from the other.
+MIN_POINTS = 5.0  # under a bowl
 SHARED_MM_YR = 0.3  # Error that all cells under a bowl share beyond the law.
 
 
@@ -27,7 +27,7 @@ class View(NamedTuple):
     @property
     def known(self) -> Tensor:
         """Return where enough points lie under the bowl."""
-        return (self.points >= FEWEST_POINTS) & (self.information > 0)
+        return (self.points >= MIN_POINTS) & (self.information > 0)
 
     @property
     def amplitude(self) -> Tensor:
@@ -60,4 +60,4 @@ def _contradiction(one: View, other: View) -> Tensor:
     (seen, error), (shown, spread) = ((one.amplitude.abs(), one.error), (other.amplitude.abs(), other.error))
     missing = (SHOWN_ELSEWHERE * seen - shown).clamp_min(0)
     decades = missing**2 / (spread**2 + (SHOWN_ELSEWHERE * error) ** 2) / (2 * math.log(10))
-    return torch.where(other.known & one.known, decades.clamp_max(MOST_AGAINST), 0.0)
+    return torch.where(other.known & one.known, decades.clamp_max(MAX_AGAINST), 0.0)

@@ -45,12 +45,8 @@ def still_rate_of(grid: RobustGrid) -> float:
 
 
 def grid_noise(grid: RobustGrid) -> float:
-    """Return the standard deviation of a cell's rate, mm/yr: from cells, or a lower one stated by points or series.
-
-    It is 0 if unknown.
-    """
-    known = [noise for noise in (cell_noise(grid.velocity_mm_yr), grid.noise_mm_yr) if noise]
-    return min(known, default=0.0)
+    """Return the standard deviation of a cell's rate, mm/yr, from points or series, else from cells; 0 if unknown."""
+    return grid.noise_mm_yr or cell_noise(grid.velocity_mm_yr)
 
 
 def noise_scale(noises_mm_yr: Sequence[float], spread_mm_yr: float = 0.0) -> float:

@@ -102,7 +102,8 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         kept, noise, near = released, None, None
         if despiked and released.size >= NEIGHBOURS:
             near = neighbours(points, workers=workers)
-            kept, noise = median_of(released, near), stated_noise(points, near)
+            kept = median_of(released, near)
+            noise = stated_noise(points, near, kept)
         raw, counts = as_released.result()
         velocity = raw if kept is released else cell_median(cells, kept)[0]
         mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))

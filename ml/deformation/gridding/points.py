@@ -19,8 +19,8 @@ class PointCloud(NamedTuple):
 
     Rates are the product's, corrected for unwrapping errors if it has series (`series.product`). height_m: (n,), above
     any common level, NaN unknown; None if the product has no heights. sigma_mm_yr: usual standard deviation of its
-    rates, mm/yr, from its statement or series; None unknown. cycles_undone: whether whole cycles were searched in its
-    series. direction: of its line of sight, ascending or descending; empty if unknown.
+    rates, mm/yr, from its statement or series; None unknown. cycles_undone: whether its series have no lost cycles
+    left. direction: of its line of sight, ascending or descending; empty if unknown.
     """
 
     x: Float64

@@ -14,6 +14,7 @@ from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.deformation.series.summary import SeriesSummary, joined, summarise
 
 WAVELENGTHS = ("wavelength_m", "WAVELENGTH")  # names in the metadata of a file, m
+MAX_GAP_DAYS = 90  # Over longer gaps, as those of snow, ground may move by a cycle: then a lost one is not always told.
 
 
 def has_cycles(has_series: bool, component: str, technique: str) -> bool:
@@ -34,6 +35,11 @@ class SeriesReader:
         self.days = np.array([(day - dates[0]).days for day in dates])
         self.half_wave = half_wave
         self._parts: list[SeriesSummary] = []
+
+    @property
+    def all_undone(self) -> bool:
+        """Whether no whole cycle is left in the series once `summary` has undone those that it found."""
+        return bool((np.diff(self.days) <= MAX_GAP_DAYS).all())
 
     def add(self, displacement_mm: Float32) -> None:
         """Add the series of the next points, (n, dates), mm, NaN where missing."""

@@ -12,7 +12,7 @@ from ml.deformation.bowls.torus import TOLERANCE, gaussian, solve, variance
 from ml.deformation.gridding.boxes import boxes
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_deformation, flagged_areas
+from ml.deformation.infer import detect_tracks, flagged_areas
 from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.simulation.ground.terrain import fractal_field
 from tests.ml.deformation.test_deformation import areas, with_bowl
@@ -86,16 +86,28 @@ def test_cells_wider_than_100_m_are_taken_as_they_are(method):
     away = np.hypot(x - 21_600, y - 21_600)
     rate = rng.normal(0, 0.3, x.size) - 20 * np.exp(-((away / 4_000) ** 2))
     points = PointCloud(x + 225, y + 225, rate.astype(np.float32), 3035, posting_m=450.0)
-    result = detect_deformation(points, method)
+    result = detect_tracks([points], method)
     assert result.transform.a == 450
     col, row = (int(at) for at in ~result.transform @ (21_600.0, 21_600.0))
     assert result.maps.probability[row, col] > 0.5
 
 
+def test_a_slow_slide_beside_a_fast_one_in_a_forest_keeps_its_sign():
+    points = field(11)
+    slow, fast = (np.hypot(points.x - at, points.y - 1_744_000) for at in (4_604_650, 4_603_350))
+    rate = np.where(fast < 450, -30, np.where(slow < 250, -6, 0)) + points.velocity_mm_yr
+    meadows = np.minimum(fast - 450, slow - 250) < 0
+    forest = np.hypot(points.x - 4_604_000, points.y - 1_744_000) < 3_000
+    held = points._replace(velocity_mm_yr=rate.astype(np.float32)).part(np.flatnonzero(meadows | ~forest))
+    bowls = best_bowls([held])
+    col, row = (int(at) for at in ~bowls.transform @ (4_604_650.0, 1_744_000.0))
+    assert bowls.amplitude_mm_yr[row, col] < -3
+
+
 def test_rates_count_from_still_ground_and_not_from_the_products_zero():
     points = with_bowl(field(10), -6.0, 800.0 / np.sqrt(2))
     moved = points._replace(velocity_mm_yr=points.velocity_mm_yr + np.float32(3))
-    result = detect_deformation(moved, "gls")
+    result = detect_tracks([moved], "gls")
     assert result.maps.background_mm_yr == pytest.approx(3.0, abs=0.3)
     assert result.still_share > 0.6
     ((area, _),) = flagged_areas(result, [moved])

@@ -9,7 +9,7 @@ from ml.deformation.filters.baseline import background_and_noise
 from ml.deformation.filters.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.gridding.cells import VelocityGrid, grid_median
 from ml.deformation.gridding.points import PointCloud, project
-from ml.deformation.infer import detect_deformation, flagged_areas, strongest
+from ml.deformation.infer import detect_tracks, flagged_areas, strongest
 from ml.rasters.areas import Area
 
 SIDE_M = 8000.0
@@ -31,7 +31,7 @@ def with_bowl(points: PointCloud, rate_mm_yr: float, radius_m: float = 600.0) ->
 
 
 def areas(points: PointCloud, method: str = "matched-filter") -> list[Area]:
-    return [area for area, _ in flagged_areas(detect_deformation(points, method), [points])]
+    return [area for area, _ in flagged_areas(detect_tracks([points], method), [points])]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -127,15 +127,15 @@ def test_noise_is_measured_between_neighbours_so_that_motion_is_not_noise():
 
 def test_where_two_tracks_overlap_the_surer_one_stands():
     still, moving = field(1), with_bowl(field(2), -15.0)
-    together = strongest([detect_deformation(p, "matched-filter") for p in (still, moving)])
-    alone = detect_deformation(moving, "matched-filter")
+    together = strongest([detect_tracks([p], "matched-filter") for p in (still, moving)])
+    alone = detect_tracks([moving], "matched-filter")
     assert np.nanmax(together.maps.subsidence) == np.nanmax(alone.maps.subsidence)
     assert together.maps.probability.shape >= alone.maps.probability.shape
 
 
 def test_a_method_that_does_not_exist_is_named():
     with pytest.raises(ValueError, match="no method 'magic'"):
-        detect_deformation(field(n=10), "magic")
+        detect_tracks([field(n=10)], "magic")
 
 
 def test_the_local_utm_zone_is_chosen():
@@ -152,6 +152,6 @@ def test_ground_that_nothing_measured_is_not_flagged_by_what_lies_around_it():
     points = with_bowl(field(), -30.0, 1500.0)
     outside = np.hypot(points.x - 4_604_000, points.y - 1_744_000) > 600
     around = PointCloud(points.x[outside], points.y[outside], points.velocity_mm_yr[outside], 3035)
-    result = detect_deformation(around, "matched-filter")
+    result = detect_tracks([around], "matched-filter")
     col, row = ~result.transform @ (4_604_000, 1_744_000)
     assert np.isnan(result.maps.probability[int(row), int(col)])

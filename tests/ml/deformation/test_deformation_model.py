@@ -13,7 +13,7 @@ from lab.simulation.tiles import with_sources
 from ml.deformation.decision import weights_of
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_deformation, detect_tracks, flagged_areas
+from ml.deformation.infer import detect_tracks, flagged_areas
 from ml.deformation.inputs import read_clusters
 from ml.deformation.nation import predict
 from ml.deformation.network import DeformationNetwork
@@ -91,16 +91,16 @@ def test_a_product_with_no_signal_gives_nothing():
         rng = np.random.default_rng(seed)
         x, y = rng.uniform(0, 8000, (2, 20_000)) + np.array([[4_600_000.0], [1_740_000.0]])
         points = PointCloud(x, y, rng.normal(-1.6, 1.0, 20_000).astype(np.float32), 3035)
-        assert flagged_areas(detect_deformation(points, "model"), [points]) == []
+        assert flagged_areas(detect_tracks([points], "model"), [points]) == []
     flat = points._replace(velocity_mm_yr=np.zeros(20_000, dtype=np.float32))
-    assert flagged_areas(detect_deformation(flat, "model"), [flat]) == []
+    assert flagged_areas(detect_tracks([flat], "model"), [flat]) == []
 
 
 @pytest.mark.realdata
 def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_data: Path):
     ((track,),) = read_clusters([real_data / "mexicocity_s1" / "cum.h5"], Declaration()).clusters
     points = track.points
-    result = detect_deformation(points, "model")
+    result = detect_tracks([points], "model")
     (area, _), *_ = flagged_areas(result, [points])
     assert area.rate_mm_yr < -50
     assert area.area_m2 > 80e6

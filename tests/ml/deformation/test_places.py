@@ -5,7 +5,7 @@ import pytest
 from shapely import Point, Polygon, box, contains_xy
 
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_deformation, flagged_areas
+from ml.deformation.infer import detect_tracks, flagged_areas
 from ml.deformation.places.measure import measure
 from ml.deformation.places.outlines import peaks_of
 from ml.deformation.places.surface import rate_surface, without_spikes
@@ -194,7 +194,7 @@ def test_a_flagged_area_of_a_result_carries_its_places_and_its_region():
     rng = np.random.default_rng(8)
     x, y = rng.uniform(-4000, 4000, (2, 20_000))
     points = cloud(x, y, -15 * np.exp(-((np.hypot(x, y) / 600) ** 2)), 1.0)
-    ((area, n_points),) = flagged_areas(detect_deformation(points, "matched-filter"), [points])
+    ((area, n_points),) = flagged_areas(detect_tracks([points], "matched-filter"), [points])
     assert area.region == 1
     assert abs(area.places[0].peak.low) < 15 < abs(area.places[0].peak.high)
     assert area.peak_rate_mm_yr == area.places[0].peak.value

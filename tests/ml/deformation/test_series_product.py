@@ -117,6 +117,12 @@ def test_a_product_without_points_here_has_no_rates_and_no_warning():
     assert reader.summary(np.zeros(0), np.zeros(0)).rate_mm_yr.size == 0
 
 
+@pytest.mark.parametrize(("missing", "all_undone"), [((), True), (range(6, 11), True), (range(6, 20), False)])
+def test_cycles_lost_across_a_winter_without_images_may_remain(missing, all_undone):
+    days = [date(2020, 1, 1) + timedelta(days=12 * step) for step in range(60) if step not in missing]
+    assert SeriesReader(days, HALF_WAVE_MM).all_undone == all_undone
+
+
 def test_only_phase_along_the_line_of_sight_has_cycles():
     assert has_cycles(True, "los", "insar")
     assert not has_cycles(True, "up", "insar")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ml.deformation.bowls.tail import FROM_DECADES, MOST_STRETCH, on_own_tail
-from ml.deformation.bowls.views import FEWEST_POINTS, MOST_AGAINST, View, together
+from ml.deformation.bowls.tail import FROM_DECADES, MAX_STRETCH, on_own_tail
+from ml.deformation.bowls.views import MAX_AGAINST, MIN_POINTS, View, together
 
 
 def maxima(stretch: float, n: int = 200) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_few_places_that_move_do_not_lengthen_the_tail_and_many_only_to_a_limit(
     score = maxima(1.0)
     score[5, 5] = 12.0
     assert on_own_tail(score)[5, 5] == pytest.approx(12.0, abs=1.5)
-    assert on_own_tail(maxima(100.0)).max() >= FROM_DECADES + (maxima(100.0).max() - FROM_DECADES) / MOST_STRETCH - 1e-3
+    assert on_own_tail(maxima(100.0)).max() >= FROM_DECADES + (maxima(100.0).max() - FROM_DECADES) / MAX_STRETCH - 1e-3
 
 
 def view(amplitude_mm_yr: float, points: float = 20.0, information: float = 4.0) -> View:
@@ -49,13 +49,13 @@ def against(other: View) -> float:
 
 def test_a_bowl_that_another_track_does_not_show_is_contradicted():
     assert 0.3 < against(view(0.0)) < 1.5
-    assert against(view(0.0, information=1e4)) == pytest.approx(MOST_AGAINST, abs=2.0)
+    assert against(view(0.0, information=1e4)) == pytest.approx(MAX_AGAINST, abs=2.0)
     assert against(view(-0.5)) < against(view(0.0))
 
 
 def test_motion_up_down_or_sideways_is_not_contradicted_nor_is_it_by_too_few_points():
     assert against(view(-4.0)) == against(view(4.0)) == against(view(-1.3)) == 0
-    assert against(view(0.0, points=FEWEST_POINTS - 1)) == 0
+    assert against(view(0.0, points=MIN_POINTS - 1)) == 0
     assert together([view(-4.0)])[0].against == 0
 
 

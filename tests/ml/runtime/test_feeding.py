@@ -10,7 +10,7 @@ import torch
 
 from ml.coherence.infer import estimate_coherence
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_deformation
+from ml.deformation.infer import detect_tracks
 from ml.offsets.blocks import loaded
 from ml.offsets.infer import track_offsets
 from ml.rasters.imagery import ImagePair
@@ -167,5 +167,5 @@ def test_a_gpu_finds_what_a_cpu_finds(pair):
     x, y = rng.uniform(0, 8_000, (2, 12_000))
     velocity = rng.normal(0, 1, x.size) - 15 * np.exp(-(np.hypot(x - 4_000, y - 4_000) ** 2) / 600**2)
     points = PointCloud(x + 4_000_000, y + 2_000_000, velocity.astype(np.float32), 3035)
-    moving = [detect_deformation(points, "model", device).maps.probability >= 0.5 for device in (CPU, CUDA)]
+    moving = [detect_tracks([points], "model", device).maps.probability >= 0.5 for device in (CPU, CUDA)]
     assert iou(*moving) >= SAME_IOU
