@@ -40,6 +40,7 @@ CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5  # standard deviations, and share of the
 MAX_REPORTED = 0.5  # of a region, in areas that are reported separately
 SAME_SHARE = 0.5
 FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0  # false regions of one track; standard deviations of their number
+AS_WIDE_M2 = 2e7  # of the narrowest regions, 5 km across
 log = logging.getLogger(__name__)
 
 
@@ -135,20 +136,22 @@ def confirmed_regions(
         for one in found
     ]
     alone = [one for one in known if not one.confirmed and one.region.score >= SIGNIFICANT]
-    if crowded([one.region for one in alone], fit.cells):
+    cut_out = sum(one.area >= AS_WIDE_M2 for one in reported)
+    if crowded([one.region for one in alone], cut_out, fit.cells):
         log.warning("Left out %d wide regions that one track alone shows: more than its noise explains", len(alone))
         alone = []
     return sorted([*(one for one in known if one.confirmed), *alone], key=lambda one: -one.region.score)
 
 
-def crowded(regions: Sequence[WideRegion], cells: WideCells) -> bool:
+def crowded(regions: Sequence[WideRegion], cut_out: int, cells: WideCells) -> bool:
     """Return whether regions that one track alone shows rise and sink, and are more than its noise would give.
 
     Delay and tectonics that the law of noise does not hold are such regions; none of them can be told from motion.
+    cut_out: number of reported areas as wide as regions, which count like them.
     """
     expected = float(np.count_nonzero(cells.known)) * cells.cell_km**2 * FALSE_PER_KM2
     signs = {bool(region.peak_mm_yr > 0) for region in regions}
-    return len(signs) > 1 and len(regions) > expected + CROWDED_SIGMAS * expected**0.5
+    return len(signs) > 1 and len(regions) + cut_out > expected + CROWDED_SIGMAS * expected**0.5
 
 
 def shows(scores: Scores, bowl: Bowl) -> bool:
