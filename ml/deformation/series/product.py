@@ -38,7 +38,7 @@ class SeriesReader:
 
     @property
     def all_undone(self) -> bool:
-        """Whether no whole cycle is left in the series once `summary` has undone those that it found."""
+        """Whether the dates have no long gap, so that `summary` finds every lost cycle."""
         return bool((np.diff(self.days) <= MAX_GAP_DAYS).all())
 
     def add(self, displacement_mm: Float32) -> None:
