@@ -121,6 +121,21 @@ def test_on_oversampled_images_whitening_comes_near_the_bound_and_plain_correlat
     assert 0.08 < spread["ncc"] < 0.14
 
 
+def test_whitening_keeps_the_better_of_both_windows(monkeypatch):
+    """On ground that shears, each window finds places that the other misses."""
+    size = 160
+    field = np.zeros((2, *padded(size)), dtype=np.float32)
+    field[0] = np.linspace(-20, 20, field.shape[1], dtype=np.float32)[:, None]
+    pair = simulate_pair(generator(Purpose.TEST, "shears", 1), GRDH, even_ground(GRDH, size, 0.95), field)
+    images_ = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
+    both = track_offsets(images_, "whitened", torch.device("cpu")).bands["quality"]
+    known = []
+    for kernels in ((32,), (64,)):
+        monkeypatch.setattr("ml.offsets.whitened.COARSE_KERNELS", kernels)
+        known.append(np.isfinite(track_offsets(images_, "whitened", torch.device("cpu")).bands["quality"]).mean())
+    assert np.isfinite(both).mean() > 1.1 * max(known)
+
+
 @pytest.mark.parametrize("method", ["multi-kernel", "ncc", "whitened"])
 def test_noise_is_unknown_to_every_method(method):
     power = images(0.0, 0.0, gamma=0.0).numpy()
