@@ -47,7 +47,7 @@ METHODS = {
     "network": Weights(rarity=0.0, wide=0.0, network=0.8, rate=0.0, patch=0.0, offset=0.0),
     "without-network": Weights(rarity=0.6, wide=0.2, network=0.0, rate=1.0, patch=-1.0, offset=0.0),
 }
-OFFSETS, STEPS = (-40.0, 8.0), 9  # limits of the offset; steps of the bisection between them
+OFFSETS, STEPS = (-40.0, 8.0), 13  # limits of the offset; steps of the bisection between them
 MATCHING_SHARE = 0.3  # of a piece of moving ground, which areas must cover for it to be found
 WIDENED_CELLS = 2  # by which areas are widened to be joined within 500 m, as in `ml.rasters.areas`
 IMPOSSIBLE = (*[-1e3] * (len(Weights._fields) - 1), 1.0)  # terms of a cell without evidence

@@ -317,13 +317,16 @@ def _views(level: Level, core: Core, law: NoiseLaw, radii: Sequence[float], devi
     noise = torch.where(seen, white / points.clamp_min(1) + FLOOR_MM2_YR2, 1.0)
     wide = gaussian(size, WIDE_CELLS, device)
     narrow = spectrum * (1 - wide) ** 2 + 1e-6
-    held, solved = noise, None
-    for _ in range(1 + ROUNDS):
-        if solved is not None:
-            apart = (held * solved).abs() / noise.sqrt()
-            held = torch.where(seen, noise * (apart / OUTLIER).clamp_min(1) ** 2, 1.0)
+
+    def solved_with(held: Tensor, before: Tensor | None = None) -> Tensor:
         left = without_wide(rate, 1 / (held + variance(spectrum, size)), seen, wide)
-        solved = solve(left, held, seen, narrow, solved)
+        return solve(left, held, seen, narrow, before)
+
+    held, solved = noise, solved_with(noise)
+    for _ in range(ROUNDS):
+        apart = (held * solved).abs() / noise.sqrt()
+        held = torch.where(seen, noise * (apart / OUTLIER).clamp_min(1) ** 2, 1.0)
+        solved = solved_with(held, solved)
     weighted, of_points = torch.fft.rfft2(solved), torch.fft.rfft2(points)
     of_information = torch.fft.rfft2(torch.where(seen, 1 / held, 0.0))
     views = []

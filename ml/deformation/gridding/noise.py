@@ -26,8 +26,8 @@ def stated_noise(points: PointCloud, near: Near, despiked_mm_yr: Float32) -> flo
     """
     stated = None if points.sigma_mm_yr is None else DATES_MISS * points.sigma_mm_yr
     misfit = point_noise(points, near, despiked_mm_yr)
-    known = [noise for noise in (stated, misfit and CELL_RATIO * misfit) if noise is not None]
-    return min(known, default=None)
+    measured = None if misfit is None else CELL_RATIO * misfit
+    return min((noise for noise in (stated, measured) if noise is not None), default=None)
 
 
 def point_noise(points: PointCloud, near: Near, rate_mm_yr: Float32) -> float | None:
