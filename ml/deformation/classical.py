@@ -19,8 +19,7 @@ from ml.deformation.filters.baseline import (
     threshold,
 )
 from ml.deformation.filters.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
-from ml.deformation.gridding.cells import VelocityGrid, grid_median
-from ml.deformation.gridding.despike import despike
+from ml.deformation.gridding.cells import RobustGrid, grid_robust
 from ml.deformation.gridding.points import PointCloud
 from ml.rasters.areas import DEFAULT_THRESHOLDS, SortedPoints, areas_in, count_within
 
@@ -51,15 +50,13 @@ class MethodResult(NamedTuple):
     peak_rate_mm_yr: float | None
 
 
-def classical_maps(points: PointCloud, config: ClassicalConfig) -> tuple[DeformationMaps, VelocityGrid]:
+def classical_maps(points: PointCloud, config: ClassicalConfig) -> tuple[DeformationMaps, RobustGrid]:
     """Return one track's maps by the method of a configuration, with their grid."""
+    grid = grid_robust(points, despiked=isinstance(config, MatchedFilterConfig | GetisOrdConfig))
     if isinstance(config, ThresholdConfig):
-        grid = grid_median(points)
         return threshold(grid, config), grid
     if isinstance(config, AdaConfig):
-        grid = grid_median(points)
         return active_areas(points, grid, config), grid
-    grid = grid_median(points._replace(velocity_mm_yr=despike(points)))
     if isinstance(config, GetisOrdConfig):
         return getis_ord(grid, config), grid
     return matched_filter(grid, config), grid

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.deformation.gridding.cells import VelocityGrid
+from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import Float32
 from ml.statistics.robust import MAD_TO_SIGMA
 
@@ -53,16 +53,15 @@ class ThresholdConfig:
     width_mm_yr: float = 1.0
 
 
-def threshold(grid: VelocityGrid, config: ThresholdConfig | None = None) -> DeformationMaps:
+def threshold(grid: RobustGrid, config: ThresholdConfig) -> DeformationMaps:
     """Flag each cell by its own rate alone, the simplest baseline method."""
-    config = config or ThresholdConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.rate_mm_yr / 2)
     rate = grid.velocity_mm_yr - np.float32(background)
     probability = logistic((np.abs(rate) - config.rate_mm_yr) / config.width_mm_yr)
     return split_by_sign(probability, rate, background, sigma)
 
 
-def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None) -> DeformationMaps:
+def matched_filter(grid: RobustGrid, config: MatchedFilterConfig) -> DeformationMaps:
     """Flag cells where the weighted mean rate under a Gaussian exceeds the noise on any scale.
 
     The score on one scale is the mean rate over its standard error: white noise of the cells (measured between
@@ -70,7 +69,6 @@ def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None
     spread more than expected. A cell is flagged only if its own neighbourhood moves, so that a wide kernel does not
     flag the surroundings of a small bowl, and only within reach_m of a measurement.
     """
-    config = config or MatchedFilterConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
     known = np.isfinite(grid.velocity_mm_yr)
     residual = np.where(known, grid.velocity_mm_yr - background, 0).astype(np.float32)
@@ -93,8 +91,7 @@ def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None
     local[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan  # no measurement is near
     moves = (np.abs(local) >= config.smallest_rate_mm_yr) & (np.sign(local) == np.sign(score))
     probability = np.where(moves, logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
-    probability[np.isnan(local)] = np.nan
-    return split_by_sign(probability.astype(np.float32), local, background, local_sigma)
+    return split_by_sign(probability, local, background, local_sigma)
 
 
 def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> tuple[float, float]:
@@ -103,17 +100,13 @@ def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> 
     The still rate is the median of the cells near zero. If a plain sinks as a whole, it is the plain's rate, and places
     in the plain are compared with that. The network uses `still_ground` instead.
     """
-    noise = _neighbour_noise(velocity_mm_yr)
+    steps = np.concatenate([np.diff(velocity_mm_yr, axis=axis).ravel() for axis in (0, 1)])
+    steps = steps[np.isfinite(steps)]
+    noise = max(_spread(steps) / float(np.sqrt(2)), 0.1) if steps.size >= 10 else 1.0
     values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]
     near = values[np.abs(values) <= max(still_within_mm_yr, 3 * noise)]
     background = float(np.median(near)) if near.size >= max(5, 0.01 * values.size) else 0.0
     return background, noise
-
-
-def _neighbour_noise(velocity_mm_yr: Float32) -> float:
-    steps = np.concatenate([np.diff(velocity_mm_yr, axis=axis).ravel() for axis in (0, 1)])
-    steps = steps[np.isfinite(steps)]
-    return max(_spread(steps) / float(np.sqrt(2)), 0.1) if steps.size >= 10 else 1.0
 
 
 def cell_noise(velocity_mm_yr: Float32) -> float:
@@ -121,9 +114,13 @@ def cell_noise(velocity_mm_yr: Float32) -> float:
 
     It is 0 if too few cells lie three in a row.
     """
-    v = velocity_mm_yr
-    bends = np.concatenate([(v[2:] - 2 * v[1:-1] + v[:-2]).ravel(), (v[:, 2:] - 2 * v[:, 1:-1] + v[:, :-2]).ravel()])
-    return _spread(bends[np.isfinite(bends)]) / float(np.sqrt(6))
+    return _spread(second_differences(velocity_mm_yr, 1)) / float(np.sqrt(6))
+
+
+def second_differences(rate: Float32, steps: int) -> Float32:
+    """Return the known differences z(-h) - 2 z(0) + z(h) of cells (rows, cols) along both axes, h in steps of cells."""
+    bends = [at[2 * steps :] - 2 * at[steps:-steps] + at[: -2 * steps] for at in (rate, rate.T)]
+    return np.concatenate([each[np.isfinite(each)] for each in bends])
 
 
 def _spread(values: NDArray[np.floating]) -> float:

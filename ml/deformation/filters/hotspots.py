@@ -1,17 +1,17 @@
 """Two detectors of the literature, for comparison: clusters of active points, and the Getis-Ord statistic."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ml.deformation.filters.baseline import DeformationMaps, background_and_noise, logistic, split_by_sign
-from ml.deformation.gridding.cells import VelocityGrid, assign_cells
-from ml.deformation.gridding.points import Float32, Float64, PointCloud
+from ml.deformation.gridding.cells import RobustGrid, assign_cells
+from ml.deformation.gridding.points import Float64, PointCloud
 from ml.statistics.robust import MAD_TO_SIGMA
+
+REACH_M = 200.0  # cells farther than this from all points get no value
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,7 @@ class GetisOrdConfig:
     fewest_cells: int = 4
 
 
-class Neighbours(NamedTuple):
-    """Neighbours of each point, (n,): count of active ones of its sign, count of all, sum of the active ones' z."""
-
-    n_active: NDArray[np.int64]
-    n_all: NDArray[np.int64]
-    z_sum: Float64
-
-
-def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig) -> DeformationMaps:
+def active_areas(points: PointCloud, grid: RobustGrid, config: AdaConfig) -> DeformationMaps:
     """Find clusters of active points like ADAfinder (Barra et al. 2017, doi 10.3390/rs9101002).
 
     A point is active if its rate is more than sigmas standard deviations (robust, of the whole map) from the
@@ -63,55 +55,38 @@ def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig) -> D
     background, _ = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
     residual = points.velocity_mm_yr.astype(np.float64) - background
     sigma = max(float(MAD_TO_SIGMA * np.median(np.abs(residual - np.median(residual)))), 0.1)
-    z = residual / sigma
-    near = _neighbours(points, z, config)
-    quality = np.where(near.n_active >= config.fewest, near.z_sum / np.maximum(near.n_all, 1), 0.0)
     cells = assign_cells(points.x, points.y, grid.cell_m)
     highest = np.zeros(cells.shape[0] * cells.shape[1], dtype=np.float32)
-    np.maximum.at(highest, cells.cell, quality.astype(np.float32))
-    score = _into_gaps(highest.reshape(cells.shape), grid)
-    rate = _nearest_rate(grid, background)
+    np.maximum.at(highest, cells.cell, _quality(points, residual / sigma, config).astype(np.float32))
+    score = highest.reshape(cells.shape)  # a cell without points gets the highest score around it
+    score = np.where(grid.n_points > 0, score, ndimage.maximum_filter(score, size=3))
+    away, (row, col) = ndimage.distance_transform_edt(np.isnan(grid.velocity_mm_yr), return_indices=True)
+    rate = (grid.velocity_mm_yr[row, col] - background).astype(np.float32)  # of the nearest known cell
+    rate[away * grid.cell_m > REACH_M] = np.nan
     probability = np.where(score > 0, logistic((score - config.quality_at_half) / config.quality_width), 0)
     return split_by_sign(probability, rate, background, sigma)
 
 
-def _neighbours(points: PointCloud, z: Float64, config: AdaConfig) -> Neighbours:
-    """Count the neighbours of active points; zero for all others."""
+def _quality(points: PointCloud, z: Float64, config: AdaConfig) -> Float64:
+    """Return the quality index of each point that stays active, 0 for all others, (n,)."""
     at = np.column_stack([points.x, points.y])
-    n_active, n_all = np.zeros(z.size, dtype=np.int64), np.zeros(z.size, dtype=np.int64)
-    z_sum = np.zeros(z.size)
-    everything = cKDTree(at)
+    quality, everything = np.zeros(z.size), cKDTree(at)
     for sign in (-1.0, 1.0):
         active = np.flatnonzero(sign * z > config.sigmas)
         if active.size < config.fewest:
             continue
-        tree = cKDTree(at[active])
-        pairs = tree.query_pairs(config.influence_m, output_type="ndarray")
+        pairs = cKDTree(at[active]).query_pairs(config.influence_m, output_type="ndarray")
         both = np.concatenate([pairs.ravel(), np.arange(active.size)])  # each point is its own neighbour
         other = np.concatenate([pairs[:, ::-1].ravel(), np.arange(active.size)])
-        n_active[active] = np.bincount(both, minlength=active.size)
-        z_sum[active] = np.bincount(both, weights=np.abs(z[active])[other], minlength=active.size)
-        kept = active[n_active[active] >= config.fewest]
-        if kept.size:
-            n_all[kept] = everything.query_ball_point(at[kept], config.influence_m, return_length=True)
-    return Neighbours(n_active, n_all, z_sum)
+        z_sum = np.bincount(both, weights=np.abs(z[active])[other], minlength=active.size)
+        stays = np.bincount(both, minlength=active.size) >= config.fewest
+        if stays.any():
+            kept = active[stays]
+            quality[kept] = z_sum[stays] / everything.query_ball_point(at[kept], config.influence_m, return_length=True)
+    return quality
 
 
-def _into_gaps(score: Float32, grid: VelocityGrid) -> Float32:
-    """Fill each cell without points with the highest score of the cells around it."""
-    around = ndimage.maximum_filter(score, size=3)
-    return np.where(grid.n_points > 0, score, around).astype(np.float32)
-
-
-def _nearest_rate(grid: VelocityGrid, background: float) -> Float32:
-    """Return the rate against the background of the nearest known cell, NaN more than 200 m away."""
-    away, (row, col) = ndimage.distance_transform_edt(np.isnan(grid.velocity_mm_yr), return_indices=True)
-    rate: Float32 = (grid.velocity_mm_yr[row, col] - background).astype(np.float32)
-    rate[away * grid.cell_m > 200.0] = np.nan
-    return rate
-
-
-def getis_ord(grid: VelocityGrid, config: GetisOrdConfig) -> DeformationMaps:
+def getis_ord(grid: RobustGrid, config: GetisOrdConfig) -> DeformationMaps:
     """Find hot and cold spots by Gi*, binary weights (Ord & Getis 1995, doi 10.1111/j.1538-4632.1995.tb00912.x).
 
     Gi* = (Σ w·x − x̄·Σ w) / (s·√((n·Σ w² − (Σ w)²)/(n − 1))) over the n cells that have a rate, with their mean x̄ and
@@ -130,6 +105,6 @@ def getis_ord(grid: VelocityGrid, config: GetisOrdConfig) -> DeformationMaps:
     variance = np.maximum((n * weights - weights**2) / max(n - 1, 1), 1e-6)  # weights are 0 or 1: Σ w² = Σ w
     z = np.where(weights >= config.fewest_cells, (total - mean * weights) / (spread * np.sqrt(variance)), 0)
     rate = np.where(weights > 0, total / np.maximum(weights, 1) - background, np.nan).astype(np.float32)
-    rate[ndimage.distance_transform_edt(~known) * grid.cell_m > 200.0] = np.nan
+    rate[ndimage.distance_transform_edt(~known) * grid.cell_m > REACH_M] = np.nan
     probability = np.where(np.sign(z) == np.sign(rate), logistic((np.abs(z) - config.z_at_half) / config.z_width), 0)
     return split_by_sign(probability, rate, background, sigma)

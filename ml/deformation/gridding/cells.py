@@ -18,20 +18,6 @@ ON_EDGE = 1e-4  # of a cell: gridded products give corners or centres of cells, 
 HALF, SIGN = np.uint64(32), np.uint32(1 << 31)
 
 
-class VelocityGrid(NamedTuple):
-    """Median rates. velocity_mm_yr: (rows, cols), NaN without points; n_points: (rows, cols). Row 0 is the north."""
-
-    velocity_mm_yr: Float32
-    n_points: NDArray[np.int32]
-    transform: Affine
-    epsg: int
-
-    @property
-    def cell_m(self) -> float:
-        """Size of a cell, metres."""
-        return float(self.transform.a)
-
-
 class RobustGrid(NamedTuple):
     """Rates and scatter of one track in each cell, (rows, cols). Row 0 is in the north.
 
@@ -78,19 +64,11 @@ def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
     return Cells((top - up) * cols + (col - west), (rows, cols), transform)
 
 
-def grid_median(points: PointCloud, cell_m: float | None = None) -> VelocityGrid:
-    """Return the median velocity of the points in each cell. cell_m: default 100 m, or the posting if wider."""
-    size = cell_m or max(CELL_M, float(np.ceil(points.posting_m or 0.0)))
-    cells = assign_cells(points.x, points.y, size)
-    velocity, counts = cell_median(cells, points.velocity_mm_yr)
-    return VelocityGrid(velocity, counts, cells.transform, points.epsg)
-
-
 def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = True, workers: int = -1) -> RobustGrid:
     """Grid points by medians; empty cells stay NaN. cell_m: at least the posting is used; workers: threads, -1 all.
 
-    despiked: whether each velocity is first replaced by the median of its neighbourhood (`despike`). ValueError without
-    points.
+    despiked: whether each velocity is first replaced by the median of the point and its nearest neighbours (`despike`).
+    ValueError without points.
     """
     if not points.x.size:
         raise UnusableData("there is no point to grid")
@@ -112,6 +90,12 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
 
 def _heights(cells: Cells, points: PointCloud) -> Float32 | None:
     return None if points.height_m is None else cell_mean(cells, points.height_m).astype(np.float32)
+
+
+def middles(transform: Affine, shape: tuple[int, ...]) -> tuple[Float64, Float64]:
+    """Return x and y of the middle of each cell, both (rows, cols)."""
+    col, row = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
+    return transform.c + col * transform.a, transform.f + row * transform.e
 
 
 def distance_to_points_m(occupied: NDArray[np.bool_], cell_m: float) -> Float32:

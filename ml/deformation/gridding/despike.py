@@ -1,4 +1,8 @@
-"""Removal of spikes: a single outlier among still neighbours is an unwrapping error, not motion."""
+"""Removal of spikes: a single outlier among still neighbours is an unwrapping error, not motion.
+
+Each velocity gives way to the median of the point and its four nearest neighbours within REACH_M. A point with fewer
+than two of them keeps its own value: two values have no median that could show which of them is wrong.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +16,11 @@ Near = NDArray[np.int32]
 AT_ONCE = 1_000_000  # points whose neighbours are searched at a time
 
 
-def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:
-    """Replace each velocity by the median of the point and its four nearest neighbours within reach_m.
-
-    Returns (n,) mm/yr. A point with fewer than two neighbours in reach keeps its own value: two values have no median
-    that could show which of them is wrong.
-    """
-    velocity = points.velocity_mm_yr.astype(np.float32, copy=False)
-    if velocity.size < NEIGHBOURS:
-        return velocity.copy()
-    return median_of(velocity, neighbours(points, reach_m, workers=-1))
-
-
-def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -> Near:
-    """Return indices of each point and its four nearest within reach_m, (n, 5); n for none. At least five points."""
+def neighbours(points: PointCloud, workers: int = 1) -> Near:
+    """Return indices of each point and its four nearest within REACH_M, (n, 5); n for none. At least five points."""
     # Split at the middle and not at the median: built in half of the time, and searched as fast.
     tree = cKDTree(np.column_stack([points.x, points.y]), balanced_tree=False, compact_nodes=False)
-    reach = max(reach_m, 1.6 * (points.posting_m or 0.0))
+    reach = max(REACH_M, 1.6 * (points.posting_m or 0.0))
     index = np.empty((points.x.size, NEIGHBOURS), dtype=np.int32)
     for first in range(0, points.x.size, AT_ONCE):
         some = tree.indices[first : first + AT_ONCE]  # in the tree's order: consecutive searches share memory

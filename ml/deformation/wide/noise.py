@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from ml.deformation.filters.baseline import second_differences
 from ml.deformation.gridding.points import Float32, Float64
 from ml.statistics.robust import MAD_TO_SIGMA
 
@@ -70,7 +71,7 @@ def _second_differences(rate: Float32, cell_km: float) -> tuple[Float64, Float64
     for steps in sorted({max(1, round(lag / cell_km)) for lag in LAGS_KM}):
         if steps > farthest:
             break
-        bends = np.concatenate([_bends(rate, steps), _bends(rate.T, steps)])
+        bends = second_differences(rate, steps)
         if bends.size >= MIN_DIFFERENCES and (spread := MAD_TO_SIGMA * float(np.median(np.abs(bends)))) > 0:
             found.append((steps * cell_km, spread**2, bends.size))
     lags, variances, counts = np.array(found, dtype=np.float64).reshape(-1, 3).T
@@ -82,11 +83,6 @@ def _extent(rate: Float32) -> tuple[int, int]:
     known = np.isfinite(rate)
     rows, cols = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
     return int(rows[-1] - rows[0]) + 1, int(cols[-1] - cols[0]) + 1
-
-
-def _bends(rate: Float32, steps: int) -> Float32:
-    bends = rate[2 * steps :] - 2 * rate[steps:-steps] + rate[: -2 * steps]
-    return np.asarray(bends[np.isfinite(bends)])
 
 
 def semivariance(lag_km: Float64, exponent: float) -> Float64:

@@ -7,7 +7,7 @@ from affine import Affine
 from ingest.geometry import utm_epsg
 from ml.deformation.filters.baseline import background_and_noise
 from ml.deformation.filters.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
-from ml.deformation.gridding.cells import VelocityGrid, grid_median
+from ml.deformation.gridding.cells import RobustGrid, grid_robust
 from ml.deformation.gridding.points import PointCloud, project
 from ml.deformation.infer import detect_tracks, flagged_areas, strongest
 from ml.rasters.areas import Area
@@ -80,7 +80,7 @@ def test_cells_given_by_their_corners_fill_one_cell_each_though_rounding_moves_t
     row, col = (part.ravel().astype(np.float64) for part in np.mgrid[0:40, 0:40])
     moved = np.random.default_rng(4).uniform(-0.01, 0.01, (2, row.size))
     x, y = 450 * col + 9_000 + moved[0], 450 * row + 2_250_000 + moved[1]
-    grid = grid_median(PointCloud(x, y, np.zeros(row.size, np.float32), 32614, 450.0))
+    grid = grid_robust(PointCloud(x, y, np.zeros(row.size, np.float32), 32614, 450.0))
     assert grid.n_points.shape == (40, 40)
     assert (grid.n_points == 1).all()
 
@@ -94,14 +94,14 @@ def test_active_points_need_company_of_their_own_sign():
         rate = np.append(points.velocity_mm_yr, 60.0 * np.array(signs)).astype(np.float32)
         alone = (np.hypot(x - 4_604_050, y - 1_744_050) > 400) | (np.arange(x.size) >= points.x.size)
         cloud = PointCloud(x[alone], y[alone], rate[alone], 3035)
-        maps = active_areas(cloud, grid_median(cloud), AdaConfig())
+        maps = active_areas(cloud, grid_robust(cloud, despiked=False), AdaConfig())
         assert bool((np.nan_to_num(maps.probability) > 0.5).any()) == wanted
 
 
 def test_gi_star_is_the_mean_of_its_band_in_standard_errors():
     """A lone hot cell among n: (x − x̄)·m / (s·√((n·m − m²)/(n − 1))) for the m cells of its band, worked out here."""
     rates = np.random.default_rng(0).normal(0, 1, (40, 40)).astype(np.float32)
-    grid = VelocityGrid(rates, np.full((40, 40), 5, dtype=np.int32), Affine(100, 0, 0, 0, -100, 0), 3035)
+    grid = RobustGrid(rates, np.full((40, 40), 5, dtype=np.int32), rates, Affine(100, 0, 0, 0, -100, 0), 3035)
     row, col = np.mgrid[:40, :40]
     band = np.hypot(row - 20, col - 20) <= 5
     n, m = rates.size, band.sum()
@@ -118,8 +118,8 @@ def test_every_baseline_finds_a_fast_bowl_with_its_sign_and_nothing_on_still_gro
 
 
 def test_noise_is_measured_between_neighbours_so_that_motion_is_not_noise():
-    quiet = grid_median(field())
-    moving = grid_median(with_bowl(field(), -50.0, 1500.0))
+    quiet = grid_robust(field(), despiked=False)
+    moving = grid_robust(with_bowl(field(), -50.0, 1500.0), despiked=False)
     assert background_and_noise(moving.velocity_mm_yr, 5)[1] == pytest.approx(
         background_and_noise(quiet.velocity_mm_yr, 5)[1], rel=0.35
     )
