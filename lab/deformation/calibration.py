@@ -9,7 +9,7 @@ are fixed: those of some thirty choices with which one track finds most of the t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
 from lab.benchmark import over_seeds
@@ -28,9 +27,9 @@ from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
 from ml.deformation.decision import Weights, terms
 from ml.deformation.filters.baseline import logistic
-from ml.deformation.gridding.points import Float32, PointCloud
+from ml.deformation.gridding.points import Float32
 from ml.deformation.infer import look, with_network
-from ml.deformation.nation import NetworkAlone
+from ml.deformation.nation import NetworkConfig
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.reliability import fit
 from ml.rasters.areas import DEFAULT_THRESHOLDS
@@ -98,29 +97,17 @@ def heart_in(tile: Tile, radius_m: float) -> BoolMap:
     return cells
 
 
-class Known(NamedTuple):
-    """What a method knows of a place: the terms of its score, (rows, cols) each, and the rate; NaN unknown."""
-
-    terms: list[Float32]
-    rate_mm_yr: Float32
-    transform: Affine
-
-
-def shipped(folder: Path, tracks: Sequence[PointCloud]) -> Known:
-    """Return what the network of a folder and the law of noise know of a place."""
-    seen = look(tracks, DeformationNetwork.load("deformation", folder), config=NetworkAlone())  # asked everywhere
-    return Known(terms(seen.witnesses), seen.rate_mm_yr, seen.transform)
-
-
-def evidence_of(know: Callable[[Sequence[PointCloud]], Known], number: int) -> list[list[Evidence]]:
-    """Return the evidence on the tiles of one number, by one track and by both."""
+def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
+    """Return the evidence on the tiles of one number, by one track and by both. folder: of the network."""
+    network = DeformationNetwork.load("deformation", folder)
     seen: list[list[Evidence]] = [[], []]
     for name, tile in tiles_of(number).items():
         heart = heart_in(tile, BOWLS[name].radius_m) if name in TABLE else None
         for count, target in enumerate(seen, start=1):
             tracks = tile.tracks[:count]
-            known = know([cloud(track) for track in tracks])
-            planes = np.stack([placed(plane, known.transform, tile) for plane in known.terms], axis=-1)
+            # By itself the network is asked everywhere.
+            known = look([cloud(track) for track in tracks], network, config=NetworkConfig(decision="network"))
+            planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.witnesses)], axis=-1)
             planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE
             toward = placed(known.rate_mm_yr, known.transform, tile) > 0
             moves = np.abs(truth_of(tile, tracks).rate_mm_yr) >= STILL_MM_YR
@@ -147,11 +134,6 @@ class Found(NamedTuple):
     alarms: float
     bowls: float
     objects: float
-
-    @property
-    def share(self) -> float:
-        """Return the mean of the shares of bowls and of objects."""
-        return (self.bowls + self.objects) / 2
 
 
 def odds_of(seen: Sequence[Evidence], weights: Weights) -> list[Float32]:
@@ -219,14 +201,19 @@ def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[st
     return {str(i): {key: round(value, 4) for key, value in one._asdict().items()} for i, one in enumerate(fitted, 1)}
 
 
+def options(about: str | None, folder: str, tiles: int, processes: int) -> argparse.Namespace:
+    """Read the options of a command that writes beside the weights. folder: its help; tiles, processes: defaults."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0] if about else None)
+    parser.add_argument("--folder", type=Path, default=WEIGHTS, help=folder)
+    parser.add_argument("--tiles", type=int, default=tiles)
+    parser.add_argument("--processes", type=int, default=processes)
+    return parser.parse_args()
+
+
 def main() -> None:
     """Calibrate and update the card."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--folder", type=Path, default=WEIGHTS, help="of the card that is changed")
-    parser.add_argument("--tiles", type=int, default=240)
-    parser.add_argument("--processes", type=int, default=2)
-    args = parser.parse_args()
-    by_tile = over_seeds(partial(evidence_of, partial(shipped, args.folder)), args.tiles, FIRST, args.processes)
+    args = options(__doc__, "of the card that is changed", tiles=240, processes=2)
+    by_tile = over_seeds(partial(evidence_of, args.folder), args.tiles, FIRST, args.processes)
     _update(args.folder, decision=decisions(by_tile))
     _update(args.folder, reliability=reliabilities(args.folder, args.tiles, args.processes))
 

@@ -7,7 +7,6 @@ Writes the coefficients beside the weights (see `ml.deformation.places.causes`) 
 cross-validation over tiles, and prints these.
 """
 
-import argparse
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -22,11 +21,12 @@ from scipy.special import softmax
 from shapely import contains_xy
 
 from lab.benchmark import over_seeds
+from lab.deformation.calibration import options
 from lab.deformation.measures.benchmark_tiles import CONFIGS, NATIONAL, cloud
-from lab.deformation.measures.scoring import middles
 from lab.deformation.training.dataset import RARE_KINDS
 from lab.simulation.seeds import Purpose, generator, log_uniform
 from lab.simulation.tiles import CELLS, Tile, TileTrack, make_tile, with_sources
+from ml.deformation.gridding.cells import middles
 from ml.deformation.gridding.points import Float64, PointCloud, sorted_points
 from ml.deformation.infer import with_network
 from ml.deformation.kinds import kind_of
@@ -34,7 +34,6 @@ from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of, table_name
 from ml.deformation.places.measure import measure
 from ml.rasters.areas import KINDS, SURE_SHARE, Area, areas_in
-from ml.runtime.checkpoints import WEIGHTS
 from ml.simulation.ground.deformation import Ellipse, Panel
 from ml.simulation.ground.frame import Offset, project_to_los_mm_yr
 from ml.simulation.ground.sources import FillSettlement, GroundwaterSubsidence, MiningSubsidence, Source
@@ -63,7 +62,8 @@ class Sample(NamedTuple):
 
 def causes_tile(number: int) -> Tile:
     """Make a validation tile with many sources; every other one holds rare kinds only, half of these in hills."""
-    config, rng = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=1.0, most_sources=5), _generator(number)
+    rng = generator(Purpose.VALIDATION, SET, number)
+    config = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=1.0, most_sources=5)
     if number % 4 == 1:
         config = config._replace(kinds=RARE_KINDS)
     if number % 4 == 3:
@@ -97,10 +97,6 @@ def _worked_panel(rng: np.random.Generator) -> Source:
     at = rng.uniform(1_500, MINE_WITHIN_M), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
     panel = Panel(log_uniform(rng, 500, 2_500), rng.uniform(150, 1_200), rng.uniform(0, 180))
     return MiningSubsidence(Offset(*at), panel, log_uniform(rng, 6, 800), rng.uniform(150, 600))
-
-
-def _generator(number: int) -> np.random.Generator:
-    return generator(Purpose.VALIDATION, SET, number)
 
 
 def _worked_mine(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
@@ -164,11 +160,10 @@ def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
 
 def network_itself(mean: Float64, scale: Float64) -> Float64:
     """Return coefficients, in the shape of those from `fit`, that use only the network's mean log shares."""
-    table = np.zeros((len(KINDS), len(FEATURES) + 1))
-    for kind in range(len(KINDS)):
-        for column in (kind, len(KINDS) + kind):
-            table[kind, column] = scale[column] / 2
-            table[kind, -1] += mean[column] / 2
+    table, own = np.zeros((len(KINDS), len(FEATURES) + 1)), np.arange(len(KINDS))
+    for columns in (own, len(KINDS) + own):
+        table[own, columns] = scale[columns] / 2
+        table[:, -1] += mean[columns] / 2
     return table
 
 
@@ -247,13 +242,7 @@ def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[st
 
 def main() -> None:
     """Fit, write beside the weights, print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument(
-        "--folder", type=Path, default=WEIGHTS, help="of the weights; the coefficients are written there"
-    )
-    parser.add_argument("--tiles", type=int, default=200)
-    parser.add_argument("--processes", type=int, default=1)
-    args = parser.parse_args()
+    args = options(__doc__, "of the weights; the coefficients are written there", tiles=200, processes=1)
     each = over_seeds(partial(samples_of, args.folder), args.tiles, processes=args.processes)
     weights = DeformationNetwork.load("deformation", args.folder).card.weights_sha256
     command = f"python -m lab.deformation.causes --tiles {args.tiles}"

@@ -9,11 +9,9 @@ the card.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from lab.benchmark import auc, over_seeds
-from lab.deformation.calibration import ALARMS, FIRST, TABLE, heart_in, tiles_of
+from lab.deformation.calibration import ALARMS, FIRST, TABLE, heart_in, options, tiles_of
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, cloud, still_tile
 from lab.deformation.measures.scoring import STILL_MM_YR, areas_of, placed, points_on, truth_of
 from lab.deformation.training.motion_shapes import bowl
@@ -35,7 +33,7 @@ from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.overwrapped import GAINS, NAME, UNSEEN, WAVELENGTH_MM, WINDOW, YEARS, completed, judged, scored
 from ml.networks.resnet import ResNet18
 from ml.rasters.areas import CLASSES, by_sign
-from ml.runtime.checkpoints import WEIGHTS, load, read_card, write_card
+from ml.runtime.checkpoints import load, read_card, write_card
 from ml.runtime.device import ready
 
 BoolMap = NDArray[np.bool_]
@@ -131,18 +129,12 @@ def _at_alarms(table: Float64) -> Float64:
     return np.array([THRESHOLDS[at], *means[at], means[at, len(KINDS) :].mean()])
 
 
-class Windows(NamedTuple):
-    """Windows of one still tile. odds: log-odds, (conditions, 1 + bowls, gains), the first without a bowl.
+def windows(network: ResNet18, number: int) -> tuple[Float64, Float64]:
+    """Judge the middle of a still tile with each bowl and without, under weaker errors and with fewer known cells.
 
-    folded: share of neighbouring cells whose phases differ by more than half a cycle, (gains,).
+    Returns the log-odds, (conditions, 1 + bowls, gains), the first without a bowl, and the share of neighbouring cells
+    whose phases differ by more than half a cycle, (gains,).
     """
-
-    odds: Float64
-    folded: Float64
-
-
-def windows(network: ResNet18, number: int) -> Windows:
-    """Judge the middle of a still tile with each bowl and without, under weaker errors and with fewer known cells."""
     tile, rng = still_tile(NATIONAL, number, Purpose.VALIDATION), generator(Purpose.VALIDATION, NAME, number)
     grid = grid_robust(cloud(tile.tracks[0]), workers=1)
     still, first = grid.velocity_mm_yr - np.float32(still_rate_of(grid)), (CELLS - WINDOW) // 2
@@ -156,12 +148,12 @@ def windows(network: ResNet18, number: int) -> Windows:
     odds = np.array([logit(np.clip(judged(network, flat, (gain,)), 1e-9, 1 - 1e-9)) for gain in GAINS])
     cycles = completed(torch.from_numpy(errors)[None]).diff().abs() * (2 * YEARS / WAVELENGTH_MM)
     folded = [float((gain * cycles > 0.5).float().mean()) for gain in GAINS]
-    return Windows(np.moveaxis(odds.reshape(len(GAINS), *fields.shape[:2]), 0, -1), np.array(folded))
+    return np.moveaxis(odds.reshape(len(GAINS), *fields.shape[:2]), 0, -1), np.array(folded)
 
 
-def told_apart(seen: Sequence[Windows]) -> dict[str, Any]:
+def told_apart(seen: Sequence[tuple[Float64, Float64]]) -> dict[str, Any]:
     """Return the area under the ROC curve of bowls for each gain and for their mean, by condition."""
-    odds = np.stack([one.odds for one in seen])  # (tiles, conditions, 1 + bowls, gains)
+    odds, folded = (np.stack(part) for part in zip(*seen, strict=True))  # (tiles, conditions, 1 + bowls, gains)
     by_gain = [odds[..., i] for i in range(len(GAINS))] + [expit(odds).mean(axis=-1)]
     moves = np.broadcast_to(np.arange(odds.shape[2]) > 0, (len(odds), odds.shape[2])).ravel()
     names = (*(f"errors × {strength:g}" for strength in ERRORS), f"{SPARSE:g} of the cells")
@@ -169,7 +161,7 @@ def told_apart(seen: Sequence[Windows]) -> dict[str, Any]:
         "AUC of bowls by gain, and by the mean": {
             name: [round(auc(of[:, i].ravel(), moves), 3) for of in by_gain] for i, name in enumerate(names)
         },
-        "share of folded phases by gain": _rounded(np.mean([one.folded for one in seen], axis=0)),
+        "share of folded phases by gain": _rounded(folded.mean(axis=0)),
     }
 
 
@@ -179,11 +171,7 @@ def _rounded(figures: Iterable[float]) -> list[float]:
 
 def main() -> None:
     """Measure, and write threshold and figures to the card."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--folder", type=Path, default=WEIGHTS, help="of the card that is changed")
-    parser.add_argument("--tiles", type=int, default=100)
-    parser.add_argument("--processes", type=int, default=2)
-    args = parser.parse_args()
+    args = options(__doc__, "of the card that is changed", tiles=100, processes=2)
     card = read_card(NAME, args.folder)
     network = ResNet18(**card.network)
     load(card, network, args.folder)

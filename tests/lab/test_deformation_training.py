@@ -212,10 +212,10 @@ def test_numbers_of_gains_are_compared_at_equal_false_alarms():
 
 def test_a_window_is_judged_under_weaker_errors_and_with_fewer_cells():
     network = ResNet18().eval()
-    one = gains.windows(network, 3)
+    odds, folded = one = gains.windows(network, 3)
     conditions = len(gains.ERRORS) + 1
-    assert one.odds.shape == (conditions, 1 + len(gains.TABLE), len(gains.GAINS))
-    assert (np.diff(one.folded) >= 0).all()
-    assert one.folded[0] < 0.01 < 0.2 < one.folded[-1]  # at gain 16 the noise alone turns phases over
+    assert odds.shape == (conditions, 1 + len(gains.TABLE), len(gains.GAINS))
+    assert (np.diff(folded) >= 0).all()
+    assert folded[0] < 0.01 < 0.2 < folded[-1]  # at gain 16 the noise alone turns phases over
     of = gains.told_apart([one])["AUC of bowls by gain, and by the mean"]
     assert len(of) == conditions

@@ -12,8 +12,8 @@ from rasterio.features import geometry_mask
 
 from ingest.readers.records import Reference
 from lab.benchmark import Benchmark, over_seeds
-from lab.deformation.measures.scoring import middles
 from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Noise, Scene, bowl_scene, still_scene
+from ml.deformation.gridding.cells import middles
 from ml.deformation.wide.cells import WideCells
 from ml.deformation.wide.regions import WideRegion, draw_regions
 from ml.deformation.wide.search import SIGNIFICANT_IN_TWO, fit_wide, scene, shows
