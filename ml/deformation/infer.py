@@ -1,7 +1,8 @@
 """Common interface of all detectors: points in, maps on a grid out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from types import EllipsisType
 from typing import Any, NamedTuple
 
@@ -21,9 +22,10 @@ from ml.deformation.decision import CANDIDATE, Witnesses, log_odds
 from ml.deformation.filters.background import against_backgrounds
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign
 from ml.deformation.filters.still import StillGround
-from ml.deformation.gridding.cells import CELL_M, grid_robust
+from ml.deformation.gridding.boxes import Box, laid_together
+from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
 from ml.deformation.gridding.points import PointCloud, sorted_points
-from ml.deformation.nation import NetworkAlone, NetworkConfig, WithoutNetwork, predict
+from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.overwrapped import OverwrappedConfig, overwrapped_cnn
 from ml.deformation.places.causes import fitted, named
@@ -37,14 +39,14 @@ from ml.runtime.checkpoints import read_card
 
 Config = ClassicalConfig | WhiteningConfig | LeastSquaresConfig | OverwrappedConfig | NetworkConfig
 
-CONFIGS: dict[str, type[Config]] = {
+CONFIGS: dict[str, Callable[[], Config]] = {
     **classical.CONFIGS,
     "whitening": WhiteningConfig,
     "gls": LeastSquaresConfig,
     "overwrapped-cnn": OverwrappedConfig,
     "model": NetworkConfig,
-    "network": NetworkAlone,
-    "without-network": WithoutNetwork,
+    "network": partial(NetworkConfig, decision="network"),
+    "without-network": partial(NetworkConfig, decision="without-network"),
 }
 LIMIT_BAND = "smallest_rate_mm_yr"
 NEAR_M = (85.0, 150.0, 300.0, 600.0, 1200.0)  # kernel widths; the narrowest is as wide as a square of 3 x 3 cells
@@ -106,11 +108,7 @@ def parameters(method: str) -> dict[str, Any]:
 
 
 def detect_tracks(
-    tracks: Sequence[PointCloud],
-    method: str,
-    device: torch.device | None = None,
-    config: Config | None = None,
-    pieces: Pieces | None = None,
+    tracks: Sequence[PointCloud], method: str, device: torch.device | None = None, pieces: Pieces | None = None
 ) -> DeformationResult:
     """Run a detector on the tracks of one place, which share one projected system.
 
@@ -121,7 +119,7 @@ def detect_tracks(
     """
     if method not in CONFIGS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    return detect_all_with(tracks, config or CONFIGS[method](), device, pieces)
+    return detect_all_with(tracks, CONFIGS[method](), device, pieces)
 
 
 def detect_all_with(
@@ -133,22 +131,21 @@ def detect_all_with(
     if isinstance(config, LeastSquaresConfig):
         maps, transform, share = least_squares(tracks, config, device)
         return DeformationResult(maps, transform, tracks[0].epsg, still_share=share)
-    return strongest([detect_with(points, config, device) for points in tracks])
+    found = [_in_one(points, config, device) for points in tracks]
+    return strongest([DeformationResult(maps, grid.transform, grid.epsg) for maps, grid in found])
 
 
-def detect_with(points: PointCloud, config: Config, device: torch.device | None = None) -> DeformationResult:
-    """Detect deformation in one track."""
-    if isinstance(config, NetworkConfig | LeastSquaresConfig):
-        return detect_all_with([points], config, device)
-    if isinstance(config, WhiteningConfig | OverwrappedConfig):
-        robust = grid_robust(points, workers=1)
-        if isinstance(config, WhiteningConfig):
-            maps = whitening(points, robust, config)
-        else:
-            maps = overwrapped_cnn(robust, config, device)
-        return DeformationResult(maps, robust.transform, robust.epsg)
-    maps, grid = classical_maps(points, config)
-    return DeformationResult(maps, grid.transform, grid.epsg)
+def _in_one(
+    points: PointCloud, config: ClassicalConfig | WhiteningConfig | OverwrappedConfig, device: torch.device | None
+) -> tuple[DeformationMaps, RobustGrid]:
+    """Return the maps of one track, with their grid."""
+    if isinstance(config, WhiteningConfig):
+        grid = grid_robust(points, workers=1)
+        return whitening(points, grid, config), grid
+    if isinstance(config, OverwrappedConfig):
+        grid = grid_robust(points, workers=1)
+        return overwrapped_cnn(grid, config, device), grid
+    return classical_maps(points, config)
 
 
 class Look(NamedTuple):
@@ -182,21 +179,19 @@ def look(
     grids = [grid_robust(points, cell_m) for points in tracks]
     bowls = best_bowls(tracks, device, pieces=pieces, near=[grid.near for grid in grids])
     grids = [grid._replace(near=None) for grid in grids]
-    motion = local_motion(bowls, LocalRate(local_scales_m=NEAR_M))
-    asked = None if config and config.decision == "network" else proposed(bowls, motion.rate_mm_yr)
+    rates, still, sigma_mm_yr = local_motion(bowls, LocalRate(local_scales_m=NEAR_M))
+    asked = None if config and config.decision == "network" else proposed(bowls, rates)
     maps, lattice = predict(network, grids, device, config, pieces, spread, asked)
-    top = max(grid.transform.f for grid in grids)
-    left = min(grid.transform.c for grid in grids)
-    bottom = min(grid.transform.f - cell_m * grid.velocity_mm_yr.shape[0] for grid in grids)
-    right = max(grid.transform.c + cell_m * grid.velocity_mm_yr.shape[1] for grid in grids)
+    placed = laid_together([grid.transform for grid in grids], [grid.velocity_mm_yr.shape for grid in grids])
+    transform, (rows, cols), _ = placed
 
     def spanned(of: Affine) -> tuple[EllipsisType, slice, slice]:
-        row, col = round((of.f - top) / cell_m), round((left - of.c) / cell_m)
-        return ..., slice(row, row + round((top - bottom) / cell_m)), slice(col, col + round((right - left) / cell_m))
+        col, row = (round(side) for side in ~of @ (transform.c, transform.f))
+        return ..., slice(row, row + rows), slice(col, col + cols)
 
     here, there = spanned(bowls.transform), spanned(lattice.transform)
-    rate, limit = motion.rate_mm_yr[here], bowls.detectable_mm_yr[here]
-    scale, transform = np.float32(lattice.scale), Affine(cell_m, 0, left, 0, -cell_m, top)
+    rate, limit = rates[here], bowls.detectable_mm_yr[here]
+    scale = np.float32(lattice.scale)
     witnesses = Witnesses(
         np.where(bowls.score[here] > LOWEST, bowls.score[here], np.float32(np.nan)),
         bowls.radius_m[here],
@@ -211,9 +206,9 @@ def look(
         maps.shares[there],
         rate,
         np.where(limit < HIGHEST_MM_YR, limit, np.float32(np.nan)),
-        motion.still,
+        still,
         zero,
-        motion.sigma_mm_yr,
+        sigma_mm_yr,
         transform,
     )
 
@@ -256,14 +251,10 @@ def laid_out(clusters: Sequence[DeformationResult]) -> Mosaic:
     first = clusters[0]
     if len(clusters) == 1:
         return Mosaic(first.bands(), first.transform, first.statistics())
-    west, north = min(one.transform.c for one in clusters), max(one.transform.f for one in clusters)
-    transform, held, at = Affine(first.transform.a, 0, west, 0, first.transform.e, north), Pieces(), {}
-    for number, one in enumerate(clusters):
+    (transform, shape, boxes), held, at = _placed(clusters), Pieces(), {}
+    for number, (one, (rows, cols)) in enumerate(zip(clusters, boxes, strict=True)):
         held.store.put(f"cluster@{number}", one.bands())
-        col, row = (round(side) for side in ~transform @ (one.transform.c, one.transform.f))
-        at[str(number)] = Window(row, col, *one.maps.probability.shape)
-    ends = [(window.row + window.rows, window.col + window.cols) for window in at.values()]
-    shape = max(row for row, _ in ends), max(col for _, col in ends)
+        at[str(number)] = Window(rows.start, cols.start, *one.maps.probability.shape)
     parts: list[dict[str, Any]] = [
         {**one.statistics(), "window": list(window)} for one, window in zip(clusters, at.values(), strict=True)
     ]
@@ -298,23 +289,17 @@ def strongest(results: list[DeformationResult]) -> DeformationResult:
     """
     if len(results) == 1:
         return results[0]
-    west = min(r.transform.c for r in results)
-    north = max(r.transform.f for r in results)
-    cell = results[0].transform.a
-    places = [(round((north - r.transform.f) / cell), round((r.transform.c - west) / cell)) for r in results]
-    shapes = [r.maps.probability.shape for r in results]
-    rows = max(row + shape[0] for (row, _), shape in zip(places, shapes, strict=True))
-    cols = max(col + shape[1] for (_, col), shape in zip(places, shapes, strict=True))
-    merged = [np.full((rows, cols), np.nan, dtype=np.float32) for _ in range(4)]
-    for result, (row, col), shape in zip(results, places, shapes, strict=True):
-        window = (slice(row, row + shape[0]), slice(col, col + shape[1]))
+    transform, shape, windows = _placed(results)
+    merged = [np.full(shape, np.nan, dtype=np.float32) for _ in range(4)]
+    for result, window in zip(results, windows, strict=True):
         stands = merged[0][window]
         better = ~(result.maps.probability <= stands) & ~(np.isnan(result.maps.probability) & np.isfinite(stands))
         for target, source in zip(merged, result.maps[:4], strict=True):
             target[window][better] = source[better]
-    loudest = max(results, key=lambda r: r.maps.rate_sigma_mm_yr)
-    probability, subsidence, uplift, rate = merged
-    maps = DeformationMaps(
-        probability, subsidence, uplift, rate, loudest.maps.background_mm_yr, loudest.maps.rate_sigma_mm_yr
-    )
-    return DeformationResult(maps, Affine(cell, 0, west, 0, -cell, north), results[0].epsg)
+    loudest = max((result.maps for result in results), key=lambda maps: maps.rate_sigma_mm_yr)
+    maps = loudest._replace(probability=merged[0], subsidence=merged[1], uplift=merged[2], rate_mm_yr=merged[3])
+    return DeformationResult(maps, transform, results[0].epsg)
+
+
+def _placed(results: Sequence[DeformationResult]) -> tuple[Affine, tuple[int, int], list[Box]]:
+    return laid_together([one.transform for one in results], [one.maps.probability.shape for one in results])

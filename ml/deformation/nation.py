@@ -21,11 +21,12 @@ from torch import Tensor
 from ml.deformation.features.atmosphere import ALIGN_CELLS
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.features.surroundings import surroundings
-from ml.deformation.gridding.boxes import Proposed, boxes, moved
+from ml.deformation.gridding.boxes import Proposed, boxes, moved, overlap
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import Float32
 from ml.deformation.kinds import KINDS
-from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
+from ml.deformation.network import OF_MOTION, REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice
+from ml.networks.deformation_unet import THRESHOLDS_MM_YR
 from ml.rasters.pieces import Arrays, Pieces, piece_by_piece
 from ml.runtime.ahead import Feed
 from ml.runtime.device import low_precision, ready
@@ -42,27 +43,13 @@ class NetworkConfig:
     """Settings with which the deformation network infers over a nation.
 
     core_cells: side of a window's core; batch: windows at a time on a GPU; weights: name of the card; decision: method
-    whose witnesses are heard.
+    whose witnesses are heard: for comparison `network` alone, or all but it, `without-network`.
     """
 
     weights: str = "deformation"
     core_cells: int = 1024
     batch: int = 4
     decision: str = "model"
-
-
-@dataclass(frozen=True)
-class NetworkAlone(NetworkConfig):
-    """Settings of the network without other witnesses, for comparison."""
-
-    decision: str = "network"
-
-
-@dataclass(frozen=True)
-class WithoutNetwork(NetworkConfig):
-    """Settings of all witnesses but the network, for comparison."""
-
-    decision: str = "without-network"
 
 
 class Window(NamedTuple):
@@ -74,12 +61,6 @@ class Window(NamedTuple):
     core: tuple[slice, slice]
     outer: tuple[slice, slice]
     tracks: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the window."""
-        rows, cols = self.outer
-        return rows.stop - rows.start, cols.stop - cols.start
 
 
 def predict(
@@ -105,19 +86,12 @@ def predict(
     results[0, reach], results[1:, reach] = SILENT, 1 / len(KINDS)
     runner = _Runner(network, device, config)
     ordered = sorted(windows(lattice.tracks, asked, network.halo_cells, config.core_cells), key=_alike)
-    batches = [batch for _, alike in groupby(ordered, _alike) for batch in _by(list(alike), runner.batch)]
+    groups = [list(alike) for _, alike in groupby(ordered, _alike)]
+    batches = [group[at : at + runner.batch] for group in groups for at in range(0, len(group), runner.batch)]
 
     def image(batch: list[Window]) -> tuple[list[Window], Tensor]:
-        shown = [
-            network.image(
-                [
-                    _cut(lattice.tracks[i], w.outer)._replace(around=surroundings(*lattice.grounds[i].at(w.outer)))
-                    for i in w.tracks
-                ]
-            )
-            for w in batch
-        ]
-        images = torch.cat(shown).contiguous(memory_format=torch.channels_last)
+        images = torch.cat([network.image([_seen(lattice, i, w.outer) for i in w.tracks]) for w in batch])
+        images = images.contiguous(memory_format=torch.channels_last)
         return batch, images.pin_memory() if feed.pinned else images
 
     def work(read: tuple[list[Window], Tensor]) -> Arrays:
@@ -137,11 +111,8 @@ def _near(proposed: Proposed, transform: Affine, shape: tuple[int, ...]) -> NDAr
     """Return the cells of a lattice, (rows, cols), within some AROUND_CELLS of a proposed one."""
     col, row = (round(offset) for offset in ~transform @ (proposed.transform.c, proposed.transform.f))
     near = np.zeros(shape, dtype=bool)
-    rows, cols = (
-        (slice(max(0, at), max(0, at + size)), slice(max(0, -at), max(0, whole - at)))
-        for at, size, whole in zip((row, col), proposed.cells.shape, shape, strict=True)
-    )
-    near[rows[0], cols[0]] = proposed.cells[rows[1], cols[1]]
+    here, own = overlap((row, col), proposed.cells.shape, shape)
+    near[here] = proposed.cells[own]
     return np.asarray(ndimage.maximum_filter(near, 2 * AROUND_CELLS + 1))
 
 
@@ -149,10 +120,6 @@ def _squares(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which squares of ALIGN_CELLS hold any of the cells, (rows, cols) of squares."""
     rows, cols = (size // ALIGN_CELLS for size in cells.shape)
     return np.asarray(cells.reshape(rows, ALIGN_CELLS, cols, ALIGN_CELLS).any(axis=(1, 3)))
-
-
-def _by(items: list[Window], size: int) -> list[list[Window]]:
-    return [items[first : first + size] for first in range(0, len(items), size)]
 
 
 def windows(tracks: Sequence[TrackCells], asked: NDArray[np.bool_], halo: int, core_cells: int) -> Iterator[Window]:
@@ -168,7 +135,7 @@ def windows(tracks: Sequence[TrackCells], asked: NDArray[np.bool_], halo: int, c
                 )
                 choice = _choice(tracks, core)
                 for code in np.unique(choice[choice > 0]):
-                    yield Window(core, outer, _tracks_of(int(code), len(tracks)))
+                    yield Window(core, outer, tuple(number for number in range(len(tracks)) if code >> number & 1))
 
 
 def _cells_of(squares: slice, margin: int, size: int) -> slice:
@@ -185,27 +152,22 @@ def _choice(tracks: Sequence[TrackCells], core: tuple[slice, slice]) -> np.ndarr
     return np.where(nearest <= REACH_M, code, 0)
 
 
-def _tracks_of(code: int, n: int) -> tuple[int, ...]:
-    return tuple(number for number in range(n) if code >> number & 1)
-
-
 def _alike(window: Window) -> tuple[tuple[int, int], tuple[int, ...]]:
-    """Return the key by which windows are batched."""
-    return window.shape, window.tracks
+    """Return the key by which windows are batched: rows and columns, and tracks."""
+    rows, cols = window.outer
+    return (rows.stop - rows.start, cols.stop - cols.start), window.tracks
 
 
 def _read(out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> Float32:
-    """Return the planes of a window's core, those of NetworkMaps one after the other, (kinds + 1, rows, cols)."""
-    block = [_cut(tracks[number], window.core) for number in window.tracks]
-    reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
-    logit, shares = read_out(out[:, *_within(window.core, window.outer)], block, reach)
-    return np.concatenate([logit[None], shares])
+    """Return the planes of a window's core, those of NetworkMaps one after the other, (kinds + 1, rows, cols).
 
-
-def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Return slices of rows and columns relative to an enclosing window."""
-    rows, cols = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
-    return rows, cols
+    out: the network's channels on the whole window, (thresholds + kinds + 1, rows, cols).
+    """
+    rows, cols = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(window.core, window.outer, strict=True))
+    core, n = out[:, rows, cols], len(THRESHOLDS_MM_YR)
+    planes = [core[OF_MOTION].mean(dim=0, keepdim=True), torch.softmax(core[n : n + len(KINDS)], dim=0)]
+    reach = np.minimum.reduce([tracks[number].distance_m[window.core] for number in window.tracks]) <= REACH_M
+    return np.where(reach, torch.cat(planes).numpy(), np.float32(np.nan))
 
 
 class _Runner:
@@ -222,16 +184,14 @@ class _Runner:
         while len(results) * tracks < len(images):
             some = images[len(results) * tracks : (len(results) + self.batch) * tracks]
             try:
-                results += self._one(some, tracks)
+                with torch.inference_mode(), low_precision(self.device):
+                    out = self.network.module(some.to(self.device, non_blocking=True), tracks).float().cpu()
+                results += list(out)
             except torch.OutOfMemoryError:
                 if self.device.type != "cuda":
                     raise
                 self._do_with_less()
         return results
-
-    def _one(self, image: Tensor, tracks: int) -> list[Tensor]:
-        with torch.inference_mode(), low_precision(self.device):
-            return list(self.network.module(image.to(self.device, non_blocking=True), tracks).float().cpu())
 
     def _do_with_less(self) -> None:
         if self.batch > 1:
@@ -242,6 +202,7 @@ class _Runner:
         torch.cuda.empty_cache()
 
 
-def _cut(track: TrackCells, at: tuple[slice, slice]) -> TrackCells:
-    planes: Any = (plane[..., *at] if isinstance(plane, np.ndarray) else plane for plane in track)
-    return TrackCells(*planes)
+def _seen(lattice: Lattice, number: int, at: tuple[slice, slice]) -> TrackCells:
+    """Return a window of a track, with what is around each of its cells."""
+    planes: Any = (plane[..., *at] if isinstance(plane, np.ndarray) else plane for plane in lattice.tracks[number])
+    return TrackCells(*planes)._replace(around=surroundings(lattice.grounds[number].at(at)))

@@ -22,10 +22,10 @@ from ml.deformation.features.channels import (
 )
 from ml.deformation.features.surroundings import Ground
 from ml.deformation.filters.still import StillGround, still_ground
+from ml.deformation.gridding.boxes import Box, laid_together, moved
 from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
 from ml.deformation.gridding.points import Float32
-from ml.deformation.kinds import KINDS
-from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUnet
+from ml.networks.deformation_unet import DeformationUnet
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
 HALO_CELLS = 64  # What lies farther away changes log-odds above -2 by less than 0.2.
@@ -49,7 +49,7 @@ class DeformationNetwork:
 
     def __init__(self, card: Card, module: DeformationUnet) -> None:
         self.card, self.module = card, module.eval()
-        self.halo_cells, self.stride = HALO_CELLS, STRIDE
+        self.halo_cells = HALO_CELLS
 
     def image(self, tracks: Sequence[TrackCells]) -> torch.Tensor:
         """Build the input channels of one or more tracks, (tracks, channels, rows, cols)."""
@@ -74,17 +74,12 @@ class Lattice(NamedTuple):
     tracks: list[TrackCells]
     grounds: list[Ground]
     transform: Affine
-    epsg: int
     still: list[StillGround]
     scale: float = 1.0
 
 
-def on_lattice(
-    grids: Sequence[RobustGrid],
-    multiple: int = ALIGN_CELLS,
-    spread_mm_yr: float = 0.0,
-) -> Lattice:
-    """Put the grids of a product's tracks on one lattice that begins and ends at multiples of `multiple` cells.
+def on_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Lattice:
+    """Put the grids of a product's tracks on one lattice that begins and ends at multiples of ALIGN_CELLS.
 
     Multiples are counted from the projection's origin, so that a place has the same phase in every product.
     spread_mm_yr: of cells of 1 km against their background. ValueError if the grids differ in cell size or projected
@@ -93,39 +88,31 @@ def on_lattice(
     cell, epsg = grids[0].cell_m, grids[0].epsg
     if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):
         raise ValueError("the tracks' grids differ in cell size or projected system")
-    tops = [round(grid.transform.f / cell) for grid in grids]  # in cells, + north
-    lefts = [round(grid.transform.c / cell) for grid in grids]
-    bottoms = [top - grid.velocity_mm_yr.shape[0] for top, grid in zip(tops, grids, strict=True)]
-    rights = [left + grid.velocity_mm_yr.shape[1] for left, grid in zip(lefts, grids, strict=True)]
-    top, left = -(-max(tops) // multiple) * multiple, min(lefts) // multiple * multiple
-    rows = -(-(top - min(bottoms)) // multiple) * multiple
-    cols = -(-(max(rights) - left) // multiple) * multiple
+    placed = laid_together([grid.transform for grid in grids], [grid.velocity_mm_yr.shape for grid in grids])
+    whole, (rows, cols), windows = placed
+    north, west = round(whole.f / cell), round(whole.c / cell)  # in cells
+    above, left = -north % ALIGN_CELLS, west % ALIGN_CELLS  # cells that are added
+    shape = [-(-size // ALIGN_CELLS) * ALIGN_CELLS for size in (rows + above, cols + left)]
+    transform = Affine(cell, 0, (west - left) * cell, 0, -cell, (north + above) * cell)
     noises = [grid_noise(grid) for grid in grids]
     scale = noise_scale(noises, spread_mm_yr)
     still = [still_ground(grid.velocity_mm_yr, n, STILL_WITHIN_MM_YR) for grid, n in zip(grids, noises, strict=True)]
-    placed = [
-        _placed(grid, (top - at_top, at_left - left), (rows, cols), of, scale, usable_noise(noise / scale))
-        for grid, at_top, at_left, of, noise in zip(grids, tops, lefts, still, noises, strict=True)
+    views = [
+        _placed(grid, moved(window, above, left), shape, of, scale, usable_noise(noise / scale))
+        for grid, window, of, noise in zip(grids, windows, still, noises, strict=True)
     ]
-    tracks, grounds = (list(each) for each in zip(*placed, strict=True))
-    return Lattice(tracks, grounds, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, still, scale)
+    tracks, grounds = (list(each) for each in zip(*views, strict=True))
+    return Lattice(tracks, grounds, transform, still, scale)
 
 
 def _placed(
-    grid: RobustGrid,
-    at: tuple[int, int],
-    shape: tuple[int, int],
-    still: StillGround,
-    scale: float,
-    noise: float,
+    grid: RobustGrid, at: Box, shape: Sequence[int], still: StillGround, scale: float, noise: float
 ) -> tuple[TrackCells, Ground]:
-    rows, cols = grid.velocity_mm_yr.shape
-    window = (..., slice(at[0], at[0] + rows), slice(at[1], at[1] + cols))
     by, unit = np.float32(still.rate_mm_yr), np.float32(scale)
 
     def placed(values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
         whole = np.full((*values.shape[:-2], *shape), elsewhere, dtype=values.dtype)
-        whole[window] = values
+        whole[..., *at] = values
         return whole
 
     velocity, count = placed((grid.velocity_mm_yr - by) / unit, np.nan), placed(grid.n_points, 0)
@@ -138,11 +125,3 @@ def _placed(
         None if grid.raw_mm_yr is None else placed((grid.raw_mm_yr - by) / unit, np.nan),
     )
     return track, Ground(velocity, count, height, grid.cell_m, noise)
-
-
-def read_out(out: torch.Tensor, tracks: Sequence[TrackCells], reach: NDArray[np.bool_]) -> NetworkMaps:
-    """Convert the network's channels (thresholds + kinds + 1, rows, cols) to maps. reach: cells that get values."""
-    n = len(THRESHOLDS_MM_YR)
-    shares = torch.softmax(out[n : n + len(KINDS)], dim=0).numpy()
-    planes = out[OF_MOTION].mean(dim=0).numpy(), shares
-    return NetworkMaps(*(np.where(reach, plane, np.nan).astype(np.float32) for plane in planes))

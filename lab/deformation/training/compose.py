@@ -17,7 +17,7 @@ from lab.deformation.training.real_noise import draw_real
 from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
-from ml.deformation.features.surroundings import surroundings
+from ml.deformation.features.surroundings import Ground, surroundings
 from ml.deformation.filters.baseline import background_and_noise
 from ml.deformation.gridding.cells import CELL_M, distance_to_points_m
 from ml.deformation.gridding.points import Float32
@@ -37,13 +37,12 @@ GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 class Recipe:
     """Shares of samples by their motion: none, that of their own tile, that of another, or weak bowls (the rest).
 
-    crop: cells on a side. offset_mm_yr: standard deviation of the difference between a place's own background
-    and the product's. blocks: share of the tracks that get one more unwrapping error, since most
-    false alarms are such errors.
+    crop: cells on a side. offset_mm_yr: standard deviation of the difference between a place's own background and the
+    product's. blocks: share of the tracks that get one more unwrapping error, since most false alarms are such errors.
     heightless: share of the samples whose points have no heights; heights: whether this one's do. disturbed: share of
     the samples with `disturbances`, thinned and filtered: of the tracks that lose cells and whose rates are filtered in
-    space. places: real still ground that lends its errors to the
-    share `real` of the samples. islands: share of which little more than an island of a few kilometres is left.
+    space. places: real still ground that lends its errors to the share `real` of the samples. islands: share of which
+    little more than an island of a few kilometres is left.
     """
 
     nothing: float = 0.32
@@ -167,13 +166,14 @@ def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> 
             velocity[thinned(rng, velocity.shape)] = np.nan
         if rng.random() < recipe.filtered:
             velocity, raw = smoothed(rng, velocity), smoothed(rng, raw)
-        known = np.isfinite(velocity)
-        velocity -= np.float32(background_and_noise(velocity, STILL_WITHIN_MM_YR)[0] if known.any() else 0)
-        points = np.where(known, track.n_points, 0)
-        done.append(
-            track._replace(velocity_mm_yr=velocity, raw_mm_yr=raw, n_points=points, wrong=track.wrong | more.wrong)
-        )
+        velocity -= _still_rate(velocity)
+        points, wrong = np.where(np.isfinite(velocity), track.n_points, 0), track.wrong | more.wrong
+        done.append(track._replace(velocity_mm_yr=velocity, raw_mm_yr=raw, n_points=points, wrong=wrong))
     return done
+
+
+def _still_rate(velocity: Float32) -> np.float32:
+    return np.float32(background_and_noise(velocity, STILL_WITHIN_MM_YR)[0])
 
 
 def still(n_tracks: int) -> Motion:
@@ -185,8 +185,8 @@ def still(n_tracks: int) -> Motion:
 def _own_tracks(cache: TileCache, number: int, order: NDArray[np.intp], recipe: Recipe) -> list[Drawn]:
     tracks = []
     for t in map(int, order):
-        released, raw, mad = (
-            each[number, t].astype(np.float32) for each in (cache.released, cache.released_raw, cache.mad)
+        released, mad, raw = (
+            each[number, t].astype(np.float32) for each in (cache.released, cache.mad, cache.released_raw)
         )
         height = _height(cache, number, t, recipe)
         tracks.append(_drawn(released, cache.n_points[number, t], mad, raw, height))
@@ -206,8 +206,7 @@ def superimposed(
         factor = 1.0 if cache.block[number, t] else rng.uniform(0.85, 1.2)
         signed = np.float32(factor * rng.choice([-1.0, 1.0]))
         off = unwrapping_error(rng, cache, number, int(t)) if rng.random() < recipe.blocks else np.zeros_like(at_points)
-        added = at_points + off
-        added = np.where(np.abs(at_points) > GONE_MM_YR, np.float32(np.nan), added)
+        added = np.where(np.abs(at_points) > GONE_MM_YR, np.float32(np.nan), at_points + off)
         raw = cache.errors_raw[number, t].astype(np.float32) * signed + added
         velocity = cache.errors[number, t].astype(np.float32) * signed + added
         points = np.where(np.isnan(velocity), 0, cache.n_points[number, t])
@@ -218,10 +217,7 @@ def superimposed(
 
 
 def _drawn(velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32, height_m: Float32 | None) -> Drawn:
-    background = background_and_noise(velocity, STILL_WITHIN_MM_YR)[0] if np.isfinite(velocity).any() else 0.0
-    unknown = np.full_like(velocity, np.nan)
-    by = np.float32(background)
-    height = unknown if height_m is None else height_m
+    by, height = _still_rate(velocity), np.full_like(velocity, np.nan) if height_m is None else height_m
     return Drawn(velocity - by, n_points, mad, raw - by, height, np.zeros(velocity.shape, dtype=bool))
 
 
@@ -321,15 +317,13 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
         if beyond is not None:
             velocity[beyond], points[beyond] = np.nan, 0
             if rng.random() < 0.5 and np.isfinite(velocity).any():  # the still ground is all that is left, or beyond it
-                zero = np.float32(background_and_noise(velocity, STILL_WITHIN_MM_YR)[0])
+                zero = _still_rate(velocity)
                 velocity, raw = velocity - zero, raw - zero
         points[np.isnan(velocity)] = 0
         unseen = points == 0
         velocity[unseen], height[unseen] = np.nan, np.nan
-        distance, around = (
-            distance_to_points_m(~unseen, CELL_M),
-            surroundings(velocity, points, height, CELL_M, cell_noise_of(velocity)),
-        )
+        distance = distance_to_points_m(~unseen, CELL_M)
+        around = surroundings(Ground(velocity, points, height, CELL_M, cell_noise_of(velocity)))
         done.append(TrackCells(velocity + offset, points, mad, distance, raw + offset, around))
     reached = np.minimum.reduce([track.distance_m for track in done]) <= REACH_M
     rate = np.take_along_axis(of_cells, np.abs(of_cells).argmax(axis=0)[None], axis=0)[0]

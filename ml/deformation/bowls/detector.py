@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,14 +11,7 @@ from ml.deformation.bowls.peaks import LOWEST
 from ml.deformation.bowls.search import FOUND_DECADES, Bowls, best_bowls
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.filters.background import against_backgrounds
-from ml.deformation.filters.baseline import (
-    DeformationMaps,
-    LocalRate,
-    cell_noise,
-    local_rate,
-    logistic,
-    split_by_sign,
-)
+from ml.deformation.filters.baseline import DeformationMaps, LocalRate, cell_noise, local_rate, logistic, split_by_sign
 from ml.deformation.filters.still import StillGround, still_ground
 from ml.deformation.gridding.boxes import Proposed
 from ml.deformation.gridding.points import Float32, PointCloud
@@ -40,21 +32,13 @@ class LeastSquaresConfig(LocalRate):
     smallest_rate_mm_yr: float = 1.9
 
 
-class LocalMotion(NamedTuple):
-    """Motion of each cell's neighbourhood.
+def local_motion(bowls: Bowls, config: LocalRate) -> tuple[Float32, list[StillGround], float]:
+    """Measure the motion around each cell of `best_bowls`, in the track that moves fastest in the bowl's direction.
 
-    rate_mm_yr: (rows, cols), against still ground, NaN unknown, from the track that moves fastest in the bowl's
-    direction, or from the fastest track if none moves that way. still: level of still ground of each track, against the
-    product's zero; sigma_mm_yr: standard deviation of a cell's rate in the noisiest track.
+    Returns the rate, (rows, cols), mm/yr against still ground, NaN unknown, of the fastest track if none moves that
+    way; the level of still ground of each track, against the product's zero; and the standard deviation of a cell's
+    rate in the noisiest track, mm/yr.
     """
-
-    rate_mm_yr: Float32
-    still: list[StillGround]
-    sigma_mm_yr: float
-
-
-def local_motion(bowls: Bowls, config: LocalRate) -> LocalMotion:
-    """Measure the motion around each cell of `best_bowls` in each track, and choose one track for each cell."""
     rates, still, sigmas = [], [], []
     for level, zero in zip(bowls.tracks, bowls.zeros_mm_yr, strict=True):
         points = level.points.numpy()
@@ -66,7 +50,7 @@ def local_motion(bowls: Bowls, config: LocalRate) -> LocalMotion:
     fast = np.nan_to_num(np.abs(of_tracks), nan=-1.0)
     fast[of_tracks * bowls.amplitude_mm_yr > 0] += np.nanmax(fast) + 1
     chosen = np.take_along_axis(of_tracks, fast.argmax(axis=0)[None], 0)[0]
-    return LocalMotion(chosen, still, max(*sigmas, MIN_SIGMA_MM_YR))
+    return chosen, still, max(*sigmas, MIN_SIGMA_MM_YR)
 
 
 def proposed(bowls: Bowls, rate_mm_yr: Float32) -> Proposed:

@@ -49,29 +49,22 @@ class Ground(NamedTuple):
         return self._replace(velocity=self.velocity[window], n_points=self.n_points[window], height_m=height)
 
 
-def surroundings(
-    velocity: Float32,
-    n_points: NDArray[np.integer],
-    height_m: Float32 | None,
-    cell_m: float,
-    noise_mm_yr: float = CELL_NOISE_MM_YR,
-) -> Float32:
-    """Describe the surroundings of each cell of a `Ground`, (PLANES, rows, cols).
+def surroundings(ground: Ground) -> Float32:
+    """Describe the surroundings of each cell, (PLANES, rows, cols).
 
     The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`. They are 0 where
     unknown.
     """
-    planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
-    for plane, values in zip(planes, _of_means(velocity, n_points, height_m, cell_m), strict=False):
+    planes = np.zeros((PLANES, *ground.velocity.shape), dtype=np.float32)
+    for plane, values in zip(planes, _of_means(ground), strict=False):
         plane[:] = values
-    planes[-OF_ATMOSPHERE:] = standing_out(velocity, n_points, height_m, cell_m, noise_mm_yr)
+    planes[-OF_ATMOSPHERE:] = standing_out(*ground)
     return planes
 
 
-def _of_means(
-    velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float
-) -> Iterator[Float32]:
+def _of_means(ground: Ground) -> Iterator[Float32]:
     """Yield all planes but those of `atmosphere`, one after the other."""
+    velocity, n_points, height_m, cell_m, _ = ground
     nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
     of_heights = nothing if height_m is None else relief(velocity, height_m, cell_m)
     yield from of_heights

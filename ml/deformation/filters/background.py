@@ -74,24 +74,16 @@ def background_of(points: PointCloud) -> Background:
     return Background(wide, cells.transform, left) if left < MAX_SPREAD_MM_YR else nothing
 
 
-class Level(NamedTuple):
-    """Tracks with rates against their backgrounds.
+def against_backgrounds(tracks: Sequence[PointCloud]) -> tuple[list[PointCloud], float, float]:
+    """Subtract the background from each track's rates.
 
-    zero_mm_yr: median background of the first track; spread_mm_yr: largest spread of any track.
+    Returns the tracks, the median background of the first one, and the largest spread of any, mm/yr.
     """
-
-    tracks: list[PointCloud]
-    zero_mm_yr: float
-    spread_mm_yr: float
-
-
-def against_backgrounds(tracks: Sequence[PointCloud]) -> Level:
-    """Subtract the background from each track's rates."""
     found = [background_of(points) for points in tracks]
     around = [one.at(points.x, points.y) for one, points in zip(found, tracks, strict=True)]
     pairs = zip(tracks, around, strict=True)
     flat = [points._replace(velocity_mm_yr=points.velocity_mm_yr - rate) for points, rate in pairs]
-    return Level(flat, float(np.median(around[0])), max(one.spread_mm_yr for one in found))
+    return flat, float(np.median(around[0])), max(one.spread_mm_yr for one in found)
 
 
 def _local_planes(values: Float64, weight: NDArray[np.float64], sigma_cells: float) -> Float64:

@@ -1,5 +1,6 @@
-"""Boxes around what matters on a grid, so that empty ground between places far apart is not computed."""
+"""Boxes on grids: around what matters, so that empty ground between is not computed, and of grids in a wider one."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,31 @@ def boxes(places: NDArray[np.bool_], margin: int, step: int = 1) -> list[Box]:
         rows, cols = (part, box[1]) if axis == 0 else (box[0], part)
         halves += [moved(half, rows.start, cols.start) for half in boxes(places[rows, cols], margin, step)]
     return halves if sum(_cells(half, margin, step) for half in halves) < _cells(box, margin, step) else [box]
+
+
+def laid_together(
+    transforms: Sequence[Affine], shapes: Sequence[tuple[int, ...]]
+) -> tuple[Affine, tuple[int, int], list[Box]]:
+    """Return transform and shape of the smallest grid that holds some grids, and the box of each in it.
+
+    transforms, shapes: of grids of equal cells, (rows, cols), which lie whole cells apart.
+    """
+    west, north = min(one.c for one in transforms), max(one.f for one in transforms)
+    whole = Affine(transforms[0].a, 0, west, 0, transforms[0].e, north)
+    at = [tuple(round(side) for side in ~whole @ (one.c, one.f)) for one in transforms]
+    held = [np.s_[row : row + n[0], col : col + n[1]] for (col, row), n in zip(at, shapes, strict=True)]
+    return whole, (max(rows.stop for rows, _ in held), max(cols.stop for _, cols in held)), held
+
+
+def overlap(at: Sequence[int], shape: Sequence[int], whole: Sequence[int]) -> tuple[Box, Box]:
+    """Return which cells of a whole grid another one covers that begins at `at` of it, and which of its own these are.
+
+    shape, whole: of the other grid and of the whole one, (rows, cols).
+    """
+    rows, cols = zip(at, shape, whole, strict=True)
+    of_whole = [slice(max(0, first), max(0, min(first + size, end))) for first, size, end in (rows, cols)]
+    own = [slice(max(0, -first), max(0, min(size, end - first))) for first, size, end in (rows, cols)]
+    return (of_whole[0], of_whole[1]), (own[0], own[1])
 
 
 def moved(box: Box, rows: int, cols: int) -> Box:

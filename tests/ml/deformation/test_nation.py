@@ -12,7 +12,7 @@ from ml.deformation.filters.still import StillGround
 from ml.deformation.gridding.boxes import Proposed
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.nation import SILENT, NetworkAlone, NetworkConfig, predict, windows
+from ml.deformation.nation import SILENT, NetworkConfig, predict, windows
 from ml.deformation.network import REACH_M, DeformationNetwork, on_lattice
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS, areas_in
@@ -118,7 +118,7 @@ def test_windows_without_ground_are_not_looked_at():
     asked = (tracks[0].distance_m <= REACH_M).reshape(len(tracks[0].distance_m) // 32, 32, -1, 32).any(axis=(1, 3))
     windows_cut = list(windows(tracks, asked, halo=32, core_cells=64))
     assert max(window.core[1].start for window in windows_cut) <= 160
-    assert all(size % 16 == 0 for window in windows_cut for size in window.shape)
+    assert all((side.stop - side.start) % 16 == 0 for window in windows_cut for side in window.outer)
 
 
 def test_the_network_is_asked_only_near_what_is_proposed(network):
@@ -217,7 +217,7 @@ class Killed(Memory):
 
 def test_a_search_killed_five_times_gives_the_same(network):
     tracks, store, attempts = [cloud(n=20_000, side_m=12_000), cloud(1, n=20_000, side_m=12_000)], Killed(), 0
-    everywhere = NetworkAlone(core_cells=64)
+    everywhere = NetworkConfig(core_cells=64, decision="network")
     whole = infer.with_network(tracks, network, config=everywhere)
     while True:
         store.left, attempts = 3, attempts + 1
