@@ -5,7 +5,7 @@ the ascending track alone. The figures are explained in docs/benchmarks.md.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -14,7 +14,7 @@ from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, TILE_KM2, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.measures.scoring import TileScore, detects_bowl, score_tile, truth_of
 from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
-from lab.deformation.reliability_figures import reliability_figures
+from lab.deformation.reliability_figures import reliability_figures, resampled
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import Tile, TileTrack
 from ml.deformation import VERSIONS
@@ -82,16 +82,7 @@ def _bowl_tiles(size: int) -> int:
 
 def field_metrics(scores: Sequence[TileScore]) -> dict[str, Interval]:
     """Return the figures of the tiles proper, without the table's."""
-    rng = np.random.default_rng(1)
-    draws = rng.integers(0, len(scores), (ROUNDS, len(scores)))
-    times = np.stack([np.bincount(draw, minlength=len(scores)) for draw in draws])  # (rounds, tiles)
-
-    def ratio(counts: Float64, statistic: Callable[[Float64], Float64]) -> Interval:
-        """Return a statistic of summed counts (…, k) with its interval. counts: (tiles, k)."""
-        value = float(statistic(counts.sum(axis=0)[None])[0])
-        low, high = np.nanpercentile(statistic(times @ counts), [2.5, 97.5])
-        return Interval(value, float(low), float(high))
-
+    ratio = partial(resampled, rounds=ROUNDS)
     objects = np.array([(s.n_objects, s.n_detected, s.n_areas) for s in scores], dtype=np.float64)
     per_kind = np.array([s.per_kind.ravel() for s in scores], dtype=np.float64)
     alarms = np.array([s.false_alarms for s in scores], dtype=np.float64)

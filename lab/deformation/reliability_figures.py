@@ -1,6 +1,7 @@
 """Reliability of stated probabilities of motion, on places of which half move, and at a national base rate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -9,9 +10,7 @@ from ml.deformation.gridding.points import Float64
 from ml.deformation.reliability import BASE_RATE, Reliability
 from ml.statistics.intervals import Interval
 
-EDGES = np.array(
-    [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
-)  # of bins: most places are still
+EDGES = np.array([0.001, 0.003, 0.01, 0.03, *np.arange(1, 10) / 10])  # of bins: most places are still
 ROUNDS = 500
 BASE_RATES = {"balanced": 0.5, "natural": BASE_RATE}
 
@@ -25,15 +24,17 @@ def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
     figures = {}
     for name, base_rate in BASE_RATES.items():
         sums = np.stack([_sums(score.places, score.reliability, base_rate) for score in scores])
-        rng = np.random.default_rng(1)
-        times = np.stack(
-            [np.bincount(rng.integers(0, len(sums), len(sums)), minlength=len(sums)) for _ in range(ROUNDS)]
-        )
-        value, drawn = sums.sum(axis=0)[None], np.tensordot(times, sums, 1)
         for key, statistic in (("ece", _error), ("brier_skill", _skill)):
-            low, high = np.nanpercentile(statistic(drawn, base_rate), [2.5, 97.5])
-            figures[f"{key}_{name}"] = Interval(float(statistic(value, base_rate)[0]), float(low), float(high))
+            figures[f"{key}_{name}"] = resampled(sums, partial(statistic, base_rate=base_rate), ROUNDS)
     return figures
+
+
+def resampled(counts: Float64, statistic: Callable[[Float64], Float64], rounds: int) -> Interval:
+    """Return a statistic of counts (tiles, ...) summed over tiles, (sums, ...) to (sums,), with its 95 % interval."""
+    draws = np.random.default_rng(1).integers(0, len(counts), (rounds, len(counts)))
+    times = np.stack([np.bincount(draw, minlength=len(counts)) for draw in draws])  # (rounds, tiles)
+    low, high = np.nanpercentile(statistic(np.tensordot(times, counts, 1)), [2.5, 97.5])
+    return Interval(float(statistic(counts.sum(axis=0)[None])[0]), float(low), float(high))
 
 
 def _sums(places: Float64, reliability: Reliability | None, base_rate: float) -> Float64:
@@ -41,9 +42,8 @@ def _sums(places: Float64, reliability: Reliability | None, base_rate: float) ->
     score, moves = places.T
     p = score if reliability is None else reliability.probability(score, base_rate)
     sums = np.zeros((len(EDGES) + 1, 2, 3))
-    np.add.at(
-        sums, (np.digitize(p, EDGES), moves.astype(int)), np.stack([np.ones_like(p), p, (p - moves) ** 2], axis=1)
-    )
+    figures = np.stack([np.ones_like(p), p, (p - moves) ** 2], axis=1)
+    np.add.at(sums, (np.digitize(p, EDGES), moves.astype(int)), figures)
     return sums
 
 

@@ -49,23 +49,16 @@ def _each_track(tile: Tile, change: Callable[[TileTrack], TileTrack]) -> Tile:
     return replace(tile, tracks=tuple(change(track) for track in tile.tracks))
 
 
-def unwrapping_region(rng: np.random.Generator, tile: Tile, track: TileTrack) -> NDArray[np.bool_]:
-    """Draw a region of 0.1–3 km² around a point, along a valley or beside a fault, (rows, cols) of REGION_M."""
+def unwrapped_together(rng: np.random.Generator, tile: Tile, track: TileTrack) -> NDArray[np.bool_]:
+    """Draw a region of 0.1–3 km² around a point, along a valley or beside a fault; return its points as a mask."""
     x_m, y_m = local(track, tile)
     point = int(rng.integers(x_m.size))
     last = round(SIDE_M / REGION_M) - 1
-    start = min(int((SIDE_M - y_m[point]) / REGION_M), last), min(int(x_m[point] / REGION_M), last)
+    row, col = (np.clip(at / REGION_M, 0, last).astype(np.intp) for at in (SIDE_M - y_m, x_m))
+    start = int(row[point]), int(col[point])
     cost = valley_cost(rng, tile.terrain.height_m) if rng.random() < 0.5 else fault_cost(rng, start)
     cells = round(math.exp(rng.uniform(math.log(0.1), math.log(3.0))) * 1e6 / REGION_M**2)
-    return grown(cost, start, cells)
-
-
-def inside(region: NDArray[np.bool_], posting_m: float, track: TileTrack, tile: Tile) -> NDArray[np.bool_]:
-    """Return which of a track's points lie in a region of the tile, (n,)."""
-    x_m, y_m = local(track, tile)
-    last = region.shape[0] - 1
-    row, col = (np.clip(at / posting_m, 0, last).astype(np.intp) for at in (SIDE_M - y_m, x_m))
-    return np.asarray(region[row, col])
+    return np.asarray(grown(cost, start, cells)[row, col])
 
 
 def whole_cycles(rng: np.random.Generator, tile: Tile, track: TileTrack, cycle_mm: float) -> Floats:
@@ -73,8 +66,7 @@ def whole_cycles(rng: np.random.Generator, tile: Tile, track: TileTrack, cycle_m
     if not track.x_m.size:
         return np.zeros(0)
     cycles = rng.choice([-1, 1]) * (1 if rng.random() < 0.9 else 2)
-    wrong = inside(unwrapping_region(rng, tile, track), REGION_M, track, tile)
-    return np.where(wrong, cycles * cycle_mm / tile.config.years, 0.0)
+    return np.where(unwrapped_together(rng, tile, track), cycles * cycle_mm / tile.config.years, 0.0)
 
 
 def undone(rng: np.random.Generator, track: TileTrack, tile: Tile, days: NDArray[np.intp], steps: Floats) -> TileTrack:
@@ -114,9 +106,8 @@ def winters(rng: np.random.Generator, tile: Tile) -> Tile:
 
     def disturbed(track: TileTrack) -> TileTrack:
         cell = tile.terrain.cell_of(track.x_m, track.y_m)
-        cycles = rng.choice([-1, 1], (part.max() + 1, season[-1] + 1)) * (
-            rng.random((part.max() + 1, season[-1] + 1)) < 0.05
-        )
+        shape = part.max() + 1, season[-1] + 1
+        cycles = rng.choice([-1, 1], shape) * (rng.random(shape) < 0.05)
         cycles[:, 0] = 0
         steps = np.where(above[cell][:, None], C_BAND_CYCLE_MM * np.cumsum(cycles, axis=1)[part[cell]][:, season], 0.0)
         return undone(rng, track, tile, days, steps)
@@ -131,7 +122,7 @@ def unwrapped(rng: np.random.Generator, tile: Tile) -> Tile:
     def disturbed(track: TileTrack) -> TileTrack:
         steps = np.zeros((track.x_m.size, days.size))
         if rng.random() < 0.5 and track.x_m.size:
-            wrong = inside(unwrapping_region(rng, tile, track), REGION_M, track, tile)
+            wrong = unwrapped_together(rng, tile, track)
             from_date = int(rng.uniform(0.1, 0.9) * days.size)
             steps[np.ix_(wrong, np.arange(from_date, days.size))] = rng.choice([-1, 1]) * C_BAND_CYCLE_MM
         return undone(rng, track, tile, days, steps)

@@ -32,10 +32,6 @@ class Family(NamedTuple):
     process: errors.Change = errors.untouched
 
 
-def _fixed(config: TileConfig) -> Configure:
-    return lambda rng: config
-
-
 def _of_span(config: TileConfig, years: float) -> TileConfig:
     """Return the configuration for another span: rate errors are the same phase errors divided by the new span."""
     return config._replace(years=years, nuisance=config.nuisance._replace(factor=NATIONAL_YEARS / years))
@@ -81,9 +77,9 @@ ERRORS: dict[str, Family] = {
     "lband": Family(_l_band, errors.long_wave),
     "short": Family(lambda rng: _of_span(STILL, float(rng.uniform(0.5, 1.0)))),
     "sparse": Family(_sparse),
-    "settling": Family(_fixed(STILL), errors.settling),
-    "soil": Family(_fixed(STILL._replace(relief_m=Range(30.0, 150.0))), errors.soil),
-    "warm": Family(_fixed(STILL._replace(town_share=Range(0.02, 0.06))), errors.warm),
+    "settling": Family(lambda rng: STILL, errors.settling),
+    "soil": Family(lambda rng: STILL._replace(relief_m=Range(30.0, 150.0)), errors.soil),
+    "warm": Family(lambda rng: STILL._replace(town_share=Range(0.02, 0.06)), errors.warm),
 }
 
 

@@ -8,8 +8,8 @@ are Poisson's, exact; those of shares are bootstraps over tiles and over kilomet
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +38,7 @@ AIM = 0.5  # false alarms per 1,000 km²
 CURVE = (0.1, 0.25, 0.5, 1.0, 2.0)
 SHAPES = ("pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m")
 STILL_FIRST = 100_000  # number of the first still tile; tiles with bowls are numbered from 0
+Thresholds = Callable[[str], float]
 TUNED = ("still", "surrogates", "real")  # families of ground on which thresholds are chosen
 FROZEN_SHA256 = "8f92129a3b2b33c171d572420c38d52ca779c111e1332659324614e0bcd6122e"  # of `truth_sha256(SIZE)`
 
@@ -123,19 +124,9 @@ def level_at(ground: Iterable[Ground], per_1000km2: float) -> float:
     return float(LEVELS[few[0] if few.size else -1])
 
 
-class Thresholds:
-    """Levels for each place, chosen on the ground of the others, at a number of false alarms per 1,000 km²."""
-
-    def __init__(self, ground: Sequence[Ground], per_1000km2: float) -> None:
-        self._ground, self._rate = ground, per_1000km2
-        self._levels: dict[str, float] = {}
-
-    def __call__(self, place: str) -> float:
-        """Return the level for a place."""
-        if place not in self._levels:
-            others = [one for one in self._ground if one.place != place]
-            self._levels[place] = level_at(others, self._rate)
-        return self._levels[place]
+def thresholds(ground: Sequence[Ground], per_1000km2: float) -> Thresholds:
+    """Return levels for each place, chosen on the ground of the others, at a number of false alarms per 1,000 km²."""
+    return cache(lambda place: level_at((one for one in ground if one.place != place), per_1000km2))
 
 
 def poisson(alarms: int, km2: float) -> Interval:
@@ -150,7 +141,7 @@ def figures_of(measured: Iterable[Ground | Bowl | None]) -> dict[str, Interval]:
     seen = [*measured]
     ground = [one for one in seen if isinstance(one, Ground)]
     bowls = [one for one in seen if isinstance(one, Bowl)]
-    levels = {rate: Thresholds(ground, rate) for rate in CURVE}
+    levels = {rate: thresholds(ground, rate) for rate in CURVE}
     families = {family: [one for one in ground if one.family == family] for family in (*TUNED, *ERRORS)}
     aimed = levels[AIM]
     metrics = {"false_alarms_per_1000km2": _alarms([one for one in ground if one.family in TUNED], aimed)}

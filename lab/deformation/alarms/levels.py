@@ -11,9 +11,10 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from lab.deformation.measures.scoring import large_motions
 from ml.deformation.gridding.points import Float64, PointCloud
 from ml.deformation.infer import CONFIGS, DeformationResult, detect_all_with
-from ml.rasters.areas import DEFAULT_THRESHOLDS, Motion, motions, signs_and_names
+from ml.rasters.areas import Motion
 
 Indices = NDArray[np.intp]
 LEVELS = np.arange(-12.0, 40.5, 0.5)  # thresholds at which areas are counted
@@ -30,16 +31,10 @@ class View(NamedTuple):
 
     def flagged(self, level: float) -> list[Motion]:
         """Return the areas with enough cells and points at a threshold."""
-        maps, limits = self.result.maps, DEFAULT_THRESHOLDS
+        maps = self.result.maps
         probability, away, toward = (_raised(each, self.width, level) for each in maps[:3])
         raised = self.result._replace(maps=maps._replace(probability=probability, subsidence=away, uplift=toward))
-        cell_m, (signs, kinds) = self.result.transform.a, signs_and_names(raised.bands())
-        return [
-            motion
-            for motion in motions(signs, cell_m, limits, kinds)
-            if motion.region.mask.sum() * cell_m**2 >= limits.smallest_m2
-            and self.points[motion.region.window][motion.region.mask].sum() >= limits.fewest_points
-        ]
+        return large_motions(raised.bands(), self.points, raised.transform.a)
 
     def counts(self) -> NDArray[np.int64]:
         """Return how many areas are flagged at each of LEVELS, or at a higher one if more are flagged there."""

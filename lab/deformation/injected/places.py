@@ -49,11 +49,11 @@ def residual_field(place: StillPlace) -> tuple[PointCloud, ...]:
     if not files:
         raise InputError(folder() / place.pattern, "there is no such file", "Fetch the real data of this place")
     declared = Declaration(mapping=MAPPINGS / place.mapping if place.mapping else None)
-    return tuple(_residual(_read(path, declared)) for path in files)
+    return tuple(_residual(path, declared) for path in files)
 
 
-def _read(path: Path, declared: Declaration) -> PointCloud:
-    """Read a track as released."""
+def _residual(path: Path, declared: Declaration) -> PointCloud:
+    """Read a track, and return its points with the residuals of the smooth fit, to 0.01 mm/yr."""
     field = open_velocity_field(path, declared=declared)
     batches = [batch for batch in field.batches() if batch.pid.size]
     longitude, latitude, velocity, height = (
@@ -61,11 +61,7 @@ def _read(path: Path, declared: Declaration) -> PointCloud:
         for name in ("longitude", "latitude", "velocity_mm_yr", "height_m")
     )
     heights = height if np.isfinite(height).any() else None
-    return project(longitude, latitude, velocity, heights, field.header.grid_epsg, field.header.posting_m)
-
-
-def _residual(points: PointCloud) -> PointCloud:
-    """Return the points with the residuals of the smooth fit, to 0.01 mm/yr."""
+    points = project(longitude, latitude, velocity, heights, field.header.grid_epsg, field.header.posting_m)
     rate = points.velocity_mm_yr.astype(np.float64)
     left = np.round(rate - smooth_fit(points.x, points.y, rate), 2)
     return points._replace(velocity_mm_yr=left.astype(np.float32))

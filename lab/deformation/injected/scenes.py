@@ -83,9 +83,8 @@ def scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
     name = PLACES[number % len(PLACES)].name
     tracks = residual_field(place(name))
     points, rng = tracks[number // len(PLACES) % len(tracks)], generator(purpose, NAME, number)
-    turn = FieldTurn(
-        float(points.x.mean()), float(points.y.mean()), float(rng.uniform(0, 2 * np.pi)), bool(rng.random() < 0.5)
-    )
+    middle = float(points.x.mean()), float(points.y.mean())
+    turn = FieldTurn(*middle, float(rng.uniform(0, 2 * np.pi)), bool(rng.random() < 0.5))
     kept = rng.random(points.x.size) < rng.uniform(MIN_KEPT, 1.0)
     x, y = turn.seen(points.x[kept], points.y[kept])
     rate = np.float32(rng.choice([-1, 1])) * points.velocity_mm_yr[kept]

@@ -6,15 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from scipy import ndimage
 from shapely import contains_xy
 
 from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
+from ml.deformation.gridding.boxes import overlap
+from ml.deformation.gridding.cells import distance_to_points_m, middles
 from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.infer import DeformationResult
 from ml.deformation.kinds import kind_of
 from ml.deformation.reliability import MOVING_MM_YR, Reliability, highest_of_places
-from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, SURE_SHARE, Area, motions, signs_and_names
+from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, SURE_SHARE, Area, Motion, motions, signs_and_names
 
 BoolMap = NDArray[np.bool_]
 MATCHING_IOU = 0.3
@@ -111,16 +112,7 @@ def points_on(tile: Tile, tracks: Sequence[TileTrack]) -> NDArray[np.int64]:
 
 def within_reach(points: BoolMap, cell_m: float) -> BoolMap:
     """Return the cells within REACH_M of a cell with points."""
-    if not points.any():
-        return points
-    return np.asarray(ndimage.distance_transform_edt(~points) * cell_m <= REACH_M)
-
-
-def middles(transform: Affine, shape: tuple[int, ...]) -> tuple[Float64, Float64]:
-    """Return x and y of the middle of each cell, both (rows, cols)."""
-    rows, cols = shape
-    col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
-    return transform.c + col * transform.a, transform.f + row * transform.e
+    return np.asarray(distance_to_points_m(points, cell_m) <= REACH_M)
 
 
 def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
@@ -130,24 +122,32 @@ def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
 
 def placed(band: Float32, transform: Affine, tile: Tile) -> Float32:
     """Return a band (rows, cols) on the tile's own grid, (CELLS, CELLS), NaN outside of the band."""
-    row = round((tile.terrain.top_m - transform.f) / CELL_M)
-    col = round((transform.c - tile.terrain.west_m) / CELL_M)
+    at = round((tile.terrain.top_m - transform.f) / CELL_M), round((transform.c - tile.terrain.west_m) / CELL_M)
     whole = np.full((CELLS, CELLS), np.nan, dtype=np.float32)
-    part = band[max(0, -row) : CELLS - row, max(0, -col) : CELLS - col]
-    whole[max(0, row) :, max(0, col) :][: part.shape[0], : part.shape[1]] = part
+    here, own = overlap(at, band.shape, whole.shape)
+    whole[here] = band[own]
     return whole
 
 
 def areas_of(bands: Mapping[str, Float32], points: NDArray[np.int64]) -> list[LabelledArea]:
     """Return the cells of every area that meets the size and point limits of `flagged_areas`. points: `points_on`."""
-    limits, (signs, kinds) = DEFAULT_THRESHOLDS, signs_and_names(bands)
     labelled = []
-    for motion in motions(signs, CELL_M, limits, kinds):
+    for motion in large_motions(bands, points, CELL_M):
         mask = np.zeros((CELLS, CELLS), dtype=bool)
         mask[motion.region.window] = motion.region.mask
-        if mask.sum() * CELL_M**2 >= limits.smallest_m2 and points[mask].sum() >= limits.fewest_points:
-            labelled.append(LabelledArea(mask, motion.sign, motion.name))
+        labelled.append(LabelledArea(mask, motion.sign, motion.name))
     return labelled
+
+
+def large_motions(bands: Mapping[str, Float32], points: NDArray[np.int64], cell_m: float) -> list[Motion]:
+    """Return what moves in bands on any cells, (rows, cols), and meets these limits. points: in each cell."""
+    limits, (signs, kinds) = DEFAULT_THRESHOLDS, signs_and_names(bands)
+    return [
+        motion
+        for motion in motions(signs, cell_m, limits, kinds)
+        if motion.region.mask.sum() * cell_m**2 >= limits.smallest_m2
+        and points[motion.region.window][motion.region.mask].sum() >= limits.fewest_points
+    ]
 
 
 def drawn_on(tile: Tile, areas: Sequence[Area]) -> list[LabelledArea]:
@@ -178,6 +178,7 @@ def score_tile(
     hidden = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *truth.hidden])
     alarms = [not (area.mask & moving).any() for area in areas]
     counted = [i for i, area in enumerate(areas) if i in partner or not (area.mask & hidden).any()]
+    named = {i: (areas[i].name, truth.objects[j].name) for i, (j, _) in partner.items()}
     sure = [i for i in partner if areas[i].sure]
     return TileScore(
         false_alarms=sum(alarms),
@@ -185,8 +186,8 @@ def score_tile(
         n_detected=len(partner),
         n_areas=len(counted),
         overlaps=tuple(overlap for _, overlap in partner.values()),
-        per_kind=_kind_counts(areas, truth.objects, partner, partner),
-        per_sure_kind=_kind_counts(areas, truth.objects, partner, sure),
+        per_kind=_kind_counts(named.values()),
+        per_sure_kind=_kind_counts(named[i] for i in sure),
         n_unsure=len(partner) - len(sure),
         names_kinds=set(KINDS) <= set(bands),
         places=np.stack(places_of(bands["probability"], truth.rate_mm_yr), axis=1),
@@ -212,16 +213,10 @@ def matched(areas: list[LabelledArea], objects: list[LabelledArea]) -> dict[int,
     return partner
 
 
-def _kind_counts(
-    areas: list[LabelledArea],
-    objects: list[LabelledArea],
-    partner: dict[int, tuple[int, float]],
-    counted: Iterable[int],
-) -> NDArray[np.int64]:
-    """Count right, wrong and missed names of KINDS, (kinds, 3), among some of the matched areas."""
+def _kind_counts(named: Iterable[tuple[str, str]]) -> NDArray[np.int64]:
+    """Count right, wrong and missed names of KINDS, (kinds, 3), from the name of each matched area and its object's."""
     counts = np.zeros((len(KINDS), 3), dtype=np.int64)
-    for i in counted:
-        name, wanted = areas[i].name, objects[partner[i][0]].name
+    for name, wanted in named:
         counts[KINDS.index(wanted), 0 if name == wanted else 2] += 1
         if name in KINDS:
             counts[KINDS.index(name), 1] += name != wanted

@@ -12,11 +12,12 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely import contains_xy
 
-from lab.deformation.measures.scoring import BoolMap, ShapeError, middles, within_reach
+from lab.deformation.measures.scoring import BoolMap, ShapeError, within_reach
 from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
+from ml.deformation.gridding.cells import middles
 from ml.deformation.gridding.points import Float32, Float64
 from ml.rasters.areas import Area
-from ml.statistics.intervals import Interval
+from ml.statistics.intervals import Interval, bootstrap_over
 
 SMALLEST_M = 250.0
 NTH_FASTEST = 3  # a peak rate must be reached by this many points to be measurable
@@ -90,17 +91,14 @@ def _seen(tile: Tile, track: TileTrack, source: object) -> TrueShape | None:
     return true_shape(peak, truth.rate_mm_yr, within_reach(points, CELL_M), tile.transform)
 
 
-def shape_metrics(errors: Sequence[Sequence[ShapeError]], rounds: int = 500) -> dict[str, Interval]:
+def shape_metrics(errors: Sequence[Sequence[ShapeError]]) -> dict[str, Interval]:
     """Return the median errors over all objects, with 95 % intervals over tiles. errors: by tile, may be empty."""
     if not any(errors):
         return {}
+    tables = [np.array(each, dtype=np.float64).reshape(-1, 3) for each in errors]
 
     def resampled(statistic: Callable[[Float64], float]) -> Interval:
-        rng = np.random.default_rng(1)
-        tables = [np.array(each, dtype=np.float64).reshape(-1, 3) for each in errors]
-        draws = (np.concatenate([tables[i] for i in rng.integers(0, len(tables), len(tables))]) for _ in range(rounds))
-        values = [statistic(table) for table in draws if len(table)]
-        return Interval(statistic(np.concatenate(tables)), *(float(v) for v in np.percentile(values, [2.5, 97.5])))
+        return bootstrap_over(tables, lambda table: statistic(table) if len(table) else np.nan)
 
     return {
         "peak_error_median": resampled(lambda table: float(np.median(np.abs(table[:, 0] - 1)))),
