@@ -20,7 +20,7 @@ from ingest.readers.records import Declaration, Reference
 from ml.deformation import VERSIONS
 from ml.deformation.filters.still import assumed
 from ml.deformation.infer import WEIGHTS, DeformationResult, detect_tracks, flagged_areas
-from ml.deformation.inputs import InputTrack, read_clusters
+from ml.deformation.inputs import read_clusters
 from ml.deformation.wide.search import Track, wide_regions
 from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.runtime.checkpoints import read_card
@@ -95,7 +95,7 @@ def _write_areas(path: Path, features: Sequence[dict[str, Any]]) -> int:
     return sum(one["properties"]["extent"] != "place" for one in features)
 
 
-def _features(result: DeformationResult, tracks: Sequence[InputTrack], before: int) -> list[dict[str, Any]]:
+def _features(result: DeformationResult, tracks: Sequence[Track], before: int) -> list[dict[str, Any]]:
     """Return the areas, places and wide regions of a cluster. before: numbers of regions taken by other clusters."""
     flagged = flagged_areas(result, [track.points for track in tracks])
     areas = [(area._replace(region=before + area.region), n_points) for area, n_points in flagged]
@@ -103,9 +103,7 @@ def _features(result: DeformationResult, tracks: Sequence[InputTrack], before: i
     features = [_feature(area, n_points, result, held) for area, n_points in areas]
     several = [(area, place) for area, _ in areas if len(area.places) > 1 for place in area.places]
     features += [_feature_of_place(area, place, result, held) for area, place in several]
-    reported = [area.polygon for area, _ in areas]
-    regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
-    for region in regions:
+    for region in wide_regions(tracks, [area.polygon for area, _ in areas]):
         feature = region.feature(result.epsg)
         feature["properties"]["n_points"] = count_within(region.region.outline, held.values())
         features.append(feature)
@@ -116,6 +114,7 @@ def _feature(
     area: Area, n_points: int, result: DeformationResult, tracks: Mapping[str, SortedPoints]
 ) -> dict[str, Any]:
     epsg, reliability = result.epsg, result.reliability
+    places = [place_as_dict(place, epsg) for place in area.places]
     _, far_m = reach_of(area.polygon)
     reasons = [
         track_reason(name, area.polygon, *points.near(area.polygon, far_m)).as_dict() for name, points in tracks.items()
@@ -134,8 +133,8 @@ def _feature(
             "n_points": n_points,
             "region": area.region,
             "assumes": assumed(result.still_share),
-            **_strongest(area),
-            "places": [place_as_dict(place, epsg) for place in area.places],
+            **_strongest(area, places),
+            "places": places,
             "class_shares": _rounded(area.kinds),
             "class_sure": max(area.kinds.values(), default=0.0) >= SURE_SHARE,
             "core_class_shares": _rounded(area.core_kinds),
@@ -174,14 +173,12 @@ def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
     return {name: round(share, 3) for name, share in shares.items()}
 
 
-def _strongest(area: Area) -> dict[str, float | None]:
+def _strongest(area: Area, places: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     """Return the figures of an area's strongest place; None for each if too few points measured one."""
-    if not area.places:
-        return dict.fromkeys(("peak_low_mm_yr", "peak_high_mm_yr", "half_area_m2", "core_area_m2"))
-    place = area.places[0]
-    return {
-        "peak_low_mm_yr": round(place.peak.low, 2),
-        "peak_high_mm_yr": round(place.peak.high, 2),
-        "half_area_m2": round(place.half.area),
-        "core_area_m2": round(place.core.area),
+    limits, extents = ("peak_low_mm_yr", "peak_high_mm_yr"), {"half_area_m2": "half", "core_area_m2": "core"}
+    if not places:
+        return dict.fromkeys((*limits, *extents))
+    strongest = area.places[0]
+    return {name: places[0][name] for name in limits} | {
+        name: round(getattr(strongest, extent).area) for name, extent in extents.items()
     }

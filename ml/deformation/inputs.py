@@ -14,19 +14,9 @@ from ingest.geometry import utm_zone_of
 from ingest.readers.gate import FAR
 from ingest.readers.records import Component, Declaration, Direction, Float64, Reference, VelocityField
 from ml.deformation.gridding.clusters import Indices, clusters, on_sphere
-from ml.deformation.gridding.points import Float32, PointCloud, project, usual
+from ml.deformation.gridding.points import Float32, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
-
-
-class InputTrack(NamedTuple):
-    """All points of one direction, with its name and its zero.
-
-    name: ascending, descending; if not stated, of its file, empty if that is the only one.
-    """
-
-    name: str
-    points: PointCloud
-    reference: Reference = Reference.LOCAL
+from ml.deformation.wide.search import Track
 
 
 class _Columns(NamedTuple):
@@ -50,9 +40,12 @@ class _Columns(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What files hold: the tracks of each cluster, the one with most points first; their files; what was changed."""
+    """What files hold: the tracks of each cluster, the one with most points first; their files; what was changed.
 
-    clusters: list[list[InputTrack]]
+    A track has all points of one direction; without one its name is its file's, or empty if that is the only one.
+    """
+
+    clusters: list[list[Track]]
     files: list[Path]
     changes: list[str]
 
@@ -88,14 +81,14 @@ def read_clusters(paths: Sequence[Path], declared: Declaration) -> Read:
     return Read(parts, read, [*(change for field in fields for change in field.changes), *left_out])
 
 
-def _tracks(columns: _Columns, epsg: int | None, posting_m: float | None, reference: Reference) -> list[InputTrack]:
+def _tracks(columns: _Columns, epsg: int | None, posting_m: float | None, reference: Reference) -> list[Track]:
     epsg, tracks = epsg or utm_zone_of(columns.longitude, columns.latitude), []
     for name in sorted(set(columns.track), reverse=True):  # descending, ascending, unknown
         longitude, latitude, velocity, height, sigma, undone, _ = columns.at(columns.track == name)
         points = project(longitude, latitude, velocity, height, epsg, posting_m)
         direction = str(name) if name in [*Direction] else Direction.UNKNOWN
         points = points._replace(sigma_mm_yr=usual(sigma), cycles_undone=bool(undone.all()), direction=direction)
-        tracks.append(InputTrack(str(name), points, reference))
+        tracks.append(Track(points, reference, name=str(name)))
     return tracks
 
 

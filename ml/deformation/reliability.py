@@ -61,16 +61,14 @@ def fit(score: NDArray[np.floating], moves: NDArray[np.bool_]) -> Reliability:
     return Reliability(float(offset), float(slope))
 
 
-def balanced_regression(
-    design: Float64, positive: NDArray[np.bool_], ridge: float, rounds: int = NEWTON_ROUNDS
-) -> Float64:
+def balanced_regression(design: Float64, positive: NDArray[np.bool_], ridge: float) -> Float64:
     """Fit a logistic regression in which both outcomes weigh the same, by Newton's method; return its coefficients.
 
     design: (n, coefficients); positive: (n,), of both outcomes; ridge: penalty on every coefficient.
     """
     weight = np.where(positive, 0.5 / positive.mean(), 0.5 / (~positive).mean())
     at = np.zeros(design.shape[1])
-    for _ in range(rounds):
+    for _ in range(NEWTON_ROUNDS):
         p = logistic(design @ at)
         gradient = design.T @ (weight * (positive - p)) - ridge * at
         curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + ridge * np.eye(at.size)

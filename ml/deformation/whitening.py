@@ -37,8 +37,7 @@ class WhiteningConfig(LocalRate):
 def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> DeformationMaps:
     """Flag cells where a bowl of any radius exceeds the delay and the ground itself moves, on the cells of grid.
 
-    grid: of the same points. The rate is the weighted mean under the narrowest Gaussian that has enough cells under
-    it; a cell is flagged within reach_m of a measurement only.
+    grid: of the same points.
     """
     background, sigma = background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)
     score = np.zeros(grid.velocity_mm_yr.shape, dtype=np.float32)

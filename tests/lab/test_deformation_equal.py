@@ -5,7 +5,7 @@ import pytest
 from affine import Affine
 
 from lab.deformation.alarms import equal, levels
-from lab.deformation.alarms.equal import AIM, Bowl, Ground, Job, Thresholds, figures_of, level_at, measure_job, poisson
+from lab.deformation.alarms.equal import AIM, Bowl, Ground, Job, figures_of, level_at, measure_job, poisson, thresholds
 from lab.deformation.alarms.levels import LEVELS, View, view_of
 from lab.deformation.injected import places, scenes, surrogates
 from lab.deformation.injected.places import StillPlace
@@ -120,7 +120,7 @@ def test_the_threshold_of_a_place_is_chosen_on_all_other_places_and_never_on_a_f
         ground("winters", "absent 0", 100.0, 30.0),
     ]
     assert level_at(held, 0.5) == 1.5  # three alarms in 7,000 km², and the winters of no account
-    at = Thresholds(held, 0.25)
+    at = thresholds(held, 0.25)
     assert at("elsewhere") == 9.5
     assert at("flat") == 1.5
     assert at("still 0") == 9.5

@@ -90,9 +90,9 @@ class Pairs(NamedTuple):
     distance_m: NDArray[np.float32]
 
 
-def pairs_of(x: Float64, y: Float64, seed: int = 0) -> Pairs:
+def pairs_of(x: Float64, y: Float64) -> Pairs:
     """Return pairs at any distance of the points at x, y, (n,), m: random ones, and some points with near ones."""
-    n, rng = x.size, np.random.default_rng(seed)
+    n, rng = x.size, np.random.default_rng(0)
     if n < FEWEST_PAIRS:
         none = np.zeros(0, dtype=np.int32)
         return Pairs(none, none, none.astype(np.float32))
@@ -116,9 +116,8 @@ def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pair
     pairs: of these points (`pairs_of`), if they are known.
     """
     distance, variance = semivariances(x, y, rate_mm_yr, pairs or pairs_of(x, y))
-    rising = [1 - np.exp(-distance / m) for m in EXPONENTIAL_M] + [
-        1 - np.exp(-((distance / m) ** 2)) for m in GAUSSIAN_M
-    ]
+    rising = [1 - np.exp(-distance / m) for m in EXPONENTIAL_M]
+    rising += [1 - np.exp(-((distance / m) ** 2)) for m in GAUSSIAN_M]
     ground_m2 = np.unique(square_of(x, y, SQUARE_M)).size * SQUARE_M**2
     places = np.minimum(ground_m2 / (np.pi * distance**2), MOST_PLACES)
     terms, usual = np.stack([np.ones_like(distance), *rising], axis=1), np.array(USUAL)
@@ -133,8 +132,6 @@ def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pair
 
 def semivariances(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs) -> tuple[Float64, Float64]:
     """Return the mean distance and the robust semivariance of each class with enough pairs, m and (mm/yr)²."""
-    if not pairs.first.size:
-        return np.zeros(0), np.zeros(0)
     rng = np.random.default_rng(x.size)
     rate = rate_mm_yr + rng.uniform(-ROUNDING_MM_YR / 2, ROUNDING_MM_YR / 2, x.size)
     still = _still(x, y, rate)

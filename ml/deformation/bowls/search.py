@@ -204,9 +204,8 @@ def _blocks(at: Sequence[Level], proposed: Tensor | None) -> Iterator[Core]:
     for row in range(0, rows, CORE):
         for col in range(0, cols, CORE):
             core = slice(row, min(row + CORE, rows)), slice(col, min(col + CORE, cols))
-            if (proposed is None or proposed[core].any()) and any(
-                float(level.points[core].sum()) >= MIN_POINTS for level in at
-            ):
+            enough = any(float(level.points[core].sum()) >= MIN_POINTS for level in at)
+            if enough and (proposed is None or proposed[core].any()):
                 yield core
 
 

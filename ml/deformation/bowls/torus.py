@@ -27,18 +27,13 @@ def padded(plane: Tensor, size: tuple[int, ...]) -> Tensor:
     return pad(plane, (0, size[1] - plane.shape[1], 0, size[0] - plane.shape[0]))
 
 
-def both_halves(cols: int) -> Tensor:
-    """Return how often each column of a half spectrum occurs in the whole one, (cols // 2 + 1,)."""
-    times = torch.full((cols // 2 + 1,), 2.0)
-    times[0] = 1
-    if cols % 2 == 0:
-        times[-1] = 1
-    return times
-
-
 def variance(spectrum: Tensor, size: tuple[int, ...]) -> Tensor:
     """Return the variance of fields with some half spectra, (..., rows, cols // 2 + 1)."""
-    return (spectrum * both_halves(size[1]).to(spectrum.device)).sum(dim=(-2, -1)) / (size[0] * size[1])
+    times = torch.full((size[1] // 2 + 1,), 2.0)  # that each column occurs in the whole spectrum
+    times[0] = 1
+    if size[1] % 2 == 0:
+        times[-1] = 1
+    return (spectrum * times.to(spectrum.device)).sum(dim=(-2, -1)) / (size[0] * size[1])
 
 
 @lru_cache(maxsize=KEPT)

@@ -26,12 +26,7 @@ PLANES = len(RADII_CELLS) + 1
 STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16, 0.4, 1.2)  # (mm/yr)², semivariances of the delay at KNEE_M
 FIRST_STRENGTH = 2  # at which the search begins
 KNEE_M = 1_500.0
-SPECTRA = (
-    (-11 / 3, -8 / 3),
-    (-7 / 3, -7 / 3),
-    (-8 / 3, -8 / 3),
-    (-11 / 3, -11 / 3),
-)  # exponents below KNEE_M and above
+SPECTRA = ((-11 / 3, -8 / 3), (-7 / 3, -7 / 3), (-8 / 3, -8 / 3), (-11 / 3, -11 / 3))  # exponents below KNEE_M, above
 CELL_NOISE_MM_YR = 0.3  # standard deviation of a cell's rate for which NOISE_MM2_YR2 holds
 NOISE_MM2_YR2 = 0.35  # variance of a point's rate, with errors shared by its neighbours
 LEAST_NOISE_MM2_YR2 = 0.005  # of errors that all cells of a square share

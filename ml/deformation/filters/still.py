@@ -37,7 +37,8 @@ def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: floa
     if near.size < FEWEST_STILL:
         return StillGround(0.0, 0.0)
     middle = float(np.median(near))
-    share = _share_at(values, middle, max(STILL_SPREAD_MM_YR, 3 * noise_mm_yr))
+    at_middle = np.abs(values - np.float32(middle)) <= max(STILL_SPREAD_MM_YR, 3 * noise_mm_yr)
+    share = float(np.count_nonzero(at_middle) / values.size)
     if share >= MOSTLY_STILL:
         return StillGround(middle, share)
     reach = max(STANDS_AT_MM_YR, 2 * noise_mm_yr)
@@ -59,7 +60,3 @@ def assumed(still_share: float | None) -> str | None:
     if not still_share:
         return "Nothing in the product's view stands still: rates are taken against its own zero."
     return f"Only {100 * still_share:.0f} % of the product's view stands still: rates are taken against that."
-
-
-def _share_at(values: Float32, level: float, reach: float) -> float:
-    return float(np.count_nonzero(np.abs(values - np.float32(level)) <= reach) / values.size)

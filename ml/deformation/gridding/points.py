@@ -60,9 +60,8 @@ def sorted_points(cloud: PointCloud) -> SortedPoints:
     """Sort the points of a cloud for the measurement of areas and causes."""
     line_of_sight = None
     if cloud.x.size and cloud.direction:
-        line_of_sight = line_of_sight_at(
-            cloud.direction, cloud.epsg, float(np.median(cloud.x)), float(np.median(cloud.y))
-        )
+        middle = float(np.median(cloud.x)), float(np.median(cloud.y))
+        line_of_sight = line_of_sight_at(cloud.direction, cloud.epsg, *middle)
     return SortedPoints(cloud.x, cloud.y, cloud.velocity_mm_yr, cloud.height_m, line_of_sight)
 
 

@@ -23,7 +23,8 @@ MAX_DATES = 120  # tried for the interval of a change
 
 def find_changes(series: SeriesLikelihood) -> Fit:
     """Fit the curve with every change that is significant in addition to the others."""
-    candidates = series.candidates(tuple(_tried(series.days)))
+    tried = (Change(kind, float(day)) for kind in KINDS for day in _thinned(series.days, kind, TRIED))
+    candidates = series.candidates(tuple(tried))
     changes: tuple[Change, ...] = ()
     while len(changes) < MAX_CHANGES:
         best = _next(series, changes, candidates)
@@ -33,12 +34,9 @@ def find_changes(series: SeriesLikelihood) -> Fit:
     return _pruned(series, changes)
 
 
-def _tried(days: Float64) -> list[Change]:
-    tried: list[Change] = []
-    for kind in KINDS:
-        possible = _possible(days, kind)
-        tried += [Change(kind, float(day)) for day in possible[:: 1 + possible.size // TRIED]]
-    return tried
+def _thinned(days: Float64, kind: Kind, most: int) -> Float64:
+    possible = _possible(days, kind)
+    return possible[:: 1 + possible.size // most]
 
 
 def _possible(days: Float64, kind: Kind) -> Float64:
@@ -104,8 +102,7 @@ def likely_days(series: SeriesLikelihood, fit: Fit, number: int, drop: float) ->
     """Return the first and last day of a change: dates whose twice-log-likelihood is within `drop` of the best."""
     change, others = fit.changes[number], fit.changes[:number] + fit.changes[number + 1 :]
     nearly = SeriesLikelihood(series.days, series.values_mm, fit.noises)
-    days = _possible(series.days, change.kind)
-    days = days[:: 1 + days.size // MAX_DATES]
+    days = _thinned(series.days, change.kind, MAX_DATES)
     tried = nearly.candidates((change, *(Change(change.kind, float(day)) for day in days)))
     twice_log = nearly.profile(others, tried).twice_log
     likely = np.flatnonzero(twice_log[1:] >= twice_log.max() - drop)

@@ -128,7 +128,7 @@ def named(
     if causes is None or not area.places or not set(KINDS) <= set(bands):
         return area
     core, rim = core_and_rim(area, bands, transform)
-    heights = knows_heights(tracks, area.places[0].half)
+    heights = slope_of(tracks, area.places[0].half) is not None
     features = features_of(area, core, rim, tracks)
     shares = causes.shares(features, len(tracks), heights)
     seen = {max(core, key=lambda name: core[name])} if core else set()
@@ -243,11 +243,6 @@ def _elongation(outline: Polygon | MultiPolygon) -> float:
     corners = get_coordinates(outline.minimum_rotated_rectangle)
     sides = np.hypot(*np.diff(corners, axis=0).T)[:2]
     return float(np.log(max(sides) / max(min(sides), 1.0)))
-
-
-def knows_heights(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> bool:
-    """Return whether enough points in and near an outline have heights for a slope to be known."""
-    return slope_of(tracks, where) is not None
 
 
 def _agreement(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> float:

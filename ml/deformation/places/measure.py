@@ -10,6 +10,7 @@ import numpy as np
 from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
 from shapely.geometry.base import BaseGeometry
 
+from ml.deformation.gridding.cells import middles
 from ml.deformation.gridding.points import Float64
 from ml.deformation.places.outlines import BoolMap, Peak, across_gaps, around, peaks_of, pieces
 from ml.deformation.places.peak import cell_means, field_draws
@@ -82,18 +83,15 @@ def measure(
 
 
 def _view(area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr: float, sign: float) -> View | None:
-    samples = without_spikes(
-        *points.near(area.polygon, reach_m(area)), points.heights_near(area.polygon, reach_m(area))
-    )
+    around_it = area.polygon, reach_m(area)
+    samples = without_spikes(*points.near(*around_it), points.heights_near(*around_it))
     if samples is None:
         return None
     margin = max(WIDER_M, WIDER_SHARE * area.polygon.area**0.5, 1.5 * samples.spacing_m)
     wide = _rough(area.polygon, margin).buffer(margin, quad_segs=4)
     surface = rate_surface(samples, wide.bounds)
     background = _background(ring, _off_m(area), samples, background_mm_yr)
-    rows, cols = surface.rate_mm_yr.shape
-    x, y = surface.transform @ np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
-    known = contains_xy(wide, x, y) & np.isfinite(surface.rate_mm_yr)
+    known = contains_xy(wide, *middles(surface.transform, surface.rate_mm_yr.shape)) & np.isfinite(surface.rate_mm_yr)
     if not known.any():
         return None
     height = np.where(known, sign * (surface.rate_mm_yr - background.rate_mm_yr), -np.inf)

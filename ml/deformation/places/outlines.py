@@ -51,12 +51,12 @@ def peaks_of(height: Float64, sigma: Float64, lowest: float) -> list[Peak]:
             row, col = int(at[0]), int(at[1])
             of[label] = Peak((row, col), float(height[row, col]), lowest)
         alone = sorted(of.values(), key=lambda peak: -peak.height)
-    own = [peak for peak in merged if _stands_alone(peak, float(sigma[peak.at]))]
+    own = [
+        peak
+        for peak in merged
+        if peak.height - peak.saddle >= max(OWN_SIGMAS * float(sigma[peak.at]), OWN_SHARE * peak.height)
+    ]
     return sorted([*alone, *own], key=lambda peak: -peak.height)
-
-
-def _stands_alone(peak: Peak, sigma: float) -> bool:
-    return peak.height - peak.saddle >= max(OWN_SIGMAS * sigma, OWN_SHARE * peak.height)
 
 
 def across_gaps(height: Float64, gap_nodes: float) -> Float64:

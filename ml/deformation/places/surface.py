@@ -139,9 +139,8 @@ def _widest_that_agrees(total: Float64, count: Float64, noise_mm_yr: float) -> t
         if scale > 0.5 * max(total.shape):
             break
         sums, weights = (ndimage.gaussian_filter(plane, scale, mode="constant", truncate=3) for plane in (total, count))
-        squares = ndimage.gaussian_filter(count, scale / np.sqrt(2), mode="constant", truncate=3) / (
-            4 * np.pi * scale**2
-        )
+        squares = ndimage.gaussian_filter(count, scale / np.sqrt(2), mode="constant", truncate=3)
+        squares /= 4 * np.pi * scale**2
         share = np.divide(squares, weights**2, out=np.full_like(sums, np.inf), where=weights > 1e-3 / scale**2)
         seen = share.clip(min=0) <= 1 / FEWEST_CELLS
         mean = np.divide(sums, weights, out=np.zeros_like(sums), where=seen)

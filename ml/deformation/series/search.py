@@ -68,7 +68,6 @@ class PickedSteps(NamedTuple):
     """Steps found.
 
     at: (s, most), dates of the steps, 0 where there is none; size_mm and their variance per mm² of noise: the same.
-
     sums: (s, dates), of the residual from each date on, without the steps.
     """
 

@@ -70,14 +70,12 @@ class ChangedPlaces(NamedTuple):
 
 def point_changes(series_mm: Float32, days: NDArray[np.integer]) -> PointChanges:
     """Fit series (n, dates), mm, NaN where missing. days: (dates,), ascending; the last one ends the newest period."""
-    parts = [_block(series_mm[at : at + BLOCK], days) for at in range(0, len(series_mm), BLOCK)]
-    return joined(parts)
+    return joined([_block(series_mm[at : at + BLOCK], days) for at in range(0, len(series_mm), BLOCK)])
 
 
 def joined(parts: Sequence[PointChanges]) -> PointChanges:
     """Join the points of pieces of one product, in their order."""
-    nothing = np.zeros(0, dtype=np.float32)
-    return PointChanges(*(np.concatenate([nothing, *(part[at] for part in parts)]) for at in range(2)))
+    return PointChanges(*np.concatenate([np.zeros((2, 0), dtype=np.float32), *parts], axis=1))
 
 
 def enough_dates(days: NDArray[np.integer]) -> bool:
@@ -127,10 +125,9 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
     own = np.unique(index)
     ground = _ground(cells, own, median_by_cell(cells, index, change).ravel()[own])
     relative, sigma = change - ground[index].astype(np.float32), np.maximum(sigma, MIN_SIGMA_MM_YR)
-    tests = [_tested(cells, (x, y), relative, sigma, reach) for reach in REACHES]
-    scores = [_scores(one) for one in tests]
+    scores, medians = zip(*(_tested(cells, (x, y), relative, sigma, reach) for reach in REACHES), strict=True)
     best = np.argmax(np.abs(scores), axis=0)
-    score, median = (np.choose(best, values) for values in (scores, [one.change_mm_yr for one in tests]))
+    score, median = (np.choose(best, values) for values in (scores, medians))
     surely = np.abs(score) >= _least_score(np.concatenate([one[one != 0] for one in scores]))
     surely &= np.abs(median) >= MIN_CHANGE_MM_YR
     alone = (relative / sigma).astype(np.float64)
@@ -151,27 +148,30 @@ def _sampled(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, floa
     return tuple(zip(x.tolist(), y.tolist(), strict=True))
 
 
-class _Clusters(NamedTuple):
-    """Clusters around each cell, (cells,): median change and its stated error, mm/yr; 0 and 1 with too few points."""
+def _tested(
+    cells: Cells, at: tuple[Float64, Float64], change: Float32, sigma: Float32, reach: int
+) -> tuple[Float64, Float64]:
+    """Return score and median change, mm/yr, of the points in and up to `reach` cells around each cell, (cells,).
 
-    tested: NDArray[np.int64]
-    change_mm_yr: Float64
-    stated_mm_yr: Float64
-
-
-def _tested(cells: Cells, at: tuple[Float64, Float64], change: Float32, sigma: Float32, reach: int) -> _Clusters:
-    """Return the clusters of cells and those up to `reach` cells away that have points. at: x and y of the points."""
+    at: x and y of the points. The score is the change in standard deviations; both are 0 with too few points. The error
+    that clusters share, such as atmosphere, is added to the stated one; then the scatter is scaled to 1.
+    """
     steps = range(-reach, reach + 1)
     shifts = [(cells.posting_m * east, cells.posting_m * north) for east in steps for north in steps]
     index = np.concatenate([cells.number_of(at[0] + east, at[1] + north) for east, north in shifts])
     counts = count_by_cell(cells, index).ravel()
     occupied = count_by_cell(cells, cells.number_of(*at)).ravel() > 0
     tested = np.flatnonzero(occupied & (counts >= MIN_POINTS))
-    median, stated = np.zeros(counts.size), np.ones(counts.size)
+    median, score = np.zeros((2, counts.size))
+    if not tested.size:
+        return score, median
     median[tested] = median_by_cell(cells, index, np.tile(change, len(shifts))).ravel()[tested]
     usual = median_by_cell(cells, index, np.tile(sigma, len(shifts))).ravel()[tested]
-    stated[tested] = MEDIAN_ERROR * usual / np.sqrt(counts[tested])
-    return _Clusters(tested, median, stated)
+    stated = MEDIAN_ERROR * usual / np.sqrt(counts[tested])
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(median[tested])))
+    sigmas = median[tested] / np.sqrt(stated**2 + max(0.0, spread**2 - float(np.median(stated**2))))
+    score[tested] = sigmas / max(1.0, MAD_TO_SIGMA * float(np.median(np.abs(sigmas))))
+    return score, median
 
 
 def _ground(cells: Cells, tested: NDArray[np.int64], change: Float32) -> Float64:
@@ -186,20 +186,6 @@ def _ground(cells: Cells, tested: NDArray[np.int64], change: Float32) -> Float64
     row, col = ((np.arange(n) + 0.5) / GROUND_CELLS - 0.5 for n in (cells.rows, cells.cols))
     places = np.meshgrid(row, col, indexing="ij")
     return np.asarray(scipy.ndimage.map_coordinates(median, places, order=1, mode="nearest").ravel())
-
-
-def _scores(clusters: _Clusters) -> Float64:
-    """Return changes in standard deviations, (cells,), 0 where not tested.
-
-    The error that clusters share, such as atmosphere, is added to the stated one; then the scatter is scaled to 1.
-    """
-    change, stated = clusters.change_mm_yr[clusters.tested], clusters.stated_mm_yr[clusters.tested]
-    result = np.zeros(clusters.change_mm_yr.size)
-    if change.size:
-        spread = MAD_TO_SIGMA * float(np.median(np.abs(change)))
-        score = change / np.sqrt(stated**2 + max(0.0, spread**2 - float(np.median(stated**2))))
-        result[clusters.tested] = score / max(1.0, MAD_TO_SIGMA * float(np.median(np.abs(score))))
-    return result
 
 
 def _least_score(scores: Float64) -> float:

@@ -9,6 +9,7 @@ from scipy import ndimage
 from shapely import MultiPolygon, Polygon
 
 from ml.deformation.filters.baseline import logistic
+from ml.deformation.gridding.cells import middles
 from ml.deformation.gridding.points import Float32
 from ml.deformation.wide.cells import WideCells, smoothed
 from ml.deformation.wide.scores import Scores, Shape
@@ -44,8 +45,7 @@ class WideRegion(NamedTuple):
 
     outline: ground that moves by DRAWN_MM_YR or the noise of its bowls; core: by half of its fastest smoothed rate;
     rate_mm_yr: median of smoothed rates in the outline; peak_mm_yr: of the fitted bowls, within measured rates;
-    sigma_mm_yr, score: standard deviation of the surest bowl's peak, and its peak in these; bowls: the surest
-    first.
+    sigma_mm_yr, score: standard deviation of the surest bowl's peak, and its peak in these; bowls: the surest first.
     """
 
     outline: Polygon | MultiPolygon
@@ -74,29 +74,24 @@ def find_bowls(scores: Scores, significant: float = SIGNIFICANT) -> list[Bowl]:
     }
     bowls: list[Bowl] = []
     for _ in range(MAX_BOWLS):
-        best = max((_surest(*one, spreads[one[0]]) for one in scores.amplitudes()), key=lambda place: place.score)
-        if best.score < significant:
+        places = (_surest(*one, spreads[one[0]]) for one in scores.amplitudes())
+        score, shape, row, col = max(places, key=lambda place: place[0])
+        if score < significant:
             break
-        peak, sigma = scores.fit(best.shape, best.row, best.col)
-        scores.take_out(best.shape, best.row, best.col, peak)
-        score = abs(peak) / sigma / spreads[best.shape]
+        peak, sigma = scores.fit(shape, row, col)
+        scores.take_out(shape, row, col, peak)
+        score = abs(peak) / sigma / spreads[shape]
         if score >= significant and abs(peak) >= SLOWEST_MM_YR:  # `amplitudes` is an approximation
-            x, y = scores.transform @ (best.col + 0.5, best.row + 0.5)
-            bowls.append(Bowl(x, y, best.shape, peak, sigma, score))
+            x, y = scores.transform @ (col + 0.5, row + 0.5)
+            bowls.append(Bowl(x, y, shape, peak, sigma, score))
     return bowls
 
 
-class _Place(NamedTuple):
-    score: float
-    shape: Shape
-    row: int
-    col: int
-
-
-def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> _Place:
+def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> tuple[float, Shape, int, int]:
+    """Return a shape's highest score, the shape, and row and column of its middle there."""
     score = np.where(np.abs(amplitude) >= SLOWEST_MM_YR, np.abs(amplitude) / (sigma * np.float32(spread)), 0)
     row, col = np.unravel_index(int(np.argmax(score)), score.shape)
-    return _Place(float(score[row, col]), shape, int(row), int(col))
+    return float(score[row, col]), shape, int(row), int(col)
 
 
 def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
@@ -132,9 +127,7 @@ class _Field:
         self.transform, self.known, self.beside = cells.transform, cells.known, beside_mm_yr
         rate = cells.rate_mm_yr - still_mm_yr
         self.smooth, self.sharp = smoothed(rate, cells.cell_km), smoothed(rate, cells.cell_km, SHARP_KM)
-        rows, cols = self.smooth.shape
-        col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
-        self.x, self.y = self.transform @ (col, row)
+        self.x, self.y = middles(self.transform, self.smooth.shape)
 
     def model(self, bowl: Bowl) -> Float32:
         """Return the fitted shape over the scene, mm/yr."""
@@ -178,7 +171,9 @@ def _touching(bowls: list[Bowl], masks: list[NDArray[np.bool_]]) -> list[list[in
 
 def _region(bowls: list[Bowl], masks: list[NDArray[np.bool_]], field: _Field) -> WideRegion | None:
     """Describe a region; None where too little ground moves with the bowls."""
-    mask = _without_scraps(np.logical_or.reduce(masks), SMALLEST_M2 / field.transform.a**2)
+    labels, _ = ndimage.label(np.logical_or.reduce(masks), structure=EIGHT)
+    large = np.bincount(labels.ravel()) >= SMALLEST_M2 / field.transform.a**2
+    mask = (labels > 0) & large[labels]
     if not (mask & field.known).any():
         return None
     main = max(bowls, key=lambda bowl: bowl.score)
@@ -196,9 +191,3 @@ def _region(bowls: list[Bowl], masks: list[NDArray[np.bool_]], field: _Field) ->
         main.score,
         tuple(sorted(bowls, key=lambda bowl: -bowl.score)),
     )
-
-
-def _without_scraps(mask: NDArray[np.bool_], smallest_cells: float) -> NDArray[np.bool_]:
-    labels, n = ndimage.label(mask, structure=EIGHT)
-    sizes = np.bincount(labels.ravel(), minlength=n + 1)
-    return np.asarray(mask & (sizes >= smallest_cells)[labels])

@@ -187,9 +187,8 @@ class Scores:
 
     def background(self) -> Float32:
         """Return the fitted level and slopes over the scene, (rows, cols), mm/yr, without bowls taken out so far."""
-        return np.tensordot(self.normal @ np.tensordot(self.free, self.left, axes=([1, 2], [0, 1])), self.free, 1)[
-            : self.extent[0], : self.extent[1]
-        ]
+        fitted = self.normal @ np.tensordot(self.free, self.left, axes=([1, 2], [0, 1]))
+        return np.tensordot(fitted, self.free, 1)[: self.extent[0], : self.extent[1]]
 
     def fit(self, shape: Shape, row: int, col: int) -> tuple[float, float]:
         """Return amplitude and standard deviation of a shape on one cell, without the approximation of `amplitudes`."""

@@ -49,6 +49,7 @@ class Track(NamedTuple):
     points: PointCloud
     reference: Reference
     level_mm_yr: float = 0.0
+    name: str = ""
 
 
 class WideFit(NamedTuple):

@@ -18,9 +18,9 @@ from ml.deformation.places.causes import (
     core_and_rim,
     features_of,
     fitted,
-    knows_heights,
     named,
 )
+from ml.deformation.places.sideways import slope_of
 from ml.rasters.areas import KINDS, SURE_SHARE, Area, PeakRate, Place, SortedPoints
 
 AT = Point(5_000, 5_000)
@@ -110,8 +110,8 @@ def test_ground_of_unknown_height_is_not_taken_for_flat():
     assert named(area(), bands(), TRANSFORM, [blind], causes).kind == "landslide"
     del tables["1 without heights"]
     assert named(area(), bands(), TRANSFORM, [blind], causes).kind == "fill_or_quarry"
-    assert not knows_heights([blind], AT.buffer(500))
-    assert knows_heights([points()], AT.buffer(500))
+    assert slope_of([blind], AT.buffer(500)) is None
+    assert slope_of([points()], AT.buffer(500)) is not None
 
 
 def judged_by_shape(kind: str, share: float, of: Area, planes: dict[str, np.ndarray]) -> Area:
