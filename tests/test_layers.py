@@ -108,7 +108,7 @@ def test_tests_see_the_locks_of_their_own_database_only():
 
 
 def test_tests_migrate_by_the_command_that_settles_the_rights_of_all_roles():
-    """A column that a test removes and adds again is closed to the reader in every later test of its worker, else."""
+    """Else a column that a test removes and adds again is closed to the reader in every later test of its worker."""
     ways = re.compile(r"Executor\(connection\)\.migrate|executor\.migrate")
     tests = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
     assert [path.name for path in tests if ways.search(path.read_text())] == []

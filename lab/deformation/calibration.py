@@ -105,7 +105,7 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
         heart = heart_in(tile, BOWLS[name].radius_m) if name in TABLE else None
         for count, target in enumerate(seen, start=1):
             tracks = tile.tracks[:count]
-            # By itself the network is asked everywhere.
+            # With the decision "network" it is asked on all cells, not only near proposed ones.
             known = look([cloud(track) for track in tracks], network, config=NetworkConfig(decision="network"))
             planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.witnesses)], axis=-1)
             planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE
@@ -201,10 +201,13 @@ def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[st
     return {str(i): {key: round(value, 4) for key, value in one._asdict().items()} for i, one in enumerate(fitted, 1)}
 
 
-def options(about: str | None, folder: str, tiles: int, processes: int) -> argparse.Namespace:
-    """Read the options of a command that writes beside the weights. folder: its help; tiles, processes: defaults."""
+def options(about: str | None, folder_help: str, tiles: int, processes: int) -> argparse.Namespace:
+    """Parse --folder, --tiles and --processes of a command that writes beside the weights.
+
+    about: the module's docstring; folder_help: of --folder; tiles, processes: defaults.
+    """
     parser = argparse.ArgumentParser(description=about.splitlines()[0] if about else None)
-    parser.add_argument("--folder", type=Path, default=WEIGHTS, help=folder)
+    parser.add_argument("--folder", type=Path, default=WEIGHTS, help=folder_help)
     parser.add_argument("--tiles", type=int, default=tiles)
     parser.add_argument("--processes", type=int, default=processes)
     return parser.parse_args()

@@ -56,7 +56,7 @@ EQUAL |= {
     if side > window
 }
 EQUAL[SIGMA_FILTER] = Equal("whitened", SIGMA_FILTER_PX, WITHIN)
-VERSIONS = SERVED | dict.fromkeys(EQUAL, "2")
+VERSIONS = SERVED | {name: SERVED[equal.base] for name, equal in EQUAL.items()}
 
 
 def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int) -> dict[str, dict[str, Float32]]:

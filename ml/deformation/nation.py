@@ -42,8 +42,8 @@ READERS = 2  # threads that describe windows while a CPU runs the network
 class NetworkConfig:
     """Settings with which the deformation network infers over a nation.
 
-    core_cells: side of a window's core; batch: windows at a time on a GPU; weights: name of the card; decision: method
-    whose witnesses are heard: for comparison `network` alone, or all but it, `without-network`.
+    core_cells: side of a window's core; batch: windows at a time on a GPU; weights: name of the card; decision:
+    "model"; for comparison "network" (its evidence alone) or "without-network" (all other evidence).
     """
 
     weights: str = "deformation"

@@ -14,7 +14,6 @@ from torch.nn import functional
 from ml.networks.blocks import Down, Residual, Up
 
 LEVELS = 4
-STRIDE = 2**LEVELS  # rows and columns must be whole multiples
 RATE, WEIGHT = 0, 1  # channels of the plain mean: rate mm/yr (0 unknown), weight
 THRESHOLDS_MM_YR = (1.0, 2.0, 3.0)
 

@@ -36,7 +36,7 @@ def test_footprints_go_up_and_down_with_their_data(make_egms):
         assert all(one.startswith("POLYGON") for one in back)
         assert any("-180 -1" in one and "180 1" in one for one in back)
     finally:
-        call_command("migrate", verbosity=0)  # which gives every role its rights to the columns that are new again
+        call_command("migrate", verbosity=0)  # The command also gives roles their rights to the new columns.
     again = footprints()
     assert all(one.startswith("MULTIPOLYGON") for one in again)
     assert len(set(again) & set(known)) == len({*known}) - 1  # all but the one of two parts

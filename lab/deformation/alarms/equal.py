@@ -38,7 +38,7 @@ AIM = 0.5  # false alarms per 1,000 km²
 CURVE = (0.1, 0.25, 0.5, 1.0, 2.0)
 SHAPES = ("pd_3mm_800m", "pd_3mm_2000m", "pd_4mm_300m")
 STILL_FIRST = 100_000  # number of the first still tile; tiles with bowls are numbered from 0
-Thresholds = Callable[[str], float]
+Thresholds = Callable[[str], float]  # place -> threshold
 TUNED = ("still", "surrogates", "real")  # families of ground on which thresholds are chosen
 FROZEN_SHA256 = "8f92129a3b2b33c171d572420c38d52ca779c111e1332659324614e0bcd6122e"  # of `truth_sha256(SIZE)`
 

@@ -140,7 +140,7 @@ def areas_of(bands: Mapping[str, Float32], points: NDArray[np.int64]) -> list[La
 
 
 def large_motions(bands: Mapping[str, Float32], points: NDArray[np.int64], cell_m: float) -> list[Motion]:
-    """Return what moves in bands on any cells, (rows, cols), and meets these limits. points: in each cell."""
+    """Return the moving areas of bands (rows, cols) that meet DEFAULT_THRESHOLDS. points: number in each cell."""
     limits, (signs, kinds) = DEFAULT_THRESHOLDS, signs_and_names(bands)
     return [
         motion

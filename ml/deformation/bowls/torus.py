@@ -29,7 +29,7 @@ def padded(plane: Tensor, size: tuple[int, ...]) -> Tensor:
 
 def variance(spectrum: Tensor, size: tuple[int, ...]) -> Tensor:
     """Return the variance of fields with some half spectra, (..., rows, cols // 2 + 1)."""
-    times = torch.full((size[1] // 2 + 1,), 2.0)  # that each column occurs in the whole spectrum
+    times = torch.full((size[1] // 2 + 1,), 2.0)  # how often each column occurs in the whole spectrum
     times[0] = 1
     if size[1] % 2 == 0:
         times[-1] = 1

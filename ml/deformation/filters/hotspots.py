@@ -58,10 +58,12 @@ def active_areas(points: PointCloud, grid: RobustGrid, config: AdaConfig) -> Def
     cells = assign_cells(points.x, points.y, grid.cell_m)
     highest = np.zeros(cells.shape[0] * cells.shape[1], dtype=np.float32)
     np.maximum.at(highest, cells.cell, _quality(points, residual / sigma, config).astype(np.float32))
-    score = highest.reshape(cells.shape)  # a cell without points gets the highest score around it
+    score = highest.reshape(cells.shape)
+    # A cell without points gets the highest score of the cells around it.
     score = np.where(grid.n_points > 0, score, ndimage.maximum_filter(score, size=3))
+    # The rate is that of the nearest known cell.
     away, (row, col) = ndimage.distance_transform_edt(np.isnan(grid.velocity_mm_yr), return_indices=True)
-    rate = (grid.velocity_mm_yr[row, col] - background).astype(np.float32)  # of the nearest known cell
+    rate = (grid.velocity_mm_yr[row, col] - background).astype(np.float32)
     rate[away * grid.cell_m > REACH_M] = np.nan
     probability = np.where(score > 0, logistic((score - config.quality_at_half) / config.quality_width), 0)
     return split_by_sign(probability, rate, background, sigma)

@@ -1,4 +1,4 @@
-"""Boxes on grids: around what matters, so that empty ground between is not computed, and of grids in a wider one."""
+"""Boxes of cells: around what is computed, so that empty ground between is left out, and of grids in a common one."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def laid_together(
 ) -> tuple[Affine, tuple[int, int], list[Box]]:
     """Return transform and shape of the smallest grid that holds some grids, and the box of each in it.
 
-    transforms, shapes: of grids of equal cells, (rows, cols), which lie whole cells apart.
+    transforms, shapes: of the grids, (rows, cols). Cells are equal and whole cells apart, which is not checked.
     """
     west, north = min(one.c for one in transforms), max(one.f for one in transforms)
     whole = Affine(transforms[0].a, 0, west, 0, transforms[0].e, north)
@@ -56,9 +56,10 @@ def laid_together(
 
 
 def overlap(at: Sequence[int], shape: Sequence[int], whole: Sequence[int]) -> tuple[Box, Box]:
-    """Return which cells of a whole grid another one covers that begins at `at` of it, and which of its own these are.
+    """Return the cells that two grids share, as a box of the whole grid and as one of the other; empty if none are.
 
-    shape, whole: of the other grid and of the whole one, (rows, cols).
+    at: row and column of the whole grid where the other begins, may be negative; shape, whole: (rows, cols) of the
+    other and of the whole.
     """
     rows, cols = zip(at, shape, whole, strict=True)
     of_whole = [slice(max(0, first), max(0, min(first + size, end))) for first, size, end in (rows, cols)]

@@ -67,8 +67,8 @@ def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
 def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = True, workers: int = -1) -> RobustGrid:
     """Grid points by medians; empty cells stay NaN. cell_m: at least the posting is used; workers: threads, -1 all.
 
-    despiked: whether each velocity is first replaced by the median of the point and its nearest neighbours (`despike`).
-    ValueError without points.
+    despiked: whether each velocity is first replaced by the median of the point and its nearest neighbours (`despike`,
+    module). ValueError without points.
     """
     if not points.x.size:
         raise UnusableData("there is no point to grid")

@@ -1,7 +1,8 @@
 """Removal of spikes: a single outlier among still neighbours is an unwrapping error, not motion.
 
-Each velocity gives way to the median of the point and its four nearest neighbours within REACH_M. A point with fewer
-than two of them keeps its own value: two values have no median that could show which of them is wrong.
+Each velocity gives way to the median of the point and its four nearest neighbours within REACH_M, or 1.6
+postings if that is farther. A point with fewer than two of them keeps its own value: two values have no median that
+could show which of them is wrong.
 """
 
 import numpy as np

@@ -44,7 +44,10 @@ log = logging.getLogger(__name__)
 
 
 class Track(NamedTuple):
-    """Points of one track with the reference of their rates. level_mm_yr: subtracted to tie them to stations."""
+    """Points of one track with the reference of their rates.
+
+    level_mm_yr: subtracted to tie them to stations; name: ascending or descending, else that of its file, or empty.
+    """
 
     points: PointCloud
     reference: Reference
