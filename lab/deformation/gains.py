@@ -153,7 +153,7 @@ def windows(network: ResNet18, number: int) -> tuple[Float64, Float64]:
 
 def told_apart(seen: Sequence[tuple[Float64, Float64]]) -> dict[str, Any]:
     """Return the area under the ROC curve of bowls for each gain and for their mean, by condition."""
-    odds, folded = (np.stack(part) for part in zip(*seen, strict=True))  # (tiles, conditions, 1 + bowls, gains)
+    odds, folded = (np.stack(part) for part in zip(*seen, strict=True))  # each with the tiles first
     by_gain = [odds[..., i] for i in range(len(GAINS))] + [expit(odds).mean(axis=-1)]
     moves = np.broadcast_to(np.arange(odds.shape[2]) > 0, (len(odds), odds.shape[2])).ravel()
     names = (*(f"errors × {strength:g}" for strength in ERRORS), f"{SPARSE:g} of the cells")

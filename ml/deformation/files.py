@@ -114,7 +114,6 @@ def _feature(
     area: Area, n_points: int, result: DeformationResult, tracks: Mapping[str, SortedPoints]
 ) -> dict[str, Any]:
     epsg, reliability = result.epsg, result.reliability
-    places = [place_as_dict(place, epsg) for place in area.places]
     _, far_m = reach_of(area.polygon)
     reasons = [
         track_reason(name, area.polygon, *points.near(area.polygon, far_m)).as_dict() for name, points in tracks.items()
@@ -133,8 +132,8 @@ def _feature(
             "n_points": n_points,
             "region": area.region,
             "assumes": assumed(result.still_share),
-            **_strongest(area, places),
-            "places": places,
+            **_strongest(area),
+            "places": [place_as_dict(place, epsg) for place in area.places],
             "class_shares": _rounded(area.kinds),
             "class_sure": max(area.kinds.values(), default=0.0) >= SURE_SHARE,
             "core_class_shares": _rounded(area.core_kinds),
@@ -173,12 +172,14 @@ def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
     return {name: round(share, 3) for name, share in shares.items()}
 
 
-def _strongest(area: Area, places: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+def _strongest(area: Area) -> dict[str, float | None]:
     """Return the figures of an area's strongest place; None for each if too few points measured one."""
-    limits, extents = ("peak_low_mm_yr", "peak_high_mm_yr"), {"half_area_m2": "half", "core_area_m2": "core"}
-    if not places:
-        return dict.fromkeys((*limits, *extents))
-    strongest = area.places[0]
-    return {name: places[0][name] for name in limits} | {
-        name: round(getattr(strongest, extent).area) for name, extent in extents.items()
+    if not area.places:
+        return dict.fromkeys(("peak_low_mm_yr", "peak_high_mm_yr", "half_area_m2", "core_area_m2"))
+    place = area.places[0]
+    return {
+        "peak_low_mm_yr": round(place.peak.low, 2),
+        "peak_high_mm_yr": round(place.peak.high, 2),
+        "half_area_m2": round(place.half.area),
+        "core_area_m2": round(place.core.area),
     }

@@ -53,8 +53,8 @@ def noise_scale(noises_mm_yr: Sequence[float], spread_mm_yr: float = 0.0) -> flo
     """Return by how much a product's errors exceed those of training, at least 1; its rates are divided by it.
 
     Rates from a few months have errors above the 2 mm/yr at which motion is outlined, and so have delay and tectonics
-    that no background of 12 km holds. noises: `grid_noise` of each track; spread: robust standard deviation of cells of
-    1 km against their background, 0 if unknown.
+    that no background of 12 km holds. noises_mm_yr: `grid_noise` of each track; spread_mm_yr: robust standard
+    deviation of cells of 1 km against their background, 0 if unknown.
     """
     return max(1.0, *(noise / BEARABLE_NOISE_MM_YR for noise in noises_mm_yr), spread_mm_yr / BEARABLE_SPREAD_MM_YR)
 
