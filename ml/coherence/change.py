@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.coherence.confirm import AVERAGED_PX, FEWEST_ACQUISITIONS, HIGH_SIGMA, LOW_SIGMA, averaged
+from ml.coherence.confirm import AVERAGED_PX, FEWEST_SPANNING, HIGH_SIGMA, LOW_SIGMA, Evidence, averaged
 from ml.rasters.pieces import Arrays, Pieces
 from ml.rasters.windows import Window, grown, inner
 from ml.statistics.quantiles import MEDIAN
 from ml.statistics.robust import MAD_TO_SIGMA, median_of_known
 
 METHODS = ("robust-z",)
-VERSIONS = {"robust-z": "5"}  # raise when the numbers change
+VERSIONS = {"robust-z": "6"}  # raise when the numbers change
 Float32 = NDArray[np.float32]
 FEWEST_PREDECESSORS = 3
 MOST_PREDECESSORS = 12
@@ -41,6 +41,10 @@ class CoherenceChange(NamedTuple):
     before: Float32
     after: Float32
     weather: float
+
+    def evidence(self, reference: date, secondary: date) -> Evidence:
+        """Return the change as evidence for confirmation. reference, secondary: dates of the pair's images."""
+        return Evidence(reference, secondary, self.change_sigma, float(np.nanmedian(self.before)))
 
 
 def of_scatterers(names: Collection[str]) -> tuple[str, str]:
@@ -211,5 +215,5 @@ def parameters(method: str) -> dict[str, Any]:
         "fewest_predecessors": FEWEST_PREDECESSORS,
         "most_predecessors": MOST_PREDECESSORS,
         "confirmed_at_sigma": [HIGH_SIGMA, LOW_SIGMA],
-        "fewest_acquisitions": FEWEST_ACQUISITIONS,
+        "fewest_spanning": FEWEST_SPANNING,
     }

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ml.coherence.change import MARGIN_PX, ScaledChange, Stack, scaled_change
+from ml.coherence.change import MARGIN_PX, Stack, scaled_change
 from ml.coherence.confirm import Evidence, Patches, Span, confirmed_part, joined_patches, patches_of
 from ml.coherence.log_ratio import ratio_db
 from ml.rasters.imagery import Float32, PairSource
@@ -79,12 +79,24 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
 
     pieces.each("ratio", at, brightness)
     places = {place: place for place in at}
+
+    def before(place: str) -> list[Float32]:
+        return [change.read(place, at[place])[1], *(one.read(at[place])[1] for one in these.beside)]
+
+    levels = [level or 0.0 for level in pieces.quantiles("before-level", places, before, MEDIAN)]
+
+    def evidence(place: str) -> list[Evidence]:
+        wide = grown(at[place], MARGIN_PX, shape)
+        own = Evidence(*these.dates, change.read(place, wide)[0], levels[0])
+        beside = zip(these.beside, levels[1:], strict=True)
+        return [own, *(Evidence(one.reference, one.secondary, one.read(wide)[0], level) for one, level in beside)]
+
     (usual,) = pieces.quantiles("ratio-median", places, lambda place: [pieces.get("ratio", place)["ratio_db"]], MEDIAN)
 
     def edges(place: str) -> Arrays:
         here = at[place]
         part = inner(here, grown(here, MARGIN_PX, shape))
-        patches = patches_of(_evidence(these, change, place, here), part, (here.row, here.col), span=these.dates)
+        patches = patches_of(evidence(place), part, (here.row, here.col), span=these.dates)
         return patches._asdict()
 
     pieces.each("patches", places, edges)
@@ -99,7 +111,7 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
         here = at[place]
         part = inner(here, grown(here, MARGIN_PX, shape))
         joined_here = np.array(elsewhere[place], dtype=np.int64).reshape(-1, 2)
-        event = confirmed_part(_evidence(these, change, place, here), part, joined_here, span=these.dates)
+        event = confirmed_part(evidence(place), part, joined_here, span=these.dates)
         ratio = pieces.get("ratio", place)["ratio_db"] - np.float32(usual or 0.0)
         values = (*change.read(place, here), these.area_sigma(here), *event, ratio)
         return known_bands(dict(zip(UNITS, values, strict=True)))
@@ -111,15 +123,6 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
 def known_bands(bands: Mapping[str, Float32]) -> dict[str, Float32]:
     """Return those bands of a piece that have a value anywhere."""
     return {name: values for name, values in bands.items() if np.isfinite(values).any()}
-
-
-def _evidence(these: Compared, change: ScaledChange, place: str, here: Window) -> list[Evidence]:
-    wide = grown(here, MARGIN_PX, these.stack.shape)
-    own, before, _ = change.read(place, wide)
-    return [
-        Evidence(*these.dates, own, before),
-        *(Evidence(one.reference, one.secondary, *one.read(wide)) for one in these.beside),
-    ]
 
 
 def _statistics(bands: PieceBands) -> dict[str, float]:

@@ -2,17 +2,17 @@
 
 A pair spans an event if one of its images is older than the event and the other is younger. An event lowers every pair
 that spans it and, if the ground stays incoherent, the pairs that follow; a wet or windy day lowers only the pairs that
-contain its image. Each of these explanations predicts a loss in certain pairs, proportional to the coherence that each
-could lose. Its score is the square root of what this loss takes from the sum of the squared z of all pairs. A cell is
-reported if an event scores above the high threshold, and above every single image by the low one; adjoining cells above
-the low threshold are reported with it.
+contain its image, and a poor season lowers all. Each explanation predicts a loss in certain pairs, and its score is
+the generalised least squares estimate of that loss in its own standard deviations: the noise of the pairs has one part
+that each has alone, one that all pairs of an image share, and one that is the same in all. A cell is reported if an
+event scores above the high threshold, and above every single image; adjoining cells above the low threshold are
+reported with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import reduce
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -22,13 +22,16 @@ from scipy import ndimage
 
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
-HIGH_SIGMA, LOW_SIGMA = 4.0, 2.5
-MOST_RISE = 1.0  # sigma: if a lowered pair's z rose by more, there was no event
-FEWEST_ACQUISITIONS = 3
+# Found on validation series, simulated and real, like IMAGE_SIGMA and PLACE_SIGMA (docs/models/coherence.md).
+HIGH_SIGMA, LOW_SIGMA = 3.0, 2.0
+BEYOND_IMAGE = 1.0  # sigma: by so much, as a difference of squares, an event explains more than any one image
+IMAGE_SIGMA, PLACE_SIGMA = 0.7, 0.5  # noise that all pairs of an image, and all pairs of a place, share
+FEWEST_SPANNING = 2  # pairs that span an event, of three images or more
 LASTING_IMAGES = 3  # after an event: pairs that begin before then stay low if the ground stays incoherent
-AVERAGED_PX = 5  # window over which z is averaged: less than half of the network's resolution
+AVERAGED_PX = 9  # window over which z is averaged: less than the network's resolution
 NO_COHERENCE = 0.2  # lower limit of estimates from detected images
-LEAST_WEIGHT = 0.05
+LEAST_ABLE = 0.05  # coherence that a pair can lose at least
+CELLS_AT_ONCE = 65536
 EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
 Part = tuple[slice, slice]
@@ -38,14 +41,14 @@ Ints = NDArray[np.int64]
 class Evidence(NamedTuple):
     """Change of one pair.
 
-    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: (rows, cols), coherence before
-    the change, which limits the loss; None if it is taken as the same in all pairs.
+    change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: median coherence of the whole
+    scene before the change, 0-1, which limits the loss.
     """
 
     reference: date
     secondary: date
     change_sigma: Float32
-    before: Float32 | None = None
+    before: float = 1.0
 
 
 class Confirmed(NamedTuple):
@@ -58,15 +61,6 @@ class Confirmed(NamedTuple):
     change_sigma: Float32
     onset_day: Float32
     confidence: Float32
-
-
-class _Pair(NamedTuple):
-    """Weighted change of a pair. z: NaN unknown; weighed: weight times z; squared: squared weight (both 0 unknown)."""
-
-    images: frozenset[date]
-    z: Float32
-    weighed: Float32
-    squared: Float32
 
 
 class Patches(NamedTuple):
@@ -169,36 +163,68 @@ def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
 def _explanations(
     evidence: Sequence[Evidence], part: Part | None, high: float, low: float, span: Span | None
 ) -> Iterator[tuple[date, Float32, Bools, Bools]]:
-    """Yield each possible onset of an event, once for spanning pairs only, and once with the pairs that follow it.
+    """Yield each possible onset of an event: the date of the first image that shows it, and its score, (rows, cols).
 
-    Yielded are the onset, the event's score, the cells above the low threshold, and those cells that pass every test.
+    With it come two masks: cells above the low threshold, and those that pass every test and make a patch reported.
     """
     if not evidence or len({one.change_sigma.shape for one in evidence}) != 1:
         raise ValueError("pairs on one grid are needed, at least one")
-    pairs = [_prepared(one, part) for one in evidence]
-    days = sorted(frozenset.union(*(pair.images for pair in pairs)))
+    first, last = (np.array(days) for days in zip(*(sorted(one[:2]) for one in evidence), strict=True))
+    days = sorted({*first, *last})
+    onsets, lowered = [], [(first == day) | (last == day) for day in days]
     for index, (before, onset) in enumerate(pairwise(days)):
-        if span is not None and not (span[0] <= before and onset <= span[1]):
+        spanning = (first <= before) & (last >= onset)
+        if spanning.sum() < FEWEST_SPANNING or (span is not None and not (span[0] <= before and onset <= span[1])):
             continue
-        spanning = [pair for pair in pairs if min(pair.images) <= before and max(pair.images) >= onset]
-        if not _independent(spanning):
-            continue
-        until = days[min(index + LASTING_IMAGES, len(days) - 1)]
-        later = [pair for pair in pairs if onset <= min(pair.images) < until]
-        image = _by_one_image([*spanning, *later], pairs)
-        for lowered in (spanning, [*spanning, *later]):
-            event = _explained(lowered)
-            yield onset, event, *_reported(event, image, lowered, high, low)
+        later = (first >= onset) & (first < days[min(index + LASTING_IMAGES, len(days) - 1)])
+        onsets.append((onset, spanning))
+        lowered += [spanning, spanning | later]
+    scores = _scores(evidence, part, np.array(lowered))
+    for index, (onset, spanning) in enumerate(onsets):
+        event = scores[len(days) + 2 * index :][:2].max(axis=0)
+        image = scores[: len(days)][[(of_image & spanning).any() for of_image in lowered[: len(days)]]].max(axis=0)
+        weak = (event >= low) & (event >= image)
+        yield onset, event, weak, weak & (event >= high) & (event**2 - image**2 >= BEYOND_IMAGE**2)
 
 
-def _prepared(one: Evidence, part: Part | None) -> _Pair:
-    z = averaged(one.change_sigma, AVERAGED_PX)
-    weight = np.ones_like(z) if one.before is None else np.maximum(one.before - NO_COHERENCE, LEAST_WEIGHT)
-    unknown = ~np.isfinite(one.change_sigma) | ~np.isfinite(weight)
-    weight = np.where(unknown, np.float32(0), weight)
-    weighed, z = weight * z, np.where(unknown, np.float32(np.nan), z)
-    own = part or ...
-    return _Pair(frozenset((one.reference, one.secondary)), z[own], weighed[own], weight[own] ** 2)
+def _scores(evidence: Sequence[Evidence], part: Part | None, lowered: Bools) -> Float32:
+    """Return each explanation's score, (explanations, rows, cols), in sigma; 0 where coherence rose or is unknown.
+
+    lowered: (explanations, pairs), the pairs that each lowers.
+    """
+    z = np.stack([_averaged_z(one.change_sigma)[part or ...] for one in evidence])
+    able = np.array([max(one.before - NO_COHERENCE, LEAST_ABLE) for one in evidence])
+    weight = np.sqrt(able / able.max())  # between a loss that is the same in all pairs and a proportional one
+    images = sorted({day for one in evidence for day in one[:2]})
+    of_image = weight[:, None] * np.array([[day in one[:2] for day in images] for one in evidence])
+    shared = IMAGE_SIGMA**2 * of_image @ of_image.T + PLACE_SIGMA**2 * np.outer(weight, weight)
+    covariance, flat = np.eye(len(evidence)) + shared, z.reshape(len(z), -1)
+    scores = np.zeros((len(lowered), flat.shape[1]), dtype=np.float32)
+    for cells, pairs in _alike(np.isfinite(flat)):
+        loss, inverse = (weight * lowered)[:, pairs], np.linalg.inv(covariance[pairs][:, pairs])
+        by_pair = loss @ inverse
+        by_pair /= np.sqrt(np.maximum((by_pair * loss).sum(axis=1, keepdims=True), LEAST_ABLE**2))
+        for at in range(0, len(cells), CELLS_AT_ONCE):
+            here = cells[at : at + CELLS_AT_ONCE]
+            # In double precision, so that a cell's score does not depend on how the scene is cut.
+            scores[:, here] = np.maximum(-by_pair @ flat[:, here][pairs].astype(np.float64), 0)
+    return scores.reshape(-1, *z.shape[1:])
+
+
+def _alike(known: Bools) -> Iterator[tuple[Ints, Bools]]:
+    """Yield the cells (n,) in which the same pairs are known, and which pairs these are. known: (pairs, cells)."""
+    code = np.zeros(known.shape[1], dtype=np.int64)
+    for row in known:
+        if not row.all():
+            code = np.unique(2 * code + row, return_inverse=True)[1]
+    order = np.argsort(code, kind="stable")
+    for cells in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
+        yield cells, known[:, cells[0]]
+
+
+def _averaged_z(change_sigma: Float32) -> Float32:
+    """Return z averaged over AVERAGED_PX, NaN where it is unknown. change_sigma: (rows, cols)."""
+    return np.where(np.isfinite(change_sigma), averaged(change_sigma, AVERAGED_PX), np.float32(np.nan))
 
 
 def averaged(values: Float32, window: int) -> Float32:
@@ -207,29 +233,3 @@ def averaged(values: Float32, window: int) -> Float32:
     total = ndimage.uniform_filter(np.where(known, values, 0).astype(np.float32), window, mode="constant")
     share = ndimage.uniform_filter(known.astype(np.float32), window, mode="constant")
     return np.asarray(total / np.maximum(share, 1e-6), dtype=np.float32)
-
-
-def _explained(pairs: Sequence[_Pair]) -> Float32:
-    """Return the score, in sigma, of a loss in exactly these pairs; 0 where their coherence rose."""
-    total, squares = (reduce(np.add, values) for values in zip(*(pair[2:] for pair in pairs), strict=True))
-    return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_WEIGHT**2)))
-
-
-def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
-    """Return the score of the best explanation by a single bad image: one of the images of the lowered pairs."""
-    images = frozenset.union(*(pair.images for pair in lowered))
-    alone = (_explained([pair for pair in pairs if image in pair.images]) for image in sorted(images))
-    return np.asarray(reduce(np.maximum, alone))
-
-
-def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> tuple[Bools, Bools]:
-    """Return two masks: cells above the low threshold, and those that pass every test and make a patch reported."""
-    rise = reduce(np.maximum, [pair.z for pair in lowered])  # NaN in one pair is NaN in the result
-    weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
-    return weak, weak & (event >= high) & (event**2 - image**2 >= low**2)
-
-
-def _independent(spanning: Sequence[_Pair]) -> bool:
-    """Return whether the pairs have at least three different images, none of which is in every pair."""
-    images = [pair.images for pair in spanning]
-    return bool(images) and len(frozenset.union(*images)) >= FEWEST_ACQUISITIONS and not frozenset.intersection(*images)

@@ -103,8 +103,7 @@ def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:
             now, days = alike[index], [one.secondary for one in alike[:index]]
             past = [alike[chosen] for chosen in in_season(days, now.secondary)]
             history, sigma = np.stack([one.coherence for one in past]), np.stack([one.sigma for one in past])
-            change = coherence_change(history, sigma, now.coherence)
-            collected.append(Evidence(now.reference, now.secondary, change.change_sigma, change.before))
+            collected.append(coherence_change(history, sigma, now.coherence).evidence(now.reference, now.secondary))
     return collected
 
 

@@ -29,10 +29,10 @@ from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA, confirmed
 from ml.coherence.infer import WEIGHTS
 from ml.statistics.intervals import Float64, Interval, bootstrap
 
-NAME, VERSION = "change-real", "3"
+NAME, VERSION = "change-real", "4"
 CHIPS = "opera_rtc_10sgd"
 POLARISATIONS = ("VV", "VH")
-HIGHS, LOWS = (3.5, 4.0, 4.5, 5.0), (2.0, 2.5, 3.0)
+HIGHS, LOWS = (2.5, 3.0, 3.5, 4.0), (1.75, 2.0, 2.5)
 MOST_SHARE = 0.0002  # of the cells per date, over the places used to choose the thresholds
 SERIES = 200  # validation series: with 40, thresholds that differ by 1 σ found the same share
 EVENTS, SHOWN = 8, 3  # events inserted into each real series, one at a time; images that show the event

@@ -47,7 +47,7 @@ def evidence_of(method: str, power: Float32) -> list[Evidence]:
             past = slice(max(0, index - PREDECESSORS), index)
             change = coherence_change(coherence[past], sigma[past], coherence[index])
             days = BEGIN + index * REPEAT, BEGIN + (index + apart) * REPEAT
-            evidence.append(Evidence(*days, change.change_sigma, change.before))
+            evidence.append(change.evidence(*days))
     return evidence
 
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.coherence.confirm import EPOCH, Evidence, confirmed
+from ml.coherence.confirm import EPOCH, IMAGE_SIGMA, PLACE_SIGMA, Evidence, confirmed
 
 FIRST = date(2021, 1, 1)
 
@@ -19,13 +19,24 @@ def evidence(z: dict[tuple[int, int], float], cells: int = 4) -> list[Evidence]:
     return [Evidence(day(a), day(b), np.full((cells, cells), value, dtype=np.float32)) for (a, b), value in z.items()]
 
 
+def gls_score(z: dict[tuple[int, int], float], lowered: list[tuple[int, int]]) -> float:
+    """Estimate one loss in the lowered pairs by whitening with the Cholesky factor, in its standard deviations."""
+    shares = np.array([[len({*one} & {*other}) for other in z] for one in z])  # images in common; 2 with itself
+    covariance = np.eye(len(z)) + IMAGE_SIGMA**2 * shares + PLACE_SIGMA**2
+    loss, seen = (
+        np.linalg.solve(np.linalg.cholesky(covariance), values)
+        for values in ([-1.0 if pair in lowered else 0.0 for pair in z], [*z.values()])
+    )
+    return float(loss @ seen / np.linalg.norm(loss))
+
+
 EVENT = {(0, 1): 0.0, (1, 2): -6.0, (0, 2): -3.5, (1, 3): -4.0, (2, 3): 0.2}  # between dates 1 and 2
 
 
 def test_a_loss_in_every_pair_that_spans_it_is_confirmed_with_its_date():
     result = confirmed(evidence(EVENT))
     assert (result.onset_day == (day(2) - EPOCH).days).all()
-    together = 13.5 / 3**0.5  # three pairs of equal weight
+    together = gls_score(EVENT, lowered=[(1, 2), (0, 2), (1, 3)])
     assert result.change_sigma == pytest.approx(np.full((4, 4), -together))
     assert result.confidence == pytest.approx(np.full((4, 4), 1 - 1 / together**2))
 
@@ -52,10 +63,7 @@ def test_ordinary_pairs_beside_an_event_separate_it_from_a_bad_image():
     weights = {12: 0.65, 24: 0.35}
     reported = []
     for z in (unknown, ordinary, bad):
-        pairs = [
-            one._replace(before=np.full((4, 4), weights[(one.secondary - one.reference).days], dtype=np.float32))
-            for one in evidence(z)
-        ]
+        pairs = [one._replace(before=weights[(one.secondary - one.reference).days]) for one in evidence(z)]
         reported.append(np.isfinite(confirmed(pairs).confidence).all())
     assert reported == [False, True, False]
 
