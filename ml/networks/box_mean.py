@@ -50,6 +50,12 @@ def box(values: Tensor, window: Size) -> Tensor:
     return _box_sums(values, window, 1 / area(window))
 
 
+def whole_windows(values: Tensor, window: int) -> Tensor:
+    """Average every complete window; a mean is at its window's upper left corner. values: (..., rows, cols)."""
+    rows, cols = (size - window + 1 for size in values.shape[-2:])
+    return _sums(_sums(values, window, -2, rows), window, -1, cols) / window**2
+
+
 def _counts(values: Tensor, window: Size) -> Tensor:
     rows, cols = values.shape[-2:]
     across, down = values.new_ones(1, 1, cols), values.new_ones(1, rows, 1)

@@ -3,60 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX
-from ml.offsets.texture import WINDOW_PX, texture
-from ml.rasters.imagery import Float32, PairSource
+from ml.offsets.texture import MARGIN_PX, halved, texture
+from ml.rasters.imagery import PairSource
 from ml.rasters.pieces import Arrays, Pieces
-from ml.rasters.windows import Window, cut
+from ml.rasters.windows import Window, cut, grown, inner, shared
 from ml.runtime.ahead import AT_ONCE, Feed, fed
 from ml.runtime.feeding import feed_of, may_hold, on_device, pinned
 
 BLOCK_PX = 1024  # larger ones take as long on a CPU, and two or three times the memory
 ALIGN_PX = 64
+SQUARE_PX = 2 * NODE_PX
+TILE_PX = 1024  # side of the parts whose textures are kept
+KEPT_TILES = 40  # 5 MiB each. All of a pair of 6,000 px squared; of larger pairs the last ones.
 LOADED_PX = 2048  # side of the parts in which a pair is loaded onto a GPU
 Read = TypeVar("Read")
 
 
-class Textures(NamedTuple):
-    """Textures of a pair of images of shape (rows, cols).
+class Tile(NamedTuple):
+    """What is kept of an aligned part of a pair, in half precision, so that every image is normalised only once.
 
-    read: window -> (2, rows, cols) on the device, 0 where unknown and beyond the images; feed: how windows are read
-    ahead.
+    texture: (2, rows, cols), 0 where unknown and beyond the images; halved: (2, rows / 2, cols / 2), NaN unknown;
+    squares: (3, rows / SQUARE_PX, cols / SQUARE_PX), see Textures.
+    """
+
+    texture: Tensor
+    halved: Tensor
+    squares: Tensor
+
+
+class Textures(NamedTuple):
+    """Textures of a pair of images of shape (rows, cols), computed once per part of the image while it is kept.
+
+    read: window -> (2, rows, cols) on the device, 0 where unknown and beyond the images; halved: window -> the same at
+    half the size, NaN unknown; squares: window -> (3, rows, cols) of squares of SQUARE_PX, the share of pixels known in
+    both images and the mean squares of both there; feed: how windows are read ahead.
     """
 
     shape: tuple[int, int]
     read: Callable[[Window], Tensor]
+    halved: Callable[[Window], Tensor]
+    squares: Callable[[Window], Tensor]
     feed: Feed = AT_ONCE
 
 
 def of_source(source: PairSource, device: torch.device) -> Textures:
-    """Return the textures of a pair that is read on demand, each window with the margin that the high-pass needs.
+    """Return the textures of a pair that is read on demand. The last KEPT_TILES parts are kept.
 
     A GPU with enough room keeps the whole pair, so that the search and all passes read it only once.
     """
-    margin, feed = WINDOW_PX // 2, feed_of(device)
+    feed = feed_of(device)
     held = loaded(source, device, feed) if may_hold(device, 8 * source.shape[0] * source.shape[1]) else None
 
-    def log_power(at: Window) -> Tensor:
-        if held is not None:
-            return _part_beyond(held, at, torch.nan).log()
-        power = read_beyond(source, at)
-        return (
-            torch.from_numpy(np.log(power)) if device.type == "cpu" else on_device(pinned(power, feed), device).log_()
-        )
+    @lru_cache(maxsize=KEPT_TILES)
+    def tile(row: int, col: int) -> Tile:
+        core = Window(row, col, *(min(TILE_PX, n - at) for n, at in zip(source.shape, (row, col), strict=True)))
+        wide = grown(core, MARGIN_PX, source.shape)
+        if held is None:
+            power = on_device(pinned(source.read(wide)[:2], feed), device)
+        else:
+            power = held[:, wide.row : wide.row + wide.rows, wide.col : wide.col + wide.cols]
+        rows, cols = inner(core, wide)
+        edge = (0, aligned(core.cols) - core.cols, 0, aligned(core.rows) - core.rows)
+        return _tile(functional.pad(texture(power.log())[:, rows, cols], edge))
 
-    def read(at: Window) -> Tensor:
-        wide = Window(at.row - margin, at.col - margin, at.rows + 2 * margin, at.cols + 2 * margin)
-        return texture(log_power(wide))[:, margin:-margin, margin:-margin]
+    def assembled(part: int, scale: int, planes: int, beyond: float) -> Callable[[Window], Tensor]:
+        def read(at: Window) -> Tensor:
+            whole = torch.full((planes, at.rows // scale, at.cols // scale), beyond, device=device)
+            for here in _tiles_within(at, source.shape):
+                there = shared(at, here)
+                own, other = (inner(Window(*(n // scale for n in there)), _scaled(of, scale)) for of in (here, at))
+                whole[:, other[0], other[1]] = tile(here.row, here.col)[part][:, own[0], own[1]]
+            return whole
 
-    return Textures(source.shape, read, feed if held is None else AT_ONCE)
+        return read
+
+    reads = assembled(0, 1, 2, 0.0), assembled(1, 2, 2, torch.nan), assembled(2, SQUARE_PX, 3, 0.0)
+    return Textures(source.shape, *reads, feed if held is None else AT_ONCE)
+
+
+def _tiles_within(at: Window, shape: tuple[int, int]) -> Iterator[Window]:
+    """Yield the tiles of an image (rows, cols), its size rounded up, that a window overlaps."""
+    for row in range(max(0, at.row) // TILE_PX * TILE_PX, min(at.row + at.rows, aligned(shape[0])), TILE_PX):
+        for col in range(max(0, at.col) // TILE_PX * TILE_PX, min(at.col + at.cols, aligned(shape[1])), TILE_PX):
+            yield Window(row, col, *(min(TILE_PX, aligned(n) - n0) for n, n0 in zip(shape, (row, col), strict=True)))
+
+
+def _scaled(at: Window, scale: int) -> Window:
+    return Window(*(value // scale for value in at))
+
+
+def _tile(seen: Tensor) -> Tile:
+    """Return what is kept of a texture (2, rows, cols), 0 unknown."""
+    known = (seen != 0).all(dim=0)
+    planes = torch.cat([known[None].to(seen.dtype), seen**2 * known])
+    rows, cols = (n // SQUARE_PX for n in known.shape)
+    squares = planes.reshape(3, rows, SQUARE_PX, -1).mean(dim=2).reshape(3, rows, cols, SQUARE_PX).mean(dim=3)
+    return Tile(seen.half(), halved(seen).half(), squares.half())
 
 
 def loaded(source: PairSource, device: torch.device, feed: Feed) -> Tensor:
@@ -66,15 +116,6 @@ def loaded(source: PairSource, device: torch.device, feed: Feed) -> Tensor:
     for at, images in fed(parts, lambda at: pinned(source.read(at), feed), feed):
         whole[:, at.row : at.row + at.rows, at.col : at.col + at.cols] = on_device(images, device)
     return whole
-
-
-def _part_beyond(images: Tensor, at: Window, outside: float) -> Tensor:
-    """Cut a window, (n, rows, cols), out of images; `outside` fills what lies beyond them."""
-    rows, cols = images.shape[1:]
-    row, col = max(0, at.row), max(0, at.col)
-    last_row, last_col = min(at.row + at.rows, rows), min(at.col + at.cols, cols)
-    around = (col - at.col, at.col + at.cols - last_col, row - at.row, at.row + at.rows - last_row)
-    return functional.pad(images[:, row:last_row, col:last_col], around, value=outside)
 
 
 def blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
@@ -126,17 +167,3 @@ def aligned(size: int) -> int:
 def nodes_of(shape: tuple[int, int]) -> tuple[int, int]:
     """Return the number of rows and columns of the network's nodes for an image, its size rounded up."""
     return aligned(shape[0]) // NODE_PX, aligned(shape[1]) // NODE_PX
-
-
-def read_beyond(source: PairSource, at: Window) -> Float32:
-    """Read a window, (2, rows, cols), that may reach beyond the image; it is NaN there."""
-    row, col = max(0, at.row), max(0, at.col)
-    rows, cols = min(at.row + at.rows, source.shape[0]) - row, min(at.col + at.cols, source.shape[1]) - col
-    if at == (row, col, rows, cols):
-        return source.read(at)
-    held = np.full((2, at.rows, at.cols), np.nan, dtype=np.float32)
-    if rows > 0 and cols > 0:
-        held[:, row - at.row : row - at.row + rows, col - at.col : col - at.col + cols] = source.read(
-            Window(row, col, rows, cols)
-        )
-    return held

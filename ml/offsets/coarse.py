@@ -8,6 +8,7 @@ Lei, Gardner, Agram 2021, doi:10.3390/rs13040749). One node stands for STEP * NO
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -18,10 +19,11 @@ from torch.nn import functional
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets import FARTHEST_PX
-from ml.offsets.baseline import SEARCH_PX, chance_peak
-from ml.offsets.blocks import BLOCK_PX, Textures, aligned, nodes_of, over_blocks
+from ml.offsets.baseline import SEARCH_PX, chance_peak, grid_of_nodes
+from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, Textures, aligned, nodes_of, over_blocks
 from ml.offsets.consensus import agrees_with_neighbours
-from ml.offsets.correlate import Peaks, correlate
+from ml.offsets.correlate import Peaks, correlate, correlate_grid
+from ml.offsets.texture import halved
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
 
@@ -31,14 +33,13 @@ AROUND_PX = 12  # what is searched around a first answer
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
-STEP = 2  # nodes of the network for one node here
-SQUARE_PX = STEP * NODE_PX
+STEP = SQUARE_PX // NODE_PX  # nodes of the network for one node here
 
 SPARSE_PX = 64  # between the nodes of the far search
 SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))  # how much smaller the images are, and px of a window
 SPARSE_MARGIN = 1.0
 SPARSE_SHARE = 0.25  # of the ground around a sparse node that has no match yet
-SPARSE_BLOCKS = 2  # side, in blocks, of the area that the far search processes at once
+AREA_BLOCKS = 2  # side, in blocks, of the area that is processed at once at half the size
 ALIKE_PX, FEWEST_ALIKE = 8.0, 2  # of the eight neighbours of a sparse node, at least two must move like it within 8 px
 FOLLOWED = 8  # repetitions of the search around matched neighbours' offsets
 LEAST_KNOWN = 0.5  # of the pixels around a node
@@ -88,7 +89,6 @@ class _Nodes(NamedTuple):
 def searched(
     textures: Textures,
     reach: int,
-    kernels: tuple[int, ...] = KERNELS_PX,
     block: int = BLOCK_PX,
     pieces: Pieces | None = None,
 ) -> Search:
@@ -97,7 +97,7 @@ def searched(
     pieces: the store for the pieces of a large pair.
     """
     pieces = pieces or Pieces()
-    near = _near(textures, min(reach, NEAR_PX), kernels, block, pieces)
+    near = _near(textures, min(reach, NEAR_PX), block, pieces)
     missing = torch.isnan(near.offset[0]) & (near.known >= LEAST_KNOWN) & (near.contrast >= LEAST_TEXTURE)
     offset, far = near.offset, torch.full_like(near.offset, torch.nan)
     if missing.any():
@@ -105,7 +105,7 @@ def searched(
         reach = widened(far, reach)
         within = (far.abs() <= reach).all(dim=0)
         far_within = torch.where(within, far, torch.nan)
-        offset = _followed(textures, near.offset, far_within, missing, reach, kernels, block, pieces)
+        offset = _followed(textures, near.offset, far_within, missing, reach, block, pieces)
     reason = torch.full_like(missing, Reason.NO_MATCH, dtype=torch.uint8)
     reason[(far.abs() > reach).any(dim=0)] = Reason.BEYOND_REACH
     reason[near.contrast < LEAST_TEXTURE] = Reason.NO_TEXTURE
@@ -140,24 +140,22 @@ def far_starts(found: Search) -> Tensor | None:
     return start if bool(start.any()) else None
 
 
-def _near(textures: Textures, search: int, kernels: tuple[int, ...], block: int, pieces: Pieces) -> _Near:
+def _near(textures: Textures, search: int, block: int, pieces: Pieces) -> _Near:
     rows, cols = (n // STEP for n in nodes_of(textures.shape))
     offset, shares = torch.full((2, rows, cols), torch.nan), torch.zeros(2, rows, cols)
     halo = aligned(max(KERNELS_PX) // 2 + NEAR_PX + 6 * NODE_PX)
 
     def read(_: Window, outer: Window) -> Tensor | None:
-        images = textures.read(outer)
-        return images if (images != 0).all(dim=0).any() else None
+        halves = textures.halved(outer)
+        return halves if torch.isfinite(halves).all(dim=0).any() else None
 
-    def work(core: Window, outer: Window, images: Tensor) -> Tensor:
-        inner = images[:, core.row - outer.row :, core.col - outer.col :][:, : core.rows, : core.cols]
-        at = _squares(core)
-        matched = _matched(smaller(images, 2), 2, search, kernels).cpu()
+    def work(core: Window, outer: Window, halves: Tensor) -> Tensor:
+        at, (known, *contrast) = _squares(core), textures.squares(core)
         above, left = (core.row - outer.row) // SQUARE_PX, (core.col - outer.col) // SQUARE_PX
-        own = matched[:, above : above + at.rows, left : left + at.cols]
-        return torch.cat([own, _shares(inner).cpu()])
+        own = _matched(halves, search)[:, above : above + at.rows, left : left + at.cols]
+        return torch.cat([own, torch.stack([known, torch.minimum(*contrast)])]).cpu()
 
-    for core, values in over_blocks((pieces, "near"), textures, (block, halo), read, work):
+    for core, values in over_blocks((pieces, "near"), textures, (AREA_BLOCKS * block, halo), read, work):
         _place(offset, _squares(core), values[:2])
         _place(shares, _squares(core), values[2:])
     known, contrast = box_mean(shares, 3)
@@ -177,14 +175,6 @@ def _place(whole: Tensor, at: Window, values: Tensor) -> None:
     whole[:, at.row : at.row + at.rows, at.col : at.col + at.cols] = values
 
 
-def _shares(images: Tensor) -> Tensor:
-    """Return, per square, the share of pixels known in both images, and the lower mean square, (2, rows, cols)."""
-    known = (images != 0).all(dim=0)
-    squares = torch.stack([known.to(images.dtype), *(images**2 * known)])
-    means = functional.avg_pool2d(squares[None], SQUARE_PX)[0]
-    return torch.stack([means[0], torch.minimum(means[1], means[2])])
-
-
 def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Tensor:
     """Match offsets (2, rows, cols), px, up to FARTHEST_PX, at the sparse nodes near missing nodes; NaN unknown.
 
@@ -197,39 +187,35 @@ def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Ten
 
     def read(core: Window, outer: Window) -> tuple[Tensor, _Nodes] | None:
         nodes = _nodes(wanted, Window(*(value // SPARSE_PX for value in core)))
-        return (textures.read(outer), nodes) if len(nodes.row) else None
+        return (textures.halved(outer), nodes) if len(nodes.row) else None
 
     def work(_: Window, outer: Window, begun: tuple[Tensor, _Nodes]) -> Tensor:
-        images, (own, row, col) = begun
+        halves, (own, row, col) = begun
         at = _squares(outer)
-        left = missing[at.row : at.row + at.rows, at.col : at.col + at.cols].to(torch.float32)
-        images[0] *= left.repeat_interleave(SQUARE_PX, 0).repeat_interleave(SQUARE_PX, 1).to(images.device)
+        matched = ~missing[at.row : at.row + at.rows, at.col : at.col + at.cols].to(halves.device)
+        halves[0, matched.repeat_interleave(SQUARE_PX // 2, 0).repeat_interleave(SQUARE_PX // 2, 1)] = torch.nan
         values = torch.full((2, own.rows, own.cols), torch.nan)
         in_outer = ((row, own.row, outer.row), (col, own.col, outer.col))
         middle = [(where + start) * SPARSE_PX + SPARSE_PX // 2 - first for where, start, first in in_outer]
-        values[:, row, col] = _sparse(images, middle)
+        values[:, row, col] = _sparse(halves, middle)
         return values
 
-    for core, values in over_blocks((pieces, "far"), textures, (SPARSE_BLOCKS * block, halo), read, work):
+    for core, values in over_blocks((pieces, "far"), textures, (AREA_BLOCKS * block, halo), read, work):
         _place(found, Window(*(value // SPARSE_PX for value in core)), values)
     found = torch.where(_moves_alike(found), found, torch.nan)
     return found.repeat_interleave(each, 1).repeat_interleave(each, 2)
 
 
-def _sparse(images: Tensor, at: list[Tensor]) -> Tensor:
+def _sparse(halves: Tensor, at: list[Tensor]) -> Tensor:
     """Return offsets (2, n), px, of nodes at rows and columns `at`, by the first of SPARSE_LOOKS with a clear match."""
     found = torch.full((2, len(at[0])), torch.nan)
-    shrunk = {by: smaller(images, by) for by, _ in SPARSE_LOOKS}
+    shrunk = {2: halves, 4: halved(torch.nan_to_num(halves))}
     for by, size in SPARSE_LOOKS:
         left = torch.isnan(found[0])
         if left.any():
             where = [part[left] // by for part in at]
-            found[:, left] = (
-                by
-                * _smallest_that_stands_out(
-                    shrunk[by], where, by, (size,), FARTHEST_PX, SPARSE_MARGIN, whole=False
-                ).cpu()
-            )
+            matched = _smallest_that_stands_out(shrunk[by], where, by, (size,), FARTHEST_PX, SPARSE_MARGIN)
+            found[:, left] = by * matched.cpu()
     return found
 
 
@@ -241,14 +227,7 @@ def _moves_alike(found: Tensor) -> Tensor:
 
 
 def _followed(
-    textures: Textures,
-    near: Tensor,
-    far: Tensor,
-    missing: Tensor,
-    reach: int,
-    kernels: tuple[int, ...],
-    block: int,
-    pieces: Pieces,
+    textures: Textures, near: Tensor, far: Tensor, missing: Tensor, reach: int, block: int, pieces: Pieces
 ) -> Tensor:
     """Return `near`, whose missing nodes are filled by searches around far offsets and those of matched neighbours."""
     offset = near
@@ -257,7 +236,7 @@ def _followed(
         wanted = missing & torch.isnan(offset[0]) & (likely.abs() > NEAR_PX / 2).any(dim=0)
         if not wanted.any():
             break
-        around = _around(textures, likely, wanted, kernels, block, (pieces, f"followed-{turn}"))
+        around = _around(textures, likely, wanted, block, (pieces, f"followed-{turn}"))
         candidates = torch.where(wanted, around, offset)
         kept = agrees_with_neighbours(candidates, 2 * AROUND_PX) & (candidates.abs() <= reach).all(dim=0)
         new = wanted & kept
@@ -267,21 +246,14 @@ def _followed(
     return offset
 
 
-def _around(
-    textures: Textures,
-    likely: Tensor,
-    wanted: Tensor,
-    kernels: tuple[int, ...],
-    block: int,
-    stage: tuple[Pieces, str],
-) -> Tensor:
+def _around(textures: Textures, likely: Tensor, wanted: Tensor, block: int, stage: tuple[Pieces, str]) -> Tensor:
     """Find offsets (2, rows, cols), px, of the wanted nodes within AROUND_PX of the likely ones; else NaN."""
     found = torch.full_like(likely, torch.nan)
     halo = aligned(max(KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
 
     def read(core: Window, outer: Window) -> tuple[Tensor, _Nodes] | None:
         nodes = _nodes(wanted, _squares(core))
-        return (smaller(textures.read(outer), 2), nodes) if len(nodes.row) else None
+        return (textures.halved(outer), nodes) if len(nodes.row) else None
 
     def work(_: Window, outer: Window, begun: tuple[Tensor, _Nodes]) -> Tensor:
         halves, (own, row, col) = begun
@@ -289,9 +261,8 @@ def _around(
         at = [(where * SQUARE_PX + NODE_PX - first) // 2 for where, first in in_outer]
         start = (likely[:, row + own.row, col + own.col] / 2).round()
         values = torch.full((2, own.rows, own.cols), torch.nan)
-        values[:, row, col] = (
-            2 * _smallest_that_stands_out(halves, at, 2, kernels, AROUND_PX, MARGIN, start, whole=False).cpu()
-        )
+        matched = _smallest_that_stands_out(halves, at, 2, KERNELS_PX, AROUND_PX, MARGIN, start)
+        values[:, row, col] = 2 * matched.cpu()
         return values
 
     for core, values in over_blocks(stage, textures, (block, halo), read, work):
@@ -299,23 +270,14 @@ def _around(
     return found
 
 
-def smaller(images: Tensor, by: int) -> Tensor:
-    """Average squares of `by` x `by` pixels; NaN where at least half of a square is unknown (0)."""
-    known = functional.avg_pool2d((images != 0).to(images.dtype)[:, None], by)[:, 0]
-    mean = functional.avg_pool2d(images[:, None], by)[:, 0]
-    return torch.where(known > 0.5, mean, torch.nan)
-
-
-def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> Tensor:
-    """Match images reduced by `by`, on a node per NODE_PX of their pixels. search, kernels, result: full-size px."""
-    rows, cols = (
-        torch.arange(size // NODE_PX, device=images.device) * NODE_PX + NODE_PX // 2 for size in images.shape[1:]
-    )
-    row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
-    matched = _smallest_that_stands_out(images, [row, col], by, kernels, search, MARGIN)
-    matched = matched.reshape(2, len(rows), len(cols))
-    kept = agrees_with_neighbours(matched, _lags(search, by))
-    return by * torch.where(kept, matched, torch.nan)
+def _matched(halves: Tensor, search: int) -> Tensor:
+    """Match halved images on a node per SQUARE_PX of the full-size ones. search, result: full-size px."""
+    row, col, shape = grid_of_nodes(halves.shape[1:], SQUARE_PX // 2, halves.device)
+    lags = _lags(search, 2)
+    grid = correlate_grid(halves[0], halves[1], [size // 2 for size in KERNELS_PX], lags, SQUARE_PX // 2)
+    matched = _smallest_that_stands_out(halves, [row, col], 2, KERNELS_PX, search, MARGIN, grid=grid)
+    matched = matched.reshape(2, *shape)
+    return 2 * torch.where(agrees_with_neighbours(matched, lags), matched, torch.nan)
 
 
 def _lags(search: int, by: int) -> int:
@@ -331,23 +293,27 @@ def _smallest_that_stands_out(
     search: int,
     margin: float,
     start: Tensor | None = None,
-    whole: bool = True,
+    grid: Sequence[Peaks] = (),
 ) -> Tensor:
     """Match offsets (2, n) by the smallest kernel whose match stands out from chance, in px of `images`; NaN unknown.
 
     A wider window may match the ground beside a moving node, so the smallest one must stand out at that match, too.
-    images: reduced by `by`; at: rows and columns (n,) in them; search and kernels: px of the full-size image.
+    images: reduced by `by`; at: rows and columns (n,) in them; search and kernels: px of the full-size image; grid: the
+    peaks of all nodes by each kernel, if they are known.
     """
     lags = _lags(search, by)
     row, col = (part.to(images.device) for part in at)
     matched = torch.full((2, row.numel()), torch.nan, device=images.device)
     sizes = [max(8, size // by) for size in sorted(kernels)]
-    for kernel in sizes:
+    for index, kernel in enumerate(sizes):
         left = torch.isnan(matched[0])
         if not left.any():
             break
-        begin = None if start is None else start.to(images.device)[:, left]
-        peaks = correlate(images[0], images[1], row[left], col[left], kernel, lags, begin, whole)
+        if grid:
+            peaks = Peaks(*(part[left] for part in grid[index]))
+        else:
+            begin = None if start is None else start.to(images.device)[:, left]
+            peaks = correlate(images[0], images[1], row[left], col[left], kernel, lags, begin, whole=False)
         found = _standing_out(peaks, chance_peak(kernel, lags, SPECKLE_PX, margin))
         if kernel > sizes[0] and (held := torch.isfinite(found[0])).any():
             at_match = found[:, held].round()

@@ -1,8 +1,9 @@
-"""Normalised cross-correlation of many small windows at once, with a sub-pixel peak: by batched FFT, or lag by lag.
+"""Normalised cross-correlation of many small windows at once, with a sub-pixel peak: lag by lag, or by batched FFT.
 
-Lag by lag, the product of the images is averaged over squares of CELL_PX, and every window of every kernel on a regular
-grid is a sum of such squares. The cost grows with the number of lags, not of kernels: beyond FARTHEST_PX batched FFTs
-are cheaper, with the same result except for rounding.
+Lag by lag, small squares of the reference are multiplied with their surroundings, and every window of every kernel on a
+regular grid is a sum of such squares. The cost grows with the number of lags, not of kernels: beyond FARTHEST_PX, and
+where every node has its own start, batched FFTs are cheaper, with the same result except for rounding. The images are
+high-passed, so that the mean of a window counts as 0.
 """
 
 from collections.abc import Sequence
@@ -12,11 +13,15 @@ import torch
 import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
+from ml.networks.box_mean import whole_windows
+
 CELL_PX = 4
 FARTHEST_PX = 10
+STRIP_NODES = 32  # Rows of nodes that are correlated at once, lag by lag, so that memory does not grow with the image.
 BATCH_ELEMENTS = 16_000_000  # per batch of windows: a few hundred megabytes in use
 NOISE_SHARE = 0.03  # of the peak
 LEAST_KNOWN, LEAST_PART = 0.5, 0.25  # of a window
+LEAST_ENERGY = 1e-6  # mean square of a window with less, which has no texture
 
 
 class Peaks(NamedTuple):
@@ -29,6 +34,14 @@ class Peaks(NamedTuple):
     dy_px: torch.Tensor
     height: torch.Tensor
     known: torch.Tensor
+
+
+def products(squares: torch.Tensor, around: torch.Tensor) -> torch.Tensor:
+    """Return the mean product of each square with its surroundings at every whole lag, (n, lags, lags).
+
+    squares: (n, px, px), 0 unknown; around: (n, px + lags - 1, px + lags - 1), centred on the squares.
+    """
+    return functional.conv2d(around[None], squares[:, None], groups=len(squares))[0] / squares[0].numel()
 
 
 def correlate(
@@ -55,10 +68,10 @@ def correlate(
     images = torch.nan_to_num(torch.stack([reference, secondary]))
     images, known = (functional.pad(part, (margin,) * 4) for part in (images, known))
     batch = max(1, BATCH_ELEMENTS // size**2)
-    boxes = [box_means(part, kernel) for part in (images[1], images[1] ** 2, known[1])]
+    boxes = whole_windows(torch.stack([images[1] ** 2, known[1]]), kernel)
     corners = torch.stack([cols, rows]) + margin - size // 2
     parts = [
-        _correlate_batch(images, known, boxes, at, at + by, kernel, search, whole)
+        _correlate_batch(images, known[0], boxes, at, at + by, kernel, search, whole)
         for at, by in zip(torch.split(corners, batch, dim=1), torch.split(begin, batch, dim=1), strict=True)
     ]
     dx, dy, height, enough = (torch.cat([part[index] for part in parts]) for index in range(4))
@@ -68,7 +81,7 @@ def correlate(
 def _correlate_batch(
     images: torch.Tensor,
     known: torch.Tensor,
-    boxes: list[torch.Tensor],
+    boxes: torch.Tensor,
     first: torch.Tensor,
     second: torch.Tensor,
     kernel: int,
@@ -77,42 +90,33 @@ def _correlate_batch(
 ) -> Peaks:
     """Correlate one batch of windows.
 
-    images, known: padded; boxes: mean, mean square and known share of the secondary's window at each position.
-
-    first, second: (2, n), column and row of the search area's corner, before and after the shift by `start`.
+    images: padded; known: of the reference; boxes: mean square and known share of the secondary's window at each
+    position; first, second: (2, n), column and row of the search area's corner, before and after the shift by `start`.
     """
     size = kernel + 2 * search
     (left, top), (cols, rows) = first + search, second
     chip = _windows(images[0], top, left, kernel)  # (n, k, k)
-    chip_known = _windows(known[0], top, left, kernel)
     field = _windows(images[1], rows, cols, size)  # (n, k + 2s, k + 2s)
-    weight = chip_known.sum(dim=(1, 2), keepdim=True).clamp_min(1.0)
-    chip = (chip - chip.sum(dim=(1, 2), keepdim=True) / weight) * chip_known
     period, reach = next_fast_len(size, real=True), 2 * search + 1
     spectrum = torch.fft.rfft2(field, s=(period, period)) * torch.fft.rfft2(chip, s=(period, period)).conj()
-    product = torch.fft.irfft2(spectrum, s=(period, period))[:, :reach, :reach]
-    mean, square, share = (_windows(part, rows, cols, reach) for part in boxes)
-    energy = (square - mean**2 / share.clamp_min(1e-3)).clamp_min(1e-6) * kernel**2  # (n, 2s + 1, 2s + 1)
-    surface = product / (energy * (chip**2).sum(dim=(1, 2), keepdim=True).clamp_min(1e-6)).sqrt()
-    tried = share >= LEAST_KNOWN
-    part = chip_known.mean(dim=(1, 2))
+    product = torch.fft.irfft2(spectrum, s=(period, period))[:, :reach, :reach] / kernel**2
+    energy, share = (_windows(part, rows, cols, reach) for part in boxes)  # (n, 2s + 1, 2s + 1)
+    surface = _normalised(product, (chip**2).mean(dim=(1, 2)), energy)
+    tried, part = share >= LEAST_KNOWN, _windows(known, top, left, kernel).mean(dim=(1, 2))
     if whole:
         return peaks_of(surface, (part >= LEAST_KNOWN) & tried.all(dim=2).all(dim=1), search)
     return peaks_of(torch.where(tried, surface, -1.0), part >= LEAST_PART, search)
+
+
+def _normalised(product: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Return the correlation (n, lags, lags). first: (n,), second: (n, lags, lags), mean squares of both windows."""
+    return product / (first.clamp_min(LEAST_ENERGY)[:, None, None] * second.clamp_min(LEAST_ENERGY)).sqrt_()
 
 
 def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
     """Cut (n, size, size) windows whose upper left corners stand at rows, cols of a padded image."""
     steps = torch.arange(size, device=image.device)
     return image[(rows[:, None] + steps)[:, :, None], (cols[:, None] + steps)[:, None, :]]
-
-
-def box_means(image: torch.Tensor, kernel: int) -> torch.Tensor:
-    """Average every complete kernel x kernel window by running sums; a mean is at its window's upper left corner."""
-    for dim in (0, 1):
-        sums = functional.pad(image.double().movedim(dim, -1).cumsum(dim=-1), (1, 0))
-        image = ((sums[..., kernel:] - sums[..., :-kernel]) / kernel).movedim(-1, dim)
-    return image.float()
 
 
 def peaks_of(surface: torch.Tensor, enough: torch.Tensor, search: int) -> Peaks:
@@ -153,80 +157,63 @@ def correlate_grid(
     """
     if not fits(kernels, search, posting):
         raise ValueError(f"kernels {tuple(kernels)}, search {search} and posting {posting} do not fit cells of 4 px")
-    margin = -(-max(kernels) // 2 // (2 * CELL_PX)) * 2 * CELL_PX
-    nodes = [max(1, n // posting) for n in reference.shape]
-    size = [-(-n // posting) * posting + margin for n in reference.shape]
-    pad = (margin, size[1] - reference.shape[1], margin, size[0] - reference.shape[0])
-    images = [functional.pad(part, pad, value=torch.nan) for part in (reference, secondary)]
-    known = [torch.isfinite(part).to(reference.dtype) for part in images]
-    held = [torch.nan_to_num(part) for part in images]
-    windows = [_Windows(kernel, posting, nodes, margin) for kernel in kernels]
-    first = torch.stack([held[0], known[0]])
-    chips = [window.means(_cells(torch.stack([held[0] ** 2, *first])[None]))[0] for window in windows]
-    second = functional.pad(torch.stack([held[1], held[1] ** 2, known[1]]), (search,) * 4)
-    shared = _shared(first, second[0], windows, search)
-    per_kernel = []
-    for window, chip, sums in zip(windows, chips, shared, strict=True):
-        surface, least = _surface(chip, sums, window.around(second, search))
-        enough = (chip[2].reshape(-1) >= 0.5) & (least >= 0.5)
-        per_kernel.append(peaks_of(surface, enough, search))
-    return per_kernel
+    widest, nodes = max(kernels), [max(1, n // posting) for n in reference.shape]
+    before = max(0, widest - posting) // 2
+    extent = [(n - 1) * posting + max(widest, posting) for n in nodes]
+    after = [max(0, size - before - n) for size, n in zip(extent, reference.shape, strict=True)]
+    images = functional.pad(torch.stack([reference, secondary]), (before, after[1], before, after[0]), value=torch.nan)
+    images = images[:, : extent[0], : extent[1]]
+    known = torch.isfinite(images)
+    planes = torch.cat([torch.where(known, images, 0.0), known.to(images.dtype)])  # (4, rows, cols)
+    second = functional.pad(planes[1::2], (search,) * 4)
+    strips: list[list[Peaks]] = []
+    for row in range(0, nodes[0], STRIP_NODES):
+        rows = (min(STRIP_NODES, nodes[0] - row) - 1) * posting + max(widest, posting)
+        first = planes[::2, row * posting :][:, :rows]
+        strips.append(_of_strip(first, second[:, row * posting :][:, : rows + 2 * search], kernels, search, posting))
+    return [
+        Peaks(*(torch.cat(parts) for parts in zip(*of_kernel, strict=True))) for of_kernel in zip(*strips, strict=True)
+    ]
 
 
-def _cells(images: torch.Tensor) -> torch.Tensor:
-    return functional.avg_pool2d(images, CELL_PX)
+def _of_strip(
+    first: torch.Tensor, second: torch.Tensor, kernels: Sequence[int], search: int, posting: int
+) -> list[Peaks]:
+    """Return the peaks of each kernel on a strip of nodes.
 
-
-class _Windows:
-    """Averaging over the windows of one kernel around all nodes; the image has a margin."""
-
-    def __init__(self, kernel: int, posting: int, nodes: list[int], margin: int) -> None:
-        self.kernel, self.posting, self.nodes = kernel, posting, nodes
-        self.first = margin + posting // 2 - kernel // 2  # px, of the first window
-
-    def means(self, cells: torch.Tensor) -> torch.Tensor:
-        """Average cells (n, c, rows, cols) to nodes (n, c, nodes, nodes)."""
-        size, step, first = (n // CELL_PX for n in (self.kernel, self.posting, self.first))
-        for dim in (2, 3):
-            part = cells.narrow(dim, first, (self.nodes[dim - 2] - 1) * step + size)
-            window, stride = ((size, 1), (step, 1)) if dim == 2 else ((1, size), (1, step))
-            cells = functional.avg_pool2d(part, window, stride)
-        return cells
-
-    def around(self, images: torch.Tensor, search: int) -> torch.Tensor:
-        """Average images (n, rows, cols), padded by `search`, over the windows at every lag: (n, lags, lags, nodes)."""
-        boxes, reach = torch.stack([box_means(image, self.kernel) for image in images]), 2 * search + 1
-        rows, cols = ((n - 1) * self.posting + 1 for n in self.nodes)
-        per_kernel = boxes.new_empty(len(images), reach, reach, self.nodes[0] * self.nodes[1])
-        for down in range(reach):
-            for right in range(reach):
-                row, col = self.first + down, self.first + right
-                part = boxes[:, row : row + rows : self.posting, col : col + cols : self.posting]
-                per_kernel[:, down, right] = part.reshape(len(images), -1)
-        return per_kernel
-
-
-def _shared(first: torch.Tensor, second: torch.Tensor, windows: list[_Windows], search: int) -> list[torch.Tensor]:
-    """Return for each kernel the means of first times second over its windows, at every lag: (2, lags, lags, nodes).
-
-    first: (2, rows, cols), values and known; second: padded by `search`.
+    first, second: (2, rows, cols), values and whether known, of the widest windows; the second has `search` px more on
+    each side.
     """
-    reach, (rows, cols) = 2 * search + 1, first.shape[1:]
-    per_kernel = [first.new_empty(2, reach, reach, window.nodes[0] * window.nodes[1]) for window in windows]
-    for down in range(reach):
-        there = (second[down : down + rows, right : right + cols] for right in range(reach))
-        cells = torch.cat([_cells((first * part)[None]) for part in there])  # (lags, 2, rows, cols)
-        for sums, window in zip(per_kernel, windows, strict=True):
-            sums[:, down] = window.means(cells).flatten(2).transpose(0, 1)
-    return per_kernel
+    reach = 2 * search + 1
+    squares = _cut(first[0], CELL_PX, CELL_PX)
+    cells = products(squares.flatten(0, 1), _cut(second[0], CELL_PX + 2 * search, CELL_PX).flatten(0, 1))
+    cells = cells.reshape(*squares.shape[:2], reach**2).permute(2, 0, 1)  # in memory, lags come last
+    own = functional.avg_pool2d(torch.stack([first[0] ** 2, first[1]])[None], CELL_PX)[0]
+    squared = torch.stack([second[0] ** 2, second[1]])
+    of_kernels = []
+    for kernel in kernels:
+        edge = max(max(kernels), posting) // 2 - kernel // 2
+        product, (energy, part) = (_means(values, kernel, edge, posting) for values in (cells, own))
+        boxes = whole_windows(squared, kernel)[:, edge : -edge or None, edge : -edge or None]
+        there = boxes[0].unfold(0, reach, posting).unfold(1, reach, posting).flatten(0, 1)
+        least = -functional.max_pool2d(-boxes[1:], reach, posting).flatten()
+        surface = _normalised(product.permute(1, 2, 0).reshape(-1, reach, reach), energy.flatten(), there)
+        of_kernels.append(peaks_of(surface, (part.flatten() >= LEAST_KNOWN) & (least >= LEAST_KNOWN), search))
+    return of_kernels
 
 
-def _surface(chip: torch.Tensor, shared: torch.Tensor, around: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the correlation (nodes, lags, lags) and the secondary's least known share over the lags, (nodes,)."""
-    energy, mean, share = chip.reshape(3, -1)
-    middle = mean / share.clamp_min(1e-6)
-    covariance = shared[0] - middle * shared[1]
-    mean_b, square_b, share_b = around
-    energy_b = (square_b - mean_b**2 / share_b.clamp_min(1e-3)).clamp_min(1e-6)
-    scale = ((energy - middle * mean).clamp_min(1e-9) * energy_b).sqrt()
-    return (covariance / scale).permute(2, 0, 1).contiguous(), share_b.amin(dim=(0, 1))
+def _cut(image: torch.Tensor, size: int, step: int) -> torch.Tensor:
+    """Cut an image into windows, `step` px apart, (rows, cols, size, size)."""
+    return image.unfold(0, size, step).unfold(1, size, step)
+
+
+def _means(cells: torch.Tensor, kernel: int, edge: int, posting: int) -> torch.Tensor:
+    """Average cells (n, rows, cols) over the windows of a kernel, which begin `edge` px inside: (n, nodes, nodes)."""
+    size, step, skip = kernel // CELL_PX, posting // CELL_PX, edge // CELL_PX
+    for dim in (1, 2):
+        inner = cells.narrow(dim, skip, cells.shape[dim] - 2 * skip)
+        first, *rest = inner.unfold(dim, size, step).unbind(-1)
+        cells = first.clone()
+        for part in rest:
+            cells += part
+    return cells / size**2

@@ -15,8 +15,8 @@ from affine import Affine
 from ingest.errors import UnusableData
 from ml.offsets import FARTHEST_PX, METHODS, ON_NODES, POSTING_PX, baseline, coarse, network, whitened
 from ml.offsets import VERSIONS as VERSIONS  # for ml.jobs
-from ml.offsets.blocks import BLOCK_PX, of_source
-from ml.offsets.coarse import NEAR_PX, SQUARE_PX, Reason, Search
+from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, of_source
+from ml.offsets.coarse import NEAR_PX, Reason, Search
 from ml.offsets.motion import PixelScale
 from ml.offsets.resampling import at_posting
 from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell

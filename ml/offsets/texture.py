@@ -11,6 +11,7 @@ from torch import Tensor
 from ml.networks.box_mean import box, inside
 
 WINDOW_PX = 21
+MARGIN_PX = 3 * (WINDOW_PX // 2)  # Three windows follow one another, so a texture depends on pixels this far away.
 LEAST_SHARE = 0.5  # of a window that must be known
 BRIGHTEST = 4.0  # times the surroundings' geometric mean of amplitude: what is brighter is held there
 LARGEST = 5.0
@@ -35,3 +36,15 @@ def texture(log: Tensor) -> Tensor:
     seen = centred.div_(spread).clamp_(-LARGEST, LARGEST)
     seen.masked_fill_(seen == 0, TRACE)
     return seen if complete else seen.mul_(known & (share >= LEAST_SHARE * whole))
+
+
+def halved(images: Tensor) -> Tensor:
+    """Average squares of 2 x 2 pixels; NaN where at least half of a square is unknown. images: 0 unknown."""
+    known = images != 0
+    mean = _pooled(images)
+    return mean if known.all() else torch.where(_pooled(known.to(images.dtype)) > 0.5, mean, torch.nan)
+
+
+def _pooled(images: Tensor) -> Tensor:
+    rows = images[:, 0::2] + images[:, 1::2]
+    return (rows[..., 0::2] + rows[..., 1::2]).mul_(0.25)
