@@ -50,10 +50,9 @@ def box(values: Tensor, window: Size) -> Tensor:
     return _box_sums(values, window, 1 / area(window))
 
 
-def whole_windows(values: Tensor, window: int) -> Tensor:
-    """Average every complete window; a mean is at its window's upper left corner. values: (..., rows, cols)."""
-    rows, cols = (size - window + 1 for size in values.shape[-2:])
-    return _sums(_sums(values, window, -2, rows), window, -1, cols) / window**2
+def window_sums(values: Tensor, window: int, dim: int) -> Tensor:
+    """Add up every window along an axis that lies inside; a sum is at its window's first value."""
+    return _sums(values, window, dim, values.shape[dim] - window + 1)
 
 
 def _counts(values: Tensor, window: Size) -> Tensor:

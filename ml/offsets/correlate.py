@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
-from ml.networks.box_mean import whole_windows
+from ml.networks.box_mean import window_sums
 
 CELL_PX = 4
 FARTHEST_PX = 10
@@ -68,7 +68,7 @@ def correlate(
     images = torch.nan_to_num(torch.stack([reference, secondary]))
     images, known = (functional.pad(part, (margin,) * 4) for part in (images, known))
     batch = max(1, BATCH_ELEMENTS // size**2)
-    boxes = whole_windows(torch.stack([images[1] ** 2, known[1]]), kernel)
+    boxes = _box_means(torch.stack([images[1] ** 2, known[1]]), kernel)
     corners = torch.stack([cols, rows]) + margin - size // 2
     parts = [
         _correlate_batch(images, known[0], boxes, at, at + by, kernel, search, whole)
@@ -117,6 +117,11 @@ def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: 
     """Cut (n, size, size) windows whose upper left corners stand at rows, cols of a padded image."""
     steps = torch.arange(size, device=image.device)
     return image[(rows[:, None] + steps)[:, :, None], (cols[:, None] + steps)[:, None, :]]
+
+
+def _box_means(images: torch.Tensor, kernel: int) -> torch.Tensor:
+    """Average every complete kernel x kernel window; a mean is at its window's upper left corner."""
+    return window_sums(window_sums(images, kernel, -2), kernel, -1) / kernel**2
 
 
 def peaks_of(surface: torch.Tensor, enough: torch.Tensor, search: int) -> Peaks:
@@ -194,7 +199,7 @@ def _of_strip(
     for kernel in kernels:
         edge = max(max(kernels), posting) // 2 - kernel // 2
         product, (energy, part) = (_means(values, kernel, edge, posting) for values in (cells, own))
-        boxes = whole_windows(squared, kernel)[:, edge : -edge or None, edge : -edge or None]
+        boxes = _box_means(squared, kernel)[:, edge : -edge or None, edge : -edge or None]
         there = boxes[0].unfold(0, reach, posting).unfold(1, reach, posting).flatten(0, 1)
         least = -functional.max_pool2d(-boxes[1:], reach, posting).flatten()
         surface = _normalised(product.permute(1, 2, 0).reshape(-1, reach, reach), energy.flatten(), there)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ml.networks.box_mean import window_sums
 from ml.networks.cc_res_siamnet import NODE_PX
+from ml.offsets.correlate import products
 from ml.offsets.law import LAGS_PX
 
 APART_PX = 1  # starts of ground that is added together differ by at most this number of pixels on each axis
 KEPT_LAGS = LAGS_PX + APART_PX
 SIDE = 2 * KEPT_LAGS + 1
 AT_ONCE = 1024  # squares
+PART_NODES = 64  # side of the parts of a field in which evidence is added
 LEVELS, REACH_NODES = 3, 13  # of the addition by weights
 PLANES = (2 * LAGS_PX + 1) ** 2 + 4
 
@@ -40,53 +44,52 @@ def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -
     reference: (rows, cols), texture, 0 unknown; secondary: the same area with `margin` px more on each side; start:
     (2, nodes, nodes), whole px right and down, at most margin - KEPT_LAGS.
     """
-    nodes = start.shape[1:]
+    nodes, wide, width = start.shape[1:], NODE_PX + 2 * KEPT_LAGS, secondary.shape[1]
     squares = reference.unfold(0, NODE_PX, NODE_PX).unfold(1, NODE_PX, NODE_PX).reshape(-1, NODE_PX, NODE_PX)
     first = [torch.arange(n, device=start.device) * NODE_PX + margin - KEPT_LAGS for n in nodes]
-    top, left = (first[0][:, None] + start[1].long()).flatten(), (first[1] + start[0].long()).flatten()
-    wide = torch.arange(NODE_PX + 2 * KEPT_LAGS, device=start.device)
+    corners = ((first[0][:, None] + start[1].long()) * width + first[1] + start[0].long()).flatten()
+    lines, down = secondary.flatten().unfold(0, wide, 1), torch.arange(wide, device=start.device) * width
     parts = []
-    for at in range(0, len(squares), AT_ONCE):
-        some = slice(at, at + AT_ONCE)
-        down, right = top[some, None] + wide, left[some, None] + wide
-        around = secondary[down.T[:, None], right.T[None]]  # (rows, cols, squares): products run along squares
-        parts.append(_products(squares[some].permute(1, 2, 0).contiguous(), around))
-    products, energy, known = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
-    return Evidence(products.reshape(SIDE, SIDE, *nodes), energy.reshape(3, *nodes), known.reshape(nodes))
+    for some, corner in zip(torch.split(squares, AT_ONCE), torch.split(corners, AT_ONCE), strict=True):
+        around = lines.index_select(0, (corner[:, None] + down).flatten()).reshape(-1, wide, wide)
+        parts.append((products(some, around), *_energy(some, around)))
+    values, energy, known = (torch.cat(part).movedim(0, -1).contiguous() for part in zip(*parts, strict=True))
+    return Evidence(values.reshape(SIDE, SIDE, *nodes), energy.reshape(3, *nodes), known.reshape(nodes))
 
 
-def _products(square: Tensor, around: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return products (lags, lags, n), energy (3, n), known (n,) of squares (px, px, n) within their surroundings."""
-    products = square.new_empty(SIDE, SIDE, square.shape[2])
-    for row in range(SIDE):
-        for col in range(SIDE):
-            there = around[row : row + NODE_PX, col : col + NODE_PX]
-            products[row, col] = (square * there).mean(dim=(0, 1))
-    inner = around[KEPT_LAGS:-KEPT_LAGS, KEPT_LAGS:-KEPT_LAGS]
-    both = (square != 0) & (inner != 0)
-    energy = torch.stack([(part**2 * both).mean(dim=(0, 1)) for part in (square, inner, square * inner)])
-    return products, energy, both.to(square.dtype).mean(dim=(0, 1))
+def _energy(squares: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
+    """Return energy (n, 3) and known share (n,) of squares (n, px, px) within their surroundings."""
+    inner = around[:, KEPT_LAGS:-KEPT_LAGS, KEPT_LAGS:-KEPT_LAGS]
+    first, second = squares.flatten(1), inner.flatten(1)
+    both = ((first != 0) & (second != 0)).to(first.dtype)
+    squared = (first * both) ** 2, (second * both) ** 2
+    energy = [part.mean(dim=1) for part in (*squared, squared[0] * squared[1])]
+    return torch.stack(energy, dim=1), both.mean(dim=1)
 
 
-Adding = Callable[[Tensor, slice, slice], Tensor]
+def added(held: Evidence, start: Tensor, sizes_px: Sequence[float]) -> list[Evidence]:
+    """Add evidence over windows of several sizes around each square, at the start of this square; lags reach LAGS_PX.
 
-
-def added(held: Evidence, start: Tensor, add: Adding, reach: int) -> Evidence:
-    """Add evidence over a window around each square, at the start of its middle square; lags reach LAGS_PX.
-
-    Squares whose start differs by more than APART_PX move differently and are left out. start: (2, rows, cols). add:
-    (planes (n, rows, cols), the rows and the columns that they are cut from) -> weighted sums over windows, same shape;
-    reach: how far windows reach, in squares.
+    Squares whose start differs by more than APART_PX move differently and are left out. A window's rim counts in part.
+    start: (2, rows, cols).
     """
-    result = held.products.new_zeros(PLANES, *held.known.shape)
-    for dx, dy in _distinct(start):
-        mine = (start[0] == dx) & (start[1] == dy)
-        cut = [_around(mine.any(dim=1 - axis), reach) for axis in (0, 1)]
-        apart = start[:, cut[0], cut[1]] - torch.tensor([dx, dy], device=start.device)[:, None, None]
-        sums = add(_planes(held, apart, cut), *cut)
-        result[:, cut[0], cut[1]] = torch.where(mine[cut[0], cut[1]], sums, result[:, cut[0], cut[1]])
-    lags = 2 * LAGS_PX + 1
-    return Evidence(result[: lags**2].reshape(lags, lags, *held.known.shape), result[-4:-1], result[-1])
+    reach, nodes = reach_of(max(sizes_px)), held.known.shape
+    sums = [held.products.new_zeros(PLANES, *nodes) for _ in sizes_px]
+    held = Evidence(*(functional.pad(part, (reach,) * 4) for part in held))
+    starts = functional.pad(start[None], (reach,) * 4, mode="replicate")[0]
+    # Part by part, because a part has fewer distinct starts than the field, and fits the processor's cache.
+    for row, col in product(*(range(0, n, PART_NODES) for n in nodes)):
+        here = [slice(at, at + PART_NODES) for at in (row, col)]
+        wide = [slice(at, at + PART_NODES + 2 * reach) for at in (row, col)]
+        of_part = Evidence(*(part[..., wide[0], wide[1]] for part in held))
+        for shift in _distinct(start[:, here[0], here[1]]):
+            common = torch.tensor(shift, device=start.device)[:, None, None]
+            mine = (start[:, here[0], here[1]] == common).all(dim=0)
+            planes = _planes(of_part, starts[:, wide[0], wide[1]] - common)
+            for total, size_px in zip(sums, sizes_px, strict=True):
+                total[:, here[0], here[1]] += _box(planes, reach, size_px) * mine
+    side = 2 * LAGS_PX + 1
+    return [Evidence(total[: side**2].reshape(side, side, *nodes), total[-4:-1], total[-1]) for total in sums]
 
 
 def _distinct(shift: Tensor) -> list[tuple[int, int]]:
@@ -99,46 +102,37 @@ def _distinct(shift: Tensor) -> list[tuple[int, int]]:
     return [(code // side - side // 2, code % side - side // 2) for code in codes]
 
 
-def _around(held: Tensor, reach: int) -> slice:
-    at = torch.nonzero(held)[:, 0]
-    return slice(max(0, int(at[0]) - reach), int(at[-1]) + reach + 1)
-
-
-def _planes(held: Evidence, apart: Tensor, cut: list[slice]) -> Tensor:
+def _planes(held: Evidence, apart: Tensor) -> Tensor:
     """Return products at lags from a common start, energy and known share, (PLANES, rows, cols).
 
     Squares whose starts are too far apart have 0. apart: (2, rows, cols), by how much each square's start exceeds the
     common one, px right and down.
     """
-    products, energy, known = (part[..., cut[0], cut[1]] for part in held)
-    planes = products.new_zeros(PLANES, *known.shape)
+    planes = held.known.new_zeros(PLANES, *held.known.shape)
     for right, down in _distinct(apart):
         if max(abs(right), abs(down)) > APART_PX:
             continue
         first = APART_PX - down, APART_PX - right
         lags = [slice(at, at + 2 * LAGS_PX + 1) for at in first]
-        part = torch.cat([products[lags[0], lags[1]].flatten(0, 1), energy, known[None]])
-        planes += part * ((apart[0] == right) & (apart[1] == down))
+        part = torch.cat([held.products[lags[0], lags[1]].flatten(0, 1), held.energy, held.known[None]])
+        planes.addcmul_(part, ((apart[0] == right) & (apart[1] == down)).to(part.dtype))
     return planes
 
 
-def box(size_px: float) -> Adding:
-    """Return a function that adds planes over size_px around each square; the window's rim counts in part."""
+def _box(planes: Tensor, margin: int, size_px: float) -> Tensor:
+    """Add planes (n, rows, cols) over size_px around each square; the window's rim counts in part.
+
+    margin: squares at each side of the planes around which nothing is added.
+    """
     reach = reach_of(size_px)
-    rim = min(1.0, (size_px / NODE_PX + 1) / 2 - reach) if reach else 1.0
-
-    def add(planes: Tensor, rows: slice, cols: slice) -> Tensor:
-        for dim in (1, 2):
-            wide = functional.pad(planes, (0, 0, reach + 1, reach) if dim == 1 else (reach + 1, reach))
-            sums, size = wide.cumsum(dim), planes.shape[dim]
-            whole = sums.narrow(dim, 2 * reach + 1, size) - sums.narrow(dim, 0, size)
-            if rim < 1:
-                inner = sums.narrow(dim, 2 * reach, size) - sums.narrow(dim, 1, size)
-                whole = torch.lerp(inner, whole, rim)
-            planes = whole
-        return planes
-
-    return add
+    rim, less = (size_px / NODE_PX + 1) / 2 - reach if reach else 1.0, margin - reach
+    for dim in (1, 2):
+        inner = planes.narrow(dim, less, planes.shape[dim] - 2 * less)
+        sums = window_sums(inner, 2 * reach + 1, dim)
+        if rim < 1:
+            sums = torch.lerp(window_sums(inner, 2 * reach - 1, dim).narrow(dim, 1, sums.shape[dim]), sums, rim)
+        planes = sums
+    return planes
 
 
 def reach_of(size_px: float) -> int:

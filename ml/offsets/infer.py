@@ -30,6 +30,7 @@ from ml.runtime.memory import freed_memory_kept
 
 WEIGHTS = {method: card for method, card in network.NAMES.items() if method in METHODS}  # names of the cards
 UNITS = ("px", "px", "px", "px", "1")
+FEW_SAMPLES = 2  # along each axis: a megapixel of a pair says what its images share
 FLAT = 1e-6  # of the largest value: an image with a smaller range is flat
 REASONS = {
     Reason.TOO_FEW_PIXELS: "too few pixels",
@@ -75,7 +76,7 @@ def track_offsets(
     found = coarse.searched(textures, search, block=window_px(device, BLOCK_PX), pieces=pieces)
     if method in ON_NODES:
         tracker = network.shipped(device, method)
-        tracked = network.track_from(source, tracker, found, pieces, textures)
+        tracked = network.track_from(source, tracker, found, pieces, textures, sampled)
         bands = {name: band.numpy() for name, band in at_posting(tracked, source.shape, posting)._asdict().items()}
     else:
         on_device = [torch.from_numpy(sample).to(device) for sample in sampled]
@@ -171,10 +172,16 @@ def _statistics(bands: dict[str, Float32]) -> dict[str, float]:
 
 
 def usable_samples(source: PairSource, posting: int) -> list[Float32]:
-    """Return samples of a pair. ValueError, with the reason, if the pair cannot be tracked."""
+    """Return samples of a pair, more where a few do not show enough. UnusableData, with the reason, if none does."""
     if min(source.shape) < posting:
         raise UnusableData(f"the images ({source.shape}) are smaller than one posting of {posting} px")
-    sampled = samples(source)
+    try:
+        return _usable(samples(source, FEW_SAMPLES))
+    except UnusableData:
+        return _usable(samples(source))
+
+
+def _usable(sampled: list[Float32]) -> list[Float32]:
     if not any(np.isfinite(sample).all(axis=0).any() for sample in sampled):
         raise UnusableData(
             "nowhere do both images show most of the ground: they do not overlap, or one is empty; "

@@ -6,6 +6,7 @@ the whole image is on the grid of nodes, which has 64 times fewer values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
@@ -86,10 +87,11 @@ def track_from(
     found: coarse.Search,
     pieces: Pieces | None = None,
     textures: Textures | None = None,
+    sampled: Sequence[Float32] = (),
 ) -> Offsets:
-    """Track from a finished search and the textures that it used."""
+    """Track from a finished search and the textures that it used. sampled: samples of the pair, if they were read."""
     textures = textures or of_source(source, tracker.device)
-    law = law_of([torch.from_numpy(sample).to(tracker.device) for sample in samples(source)])
+    law = law_of([torch.from_numpy(sample).to(tracker.device) for sample in sampled or samples(source)])
     start = whole(coarse.on_nodes(found.offset))
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     values = _answers(textures, tracker, start, law, pieces or Pieces())[:, :rows, :cols]

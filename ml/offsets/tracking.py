@@ -10,12 +10,13 @@ from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, STATED, TURNS
-from ml.offsets.evidence import APART_PX, LEVELS, Evidence, added, box, nine, reach_of, surfaces, weighted
-from ml.offsets.law import FARTHEST_PX, LONGEST_STEP_PX, Fitted, Law, Matched, fit, match, stepped
+from ml.offsets.evidence import APART_PX, LEVELS, Evidence, added, nine, surfaces, weighted
+from ml.offsets.law import FARTHEST_PX, LONGEST_STEP_PX, STEP_PX, Fitted, Law, Matched, fit, match, stepped
 from ml.offsets.resampling import at_nodes
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 PRIOR = 6 * len(PRIOR_PX) + 3  # channels
+TABULATED_STEPS = 16  # of the law's tables, between the shifts that are tried before the one step
 MOST_RIGHT_PX = 1.0  # largest correction of the first field of motion by the network
 LARGEST_FACTOR = 2.5  # largest correction of log sigma
 NEAR_NODES = 5
@@ -59,13 +60,9 @@ def over_windows(held: Evidence, start: Tensor, law: Law, size_px: float) -> Ans
     Speckle of few looks that coheres well scatters more than the law's Gaussian noise: sigma is 1 + A^2 / looks times
     as large, a factor found on validation pairs of even ground.
     """
-    found = _fitted(held, start, law, size_px)
+    found = fit(*surfaces(added(held, start, [size_px])[0]), law)
     wider = 1 + found.correlation**2 / law.looks
     return _placed(found._replace(sigma=found.sigma * wider), start)
-
-
-def _fitted(held: Evidence, start: Tensor, law: Law, size_px: float) -> Fitted:
-    return fit(*surfaces(added(held, start, box(size_px), reach_of(size_px))), law)
 
 
 def windows_of(channels: Tensor, start: Tensor) -> Windows:
@@ -80,12 +77,31 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
     They are the results of several windows, the share known, and the start less its mean over the nodes around.
     """
     channels = []
-    for size_px in PRIOR_PX:
-        found = _placed(_fitted(held, start, law, size_px), start)
+    for window in added(held, start, PRIOR_PX):
+        found = _placed(_scored(*surfaces(window), law), start)
         contrast = found.contrast.clamp_min(0).log1p() / 4
         channels += [found.offset - start, found.log_sigma.clamp(-5.0, 1.0), torch.stack([contrast, found.correlation])]
     beyond = (start - box_mean(start, NEAR_NODES)).clamp(-2.0, 2.0)
     return torch.cat([*channels, held.known[None], beyond])
+
+
+def _scored(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
+    """Fit offsets as `fit` does, by one step of Fisher's scoring from the vertex of the best of tabulated shifts."""
+    steps = torch.arange(0, law.norm.shape[1], TABULATED_STEPS, device=surface.device)
+    rows, cols = law.filters.mean(dim=0)[:, steps]
+    tried = surface.flatten(1) @ torch.einsum("rk,cl->klrc", rows, cols).flatten(2).flatten(0, 1)
+    height, best = tried.max(dim=1)
+    at, side = torch.stack([best // len(steps), best % len(steps)]), len(steps)
+    inside = at.clamp(1, side - 2)
+    vertices = []
+    for axis, apart in ((0, side), (1, 1)):
+        middle = inside[axis] * apart + at[1 - axis] * (side + 1 - apart)
+        below, here, above = (tried.gather(1, (middle + off)[:, None])[:, 0] for off in (-apart, 0, apart))
+        bend = (2 * here - below - above).clamp_min(1e-9)
+        vertices.append((inside[axis] + ((above - below) / (2 * bend)).clamp(-1, 1)).clamp(0, side - 1))
+    near = torch.stack(vertices).flip(0) * (TABULATED_STEPS * STEP_PX) - FARTHEST_PX
+    norm = law.norm[0, steps][at[0]] * law.norm[1, steps][at[1]]
+    return stepped(match(surface, near, (height / norm).clamp(0, 1), law), near, pixels, LONGEST_STEP_PX)
 
 
 def unlike(windows: Windows) -> Tensor:

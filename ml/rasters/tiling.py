@@ -95,12 +95,14 @@ def _shows_ground(images: Float32) -> bool:
     return any(bool(np.isfinite(images[:, row : row + STRIP_ROWS]).all(axis=0).any()) for row in strips)
 
 
-def samples(source: PairSource) -> list[Float32]:
-    """Read samples (2 or more, rows, cols) spread over a large pair, where most is known; a small pair completely."""
-    if max(source.shape) <= CORE_PX:
+def samples(source: PairSource, side: int = round(SAMPLES**0.5)) -> list[Float32]:
+    """Read samples (2 or more, rows, cols) spread over a large pair, where most is known; a small pair completely.
+
+    side: number of samples along each axis; a pair is small if they would cover it.
+    """
+    if max(source.shape) <= side * SAMPLE_PX:
         return [source.read(Window(0, 0, *source.shape))]
     gathered = []
-    side = round(SAMPLES**0.5)
     for share in np.ndindex(side, side):
         size = [min(SAMPLE_PX, whole) for whole in source.shape]
         free = [whole - piece for whole, piece in zip(source.shape, size, strict=True)]

@@ -10,7 +10,7 @@ from lab.simulation.sar.pairs import simulate_pair
 from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.evidence import Evidence, added, box, evidence, reach_of, surfaces, weighted
+from ml.offsets.evidence import Evidence, added, evidence, surfaces, weighted
 from ml.offsets.infer import track_offsets
 from ml.offsets.law import LAGS, LAGS_PX, Band, fit, fitted_band, law_from, looks_of
 from ml.offsets.tracking import around
@@ -31,7 +31,7 @@ def held_of(reference: torch.Tensor, secondary: torch.Tensor, start: torch.Tenso
 
 def test_the_evidence_of_a_window_is_the_sum_of_its_squares():
     first, second, start = noise(72, 72), noise(72, 72, seed=1), torch.zeros(2, 9, 9)
-    window = added(held_of(first, second, start), start, box(40), reach_of(40))
+    window = added(held_of(first, second, start), start, [40])[0]
     part, far = slice(16, 56), slice(16 - 2, 56 - 2)  # 40 px around the node in the middle; lag -2, +1
     product = (first[part, part] * second[far, slice(17, 57)]).mean()
     at = LAGS_PX - 2, LAGS_PX + 1
@@ -69,11 +69,11 @@ def test_ground_that_starts_a_pixel_apart_is_added_at_the_same_lags_and_farther_
     first, second = noise(72, 72), noise(72, 72, seed=1)
     level, uneven = torch.zeros(2, 9, 9), torch.zeros(2, 9, 9)
     uneven[0, :, 6:], uneven[1, 7:] = 1, -1
-    whole = added(held_of(first, second, level), level, box(40), reach_of(40))
-    other = added(held_of(first, second, uneven), uneven, box(40), reach_of(40))
+    whole = added(held_of(first, second, level), level, [40])[0]
+    other = added(held_of(first, second, uneven), uneven, [40])[0]
     torch.testing.assert_close(other.products[..., 4, 4], whole.products[..., 4, 4])
     uneven[0, :, 6:] = 3
-    apart = added(held_of(first, second, uneven), uneven, box(40), reach_of(40))
+    apart = added(held_of(first, second, uneven), uneven, [40])[0]
     assert float(apart.known[4, 4]) == pytest.approx(20)
 
 
@@ -133,7 +133,6 @@ def test_a_few_bright_points_count_as_few():
     texture[20::30, 20::30] = 5.0
     start = torch.zeros(2, 9, 9)
     with_points, without = (
-        surfaces(added(held_of(one, one, start), start, box(72), reach_of(72)))[1][40]
-        for one in (texture, noise(72, 72))
+        surfaces(added(held_of(one, one, start), start, [72])[0])[1][40] for one in (texture, noise(72, 72))
     )
     assert float(with_points) < 0.1 * float(without)
