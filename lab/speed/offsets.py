@@ -1,8 +1,9 @@
-"""Offset trackers on one pair, in megapixels a second; the control is batched-FFT correlation on the same device.
+"""Offset trackers on one pair, in megapixels a second; the control is OpenCV's `matchTemplate` on the same nodes.
 
-`scripts/bench` never imports torch, so the times are taken in a process of their own (`python -m lab.speed.offsets`).
-The pair is a simulated one (GRDH, gamma 0.7), repeated to the wanted size while it is read, so that memory is the
-tracker's. Reading files and writing the raster are left out.
+The control finds whole pixels only, with one window of CONTROL_PX and the range that the trackers search everywhere,
+and with as many threads. `scripts/bench` never imports torch, so the times are taken in a process of their own (`python
+-m lab.speed.offsets`). The pair is a simulated one (GRDH, gamma 0.7), repeated to the wanted size while it is read, so
+that memory is the tracker's. Reading files and writing the raster are left out.
 """
 
 import argparse
@@ -10,21 +11,27 @@ import json
 import resource
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import numpy as np
 
 from lab.speed.measure import report, result, seconds
 
 SIZE_PX, PIECE_PX, POSTING_PX = 2048, 256, 8
-METHODS = ("model", "ncc", "multi-kernel")
+CONTROL, CONTROL_PX = "opencv", 32
+METHODS = ("model", "ncc", "multi-kernel", CONTROL)
 
 
 def run(rounds: int = 5, size: int = SIZE_PX) -> dict[str, Any]:
-    """Time network, one window and four windows in turn; measure the network's memory, also at four times the area."""
+    """Time the trackers and the control in turn; measure the network's memory, also at four times the area."""
     measured, megapixels = _in_own_process("--size", size, "--rounds", rounds), size**2 / 1e6
-    times, where = measured["seconds"], f"{megapixels:.1f} Mpx, {measured['device']}; control: one window of 32 px"
+    times = measured["seconds"]
+    where = f"{megapixels:.1f} Mpx, {measured['device']}; control: OpenCV's matchTemplate, {CONTROL_PX} px"
+    named = {"network": "model", "one window of 32 px": "ncc", "multi-kernel correlation": "multi-kernel"}
     rows = [
-        result(f"offsets: {name}, {where}", "Mpx/s", times[method], times["ncc"], megapixels)
-        for name, method in (("network", "model"), ("multi-kernel correlation", "multi-kernel"))
+        result(f"offsets: {name}, {where}", "Mpx/s", times[method], times[CONTROL], megapixels)
+        for name, method in named.items()
     ]
     small, large = ([_in_own_process("--memory", "--size", px)["mib"]] for px in (size, 2 * size))
     rows.append(result("offsets: network, peak memory at four times the area; control: at one", "MiB", large, small))
@@ -36,15 +43,44 @@ def _in_own_process(*arguments: object) -> dict[str, Any]:
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def whole_pixels(power: Any, search: int, threads: int) -> Any:
+    """Match whole pixels by OpenCV at the trackers' nodes, (2, nodes, nodes), px right and down.
+
+    power: (2, rows, cols), linear, all known; search: largest offset, px.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)  # a window is too small to be shared
+    before, wide = CONTROL_PX // 2 - POSTING_PX // 2, CONTROL_PX // 2 + search
+    reference, secondary = (np.pad(np.sqrt(image), wide, mode="reflect") for image in power)
+    rows, cols = (n // POSTING_PX for n in power.shape[1:])
+    found = np.empty((2, rows, cols), dtype=np.float32)
+
+    def match(row: int) -> None:
+        top = row * POSTING_PX - before + wide
+        for col in range(cols):
+            left = col * POSTING_PX - before + wide
+            window = reference[top : top + CONTROL_PX, left : left + CONTROL_PX]
+            around = secondary[top - search : top + CONTROL_PX + search, left - search : left + CONTROL_PX + search]
+            surface = cv2.matchTemplate(around, window, cv2.TM_CCOEFF_NORMED)
+            found[:, row, col] = cv2.minMaxLoc(surface)[3]
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(match, range(rows)))
+    return found - search
+
+
 def main() -> None:
     """Track pairs and print seconds of each method in each round, or the peak memory of the network alone."""
-    import numpy as np
+    import torch
     from affine import Affine
 
     from lab.simulation.sar.recipes import constant_shift
     from lab.simulation.seeds import Purpose, generator
+    from ml.offsets.baseline import SEARCH_PX
     from ml.offsets.infer import track_offsets
     from ml.rasters.imagery import PairSource
+    from ml.rasters.windows import Window
     from ml.runtime.device import choose_device
 
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -55,12 +91,15 @@ def main() -> None:
     device = choose_device("auto")
     power = constant_shift(generator(Purpose.TEST, "offsets-timing", 0), 0.7, PIECE_PX).power
 
-    def track(method: str, size: int) -> None:
-        def read(at):
-            rows, cols = (np.arange(first, first + n) % PIECE_PX for first, n in ((at.row, at.rows), (at.col, at.cols)))
-            return power[:, rows][:, :, cols]
+    def read(at):
+        rows, cols = (np.arange(first, first + n) % PIECE_PX for first, n in ((at.row, at.rows), (at.col, at.cols)))
+        return power[:, rows][:, :, cols]
 
-        track_offsets(PairSource((size, size), Affine.identity(), None, read), method, device, posting=POSTING_PX)
+    def track(method: str, size: int) -> None:
+        if method == CONTROL:
+            whole_pixels(read(Window(0, 0, size, size)), SEARCH_PX, torch.get_num_threads())
+        else:
+            track_offsets(PairSource((size, size), Affine.identity(), None, read), method, device, posting=POSTING_PX)
 
     if args.memory:
         track("model", args.size)

@@ -101,7 +101,7 @@ def _scored(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
         vertices.append((inside[axis] + ((above - below) / (2 * bend)).clamp(-1, 1)).clamp(0, side - 1))
     near = torch.stack(vertices).flip(0) * (TABULATED_STEPS * STEP_PX) - FARTHEST_PX
     norm = law.norm[0, steps][at[0]] * law.norm[1, steps][at[1]]
-    return stepped(match(surface, near, (height / norm).clamp(0, 1), law), near, pixels, LONGEST_STEP_PX)
+    return stepped(match(surface, near, (height / norm).clamp(0, 1), law), near, pixels)
 
 
 def unlike(windows: Windows) -> Tensor:
