@@ -25,6 +25,9 @@ LEVELS, REACH_NODES = 3, 13  # of the addition by weights
 PLANES = (2 * LAGS_PX + 1) ** 2 + 4
 
 
+Part = tuple[slice, slice]  # rows and columns of a field of squares
+
+
 class Evidence(NamedTuple):
     """Evidence of squares of NODE_PX pixels, or of windows of such squares.
 
@@ -67,29 +70,28 @@ def _energy(squares: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(energy, dim=1), both.mean(dim=1)
 
 
-def added(held: Evidence, start: Tensor, sizes_px: Sequence[float]) -> list[Evidence]:
+def added(held: Evidence, start: Tensor, sizes_px: Sequence[float]) -> Iterator[tuple[Part, list[Evidence]]]:
     """Add evidence over windows of several sizes around each square, at the start of this square; lags reach LAGS_PX.
 
     Squares whose start differs by more than APART_PX move differently and are left out. A window's rim counts in part.
-    start: (2, rows, cols).
+    start: (2, rows, cols). Yields parts of the field, each with one sum for every size: a part has fewer distinct
+    starts than the field, fits the processor's cache, and its sums are gone before those of the next.
     """
-    reach, nodes = reach_of(max(sizes_px)), held.known.shape
-    sums = [held.products.new_zeros(PLANES, *nodes) for _ in sizes_px]
+    reach, nodes, side = reach_of(max(sizes_px)), held.known.shape, 2 * LAGS_PX + 1
     held = Evidence(*(functional.pad(part, (reach,) * 4) for part in held))
     starts = functional.pad(start[None], (reach,) * 4, mode="replicate")[0]
-    # Part by part, because a part has fewer distinct starts than the field, and fits the processor's cache.
     for row, col in product(*(range(0, n, PART_NODES) for n in nodes)):
-        here = [slice(at, at + PART_NODES) for at in (row, col)]
+        here = slice(row, row + PART_NODES), slice(col, col + PART_NODES)
         wide = [slice(at, at + PART_NODES + 2 * reach) for at in (row, col)]
-        of_part = Evidence(*(part[..., wide[0], wide[1]] for part in held))
-        for shift in _distinct(start[:, here[0], here[1]]):
+        of_part, own = Evidence(*(part[..., wide[0], wide[1]] for part in held)), start[:, here[0], here[1]]
+        sums = [held.known.new_zeros(PLANES, *own.shape[1:]) for _ in sizes_px]
+        for shift in _distinct(own):
             common = torch.tensor(shift, device=start.device)[:, None, None]
-            mine = (start[:, here[0], here[1]] == common).all(dim=0)
             planes = _planes(of_part, starts[:, wide[0], wide[1]] - common)
             for total, size_px in zip(sums, sizes_px, strict=True):
-                total[:, here[0], here[1]] += _box(planes, reach, size_px) * mine
-    side = 2 * LAGS_PX + 1
-    return [Evidence(total[: side**2].reshape(side, side, *nodes), total[-4:-1], total[-1]) for total in sums]
+                total.addcmul_(_box(planes, reach, size_px), (own == common).all(dim=0).to(total.dtype))
+        windows = [(total[:-4].reshape(side, side, *total.shape[1:]), total[-4:-1], total[-1]) for total in sums]
+        yield here, [Evidence(*window) for window in windows]
 
 
 def _distinct(shift: Tensor) -> list[tuple[int, int]]:

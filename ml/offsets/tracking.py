@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -60,9 +62,22 @@ def over_windows(held: Evidence, start: Tensor, law: Law, size_px: float) -> Ans
     Speckle of few looks that coheres well scatters more than the law's Gaussian noise: sigma is 1 + A^2 / looks times
     as large, a factor found on validation pairs of even ground.
     """
-    found = fit(*surfaces(added(held, start, [size_px])[0]), law)
+    (found,) = _fitted(held, start, [size_px], partial(fit, law=law))
     wider = 1 + found.correlation**2 / law.looks
-    return _placed(found._replace(sigma=found.sigma * wider), start)
+    return found._replace(log_sigma=found.log_sigma + wider.log())
+
+
+def _fitted(
+    held: Evidence, start: Tensor, sizes_px: Sequence[float], fitting: Callable[[Tensor, Tensor], Fitted]
+) -> Iterator[Answer]:
+    """Yield the answers of windows of each size. fitting: (surfaces, numbers of pixels) -> offsets from the start."""
+    found = start.new_empty(len(sizes_px), 6, *start.shape[1:])
+    for (rows, cols), windows in added(held, start, sizes_px):
+        for of_size, window in zip(found, windows, strict=True):
+            placed = _placed(fitting(*surfaces(window)), start[:, rows, cols])
+            of_size[:, rows, cols] = torch.cat([*placed[:2], torch.stack(placed[2:])])
+    for of_size in found:
+        yield Answer(of_size[:2], of_size[2:4], of_size[4], of_size[5])
 
 
 def windows_of(channels: Tensor, start: Tensor) -> Windows:
@@ -77,8 +92,7 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
     They are the results of several windows, the share known, and the start less its mean over the nodes around.
     """
     channels = []
-    for window in added(held, start, PRIOR_PX):
-        found = _placed(_scored(*surfaces(window), law), start)
+    for found in _fitted(held, start, PRIOR_PX, partial(_scored, law=law)):
         contrast = found.contrast.clamp_min(0).log1p() / 4
         channels += [found.offset - start, found.log_sigma.clamp(-5.0, 1.0), torch.stack([contrast, found.correlation])]
     beyond = (start - box_mean(start, NEAR_NODES)).clamp(-2.0, 2.0)
@@ -86,22 +100,29 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
 
 
 def _scored(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
-    """Fit offsets as `fit` does, by one step of Fisher's scoring from the vertex of the best of tabulated shifts."""
+    """Fit offsets as `fit` does, by one step of Fisher's scoring from the best of tabulated shifts."""
+    near, correlation = _tabulated(surface, law)
+    return stepped(match(surface, near, correlation, law), near, pixels)
+
+
+def _tabulated(surface: Tensor, law: Law) -> tuple[Tensor, Tensor]:
+    """Return the shift at which surfaces match the law best, (2, n), px, and their rough correlation, (n,).
+
+    The best of the shifts tabulated TABULATED_STEPS apart, moved to the vertex of the parabolas through its neighbours.
+    """
     steps = torch.arange(0, law.norm.shape[1], TABULATED_STEPS, device=surface.device)
     rows, cols = law.filters.mean(dim=0)[:, steps]
     tried = surface.flatten(1) @ torch.einsum("rk,cl->klrc", rows, cols).flatten(2).flatten(0, 1)
-    height, best = tried.max(dim=1)
-    at, side = torch.stack([best // len(steps), best % len(steps)]), len(steps)
-    inside = at.clamp(1, side - 2)
-    vertices = []
+    side, (height, best) = len(steps), tried.max(dim=1)
+    at, shift = (best // side, best % side), torch.empty(2, len(surface), device=surface.device)
     for axis, apart in ((0, side), (1, 1)):
-        middle = inside[axis] * apart + at[1 - axis] * (side + 1 - apart)
+        inside = at[axis].clamp(1, side - 2)
+        middle = best + (inside - at[axis]) * apart
         below, here, above = (tried.gather(1, (middle + off)[:, None])[:, 0] for off in (-apart, 0, apart))
-        bend = (2 * here - below - above).clamp_min(1e-9)
-        vertices.append((inside[axis] + ((above - below) / (2 * bend)).clamp(-1, 1)).clamp(0, side - 1))
-    near = torch.stack(vertices).flip(0) * (TABULATED_STEPS * STEP_PX) - FARTHEST_PX
+        vertex = (above - below) / (2 * (2 * here - below - above)).clamp_min(1e-9)
+        shift[1 - axis] = (inside + vertex.clamp(-1, 1)) * (TABULATED_STEPS * STEP_PX) - FARTHEST_PX
     norm = law.norm[0, steps][at[0]] * law.norm[1, steps][at[1]]
-    return stepped(match(surface, near, (height / norm).clamp(0, 1), law), near, pixels)
+    return shift, (height / norm).clamp(0, 1)
 
 
 def unlike(windows: Windows) -> Tensor:

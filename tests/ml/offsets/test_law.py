@@ -12,8 +12,9 @@ from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.evidence import Evidence, added, evidence, surfaces, weighted
 from ml.offsets.infer import track_offsets
-from ml.offsets.law import LAGS, LAGS_PX, Band, fit, fitted_band, law_from, looks_of
-from ml.offsets.tracking import around
+from ml.offsets.law import LAGS, LAGS_PX, Band, fit, fitted_band, law_from, law_of, looks_of
+from ml.offsets.texture import texture
+from ml.offsets.tracking import PRIOR_PX, around, prior, windows_of
 from ml.rasters.imagery import ImagePair
 
 CPU = torch.device("cpu")
@@ -29,9 +30,15 @@ def held_of(reference: torch.Tensor, secondary: torch.Tensor, start: torch.Tenso
     return evidence(reference, functional.pad(secondary, (MARGIN,) * 4), start, MARGIN)
 
 
+def window_of(held: Evidence, start: torch.Tensor, size_px: float) -> Evidence:
+    """The evidence of windows of one size on a field of one part."""
+    ((_, (window,)),) = added(held, start, [size_px])
+    return window
+
+
 def test_the_evidence_of_a_window_is_the_sum_of_its_squares():
     first, second, start = noise(72, 72), noise(72, 72, seed=1), torch.zeros(2, 9, 9)
-    window = added(held_of(first, second, start), start, [40])[0]
+    window = window_of(held_of(first, second, start), start, 40)
     part, far = slice(16, 56), slice(16 - 2, 56 - 2)  # 40 px around the node in the middle; lag -2, +1
     product = (first[part, part] * second[far, slice(17, 57)]).mean()
     at = LAGS_PX - 2, LAGS_PX + 1
@@ -69,11 +76,11 @@ def test_ground_that_starts_a_pixel_apart_is_added_at_the_same_lags_and_farther_
     first, second = noise(72, 72), noise(72, 72, seed=1)
     level, uneven = torch.zeros(2, 9, 9), torch.zeros(2, 9, 9)
     uneven[0, :, 6:], uneven[1, 7:] = 1, -1
-    whole = added(held_of(first, second, level), level, [40])[0]
-    other = added(held_of(first, second, uneven), uneven, [40])[0]
+    whole = window_of(held_of(first, second, level), level, 40)
+    other = window_of(held_of(first, second, uneven), uneven, 40)
     torch.testing.assert_close(other.products[..., 4, 4], whole.products[..., 4, 4])
     uneven[0, :, 6:] = 3
-    apart = added(held_of(first, second, uneven), uneven, [40])[0]
+    apart = window_of(held_of(first, second, uneven), uneven, 40)
     assert float(apart.known[4, 4]) == pytest.approx(20)
 
 
@@ -96,6 +103,38 @@ def test_a_surface_of_the_law_itself_gives_its_offset(dx, dy):
     found = fit(torch.tensor(surface, dtype=torch.float32)[None], torch.tensor([1000.0]), law_from(bands, CPU))
     torch.testing.assert_close(found.offset[:, 0], torch.tensor([dx, dy]), atol=4e-3, rtol=0)
     assert float(found.correlation) == pytest.approx(0.6, abs=0.01)
+
+
+@pytest.mark.parametrize("size_px", [24, 56])
+def test_the_prior_answers_as_the_fit_of_each_window(size_px):
+    """One step from tabulated shifts, where five turns of scoring were; even ground, moved by parts of a pixel."""
+    pair = shifted(System(10.0, (2.0, 2.0), 4, sampled=True), 0.37, -0.44)
+    power = torch.from_numpy(np.stack([pair.reference, pair.secondary]))
+    law, start = law_of([power]), torch.zeros(2, 32, 32)
+    held = held_of(*texture(power.log()), start)
+    found = windows_of(prior(held, start, law), start)
+    fitted = fit(*surfaces(window_of(held, start, size_px)), law)
+    at = PRIOR_PX.index(size_px)
+    sure = fitted.contrast.reshape(32, 32) > 6
+    assert float(sure.float().mean()) > 0.9
+    off = (found.offset[at] - fitted.offset.reshape(2, 32, 32))[:, sure].abs()
+    assert float(off.quantile(0.95)) < 0.02
+    torch.testing.assert_close(found.correlation[at][sure], fitted.correlation.reshape(32, 32)[sure], atol=0.02, rtol=0)
+
+
+def test_no_square_is_lost_where_a_field_is_added_in_parts():
+    first, second, start = noise(8 * 80, 8 * 80), noise(8 * 80, 8 * 80, seed=1), torch.zeros(2, 80, 80)
+    held, seen = held_of(first, second, start), torch.zeros(80, 80)
+    for (rows, cols), windows in added(held, start, [24, 104]):
+        seen[rows, cols] += 1
+        for window, reach in zip(windows, (1, 6), strict=True):
+            row, col = (max(reach, part.start) for part in (rows, cols))
+            around = slice(row - reach, row + reach + 1), slice(col - reach, col + reach + 1)
+            whole = held.products[1:-1, 1:-1, around[0], around[1]].sum(dim=(2, 3))
+            here = row - rows.start, col - cols.start
+            torch.testing.assert_close(window.products[..., here[0], here[1]], whole, atol=1e-4, rtol=1e-4)
+            assert float(window.known[here]) == (2 * reach + 1) ** 2
+    assert bool((seen == 1).all())
 
 
 def shifted(system: System, dx: float, dy: float, gamma: float = 0.9, size: int = 256) -> ImagePair:
@@ -133,6 +172,6 @@ def test_a_few_bright_points_count_as_few():
     texture[20::30, 20::30] = 5.0
     start = torch.zeros(2, 9, 9)
     with_points, without = (
-        surfaces(added(held_of(one, one, start), start, [72])[0])[1][40] for one in (texture, noise(72, 72))
+        surfaces(window_of(held_of(one, one, start), start, 72))[1][40] for one in (texture, noise(72, 72))
     )
     assert float(with_points) < 0.1 * float(without)

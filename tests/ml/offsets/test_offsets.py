@@ -11,9 +11,11 @@ from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.baseline import grid_of_nodes, track
+from ml.offsets.blocks import of_source
 from ml.offsets.correlate import correlate, correlate_grid
 from ml.offsets.infer import track_offsets
 from ml.rasters.imagery import ImagePair, high_pass
+from ml.rasters.windows import Window
 
 FINE = 3  # scatterers per pixel and axis
 
@@ -77,6 +79,35 @@ def test_the_raster_of_a_pair_is_scaled_by_the_posting():
     assert result.transform == Affine(240, 0, 500, 0, -240, 900)
     assert list(result.bands) == ["dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px", "quality"]
     assert result.statistics["median_dx_px"] == pytest.approx(1.0, abs=0.04)
+
+
+def test_the_near_search_answers_as_windows_that_are_correlated_one_by_one():
+    """Halved images, as the search sees them, with a hole; windows of 32 px at a node per 16 px, written out."""
+    power = images(2.6, -3.4, gamma=0.8, size=192)
+    power[1, 64:96, 96:112] = torch.nan
+    halves = of_source(ImagePair(*power.numpy(), Affine.identity(), None).source(), torch.device("cpu")).halved(
+        Window(0, 0, 192, 192)
+    )
+    peaks = correlate_grid(*halves, (16,), 4, 8)[0]
+    height, known = np.full((12, 12), np.nan), np.zeros((12, 12), dtype=bool)
+    first, second = (np.pad(image, 20, constant_values=np.nan) for image in halves.numpy())
+    for row, col in np.ndindex(12, 12):
+        window = first[8 * row + 16 : 8 * row + 32, 8 * col + 16 : 8 * col + 32]
+        surface, shares = np.full((9, 9), np.nan), np.full((9, 9), np.nan)
+        for down, right in np.ndindex(9, 9):
+            there = second[8 * row + 12 + down :, 8 * col + 12 + right :][:16, :16]
+            energy = np.nanmean(window**2) * np.isfinite(window).mean() * np.nansum(there**2) / 256
+            surface[down, right] = np.nansum(window * there) / 256 / np.sqrt(max(energy, 1e-12))
+            shares[down, right] = np.isfinite(there).mean()
+        best = np.unravel_index(surface.argmax(), surface.shape)
+        height[row, col] = surface[best]
+        inside = all(0 < at < 8 for at in best)
+        known[row, col] = inside and np.isfinite(window).mean() >= 0.5 and shares.min() >= 0.5
+    assert 60 < known.sum() < 144
+    np.testing.assert_array_equal(peaks.known.reshape(12, 12), known)
+    np.testing.assert_allclose(peaks.height.reshape(12, 12)[known], height[known], atol=1e-4)
+    assert float((2 * peaks.dx_px[peaks.known]).median()) == pytest.approx(2.6, abs=0.3)
+    assert float((2 * peaks.dy_px[peaks.known]).median()) == pytest.approx(-3.4, abs=0.3)
 
 
 @pytest.mark.parametrize("size", [(160, 136), (131, 150)])
