@@ -78,20 +78,28 @@ def added(held: Evidence, start: Tensor, sizes_px: Sequence[float]) -> Iterator[
     starts than the field, fits the processor's cache, and its sums are gone before those of the next.
     """
     reach, nodes, side = reach_of(max(sizes_px)), held.known.shape, 2 * LAGS_PX + 1
-    held = Evidence(*(functional.pad(part, (reach,) * 4) for part in held))
-    starts = functional.pad(start[None], (reach,) * 4, mode="replicate")[0]
     for row, col in product(*(range(0, n, PART_NODES) for n in nodes)):
         here = slice(row, row + PART_NODES), slice(col, col + PART_NODES)
-        wide = [slice(at, at + PART_NODES + 2 * reach) for at in (row, col)]
-        of_part, own = Evidence(*(part[..., wide[0], wide[1]] for part in held)), start[:, here[0], here[1]]
+        *of_part, starts = (_with_margin(part, row, col, reach) for part in (*held, start))
+        own = start[:, here[0], here[1]]
         sums = [held.known.new_zeros(PLANES, *own.shape[1:]) for _ in sizes_px]
         for shift in _distinct(own):
             common = torch.tensor(shift, device=start.device)[:, None, None]
-            planes = _planes(of_part, starts[:, wide[0], wide[1]] - common)
+            planes = _planes(Evidence(*of_part), starts - common)
             for total, size_px in zip(sums, sizes_px, strict=True):
                 total.addcmul_(_box(planes, reach, size_px), (own == common).all(dim=0).to(total.dtype))
         windows = [(total[:-4].reshape(side, side, *total.shape[1:]), total[-4:-1], total[-1]) for total in sums]
         yield here, [Evidence(*window) for window in windows]
+
+
+def _with_margin(field: Tensor, row: int, col: int, margin: int) -> Tensor:
+    """Cut the part of a field (..., rows, cols) that begins at a square, with a margin; 0 beyond the field."""
+    edges, cut = [], []
+    for at, size in ((col, field.shape[-1]), (row, field.shape[-2])):
+        last = min(at + PART_NODES, size) + margin
+        cut.append(slice(max(0, at - margin), last))
+        edges += [max(0, margin - at), max(0, last - size)]
+    return functional.pad(field[..., cut[1], cut[0]], edges)
 
 
 def _distinct(shift: Tensor) -> list[tuple[int, int]]:

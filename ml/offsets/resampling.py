@@ -6,6 +6,7 @@ so that ground that moves by half a pixel is not cut into patches of 0 and 1.
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX
@@ -26,12 +27,14 @@ def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor
     shift: (2, nodes, nodes), from `whole`. row, col: where the first node's square begins in the image if its shift is
     0. The result has NODE_PX rows and columns per node and is aligned with the reference.
     """
-    rows, cols = image.shape
-    by = shift.long().repeat_interleave(NODE_PX, 1).repeat_interleave(NODE_PX, 2)
-    down = torch.arange(row, row + by.shape[1], device=image.device)[:, None] + by[1]
-    right = torch.arange(col, col + by.shape[2], device=image.device) + by[0]
-    inside = (down >= 0) & (down < rows) & (right >= 0) & (right < cols)
-    return image[down.clamp(0, rows - 1), right.clamp(0, cols - 1)] * inside
+    nodes, far = shift.shape[1:], int(shift.abs().max())
+    size = [n * NODE_PX for n in nodes]
+    beyond = [(far - first, first + n + far - m) for first, n, m in zip((row, col), size, image.shape, strict=True)]
+    wide = functional.pad(image, (*beyond[1], *beyond[0])).contiguous()  # begins `far` px before the first square
+    first = [torch.arange(far, far + n, NODE_PX, device=image.device) for n in size]
+    corners = (first[0][:, None] + shift[1].long()) * wide.shape[1] + first[1] + shift[0].long()
+    lines = corners[:, None] + (torch.arange(NODE_PX, device=image.device) * wide.shape[1])[:, None]
+    return wide.flatten().unfold(0, NODE_PX, 1).index_select(0, lines.flatten()).reshape(size)
 
 
 def at_nodes(values: Tensor) -> Tensor:
