@@ -18,7 +18,7 @@ from ml.offsets.resampling import at_nodes
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 PRIOR = 6 * len(PRIOR_PX) + 3  # channels
-TABULATED_STEPS = 16  # of the law's tables, between the shifts that are tried before the one step
+TABULATED_STEPS = 32  # of the law's tables, between the shifts that are tried before the one step
 MOST_RIGHT_PX = 1.0  # largest correction of the first field of motion by the network
 LARGEST_FACTOR = 2.5  # largest correction of log sigma
 NEAR_NODES = 5
