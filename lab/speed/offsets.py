@@ -91,9 +91,9 @@ def main() -> None:
     device = choose_device("auto")
     power = constant_shift(generator(Purpose.TEST, "offsets-timing", 0), 0.7, PIECE_PX).power
 
-    def read(at):
-        rows, cols = (np.arange(first, first + n) % PIECE_PX for first, n in ((at.row, at.rows), (at.col, at.cols)))
-        return power[:, rows][:, :, cols]
+    def read(at: Window) -> Any:
+        rows, skip = np.arange(at.row, at.row + at.rows) % PIECE_PX, at.col % PIECE_PX
+        return np.tile(power[:, rows], -(-(skip + at.cols) // PIECE_PX))[:, :, skip : skip + at.cols]
 
     def track(method: str, size: int) -> None:
         if method == CONTROL:

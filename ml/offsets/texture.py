@@ -20,22 +20,23 @@ TRACE = 1e-6  # texture of ground without contrast, because 0 means unknown
 
 def texture(log: Tensor) -> Tensor:
     """Convert log power (n, rows, cols), natural logarithms, NaN unknown, to texture without NaN: unknown is 0."""
-    known = torch.isfinite(log)
-    whole, complete = inside(log, WINDOW_PX), bool(known.all())
-    share = whole if complete else box(known.to(log.dtype), WINDOW_PX)
+    whole, complete = inside(log, WINDOW_PX), bool(torch.isfinite(log.sum()))
+    known = None if complete else torch.isfinite(log)
+    share = whole if known is None else box(known.to(log.dtype), WINDOW_PX)
     least = share.clamp_min(1e-3)
-    held = log if complete else torch.where(known, log, 0.0)
-    amplitude = box(held, WINDOW_PX).div_(least).neg_().add_(held).mul_(0.5).clamp_max_(math.log(BRIGHTEST)).exp_()
-    if not complete:
+    held = log if known is None else torch.where(known, log, 0.0)
+    high_passed = torch.addcdiv(held, box(held, WINDOW_PX), least, value=-1)
+    amplitude = high_passed.mul_(0.5).clamp_max_(math.log(BRIGHTEST)).exp_()
+    if known is not None:
         amplitude *= known
     # About the mean of the whole, so that squares keep their digits.
-    centred = amplitude.sub_(box(amplitude, WINDOW_PX).div_(least))
-    if not complete:
+    centred = amplitude.addcdiv_(box(amplitude, WINDOW_PX), least, value=-1)
+    if known is not None:
         centred *= known
-    spread = box(centred**2, WINDOW_PX).div_(least).clamp_min_(1e-4).sqrt_()
-    seen = centred.div_(spread).clamp_(-LARGEST, LARGEST)
+    sharpness = box(centred**2, WINDOW_PX).div_(least).clamp_min_(1e-4).rsqrt_()
+    seen = centred.mul_(sharpness).clamp_(-LARGEST, LARGEST)
     seen.masked_fill_(seen == 0, TRACE)
-    return seen if complete else seen.mul_(known & (share >= LEAST_SHARE * whole))
+    return seen if known is None else seen.mul_(known & (share >= LEAST_SHARE * whole))
 
 
 def halved(images: Tensor) -> Tensor:
