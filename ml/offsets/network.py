@@ -138,7 +138,7 @@ def _part(field: Tensor, at: Window) -> Tensor:
 
 def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: Law) -> Tensor:
     """Return the planes of `_answers`. images: (2, rows, cols), textures with a margin of `far` px; start: of nodes."""
-    reference = images[0, far : images.shape[1] - far, far : images.shape[2] - far].contiguous()
+    reference = images[0, far : images.shape[1] - far, far : images.shape[2] - far]
     with torch.no_grad():
         held = evidence(reference, images[1], start, far)
         if tracker.network is None:
