@@ -1,6 +1,7 @@
 """One interface for all estimators of coherence: from a pair to coherence and its uncertainty."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from ml.networks.window_head import Window
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces, blocks_of
 from ml.rasters.results import RasterResult
-from ml.rasters.tiling import Tile, over_tiles, samples
+from ml.rasters.tiling import Tile, over_tiles, squares
 from ml.rasters.windows import inner
 from ml.runtime.device import precision
 from ml.runtime.feeding import feed_of, on_device, window_px
@@ -87,15 +88,17 @@ def estimate_coherence(
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kept = Pieces() if pieces is None else pieces
 
+    @cache
+    def read() -> list[Float32]:
+        return squares(source)
+
     def sampled() -> list[torch.Tensor]:
-        return [torch.from_numpy(sample[:2]).to(device) for sample in samples(source)]
+        return [torch.from_numpy(sample[:2]).to(device) for sample in read()]
 
     facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
     if method in WEIGHTS:
         over = sides(window or SAMPLE_WINDOW) if method in WITH_WINDOW else SAMPLE_WINDOW
-        levels = kept.once(
-            "levels", lambda: _levels([sample[_history_indexes(len(sample))] for sample in samples(source)])
-        )
+        levels = kept.once("levels", lambda: _levels([sample[_history_indexes(len(sample))] for sample in read()]))
         windows = (over, SCATTERERS) if method in WITH_WINDOW else (over,)
         work = _by_network(network.shipped(device, WEIGHTS[method]), facts, levels, windows, device)
         core = window_px(device, TILE_PX)

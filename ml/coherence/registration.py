@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from statistics import median
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as functional
@@ -27,64 +26,63 @@ LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
 
 def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
-    """Measure a pair's facts: medians over samples (2, rows, cols) of linear power. looks: if a product states them.
+    """Measure a pair's facts on all samples together. looks: if a product states them.
 
-    ValueError without samples.
+    samples: of one size, (2, rows, cols), linear power. ValueError without samples.
     """
     if not samples:
         raise UnusableData("nowhere do both images show most of the ground")
-    passed = [torch.nan_to_num(high_pass(sample, SPECKLE_PX)) for sample in samples]
-    lags = torch.stack([_lags(sample) for sample in passed]).median(dim=0).values.clamp(0, 1).tolist()
+    images = torch.stack(list(samples)).flatten(0, 1)  # (2 n, rows, cols)
+    passed = torch.nan_to_num(high_pass(images, SPECKLE_PX)).unflatten(0, (-1, 2))
+    lags = _lags(passed).clamp(0, 1).tolist()
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
-    shift_scores = [shift_of(sample) for sample in passed]
-    sure = [(shift, peak) for shift, peak, score in shift_scores if score >= LEAST_SCORE]
-    shift = (
-        (_significant(at[0][0] for at in sure), _significant(at[0][1] for at in sure))
-        if sure and register
-        else (0.0, 0.0)
-    )
-    logs = [torch.log(sample.clamp_min(1e-9)) for sample in samples]
-    level = [median(float(torch.nanmedian(log[image])) for log in logs) for image in (0, 1)]
-    peak = median(peak for _, peak, _ in shift_scores)
-    own = median(looks_of(sample, shared) for sample in samples)
-    return Facts(own if looks is None else looks, looks is not None, own, (*lags,), shift, peak, (level[0], level[1]))
+    shift, peak, score = shift_of(passed)
+    found = (_significant(shift[0]), _significant(shift[1])) if register and score >= LEAST_SCORE else (0.0, 0.0)
+    level = [float(torch.nanmedian(torch.log(images[image::2].clamp_min(1e-9)))) for image in (0, 1)]
+    own = looks_of(images, shared)
+    return Facts(own if looks is None else looks, looks is not None, own, (*lags,), found, peak, (level[0], level[1]))
 
 
-def _significant(shifts: Iterable[float]) -> float:
-    """Return the median of shifts, or 0 if it is so small that interpolation would not be worthwhile."""
-    middle = median(shifts)
-    return middle if abs(middle) >= LEAST_SHIFT_PX else 0.0
+def _significant(shift_px: float) -> float:
+    """Return a shift, or 0 if it is so small that interpolation would not be worthwhile."""
+    return shift_px if abs(shift_px) >= LEAST_SHIFT_PX else 0.0
 
 
 def _lags(passed: Tensor) -> Tensor:
-    """Return the correlation over 1 and 2 rows, 1 and 2 columns."""
-    power = (passed**2).mean().clamp_min(1e-9)
+    """Return the correlation over 1 and 2 rows, 1 and 2 columns, the median over samples (n, 2, rows, cols)."""
+    over = (1, 2, 3)
+    power = (passed**2).mean(dim=over).clamp_min(1e-9)
     rows, cols = passed.shape[-2:]
-    along = [(passed[:, lag:] * passed[:, : rows - lag]).mean() for lag in (1, 2)]
-    along += [(passed[..., lag:] * passed[..., : cols - lag]).mean() for lag in (1, 2)]
-    return torch.stack(along) / power
+    along = [(passed[..., lag:, :] * passed[..., : rows - lag, :]).mean(dim=over) for lag in (1, 2)]
+    along += [(passed[..., lag:] * passed[..., : cols - lag]).mean(dim=over) for lag in (1, 2)]
+    return (torch.stack(along) / power).median(dim=1).values
 
 
 def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
     """Return the shift (rows, cols) in px, the highest correlation at whole pixels, and a score.
 
-    passed: high-passed images (2, rows, cols). The point (r, c) of the first lies at (r + rows, c + cols) in the
-    second. The shift is sought in steps of half a pixel in the correlation of half-whitened images, because its peak
-    stands out better. score: root of (peak height in standard deviations of chance)^2 - (shift / USUAL_PX)^2.
+    passed: high-passed samples (n, 2, rows, cols), whose correlations are added. The point (r, c) of the first image
+    lies at (r + rows, c + cols) in the second. The shift is sought in steps of half a pixel in the correlation of
+    half-whitened images, because its peak stands out better. score: root of (peak height in standard deviations of
+    chance)^2 - (shift / USUAL_PX)^2.
     """
     spectra = torch.fft.fft2(passed.float())
-    cross = spectra[0].conj() * spectra[1]
+    cross = spectra[:, 0].conj() * spectra[:, 1]
     lags = torch.arange(-FARTHEST_PX - STEP_PX, FARTHEST_PX + 2 * STEP_PX, STEP_PX, device=passed.device)
-    even = (spectra.abs() ** 2).sum(dim=0)
+    even = spectra.abs().square().mean(dim=0).sum(dim=0)
     whitened = cross / (_smooth(even) + LEAST_POWER * even.mean()).sqrt()
-    near = _at(whitened, lags) / whitened.abs().square().sum().sqrt().clamp_min(1e-9)
+    near = _at(whitened.sum(dim=0), lags) / whitened.abs().square().sum().sqrt().clamp_min(1e-9)
+    # Samples overlap less the farther they are shifted, which would pull the peak to zero.
+    by_rows, by_cols = (1 - lags.abs() / size for size in passed.shape[-2:])
+    near = near / (by_rows[:, None] * by_cols)
     likely = near.clamp_min(0) ** 2 - (lags[:, None] ** 2 + lags**2) / USUAL_PX**2
     n = near.shape[0] - 2
     row, col = (at + 1 for at in divmod(int(likely[1:-1, 1:-1].argmax()), n))
     by_row = float(lags[row]) + STEP_PX * _vertex(near[row - 1 : row + 2, col])
     by_col = float(lags[col]) + STEP_PX * _vertex(near[row, col - 1 : col + 2])
-    scale = passed[0].norm() * passed[1].norm() * passed[0].numel()
-    peak = float(_at(cross, torch.arange(-FARTHEST_PX, FARTHEST_PX + 1.0, device=passed.device)).max())
+    scale = passed[:, 0].norm() * passed[:, 1].norm() * passed[0, 0].numel()
+    whole = torch.arange(-FARTHEST_PX, FARTHEST_PX + 1.0, device=passed.device)
+    peak = float(_at(cross.sum(dim=0), whole).max())
     return (by_row, by_col), peak / max(float(scale), 1e-9), math.sqrt(max(0.0, float(likely[row, col])))
 
 

@@ -18,6 +18,8 @@ from ml.runtime.feeding import pinned
 Float32 = NDArray[np.float32]
 CORE_PX, STRIP_ROWS = 2048, 64
 SAMPLE_PX, SAMPLES = 512, 16  # of a large pair, for quantities that are estimated once
+SQUARE_PX, SQUARES = 128, 36  # many small squares see more places than a few large ones, in an eighth of the time
+MIN_SQUARES = 12  # A pair with fewer squares that show ground is sampled in SAMPLE_PX.
 
 
 class Tile(NamedTuple):
@@ -102,9 +104,22 @@ def samples(source: PairSource, side: int = round(SAMPLES**0.5)) -> list[Float32
     """
     if max(source.shape) <= side * SAMPLE_PX:
         return [source.read(Window(0, 0, *source.shape))]
+    return _spread(source, SAMPLE_PX, side)
+
+
+def squares(source: PairSource) -> list[Float32]:
+    """Read small squares (2 or more, rows, cols) spread over a pair; what `samples` reads where few show ground."""
+    if source.shape[0] * source.shape[1] <= SQUARES * SQUARE_PX**2:
+        return [source.read(Window(0, 0, *source.shape))]
+    gathered = _spread(source, SQUARE_PX, round(SQUARES**0.5))
+    return gathered if len(gathered) >= MIN_SQUARES else samples(source)
+
+
+def _spread(source: PairSource, side_px: int, side: int) -> list[Float32]:
+    """Read squares of side_px, `side` of them along each axis of a pair; those less than half known are left out."""
     gathered = []
     for share in np.ndindex(side, side):
-        size = [min(SAMPLE_PX, whole) for whole in source.shape]
+        size = [min(side_px, whole) for whole in source.shape]
         free = [whole - piece for whole, piece in zip(source.shape, size, strict=True)]
         at = [round(room * (part + 0.5) / side) for room, part in zip(free, share, strict=True)]
         piece = source.read(Window(at[0], at[1], size[0], size[1]))
