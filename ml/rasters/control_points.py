@@ -21,7 +21,8 @@ from rasterio.windows import Window as RasterWindow
 from ingest.errors import InputError
 from ingest.geometry import middle_of, utm_epsg
 from ingest.projections import transformer
-from ml.rasters.imagery import MAX_PIXELS, TO_POWER, Float32, PairSource
+from ml.rasters.geotiffs import MAX_PIXELS, TO_POWER
+from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window, cut, inner, shared
 

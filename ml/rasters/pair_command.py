@@ -13,7 +13,8 @@ from ingest.errors import InputError
 from ingest.rasters import CACHE_MB
 from ingest.readers.files import file_sha256
 from ml.rasters.control_points import has_control_points, in_pieces, resampled_to_one_grid
-from ml.rasters.imagery import PairSource, open_pair
+from ml.rasters.geotiffs import open_pair
+from ml.rasters.imagery import PairSource
 from ml.rasters.pieces import Folder, Pieces
 from ml.rasters.results import RasterResult, write_result
 from ml.runtime.code_version import code_version

@@ -20,7 +20,8 @@ from lab.coherence.change.evaluate import estimates_of
 from lab.simulation.sar.series import EVENT_PX
 from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
 from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
-from ml.rasters.imagery import Float32, open_pair
+from ml.rasters.geotiffs import open_pair
+from ml.rasters.imagery import Float32
 from ml.rasters.windows import Window
 
 NAME = re.compile(r"T\d+-(?P<burst>\d+-IW\d)_(?P<date>\d{8})T.*_(?P<polarisation>V[VH])\.tif$")

@@ -25,7 +25,8 @@ from lab.simulation.sar.system import Float32
 from ml.coherence import VERSIONS, WINDOW_PX
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.networks.box_mean import Size
-from ml.rasters.imagery import ImagePair, open_pair
+from ml.rasters.geotiffs import open_pair
+from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 

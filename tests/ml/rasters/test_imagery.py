@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from ml.rasters.imagery import open_pair
+from ml.rasters.geotiffs import open_pair
 from ml.rasters.windows import Window
 from tests.makers.geotiff import write
 
