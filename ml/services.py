@@ -32,6 +32,7 @@ from ml.rasters.results import RasterResult, write_result
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device, numerics
+from ml.runtime.memory import compute_or_fall_back
 from ml.runtime.progress import listening
 from ml.sharing import Claims, pieces_delete, pieces_prune, store_of
 
@@ -147,15 +148,8 @@ def run_progress() -> Progress:
 def run_compute(
     run: Run, device: torch.device, pieces_on: Callable[[torch.device], Pieces] = lambda _: Pieces()
 ) -> tuple[RasterResult, torch.device]:
-    """Compute a run (on the CPU if GPU memory runs out); return result, device. pieces_on: device -> its pieces."""
-    try:
-        return run_work(run, device, pieces_on(device)), device
-    except torch.OutOfMemoryError:
-        if device.type != "cuda":
-            raise
-    logger.warning("run %s needs more memory than the GPU has; it is computed on the CPU", run.pk)
-    torch.cuda.empty_cache()
-    return run_work(run, torch.device("cpu"), pieces_on(torch.device("cpu"))), torch.device("cpu")
+    """Compute a run (`compute_or_fall_back`); return result, device. pieces_on: device -> its pieces."""
+    return compute_or_fall_back(lambda on: run_work(run, on, pieces_on(on)), device)
 
 
 class GivesWay(Exception):

@@ -8,6 +8,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from ml.runtime.memory import window_divisor
+
 AUTO, FLOAT32, TF32, BFLOAT16 = "auto", "float32", "tf32", "bfloat16"
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -83,7 +85,8 @@ def numerics(device: torch.device) -> list[str]:
     """
     common = [torch.__version__, precision(device)]
     if device.type == "cuda":
-        return [*common, torch.cuda.get_device_name(device)]
+        smaller = [f"windows / {window_divisor()}"] if window_divisor() > 1 else []
+        return [*common, torch.cuda.get_device_name(device), *smaller]
     return [*common, torch.backends.cpu.get_cpu_capability(), f"{torch.get_num_threads()} threads"]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.runtime.ahead import AT_ONCE, Feed
+from ml.runtime.memory import window_divisor
 
 Float32 = NDArray[np.float32]
 
@@ -34,7 +35,7 @@ def window_px(device: torch.device, on_cpu: int) -> int:
     if device.type != "cuda":
         return on_cpu
     memory = torch.cuda.get_device_properties(device).total_memory
-    return ON_A_LARGE_CARD_PX if memory >= LARGE_CARD_BYTES else ON_A_CARD_PX
+    return (ON_A_LARGE_CARD_PX if memory >= LARGE_CARD_BYTES else ON_A_CARD_PX) // window_divisor()
 
 
 def may_hold(device: torch.device, n_bytes: int) -> bool:

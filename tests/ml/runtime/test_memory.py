@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
-from ml.runtime.memory import freed_memory_kept
+from ml.runtime.memory import compute_or_fall_back, freed_memory_kept, window_divisor
 
 MIB = 1 << 20
 PAGE = resource.getpagesize()
@@ -28,6 +29,31 @@ def held_bytes() -> int:
 def test_freed_memory_is_used_again_and_goes_back():
     """In a process of its own: where the heap of a long run of tests lies in pieces, glibc may not find the room."""
     subprocess.run([sys.executable, "-m", "tests.ml.runtime.test_memory"], check=True)
+
+
+def test_a_computation_too_large_for_the_card_takes_smaller_windows_and_then_the_cpu():
+    tried = []
+
+    def compute(device: torch.device, enough: int) -> str:
+        tried.append((device.type, window_divisor()))
+        if device.type == "cuda" and window_divisor() < enough:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return "done"
+
+    card = torch.device("cuda")
+    assert compute_or_fall_back(lambda on: compute(on, 2), card) == ("done", card)
+    assert tried == [("cuda", 1), ("cuda", 2)]
+    tried.clear()
+    assert compute_or_fall_back(lambda on: compute(on, 99), card) == ("done", torch.device("cpu"))
+    assert tried == [("cuda", 1), ("cuda", 2), ("cuda", 4), ("cpu", 1)]
+
+
+def test_a_cpu_without_memory_is_not_asked_twice():
+    def compute(device: torch.device) -> None:
+        raise torch.OutOfMemoryError("not enough")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        compute_or_fall_back(compute, torch.device("cpu"))
 
 
 if __name__ == "__main__":
