@@ -4,12 +4,12 @@ import re
 
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
 VERSIONS = {
-    NETWORK: "8",
-    SICA: "2",
-    MIX: "1",
-    "guarnieri-prati": "2",
-    "pearson": "2",
-    "posterior-mean": "2",
+    NETWORK: "9",
+    SICA: "3",
+    MIX: "2",
+    "guarnieri-prati": "3",
+    "pearson": "3",
+    "posterior-mean": "3",
 }  # raise with the numbers
 METHODS = (*VERSIONS,)
 WITH_WINDOW = (NETWORK, MIX)  # networks to which the window is an input

@@ -42,29 +42,45 @@ class Seen(NamedTuple):
     planes: Tensor
 
 
-def features(log_power: Tensor, past: Tensor, facts: Tensor) -> Seen:
-    """Build the networks' inputs.
+def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
+    """Build the networks' inputs, the image in the precision of autocast.
 
     log_power: (n, 2, rows, cols), natural logarithms, relative to each image's median, registered, NaN unknown. past:
-    (n, 3, rows, cols), from `temporal`, NaN without earlier images. facts: (n, FACTS), rows from Facts.row().
+    (n, 3, rows, cols), from `temporal`, NaN or None without earlier images. facts: (n, FACTS), rows from Facts.row().
     """
     blank = ~torch.isfinite(log_power[:, :1] + log_power[:, 1:])
-    log = torch.where(blank, 0.0, log_power).clamp(-LARGEST, LARGEST)
+    log = torch.where(blank, 0.0, log_power).clamp_(-LARGEST, LARGEST)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
     wide = _wide_mean(log)
     per_sigma = (looks / 2).sqrt()  # of speckle's log ratio
-    ratio = (log[:, 1:] - log[:, :1] - wide[:, 1:] + wide[:, :1]) * per_sigma
-    seen_before = torch.isfinite(past[:, :1]) & ~blank
-    before = torch.where(seen_before, past, 0.0)
-    against = torch.where(seen_before, log - before[:, :1], 0.0).clamp(-LARGEST, LARGEST)
-    power = torch.exp(log - wide)
-    x = _held(torch.where(seen_before, against - _wide_mean(against), log - wide), looks)
     known = (~blank).to(log)
+    shown, history = [BELS * torch.nan_to_num(log_power), 1 - known], []
+    relative = log - wide
+    ratio = (relative[:, 1:] - relative[:, :1]) * per_sigma
+    power = torch.exp(relative)
+    if past is not None:
+        seen_before = torch.isfinite(past[:, :1]) & ~blank
+        before = torch.where(seen_before, past, 0.0)
+        against = torch.where(seen_before, log - before[:, :1], 0.0).clamp_(-LARGEST, LARGEST)
+        relative = torch.where(seen_before, against - _wide_mean(against), relative)
+        history = [BELS * against.mean(dim=1, keepdim=True), (before[:, 1:2] * per_sigma).clamp_max(4), before[:, 2:]]
+    x = _held(relative, looks)
     planes = [power, power.prod(dim=1, keepdim=True).sqrt(), x[:, :1] * x[:, 1:], x**2, ratio.abs()]
-    history = [BELS * against.mean(dim=1, keepdim=True), (before[:, 1:2] * per_sigma).clamp_max(4), before[:, 2:]]
-    of_pair = facts[:, :, None, None].expand(-1, -1, *log.shape[-2:])
-    image = torch.cat([BELS * torch.nan_to_num(log_power), 1 - known, *history, of_pair], dim=1)
+    image = _laid_out([*shown, *history], facts)
     return Seen(image, torch.cat([part * known for part in planes] + [known], dim=1))
+
+
+def _laid_out(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
+    """Write planes, zeros in place of a missing history, and facts beside each other for each pixel."""
+    place, (rows, cols) = facts.device.type, planes[0].shape[2:]
+    low = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else facts.dtype
+    row = functional.pad(facts, (INPUTS - FACTS, 0)).to(low)[:, None, None].repeat(1, 1, cols, 1)
+    image = row.expand(-1, rows, -1, -1).contiguous().permute(0, 3, 1, 2)  # (n, INPUTS, rows, cols), channels last
+    at = 0
+    for part in planes:
+        image[:, at : at + part.shape[1]] = part
+        at += part.shape[1]
+    return image
 
 
 def _held(log: Tensor, looks: Tensor) -> Tensor:

@@ -12,12 +12,12 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ml.coherence import MIX, SICA, WIDEST_PX
-from ml.coherence.features import IMAGES, INPUTS, WINDOW_FACTS, Facts, features, no_history, window_facts
+from ml.coherence.features import IMAGES, INPUTS, WINDOW_FACTS, Facts, features, window_facts
 from ml.coherence.registration import RESAMPLED_PX, resampled
 from ml.networks.linear_mix import LinearMix
 from ml.networks.residual_unet import WIDTHS, ResidualUNet
 from ml.networks.sica_residual_unet import SicaHead
-from ml.networks.window_head import NEAR, Window, WindowHead
+from ml.networks.window_head import ALL_ROWS, NEAR, Window, WindowHead
 from ml.runtime.checkpoints import Card, load, read_card
 from ml.runtime.device import low_precision, ready
 
@@ -49,14 +49,19 @@ class CoherenceNet(nn.Module):
 
     def of_pixels(self, image: Tensor) -> Tensor:
         """Return features of each pixel, (n, channels, rows, cols). image: of `Seen`."""
-        return torch.as_tensor(self.unet(image[:, : self.unet.inputs])).float() if self.unet else image[:, :0]
+        return torch.as_tensor(self.unet(image[:, : self.unet.inputs])) if self.unet else image[:, :0]
 
     def answer(
-        self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
+        self,
+        features: Tensor,
+        planes: Tensor,
+        facts: Tensor,
+        windows: Sequence[Window | None],
+        own: slice = ALL_ROWS,
     ) -> list[Estimate]:
-        """Return the estimate for each window, or of the scatterers. facts: (n, FACTS)."""
+        """Return the estimate for each window, or of the scatterers. facts: (n, FACTS); own: rows to return."""
         wanted = [(window, window_facts(facts, window)) for window in windows]
-        return [estimate_of(maps) for maps in self.head(features, planes, torch.exp(facts[:, 0]), wanted)]
+        return [estimate_of(maps) for maps in self.head(features.float(), planes, torch.exp(facts[:, 0]), wanted, own)]
 
 
 def network_of(name: str, widths: Sequence[int] = WIDTHS) -> CoherenceNet:
@@ -123,15 +128,15 @@ class CoherenceNetwork(NamedTuple):
         rows, cols = log_power.shape[-2:]
         pad = (0, -cols % stride, 0, -rows % stride)
         of_pair = torch.tensor([facts.row()], device=power.device)
-        past = no_history(log_power) if earlier is None else earlier
-        whole, before = (functional.pad(part, pad, value=torch.nan)[None] for part in (log_power, past))
-        seen = features(whole, before, of_pair)
+        whole = functional.pad(log_power, pad, value=torch.nan)[None]
+        before = None if earlier is None else functional.pad(earlier, pad, value=torch.nan)[None]
         own, far = within or (slice(0, rows), slice(0, cols)), WIDEST_PX // 2 + 1
         rows_around, cols_around = (
             slice(max(0, part.start - far), min(size, part.stop + far))
             for part, size in zip(own, (rows, cols), strict=True)
         )
         with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
+            seen = features(whole, before, of_pair)
             of_pixels = self.net.of_pixels(seen.image)
         of_pixels, planes = (part[:, :, rows_around, cols_around] for part in (of_pixels, seen.planes))
         answered = self._answered(of_pixels, planes, of_pair, windows)
@@ -157,9 +162,8 @@ class CoherenceNetwork(NamedTuple):
             for row in range(0, rows, step):
                 first, last = max(0, row - far), min(rows, row + step)
                 strip = slice(first, min(rows, last + far))
-                answers = self.net.answer(features[:, :, strip], planes[:, :, strip], facts, windows)
                 own = slice(row - first, last - first)
-                parts.append([Estimate(*(values[:, own] for values in one)) for one in answers])
+                parts.append(self.net.answer(features[:, :, strip], planes[:, :, strip], facts, windows, own))
         return [
             Estimate(*(torch.cat(values, dim=1) for values in zip(*of_window, strict=True)))
             for of_window in zip(*parts, strict=True)

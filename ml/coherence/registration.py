@@ -33,7 +33,7 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
     if not samples:
         raise UnusableData("nowhere do both images show most of the ground")
     images = torch.stack(list(samples)).flatten(0, 1)  # (2 n, rows, cols)
-    passed = torch.nan_to_num(high_pass(images, SPECKLE_PX)).unflatten(0, (-1, 2))
+    passed = torch.nan_to_num(high_pass(images, SPECKLE_PX)).reshape(-1, 2, *images.shape[1:])
     lags = _lags(passed).clamp(0, 1).tolist()
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
     shift, peak, score = shift_of(passed)

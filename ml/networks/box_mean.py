@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-STRIP_ROWS = 128
+STRIP_ROWS, STRIP_PX = 128, 1 << 16  # rows of a strip, and pixels of all images that are added at once
 
 
 Size = int | tuple[int, int]  # of a window, px, odd: of a square, or rows and columns
@@ -69,11 +69,12 @@ def _box_sums(values: Tensor, window: Size, scale: float = 1.0) -> Tensor:
     if values.device.type != "cpu":
         return _sums(_sums(padded, high, -2, rows), wide, -1, cols) * scale
     sums = torch.empty_like(values, memory_format=torch.contiguous_format)
-    for image in range(n):
+    many = max(1, STRIP_PX // (min(rows, STRIP_ROWS) * cols))
+    for images in (slice(first, first + many) for first in range(0, n, many)):
         for row in range(0, rows, STRIP_ROWS):
             count = min(STRIP_ROWS, rows - row)
-            strip = _sums(padded[image, row : row + count + 2 * (high // 2)], high, -2, count)
-            torch.mul(_sums(strip, wide, -1, cols), scale, out=sums[image, row : row + count])
+            strip = _sums(padded[images, row : row + count + 2 * (high // 2)], high, -2, count)
+            torch.mul(_sums(strip, wide, -1, cols), scale, out=sums[images, row : row + count])
     return sums
 
 

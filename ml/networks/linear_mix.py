@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.networks.box_mean import box_mean
-from ml.networks.window_head import CLASSICAL, NEAR, Wanted, classical
+from ml.networks.window_head import ALL_ROWS, CLASSICAL, NEAR, Wanted, classical
 
 BANK = (3, 5, 7, 9, 13, 21)  # sides of windows, px
 LEAST, MOST = 0.001, 0.999  # of a coherence
@@ -27,7 +27,9 @@ class LinearMix(nn.Module):
         self.mixes = nn.ModuleList(_mix() for _ in range(2))
         self.log_sigma = nn.Parameter(torch.full((2,), -2.0))
 
-    def forward(self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted]) -> list[Tensor]:
+    def forward(
+        self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted], own: slice = ALL_ROWS
+    ) -> list[Tensor]:
         """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), as WindowHead does."""
         bank = torch.cat([classical(box_mean(planes, side), looks) for side in BANK], dim=1)
         found = []
@@ -35,7 +37,7 @@ class LinearMix(nn.Module):
             kind = int(window is None)
             mixed = self.mixes[kind](torch.cat([bank, classical(box_mean(planes, window or NEAR), looks)], dim=1))
             sigma = self.log_sigma[kind].expand_as(mixed)
-            found.append(torch.cat([torch.logit(mixed.clamp(LEAST, MOST)), sigma], dim=1))
+            found.append(torch.cat([torch.logit(mixed.clamp(LEAST, MOST)), sigma], dim=1)[:, :, own])
         return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ml.networks.window_head import LOG_SIGMA, Wanted
+from ml.networks.window_head import ALL_ROWS, LOG_SIGMA, Wanted, product
 
 
 class SicaHead(nn.Module):
@@ -19,7 +19,9 @@ class SicaHead(nn.Module):
         super().__init__()
         self.last = nn.Conv2d(width, 1, 1)
 
-    def forward(self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted]) -> list[Tensor]:
+    def forward(
+        self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted], own: slice = ALL_ROWS
+    ) -> list[Tensor]:
         """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), as WindowHead does."""
-        logit = self.last(features)
+        logit = product(self.last.weight, features[:, :, own], self.last.bias)
         return [torch.cat([logit, torch.full_like(logit, LOG_SIGMA)], dim=1) for _ in wanted]

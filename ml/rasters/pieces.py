@@ -239,12 +239,13 @@ class Pieces:
 
         def given(name: str) -> Any:
             item = items[names[name]]
-            return item if read is None else read(item)
+            held = item if read is None else read(item)
+            return work(held) if feed.computes else held
 
         while missing:
             with closing(fed(taken(), given, feed)) as begun:
                 for name, held in begun:
-                    arrays = work(held)
+                    arrays = held if feed.computes else work(held)
                     del held  # frees its memory before the next one is read
                     self.store.put(name, arrays)
             if missing:

@@ -14,10 +14,12 @@ class Feed(NamedTuple):
 
     readers: number of threads that read; 0 to read in the caller's thread. Besides the item in use, readers + 1 items
     are read or being read. pinned: whether to read into pinned memory, from which a GPU copies without the CPU.
+    computes: whether the readers do the work as well, so that several items are computed at a time on a CPU.
     """
 
     readers: int = 0
     pinned: bool = False
+    computes: bool = False
 
 
 AT_ONCE = Feed()

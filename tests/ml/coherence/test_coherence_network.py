@@ -17,6 +17,7 @@ from ml.coherence.infer import estimate_coherence
 from ml.coherence.network import NAME, CoherenceNetwork, Settings, network_of, registered, shipped
 from ml.coherence.registration import facts_of, moved
 from ml.rasters.imagery import ImagePair
+from ml.runtime.device import torch_threads
 
 CPU = torch.device("cpu")
 
@@ -43,6 +44,25 @@ def test_the_shift_is_found_where_coherence_is_low():
         shift = facts_of([torch.from_numpy(pair.power)]).shift_px
         estimate.append(math.hypot(shift[0] - float(pair.dy_px.mean()), shift[1] - float(pair.dx_px.mean())) < 0.7)
     assert sum(estimate) >= 11
+
+
+def test_the_shift_of_small_squares_is_no_closer_to_zero_than_that_of_the_whole():
+    pair = constant_shift(generator(Purpose.TEST, "coherence-squares", 2), gamma=0.7, size=384)
+    power, truth = torch.from_numpy(pair.power), (float(pair.dy_px.mean()), float(pair.dx_px.mean()))
+    cut = [power[:, row : row + 64, col : col + 64] for row in range(0, 384, 64) for col in range(0, 384, 64)]
+    assert facts_of(cut).shift_px == pytest.approx(truth, abs=0.06)
+    assert facts_of(cut).own_looks == pytest.approx(facts_of([power]).own_looks, rel=0.05)
+
+
+def test_tiles_computed_two_at_a_time_are_those_computed_one_after_the_other(pair, monkeypatch):
+    monkeypatch.setattr(infer, "TILE_PX", 48)
+    bands = []
+    for threads in (1, 2):
+        with torch_threads(threads):
+            bands.append(estimate_coherence(image_pair(pair.power), NETWORK, CPU, looks=4.45).bands)
+            assert torch.get_num_threads() == threads
+    for name, values in bands[0].items():
+        np.testing.assert_allclose(bands[1][name], values, atol=1e-4, err_msg=name)
 
 
 def test_images_that_share_nothing_are_left_where_they_are():

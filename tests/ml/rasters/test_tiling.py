@@ -61,3 +61,15 @@ def test_a_large_pair_is_sampled_and_not_read_wholly(monkeypatch):
     assert len(read) == tiling.SAMPLES
     assert all((at.rows, at.cols) == (32, 32) for at in read)
     assert 8 <= len(pieces) < tiling.SAMPLES  # one lies in the hole, four partly in the border
+
+
+def test_small_squares_of_a_large_pair_are_each_read_once_and_few_of_them_give_way_to_large_ones(monkeypatch):
+    monkeypatch.setattr(tiling, "SQUARE_PX", 16)
+    read: list[Window] = []
+    source = speckle().source()
+    counted = source._replace(read=lambda at: read.append(at) or source.read(at))
+    pieces = tiling.squares(counted)
+    assert len(read) == len({*read}) == tiling.SQUARES
+    assert {piece.shape[1:] for piece in pieces} == {(16, 16)}
+    monkeypatch.setattr(tiling, "MIN_SQUARES", tiling.SQUARES + 1)
+    assert [piece.shape[1:] for piece in tiling.squares(counted)] == [source.shape]

@@ -1,0 +1,71 @@
+"""Convolutions that end with their addition and ReLU, so that each plane is written once.
+
+On a CPU with bfloat16 units the convolutions of our networks take less time than writing their results: oneDNN's fused
+operators, the same that torch's compiler calls, halve the time of a network without changing its weights.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from ml.runtime.device import has_fast_bfloat16
+
+
+def convolved(layer: nn.Conv2d, x: Tensor, add: Tensor | None = None, relu: bool = False) -> Tensor:
+    """Apply a convolution, add a tensor of the result's shape if there is one, then a ReLU if wanted.
+
+    Inference on a CPU in bfloat16 (`low_precision`) uses fused operators, whatever the type of the input; everything
+    else is done layer by layer, as trained.
+    """
+    if _fuses(x):
+        return _fused(layer, x, add, relu)
+    y = torch.as_tensor(layer(x))
+    y = y if add is None else y + add
+    return torch.relu(y) if relu else y
+
+
+def _fuses(x: Tensor) -> bool:
+    return (
+        x.device.type == "cpu"
+        and not torch.is_grad_enabled()
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        and _available()
+    )
+
+
+@lru_cache(maxsize=1)
+def _available() -> bool:
+    """Return whether this CPU multiplies in bfloat16 and this torch has the fused operators; tried once."""
+    if not has_fast_bfloat16():
+        return False
+    layer = nn.Conv2d(2, 2, 1)
+    x = torch.zeros(1, 2, 2, 2)
+    try:
+        with torch.no_grad():
+            _fused(layer, x, None, relu=True)
+            _fused(layer, x, x, relu=True)
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return True
+
+
+def _fused(layer: nn.Conv2d, x: Tensor, add: Tensor | None, relu: bool) -> Tensor:
+    weight, x = _low(layer.weight), _low(x)
+    bias = None if layer.bias is None else layer.bias.to(torch.bfloat16)
+    shape = (weight, bias, layer.padding, layer.stride, layer.dilation, layer.groups)
+    convolution = torch.ops.mkldnn._convolution_pointwise
+    if add is None:
+        return torch.as_tensor(convolution(x, *shape, "relu" if relu else "none", [], ""))
+    add = _low(add)
+    if x.is_contiguous() or add.is_contiguous():  # A single channel or pixel looks like rows, which oneDNN refuses.
+        y = convolution(x, *shape, "none", [], "").add_(add)
+        return torch.as_tensor(y.relu_() if relu else y)
+    return torch.as_tensor(convolution.binary(x, add, *shape, "add", 1.0, "relu" if relu else None, [], ""))
+
+
+def _low(values: Tensor) -> Tensor:
+    return values.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
