@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ingest.errors import InputError
 from lab.coherence.evaluate import EARLIER, EDGE_PX, EVERY_PX, make_even, make_history
 from lab.coherence.training import textures
+from lab.coherence.training.loss import coherence_loss
 from lab.coherence.training.samples import (
     Drawing,
     Sample,
@@ -93,7 +94,7 @@ class CoherenceTrainingTask:
         windows = _wanted(network, [(high, wide) for high, wide in batch["windows"].tolist()])
         truths = truth_of(batch, windows)
         found = answers(network, batch, batch["past"], windows)
-        return torch.stack([_loss(one, truth) for one, truth in zip(found, truths, strict=True)]).mean()
+        return torch.stack([coherence_loss(one, truth) for one, truth in zip(found, truths, strict=True)]).mean()
 
     @cached_property
     def scenes(self) -> Sample:
@@ -181,13 +182,6 @@ def _wanted(network: nn.Module, windows: Sequence[Window]) -> list[Window | None
 
 def _named(window: Window | None) -> str:
     return "scatterers" if window is None else f"{window[0]}x{window[1]}"
-
-
-def _loss(estimate: Estimate, truth: Tensor) -> Tensor:
-    known = torch.isfinite(truth)
-    error = (estimate.coherence - truth)[known]
-    sigma = estimate.sigma[known]
-    return 20 * (error**2).mean() + 0.2 * (torch.log(sigma) + error.detach() ** 2 / (2 * sigma**2)).mean()
 
 
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
