@@ -30,7 +30,7 @@ def _pair(size_px: int) -> ImagePair:
     """Make speckle with a coherence of 0.7; the content does not affect the time."""
     rng = np.random.default_rng(1)
     first, fresh = rng.standard_normal((2, 8, size_px, size_px), dtype=np.float32)
-    images = [(field**2).mean(axis=0) for field in (first, 0.7 * first + np.sqrt(0.51) * fresh)]
+    images = [(field**2).mean(axis=0) for field in (first, 0.7 * first + np.float32(0.51**0.5) * fresh)]
     return ImagePair(images[0], images[1], Affine(10, 0, 500_000, 0, -10, 5_000_000), 32632)
 
 
