@@ -17,6 +17,7 @@ from lab.deformation import real_fields
 from lab.deformation.alarms import equal
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
+from lab.offsets import agreement as offsets_agreement
 from lab.offsets import critical as offsets_critical
 from lab.offsets import evaluate as offsets
 from lab.offsets import fast as offsets_fast
@@ -36,7 +37,8 @@ TASKS: dict[str, tuple[Benchmark, ...]] = {
     "coherence": coherence.BENCHMARKS,
     "offsets": (
         *offsets.BENCHMARKS,
-        offsets_critical.BENCHMARK,
+        *offsets_critical.BENCHMARKS,
+        *offsets_agreement.BENCHMARKS,
         offsets_fast.BENCHMARK,
         offsets_real.BENCHMARK,
         surges.BENCHMARK,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab import results
-from lab.offsets import baselines, critical, evaluate, fast, real_evaluate
+from lab.offsets import agreement, baselines, critical, evaluate, fast, real_evaluate
 from lab.offsets import foreign_evaluate as foreign
 from ml.offsets.infer import WEIGHTS
 
@@ -13,6 +13,9 @@ COMPARE: dict[str, Callable[[Sequence[str], int], results.Compared]] = {
     evaluate.CONSTANT: evaluate.compare_constant,
     evaluate.FIELDS: evaluate.compare_fields,
     critical.NAME: critical.compare,
+    critical.TEXTURED: critical.compare_textured,
+    agreement.CLOSURE: agreement.compare_closure,
+    agreement.POLARISATIONS: agreement.compare_polarisations,
     fast.NAME: fast.compare,
     foreign.NAME: foreign.compare,
     real_evaluate.NAME: real_evaluate.compare,

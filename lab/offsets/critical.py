@@ -1,9 +1,10 @@
-"""`offsets-critical`: images sampled at their resolution or coarser, of even ground moved by one shift.
+"""`offsets-critical`, `offsets-textured`: images sampled at their resolution or coarser, of ground moved by one shift.
 
-Interpolated peaks are drawn to whole pixels there. Kinds alternate: critically sampled single looks; intensity sampled
-once per resolution cell, in single looks; the same a little finer, in four looks. `bias_01` to `bias_10` are the mean
-errors, over both axes, of shifts whose fraction lies in that tenth of (-0.5, 0.5); `pull` is the amplitude of a sine of
-the fraction fitted to the errors, px, below 0 toward whole pixels.
+The ground of the former is even, that of the latter has texture, parcels and bright points. Interpolated peaks are
+drawn to whole pixels there. Kinds alternate: critically sampled single looks; intensity sampled once per resolution
+cell, in single looks; the same a little finer, in four looks. `bias_01` to `bias_10` are the mean errors, over both
+axes, of shifts whose fraction lies in that tenth of (-0.5, 0.5). `pull` is the amplitude of a sine of the fraction
+fitted to the errors, px, `pull_share` the slope of a line; both are below 0 toward whole pixels.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from lab.benchmark import Benchmark, over_seeds
 from lab.offsets import baselines
 from lab.offsets.evaluate import AT, SEARCH_CONSTANT_PX, STATISTICS, all_errors, known
 from lab.results import Compared, alone
+from lab.simulation.sar.ground import Points, smooth_field
 from lab.simulation.sar.pairs import SarPair, simulate_pair
 from lab.simulation.sar.recipes import FARTHEST_PX, even_ground, fingerprint
 from lab.simulation.sar.system import System
@@ -22,14 +24,15 @@ from lab.simulation.seeds import Purpose, generator
 from ml.offsets.infer import WEIGHTS
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
-NAME, VERSION = "offsets-critical", "1"
+NAME, TEXTURED, VERSION = "offsets-critical", "offsets-textured", "1"
 SIZE, SIZE_PX = 100, 256  # shifts; px squared
 KINDS = {
     "critical": System(10.0, (2.0, 2.0), 1, sampled=True),
     "aliased": System(10.0, (1.0, 1.0), 1, sampled=True),
     "four-looks": System(10.0, (1.2, 1.2), 4, sampled=True),
 }
-GAMMA = (0.5, 0.95)
+GAMMA, TEXTURED_GAMMA = (0.5, 0.95), (0.7, 0.95)
+PARCEL_PX, POINTS_DB = 9.0, (10.0, 30.0)
 TENTHS = 10
 
 
@@ -41,19 +44,39 @@ def make_pair(rng: np.random.Generator, kind: str) -> SarPair:
     return simulate_pair(rng, system, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32) + shift)
 
 
+def make_textured(rng: np.random.Generator, kind: str) -> SarPair:
+    """Draw a pair of one kind whose ground has texture, brighter parcels and up to 0.2 % bright points."""
+    system = KINDS[kind]
+    ground = even_ground(system, SIZE_PX, float(rng.uniform(*TEXTURED_GAMMA)))
+    shape, (rows, cols) = ground.gamma.shape, system.fine
+    length = float(np.exp(rng.uniform(np.log(1.5), np.log(8.0))))
+    log = rng.uniform(0.2, 0.8) * smooth_field(rng, shape, (length * rows, length * cols))
+    log += rng.uniform(0.0, 1.0) * (smooth_field(rng, shape, (PARCEL_PX * rows, PARCEL_PX * cols)) > 0.3)
+    count = int(SIZE_PX**2 * rng.uniform(0.0, 0.002))
+    row, col = (rng.uniform(0, n, count).astype(np.float32) for n in shape)
+    power = (10 ** (rng.uniform(*POINTS_DB, count) / 10)).astype(np.float32)
+    points = Points(row, col, power, np.full(count, 0.98, dtype=np.float32))
+    ground = ground._replace(power=ground.power * np.exp(log).astype(np.float32), points=points)
+    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
+    return simulate_pair(rng, system, ground, np.zeros((2, *shape), dtype=np.float32) + shift)
+
+
+MAKERS = {NAME: make_pair, TEXTURED: make_textured}
+
+
 def kind_of(scene: int) -> str:
     """Return the kind of a scene."""
     return tuple(KINDS)[scene % len(KINDS)]
 
 
-def _errors(methods: Sequence[str], scene: int) -> dict[str, Float64]:
-    pair = make_pair(generator(Purpose.BENCHMARK, NAME, scene), kind_of(scene))
+def _errors(name: str, methods: Sequence[str], scene: int) -> dict[str, Float64]:
+    pair = MAKERS[name](generator(Purpose.BENCHMARK, name, scene), kind_of(scene))
     return all_errors(methods, pair, SEARCH_CONSTANT_PX)
 
 
-def compare(methods: Sequence[str], size: int) -> Compared:
+def compare(methods: Sequence[str], size: int, name: str = NAME) -> Compared:
     """Measure methods on a number of shifts. Returns method -> metric name -> interval over pairs."""
-    measured = over_seeds(partial(_errors, methods), size)
+    measured = over_seeds(partial(_errors, name, methods), size)
     return {method: _metrics([pair[method] for pair in measured]) for method in methods}
 
 
@@ -62,7 +85,8 @@ def _metrics(rows: list[Float64]) -> dict[str, Interval]:
         name: bootstrap_over(rows, STATISTICS[name]) for name in ("rmse", "within_68", "within_95", "known_share")
     }
     means = [_mean_errors(pair) for pair in rows]
-    metrics |= {"pull": bootstrap_over(means, pull), "chip_rmse": bootstrap_over(means, _chip_rmse)}
+    metrics |= {"pull": bootstrap_over(means, pull), "pull_share": bootstrap_over(means, pull_share)}
+    metrics["chip_rmse"] = bootstrap_over(means, _chip_rmse)
     for index in range(TENTHS):
         if np.isfinite(_bias(index, np.concatenate(means))):
             metrics[f"bias_{index + 1:02d}"] = bootstrap_over(means, partial(_bias, index))
@@ -94,13 +118,28 @@ def pull(means: Float64) -> float:
     return float((wave * means[:, 0]).sum() / max(float((wave**2).sum()), 1e-9))
 
 
+def pull_share(means: Float64) -> float:
+    """Return the slope of the mean errors over the shift's fraction: below 0 toward whole pixels."""
+    return float((means[:, 0] * means[:, 1]).sum() / max(float((means[:, 1] ** 2).sum()), 1e-9))
+
+
 def _chip_rmse(means: Float64) -> float:
     return float(np.sqrt((means[:, 0] ** 2).mean())) if len(means) else np.nan
 
 
 def truth_sha256(size: int) -> str:
-    """Return a hash of the benchmark's pairs."""
+    """Return a hash of the pairs of `offsets-critical`."""
     return fingerprint(NAME, partial(make_pair, kind="aliased"), (VERSION, size, KINDS, GAMMA, SIZE_PX))
 
 
-BENCHMARK = Benchmark(NAME, VERSION, SIZE, "shifts", baselines.VERSIONS, partial(alone, compare), truth_sha256, WEIGHTS)
+def textured_sha256(size: int) -> str:
+    """Return a hash of the pairs of `offsets-textured`."""
+    settings = VERSION, size, KINDS, TEXTURED_GAMMA, SIZE_PX
+    return fingerprint(TEXTURED, partial(make_textured, kind="aliased"), settings)
+
+
+compare_textured = partial(compare, name=TEXTURED)
+BENCHMARKS = tuple(
+    Benchmark(name, VERSION, SIZE, "shifts", baselines.VERSIONS, partial(alone, measure), sha256, WEIGHTS)
+    for name, measure, sha256 in ((NAME, compare, truth_sha256), (TEXTURED, compare_textured, textured_sha256))
+)

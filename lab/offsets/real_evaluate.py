@@ -3,9 +3,10 @@
 No date is used for training. One place is not used for training either; two others are (lab.offsets.real_chips). Each
 figure is given for all places, with `_unseen_place` for the former one, and with `_trained_places` for the latter two.
 
-The ground is assumed to be still, so that misregistration of a pair counts as an error of every method. `_centred`
-subtracts the median of each pair's errors. `_registered` subtracts the median shift that the same method measures for
-the pair before a shift is imposed.
+The shift is a Fourier shift, which whitened correlation undoes exactly: for a comparison without one see
+lab.offsets.agreement. The ground is assumed to be still, so that misregistration of a pair counts as an error of every
+method. `_centred` subtracts the median of each pair's errors. `_registered` subtracts the median shift that the same
+method measures for the pair before a shift is imposed.
 """
 
 import hashlib

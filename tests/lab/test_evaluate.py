@@ -26,7 +26,7 @@ SURGES |= {f"false_alarms_per_100_{years}" for years in ("glacier_years", "years
 SURGES |= {"onset_error_days", "onset_within_68", "onset_within_one_pair"}
 
 CHANGE = {"auc_change", "false_alarm_share"}
-CRITICAL = {"rmse", "within_68", "within_95", "known_share", "pull", "chip_rmse"}
+CRITICAL = {"rmse", "within_68", "within_95", "known_share", "pull", "pull_share", "chip_rmse"}
 CRITICAL |= {
     f"{kind}_{name}"
     for kind in ("critical", "aliased", "four-looks")
@@ -47,6 +47,7 @@ FROZEN = {  # benchmark -> names of its figures, hash of its truth
     "offsets-constant": (OFFSETS | BY_GAMMA, "8da3d1450e2f8d7cd05bd0cedb2da29de1465ce1079e80b0d57f1ef9547c2cf7"),
     "offsets-fields": (FIELDS, "be035847fcccb44f99d487d9b67ac39bc16ed3f1d54f65f0d274c13a6a130305"),
     "offsets-critical": (CRITICAL, "e1f67730770dc1fa9790e2f4a069e48c9b78e6d591f2525ec739fba9ec86fcc7"),
+    "offsets-textured": (CRITICAL, "440ee80b96eb9fff4c3f89df5b6488a2176a79651379edb81a7db4599871939a"),
     "offsets-fast": (FAST, "7fb344243bd2c2527cc1e99da9689d1a89426abbaa1e6b1766010d22a7fd549e"),
     "surges-fast": (SURGES, "de88168f1d17102fc0ba87aea84272ecf7210ca73913df9bfcd637f92297c277"),
 }

@@ -1,0 +1,74 @@
+"""Real chips measured twice: what is left of sums that add up to nothing is the error of one pair."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from lab.offsets import agreement
+from lab.offsets.real_chips import ChipPair
+
+RNG = np.random.default_rng(7)
+
+
+def chip(place, polarisation, day, days=12):
+    return ChipPair(place, polarisation, date(2022, 1, day), days, RNG.normal(size=(2, 96, 96)).astype(np.float32))
+
+
+PAIRS = [
+    chip("a", "VV", 1),
+    chip("a", "VV", 13),
+    chip("a", "VH", 1),
+    chip("b", "VV", 1),
+    chip("b", "VV", 14),
+    chip("b", "VH", 14),
+]
+
+
+@pytest.fixture
+def pairs(monkeypatch):
+    monkeypatch.setattr(agreement, "_pairs", lambda: PAIRS)
+    for cached in (agreement.polarisations, agreement.triplets):
+        cached.cache_clear()
+    yield
+    for cached in (agreement.polarisations, agreement.triplets):
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("pairs")
+def test_polarisations_of_the_same_dates_are_subtracted_and_places_alternate():
+    found = agreement.polarisations()
+    assert [[(sign, pair.place, pair.polarisation) for sign, pair in one] for one in found] == [
+        [(1.0, "a", "VV"), (-1.0, "a", "VH")],
+        [(1.0, "b", "VV"), (-1.0, "b", "VH")],
+    ]
+    assert all(one[0][1].reference == one[1][1].reference for one in found)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_triplet_is_two_pairs_that_meet_less_the_pair_of_the_outer_dates():
+    ((first, second, whole),) = agreement.triplets()
+    assert (first[0], second[0], whole[0]) == (1.0, 1.0, -1.0)
+    assert whole[1].days == 24
+    np.testing.assert_array_equal(whole[1].log_power[0], PAIRS[0].log_power[0])
+    np.testing.assert_array_equal(whole[1].log_power[1], PAIRS[1].log_power[1])
+
+
+@pytest.mark.usefixtures("pairs")
+def test_what_is_left_is_scaled_to_the_error_of_one_pair(monkeypatch):
+    """Offsets with independent errors of 0.1 px in each pair leave 0.1 px."""
+
+    def tracked(images, methods, search, posting):
+        names = ("dx_px", "dy_px")
+        return {method: {name: RNG.normal(0, 0.1, (60, 60)) for name in names} for method in methods}
+
+    monkeypatch.setattr(agreement.baselines, "tracked", tracked)
+    for compare in (agreement.compare_polarisations, agreement.compare_closure):
+        assert compare(["ncc"], 1)["ncc"]["rmse"].value == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.realdata
+def test_real_chips_make_as_many_measurements_as_the_benchmarks_state():
+    for what, name in ((agreement.polarisations, agreement.POLARISATIONS), (agreement.triplets, agreement.CLOSURE)):
+        what.cache_clear()
+        assert len(what()) == agreement.SIZES[name]
