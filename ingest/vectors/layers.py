@@ -27,6 +27,7 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from ingest.errors import InputError, gettext_noop
+from ingest.vectors.packages import DOWNLOAD
 
 SHAPEFILE, GEOPACKAGE, KML, GEOJSON = ".shp", ".gpkg", ".kml", frozenset({".geojson", ".json"})
 SUFFIXES = frozenset({SHAPEFILE, GEOPACKAGE, KML}) | GEOJSON
@@ -49,7 +50,7 @@ SKIPPED = (  # GDAL's drivers, except those of SUFFIXES
 )
 IS_MISSING, WAS_CUT_OFF = gettext_noop("the file %(name)s is missing beside it"), gettext_noop("%(name)s was cut off")
 ALL_PARTS = gettext_noop("Give all its parts (.shp, .dbf, .prj) in one folder or zip")
-DOWNLOAD, EXPORT = gettext_noop("Download it again"), gettext_noop("Export it again")
+EXPORT = gettext_noop("Export it again")
 UNKNOWN_SYSTEM = gettext_noop("its reference system is unknown (%(system)s)")
 EXPORT_4326 = gettext_noop("Export it in degrees (EPSG:4326)")
 CRS_MEMBER = re.compile(rb'"crs"\s*:\s*\{[^{}]*(?:\{[^{}]*)?"name"\s*:\s*"([^"{}]*)"')

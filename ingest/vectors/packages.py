@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from ingest.errors import InputError, gettext_noop
-from ingest.vectors.layers import DOWNLOAD
 
 MOST_MEMBERS = 200
 MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
@@ -20,6 +19,7 @@ MOST_RATIO = 200
 LAYERS = {".shp", ".gpkg", ".geojson", ".json", ".kml", ".csv", ".txt", ".tif", ".tiff"}
 FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, OSError)
 PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
+DOWNLOAD = gettext_noop("Download it again")
 DAMAGED = gettext_noop("the zip file is damaged (%(fault)s)")
 ONE_LAYER = gettext_noop("Give one layer in each zip")
 CHECK_SOURCE = gettext_noop("Check where this file comes from")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -10,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load as of_bytes
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ingest.errors import InputError
+from ingest.readers.files import file_sha256
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 
@@ -44,7 +43,7 @@ def save(folder: Path, card: Card, network: nn.Module | Mapping[str, Tensor]) ->
     path = folder / f"{card.name}.safetensors"
     partial = path.with_suffix(".partial")
     save_file({key: value.detach().cpu().contiguous() for key, value in weights.items()}, partial)
-    card = replace(card, weights_sha256=hashlib.sha256(partial.read_bytes()).hexdigest())
+    card = replace(card, weights_sha256=file_sha256(partial))
     partial.replace(path)
     write_card(folder, card)
     return card
@@ -77,11 +76,10 @@ def load(card: Card, network: nn.Module, folder: Path = WEIGHTS) -> None:
     remedy = "Restore the file or train the model anew"
     if not path.exists():
         raise InputError(path, "the weights are missing", remedy)
-    content = path.read_bytes()
-    actual = hashlib.sha256(content).hexdigest()
+    actual = file_sha256(path)
     if actual != card.weights_sha256:
         raise InputError(path, f"sha-256 {actual} is not the card's {card.weights_sha256}", remedy)
     try:
-        network.load_state_dict(of_bytes(content))
+        network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as fault:
         raise InputError(path, f"does not fit its network: {fault}", remedy) from fault
