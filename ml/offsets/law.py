@@ -12,12 +12,13 @@ Cramér-Rao bound.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import linalg, optimize, special
+from scipy import linalg, optimize
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from ingest.errors import UnusableData
@@ -37,6 +38,8 @@ LAGS = 8  # of the autocorrelation that are kept; what the band does not explain
 SHOULDER, SHOULDER_WEIGHT = 0.75, 0.02  # usual share of a band in which it falls; weight of this prior in the fit
 RIDGE = 0.005  # added to the covariance's diagonal, as a share, for what the law does not explain
 BAND_STEPS = 129
+SERIES_TERMS = 32
+BAND_STARTS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.75)  # The fit begins at the nearest of these.
 Floats = NDArray[np.float64]
 
 
@@ -97,17 +100,21 @@ def autocorrelation(image: Tensor) -> Floats:
 
     First along rows (a lag of some rows), then along columns.
     """
+    known = (image != 0).to(image.dtype)
     lags = []
-    for dim in (0, 1):
-        size = image.shape[dim]
-        sums = [_mean_product(image.narrow(dim, 0, size - k), image.narrow(dim, k, size - k)) for k in range(LAGS + 1)]
-        lags.append(np.array(sums) / max(sums[0], 1e-9))
+    for lines, seen in ((image.T, known.T), (image, known)):
+        pairs = _lagged_products(seen[:1] if known.all() else seen)  # Lines that are all known have the same pairs.
+        mean = _lagged_products(lines) / pairs.clamp_min(1)
+        lags.append((mean / mean[0].clamp_min(1e-9)).cpu().numpy())
     return np.stack(lags)
 
 
-def _mean_product(first: Tensor, second: Tensor) -> float:
-    product = first.double() * second.double()
-    return float(product.sum() / (product != 0).sum().clamp_min(1))
+def _lagged_products(lines: Tensor) -> Tensor:
+    """Add the products of values 0 to LAGS px apart along lines (lines, px), by their power spectra."""
+    size = next_fast_len(lines.shape[1] + LAGS, real=True)
+    parts = torch.view_as_real(torch.fft.rfft(lines.contiguous(), size)).flatten(1)
+    power = parts.square_().sum(dim=0).double().reshape(-1, 2).sum(dim=1)
+    return torch.fft.irfft(power, size)[: LAGS + 1]
 
 
 def looks_of(power: Tensor) -> float:
@@ -144,8 +151,8 @@ class Band(NamedTuple):
         field = np.cos(2 * np.pi * self.half * np.outer(lags, at)) @ power / power.sum()
         if coherence == 0:
             return np.asarray(field**2 + self._interpolated(lags))
-        rise = special.hyp2f1(-0.5, -0.5, self.looks, np.clip((coherence * field) ** 2, 0, 1)) - 1
-        return np.asarray(rise / (special.hyp2f1(-0.5, -0.5, self.looks, coherence**2) - 1) + self._interpolated(lags))
+        rise, most = (_rise(part, self.looks) for part in ((coherence * field) ** 2, np.array([coherence**2])))
+        return np.asarray(rise / most + self._interpolated(lags))
 
     def _interpolated(self, lags: Floats) -> Floats:
         """Return what is left of the autocorrelation at any lags, interpolated by a sinc under a Hann window."""
@@ -157,6 +164,13 @@ class Band(NamedTuple):
         return np.asarray(weights @ np.array(self.left)[np.abs(at)])
 
 
+def _rise(squared: Floats, looks: float) -> Floats:
+    """Return 2F1(-1/2, -1/2; looks; x) - 1 of squared correlations x (n,) by the first SERIES_TERMS of its series."""
+    n = np.arange(SERIES_TERMS)
+    factors = np.cumprod((n - 0.5) ** 2 / ((looks + n) * (n + 1)))
+    return np.asarray(squared * np.polynomial.polynomial.polyval(squared, factors))
+
+
 def fitted_band(lags: Floats, looks: float) -> Band:
     """Fit a band to the autocorrelation at lags of 0 to LAGS px."""
     at = np.arange(1, FITTED_LAGS + 1)
@@ -165,10 +179,9 @@ def fitted_band(lags: Floats, looks: float) -> Band:
         differences = (lags[at] - Band(given[0], given[1], looks).autocorrelation(at.astype(float))) / np.sqrt(at)
         return np.append(differences, SHOULDER_WEIGHT * (given[1] - SHOULDER))
 
-    bounds = ([0.05, 0.05], [1.2, 1.0])
-    fits = [optimize.least_squares(misfit, (half, 0.75), bounds=bounds) for half in (0.15, 0.3, 0.5, 0.75)]
-    best: Any = min(fits, key=lambda fit: fit.cost)
-    band = Band(float(best.x[0]), float(best.x[1]), looks)
+    start = min(BAND_STARTS, key=lambda half: float((misfit(np.array([half, SHOULDER])) ** 2).sum()))
+    found = optimize.least_squares(misfit, (start, SHOULDER), bounds=([0.05, 0.05], [1.2, 1.0])).x
+    band = Band(float(found[0]), float(found[1]), looks)
     left = lags - band.autocorrelation(np.arange(LAGS + 1.0))
     return band._replace(left=tuple(left.tolist()))
 
