@@ -119,13 +119,15 @@ def _planes(held: Evidence, apart: Tensor) -> Tensor:
     common one, px right and down.
     """
     planes = held.known.new_zeros(PLANES, *held.known.shape)
+    lags = planes[:-4].reshape(2 * LAGS_PX + 1, 2 * LAGS_PX + 1, *held.known.shape)
     for right, down in _distinct(apart):
         if max(abs(right), abs(down)) > APART_PX:
             continue
         first = APART_PX - down, APART_PX - right
-        lags = [slice(at, at + 2 * LAGS_PX + 1) for at in first]
-        part = torch.cat([held.products[lags[0], lags[1]].flatten(0, 1), held.energy, held.known[None]])
-        planes.addcmul_(part, ((apart[0] == right) & (apart[1] == down)).to(part.dtype))
+        part = held.products[tuple(slice(at, at + 2 * LAGS_PX + 1) for at in first)]
+        here = ((apart[0] == right) & (apart[1] == down)).to(part.dtype)
+        for total, values in ((lags, part), (planes[-4:-1], held.energy), (planes[-1], held.known)):
+            total.addcmul_(values, here)
     return planes
 
 
@@ -151,15 +153,14 @@ def reach_of(size_px: float) -> int:
 
 
 def surfaces(window: Evidence) -> tuple[Tensor, Tensor]:
-    """Return normalised surfaces (nodes, lags, lags) and numbers of pixels (nodes,), as `law.fit` takes them.
+    """Return normalised surfaces (lags, lags, nodes) and numbers of pixels (nodes,), as `law.fit` takes them.
 
     Where a few bright points hold most of the energy, only they count: the number is divided by the mean square of the
     products, 1 for independent Gaussian texture.
     """
     both = window.energy[0] * window.energy[1]
     pixels = NODE_PX**2 * both / window.energy[2].clamp_min(1e-9)
-    products = window.products / both.sqrt().clamp_min(1e-9)
-    return products.flatten(2).permute(2, 0, 1).contiguous(), pixels.flatten()
+    return (window.products / both.sqrt().clamp_min(1e-9)).flatten(2), pixels.flatten()
 
 
 def nine(planes: Tensor, step: int, beyond: str = "constant") -> Iterator[Tensor]:

@@ -114,7 +114,8 @@ def _lagged_products(lines: Tensor) -> Tensor:
     size = next_fast_len(lines.shape[1] + LAGS, real=True)
     parts = torch.view_as_real(torch.fft.rfft(lines.contiguous(), size)).flatten(1)
     power = parts.square_().sum(dim=0).double().reshape(-1, 2).sum(dim=1)
-    return torch.fft.irfft(power, size)[: LAGS + 1]
+    lags: Tensor = torch.fft.irfft(power, size)
+    return lags[: LAGS + 1]
 
 
 def looks_of(power: Tensor) -> float:
@@ -217,7 +218,7 @@ class Matched(NamedTuple):
 def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     """Fit offsets to correlation surfaces; only the last step has a gradient, with respect to the surfaces.
 
-    surface: (n, lags, lags), normalised, rows of lags first; pixels: (n,), the effective number of independent
+    surface: (lags, lags, n), normalised, rows of lags first; pixels: (n,), the effective number of independent
     products that were averaged (ml.offsets.evidence.surfaces).
     """
     with torch.no_grad():
@@ -228,15 +229,24 @@ def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
 
 
 def match(surface: Tensor, shift: Tensor, correlation: Tensor, law: Law) -> Matched:
-    """Match surfaces with the law at given shifts. shift: (2, n), px, dx and dy; correlation: (n,), rough, 0-1."""
+    """Match surfaces (lags, lags, n) with the law at given shifts.
+
+    shift: (2, n), px, dx and dy; correlation: (n,), rough, 0-1.
+    """
     at = ((shift.flip(0) + FARTHEST_PX) / STEP_PX).clamp(0, law.norm.shape[1] - 1)
-    row, col = (_mixed(law.filters[:, axis], at[axis], correlation[:, None]) for axis in (0, 1))
-    turn = [_mixed(law.slopes[:, axis], at[axis], correlation[:, None]) for axis in (0, 1)]
-    along_rows = torch.bmm(surface, col[:, :, None])[..., 0]
-    slopes = (turn[0] * along_rows).sum(dim=1), (torch.bmm(row[:, None], surface)[:, 0] * turn[1]).sum(dim=1)
-    information = torch.stack([_between(law.information[axis][:, None], at[axis])[:, 0] for axis in (0, 1)])
-    norm = [_between(law.norm[axis][:, None], at[axis])[:, 0] for axis in (0, 1)]
-    return Matched((row * along_rows).sum(dim=1), torch.stack(slopes), information, norm[0] * norm[1])
+    lags = surface.shape[0]
+    parts = []
+    for axis in (0, 1):
+        ends = torch.stack([law.filters[:, axis], law.slopes[:, axis]], dim=1).mT.flatten(0, 2)
+        table = torch.cat([ends, law.information[axis : axis + 1], law.norm[axis : axis + 1]])
+        values = _between(table, at[axis])
+        mixed = torch.lerp(values[: 2 * lags], values[2 * lags : -2], correlation)
+        parts.append((mixed[:lags], mixed[lags:], *values[-2:]))
+    filters, slopes, information, norm = zip(*parts, strict=True)
+    along_rows = (surface * filters[1]).sum(dim=1)
+    along_cols = (surface * filters[0][:, None]).sum(dim=0)
+    turned = torch.stack([(slopes[0] * along_rows).sum(dim=0), (slopes[1] * along_cols).sum(dim=0)])
+    return Matched((filters[0] * along_rows).sum(dim=0), turned, torch.stack(information), norm[0] * norm[1])
 
 
 def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LAST_STEP_PX) -> Fitted:
@@ -255,31 +265,24 @@ def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LA
 
 def _highest(surface: Tensor, law: Law) -> tuple[Tensor, Tensor]:
     """Return the position of the best match in the law's tables, in steps, (2, n), rows first, and its height (n,)."""
-    filters, slopes = law.filters.mean(dim=0), law.slopes.mean(dim=0)
-    height = torch.zeros_like(surface[:, 0, 0])
-    steps = torch.arange(0, law.norm.shape[1], COARSE_STEPS, device=surface.device)
-    rows, cols = filters[:, steps]
-    tried = torch.einsum("rk,nkl,cl->nrc", rows, surface, cols).flatten(1)
-    best = tried.argmax(dim=1)
+    tables = torch.cat([law.filters.mean(dim=0), law.slopes.mean(dim=0), law.information[:, :, None]], dim=2).mT
+    lags, shifts = len(surface), law.norm.shape[1]
+    steps = torch.arange(0, shifts, COARSE_STEPS, device=surface.device)
+    rows, cols = tables[:, :lags, steps]
+    height, best = torch.einsum("kr,lc,kln->rcn", rows, cols, surface).flatten(0, 1).max(dim=0)
     at = torch.stack([steps[best // len(steps)], steps[best % len(steps)]]).to(surface.dtype)
-    longest, last = LONGEST_STEP_PX / STEP_PX, law.norm.shape[1] - 1
     for _ in range(TURNS):
-        row, col = (_between(filters[axis], at[axis]) for axis in (0, 1))
-        along_rows = torch.bmm(surface, col[:, :, None])[..., 0]  # (n, lags)
-        along_cols = torch.bmm(row[:, None], surface)[:, 0]
-        height = (row * along_rows).sum(dim=1).clamp_min(1e-6)
-        for axis, held in ((0, along_rows), (1, along_cols)):
-            slope = (_between(slopes[axis], at[axis]) * held).sum(dim=1)
-            step = slope / (height * _between(law.information[axis][:, None], at[axis])[:, 0] * STEP_PX)
-            at[axis] = (at[axis] + step.nan_to_num().clamp(-longest, longest)).clamp(0, last)
+        row, col = (_between(tables[axis], at[axis]) for axis in (0, 1))
+        along_rows, along_cols = (surface * col[:lags]).sum(dim=1), (surface * row[:lags, None]).sum(dim=0)
+        height = (row[:lags] * along_rows).sum(dim=0).clamp_min(1e-6)
+        for axis, values, along in ((0, row, along_rows), (1, col, along_cols)):
+            slope = (values[lags:-1] * along).sum(dim=0)
+            step = (slope / (height * values[-1])).nan_to_num().clamp(-LONGEST_STEP_PX, LONGEST_STEP_PX) / STEP_PX
+            at[axis] = (at[axis] + step).clamp(0, shifts - 1)
     return at, height
 
 
-def _mixed(ends: Tensor, at: Tensor, share: Tensor) -> Tensor:
-    return torch.lerp(_between(ends[0], at), _between(ends[1], at), share)
-
-
 def _between(table: Tensor, at: Tensor) -> Tensor:
-    """Interpolate a table (shifts, columns) linearly at positions (n,) in steps."""
-    low = at.floor().long().clamp(0, len(table) - 2)
-    return torch.lerp(table[low], table[low + 1], (at - low)[:, None])
+    """Interpolate a table (rows, shifts) linearly at positions (n,) in steps, (rows, n)."""
+    low = at.floor().long().clamp(0, table.shape[1] - 2)
+    return torch.lerp(table.index_select(1, low), table.index_select(1, low + 1), at - low)

@@ -112,13 +112,13 @@ def _tabulated(surface: Tensor, law: Law) -> tuple[Tensor, Tensor]:
     """
     steps = torch.arange(0, law.norm.shape[1], TABULATED_STEPS, device=surface.device)
     rows, cols = law.filters.mean(dim=0)[:, steps]
-    tried = surface.flatten(1) @ torch.einsum("rk,cl->klrc", rows, cols).flatten(2).flatten(0, 1)
-    side, (height, best) = len(steps), tried.max(dim=1)
-    at, shift = (best // side, best % side), torch.empty(2, len(surface), device=surface.device)
+    tried = torch.einsum("rk,cl->rckl", rows, cols).flatten(2).flatten(0, 1) @ surface.flatten(0, 1)
+    side, (height, best) = len(steps), tried.max(dim=0)
+    at, shift = (best // side, best % side), torch.empty(2, surface.shape[2], device=surface.device)
     for axis, apart in ((0, side), (1, 1)):
         inside = at[axis].clamp(1, side - 2)
         middle = best + (inside - at[axis]) * apart
-        below, here, above = (tried.gather(1, (middle + off)[:, None])[:, 0] for off in (-apart, 0, apart))
+        below, here, above = (tried.gather(0, (middle + off)[None])[0] for off in (-apart, 0, apart))
         vertex = (above - below) / (2 * (2 * here - below - above)).clamp_min(1e-9)
         shift[1 - axis] = (inside + vertex.clamp(-1, 1)) * (TABULATED_STEPS * STEP_PX) - FARTHEST_PX
     norm = law.norm[0, steps][at[0]] * law.norm[1, steps][at[1]]
@@ -186,7 +186,7 @@ def summed(
     farther than FARTHEST_PX are left out.
     """
     inner = slice(APART_PX, -APART_PX)
-    surface = held.products[inner, inner].flatten(2).permute(2, 0, 1).contiguous()
+    surface = held.products[inner, inner].flatten(2)
     within = (shift.abs() <= FARTHEST_PX).all(dim=0).reshape(held.known.shape)
     shift = shift.clamp(-FARTHEST_PX, FARTHEST_PX)
     of_squares = match(surface, shift, correlation, law)

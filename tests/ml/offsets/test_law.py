@@ -100,7 +100,7 @@ def test_a_surface_of_the_law_itself_gives_its_offset(dx, dy):
     lags = np.arange(-LAGS_PX, LAGS_PX + 1.0)
     shapes = [band.autocorrelation(lags - off, 0.8) for band, off in zip(bands, (dy, dx), strict=True)]
     surface = 0.6 * np.outer(*shapes)
-    found = fit(torch.tensor(surface, dtype=torch.float32)[None], torch.tensor([1000.0]), law_from(bands, CPU))
+    found = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1000.0]), law_from(bands, CPU))
     torch.testing.assert_close(found.offset[:, 0], torch.tensor([dx, dy]), atol=4e-3, rtol=0)
     assert float(found.correlation) == pytest.approx(0.6, abs=0.01)
 
