@@ -16,6 +16,7 @@ from ml.rasters.imagery import PairSource
 from ml.rasters.pieces import Arrays, Pieces
 from ml.rasters.windows import Window, cut, grown, inner, shared
 from ml.runtime.ahead import AT_ONCE, Feed, fed
+from ml.runtime.device import in_threads
 from ml.runtime.feeding import feed_of, may_hold, on_device, pinned
 
 BLOCK_PX = 1024  # larger ones take as long on a CPU, and two or three times the memory
@@ -71,8 +72,9 @@ def of_source(source: PairSource, device: torch.device) -> Textures:
         else:
             power = held[:, wide.row : wide.row + wide.rows, wide.col : wide.col + wide.cols]
         rows, cols = inner(core, wide)
+        seen = torch.cat(in_threads(lambda image: texture(image.log()), torch.split(power, 1), device))
         edge = (0, aligned(core.cols) - core.cols, 0, aligned(core.rows) - core.rows)
-        return _tile(functional.pad(texture(power.log())[:, rows, cols], edge))
+        return _tile(functional.pad(seen[:, rows, cols], edge))
 
     def assembled(part: int, scale: int, planes: int, beyond: float) -> Callable[[Window], Tensor]:
         def read(at: Window) -> Tensor:

@@ -14,6 +14,7 @@ import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
 from ml.networks.box_mean import window_sums
+from ml.runtime.device import in_threads
 
 CELL_PX = 4
 FARTHEST_PX = 10
@@ -171,11 +172,13 @@ def correlate_grid(
     known = torch.isfinite(images)
     planes = torch.cat([torch.where(known, images, 0.0), known.to(images.dtype)])  # (4, rows, cols)
     second = functional.pad(planes[1::2], (search,) * 4)
-    strips: list[list[Peaks]] = []
-    for row in range(0, nodes[0], STRIP_NODES):
+
+    def of_strip(row: int) -> list[Peaks]:
         rows = (min(STRIP_NODES, nodes[0] - row) - 1) * posting + max(widest, posting)
         first = planes[::2, row * posting :][:, :rows]
-        strips.append(_of_strip(first, second[:, row * posting :][:, : rows + 2 * search], kernels, search, posting))
+        return _of_strip(first, second[:, row * posting :][:, : rows + 2 * search], kernels, search, posting)
+
+    strips = in_threads(of_strip, range(0, nodes[0], STRIP_NODES), reference.device)
     return [
         Peaks(*(torch.cat(parts) for parts in zip(*of_kernel, strict=True))) for of_kernel in zip(*strips, strict=True)
     ]

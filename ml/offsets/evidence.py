@@ -15,6 +15,7 @@ from ml.networks.box_mean import window_sums
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets.correlate import products
 from ml.offsets.law import LAGS_PX
+from ml.runtime.device import in_threads
 
 APART_PX = 1  # starts of ground that is added together differ by at most this number of pixels on each axis
 KEPT_LAGS = LAGS_PX + APART_PX
@@ -52,10 +53,15 @@ def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -
     first = [torch.arange(n, device=start.device) * NODE_PX + margin - KEPT_LAGS for n in nodes]
     corners = ((first[0][:, None] + start[1].long()) * width + first[1] + start[0].long()).flatten()
     lines, down = secondary.flatten().unfold(0, wide, 1), torch.arange(wide, device=start.device) * width
-    parts = []
-    for some, corner in zip(torch.split(squares, AT_ONCE), torch.split(corners, AT_ONCE), strict=True):
+
+    def correlated(given: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        some, corner = given
         around = lines.index_select(0, (corner[:, None] + down).flatten()).reshape(-1, wide, wide)
-        parts.append((products(some, around), *_energy(some, around)))
+        return products(some, around), *_energy(some, around)
+
+    parts = in_threads(
+        correlated, zip(torch.split(squares, AT_ONCE), torch.split(corners, AT_ONCE), strict=True), start.device
+    )
     values, energy, known = (torch.cat(part).movedim(0, -1).contiguous() for part in zip(*parts, strict=True))
     return Evidence(values.reshape(SIDE, SIDE, *nodes), energy.reshape(3, *nodes), known.reshape(nodes))
 
@@ -70,26 +76,27 @@ def _energy(squares: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(energy, dim=1), both.mean(dim=1)
 
 
-def added(held: Evidence, start: Tensor, sizes_px: Sequence[float]) -> Iterator[tuple[Part, list[Evidence]]]:
-    """Add evidence over windows of several sizes around each square, at the start of this square; lags reach LAGS_PX.
+def parts_of(nodes: torch.Size) -> list[Part]:
+    """Cut a field of squares, (rows, cols), into parts that fit the processor's cache, in which evidence is added."""
+    corners = product(*(range(0, n, PART_NODES) for n in nodes))
+    return [(slice(row, row + PART_NODES), slice(col, col + PART_NODES)) for row, col in corners]
+
+
+def added(held: Evidence, start: Tensor, sizes_px: Sequence[float], here: Part) -> list[Evidence]:
+    """Add evidence over windows of several sizes around each square of a part, at the start of this square.
 
     Squares whose start differs by more than APART_PX move differently and are left out. A window's rim counts in part.
-    start: (2, rows, cols). Yields parts of the field, each with one sum for every size: a part has fewer distinct
-    starts than the field, fits the processor's cache, and its sums are gone before those of the next.
+    start: (2, rows, cols), of the whole field. Lags of the sums reach LAGS_PX.
     """
-    reach, nodes, side = reach_of(max(sizes_px)), held.known.shape, 2 * LAGS_PX + 1
-    for row, col in product(*(range(0, n, PART_NODES) for n in nodes)):
-        here = slice(row, row + PART_NODES), slice(col, col + PART_NODES)
-        *of_part, starts = (_with_margin(part, row, col, reach) for part in (*held, start))
-        own = start[:, here[0], here[1]]
-        sums = [held.known.new_zeros(PLANES, *own.shape[1:]) for _ in sizes_px]
-        for shift in _distinct(own):
-            common = torch.tensor(shift, device=start.device)[:, None, None]
-            planes = _planes(Evidence(*of_part), starts - common)
-            for total, size_px in zip(sums, sizes_px, strict=True):
-                total.addcmul_(_box(planes, reach, size_px), (own == common).all(dim=0).to(total.dtype))
-        windows = [(total[:-4].reshape(side, side, *total.shape[1:]), total[-4:-1], total[-1]) for total in sums]
-        yield here, [Evidence(*window) for window in windows]
+    reach, side, own = reach_of(max(sizes_px)), 2 * LAGS_PX + 1, start[:, here[0], here[1]]
+    *of_part, starts = (_with_margin(part, here[0].start, here[1].start, reach) for part in (*held, start))
+    sums = [held.known.new_zeros(PLANES, *own.shape[1:]) for _ in sizes_px]
+    for shift in _distinct(own):
+        common = torch.tensor(shift, device=start.device)[:, None, None]
+        planes = _planes(Evidence(*of_part), starts - common)
+        for total, size_px in zip(sums, sizes_px, strict=True):
+            total.addcmul_(_box(planes, reach, size_px), (own == common).all(dim=0).to(total.dtype))
+    return [Evidence(total[:-4].reshape(side, side, *own.shape[1:]), total[-4:-1], total[-1]) for total in sums]
 
 
 def _with_margin(field: Tensor, row: int, col: int, margin: int) -> Tensor:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ingest.errors import UnusableData
 from ml.offsets.texture import texture
+from ml.runtime.device import in_threads
 
 LAGS_PX = 3  # largest lag, on both axes, that the fit uses
 FARTHEST_PX = 2.0  # largest offset from the start that is found
@@ -90,8 +91,13 @@ def law_from(bands: Sequence[Band], device: torch.device) -> Law:
 
 def fitted_bands(samples: Sequence[Tensor]) -> list[Band]:
     """Fit the bands of a pair along rows and columns. samples: as of `law_of`."""
-    along = np.mean([autocorrelation(image) for sample in samples for image in texture(sample.log())], axis=0)
-    looks = float(np.median([looks_of(image) for sample in samples for image in sample]))
+
+    def measured(image: Tensor) -> tuple[Floats, float]:
+        return autocorrelation(texture(image.log())[0]), looks_of(image[0])
+
+    images = [image for sample in samples for image in torch.split(sample, 1)]
+    lags, of_images = zip(*in_threads(measured, images, images[0].device), strict=True)
+    along, looks = np.mean(lags, axis=0), float(np.median(of_images))
     return [fitted_band(lags, looks) for lags in along]
 
 

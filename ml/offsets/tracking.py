@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, STATED, TURNS
-from ml.offsets.evidence import APART_PX, LEVELS, Evidence, added, nine, surfaces, weighted
+from ml.offsets.evidence import APART_PX, LEVELS, Evidence, Part, added, nine, parts_of, surfaces, weighted
 from ml.offsets.law import FARTHEST_PX, LONGEST_STEP_PX, STEP_PX, Fitted, Law, Matched, fit, match, stepped
 from ml.offsets.resampling import at_nodes
+from ml.runtime.device import in_threads
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 PRIOR = 6 * len(PRIOR_PX) + 3  # channels
@@ -72,10 +73,13 @@ def _fitted(
 ) -> Iterator[Answer]:
     """Yield the answers of windows of each size. fitting: (surfaces, numbers of pixels) -> offsets from the start."""
     found = start.new_empty(len(sizes_px), 6, *start.shape[1:])
-    for (rows, cols), windows in added(held, start, sizes_px):
-        for of_size, window in zip(found, windows, strict=True):
-            placed = _placed(fitting(*surfaces(window)), start[:, rows, cols])
-            of_size[:, rows, cols] = torch.cat([*placed[:2], torch.stack(placed[2:])])
+
+    def fit_part(here: Part) -> None:
+        for of_size, window in zip(found, added(held, start, sizes_px, here), strict=True):
+            placed = _placed(fitting(*surfaces(window)), start[:, *here])
+            of_size[:, *here] = torch.cat([*placed[:2], torch.stack(placed[2:])])
+
+    in_threads(fit_part, parts_of(held.known.shape), start.device)
     for of_size in found:
         yield Answer(of_size[:2], of_size[2:4], of_size[4], of_size[5])
 

@@ -10,7 +10,7 @@ from lab.simulation.sar.pairs import simulate_pair
 from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.evidence import Evidence, added, evidence, surfaces, weighted
+from ml.offsets.evidence import PART_NODES, Evidence, added, evidence, parts_of, surfaces, weighted
 from ml.offsets.infer import track_offsets
 from ml.offsets.law import LAGS, LAGS_PX, Band, fit, fitted_band, law_from, law_of, looks_of
 from ml.offsets.texture import texture
@@ -32,7 +32,7 @@ def held_of(reference: torch.Tensor, secondary: torch.Tensor, start: torch.Tenso
 
 def window_of(held: Evidence, start: torch.Tensor, size_px: float) -> Evidence:
     """The evidence of windows of one size on a field of one part."""
-    ((_, (window,)),) = added(held, start, [size_px])
+    (window,) = added(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
     return window
 
 
@@ -125,7 +125,9 @@ def test_the_prior_answers_as_the_fit_of_each_window(size_px):
 def test_no_square_is_lost_where_a_field_is_added_in_parts():
     first, second, start = noise(8 * 80, 8 * 80), noise(8 * 80, 8 * 80, seed=1), torch.zeros(2, 80, 80)
     held, seen = held_of(first, second, start), torch.zeros(80, 80)
-    for (rows, cols), windows in added(held, start, [24, 104]):
+    for part in parts_of(held.known.shape):
+        rows, cols = part
+        windows = added(held, start, [24, 104], part)
         seen[rows, cols] += 1
         for window, reach in zip(windows, (1, 6), strict=True):
             row, col = (max(reach, part.start) for part in (rows, cols))
