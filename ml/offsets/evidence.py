@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ml.networks.box_mean import window_sums
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets.correlate import products
 from ml.offsets.law import LAGS_PX
@@ -141,17 +140,21 @@ def _planes(held: Evidence, apart: Tensor) -> Tensor:
 def _box(planes: Tensor, margin: int, size_px: float) -> Tensor:
     """Add planes (n, rows, cols) over size_px around each square; the window's rim counts in part.
 
-    margin: squares at each side of the planes around which nothing is added.
+    margin: squares at each side of the planes around which nothing is added. Products with matrices of few diagonals
+    take half the time of sums: the planes are small.
     """
+    less = margin - reach_of(size_px)
+    inner = planes[:, less : planes.shape[1] - less, less : planes.shape[2] - less]
+    down, across = (_shares(n - 2 * margin, size_px, planes) for n in planes.shape[1:])
+    return down.T @ (inner @ across)
+
+
+def _shares(count: int, size_px: float, like: Tensor) -> Tensor:
+    """Return the share of each square, of a row, in the windows of `count` squares, (count + 2 reach, count)."""
     reach = reach_of(size_px)
-    rim, less = (size_px / NODE_PX + 1) / 2 - reach if reach else 1.0, margin - reach
-    for dim in (1, 2):
-        inner = planes.narrow(dim, less, planes.shape[dim] - 2 * less)
-        sums = window_sums(inner, 2 * reach + 1, dim)
-        if rim < 1:
-            sums = torch.lerp(window_sums(inner, 2 * reach - 1, dim).narrow(dim, 1, sums.shape[dim]), sums, rim)
-        planes = sums
-    return planes
+    squares = torch.arange(-reach, count + reach, device=like.device, dtype=like.dtype)
+    apart = (squares[:, None] - squares[reach : reach + count]).abs()
+    return ((size_px / NODE_PX + 1) / 2 - apart).clamp(0, 1)
 
 
 def reach_of(size_px: float) -> int:
