@@ -56,12 +56,12 @@ def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -
     def correlated(given: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
         some, corner = given
         around = lines.index_select(0, (corner[:, None] + down).flatten()).reshape(-1, wide, wide)
-        return products(some, around), *_energy(some, around)
+        return tuple(part.movedim(0, -1).contiguous() for part in (products(some, around), *_energy(some, around)))
 
     parts = in_threads(
         correlated, zip(torch.split(squares, AT_ONCE), torch.split(corners, AT_ONCE), strict=True), start.device
     )
-    values, energy, known = (torch.cat(part).movedim(0, -1).contiguous() for part in zip(*parts, strict=True))
+    values, energy, known = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
     return Evidence(values.reshape(SIDE, SIDE, *nodes), energy.reshape(3, *nodes), known.reshape(nodes))
 
 

@@ -12,7 +12,7 @@ from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.evidence import PART_NODES, Evidence, added, evidence, parts_of, surfaces, weighted
 from ml.offsets.infer import track_offsets
-from ml.offsets.law import LAGS, LAGS_PX, Band, fit, fitted_band, law_from, law_of, looks_of
+from ml.offsets.law import LAGS, LAGS_PX, Band, autocorrelation, fit, fitted_band, law_from, law_of, looks_of
 from ml.offsets.texture import texture
 from ml.offsets.tracking import PRIOR_PX, around, prior, windows_of
 from ml.rasters.imagery import ImagePair
@@ -177,3 +177,13 @@ def test_a_few_bright_points_count_as_few():
         surfaces(window_of(held_of(one, one, start), start, 72))[1][40] for one in (texture, noise(72, 72))
     )
     assert float(with_points) < 0.1 * float(without)
+
+
+def test_the_autocorrelation_is_the_mean_product_of_the_pairs_that_are_known():
+    image = noise(50, 61)
+    image[10:14, :30] = 0.0
+    expected = np.empty((2, LAGS + 1))
+    for lag in range(LAGS + 1):
+        products = image[: 50 - lag] * image[lag:], image[:, : 61 - lag] * image[:, lag:]
+        expected[:, lag] = [float(part.sum() / (part != 0).sum()) for part in products]
+    np.testing.assert_allclose(autocorrelation(image), expected / expected[:, :1], atol=1e-5)

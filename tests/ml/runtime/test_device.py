@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ml.runtime.device import full_precision, low_precision, precision
+from ml.runtime.device import full_precision, in_threads, low_precision, precision, torch_threads
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,14 @@ def test_a_gpu_multiplies_float32_in_tf32_only_where_it_may(wish, on_cpu, on_gpu
     with full_precision(torch.device("cuda")):
         assert torch.backends.cudnn.conv.fp32_precision == convolutions
     assert torch.backends.cudnn.conv.fp32_precision == before
+
+
+@pytest.mark.parametrize("with_grad", [True, False])
+def test_parts_are_computed_in_threads_of_their_own_and_in_order(with_grad):
+    def work(number: int) -> tuple[int, int, bool]:
+        torch.ones(8).sum()
+        return number, torch.get_num_threads(), torch.is_grad_enabled()
+
+    with torch_threads(2), torch.set_grad_enabled(with_grad):
+        assert in_threads(work, range(9), torch.device("cpu")) == [(number, 1, with_grad) for number in range(9)]
+        assert torch.get_num_threads() == 2
