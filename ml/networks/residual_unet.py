@@ -18,6 +18,8 @@ from ml.runtime.fused import convolved
 
 WIDTHS = (16, 32, 64, 128)
 REACH_PX = 56  # with WIDTHS no pixel farther away has an effect
+STRIP_ROWS = 128  # even; rows of a block's features that fit a CPU's cache
+BLOCK_PX = 2  # no pixel farther away has an effect on a block
 
 
 class _Residual(nn.Module):
@@ -62,11 +64,40 @@ class ResidualUNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return features, (n, widths[0], rows, cols), not negative. images: (n, inputs, rows, cols)."""
-        x, kept = self.down[0](images), []
+        x, kept = _applied(self.down[0], images), []
         for block in self.down[1:]:
             kept.append(x)
-            x = block(functional.max_pool2d(x, 2))
-        for level in reversed(range(len(self.up))):
-            wider = functional.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = self.up[level](torch.cat([kept.pop(), wider], dim=1))
-        return torch.as_tensor(x)
+            x = _applied(block, _halved(x))
+        for block in reversed(self.up):
+            x = _applied(block, kept.pop(), x)
+        return x
+
+
+def _halved(x: Tensor) -> Tensor:
+    """Return the largest of every 2 × 2 pixels, without the positions that torch's pooling writes beside it."""
+    x = torch.maximum(x[:, :, ::2], x[:, :, 1::2])
+    return torch.maximum(x[..., ::2], x[..., 1::2])
+
+
+def _applied(block: nn.Module, x: Tensor, coarse: Tensor | None = None) -> Tensor:
+    """Apply a block to x, beside which coarser features are laid if there are any; on a CPU strip by strip."""
+    rows = x.shape[2]
+    if x.device.type != "cpu" or torch.is_grad_enabled() or rows <= STRIP_ROWS:
+        return _joined(block, x, coarse)
+    whole = None
+    for row in range(0, rows, STRIP_ROWS):
+        first, last = max(0, row - BLOCK_PX), min(rows, row + STRIP_ROWS)
+        around = slice(first, last + BLOCK_PX)
+        below = None if coarse is None else coarse[:, :, first // 2 : (last + BLOCK_PX) // 2]
+        part = _joined(block, x[:, :, around], below)
+        if whole is None:
+            shape = (*part.shape[:2], *x.shape[2:])
+            whole = torch.empty(shape, dtype=part.dtype, memory_format=torch.channels_last)
+        whole[:, :, row:last] = part[:, :, row - first : last - first]
+    return torch.as_tensor(whole)
+
+
+def _joined(block: nn.Module, x: Tensor, coarse: Tensor | None) -> Tensor:
+    if coarse is not None:
+        x = torch.cat([x, functional.interpolate(coarse, scale_factor=2.0, mode="nearest")], dim=1)
+    return torch.as_tensor(block(x))
