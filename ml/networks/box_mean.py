@@ -22,7 +22,7 @@ class _BoxMean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, planes: Tensor, size: Size) -> Tensor:
         ctx.size = size
-        return _box_sums(planes, size).div_(_counts(planes, size))
+        return _box_sums(planes, size, counts=_counts(planes, size))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
@@ -61,20 +61,29 @@ def _counts(values: Tensor, window: Size) -> Tensor:
     return (_box_sums(across, window) * _box_sums(down, window))[0]
 
 
-def _box_sums(values: Tensor, window: Size, scale: float = 1.0) -> Tensor:
-    """Return the sums over windows times `scale`, (n, rows, cols). Sums of whole numbers are exact."""
+def _box_sums(values: Tensor, window: Size, scale: float = 1.0, counts: Tensor | None = None) -> Tensor:
+    """Return the sums over windows times `scale`, or divided by `counts`, (n, rows, cols).
+
+    Sums of whole numbers are exact.
+    """
     n, rows, cols = values.shape
     high, wide = sides(window)
-    padded = functional.pad(values.detach(), (wide // 2, wide // 2, high // 2, high // 2))
+    up, left = high // 2, wide // 2
     if values.device.type != "cpu":
-        return _sums(_sums(padded, high, -2, rows), wide, -1, cols) * scale
+        padded = functional.pad(values.detach(), (left, left, up, up))
+        sums = _sums(_sums(padded, high, -2, rows), wide, -1, cols)
+        return sums * scale if counts is None else sums / counts
     sums = torch.empty_like(values, memory_format=torch.contiguous_format)
     many = max(1, STRIP_PX // (min(rows, STRIP_ROWS) * cols))
     for images in (slice(first, first + many) for first in range(0, n, many)):
         for row in range(0, rows, STRIP_ROWS):
-            count = min(STRIP_ROWS, rows - row)
-            strip = _sums(padded[images, row : row + count + 2 * (high // 2)], high, -2, count)
-            torch.mul(_sums(strip, wide, -1, cols), scale, out=sums[images, row : row + count])
+            last = min(rows, row + STRIP_ROWS)
+            above, below = min(row, up), min(rows - last, up)
+            around = values[images, row - above : last + below].detach()
+            padded = functional.pad(around, (left, left, up - above, up - below))
+            strip = _sums(_sums(padded, high, -2, last - row), wide, -1, cols)
+            out = sums[images, row:last]
+            torch.mul(strip, scale, out=out) if counts is None else torch.div(strip, counts[row:last], out=out)
     return sums
 
 
