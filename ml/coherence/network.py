@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from ml.runtime.device import low_precision, ready
 
 NAME = "coherence"
 STRIP_ROWS = 128  # that head and registration process at once on a CPU
+CARD_ROWS = 1024  # that the head processes at once on a GPU, whose memory holds its hidden layers
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
 
 
@@ -61,7 +63,7 @@ class CoherenceNet(nn.Module):
     ) -> list[Estimate]:
         """Return the estimate for each window, or of the scatterers. facts: (n, FACTS); own: rows to return."""
         wanted = [(window, window_facts(facts, window)) for window in windows]
-        return [estimate_of(maps) for maps in self.head(features.float(), planes, torch.exp(facts[:, 0]), wanted, own)]
+        return [estimate_of(maps) for maps in self.head(features, planes, torch.exp(facts[:, 0]), wanted, own)]
 
 
 def network_of(name: str, widths: Sequence[int] = WIDTHS) -> CoherenceNet:
@@ -154,20 +156,20 @@ class CoherenceNetwork(NamedTuple):
     def _answered(
         self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
     ) -> list[Estimate]:
-        """Apply the head, on a CPU strip by strip."""
+        """Apply the head strip by strip."""
         rows, far = planes.shape[2], max(self.net.head.far_px, *(max(window or NEAR) // 2 for window in windows))
-        step = STRIP_ROWS if planes.device.type == "cpu" else rows
-        parts: list[list[Estimate]] = []
-        with torch.inference_mode():
+        on_cpu = planes.device.type == "cpu"
+        step = STRIP_ROWS if on_cpu else CARD_ROWS
+        answered = [Estimate(*planes.new_empty(2, 1, *planes.shape[2:])) for _ in windows]
+        with torch.inference_mode(), low_precision(planes.device) if on_cpu else nullcontext():
             for row in range(0, rows, step):
                 first, last = max(0, row - far), min(rows, row + step)
-                strip = slice(first, min(rows, last + far))
-                own = slice(row - first, last - first)
-                parts.append(self.net.answer(features[:, :, strip], planes[:, :, strip], facts, windows, own))
-        return [
-            Estimate(*(torch.cat(values, dim=1) for values in zip(*of_window, strict=True)))
-            for of_window in zip(*parts, strict=True)
-        ]
+                around, own = slice(first, last + far), slice(row - first, last - first)
+                parts = self.net.answer(features[:, :, around], planes[:, :, around], facts, windows, own)
+                for whole, part in zip(answered, parts, strict=True):
+                    for band, values in zip(whole, part, strict=True):
+                        band[:, row:last] = values
+        return answered
 
 
 def from_card(card: Card, net: nn.Module) -> CoherenceNetwork:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ml.networks.window_head import ALL_ROWS, LOG_SIGMA, Wanted, product
+from ml.networks.window_head import ALL_ROWS, LOG_SIGMA, Wanted
+from ml.runtime.fused import mixed
 
 
 class SicaHead(nn.Module):
@@ -23,5 +24,5 @@ class SicaHead(nn.Module):
         self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted], own: slice = ALL_ROWS
     ) -> list[Tensor]:
         """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), as WindowHead does."""
-        logit = product(self.last.weight, features[:, :, own], self.last.bias)
+        logit = mixed(self.last.weight, features[:, :, own], self.last.bias).float()
         return [torch.cat([logit, torch.full_like(logit, LOG_SIGMA)], dim=1) for _ in wanted]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.networks.box_mean import box_mean
+from ml.runtime.fused import mixed
 
 Window = tuple[int, int]  # rows, columns, px, odd
 Wanted = tuple[Window | None, Tensor]  # None for the scatterers' coherence; facts (n, facts) that describe the window
@@ -22,7 +23,6 @@ NEAR = (5, 5)  # window of the sums for the scatterers' coherence
 LEAST = 0.02  # distance that a coherence keeps from 0 and 1 before its logit is taken
 LOG_SIGMA = -2.0  # before training
 ALL_ROWS = slice(None)
-PRODUCT_PX = 1 << 14  # pixels whose hidden layers fit a CPU's cache
 
 
 class WindowHead(nn.Module):
@@ -50,38 +50,35 @@ class WindowHead(nn.Module):
         are any; absolute log ratio times sqrt(looks / 2); 1 where known. looks: (n,). own: rows to return; the others
         only count in the windows of these.
         """
-        width = features.shape[1]
-        per_pixel = product(self.of_pixel.weight, features, self.of_pixel.bias)
+        with torch.autocast(features.device.type, enabled=False):  # Rounded weights would double the error of bfloat16.
+            per_pixel = mixed(self.of_pixel.weight, features.float(), self.of_pixel.bias)
         seen, learned = torch.sigmoid(per_pixel[:, :1]), per_pixel[:, 1:]
-        summed = torch.cat([planes, seen * planes[:, 2:3], learned * planes[:, 7:]], dim=1)
-        sizes = {window or NEAR for window, _ in wanted}
-        ratios = {size: self._ratios(box_mean(summed, size)[:, :, own], looks) for size in sizes}
-        before = product(self.first.weight[:, :width], features[:, :, own], self.first.bias)
-        seen, found, step = seen[:, :, own], [], max(1, PRODUCT_PX // seen.shape[3])
-        mixes = torch.cat([self.of_ratios.weight, self.first.weight[:, width:]], dim=1).flatten(1)
-        mixes = mixes.expand(len(seen), -1, -1)
-        for window, facts in wanted:
-            near = ratios[window or NEAR]
-            mix = torch.cat([mixes, self.of_facts(facts)[:, :, None]], dim=2)
-            terms = torch.cat([near, seen, torch.ones_like(seen)], dim=1)
-            parts = zip(torch.split(terms, step, dim=2), torch.split(before, step, dim=2), strict=True)
-            raw = torch.cat([self._corrected(mix, *part) for part in parts], dim=2)
-            begun = torch.logit((near[:, :1] if window else seen).clamp(LEAST, 1 - LEAST))
-            begun = torch.cat([begun, torch.full_like(begun, LOG_SIGMA)], dim=1)
-            found.append(raw + begun)
-        return found
+        terms = torch.cat([seen * planes[:, 2:3], learned * planes[:, 7:]], dim=1)
+        ratios = {
+            size: self._ratios(box_mean(planes, size)[:, :, own], box_mean(terms, size)[:, :, own], looks)
+            for size in {window or NEAR for window, _ in wanted}
+        }
+        seen, before = seen[:, :, own], mixed(self.first.weight[:, :-1], features[:, :, own], None)
+        return [self._estimated(window, facts, ratios[window or NEAR], seen, before) for window, facts in wanted]
 
-    def _corrected(self, mix: Tensor, terms: Tensor, before: Tensor) -> Tensor:
-        """Apply the last layers. mix: (n, HIDDEN, terms), of this window; before: what features alone give."""
-        x = torch.relu_(product(mix, terms, before))
-        x = torch.relu_(product(self.second.weight, x, self.second.bias))
-        return product(self.last.weight, x, self.last.bias)
+    def _estimated(self, window: Window | None, facts: Tensor, near: Tensor, seen: Tensor, before: Tensor) -> Tensor:
+        """Return the logit and log sigma, (n, 2, rows, cols). near: from `_ratios`; before: what the features add."""
+        weight = torch.cat([self.of_ratios.weight, self.first.weight[:, -1:]], dim=1)
+        shift = self.of_facts(facts).float() + self.first.bias
+        x = mixed(weight, torch.cat([near, seen], dim=1), shift, add=before, relu=True)
+        x = mixed(self.second.weight, x, self.second.bias, relu=True)
+        begun = torch.logit((near[:, :1] if window else seen).clamp(LEAST, 1 - LEAST))
+        begun = torch.cat([begun, torch.full_like(begun, LOG_SIGMA)], dim=1)
+        return begun + mixed(self.last.weight, x, self.last.bias)
 
-    def _ratios(self, sums: Tensor, looks: Tensor) -> Tensor:
-        """Return the network's coherence over the window, `classical` and means of learned quantities, (n, 7, …)."""
+    def _ratios(self, sums: Tensor, own: Tensor, looks: Tensor) -> Tensor:
+        """Return the network's coherence over the window, `classical` and means of learned quantities, (n, 7, …).
+
+        sums, own: means of the planes, and of the product of amplitudes times seen and of learned quantities.
+        """
         power = (sums[:, 0:1] * sums[:, 1:2]).clamp_min(1e-12).rsqrt()
-        learned = sums[:, 9:] / sums[:, 7:8].clamp_min(1e-3)
-        return torch.cat([sums[:, 8:9] * power, classical(sums, looks), learned], dim=1)
+        learned = own[:, 1:] / sums[:, 7:8].clamp_min(1e-3)
+        return torch.cat([own[:, :1] * power, classical(sums, looks), learned], dim=1)
 
 
 def classical(sums: Tensor, looks: Tensor) -> Tensor:
@@ -94,18 +91,3 @@ def classical(sums: Tensor, looks: Tensor) -> Tensor:
     many = looks[:, None, None, None]
     guarnieri_prati = ((many + 1) * sums[:, 3:4] * squares - many).clamp(-1, 1)
     return torch.cat([sums[:, 2:3] * power, guarnieri_prati, sums[:, 6:7] / sums[:, 7:8].clamp_min(1e-3)], dim=1)
-
-
-def product(weight: Tensor, x: Tensor, add: Tensor | None) -> Tensor:
-    """Apply a 1 × 1 convolution as a product of matrices, which torch computes faster than such a convolution.
-
-    weight: (out, in, 1, 1) or, one for each image, (n, out, in); x: (n, in, rows, cols); add: biases (out,) or values
-    (n, out, rows, cols), None for nothing.
-    """
-    planes = x.flatten(2)
-    matrices = weight.flatten(1).expand(len(x), -1, -1) if weight.dim() == 4 else weight
-    if add is None:
-        mixed = torch.matmul(matrices, planes)
-    else:
-        mixed = torch.baddbmm(add[:, None] if add.dim() == 1 else add.flatten(2), matrices, planes)
-    return mixed.reshape(*mixed.shape[:2], *x.shape[2:])
