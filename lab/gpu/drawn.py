@@ -18,7 +18,7 @@ from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
 
 SCALES_PX = (4, 8, 16, 48)  # of textures and parcels
-MOST_LOOKS = 6
+MAX_LOOKS = 6
 POINT_SHARE, POINT_GAMMA = 0.01, 0.97  # scatterers per pixel at most, and their coherence
 STATED_SHARE = 0.6  # of the pairs whose looks are stated
 
@@ -35,7 +35,7 @@ class Drawn(NamedTuple):
 def draw(chance: torch.Generator, n: int, size: int) -> Drawn:
     """Draw n pairs of size x size px on the generator's device; all have the same number of looks and band."""
     device = chance.device
-    looks = int(torch.randint(1, MOST_LOOKS + 1, (), generator=chance, device=device))
+    looks = int(torch.randint(1, MAX_LOOKS + 1, (), generator=chance, device=device))
     strength = torch.rand(n, 1, 1, 1, generator=chance, device=device) * 2
     level = torch.exp(strength * _field(chance, n, size))
     gamma = torch.sigmoid(

@@ -28,13 +28,13 @@ from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 POLARISATIONS, CLOSURE, VERSION = "offsets-polarisations", "offsets-closure", "1"
 SIZES = {POLARISATIONS: 54, CLOSURE: 84}  # all that there are
-LEAST_KNOWN = 0.98  # of a chip's pixels
+MIN_KNOWN = 0.98  # of a chip's pixels
 Sum = list[tuple[float, ChipPair]]  # pairs whose offsets add up to 0, with their signs
 
 
 def _pairs() -> list[ChipPair]:
     held = chip_pairs(folder("opera_rtc_10sgd"))
-    return [pair for pair in held if pair.place != SEA and np.isfinite(pair.log_power).mean() > LEAST_KNOWN]
+    return [pair for pair in held if pair.place != SEA and np.isfinite(pair.log_power).mean() > MIN_KNOWN]
 
 
 @lru_cache(maxsize=1)

@@ -30,7 +30,7 @@ FEWEST_SPANNING = 2  # pairs that span an event, of three images or more
 LASTING_IMAGES = 3  # after an event: pairs that begin before then stay low if the ground stays incoherent
 AVERAGED_PX = 9  # window over which z is averaged: less than the network's resolution
 NO_COHERENCE = 0.2  # lower limit of estimates from detected images
-LEAST_ABLE = 0.05  # coherence that a pair can lose at least
+MIN_ABLE = 0.05  # coherence that a pair can lose at least
 CELLS_AT_ONCE = 65536
 EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
@@ -179,31 +179,31 @@ def _explanations(
         later = (first >= onset) & (first < days[min(index + LASTING_IMAGES, len(days) - 1)])
         onsets.append((onset, spanning))
         lowered += [spanning, spanning | later]
-    scores = _scores(evidence, part, np.array(lowered))
+    of_image = np.array(lowered[: len(days)])
+    scores = _scores(evidence, part, of_image, np.array(lowered))
     for index, (onset, spanning) in enumerate(onsets):
         event = scores[len(days) + 2 * index :][:2].max(axis=0)
-        image = scores[: len(days)][[(of_image & spanning).any() for of_image in lowered[: len(days)]]].max(axis=0)
+        image = scores[: len(days)][(of_image & spanning).any(axis=1)].max(axis=0)
         weak = (event >= low) & (event >= image)
         yield onset, event, weak, weak & (event >= high) & (event**2 - image**2 >= BEYOND_IMAGE**2)
 
 
-def _scores(evidence: Sequence[Evidence], part: Part | None, lowered: Bools) -> Float32:
+def _scores(evidence: Sequence[Evidence], part: Part | None, of_image: Bools, lowered: Bools) -> Float32:
     """Return each explanation's score, (explanations, rows, cols), in sigma; 0 where coherence rose or is unknown.
 
-    lowered: (explanations, pairs), the pairs that each lowers.
+    of_image: (images, pairs), the pairs of each image; lowered: (explanations, pairs), the pairs that each lowers.
     """
     z = np.stack([_averaged_z(one.change_sigma)[part or ...] for one in evidence])
-    able = np.array([max(one.before - NO_COHERENCE, LEAST_ABLE) for one in evidence])
+    able = np.array([max(one.before - NO_COHERENCE, MIN_ABLE) for one in evidence])
     weight = np.sqrt(able / able.max())  # between a loss that is the same in all pairs and a proportional one
-    images = sorted({day for one in evidence for day in one[:2]})
-    of_image = weight[:, None] * np.array([[day in one[:2] for day in images] for one in evidence])
-    shared = IMAGE_SIGMA**2 * of_image @ of_image.T + PLACE_SIGMA**2 * np.outer(weight, weight)
+    by_image = weight[:, None] * of_image.T
+    shared = IMAGE_SIGMA**2 * by_image @ by_image.T + PLACE_SIGMA**2 * np.outer(weight, weight)
     covariance, flat = np.eye(len(evidence)) + shared, z.reshape(len(z), -1)
     scores = np.zeros((len(lowered), flat.shape[1]), dtype=np.float32)
     for cells, pairs in _alike(np.isfinite(flat)):
         loss, inverse = (weight * lowered)[:, pairs], np.linalg.inv(covariance[pairs][:, pairs])
         by_pair = loss @ inverse
-        by_pair /= np.sqrt(np.maximum((by_pair * loss).sum(axis=1, keepdims=True), LEAST_ABLE**2))
+        by_pair /= np.sqrt(np.maximum((by_pair * loss).sum(axis=1, keepdims=True), MIN_ABLE**2))
         for at in range(0, len(cells), CELLS_AT_ONCE):
             here = cells[at : at + CELLS_AT_ONCE]
             # In double precision, so that a cell's score does not depend on how the scene is cut.

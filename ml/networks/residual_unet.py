@@ -80,7 +80,7 @@ def _halved(x: Tensor) -> Tensor:
 
 
 def _applied(block: nn.Module, x: Tensor, coarse: Tensor | None = None) -> Tensor:
-    """Apply a block to x, beside which coarser features are laid if there are any; on a CPU strip by strip."""
+    """Apply a block to x and to coarser features, if there are any; on a CPU strip by strip."""
     rows = x.shape[2]
     if x.device.type != "cpu" or torch.is_grad_enabled() or rows <= STRIP_ROWS:
         return _joined(block, x, coarse)

@@ -72,7 +72,7 @@ class WindowHead(nn.Module):
         return begun + mixed(self.last.weight, x, self.last.bias)
 
     def _ratios(self, sums: Tensor, own: Tensor, looks: Tensor) -> Tensor:
-        """Return the network's coherence over the window, `classical` and means of learned quantities, (n, 7, …).
+        """Return what the network sees of a window, (n, 7, …): its coherence, `classical`, means of learned quantities.
 
         sums, own: means of the planes, and of the product of amplitudes times seen and of learned quantities.
         """

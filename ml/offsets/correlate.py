@@ -22,7 +22,7 @@ STRIP_NODES = 32  # Rows of nodes that are correlated at once, lag by lag, so th
 BATCH_ELEMENTS = 16_000_000  # per batch of windows: a few hundred megabytes in use
 NOISE_SHARE = 0.03  # of the peak
 LEAST_KNOWN, LEAST_PART = 0.5, 0.25  # of a window
-LEAST_ENERGY = 1e-6  # mean square of a window with less, which has no texture
+MIN_ENERGY = 1e-6  # mean square of a window with less, which has no texture
 
 
 class Peaks(NamedTuple):
@@ -111,7 +111,7 @@ def _correlate_batch(
 
 def _normalised(product: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the correlation (n, lags, lags). first: (n,), second: (n, lags, lags), mean squares of both windows."""
-    return product / (first.clamp_min(LEAST_ENERGY)[:, None, None] * second.clamp_min(LEAST_ENERGY)).sqrt_()
+    return product / (first.clamp_min(MIN_ENERGY)[:, None, None] * second.clamp_min(MIN_ENERGY)).sqrt_()
 
 
 def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
