@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from lab.results import also_used, recorded
+from lab.results import Compared, also_used, recorded
 from ml.statistics.intervals import Float64, Interval
 
 T = TypeVar("T")
@@ -25,7 +25,8 @@ class Benchmark(NamedTuple):
     """A benchmark. size: the number of tiles, pairs or glaciers (`of` says which) on which published figures are based.
 
     methods: name -> version. evaluate: (method, size) -> {metric: interval}. truth_sha256: size -> hash of the
-    generated truth. Its scenes use seeds that training never uses (lab.simulation.seeds).
+    generated truth. Its scenes use seeds that training never uses (lab.simulation.seeds). compare: (methods, size) ->
+    {method: {metric: interval}}, if methods can be measured on the same scenes.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Benchmark(NamedTuple):
     evaluate: Callable[..., dict[str, Interval]]
     truth_sha256: Callable[[int], str]
     weights: Mapping[str, str] = MappingProxyType({})  # name of a network -> name of its card
+    compare: Callable[[Sequence[str], int], Compared] | None = None
 
 
 def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:

@@ -17,12 +17,7 @@ from lab.deformation import real_fields
 from lab.deformation.alarms import equal
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
-from lab.offsets import agreement as offsets_agreement
-from lab.offsets import critical as offsets_critical
-from lab.offsets import evaluate as offsets
-from lab.offsets import fast as offsets_fast
-from lab.offsets import foreign_evaluate as offsets_foreign
-from lab.offsets import real_evaluate as offsets_real
+from lab.offsets import compare as offsets
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of
@@ -35,15 +30,7 @@ TASKS: dict[str, tuple[Benchmark, ...]] = {
         *wide.BENCHMARKS,
     ),
     "coherence": coherence.BENCHMARKS,
-    "offsets": (
-        *offsets.BENCHMARKS,
-        *offsets_critical.BENCHMARKS,
-        *offsets_agreement.BENCHMARKS,
-        offsets_fast.BENCHMARK,
-        offsets_real.BENCHMARK,
-        surges.BENCHMARK,
-        offsets_foreign.BENCHMARK,
-    ),
+    "offsets": (*offsets.BENCHMARKS, surges.BENCHMARK),
 }
 
 

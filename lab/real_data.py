@@ -1,11 +1,14 @@
-"""Folder of the real data: GROUND_MOTION_DATA, else a folder beside the repository, never inside it."""
+"""The real data: GROUND_MOTION_DATA, else a folder beside the repository, never inside it."""
 
 import os
+import re
+from datetime import date
 from pathlib import Path
 
 from ingest.errors import InputError
 
 VARIABLE = "GROUND_MOTION_DATA"
+OPERA_CHIP = re.compile(r"OPERA_L2_RTC-S1_T\d+-(\d+-IW\d)_(\d{8})T\d+Z_.*_(VV|VH)\.tif$")
 
 
 def folder(*parts: str) -> Path:
@@ -14,3 +17,14 @@ def folder(*parts: str) -> Path:
     if not at.is_dir():
         raise InputError(at, "there is no such folder of real data", f"Set {VARIABLE} to where they lie")
     return at
+
+
+def opera_chips(at: Path) -> dict[tuple[str, str], list[tuple[date, Path]]]:
+    """Return the OPERA RTC-S1 chips in a folder, by burst and polarisation, ordered by date. InputError if none."""
+    series: dict[tuple[str, str], list[tuple[date, Path]]] = {}
+    for path in sorted(at.glob("*.tif")):
+        if match := OPERA_CHIP.search(path.name):
+            series.setdefault((match[1], match[3]), []).append((date.fromisoformat(match[2]), path))
+    if not series:
+        raise InputError(at, "no OPERA RTC-S1 chips", "Name a folder with OPERA_L2_RTC-S1_*.tif, or none")
+    return {key: sorted(chips) for key, chips in series.items()}

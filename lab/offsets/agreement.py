@@ -13,18 +13,13 @@ from datetime import timedelta
 from functools import lru_cache, partial
 
 import numpy as np
-from affine import Affine
 
-from lab.benchmark import Benchmark, over_seeds
-from lab.offsets import baselines
-from lab.offsets.real_chips import SEA, ChipPair, chip_pairs
-from lab.offsets.real_evaluate import EDGE_NODES, POSTING_PX, SEARCH_PX
+from lab.offsets.evaluate import AT, benchmark, by_method, intervals, known
+from lab.offsets.real_chips import CHIPS, SEA, ChipPair, chip_pairs
+from lab.offsets.real_evaluate import SEARCH_PX, tracked_errors
 from lab.real_data import folder
-from lab.results import Compared, alone
-from lab.simulation.sar.system import Float32
-from ml.offsets.infer import WEIGHTS
-from ml.rasters.imagery import ImagePair
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
+from lab.results import Compared
+from ml.statistics.intervals import Float64
 
 POLARISATIONS, CLOSURE, VERSION = "offsets-polarisations", "offsets-closure", "1"
 SIZES = {POLARISATIONS: 54, CLOSURE: 84}  # all that there are
@@ -33,7 +28,7 @@ Sum = list[tuple[float, ChipPair]]  # pairs whose offsets add up to 0, with thei
 
 
 def _pairs() -> list[ChipPair]:
-    held = chip_pairs(folder("opera_rtc_10sgd"))
+    held = chip_pairs(folder(CHIPS))
     return [pair for pair in held if pair.place != SEA and np.isfinite(pair.log_power).mean() > MIN_KNOWN]
 
 
@@ -78,54 +73,31 @@ def _in_turn(found: list[Sum]) -> list[Sum]:
 
 
 def _left(what: Callable[[], list[Sum]], methods: Sequence[str], number: int) -> dict[str, Float64]:
-    """Return method -> (nodes, 2): what is left of the sum of one measurement, as the error of one pair, px."""
+    """Return method -> rows of nodes: the errors are what is left of a sum, as of one pair; sigmas mean nothing."""
     parts = what()[number]
-    total: dict[str, Float64] = {}
-    for sign, pair in parts:
-        reference, secondary = np.exp(pair.log_power)
-        images = ImagePair(reference, secondary, Affine.identity(), None)
-        for method, bands in baselines.tracked(images, methods, SEARCH_PX, POSTING_PX).items():
-            total[method] = total.get(method, np.zeros(1)) + sign * _inner(bands)
-    return {method: np.asarray(left / len(parts) ** 0.5) for method, left in total.items()}
-
-
-def _inner(bands: dict[str, Float32]) -> Float64:
-    inner = slice(EDGE_NODES, -EDGE_NODES)
-    return np.stack([bands[name][inner, inner].ravel() for name in ("dx_px", "dy_px")], axis=1).astype(np.float64)
-
-
-def _rmse(rows: Float64) -> float:
-    held = rows[np.isfinite(rows).all(axis=1)]
-    return float(np.sqrt((held**2).mean())) if len(held) else np.nan
-
-
-def _known(rows: Float64) -> float:
-    return float(np.isfinite(rows).all(axis=1).mean())
+    found = [(sign, tracked_errors(pair.log_power, methods)) for sign, pair in parts]
+    left = {method: sum(sign * rows[method] for sign, rows in found) / len(parts) ** 0.5 for method in methods}
+    for rows in left.values():
+        rows[:, AT.known] = np.isfinite(rows[:, 0])
+    return left
 
 
 def _mean(rows: Float64) -> Float64:
-    """Return the mean over a chip, (1, 2); NaN if nothing is known."""
-    held = rows[np.isfinite(rows).all(axis=1)]
-    return held.mean(axis=0, keepdims=True) if len(held) else np.full((1, 2), np.nan)
+    """Return the mean over a chip, one row, which is unknown if no node is known."""
+    return known(rows).mean(axis=0, keepdims=True) if known(rows).size else rows[:1]
 
 
-def _compare(what: Callable[[], list[Sum]], methods: Sequence[str], size: int) -> Compared:
+def compare(what: Callable[[], list[Sum]], methods: Sequence[str], size: int) -> Compared:
     """Measure methods; at most as many measurements as there are. Returns method -> metric -> interval."""
-    found = what()[:size]
-    places = [one[0][1].place for one in found]
-    measured = over_seeds(partial(_left, what, methods), len(found))
-    return {method: _metrics([rows[method] for rows in measured], places) for method in methods}
-
-
-def _metrics(rows: list[Float64], places: list[str]) -> dict[str, Interval]:
-    metrics = {}
-    for place in ("", *sorted(set(places))):
-        own = [part for part, at in zip(rows, places, strict=True) if place in ("", at)]
-        suffix = f"_{place}" if place else ""
-        metrics[f"rmse{suffix}"] = bootstrap_over(own, _rmse)
-        metrics[f"chip_rmse{suffix}"] = bootstrap_over([_mean(part) for part in own], _rmse)
-        metrics[f"known_share{suffix}"] = bootstrap_over(own, _known)
-    return metrics
+    places = [one[0][1].place for one in what()[:size]]
+    compared: Compared = {method: {} for method in methods}
+    for method, rows in by_method(partial(_left, what), methods, len(places)).items():
+        for place in ("", *sorted(set(places))):
+            own = [part for part, at in zip(rows, places, strict=True) if place in ("", at)]
+            label = f"{{}}_{place}" if place else "{}"
+            compared[method] |= intervals(own, ("rmse", "known_share"), label)
+            compared[method] |= intervals([_mean(part) for part in own], ["rmse"], f"chip_{label}")
+    return compared
 
 
 def _sha256(what: Callable[[], list[Sum]], name: str, size: int) -> str:
@@ -136,18 +108,9 @@ def _sha256(what: Callable[[], list[Sum]], name: str, size: int) -> str:
     return digest.hexdigest()
 
 
-compare_polarisations = partial(_compare, polarisations)
-compare_closure = partial(_compare, triplets)
 BENCHMARKS = tuple(
-    Benchmark(
-        name,
-        VERSION,
-        SIZES[name],
-        "measurements of real chips",
-        baselines.VERSIONS,
-        partial(alone, partial(_compare, what)),
-        partial(_sha256, what, name),
-        WEIGHTS,
+    benchmark(
+        name, VERSION, SIZES[name], "measurements of real chips", partial(compare, what), partial(_sha256, what, name)
     )
     for name, what in ((POLARISATIONS, polarisations), (CLOSURE, triplets))
 )

@@ -1,25 +1,17 @@
 """`python -m lab.offsets.compare`: methods and baseline methods on the same pairs of a benchmark, as JSON."""
 
 import argparse
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab import results
-from lab.offsets import agreement, baselines, critical, evaluate, fast, real_evaluate
-from lab.offsets import foreign_evaluate as foreign
+from lab.offsets import agreement, baselines, critical, evaluate, fast, foreign_evaluate, real_evaluate
 from ml.offsets.infer import WEIGHTS
 
-COMPARE: dict[str, Callable[[Sequence[str], int], results.Compared]] = {
-    evaluate.CONSTANT: evaluate.compare_constant,
-    evaluate.FIELDS: evaluate.compare_fields,
-    critical.NAME: critical.compare,
-    critical.TEXTURED: critical.compare_textured,
-    agreement.CLOSURE: agreement.compare_closure,
-    agreement.POLARISATIONS: agreement.compare_polarisations,
-    fast.NAME: fast.compare,
-    foreign.NAME: foreign.compare,
-    real_evaluate.NAME: real_evaluate.compare,
-}
+BENCHMARKS = (
+    *(*evaluate.BENCHMARKS, *critical.BENCHMARKS, *agreement.BENCHMARKS),
+    *(fast.BENCHMARK, real_evaluate.BENCHMARK, foreign_evaluate.BENCHMARK),
+)
+COMPARE = {benchmark.name: benchmark.compare for benchmark in BENCHMARKS if benchmark.compare}
 
 
 def main() -> None:

@@ -12,16 +12,13 @@ from functools import partial
 
 import numpy as np
 
-from lab.benchmark import Benchmark, over_seeds
-from lab.offsets import baselines
-from lab.offsets.evaluate import AT, SEARCH_CONSTANT_PX, STATISTICS, all_errors, known
-from lab.results import Compared, alone
-from lab.simulation.sar.ground import Points, smooth_field
+from lab.offsets.evaluate import AT, SEARCH_CONSTANT_PX, all_errors, benchmark, by_method, intervals, known
+from lab.results import Compared
+from lab.simulation.sar.ground import Ground, Points, smooth_field
 from lab.simulation.sar.pairs import SarPair, simulate_pair
 from lab.simulation.sar.recipes import FARTHEST_PX, even_ground, fingerprint
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.infer import WEIGHTS
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, TEXTURED, VERSION = "offsets-critical", "offsets-textured", "1"
@@ -38,10 +35,7 @@ TENTHS = 10
 
 def make_pair(rng: np.random.Generator, kind: str) -> SarPair:
     """Draw a pair of one kind, of any coherence in GAMMA, moved by one shift within FARTHEST_PX on each axis."""
-    system = KINDS[kind]
-    ground = even_ground(system, SIZE_PX, float(rng.uniform(*GAMMA)))
-    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
-    return simulate_pair(rng, system, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32) + shift)
+    return _shifted(rng, KINDS[kind], even_ground(KINDS[kind], SIZE_PX, float(rng.uniform(*GAMMA))))
 
 
 def make_textured(rng: np.random.Generator, kind: str) -> SarPair:
@@ -56,45 +50,38 @@ def make_textured(rng: np.random.Generator, kind: str) -> SarPair:
     row, col = (rng.uniform(0, n, count).astype(np.float32) for n in shape)
     power = (10 ** (rng.uniform(*POINTS_DB, count) / 10)).astype(np.float32)
     points = Points(row, col, power, np.full(count, 0.98, dtype=np.float32))
-    ground = ground._replace(power=ground.power * np.exp(log).astype(np.float32), points=points)
+    return _shifted(rng, system, ground._replace(power=ground.power * np.exp(log).astype(np.float32), points=points))
+
+
+def _shifted(rng: np.random.Generator, system: System, ground: Ground) -> SarPair:
     shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
-    return simulate_pair(rng, system, ground, np.zeros((2, *shape), dtype=np.float32) + shift)
+    return simulate_pair(rng, system, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32) + shift)
 
 
-MAKERS = {NAME: make_pair, TEXTURED: make_textured}
-
-
-def kind_of(scene: int) -> str:
-    """Return the kind of a scene."""
-    return tuple(KINDS)[scene % len(KINDS)]
+RECIPES = {NAME: (make_pair, GAMMA), TEXTURED: (make_textured, TEXTURED_GAMMA)}
 
 
 def _errors(name: str, methods: Sequence[str], scene: int) -> dict[str, Float64]:
-    pair = MAKERS[name](generator(Purpose.BENCHMARK, name, scene), kind_of(scene))
+    kind = tuple(KINDS)[scene % len(KINDS)]
+    pair = RECIPES[name][0](generator(Purpose.BENCHMARK, name, scene), kind)
     return all_errors(methods, pair, SEARCH_CONSTANT_PX)
 
 
-def compare(methods: Sequence[str], size: int, name: str = NAME) -> Compared:
+def compare(name: str, methods: Sequence[str], size: int) -> Compared:
     """Measure methods on a number of shifts. Returns method -> metric name -> interval over pairs."""
-    measured = over_seeds(partial(_errors, name, methods), size)
-    return {method: _metrics([pair[method] for pair in measured]) for method in methods}
+    return {method: _metrics(rows) for method, rows in by_method(partial(_errors, name), methods, size).items()}
 
 
 def _metrics(rows: list[Float64]) -> dict[str, Interval]:
-    metrics = {
-        name: bootstrap_over(rows, STATISTICS[name]) for name in ("rmse", "within_68", "within_95", "known_share")
-    }
     means = [_mean_errors(pair) for pair in rows]
-    metrics |= {"pull": bootstrap_over(means, pull), "pull_share": bootstrap_over(means, pull_share)}
-    metrics["chip_rmse"] = bootstrap_over(means, _chip_rmse)
+    metrics = intervals(rows, ("rmse", "within_68", "within_95", "known_share"))
+    for name, statistic in (("pull", pull), ("pull_share", pull_share), ("chip_rmse", _chip_rmse)):
+        metrics[name] = bootstrap_over(means, statistic)
     for index in range(TENTHS):
         if np.isfinite(_bias(index, np.concatenate(means))):
             metrics[f"bias_{index + 1:02d}"] = bootstrap_over(means, partial(_bias, index))
     for index, kind in enumerate(tuple(KINDS)[: len(rows)]):
-        own = rows[index :: len(KINDS)]
-        metrics |= {
-            f"{kind}_{name}": bootstrap_over(own, STATISTICS[name]) for name in ("rmse", "within_68", "within_95")
-        }
+        metrics |= intervals(rows[index :: len(KINDS)], ("rmse", "within_68", "within_95"), f"{kind}_{{}}")
         metrics[f"{kind}_pull"] = bootstrap_over(means[index :: len(KINDS)], pull)
     return metrics
 
@@ -127,19 +114,12 @@ def _chip_rmse(means: Float64) -> float:
     return float(np.sqrt((means[:, 0] ** 2).mean())) if len(means) else np.nan
 
 
-def truth_sha256(size: int) -> str:
-    """Return a hash of the pairs of `offsets-critical`."""
-    return fingerprint(NAME, partial(make_pair, kind="aliased"), (VERSION, size, KINDS, GAMMA, SIZE_PX))
+def _sha256(name: str, size: int) -> str:
+    """Return a hash of a benchmark's pairs."""
+    make, gamma = RECIPES[name]
+    return fingerprint(name, partial(make, kind="aliased"), (VERSION, size, KINDS, gamma, SIZE_PX))
 
 
-def textured_sha256(size: int) -> str:
-    """Return a hash of the pairs of `offsets-textured`."""
-    settings = VERSION, size, KINDS, TEXTURED_GAMMA, SIZE_PX
-    return fingerprint(TEXTURED, partial(make_textured, kind="aliased"), settings)
-
-
-compare_textured = partial(compare, name=TEXTURED)
 BENCHMARKS = tuple(
-    Benchmark(name, VERSION, SIZE, "shifts", baselines.VERSIONS, partial(alone, measure), sha256, WEIGHTS)
-    for name, measure, sha256 in ((NAME, compare, truth_sha256), (TEXTURED, compare_textured, textured_sha256))
+    benchmark(name, VERSION, SIZE, "shifts", partial(compare, name), partial(_sha256, name)) for name in RECIPES
 )

@@ -5,20 +5,18 @@ nodes is reported too. `resolution_px` is the width of the response to a step in
 methods of equal width, because smoothing lowers errors.
 """
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from affine import Affine
 
 from lab.benchmark import Benchmark, over_seeds
 from lab.offsets import baselines
 from lab.results import Compared, alone
 from lab.simulation.sar.pairs import SarPair
-from lab.simulation.sar.recipes import KINDS, constant_shift, fingerprint, moving, stepped
+from lab.simulation.sar.recipes import KINDS, constant_shift, joined_fingerprint, moving, stepped
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.infer import WEIGHTS
@@ -34,9 +32,7 @@ POSTING_PX = 8
 EDGE_NODES = 4  # 32 px: half of the widest window
 OUTLIER_PX = 1.0
 STEP_SHARE, STEP_POSTING_PX, STEP_SIZE_PX = 5, 4, 160  # pairs per step pair, at least four step pairs
-UNKNOWN_WIDTH = np.nan
 SLOW_PX = 0.3  # "small motion"
-SUREST_PERCENTS = (50, 85)  # of the nodes; the second is about the share known to multi-kernel correlation
 
 
 class Nodes(NamedTuple):
@@ -56,30 +52,24 @@ class Nodes(NamedTuple):
 AT = Nodes()
 
 
-def all_tracked(
-    methods: Sequence[str], pair: SarPair, search: int, posting: int = POSTING_PX
-) -> dict[str, dict[str, Float32]]:
-    """Track a pair by several methods. Returns method -> its bands."""
-    images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-    return baselines.tracked(images, methods, search, posting)
+def errors(bands: Mapping[str, Float32], pair: SarPair) -> Float64:
+    """Return the `errors_against` the motion of a simulated pair, without EDGE_NODES along every side."""
+    truth = at_nodes(torch.from_numpy(np.stack([pair.dx_px, pair.dy_px]))).numpy()
+    return errors_against(truth, bands, EDGE_NODES)
 
 
-def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> Float64:
+def errors_against(truth: Float32, bands: Mapping[str, Float32], edge: int) -> Float64:
     """Return (nodes, 8), columns as in Nodes. A node lies in the middle of a square whose side is the posting.
 
-    edge: number of nodes along every side that are left out.
+    truth: true dx and dy, px, (2, rows, cols) or (2, 1, 1); edge: number of nodes along every side that are left out.
     """
-    inner = slice(edge, -edge)
-    truth = at_nodes(torch.from_numpy(np.stack([pair.dx_px, pair.dy_px])))[:, inner, inner].flatten(1).numpy()
-    bands_inside = {name: band[inner, inner].ravel() for name, band in bands.items()}
-    columns = [
-        bands_inside["dx_px"] - truth[0],
-        bands_inside["dy_px"] - truth[1],
-        bands_inside["sigma_dx_px"],
-        bands_inside["sigma_dy_px"],
-    ]
-    columns += [value - np.round(value) for value in truth]
-    return np.column_stack([*columns, np.isfinite(columns[0]), np.hypot(*truth)]).astype(np.float64)
+    names = (*baselines.OFFSETS, *baselines.SIGMAS)
+    inner = (slice(edge, -edge),) * 2
+    dx, dy, *sigmas = (bands[name][inner].ravel() for name in names)
+    true = [values[inner].ravel() for values in np.broadcast_to(truth, (2, *bands[names[0]].shape))]
+    off = [value - np.round(value) for value in true]
+    columns = [dx - true[0], dy - true[1], *sigmas, *off, np.isfinite(dx), np.hypot(*true)]
+    return np.column_stack(columns).astype(np.float64)
 
 
 def make_constant(gamma: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
@@ -94,17 +84,26 @@ def make_field(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
 
 def all_errors(methods: Sequence[str], pair: SarPair, search: int) -> dict[str, Float64]:
     """Track a pair by several methods. Returns method -> `errors`, with the column `common`."""
-    found = {method: errors(bands, pair) for method, bands in all_tracked(methods, pair, search).items()}
+    tracked = baselines.tracked(ImagePair(*pair.power), methods, search, POSTING_PX)
+    found = {method: errors(bands, pair) for method, bands in tracked.items()}
     common = np.prod([rows[:, AT.known] for rows in found.values()], axis=0)
     return {method: np.column_stack([rows, common]) for method, rows in found.items()}
 
 
-def _constant_errors(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64]:
+def _constant_errors(gamma: float, methods: Sequence[str], scene: int) -> dict[str, Float64]:
     return all_errors(methods, make_constant(gamma, scene), SEARCH_CONSTANT_PX)
 
 
 def _field_errors(methods: Sequence[str], scene: int) -> dict[str, Float64]:
     return all_errors(methods, make_field(scene), SEARCH_FIELDS_PX)
+
+
+def by_method(
+    measure: Callable[[Sequence[str], int], Mapping[str, Float64]], methods: Sequence[str], scenes: int
+) -> dict[str, list[Float64]]:
+    """Measure methods on the same scenes. Returns method -> rows of each scene. measure: (methods, scene) -> rows."""
+    measured = over_seeds(partial(measure, methods), scenes)
+    return {method: [scene[method] for scene in measured] for method in methods}
 
 
 def known(rows: Float64) -> Float64:
@@ -147,7 +146,10 @@ def _mean(values: Float64) -> float:
 
 
 def _surest(share: float, rows: Float64) -> Float64:
-    """Return the rows of the known nodes with the smallest sigmas; their number is at most `share` of all nodes."""
+    """Return the rows of the known nodes with the smallest sigmas; their number is at most `share` of all nodes.
+
+    About 0.85 of the nodes are known to multi-kernel correlation.
+    """
     held = known(rows)
     count = min(len(held), round(share * len(rows)))
     order = np.argsort(np.hypot(held[:, AT.sigma_x], held[:, AT.sigma_y]), kind="stable")
@@ -159,6 +161,7 @@ def _slow(rows: Float64) -> Float64:
 
 
 STATISTICS: dict[str, Callable[[Float64], float]] = {
+    "sigma": worse_sigma,
     "bias_max": _bias,
     "epe": lambda rows: _mean(_length(rows)),
     "rmse": lambda rows: float(np.sqrt(_mean(known(rows)[:, :2] ** 2))),
@@ -167,28 +170,28 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
     "within_95": partial(_within, 1.96),
     "known_share": lambda rows: float(rows[:, AT.known].mean()),
     "rmse_common": lambda rows: float(np.sqrt(_mean(rows[rows[:, AT.common] == 1, :2] ** 2))),
-}
-
-
-FIELD_STATISTICS = STATISTICS | {
-    f"epe_surest_{percent}": partial(lambda share, rows: _mean(_length(_surest(share, rows))), percent / 100)
-    for percent in SUREST_PERCENTS
-}
-FIELD_STATISTICS |= {
+    "epe_surest_50": lambda rows: _mean(_length(_surest(0.50, rows))),
+    "epe_surest_85": lambda rows: _mean(_length(_surest(0.85, rows))),
     "outlier_share_surest_85": lambda rows: _mean((_length(_surest(0.85, rows)) > OUTLIER_PX).astype(float)),
     "epe_slow": lambda rows: _mean(_length(_slow(rows))),
     "known_share_slow": lambda rows: _mean(_slow(rows)[:, AT.known]),
 }
+OF_CONSTANT = ("bias_max", "epe", "rmse", "outlier_share", "within_68", "within_95", "known_share", "rmse_common")
+OF_GAMMA, OF_KNOWN_GAMMA = ("sigma", "rmse_common", "known_share"), ("bias_max", "within_68", "within_95")
+OF_FIELDS = (*OF_CONSTANT, "epe_surest_50", "epe_surest_85", "outlier_share_surest_85", "epe_slow", "known_share_slow")
 
 
-def step_responses(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64]:
+def intervals(rows: Sequence[Float64], names: Iterable[str], label: str = "{}") -> dict[str, Interval]:
+    """Return some STATISTICS of a group of scenes, with intervals over these. label: of a metric, {} for its name."""
+    return {label.format(name): bootstrap_over(rows, STATISTICS[name]) for name in names}
+
+
+def step_responses(gamma: float, methods: Sequence[str], scene: int) -> dict[str, Float64]:
     """Return for each method its response (0-1) across a step of half a pixel in dx and dy, (positions, 2)."""
     along_rows = scene % 2 == 1
     pair = stepped(generator(Purpose.BENCHMARK, "offsets-step", scene), along_rows, STEP_SIZE_PX, gamma=gamma)
-    return {
-        method: _across(bands, along_rows)
-        for method, bands in all_tracked(methods, pair, SEARCH_CONSTANT_PX, STEP_POSTING_PX).items()
-    }
+    tracked = baselines.tracked(ImagePair(*pair.power), methods, SEARCH_CONSTANT_PX, STEP_POSTING_PX)
+    return {method: _across(bands, along_rows) for method, bands in tracked.items()}
 
 
 def _across(bands: dict[str, Float32], along_rows: bool) -> Float64:
@@ -205,13 +208,13 @@ def _median_line(lines: Float32) -> Float64:
     return middle
 
 
-def width_px(profile: Float64, posting: float, low: float = 0.1, high: float = 0.9) -> float:
-    """Return the width in pixels over which a response rises from low to high. profile: (positions,), NaN unknown."""
+def width_px(profile: Float64, posting: float) -> float:
+    """Return the width in pixels over which a response rises from 10 to 90 %. profile: (positions,), NaN unknown."""
     at = np.flatnonzero(np.isfinite(profile))
     if at.size < 4:
-        return UNKNOWN_WIDTH
+        return np.nan
     rising = np.maximum.accumulate(profile[at]) + 1e-9 * np.arange(at.size)
-    left, right = (float(np.interp(level, rising, at.astype(np.float64))) for level in (low, high))
+    left, right = (float(np.interp(level, rising, at.astype(np.float64))) for level in (0.1, 0.9))
     return (right - left) * posting
 
 
@@ -226,83 +229,64 @@ def step_width_px(rows: Float64) -> float:
 
 def resolutions(methods: Sequence[str], pairs: int, gamma: float = 0.9) -> dict[str, Interval]:
     """Return for each method the 10 to 90 % width, px, of its response to a step of half a pixel."""
-    count = max(4, 2 * (pairs // STEP_SHARE // 2))
-    responses = over_seeds(partial(step_responses, methods, gamma), count)
-    return {method: bootstrap_over([one[method] for one in responses], step_width_px) for method in methods}
+    responses = by_method(partial(step_responses, gamma), methods, max(4, 2 * (pairs // STEP_SHARE // 2)))
+    return {method: bootstrap_over(lines, step_width_px) for method, lines in responses.items()}
 
 
 def compare_constant(methods: Sequence[str], pairs: int) -> Compared:
     """Measure methods on a number of pairs at each coherence. Returns method -> metric name -> interval over pairs."""
-    measured = {gamma: over_seeds(partial(_constant_errors, methods, gamma), pairs) for gamma in GAMMAS}
-    widths = {gamma: resolutions(methods, pairs, gamma) for gamma in GAMMAS}
-    return {
-        method: _constant_metrics(
-            {gamma: [pair[method] for pair in measured[gamma]] for gamma in GAMMAS},
-            {gamma: widths[gamma][method] for gamma in GAMMAS},
-        )
-        for method in methods
+    metrics: Compared = {method: {} for method in methods}
+    everything: dict[str, list[Float64]] = {method: [] for method in methods}
+    for gamma in GAMMAS:
+        label, widths = f"{{}}_g{round(100 * gamma)}", resolutions(methods, pairs, gamma)
+        for method, rows in by_method(partial(_constant_errors, gamma), methods, pairs).items():
+            everything[method] += rows
+            metrics[method] |= intervals(rows, OF_GAMMA, label)
+            if all((of_pair[:, AT.known] == 1).any() for of_pair in rows):  # the bootstrap needs known nodes in each
+                metrics[method] |= intervals(rows, OF_KNOWN_GAMMA, label)
+                metrics[method][label.format("resolution_px")] = widths[method]
+    return {  # the last coherence is the highest
+        method: of_gammas | intervals(everything[method], OF_CONSTANT) | {"resolution_px": widths[method]}
+        for method, of_gammas in metrics.items()
     }
-
-
-def _constant_metrics(by_gamma: dict[float, list[Float64]], width: dict[float, Interval]) -> dict[str, Interval]:
-    metrics, everything = {}, []
-    for gamma, groups in by_gamma.items():
-        percent = round(100 * gamma)
-        metrics[f"sigma_g{percent}"] = bootstrap_over(groups, worse_sigma)
-        metrics[f"rmse_common_g{percent}"] = bootstrap_over(groups, STATISTICS["rmse_common"])
-        metrics[f"known_share_g{percent}"] = bootstrap_over(groups, STATISTICS["known_share"])
-        if all((rows[:, AT.known] == 1).any() for rows in groups):  # the bootstrap needs known nodes in each group
-            metrics[f"bias_max_g{percent}"] = bootstrap_over(groups, _bias)
-            metrics[f"within_68_g{percent}"] = bootstrap_over(groups, STATISTICS["within_68"])
-            metrics[f"within_95_g{percent}"] = bootstrap_over(groups, STATISTICS["within_95"])
-            metrics[f"resolution_px_g{percent}"] = width[gamma]
-        everything += groups
-    metrics |= {name: bootstrap_over(everything, statistic) for name, statistic in STATISTICS.items()}
-    return metrics | {"resolution_px": width[0.9]}
 
 
 def compare_fields(methods: Sequence[str], pairs: int) -> Compared:
     """Measure methods on a number of pairs, kinds of motion in turn. Returns method -> metric name -> interval."""
-    measured, widths = over_seeds(partial(_field_errors, methods), pairs), resolutions(methods, pairs)
+    widths = resolutions(methods, pairs)
     return {
-        method: {
-            name: bootstrap_over([pair[method] for pair in measured], statistic)
-            for name, statistic in FIELD_STATISTICS.items()
-        }
-        | {"resolution_px": widths[method]}
-        for method in methods
+        method: intervals(rows, OF_FIELDS) | {"resolution_px": widths[method]}
+        for method, rows in by_method(_field_errors, methods, pairs).items()
     }
 
 
 def constant_sha256(pairs: int) -> str:
     """Return a hash of the benchmark's pairs."""
-    settings = VERSION, pairs, SEARCH_CONSTANT_PX
-    prints = [
-        fingerprint(f"{CONSTANT}-{round(100 * gamma)}", partial(constant_shift, gamma=gamma), settings)
-        for gamma in GAMMAS
-    ]
-    return hashlib.sha256("".join(prints).encode()).hexdigest()
+    recipes = {f"{CONSTANT}-{round(100 * gamma)}": partial(constant_shift, gamma=gamma) for gamma in GAMMAS}
+    return joined_fingerprint(recipes.items(), (VERSION, pairs, SEARCH_CONSTANT_PX))
 
 
 def fields_sha256(pairs: int) -> str:
     """Return a hash of the benchmark's pairs."""
-    settings = VERSION, pairs, SEARCH_FIELDS_PX, KINDS
-    prints = [fingerprint(FIELDS, partial(moving, kind=kind), settings) for kind in ("glacier", "landslide")]
-    return hashlib.sha256("".join(prints).encode()).hexdigest()
+    recipes = [(FIELDS, partial(moving, kind=kind)) for kind in ("glacier", "landslide")]
+    return joined_fingerprint(recipes, (VERSION, pairs, SEARCH_FIELDS_PX, KINDS))
+
+
+def benchmark(
+    name: str,
+    version: str,
+    size: int,
+    of: str,
+    compare: Callable[[Sequence[str], int], Compared],
+    truth_sha256: Callable[[int], str],
+) -> Benchmark:
+    """Return a benchmark of all trackers, which `compare` measures on the same pairs."""
+    return Benchmark(
+        name, version, size, of, baselines.VERSIONS, partial(alone, compare), truth_sha256, WEIGHTS, compare
+    )
 
 
 BENCHMARKS = (
-    Benchmark(
-        CONSTANT,
-        VERSION,
-        60,
-        "pairs at each of three coherences",
-        baselines.VERSIONS,
-        partial(alone, compare_constant),
-        constant_sha256,
-        WEIGHTS,
-    ),
-    Benchmark(
-        FIELDS, VERSION, 210, "pairs", baselines.VERSIONS, partial(alone, compare_fields), fields_sha256, WEIGHTS
-    ),
+    benchmark(CONSTANT, VERSION, 60, "pairs at each of three coherences", compare_constant, constant_sha256),
+    benchmark(FIELDS, VERSION, 210, "pairs", compare_fields, fields_sha256),
 )

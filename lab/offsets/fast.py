@@ -10,18 +10,15 @@ from itertools import product
 
 import numpy as np
 
-from lab.benchmark import Benchmark, over_seeds
-from lab.offsets import baselines
-from lab.offsets.evaluate import AT, STATISTICS, all_errors
-from lab.results import Compared, alone
+from lab.offsets.evaluate import AT, all_errors, benchmark, by_method, intervals
+from lab.results import Compared
 from lab.simulation.sar import motion
 from lab.simulation.sar.ground import Likely, structured
 from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
 from lab.simulation.sar.recipes import fingerprint
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.infer import WEIGHTS
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
+from ml.statistics.intervals import Float64
 
 NAME, VERSION = "offsets-fast", "1"
 SIZE, SIZE_PX, SEARCH_PX = 10, 384, 48  # pairs of each case; px squared; 30 m a day are 36 px
@@ -46,16 +43,11 @@ def _errors(methods: Sequence[str], job: int) -> dict[str, Float64]:
 
 def compare(methods: Sequence[str], size: int) -> Compared:
     """Measure methods on a number of pairs of each case. Returns method -> metric name -> interval over pairs."""
-    measured = over_seeds(partial(_errors, methods), size * len(CASES))
-    return {method: _metrics([pair[method] for pair in measured]) for method in methods}
-
-
-def _metrics(rows: list[Float64]) -> dict[str, Interval]:
-    return {
-        f"{kind}_{m_day}_{name}": bootstrap_over(rows[index :: len(CASES)], STATISTICS[name])
-        for index, (kind, m_day) in enumerate(CASES)
-        for name in METRICS
-    }
+    compared: Compared = {method: {} for method in methods}
+    for method, rows in by_method(_errors, methods, size * len(CASES)).items():
+        for index, (kind, m_day) in enumerate(CASES):
+            compared[method] |= intervals(rows[index :: len(CASES)], METRICS, f"{kind}_{m_day}_{{}}")
+    return compared
 
 
 def truth_sha256(size: int) -> str:
@@ -63,13 +55,4 @@ def truth_sha256(size: int) -> str:
     return fingerprint(NAME, partial(make_pair, kind="landslide", m_day=30), (VERSION, size, CASES, SEARCH_PX))
 
 
-BENCHMARK = Benchmark(
-    NAME,
-    VERSION,
-    SIZE,
-    "pairs of each of six cases",
-    baselines.VERSIONS,
-    partial(alone, compare),
-    truth_sha256,
-    WEIGHTS,
-)
+BENCHMARK = benchmark(NAME, VERSION, SIZE, "pairs of each of six cases", compare, truth_sha256)

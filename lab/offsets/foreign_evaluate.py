@@ -6,22 +6,19 @@ measured; they count only in `noise_known_share`.
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import torch
 
-from lab.benchmark import Benchmark, over_seeds, scenes_sha256
-from lab.offsets import baselines
-from lab.offsets.evaluate import AT, EDGE_NODES, SEARCH_FIELDS_PX, STATISTICS, all_errors
+from lab.benchmark import over_seeds, scenes_sha256
+from lab.offsets.evaluate import EDGE_NODES, SEARCH_FIELDS_PX, all_errors, benchmark, by_method, intervals
 from lab.offsets.foreign_families import FAMILIES
 from lab.offsets.foreign_imaging import imaged
-from lab.results import Compared, alone
+from lab.results import Compared
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.infer import WEIGHTS
 from ml.offsets.resampling import at_nodes
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
+from ml.statistics.intervals import Float64, Interval
 
 NAME, VERSION = "offsets-foreign", "1"
 SIZE, SIZE_PX = 6, 192  # pairs of each family, and their pixels squared
@@ -53,49 +50,30 @@ def measure(methods: Sequence[str], job: int) -> dict[str, Float64]:
 
 def compare(methods: Sequence[str], size: int) -> Compared:
     """Measure methods on a number of pairs of each family. Returns method -> metric name -> interval over pairs."""
-    measured = over_seeds(partial(measure, methods), size * len(NAMES))
-    return {method: _of_families([pair[method] for pair in measured]) for method in methods}
+    compared = {}
+    for method, rows in by_method(measure, methods, size * len(NAMES)).items():
+        compared[method] = _metrics(rows)
+        for index, family in enumerate(NAMES):
+            compared[method] |= _metrics(rows[index :: len(NAMES)], f"{family}_{{}}")
+    return compared
 
 
-def _of_families(rows: list[Float64]) -> dict[str, Interval]:
-    metrics = _metrics(rows)
-    for index, family in enumerate(NAMES):
-        metrics |= {f"{family}_{name}": value for name, value in _metrics(rows[index :: len(NAMES)]).items()}
-    return metrics
-
-
-def _metrics(rows: list[Float64]) -> dict[str, Interval]:
-    held = [pair[pair[:, MEASURABLE] == 1] for pair in rows]
-    metrics = {name: bootstrap_over(held, STATISTICS[name]) for name in METRICS}
-    if noise := [left for pair in rows if len(left := pair[pair[:, MEASURABLE] == 0])]:
-        metrics["noise_known_share"] = bootstrap_over(noise, lambda values: float(values[:, AT.known].mean()))
-    return metrics
+def _metrics(rows: list[Float64], label: str = "{}") -> dict[str, Interval]:
+    metrics = intervals([pair[pair[:, MEASURABLE] == 1] for pair in rows], METRICS, label)
+    noise = [left for pair in rows if len(left := pair[pair[:, MEASURABLE] == 0])]
+    return metrics | intervals(noise, ["known_share"] if noise else [], label.format("noise_{}"))
 
 
 def truth_sha256(size: int) -> str:
-    """Draw the pairs again and return the hash of their content."""
-    return scenes_sha256(VERSION, size, over_seeds(_drawn, size * len(NAMES)))
+    """Draw the pairs again and return the hash of their content, to a thousandth."""
+    return scenes_sha256(VERSION, size, over_seeds(_digest, size * len(NAMES)))
 
 
-def _drawn(job: int) -> bytes:
-    return digest(make_pair(job))
-
-
-def digest(pair: SarPair) -> bytes:
-    """Return the hash of a pair, to a thousandth, 32 bytes."""
-    seen = hashlib.sha256()
+def _digest(job: int) -> bytes:
+    pair, seen = make_pair(job), hashlib.sha256()
     for values in (pair.power, pair.dx_px, pair.dy_px, pair.gamma):
         seen.update(np.rint(values * 1_000).astype("<i8").tobytes())
     return seen.digest()
 
 
-BENCHMARK = Benchmark(
-    NAME,
-    VERSION,
-    SIZE,
-    f"pairs of each of {len(NAMES)} families",
-    baselines.VERSIONS,
-    partial(alone, compare),
-    truth_sha256,
-    WEIGHTS,
-)
+BENCHMARK = benchmark(NAME, VERSION, SIZE, f"pairs of each of {len(NAMES)} families", compare, truth_sha256)

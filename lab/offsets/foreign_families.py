@@ -90,13 +90,12 @@ def shadow(rng: Rng) -> Scene:
 
     def power(y: Float64, x: Float64) -> Float64:
         at = place(y, x)
-        seen = np.where(at < 0.12, 12.0, np.where(at > 0.75, 0.02, 1.0)) * ground(y, x)
-        return np.stack([seen, seen])
+        return np.where(at < 0.12, 12.0, np.where(at > 0.75, 0.02, 1.0)) * ground(y, x)
 
     def coherence(y: Float64, x: Float64) -> Float64:
         return np.where(place(y, x) > 0.75, 0.0, gamma)
 
-    return Scene(alike(*_shift(rng)), power, coherence, looks=3)
+    return Scene(alike(*_shift(rng)), _both(power), coherence, looks=3)
 
 
 def streaks(rng: Rng) -> Scene:
@@ -152,10 +151,9 @@ def crevasses(rng: Rng) -> Scene:
     def power(y: Float64, x: Float64) -> Float64:
         along, across = frame(y, x)
         line = ((along + steep * np.abs(across)) / period + 0.1 * gaps(y, x)) % 1.0 < 0.25
-        seen = np.where(line & (np.abs(across) < half) & (gaps(x, y) > -1), bright, 1.0)
-        return np.stack([seen, seen])
+        return np.where(line & (np.abs(across) < half) & (gaps(x, y) > -1), bright, 1.0)
 
-    return Scene(motion, power, alike(gamma), looks=4)
+    return Scene(motion, _both(power), alike(gamma), looks=4)
 
 
 def calving(rng: Rng) -> Scene:
@@ -209,13 +207,5 @@ def orbit(rng: Rng) -> Scene:
 
 
 FAMILIES: dict[str, Callable[[Rng], Scene]] = {
-    "folded": folded,
-    "melt": melt,
-    "shadow": shadow,
-    "streaks": streaks,
-    "town": town,
-    "crevasses": crevasses,
-    "calving": calving,
-    "long_pixels": long_pixels,
-    "orbit": orbit,
+    family.__name__: family for family in (folded, melt, shadow, streaks, town, crevasses, calving, long_pixels, orbit)
 }

@@ -7,8 +7,6 @@ dates of the test are never used for training.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -17,18 +15,18 @@ from typing import NamedTuple
 import numpy as np
 import rasterio
 import torch
-from affine import Affine
 from scipy import fft, ndimage
 
 from ingest.errors import InputError
 from lab.offsets.dataset import Scenes, bands_of
+from lab.real_data import opera_chips
 from lab.simulation.sar.system import Float32
 from ml.offsets.infer import track_offsets
 from ml.offsets.texture import texture
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64
 
-FILE = re.compile(r"OPERA_L2_RTC-S1_T\d+-(\d+-IW\d)_(\d{8})T\d+Z_.*_(VV|VH)\.tif$")
+CHIPS = "opera_rtc_10sgd"  # folder of real data
 SEA = "292320-IW1"
 TEST_PLACE = "292324-IW2"
 TRAIN_BEFORE = date(2023, 6, 1)
@@ -55,23 +53,12 @@ class ChipPair(NamedTuple):
 
 def chip_pairs(folder: Path) -> list[ChipPair]:
     """Read all pairs of neighbouring dates, at most 12 days apart, by place and polarisation. InputError if none."""
-    series: dict[tuple[str, str], list[tuple[date, Path]]] = {}
-    for path in sorted(folder.glob("*.tif")):
-        if match := FILE.search(path.name):
-            when = date.fromisoformat(match[2])
-            series.setdefault((match[1], match[3]), []).append((when, path))
-    if not series:
-        raise InputError(folder, "no OPERA RTC-S1 chips", "Name a folder with OPERA_L2_RTC-S1_*.tif, or none")
-    return list(_pairs(series))
-
-
-def _pairs(series: dict[tuple[str, str], list[tuple[date, Path]]]) -> Iterator[ChipPair]:
-    for (place, polarisation), chips in series.items():
-        for (first, reference), (second, secondary) in pairwise(sorted(chips)):
-            days = (second - first).days
-            if 0 < days <= LONGEST_DAYS:
-                both = np.stack([_log(reference), _log(secondary)])
-                yield ChipPair(place, polarisation, first, days, both)
+    return [
+        ChipPair(place, polarisation, first, (second - first).days, np.stack([_log(reference), _log(secondary)]))
+        for (place, polarisation), chips in opera_chips(folder).items()
+        for (first, reference), (second, secondary) in pairwise(chips)
+        if 0 < (second - first).days <= LONGEST_DAYS
+    ]
 
 
 def _log(path: Path) -> Float32:
@@ -96,9 +83,7 @@ def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
 
 def own_shift(pair: ChipPair) -> Float64 | None:
     """Measure the median shift (dx, dy), px, between two chips, by whitened correlation; None if few nodes match."""
-    reference, secondary = np.exp(pair.log_power)
-    images = ImagePair(reference, secondary, Affine.identity(), None)
-    bands = track_offsets(images, "whitened", torch.device("cpu"), OWN_SEARCH_PX).bands
+    bands = track_offsets(ImagePair(*np.exp(pair.log_power)), "whitened", torch.device("cpu"), OWN_SEARCH_PX).bands
     offset = np.stack([bands["dx_px"], bands["dy_px"]]).reshape(2, -1).astype(np.float64)
     known = offset[:, np.isfinite(offset).all(axis=0)]
     return np.median(known, axis=1) if known.shape[1] >= LEAST_NODES else None

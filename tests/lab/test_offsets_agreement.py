@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from lab.offsets import agreement
+from lab.offsets import agreement, baselines
 from lab.offsets.real_chips import ChipPair
 
 RNG = np.random.default_rng(7)
@@ -59,12 +59,12 @@ def test_what_is_left_is_scaled_to_the_error_of_one_pair(monkeypatch):
     """Offsets with independent errors of 0.1 px in each pair leave 0.1 px."""
 
     def tracked(images, methods, search, posting):
-        names = ("dx_px", "dy_px")
+        names = ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px")
         return {method: {name: RNG.normal(0, 0.1, (60, 60)) for name in names} for method in methods}
 
-    monkeypatch.setattr(agreement.baselines, "tracked", tracked)
-    for compare in (agreement.compare_polarisations, agreement.compare_closure):
-        assert compare(["ncc"], 1)["ncc"]["rmse"].value == pytest.approx(0.1, rel=0.05)
+    monkeypatch.setattr(baselines, "tracked", tracked)
+    for what in (agreement.polarisations, agreement.triplets):
+        assert agreement.compare(what, ["ncc"], 1)["ncc"]["rmse"].value == pytest.approx(0.1, rel=0.05)
 
 
 @pytest.mark.realdata

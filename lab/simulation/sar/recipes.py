@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -148,3 +148,9 @@ def fingerprint(name: str, recipe: Recipe, settings: object, purpose: Purpose = 
         means = [float(np.mean(part)) for part in (pair.dx_px, pair.dy_px, pair.gamma, np.log(pair.power))]
         digest.update(" ".join(f"{mean:.3f}" for mean in means).encode() + rng.bytes(8))
     return digest.hexdigest()
+
+
+def joined_fingerprint(recipes: Iterable[tuple[str, Recipe]], settings: object) -> str:
+    """Return the fingerprint of a recipe with its name, or a hash of those of several."""
+    prints = [fingerprint(name, recipe, settings) for name, recipe in recipes]
+    return prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
