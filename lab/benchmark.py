@@ -56,6 +56,14 @@ def over_seeds(measure: Callable[[int], T], n: int, first: int = 0, processes: i
     return list(values)
 
 
+def by_method(
+    measure: Callable[[Sequence[str], int], Mapping[str, Float64]], methods: Sequence[str], scenes: int
+) -> dict[str, list[Float64]]:
+    """Measure methods on the same scenes. Returns method -> rows of each scene. measure: (methods, scene) -> rows."""
+    measured = over_seeds(partial(measure, methods), scenes)
+    return {method: [scene[method] for scene in measured] for method in methods}
+
+
 def auc(scores: Float64, positive: NDArray[np.bool_]) -> float:
     """Return the area under the ROC curve (Mann-Whitney); ties count half."""
     n, ranks = int(positive.sum()), rankdata(scores)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ingest.errors import InputError
 
 VARIABLE = "GROUND_MOTION_DATA"
+CHIPS = "opera_rtc_10sgd"  # the folder of OPERA chips of the benchmarks
 OPERA_CHIP = re.compile(r"OPERA_L2_RTC-S1_T\d+-(\d+-IW\d)_(\d{8})T\d+Z_.*_(VV|VH)\.tif$")
 
 

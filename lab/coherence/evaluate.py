@@ -5,7 +5,6 @@ complex images give over SAMPLE_WINDOW. Each classical method runs with the wind
 pairs; `resolution_px` shows the resolution lost by it.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -13,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from lab.benchmark import Benchmark, over_seeds
-from lab.coherence.change import chips_evaluate, confirm_evaluate
+from lab.benchmark import Benchmark, by_method
+from lab.coherence.change import chips
 from lab.coherence.change import evaluate as change_evaluate
 from lab.coherence.real import evaluate as real_evaluate
+from lab.results import Compared, alone
 from lab.simulation.sar.pairs import SarPair, sample_coherence
-from lab.simulation.sar.recipes import Recipe, fingerprint, gamma_step, homogeneous, structured_pair
+from lab.simulation.sar.recipes import Recipe, gamma_step, homogeneous, joined_fingerprint, structured_pair
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import SAMPLE_WINDOW, VERSIONS
@@ -26,7 +26,7 @@ from ml.coherence.change import of_scatterers
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.networks.box_mean import Size
 from ml.rasters.imagery import ImagePair
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
+from ml.statistics.intervals import Float64, bootstrap_over
 
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
 HISTORY, EARLIER = "coherence-history", 6  # and its number of earlier images
@@ -91,11 +91,11 @@ GROUNDS = {
 }
 
 
-def errors_of(name: str, methods: Sequence[str], misregistration_px: float, scene: int) -> list[Float64]:
+def errors_of(name: str, misregistration_px: float, methods: Sequence[str], scene: int) -> dict[str, Float64]:
     """Return for each method the `errors` on one pair, a row for each pixel."""
     ground = GROUNDS[name]
     pair = ground.make(misregistration_px, scene)
-    return [errors(estimated(method, pair, ground.window(method)), pair) for method in methods]
+    return {method: errors(estimated(method, pair, ground.window(method)), pair) for method in methods}
 
 
 def _rmse(rows: Float64, column: int = 0) -> float:
@@ -118,13 +118,14 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
 }
 
 
-def _step_responses(name: str, methods: Sequence[str], scene: int) -> list[Float64]:
+def _step_responses(name: str, methods: Sequence[str], scene: int) -> dict[str, Float64]:
     """Return each method's estimate across a step from STEP_FROM to STEP_TO, mean of each column, (cols, 1)."""
-    pair, ground = gamma_step(generator(Purpose.BENCHMARK, STEP, scene)), GROUNDS[name]
-    found = [estimated(method, pair, ground.window(method)) for method in methods]
-    bands = [one[of_scatterers(one)[0]] for one in found]
-    lines = [np.mean(band[EDGE_PX:-EDGE_PX], axis=0) for band in bands]
-    return [np.asarray(line, dtype=np.float64)[:, None] for line in lines]
+    pair, ground, lines = gamma_step(generator(Purpose.BENCHMARK, STEP, scene)), GROUNDS[name], {}
+    for method in methods:
+        bands = estimated(method, pair, ground.window(method))
+        line = np.mean(bands[of_scatterers(bands)[0]][EDGE_PX:-EDGE_PX], axis=0)
+        lines[method] = np.asarray(line, dtype=np.float64)[:, None]
+    return lines
 
 
 def step_width(cols: int, rows: Float64) -> float:
@@ -138,36 +139,32 @@ def step_width(cols: int, rows: Float64) -> float:
     return at[1] - at[0]
 
 
-def compared(name: str, methods: Sequence[str], pairs: int) -> list[dict[str, Interval]]:
-    """Measure methods on the same pairs of a benchmark. Returns metric name -> interval over pairs, for each method."""
-    straight = over_seeds(partial(errors_of, name, methods, 0.0), pairs)
-    shifted = over_seeds(partial(errors_of, name, methods, MISREGISTRATION_PX), pairs)
-    steps = over_seeds(partial(_step_responses, name, methods), max(6, pairs // 5))
-    results = []
-    for at in range(len(methods)):
-        groups, lines = [one[at] for one in straight], [one[at] for one in steps]
-        metrics = {metric: bootstrap_over(groups, statistic) for metric, statistic in STATISTICS.items()}
-        metrics["rmse_misregistered"] = bootstrap_over([one[at] for one in shifted], _rmse)
-        metrics["resolution_px"] = bootstrap_over(lines, partial(step_width, len(lines[0])))
-        results.append(metrics)
-    return results
-
-
-def evaluate(name: str, method: str, pairs: int) -> dict[str, Interval]:
-    """Measure a method on the given number of pairs of a benchmark. Returns metric name -> interval over pairs."""
-    return compared(name, [method], pairs)[0]
+def compare(name: str, methods: Sequence[str], pairs: int) -> Compared:
+    """Measure methods on the same pairs of a benchmark. Returns method -> metric name -> interval over pairs."""
+    straight, shifted = (
+        by_method(partial(errors_of, name, shift_px), methods, pairs) for shift_px in (0.0, MISREGISTRATION_PX)
+    )
+    steps = by_method(partial(_step_responses, name), methods, max(6, pairs // 5))
+    return {
+        method: {metric: bootstrap_over(straight[method], statistic) for metric, statistic in STATISTICS.items()}
+        | {
+            "rmse_misregistered": bootstrap_over(shifted[method], _rmse),
+            "resolution_px": bootstrap_over(lines, partial(step_width, len(lines[0]))),
+        }
+        for method, lines in steps.items()
+    }
 
 
 def _sha256(name: str, version: str, recipes: Sequence[Recipe], own: tuple[float, ...], pairs: int) -> str:
     """Return a hash of a benchmark's pairs. recipes: of the pairs; own: settings of this benchmark only."""
-    prints = [fingerprint(name, recipe, (version, pairs, EVERY_PX, EDGE_PX, *own)) for recipe in recipes]
-    return prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()
+    return joined_fingerprint([(name, recipe) for recipe in recipes], (version, pairs, EVERY_PX, EDGE_PX, *own))
 
 
 def _simulated(name: str, version: str, size: int, recipes: Sequence[Recipe], *own: float) -> Benchmark:
     """Return a benchmark of simulated pairs. recipes, own: see `_sha256`."""
-    sha256 = partial(_sha256, name, version, recipes, own)
-    return Benchmark(name, version, size, "pairs of each kind", VERSIONS, partial(evaluate, name), sha256, WEIGHTS)
+    sha256, measure = partial(_sha256, name, version, recipes, own), partial(compare, name)
+    of = "pairs of each kind"
+    return Benchmark(name, version, size, of, VERSIONS, partial(alone, measure), sha256, WEIGHTS, measure)
 
 
 SHIFTED = [partial(structured_pair, misregistration_px=shift) for shift in (0.0, MISREGISTRATION_PX)]
@@ -176,8 +173,7 @@ BENCHMARKS = (
     _simulated(HISTORY, "2", 100, [partial(SHIFTED[0], earlier=EARLIER)], EARLIER),
     _simulated(HOMOGENEOUS, "1", 200, [EVEN], MISREGISTRATION_PX, GOLDEN),
     _simulated(STRUCTURED, "1", 200, SHIFTED, MISREGISTRATION_PX),
-    change_evaluate.BENCHMARK,
-    confirm_evaluate.BENCHMARK,
+    *change_evaluate.BENCHMARKS,
     real_evaluate.BENCHMARK,
-    chips_evaluate.BENCHMARK,
+    chips.BENCHMARK,
 )

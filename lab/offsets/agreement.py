@@ -14,10 +14,11 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from lab.offsets.evaluate import AT, benchmark, by_method, intervals, known
-from lab.offsets.real_chips import CHIPS, SEA, ChipPair, chip_pairs
+from lab.benchmark import by_method
+from lab.offsets.evaluate import AT, benchmark, intervals, known
+from lab.offsets.real_chips import SEA, ChipPair, chip_pairs
 from lab.offsets.real_evaluate import SEARCH_PX, tracked_errors
-from lab.real_data import folder
+from lab.real_data import CHIPS, folder
 from lab.results import Compared
 from ml.statistics.intervals import Float64
 

@@ -12,7 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from lab.offsets.evaluate import AT, SEARCH_CONSTANT_PX, all_errors, benchmark, by_method, intervals, known
+from lab.benchmark import by_method
+from lab.offsets.evaluate import AT, SEARCH_CONSTANT_PX, all_errors, benchmark, intervals, known
 from lab.results import Compared
 from lab.simulation.sar.ground import Ground, Points, smooth_field
 from lab.simulation.sar.pairs import SarPair, simulate_pair

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from lab.benchmark import Benchmark, over_seeds
+from lab.benchmark import Benchmark, by_method
 from lab.offsets import baselines
 from lab.results import Compared, alone
 from lab.simulation.sar.pairs import SarPair
@@ -96,14 +96,6 @@ def _constant_errors(gamma: float, methods: Sequence[str], scene: int) -> dict[s
 
 def _field_errors(methods: Sequence[str], scene: int) -> dict[str, Float64]:
     return all_errors(methods, make_field(scene), SEARCH_FIELDS_PX)
-
-
-def by_method(
-    measure: Callable[[Sequence[str], int], Mapping[str, Float64]], methods: Sequence[str], scenes: int
-) -> dict[str, list[Float64]]:
-    """Measure methods on the same scenes. Returns method -> rows of each scene. measure: (methods, scene) -> rows."""
-    measured = over_seeds(partial(measure, methods), scenes)
-    return {method: [scene[method] for scene in measured] for method in methods}
 
 
 def known(rows: Float64) -> Float64:

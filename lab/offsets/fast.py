@@ -10,7 +10,8 @@ from itertools import product
 
 import numpy as np
 
-from lab.offsets.evaluate import AT, all_errors, benchmark, by_method, intervals
+from lab.benchmark import by_method
+from lab.offsets.evaluate import AT, all_errors, benchmark, intervals
 from lab.results import Compared
 from lab.simulation.sar import motion
 from lab.simulation.sar.ground import Likely, structured

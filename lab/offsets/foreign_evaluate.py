@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from lab.benchmark import over_seeds, scenes_sha256
-from lab.offsets.evaluate import EDGE_NODES, SEARCH_FIELDS_PX, all_errors, benchmark, by_method, intervals
+from lab.benchmark import by_method, over_seeds, scenes_sha256
+from lab.offsets.evaluate import EDGE_NODES, SEARCH_FIELDS_PX, all_errors, benchmark, intervals
 from lab.offsets.foreign_families import FAMILIES
 from lab.offsets.foreign_imaging import imaged
 from lab.results import Compared

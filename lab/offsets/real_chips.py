@@ -26,7 +26,6 @@ from ml.offsets.texture import texture
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64
 
-CHIPS = "opera_rtc_10sgd"  # folder of real data
 SEA = "292320-IW1"
 TEST_PLACE = "292324-IW2"
 TRAIN_BEFORE = date(2023, 6, 1)

@@ -15,10 +15,11 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from lab.benchmark import by_method
 from lab.offsets import baselines
-from lab.offsets.evaluate import AT, benchmark, by_method, errors_against, intervals, known
-from lab.offsets.real_chips import CHIPS, SEA, TEST_PLACE, ChipPair, chip_pairs, moved
-from lab.real_data import folder
+from lab.offsets.evaluate import AT, benchmark, errors_against, intervals, known
+from lab.offsets.real_chips import SEA, TEST_PLACE, ChipPair, chip_pairs, moved
+from lab.real_data import CHIPS, folder
 from lab.results import Compared
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator

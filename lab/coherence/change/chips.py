@@ -1,33 +1,52 @@
-"""Changes that a method finds in real OPERA RTC-S1 chips, whose truth is unknown.
+"""`change-real`: the share of cells confirmed as changed on each date, on real ground without known events.
 
-Three properties must hold nevertheless: the sea keeps no coherence, land loses coherence with the days between two
-images, and hardly any cell is confirmed as changed on ground without events.
+All chips available (three places on land, one at sea, both polarisations, 22 dates) were known when the confirmation
+rule was designed. The thresholds are therefore chosen again here by a fixed rule, and each place on land is judged with
+thresholds chosen without it: at most MOST_SHARE of the cells per date may be confirmed over the other places; of the
+thresholds that satisfy this, those that find most events in simulated validation series are taken. Events are also
+inserted into the real series (`with_event`); one counts as found if it is confirmed with SHOWN images of it.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-from lab.coherence.change.evaluate import estimates_of
+from lab.benchmark import Benchmark, over_seeds
+from lab.coherence.change import evaluate as simulated
+from lab.coherence.change.evaluate import DETECTED_SHARE, EDGE_PX, estimates_of
+from lab.real_data import CHIPS, folder, opera_chips
 from lab.simulation.sar.series import EVENT_PX
+from lab.simulation.seeds import Purpose, generator
+from ml.coherence import VERSIONS
 from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
 from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
+from ml.coherence.infer import WEIGHTS
 from ml.rasters.geotiffs import open_pair
 from ml.rasters.imagery import Float32
 from ml.rasters.windows import Window
+from ml.statistics.intervals import Float64, Interval, bootstrap
 
-NAME = re.compile(r"T\d+-(?P<burst>\d+-IW\d)_(?P<date>\d{8})T.*_(?P<polarisation>V[VH])\.tif$")
-BASELINES_DAYS = (6, 12, 24)  # temporal baselines in which changes are searched
+NAME, VERSION = "change-real", "4"
+POLARISATIONS = ("VV", "VH")
 SEA = "IW1"
+BASELINES_DAYS = (6, 12, 24)  # temporal baselines in which changes are searched
 SMOOTHED_PX = 9
+HIGHS, LOWS = (2.5, 3.0, 3.5, 4.0), (1.75, 2.0, 2.5)
+MOST_SHARE = 0.0002  # of the cells per date, over the places used to choose the thresholds
+SERIES = 200  # validation series: with 40, thresholds that differ by 1 σ found the same share
+EVENTS, SHOWN = 8, 3  # events inserted into each real series, one at a time; images that show the event
+FEWEST_BEFORE = 8  # images before an event
+NEAR = timedelta(days=26)  # most days from the event's first image to the second image before it and after it
+THRESHOLDS, SHIPPED = [(high, low) for high in HIGHS for low in LOWS], (HIGH_SIGMA, LOW_SIGMA)
+Shares = Mapping[date, float]
 
 
 class PairCoherence(NamedTuple):
@@ -42,18 +61,6 @@ class PairCoherence(NamedTuple):
     def days(self) -> int:
         """Return the days between the dates."""
         return (self.secondary - self.reference).days
-
-
-def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]:
-    """Return the files of each burst ordered by date. Raises ValueError if there are none."""
-    collected: dict[str, list[tuple[date, Path]]] = defaultdict(list)
-    for path in sorted(folder.glob("*.tif")):
-        match = NAME.search(path.name)
-        if match and match["polarisation"] == polarisation:
-            collected[match["burst"]].append((date.fromisoformat(match["date"]), path))
-    if not collected:
-        raise ValueError(f"{folder} holds no OPERA RTC-S1 chips of {polarisation}")
-    return {burst: sorted(files) for burst, files in sorted(collected.items())}
 
 
 def series_of(files: Sequence[tuple[date, Path]]) -> tuple[list[date], Float32]:
@@ -108,8 +115,128 @@ def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:
     return collected
 
 
-def shares_by_date(evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA) -> dict[date, float]:
+def shares_by_date(evidence: Sequence[Evidence], high: float, low: float) -> Shares:
     """Return the share of cells confirmed as changed on each date. Dates are those of the pairs' secondary images."""
     event = confirmed(evidence, high, low)
     dates = sorted({one.secondary for one in evidence})
     return {day: float((event.onset_day == (day - EPOCH).days).mean()) for day in dates}
+
+
+class Judged(NamedTuple):
+    """One place by (high, low) thresholds. land: False at sea.
+
+    shares: of the cells that are confirmed without an event, one entry a polarisation; found: of each event put into
+    the series, 1 if it was confirmed.
+    """
+
+    shares: Mapping[tuple[float, float], list[Shares]]
+    found: Mapping[tuple[float, float], list[float]]
+    land: bool
+
+
+def judged(place: str, method: str) -> Judged:
+    """Judge a place for every pair of (high, low) thresholds. ValueError if there are no chips."""
+    shares: dict[tuple[float, float], list[Shares]] = {both: [] for both in THRESHOLDS}
+    found: dict[tuple[float, float], list[float]] = {both: [] for both in THRESHOLDS}
+    land = not place.endswith(SEA)
+    for polarisation in POLARISATIONS:
+        days, power = series_of(opera_chips(folder(CHIPS))[place, polarisation])
+        seen = seen_of(days, power, method)
+        evidence = evidence_of(seen)
+        for both in THRESHOLDS:
+            shares[both].append(shares_by_date(evidence, *both))
+        for event in range(EVENTS if land else 0):
+            rng = generator(Purpose.BENCHMARK, f"{NAME} {place} {polarisation}", event)
+            first, at, changed = inserted(rng, days, power)
+            after = seen_of(days[: first + SHOWN], changed[: first + SHOWN], method, first)
+            before = [one for one in seen if one.secondary < days[first]]
+            evidence_there = evidence_of([*before, *after])
+            there = tuple(slice(corner, corner + EVENT_PX) for corner in at)
+            for both in THRESHOLDS:
+                share = np.isfinite(confirmed(evidence_there, *both).confidence[there]).mean()
+                found[both].append(float(share >= DETECTED_SHARE))
+    return Judged(shares, found, land)
+
+
+def inserted(rng: np.random.Generator, days: Sequence[date], power: Float32) -> tuple[int, tuple[int, int], Float32]:
+    """Put an event into a series: first image that shows it, its upper left corner, the series (`with_event`)."""
+    dates = range(FEWEST_BEFORE, len(days) - 2)
+    near = [one for one in dates if max(days[one] - days[one - 2], days[one + 2] - days[one]) <= NEAR]
+    first = near[int(rng.integers(len(near)))]
+    rows, cols = (size - 2 * EDGE_PX - EVENT_PX for size in power.shape[1:])
+    at = donor = (0, 0)
+    while max(abs(one - other) for one, other in zip(at, donor, strict=True)) < EVENT_PX:
+        at, donor = ((EDGE_PX + int(rng.integers(rows)), EDGE_PX + int(rng.integers(cols))) for _ in range(2))
+    return first, at, with_event(power, first, at, donor)
+
+
+def validation(method: str, scene: int) -> Float64:
+    """Return `simulated.outcome_of` of a simulated validation series for each pair of thresholds, (pairs, 4)."""
+    series = simulated.make_series(simulated.CONFIRMED, scene, Purpose.VALIDATION)
+    evidence = simulated.evidence_of(method, series.power)
+    return np.array([simulated.outcome_of(confirmed(evidence, *both), series) for both in THRESHOLDS])
+
+
+def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
+    """Choose the thresholds that find most events among those that confirm at most MOST_SHARE over the places.
+
+    found: (thresholds,), share of validation events found. If none qualifies, the strictest are chosen.
+    """
+    series = [[one for place in places for one in place.shares[both]] for both in THRESHOLDS]
+    mean = [by_date(shares).mean() for shares in series]
+    allowed = [at for at, share in enumerate(mean) if share <= MOST_SHARE]
+    return THRESHOLDS[max(allowed, key=lambda at: (found[at], THRESHOLDS[at]))] if allowed else THRESHOLDS[-1]
+
+
+def by_date(series: Sequence[Shares]) -> Float64:
+    """Return the mean over all series with a value on a date, (dates,): the series share the weather of each date."""
+    dates = sorted({day for one in series for day in one})
+    return np.array([np.mean([one[day] for one in series if day in one]) for day in dates])
+
+
+def evaluate(method: str, places: int) -> dict[str, Interval]:
+    """Measure a method on a number of land places, and on the sea. Returns metric name -> interval over dates."""
+    names = sorted({place for place, _ in opera_chips(folder(CHIPS))})
+    by_place = {name: judged(name, method) for name in names}
+    land = {name: one for name, one in by_place.items() if one.land}
+    outcomes = np.array(over_seeds(partial(validation, method), SERIES))
+    found = outcomes[:, :, 1].mean(axis=0)
+    picked = {name: chosen([one for other, one in land.items() if other != name], found) for name in [*land][:places]}
+    of_all = chosen([*land.values()], found)
+    worst = max(share for name, both in picked.items() for one in land[name].shares[both] for share in one.values())
+    highs, lows = zip(*picked.values(), strict=True)
+    metrics = {
+        "confirmed_share_worst": Interval(worst, worst, worst),
+        "confirmed_share_sea": bootstrap(
+            by_date([share for one in by_place.values() if not one.land for share in one.shares[of_all]])
+        ),
+        "high_sigma": Interval(float(np.median(highs)), min(highs), max(highs)),
+        "low_sigma": Interval(float(np.median(lows)), min(lows), max(lows)),
+    }
+    for suffix, used, of_validation in (("", picked, of_all), ("_shipped", dict.fromkeys(picked, SHIPPED), SHIPPED)):
+        shares = [share for name, both in used.items() for share in land[name].shares[both]]
+        events = [one for name, both in used.items() for one in land[name].found[both]]
+        simulated_outcomes = outcomes[:, THRESHOLDS.index(of_validation)]
+        metrics |= {
+            f"confirmed_share{suffix}": bootstrap(by_date(shares)),
+            f"inserted_found_share{suffix}": bootstrap(np.array(events)),
+            f"validation_found_share{suffix}": bootstrap(simulated_outcomes[:, 1]),
+            f"validation_false_confirmed_share{suffix}": bootstrap(simulated_outcomes[:, 3]),
+        }
+    return metrics
+
+
+def truth_sha256(places: int) -> str:
+    """Return a hash of the names of the evaluated chips, and of the validation series."""
+    chips = [
+        (polarisation, place, [str(day) for day, _ in files])
+        for polarisation in POLARISATIONS
+        for (place, own), files in sorted(opera_chips(folder(CHIPS)).items())
+        if own == polarisation
+    ]
+    settings = NAME, VERSION, places, THRESHOLDS, MOST_SHARE, SERIES, EVENTS, SHOWN, FEWEST_BEFORE, NEAR, chips
+    series = simulated.truth_sha256(simulated.CONFIRMED, SERIES, Purpose.VALIDATION)
+    return hashlib.sha256((repr(settings) + series).encode()).hexdigest()
+
+
+BENCHMARK = Benchmark(NAME, VERSION, 3, "places of land", VERSIONS, evaluate, truth_sha256, WEIGHTS)

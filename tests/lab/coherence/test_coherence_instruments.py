@@ -10,8 +10,9 @@ import rasterio
 
 from ingest.errors import InputError
 from lab.coherence import compare, evaluate
-from lab.coherence.change import chips_evaluate, confirm_evaluate
-from lab.coherence.change.chips_evaluate import THRESHOLDS, Judged, chosen
+from lab.coherence.change import chips
+from lab.coherence.change import evaluate as change_evaluate
+from lab.coherence.change.chips import THRESHOLDS, Judged, chosen
 from lab.coherence.real import evaluate as real_evaluate
 from lab.coherence.real.evaluate import Block, blocks_of, correlation, measured, rmse, tuned
 from lab.coherence.training.task import stretch
@@ -37,16 +38,16 @@ def test_methods_compared_at_once_have_the_figures_of_each_by_itself(monkeypatch
     monkeypatch.setattr("sys.argv", ["compare", "guarnieri-prati", "pearson", "--size", "2", "--json", str(written)])
     compare.main()
     together = json.loads(written.read_text())
-    alone = evaluate.evaluate(evaluate.STRUCTURED, "pearson", 2)
-    assert together["methods"]["pearson"]["metrics"] == {name: one._asdict() for name, one in alone.items()}
     (benchmark,) = (one for one in evaluate.BENCHMARKS if one.name == evaluate.STRUCTURED)
+    alone = benchmark.evaluate("pearson", 2)
+    assert together["methods"]["pearson"]["metrics"] == {name: one._asdict() for name, one in alone.items()}
     assert together["truth_sha256"] == benchmark.truth_sha256(2)
 
 
 @pytest.mark.parametrize("method", ESTIMATORS)
 def test_a_pixel_of_misregistration_costs_a_baseline_method_little(method):
     straight, shifted = (
-        np.concatenate([evaluate.errors_of(evaluate.STRUCTURED, [method], by, scene)[0] for scene in range(4)])
+        np.concatenate([evaluate.errors_of(evaluate.STRUCTURED, by, [method], scene)[method] for scene in range(4)])
         for by in (0.0, 1.0)
     )
     assert np.sqrt((shifted[:, 0] ** 2).mean()) < 1.2 * np.sqrt((straight[:, 0] ** 2).mean())
@@ -197,7 +198,7 @@ def test_an_event_that_is_put_into_a_series_changes_no_brightness_and_is_coheren
     still = rng.gamma(4, 0.25, (100, 100))  # ground whose speckle never changes
     power = (texture * (0.9 * still + 0.1 * rng.gamma(4, 0.25, (12, 100, 100)))).astype(np.float32)
     days = [date(2024, 1, 1) + 12 * n * timedelta(days=1) for n in range(12)]
-    first, at, changed = chips_evaluate.inserted(np.random.default_rng(1), days, power)
+    first, at, changed = chips.inserted(np.random.default_rng(1), days, power)
     there = tuple(slice(corner, corner + EVENT_PX) for corner in at)
     assert 8 <= first <= 9
     np.testing.assert_array_equal(changed[:first], power[:first])
@@ -212,10 +213,13 @@ def test_an_event_that_is_put_into_a_series_changes_no_brightness_and_is_coheren
 
 def test_series_for_choosing_are_not_those_of_the_benchmark_and_stay_the_same():
     """Where this fails, thresholds were chosen on other series: choose anew, or undo it."""
-    of = partial(confirm_evaluate.truth_sha256, chips_evaluate.SERIES)
+    of = partial(change_evaluate.truth_sha256, change_evaluate.CONFIRMED, chips.SERIES)
     assert of(Purpose.VALIDATION) == "f9fe538050ce59c536a84ab631b27c78c85319b14497902deaf131650f2a31db"
     assert of(Purpose.VALIDATION) != of(Purpose.BENCHMARK)
-    one, other = (confirm_evaluate.make_series(0, purpose) for purpose in (Purpose.VALIDATION, Purpose.BENCHMARK))
+    one, other = (
+        change_evaluate.make_series("change-confirmed", 0, purpose)
+        for purpose in (Purpose.VALIDATION, Purpose.BENCHMARK)
+    )
     assert not np.array_equal(one.power, other.power)
 
 
@@ -224,10 +228,10 @@ def test_a_place_is_judged_with_thresholds_chosen_on_the_others(real_data, monke
     folder = real_data / "opera_rtc_10sgd"
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     assert len(list(folder.glob("*.tif"))) > 100
-    monkeypatch.setattr(chips_evaluate, "THRESHOLDS", [(HIGH_SIGMA, LOW_SIGMA), (5.0, 3.0)])
-    monkeypatch.setattr(chips_evaluate, "SERIES", 2)
-    monkeypatch.setattr(chips_evaluate, "EVENTS", 2)
-    figures = chips_evaluate.evaluate(NETWORK, 3)
+    monkeypatch.setattr(chips, "THRESHOLDS", [(HIGH_SIGMA, LOW_SIGMA), (5.0, 3.0)])
+    monkeypatch.setattr(chips, "SERIES", 2)
+    monkeypatch.setattr(chips, "EVENTS", 2)
+    figures = chips.evaluate(NETWORK, 3)
     assert figures["confirmed_share_shipped"].value <= 0.0002
     assert figures["confirmed_share"].value <= 0.0002
     assert figures["inserted_found_share_shipped"].value > 0.35  # measured on both polarisations: 0.54
