@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.coherence.training.loss import coherence_loss
-from lab.coherence.training.samples import coherence_over
+from lab.coherence.training.samples import coherence_loss, coherence_over
 from lab.gpu.drawn import batch_of, draw
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import SAMPLE_WINDOW

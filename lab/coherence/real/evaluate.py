@@ -21,7 +21,7 @@ from scipy import ndimage
 from ingest.errors import InputError
 from lab.benchmark import Benchmark
 from lab.real_data import folder
-from lab.simulation.sar.system import Float32
+from lab.simulation.sar.system import Float32, to_pixels
 from ml.coherence import VERSIONS, WINDOW_PX
 from ml.coherence.infer import WEIGHTS, estimate_coherence
 from ml.networks.box_mean import Size
@@ -75,16 +75,9 @@ def real_pair(averaged: int = 1) -> RealPair:
         truth = raster.read(1).astype(np.float32)
     power = source.read(Window(0, 0, *source.shape))
     known = np.where(truth > 0, truth, np.float32(np.nan))
-    power, truth = averaged_by(averaged, power), averaged_by(averaged, known)
+    power, truth = (to_pixels(values, (averaged, averaged)) for values in (power, known))
     looks = LOOKS if averaged == 1 else AVERAGED_LOOKS
     return RealPair(ImagePair(power[0], power[1], Affine.identity(), None), truth, looks, averaged)
-
-
-def averaged_by(by: int, values: Float32) -> Float32:
-    """Average values (..., rows, cols) over squares of `by` pixels; incomplete squares are left out."""
-    rows, cols = values.shape[-2] // by, values.shape[-1] // by
-    cut = values[..., : rows * by, : cols * by]
-    return np.asarray(cut.reshape(*values.shape[:-2], rows, by, cols, by).mean(axis=(-3, -1)), dtype=np.float32)
 
 
 def answers(pair: RealPair, method: str, window: Size = WINDOW_PX) -> tuple[Float32, Float32]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +20,11 @@ from lab.coherence.training import textures
 from lab.coherence.training.scenes import coherence_pair, textured_pair
 from lab.simulation.kept import kept
 from lab.simulation.sar.pairs import SarPair, Window
-from lab.simulation.sar.system import Float32
+from lab.simulation.sar.system import Float32, to_pixels
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence.baseline import MOST_LOOKS
 from ml.coherence.features import Facts, no_history, temporal
-from ml.coherence.network import registered
+from ml.coherence.network import Estimate, registered
 from ml.coherence.registration import facts_of
 from ml.networks.box_mean import box_mean
 
@@ -121,21 +121,29 @@ def coherence_over(moments: Tensor, window: Window) -> Tensor:
     return (torch.hypot(sums[:, 0], sums[:, 1]) / scale).clamp(0, 1)
 
 
+def coherence_loss(estimate: Estimate, truth: Tensor) -> Tensor:
+    """Return squared error, and the likelihood of that error under the stated sigma, over known pixels, a scalar.
+
+    truth: (n, rows, cols), NaN unknown.
+    """
+    known = torch.isfinite(truth)
+    error = (estimate.coherence - truth)[known]
+    sigma = estimate.sigma[known]
+    return 20 * (error**2).mean() + 0.2 * (torch.log(sigma) + error.detach() ** 2 / (2 * sigma**2)).mean()
+
+
 def _drawn(drawing: Drawing, number: int) -> dict[str, NDArray[Any]]:
     rng = generator(Purpose.TRAINING, NAME, number)
     pool = POOLS[int(rng.integers(len(POOLS)))] if rng.random() < drawing.pooled_share else (1, 1)
     earlier = int(rng.integers(1, MOST_EARLIER + 1)) if rng.random() < drawing.history_share else 0
     size = drawing.size * min(2, max(pool))
     if rng.random() < drawing.textured_share:
-        pair = textured_pair(rng, size, _textures(), earlier, drawing.mixed_share, drawing.unseen_share)
+        pair = textured_pair(
+            rng, size, textures.textures_of(textures.TAUGHT), earlier, drawing.mixed_share, drawing.unseen_share
+        )
     else:
         pair = coherence_pair(rng, size, earlier, drawing.unseen_share)
     return sample_of(pair, pool, drawing.size)._asdict()
-
-
-@lru_cache(maxsize=1)
-def _textures() -> tuple[Float32, ...]:
-    return textures.textures_of(textures.TAUGHT)
 
 
 def sample_of(pair: SarPair, pool: Window = (1, 1), size: int | None = None) -> Sample:
@@ -148,7 +156,7 @@ def sample_of(pair: SarPair, pool: Window = (1, 1), size: int | None = None) -> 
 
     def averaged(values: Float32) -> Float32:
         rows, cols = (min(side, (size or side) * by) for side, by in zip(values.shape[-2:], pool, strict=True))
-        return pooled(values[..., :rows, :cols], pool)
+        return to_pixels(values[..., :rows, :cols], pool)
 
     lags = facts_of([torch.from_numpy(pair.power)]).lags
     power, moments, expected = averaged(pair.power), averaged(pair.moments), np.sqrt(pair.mean_power.prod(axis=0))
@@ -181,14 +189,6 @@ def independent(lags: Sequence[float], pool: Window) -> float:
         shared = sum((1 - lag / n) * rho for lag, rho in ((1, one), (2, two)) if lag < n)
         worth *= n / (1 + 2 * shared)
     return worth
-
-
-def pooled(values: Float32, pool: Window) -> Float32:
-    """Average values (..., rows, cols) over pool (rows, cols)."""
-    rows, cols = (side // by for side, by in zip(values.shape[-2:], pool, strict=True))
-    cut = values[..., : rows * pool[0], : cols * pool[1]]
-    shape = *values.shape[:-2], rows, pool[0], cols, pool[1]
-    return np.asarray(cut.reshape(shape).mean(axis=(-3, -1)), dtype=np.float32)
 
 
 def stated_looks(rng: np.random.Generator, numbers: NDArray[Any], log_power: NDArray[Any]) -> float:

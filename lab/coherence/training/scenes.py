@@ -40,6 +40,7 @@ ROUGH_SHARE, PATCHED_SHARE = 0.75, 0.45  # of grounds in `with_unseen`; some are
 LOST_SHARE = 0.6  # of patches that lose coherence
 SUDDEN_SHARE, WEATHER = 0.6, (0.3, 1.0)  # of `with_unseen`; factor by which a whole pair then loses coherence, in half
 FINER = 2  # samples per pixel of a single look, on each axis
+DrawGround = Callable[[np.random.Generator, int, System], Ground]  # from a generator, size in px, and system
 
 
 def coherence_pair(rng: np.random.Generator, size: int = 128, earlier: int = 0, unseen_share: float = 0.0) -> SarPair:
@@ -50,32 +51,29 @@ def coherence_pair(rng: np.random.Generator, size: int = 128, earlier: int = 0, 
     """
     if rng.random() < COMPLEX_SHARE:
         drawn_ground = partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share)
-        return single_look_pair(rng, size, drawn_ground, earlier=earlier)
-    system = drawn_system(rng)
-    ground = ground_of(rng, size, system, unseen_share=unseen_share)
-    field = _misregistration(rng, size, system, FARTHEST_PX)
-    gain, past = float(rng.uniform(-GAIN_DB, GAIN_DB)), earlier_gamma(rng, ground, earlier)
-    return simulate_pair(rng, system, ground, field, gain, sample=True, earlier=past)
+        return single_look_pair(rng, size, drawn_ground, earlier)
+    return _imaged(rng, size, drawn_system(rng), partial(ground_of, unseen_share=unseen_share), earlier)
 
 
-def single_look_pair(
+def single_look_pair(rng: np.random.Generator, size: int, ground: DrawGround, earlier: int) -> SarPair:
+    """Draw a pair of single-look images: squared complex amplitudes at points, with a response 1.05 to 1.9 px wide."""
+    rows, cols = (FINER * rng.uniform(1.05, 1.9, 2)).tolist()
+    return _every(_imaged(rng, FINER * size, System(5.0, (rows, cols), 1), ground, earlier, FINER * FARTHEST_PX))
+
+
+def _imaged(
     rng: np.random.Generator,
     size: int,
-    ground: Callable[[np.random.Generator, int, System], Ground],
+    system: System,
+    ground: DrawGround,
+    earlier: int,
     farthest_px: float = FARTHEST_PX,
-    earlier: int = 0,
 ) -> SarPair:
-    """Draw a pair of single-look images: squared complex amplitudes at points, with a response 1.05 to 1.9 px wide.
-
-    ground: function of generator, size (px) and system; earlier: number of images before the pair.
-    """
-    rows, cols = (FINER * rng.uniform(1.05, 1.9, 2)).tolist()
-    system = System(5.0, (rows, cols), 1)
-    drawn_ground = ground(rng, FINER * size, system)
-    field = _misregistration(rng, FINER * size, system, FINER * farthest_px)
-    gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
-    past = earlier_gamma(rng, drawn_ground, earlier)
-    return _every(simulate_pair(rng, system, drawn_ground, field, gain, True, past))
+    """Draw ground and misregistration and image them, with `earlier` images before the pair."""
+    drawn_ground = ground(rng, size, system)
+    field = _misregistration(rng, size, system, farthest_px)
+    gain, past = float(rng.uniform(-GAIN_DB, GAIN_DB)), earlier_gamma(rng, drawn_ground, earlier)
+    return simulate_pair(rng, system, drawn_ground, field, gain, sample=True, earlier=past)
 
 
 def textured_pair(
@@ -94,13 +92,10 @@ def textured_pair(
     mapped = rng.random() < MAPPED_SHARE
     wide = size + 2 * MAP_MARGIN_PX if mapped else size
     if rng.random() < SINGLE_LOOK_SHARE:
-        pair = single_look_pair(rng, wide, real, earlier=earlier)
+        pair = single_look_pair(rng, wide, real, earlier)
     else:
         system = _averaging(rng) if rng.random() < AVERAGING_SHARE else drawn_system(rng)
-        ground = real(rng, wide, system)
-        field = _misregistration(rng, wide, system, FARTHEST_PX)
-        gain, past = float(rng.uniform(-GAIN_DB, GAIN_DB)), earlier_gamma(rng, ground, earlier)
-        pair = simulate_pair(rng, system, ground, field, gain, sample=True, earlier=past)
+        pair = _imaged(rng, wide, system, real, earlier)
     return resampled_on_map(rng, pair, size) if mapped else pair
 
 
@@ -126,17 +121,19 @@ def textured(
         gamma[bright] += (float(rng.uniform(0.6, 0.99)) - gamma[bright]) * np.float32(rng.uniform(0.3, 1))
     gamma[texture < 10 ** (-rng.uniform(0.5, 1.2))] *= np.float32(rng.uniform(0, 1))
     ground = ground._replace(power=ground.power * texture, gamma=np.clip(gamma, 0, 0.99))
-    return with_unseen(rng, ground, system.fine) if unseen_share and rng.random() < unseen_share else ground
+    return with_unseen(rng, ground, system.fine, unseen_share)
 
 
-def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int]) -> Ground:
-    """Change the coherence, but not the power: everywhere by a rough field, in patches, or both.
+def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int], share: float) -> Ground:
+    """Change the coherence of a share of grounds, but not the power: by a rough field, in patches, or both.
 
     Real coherence varies within a parcel, and backscatter after construction, a receded flood or a slope failure can be
     as before. Without such ground a network learns that equal power means equal coherence. Often the change is sudden:
     earlier images were as coherent as before, so that the network does not learn that stable ground stays stable. fine:
     cells per pixel, on each axis.
     """
+    if not share or rng.random() >= share:
+        return ground
     kind, sudden = rng.random(), rng.random() < SUDDEN_SHARE
     gamma = roughened(rng, ground.gamma, fine) if kind < ROUGH_SHARE else ground.gamma
     gamma = patched(rng, gamma, fine) if kind > 1 - PATCHED_SHARE else gamma
@@ -204,33 +201,25 @@ def drawn_system(rng: np.random.Generator) -> System:
     if kind < GRDH_SHARE + RTC_SHARE + WIDE_SHARE:
         rows, cols = rng.uniform(0.4, 1.0, 2).tolist()
         return System(30.0, (rows, cols), looks, uneven)
-    return dataclasses.replace(_of_any(rng), looks=looks, uneven=uneven)
-
-
-def _of_any(rng: np.random.Generator) -> System:
-    system = any_system(rng)
-    while system is GRDH:
-        system = any_system(rng)
-    return system
+    while (system := any_system(rng)) is GRDH:
+        pass
+    return dataclasses.replace(system, looks=looks, uneven=uneven)
 
 
 def ground_of(
     rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE, unseen_share: float = 0.0
 ) -> Ground:
     """Draw simulated ground: even, open land, a city or a mixture. unseen_share: probability of `with_unseen`."""
-    ground = _ground_of(rng, size, system, city_share)
-    return with_unseen(rng, ground, system.fine) if unseen_share and rng.random() < unseen_share else ground
-
-
-def _ground_of(rng: np.random.Generator, size: int, system: System, city_share: float) -> Ground:
     if rng.random() < EVEN_SHARE:
         gamma = max(0.0, float(rng.uniform(-0.1, 1)))
-        return with_noise(even_ground(system, size, gamma), float(rng.uniform(-30, -15)))
-    if system is RTC and rng.random() < OPEN_LAND_SHARE:
-        return open_land(rng, padded(size))
-    if rng.random() < city_share:
-        return city(rng, size, system)
-    return structured(rng, padded(size), system, LIKELY)
+        ground = with_noise(even_ground(system, size, gamma), float(rng.uniform(-30, -15)))
+    elif system is RTC and rng.random() < OPEN_LAND_SHARE:
+        ground = open_land(rng, padded(size))
+    elif rng.random() < city_share:
+        ground = city(rng, size, system)
+    else:
+        ground = structured(rng, padded(size), system, LIKELY)
+    return with_unseen(rng, ground, system.fine, unseen_share)
 
 
 def city(rng: np.random.Generator, size: int, system: System) -> Ground:

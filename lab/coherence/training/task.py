@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from ingest.errors import InputError
 from lab.coherence.evaluate import EARLIER, EDGE_PX, EVERY_PX, make_even, make_history
 from lab.coherence.training import textures
-from lab.coherence.training.loss import coherence_loss
 from lab.coherence.training.samples import (
     Drawing,
     Sample,
     Samples,
+    coherence_loss,
     coherence_over,
     facts_in,
     sample_of,
@@ -130,16 +130,11 @@ class CoherenceTrainingTask:
         return {f"rmse_{name}": float((rows[:, 0] ** 2).mean() ** 0.5) for name, rows in errors.items()}
 
 
-@lru_cache(maxsize=1)
-def _kept_textures() -> tuple[Float32, ...]:
-    return textures.textures_of(textures.KEPT)
-
-
 KINDS: dict[str, Callable[[int], SarPair]] = {
     "structured": lambda n: make_history(0.0, n, Purpose.VALIDATION),
     "even": lambda n: make_even(0.0, n, Purpose.VALIDATION),
     "textured": lambda n: textured_pair(
-        generator(Purpose.VALIDATION, "coherence-kept", n), SCENE_PX, _kept_textures(), EARLIER
+        generator(Purpose.VALIDATION, "coherence-kept", n), SCENE_PX, textures.textures_of(textures.KEPT), EARLIER
     ),
     "simulated": lambda n: coherence_pair(
         generator(Purpose.VALIDATION, "coherence-validation", n), SCENE_PX, EARLIER, 0.35

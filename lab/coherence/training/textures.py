@@ -7,7 +7,8 @@ TAUGHT are for training, those of KEPT for validation; none of them is used by a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,13 +30,16 @@ class Cut(NamedTuple):
 
 
 WEST, EAST, ALL = slice(0, 152), slice(152, None), slice(None)
-TAUGHT = {
-    "lely west": Cut("lely", WEST, weight=2),  # the town among them
-    "limagne": Cut("limagne", ALL),
-    "marais1": Cut("marais1", ALL, 4),  # the fifth is 1 px off
-    "ramb": Cut("ramb", ALL),
+TAUGHT, KEPT = "taught", "kept"
+CUTS = {
+    TAUGHT: (
+        Cut("lely", WEST, weight=2),  # the town among them
+        Cut("limagne", ALL),
+        Cut("marais1", ALL, 4),  # the fifth is 1 px off
+        Cut("ramb", ALL),
+    ),
+    KEPT: (Cut("lely", EAST), Cut("marais2", ALL, 4)),
 }
-KEPT = {"lely east": Cut("lely", EAST), "marais2": Cut("marais2", ALL, 4)}
 LEE_PX = 7
 BRIGHTEST = 1000.0  # times the median of a place
 ZOOM = (0.6, 1.6)  # image pixels per texture pixel
@@ -68,9 +72,10 @@ def despeckled(power: Float32, speckle: float) -> Float32:
     return np.asarray(mean + kept * (power - mean), dtype=np.float32)
 
 
-def textures_of(cuts: Mapping[str, Cut]) -> tuple[Float32, ...]:
-    """Return the texture of each cut, repeated `weight` times. Raises InputError if an image is missing."""
-    return tuple(texture for cut in cuts.values() for texture in [texture_of(cut)] * cut.weight)
+@lru_cache(maxsize=2)
+def textures_of(use: str) -> tuple[Float32, ...]:
+    """Return the texture of each cut of TAUGHT or KEPT, repeated `weight` times. InputError if an image is missing."""
+    return tuple(texture for cut in CUTS[use] for texture in [texture_of(cut)] * cut.weight)
 
 
 def drawn(

@@ -184,7 +184,8 @@ def pixels_of(values: NDArray[np.floating], system: System) -> Float32:
 
 
 def to_pixels(values: NDArray[np.floating], fine: tuple[int, int]) -> Float32:
-    """Average over the cells of each pixel, (..., rows, cols)."""
+    """Average over the cells of each pixel, (..., rows, cols); cells that fill no whole pixel are left out."""
     rows, cols = values.shape[-2] // fine[0], values.shape[-1] // fine[1]
+    values = values[..., : rows * fine[0], : cols * fine[1]]
     shape = (*values.shape[:-2], rows, fine[0], cols, fine[1])
     return np.asarray(values.reshape(shape).mean(axis=(-3, -1)), dtype=np.float32)

@@ -61,6 +61,7 @@ def test_rough_ground_varies_everywhere_but_ground_without_coherence_gains_none(
 
 def test_a_missing_stack_is_named_with_its_remedy(tmp_path, monkeypatch):
     monkeypatch.setenv(real_data.VARIABLE, str(tmp_path))
+    textures.textures_of.cache_clear()
     with pytest.raises(InputError, match=r"speckle_stacks.*Set GROUND_MOTION_DATA"):
         textures.textures_of(textures.TAUGHT)
 
@@ -68,11 +69,12 @@ def test_a_missing_stack_is_named_with_its_remedy(tmp_path, monkeypatch):
 @pytest.mark.realdata
 def test_places_that_teach_and_places_that_are_kept_share_no_pixel(real_data, monkeypatch):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
-    west, east = textures.TAUGHT["lely west"], textures.KEPT["lely east"]
-    assert west.columns.stop == east.columns.start
-    assert not {cut.place for cut in textures.TAUGHT.values()} & {"marais2"}
+    taught, kept = (textures.CUTS[use] for use in (textures.TAUGHT, textures.KEPT))
+    assert taught[0].place == kept[0].place
+    assert taught[0].columns.stop == kept[0].columns.start
+    assert "marais2" not in {cut.place for cut in taught}
     read = textures.textures_of(textures.TAUGHT)
-    assert len(read) == sum(cut.weight for cut in textures.TAUGHT.values())
+    assert len(read) == sum(cut.weight for cut in taught)
     assert all(abs(np.median(texture) - 1) < 0.01 for texture in read)
 
 
@@ -207,8 +209,7 @@ def test_what_a_narrow_mean_leaves_over_is_unknown():
 
 
 def test_samples_are_kept_and_turned_with_their_truth(tmp_path, cut, monkeypatch):
-    monkeypatch.setattr(textures, "textures_of", lambda cuts: cut)
-    samples._textures.cache_clear()
+    monkeypatch.setattr(textures, "textures_of", lambda use: cut)
     drawing = Drawing(samples=2, size=32, textured_share=0.5, history_share=1.0)
     kept = Samples(drawing, tmp_path)
     again = samples._drawn(drawing, 1)
@@ -223,7 +224,6 @@ def test_samples_are_kept_and_turned_with_their_truth(tmp_path, cut, monkeypatch
     assert (batch["facts"][:, 1] == 1).all()
     with pytest.raises(ValueError, match="name another folder"):
         Samples(Drawing(samples=3, size=32), tmp_path)
-    samples._textures.cache_clear()
 
 
 @pytest.mark.realdata
