@@ -53,17 +53,14 @@ def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> S
     return Speckle(*(median(values) for values in zip(*estimates, strict=True)))
 
 
-def guarnieri_prati(
-    power: torch.Tensor, window: Size, looks: float | None = None, speckle: Speckle | None = None
-) -> Coherence:
-    """Estimate coherence from second moments. power: (2, rows, cols), linear; looks: None to estimate them as well."""
-    power = power / torch.nanmedian(power)
-    looks, shared = speckle or speckle_of([power], looks)
+def guarnieri_prati(power: torch.Tensor, window: Size, speckle: Speckle) -> Coherence:
+    """Estimate coherence from second moments. power: (2, rows, cols), linear."""
+    power, looks = power / torch.nanmedian(power), speckle.looks
     held = torch.minimum(power, brightest(power, looks))
     product = box_mean((held[0] * held[1])[None], window)[0]
     squares = box_mean(held**2, window)
     rho = product / (squares[0] * squares[1]).clamp_min(1e-20).sqrt()
-    return _coherence((looks + 1) * rho - looks, SPREAD_GUARNIERI_PRATI, power, window, shared, looks)
+    return _coherence((looks + 1) * rho - looks, SPREAD_GUARNIERI_PRATI, power, window, speckle)
 
 
 def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
@@ -75,30 +72,25 @@ def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
     return around * (1 + BRIGHT_SPREADS / math.sqrt(looks))
 
 
-def pearson(power: torch.Tensor, window: Size, speckle: Speckle | None = None) -> Coherence:
+def pearson(power: torch.Tensor, window: Size, speckle: Speckle) -> Coherence:
     """Estimate coherence from the correlation of intensities. power: (2, rows, cols), linear."""
-    shared = speckle.pixels_per_cell if speckle else pixels_per_cell(power)
     power = power / torch.nanmedian(power)
     mean = box_mean(power, window)
     variance = (box_mean(power**2, window) - mean**2).clamp_min(1e-12)
     covariance = box_mean((power[0] * power[1])[None], window)[0] - mean[0] * mean[1]
     squared = covariance / (variance[0] * variance[1]).sqrt()
-    return _coherence(squared, SPREAD_PEARSON, power, window, shared, 1.0)
+    return _coherence(squared, SPREAD_PEARSON, power, window, speckle._replace(looks=1.0))
 
 
-def estimate_looks(power: torch.Tensor) -> float:
+def looks_of(power: torch.Tensor, shared: float) -> float:
     """Estimate the equivalent number of looks from the local variance where texture disturbs it least.
 
     The 20th percentile of the local variances stands for pure speckle; its bias, due to the scatter of such variances,
     is corrected. Two estimates, from the variance of the log power and from that of the power over its squared mean,
     are made, and the larger is returned: texture disturbs the second more, noise subtraction the first. The result is
-    right on homogeneous speckle and too low where no window is homogeneous. power: (n, rows, cols), linear.
+    right on homogeneous speckle and too low where no window is homogeneous. power: (n, rows, cols), linear; shared:
+    number of pixels in an independent cell of speckle.
     """
-    return looks_of(power, pixels_per_cell(power))
-
-
-def looks_of(power: torch.Tensor, shared: float) -> float:
-    """Estimate the equivalent number of looks. shared: number of pixels in an independent cell of speckle."""
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
     # trigamma(L), about 1 / (L - 0.5): measured on simulated images.
     ratio = box_mean(power**2, LOOKS_WINDOW).div_(box_mean(power, LOOKS_WINDOW).square_()).sub_(1)
@@ -123,12 +115,10 @@ def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], flo
     return speckle
 
 
-def _coherence(
-    squared: torch.Tensor, spread: float, power: torch.Tensor, window: Size, shared: float, looks: float
-) -> Coherence:
-    cells = max(1.0, area(window) / shared)
+def _coherence(squared: torch.Tensor, spread: float, power: torch.Tensor, window: Size, speckle: Speckle) -> Coherence:
+    cells = max(1.0, area(window) / speckle.pixels_per_cell)
     squared = torch.where(torch.isfinite(power).all(dim=0), squared, torch.nan).clamp(0.0, 1.0)
     deviation = spread * (1 - squared) / cells**0.5
     upper, lower = (squared + deviation).clamp_max(1.0).sqrt(), (squared - deviation).clamp_min(0.0).sqrt()
     sigma = ((upper - lower) / 2).clamp_min(0.01)
-    return Coherence(squared.sqrt(), torch.where(torch.isnan(squared), torch.nan, sigma), looks)
+    return Coherence(squared.sqrt(), torch.where(torch.isnan(squared), torch.nan, sigma), speckle.looks)

@@ -9,14 +9,15 @@ import torch
 from affine import Affine
 
 from ml.coherence.change import MARGIN_PX, Stack, scaled_change
-from ml.coherence.confirm import Evidence, Patches, Span, confirmed_part, joined_patches, patches_of
-from ml.coherence.log_ratio import ratio_db
-from ml.rasters.imagery import Float32, PairSource
+from ml.coherence.confirm import Evidence, Patches, Span, confirmed, joined_patches, patches_of
+from ml.rasters.imagery import Float32, PairSource, box_mean
 from ml.rasters.pieces import Arrays, PieceBands, Pieces
 from ml.rasters.results import RasterResult
 from ml.rasters.windows import Window, cut, grown, inner
 from ml.statistics.quantiles import MEDIAN
 
+RATIO_PX = 7  # window of the change of backscatter, the only visible change where plants keep coherence low
+TO_DECIBEL = 10 / np.log(10)
 PIECE_PX = 1024  # with twelve predecessors and twenty pairs beside about a gigabyte
 UNITS = {
     "change_sigma": "1",
@@ -111,18 +112,23 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
         here = at[place]
         part = inner(here, grown(here, MARGIN_PX, shape))
         joined_here = np.array(elsewhere[place], dtype=np.int64).reshape(-1, 2)
-        event = confirmed_part(evidence(place), part, joined_here, span=these.dates)
+        event = confirmed(evidence(place), span=these.dates, part=part, joined=joined_here)
         ratio = pieces.get("ratio", place)["ratio_db"] - np.float32(usual or 0.0)
         values = (*change.read(place, here), these.area_sigma(here), *event, ratio)
-        return known_bands(dict(zip(UNITS, values, strict=True)))
+        return {name: band for name, band in zip(UNITS, values, strict=True) if np.isfinite(band).any()}
 
     pieces.each("change", places, bands)
     return change.weather
 
 
-def known_bands(bands: Mapping[str, Float32]) -> dict[str, Float32]:
-    """Return those bands of a piece that have a value anywhere."""
-    return {name: values for name, values in bands.items() if np.isfinite(values).any()}
+def ratio_db(source: PairSource, at: Window, device: torch.device) -> Float32:
+    """Return the ratio of secondary to reference, dB, averaged over RATIO_PX: (rows, cols) of a part, NaN unknown."""
+    outer = grown(at, RATIO_PX // 2, source.shape)
+    log = torch.log(torch.from_numpy(source.read(outer)).to(device).clamp_min(1e-9))
+    ratio = box_mean(log[1:] - log[:1], RATIO_PX)[0] * TO_DECIBEL
+    known = torch.isfinite(log).all(dim=0)
+    change: Float32 = torch.where(known, ratio, torch.nan)[inner(at, outer)].cpu().numpy()
+    return change
 
 
 def _statistics(bands: PieceBands) -> dict[str, float]:

@@ -36,6 +36,7 @@ EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
 Part = tuple[slice, slice]
 Ints = NDArray[np.int64]
+NONE_JOINED: Ints = np.zeros((0, 2), dtype=np.int64)
 
 
 class Evidence(NamedTuple):
@@ -75,26 +76,18 @@ class Patches(NamedTuple):
 
 
 def confirmed(
-    evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA, span: Span | None = None
-) -> Confirmed:
-    """Find events between consecutive acquisitions; each cell gets its strongest one.
-
-    span: first and last date; no event is sought outside.
-
-    ValueError without evidence and for rasters of different sizes.
-    """
-    return confirmed_part(evidence, None, np.zeros((0, 2), dtype=np.int64), high, low, span)
-
-
-def confirmed_part(
     evidence: Sequence[Evidence],
-    part: Part | None,
-    joined: Ints,
     high: float = HIGH_SIGMA,
     low: float = LOW_SIGMA,
     span: Span | None = None,
+    part: Part | None = None,
+    joined: Ints = NONE_JOINED,
 ) -> Confirmed:
-    """Find events in a part of a scene; the evidence is AVERAGED_PX / 2 wider. joined: the part's joined_patches."""
+    """Find events between consecutive acquisitions; each cell gets its strongest one.
+
+    span: first and last date; no event is sought outside. part: of the scene, if the evidence is AVERAGED_PX / 2 wider;
+    joined: the part's joined_patches. ValueError without evidence and for rasters of different sizes.
+    """
     result: Confirmed | None = None
     for number, (onset, event, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
         result = result or Confirmed(*(np.full(event.shape, np.nan, dtype=np.float32) for _ in range(3)))

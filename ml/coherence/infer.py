@@ -48,7 +48,7 @@ Estimator = Callable[[torch.Tensor, Size, baseline.Speckle], baseline.Coherence]
 
 # by name: linear power (2, rows, cols), window in px and the pair's speckle to coherence and sigma
 ESTIMATORS: dict[str, Estimator] = {
-    "guarnieri-prati": lambda power, window, speckle: baseline.guarnieri_prati(power, window, speckle=speckle),
+    "guarnieri-prati": baseline.guarnieri_prati,
     "pearson": baseline.pearson,
     "posterior-mean": posterior.posterior_mean,
 }

@@ -19,7 +19,7 @@ from ml.networks.linear_mix import LinearMix
 from ml.networks.residual_unet import WIDTHS, ResidualUNet
 from ml.networks.sica_residual_unet import SicaHead
 from ml.networks.window_head import ALL_ROWS, NEAR, Window, WindowHead
-from ml.runtime.checkpoints import Card, load, read_card
+from ml.runtime.checkpoints import load, read_card
 from ml.runtime.device import low_precision, ready
 
 NAME = "coherence"
@@ -172,26 +172,13 @@ class CoherenceNetwork(NamedTuple):
         return answered
 
 
-def from_card(card: Card, net: nn.Module) -> CoherenceNetwork:
-    """Wrap a network with the settings from its card."""
-    if not isinstance(net, CoherenceNet):
-        raise TypeError(f"{type(net).__name__} is no network of coherence")
-    return CoherenceNetwork(net.eval(), Settings(**card.settings), card.weights_sha256)
-
-
-@lru_cache(maxsize=4)
-def card_shipped(name: str = NAME) -> Card:
-    """Return the card of a shipped network."""
-    return read_card(name)
-
-
 @lru_cache(maxsize=4)
 def shipped(device: torch.device, name: str = NAME) -> CoherenceNetwork:
     """Load a shipped network. name: NAME, MIX or SICA. Raises InputError if its files are missing or damaged."""
-    card = card_shipped(name)
+    card = read_card(name)
     net = network_of(name, **card.network)
     load(card, net)
     ready(net, device)
     if net.unet:
         net.unet.folded()
-    return from_card(card, net)
+    return CoherenceNetwork(net, Settings(**card.settings), card.weights_sha256)
