@@ -1,7 +1,6 @@
 """One interface for all estimators of coherence: from a pair to coherence and its uncertainty."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -31,13 +30,15 @@ from ml.rasters.pieces import Pieces, blocks_of
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import Tile, over_tiles, squares
 from ml.rasters.windows import inner
-from ml.runtime.device import precision, torch_threads
-from ml.runtime.feeding import feed_of, on_device, window_px, workers_of
+from ml.runtime.ahead import Feed
+from ml.runtime.device import precision, shared_threads
+from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 from ml.statistics.quantiles import MEDIAN, quantile
 
 WEIGHTS = {NETWORK: network.NAME, SICA: SICA, MIX: MIX}  # the card of a method that needs one
 TILE_PX = 1280  # of a network on a CPU
+MAX_WORKERS = 2  # tiles that a CPU computes at a time; each holds its features
 WHOLE_PX = 8  # halos are multiples of it, so that the layers of low resolution lie on the same pixels in every tile
 LEAST_POWER = 1e-9
 AREA_PX = 14  # side of the smallest area in which a change is reported
@@ -103,12 +104,12 @@ def estimate_coherence(
         windows = (over, SCATTERERS) if method in WITH_WINDOW else (over,)
         work = _by_network(network.shipped(device, WEIGHTS[method]), facts, levels, windows, device)
         core = _alike(max(source.shape), window_px(device, TILE_PX))
-        together = workers_of(device)
         halo = -(-(REACH_PX + RESAMPLED_PX + max(over) // 2) // WHOLE_PX) * WHOLE_PX
-        with torch_threads(max(1, torch.get_num_threads() // together.readers)) if together.computes else nullcontext():
-            bands = over_tiles(source, work, halo, core=core, pieces=pieces, feed=together)
+        with shared_threads(device, MAX_WORKERS) as workers:
+            feed = Feed(workers, computes=True) if workers > 1 else feed_of(device)
+            bands = over_tiles(source, work, halo, core=core, pieces=pieces, feed=feed)
         record = {"precision": precision(device)}
-        tags = _registration_tags(facts) | _window_tag(over) | record
+        tags = _tags(facts, over) | record
         return _result(source, bands, facts.looks, tags)._replace(parameters=record)
     speckle = baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sampled(), looks)))
     over = sides(window or WINDOW_PX)
@@ -117,7 +118,7 @@ def estimate_coherence(
     bands = over_tiles(
         source, _by_window(method, over, speckle, facts, device), halo, pieces=pieces, feed=feed_of(device)
     )
-    return _result(source, bands, used, _registration_tags(facts) | _window_tag(over))
+    return _result(source, bands, used, _tags(facts, over))
 
 
 def _alike(size: int, most: int) -> int:
@@ -162,10 +163,6 @@ def _by_window(method: str, window: Window, speckle: baseline.Speckle, facts: Fa
     return work
 
 
-def _window_tag(window: Window) -> dict[str, str]:
-    return {"window_px": f"{window[0]}x{window[1]}"}
-
-
 def _bands(pair_estimate: network.Estimate | baseline.Coherence, prefix: str = "") -> Bands:
     return {
         f"{prefix}coherence": pair_estimate.coherence.cpu().numpy(),
@@ -173,9 +170,10 @@ def _bands(pair_estimate: network.Estimate | baseline.Coherence, prefix: str = "
     }
 
 
-def _registration_tags(facts: Facts) -> dict[str, str]:
-    """Return the secondary's registration for the raster's tags."""
-    return {"shift_rows_px": f"{facts.shift_px[0]:.3f}", "shift_cols_px": f"{facts.shift_px[1]:.3f}"}
+def _tags(facts: Facts, window: Window) -> dict[str, str]:
+    """Return the secondary's registration and the window for the raster's tags."""
+    shift = {"shift_rows_px": f"{facts.shift_px[0]:.3f}", "shift_cols_px": f"{facts.shift_px[1]:.3f}"}
+    return shift | {"window_px": f"{window[0]}x{window[1]}"}
 
 
 def _result(source: PairSource, bands: Mapping[str, Float32], looks: float, tags: dict[str, str]) -> RasterResult:

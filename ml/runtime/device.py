@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 from torch import nn
 
+from ml.runtime.ahead import Feed, fed
 from ml.runtime.memory import window_divisor
 
 AUTO, FLOAT32, TF32, BFLOAT16 = "auto", "float32", "tf32", "bfloat16"
@@ -104,18 +104,26 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def in_threads(work: Callable[[Given], Result], items: Iterable[Given], device: torch.device) -> list[Result]:
-    """Apply `work` to each item; on a CPU, torch's threads take one item each and do not share any operation.
+@contextmanager
+def shared_threads(device: torch.device, most: int | None = None) -> Iterator[int]:
+    """Yield how many items a CPU may compute at a time in this block; each has its own part of torch's threads.
 
-    Small operations that two threads share take hardly less time than in one. Results are those of one thread.
+    The number is at most `most`, by default that of torch's threads, and 1 on a GPU. Two items on two threads take less
+    time than one after the other on both, whose threads wait for each other after every operation.
     """
-    workers, with_grad = torch.get_num_threads(), torch.is_grad_enabled()
-    if device.type != "cpu" or workers == 1:
-        return [work(item) for item in items]
+    threads = torch.get_num_threads()
+    workers = min(most or threads, threads) if device.type == "cpu" else 1
+    with torch_threads(threads // workers):
+        yield workers
+
+
+def in_threads(work: Callable[[Given], Result], items: Iterable[Given], device: torch.device) -> list[Result]:
+    """Apply `work` to each item; on a CPU, torch's threads take one item each. Results are those of one thread."""
+    with_grad = torch.is_grad_enabled()
 
     def alone(item: Given) -> Result:
         with torch.set_grad_enabled(with_grad):
             return work(item)
 
-    with torch_threads(1), ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(alone, items))
+    with shared_threads(device) as workers:
+        return [result for _, result in fed(items, alone, Feed(workers if workers > 1 else 0))]

@@ -15,7 +15,7 @@ from ml.runtime.memory import window_divisor
 
 Float32 = NDArray[np.float32]
 
-MOST_READERS, MOST_WORKERS = 8, 2  # Each worker holds a window's features.
+MOST_READERS = 8
 LARGE_CARD_BYTES = 24 << 30
 ON_A_LARGE_CARD_PX, ON_A_CARD_PX = 4096, 2048
 
@@ -25,16 +25,6 @@ def feed_of(device: torch.device) -> Feed:
     if device.type != "cuda":
         return AT_ONCE
     return Feed(min(MOST_READERS, len(os.sched_getaffinity(0))), pinned=True)
-
-
-def workers_of(device: torch.device) -> Feed:
-    """Return how windows are computed: on a CPU by up to MOST_WORKERS at a time, on a GPU one after the other.
-
-    Two windows on two threads take less time than one after the other on both, whose threads wait for each other after
-    every operation.
-    """
-    many = min(MOST_WORKERS, torch.get_num_threads())
-    return Feed(many, computes=True) if device.type != "cuda" and many > 1 else feed_of(device)
 
 
 def window_px(device: torch.device, on_cpu: int) -> int:

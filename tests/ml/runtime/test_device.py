@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ml.runtime.device import full_precision, in_threads, low_precision, precision, torch_threads
+from ml.runtime.device import full_precision, in_threads, low_precision, precision, shared_threads, torch_threads
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,13 @@ def test_parts_are_computed_in_threads_of_their_own_and_in_order(with_grad):
     with torch_threads(2), torch.set_grad_enabled(with_grad):
         assert in_threads(work, range(9), torch.device("cpu")) == [(number, 1, with_grad) for number in range(9)]
         assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("most", "shared"), [(None, (4, 1)), (2, (2, 2)), (3, (3, 1)), (9, (4, 1))])
+def test_workers_share_the_threads_of_torch(most, shared):
+    with torch_threads(4):
+        with shared_threads(torch.device("cpu"), most) as workers:
+            assert (workers, torch.get_num_threads()) == shared
+        assert torch.get_num_threads() == 4
+    with shared_threads(torch.device("cuda"), most) as workers:
+        assert workers == 1
