@@ -16,8 +16,8 @@ from lab.simulation.seeds import Purpose, generator
 from ml.coherence import SAMPLE_WINDOW
 from ml.coherence.features import INPUTS, SCATTERERS, WINDOW_FACTS, features
 from ml.coherence.network import NAME, CoherenceNet, Estimate, network_of
+from ml.networks.coherence_heads import Window, WindowHead
 from ml.networks.residual_unet import ResidualUNet
-from ml.networks.window_head import Window, WindowHead
 
 TEACHER_WIDTHS, STUDENT_WIDTHS = (32, 64, 128, 256), (32, 48, 64)
 TAUGHT_WEIGHT = 10.0  # of the squared difference between student and teacher

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import lru_cache, partial
+from itertools import zip_longest
 
 import numpy as np
 
@@ -64,13 +65,9 @@ def triplets() -> list[Sum]:
 
 def _in_turn(found: list[Sum]) -> list[Sum]:
     """Order measurements so that places alternate."""
-    count: dict[str, int] = {}
-    keyed = []
-    for one in found:
-        place = one[0][1].place
-        count[place] = count.get(place, 0) + 1
-        keyed.append((count[place], place, one))
-    return [one for *_, one in sorted(keyed, key=lambda item: item[:2])]
+    places = sorted({one[0][1].place for one in found})
+    series = [[one for one in found if one[0][1].place == place] for place in places]
+    return [one for turn in zip_longest(*series) for one in turn if one]
 
 
 def _left(what: Callable[[], list[Sum]], methods: Sequence[str], number: int) -> dict[str, Float64]:

@@ -17,7 +17,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from ml.networks.box_mean import box_mean
-from ml.networks.window_head import Window
+from ml.networks.coherence_heads import Window
 
 WIDE_PX = 20  # window of the mean that is taken off, px
 FACTS = 10
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
 
     image: (n, INPUTS, rows, cols): power of both images in bels; 1 where either is unknown; mean level against earlier
     images, their log ratios by speckle's, log(1 + their number), 0 without any; the facts, the same in each pixel.
-    planes: (n, PLANES, rows, cols), terms that the head sums over the window (see ml.networks.window_head).
+    planes: (n, PLANES, rows, cols), terms that the head sums over the window (see ml.networks.coherence_heads).
     """
 
     image: Tensor

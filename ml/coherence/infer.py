@@ -23,8 +23,8 @@ from ml.coherence import VERSIONS as VERSIONS  # for ml.jobs
 from ml.coherence.features import SCATTERERS, Facts, temporal
 from ml.coherence.registration import RESAMPLED_PX, facts_of, resampled
 from ml.networks.box_mean import Size, sides
+from ml.networks.coherence_heads import Window
 from ml.networks.residual_unet import REACH_PX
-from ml.networks.window_head import Window
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces, blocks_of
 from ml.rasters.results import RasterResult

@@ -15,10 +15,8 @@ from torch import Tensor, nn
 from ml.coherence import MIX, SICA, WIDEST_PX
 from ml.coherence.features import IMAGES, INPUTS, WINDOW_FACTS, Facts, features, window_facts
 from ml.coherence.registration import RESAMPLED_PX, resampled
-from ml.networks.linear_mix import LinearMix
+from ml.networks.coherence_heads import ALL_ROWS, NEAR, LinearMix, SicaHead, Window, WindowHead
 from ml.networks.residual_unet import WIDTHS, ResidualUNet
-from ml.networks.sica_residual_unet import SicaHead
-from ml.networks.window_head import ALL_ROWS, NEAR, Window, WindowHead
 from ml.runtime.checkpoints import load, read_card
 from ml.runtime.device import low_precision, ready
 

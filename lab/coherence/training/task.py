@@ -36,7 +36,7 @@ from ml.coherence import NETWORK, SAMPLE_WINDOW, SICA, VERSIONS
 from ml.coherence.features import SCATTERERS, features, no_history
 from ml.coherence.infer import WEIGHTS
 from ml.coherence.network import CoherenceNet, Estimate, network_of
-from ml.networks.sica_residual_unet import SicaHead
+from ml.networks.coherence_heads import SicaHead
 from ml.runtime.checkpoints import Card, load, read_card
 
 SCENES, SCENE_PX = 16, 112  # of validation, for each kind of ground

@@ -3,8 +3,7 @@
 import torch
 
 from ml.networks.box_mean import box_mean
-from ml.networks.linear_mix import LinearMix
-from ml.networks.window_head import CLASSICAL, classical
+from ml.networks.coherence_heads import CLASSICAL, LinearMix, classical
 
 NONE = torch.zeros(1, 0)  # features and facts, which a mix does not read
 

@@ -1,8 +1,8 @@
-"""Head of a coherence network: estimates the coherence over any given window.
+"""Heads of coherence networks: each estimates the coherence over given windows from features of every pixel.
 
 A sample coherence is a ratio of sums over its window, dominated by the brightest pixels. The head therefore sums over
-the same window: the product of both amplitudes times the network's coherence of each pixel, and the terms of classical
-estimators. The last layers correct the ratio.
+that window: the product of both amplitudes times the network's coherence of each pixel, and the terms of classical
+estimators. The last layers correct the ratio (`WindowHead`). `SicaHead` and `LinearMix` are what it is compared with.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ CLASSICAL = 3  # statistics that `classical` returns
 NEAR = (5, 5)  # window of the sums for the scatterers' coherence
 LEAST = 0.02  # distance that a coherence keeps from 0 and 1 before its logit is taken
 LOG_SIGMA = -2.0  # before training
+BANK = (3, 5, 7, 9, 13, 21)  # sides of the windows of LinearMix, px
+LEAST_MIXED, MOST_MIXED = 0.001, 0.999  # of a coherence
 ALL_ROWS = slice(None)
 
 
@@ -91,3 +93,58 @@ def classical(sums: Tensor, looks: Tensor) -> Tensor:
     many = looks[:, None, None, None]
     guarnieri_prati = ((many + 1) * sums[:, 3:4] * squares - many).clamp(-1, 1)
     return torch.cat([sums[:, 2:3] * power, guarnieri_prati, sums[:, 6:7] / sums[:, 7:8].clamp_min(1e-3)], dim=1)
+
+
+class SicaHead(nn.Module):
+    """Last layer of the network of Sica, Pulella and Schmitt 2026 (arXiv:2606.07374), whose U-Net is ResidualUNet.
+
+    It has the same coherence for every window and one sigma for all pixels. width: channels of the U-Net.
+    """
+
+    far_px = 0  # it sums over no window
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.last = nn.Conv2d(width, 1, 1)
+
+    def forward(
+        self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted], own: slice = ALL_ROWS
+    ) -> list[Tensor]:
+        """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), as WindowHead does."""
+        logit = mixed(self.last.weight, features[:, :, own], self.last.bias).float()
+        return [torch.cat([logit, torch.full_like(logit, LOG_SIGMA)], dim=1) for _ in wanted]
+
+
+class LinearMix(nn.Module):
+    """Linear mixes of classical estimates over several windows, for a window's sample coherence and the scatterers'.
+
+    They have a coefficient for each estimate and no layer: a network that does not beat them is not worth its time.
+    """
+
+    far_px = max(BANK) // 2  # half of the widest window over which it always sums
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mixes = nn.ModuleList(_mix() for _ in range(2))
+        self.log_sigma = nn.Parameter(torch.full((2,), LOG_SIGMA))
+
+    def forward(
+        self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted], own: slice = ALL_ROWS
+    ) -> list[Tensor]:
+        """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), as WindowHead does."""
+        bank = torch.cat([classical(box_mean(planes, side), looks) for side in BANK], dim=1)
+        found = []
+        for window, _ in wanted:
+            kind = int(window is None)
+            gamma = self.mixes[kind](torch.cat([bank, classical(box_mean(planes, window or NEAR), looks)], dim=1))
+            sigma = self.log_sigma[kind].expand_as(gamma)
+            found.append(torch.cat([torch.logit(gamma.clamp(LEAST_MIXED, MOST_MIXED)), sigma], dim=1)[:, :, own])
+        return found
+
+
+def _mix() -> nn.Conv2d:
+    mix = nn.Conv2d(CLASSICAL * (1 + len(BANK)), 1, 1)
+    with torch.no_grad():
+        mix.weight.zero_()
+        mix.bias.fill_(0.5)  # type: ignore[union-attr]
+    return mix
