@@ -8,7 +8,7 @@ for each block on all other blocks, separately for error and for correlation. `a
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -112,10 +112,14 @@ def _known(rows: Float64) -> Float64:
     return np.asarray(rows[np.isfinite(rows).all(axis=1)])
 
 
+def _errors(rows: Float64) -> Float64:
+    known = _known(rows)
+    return np.asarray(known[:, 0] - known[:, 2])
+
+
 def rmse(rows: Float64) -> float:
     """Return the root mean square error of known pixels."""
-    known = _known(rows)
-    return float(np.sqrt(((known[:, 0] - known[:, 2]) ** 2).mean()))
+    return float(np.sqrt((_errors(rows) ** 2).mean()))
 
 
 def correlation(rows: Float64) -> float:
@@ -124,38 +128,29 @@ def correlation(rows: Float64) -> float:
     return float(np.corrcoef(known[:, 0], known[:, 2])[0, 1])
 
 
-def _bias(rows: Float64) -> float:
-    known = _known(rows)
-    return float((known[:, 0] - known[:, 2]).mean())
+def _within(times: float, rows: Float64) -> float:
+    return float((np.abs(_errors(rows)) <= times * _known(rows)[:, 1]).mean())
 
 
-def _within(times: float) -> Statistic:
-    def share(rows: Float64) -> float:
-        known = _known(rows)
-        return float((np.abs(known[:, 0] - known[:, 2]) <= times * known[:, 1]).mean())
-
-    return share
-
-
-OVER_BLOCKS: dict[str, Statistic] = {
+WITHIN: dict[str, Statistic] = {"within_68": partial(_within, 1.0), "within_95": partial(_within, 1.96)}
+OVER_BLOCKS: dict[str, Statistic] = WITHIN | {
     "rmse": rmse,
-    "bias": _bias,
-    "within_68": _within(1.0),
-    "within_95": _within(1.96),
+    "bias": lambda rows: float(_errors(rows).mean()),
     "known_share": lambda rows: float(np.isfinite(rows).all(axis=1).mean()),
 }
 
 
+def _others(blocks: list[Block], left_out: int) -> Float64:
+    """Return the rows of all blocks but one."""
+    return np.concatenate([block.rows for at, block in enumerate(blocks) if at != left_out])
+
+
 def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
     """Return for each block the window, px, with the highest score over all other blocks. tried: window -> blocks."""
-    windows = []
-    for left_out in range(len(next(iter(tried.values())))):
-        others = {
-            window: np.concatenate([block.rows for at, block in enumerate(blocks) if at != left_out])
-            for window, blocks in tried.items()
-        }
-        windows.append(max(others, key=lambda window: score(others[window])))
-    return windows
+    return [
+        max(tried, key=lambda window: score(_others(tried[window], left_out)))
+        for left_out in range(len(next(iter(tried.values()))))
+    ]
 
 
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
@@ -167,18 +162,17 @@ def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
 
 def measured(tried: dict[int, list[Block]], n: int) -> dict[str, Interval]:
     """Return metric name -> interval over the first n blocks, with windows tuned. tried: window -> blocks."""
-    chosen: dict[Statistic, list[Block]] = {}
     metrics = {}
-    for name, score in (("rmse", lambda rows: -rmse(rows)), ("r", correlation)):
+    for name, score, statistics in (
+        ("rmse", lambda rows: -rmse(rows), OVER_BLOCKS),
+        ("r", correlation, {"r": correlation}),
+    ):
         windows = tuned(tried, score)[:n]
-        chosen[rmse if name == "rmse" else correlation] = [tried[window][at] for at, window in enumerate(windows)]
+        blocks = [tried[window][at] for at, window in enumerate(windows)]
         metrics[f"window_px_{name}"] = Interval(float(np.median(windows)), float(min(windows)), float(max(windows)))
-    by_error, by_r = chosen[rmse], chosen[correlation]
-    metrics |= {name: bootstrap_over([block.rows for block in by_error], one) for name, one in OVER_BLOCKS.items()}
-    metrics["r"] = bootstrap_over([block.rows for block in by_r], correlation)
-    for at, (of_error, of_r) in enumerate(zip(by_error, by_r, strict=True), start=1):
-        metrics[f"rmse_block_{at:02d}"] = bootstrap_over(of_error.parts, rmse)
-        metrics[f"r_block_{at:02d}"] = bootstrap_over(of_r.parts, correlation)
+        metrics |= {one: bootstrap_over([block.rows for block in blocks], each) for one, each in statistics.items()}
+        for at, block in enumerate(blocks, start=1):
+            metrics[f"{name}_block_{at:02d}"] = bootstrap_over(block.parts, statistics[name])
     return metrics
 
 
