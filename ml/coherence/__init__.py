@@ -4,7 +4,7 @@ import re
 
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
 VERSIONS = {
-    NETWORK: "9",
+    NETWORK: "10",
     SICA: "3",
     MIX: "2",
     "guarnieri-prati": "3",

@@ -99,6 +99,15 @@ def test_the_window_of_a_block_is_chosen_without_it():
     assert {"rmse_block_01", "r_block_03", "window_px_r"} <= set(figures)
 
 
+def test_a_sigma_that_is_too_small_everywhere_is_right_where_the_other_blocks_correct_it():
+    blocks = [block(seed, 0.1) for seed in range(6)]
+    small = [one._replace(rows=one.rows * [1, 0.5, 1]) for one in blocks]
+    figures = measured({5: small}, 6)
+    assert figures["within_68"].value < 0.45
+    assert figures["within_68_left_out"].value == pytest.approx(0.683, abs=0.02)
+    assert figures["within_95_left_out"].value == pytest.approx(0.95, abs=0.02)
+
+
 @pytest.fixture
 def made_folder(tmp_path, monkeypatch):
     """A pair as the real one lies there, of simulated ground."""
