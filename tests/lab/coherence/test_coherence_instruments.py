@@ -9,7 +9,8 @@ import pytest
 import rasterio
 
 from ingest.errors import InputError
-from lab.coherence import compare, evaluate
+from lab import compare_command
+from lab.coherence import evaluate
 from lab.coherence.change import chips
 from lab.coherence.change import evaluate as change_evaluate
 from lab.coherence.change.chips import THRESHOLDS, Judged, chosen
@@ -35,8 +36,9 @@ CPU = torch.device("cpu")
 
 def test_methods_compared_at_once_have_the_figures_of_each_by_itself(monkeypatch, tmp_path, capsys):
     written = tmp_path / "both.json"
-    monkeypatch.setattr("sys.argv", ["compare", "guarnieri-prati", "pearson", "--size", "2", "--json", str(written)])
-    compare.main()
+    options = ["--benchmark", evaluate.STRUCTURED, "--size", "2", "--json", str(written)]
+    monkeypatch.setattr("sys.argv", ["compare", "guarnieri-prati", "pearson", *options])
+    compare_command.main("lab.coherence.compare", evaluate.BENCHMARKS)
     together = json.loads(written.read_text())
     (benchmark,) = (one for one in evaluate.BENCHMARKS if one.name == evaluate.STRUCTURED)
     alone = benchmark.evaluate("pearson", 2)
