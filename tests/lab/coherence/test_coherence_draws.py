@@ -6,9 +6,8 @@ import pytest
 from ingest.errors import InputError
 from lab import real_data
 from lab.coherence.training import samples, task, textures
-from lab.coherence.training.processing import resampled_on_map
 from lab.coherence.training.samples import Drawing, Sample, Samples, coherence_over, sample_of
-from lab.coherence.training.scenes import coherence_pair, patched, roughened
+from lab.coherence.training.scenes import coherence_pair, patched, resampled_on_map, roughened
 from lab.coherence.training.task import CoherenceSettings, prepare
 from lab.simulation.sar.ground import gamma_texture, smooth_field
 from lab.simulation.sar.pairs import sample_coherence, simulate_pair
@@ -94,7 +93,7 @@ def test_a_map_holds_the_same_ground_and_interpolation_raises_the_looks():
 
 
 def test_a_shift_keeps_its_size_on_the_map(monkeypatch):
-    monkeypatch.setattr("lab.coherence.training.processing.STEP", (2.0, 2.0))
+    monkeypatch.setattr("lab.coherence.training.scenes.STEP", (2.0, 2.0))
     pair = homogeneous(seeded("turned"), 0.9, 1.0, size=160, sample=True)
     laid = resampled_on_map(seeded("turned", 1), pair, 64)
     length = np.hypot(laid.dx_px, laid.dy_px)
