@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse.csgraph import connected_components
 
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -128,27 +129,25 @@ def patches_of(
 
 def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
     """Return each part's patches that join a patch reported in another part, (n, 2) of explanation and patch number."""
-    at: dict[tuple[int, int, int], tuple[str, int, int]] = {}
-    one_with: dict[tuple[str, int, int], tuple[str, int, int]] = {}
-
-    def root(patch: tuple[str, int, int]) -> tuple[str, int, int]:
-        while one_with.setdefault(patch, patch) != patch:
-            one_with[patch] = one_with[one_with[patch]]
-            patch = one_with[patch]
-        return patch
-
+    node: dict[tuple[str, int, int], int] = {}  # by part, explanation and patch
+    at: dict[tuple[int, int, int], int] = {}  # node by explanation, row and column
     for name, patches in parts.items():
         for number, row, col, label in patches.touching.tolist():
-            at[number, row, col] = (name, number, label)
-    for (number, row, col), patch in at.items():
-        for beside in ((number, row + 1, col), (number, row, col + 1)):
-            if beside in at:
-                one_with[root(at[beside])] = root(patch)
+            at[number, row, col] = node.setdefault((name, number, label), len(node))
+    neighbours = [
+        (one, at[beside])
+        for (number, row, col), one in at.items()
+        for beside in ((number, row + 1, col), (number, row, col + 1))
+        if beside in at
+    ]
+    first, second = np.array(neighbours, dtype=np.int64).reshape(-1, 2).T
+    graph = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(max(len(node), 1),) * 2)
+    joint = connected_components(graph)[1]
     strong = {(name, *patch) for name, patches in parts.items() for patch in map(tuple, patches.strong.tolist())}
-    reported = {root(patch) for patch in strong if patch in one_with}
+    reported = {joint[node[patch]] for patch in strong if patch in node}
     joined: dict[str, list[tuple[int, int]]] = {name: [] for name in parts}
-    for name, number, label in set(at.values()):
-        if root((name, number, label)) in reported:
+    for (name, number, label), one in node.items():
+        if joint[one] in reported:
             joined[name].append((number, label))
     return {name: np.array(sorted(each), dtype=np.int64).reshape(-1, 2) for name, each in joined.items()}
 
