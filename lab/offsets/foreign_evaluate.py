@@ -22,10 +22,6 @@ from ml.statistics.intervals import Float64, Interval
 
 NAME, VERSION = "offsets-foreign", "1"
 SIZE, SIZE_PX = 6, 192  # pairs of each family, and their pixels squared
-FROZEN_SHA256 = {  # pairs of each family -> hash of their content
-    1: "642b288a3cd3cd6e40ba8002d9d8f0bd180c8abf42545484c058750a98e0c327",
-    6: "91569fb74e4289c7681bd3592e73ecfcc1f2cb246c6074ba194d840dba2cf80c",
-}
 NAMES = tuple(FAMILIES)
 LEAST_COHERENCE = 0.1
 METRICS = ("epe", "rmse", "outlier_share", "within_68", "within_95", "known_share")

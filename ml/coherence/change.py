@@ -113,35 +113,32 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 
     pieces.each("scale", at, scale)
 
-    def scaled(place: str) -> tuple[Float32, Float32, Float32]:
-        """Return a piece's median before, its scale, and its value now, NaN if too few predecessors are known."""
-        here, part = at[place], pieces.get("scale", place)
-        own = inner(here, grown(here, MARGIN_PX, stack.shape))
-        before, by = part["before"][own], part["scale"][own]
-        return before, by, np.where(part["enough"][own], stack.now(here), np.float32(np.nan))
+    def scaled(place: str, window: Window) -> tuple[Float32, Float32, Float32]:
+        """Return the median before, its scale, and the value now, NaN if too few predecessors are known."""
+        own, part = inner(window, grown(at[place], MARGIN_PX, stack.shape)), pieces.get("scale", place)
+        now = np.where(part["enough"][own], stack.now(window), np.float32(np.nan))
+        return part["before"][own], part["scale"][own], now
 
-    (level,) = pieces.quantiles("before-median", places, lambda place: [scaled(place)[0]], MEDIAN)
+    (level,) = pieces.quantiles("before-median", places, lambda place: [scaled(place, at[place])[0]], MEDIAN)
 
     def now_lost(place: str) -> list[Float32]:
-        before, _, now = scaled(place)
+        before, _, now = scaled(place, at[place])
         return [(before - now) / _able_to_lose(before, level), np.where(np.isfinite(now), before, np.float32(np.nan))]
 
     of_now, known_level = pieces.quantiles("now-lost", places, now_lost, MEDIAN)
     lost = of_now or 0.0
 
     def plain(place: str) -> list[Float32]:
-        before, by, now = scaled(place)
+        before, by, now = scaled(place, at[place])
         return [_z(now, before, by, lost)]
 
     (below,) = pieces.quantiles("below", places, plain, BELOW_ONE_SIGMA / 100)
     widened = max(1.0, -(below or 0.0))
 
     def read(place: str, window: Window) -> tuple[Float32, Float32, Float32]:
-        wide, part = grown(at[place], MARGIN_PX, stack.shape), pieces.get("scale", place)
-        own = inner(window, wide)
-        now = np.where(part["enough"][own], stack.now(window), np.float32(np.nan))
-        before = np.where(np.isfinite(now), part["before"][own], np.float32(np.nan))
-        return (_z(now, before, part["scale"][own], lost) / np.float32(widened)), before, now
+        before, by, now = scaled(place, window)
+        before = np.where(np.isfinite(now), before, np.float32(np.nan))
+        return (_z(now, before, by, lost) / np.float32(widened)), before, now
 
     return ScaledChange(-lost * (known_level or 0.0), read)
 

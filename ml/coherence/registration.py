@@ -37,15 +37,14 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
     lags = _lags(passed).clamp(0, 1).tolist()
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
     shift, peak, score = shift_of(passed)
-    found = (_significant(shift[0]), _significant(shift[1])) if register and score >= LEAST_SCORE else (0.0, 0.0)
+    # Interpolation by a smaller shift would not be worthwhile.
+    used = register and score >= LEAST_SCORE
+    rows, cols = (by if used and abs(by) >= LEAST_SHIFT_PX else 0.0 for by in shift)
     level = [float(torch.nanmedian(torch.log(images[image::2].clamp_min(1e-9)))) for image in (0, 1)]
     own = looks_of(images, shared)
-    return Facts(own if looks is None else looks, looks is not None, own, (*lags,), found, peak, (level[0], level[1]))
-
-
-def _significant(shift_px: float) -> float:
-    """Return a shift, or 0 if it is so small that interpolation would not be worthwhile."""
-    return shift_px if abs(shift_px) >= LEAST_SHIFT_PX else 0.0
+    return Facts(
+        own if looks is None else looks, looks is not None, own, (*lags,), (rows, cols), peak, (level[0], level[1])
+    )
 
 
 def _lags(passed: Tensor) -> Tensor:

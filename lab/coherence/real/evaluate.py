@@ -23,9 +23,8 @@ from ingest.errors import InputError
 from lab.benchmark import Benchmark
 from lab.real_data import folder
 from lab.simulation.sar.system import Float32, to_pixels
-from ml.coherence import VERSIONS, WINDOW_PX
+from ml.coherence import VERSIONS
 from ml.coherence.infer import WEIGHTS, estimate_coherence
-from ml.networks.box_mean import Size
 from ml.rasters.geotiffs import open_pair
 from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
@@ -80,12 +79,6 @@ def real_pair(averaged: int = 1) -> RealPair:
     power, truth = (to_pixels(values, (averaged, averaged)) for values in (power, known))
     looks = LOOKS if averaged == 1 else AVERAGED_LOOKS
     return RealPair(ImagePair(power[0], power[1], Affine.identity(), None), truth, looks, averaged)
-
-
-def answers(pair: RealPair, method: str, window: Size = WINDOW_PX) -> tuple[Float32, Float32]:
-    """Return coherence and sigma (rows, cols) of a method."""
-    bands = estimate_coherence(pair.images, method, torch.device("cpu"), window, pair.looks).bands
-    return bands["coherence"], bands["coherence_sigma"]
 
 
 def blocks_of(pair: RealPair, coherence: Float32, sigma: Float32) -> list[Block]:
@@ -167,9 +160,11 @@ def recalibrated(blocks: list[Block]) -> list[Float64]:
 
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
     """Return the blocks of a method for every window tried. Networks get STATED only, also on averaged pixels."""
-    if method in WEIGHTS:
-        return {STATED[0]: blocks_of(pair, *answers(pair, method, STATED))}
-    return {window: blocks_of(pair, *answers(pair, method, window)) for window in WINDOWS}
+    tried = {}
+    for side in (STATED[0],) if method in WEIGHTS else WINDOWS:
+        bands = estimate_coherence(pair.images, method, torch.device("cpu"), side, pair.looks).bands
+        tried[side] = blocks_of(pair, bands["coherence"], bands["coherence_sigma"])
+    return tried
 
 
 def measured(tried: dict[int, list[Block]], n: int) -> dict[str, Interval]:
