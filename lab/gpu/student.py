@@ -14,8 +14,9 @@ from lab.coherence.training.samples import coherence_loss, coherence_over
 from lab.gpu.drawn import batch_of, draw
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import SAMPLE_WINDOW
+from ml.coherence.baseline import Estimate
 from ml.coherence.features import INPUTS, SCATTERERS, WINDOW_FACTS, features
-from ml.coherence.network import NAME, CoherenceNet, Estimate, network_of
+from ml.coherence.network import NAME, CoherenceNet, network_of
 from ml.networks.coherence_heads import Window, WindowHead
 from ml.networks.residual_unet import ResidualUNet
 

@@ -17,7 +17,6 @@ from ml.coherence import (
     WITH_WINDOW,
     baseline,
     network,
-    posterior,
 )
 from ml.coherence import VERSIONS as VERSIONS  # for ml.jobs
 from ml.coherence.features import SCATTERERS, Facts, temporal
@@ -45,13 +44,13 @@ AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]
 Work = Callable[[Float32, Tile], Bands]
-Estimator = Callable[[torch.Tensor, Size, baseline.Speckle], baseline.Coherence]
+Estimator = Callable[[torch.Tensor, Size, baseline.Speckle], baseline.Estimate]
 
 # by name: linear power (2, rows, cols), window in px and the pair's speckle to coherence and sigma
 ESTIMATORS: dict[str, Estimator] = {
     "guarnieri-prati": baseline.guarnieri_prati,
     "pearson": baseline.pearson,
-    "posterior-mean": posterior.posterior_mean,
+    "posterior-mean": baseline.posterior_mean,
 }
 
 
@@ -163,7 +162,7 @@ def _by_window(method: str, window: Window, speckle: baseline.Speckle, facts: Fa
     return work
 
 
-def _bands(pair_estimate: network.Estimate | baseline.Coherence, prefix: str = "") -> Bands:
+def _bands(pair_estimate: baseline.Estimate, prefix: str = "") -> Bands:
     return {
         f"{prefix}coherence": pair_estimate.coherence.cpu().numpy(),
         f"{prefix}coherence_sigma": pair_estimate.sigma.cpu().numpy(),

@@ -13,6 +13,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ml.coherence import MIX, SICA, WIDEST_PX
+from ml.coherence.baseline import LEAST_SIGMA, Estimate
 from ml.coherence.features import IMAGES, INPUTS, WINDOW_FACTS, Facts, features, window_facts
 from ml.coherence.registration import RESAMPLED_PX, resampled
 from ml.networks.coherence_heads import ALL_ROWS, NEAR, LinearMix, SicaHead, Window, WindowHead
@@ -23,14 +24,7 @@ from ml.runtime.device import low_precision, ready
 NAME = "coherence"
 STRIP_ROWS = 128  # that head and registration process at once on a CPU
 CARD_ROWS = 1024  # that the head processes at once on a GPU, whose memory holds its hidden layers
-LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
-
-
-class Estimate(NamedTuple):
-    """Coherence 0-1 and its sigma, (n, rows, cols) or (rows, cols)."""
-
-    coherence: Tensor
-    sigma: Tensor
+MOST_SIGMA = 0.5
 
 
 def estimate_of(maps: Tensor) -> Estimate:

@@ -22,9 +22,9 @@ from lab.simulation.kept import kept
 from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32, to_pixels
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence.baseline import MOST_LOOKS
+from ml.coherence.baseline import MOST_LOOKS, Estimate
 from ml.coherence.features import Facts, no_history, temporal
-from ml.coherence.network import Estimate, registered
+from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
 from ml.networks.box_mean import box_mean
 

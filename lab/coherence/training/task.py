@@ -33,9 +33,10 @@ from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch, TrainingRecipe, TrainingTask
 from ml.coherence import NETWORK, SAMPLE_WINDOW, SICA, VERSIONS
+from ml.coherence.baseline import Estimate
 from ml.coherence.features import SCATTERERS, features, no_history
 from ml.coherence.infer import WEIGHTS
-from ml.coherence.network import CoherenceNet, Estimate, network_of
+from ml.coherence.network import CoherenceNet, network_of
 from ml.networks.coherence_heads import SicaHead
 from ml.runtime.checkpoints import Card, load, read_card
 

@@ -8,11 +8,10 @@ import torch
 from affine import Affine
 
 from ml.coherence import METHODS
-from ml.coherence.baseline import Speckle, guarnieri_prati, pearson, speckle_of
+from ml.coherence.baseline import Speckle, guarnieri_prati, pearson, posterior_mean, speckle_of
 from ml.coherence.change import coherence_change, in_season
 from ml.coherence.compared import ratio_db
 from ml.coherence.infer import estimate_coherence
-from ml.coherence.posterior import posterior_mean
 from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
 
