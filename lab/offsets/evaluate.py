@@ -237,7 +237,7 @@ def compare_constant(methods: Sequence[str], pairs: int) -> Compared:
             if all((of_pair[:, AT.known] == 1).any() for of_pair in rows):  # the bootstrap needs known nodes in each
                 metrics[method] |= intervals(rows, OF_KNOWN_GAMMA, label)
                 metrics[method][label.format("resolution_px")] = widths[method]
-    return {  # the last coherence is the highest
+    return {  # The width is that at the last coherence, the highest.
         method: of_gammas | intervals(everything[method], OF_CONSTANT) | {"resolution_px": widths[method]}
         for method, of_gammas in metrics.items()
     }
