@@ -95,7 +95,7 @@ def test_another_posting_is_read_off_the_networks_grid(posting):
     torch.testing.assert_close(tracked[1:-1, 1:-1], wanted)
 
 
-@pytest.mark.parametrize("method", ["model", "law"])
+@pytest.mark.parametrize("method", ["model", "cc-res-siamnet", "law"])
 @pytest.mark.parametrize(("dx", "dy"), [(0.5, -0.25), (-1.3, 0.7)])
 def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy, method):
     bands = track_offsets(pair_of(dx, dy), method, CPU).bands
