@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,18 +24,18 @@ from lab.offsets.dataset import BAND, SIZE_PX, Scenes, band_from, make_hard_scen
 from lab.offsets.real_chips import training_scenes
 from lab.simulation.sar.system import Float32
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import NODE_PX, WEIGHTS
+from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
 from ml.offsets.evidence import KEPT_LAGS, SIDE, Evidence, evidence
-from ml.offsets.law import Band, Law, law_from
+from ml.offsets.law import Law, law_from
 from ml.offsets.resampling import at_nodes, gathered, whole
-from ml.offsets.tracking import PRIOR, prior
+from ml.offsets.tracking import PRIOR, correlated, prior
 
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
 FARTHEST_START_PX = 40  # of crops
 OFF_BY = (0.35, 0.55, 0.1)  # shares of starts with errors of up to 0, 1, 2 whole pixels
 LAWS_KEPT = 20_000
 SEED = 420
-OF_DRAWING = ("scenes", "hard_scenes", "real", "crops", "crop_px", "real_share", "hard_share", "unrelated_pairs")
+OF_LEARNING = ("batch", "begin", "learning_rate")  # settings that do not change crops
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Settings:
 
 
 class Crop(NamedTuple):
-    """Training crop: the network's input, the evidence and its start (2, nodes, nodes), px, the true offsets, the law.
+    """Training crop: the network's input, evidence, its start (2, nodes, nodes), px, true offsets, and bands (2, BAND).
 
-    texture: (2, px, px), the secondary gathered by the start; channels: (PRIOR, nodes, nodes); truth: as start.
+    texture: (2, px, px), the secondary gathered by the start; channels: (PRIOR[form], nodes, nodes); truth: as start.
     """
 
     texture: Tensor
@@ -72,7 +72,12 @@ class Crop(NamedTuple):
     held: Evidence
     start: Tensor
     truth: Tensor
-    law: Law
+    bands: Float32
+
+    @property
+    def law(self) -> Law:
+        """Return the law, which takes longer than all else of a crop; the published form does without it."""
+        return _law(self.bands.tobytes())
 
 
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
@@ -92,25 +97,25 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=LAWS_KEPT)
-def _law(bands: tuple[Band, Band]) -> Law:
-    return law_from(bands, torch.device("cpu"))
+def _law(bands: bytes) -> Law:
+    fields = np.frombuffer(bands, np.float32).reshape(2, BAND).tolist()
+    return law_from([band_from(band) for band in fields], torch.device("cpu"))
 
 
-def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: Float32, row: int = 0, col: int = 0) -> Crop:
-    """Cut a crop whose nodes are those of `start`, its corner at (row, col).
+def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: Float32, form: str, row: int, col: int) -> Crop:
+    """Cut a crop for a form of the network, whose nodes are those of `start`, its corner at (row, col).
 
     images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px; bands: (2, BAND).
     """
     rows, cols = (n * NODE_PX for n in start.shape[1:])
-    law = _law((band_from(bands[0].tolist()), band_from(bands[1].tolist())))
     far = FARTHEST_START_PX + KEPT_LAGS
     reference = images[0, row : row + rows, col : col + cols].contiguous()
     wide = functional.pad(images[1], (far,) * 4)[row : row + rows + 2 * far, col : col + cols + 2 * far]
     with torch.no_grad():
         held = evidence(reference, wide, start, far)
-        channels = prior(held, start, law)
+        channels = correlated(held, start) if form == OFFSETS else prior(held, start, _law(bands.tobytes()))
     target = at_nodes(truth[:, row : row + rows, col : col + cols])
-    return Crop(torch.stack([reference, gathered(images[1], start, row, col)]), channels, held, start, target, law)
+    return Crop(torch.stack([reference, gathered(images[1], start, row, col)]), channels, held, start, target, bands)
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor, bands: Float32) -> tuple[Tensor, Tensor, Float32]:
@@ -146,8 +151,8 @@ def sources(settings: Settings, folder: Path) -> Sources:
     return Sources(scenes, hard, real)
 
 
-def draw(rng: np.random.Generator, settings: Settings, held: Sources) -> tuple[Crop, Float32]:
-    """Draw a crop, and the bands of its law."""
+def draw(rng: np.random.Generator, settings: Settings, held: Sources) -> Crop:
+    """Draw a crop."""
     source, kind, size = held.scenes, rng.random(), settings.crop_px
     if held.real is not None and kind < settings.real_share:
         source = held.real
@@ -160,7 +165,7 @@ def draw(rng: np.random.Generator, settings: Settings, held: Sources) -> tuple[C
     images, truth, bands = turned(rng, scene[:2], scene[2:4], bands)
     row, col = (int(rng.integers(0, n - size + 1)) for n in images.shape[1:])
     start = likely_start(rng, at_nodes(torch.nan_to_num(truth[:, row : row + size, col : col + size])))
-    return crop_at(images, truth, start, bands, row, col), bands
+    return crop_at(images, truth, start, bands, settings.form, row, col)
 
 
 class Crops:
@@ -170,15 +175,14 @@ class Crops:
     """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        nodes = settings.crop_px // NODE_PX
-        of_nodes = {"channels": PRIOR, "products": SIDE**2, "energy": 3, "known": 1, "start": 2, "left": 2}
-        self.shapes: dict[str, tuple[int, ...]] = {name: (n, nodes, nodes) for name, n in of_nodes.items()}
-        self.shapes = {"texture": (2, settings.crop_px, settings.crop_px)} | self.shapes | {"bands": (2, BAND)}
+        px, nodes = settings.crop_px, settings.crop_px // NODE_PX
+        of_nodes = [(n, nodes, nodes) for n in (PRIOR[settings.form], SIDE**2, 3, 1, 2, 2)]
+        self.shapes: list[tuple[int, ...]] = [(2, px, px), *of_nodes, (2, BAND)]  # in the order of `at`
         sources(settings, folder)
-        path, of_drawing = folder / "crops.npy", json.dumps({name: getattr(settings, name) for name in OF_DRAWING})
-        noted = path.with_suffix(".json")
+        path, drawn = folder / "crops.npy", {k: v for k, v in asdict(settings).items() if k not in OF_LEARNING}
+        noted, of_drawing = path.with_suffix(".json"), json.dumps(drawn)
         if not path.exists():
-            shape = settings.crops, sum(math.prod(shape) for shape in self.shapes.values())
+            shape = settings.crops, sum(math.prod(shape) for shape in self.shapes)
             np.lib.format.open_memmap(path, "w+", np.float16, shape).flush()
             noted.write_text(of_drawing)
         if noted.read_text() != of_drawing:
@@ -189,22 +193,21 @@ class Crops:
     def at(self, number: int) -> Crop:
         """Return one of the crops."""
         row = torch.from_numpy(self.rows[number].astype(np.float32))
-        parts = torch.split(row, [math.prod(shape) for shape in self.shapes.values()])
+        parts = torch.split(row, [math.prod(shape) for shape in self.shapes])
         texture, channels, products, energy, known, start, left, bands = (
-            part.reshape(shape) for part, shape in zip(parts, self.shapes.values(), strict=True)
+            part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)
         )
         held = Evidence(products.reshape(SIDE, SIDE, *known.shape[1:]), energy, known[0])
-        rows, cols = (band_from(band) for band in bands.tolist())
-        return Crop(texture, channels, held, start, start + left, _law((rows, cols)))
+        return Crop(texture, channels, held, start, start + left, bands.numpy())
 
 
 def _keep(settings: Settings, folder: Path, number: int) -> None:
     """Draw a crop and write its row, unless it is there; its bands, which are never 0, come last."""
     rows, held = _opened(settings, folder)
     if not rows[number, -2 * BAND :].any():
-        crop, bands = draw(np.random.default_rng([SEED, number]), settings, held)
+        crop = draw(np.random.default_rng([SEED, number]), settings, held)
         parts = crop.texture, crop.channels, *crop.held, crop.start, crop.truth - crop.start
-        rows[number] = np.concatenate([*(part.numpy().ravel() for part in parts), bands.ravel()])
+        rows[number] = np.concatenate([*(part.numpy().ravel() for part in parts), crop.bands.ravel()])
 
 
 @lru_cache(maxsize=1)

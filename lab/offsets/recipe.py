@@ -18,16 +18,16 @@ from ml.offsets.network import NAMES, Tracker, track, without_file
 from ml.offsets.tracking import PRIOR
 from ml.runtime.checkpoints import Card, load, read_card
 
-VERSION = "13"
+VERSION = "14"
 CALIBRATED = 21  # pairs of varying motion, and as many of even ground
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
     """Make network, training task and card. Raises InputError if required real chips are missing."""
     task = OffsetTrainingTask(settings, cache)
-    network = CCResSiamNet(settings.form, PRIOR)
+    network = CCResSiamNet(settings.form, PRIOR[settings.form])
     name = NAMES["cc-res-siamnet" if settings.form == OFFSETS else "model"]
-    card = Card("offsets", name, VERSION, {"form": settings.form, "prior": PRIOR}, {})
+    card = Card("offsets", name, VERSION, {"form": settings.form, "prior": PRIOR[settings.form]}, {})
     if settings.begin:
         before = read_card(name, Path(settings.begin))
         load(before, network, Path(settings.begin))

@@ -86,12 +86,12 @@ class OffsetTrainingTask:
     def answer_of(self, raw: Tensor, crop: Crop) -> Answer:
         """Return the offsets that follow from the network's output for one crop."""
         if self.settings.form == OFFSETS:
-            return published(raw, crop.held, crop.start)
+            return published(raw, crop.start)
         return answer(raw, crop.held, crop.start, crop.law, crop.channels)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return errors, px, and coverage by sigma on even ground and under varying motion, beside the law alone."""
-        self._validation = self._validation or _validation()
+        self._validation = self._validation or _validation(self.settings.form)
         with torch.no_grad():
             return self._figures(network, self._validation)
 
@@ -112,7 +112,7 @@ class OffsetTrainingTask:
         return figures
 
 
-def _validation() -> dict[str, list[Crop]]:
+def _validation(form: str) -> dict[str, list[Crop]]:
     """Make validation crops: even ground of some coherences, and varying motion."""
     held: dict[str, list[Crop]] = {}
     for scene in range(VALIDATION_PAIRS):
@@ -125,6 +125,6 @@ def _validation() -> dict[str, list[Crop]]:
             pair = make(rng)
             seen = torch.from_numpy(planes(pair).astype(np.float32))
             start = likely_start(rng, at_nodes(seen[2:4]))
-            crop = crop_at(seen[:2], seen[2:4], start, bands_of(torch.from_numpy(pair.power)))
+            crop = crop_at(seen[:2], seen[2:4], start, bands_of(torch.from_numpy(pair.power)), form, 0, 0)
             held.setdefault(name, []).append(crop)
     return held

@@ -22,7 +22,7 @@ from ml.offsets.blocks import BLOCK_PX, Textures, of_source, over_blocks
 from ml.offsets.evidence import KEPT_LAGS, evidence
 from ml.offsets.law import FARTHEST_PX, Law, law_of
 from ml.offsets.resampling import gathered, whole
-from ml.offsets.tracking import LEAST_CONTRAST, answer, over_windows, prior, published, shortfall
+from ml.offsets.tracking import LEAST_CONTRAST, answer, correlated, over_windows, prior, published, shortfall
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
@@ -141,16 +141,14 @@ def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: La
     reference = images[0, far : images.shape[1] - far, far : images.shape[2] - far]
     with torch.no_grad():
         held = evidence(reference, images[1], start, far)
+        alone = tracker.network is not None and tracker.network.form == OFFSETS  # without the law
         if tracker.network is None:
             found = over_windows(held, start, law, tracker.size_px)
         else:
             pair = torch.stack([reference, gathered(images[1], start, far, far)])
-            channels = prior(held, start, law)
+            channels = correlated(held, start) if alone else prior(held, start, law)
             with (full_precision if tracker.exact else low_precision)(pair.device):
-                raw = tracker.network(pair[None], channels[None])[0]
-            if tracker.network.form == OFFSETS:
-                found = published(raw.float(), held, start)
-            else:
-                found = answer(raw.float(), held, start, law, channels)
-        short = shortfall(held, found.offset - start, found.correlation, law)
+                raw = tracker.network(pair[None], channels[None])[0].float()
+            found = published(raw, start) if alone else answer(raw, held, start, law, channels)
+        short = torch.zeros_like(held.known) if alone else shortfall(held, found.offset - start, found.correlation, law)
     return torch.cat([found.offset, found.log_sigma, torch.stack([found.contrast, short, held.known])])

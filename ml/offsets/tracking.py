@@ -11,14 +11,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import NODE_PX, STATED, TURNS
+from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, STATED, TURNS, WEIGHTS
+from ml.offsets.correlate import peaks_of
 from ml.offsets.evidence import APART_PX, LEVELS, Evidence, Part, added, nine, parts_of, surfaces, weighted
-from ml.offsets.law import FARTHEST_PX, LONGEST_STEP_PX, STEP_PX, Fitted, Law, Matched, fit, match, stepped
+from ml.offsets.law import FARTHEST_PX, LAGS_PX, LONGEST_STEP_PX, STEP_PX, Fitted, Law, Matched, fit, match, stepped
 from ml.offsets.resampling import at_nodes
 from ml.runtime.device import in_threads
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
-PRIOR = 6 * len(PRIOR_PX) + 3  # channels
+KERNELS_PX = (16, 24, 32, 48, 64, 96, 128)  # windows whose peaks of correlation the published form sees
+PRIOR = {WEIGHTS: 6 * len(PRIOR_PX) + 3, OFFSETS: 3 * len(KERNELS_PX) + 3}  # channels
 TABULATED_STEPS = 32  # of the law's tables, between the shifts that are tried before the one step
 MOST_RIGHT_PX = 1.0  # largest correction of the first field of motion by the network
 LARGEST_FACTOR = 2.5  # largest correction of log sigma
@@ -91,7 +93,7 @@ def windows_of(channels: Tensor, start: Tensor) -> Windows:
 
 
 def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
-    """Return the network's channels at each node, (PRIOR, rows, cols).
+    """Return the network's channels at each node, (PRIOR[WEIGHTS], rows, cols).
 
     They are the results of several windows, the share known, and the start less its mean over the nodes around.
     """
@@ -99,8 +101,32 @@ def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
     for found in _fitted(held, start, PRIOR_PX, partial(_scored, law=law)):
         contrast = found.contrast.clamp_min(0).log1p() / 4
         channels += [found.offset - start, found.log_sigma.clamp(-5.0, 1.0), torch.stack([contrast, found.correlation])]
-    beyond = (start - box_mean(start, NEAR_NODES)).clamp(-2.0, 2.0)
-    return torch.cat([*channels, held.known[None], beyond])
+    return torch.cat([*channels, held.known[None], _beyond(start)])
+
+
+def _beyond(start: Tensor) -> Tensor:
+    return (start - box_mean(start, NEAR_NODES)).clamp(-2.0, 2.0)
+
+
+def correlated(held: Evidence, start: Tensor) -> Tensor:
+    """Return the published form's channels at each node, (PRIOR[OFFSETS], rows, cols), without the law.
+
+    They are what plain amplitude correlation over each window of KERNELS_PX finds, the offset from the start, px, and
+    the height of its peak, 0 where there is none; the share known; and the start less its mean over the nodes around.
+    """
+    found = _fitted(held, start, KERNELS_PX, _peaks)
+    channels = [torch.cat([window.offset - start, window.correlation[None]]) for window in found]
+    return torch.cat([*channels, held.known[None], _beyond(start)])
+
+
+def _peaks(surface: Tensor, pixels: Tensor) -> Fitted:
+    """Find offsets as ml.offsets.baseline does, by the peak between whole lags; 0 where it is at the edge of the lags.
+
+    Only offset and correlation are found.
+    """
+    peaks = peaks_of(surface.permute(2, 0, 1), pixels > 0, LAGS_PX)
+    offset = torch.stack([peaks.dx_px, peaks.dy_px]) * peaks.known
+    return Fitted(offset, torch.ones_like(offset), peaks.height * peaks.known, peaks.known.to(offset.dtype))
 
 
 def _scored(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
@@ -216,13 +242,13 @@ def shortfall(held: Evidence, shift: Tensor, correlation: Tensor, law: Law) -> T
     return ((correlation.flatten() * own.norm - own.height) * pixels.sqrt()).reshape(correlation.shape)
 
 
-def published(raw: Tensor, held: Evidence, start: Tensor) -> Answer:
-    """Return the published form's answers at the nodes; their correlation is 0, so that none counts as short of it.
+def published(raw: Tensor, start: Tensor) -> Answer:
+    """Return the published form's answers at the nodes, without a correlation, and with the contrast of a sure match.
 
     raw: (4, rows, cols), its output for every pixel.
     """
     found = at_nodes(raw)
-    return Answer(found[:2] + start, found[2:], torch.zeros_like(held.known), torch.full_like(held.known, torch.inf))
+    return Answer(found[:2] + start, found[2:], torch.zeros_like(start[0]), torch.full_like(start[0], torch.inf))
 
 
 def _placed(found: Fitted, start: Tensor) -> Answer:

@@ -35,25 +35,26 @@ def test_texture_does_not_know_the_gain_and_leaves_holes_at_zero():
 
 def random_tracker(form: str = WEIGHTS, **changes) -> network.Tracker:
     torch.manual_seed(0)
-    siamnet = CCResSiamNet(form, PRIOR).eval()
+    siamnet = CCResSiamNet(form, PRIOR[form]).eval()
     torch.nn.init.normal_(siamnet.answer.weight, std=0.1)
     return replace(network.Tracker(siamnet, CPU, exact=True), **changes)
 
 
 def test_the_branches_hear_of_each_other_and_both_forms_have_their_output():
-    pair, channels = torch.randn(1, 2, 64, 96), torch.zeros(1, PRIOR, 8, 12)
+    pair = torch.randn(1, 2, 64, 96)
     for form, shape in ((WEIGHTS, (1, sum(STATED.values()), 8, 12)), (OFFSETS, (1, 4, 64, 96))):
-        siamnet = random_tracker(form).network
+        siamnet, channels = random_tracker(form).network, torch.zeros(1, PRIOR[form], 8, 12)
         with torch.no_grad():
             answer, other = siamnet(pair, channels), siamnet(torch.cat([pair[:, :1], -pair[:, 1:]], dim=1), channels)
         assert answer.shape == shape
         assert not torch.allclose(answer, other, atol=1e-3)
 
 
-def test_blocks_do_not_show_in_the_answer():
+@pytest.mark.parametrize("form", [WEIGHTS, OFFSETS])
+def test_blocks_do_not_show_in_the_answer(form):
     source = pair_of(2.3, -1.2, size=704).source()
-    whole_way = network.track(source, random_tracker(), 6)
-    cut_up = network.track(source, random_tracker(block=128), 6)
+    whole_way = network.track(source, random_tracker(form), 6)
+    cut_up = network.track(source, random_tracker(form, block=128), 6)
     assert float(torch.isfinite(whole_way.dx_px).float().mean()) > 0.8
     for name in Offsets._fields:
         one, other = getattr(whole_way, name), getattr(cut_up, name)
@@ -94,7 +95,7 @@ def test_another_posting_is_read_off_the_networks_grid(posting):
     torch.testing.assert_close(tracked[1:-1, 1:-1], wanted)
 
 
-@pytest.mark.parametrize("method", ["model", "law"])
+@pytest.mark.parametrize("method", ["model", "cc-res-siamnet", "law"])
 @pytest.mark.parametrize(("dx", "dy"), [(0.5, -0.25), (-1.3, 0.7)])
 def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy, method):
     bands = track_offsets(pair_of(dx, dy), method, CPU).bands

@@ -58,7 +58,7 @@ def test_a_crop_is_gathered_at_its_start_and_the_law_finds_what_is_left():
     images, truth = seen(1.4, -1.3)
     start = torch.zeros(2, 12, 12)
     start[0], start[1] = 1, -1
-    crop = crop_at(images, truth, start, BANDS, 16, 24)
+    crop = crop_at(images, truth, start, BANDS, WEIGHTS, 16, 24)
     assert peak_of(*crop.texture) == (0, 0)
     found = over_windows(crop.held, crop.start, crop.law, 72).offset[:, 4:-4, 4:-4]
     assert found.flatten(1).median(dim=1).values.tolist() == pytest.approx([1.4, -1.3], abs=0.05)
@@ -67,7 +67,7 @@ def test_a_crop_is_gathered_at_its_start_and_the_law_finds_what_is_left():
 
 def test_the_loss_falls_as_offsets_near_the_truth_and_does_not_count_the_unknown():
     images, truth = seen(0.0, 0.0)
-    crop = crop_at(images, truth, torch.zeros(2, 12, 12), BANDS)
+    crop = crop_at(images, truth, torch.zeros(2, 12, 12), BANDS, OFFSETS, 0, 0)
     log_sigma, known = torch.full((2, 12, 12), -2.0), crop.held.known
     found = [Answer(torch.full((2, 12, 12), off), log_sigma, known, known) for off in (0.0, 0.1, 0.3)]
     at = [float(loss_of(one, crop, 1.0)) for one in found]
@@ -102,12 +102,13 @@ def test_prepared_scenes_are_the_same_again_and_another_number_is_refused(tmp_pa
         prepared(tmp_path, 3, size=48)
 
 
-def test_crops_are_kept_with_what_inference_computes_and_other_settings_are_refused(tmp_path):
-    settings = Settings(scenes=2, hard_share=0.0, crops=3, crop_px=64)
+@pytest.mark.parametrize("form", [WEIGHTS, OFFSETS])
+def test_crops_are_kept_with_what_inference_computes_and_other_settings_are_refused(tmp_path, form):
+    settings = Settings(form, scenes=2, hard_share=0.0, crops=3, crop_px=64)
     crops = Crops(settings, tmp_path)
     kept = crops.at(2)
-    crop, _ = draw(np.random.default_rng([SEED, 2]), settings, sources(settings, tmp_path))
-    parts = [(one.texture, *one.held, one.start, one.truth) for one in (kept, crop)]
+    crop = draw(np.random.default_rng([SEED, 2]), settings, sources(settings, tmp_path))
+    parts = [(one.texture, one.channels, *one.held, one.start, one.truth) for one in (kept, crop)]
     for one, other in zip(*parts, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-3)
     torch.testing.assert_close(kept.law.norm, crop.law.norm, rtol=0.02, atol=0.02)
