@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from lab.simulation.sar import motion, opera_like
 from lab.simulation.sar.ground import Likely
@@ -26,11 +28,15 @@ from lab.simulation.sar.recipes import (
 )
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.law import LAGS, Band, fitted_bands
+from ml.networks.cc_res_siamnet import NODE_PX
+from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
+from ml.offsets.law import SCALES_PX, Band, learned_bands, looks_of
+from ml.offsets.resampling import at_nodes, whole
 from ml.offsets.texture import texture
 
 SIZE_PX, LEAST_POWER = 160, 1e-6
-BAND = 3 + LAGS + 1  # numbers that describe a band
+BAND = 4 + len(SCALES_PX)  # numbers that describe a band
+LEARNED_PX = 40.0  # windows that they are learned from
 NAME = "offsets-training"
 PLANES = ("texture, reference", "texture, secondary", "dx_px", "dy_px", "gamma")
 KINDS_OF_SCENE = ("even", "varied", "moving", "country", "anything")
@@ -117,22 +123,33 @@ def prepared(folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[...,
     for scene in range(scenes):
         if not bands[scene].any():  # written last: a scene with a band is finished
             pair = make(scene, size=size)
-            held[scene], bands[scene] = planes(pair), bands_of(torch.from_numpy(pair.power))
+            held[scene] = planes(pair)
+            bands[scene] = bands_of(torch.from_numpy(held[scene].astype(np.float32)), torch.from_numpy(pair.power))
     held.flush()
     bands.flush()
     return Scenes(np.load(path, mmap_mode="r"), np.array(bands))
 
 
-def bands_of(power: Tensor) -> Float32:
-    """Return the fields of law.Band for rows and columns, (2, BAND). power: (2, rows, cols), linear, NaN unknown."""
-    bands = fitted_bands([power.clamp_min(LEAST_POWER)])
-    return np.array([[*band[:3], *band.left] for band in bands], dtype=np.float32)
+def bands_of(seen: Tensor, power: Tensor) -> Float32:
+    """Learn what a pair shares, from where its ground lies: the fields of law.Band for rows and columns, (2, BAND).
+
+    seen: PLANES of the pair, (5, rows, cols); power: (2, rows, cols), linear.
+    """
+    images, start = seen[:2], whole(at_nodes(seen[2:4]).nan_to_num())
+    nodes = start.shape[1:]
+    far = int(start.abs().max()) + KEPT_LAGS
+    rows, cols = (n * NODE_PX for n in nodes)
+    wide = functional.pad(images[1, :rows, :cols], (far,) * 4)
+    held = evidence(images[0, :rows, :cols].contiguous(), wide, start, far)
+    looks = median(looks_of(image) for image in power)
+    bands = learned_bands([images], looks, *surfaces_of(held, start, LEARNED_PX))
+    return np.array([[*band[:4], *(band.textures or [0.0] * len(SCALES_PX))] for band in bands], dtype=np.float32)
 
 
 def band_from(fields: Sequence[float]) -> Band:
     """Return the band with these fields."""
-    half, shoulder, looks, *left = fields
-    return Band(half, shoulder, looks, tuple(left))
+    half, shoulder, looks, shared, *textures = fields
+    return Band(half, shoulder, looks, shared, tuple(textures) if any(textures) else ())
 
 
 FILES: dict[Callable[..., SarPair], str] = {make_scene: "scenes.npy", make_hard_scene: "hard.npy"}

@@ -104,7 +104,7 @@ def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: in
             scene[:2] = texture(torch.from_numpy(scene[:2])).numpy()
             scene[2:4] = (own + shift)[:, None, None]
             scenes.append(scene.astype(np.float16))
-            bands.append(bands_of(torch.from_numpy(np.exp(np.stack(both)))))
+            bands.append(bands_of(torch.from_numpy(scene), torch.from_numpy(np.exp(np.stack(both)))))
     if not scenes:
         raise InputError(folder, "none of its pairs may be trained on", "Add other places or dates, or name no folder")
     return Scenes(np.stack(scenes), np.stack(bands))

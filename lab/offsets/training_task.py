@@ -125,6 +125,6 @@ def _validation(form: str) -> dict[str, list[Crop]]:
             pair = make(rng)
             seen = torch.from_numpy(planes(pair).astype(np.float32))
             start = likely_start(rng, at_nodes(seen[2:4]))
-            crop = crop_at(seen[:2], seen[2:4], start, bands_of(torch.from_numpy(pair.power)), form, 0, 0)
+            crop = crop_at(seen[:2], seen[2:4], start, bands_of(seen, torch.from_numpy(pair.power)), form, 0, 0)
             held.setdefault(name, []).append(crop)
     return held

@@ -173,6 +173,14 @@ def surfaces(window: Evidence) -> tuple[Tensor, Tensor]:
     return (window.products / both.sqrt().clamp_min(1e-9)).flatten(2), pixels.flatten()
 
 
+def surfaces_of(held: Evidence, start: Tensor, size_px: float) -> tuple[Tensor, Tensor]:
+    """Return surfaces and numbers of pixels of windows side by side in a field of at most PART_NODES squares a side."""
+    (window,) = added(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
+    step = round(size_px / NODE_PX)
+    middle = slice(step // 2, None, step)
+    return surfaces(Evidence(*(part[..., middle, middle] for part in window)))
+
+
 def nine(planes: Tensor, step: int, beyond: str = "constant") -> Iterator[Tensor]:
     """Yield, for each of nine places `step` squares apart, the planes (n, rows, cols) as seen from the middle one.
 

@@ -1,63 +1,102 @@
-"""Offsets from correlation at whole lags, by the images' own autocorrelation law.
+"""Offsets from correlation at whole lags, by a law of what two images share.
 
-At a whole lag k, textures of ground that moved by d correlate by A R(k - d); R is the autocorrelation of the texture as
-a function of a continuous shift. This also holds where pixels are too coarse for the texture's band, so that no
-interpolation between pixels is correct. R of speckle has a known form, the band of a radar image and its detection. Its
-width is fitted to the autocorrelation at whole lags; what the ground's own texture adds is interpolated between them.
+At a whole lag k, textures of ground that moved by d correlate by A R(k - d); R is what both images share as a function
+of a continuous shift. This also holds where pixels are too coarse for the texture's band, so that no interpolation
+between pixels is correct. R has two parts: speckle, whose form follows from the band of a radar image and its
+detection, and what normalisation leaves of the ground's own texture, which is speckle's form blurred over several
+scales. Both are fitted to the autocorrelation of the images. Between two images speckle decorrelates more than texture:
+its share is fitted to the correlation surfaces of the pair. Taken for one part, both draw offsets to whole pixels.
+
 Generalised least squares then fit A and d to the correlation surface of a window: neighbouring lags share their noise,
-whose covariance follows from R, too. For finely sampled images this is the whitened correlation, which reaches the
-Cramér-Rao bound.
+whose covariance follows from the autocorrelation, too. For finely sampled images this is the whitened correlation,
+which reaches the Cramér-Rao bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import linalg, optimize
-from scipy.fft import next_fast_len
+from scipy.fft import irfft, next_fast_len, rfft
 from torch import Tensor
 
-from ingest.errors import UnusableData
-from ml.offsets.texture import texture
 from ml.runtime.device import in_threads
 
 LAGS_PX = 3  # largest lag, on both axes, that the fit uses
 FARTHEST_PX = 2.0  # largest offset from the start that is found
-STEP_PX = 1 / 64  # between the tabulated shifts
+STEPS = 64  # tabulated shifts in a pixel
+STEP_PX = 1 / STEPS
 COARSE_STEPS = 32  # steps between the shifts that are tried first
 TURNS = 5  # of Fisher's scoring, from the best of these
 LONGEST_STEP_PX = 0.25
-LAST_STEP_PX = 0.05  # longest step with the filters for the correlation that was found
+LAST_STEP_PX = 0.05  # longest step, with a gradient, at the end
 LEAST_INFORMATION = 1e-9  # with less, nothing is known
 LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
-FITTED_LAGS = 4  # of the autocorrelation that determine the band
-LAGS = 8  # of the autocorrelation that are kept; what the band does not explain is interpolated between them
-SHOULDER, SHOULDER_WEIGHT = 0.75, 0.02  # usual share of a band in which it falls; weight of this prior in the fit
-RIDGE = 0.005  # added to the covariance's diagonal, as a share, for what the law does not explain
-BAND_STEPS = 129
+LAGS = 8  # of the autocorrelation that is measured, and to which bands are fitted
+SCALES_PX = (0.6, 1.2, 2.4, 5.0)  # standard deviations of the blurs that make texture of speckle's form
+# Added to the covariance's diagonal, as a share, for what the law does not explain; laws are compared by their form.
+RIDGE, CHOOSING_RIDGE = 0.0075, 0.1
 SERIES_TERMS = 32
-BAND_STARTS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.75)  # The fit begins at the nearest of these.
+HALVES = (0.15, 0.25, 0.35, 0.5, 0.75)  # with which a fit of bands may begin
+BOUNDS = (0.05, 1.2), (0.05, 1.0)  # of a band's half and shoulder
+TEXTURE_WEIGHT, SUM_WEIGHT = 0.02, 30.0  # of a prior against texture, and of shares that add up to 1
+# What is usual of a band, for one look and for MANY_LOOKS and more: its widest half, cycles/px; how far beyond one may
+# lie, cycles/px; and how firmly SHOULDER holds, the usual share in which it falls. With one look, pixels may sample an
+# image at its resolution; with many, they are means of finer ones, whose form is wider and smoother. Autocorrelation at
+# whole lags hardly distinguishes these.
+MANY_LOOKS, SHOULDER = 8.0, 0.75
+WIDEST, BEYOND, FIRM = (0.5, 0.4), (0.5, 0.02), (1.0, 6.0)
+FIT_STEPS = 8  # shifts in a pixel with which bands are fitted
+PERIOD_PX = 64  # over which the form of speckle is transformed, to be blurred
+SHARED = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)  # shares of speckle's variance, of texture's, that a pair may have in common
+COHERENCE = 0.7  # usual, for the form of speckle between two images
+LEAST_CONTRAST = 6.0  # of windows from which it is learned what a pair shares
+MOST_CORRELATION = 0.95
+MIN_TEXTURE, MOST_TEXTURE = 0.01, 0.6  # share of an autocorrelation: with less, there is none
 Floats = NDArray[np.float64]
+
+
+class Band(NamedTuple):
+    """Band of a radar image along one axis, and what a pair of them shares.
+
+    half: half of its width, cycles/px; shoulder: share of it in which it falls to 0, as a raised cosine; looks: of the
+    images; shared: the share of speckle's variance, relative to that of texture, that both images have in common;
+    textures: shares of the autocorrelation that are texture of each of SCALES_PX, () for none.
+    """
+
+    half: float
+    shoulder: float
+    looks: float
+    shared: float = 1.0
+    textures: tuple[float, ...] = ()
+
+    def autocorrelation(self, lags: Floats) -> Floats:
+        """Return the correlation of an image with itself at any lags (n,), px."""
+        at = np.abs(np.asarray(lags)) * STEPS
+        speckle, texture = (np.interp(at, np.arange(len(part)), part) for part in _parts(self, 1.0))
+        share = sum(self.textures)
+        return np.asarray((1 - share) * speckle + share * texture)
 
 
 class Law(NamedTuple):
     """Tables of a pair's law over shifts from -FARTHEST_PX to FARTHEST_PX, for rows and columns of a surface.
 
-    filters: (2, 2, shifts, lags), whose product with a normalised surface, the height of the match, is highest at the
-    surface's offset, for images that hardly cohere and for those that are the same; slopes: their derivatives by the
-    shift; norm: (2, shifts), the ratio of that height to the correlation A, one factor per axis; information: (2,
-    shifts), of a shift, 1/px^2; looks: of the images.
+    looks: of the images; filters: (2 axes, 2 parts, lags, shifts), of speckle and of texture, whose products with a
+    surface add up to the height of the match; slopes: their derivatives by the shift; energy: (2, 3, 3, shifts),
+    products of two expected correlations under the noise, of one with the derivative of another, and of two
+    derivatives, each for speckle, both parts and texture; inverse: (2, lags, lags), of the noise's covariance.
     """
 
+    looks: float
     filters: Tensor
     slopes: Tensor
-    norm: Tensor
-    information: Tensor
-    looks: float
+    energy: Tensor
+    inverse: Tensor
 
 
 class Fitted(NamedTuple):
@@ -72,33 +111,102 @@ class Fitted(NamedTuple):
     contrast: Tensor
 
 
-def law_of(samples: Sequence[Tensor]) -> Law:
-    """Fit the law of a pair. samples: (2, rows, cols) each, linear power, NaN unknown. UnusableData if none."""
-    if not samples:
-        raise UnusableData("nowhere do both images show most of the ground")
-    return law_from(fitted_bands(samples), samples[0].device)
+def law_of(textures: Sequence[Tensor], looks: float, surface: Tensor, pixels: Tensor) -> Law:
+    """Learn the law of a pair.
+
+    textures: (2, rows, cols) each, 0 unknown; surface, pixels: of windows of the pair, as `fit` takes them.
+    """
+    return law_from(learned_bands(textures, looks, surface, pixels), surface.device)
 
 
-def law_from(bands: Sequence[Band], device: torch.device) -> Law:
-    """Return the law of images with these bands along rows and columns."""
-    ends = [[_tables(band, coherence) for band in bands] for coherence in (0.0, 1.0)]
-    tables = [
-        torch.tensor(np.array([[axis[part] for axis in end] for end in ends]), dtype=torch.float32, device=device)
-        for part in range(4)
-    ]
-    return Law(tables[0], tables[1], tables[2].mean(dim=0), tables[3].mean(dim=0), bands[0].looks)
+def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pixels: Tensor) -> list[Band]:
+    """Return the bands along rows and columns under which the surfaces of a pair are likeliest. Arguments: `law_of`."""
+    images = [image[0] for part in textures for image in torch.split(part, 1)]
+    lags = np.mean(in_threads(autocorrelation, images, images[0].device), axis=0)
+    bands, tried, weight = fitted_bands(lags, looks), [], None
+    for shared in SHARED if bands[0].textures else ():
+        pair = [band._replace(shared=shared) for band in bands]
+        law = law_from(pair, surface.device, CHOOSING_RIDGE)
+        found = fit(surface, pixels, law)
+        if weight is None:  # the same for all laws, or those that expect less correlation would be likelier
+            noise = 1 - found.correlation.clamp(0, MOST_CORRELATION) ** 2
+            weight = pixels / noise * (found.contrast >= LEAST_CONTRAST)
+        tried.append((float((weight * _left(surface, found.contrast**2 / pixels, law)).sum()), pair))
+    return min(tried, key=lambda one: one[0])[1] if tried else bands
 
 
-def fitted_bands(samples: Sequence[Tensor]) -> list[Band]:
-    """Fit the bands of a pair along rows and columns. samples: as of `law_of`."""
+def _left(surface: Tensor, matched: Tensor, law: Law) -> Tensor:
+    """Return the sum of squares (n,) that a fit leaves of surfaces, which `matched` of them do not, under the noise."""
+    rows, cols = law.inverse
+    return (surface * torch.einsum("ab,bcn,cd->adn", rows, surface, cols)).sum(dim=(0, 1)) - matched
 
-    def measured(image: Tensor) -> tuple[Floats, float]:
-        return autocorrelation(texture(image.log())[0]), looks_of(image[0])
 
-    images = [image for sample in samples for image in torch.split(sample, 1)]
-    lags, of_images = zip(*in_threads(measured, images, images[0].device), strict=True)
-    along, looks = np.mean(lags, axis=0), float(np.median(of_images))
-    return [fitted_band(lags, looks) for lags in along]
+def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) -> Law:
+    """Return the law of a pair with these bands along rows and columns."""
+    tables = []
+    for band in bands:
+        expected, inverse = _expected(band, ridge)
+        turning = np.gradient(expected, STEP_PX, axis=2)
+        filters, slopes = inverse @ expected, inverse @ turning
+        energy = [_products(*both) for both in ((filters, expected), (filters, turning), (slopes, turning))]
+        tables.append((filters, slopes, np.stack(energy), inverse))
+    stacked = (torch.tensor(np.array(part), dtype=torch.float32, device=device) for part in zip(*tables, strict=True))
+    return Law(bands[0].looks, *stacked)
+
+
+def _products(one: Floats, other: Floats) -> Floats:
+    """Return products over lags of two tables (2 parts, lags, shifts): of speckle, of both parts, of texture.
+
+    Those of both parts are divided by the root of 2, so that products for rows times those for columns add up.
+    """
+    own, mixed = (one * other).sum(axis=1), (one * other[::-1]).sum(axis=(0, 1)) / 2**0.5
+    return np.stack([own[0], mixed, own[1]])
+
+
+def _expected(band: Band, ridge: float) -> tuple[Floats, Floats]:
+    """Return what is expected along one axis, and the inverse of the noise's covariance, (lags, lags).
+
+    The former, (2 parts, lags, shifts), has the root of each part's share in the correlation, as it is for one axis.
+    """
+    lags = np.arange(-LAGS_PX, LAGS_PX + 1)
+    far = band.autocorrelation(np.arange(-16.0, 17.0))
+    common = np.correlate(far, far, "full")[len(far) - 1 :][: len(lags)]
+    inverse = np.linalg.inv(linalg.toeplitz(common) + ridge * common[0] * np.eye(len(lags)))
+    reach = round(FARTHEST_PX * STEPS)
+    at = np.abs(lags[:, None] * STEPS - np.arange(-reach, reach + 1))
+    texture = sum(band.textures)
+    shares = np.array([(1 - texture) * band.shared, texture])
+    parts = _parts(band, COHERENCE)[:, at]
+    return np.sqrt(shares / shares.sum())[:, None, None] * parts, inverse
+
+
+def _parts(band: Band, coherence: float) -> Floats:
+    """Return the forms of speckle and of all texture, (2, n), at shifts STEP_PX apart from 0, px; 1 at 0."""
+    forms = _forms(band.half, band.shoulder, band.looks, STEPS, coherence)
+    if not band.textures:
+        return np.stack([forms[0], forms[0]])
+    return np.stack([forms[0], np.average(forms[1:], axis=0, weights=band.textures)])
+
+
+@lru_cache(maxsize=16)
+def _forms(half: float, shoulder: float, looks: float, steps: int, coherence: float) -> Floats:
+    """Return the form of speckle, then of each texture, (1 + SCALES_PX, n), `steps` shifts in a pixel, from 0; 1 at 0.
+
+    If the fields of two images of L looks correlate by r, the covariance of their amplitudes is proportional to
+    2F1(-1/2, -1/2; L; r^2) - 1; r is the coherence of the images times the autocorrelation of one field.
+    """
+    size, band = PERIOD_PX * steps, np.linspace(0, 1, 65)
+    power = (0.5 - 0.5 * np.cos(np.pi * np.clip((1 - band) / shoulder, 0, 1))) ** 2
+    lags = np.arange(size // 2 + 1) / steps
+    field = np.cos(2 * np.pi * half * np.outer(lags, band)) @ power / power.sum()
+    n = np.arange(SERIES_TERMS)
+    factors = np.cumprod((n - 0.5) ** 2 / ((looks + n) * (n + 1)))
+    squared = (coherence * field) ** 2
+    detected = squared * np.polynomial.polynomial.polyval(squared, factors)
+    spectrum = rfft(np.concatenate([detected, detected[-2:0:-1]])).real
+    blurs = np.outer((0.0, *SCALES_PX), np.arange(len(spectrum)) / PERIOD_PX)
+    forms = irfft(spectrum * np.exp(-2 * (np.pi * blurs) ** 2), size)[:, : size // 2 + 1]
+    return np.asarray(forms / forms[:, :1])
 
 
 def autocorrelation(image: Tensor) -> Floats:
@@ -134,78 +242,40 @@ def looks_of(power: Tensor) -> float:
     return max(1.0, 1 / (4 * max(float(known.quantile(0.3)), 1e-3))) if len(known) else 1.0
 
 
-class Band(NamedTuple):
-    """Band of a radar image along one axis, and its looks.
+def fitted_bands(lags: Floats, looks: float) -> list[Band]:
+    """Fit bands along rows and columns to an autocorrelation (2, LAGS + 1). Both axes have the same shares of texture.
 
-    half: half of its width, cycles/px; shoulder: share of it in which it falls to 0, as a raised cosine; left: by what
-    the autocorrelation at lags of 0 to LAGS px exceeds that of the band, () for nothing.
+    A small share counts as none: it would be noise.
     """
+    many = np.clip(np.log(looks) / np.log(MANY_LOOKS), 0, 1)
+    widest, firm = (few + many * (most - few) for few, most in (WIDEST, FIRM))
+    beyond = BEYOND[0] * (BEYOND[1] / BEYOND[0]) ** many
+    at = np.arange(LAGS + 1)
+    root = np.sqrt(np.maximum(at, 1))
+    mix = MOST_TEXTURE * np.eye(1 + len(SCALES_PX))
+    mix[:, 0] = 1 - MOST_TEXTURE  # Each form has this much of speckle.
+    mix[0, 0] = 1.0
+    prior = TEXTURE_WEIGHT * np.eye(1 + len(SCALES_PX))[1:]
+    sums = np.full((1, 1 + len(SCALES_PX)), SUM_WEIGHT)
+    wanted = np.concatenate([*(lags / root), np.zeros(len(SCALES_PX)), [SUM_WEIGHT]])
 
-    half: float
-    shoulder: float
-    looks: float
-    left: tuple[float, ...] = ()
-
-    def autocorrelation(self, lags: Floats, coherence: float = 1.0) -> Floats:
-        """Return the correlation of detected amplitudes at any lags (n,), px, over that at lag 0.
-
-        If the fields of two images of L looks correlate by r, the covariance of their amplitudes is proportional to
-        2F1(-1/2, -1/2; L; r^2) - 1; r is the coherence of the images times the autocorrelation of one field. For no
-        coherence, the limit is the square of that autocorrelation.
-        """
-        at = np.linspace(0, 1, BAND_STEPS)
-        power = (0.5 - 0.5 * np.cos(np.pi * np.clip((1 - at) / self.shoulder, 0, 1))) ** 2
-        field = np.cos(2 * np.pi * self.half * np.outer(lags, at)) @ power / power.sum()
-        if coherence == 0:
-            return np.asarray(field**2 + self._interpolated(lags))
-        rise, most = (_rise(part, self.looks) for part in ((coherence * field) ** 2, np.array([coherence**2])))
-        return np.asarray(rise / most + self._interpolated(lags))
-
-    def _interpolated(self, lags: Floats) -> Floats:
-        """Return what is left of the autocorrelation at any lags, interpolated by a sinc under a Hann window."""
-        if not self.left:
-            return np.zeros_like(lags)
-        at = np.arange(-LAGS, LAGS + 1)
-        off = lags[:, None] - at
-        weights = np.sinc(off) * np.cos(np.pi * np.clip(off / (2 * (LAGS + 1)), -0.5, 0.5)) ** 2
-        return np.asarray(weights @ np.array(self.left)[np.abs(at)])
-
-
-def _rise(squared: Floats, looks: float) -> Floats:
-    """Return 2F1(-1/2, -1/2; looks; x) - 1 of squared correlations x (n,) by the first SERIES_TERMS of its series."""
-    n = np.arange(SERIES_TERMS)
-    factors = np.cumprod((n - 0.5) ** 2 / ((looks + n) * (n + 1)))
-    return np.asarray(squared * np.polynomial.polynomial.polyval(squared, factors))
-
-
-def fitted_band(lags: Floats, looks: float) -> Band:
-    """Fit a band to the autocorrelation at lags of 0 to LAGS px."""
-    at = np.arange(1, FITTED_LAGS + 1)
+    def shares(given: Floats) -> tuple[Floats, Floats]:
+        """Return the shares of all forms and what they leave."""
+        forms = [mix @ _forms(*axis, looks, FIT_STEPS, 1.0)[:, at * FIT_STEPS] / root for axis in given.reshape(2, 2)]
+        design = np.concatenate([*(form.T for form in forms), prior, sums])
+        found, _ = optimize.nnls(design, wanted)
+        return found, design @ found - wanted
 
     def misfit(given: Floats) -> Floats:
-        differences = (lags[at] - Band(given[0], given[1], looks).autocorrelation(at.astype(float))) / np.sqrt(at)
-        return np.append(differences, SHOULDER_WEIGHT * (given[1] - SHOULDER))
+        unusual = np.append(np.maximum(0, given[::2] - widest) / beyond, firm * (given[1::2] - SHOULDER))
+        return np.concatenate([shares(given)[1], TEXTURE_WEIGHT * unusual])
 
-    start = min(BAND_STARTS, key=lambda half: float((misfit(np.array([half, SHOULDER])) ** 2).sum()))
-    found = optimize.least_squares(misfit, (start, SHOULDER), bounds=([0.05, 0.05], [1.2, 1.0])).x
-    band = Band(float(found[0]), float(found[1]), looks)
-    left = lags - band.autocorrelation(np.arange(LAGS + 1.0))
-    return band._replace(left=tuple(left.tolist()))
-
-
-def _tables(band: Band, coherence: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the filters, slopes, norm and information of Law along one axis."""
-    lags, shifts = np.arange(-LAGS_PX, LAGS_PX + 1.0), np.arange(-FARTHEST_PX, FARTHEST_PX + STEP_PX / 2, STEP_PX)
-    far = band.autocorrelation(np.arange(-16.0, 17.0))
-    shared = np.correlate(far, far, "full")[len(far) - 1 :]
-    covariance = linalg.toeplitz(shared[: len(lags)]) + RIDGE * shared[0] * np.eye(len(lags))
-    expected = band.autocorrelation((lags - shifts[:, None]).ravel(), coherence).reshape(len(shifts), len(lags))
-    inverse = np.linalg.inv(covariance)
-    norm = np.sqrt(np.einsum("sk,kl,sl->s", expected, inverse, expected))
-    unit = expected / norm[:, None]
-    turning = np.gradient(unit, STEP_PX, axis=0)
-    information = np.einsum("sk,kl,sl->s", turning, inverse, turning)
-    return unit @ inverse, turning @ inverse, norm, information
+    begin = min((np.array([half, SHOULDER] * 2) for half in HALVES), key=lambda one: float((misfit(one) ** 2).sum()))
+    best = optimize.least_squares(misfit, begin, bounds=np.array(BOUNDS * 2).T, ftol=1e-4, diff_step=1e-4).x
+    found, _ = shares(best)
+    textures = tuple(MOST_TEXTURE * found[1:] / found.sum())
+    textures = textures if sum(textures) > MIN_TEXTURE else ()
+    return [Band(float(half), float(shoulder), looks, textures=textures) for half, shoulder in best.reshape(2, 2)]
 
 
 class Matched(NamedTuple):
@@ -228,31 +298,35 @@ def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     products that were averaged (ml.offsets.evidence.surfaces).
     """
     with torch.no_grad():
-        at, height = _highest(surface, law)
-        near = at.flip(0) * STEP_PX - FARTHEST_PX
-        norm = match(surface, near, torch.zeros_like(height), law).norm
-    return stepped(match(surface, near, (height / norm).clamp(0, 1), law), near, pixels)
+        near = tabulated(surface, law, COARSE_STEPS)
+        for _ in range(TURNS):
+            found = match(surface, near, law)
+            step = found.slopes / (found.height.clamp_min(1e-6) * found.information).clamp_min(LEAST_INFORMATION)
+            near = (near + step.flip(0).clamp(-LONGEST_STEP_PX, LONGEST_STEP_PX)).clamp(-FARTHEST_PX, FARTHEST_PX)
+    return stepped(match(surface, near, law), near, pixels)
 
 
-def match(surface: Tensor, shift: Tensor, correlation: Tensor, law: Law) -> Matched:
-    """Match surfaces (lags, lags, n) with the law at given shifts.
-
-    shift: (2, n), px, dx and dy; correlation: (n,), rough, 0-1.
-    """
-    at = ((shift.flip(0) + FARTHEST_PX) / STEP_PX).clamp(0, law.norm.shape[1] - 1)
-    lags = surface.shape[0]
-    parts = []
-    for axis in (0, 1):
-        ends = torch.stack([law.filters[:, axis], law.slopes[:, axis]], dim=1).mT.flatten(0, 2)
-        table = torch.cat([ends, law.information[axis : axis + 1], law.norm[axis : axis + 1]])
-        values = _between(table, at[axis])
-        mixed = torch.lerp(values[: 2 * lags], values[2 * lags : -2], correlation)
-        parts.append((mixed[:lags], mixed[lags:], *values[-2:]))
-    filters, slopes, information, norm = zip(*parts, strict=True)
-    along_rows = (surface * filters[1]).sum(dim=1)
-    along_cols = (surface * filters[0][:, None]).sum(dim=0)
-    turned = torch.stack([(slopes[0] * along_rows).sum(dim=0), (slopes[1] * along_cols).sum(dim=0)])
-    return Matched((filters[0] * along_rows).sum(dim=0), turned, torch.stack(information), norm[0] * norm[1])
+def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
+    """Match surfaces (lags, lags, n) with the law at given shifts (2, n), px, dx and dy."""
+    at, lags, axes = (shift.flip(0) + FARTHEST_PX) / STEP_PX, len(surface), []
+    for table, along in zip(zip(law.filters, law.slopes, law.energy, strict=True), at, strict=True):
+        values = _between(torch.cat([part.flatten(0, 1) for part in table]), along)
+        axes.append((*values[: 4 * lags].reshape(4, lags, -1), *values[4 * lags :].reshape(3, 3, -1)))
+    (*rows, row, row_turn, row_turns), (*cols, col, col_turn, col_turns) = axes
+    sums = surface.new_zeros(3, surface.shape[2])  # height, slopes along rows and columns
+    for part in (0, 1):
+        across = (surface * cols[part]).sum(dim=1)
+        along = (surface * rows[part][:, None]).sum(dim=0)
+        products = rows[part] * across, rows[2 + part] * across, cols[2 + part] * along
+        sums = sums + torch.stack([product.sum(dim=0) for product in products])
+    energy = (row * col).sum(dim=0).clamp_min(LEAST_INFORMATION)
+    turned, turns = (
+        torch.stack([(first * col).sum(dim=0), (row * second).sum(dim=0)]) / energy
+        for first, second in ((row_turn, col_turn), (row_turns, col_turns))
+    )
+    norm = energy.sqrt()
+    height = sums[0] / norm
+    return Matched(height, sums[1:] / norm - height * turned, turns - turned**2, norm)
 
 
 def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LAST_STEP_PX) -> Fitted:
@@ -269,23 +343,24 @@ def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LA
     return Fitted(shift + step.flip(0), sigma.flip(0), correlation, matched.height * pixels.sqrt())
 
 
-def _highest(surface: Tensor, law: Law) -> tuple[Tensor, Tensor]:
-    """Return the position of the best match in the law's tables, in steps, (2, n), rows first, and its height (n,)."""
-    tables = torch.cat([law.filters.mean(dim=0), law.slopes.mean(dim=0), law.information[:, :, None]], dim=2).mT
-    lags, shifts = len(surface), law.norm.shape[1]
-    steps = torch.arange(0, shifts, COARSE_STEPS, device=surface.device)
-    rows, cols = tables[:, :lags, steps]
-    height, best = torch.einsum("kr,lc,kln->rcn", rows, cols, surface).flatten(0, 1).max(dim=0)
-    at = torch.stack([steps[best // len(steps)], steps[best % len(steps)]]).to(surface.dtype)
-    for _ in range(TURNS):
-        row, col = (_between(tables[axis], at[axis]) for axis in (0, 1))
-        along_rows, along_cols = (surface * col[:lags]).sum(dim=1), (surface * row[:lags, None]).sum(dim=0)
-        height = (row[:lags] * along_rows).sum(dim=0).clamp_min(1e-6)
-        for axis, values, along in ((0, row, along_rows), (1, col, along_cols)):
-            slope = (values[lags:-1] * along).sum(dim=0)
-            step = (slope / (height * values[-1])).nan_to_num().clamp(-LONGEST_STEP_PX, LONGEST_STEP_PX) / STEP_PX
-            at[axis] = (at[axis] + step).clamp(0, shifts - 1)
-    return at, height
+def tabulated(surface: Tensor, law: Law, apart: int) -> Tensor:
+    """Return the shift at which surfaces match the law best, (2, n), px.
+
+    The best of the shifts tabulated `apart` steps apart, moved to the vertex of the parabolas through its neighbours.
+    """
+    (rows, cols), (row, col) = law.filters[..., ::apart], law.energy[:, 0, :, ::apart]
+    norm = (row.T @ col).clamp_min(LEAST_INFORMATION).sqrt()
+    filters = torch.einsum("pkr,plc->rckl", rows, cols) / norm[..., None, None]
+    tried = filters.flatten(2).flatten(0, 1) @ surface.flatten(0, 1)
+    side, best = len(norm), tried.argmax(dim=0)
+    at, shift = (best // side, best % side), torch.empty(2, surface.shape[2], device=surface.device)
+    for axis, stride in ((0, side), (1, 1)):
+        inside = at[axis].clamp(1, side - 2)
+        middle = best + (inside - at[axis]) * stride
+        below, here, above = (tried.gather(0, (middle + off)[None])[0] for off in (-stride, 0, stride))
+        vertex = (above - below) / (2 * (2 * here - below - above)).clamp_min(1e-9)
+        shift[1 - axis] = (inside + vertex.clamp(-1, 1)) * (apart * STEP_PX) - FARTHEST_PX
+    return shift
 
 
 def _between(table: Tensor, at: Tensor) -> Tensor:

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
 from affine import Affine
 from torch import Tensor
+from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, CCResSiamNet
 from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
 from ml.offsets.blocks import BLOCK_PX, Textures, of_source, over_blocks
-from ml.offsets.evidence import KEPT_LAGS, evidence
-from ml.offsets.law import FARTHEST_PX, Law, law_of
+from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
+from ml.offsets.law import FARTHEST_PX, Law, law_of, looks_of
 from ml.offsets.resampling import gathered, whole
 from ml.offsets.tracking import LEAST_CONTRAST, answer, correlated, over_windows, prior, published, shortfall
 from ml.rasters.imagery import Float32, ImagePair, PairSource
@@ -37,7 +39,9 @@ UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"
 LEAST_KNOWN = 0.5  # of a node's square
 MOST_SHORT = 4.0  # standard deviations by which a node's own ground may match less than what was added to it
 SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have a match
-WINDOW_PX = 64.0  # of the law without a network
+WINDOW_PX = 64.0  # of the law without a network, and of those that a pair's law is learned from
+LEARNED_PX, LEARNED = 256, 9  # side and number of the squares that it is learned from
+LEAST_MATCHED = 0.5  # of such a square
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,9 @@ def track_from(
 ) -> Offsets:
     """Track from a finished search and the textures that it used. sampled: samples of the pair, if they were read."""
     textures = textures or of_source(source, tracker.device)
-    law = law_of([torch.from_numpy(sample).to(tracker.device) for sample in sampled or samples(source)])
     start = whole(coarse.on_nodes(found.offset))
+    looks = median(looks_of(torch.from_numpy(image)) for sample in sampled or samples(source) for image in sample)
+    law = _learned(textures, start, torch.isfinite(found.offset).all(dim=0), looks)
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     values = _answers(textures, tracker, start, law, pieces or Pieces())[:, :rows, :cols]
     offset, sigma, (contrast, short, known) = values[:2], tracker.sigma * values[2:4].exp(), values[4:]
@@ -102,6 +107,28 @@ def track_from(
     kept &= ((offset - start[:, :rows, :cols]).abs() < FARTHEST_PX).all(dim=0)
     quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * known
     return Offsets(*(torch.where(kept, band, torch.nan) for band in (*offset, *sigma, quality)))
+
+
+def _learned(textures: Textures, start: Tensor, matched: Tensor, looks: float) -> Law:
+    """Learn a pair's law from squares spread over matched ground. matched: (rows, cols) of the search's nodes."""
+    side = LEARNED_PX // NODE_PX // coarse.STEP
+    share = functional.avg_pool2d(matched[None].float(), side, ceil_mode=True)[0]
+    cells = torch.nonzero(share >= share.max().clamp_max(LEAST_MATCHED))
+    images, surface, pixels = [], [], []
+    for row, col in cells[:: -(-len(cells) // LEARNED)].tolist():
+        rows, cols = (
+            min(LEARNED_PX, n * NODE_PX - at * LEARNED_PX) for n, at in zip(start.shape[1:], (row, col), strict=True)
+        )
+        at = Window(row * LEARNED_PX, col * LEARNED_PX, rows, cols)
+        part = _part(start, at)
+        far = int(part.abs().max()) + KEPT_LAGS
+        wide = textures.read(Window(at.row - far, at.col - far, rows + 2 * far, cols + 2 * far))
+        images.append(wide[:, far:-far, far:-far])
+        part = part.to(wide.device)
+        seen = surfaces_of(evidence(images[-1][0], wide[1], part, far), part, WINDOW_PX)
+        surface.append(seen[0])
+        pixels.append(seen[1])
+    return law_of(images, looks, torch.cat(surface, dim=-1), torch.cat(pixels))
 
 
 def _in_reach(found: coarse.Search) -> Tensor:

@@ -14,7 +14,7 @@ from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, STATED, TURNS, WEIGHTS
 from ml.offsets.correlate import peaks_of
 from ml.offsets.evidence import APART_PX, LEVELS, Evidence, Part, added, nine, parts_of, surfaces, weighted
-from ml.offsets.law import FARTHEST_PX, LAGS_PX, LONGEST_STEP_PX, STEP_PX, Fitted, Law, Matched, fit, match, stepped
+from ml.offsets.law import FARTHEST_PX, LAGS_PX, LONGEST_STEP_PX, Fitted, Law, Matched, fit, match, stepped, tabulated
 from ml.offsets.resampling import at_nodes
 from ml.runtime.device import in_threads
 
@@ -131,28 +131,8 @@ def _peaks(surface: Tensor, pixels: Tensor) -> Fitted:
 
 def _scored(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     """Fit offsets as `fit` does, by one step of Fisher's scoring from the best of tabulated shifts."""
-    near, correlation = _tabulated(surface, law)
-    return stepped(match(surface, near, correlation, law), near, pixels)
-
-
-def _tabulated(surface: Tensor, law: Law) -> tuple[Tensor, Tensor]:
-    """Return the shift at which surfaces match the law best, (2, n), px, and their rough correlation, (n,).
-
-    The best of the shifts tabulated TABULATED_STEPS apart, moved to the vertex of the parabolas through its neighbours.
-    """
-    steps = torch.arange(0, law.norm.shape[1], TABULATED_STEPS, device=surface.device)
-    rows, cols = law.filters.mean(dim=0)[:, steps]
-    tried = torch.einsum("rk,cl->rckl", rows, cols).flatten(2).flatten(0, 1) @ surface.flatten(0, 1)
-    side, (height, best) = len(steps), tried.max(dim=0)
-    at, shift = (best // side, best % side), torch.empty(2, surface.shape[2], device=surface.device)
-    for axis, apart in ((0, side), (1, 1)):
-        inside = at[axis].clamp(1, side - 2)
-        middle = best + (inside - at[axis]) * apart
-        below, here, above = (tried.gather(0, (middle + off)[None])[0] for off in (-apart, 0, apart))
-        vertex = (above - below) / (2 * (2 * here - below - above)).clamp_min(1e-9)
-        shift[1 - axis] = (inside + vertex.clamp(-1, 1)) * (TABULATED_STEPS * STEP_PX) - FARTHEST_PX
-    norm = law.norm[0, steps][at[0]] * law.norm[1, steps][at[1]]
-    return shift, (height / norm).clamp(0, 1)
+    near = tabulated(surface, law, TABULATED_STEPS)
+    return stepped(match(surface, near, law), near, pixels)
 
 
 def unlike(windows: Windows) -> Tensor:
@@ -189,12 +169,11 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
         for logits, by in zip((stated.smooth, stated.add), less, strict=True)
     )
     share = stated.share.softmax(dim=0)
-    correlation = (share * windows.correlation).sum(dim=0)
     offset = (share[:, None] * windows.offset).sum(dim=0) + stated.right.clamp(-MOST_RIGHT_PX, MOST_RIGHT_PX)
     for by, weights in zip(smooth, add, strict=True):
         sums = weighted(torch.cat([offset * held.known, held.known[None]]), by)
         field = (sums[:2] / sums[2].clamp_min(LEAST_KNOWN)) - start
-        found = around(held, field.flatten(1), correlation.flatten(), law, weights)
+        found = around(held, field.flatten(1), law, weights)
         offset = found.offset.reshape(start.shape) + start
     placed = _placed(found._replace(sigma=found.sigma.detach()), start)
     factor = stated.factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
@@ -202,14 +181,12 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
     return placed._replace(log_sigma=placed.log_sigma + factor, contrast=contrast)
 
 
-def around(held: Evidence, shift: Tensor, correlation: Tensor, law: Law, weights: Tensor) -> Fitted:
+def around(held: Evidence, shift: Tensor, law: Law, weights: Tensor) -> Fitted:
     """Match each square with the law at its shift (2, n), px from its start; add these matches; step from there."""
-    return stepped(*summed(held, shift, correlation, law, weights), LONGEST_STEP_PX)
+    return stepped(*summed(held, shift, law, weights), LONGEST_STEP_PX)
 
 
-def summed(
-    held: Evidence, shift: Tensor, correlation: Tensor, law: Law, weights: Tensor
-) -> tuple[Matched, Tensor, Tensor]:
+def summed(held: Evidence, shift: Tensor, law: Law, weights: Tensor) -> tuple[Matched, Tensor, Tensor]:
     """Match each square with the law at its shift (2, n), px from its start; add these matches by weights.
 
     Returns the sums, the shifts, and the numbers of pixels (n,), as `stepped` takes them. Squares whose shift is
@@ -219,7 +196,7 @@ def summed(
     surface = held.products[inner, inner].flatten(2)
     within = (shift.abs() <= FARTHEST_PX).all(dim=0).reshape(held.known.shape)
     shift = shift.clamp(-FARTHEST_PX, FARTHEST_PX)
-    of_squares = match(surface, shift, correlation, law)
+    of_squares = match(surface, shift, law)
     both = (held.energy[0] * held.energy[1]).clamp_min(1e-18).sqrt().flatten()
     planes = [of_squares.height, *of_squares.slopes, *(both * of_squares.information), both * of_squares.norm]
     planes = [*torch.stack(planes).reshape(-1, *held.known.shape), *held.energy]
@@ -238,7 +215,7 @@ def shortfall(held: Evidence, shift: Tensor, correlation: Tensor, law: Law) -> T
     """
     weights = shift.new_zeros(LEVELS, 9, *shift.shape[1:])
     weights[0], weights[1:, 4] = 1 / 9, 1.0
-    own, _, pixels = summed(held, shift.flatten(1), correlation.flatten(), law, weights)
+    own, _, pixels = summed(held, shift.flatten(1), law, weights)
     return ((correlation.flatten() * own.norm - own.height) * pixels.sqrt()).reshape(correlation.shape)
 
 

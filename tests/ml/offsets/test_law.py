@@ -10,9 +10,9 @@ from lab.simulation.sar.pairs import simulate_pair
 from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.evidence import PART_NODES, Evidence, added, evidence, parts_of, surfaces, weighted
+from ml.offsets.evidence import PART_NODES, Evidence, added, evidence, parts_of, surfaces, surfaces_of, weighted
 from ml.offsets.infer import track_offsets
-from ml.offsets.law import LAGS, LAGS_PX, Band, autocorrelation, fit, fitted_band, law_from, law_of, looks_of
+from ml.offsets.law import LAGS, LAGS_PX, Band, autocorrelation, fit, fitted_bands, law_from, law_of, looks_of
 from ml.offsets.texture import texture
 from ml.offsets.tracking import PRIOR_PX, around, prior, windows_of
 from ml.rasters.imagery import ImagePair
@@ -57,18 +57,18 @@ def test_squares_that_move_differently_are_added_each_at_its_own_place_and_those
     law = law_from((Band(0.35, 0.8, 5.0),) * 2, CPU)
     lags = np.arange(-LAGS_PX - 1, LAGS_PX + 2.0)
     truth = torch.stack([torch.linspace(-0.8, 0.8, 27).expand(27, 27), torch.zeros(27, 27)])
-    of_rows = Band(0.35, 0.8, 5.0).autocorrelation(lags, 0.6)
-    of_cols = [Band(0.35, 0.8, 5.0).autocorrelation(lags - float(dx), 0.6) for dx in truth[0, 0]]
+    of_rows = Band(0.35, 0.8, 5.0).autocorrelation(lags)
+    of_cols = [Band(0.35, 0.8, 5.0).autocorrelation(lags - float(dx)) for dx in truth[0, 0]]
     products = 0.5 * torch.tensor(np.stack([np.outer(of_rows, col) for col in of_cols], axis=2), dtype=torch.float32)
     held = Evidence(products[:, :, None].expand(-1, -1, 27, -1), torch.ones(3, 27, 27), torch.ones(27, 27))
     field = truth - torch.tensor([0.1, -0.05])[:, None, None]
     equal = torch.full((3, 9, 27, 27), 1 / 9)
-    found = around(held, field.flatten(1), torch.full((729,), 0.5), law, equal)
+    found = around(held, field.flatten(1), law, equal)
     middle = found.offset.reshape(2, 27, 27)[:, 13, 13]
     torch.testing.assert_close(middle, truth[:, 13, 13], atol=0.02, rtol=0)
     far = field.clone()
     far[0, :13] = 2.5
-    half = around(held, far.flatten(1), torch.full((729,), 0.5), law, equal)
+    half = around(held, far.flatten(1), law, equal)
     assert float((half.sigma / found.sigma)[0, 364]) == pytest.approx((27 / 14) ** 0.5, rel=0.05)
 
 
@@ -84,11 +84,13 @@ def test_ground_that_starts_a_pixel_apart_is_added_at_the_same_lags_and_farther_
     assert float(apart.known[4, 4]) == pytest.approx(20)
 
 
-def test_the_band_and_the_looks_of_an_image_are_found_again():
-    band = Band(0.4, 0.7, 1.0)
-    found = fitted_band(band.autocorrelation(np.arange(LAGS + 1.0)), 1.0)
+def test_the_band_its_texture_and_the_looks_of_an_image_are_found_again():
+    bands = [Band(half, 0.7, 1.0, textures=(0.0, 0.2, 0.1, 0.0)) for half in (0.38, 0.42)]
+    lags = np.stack([band.autocorrelation(np.arange(LAGS + 1.0)) for band in bands])
     tenths = np.arange(0, 3, 0.1)
-    np.testing.assert_allclose(found.autocorrelation(tenths), band.autocorrelation(tenths), atol=0.01)
+    for found, band in zip(fitted_bands(lags, 1.0), bands, strict=True):
+        np.testing.assert_allclose(found.autocorrelation(tenths), band.autocorrelation(tenths), atol=0.015)
+        assert sum(found.textures) == pytest.approx(0.3, abs=0.05)
     gamma = torch.distributions.Gamma(torch.tensor(4.0), torch.tensor(4.0))
     torch.manual_seed(1)
     assert looks_of(gamma.sample((400, 400))) == pytest.approx(4, rel=0.25)
@@ -96,13 +98,17 @@ def test_the_band_and_the_looks_of_an_image_are_found_again():
 
 @pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (0.3, -0.45), (-1.2, 0.8)])
 def test_a_surface_of_the_law_itself_gives_its_offset(dx, dy):
-    bands = Band(0.35, 0.8, 5.0), Band(0.8, 0.9, 1.0)
-    lags = np.arange(-LAGS_PX, LAGS_PX + 1.0)
-    shapes = [band.autocorrelation(lags - off, 0.8) for band, off in zip(bands, (dy, dx), strict=True)]
-    surface = 0.6 * np.outer(*shapes)
-    found = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1000.0]), law_from(bands, CPU))
+    """Of two images in each of which texture is 30 % and that share it whole, but only a third of their speckle."""
+    lags, surface = np.arange(-LAGS_PX, LAGS_PX + 1.0), 0.0
+    bands = [Band(half, 0.8, 5.0, 1 / 3, (0.0, 0.3, 0.0, 0.0)) for half in (0.35, 0.6)]
+    for part, share in (((), 0.7 / 3), ((0.0, 1.0, 0.0, 0.0), 0.3)):
+        alone = [band._replace(textures=part) for band in bands]
+        shapes = [band.autocorrelation(lags - off) for band, off in zip(alone, (dy, dx), strict=True)]
+        surface = surface + share * np.outer(*shapes)
+    law = law_from(bands, CPU)
+    found = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1000.0]), law)
     torch.testing.assert_close(found.offset[:, 0], torch.tensor([dx, dy]), atol=4e-3, rtol=0)
-    assert float(found.correlation) == pytest.approx(0.6, abs=0.01)
+    assert float(found.correlation) == pytest.approx(0.7 / 3 + 0.3, abs=0.02)
 
 
 @pytest.mark.parametrize("size_px", [24, 56])
@@ -110,8 +116,9 @@ def test_the_prior_answers_as_the_fit_of_each_window(size_px):
     """One step from tabulated shifts, where five turns of scoring were; even ground, moved by parts of a pixel."""
     pair = shifted(System(10.0, (2.0, 2.0), 4, sampled=True), 0.37, -0.44)
     power = torch.from_numpy(np.stack([pair.reference, pair.secondary]))
-    law, start = law_of([power]), torch.zeros(2, 32, 32)
-    held = held_of(*texture(power.log()), start)
+    start, seen = torch.zeros(2, 32, 32), texture(power.log())
+    held = held_of(*seen, start)
+    law = law_of([seen], 4.0, *surfaces_of(held, start, 64))
     found = windows_of(prior(held, start, law), start)
     fitted = fit(*surfaces(window_of(held, start, size_px)), law)
     at = PRIOR_PX.index(size_px)

@@ -16,7 +16,7 @@ from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.networks.cc_res_siamnet import OFFSETS, WEIGHTS
 from ml.offsets import network
-from ml.offsets.law import LAGS
+from ml.offsets.law import SCALES_PX
 from ml.offsets.texture import texture
 from ml.offsets.tracking import Answer, over_windows
 from ml.runtime.checkpoints import read_card
@@ -41,8 +41,8 @@ def seen(dx: float, dy: float) -> tuple[torch.Tensor, torch.Tensor]:
     return texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))), moved
 
 
-BANDS = np.array([[0.35, 0.8, 5.0], [0.4, 0.9, 5.0]], dtype=np.float32)
-BANDS = np.concatenate([BANDS, np.zeros((2, LAGS + 1), np.float32)], axis=1)
+BANDS = np.array([[0.35, 0.8, 5.0, 1.0], [0.4, 0.9, 5.0, 1.0]], dtype=np.float32)
+BANDS = np.concatenate([BANDS, np.zeros((2, len(SCALES_PX)), np.float32)], axis=1)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -111,7 +111,7 @@ def test_crops_are_kept_with_what_inference_computes_and_other_settings_are_refu
     parts = [(one.texture, one.channels, *one.held, one.start, one.truth) for one in (kept, crop)]
     for one, other in zip(*parts, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-3)
-    torch.testing.assert_close(kept.law.norm, crop.law.norm, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(kept.law.energy, crop.law.energy, rtol=0.02, atol=0.02)
     with pytest.raises(ValueError, match="name another folder"):
         Crops(replace(settings, crops=4), tmp_path)
 
