@@ -40,7 +40,7 @@ LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
 LAGS = 8  # of the autocorrelation that is measured, and to which bands are fitted
 SCALES_PX = (0.6, 1.2, 2.4, 5.0)  # standard deviations of the blurs that make texture of speckle's form
 # Added to the covariance's diagonal, as a share, for what the law does not explain; laws are compared by their form.
-RIDGE, CHOOSING_RIDGE = 0.0075, 0.1
+RIDGE, CHOOSING_RIDGE = 0.02, 0.1
 SERIES_TERMS = 32
 HALVES = (0.15, 0.25, 0.35, 0.5, 0.75)  # with which a fit of bands may begin
 BOUNDS = (0.05, 1.2), (0.05, 1.0)  # of a band's half and shoulder

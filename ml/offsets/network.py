@@ -120,11 +120,9 @@ def _learned(textures: Textures, start: Tensor, matched: Tensor, looks: float) -
             min(LEARNED_PX, n * NODE_PX - at * LEARNED_PX) for n, at in zip(start.shape[1:], (row, col), strict=True)
         )
         at = Window(row * LEARNED_PX, col * LEARNED_PX, rows, cols)
-        part = _part(start, at)
-        far = int(part.abs().max()) + KEPT_LAGS
-        wide = textures.read(Window(at.row - far, at.col - far, rows + 2 * far, cols + 2 * far))
+        wide, far = _read(textures, start, at)
         images.append(wide[:, far:-far, far:-far])
-        part = part.to(wide.device)
+        part = _part(start, at).to(wide.device)
         seen = surfaces_of(evidence(images[-1][0], wide[1], part, far), part, WINDOW_PX)
         surface.append(seen[0])
         pixels.append(seen[1])
@@ -142,8 +140,7 @@ def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law, piec
     """Return dx, dy, log sigmas, contrast, shortfall and known share of nodes, (7, nodes, nodes); NaN if unknown."""
 
     def read(_: Window, outer: Window) -> tuple[Tensor, int] | None:
-        far = int(_part(start, outer).abs().max()) + KEPT_LAGS
-        images = textures.read(Window(outer.row - far, outer.col - far, outer.rows + 2 * far, outer.cols + 2 * far))
+        images, far = _read(textures, start, outer)
         return (images, far) if (images != 0).flatten(1).any(dim=1).all() else None
 
     def work(core: Window, outer: Window, given: tuple[Tensor, int]) -> Tensor:
@@ -155,6 +152,12 @@ def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law, piec
     for core, values in over_blocks((pieces, "evidence"), textures, (tracker.block, HALO_PX), read, work):
         _part(held, core).copy_(values)
     return held
+
+
+def _read(textures: Textures, start: Tensor, at: Window) -> tuple[Tensor, int]:
+    """Read a window's textures (2, rows, cols) with as many px more on each side as its starts need, and that number."""
+    far = int(_part(start, at).abs().max()) + KEPT_LAGS
+    return textures.read(Window(at.row - far, at.col - far, at.rows + 2 * far, at.cols + 2 * far)), far
 
 
 def _part(field: Tensor, at: Window) -> Tensor:
