@@ -155,7 +155,7 @@ def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law, piec
 
 
 def _read(textures: Textures, start: Tensor, at: Window) -> tuple[Tensor, int]:
-    """Read a window's textures (2, rows, cols) with as many px more on each side as its starts need, and that number."""
+    """Read textures (2, rows, cols) of a window with as many px more on each side as its starts need; return both."""
     far = int(_part(start, at).abs().max()) + KEPT_LAGS
     return textures.read(Window(at.row - far, at.col - far, at.rows + 2 * far, at.cols + 2 * far)), far
 
