@@ -111,16 +111,11 @@ class Fitted(NamedTuple):
     contrast: Tensor
 
 
-def law_of(textures: Sequence[Tensor], looks: float, surface: Tensor, pixels: Tensor) -> Law:
-    """Learn the law of a pair.
-
-    textures: (2, rows, cols) each, 0 unknown; surface, pixels: of windows of the pair, as `fit` takes them.
-    """
-    return law_from(learned_bands(textures, looks, surface, pixels), surface.device)
-
-
 def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pixels: Tensor) -> list[Band]:
-    """Return the bands along rows and columns under which the surfaces of a pair are likeliest. Arguments: `law_of`."""
+    """Learn what a pair shares: the bands along rows and columns under which its surfaces are likeliest.
+
+    textures: (2, rows, cols) each, 0 unknown; looks: of the images; surface, pixels: of windows, as `fit` takes them.
+    """
     images = [image[0] for part in textures for image in torch.split(part, 1)]
     lags = np.mean(in_threads(autocorrelation, images, images[0].device), axis=0)
     bands, tried, weight = fitted_bands(lags, looks), [], None

@@ -22,7 +22,7 @@ from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
 from ml.offsets.blocks import BLOCK_PX, Textures, of_source, over_blocks
 from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
-from ml.offsets.law import FARTHEST_PX, Law, law_of, looks_of
+from ml.offsets.law import FARTHEST_PX, Law, law_from, learned_bands, looks_of
 from ml.offsets.resampling import gathered, whole
 from ml.offsets.tracking import LEAST_CONTRAST, answer, correlated, over_windows, prior, published, shortfall
 from ml.rasters.imagery import Float32, ImagePair, PairSource
@@ -126,7 +126,8 @@ def _learned(textures: Textures, start: Tensor, matched: Tensor, looks: float) -
         seen = surfaces_of(evidence(images[-1][0], wide[1], part, far), part, WINDOW_PX)
         surface.append(seen[0])
         pixels.append(seen[1])
-    return law_of(images, looks, torch.cat(surface, dim=-1), torch.cat(pixels))
+    bands = learned_bands(images, looks, torch.cat(surface, dim=-1), torch.cat(pixels))
+    return law_from(bands, images[0].device)
 
 
 def _in_reach(found: coarse.Search) -> Tensor:

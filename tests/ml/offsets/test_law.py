@@ -12,7 +12,7 @@ from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.evidence import PART_NODES, Evidence, added, evidence, parts_of, surfaces, surfaces_of, weighted
 from ml.offsets.infer import track_offsets
-from ml.offsets.law import LAGS, LAGS_PX, Band, autocorrelation, fit, fitted_bands, law_from, law_of, looks_of
+from ml.offsets.law import LAGS, LAGS_PX, Band, autocorrelation, fit, fitted_bands, law_from, learned_bands, looks_of
 from ml.offsets.texture import texture
 from ml.offsets.tracking import PRIOR_PX, around, prior, windows_of
 from ml.rasters.imagery import ImagePair
@@ -118,7 +118,7 @@ def test_the_prior_answers_as_the_fit_of_each_window(size_px):
     power = torch.from_numpy(np.stack([pair.reference, pair.secondary]))
     start, seen = torch.zeros(2, 32, 32), texture(power.log())
     held = held_of(*seen, start)
-    law = law_of([seen], 4.0, *surfaces_of(held, start, 64))
+    law = law_from(learned_bands([seen], 4.0, *surfaces_of(held, start, 64)), CPU)
     found = windows_of(prior(held, start, law), start)
     fitted = fit(*surfaces(window_of(held, start, size_px)), law)
     at = PRIOR_PX.index(size_px)
