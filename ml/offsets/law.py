@@ -53,7 +53,8 @@ MANY_LOOKS, SHOULDER = 8.0, 0.75
 WIDEST, BEYOND, FIRM = (0.5, 0.4), (0.5, 0.02), (1.0, 6.0)
 FIT_STEPS = 8  # shifts in a pixel with which bands are fitted
 PERIOD_PX = 64  # over which the form of speckle is transformed, to be blurred
-SHARED = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)  # shares of speckle's variance, of texture's, that a pair may have in common
+# Shares of speckle's variance, relative to texture's, that a pair may have in common; the first where nothing is known.
+SHARED = (0.7, 0.5, 1.0, 0.35, 0.2, 0.1)
 COHERENCE = 0.7  # usual, for the form of speckle between two images
 LEAST_CONTRAST = 6.0  # of windows from which it is learned what a pair shares
 MOST_CORRELATION = 0.95
@@ -126,7 +127,8 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
         if weight is None:  # the same for all laws, or those that expect less correlation would be likelier
             noise = 1 - found.correlation.clamp(0, MOST_CORRELATION) ** 2
             weight = pixels / noise * (found.contrast >= LEAST_CONTRAST)
-        tried.append((float((weight * _left(surface, found.contrast**2 / pixels, law)).sum()), pair))
+        left = _left(surface, found.contrast**2 / pixels.clamp_min(1), law)
+        tried.append((float((weight * left).sum()), pair))
     return min(tried, key=lambda one: one[0])[1] if tried else bands
 
 

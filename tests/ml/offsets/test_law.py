@@ -12,7 +12,18 @@ from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.evidence import PART_NODES, Evidence, added, evidence, parts_of, surfaces, surfaces_of, weighted
 from ml.offsets.infer import track_offsets
-from ml.offsets.law import LAGS, LAGS_PX, Band, autocorrelation, fit, fitted_bands, law_from, learned_bands, looks_of
+from ml.offsets.law import (
+    LAGS,
+    LAGS_PX,
+    SHARED,
+    Band,
+    autocorrelation,
+    fit,
+    fitted_bands,
+    law_from,
+    learned_bands,
+    looks_of,
+)
 from ml.offsets.texture import texture
 from ml.offsets.tracking import PRIOR_PX, around, prior, windows_of
 from ml.rasters.imagery import ImagePair
@@ -109,6 +120,12 @@ def test_a_surface_of_the_law_itself_gives_its_offset(dx, dy):
     found = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1000.0]), law)
     torch.testing.assert_close(found.offset[:, 0], torch.tensor([dx, dy]), atol=4e-3, rtol=0)
     assert float(found.correlation) == pytest.approx(0.7 / 3 + 0.3, abs=0.02)
+
+
+def test_what_a_pair_shares_is_usual_where_nothing_matches():
+    texture, unknown = noise(64, 64)[None].expand(2, -1, -1), torch.zeros(7, 7, 4)
+    smooth = functional.avg_pool2d(texture[None], 3, 1, 1)[0] + texture
+    assert {band.shared for band in learned_bands([smooth], 1.0, unknown, torch.zeros(4))} == {SHARED[0]}
 
 
 @pytest.mark.parametrize("size_px", [24, 56])
