@@ -174,7 +174,10 @@ def surfaces(window: Evidence) -> tuple[Tensor, Tensor]:
 
 
 def surfaces_of(held: Evidence, start: Tensor, size_px: float) -> tuple[Tensor, Tensor]:
-    """Return surfaces and numbers of pixels of windows side by side in a field of at most PART_NODES squares a side."""
+    """Return surfaces and numbers of pixels of adjoining windows, as `surfaces` does.
+
+    held, start: of a field of at most PART_NODES squares a side; size_px: side of a window.
+    """
     (window,) = added(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
     step = round(size_px / NODE_PX)
     middle = slice(step // 2, None, step)

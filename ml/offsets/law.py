@@ -5,7 +5,8 @@ of a continuous shift. This also holds where pixels are too coarse for the textu
 between pixels is correct. R has two parts: speckle, whose form follows from the band of a radar image and its
 detection, and what normalisation leaves of the ground's own texture, which is speckle's form blurred over several
 scales. Both are fitted to the autocorrelation of the images. Between two images speckle decorrelates more than texture:
-its share is fitted to the correlation surfaces of the pair. Taken for one part, both draw offsets to whole pixels.
+its share is fitted to the correlation surfaces of the pair. If both are modelled as one part, offsets are drawn to
+whole pixels.
 
 Generalised least squares then fit A and d to the correlation surface of a window: neighbouring lags share their noise,
 whose covariance follows from the autocorrelation, too. For finely sampled images this is the whitened correlation,
@@ -39,16 +40,17 @@ LEAST_INFORMATION = 1e-9  # with less, nothing is known
 LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
 LAGS = 8  # of the autocorrelation that is measured, and to which bands are fitted
 SCALES_PX = (0.6, 1.2, 2.4, 5.0)  # standard deviations of the blurs that make texture of speckle's form
-# Added to the covariance's diagonal, as a share, for what the law does not explain; laws are compared by their form.
+# Added to the covariance's diagonal, as a share, because the law explains no image fully. Laws are compared with more,
+# so that their form decides.
 RIDGE, CHOOSING_RIDGE = 0.02, 0.1
 SERIES_TERMS = 32
 HALVES = (0.15, 0.25, 0.35, 0.5, 0.75)  # with which a fit of bands may begin
 BOUNDS = (0.05, 1.2), (0.05, 1.0)  # of a band's half and shoulder
 TEXTURE_WEIGHT, SUM_WEIGHT = 0.02, 30.0  # of a prior against texture, and of shares that add up to 1
-# What is usual of a band, for one look and for MANY_LOOKS and more: its widest half, cycles/px; how far beyond one may
-# lie, cycles/px; and how firmly SHOULDER holds, the usual share in which it falls. With one look, pixels may sample an
-# image at its resolution; with many, they are means of finer ones, whose form is wider and smoother. Autocorrelation at
-# whole lags hardly distinguishes these.
+# Prior of a band, at one look and at MANY_LOOKS or more: largest usual half width, cycles/px; standard deviation of
+# what exceeds it, cycles/px; weight of the shoulder's deviation from SHOULDER. With one look, pixels may sample an
+# image at its resolution; with many, each pixel averages finer ones, so that its form is wider and smoother.
+# Autocorrelation at whole lags hardly tells these apart.
 MANY_LOOKS, SHOULDER = 8.0, 0.75
 WIDEST, BEYOND, FIRM = (0.5, 0.4), (0.5, 0.02), (1.0, 6.0)
 FIT_STEPS = 8  # shifts in a pixel with which bands are fitted
@@ -88,16 +90,15 @@ class Law(NamedTuple):
     """Tables of a pair's law over shifts from -FARTHEST_PX to FARTHEST_PX, for rows and columns of a surface.
 
     looks: of the images; filters: (2 axes, 2 parts, lags, shifts), of speckle and of texture, whose products with a
-    surface add up to the height of the match; slopes: their derivatives by the shift; energy: (2, 3, 3, shifts),
-    products of two expected correlations under the noise, of one with the derivative of another, and of two
-    derivatives, each for speckle, both parts and texture; inverse: (2, lags, lags), of the noise's covariance.
+    surface add up to the height of the match times its norm; slopes: their derivatives by the shift; energy: (2, 3, 3,
+    shifts), products of two expected correlations under the noise, of one with the derivative of another, and of two
+    derivatives, each for speckle, both parts and texture.
     """
 
     looks: float
     filters: Tensor
     slopes: Tensor
     energy: Tensor
-    inverse: Tensor
 
 
 class Fitted(NamedTuple):
@@ -117,25 +118,18 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
 
     textures: (2, rows, cols) each, 0 unknown; looks: of the images; surface, pixels: of windows, as `fit` takes them.
     """
-    images = [image[0] for part in textures for image in torch.split(part, 1)]
-    lags = np.mean(in_threads(autocorrelation, images, images[0].device), axis=0)
+    images = [image for part in textures for image in part if image.any()]
+    lags = np.mean(in_threads(autocorrelation, images, surface.device), axis=0)
     bands, tried, weight = fitted_bands(lags, looks), [], None
     for shared in SHARED if bands[0].textures else ():
         pair = [band._replace(shared=shared) for band in bands]
-        law = law_from(pair, surface.device, CHOOSING_RIDGE)
-        found = fit(surface, pixels, law)
-        if weight is None:  # the same for all laws, or those that expect less correlation would be likelier
-            noise = 1 - found.correlation.clamp(0, MOST_CORRELATION) ** 2
-            weight = pixels / noise * (found.contrast >= LEAST_CONTRAST)
-        left = _left(surface, found.contrast**2 / pixels.clamp_min(1), law)
-        tried.append((float((weight * left).sum()), pair))
-    return min(tried, key=lambda one: one[0])[1] if tried else bands
-
-
-def _left(surface: Tensor, matched: Tensor, law: Law) -> Tensor:
-    """Return the sum of squares (n,) that a fit leaves of surfaces, which `matched` of them do not, under the noise."""
-    rows, cols = law.inverse
-    return (surface * torch.einsum("ab,bcn,cd->adn", rows, surface, cols)).sum(dim=(0, 1)) - matched
+        found = fit(surface, pixels, law_from(pair, surface.device, CHOOSING_RIDGE))
+        if weight is None:
+            # All shares have these weights: otherwise one that expects less correlation would seem likelier.
+            weight = (found.contrast >= LEAST_CONTRAST) / (1 - found.correlation.clamp(0, MOST_CORRELATION) ** 2)
+        explained = float((weight * found.contrast**2).nan_to_num().sum())
+        tried.append((explained, pair))
+    return max(tried, key=lambda one: one[0])[1] if tried else bands
 
 
 def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) -> Law:
@@ -146,7 +140,7 @@ def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) 
         turning = np.gradient(expected, STEP_PX, axis=2)
         filters, slopes = inverse @ expected, inverse @ turning
         energy = [_products(*both) for both in ((filters, expected), (filters, turning), (slopes, turning))]
-        tables.append((filters, slopes, np.stack(energy), inverse))
+        tables.append((filters, slopes, np.stack(energy)))
     stacked = (torch.tensor(np.array(part), dtype=torch.float32, device=device) for part in zip(*tables, strict=True))
     return Law(bands[0].looks, *stacked)
 
@@ -161,9 +155,9 @@ def _products(one: Floats, other: Floats) -> Floats:
 
 
 def _expected(band: Band, ridge: float) -> tuple[Floats, Floats]:
-    """Return what is expected along one axis, and the inverse of the noise's covariance, (lags, lags).
+    """Return the expected correlation along an axis, (2 parts, lags, shifts), and the inverse noise covariance.
 
-    The former, (2 parts, lags, shifts), has the root of each part's share in the correlation, as it is for one axis.
+    Each part is scaled by the root of its share, because a surface is the product of both axes.
     """
     lags = np.arange(-LAGS_PX, LAGS_PX + 1)
     far = band.autocorrelation(np.arange(-16.0, 17.0))
@@ -240,9 +234,10 @@ def looks_of(power: Tensor) -> float:
 
 
 def fitted_bands(lags: Floats, looks: float) -> list[Band]:
-    """Fit bands along rows and columns to an autocorrelation (2, LAGS + 1). Both axes have the same shares of texture.
+    """Fit bands along rows and columns to an autocorrelation (2, LAGS + 1), rows first, 1 at lag 0.
 
-    A small share counts as none: it would be noise.
+    looks: of the images. Both axes have the same shares of texture; less than MIN_TEXTURE of it counts as none, because
+    it is noise.
     """
     many = np.clip(np.log(looks) / np.log(MANY_LOOKS), 0, 1)
     widest, firm = (few + many * (most - few) for few, most in (WIDEST, FIRM))
@@ -270,7 +265,7 @@ def fitted_bands(lags: Floats, looks: float) -> list[Band]:
     begin = min((np.array([half, SHOULDER] * 2) for half in HALVES), key=lambda one: float((misfit(one) ** 2).sum()))
     best = optimize.least_squares(misfit, begin, bounds=np.array(BOUNDS * 2).T, ftol=1e-4, diff_step=1e-4).x
     found, _ = shares(best)
-    textures = tuple(MOST_TEXTURE * found[1:] / found.sum())
+    textures = tuple((MOST_TEXTURE * found[1:] / found.sum()).tolist())
     textures = textures if sum(textures) > MIN_TEXTURE else ()
     return [Band(float(half), float(shoulder), looks, textures=textures) for half, shoulder in best.reshape(2, 2)]
 
@@ -343,7 +338,8 @@ def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LA
 def tabulated(surface: Tensor, law: Law, apart: int) -> Tensor:
     """Return the shift at which surfaces match the law best, (2, n), px.
 
-    The best of the shifts tabulated `apart` steps apart, moved to the vertex of the parabolas through its neighbours.
+    It is the best of those that are tabulated `apart` steps apart, moved to the vertices of the parabolas through its
+    neighbours.
     """
     (rows, cols), (row, col) = law.filters[..., ::apart], law.energy[:, 0, :, ::apart]
     norm = (row.T @ col).clamp_min(LEAST_INFORMATION).sqrt()

@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import torch
 from affine import Affine
 from torch import Tensor
@@ -96,8 +97,10 @@ def track_from(
     """Track from a finished search and the textures that it used. sampled: samples of the pair, if they were read."""
     textures = textures or of_source(source, tracker.device)
     start = whole(coarse.on_nodes(found.offset))
-    looks = median(looks_of(torch.from_numpy(image)) for sample in sampled or samples(source) for image in sample)
-    law = _learned(textures, start, torch.isfinite(found.offset).all(dim=0), looks)
+    law = None
+    if not tracker.network or tracker.network.form != OFFSETS:
+        looks = median(looks_of(torch.from_numpy(image)) for sample in sampled or samples(source) for image in sample)
+        law = _learned(textures, start, torch.isfinite(found.offset).all(dim=0), looks)
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     values = _answers(textures, tracker, start, law, pieces or Pieces())[:, :rows, :cols]
     offset, sigma, (contrast, short, known) = values[:2], tracker.sigma * values[2:4].exp(), values[4:]
@@ -115,7 +118,7 @@ def _learned(textures: Textures, start: Tensor, matched: Tensor, looks: float) -
     share = functional.avg_pool2d(matched[None].float(), side, ceil_mode=True)[0]
     cells = torch.nonzero(share >= share.max().clamp_max(LEAST_MATCHED))
     images, surface, pixels = [], [], []
-    for row, col in cells[:: -(-len(cells) // LEARNED)].tolist():
+    for row, col in cells[np.random.default_rng(0).permutation(len(cells))[:LEARNED]].tolist():
         rows, cols = (
             min(LEARNED_PX, n * NODE_PX - at * LEARNED_PX) for n, at in zip(start.shape[1:], (row, col), strict=True)
         )
@@ -137,7 +140,7 @@ def _in_reach(found: coarse.Search) -> Tensor:
     return supported.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
-def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law, pieces: Pieces) -> Tensor:
+def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law | None, pieces: Pieces) -> Tensor:
     """Return dx, dy, log sigmas, contrast, shortfall and known share of nodes, (7, nodes, nodes); NaN if unknown."""
 
     def read(_: Window, outer: Window) -> tuple[Tensor, int] | None:
@@ -167,19 +170,26 @@ def _part(field: Tensor, at: Window) -> Tensor:
     return field[:, row : row + rows, col : col + cols]
 
 
-def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: Law) -> Tensor:
+def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: Law | None) -> Tensor:
     """Return the planes of `_answers`. images: (2, rows, cols), textures with a margin of `far` px; start: of nodes."""
     reference = images[0, far : images.shape[1] - far, far : images.shape[2] - far]
+
+    def stated(network: CCResSiamNet, channels: Tensor) -> Tensor:
+        pair = torch.stack([reference, gathered(images[1], start, far, far)])
+        with (full_precision if tracker.exact else low_precision)(pair.device):
+            raw: Tensor = network(pair[None], channels[None])[0]
+        return raw.float()
+
     with torch.no_grad():
-        held = evidence(reference, images[1], start, far)
-        alone = tracker.network is not None and tracker.network.form == OFFSETS  # without the law
-        if tracker.network is None:
+        held, network = evidence(reference, images[1], start, far), tracker.network
+        short = torch.zeros_like(held.known)
+        if network and law:
+            channels = prior(held, start, law)
+            found = answer(stated(network, channels), held, start, law, channels)
+        elif network:
+            found = published(stated(network, correlated(held, start)), start)
+        elif law:
             found = over_windows(held, start, law, tracker.size_px)
-        else:
-            pair = torch.stack([reference, gathered(images[1], start, far, far)])
-            channels = correlated(held, start) if alone else prior(held, start, law)
-            with (full_precision if tracker.exact else low_precision)(pair.device):
-                raw = tracker.network(pair[None], channels[None])[0].float()
-            found = published(raw, start) if alone else answer(raw, held, start, law, channels)
-        short = torch.zeros_like(held.known) if alone else shortfall(held, found.offset - start, found.correlation, law)
+        if law:
+            short = shortfall(held, found.offset - start, found.correlation, law)
     return torch.cat([found.offset, found.log_sigma, torch.stack([found.contrast, short, held.known])])

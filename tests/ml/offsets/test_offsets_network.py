@@ -114,7 +114,7 @@ def test_the_network_is_surer_than_one_window_and_reports_how_sure():
     assert 0.5 <= float(within.mean()) <= 0.9
 
 
-@pytest.mark.parametrize(("gamma", "widest_px", "off"), [(0.5, 51, 0.2), (0.7, 30, 0.15), (0.9, 27, 0.15)])
+@pytest.mark.parametrize(("gamma", "widest_px", "off"), [(0.5, 51, 0.25), (0.7, 30, 0.15), (0.9, 27, 0.15)])
 def test_a_step_of_half_a_pixel_is_blurred_no_more_than_in_the_benchmark(gamma, widest_px, off):
     """`offsets-constant` has 51, 24 and 26 px, 10 to 90 %; the mean of these six steps gives 49, 24 and 26 px."""
     profiles = []
