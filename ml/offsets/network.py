@@ -28,7 +28,7 @@ from ml.offsets.tracking import LEAST_CONTRAST, answer, correlated, over_windows
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
-from ml.rasters.windows import Window
+from ml.rasters.windows import Window, scaled, slices
 from ml.runtime.checkpoints import WEIGHTS, load, read_card
 from ml.runtime.device import full_precision, low_precision, ready
 from ml.runtime.feeding import window_px
@@ -163,8 +163,7 @@ def _read(textures: Textures, start: Tensor, at: Window) -> tuple[Tensor, int]:
 
 def _part(field: Tensor, at: Window) -> Tensor:
     """Cut a window of the image out of a field of nodes (n, rows, cols)."""
-    row, col, rows, cols = (value // NODE_PX for value in at)
-    return field[:, row : row + rows, col : col + cols]
+    return field[:, *slices(scaled(at, NODE_PX))]
 
 
 def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: Law) -> Tensor:
