@@ -23,12 +23,12 @@ from lab.simulation.sar.recipes import (
     FARTHEST_PX,
     KINDS,
     any_system,
-    constant_shift,
     even_ground,
     moving,
+    one_shift,
     training_pair,
 )
-from lab.simulation.sar.system import Float32
+from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
@@ -76,12 +76,8 @@ def make_hard_scene(scene: int, size: int = SIZE_PX) -> SarPair:
 def _even(rng: np.random.Generator, size: int) -> SarPair:
     """Draw even ground of any coherence under one shift, mostly of GRDH; only speckle shows the shift."""
     gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
-    if rng.random() < 0.6:
-        return constant_shift(rng, gamma, size)
-    system = any_system(rng)
-    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
-    ground = even_ground(system, size, gamma)
-    return simulate_pair(rng, system, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32) + shift)
+    system = GRDH if rng.random() < 0.6 else any_system(rng)
+    return one_shift(rng, system, even_ground(system, size, gamma))
 
 
 def _varied(rng: np.random.Generator, size: int) -> SarPair:
