@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from affine import Affine
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,7 +24,7 @@ from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
 from ml.offsets.law import FARTHEST_PX, Law, law_from, learned_bands, looks_of
 from ml.offsets.resampling import gathered, whole
 from ml.offsets.tracking import LEAST_CONTRAST, answer, correlated, over_windows, prior, published, shortfall
-from ml.rasters.imagery import Float32, ImagePair, PairSource
+from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
 from ml.rasters.windows import Window, scaled, slices
@@ -71,11 +70,6 @@ def shipped(device: torch.device, method: str, folder: Path = WEIGHTS) -> Tracke
     load(card, network, folder)
     ready(network, device)
     return Tracker(network, device, sigma=card.settings.get("sigma", 1.0), block=block)
-
-
-def without_file(power: Float32) -> PairSource:
-    """Wrap a pair in memory. power: (2, rows, cols), linear, NaN unknown."""
-    return ImagePair(power[0], power[1], Affine.identity(), None).source()
 
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
