@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ml.runtime.checkpoints import Card
+from ml.runtime.checkpoints import Card, load, read_card
 from ml.runtime.device import low_precision
 
 Batch = Mapping[str, Tensor]
@@ -51,6 +51,13 @@ class TrainingRecipe(NamedTuple):
     minutes: float
     learning_rate: float = 2e-3
     finish: Callable[[nn.Module, TrainingTask], dict[str, Any]] = lambda network, task: {}
+
+
+def begin_from(folder: Path, card: Card, network: nn.Module) -> None:
+    """Load the weights in a folder from which training continues; note their hash on the card. InputError: no files."""
+    before = read_card(card.name, folder)
+    load(before, network, folder)
+    card.training["begun_from"] = before.weights_sha256
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ pairs; `resolution_px` shows the resolution lost by it.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -73,29 +72,19 @@ def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
     return np.column_stack([estimate - gamma, sigma, gamma, error]).astype(np.float64)
 
 
-class TunedGround(NamedTuple):
-    """One benchmark. make: (misregistration in px, scene) -> pair; windows: method -> tuned window, px."""
-
-    make: Callable[[float, int], SarPair]
-    windows: Mapping[str, int]
-
-    def window(self, method: str) -> Size:
-        """Return the window of a method, px."""
-        return self.windows.get(method, SAMPLE_WINDOW)
-
-
-GROUNDS = {
-    HOMOGENEOUS: TunedGround(make_even, WINDOWS_EVEN),
-    STRUCTURED: TunedGround(make_structured, WINDOWS),
-    HISTORY: TunedGround(make_history, WINDOWS),
+# Each benchmark's pairs, (misregistration in px, scene) -> pair, and the tuned windows of methods, px.
+GROUNDS: dict[str, tuple[Callable[[float, int], SarPair], Mapping[str, int]]] = {
+    HOMOGENEOUS: (make_even, WINDOWS_EVEN),
+    STRUCTURED: (make_structured, WINDOWS),
+    HISTORY: (make_history, WINDOWS),
 }
 
 
 def errors_of(name: str, misregistration_px: float, methods: Sequence[str], scene: int) -> dict[str, Float64]:
     """Return for each method the `errors` on one pair, a row for each pixel."""
-    ground = GROUNDS[name]
-    pair = ground.make(misregistration_px, scene)
-    return {method: errors(estimated(method, pair, ground.window(method)), pair) for method in methods}
+    make, windows = GROUNDS[name]
+    pair = make(misregistration_px, scene)
+    return {method: errors(estimated(method, pair, windows.get(method, SAMPLE_WINDOW)), pair) for method in methods}
 
 
 def _rmse(rows: Float64, column: int = 0) -> float:
@@ -120,9 +109,9 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
 
 def _step_responses(name: str, methods: Sequence[str], scene: int) -> dict[str, Float64]:
     """Return each method's estimate across a step from STEP_FROM to STEP_TO, mean of each column, (cols, 1)."""
-    pair, ground, lines = gamma_step(generator(Purpose.BENCHMARK, STEP, scene)), GROUNDS[name], {}
+    pair, (_, windows), lines = gamma_step(generator(Purpose.BENCHMARK, STEP, scene)), GROUNDS[name], {}
     for method in methods:
-        bands = estimated(method, pair, ground.window(method))
+        bands = estimated(method, pair, windows.get(method, SAMPLE_WINDOW))
         line = np.mean(bands[of_scatterers(bands)[0]][EDGE_PX:-EDGE_PX], axis=0)
         lines[method] = np.asarray(line, dtype=np.float64)[:, None]
     return lines

@@ -20,6 +20,7 @@ from ml.coherence.features import SCATTERERS
 from ml.coherence.registration import facts_of
 from ml.networks.deformation_unet import DeformationUnet
 from ml.offsets import network as offsets
+from ml.rasters.imagery import ImagePair
 from ml.runtime.checkpoints import load, read_card
 from ml.runtime.device import low_precision, ready
 from ml.runtime.memory import compute_or_fall_back
@@ -60,7 +61,7 @@ def coherence_on(device: torch.device, power: Tensor) -> Tensor:
 
 def offsets_on(device: torch.device, power: Tensor) -> Tensor:
     """Return dx and dy of nodes, (2, nodes, nodes), px."""
-    source = offsets.without_file(power.numpy())
+    source = ImagePair(*power.numpy()).source()
     found = offsets.track(source, offsets.shipped(device, "model"), SEARCH_PX)
     return torch.stack([found.dx_px, found.dy_px]).cpu()
 

@@ -15,9 +15,9 @@ import numpy as np
 from lab.benchmark import by_method
 from lab.offsets.evaluate import AT, SEARCH_CONSTANT_PX, all_errors, benchmark, intervals, known
 from lab.results import Compared
-from lab.simulation.sar.ground import Ground, Points, smooth_field
-from lab.simulation.sar.pairs import SarPair, simulate_pair
-from lab.simulation.sar.recipes import FARTHEST_PX, even_ground, fingerprint
+from lab.simulation.sar.ground import Points, smooth_field
+from lab.simulation.sar.pairs import SarPair
+from lab.simulation.sar.recipes import even_ground, fingerprint, one_shift
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
@@ -35,8 +35,8 @@ TENTHS = 10
 
 
 def make_pair(rng: np.random.Generator, kind: str) -> SarPair:
-    """Draw a pair of one kind, of any coherence in GAMMA, moved by one shift within FARTHEST_PX on each axis."""
-    return _shifted(rng, KINDS[kind], even_ground(KINDS[kind], SIZE_PX, float(rng.uniform(*GAMMA))))
+    """Draw a pair of one kind, of any coherence in GAMMA, moved by one shift."""
+    return one_shift(rng, KINDS[kind], even_ground(KINDS[kind], SIZE_PX, float(rng.uniform(*GAMMA))))
 
 
 def make_textured(rng: np.random.Generator, kind: str) -> SarPair:
@@ -51,12 +51,7 @@ def make_textured(rng: np.random.Generator, kind: str) -> SarPair:
     row, col = (rng.uniform(0, n, count).astype(np.float32) for n in shape)
     power = (10 ** (rng.uniform(*POINTS_DB, count) / 10)).astype(np.float32)
     points = Points(row, col, power, np.full(count, 0.98, dtype=np.float32))
-    return _shifted(rng, system, ground._replace(power=ground.power * np.exp(log).astype(np.float32), points=points))
-
-
-def _shifted(rng: np.random.Generator, system: System, ground: Ground) -> SarPair:
-    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
-    return simulate_pair(rng, system, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32) + shift)
+    return one_shift(rng, system, ground._replace(power=ground.power * np.exp(log).astype(np.float32), points=points))
 
 
 RECIPES = {NAME: (make_pair, GAMMA), TEXTURED: (make_textured, TEXTURED_GAMMA)}

@@ -7,7 +7,6 @@ learning from it.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,20 +14,19 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from lab.benchmark import over_seeds
 from lab.offsets.dataset import BAND, SIZE_PX, Scenes, band_from, make_hard_scene, prepared
 from lab.offsets.real_chips import training_scenes
+from lab.simulation.kept import Draw, kept
 from lab.simulation.sar.system import Float32
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
-from ml.offsets.evidence import KEPT_LAGS, SIDE, Evidence, evidence
+from ml.offsets.evidence import KEPT_LAGS, Evidence, evidence
 from ml.offsets.law import Law, law_from
 from ml.offsets.resampling import at_nodes, gathered, whole
-from ml.offsets.tracking import PRIOR, correlated, prior
+from ml.offsets.tracking import correlated, prior
 
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
 FARTHEST_START_PX = 40  # of crops
@@ -137,6 +135,7 @@ class Sources(NamedTuple):
     real: Scenes | None
 
 
+@lru_cache(maxsize=1)
 def sources(settings: Settings, folder: Path) -> Sources:
     """Return the scenes of a folder; those that are missing are made first. InputError if real chips are missing."""
     path = folder / "real.npy"
@@ -146,8 +145,8 @@ def sources(settings: Settings, folder: Path) -> Sources:
         np.save(path.with_suffix(".bands.npy"), made.bands)
         np.save(path, made.planes)
     real = Scenes(np.load(path, mmap_mode="r"), np.load(path.with_suffix(".bands.npy"))) if settings.real else None
-    scenes = prepared(folder, settings.scenes)
-    hard = prepared(folder, settings.hard_scenes, make=make_hard_scene) if settings.hard_share else scenes
+    scenes = prepared(folder / "scenes", settings.scenes)
+    hard = prepared(folder / "hard", settings.hard_scenes, make=make_hard_scene) if settings.hard_share else scenes
     return Sources(scenes, hard, real)
 
 
@@ -169,50 +168,30 @@ def draw(rng: np.random.Generator, settings: Settings, held: Sources) -> Crop:
 
 
 class Crops:
-    """Crops on disk, one row each, in half precision; those that are missing are drawn first.
+    """Crops on disk, in half precision; those that are missing are drawn first.
 
     ValueError if the folder has crops of other settings.
     """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        px, nodes = settings.crop_px, settings.crop_px // NODE_PX
-        of_nodes = [(n, nodes, nodes) for n in (PRIOR[settings.form], SIDE**2, 3, 1, 2, 2)]
-        self.shapes: list[tuple[int, ...]] = [(2, px, px), *of_nodes, (2, BAND)]  # in the order of `at`
         sources(settings, folder)
-        path, drawn = folder / "crops.npy", {k: v for k, v in asdict(settings).items() if k not in OF_LEARNING}
-        noted, of_drawing = path.with_suffix(".json"), json.dumps(drawn)
-        if not path.exists():
-            shape = settings.crops, sum(math.prod(shape) for shape in self.shapes)
-            np.lib.format.open_memmap(path, "w+", np.float16, shape).flush()
-            noted.write_text(of_drawing)
-        if noted.read_text() != of_drawing:
-            raise ValueError(f"{path} was drawn with {noted.read_text()}, not {of_drawing}: name another folder")
-        over_seeds(partial(_keep, settings, folder), settings.crops)
-        self.rows = np.load(path, mmap_mode="r")
+        of_drawing = {name: value for name, value in asdict(settings).items() if name not in OF_LEARNING}
+        drawn = partial(_stored, settings, folder)
+        self.arrays = kept(folder / "crops", settings.crops, drawn, json.dumps(of_drawing))
 
     def at(self, number: int) -> Crop:
         """Return one of the crops."""
-        row = torch.from_numpy(self.rows[number].astype(np.float32))
-        parts = torch.split(row, [math.prod(shape) for shape in self.shapes])
-        texture, channels, products, energy, known, start, left, bands = (
-            part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)
-        )
-        held = Evidence(products.reshape(SIDE, SIDE, *known.shape[1:]), energy, known[0])
-        return Crop(texture, channels, held, start, start + left, bands.numpy())
+        parts = {name: torch.from_numpy(array[number].astype(np.float32)) for name, array in self.arrays.items()}
+        held, left, bands = Evidence(*map(parts.pop, Evidence._fields)), parts.pop("left"), parts.pop("bands").numpy()
+        return Crop(**parts, held=held, truth=parts["start"] + left, bands=bands)
 
 
-def _keep(settings: Settings, folder: Path, number: int) -> None:
-    """Draw a crop and write its row, unless it is there; its bands, which are never 0, come last."""
-    rows, held = _opened(settings, folder)
-    if not rows[number, -2 * BAND :].any():
-        crop = draw(np.random.default_rng([SEED, number]), settings, held)
-        parts = crop.texture, crop.channels, *crop.held, crop.start, crop.truth - crop.start
-        rows[number] = np.concatenate([*(part.numpy().ravel() for part in parts), crop.bands.ravel()])
-
-
-@lru_cache(maxsize=1)
-def _opened(settings: Settings, folder: Path) -> tuple[NDArray[np.float16], Sources]:
-    return np.lib.format.open_memmap(folder / "crops.npy", "r+"), sources(settings, folder)
+def _stored(settings: Settings, folder: Path, number: int) -> Draw:
+    """Draw a crop and return what is kept of it: all its parts, and what its start leaves of the truth."""
+    crop = draw(np.random.default_rng([SEED, number]), settings, sources(settings, folder))
+    parts = {"texture": crop.texture, "channels": crop.channels, "start": crop.start, "left": crop.truth - crop.start}
+    arrays = {name: part.numpy() for name, part in (parts | crop.held._asdict()).items()} | {"bands": crop.bands}
+    return {name: array.astype(np.float16) for name, array in arrays.items()}
 
 
 def _drawn(rng: np.random.Generator, source: Scenes) -> tuple[Tensor, Float32]:

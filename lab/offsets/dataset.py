@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from lab.simulation.kept import Draw, kept
 from lab.simulation.sar import motion, opera_like
 from lab.simulation.sar.ground import Likely
 from lab.simulation.sar.hard_scenes import hard_pair
@@ -21,12 +23,12 @@ from lab.simulation.sar.recipes import (
     FARTHEST_PX,
     KINDS,
     any_system,
-    constant_shift,
     even_ground,
     moving,
+    one_shift,
     training_pair,
 )
-from lab.simulation.sar.system import Float32
+from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
@@ -74,12 +76,8 @@ def make_hard_scene(scene: int, size: int = SIZE_PX) -> SarPair:
 def _even(rng: np.random.Generator, size: int) -> SarPair:
     """Draw even ground of any coherence under one shift, mostly of GRDH; only speckle shows the shift."""
     gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
-    if rng.random() < 0.6:
-        return constant_shift(rng, gamma, size)
-    system = any_system(rng)
-    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
-    ground = even_ground(system, size, gamma)
-    return simulate_pair(rng, system, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32) + shift)
+    system = GRDH if rng.random() < 0.6 else any_system(rng)
+    return one_shift(rng, system, even_ground(system, size, gamma))
 
 
 def _varied(rng: np.random.Generator, size: int) -> SarPair:
@@ -109,25 +107,15 @@ class Scenes(NamedTuple):
 def prepared(folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene) -> Scenes:
     """Return prepared scenes, memory-mapped; scenes that are missing are made first.
 
-    make: one of FILES. Raises ValueError if the folder has scenes of another size or another number of scenes.
+    ValueError if the folder has scenes of another size or another number of scenes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path, shape = folder / FILES[make], (scenes, len(PLANES), size, size)
-    mode = "r+" if path.exists() else "w+"
-    held = np.lib.format.open_memmap(path, mode, dtype=np.float16, shape=None if mode == "r+" else shape)
-    if held.shape != shape:
-        raise ValueError(f"{path} holds {held.shape}, not {shape}: name another folder")
-    bands = np.lib.format.open_memmap(
-        path.with_suffix(".bands.npy"), mode, dtype=np.float32, shape=None if mode == "r+" else (scenes, 2, BAND)
-    )
-    for scene in range(scenes):
-        if not bands[scene].any():  # written last: a scene with a band is finished
-            pair = make(scene, size=size)
-            held[scene] = planes(pair)
-            bands[scene] = bands_of(torch.from_numpy(held[scene].astype(np.float32)), torch.from_numpy(pair.power))
-    held.flush()
-    bands.flush()
-    return Scenes(np.load(path, mmap_mode="r"), np.array(bands))
+    return Scenes(**kept(folder, scenes, partial(_prepared, make, size), f"scenes of {size} px"))
+
+
+def _prepared(make: Callable[..., SarPair], size: int, scene: int) -> Draw:
+    pair = make(scene, size=size)
+    seen = planes(pair)
+    return Scenes(seen, bands_of(torch.from_numpy(seen.astype(np.float32)), torch.from_numpy(pair.power)))._asdict()
 
 
 def bands_of(seen: Tensor, power: Tensor) -> Float32:
@@ -150,9 +138,6 @@ def band_from(fields: Sequence[float]) -> Band:
     """Return the band with these fields."""
     half, shoulder, looks, shared, *textures = fields
     return Band(half, shoulder, looks, shared, tuple(textures) if any(textures) else ())
-
-
-FILES: dict[Callable[..., SarPair], str] = {make_scene: "scenes.npy", make_hard_scene: "hard.npy"}
 
 
 def planes(pair: SarPair) -> NDArray[np.float16]:

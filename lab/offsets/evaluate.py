@@ -90,12 +90,8 @@ def all_errors(methods: Sequence[str], pair: SarPair, search: int) -> dict[str, 
     return {method: np.column_stack([rows, common]) for method, rows in found.items()}
 
 
-def _constant_errors(gamma: float, methods: Sequence[str], scene: int) -> dict[str, Float64]:
-    return all_errors(methods, make_constant(gamma, scene), SEARCH_CONSTANT_PX)
-
-
-def _field_errors(methods: Sequence[str], scene: int) -> dict[str, Float64]:
-    return all_errors(methods, make_field(scene), SEARCH_FIELDS_PX)
+def _errors(make: Callable[[int], SarPair], search: int, methods: Sequence[str], scene: int) -> dict[str, Float64]:
+    return all_errors(methods, make(scene), search)
 
 
 def known(rows: Float64) -> Float64:
@@ -187,9 +183,8 @@ def step_responses(gamma: float, methods: Sequence[str], scene: int) -> dict[str
 
 
 def _across(bands: dict[str, Float32], along_rows: bool) -> Float64:
-    answers = [np.where(np.isfinite(band), band, np.nan) for band in (bands["dx_px"], bands["dy_px"])]
     edge = 2 * EDGE_NODES
-    lines = [(band.T if along_rows else band)[edge:-edge] for band in answers]
+    lines = [(bands[name].T if along_rows else bands[name])[edge:-edge] for name in baselines.OFFSETS]
     return np.stack([_median_line(line) for line in lines], axis=1) / 0.5
 
 
@@ -231,10 +226,11 @@ def compare_constant(methods: Sequence[str], pairs: int) -> Compared:
     everything: dict[str, list[Float64]] = {method: [] for method in methods}
     for gamma in GAMMAS:
         label, widths = f"{{}}_g{round(100 * gamma)}", resolutions(methods, pairs, gamma)
-        for method, rows in by_method(partial(_constant_errors, gamma), methods, pairs).items():
+        of_pair = partial(_errors, partial(make_constant, gamma), SEARCH_CONSTANT_PX)
+        for method, rows in by_method(of_pair, methods, pairs).items():
             everything[method] += rows
             metrics[method] |= intervals(rows, OF_GAMMA, label)
-            if all((of_pair[:, AT.known] == 1).any() for of_pair in rows):  # the bootstrap needs known nodes in each
+            if all((one[:, AT.known] == 1).any() for one in rows):  # the bootstrap needs known nodes in each
                 metrics[method] |= intervals(rows, OF_KNOWN_GAMMA, label)
                 metrics[method][label.format("resolution_px")] = widths[method]
     return {  # The width is that at the last coherence, the highest.
@@ -248,7 +244,7 @@ def compare_fields(methods: Sequence[str], pairs: int) -> Compared:
     widths = resolutions(methods, pairs)
     return {
         method: intervals(rows, OF_FIELDS) | {"resolution_px": widths[method]}
-        for method, rows in by_method(_field_errors, methods, pairs).items()
+        for method, rows in by_method(partial(_errors, make_field, SEARCH_FIELDS_PX), methods, pairs).items()
     }
 
 

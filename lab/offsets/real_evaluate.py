@@ -214,10 +214,14 @@ def _sums_sha256(what: Callable[[], list[Sum]], name: str, size: int) -> str:
 BENCHMARKS = (
     benchmark(NAME, VERSION, SIZES[NAME], "pairs of real chips", compare, truth_sha256),
     *(
-        benchmark(name, VERSION, SIZES[name], "measurements of real chips", partial(compare_sums, what), sha256)
-        for name, what, sha256 in (
-            (POLARISATIONS, polarisations, partial(_sums_sha256, polarisations, POLARISATIONS)),
-            (CLOSURE, triplets, partial(_sums_sha256, triplets, CLOSURE)),
+        benchmark(
+            name,
+            VERSION,
+            SIZES[name],
+            "measurements of real chips",
+            partial(compare_sums, what),
+            partial(_sums_sha256, what, name),
         )
+        for name, what in ((POLARISATIONS, polarisations), (CLOSURE, triplets))
     ),
 )

@@ -12,11 +12,12 @@ from lab.offsets.crops import Settings
 from lab.offsets.evaluate import GAMMAS, SEARCH_FIELDS_PX, errors, known, make_constant, make_field
 from lab.offsets.training_task import OffsetTrainingTask
 from lab.simulation.seeds import Purpose
-from lab.training import TrainingRecipe, TrainingTask
+from lab.training import TrainingRecipe, TrainingTask, begin_from
 from ml.networks.cc_res_siamnet import OFFSETS, CCResSiamNet
-from ml.offsets.network import NAMES, Tracker, track, without_file
+from ml.offsets.network import NAMES, Tracker, track
 from ml.offsets.tracking import PRIOR
-from ml.runtime.checkpoints import Card, load, read_card
+from ml.rasters.imagery import ImagePair
+from ml.runtime.checkpoints import Card
 
 VERSION = "14"
 CALIBRATED = 21  # pairs of varying motion, and as many of even ground
@@ -29,9 +30,7 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Trai
     name = NAMES["cc-res-siamnet" if settings.form == OFFSETS else "model"]
     card = Card("offsets", name, VERSION, {"form": settings.form, "prior": PRIOR[settings.form]}, {})
     if settings.begin:
-        before = read_card(name, Path(settings.begin))
-        load(before, network, Path(settings.begin))
-        card.training["begun_from"] = before.weights_sha256
+        begin_from(Path(settings.begin), card, network)
     return network, task, card
 
 
@@ -44,7 +43,7 @@ def finish(network: nn.Module, task: object) -> dict[str, float]:
     pairs += [make_constant(gamma, scene, Purpose.VALIDATION) for gamma in GAMMAS for scene in range(CALIBRATED // 3)]
     scaled = []
     for pair in pairs:
-        found = track(without_file(pair.power), tracker, SEARCH_FIELDS_PX)
+        found = track(ImagePair(*pair.power).source(), tracker, SEARCH_FIELDS_PX)
         rows = known(errors({name: band.numpy() for name, band in found._asdict().items()}, pair))
         scaled.append(np.abs(rows[:, :2] / rows[:, 2:4]).ravel())
     return {"sigma": round(float(np.mean([np.quantile(part, 0.68) for part in scaled if part.size])), 3)}

@@ -89,15 +89,12 @@ class OffsetTrainingTask:
             return published(raw, crop.start)
         return answer(raw, crop.held, crop.start, crop.law, crop.channels)
 
+    @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return errors, px, and coverage by sigma on even ground and under varying motion, beside the law alone."""
         self._validation = self._validation or _validation(self.settings.form)
-        with torch.no_grad():
-            return self._figures(network, self._validation)
-
-    def _figures(self, network: nn.Module, validation: dict[str, list[Crop]]) -> dict[str, float]:
         device, inner, figures = next(network.parameters()).device, slice(4, -4), {}
-        for name, crops in validation.items():
+        for name, crops in self._validation.items():
             errors, scaled, alone = [], [], []
             for crop in crops:
                 raw = network(crop.texture[None].to(device), crop.channels[None].to(device))[0].float().cpu()

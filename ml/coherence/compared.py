@@ -75,11 +75,9 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
     shape = these.stack.shape
     change = scaled_change(these.stack, these.n_past, pieces, at)
 
-    def brightness(here: Window) -> Arrays:
-        return {"ratio_db": ratio_db(these.images, here, device)}
-
-    pieces.each("ratio", at, brightness)
+    pieces.each("ratio", at, lambda here: {"ratio_db": ratio_db(these.images, here, device)})
     places = {place: place for place in at}
+    parts = {place: inner(here, grown(here, MARGIN_PX, shape)) for place, here in at.items()}
 
     def before(place: str) -> list[Float32]:
         return [change.read(place, at[place])[1], *(one.read(at[place])[1] for one in these.beside)]
@@ -95,10 +93,7 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
     (usual,) = pieces.quantiles("ratio-median", places, lambda place: [pieces.get("ratio", place)["ratio_db"]], MEDIAN)
 
     def edges(place: str) -> Arrays:
-        here = at[place]
-        part = inner(here, grown(here, MARGIN_PX, shape))
-        patches = patches_of(evidence(place), part, (here.row, here.col), span=these.dates)
-        return patches._asdict()
+        return patches_of(evidence(place), parts[place], at[place][:2], these.dates)._asdict()
 
     pieces.each("patches", places, edges)
 
@@ -109,10 +104,8 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
     elsewhere = pieces.once("joined", joined)
 
     def bands(place: str) -> Arrays:
-        here = at[place]
-        part = inner(here, grown(here, MARGIN_PX, shape))
-        joined_here = np.array(elsewhere[place], dtype=np.int64).reshape(-1, 2)
-        event = confirmed(evidence(place), span=these.dates, part=part, joined=joined_here)
+        here, joined_here = at[place], np.array(elsewhere[place], dtype=np.int64).reshape(-1, 2)
+        event = confirmed(evidence(place), span=these.dates, part=parts[place], joined=joined_here)
         ratio = pieces.get("ratio", place)["ratio_db"] - np.float32(usual or 0.0)
         values = (*change.read(place, here), these.area_sigma(here), *event, ratio)
         return {name: band for name, band in zip(UNITS, values, strict=True) if np.isfinite(band).any()}

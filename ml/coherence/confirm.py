@@ -105,17 +105,10 @@ def confirmed(
     return result
 
 
-def patches_of(
-    evidence: Sequence[Evidence],
-    part: Part,
-    corner: tuple[int, int],
-    high: float = HIGH_SIGMA,
-    low: float = LOW_SIGMA,
-    span: Span | None = None,
-) -> Patches:
+def patches_of(evidence: Sequence[Evidence], part: Part, corner: tuple[int, int], span: Span) -> Patches:
     """Return a part's patches, for joining with its neighbours'. corner: its first row and column in the scene."""
     touching, passed = [np.zeros((0, 4), dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
-    for number, (_, _, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
+    for number, (_, _, weak, strong) in enumerate(_explanations(evidence, part, HIGH_SIGMA, LOW_SIGMA, span)):
         patches, _ = ndimage.label(weak)
         edge = np.zeros_like(weak)
         edge[[0, -1]] = edge[:, [0, -1]] = True

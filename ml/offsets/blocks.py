@@ -14,7 +14,7 @@ from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets.texture import MARGIN_PX, halved, texture
 from ml.rasters.imagery import PairSource
 from ml.rasters.pieces import Arrays, Pieces
-from ml.rasters.windows import Window, cut, grown, inner, shared
+from ml.rasters.windows import Window, cut, grown, inner, scaled, shared, slices
 from ml.runtime.ahead import AT_ONCE, Feed, fed
 from ml.runtime.device import in_threads
 from ml.runtime.feeding import feed_of, may_hold, on_device, pinned
@@ -67,10 +67,7 @@ def of_source(source: PairSource, device: torch.device) -> Textures:
     def tile(row: int, col: int) -> Tile:
         core = Window(row, col, *(min(TILE_PX, n - at) for n, at in zip(source.shape, (row, col), strict=True)))
         wide = grown(core, MARGIN_PX, source.shape)
-        if held is None:
-            power = on_device(pinned(source.read(wide)[:2], feed), device)
-        else:
-            power = held[:, wide.row : wide.row + wide.rows, wide.col : wide.col + wide.cols]
+        power = on_device(pinned(source.read(wide)[:2], feed), device) if held is None else held[:, *slices(wide)]
         rows, cols = inner(core, wide)
         seen = torch.cat(in_threads(lambda image: texture(image.log()), torch.split(power, 1), device))
         edge = (0, aligned(core.cols) - core.cols, 0, aligned(core.rows) - core.rows)
@@ -81,8 +78,8 @@ def of_source(source: PairSource, device: torch.device) -> Textures:
             whole = torch.full((planes, at.rows // scale, at.cols // scale), beyond, device=device)
             for here in _tiles_within(at, source.shape):
                 there = shared(at, here)
-                own, other = (inner(Window(*(n // scale for n in there)), _scaled(of, scale)) for of in (here, at))
-                whole[:, other[0], other[1]] = tile(here.row, here.col)[part][:, own[0], own[1]]
+                own, other = (inner(scaled(there, scale), scaled(of, scale)) for of in (here, at))
+                whole[:, *other] = tile(here.row, here.col)[part][:, *own]
             return whole
 
         return read
@@ -96,10 +93,6 @@ def _tiles_within(at: Window, shape: tuple[int, int]) -> Iterator[Window]:
     for row in range(max(0, at.row) // TILE_PX * TILE_PX, min(at.row + at.rows, aligned(shape[0])), TILE_PX):
         for col in range(max(0, at.col) // TILE_PX * TILE_PX, min(at.col + at.cols, aligned(shape[1])), TILE_PX):
             yield Window(row, col, *(min(TILE_PX, aligned(n) - n0) for n, n0 in zip(shape, (row, col), strict=True)))
-
-
-def _scaled(at: Window, scale: int) -> Window:
-    return Window(*(value // scale for value in at))
 
 
 def _tile(seen: Tensor) -> Tile:
@@ -116,7 +109,7 @@ def loaded(source: PairSource, device: torch.device, feed: Feed) -> Tensor:
     whole = torch.empty((2, *source.shape), device=device)
     parts = cut(source.shape, LOADED_PX).values()
     for at, images in fed(parts, lambda at: pinned(source.read(at), feed), feed):
-        whole[:, at.row : at.row + at.rows, at.col : at.col + at.cols] = on_device(images, device)
+        whole[:, *slices(at)] = on_device(images, device)
     return whole
 
 

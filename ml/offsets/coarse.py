@@ -8,7 +8,7 @@ Lei, Gardner, Agram 2021, doi:10.3390/rs13040749). One node stands for STEP * NO
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import Peaks, correlate, correlate_grid
 from ml.offsets.texture import halved
 from ml.rasters.pieces import Pieces
-from ml.rasters.windows import Window
+from ml.rasters.windows import Window, inner, scaled, slices
 
 KERNELS_PX = (32, 64)  # of the full-size image; the smallest with a match that stands out is used
 NEAR_PX = SEARCH_PX  # what is searched everywhere
@@ -67,25 +67,6 @@ class Search(NamedTuple):
     reach_px: int
 
 
-class _Near(NamedTuple):
-    """Result of the near search.
-
-    offset: as in Search; known: share of known pixels around a node; contrast: mean square of texture there.
-    """
-
-    offset: Tensor
-    known: Tensor
-    contrast: Tensor
-
-
-class _Nodes(NamedTuple):
-    """Nodes to be searched in a part of a field: the part, and their rows and columns (n,) within it."""
-
-    at: Window
-    row: Tensor
-    col: Tensor
-
-
 def searched(
     textures: Textures,
     reach: int,
@@ -97,19 +78,19 @@ def searched(
     pieces: the store for the pieces of a large pair.
     """
     pieces = pieces or Pieces()
-    near = _near(textures, min(reach, NEAR_PX), block, pieces)
-    missing = torch.isnan(near.offset[0]) & (near.known >= LEAST_KNOWN) & (near.contrast >= LEAST_TEXTURE)
-    offset, far = near.offset, torch.full_like(near.offset, torch.nan)
+    near, known, contrast = _near(textures, min(reach, NEAR_PX), block, pieces)
+    missing = torch.isnan(near[0]) & (known >= LEAST_KNOWN) & (contrast >= LEAST_TEXTURE)
+    offset, far = near, torch.full_like(near, torch.nan)
     if missing.any():
         far = _far(textures, missing, block, pieces)
         reach = widened(far, reach)
         within = (far.abs() <= reach).all(dim=0)
         far_within = torch.where(within, far, torch.nan)
-        offset = _followed(textures, near.offset, far_within, missing, reach, block, pieces)
+        offset = _followed(textures, near, far_within, missing, reach, block, pieces)
     reason = torch.full_like(missing, Reason.NO_MATCH, dtype=torch.uint8)
     reason[(far.abs() > reach).any(dim=0)] = Reason.BEYOND_REACH
-    reason[near.contrast < LEAST_TEXTURE] = Reason.NO_TEXTURE
-    reason[(near.known < LEAST_KNOWN) | _leaves(offset, textures.shape)] = Reason.TOO_FEW_PIXELS
+    reason[contrast < LEAST_TEXTURE] = Reason.NO_TEXTURE
+    reason[(known < LEAST_KNOWN) | _leaves(offset, textures.shape)] = Reason.TOO_FEW_PIXELS
     reason[torch.isfinite(offset[0])] = Reason.MATCHED
     return Search(offset, reason, reach)
 
@@ -140,7 +121,8 @@ def far_starts(found: Search) -> Tensor | None:
     return start if bool(start.any()) else None
 
 
-def _near(textures: Textures, search: int, block: int, pieces: Pieces) -> _Near:
+def _near(textures: Textures, search: int, block: int, pieces: Pieces) -> tuple[Tensor, Tensor, Tensor]:
+    """Search within `search` px. Returns offsets as in Search, known share and mean square of texture around nodes."""
     rows, cols = (n // STEP for n in nodes_of(textures.shape))
     offset, shares = torch.full((2, rows, cols), torch.nan), torch.zeros(2, rows, cols)
     halo = aligned(max(KERNELS_PX) // 2 + NEAR_PX + 6 * NODE_PX)
@@ -150,29 +132,47 @@ def _near(textures: Textures, search: int, block: int, pieces: Pieces) -> _Near:
         return halves if torch.isfinite(halves).all(dim=0).any() else None
 
     def work(core: Window, outer: Window, halves: Tensor) -> Tensor:
-        at, (known, *contrast) = _squares(core), textures.squares(core)
-        above, left = (core.row - outer.row) // SQUARE_PX, (core.col - outer.col) // SQUARE_PX
-        own = _matched(halves, search)[:, above : above + at.rows, left : left + at.cols]
+        known, *contrast = textures.squares(core)
+        own = _matched(halves, search)[:, *inner(scaled(core, SQUARE_PX), scaled(outer, SQUARE_PX))]
         return torch.cat([own, torch.stack([known, torch.minimum(*contrast)])]).cpu()
 
     for core, values in over_blocks((pieces, "near"), textures, (AREA_BLOCKS * block, halo), read, work):
-        _place(offset, _squares(core), values[:2])
-        _place(shares, _squares(core), values[2:])
+        at = slices(scaled(core, SQUARE_PX))
+        offset[:, *at], shares[:, *at] = values[:2], values[2:]
     known, contrast = box_mean(shares, 3)
-    return _Near(offset, torch.minimum(known, shares[0]), contrast / known.clamp_min(1e-3))
+    return offset, torch.minimum(known, shares[0]), contrast / known.clamp_min(1e-3)
 
 
-def _nodes(wanted: Tensor, at: Window) -> _Nodes:
-    row, col = torch.nonzero(wanted[at.row : at.row + at.rows, at.col : at.col + at.cols], as_tuple=True)
-    return _Nodes(at, row, col)
+def _over_wanted(
+    stage: tuple[Pieces, str],
+    textures: Textures,
+    size: tuple[int, int],
+    wanted: Tensor,
+    apart: int,
+    match: Callable[[Tensor, Window, list[Tensor], list[Tensor]], Tensor],
+) -> Tensor:
+    """Match wanted nodes (rows, cols), `apart` px from each other, block by block: offsets (2, rows, cols), else NaN.
 
+    size: of a block, and of its halo; match: (halved images, their window, rows and columns of nodes, where these lie
+    in the window, px) -> offsets (2, n), px.
+    """
+    found = torch.full((2, *wanted.shape), torch.nan)
 
-def _squares(at: Window) -> Window:
-    return Window(*(value // SQUARE_PX for value in at))
+    def read(core: Window, outer: Window) -> tuple[Tensor, Tensor] | None:
+        within = torch.nonzero(wanted[slices(scaled(core, apart))])
+        return (textures.halved(outer), within) if len(within) else None
 
+    def work(core: Window, outer: Window, begun: tuple[Tensor, Tensor]) -> Tensor:
+        halves, (row, col) = begun[0], begun[1].T
+        nodes = [row + core.row // apart, col + core.col // apart]
+        at = [where * apart + apart // 2 - first for where, first in zip(nodes, outer[:2], strict=True)]
+        values = torch.full((2, core.rows // apart, core.cols // apart), torch.nan)
+        values[:, row, col] = match(halves, outer, nodes, at).cpu()
+        return values
 
-def _place(whole: Tensor, at: Window, values: Tensor) -> None:
-    whole[:, at.row : at.row + at.rows, at.col : at.col + at.cols] = values
+    for core, values in over_blocks(stage, textures, size, read, work):
+        found[:, *slices(scaled(core, apart))] = values
+    return found
 
 
 def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Tensor:
@@ -182,26 +182,14 @@ def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Ten
     """
     each = SPARSE_PX // SQUARE_PX
     wanted = functional.avg_pool2d(missing[None].float(), each)[0] >= SPARSE_SHARE
-    found = torch.full((2, *wanted.shape), torch.nan)
-    halo = aligned(max(size for _, size in SPARSE_LOOKS) // 2 + FARTHEST_PX)
+    size = AREA_BLOCKS * block, aligned(max(size for _, size in SPARSE_LOOKS) // 2 + FARTHEST_PX)
 
-    def read(core: Window, outer: Window) -> tuple[Tensor, _Nodes] | None:
-        nodes = _nodes(wanted, Window(*(value // SPARSE_PX for value in core)))
-        return (textures.halved(outer), nodes) if len(nodes.row) else None
-
-    def work(_: Window, outer: Window, begun: tuple[Tensor, _Nodes]) -> Tensor:
-        halves, (own, row, col) = begun
-        at = _squares(outer)
-        matched = ~missing[at.row : at.row + at.rows, at.col : at.col + at.cols].to(halves.device)
+    def match(halves: Tensor, outer: Window, _: list[Tensor], at: list[Tensor]) -> Tensor:
+        matched = ~missing[slices(scaled(outer, SQUARE_PX))].to(halves.device)
         halves[0, matched.repeat_interleave(SQUARE_PX // 2, 0).repeat_interleave(SQUARE_PX // 2, 1)] = torch.nan
-        values = torch.full((2, own.rows, own.cols), torch.nan)
-        in_outer = ((row, own.row, outer.row), (col, own.col, outer.col))
-        middle = [(where + start) * SPARSE_PX + SPARSE_PX // 2 - first for where, start, first in in_outer]
-        values[:, row, col] = _sparse(halves, middle)
-        return values
+        return _sparse(halves, at)
 
-    for core, values in over_blocks((pieces, "far"), textures, (AREA_BLOCKS * block, halo), read, work):
-        _place(found, Window(*(value // SPARSE_PX for value in core)), values)
+    found = _over_wanted((pieces, "far"), textures, size, wanted, SPARSE_PX, match)
     found = torch.where(_moves_alike(found), found, torch.nan)
     return found.repeat_interleave(each, 1).repeat_interleave(each, 2)
 
@@ -248,26 +236,13 @@ def _followed(
 
 def _around(textures: Textures, likely: Tensor, wanted: Tensor, block: int, stage: tuple[Pieces, str]) -> Tensor:
     """Find offsets (2, rows, cols), px, of the wanted nodes within AROUND_PX of the likely ones; else NaN."""
-    found = torch.full_like(likely, torch.nan)
-    halo = aligned(max(KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
+    size = block, aligned(max(KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
 
-    def read(core: Window, outer: Window) -> tuple[Tensor, _Nodes] | None:
-        nodes = _nodes(wanted, _squares(core))
-        return (textures.halved(outer), nodes) if len(nodes.row) else None
+    def match(halves: Tensor, _: Window, nodes: list[Tensor], at: list[Tensor]) -> Tensor:
+        halved_at, start = [part // 2 for part in at], (likely[:, nodes[0], nodes[1]] / 2).round()
+        return 2 * _smallest_that_stands_out(halves, halved_at, 2, KERNELS_PX, AROUND_PX, MARGIN, start)
 
-    def work(_: Window, outer: Window, begun: tuple[Tensor, _Nodes]) -> Tensor:
-        halves, (own, row, col) = begun
-        in_outer = ((row + own.row, outer.row), (col + own.col, outer.col))
-        at = [(where * SQUARE_PX + NODE_PX - first) // 2 for where, first in in_outer]
-        start = (likely[:, row + own.row, col + own.col] / 2).round()
-        values = torch.full((2, own.rows, own.cols), torch.nan)
-        matched = _smallest_that_stands_out(halves, at, 2, KERNELS_PX, AROUND_PX, MARGIN, start)
-        values[:, row, col] = 2 * matched.cpu()
-        return values
-
-    for core, values in over_blocks(stage, textures, (block, halo), read, work):
-        _place(found, _squares(core), values)
-    return found
+    return _over_wanted(stage, textures, size, wanted, SQUARE_PX, match)
 
 
 def _matched(halves: Tensor, search: int) -> Tensor:
@@ -314,7 +289,8 @@ def _smallest_that_stands_out(
         else:
             begin = None if start is None else start.to(images.device)[:, left]
             peaks = correlate(images[0], images[1], row[left], col[left], kernel, lags, begin, whole=False)
-        found = _standing_out(peaks, chance_peak(kernel, lags, SPECKLE_PX, margin))
+        stands_out = peaks.known & (peaks.height > chance_peak(kernel, lags, SPECKLE_PX, margin))
+        found = torch.where(stands_out, torch.stack(peaks[:2]), torch.nan)
         if kernel > sizes[0] and (held := torch.isfinite(found[0])).any():
             at_match = found[:, held].round()
             own = correlate(images[0], images[1], row[left][held], col[left][held], sizes[0], 1, at_match, False)
@@ -322,11 +298,6 @@ def _smallest_that_stands_out(
             found[:, held] = torch.where(stands, found[:, held], torch.nan)
         matched[:, left] = found
     return matched
-
-
-def _standing_out(peaks: Peaks, chance: float) -> Tensor:
-    offset = torch.stack([peaks.dx_px, peaks.dy_px])
-    return torch.where(peaks.known & (peaks.height > chance), offset, torch.nan)
 
 
 def filled(offset: Tensor) -> Tensor:

@@ -96,14 +96,14 @@ def _correlate_batch(
     """
     size = kernel + 2 * search
     (left, top), (cols, rows) = first + search, second
-    chip = _windows(images[0], top, left, kernel)  # (n, k, k)
-    field = _windows(images[1], rows, cols, size)  # (n, k + 2s, k + 2s)
+    chip = windows(images[0], top, left, kernel)  # (n, k, k)
+    field = windows(images[1], rows, cols, size)  # (n, k + 2s, k + 2s)
     period, reach = next_fast_len(size, real=True), 2 * search + 1
     spectrum = torch.fft.rfft2(field, s=(period, period)) * torch.fft.rfft2(chip, s=(period, period)).conj()
     product = torch.fft.irfft2(spectrum, s=(period, period))[:, :reach, :reach] / kernel**2
-    energy, share = (_windows(part, rows, cols, reach) for part in boxes)  # (n, 2s + 1, 2s + 1)
+    energy, share = (windows(part, rows, cols, reach) for part in boxes)  # (n, 2s + 1, 2s + 1)
     surface = _normalised(product, (chip**2).mean(dim=(1, 2)), energy)
-    tried, part = share >= LEAST_KNOWN, _windows(known, top, left, kernel).mean(dim=(1, 2))
+    tried, part = share >= LEAST_KNOWN, windows(known, top, left, kernel).mean(dim=(1, 2))
     if whole:
         return peaks_of(surface, (part >= LEAST_KNOWN) & tried.all(dim=2).all(dim=1), search)
     return peaks_of(torch.where(tried, surface, -1.0), part >= LEAST_PART, search)
@@ -114,7 +114,7 @@ def _normalised(product: torch.Tensor, first: torch.Tensor, second: torch.Tensor
     return product / (first.clamp_min(MIN_ENERGY)[:, None, None] * second.clamp_min(MIN_ENERGY)).sqrt_()
 
 
-def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
+def windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
     """Cut (n, size, size) windows whose upper left corners stand at rows, cols of a padded image."""
     steps = torch.arange(size, device=image.device)
     return image[(rows[:, None] + steps)[:, :, None], (cols[:, None] + steps)[:, None, :]]

@@ -31,6 +31,11 @@ from ml.runtime.memory import freed_memory_kept
 WEIGHTS = {method: card for method, card in network.NAMES.items() if method in METHODS}  # names of the cards
 UNITS = ("px", "px", "px", "px", "1")
 FEW_SAMPLES = 2  # along each axis: a megapixel of a pair says what its images share
+KERNELS_PX = {
+    "multi-kernel": baseline.KERNELS,
+    "ncc": baseline.SINGLE_KERNEL,
+    "whitened": (*whitened.COARSE_KERNELS, whitened.FINE_KERNEL),
+} | dict.fromkeys(ON_NODES, coarse.KERNELS_PX)
 FLAT = 1e-6  # of the largest value: an image with a smaller range is flat
 REASONS = {
     Reason.TOO_FEW_PIXELS: "too few pixels",
@@ -43,7 +48,7 @@ REASONS = {
 def parameters(method: str) -> dict[str, Any]:
     """Return the constants with which a method runs, to be recorded with the result."""
     return {
-        "kernels_px": _kernels(method),
+        "kernels_px": KERNELS_PX[method],
         "near_px": NEAR_PX,
         "farthest_px": FARTHEST_PX,
         "posting_px": POSTING_PX,
@@ -70,7 +75,8 @@ def track_offsets(
     of a large pair. ValueError for a pair that is too small or shows no ground.
     """
     source = pair.source() if isinstance(pair, ImagePair) else pair
-    kernels = _kernels(method)
+    if method not in METHODS:
+        raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     sampled = usable_samples(source, posting)
     textures = of_source(source, device)
     found = coarse.searched(textures, search, block=window_px(device, BLOCK_PX), pieces=pieces)
@@ -82,7 +88,7 @@ def track_offsets(
         on_device = [torch.from_numpy(sample).to(device) for sample in sampled]
         bands = _correlated(source, method, on_device, found, min(search, NEAR_PX), posting, pieces)
     statistics = _statistics(bands) | {"reach_px": found.reach_px} | _reasons(bands, found, posting)
-    tags = {"kernels_px": " ".join(map(str, kernels)), "search_px": str(search), "posting_px": str(posting)}
+    tags = {"kernels_px": " ".join(map(str, KERNELS_PX[method])), "search_px": str(search), "posting_px": str(posting)}
     tags |= {"reach_px": str(found.reach_px)}
     of_network = {"precision": precision(device)} if method in WEIGHTS else {}
     grid = source.transform @ Affine.scale(posting)
@@ -108,23 +114,23 @@ def _correlated(
     pieces: Pieces | None,
 ) -> dict[str, Float32]:
     """Return the bands of a correlation method. sampled: samples of the pair, on the device to be used."""
-    kernels, device, far = _kernels(method), sampled[0].device, coarse.far_starts(found)
+    kernels, device, far = KERNELS_PX[method], sampled[0].device, coarse.far_starts(found)
     shared = median(pixels_per_cell(sample) for sample in sampled)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
-    whitening = whitened.whitening_of(sampled) if method == "whitened" else None
+    correlation = whitened.autocorrelation(sampled) if method == "whitened" else None
 
     def work(images: Float32, tile: Tile) -> dict[str, Float32]:
         power = on_device(images, device)
         start = None if far is None else _at_nodes(far, tile.outer, posting).to(device)
-        if whitening:
-            tracked = whitened.track(power, whitening, search, posting, shared, start)
+        if correlation is not None:
+            tracked = whitened.track(power, correlation, search, posting, shared, start)
         else:
             tracked = baseline.track(power, kernels, search, posting, shared, margin, start)
         within = (torch.stack([tracked.dx_px, tracked.dy_px]).abs() <= found.reach_px + 1).all(dim=0)
         bands = {name: torch.where(within, band, torch.nan).cpu().numpy() for name, band in tracked._asdict().items()}
         return tile.own(bands, posting)
 
-    halo = whitened.reach(search, posting) if whitening else baseline.reach(kernels, search, posting)
+    halo = whitened.reach(search, posting) if method == "whitened" else baseline.reach(kernels, search, posting)
     halo += 0 if far is None else int(far.abs().max())
     return dict(over_tiles(source, work, halo, posting, pieces=pieces, feed=feed_of(device)))
 
@@ -194,15 +200,3 @@ def _usable(sampled: list[Float32]) -> list[Float32]:
                 f"the {name} has the same value ({values[0]:g}) everywhere; check its band and its scale"
             )
     return sampled
-
-
-def _kernels(method: str) -> tuple[int, ...]:
-    if method == "multi-kernel":
-        return baseline.KERNELS
-    if method == "ncc":
-        return baseline.SINGLE_KERNEL
-    if method in ON_NODES:
-        return coarse.KERNELS_PX
-    if method == "whitened":
-        return (*whitened.COARSE_KERNELS, whitened.FINE_KERNEL)
-    raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")

@@ -13,7 +13,6 @@ from statistics import median
 
 import numpy as np
 import torch
-from affine import Affine
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,10 +25,10 @@ from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
 from ml.offsets.law import FARTHEST_PX, Law, law_from, learned_bands, looks_of
 from ml.offsets.resampling import gathered, whole
 from ml.offsets.tracking import LEAST_CONTRAST, answer, correlated, over_windows, prior, published, shortfall
-from ml.rasters.imagery import Float32, ImagePair, PairSource
+from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
-from ml.rasters.windows import Window
+from ml.rasters.windows import Window, scaled, slices
 from ml.runtime.checkpoints import WEIGHTS, load, read_card
 from ml.runtime.device import full_precision, low_precision, ready
 from ml.runtime.feeding import window_px
@@ -72,11 +71,6 @@ def shipped(device: torch.device, method: str, folder: Path = WEIGHTS) -> Tracke
     load(card, network, folder)
     ready(network, device)
     return Tracker(network, device, sigma=card.settings.get("sigma", 1.0), block=block)
-
-
-def without_file(power: Float32) -> PairSource:
-    """Wrap a pair in memory. power: (2, rows, cols), linear, NaN unknown."""
-    return ImagePair(power[0], power[1], Affine.identity(), None).source()
 
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
@@ -166,8 +160,7 @@ def _read(textures: Textures, start: Tensor, at: Window) -> tuple[Tensor, int]:
 
 def _part(field: Tensor, at: Window) -> Tensor:
     """Cut a window of the image out of a field of nodes (n, rows, cols)."""
-    row, col, rows, cols = (value // NODE_PX for value in at)
-    return field[:, row : row + rows, col : col + cols]
+    return field[:, *slices(scaled(at, NODE_PX))]
 
 
 def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: Law | None) -> Tensor:

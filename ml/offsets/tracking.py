@@ -39,26 +39,6 @@ class Answer(NamedTuple):
     contrast: Tensor
 
 
-class Stated(NamedTuple):
-    """What the network states for each node, (n, rows, cols), see STATED."""
-
-    share: Tensor
-    smooth: Tensor
-    add: Tensor
-    strictness: Tensor
-    factor: Tensor
-    right: Tensor
-
-
-class Windows(NamedTuple):
-    """Results of each window of PRIOR_PX: as in Answer, windows first; sigma in px."""
-
-    offset: Tensor
-    sigma: Tensor
-    contrast: Tensor
-    correlation: Tensor
-
-
 def over_windows(held: Evidence, start: Tensor, law: Law, size_px: float) -> Answer:
     """Fit offsets to windows of one size around each node.
 
@@ -86,10 +66,10 @@ def _fitted(
         yield Answer(of_size[:2], of_size[2:4], of_size[4], of_size[5])
 
 
-def windows_of(channels: Tensor, start: Tensor) -> Windows:
-    """Return what the windows of PRIOR_PX found. channels: of `prior`; start: (2, rows, cols), px."""
+def windows_of(channels: Tensor, start: Tensor) -> Answer:
+    """Return the answers of windows of PRIOR_PX, these first. channels: of `prior`; start: (2, rows, cols), px."""
     parts = channels[: 6 * len(PRIOR_PX)].reshape(len(PRIOR_PX), 6, *start.shape[1:])
-    return Windows(parts[:, :2] + start, parts[:, 2:4].exp(), torch.expm1(4 * parts[:, 4]), parts[:, 5])
+    return Answer(parts[:, :2] + start, parts[:, 2:4], parts[:, 5], torch.expm1(4 * parts[:, 4]))
 
 
 def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
@@ -135,12 +115,12 @@ def _scored(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     return stepped(match(surface, near, law), near, pixels)
 
 
-def unlike(windows: Windows) -> Tensor:
+def unlike(windows: Answer) -> Tensor:
     """Return by how much each of the nine nodes around a node moves differently, (LEVELS, 9, windows, rows, cols).
 
     The measure is the squared difference of the offsets over its variance, summed over both axes.
     """
-    own = torch.cat([windows.offset, windows.sigma**2], dim=1)
+    own = torch.cat([windows.offset, windows.log_sigma.exp() ** 2], dim=1)
     levels = []
     for level in range(LEVELS):
         apart = []
@@ -160,23 +140,24 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
     ground that moves differently counts. Its correction of the first field only matters where motion varies, because
     the sum undoes an error common to all nodes.
     """
-    stated, windows = Stated(*torch.split(raw, list(STATED.values()))), windows_of(channels, start)
+    stated = dict(zip(STATED, torch.split(raw, list(STATED.values())), strict=True))
+    windows = windows_of(channels, start)
     nodes, apart = start.shape[1:], unlike(windows)
-    strictness = functional.softplus(stated.strictness).reshape(2, LEVELS, 1, -1, *nodes)
+    strictness = functional.softplus(stated["strictness"]).reshape(2, LEVELS, 1, -1, *nodes)
     less = (strictness * apart).sum(dim=3)
     smooth, add = (
         (logits.reshape(TURNS, LEVELS, 9, *nodes) - by).softmax(dim=2)
-        for logits, by in zip((stated.smooth, stated.add), less, strict=True)
+        for logits, by in zip((stated["smooth"], stated["add"]), less, strict=True)
     )
-    share = stated.share.softmax(dim=0)
-    offset = (share[:, None] * windows.offset).sum(dim=0) + stated.right.clamp(-MOST_RIGHT_PX, MOST_RIGHT_PX)
+    share = stated["share"].softmax(dim=0)
+    offset = (share[:, None] * windows.offset).sum(dim=0) + stated["right"].clamp(-MOST_RIGHT_PX, MOST_RIGHT_PX)
     for by, weights in zip(smooth, add, strict=True):
         sums = weighted(torch.cat([offset * held.known, held.known[None]]), by)
         field = (sums[:2] / sums[2].clamp_min(LEAST_KNOWN)) - start
         found = around(held, field.flatten(1), law, weights)
         offset = found.offset.reshape(start.shape) + start
     placed = _placed(found._replace(sigma=found.sigma.detach()), start)
-    factor = stated.factor.clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
+    factor = stated["factor"].clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
     contrast = torch.maximum(placed.contrast, windows.contrast.amax(dim=0))
     return placed._replace(log_sigma=placed.log_sigma + factor, contrast=contrast)
 

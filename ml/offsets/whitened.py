@@ -21,7 +21,7 @@ from ingest.errors import UnusableData
 from ml.offsets import POSTING_PX
 from ml.offsets.baseline import MOVED_SEARCH_PX, SEARCH_PX, Offsets, chance_peak, grid_of_nodes
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours
-from ml.offsets.correlate import correlate
+from ml.offsets.correlate import correlate, windows
 from ml.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
 
 FINE_KERNEL = 32
@@ -35,12 +35,6 @@ FARTHEST_STEP_PX = 1.5  # from the first stage
 CALIBRATION = 2.3  # of the standard deviation, against simulated pairs
 FLOOR_PX = 0.01
 BATCH = 1024
-
-
-class Whitening(NamedTuple):
-    """Autocorrelation of the images' texture, (2 LAGS + 1, 2 LAGS + 1), with lag 0 in the middle."""
-
-    correlation: torch.Tensor
 
 
 class Refined(NamedTuple):
@@ -62,8 +56,11 @@ def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
     return ((amplitude - mean) / spread).clamp(-BRIGHTEST, BRIGHTEST)
 
 
-def whitening_of(sampled: Sequence[torch.Tensor]) -> Whitening:
-    """Average the autocorrelation over samples (2, rows, cols), linear power. ValueError without samples."""
+def autocorrelation(sampled: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return the mean autocorrelation of texture, (2 LAGS + 1, 2 LAGS + 1), with lag 0 in the middle.
+
+    sampled: (2, rows, cols) each, linear power. ValueError without samples.
+    """
     if not sampled:
         raise UnusableData("nowhere do both images show most of the ground")
     total = torch.zeros((2 * LAGS + 1, 2 * LAGS + 1), device=sampled[0].device)
@@ -73,18 +70,18 @@ def whitening_of(sampled: Sequence[torch.Tensor]) -> Whitening:
         power = torch.fft.rfft2(texture, s=size).abs() ** 2
         lags = torch.fft.irfft2(power.sum(dim=0), s=size)
         total += torch.roll(lags, (LAGS, LAGS), (0, 1))[: 2 * LAGS + 1, : 2 * LAGS + 1]
-    return Whitening(total / total[LAGS, LAGS].clamp_min(1e-9))
+    return total / total[LAGS, LAGS].clamp_min(1e-9)
 
 
-def whitened(texture: torch.Tensor, whitening: Whitening) -> torch.Tensor:
+def whitened(texture: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
     """Whiten images (2, rows, cols), so that all frequencies have the same strength.
 
-    texture: high-passed, NaN unknown; in the result such pixels count as 0.
+    texture: high-passed, NaN unknown; in the result such pixels count as 0; correlation: from `autocorrelation`.
     """
     size = [next_fast_len(n + 4 * LAGS, real=True) for n in texture.shape[1:]]
     window = torch.hann_window(2 * LAGS + 3, periodic=False, device=texture.device)[1:-1]
     lags = torch.zeros(size, device=texture.device)
-    lags[: 2 * LAGS + 1, : 2 * LAGS + 1] = whitening.correlation * window[:, None] * window
+    lags[: 2 * LAGS + 1, : 2 * LAGS + 1] = correlation * window[:, None] * window
     power = torch.fft.rfft2(torch.roll(lags, (-LAGS, -LAGS), (0, 1))).real.clamp_min(0)
     gain = 1 / (power + LEAST_SHARE * power.max()).sqrt()
     spectrum = torch.fft.rfft2(torch.nan_to_num(texture), s=size) * gain
@@ -94,7 +91,7 @@ def whitened(texture: torch.Tensor, whitening: Whitening) -> torch.Tensor:
 
 def track(
     power: torch.Tensor,
-    whitening: Whitening,
+    correlation: torch.Tensor,
     search: int = SEARCH_PX,
     posting: int = POSTING_PX,
     shared: float = 1.0,
@@ -102,10 +99,11 @@ def track(
 ) -> Offsets:
     """Track the reference's pattern in the secondary. power: (2, rows, cols), linear.
 
-    shared: pixels in a cell of speckle; start: (2, nodes, nodes), whole px, centre of each node's search.
+    correlation: from `autocorrelation`; shared: pixels in a cell of speckle; start: (2, nodes, nodes), whole px, centre
+    of each node's search.
     """
     texture = high_pass(power)
-    flat = whitened(amplitude_texture(power), whitening)
+    flat = whitened(amplitude_texture(power), correlation)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
     begin = None if start is None else start.reshape(2, -1)
     best = Refined(*(torch.full((row.numel(),), torch.nan, device=power.device) for _ in range(3)))
@@ -148,8 +146,8 @@ def _refine_batch(
     images = functional.pad(flat, (reach,) * 4)
     corner = reach - size // 2
     whole_x, whole_y = dx.round(), dy.round()
-    first = _windows(images[0], row + corner, col + corner, size)
-    second = _windows(images[1], row + corner + whole_y.long(), col + corner + whole_x.long(), size)
+    first = windows(images[0], row + corner, col + corner, size)
+    second = windows(images[1], row + corner + whole_y.long(), col + corner + whole_x.long(), size)
     rows = 2 * math.pi * torch.fft.fftfreq(size, device=flat.device)[:, None]
     cols = 2 * math.pi * torch.fft.rfftfreq(size, device=flat.device)
     spectrum, moving = torch.fft.rfft2(first), torch.fft.rfft2(second)
@@ -170,11 +168,6 @@ def _refine_batch(
         x, y = x - steps[0], y - steps[1]
     wandered = torch.hypot(x - (dx - whole_x), y - (dy - whole_y)) > FARTHEST_STEP_PX
     return Refined(whole_x + x, whole_y + y, torch.where(wandered, torch.nan, height))
-
-
-def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
-    steps = torch.arange(size, device=image.device)
-    return image[(rows[:, None] + steps)[:, :, None], (cols[:, None] + steps)[:, None, :]]
 
 
 def _core(windows: torch.Tensor) -> torch.Tensor:

@@ -28,6 +28,16 @@ def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
     return Window(row, col, rows - row, cols - col)
 
 
+def scaled(at: Window, by: int) -> Window:
+    """Return the same window of an image reduced by a factor that divides it."""
+    return Window(*(value // by for value in at))
+
+
+def slices(at: Window) -> tuple[slice, slice]:
+    """Return the rows and columns of a window as slices of the image."""
+    return slice(at.row, at.row + at.rows), slice(at.col, at.col + at.cols)
+
+
 def inner(at: Window, outer: Window) -> tuple[slice, slice]:
     """Return the rows and columns of a window as slices relative to a wider window that contains it."""
     row, col = at.row - outer.row, at.col - outer.col

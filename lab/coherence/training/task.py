@@ -31,7 +31,7 @@ from lab.simulation.kept import Draw, kept
 from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from lab.training import Batch, TrainingRecipe, TrainingTask
+from lab.training import Batch, TrainingRecipe, TrainingTask, begin_from
 from ml.coherence import NETWORK, SAMPLE_WINDOW, SICA, VERSIONS
 from ml.coherence.baseline import Estimate
 from ml.coherence.features import SCATTERERS, features, no_history
@@ -187,9 +187,7 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
     name = WEIGHTS[settings.method]
     card, net = Card("coherence", name, VERSIONS[settings.method], {}), network_of(name)
     if settings.begin:
-        before = read_card(card.name, Path(settings.begin))
-        load(before, net, Path(settings.begin))
-        card.training["begun_from"] = before.weights_sha256
+        begin_from(Path(settings.begin), card, net)
     if settings.unet and (settings.begin or settings.method != NETWORK):
         raise InputError("--config", "unet is given", f"Use it with {NETWORK} and without begin")
     if settings.unet and net.unet:

@@ -47,8 +47,13 @@ def _shift(rng: np.random.Generator, farthest_px: float) -> Float32:
 
 def constant_shift(rng: np.random.Generator, gamma: float, size: int = 160) -> SarPair:
     """Draw a pair of GRDH, even ground, one shift within FARTHEST_PX on each axis."""
-    field = np.zeros((2, *_cells(GRDH, size)), dtype=np.float32) + _shift(rng, FARTHEST_PX)
-    return simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field)
+    return one_shift(rng, GRDH, even_ground(GRDH, size, gamma))
+
+
+def one_shift(rng: np.random.Generator, system: System, ground: Ground) -> SarPair:
+    """Draw a pair of some ground, moved by one shift within FARTHEST_PX on each axis."""
+    field = np.zeros((2, *ground.gamma.shape), dtype=np.float32) + _shift(rng, FARTHEST_PX)
+    return simulate_pair(rng, system, ground, field)
 
 
 def moving(rng: np.random.Generator, kind: str, size: int = 256, likely: Likely = COVER_OFFSETS) -> SarPair:
