@@ -165,7 +165,7 @@ SENTENCES = [  # document, result, method (of a bench: the line), digits, metric
     ("offsets", "offsets-foreign", "model", 2, ["within_95", "noise_known_share"]),
     *(
         ("offsets", "offsets-fast", method, 2, [f"{case}_{name}" for case in FAST for name in FAST_FIGURES])
-        for method in ("model", "whitened")
+        for method in ("model", "cc-res-siamnet", "whitened")
     ),
     *(
         ("offsets", "offsets-real", method, 3, ["rmse_unseen_place", "rmse_registered_unseen_place"])
