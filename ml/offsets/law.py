@@ -116,11 +116,12 @@ class Fitted(NamedTuple):
 def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pixels: Tensor) -> list[Band]:
     """Learn what a pair shares: the bands along rows and columns under which its surfaces are likeliest.
 
-    textures: (2, rows, cols) each, 0 unknown; looks: of the images; surface, pixels: of windows, as `fit` takes them.
+    textures: (2, rows, cols) each, 0 unknown; they count as white noise if all is; looks: of the images; surface,
+    pixels: of windows, as `fit` takes them.
     """
     images = [image for part in textures for image in part if image.any()]
-    lags = np.mean(in_threads(autocorrelation, images, surface.device), axis=0)
-    bands, tried, weight = fitted_bands(lags, looks), [], None
+    lags = in_threads(autocorrelation, images, surface.device) or [np.eye(1, LAGS + 1).repeat(2, axis=0)]
+    bands, tried, weight = fitted_bands(np.mean(lags, axis=0), looks), [], None
     for shared in SHARED if bands[0].textures else ():
         pair = [band._replace(shared=shared) for band in bands]
         found = fit(surface, pixels, law_from(pair, surface.device, CHOOSING_RIDGE))

@@ -128,6 +128,11 @@ def test_what_a_pair_shares_is_usual_where_nothing_matches():
     assert {band.shared for band in learned_bands([smooth], 1.0, unknown, torch.zeros(4))} == {SHARED[0]}
 
 
+def test_a_pair_without_known_squares_has_the_law_of_white_noise():
+    for band in learned_bands([torch.zeros(2, 64, 64)], 1.0, torch.zeros(7, 7, 4), torch.zeros(4)):
+        np.testing.assert_allclose(band.autocorrelation(np.arange(1.0, 4.0)), 0, atol=0.05)
+
+
 @pytest.mark.parametrize("size_px", [24, 56])
 def test_the_prior_answers_as_the_fit_of_each_window(size_px):
     """One step from tabulated shifts, where five turns of scoring were; even ground, moved by parts of a pixel."""
