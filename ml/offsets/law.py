@@ -291,7 +291,7 @@ def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     products that were averaged (ml.offsets.evidence.surfaces).
     """
     with torch.no_grad():
-        near = tabulated(surface, law, COARSE_STEPS)
+        near = tabulated(surface, law)
         for _ in range(TURNS):
             found = match(surface, near, law)
             step = found.slopes / (found.height.clamp_min(1e-6) * found.information).clamp_min(LEAST_INFORMATION)
@@ -336,13 +336,13 @@ def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LA
     return Fitted(shift + step.flip(0), sigma.flip(0), correlation, matched.height * pixels.sqrt())
 
 
-def tabulated(surface: Tensor, law: Law, apart: int) -> Tensor:
+def tabulated(surface: Tensor, law: Law) -> Tensor:
     """Return the shift at which surfaces match the law best, (2, n), px.
 
-    It is the best of those that are tabulated `apart` steps apart, moved to the vertices of the parabolas through its
+    It is the best of those that are tabulated COARSE_STEPS apart, moved to the vertices of the parabolas through its
     neighbours.
     """
-    (rows, cols), (row, col) = law.filters[..., ::apart], law.energy[:, 0, :, ::apart]
+    (rows, cols), (row, col) = law.filters[..., ::COARSE_STEPS], law.energy[:, 0, :, ::COARSE_STEPS]
     norm = (row.T @ col).clamp_min(LEAST_INFORMATION).sqrt()
     filters = torch.einsum("pkr,plc->rckl", rows, cols) / norm[..., None, None]
     tried = filters.flatten(2).flatten(0, 1) @ surface.flatten(0, 1)
@@ -353,7 +353,7 @@ def tabulated(surface: Tensor, law: Law, apart: int) -> Tensor:
         middle = best + (inside - at[axis]) * stride
         below, here, above = (tried.gather(0, (middle + off)[None])[0] for off in (-stride, 0, stride))
         vertex = (above - below) / (2 * (2 * here - below - above)).clamp_min(1e-9)
-        shift[1 - axis] = (inside + vertex.clamp(-1, 1)) * (apart * STEP_PX) - FARTHEST_PX
+        shift[1 - axis] = (inside + vertex.clamp(-1, 1)) * (COARSE_STEPS * STEP_PX) - FARTHEST_PX
     return shift
 
 

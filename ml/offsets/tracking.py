@@ -21,7 +21,6 @@ from ml.runtime.device import in_threads
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 KERNELS_PX = (16, 24, 32, 48, 64, 96, 128)  # windows whose peaks of correlation the published form sees
 PRIOR = {WEIGHTS: 6 * len(PRIOR_PX) + 3, OFFSETS: 3 * len(KERNELS_PX) + 3}  # channels
-TABULATED_STEPS = 32  # of the law's tables, between the shifts that are tried before the one step
 MOST_RIGHT_PX = 1.0  # largest correction of the first field of motion by the network
 LARGEST_FACTOR = 2.5  # largest correction of log sigma
 NEAR_NODES = 5
@@ -111,7 +110,7 @@ def _peaks(surface: Tensor, pixels: Tensor) -> Fitted:
 
 def _scored(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     """Fit offsets as `fit` does, by one step of Fisher's scoring from the best of tabulated shifts."""
-    near = tabulated(surface, law, TABULATED_STEPS)
+    near = tabulated(surface, law)
     return stepped(match(surface, near, law), near, pixels)
 
 
