@@ -15,6 +15,7 @@ which reaches the Cramér-Rao bound.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -39,14 +40,16 @@ LAST_STEP_PX = 0.05  # longest step, with a gradient, at the end
 LEAST_INFORMATION = 1e-9  # with less, nothing is known
 LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
 LAGS = 8  # of the autocorrelation that is measured, and to which bands are fitted
-SCALES_PX = (0.6, 1.2, 2.4, 5.0)  # standard deviations of the blurs that make texture of speckle's form
+SCALES_PX = (0.6, 1.2, 2.4, 5.0, 12.0)  # standard deviations of the blurs that make texture of speckle's form
 # Added to the covariance's diagonal, as a share, because the law explains no image fully. Laws are compared with more,
 # so that their form decides.
 RIDGE, CHOOSING_RIDGE = 0.02, 0.1
 SERIES_TERMS = 32
 HALVES = (0.15, 0.25, 0.35, 0.5, 0.75)  # with which a fit of bands may begin
 BOUNDS = (0.05, 1.2), (0.05, 1.0)  # of a band's half and shoulder
-TEXTURE_WEIGHT, SUM_WEIGHT = 0.02, 30.0  # of a prior against texture, and of shares that add up to 1
+# Weights of a prior against texture, of one against texture that differs between the axes, which edges of shadow or of
+# fields make, and of shares that add up to 1.
+TEXTURE_WEIGHT, UNLIKE_WEIGHT, SUM_WEIGHT = 0.02, 0.25, 30.0
 # Prior of a band, at one look and at MANY_LOOKS or more: largest usual half width, cycles/px; standard deviation of
 # what exceeds it, cycles/px; weight of the shoulder's deviation from SHOULDER. With one look, pixels may sample an
 # image at its resolution; with many, each pixel averages finer ones, so that its form is wider and smoother.
@@ -60,7 +63,10 @@ SHARED = (0.7, 0.5, 1.0, 0.35, 0.2, 0.1)
 COHERENCE = 0.7  # usual, for the form of speckle between two images
 LEAST_CONTRAST = 6.0  # of windows from which it is learned what a pair shares
 MOST_CORRELATION = 0.95
-MIN_TEXTURE, MOST_TEXTURE = 0.01, 0.6  # share of an autocorrelation: with less, there is none
+MIN_TEXTURE, MOST_TEXTURE = 0.01, 0.75  # share of an autocorrelation: with less, there is none
+# Error of the form where ground has texture, px, midway between whole and half pixels, times the square of what speckle
+# loses over a pixel: found on validation pairs of textured ground (lab.offsets.critical).
+FORM_PX = 0.036
 Floats = NDArray[np.float64]
 
 
@@ -69,7 +75,8 @@ class Band(NamedTuple):
 
     half: half of its width, cycles/px; shoulder: share of it in which it falls to 0, as a raised cosine; looks: of the
     images; shared: the share of speckle's variance, relative to that of texture, that both images have in common;
-    textures: shares of the autocorrelation that are texture of each of SCALES_PX, () for none.
+    textures: shares of the autocorrelation that are texture of each of SCALES_PX, () for none, in sum the same on both
+    axes.
     """
 
     half: float
@@ -89,13 +96,14 @@ class Band(NamedTuple):
 class Law(NamedTuple):
     """Tables of a pair's law over shifts from -FARTHEST_PX to FARTHEST_PX, for rows and columns of a surface.
 
-    looks: of the images; filters: (2 axes, 2 parts, lags, shifts), of speckle and of texture, whose products with a
-    surface add up to the height of the match times its norm; slopes: their derivatives by the shift; energy: (2, 3, 3,
-    shifts), products of two expected correlations under the noise, of one with the derivative of another, and of two
-    derivatives, each for speckle, both parts and texture.
+    looks: of the images; form_px: (2,), error of the form along rows and columns, px; filters: (2 axes, 2 parts, lags,
+    shifts), of speckle and of texture, whose products with a surface add up to the height of the match times its norm;
+    slopes: their derivatives by the shift; energy: (2, 3, 3, shifts), products of two expected correlations under the
+    noise, of one with the derivative of another, and of two derivatives, each for speckle, both parts and texture.
     """
 
     looks: float
+    form_px: Tensor
     filters: Tensor
     slopes: Tensor
     energy: Tensor
@@ -143,7 +151,14 @@ def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) 
         energy = [_products(*both) for both in ((filters, expected), (filters, turning), (slopes, turning))]
         tables.append((filters, slopes, np.stack(energy)))
     stacked = (torch.tensor(np.array(part), dtype=torch.float32, device=device) for part in zip(*tables, strict=True))
-    return Law(bands[0].looks, *stacked)
+    return Law(
+        bands[0].looks, torch.tensor([_form_px(band) for band in bands], dtype=torch.float32, device=device), *stacked
+    )
+
+
+def _form_px(band: Band) -> float:
+    """Return the error of a band's form, px: 0 without texture."""
+    return FORM_PX * (1 - float(band.autocorrelation(np.ones(1))[0])) ** 2 if band.textures else 0.0
 
 
 def _products(one: Floats, other: Floats) -> Floats:
@@ -237,25 +252,28 @@ def looks_of(power: Tensor) -> float:
 def fitted_bands(lags: Floats, looks: float) -> list[Band]:
     """Fit bands along rows and columns to an autocorrelation (2, LAGS + 1), rows first, 1 at lag 0.
 
-    looks: of the images. Both axes have the same shares of texture; less than MIN_TEXTURE of it counts as none, because
+    looks: of the images. Both axes have the same share of texture; less than MIN_TEXTURE of it counts as none, because
     it is noise.
     """
     many = np.clip(np.log(looks) / np.log(MANY_LOOKS), 0, 1)
     widest, firm = (few + many * (most - few) for few, most in (WIDEST, FIRM))
     beyond = BEYOND[0] * (BEYOND[1] / BEYOND[0]) ** many
-    at = np.arange(LAGS + 1)
+    at, n = np.arange(LAGS + 1), len(SCALES_PX)
     root = np.sqrt(np.maximum(at, 1))
-    mix = MOST_TEXTURE * np.eye(1 + len(SCALES_PX))
+    mix = MOST_TEXTURE * np.eye(1 + n)
     mix[:, 0] = 1 - MOST_TEXTURE  # Each form has this much of speckle.
     mix[0, 0] = 1.0
-    prior = TEXTURE_WEIGHT * np.eye(1 + len(SCALES_PX))[1:]
-    sums = np.full((1, 1 + len(SCALES_PX)), SUM_WEIGHT)
-    wanted = np.concatenate([*(lags / root), np.zeros(len(SCALES_PX)), [SUM_WEIGHT]])
+    # What is fitted: the share of speckle, of each texture along rows, of each texture along columns.
+    every = np.eye(1 + 2 * n)
+    of_axis = np.stack([every[: 1 + n], every[[0, *range(1 + n, 1 + 2 * n)]]])
+    unlike = of_axis[0, 1:] - of_axis[1, 1:]
+    known = np.concatenate([SUM_WEIGHT * of_axis.sum(axis=1), TEXTURE_WEIGHT * every[1:], UNLIKE_WEIGHT * unlike])
+    wanted = np.concatenate([*(lags / root), [SUM_WEIGHT] * 2, np.zeros(3 * n)])
 
     def shares(given: Floats) -> tuple[Floats, Floats]:
         """Return the shares of all forms and what they leave."""
         forms = [mix @ _forms(*axis, looks, FIT_STEPS, 1.0)[:, at * FIT_STEPS] / root for axis in given.reshape(2, 2)]
-        design = np.concatenate([*(form.T for form in forms), prior, sums])
+        design = np.concatenate([*(form.T @ own for form, own in zip(forms, of_axis, strict=True)), known])
         found, _ = optimize.nnls(design, wanted)
         return found, design @ found - wanted
 
@@ -265,10 +283,13 @@ def fitted_bands(lags: Floats, looks: float) -> list[Band]:
 
     begin = min((np.array([half, SHOULDER] * 2) for half in HALVES), key=lambda one: float((misfit(one) ** 2).sum()))
     best = optimize.least_squares(misfit, begin, bounds=np.array(BOUNDS * 2).T, ftol=1e-4, diff_step=1e-4).x
-    found, _ = shares(best)
-    textures = tuple((MOST_TEXTURE * found[1:] / found.sum()).tolist())
-    textures = textures if sum(textures) > MIN_TEXTURE else ()
-    return [Band(float(half), float(shoulder), looks, textures=textures) for half, shoulder in best.reshape(2, 2)]
+    found = of_axis @ shares(best)[0]
+    textures = MOST_TEXTURE * found[:, 1:] / found.sum(axis=1, keepdims=True)
+    some = textures.sum(axis=1).min() > MIN_TEXTURE
+    return [
+        Band(float(half), float(shoulder), looks, textures=tuple(own.tolist()) if some else ())
+        for (half, shoulder), own in zip(best.reshape(2, 2), textures, strict=True)
+    ]
 
 
 class Matched(NamedTuple):
@@ -296,7 +317,7 @@ def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
             found = match(surface, near, law)
             step = found.slopes / (found.height.clamp_min(1e-6) * found.information).clamp_min(LEAST_INFORMATION)
             near = (near + step.flip(0).clamp(-LONGEST_STEP_PX, LONGEST_STEP_PX)).clamp(-FARTHEST_PX, FARTHEST_PX)
-    return stepped(match(surface, near, law), near, pixels)
+    return stepped(match(surface, near, law), near, pixels, law)
 
 
 def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
@@ -322,17 +343,18 @@ def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
     return Matched(height, sums[1:] / norm - height * turned, turns - turned**2, norm)
 
 
-def stepped(matched: Matched, shift: Tensor, pixels: Tensor, longest: float = LAST_STEP_PX) -> Fitted:
+def stepped(matched: Matched, shift: Tensor, pixels: Tensor, law: Law, longest: float = LAST_STEP_PX) -> Fitted:
     """Take one step of Fisher's scoring, `longest` px at most, from shifts (2, n), px.
 
-    Texture that correlates by A counts as 1 + 2 A^2 times as many pixels.
+    Texture that correlates by A counts as 1 + 2 A^2 times as many pixels. Sigma is that of noise and of the law's form.
     """
     least = matched.height.detach().clamp_min(1e-6)
     sure = (least * matched.information).clamp_min(LEAST_INFORMATION)
     step = (matched.slopes / sure).clamp(-longest, longest)
     correlation = (matched.height / matched.norm.clamp_min(LEAST_INFORMATION)).clamp(0.02, 0.99)
     noise = ((1 - correlation**2) / (pixels * (1 + 2 * correlation**2)).clamp_min(1)).sqrt()
-    sigma = noise / (least * matched.information.sqrt())
+    of_form = law.form_px[:, None] * (2 * math.pi * shift.flip(0)).sin()
+    sigma = torch.hypot(noise / (least * matched.information.sqrt()), of_form)
     return Fitted(shift + step.flip(0), sigma.flip(0), correlation, matched.height * pixels.sqrt())
 
 

@@ -111,7 +111,7 @@ def _peaks(surface: Tensor, pixels: Tensor) -> Fitted:
 def _scored(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     """Fit offsets as `fit` does, by one step of Fisher's scoring from the best of tabulated shifts."""
     near = tabulated(surface, law)
-    return stepped(match(surface, near, law), near, pixels)
+    return stepped(match(surface, near, law), near, pixels, law)
 
 
 def unlike(windows: Answer) -> Tensor:
@@ -163,7 +163,7 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
 
 def around(held: Evidence, shift: Tensor, law: Law, weights: Tensor) -> Fitted:
     """Match each square with the law at its shift (2, n), px from its start; add these matches; step from there."""
-    return stepped(*summed(held, shift, law, weights), LONGEST_STEP_PX)
+    return stepped(*summed(held, shift, law, weights), law, LONGEST_STEP_PX)
 
 
 def summed(held: Evidence, shift: Tensor, law: Law, weights: Tensor) -> tuple[Matched, Tensor, Tensor]:
