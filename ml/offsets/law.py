@@ -30,7 +30,7 @@ from torch import Tensor
 from ml.runtime.device import in_threads
 
 LAGS_PX = 3  # largest lag, on both axes, that the fit uses
-FARTHEST_PX = 2.0  # largest offset from the start that is found
+FARTHEST_PX = 2.5  # largest offset from the start that is found
 STEPS = 64  # tabulated shifts in a pixel
 STEP_PX = 1 / STEPS
 COARSE_STEPS = 32  # steps between the shifts that are tried first
