@@ -19,7 +19,7 @@ from ml.offsets.tracking import PRIOR
 from ml.rasters.imagery import ImagePair
 from ml.runtime.checkpoints import Card
 
-VERSION = "14"
+VERSION = "15"
 CALIBRATED = 21  # pairs of varying motion, and as many of even ground
 
 
