@@ -29,7 +29,7 @@ from ml.offsets.resampling import at_nodes, gathered, whole
 from ml.offsets.tracking import correlated, prior
 
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
-FARTHEST_START_PX = 40  # of crops
+MAX_START_PX = 40  # of crops
 OFF_BY = (0.35, 0.55, 0.1)  # shares of starts with errors of up to 0, 1, 2 whole pixels
 LAWS_KEPT = 20_000
 SEED = 420
@@ -91,7 +91,7 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
     # The whole crop may have one more error in common.
     off_by = int(rng.choice(3, p=OFF_BY))
     result = result + torch.from_numpy(rng.integers(-off_by, off_by + 1, (2, 1, 1)).astype(np.float32))
-    return whole(result).clamp(-FARTHEST_START_PX, FARTHEST_START_PX)
+    return whole(result).clamp(-MAX_START_PX, MAX_START_PX)
 
 
 @lru_cache(maxsize=LAWS_KEPT)
@@ -106,7 +106,7 @@ def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: Float32, form: 
     images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px; bands: (2, BAND).
     """
     rows, cols = (n * NODE_PX for n in start.shape[1:])
-    far = FARTHEST_START_PX + KEPT_LAGS
+    far = MAX_START_PX + KEPT_LAGS
     reference = images[0, row : row + rows, col : col + cols].contiguous()
     wide = functional.pad(images[1], (far,) * 4)[row : row + rows + 2 * far, col : col + cols + 2 * far]
     with torch.no_grad():

@@ -36,9 +36,9 @@ from ml.offsets.law import SCALES_PX, Band, learned_bands, looks_of
 from ml.offsets.resampling import at_nodes, whole
 from ml.offsets.texture import texture
 
-SIZE_PX, LEAST_POWER = 160, 1e-6
+SIZE_PX, MIN_POWER = 160, 1e-6
 BAND = 4 + len(SCALES_PX)  # numbers that describe a band
-LEARNED_PX = 40.0  # windows that they are learned from
+LEARNING_WINDOW_PX = 40.0  # windows that they are learned from
 NAME = "offsets-training"
 PLANES = ("texture, reference", "texture, secondary", "dx_px", "dy_px", "gamma")
 KINDS_OF_SCENE = ("even", "varied", "moving", "country", "anything")
@@ -130,7 +130,7 @@ def bands_of(seen: Tensor, power: Tensor) -> Float32:
     wide = functional.pad(images[1, :rows, :cols], (far,) * 4)
     held = evidence(images[0, :rows, :cols].contiguous(), wide, start, far)
     looks = median(looks_of(image) for image in power)
-    bands = learned_bands([images], looks, *surfaces_of(held, start, LEARNED_PX))
+    bands = learned_bands([images], looks, *surfaces_of(held, start, LEARNING_WINDOW_PX))
     return np.array([[*band[:4], *(band.textures or [0.0] * len(SCALES_PX))] for band in bands], dtype=np.float32)
 
 
@@ -142,6 +142,6 @@ def band_from(fields: Sequence[float]) -> Band:
 
 def planes(pair: SarPair) -> NDArray[np.float16]:
     """Return the PLANES of a pair, (5, rows, cols)."""
-    seen = texture(torch.from_numpy(np.log(np.maximum(pair.power, np.float32(LEAST_POWER))))).numpy()
+    seen = texture(torch.from_numpy(np.log(np.maximum(pair.power, np.float32(MIN_POWER))))).numpy()
     parts: list[Float32] = [seen[0], seen[1], pair.dx_px, pair.dy_px, pair.gamma]
     return np.stack(parts).astype(np.float16)

@@ -23,7 +23,7 @@ from ml.statistics.intervals import Float64, Interval
 NAME, VERSION = "offsets-foreign", "1"
 SIZE, SIZE_PX = 6, 192  # pairs of each family, and their pixels squared
 NAMES = tuple(FAMILIES)
-LEAST_COHERENCE = 0.1
+MIN_COHERENCE = 0.1
 METRICS = ("epe", "rmse", "outlier_share", "within_68", "within_95", "known_share")
 MEASURABLE = 9  # additional column after those of lab.offsets.evaluate.Nodes
 
@@ -39,7 +39,7 @@ def measure(methods: Sequence[str], job: int) -> dict[str, Float64]:
     """Measure a pair. Returns method -> (nodes, 10): columns of `all_errors`, then 1 if the ground is coherent."""
     pair = make_pair(job)
     inner = slice(EDGE_NODES, -EDGE_NODES)
-    coherent = at_nodes(torch.from_numpy(pair.gamma))[inner, inner].flatten().numpy() >= LEAST_COHERENCE
+    coherent = at_nodes(torch.from_numpy(pair.gamma))[inner, inner].flatten().numpy() >= MIN_COHERENCE
     found = all_errors(methods, pair, SEARCH_FIELDS_PX)
     return {name: np.column_stack([rows, coherent]) for name, rows in found.items()}
 

@@ -29,10 +29,10 @@ from ml.statistics.intervals import Float64
 SEA = "292320-IW1"
 TEST_PLACE = "292324-IW2"
 TRAIN_BEFORE = date(2023, 6, 1)
-LONGEST_DAYS = 12
+MAX_DAYS = 12
 MIRROR_PX = 16
-FARTHEST_TRAINED_PX = 2.0
-OWN_SEARCH_PX, LEAST_NODES = 3, 30  # for measuring the chips' own shift
+MAX_TRAINED_PX = 2.0
+OWN_SEARCH_PX, MIN_NODES = 3, 30  # for measuring the chips' own shift
 
 
 class ChipPair(NamedTuple):
@@ -56,7 +56,7 @@ def chip_pairs(folder: Path) -> list[ChipPair]:
         ChipPair(place, polarisation, first, (second - first).days, np.stack([_log(reference), _log(secondary)]))
         for (place, polarisation), chips in opera_chips(folder).items()
         for (first, reference), (second, secondary) in pairwise(chips)
-        if 0 < (second - first).days <= LONGEST_DAYS
+        if 0 < (second - first).days <= MAX_DAYS
     ]
 
 
@@ -85,7 +85,7 @@ def own_shift(pair: ChipPair) -> Float64 | None:
     bands = track_offsets(ImagePair(*np.exp(pair.log_power)), "whitened", torch.device("cpu"), OWN_SEARCH_PX).bands
     offset = np.stack([bands["dx_px"], bands["dy_px"]]).reshape(2, -1).astype(np.float64)
     known = offset[:, np.isfinite(offset).all(axis=0)]
-    return np.median(known, axis=1) if known.shape[1] >= LEAST_NODES else None
+    return np.median(known, axis=1) if known.shape[1] >= MIN_NODES else None
 
 
 def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 24) -> Scenes:
@@ -96,7 +96,7 @@ def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: in
         if own is None:
             continue
         for _ in range(turns):
-            shift, common = rng.uniform(-FARTHEST_TRAINED_PX, FARTHEST_TRAINED_PX, 2), rng.uniform(-0.5, 0.5, 2)
+            shift, common = rng.uniform(-MAX_TRAINED_PX, MAX_TRAINED_PX, 2), rng.uniform(-0.5, 0.5, 2)
             both = [moved(log, *(common + half * shift)) for log, half in zip(pair.log_power, (-0.5, 0.5), strict=True)]
             scene = np.full((5, size, size), np.nan, dtype=np.float32)
             rows, cols = (min(size, n) for n in both[0].shape)

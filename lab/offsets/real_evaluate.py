@@ -37,7 +37,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap_over
 NAME, POLARISATIONS, CLOSURE, VERSION = "offsets-real", "offsets-polarisations", "offsets-closure", "1"
 SIZES = {NAME: 60, POLARISATIONS: 54, CLOSURE: 84}  # of the latter two, all that there are
 SEA_SHARE = 4  # land pairs per sea pair
-FARTHEST_PX = 2.0
+MAX_SHIFT_PX = 2.0
 SEARCH_PX, POSTING_PX = 6, 8
 EDGE_NODES = 2  # 16 px: half of the smallest window
 UNKNOWN_SIGMA_PX = 0.5
@@ -57,7 +57,7 @@ def cases(sea: bool) -> list[ChipPair]:
 def _case(scene: int) -> tuple[ChipPair, Shift]:
     """Return a pair of chips on land, and the shift that is imposed on its secondary."""
     pairs, rng = cases(sea=False), generator(Purpose.BENCHMARK, NAME, scene)
-    length, angle = FARTHEST_PX * rng.random(), 2 * np.pi * rng.random()
+    length, angle = MAX_SHIFT_PX * rng.random(), 2 * np.pi * rng.random()
     return pairs[scene % len(pairs)], (float(length * np.cos(angle)), float(length * np.sin(angle)))
 
 

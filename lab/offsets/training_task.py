@@ -29,7 +29,7 @@ from ml.offsets.tracking import Answer, answer, over_windows, published
 
 HUBER_SHARE = 0.08  # share of the training after which only the likelihood counts
 HUBER_PX = 0.1
-FARTHEST_PX = 3.0  # larger residuals are clipped to this
+MAX_RESIDUAL_PX = 3.0  # larger residuals are clipped to this
 TEMPER = 0.5  # of the likelihood at the start (Seitzer et al. 2022, arXiv:2203.09168): hard nodes are learnt, too
 SPREADS = 3.0  # sigmas beyond which errors have less weight
 VALIDATION_PAIRS, VALIDATION_PX = 8, 192
@@ -41,7 +41,7 @@ def loss_of(found: Answer, crop: Crop, progress: float) -> Tensor:
 
     The likelihood is tempered at first; by the end it is not, so that sigma becomes the size of the errors.
     """
-    error = found.offset - crop.start - (crop.truth - crop.start).clamp(-FARTHEST_PX, FARTHEST_PX)
+    error = found.offset - crop.start - (crop.truth - crop.start).clamp(-MAX_RESIDUAL_PX, MAX_RESIDUAL_PX)
     log_sigma = found.log_sigma.clamp(-6.0, 3.0)
     z = error * torch.exp(-log_sigma)
     squared = 2 * functional.huber_loss(z, torch.zeros_like(z), reduction="none", delta=SPREADS)

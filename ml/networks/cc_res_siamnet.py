@@ -21,17 +21,17 @@ from ml.networks.blocks import Down, Residual, Up
 
 NODE_PX = 8  # pixels per node
 OFFSETS, WEIGHTS = "offsets", "weights"
-# What the network states for a node: shares of three windows; for each of TURNS, logits of nine weights at three levels
-# by which offsets are smoothed and evidence is added; for both, by level and window, how strictly ground that moves
-# differently is left out; log factors of sigma; and the correction of the first field of motion, px.
-TURNS = 2
-STATED = {"share": 3, "smooth": 27 * TURNS, "add": 27 * TURNS, "strictness": 18, "factor": 2, "right": 2}
+# What the network states for a node: shares of three windows; for each of ADDITIONS, logits of nine weights at three
+# levels by which offsets are smoothed and evidence is added; for both, by level and window, how strictly ground that
+# moves differently is left out; log factors of sigma; and the correction of the first field of motion, px.
+ADDITIONS = 2
+STATED = {"share": 3, "smooth": 27 * ADDITIONS, "add": 27 * ADDITIONS, "strictness": 18, "factor": 2, "right": 2}
 OUTPUTS = {OFFSETS: 4, WEIGHTS: sum(STATED.values())}  # dx, dy, log sigmas; what is stated
 # Before training, wider levels are stricter, and offsets are smoothed over less ground than evidence is added over.
 STRICTNESS = (-5.0, -8.0, -8.0, -3.0, -3.0, -8.0, -3.0, -3.0, -2.0)
 SMOOTHED, ADDED, WINDOW = (0.0, 1.0, 6.0), (0.0, 0.0, 2.0), (0.0, 2.0, 0.0)  # logits: middles of levels; windows
 DEEP = 3  # residual blocks at the scale of nodes
-LEAST_LOG_SIGMA = -5.5  # natural logarithm, px
+MIN_LOG_SIGMA = -5.5  # natural logarithm, px
 
 
 class CCResSiamNet(nn.Module):
@@ -64,7 +64,7 @@ class CCResSiamNet(nn.Module):
         start = torch.zeros(self.answer.out_channels)
         if form == WEIGHTS:
             start[:3] = torch.tensor(WINDOW)
-            start[3 + 4 : 3 + 54 * TURNS : 9] = torch.tensor(SMOOTHED * TURNS + ADDED * TURNS)
+            start[3 + 4 : 3 + 54 * ADDITIONS : 9] = torch.tensor(SMOOTHED * ADDITIONS + ADDED * ADDITIONS)
             start[-22:-4] = torch.tensor(STRICTNESS * 2)
         self.answer.bias = nn.Parameter(start)
 
@@ -90,7 +90,7 @@ class CCResSiamNet(nn.Module):
         if self.form == WEIGHTS:
             return raw  # type: ignore[no-any-return]
         offset, log_sigma = functional.pixel_shuffle(raw, self.last).chunk(2, dim=1)
-        return torch.cat([offset, LEAST_LOG_SIGMA + functional.softplus(log_sigma - LEAST_LOG_SIGMA - 2.0)], dim=1)
+        return torch.cat([offset, MIN_LOG_SIGMA + functional.softplus(log_sigma - MIN_LOG_SIGMA - 2.0)], dim=1)
 
     def _decoded(self, level: int, x: Tensor, seen: Tensor, prior: Tensor) -> Tensor:
         """Double the resolution; attention from the coarser scale weights the encoders' features."""

@@ -20,10 +20,10 @@ Wanted = tuple[Window | None, Tensor]  # None for the scatterers' coherence; fac
 LEARNED, HIDDEN = 3, 24  # learned quantities of a pixel, averaged over the window; channels of the correction
 CLASSICAL = 3  # statistics that `classical` returns
 NEAR = (5, 5)  # window of the sums for the scatterers' coherence
-LEAST = 0.02  # distance that a coherence keeps from 0 and 1 before its logit is taken
+MIN_DISTANCE = 0.02  # distance that a coherence keeps from 0 and 1 before its logit is taken
 LOG_SIGMA = -2.0  # before training
 BANK = (3, 5, 7, 9, 13, 21)  # sides of the windows of LinearMix, px
-LEAST_MIXED, MOST_MIXED = 0.001, 0.999  # of a coherence
+MIN_MIXED, MAX_MIXED = 0.001, 0.999  # of a coherence
 ALL_ROWS = slice(None)
 
 
@@ -69,7 +69,7 @@ class WindowHead(nn.Module):
         shift = self.of_facts(facts).float() + self.first.bias
         x = mixed(weight, torch.cat([near, seen], dim=1), shift, add=before, relu=True)
         x = mixed(self.second.weight, x, self.second.bias, relu=True)
-        begun = torch.logit((near[:, :1] if window else seen).clamp(LEAST, 1 - LEAST))
+        begun = torch.logit((near[:, :1] if window else seen).clamp(MIN_DISTANCE, 1 - MIN_DISTANCE))
         begun = torch.cat([begun, torch.full_like(begun, LOG_SIGMA)], dim=1)
         return begun + mixed(self.last.weight, x, self.last.bias)
 
@@ -138,7 +138,7 @@ class LinearMix(nn.Module):
             kind = int(window is None)
             gamma = self.mixes[kind](torch.cat([bank, classical(box_mean(planes, window or NEAR), looks)], dim=1))
             sigma = self.log_sigma[kind].expand_as(gamma)
-            found.append(torch.cat([torch.logit(gamma.clamp(LEAST_MIXED, MOST_MIXED)), sigma], dim=1)[:, :, own])
+            found.append(torch.cat([torch.logit(gamma.clamp(MIN_MIXED, MAX_MIXED)), sigma], dim=1)[:, :, own])
         return found
 
 

@@ -40,10 +40,10 @@ SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))  # how much smaller the im
 SPARSE_MARGIN = 1.0
 SPARSE_SHARE = 0.25  # of the ground around a sparse node that has no match yet
 AREA_BLOCKS = 2  # side, in blocks, of the area that is processed at once at half the size
-ALIKE_PX, FEWEST_ALIKE = 8.0, 2  # of the eight neighbours of a sparse node, at least two must move like it within 8 px
+ALIKE_PX, MIN_ALIKE = 8.0, 2  # of the eight neighbours of a sparse node, at least two must move like it within 8 px
 FOLLOWED = 8  # repetitions of the search around matched neighbours' offsets
-LEAST_KNOWN = 0.5  # of the pixels around a node
-LEAST_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
+MIN_KNOWN = 0.5  # of the pixels around a node
+MIN_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
 
 
 class Reason(IntEnum):
@@ -79,7 +79,7 @@ def searched(
     """
     pieces = pieces or Pieces()
     near, known, contrast = _near(textures, min(reach, NEAR_PX), block, pieces)
-    missing = torch.isnan(near[0]) & (known >= LEAST_KNOWN) & (contrast >= LEAST_TEXTURE)
+    missing = torch.isnan(near[0]) & (known >= MIN_KNOWN) & (contrast >= MIN_TEXTURE)
     offset, far = near, torch.full_like(near, torch.nan)
     if missing.any():
         far = _far(textures, missing, block, pieces)
@@ -89,8 +89,8 @@ def searched(
         offset = _followed(textures, near, far_within, missing, reach, block, pieces)
     reason = torch.full_like(missing, Reason.NO_MATCH, dtype=torch.uint8)
     reason[(far.abs() > reach).any(dim=0)] = Reason.BEYOND_REACH
-    reason[contrast < LEAST_TEXTURE] = Reason.NO_TEXTURE
-    reason[(known < LEAST_KNOWN) | _leaves(offset, textures.shape)] = Reason.TOO_FEW_PIXELS
+    reason[contrast < MIN_TEXTURE] = Reason.NO_TEXTURE
+    reason[(known < MIN_KNOWN) | _leaves(offset, textures.shape)] = Reason.TOO_FEW_PIXELS
     reason[torch.isfinite(offset[0])] = Reason.MATCHED
     return Search(offset, reason, reach)
 
@@ -211,7 +211,7 @@ def _moves_alike(found: Tensor) -> Tensor:
     """Return (rows, cols): whether enough of a sparse node's eight neighbours move like it. found: (2, rows, cols)."""
     around = functional.unfold(functional.pad(found.nan_to_num(nan=1e9), (1,) * 4, value=1e9)[None], 3)
     near = (around.reshape(2, 9, *found.shape[1:]) - found[:, None]).abs() <= ALIKE_PX
-    return near.all(dim=0).sum(dim=0) > FEWEST_ALIKE  # the node itself is among them
+    return near.all(dim=0).sum(dim=0) > MIN_ALIKE  # the node itself is among them
 
 
 def _followed(

@@ -1,9 +1,9 @@
 """Normalised cross-correlation of many small windows at once, with a sub-pixel peak: lag by lag, or by batched FFT.
 
 Lag by lag, small squares of the reference are multiplied with their surroundings, and every window of every kernel on a
-regular grid is a sum of such squares. The cost grows with the number of lags, not of kernels: beyond FARTHEST_PX, and
-where every node has its own start, batched FFTs are cheaper, with the same result except for rounding. The images are
-high-passed, so that the mean of a window counts as 0.
+regular grid is a sum of such squares. The cost grows with the number of lags, not of kernels: beyond MAX_LAG_BY_LAG_PX,
+and where every node has its own start, batched FFTs are cheaper, with the same result except for rounding. The images
+are high-passed, so that the mean of a window counts as 0.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from ml.networks.box_mean import window_sums
 from ml.runtime.device import in_threads
 
 CELL_PX = 4
-FARTHEST_PX = 10
+MAX_LAG_BY_LAG_PX = 10
 STRIP_NODES = 32  # Rows of nodes that are correlated at once, lag by lag, so that memory does not grow with the image.
 BATCH_ELEMENTS = 16_000_000  # per batch of windows: a few hundred megabytes in use
 NOISE_SHARE = 0.03  # of the peak
-LEAST_KNOWN, LEAST_PART = 0.5, 0.25  # of a window
+MIN_KNOWN, MIN_PART = 0.5, 0.25  # of a window
 MIN_ENERGY = 1e-6  # mean square of a window with less, which has no texture
 
 
@@ -103,10 +103,10 @@ def _correlate_batch(
     product = torch.fft.irfft2(spectrum, s=(period, period))[:, :reach, :reach] / kernel**2
     energy, share = (windows(part, rows, cols, reach) for part in boxes)  # (n, 2s + 1, 2s + 1)
     surface = _normalised(product, (chip**2).mean(dim=(1, 2)), energy)
-    tried, part = share >= LEAST_KNOWN, windows(known, top, left, kernel).mean(dim=(1, 2))
+    tried, part = share >= MIN_KNOWN, windows(known, top, left, kernel).mean(dim=(1, 2))
     if whole:
-        return peaks_of(surface, (part >= LEAST_KNOWN) & tried.all(dim=2).all(dim=1), search)
-    return peaks_of(torch.where(tried, surface, -1.0), part >= LEAST_PART, search)
+        return peaks_of(surface, (part >= MIN_KNOWN) & tried.all(dim=2).all(dim=1), search)
+    return peaks_of(torch.where(tried, surface, -1.0), part >= MIN_PART, search)
 
 
 def _normalised(product: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -151,7 +151,7 @@ def _vertex(three: torch.Tensor) -> torch.Tensor:
 
 def fits(kernels: Sequence[int], search: int, posting: int) -> bool:
     """Return whether all windows around nodes consist of whole cells, and the search is short enough."""
-    return search <= FARTHEST_PX and posting % (2 * CELL_PX) == 0 and all(k % (2 * CELL_PX) == 0 for k in kernels)
+    return search <= MAX_LAG_BY_LAG_PX and posting % (2 * CELL_PX) == 0 and all(k % (2 * CELL_PX) == 0 for k in kernels)
 
 
 def correlate_grid(
@@ -206,7 +206,7 @@ def _of_strip(
         there = boxes[0].unfold(0, reach, posting).unfold(1, reach, posting).flatten(0, 1)
         least = -functional.max_pool2d(-boxes[1:], reach, posting).flatten()
         surface = _normalised(product.permute(1, 2, 0).reshape(-1, reach, reach), energy.flatten(), there)
-        of_kernels.append(peaks_of(surface, (part.flatten() >= LEAST_KNOWN) & (least >= LEAST_KNOWN), search))
+        of_kernels.append(peaks_of(surface, (part.flatten() >= MIN_KNOWN) & (least >= MIN_KNOWN), search))
     return of_kernels
 
 

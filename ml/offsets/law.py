@@ -29,17 +29,16 @@ from torch import Tensor
 
 from ml.runtime.device import in_threads
 
-LAGS_PX = 3  # largest lag, on both axes, that the fit uses
-FARTHEST_PX = 2.5  # largest offset from the start that is found
+LAGS_PX = 3  # largest lag, on both axes, of a surface that offsets are fitted to
+MAX_FROM_START_PX = 2.5  # largest offset from the start that is found
 STEPS = 64  # tabulated shifts in a pixel
 STEP_PX = 1 / STEPS
 COARSE_STEPS = 32  # steps between the shifts that are tried first
-TURNS = 5  # of Fisher's scoring, from the best of these
-LONGEST_STEP_PX = 0.25
-LAST_STEP_PX = 0.05  # longest step, with a gradient, at the end
-LEAST_INFORMATION = 1e-9  # with less, nothing is known
+SCORING_STEPS, MAX_STEP_PX = 5, 0.25  # Steps of Fisher's scoring that follow from the best of these shifts.
+MAX_LAST_STEP_PX = 0.05  # Only the last step has a gradient.
+MIN_INFORMATION = 1e-9  # With less, nothing is known.
 LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
-LAGS = 8  # of the autocorrelation that is measured, and to which bands are fitted
+LEARNING_LAGS = 8  # largest lag, px, of the autocorrelation that bands are fitted to
 SCALES_PX = (0.6, 1.2, 2.4, 5.0, 12.0)  # standard deviations of the blurs that make texture of speckle's form
 # Added to the covariance's diagonal, as a share, because the law explains no image fully. Laws are compared with more,
 # so that their form decides.
@@ -55,15 +54,15 @@ TEXTURE_WEIGHT, UNLIKE_WEIGHT, SUM_WEIGHT = 0.02, 0.25, 30.0
 # image at its resolution; with many, each pixel averages finer ones, so that its form is wider and smoother.
 # Autocorrelation at whole lags hardly tells these apart.
 MANY_LOOKS, SHOULDER = 8.0, 0.75
-WIDEST, BEYOND, FIRM = (0.5, 0.4), (0.5, 0.02), (1.0, 6.0)
+MAX_HALF, EXCESS, SHOULDER_WEIGHT = (0.5, 0.4), (0.5, 0.02), (1.0, 6.0)
 FIT_STEPS = 8  # shifts in a pixel with which bands are fitted
 PERIOD_PX = 64  # over which the form of speckle is transformed, to be blurred
 # Shares of speckle's variance, relative to texture's, that a pair may have in common; the first where nothing is known.
 SHARED = (0.7, 0.5, 1.0, 0.35, 0.2, 0.1)
 COHERENCE = 0.7  # usual, for the form of speckle between two images
-LEAST_CONTRAST = 6.0  # of windows from which it is learned what a pair shares
-MOST_CORRELATION = 0.95
-MIN_TEXTURE, MOST_TEXTURE = 0.01, 0.75  # share of an autocorrelation: with less, there is none
+MIN_LEARNING_CONTRAST = 6.0  # of windows from which the share of speckle in common is learned
+MAX_CORRELATION = 0.95  # that such a window counts with
+MIN_TEXTURE, MAX_TEXTURE = 0.01, 0.75  # shares of an autocorrelation: less is noise, and speckle has some of any
 # Error of the form where ground has texture, px, midway between whole and half pixels, times the square of what speckle
 # loses over a pixel: found on validation pairs of textured ground (lab.offsets.critical).
 FORM_PX = 0.036
@@ -94,7 +93,7 @@ class Band(NamedTuple):
 
 
 class Law(NamedTuple):
-    """Tables of a pair's law over shifts from -FARTHEST_PX to FARTHEST_PX, for rows and columns of a surface.
+    """Tables of a pair's law over shifts of up to MAX_FROM_START_PX each way, for rows and columns of a surface.
 
     looks: of the images; form_px: (2,), error of the form along rows and columns, px; filters: (2 axes, 2 parts, lags,
     shifts), of speckle and of texture, whose products with a surface add up to the height of the match times its norm;
@@ -128,14 +127,14 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
     pixels: of windows, as `fit` takes them.
     """
     images = [image for part in textures for image in part if image.any()]
-    lags = in_threads(autocorrelation, images, surface.device) or [np.eye(1, LAGS + 1).repeat(2, axis=0)]
+    lags = in_threads(autocorrelation, images, surface.device) or [np.eye(1, LEARNING_LAGS + 1).repeat(2, axis=0)]
     bands, tried, weight = fitted_bands(np.mean(lags, axis=0), looks), [], None
     for shared in SHARED if bands[0].textures else ():
         pair = [band._replace(shared=shared) for band in bands]
         found = fit(surface, pixels, law_from(pair, surface.device, CHOOSING_RIDGE))
         if weight is None:
             # All shares have these weights: otherwise one that expects less correlation would seem likelier.
-            weight = (found.contrast >= LEAST_CONTRAST) / (1 - found.correlation.clamp(0, MOST_CORRELATION) ** 2)
+            weight = (found.contrast >= MIN_LEARNING_CONTRAST) / (1 - found.correlation.clamp(0, MAX_CORRELATION) ** 2)
         explained = float((weight * found.contrast**2).nan_to_num().sum())
         tried.append((explained, pair))
     return max(tried, key=lambda one: one[0])[1] if tried else bands
@@ -179,7 +178,7 @@ def _expected(band: Band, ridge: float) -> tuple[Floats, Floats]:
     far = band.autocorrelation(np.arange(-16.0, 17.0))
     common = np.correlate(far, far, "full")[len(far) - 1 :][: len(lags)]
     inverse = np.linalg.inv(linalg.toeplitz(common) + ridge * common[0] * np.eye(len(lags)))
-    reach = round(FARTHEST_PX * STEPS)
+    reach = round(MAX_FROM_START_PX * STEPS)
     at = np.abs(lags[:, None] * STEPS - np.arange(-reach, reach + 1))
     texture = sum(band.textures)
     shares = np.array([(1 - texture) * band.shared, texture])
@@ -217,7 +216,7 @@ def _forms(half: float, shoulder: float, looks: float, steps: int, coherence: fl
 
 
 def autocorrelation(image: Tensor) -> Floats:
-    """Return the correlation of a texture (rows, cols), 0 unknown, with itself at lags of 0 to LAGS px, (2, n).
+    """Return the correlation of a texture (rows, cols), 0 unknown, with itself at lags up to LEARNING_LAGS, (2, n).
 
     First along rows (a lag of some rows), then along columns.
     """
@@ -231,12 +230,12 @@ def autocorrelation(image: Tensor) -> Floats:
 
 
 def _lagged_products(lines: Tensor) -> Tensor:
-    """Add the products of values 0 to LAGS px apart along lines (lines, px), by their power spectra."""
-    size = next_fast_len(lines.shape[1] + LAGS, real=True)
+    """Add the products of values 0 to LEARNING_LAGS px apart along lines (lines, px), by their power spectra."""
+    size = next_fast_len(lines.shape[1] + LEARNING_LAGS, real=True)
     parts = torch.view_as_real(torch.fft.rfft(lines.contiguous(), size)).flatten(1)
     power = parts.square_().sum(dim=0).double().reshape(-1, 2).sum(dim=1)
     lags: Tensor = torch.fft.irfft(power, size)
-    return lags[: LAGS + 1]
+    return lags[: LEARNING_LAGS + 1]
 
 
 def looks_of(power: Tensor) -> float:
@@ -250,18 +249,17 @@ def looks_of(power: Tensor) -> float:
 
 
 def fitted_bands(lags: Floats, looks: float) -> list[Band]:
-    """Fit bands along rows and columns to an autocorrelation (2, LAGS + 1), rows first, 1 at lag 0.
+    """Fit bands along rows and columns to an autocorrelation (2, LEARNING_LAGS + 1), rows first, 1 at lag 0.
 
-    looks: of the images. Both axes have the same share of texture; less than MIN_TEXTURE of it counts as none, because
-    it is noise.
+    looks: of the images. Both axes have the same share of texture; less than MIN_TEXTURE of it counts as none.
     """
     many = np.clip(np.log(looks) / np.log(MANY_LOOKS), 0, 1)
-    widest, firm = (few + many * (most - few) for few, most in (WIDEST, FIRM))
-    beyond = BEYOND[0] * (BEYOND[1] / BEYOND[0]) ** many
-    at, n = np.arange(LAGS + 1), len(SCALES_PX)
+    widest, firm = (few + many * (most - few) for few, most in (MAX_HALF, SHOULDER_WEIGHT))
+    excess = EXCESS[0] * (EXCESS[1] / EXCESS[0]) ** many
+    at, n = np.arange(LEARNING_LAGS + 1), len(SCALES_PX)
     root = np.sqrt(np.maximum(at, 1))
-    mix = MOST_TEXTURE * np.eye(1 + n)
-    mix[:, 0] = 1 - MOST_TEXTURE  # Each form has this much of speckle.
+    mix = MAX_TEXTURE * np.eye(1 + n)
+    mix[:, 0] = 1 - MAX_TEXTURE  # Each form has this much of speckle.
     mix[0, 0] = 1.0
     # What is fitted: the share of speckle, of each texture along rows, of each texture along columns.
     every = np.eye(1 + 2 * n)
@@ -278,13 +276,13 @@ def fitted_bands(lags: Floats, looks: float) -> list[Band]:
         return found, design @ found - wanted
 
     def misfit(given: Floats) -> Floats:
-        unusual = np.append(np.maximum(0, given[::2] - widest) / beyond, firm * (given[1::2] - SHOULDER))
+        unusual = np.append(np.maximum(0, given[::2] - widest) / excess, firm * (given[1::2] - SHOULDER))
         return np.concatenate([shares(given)[1], TEXTURE_WEIGHT * unusual])
 
     begin = min((np.array([half, SHOULDER] * 2) for half in HALVES), key=lambda one: float((misfit(one) ** 2).sum()))
     best = optimize.least_squares(misfit, begin, bounds=np.array(BOUNDS * 2).T, ftol=1e-4, diff_step=1e-4).x
     found = of_axis @ shares(best)[0]
-    textures = MOST_TEXTURE * found[:, 1:] / found.sum(axis=1, keepdims=True)
+    textures = MAX_TEXTURE * found[:, 1:] / found.sum(axis=1, keepdims=True)
     some = textures.sum(axis=1).min() > MIN_TEXTURE
     return [
         Band(float(half), float(shoulder), looks, textures=tuple(own.tolist()) if some else ())
@@ -313,16 +311,16 @@ def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     """
     with torch.no_grad():
         near = tabulated(surface, law)
-        for _ in range(TURNS):
+        for _ in range(SCORING_STEPS):
             found = match(surface, near, law)
-            step = found.slopes / (found.height.clamp_min(1e-6) * found.information).clamp_min(LEAST_INFORMATION)
-            near = (near + step.flip(0).clamp(-LONGEST_STEP_PX, LONGEST_STEP_PX)).clamp(-FARTHEST_PX, FARTHEST_PX)
+            step = found.slopes / (found.height.clamp_min(1e-6) * found.information).clamp_min(MIN_INFORMATION)
+            near = (near + step.flip(0).clamp(-MAX_STEP_PX, MAX_STEP_PX)).clamp(-MAX_FROM_START_PX, MAX_FROM_START_PX)
     return stepped(match(surface, near, law), near, pixels, law)
 
 
 def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
     """Match surfaces (lags, lags, n) with the law at given shifts (2, n), px, dx and dy."""
-    at, lags, axes = (shift.flip(0) + FARTHEST_PX) / STEP_PX, len(surface), []
+    at, lags, axes = (shift.flip(0) + MAX_FROM_START_PX) / STEP_PX, len(surface), []
     for table, along in zip(zip(law.filters, law.slopes, law.energy, strict=True), at, strict=True):
         values = _between(torch.cat([part.flatten(0, 1) for part in table]), along)
         axes.append((*values[: 4 * lags].reshape(4, lags, -1), *values[4 * lags :].reshape(3, 3, -1)))
@@ -333,7 +331,7 @@ def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
         along = (surface * rows[part][:, None]).sum(dim=0)
         products = rows[part] * across, rows[2 + part] * across, cols[2 + part] * along
         sums = sums + torch.stack([product.sum(dim=0) for product in products])
-    energy = (row * col).sum(dim=0).clamp_min(LEAST_INFORMATION)
+    energy = (row * col).sum(dim=0).clamp_min(MIN_INFORMATION)
     turned, turns = (
         torch.stack([(first * col).sum(dim=0), (row * second).sum(dim=0)]) / energy
         for first, second in ((row_turn, col_turn), (row_turns, col_turns))
@@ -343,15 +341,15 @@ def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
     return Matched(height, sums[1:] / norm - height * turned, turns - turned**2, norm)
 
 
-def stepped(matched: Matched, shift: Tensor, pixels: Tensor, law: Law, longest: float = LAST_STEP_PX) -> Fitted:
+def stepped(matched: Matched, shift: Tensor, pixels: Tensor, law: Law, longest: float = MAX_LAST_STEP_PX) -> Fitted:
     """Take one step of Fisher's scoring, `longest` px at most, from shifts (2, n), px.
 
     Texture that correlates by A counts as 1 + 2 A^2 times as many pixels. Sigma is that of noise and of the law's form.
     """
     least = matched.height.detach().clamp_min(1e-6)
-    sure = (least * matched.information).clamp_min(LEAST_INFORMATION)
+    sure = (least * matched.information).clamp_min(MIN_INFORMATION)
     step = (matched.slopes / sure).clamp(-longest, longest)
-    correlation = (matched.height / matched.norm.clamp_min(LEAST_INFORMATION)).clamp(0.02, 0.99)
+    correlation = (matched.height / matched.norm.clamp_min(MIN_INFORMATION)).clamp(0.02, 0.99)
     noise = ((1 - correlation**2) / (pixels * (1 + 2 * correlation**2)).clamp_min(1)).sqrt()
     of_form = law.form_px[:, None] * (2 * math.pi * shift.flip(0)).sin()
     sigma = torch.hypot(noise / (least * matched.information.sqrt()), of_form)
@@ -365,7 +363,7 @@ def tabulated(surface: Tensor, law: Law) -> Tensor:
     neighbours.
     """
     (rows, cols), (row, col) = law.filters[..., ::COARSE_STEPS], law.energy[:, 0, :, ::COARSE_STEPS]
-    norm = (row.T @ col).clamp_min(LEAST_INFORMATION).sqrt()
+    norm = (row.T @ col).clamp_min(MIN_INFORMATION).sqrt()
     filters = torch.einsum("pkr,plc->rckl", rows, cols) / norm[..., None, None]
     tried = filters.flatten(2).flatten(0, 1) @ surface.flatten(0, 1)
     side, best = len(norm), tried.argmax(dim=0)
@@ -375,7 +373,7 @@ def tabulated(surface: Tensor, law: Law) -> Tensor:
         middle = best + (inside - at[axis]) * stride
         below, here, above = (tried.gather(0, (middle + off)[None])[0] for off in (-stride, 0, stride))
         vertex = (above - below) / (2 * (2 * here - below - above)).clamp_min(1e-9)
-        shift[1 - axis] = (inside + vertex.clamp(-1, 1)) * (COARSE_STEPS * STEP_PX) - FARTHEST_PX
+        shift[1 - axis] = (inside + vertex.clamp(-1, 1)) * (COARSE_STEPS * STEP_PX) - MAX_FROM_START_PX
     return shift
 
 

@@ -17,7 +17,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-LEAST_NODES = 100  # of stationary ground, else the slowest quarter is used
+MIN_NODES = 100  # of stationary ground, else the slowest quarter is used
 QUARTER = 0.25
 
 
@@ -78,7 +78,7 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
     """
     known = np.isfinite(motion.east_m_day) & np.isfinite(motion.north_m_day)
     at, where = known & stationary, "stationary"
-    if at.sum() < LEAST_NODES:
+    if at.sum() < MIN_NODES:
         east, north = (float(np.median(part[known])) if known.any() else 0.0 for part in motion[:2])
         speed = np.where(known, np.hypot(motion.east_m_day - east, motion.north_m_day - north), np.inf)
         at, where = speed <= np.quantile(speed[known], QUARTER) if known.any() else known, "slowest"

@@ -22,9 +22,9 @@ from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
 from ml.offsets.blocks import BLOCK_PX, Textures, of_source, over_blocks
 from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
-from ml.offsets.law import FARTHEST_PX, Law, law_from, learned_bands, looks_of
+from ml.offsets.law import MAX_FROM_START_PX, Law, law_from, learned_bands, looks_of
 from ml.offsets.resampling import gathered, whole
-from ml.offsets.tracking import LEAST_CONTRAST, answer, correlated, over_windows, prior, published, shortfall
+from ml.offsets.tracking import MIN_CONTRAST, answer, correlated, over_windows, prior, published, shortfall
 from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
@@ -36,12 +36,12 @@ from ml.runtime.feeding import window_px
 NAMES = {"model": "offsets", "cc-res-siamnet": "cc-res-siamnet"}  # of the cards
 HALO_PX = 256
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"
-LEAST_KNOWN = 0.5  # of a node's square
-MOST_SHORT = 4.0  # standard deviations by which a node's own ground may match less than what was added to it
+MIN_KNOWN = 0.5  # of a node's square
+MAX_SHORTFALL = 4.0  # standard deviations by which a node's own ground may match less than what was added to it
 SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have a match
 WINDOW_PX = 64.0  # of the law without a network, and of those that a pair's law is learned from
-LEARNED_PX, LEARNED = 256, 9  # side and number of the squares that it is learned from
-LEAST_MATCHED = 0.5  # of such a square
+LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # side and number of the squares that it is learned from
+MIN_MATCHED = 0.5  # of such a square
 
 
 @dataclass(frozen=True)
@@ -98,25 +98,26 @@ def track_from(
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     values = _answers(textures, tracker, start, law, pieces or Pieces())[:, :rows, :cols]
     offset, sigma, (contrast, short, known) = values[:2], tracker.sigma * values[2:4].exp(), values[4:]
-    kept = (known >= LEAST_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0) & (contrast >= LEAST_CONTRAST)
-    kept &= short <= MOST_SHORT
+    kept = (known >= MIN_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0) & (contrast >= MIN_CONTRAST)
+    kept &= short <= MAX_SHORTFALL
     kept &= (offset.abs() <= found.reach_px + 1).all(dim=0) & _in_reach(found)[:rows, :cols]
-    kept &= ((offset - start[:, :rows, :cols]).abs() < FARTHEST_PX).all(dim=0)
+    kept &= ((offset - start[:, :rows, :cols]).abs() < MAX_FROM_START_PX).all(dim=0)
     quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * known
     return Offsets(*(torch.where(kept, band, torch.nan) for band in (*offset, *sigma, quality)))
 
 
 def _learned(textures: Textures, start: Tensor, matched: Tensor, looks: float) -> Law:
     """Learn a pair's law from squares spread over matched ground. matched: (rows, cols) of the search's nodes."""
-    side = LEARNED_PX // NODE_PX // coarse.STEP
+    side = LEARNING_SQUARE_PX // NODE_PX // coarse.STEP
     share = functional.avg_pool2d(matched[None].float(), side, ceil_mode=True)[0]
-    cells = torch.nonzero(share >= share.max().clamp_max(LEAST_MATCHED))
+    cells = torch.nonzero(share >= share.max().clamp_max(MIN_MATCHED))
     images, surface, pixels = [], [], []
-    for row, col in cells[np.random.default_rng(0).permutation(len(cells))[:LEARNED]].tolist():
+    for row, col in cells[np.random.default_rng(0).permutation(len(cells))[:LEARNING_SQUARES]].tolist():
         rows, cols = (
-            min(LEARNED_PX, n * NODE_PX - at * LEARNED_PX) for n, at in zip(start.shape[1:], (row, col), strict=True)
+            min(LEARNING_SQUARE_PX, n * NODE_PX - at * LEARNING_SQUARE_PX)
+            for n, at in zip(start.shape[1:], (row, col), strict=True)
         )
-        at = Window(row * LEARNED_PX, col * LEARNED_PX, rows, cols)
+        at = Window(row * LEARNING_SQUARE_PX, col * LEARNING_SQUARE_PX, rows, cols)
         wide, far = _read(textures, start, at)
         images.append(wide[:, far:-far, far:-far])
         part = _part(start, at).to(wide.device)

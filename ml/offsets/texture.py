@@ -12,9 +12,9 @@ from ml.networks.box_mean import box, inside
 
 WINDOW_PX = 21
 MARGIN_PX = 3 * (WINDOW_PX // 2)  # Three windows follow one another, so a texture depends on pixels this far away.
-LEAST_SHARE = 0.5  # of a window that must be known
-BRIGHTEST = 4.0  # times the surroundings' geometric mean of amplitude: what is brighter is held there
-LARGEST = 5.0
+MIN_SHARE = 0.5  # of a window that must be known
+MAX_BRIGHTNESS = 4.0  # times the surroundings' geometric mean of amplitude: what is brighter is held there
+MAX_TEXTURE = 5.0
 TRACE = 1e-6  # texture of ground without contrast, because 0 means unknown
 
 
@@ -26,7 +26,7 @@ def texture(log: Tensor) -> Tensor:
     least = share.clamp_min(1e-3)
     held = log if known is None else torch.where(known, log, 0.0)
     high_passed = torch.addcdiv(held, box(held, WINDOW_PX), least, value=-1)
-    amplitude = high_passed.mul_(0.5).clamp_max_(math.log(BRIGHTEST)).exp_()
+    amplitude = high_passed.mul_(0.5).clamp_max_(math.log(MAX_BRIGHTNESS)).exp_()
     if known is not None:
         amplitude *= known
     # About the mean of the whole, so that squares keep their digits.
@@ -34,9 +34,9 @@ def texture(log: Tensor) -> Tensor:
     if known is not None:
         centred *= known
     sharpness = box(centred**2, WINDOW_PX).div_(least).clamp_min_(1e-4).rsqrt_()
-    seen = centred.mul_(sharpness).clamp_(-LARGEST, LARGEST)
+    seen = centred.mul_(sharpness).clamp_(-MAX_TEXTURE, MAX_TEXTURE)
     seen.masked_fill_(seen == 0, TRACE)
-    return seen if known is None else seen.mul_(known & (share >= LEAST_SHARE * whole))
+    return seen if known is None else seen.mul_(known & (share >= MIN_SHARE * whole))
 
 
 def halved(images: Tensor) -> Tensor:

@@ -11,22 +11,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
-from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, STATED, TURNS, WEIGHTS
+from ml.networks.cc_res_siamnet import ADDITIONS, NODE_PX, OFFSETS, STATED, WEIGHTS
 from ml.offsets.correlate import peaks_of
 from ml.offsets.evidence import APART_PX, LEVELS, Evidence, Part, added, nine, parts_of, surfaces, weighted
-from ml.offsets.law import FARTHEST_PX, LAGS_PX, LONGEST_STEP_PX, Fitted, Law, Matched, fit, match, stepped, tabulated
+from ml.offsets.law import LAGS_PX, MAX_FROM_START_PX, MAX_STEP_PX, Fitted, Law, Matched, fit, match, stepped, tabulated
 from ml.offsets.resampling import at_nodes
 from ml.runtime.device import in_threads
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 KERNELS_PX = (16, 24, 32, 48, 64, 96, 128)  # windows whose peaks of correlation the published form sees
 PRIOR = {WEIGHTS: 6 * len(PRIOR_PX) + 3, OFFSETS: 3 * len(KERNELS_PX) + 3}  # channels
-MOST_RIGHT_PX = 1.0  # largest correction of the first field of motion by the network
-LARGEST_FACTOR = 2.5  # largest correction of log sigma
+MAX_CORRECTION_PX = 1.0  # largest correction of the first field of motion by the network
+MAX_LOG_FACTOR = 2.5  # largest correction of log sigma
 NEAR_NODES = 5
-MOST_UNLIKE = 50.0
-LEAST_CONTRAST = 4.5  # of a match, in standard deviations of what chance gives
-LEAST_KNOWN = 1e-3
+MAX_UNLIKE = 50.0
+MIN_CONTRAST = 4.5  # of a match, in standard deviations of what chance gives
+MIN_KNOWN = 1e-3
 
 
 class Answer(NamedTuple):
@@ -127,7 +127,7 @@ def unlike(windows: Answer) -> Tensor:
             there = flat.reshape(own.shape)
             apart.append(((there[:, :2] - own[:, :2]) ** 2 / (there[:, 2:] + own[:, 2:])).sum(dim=1))
         levels.append(torch.stack(apart))
-    return torch.stack(levels).clamp_max(MOST_UNLIKE)
+    return torch.stack(levels).clamp_max(MAX_UNLIKE)
 
 
 def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tensor) -> Answer:
@@ -145,37 +145,37 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
     strictness = functional.softplus(stated["strictness"]).reshape(2, LEVELS, 1, -1, *nodes)
     less = (strictness * apart).sum(dim=3)
     smooth, add = (
-        (logits.reshape(TURNS, LEVELS, 9, *nodes) - by).softmax(dim=2)
+        (logits.reshape(ADDITIONS, LEVELS, 9, *nodes) - by).softmax(dim=2)
         for logits, by in zip((stated["smooth"], stated["add"]), less, strict=True)
     )
     share = stated["share"].softmax(dim=0)
-    offset = (share[:, None] * windows.offset).sum(dim=0) + stated["right"].clamp(-MOST_RIGHT_PX, MOST_RIGHT_PX)
+    offset = (share[:, None] * windows.offset).sum(dim=0) + stated["right"].clamp(-MAX_CORRECTION_PX, MAX_CORRECTION_PX)
     for by, weights in zip(smooth, add, strict=True):
         sums = weighted(torch.cat([offset * held.known, held.known[None]]), by)
-        field = (sums[:2] / sums[2].clamp_min(LEAST_KNOWN)) - start
+        field = (sums[:2] / sums[2].clamp_min(MIN_KNOWN)) - start
         found = around(held, field.flatten(1), law, weights)
         offset = found.offset.reshape(start.shape) + start
     placed = _placed(found._replace(sigma=found.sigma.detach()), start)
-    factor = stated["factor"].clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
+    factor = stated["factor"].clamp(-MAX_LOG_FACTOR, MAX_LOG_FACTOR)
     contrast = torch.maximum(placed.contrast, windows.contrast.amax(dim=0))
     return placed._replace(log_sigma=placed.log_sigma + factor, contrast=contrast)
 
 
 def around(held: Evidence, shift: Tensor, law: Law, weights: Tensor) -> Fitted:
     """Match each square with the law at its shift (2, n), px from its start; add these matches; step from there."""
-    return stepped(*summed(held, shift, law, weights), law, LONGEST_STEP_PX)
+    return stepped(*summed(held, shift, law, weights), law, MAX_STEP_PX)
 
 
 def summed(held: Evidence, shift: Tensor, law: Law, weights: Tensor) -> tuple[Matched, Tensor, Tensor]:
     """Match each square with the law at its shift (2, n), px from its start; add these matches by weights.
 
     Returns the sums, the shifts, and the numbers of pixels (n,), as `stepped` takes them. Squares whose shift is
-    farther than FARTHEST_PX are left out.
+    farther than MAX_FROM_START_PX are left out.
     """
     inner = slice(APART_PX, -APART_PX)
     surface = held.products[inner, inner].flatten(2)
-    within = (shift.abs() <= FARTHEST_PX).all(dim=0).reshape(held.known.shape)
-    shift = shift.clamp(-FARTHEST_PX, FARTHEST_PX)
+    within = (shift.abs() <= MAX_FROM_START_PX).all(dim=0).reshape(held.known.shape)
+    shift = shift.clamp(-MAX_FROM_START_PX, MAX_FROM_START_PX)
     of_squares = match(surface, shift, law)
     both = (held.energy[0] * held.energy[1]).clamp_min(1e-18).sqrt().flatten()
     planes = [of_squares.height, *of_squares.slopes, *(both * of_squares.information), both * of_squares.norm]

@@ -27,11 +27,11 @@ from ml.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
 FINE_KERNEL = 32
 COARSE_KERNELS = (32, 64)
 MARGIN_PX = 8  # around a window that is shifted by a part of a pixel
-LAGS = 8  # of the autocorrelation that the spectrum is made from
-BRIGHTEST = 4.0  # local standard deviations: what is brighter is held there
-LEAST_SHARE = 0.06  # of the strongest frequency: what is weaker is noise
+SPECTRUM_LAGS = 8  # of the autocorrelation that the spectrum is made from
+MAX_BRIGHTNESS = 4.0  # local standard deviations: what is brighter is held there
+MIN_SHARE = 0.06  # of the strongest frequency: what is weaker is noise
 STEPS = 6
-FARTHEST_STEP_PX = 1.5  # from the first stage
+MAX_STEP_PX = 1.5  # from the first stage
 CALIBRATION = 2.3  # of the standard deviation, against simulated pairs
 FLOOR_PX = 0.01
 BATCH = 1024
@@ -53,24 +53,26 @@ def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
     amplitude = power.clamp_min(0).sqrt()
     mean = box_mean(amplitude, HIGH_PASS_PX)
     spread = (box_mean(amplitude**2, HIGH_PASS_PX) - mean**2).clamp_min(1e-12).sqrt()
-    return ((amplitude - mean) / spread).clamp(-BRIGHTEST, BRIGHTEST)
+    return ((amplitude - mean) / spread).clamp(-MAX_BRIGHTNESS, MAX_BRIGHTNESS)
 
 
 def autocorrelation(sampled: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return the mean autocorrelation of texture, (2 LAGS + 1, 2 LAGS + 1), with lag 0 in the middle.
+    """Return the mean autocorrelation of texture, (2 SPECTRUM_LAGS + 1, 2 SPECTRUM_LAGS + 1), with lag 0 in the middle.
 
     sampled: (2, rows, cols) each, linear power. ValueError without samples.
     """
     if not sampled:
         raise UnusableData("nowhere do both images show most of the ground")
-    total = torch.zeros((2 * LAGS + 1, 2 * LAGS + 1), device=sampled[0].device)
+    total = torch.zeros((2 * SPECTRUM_LAGS + 1, 2 * SPECTRUM_LAGS + 1), device=sampled[0].device)
     for sample in sampled:
         texture = torch.nan_to_num(amplitude_texture(sample))
-        size = [next_fast_len(n + 2 * LAGS, real=True) for n in texture.shape[1:]]
+        size = [next_fast_len(n + 2 * SPECTRUM_LAGS, real=True) for n in texture.shape[1:]]
         power = torch.fft.rfft2(texture, s=size).abs() ** 2
         lags = torch.fft.irfft2(power.sum(dim=0), s=size)
-        total += torch.roll(lags, (LAGS, LAGS), (0, 1))[: 2 * LAGS + 1, : 2 * LAGS + 1]
-    return total / total[LAGS, LAGS].clamp_min(1e-9)
+        total += torch.roll(lags, (SPECTRUM_LAGS, SPECTRUM_LAGS), (0, 1))[
+            : 2 * SPECTRUM_LAGS + 1, : 2 * SPECTRUM_LAGS + 1
+        ]
+    return total / total[SPECTRUM_LAGS, SPECTRUM_LAGS].clamp_min(1e-9)
 
 
 def whitened(texture: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
@@ -78,12 +80,12 @@ def whitened(texture: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
 
     texture: high-passed, NaN unknown; in the result such pixels count as 0; correlation: from `autocorrelation`.
     """
-    size = [next_fast_len(n + 4 * LAGS, real=True) for n in texture.shape[1:]]
-    window = torch.hann_window(2 * LAGS + 3, periodic=False, device=texture.device)[1:-1]
+    size = [next_fast_len(n + 4 * SPECTRUM_LAGS, real=True) for n in texture.shape[1:]]
+    window = torch.hann_window(2 * SPECTRUM_LAGS + 3, periodic=False, device=texture.device)[1:-1]
     lags = torch.zeros(size, device=texture.device)
-    lags[: 2 * LAGS + 1, : 2 * LAGS + 1] = correlation * window[:, None] * window
-    power = torch.fft.rfft2(torch.roll(lags, (-LAGS, -LAGS), (0, 1))).real.clamp_min(0)
-    gain = 1 / (power + LEAST_SHARE * power.max()).sqrt()
+    lags[: 2 * SPECTRUM_LAGS + 1, : 2 * SPECTRUM_LAGS + 1] = correlation * window[:, None] * window
+    power = torch.fft.rfft2(torch.roll(lags, (-SPECTRUM_LAGS, -SPECTRUM_LAGS), (0, 1))).real.clamp_min(0)
+    gain = 1 / (power + MIN_SHARE * power.max()).sqrt()
     spectrum = torch.fft.rfft2(torch.nan_to_num(texture), s=size) * gain
     flat: torch.Tensor = torch.fft.irfft2(spectrum, s=size)
     return flat[:, : texture.shape[1], : texture.shape[2]]
@@ -166,7 +168,7 @@ def _refine_batch(
             for slope, energy in ((slope_x, energy_x), (slope_y, energy_y))
         ]
         x, y = x - steps[0], y - steps[1]
-    wandered = torch.hypot(x - (dx - whole_x), y - (dy - whole_y)) > FARTHEST_STEP_PX
+    wandered = torch.hypot(x - (dx - whole_x), y - (dy - whole_y)) > MAX_STEP_PX
     return Refined(whole_x + x, whole_y + y, torch.where(wandered, torch.nan, height))
 
 
@@ -176,5 +178,5 @@ def _core(windows: torch.Tensor) -> torch.Tensor:
 
 def reach(search: int, posting: int) -> int:
     """Return the distance from a node, px, within which pixels affect it."""
-    widest = max(max(COARSE_KERNELS) // 2 + search, FINE_KERNEL // 2 + MARGIN_PX + search + 3 * LAGS)
+    widest = max(max(COARSE_KERNELS) // 2 + search, FINE_KERNEL // 2 + MARGIN_PX + search + 3 * SPECTRUM_LAGS)
     return widest + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting

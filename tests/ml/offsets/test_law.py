@@ -13,8 +13,8 @@ from lab.simulation.seeds import Purpose, generator
 from ml.offsets.evidence import PART_NODES, Evidence, added, evidence, parts_of, surfaces, surfaces_of, weighted
 from ml.offsets.infer import track_offsets
 from ml.offsets.law import (
-    LAGS,
     LAGS_PX,
+    LEARNING_LAGS,
     SHARED,
     Band,
     autocorrelation,
@@ -95,13 +95,20 @@ def test_ground_that_starts_a_pixel_apart_is_added_at_the_same_lags_and_farther_
     assert float(apart.known[4, 4]) == pytest.approx(20)
 
 
-def test_the_band_its_texture_and_the_looks_of_an_image_are_found_again():
-    bands = [Band(half, 0.7, 1.0, textures=(0.0, 0.2, 0.1, 0.0)) for half in (0.38, 0.42)]
-    lags = np.stack([band.autocorrelation(np.arange(LAGS + 1.0)) for band in bands])
+FINE, WIDE, WIDEST = (0.0, 0.2, 0.1, 0.0, 0.0), (0.0, 0.0, 0.0, 0.3, 0.0), (0.0, 0.0, 0.0, 0.0, 0.3)
+
+
+@pytest.mark.parametrize("textures", [(FINE, FINE), (WIDE, WIDEST)], ids=["the same on both axes", "of edges"])
+def test_the_band_and_the_texture_of_each_axis_are_found_again(textures):
+    bands = [Band(half, 0.7, 1.0, textures=own) for half, own in zip((0.38, 0.42), textures, strict=True)]
+    lags = np.stack([band.autocorrelation(np.arange(LEARNING_LAGS + 1.0)) for band in bands])
     tenths = np.arange(0, 3, 0.1)
     for found, band in zip(fitted_bands(lags, 1.0), bands, strict=True):
         np.testing.assert_allclose(found.autocorrelation(tenths), band.autocorrelation(tenths), atol=0.015)
         assert sum(found.textures) == pytest.approx(0.3, abs=0.05)
+
+
+def test_the_looks_of_an_image_are_found_again():
     gamma = torch.distributions.Gamma(torch.tensor(4.0), torch.tensor(4.0))
     torch.manual_seed(1)
     assert looks_of(gamma.sample((400, 400))) == pytest.approx(4, rel=0.25)
@@ -111,8 +118,8 @@ def test_the_band_its_texture_and_the_looks_of_an_image_are_found_again():
 def test_a_surface_of_the_law_itself_gives_its_offset(dx, dy):
     """Of two images in each of which texture is 30 % and that share it whole, but only a third of their speckle."""
     lags, surface = np.arange(-LAGS_PX, LAGS_PX + 1.0), 0.0
-    bands = [Band(half, 0.8, 5.0, 1 / 3, (0.0, 0.3, 0.0, 0.0)) for half in (0.35, 0.6)]
-    for part, share in (((), 0.7 / 3), ((0.0, 1.0, 0.0, 0.0), 0.3)):
+    bands = [Band(half, 0.8, 5.0, 1 / 3, (0.0, 0.3, 0.0, 0.0, 0.0)) for half in (0.35, 0.6)]
+    for part, share in (((), 0.7 / 3), ((0.0, 1.0, 0.0, 0.0, 0.0), 0.3)):
         alone = [band._replace(textures=part) for band in bands]
         shapes = [band.autocorrelation(lags - off) for band, off in zip(alone, (dy, dx), strict=True)]
         surface = surface + share * np.outer(*shapes)
@@ -120,6 +127,9 @@ def test_a_surface_of_the_law_itself_gives_its_offset(dx, dy):
     found = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1000.0]), law)
     torch.testing.assert_close(found.offset[:, 0], torch.tensor([dx, dy]), atol=4e-3, rtol=0)
     assert float(found.correlation) == pytest.approx(0.7 / 3 + 0.3, abs=0.02)
+    of_noise = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1e9]), law).sigma[:, 0]
+    expected = law.form_px.flip(0) * (2 * np.pi * torch.tensor([dx, dy])).sin().abs()
+    torch.testing.assert_close(of_noise, expected, atol=1e-4, rtol=0.05)  # however many pixels, the form has an error
 
 
 def test_what_a_pair_shares_is_usual_where_nothing_matches():
@@ -211,8 +221,8 @@ def test_a_few_bright_points_count_as_few():
 def test_the_autocorrelation_is_the_mean_product_of_the_pairs_that_are_known():
     image = noise(50, 61)
     image[10:14, :30] = 0.0
-    expected = np.empty((2, LAGS + 1))
-    for lag in range(LAGS + 1):
+    expected = np.empty((2, LEARNING_LAGS + 1))
+    for lag in range(LEARNING_LAGS + 1):
         products = image[: 50 - lag] * image[lag:], image[:, : 61 - lag] * image[:, lag:]
         expected[:, lag] = [float(part.sum() / (part != 0).sum()) for part in products]
     np.testing.assert_allclose(autocorrelation(image), expected / expected[:, :1], atol=1e-5)
