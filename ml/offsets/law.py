@@ -4,9 +4,9 @@ At a whole lag k, textures of ground that moved by d correlate by A R(k - d); R 
 of a continuous shift. This also holds where pixels are too coarse for the texture's band, so that no interpolation
 between pixels is correct. R has two parts: speckle, whose form follows from the band of a radar image and its
 detection, and what normalisation leaves of the ground's own texture, which is speckle's form blurred over several
-scales. Both are fitted to the autocorrelation of the images. Between two images speckle decorrelates more than texture:
-its share is fitted to the correlation surfaces of the pair. If both are modelled as one part, offsets are drawn to
-whole pixels.
+scales, in other shares along rows than along columns. Both are fitted to the autocorrelation of the images. Between two
+images speckle decorrelates more than texture: its share is fitted to the correlation surfaces of the pair. If both are
+modelled as one part, offsets are drawn to whole pixels.
 
 Generalised least squares then fit A and d to the correlation surface of a window: neighbouring lags share their noise,
 whose covariance follows from the autocorrelation, too. For finely sampled images this is the whitened correlation,
