@@ -13,8 +13,8 @@ from celery import shared_task
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
-from ingest.failures import cause_of, next_step, reason_of
-from ingest.locks import Lock, short_text_key, try_locked
+from core.failures import cause_of, next_step, reason_of
+from core.locks import Lock, short_text_key, try_locked
 from ingest.models import StepFailure
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingest.disk import disk_full
+from core.disk import disk_full
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.products.derived import derived_make

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.errors import InputError, short
+from core.errors import InputError, short
 from ingest.readers import hdf5, raster
 from ingest.readers.files import CONTAINER_FAULTS, MAX_MEMBERS, head_of, names_in, names_in_zip
 from ingest.readers.tables import mapping, text_table

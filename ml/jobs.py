@@ -12,12 +12,12 @@ import torch
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 
-from ingest.areas import box_around
+from core.areas import box_around
+from core.geos import geos
 from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair
-from ingest.scenes.services import geos
 from ml import selectors
 from ml.coherence import WITH_WINDOW, window_of
 from ml.coherence import change as change_infer

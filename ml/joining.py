@@ -10,9 +10,9 @@ import torch
 from django.conf import settings
 from django.db.models import QuerySet
 
-from ingest.disk import disk_full
-from ingest.errors import InputError
-from ingest.leases import heartbeat
+from core.disk import disk_full
+from core.errors import InputError
+from core.leases import heartbeat
 from ml import selectors
 from ml.models import Run
 from ml.queue import LEASE

@@ -15,13 +15,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from ingest.disk import disk_full
-from ingest.errors import InputError
-from ingest.failures import Cause, cause_of, reason_of
-from ingest.leases import NO_FAULT, Overtaken, Progress, heartbeat
+from core.disk import disk_full
+from core.errors import InputError
+from core.failures import Cause, cause_of, reason_of
+from core.leases import NO_FAULT, Overtaken, Progress, heartbeat
+from core.storage import raster_put
 from ingest.models import Product, ScenePair
 from ingest.readers.files import file_sha256
-from ingest.storage import raster_put
 from ml import selectors
 from ml.events import runs_urgent
 from ml.jobs import JOBS, METHODS

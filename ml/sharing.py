@@ -21,7 +21,7 @@ from ml.queue import LEASE
 from ml.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, packed
 
 if TYPE_CHECKING:
-    from ingest.storage.objects import ObjectStorage  # whose libraries are an extra
+    from core.storage.objects import ObjectStorage  # whose libraries are an extra
 
 logger = logging.getLogger(__name__)
 FEWEST_SHARED = 4  # missing pieces of a stage; fewer are finished before another worker has read its input

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ingest.areas import join_halves
+from core.areas import join_halves
+from core.projections import transformer
 from ingest.models import Product, Station
-from ingest.projections import transformer
 from ingest.readers.records import Float64, Reference
 from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import PointsAround, points_around, stations_in

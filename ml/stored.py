@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from ingest.storage import stored_tiff
+from core.storage import stored_tiff
 from ml.models import Prediction
 
 Part = tuple[int, int, int, int]  # first row and column, number of rows and columns

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ingest.disk import disk_full
+from core.disk import disk_full
 from ingest.steps import Step, attempt, rows_due, stage
 from ml import events, queue, selectors
 from ml.models import Run

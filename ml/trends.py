@@ -9,12 +9,12 @@ import shapely
 from django.contrib.gis.geos import GEOSGeometry
 from shapely.geometry import mapping
 
-from ingest.areas import zone_of
-from ingest.geometry import to_degrees
+from core.areas import zone_of
+from core.geometry import to_degrees
+from core.geos import geos
+from core.projections import transformer
 from ingest.models import Product
 from ingest.products.selectors import product_points, product_series, series_within
-from ingest.projections import transformer
-from ingest.scenes.services import geos
 from ml.deformation.motion.area import series_of_area
 from ml.deformation.motion.series import WITHIN_90, DatedChange, SeriesMotion, Trend, series_motion
 from ml.deformation.series.product import half_wave_mm, has_cycles

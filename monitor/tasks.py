@@ -109,8 +109,8 @@ def search_images() -> None:
     """Search ACQUIRE_SOURCE, where one is set, for images of the watched areas, and mark new ones to be fetched."""
     if not settings.ACQUIRE_SOURCE:
         return
+    from core.http.faults import SourceError
     from ingest.sources import services
-    from ingest.sources.client.faults import SourceError
     from monitor.subscribers.subscriptions.watched_areas import watched_areas
 
     try:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import GENERAL, READERS, SUFFIXES, recognise
 from ingest.readers.records import Declaration
 from ingest.readers.velocity import geotiff, gmt

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import special
 
-from ingest.errors import UnusableData
+from core.errors import UnusableData
 from ml.networks.box_mean import Size, area
 from ml.rasters.imagery import box_mean, pixels_per_cell
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from core.errors import InputError, Undeclared, printable
 from ingest.arrivals.declared import add_declarations, declaration_of
 from ingest.arrivals.walk import Walk, walk
-from ingest.errors import InputError, Undeclared, printable
 from ingest.readers.records import Declaration
 from ml.inspection.facts import inspect
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely import get_coordinates
 
-from ingest.errors import InputError, Undeclared, printable
+from core.errors import InputError, Undeclared, printable
+from core.pixel_grids import footprint_of
 from ingest.formats import GENERAL, SCENE_READERS, STATION_READERS, TITLES, open_scenes, open_stations, recognise
 from ingest.formats import open_velocity_fields as open_fields
-from ingest.pixel_grids import footprint_of
 from ingest.readers import hdf5
 from ingest.readers.files import names_in, names_in_zip
 from ingest.readers.images.scenes import SceneFile

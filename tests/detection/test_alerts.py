@@ -9,11 +9,11 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
 from django.db import connection
 
+from core.locks import Lock
 from detection import selectors, tasks
 from detection.alerts import services
 from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State
-from ingest.locks import Lock
 from ingest.models import SimulatedTruth
 from ingest.products.services import product_load
 from ml import services as ml_services

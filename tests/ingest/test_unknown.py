@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.errors import MAX_REFUSAL, InputError
+from core.errors import MAX_REFUSAL, InputError
 from ingest.formats import recognise
 from tests.makers import geotiff
 

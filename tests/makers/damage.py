@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import open_velocity_field, open_velocity_fields
 from ingest.readers.records import Declaration, FieldHeader, PointBatch, join_batches
 

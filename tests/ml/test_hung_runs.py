@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from ingest.failures import Cause, next_step
+from core.failures import Cause, next_step
 from ingest.products.services import product_delete, product_load
 from ml import queue, services
 from ml.models import Run

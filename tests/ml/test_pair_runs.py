@@ -8,11 +8,11 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 from django.utils import timezone
 
+from core.rasters import write_cog
+from core.storage import save_with_raster
 from ingest.models import ContextLayer, Glacier, Scene, ScenePair
-from ingest.rasters import write_cog
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ingest.storage import save_with_raster
 from ml import selectors, services, tasks
 from ml.coherence.infer import area_share
 from ml.models import ModelVersion, Prediction, Run

@@ -13,10 +13,10 @@ import torch
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from ingest.errors import InputError, UnusableData
-from ingest.failures import Cause, next_step
+from core.errors import InputError, UnusableData
+from core.failures import Cause, next_step
+from core.storage import stored_tiff
 from ingest.products.services import product_load
-from ingest.storage import stored_tiff
 from ml import queue, selectors, services, tasks
 from ml.deformation import VERSIONS
 from ml.models import ModelVersion, Prediction, Run
@@ -193,7 +193,7 @@ def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(product, li
 
 LITTLE_MEMORY = """
 import resource, torch
-from ingest.failures import cause_of
+from core.failures import cause_of
 pages = int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**28,) * 2)
 try:

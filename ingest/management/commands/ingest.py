@@ -16,10 +16,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from tqdm import tqdm
 
+from core.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
+from core.failures import Cause, cause_of, reason_of
 from ingest.arrivals.declared import add_declarations, declaration_of
 from ingest.arrivals.walk import walk
-from ingest.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
-from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import open_velocity_field
 from ingest.readers.records import Declaration
 from lab.real_data import folder

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ingest.failures import reason_of
+from core.failures import reason_of
 from ingest.models import Product, ScenePair
 from ml import services
 from ml.jobs import METHODS

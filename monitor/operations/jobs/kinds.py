@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
+from core.failures import Cause
 from detection.reviews.audit import audit_write
-from ingest.failures import Cause
 from ingest.jobs.services import LEASE as JOB_LEASE
 from ingest.jobs.services import jobs_retry
 from ingest.models import IngestJob, SceneDownload, StepFailure

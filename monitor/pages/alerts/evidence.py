@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core.areas import bounds_of
 from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
@@ -16,7 +17,6 @@ from detection.kinds import Extent, Kind
 from detection.models import Alert, Detection
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
-from ingest.areas import bounds_of
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product, ScenePair
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of

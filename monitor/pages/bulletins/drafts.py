@@ -13,6 +13,7 @@ from shapely import from_wkb, union_all
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from core.text import plain_text
 from detection.kinds import Family, family
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
@@ -20,7 +21,6 @@ from detection.search.areas import to_django
 from ingest.context.selectors import regions_at
 from ingest.models import AdministrativeRegion
 from ingest.steps import Step, rows_due
-from ingest.text import plain_text
 from ml.models import TrendSearch
 from ml.selectors import trend_searches_due
 from monitor.models.bulletins import Bulletin

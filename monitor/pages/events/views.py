@@ -19,13 +19,13 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 from rasterio.errors import RasterioError
 
+from core.areas import bounds_of
+from core.storage import stored_tiff
 from detection import pairs as pair_selectors
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
-from ingest.areas import bounds_of
 from ingest.models import ScenePair
-from ingest.storage import stored_tiff
 from ml import events
 from ml.events import event_report
 from ml.models import GroundEvent, Prediction

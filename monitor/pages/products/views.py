@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from ingest.areas import bounds_of
+from core.areas import bounds_of
 from ingest.formats import TITLES
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import products

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from core.errors import InputError
 from ingest.arrivals import walk as walking
 from ingest.arrivals.walk import walk
-from ingest.errors import InputError
 from ingest.formats import recognise
 from ingest.management.commands import ingest as ingesting
 from ingest.models import Product

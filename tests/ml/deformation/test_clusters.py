@@ -12,7 +12,7 @@ import pytest
 import rasterio
 from shapely.geometry import shape
 
-from ingest.geometry import joined_at_180, utm_epsg
+from core.geometry import joined_at_180, utm_epsg
 from ml.__main__ import main
 from ml.deformation.filters.baseline import DeformationMaps
 from ml.deformation.gridding.clusters import clustered, clusters, on_sphere

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from ingest.errors import InputError
+from core.errors import InputError
+from core.projections import transformer
 from ingest.formats import open_velocity_field
 from ingest.models import Product
 from ingest.products import selectors
 from ingest.products.services import product_load
-from ingest.projections import transformer
 from ingest.readers.records import Declaration
 from ml import jobs, services
 from ml.deformation import inputs

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_by_name
 from ingest.readers.images import opera_rtc
 from ingest.readers.images import raster as scene_raster

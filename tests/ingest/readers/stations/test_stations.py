@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import STATION_READERS, open_stations, open_velocity_fields, recognise
 from ingest.readers.stations.records import StationTechnique
 from tests.makers import stations as made

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import open_velocity_field, recognise
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load

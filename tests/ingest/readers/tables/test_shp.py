@@ -8,7 +8,7 @@ import shapefile
 from django.core.management import call_command
 from pyproj import CRS, Transformer
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import recognise
 from ingest.readers.records import Direction
 from tests.makers import damage, shapefiles

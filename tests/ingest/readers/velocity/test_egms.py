@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import open_velocity_field
 from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage

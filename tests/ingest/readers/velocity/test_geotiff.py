@@ -6,7 +6,7 @@ import rasterio
 from affine import Affine
 from pyproj import Transformer
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import open_scenes, open_velocity_field, open_velocity_fields, recognise
 from ingest.readers.records import Component, Declaration, Technique
 from tests.makers import damage, simulated_safe

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Component, Direction
 from tests.makers import damage

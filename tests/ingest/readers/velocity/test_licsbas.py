@@ -7,7 +7,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Direction
 from tests.makers import damage, geotiff

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
+from core.errors import InputError
 from ingest.arrivals.walk import walk
-from ingest.errors import InputError
 from ingest.formats import open_velocity_field, recognise
 from ingest.readers.records import Declaration, Direction
 from ingest.readers.velocity.mintpy.stack import los_vector

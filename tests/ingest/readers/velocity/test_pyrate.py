@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.formats import recognise
 from ingest.readers.records import Declaration
 from tests.makers import damage

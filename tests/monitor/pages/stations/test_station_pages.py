@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from ingest.errors import AlreadyLoaded
+from core.errors import AlreadyLoaded
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product, Station, StationFile
 from ingest.products.services import product_load

@@ -24,9 +24,9 @@ from rasterio.io import DatasetReader
 from rasterio.session import AWSSession
 from storages.backends.s3 import S3Storage
 
-from ingest.errors import DiskFull, StorageFailed
-from ingest.rasters import open_tiff
-from ingest.storage import Entry
+from core.errors import DiskFull, StorageFailed
+from core.rasters import open_tiff
+from core.storage import Entry
 
 R = TypeVar("R")
 

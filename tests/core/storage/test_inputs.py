@@ -10,10 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from core.storage import raster_entries
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.models import IngestJob, Product, Scene
-from ingest.storage import raster_entries
 from monitor.web.roles import OPERATORS
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
-from ingest.projections import transformer
+from core.projections import transformer
 
 METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
 

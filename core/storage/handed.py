@@ -19,9 +19,9 @@ from django.core.files import File
 from django.core.files.storage import Storage
 from rasterio.io import DatasetReader
 
-from ingest.errors import StorageFailed, one_line
-from ingest.rasters import open_tiff
-from ingest.storage import raster_storage
+from core.errors import StorageFailed, one_line
+from core.rasters import open_tiff
+from core.storage import raster_storage
 
 LONGEST_REQUEST = 4096  # bytes
 GIVEN = "elevation_"  # prefix of the rasters of elevation, used to project images

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from shapely.errors import ShapelyError
 
-from ingest.errors import one_line
+from core.errors import one_line
 
 _SECRET = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+|(?<=://)[^/@\s]+@|(?<=\?)\S+")
 

@@ -7,8 +7,8 @@ from affine import Affine
 from rasterio.warp import transform_bounds
 from shapely import MultiPolygon, box
 
-from ingest.areas import polygons_of
-from ingest.geometry import to_degrees
+from core.areas import polygons_of
+from core.geometry import to_degrees
 
 ALIGNED_PX = 1e-3  # grids that differ by less than this are the same lattice
 

@@ -30,8 +30,8 @@ from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutio
 from urllib3.util.connection import create_connection
 from urllib3.util.retry import Retry
 
-from ingest.sources.client.allow_list import AllowList, Entry, is_public, origin
-from ingest.sources.client.faults import ArchiveAway, HostRefused, SearchFailed
+from core.http.allow_list import AllowList, Entry, is_public, origin
+from core.http.faults import ArchiveAway, HostRefused, SearchFailed
 
 USER_AGENT = "ground-motion-monitor"
 MOST_REDIRECTS = 10

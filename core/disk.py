@@ -9,8 +9,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from ingest.locks import rows_of
-from ingest.storage import raster_folder
+from core.locks import rows_of
+from core.storage import raster_folder
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 

@@ -6,9 +6,9 @@ import rasterio
 from affine import Affine
 from pyproj import Transformer
 
-from ingest.geometry import LineOfSight, decompose_up_east
-from ingest.projections import transformer, web_mercator
-from ingest.rasters import RasterExtent, write_cog_parts
+from core.geometry import LineOfSight, decompose_up_east
+from core.projections import transformer, web_mercator
+from core.rasters import RasterExtent, write_cog_parts
 from ingest.readers.gate import MAX_LATITUDE
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, cast
 from django.core.files import File
 from django.core.files.storage import storages
 
-from ingest.errors import DiskFull
-from ingest.storage import Entry
+from core.errors import DiskFull
+from core.storage import Entry
 
 if TYPE_CHECKING:
-    from ingest.storage.objects import ObjectStorage  # its libraries are an optional extra
+    from core.storage.objects import ObjectStorage  # its libraries are an optional extra
 
 SPARE = 1.1  # times a file's size must be free before it is fetched
 

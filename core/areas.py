@@ -13,8 +13,8 @@ from shapely import MultiPolygon, Polygon, box, from_wkb, get_num_coordinates, g
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
-from ingest.errors import UnusableData, gettext_noop
-from ingest.geometry import METRES_PER_DEGREE, joined_at_180, split_at_180, utm_epsg
+from core.errors import UnusableData, gettext_noop
+from core.geometry import METRES_PER_DEGREE, joined_at_180, split_at_180, utm_epsg
 
 LARGEST_KM2 = 200_000.0  # largest area that can be watched
 MOST_VERTICES = 500

@@ -9,8 +9,8 @@ import torch
 from django.db import DataError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from ingest.errors import InputError, UnusableData
-from ingest.failures import MOST_FAULTS, Cause, cause_of, next_step, reason_of
+from core.errors import InputError, UnusableData
+from core.failures import MOST_FAULTS, Cause, cause_of, next_step, reason_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ingest.sources.client.faults import HostRefused
+from core.http.faults import HostRefused
 
 PORTS = {"http": 80, "https": 443}
 # Networks that are not globally reachable according to IANA's special-purpose registries, and some more: all of

@@ -20,7 +20,7 @@ from django.db.models import FileField, Model
 from django.db.models.fields.files import FieldFile
 from rasterio.io import DatasetReader
 
-from ingest.rasters import open_tiff
+from core.rasters import open_tiff
 
 
 class Entry(NamedTuple):

@@ -20,9 +20,8 @@ from rasterio.io import DatasetReader
 from rasterio.session import DummySession, Session
 from rasterio.windows import Window
 
-from ingest.errors import UnusableData
-from ingest.pixel_grids import PixelGrid
-from ingest.readers.images.scenes import Block
+from core.errors import UnusableData
+from core.pixel_grids import PixelGrid
 
 # No side files: a raster is complete in itself and refers to no other file.
 PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
@@ -31,6 +30,14 @@ TILE_PX = 512  # the driver's default
 CACHE_MB = 256  # GDAL's default is a share of all memory
 MOSTLY_EMPTY = 0.1  # Of such a raster, tiles without values are left out, which some readers outside do not expect.
 FULL_RATIO = 2  # with room for this many unpacked copies, a fault was not caused by a full disk
+
+
+class Block(NamedTuple):
+    """Block of an image: its first row and column, and linear power (rows, cols), NaN unknown."""
+
+    row: int
+    col: int
+    power: NDArray[np.float32]
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from django.utils import timezone
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
-from ingest.errors import StorageFailed
-from ingest.failures import Cause, cause_of, reason_of
+from core.errors import StorageFailed
+from core.failures import Cause, cause_of, reason_of
+from core.rasters import write_cog
+from core.storage import objects, raster_entries, raster_put, raster_storage
 from ingest.models import IngestJob, Scene
-from ingest.rasters import write_cog
 from ingest.scenes.services import scenes_load
-from ingest.storage import objects, raster_entries, raster_put, raster_storage
 from monitor.operations.health import site_checks
 from monitor.operations.health.condition import Wrong
 from monitor.operations.retention.services import KINDS

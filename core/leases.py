@@ -22,9 +22,9 @@ from django.db.models import F, Model, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from ingest.errors import one_line
-from ingest.failures import Cause, next_step
-from ingest.locks import Lock, locked
+from core.errors import one_line
+from core.failures import Cause, next_step
+from core.locks import Lock, locked
 
 logger = logging.getLogger(__name__)
 
