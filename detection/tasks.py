@@ -12,7 +12,7 @@ from detection.alerts import evidence, services
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
-from ingest.steps import Step, attempt, rows_due, stage
+from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ml.models import Prediction
 
 logger = logging.getLogger(__name__)

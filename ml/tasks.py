@@ -9,7 +9,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from core.disk import disk_full
-from ingest.steps import Step, attempt, rows_due, stage
+from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ml import events, queue, selectors
 from ml.models import Run
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from ingest.steps import Step, attempt, rows_due, stage
+from ingest.jobs.steps import Step, attempt, rows_due, stage
 from monitor.notifications import announcements, digests, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import selectors as health

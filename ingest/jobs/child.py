@@ -14,7 +14,7 @@ from core.errors import AlreadyLoaded, InputError, Undeclared, one_line
 from core.failures import cause_of, first_line, reason_of
 from core.leases import NO_FAULT, Overtaken
 from core.storage.inputs import input_path
-from ingest.formats import SCENE_READERS, STATION_READERS, recognise
+from ingest.formats.registry import SCENE_READERS, STATION_READERS, recognise
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.models import IngestJob, Product, Scene, StationFile
 from ingest.products.loading import Expect, Progress

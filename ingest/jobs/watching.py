@@ -28,9 +28,9 @@ from django.utils import timezone
 
 from core.locks import Lock, short_text_key, try_locked
 from core.storage.inputs import input_delete, input_put
+from ingest.formats.unknown import UNFINISHED
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob
-from ingest.unknown import UNFINISHED
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from core.errors import AlreadyLoaded, Undeclared
 from core.locks import content_key, locked
 from core.storage import delete_files
-from ingest.formats import TITLES, open_velocity_fields
+from ingest.formats.registry import TITLES, open_velocity_fields
 from ingest.models import Product, ReleaseChange
 from ingest.products import functions
 from ingest.products.loading import Expect, Progress, Totals, field_copy, fields_check

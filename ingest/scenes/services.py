@@ -14,7 +14,7 @@ from core.pixel_grids import footprint_of
 from core.rasters import write_cog_blocks
 from core.storage import delete_files, save_with_raster
 from ingest.context.terrain import elevation_over
-from ingest.formats import TITLES, open_scenes, scene_by_name
+from ingest.formats.registry import TITLES, open_scenes, scene_by_name
 from ingest.models import Scene
 from ingest.readers.files import files_sha256
 from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader

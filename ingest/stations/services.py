@@ -8,7 +8,7 @@ from django.db import connection
 
 from core.errors import AlreadyLoaded
 from core.locks import content_key, locked
-from ingest.formats import open_stations, recognise
+from ingest.formats.registry import open_stations, recognise
 from ingest.models import Gauge, Station, StationFile
 from ingest.readers.files import file_sha256
 from ingest.readers.records import PLAIN_SUBMISSION, Submission

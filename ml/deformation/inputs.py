@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.geometry import utm_zone_of
-from ingest.formats import open_velocity_field
+from ingest.formats.registry import open_velocity_field
 from ingest.readers.gate import FAR
 from ingest.readers.records import Component, Declaration, Direction, Float64, Reference, VelocityField
 from ml.deformation.gridding.clusters import Indices, clusters, on_sphere

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from ingest.formats import open_scenes, open_velocity_fields
+from ingest.formats.registry import open_scenes, open_velocity_fields
 from ingest.readers.gate import join_batches
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch
 

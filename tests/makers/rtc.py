@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
-from ingest.formats import open_scenes
+from ingest.formats.registry import open_scenes
 from ingest.readers.records import Declaration
 from tests.makers.geotiff import write
 

@@ -25,7 +25,7 @@ from django.utils.datastructures import MultiValueDict
 from ninja.openapi import get_schema
 
 from core.errors import UnusableData
-from ingest.formats import STATION_READERS
+from ingest.formats.registry import STATION_READERS
 from ingest.given.__main__ import READERS as GIVEN_READERS
 from ingest.readers.records import Declaration
 from ingest.readers.stations.records import MAX_SERIES

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.errors import InputError
-from ingest.formats import open_velocity_field
+from ingest.formats.registry import open_velocity_field
 from ingest.readers.records import Declaration
 from lab.real_data import folder
 from ml.deformation.gridding.points import Float64, PointCloud, project

@@ -18,10 +18,10 @@ from core.failures import Cause
 from detection.reviews.audit import audit_write
 from ingest.jobs.services import LEASE as JOB_LEASE
 from ingest.jobs.services import jobs_retry
+from ingest.jobs.steps import failures_retry
 from ingest.models import IngestJob, SceneDownload, StepFailure
 from ingest.sources.queue import LEASE as DOWNLOAD_LEASE
 from ingest.sources.queue import downloads_retry
-from ingest.steps import failures_retry
 from ml.models import Run
 from ml.queue import runs_cancel, runs_retry
 from monitor.models.messages import OutgoingMessage

@@ -19,8 +19,8 @@ from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
 from ingest.context.selectors import regions_at
+from ingest.jobs.steps import Step, rows_due
 from ingest.models import AdministrativeRegion
-from ingest.steps import Step, rows_due
 from ml.models import TrendSearch
 from ml.selectors import trend_searches_due
 from monitor.models.bulletins import Bulletin

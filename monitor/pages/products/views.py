@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from core.areas import bounds_of
-from ingest.formats import TITLES
+from ingest.formats.registry import TITLES
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import products
 from ingest.stations.selectors import has_stations

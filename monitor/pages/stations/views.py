@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from ingest.formats import TITLES
+from ingest.formats.registry import TITLES
 from ingest.models import Product, Station
 from ingest.readers.records import Reference, Technique
 from ingest.readers.stations.records import StationTechnique

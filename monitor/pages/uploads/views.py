@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.errors import DiskFull
 from core.storage.inputs import input_put
-from ingest.formats import SUFFIXES_OF_ONE_FILE
+from ingest.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.jobs import services as job_selectors
 from ingest.jobs.services import UPLOADS, job_queue, job_retry, job_withdraw
 from ingest.models import IngestJob

@@ -10,7 +10,7 @@ import torch
 
 from core.errors import InputError
 from core.projections import transformer
-from ingest.formats import open_velocity_field
+from ingest.formats.registry import open_velocity_field
 from ingest.models import Product
 from ingest.products import selectors
 from ingest.products.services import product_load

@@ -9,7 +9,7 @@ from pyproj import Transformer
 from shapely import Polygon
 
 from core.errors import InputError
-from ingest.formats import open_scenes, scene_by_name
+from ingest.formats.registry import open_scenes, scene_by_name
 from ingest.readers.images.sentinel1 import terrain as sentinel1_terrain
 from ingest.readers.images.sentinel1.container import opened
 from ingest.readers.images.sentinel1.geolocation import positions_of

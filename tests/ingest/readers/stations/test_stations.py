@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from ingest.formats import STATION_READERS, open_stations, open_velocity_fields, recognise
+from ingest.formats.registry import STATION_READERS, open_stations, open_velocity_fields, recognise
 from ingest.readers.stations.records import StationTechnique
 from tests.makers import stations as made
 from tests.makers.damage import NOISY, flipped, truncated

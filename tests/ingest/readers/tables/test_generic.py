@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from ingest.formats import open_velocity_field, recognise
+from ingest.formats.registry import open_velocity_field, recognise
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
 from ingest.readers.records import Component, Declaration, Direction, Submission, join_batches

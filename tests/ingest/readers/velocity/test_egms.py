@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from ingest.formats import open_velocity_field
+from ingest.formats.registry import open_velocity_field
 from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers import egms as made

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from ingest.formats import open_velocity_field, recognise
+from ingest.formats.registry import open_velocity_field, recognise
 from ingest.readers.records import Component, Direction
 from tests.makers import damage
 from tests.makers import hyp3 as made_hyp3

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from ingest.formats import recognise
+from ingest.formats.registry import recognise
 from ingest.readers.records import Declaration
 from tests.makers import damage
 from tests.makers import interferograms as ground

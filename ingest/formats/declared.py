@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from ingest.formats import FORMATS
+from ingest.formats.registry import FORMATS
 from ingest.readers.images.scenes import POLARISATIONS, SCALES
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from core.errors import InputError
+from ingest.formats.unknown import refuse_evident, unknown
 from ingest.readers import archives, gate
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
@@ -40,7 +41,6 @@ from ingest.readers.velocity import (
 from ingest.readers.velocity.mintpy import he5 as mintpy_he5
 from ingest.readers.velocity.mintpy import native as mintpy
 from ingest.readers.velocity.opera_disp import frame as opera_disp
-from ingest.unknown import refuse_evident, unknown
 from ingest.vectors import layers
 
 T = TypeVar("T")

@@ -17,15 +17,23 @@ from shapely import get_coordinates
 
 from core.errors import InputError, Undeclared, printable
 from core.pixel_grids import footprint_of
-from ingest.formats import GENERAL, SCENE_READERS, STATION_READERS, TITLES, open_scenes, open_stations, recognise
-from ingest.formats import open_velocity_fields as open_fields
+from ingest.formats.registry import (
+    GENERAL,
+    SCENE_READERS,
+    STATION_READERS,
+    TITLES,
+    open_scenes,
+    open_stations,
+    recognise,
+)
+from ingest.formats.registry import open_velocity_fields as open_fields
+from ingest.formats.unknown import listed
 from ingest.readers import hdf5
 from ingest.readers.files import names_in, names_in_zip
 from ingest.readers.images.scenes import SceneFile
 from ingest.readers.raster import MM_PER_UNIT, SIGNS
 from ingest.readers.records import Declaration, Float32, Float64, VelocityField
 from ingest.readers.tables import text_table
-from ingest.unknown import listed
 
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
 MAX_KEPT = 2_000_000  # points of which the map and the histogram are drawn

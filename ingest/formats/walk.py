@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import InputError
-from ingest.formats import GENERAL, READERS, SUFFIXES, recognise
+from ingest.formats.registry import GENERAL, READERS, SUFFIXES, recognise
+from ingest.formats.unknown import PARTS, looks_like_product
 from ingest.readers.records import Declaration
 from ingest.readers.velocity import geotiff, gmt
-from ingest.unknown import PARTS, looks_like_product
 
 MAX_DEPTH = 12  # folders below the given one
 MAX_NAMES = 20_000  # files and folders that are looked at

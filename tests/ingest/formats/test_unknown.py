@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import MAX_REFUSAL, InputError
-from ingest.formats import recognise
+from ingest.formats.registry import recognise
 from tests.makers import geotiff
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ import pytest
 from django.core.management import call_command
 
 from core.errors import InputError
-from ingest.arrivals import walk as walking
-from ingest.arrivals.walk import walk
-from ingest.formats import recognise
+from ingest.formats import walk as walking
+from ingest.formats.registry import recognise
+from ingest.formats.walk import walk
 from ingest.management.commands import ingest as ingesting
 from ingest.models import Product
 from ingest.readers.records import Declaration

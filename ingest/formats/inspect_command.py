@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError, Undeclared, printable
-from ingest.arrivals.declared import add_declarations, declaration_of
-from ingest.arrivals.walk import Walk, walk
+from ingest.formats.declared import add_declarations, declaration_of
+from ingest.formats.inspection import inspect
+from ingest.formats.walk import Walk, walk
 from ingest.readers.records import Declaration
-from ml.inspection.facts import inspect
 
 SHADES, BARS = " .:+#", " ▁▂▃▄▅▆▇█"
 
