@@ -180,7 +180,7 @@ class GroundEvent(models.Model):
 
 
 class TrendSearch(models.Model):
-    """Places of a product whose trend changed in its newest period, found once for each product by `ml.trends`."""
+    """Places of a product whose trend changed in its newest period, found once for each product by `ml.runs.trends`."""
 
     product = models.OneToOneField(Product, models.CASCADE, related_name="trend_search")
     first_day = models.DateField(help_text="of the newest period")

@@ -23,7 +23,7 @@ from ingest.context.exposure import exposed_in, nearby
 from ingest.models import Product, ScenePair
 from ml.deformation.places.context import OTHER, Surroundings, weigh
 from ml.models import Run
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 
 
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:

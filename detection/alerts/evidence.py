@@ -23,8 +23,8 @@ from ml.deformation import VERSIONS
 from ml.deformation.classical import COMPARED, ground_around, results_at
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.motion.series import WITHIN_90, SeriesMotion
-from ml.selectors import products_of
-from ml.trends import area_motion, motion_as_json
+from ml.runs.selectors import products_of
+from ml.runs.trends import area_motion, motion_as_json
 
 VERSION = "1"  # of the method: if raised, rows are computed anew when their alerts are refreshed
 

@@ -51,7 +51,7 @@ from ml.offsets.motion import (
     stable_ground,
 )
 from ml.rasters.areas import outline, to_geographic
-from ml.stored import StoredRaster, read_prediction
+from ml.runs.stored import StoredRaster, read_prediction
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,8 @@ from detection.selectors import detections_current
 from ingest.models import Glacier
 from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.results import NotRepeatable, RasterResult
+from ml.runs.stored import StoredRaster
 from ml.runtime.code_version import code_version
-from ml.stored import StoredRaster
 
 Again = Callable[[Run], RasterResult]
 WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__secondary")

@@ -33,10 +33,10 @@ from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
 from ml.rasters.line_of_sight import line_of_sight_at
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
+from ml.runs.stored import StoredRaster, clusters_of, opened_bands, read_prediction
 from ml.statistics.reasons import track_reason
 from ml.statistics.series import fit_series
-from ml.stored import StoredRaster, clusters_of, opened_bands, read_prediction
 
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from core.projections import transformer
 from ml.models import ModelVersion, Prediction
 from ml.rasters.windows import Window
-from ml.stored import RasterWindows, opened_prediction
+from ml.runs.stored import RasterWindows, opened_prediction
 
 BANDS = {ModelVersion.Task.COHERENCE_CHANGE: "change_sigma", ModelVersion.Task.OFFSETS: "dx_px"}
 

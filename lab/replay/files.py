@@ -23,7 +23,7 @@ from lab.replay.images import Camera
 from lab.replay.pairs import glacier_stated
 from lab.replay.scenario import REPEAT_DAYS, Event, Measure
 from ml.models import ModelVersion
-from ml.services import run_execute, runs_queue
+from ml.runs.services import run_execute, runs_queue
 
 Task = ModelVersion.Task
 HOUR_SECONDS = 3600.0  # other connections do not see what is rolled back: no sign of life

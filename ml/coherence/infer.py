@@ -18,7 +18,7 @@ from ml.coherence import (
     baseline,
     network,
 )
-from ml.coherence import VERSIONS as VERSIONS  # for ml.jobs
+from ml.coherence import VERSIONS as VERSIONS  # for ml.runs.jobs
 from ml.coherence.features import SCATTERERS, Facts, temporal
 from ml.coherence.registration import RESAMPLED_PX, facts_of, resampled
 from ml.networks.box_mean import Size, sides

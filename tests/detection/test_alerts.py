@@ -16,8 +16,8 @@ from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State
 from ingest.models import SimulatedTruth
 from ingest.products.services import product_load
-from ml import services as ml_services
 from ml.models import ModelVersion, Prediction
+from ml.runs import services as ml_services
 from tests.fixtures.servers import OWN_LOCKS
 from tests.makers.watching import run_all, watch
 

@@ -19,9 +19,9 @@ from ingest.jobs import services as jobs
 from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, Scene
 from ingest.products.services import product_load
-from ml import services as ml_services
 from ml.models import Prediction, Run
-from ml.queue import runs_retry
+from ml.runs import services as ml_services
+from ml.runs.queue import runs_retry
 from monitor.web.roles import OPERATORS
 from tests.fixtures.storage import fill_up, small_file_system
 from tests.makers.people import account, signed_in

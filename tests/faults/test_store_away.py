@@ -26,9 +26,9 @@ from ingest.models import IngestJob, Scene
 from ingest.products.services import product_load
 from ingest.readers.context.records import ContextKind
 from ingest.scenes.services import scenes_load
-from ml import services as ml_services
 from ml.models import Prediction, Run
-from ml.queue import runs_retry
+from ml.runs import services as ml_services
+from ml.runs.queue import runs_retry
 from monitor.operations.backups import manifest, services
 from monitor.operations.retention.services import KINDS
 from monitor.web.roles import OPERATORS

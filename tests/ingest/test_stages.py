@@ -14,7 +14,7 @@ from ingest import tasks
 from ingest.jobs.steps import Step, attempt, failures_retry, rows_due
 from ingest.models import Product, StepFailure
 from ingest.products.services import product_load
-from ml import services as runs
+from ml.runs import services as runs
 from monitor import tasks as monitor_tasks
 from monitor.celery import app
 from monitor.schedule import BEAT_SCHEDULE

@@ -15,7 +15,7 @@ from core.failures import Cause, delay
 from core.locks import Lock, try_locked
 from ingest import tasks as ingest_tasks
 from ingest.jobs.services import LEASE as OF_FILES
-from ml.queue import LEASE as OF_RUNS
+from ml.runs.queue import LEASE as OF_RUNS
 from monitor import broker
 from monitor.beat import LOOK_AGAIN_SECONDS
 from monitor.celery import app

@@ -22,7 +22,7 @@ from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import PointColumns, area_series, product_points
 from ingest.readers.records import Technique
 from ml.models import Run
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box

@@ -23,7 +23,7 @@ from ingest.models import IngestJob, SceneDownload, StepFailure
 from ingest.sources.queue import LEASE as DOWNLOAD_LEASE
 from ingest.sources.queue import downloads_retry
 from ml.models import Run
-from ml.queue import runs_cancel, runs_retry
+from ml.runs.queue import runs_cancel, runs_retry
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.notifications.outbox import messages_cancel, messages_retry

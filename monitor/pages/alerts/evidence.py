@@ -20,7 +20,7 @@ from detection.selectors import detections_shown, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product, ScenePair
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.evidence import full_colour_mm_yr

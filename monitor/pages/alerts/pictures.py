@@ -22,7 +22,7 @@ from detection.kinds import Extent
 from detection.models import Detection
 from ingest.models import Product, ScenePair
 from ingest.scenes.images import PairImages, read_scene
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 from monitor.maps.imaging import evidence
 from monitor.maps.imaging.drawing import Bounds, arrows, window_values
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db

@@ -17,7 +17,7 @@ from core.projections import web_mercator
 from detection.models import Alert, Detection
 from ingest.models import ReleaseChange
 from ingest.products.comparison import Verdict
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 from monitor.maps.imaging.drawing import window_values
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import etag_of, png_response

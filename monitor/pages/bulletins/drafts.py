@@ -22,7 +22,7 @@ from ingest.context.selectors import regions_at
 from ingest.jobs.steps import Step, rows_due
 from ingest.models import AdministrativeRegion
 from ml.models import TrendSearch
-from ml.selectors import trend_searches_due
+from ml.runs.selectors import trend_searches_due
 from monitor.models.bulletins import Bulletin
 from monitor.pages.bulletins.gauges import PlaceAndPeriod, gauges_around
 from monitor.wording.cards.whereabouts import area_names

@@ -19,7 +19,7 @@ from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import products
 from ingest.stations.selectors import has_stations
 from ml.models import Run
-from ml.selectors import runs_of_products
+from ml.runs.selectors import runs_of_products
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.ranges import ranged_file

@@ -14,7 +14,7 @@ from ingest.models import Product, Station
 from ingest.readers.records import Reference, Technique
 from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import stations_in
-from ml.stations import MOST_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
+from ml.runs.stations import MOST_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
 from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart

@@ -24,7 +24,7 @@ from core.geos import geos
 from core.leases import NO_FAULT, Lease, Overtaken, heartbeat
 from core.storage import delete_files, raster_put
 from ingest.models import MeasurementPoint
-from ml.sharing import folder_of, store_delete, store_names, store_of
+from ml.runs.sharing import folder_of, store_delete, store_names, store_of
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract

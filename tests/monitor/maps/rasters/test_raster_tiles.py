@@ -14,7 +14,7 @@ from rasterio.io import MemoryFile
 from core.rasters import write_cog
 from core.storage import save_with_raster
 from ml.models import Prediction, Run
-from ml.stored import read_prediction
+from ml.runs.stored import read_prediction
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.maps.rasters.layers import RASTER_LAYERS, RASTER_LAYERS_BY_NAME

@@ -31,7 +31,7 @@ from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
-from ml.selectors import inputs_due
+from ml.runs.selectors import inputs_due
 from monitor.operations.retention import services
 from tests.makers import pairs as made
 

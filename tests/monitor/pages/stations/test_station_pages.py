@@ -15,7 +15,7 @@ from ingest.products.services import product_load
 from ingest.readers.records import Submission
 from ingest.stations import selectors
 from ingest.stations.services import stations_load, stations_settle
-from ml.stations import Left, comparisons_of, plane_of
+from ml.runs.stations import Left, comparisons_of, plane_of
 from ml.statistics.stations import agreement
 from tests.makers import stations as made
 from tests.makers.egms import LOS_ASCENDING

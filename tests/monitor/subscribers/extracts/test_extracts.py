@@ -18,7 +18,7 @@ from core.errors import UnusableData
 from core.storage import raster_storage
 from ingest.models import DisplacementSeries, MeasurementPoint
 from ingest.products.encoding import unpack_series
-from ml.sharing import store_names, store_of
+from ml.runs.sharing import store_names, store_of
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.notifications.rounds import messages_send

@@ -15,7 +15,7 @@ from ingest.jobs.services import job_claim
 from ingest.models import IngestJob
 from ingest.products.services import product_delete, product_load
 from ml.models import ModelVersion, Run
-from ml.services import run_claim
+from ml.runs.services import run_claim
 from monitor.models.operations import Extract
 from monitor.models.reports import ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Asset, Subscription

@@ -14,7 +14,7 @@ from ingest.models import Glacier, Product, Scene, ScenePair
 from ingest.readers.records import Component, Technique
 from ml.coherence.change import FEWEST_PREDECESSORS, in_season
 from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
-from ml.queue import LEASE
+from ml.runs.queue import LEASE
 
 Task = ModelVersion.Task
 MOST_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks

@@ -17,10 +17,11 @@ from ingest.models import ScenePair
 from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml import joining, queue, selectors, services, sharing, tasks
+from ml import tasks
 from ml.models import ModelVersion, PieceClaim, Prediction, Run
-from ml.sharing import Claims
-from ml.stored import read_prediction
+from ml.runs import joining, queue, selectors, services, sharing
+from ml.runs.sharing import Claims
+from ml.runs.stored import read_prediction
 from tests.makers import object_store as storage
 from tests.makers.glaciers import make_event
 from tests.waiting import HANG_SECONDS
@@ -247,7 +248,7 @@ WORKER = """
 import os, sys, time, django
 django.setup()
 from functools import partial
-from ml import joining, services
+from ml.runs import joining, services
 from ml.coherence import infer
 from ml.models import PieceClaim, Run
 from ml.rasters.pieces import Pieces

@@ -9,9 +9,9 @@ from ingest.products.services import product_load
 from ingest.readers.records import Declaration, Submission
 from ingest.stations.selectors import PointsAround
 from ingest.stations.services import stations_load
-from ml import stations as compared_stations
 from ml.models import Prediction
-from ml.repetition import run_repeat
+from ml.runs import stations as compared_stations
+from ml.runs.repetition import run_repeat
 from tests.makers.stations import enu_mm, gnss_table
 from tests.makers.watching import watch
 

@@ -1,4 +1,4 @@
-"""Creating and executing runs; `ml.queue` claims them and returns them to the queue."""
+"""Creating and executing runs; `ml.runs.queue` claims them and returns them to the queue."""
 
 import errno
 import hashlib
@@ -22,19 +22,19 @@ from core.leases import NO_FAULT, Overtaken, Progress, heartbeat
 from core.storage import raster_put
 from ingest.models import Product, ScenePair
 from ingest.readers.files import file_sha256
-from ml import selectors
-from ml.events import runs_urgent
-from ml.jobs import JOBS, METHODS
 from ml.models import ModelVersion, Prediction, Run
-from ml.queue import LEASE, is_finished, run_claim
 from ml.rasters.pieces import Pieces
 from ml.rasters.results import RasterResult, write_result
+from ml.runs import selectors
+from ml.runs.events import runs_urgent
+from ml.runs.jobs import JOBS, METHODS
+from ml.runs.queue import LEASE, is_finished, run_claim
+from ml.runs.sharing import Claims, pieces_delete, pieces_prune, store_of
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device, numerics
 from ml.runtime.memory import compute_or_fall_back
 from ml.runtime.progress import listening
-from ml.sharing import Claims, pieces_delete, pieces_prune, store_of
 
 logger = logging.getLogger(__name__)
 LONGEST_RUN = timedelta(hours=6)

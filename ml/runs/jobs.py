@@ -18,7 +18,6 @@ from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair
-from ml import selectors
 from ml.coherence import WITH_WINDOW, window_of
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
@@ -37,9 +36,10 @@ from ml.rasters.pair_command import pair_sha256
 from ml.rasters.pieces import Pieces
 from ml.rasters.results import NotRepeatable, RasterResult
 from ml.rasters.windows import Window
-from ml.stations import plane_of
+from ml.runs import selectors
+from ml.runs.stations import plane_of
+from ml.runs.stored import RasterWindows, opened_prediction
 from ml.statistics.stations import Plane
-from ml.stored import RasterWindows, opened_prediction
 
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range

@@ -17,8 +17,8 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
 from ml.models import PieceClaim, Run
-from ml.queue import LEASE
 from ml.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, packed
+from ml.runs.queue import LEASE
 
 if TYPE_CHECKING:
     from core.storage.objects import ObjectStorage  # whose libraries are an extra

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from ml import events, tasks
+from ml import tasks
 from ml.models import GroundEvent, ModelVersion, Run
+from ml.runs import events
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import make_event
 
@@ -72,7 +73,7 @@ def test_after_two_months_nothing_is_looked_for_any_more(scenes):
 
 
 def test_runs_of_an_event_go_before_all_others(scenes, monkeypatch):
-    from ml import services
+    from ml.runs import services
 
     pairs = [made_pairs.make_pair(scenes[i], scenes[i + 1]) for i in range(3)]
     runs = {}

@@ -13,15 +13,15 @@ from django.utils import timezone
 
 from core.failures import Cause, next_step
 from ingest.products.services import product_delete, product_load
-from ml import queue, services
 from ml.models import Run
+from ml.runs import queue, services
 from tests.waiting import HANG_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANGING = """
 import sys, time, django
 django.setup()
-from ml import services
+from ml.runs import services
 from ml.models import Run
 run = Run.objects.get(pk=int(sys.argv[1]))
 task = run.model_version.task

@@ -17,10 +17,11 @@ from core.errors import InputError, UnusableData
 from core.failures import Cause, next_step
 from core.storage import stored_tiff
 from ingest.products.services import product_load
-from ml import queue, selectors, services, tasks
+from ml import tasks
 from ml.deformation import VERSIONS
 from ml.models import ModelVersion, Prediction, Run
-from ml.repetition import run_repeat
+from ml.runs import queue, selectors, services
+from ml.runs.repetition import run_repeat
 from ml.runtime.progress import report_progress
 
 pytestmark = pytest.mark.django_db

@@ -10,14 +10,14 @@ import numpy as np
 from django.conf import settings
 
 from ingest.models import Product, Scene
-from ml.jobs import JOBS, METHODS
 from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.results import NotRepeatable, RasterResult
+from ml.runs.jobs import JOBS, METHODS
+from ml.runs.selectors import products_of
+from ml.runs.services import card_of, run_compute
+from ml.runs.stored import read_prediction
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
-from ml.selectors import products_of
-from ml.services import card_of, run_compute
-from ml.stored import read_prediction
 
 Task = ModelVersion.Task
 SHORT = 12  # letters of a hash

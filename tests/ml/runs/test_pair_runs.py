@@ -13,11 +13,12 @@ from core.storage import save_with_raster
 from ingest.models import ContextLayer, Glacier, Scene, ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml import selectors, services, tasks
+from ml import tasks
 from ml.coherence.infer import area_share
 from ml.models import ModelVersion, Prediction, Run
-from ml.repetition import run_repeat
-from ml.stored import read_prediction
+from ml.runs import selectors, services
+from ml.runs.repetition import run_repeat
+from ml.runs.stored import read_prediction
 
 pytestmark = pytest.mark.django_db
 DATES = ("20211101", "20211113", "20211125", "20211207", "20211219")
