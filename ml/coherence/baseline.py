@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from core.errors import UnusableData
-from ml.networks.box_mean import Size, area
 from ml.rasters.imagery import box_mean, pixels_per_cell
+from ml.runtime.box_mean import Size, area
 
 # Spread of the squared coherence over N independent cells is this times (1 - g^2) / sqrt(N): Monte Carlo, 1-9 looks.
 SPREAD_GUARNIERI_PRATI = 1.45
