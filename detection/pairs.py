@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
 from detection.models import Alert, Detection
 from ingest.models import Scene, ScenePair
 from ml.models import Run
-from ml.selectors import SAME_GROUND
+from ml.runs.selectors import SAME_GROUND
 
 RUN_OF = "scan__prediction__run"
 

@@ -16,7 +16,7 @@ from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
 from ingest.models import Product, Scene, ScenePair
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
-from ml.selectors import predictions_finished
+from ml.runs.selectors import predictions_finished
 
 Task = ModelVersion.Task
 RUN = "scan__prediction__run"

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from celery import shared_task
 from django.utils import timezone
 
+from core.locks import Lock, short_text_key, try_locked
 from detection import selectors
 from detection.alerts import evidence, services
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
-from ingest.locks import Lock, short_text_key, try_locked
-from ingest.steps import Step, attempt, rows_due, stage
+from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ml.models import Prediction
 
 logger = logging.getLogger(__name__)

@@ -8,15 +8,15 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingest.disk import disk_full
+from core.disk import disk_full
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
+from ingest.jobs.steps import stage
 from ingest.products.derived import derived_make
 from ingest.products.parts import parts_merge
 from ingest.products.releases import release_changes_make
 from ingest.scenes import pairs as pair_services
 from ingest.stations.services import stations_settle
-from ingest.steps import stage
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab import results
 from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence

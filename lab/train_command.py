@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab.coherence.training.task import RECIPE as COHERENCE
 from lab.deformation.training.train import RECIPE as DEFORMATION
 from lab.deformation.wrapped import RECIPE as OVERWRAPPED

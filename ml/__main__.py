@@ -20,7 +20,7 @@ COMMANDS = {
     "deformation": Command("ml.deformation.command", "areas that move, out of a velocity field"),
     "coherence": Command("ml.coherence.command", "coherence of two radar images, and its change"),
     "offsets": Command("ml.offsets.command", "offsets between two radar images"),
-    "inspect": Command("ml.inspection.command", "what files are taken for, and what stands in them"),
+    "inspect": Command("ingest.formats.inspect_command", "what files are taken for, and what stands in them"),
     "simulate": Command("lab.simulate_command", "simulated data with their truth"),
     "train": Command("lab.train_command", "train a model on simulated data"),
     "evaluate": Command("lab.evaluate_command", "measure methods against a known truth"),
@@ -59,7 +59,7 @@ def _imported(name: str, module: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as fault:
-        if module.startswith("ml.") or not fault.name or not module.startswith(fault.name):
+        if not module.startswith("lab.") or not fault.name or not module.startswith(fault.name):
             raise
         raise ValueError(
             f"'{name}' belongs to the laboratory, which is not installed: run it in a checkout of the repository."

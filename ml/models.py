@@ -6,10 +6,10 @@ from typing import Any
 from django.contrib.gis.db import models
 from shapely.geometry import shape
 
-from ingest.areas import centre_of
+from core.areas import centre_of
+from core.storage import raster_storage
 from ingest.models import Product, ScenePair
 from ingest.models.jobs import CAUSES
-from ingest.storage import raster_storage
 
 MOST_WAIT = timedelta(days=60)  # for images after an event, also of other tracks
 
@@ -180,7 +180,7 @@ class GroundEvent(models.Model):
 
 
 class TrendSearch(models.Model):
-    """Places of a product whose trend changed in its newest period, found once for each product by `ml.trends`."""
+    """Places of a product whose trend changed in its newest period, found once for each product by `ml.runs.trends`."""
 
     product = models.OneToOneField(Product, models.CASCADE, related_name="trend_search")
     first_day = models.DateField(help_text="of the newest period")

@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ingest.disk import disk_full
-from ingest.steps import Step, attempt, rows_due, stage
-from ml import events, queue, selectors
+from core.disk import disk_full
+from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ml.models import Run
+from ml.runs import events, queue, selectors
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
 INSPECT_SECONDS = 1.0
@@ -21,7 +21,7 @@ CALL_EXPIRES_SECONDS = 5  # later, there is another call or nothing to help with
 @stage
 def queue_due_runs() -> None:
     """Queue runs for every new product and pair, and announce every waiting run to the broker."""
-    from ml import services  # torch, only in a worker
+    from ml.runs import services  # torch, only in a worker
 
     for task, method in settings.SCHEDULED_METHODS.items():
         services.runs_queue(method=method, task=task)
@@ -59,7 +59,7 @@ def _gpu_listens() -> bool:
 @shared_task(ignore_result=True)
 def execute_run(run_id: int) -> None:
     """Execute a run, after a more urgent one if there is any; the message wakes a worker, the table sets the order."""
-    from ml import services
+    from ml.runs import services
 
     urgent = events.runs_urgent().filter(queue.LEASE.due()).exclude(pk=run_id).first()
     if urgent is not None:
@@ -73,7 +73,7 @@ def execute_run(run_id: int) -> None:
 @shared_task(ignore_result=True)
 def join_run() -> None:
     """Help with another worker's run for a while; then queue this task again, behind other waiting work."""
-    from ml import joining
+    from ml.runs import joining
 
     if run := joining.run_join():
         _call_for_help(run)
@@ -88,7 +88,7 @@ def requeue_expired_runs() -> None:
 @stage
 def search_trends() -> None:
     """Search one new velocity field for changes of trend, so that the worker is soon free for other tasks."""
-    from ml import trends  # shapely and scipy, only in a worker
+    from ml.runs import trends  # shapely and scipy, only in a worker
 
     if disk_full():
         return

@@ -406,7 +406,7 @@ STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: Copernicus
 STAC_SIGN_IN_URL = (  # gives tokens for name and password; the fragment is the public client's id (client/tokens.py)
     "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public"
 )
-# Every host that is contacted to find and fetch images; sources/client/allow_list.py says how entries are written.
+# Every host that is contacted to find and fetch images; core/http/allow_list.py says how entries are written.
 OUTBOUND_HOSTS = env.list(
     "OUTBOUND_HOSTS",
     default=[

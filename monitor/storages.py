@@ -20,10 +20,10 @@ PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the 
 def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
     """Return STORAGES for rasters and, in an object store, for inputs and pieces. Raises ImproperlyConfigured."""
     folder = {"location": env("RASTER_DIR", default=str(var_dir / "rasters"))}
-    on_disk = {"BACKEND": "ingest.storage.WholeFileStorage", "OPTIONS": folder}
+    on_disk = {"BACKEND": "core.storage.WholeFileStorage", "OPTIONS": folder}
     if PARENT in os.environ:
         parent = {"descriptor": int(os.environ[PARENT])}
-        return {"rasters": {"BACKEND": "ingest.storage.handed.HandedStorage", "OPTIONS": parent}}
+        return {"rasters": {"BACKEND": "core.storage.handed.HandedStorage", "OPTIONS": parent}}
     if not (url := env("RASTER_STORAGE_URL", default="")):
         return {"rasters": on_disk}
     address, endpoint = urlsplit(url), env("S3_ENDPOINT_URL", default="")
@@ -47,7 +47,7 @@ def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, fo
         "access_key": env("S3_ACCESS_KEY_ID", default="") or None,
         "secret_key": env("S3_SECRET_ACCESS_KEY", default="") or None,
     }
-    return {"BACKEND": "ingest.storage.objects.ObjectStorage", "OPTIONS": options}
+    return {"BACKEND": "core.storage.objects.ObjectStorage", "OPTIONS": options}
 
 
 class OnceCompressor(Compressor):

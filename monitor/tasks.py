@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from ingest.steps import Step, attempt, rows_due, stage
+from ingest.jobs.steps import Step, attempt, rows_due, stage
 from monitor.notifications import announcements, digests, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import selectors as health
@@ -109,8 +109,8 @@ def search_images() -> None:
     """Search ACQUIRE_SOURCE, where one is set, for images of the watched areas, and mark new ones to be fetched."""
     if not settings.ACQUIRE_SOURCE:
         return
+    from core.http.faults import SourceError
     from ingest.sources import services
-    from ingest.sources.client.faults import SourceError
     from monitor.subscribers.subscriptions.watched_areas import watched_areas
 
     try:

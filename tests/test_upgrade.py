@@ -162,9 +162,9 @@ def is_read_by_the_application() -> None:
     from detection.selectors import alert_by_code, alerts_to_review, detections_current
     from ingest.jobs.services import jobs_lately
     from ingest.models import SceneDownload
-    from ml.events import runs_urgent
     from ml.models import GroundEvent, Run
-    from ml.selectors import predictions_finished, runs_unfinished
+    from ml.runs.events import runs_urgent
+    from ml.runs.selectors import predictions_finished, runs_unfinished
     from monitor.celery import app
     from monitor.models.subscriptions import Subscription
 

@@ -11,19 +11,19 @@ from django.db import transaction
 from shapely import from_wkb, get_coordinates, unary_union
 from shapely import transform as transform_geometry
 
+from core.areas import area_of, zone_of
+from core.projections import transformer
 from detection.kinds import Extent, Family, family, row_of
 from detection.models import Alert, AlertCause, AlertExposure, Detection
 from detection.rules.motion import count_fast_places
 from detection.rules.severity import Exposure, exposure_points
 from detection.search.areas import to_django
 from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
-from ingest.areas import area_of, zone_of
 from ingest.context.exposure import exposed_in, nearby
 from ingest.models import Product, ScenePair
-from ingest.projections import transformer
 from ml.deformation.places.context import OTHER, Surroundings, weigh
 from ml.models import Run
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 
 
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:

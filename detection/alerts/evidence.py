@@ -10,21 +10,21 @@ from typing import Any
 from django.utils import timezone
 from shapely import box, from_wkb, transform
 
+from core.areas import zone_of
+from core.locks import Lock, locked
+from core.projections import transformer
 from detection.alerts.importance import importance_refresh
 from detection.kinds import Extent, Family, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection
 from detection.search.areas import points_in
 from detection.selectors import detections_current
-from ingest.areas import zone_of
-from ingest.locks import Lock, locked
 from ingest.models import Product
-from ingest.projections import transformer
 from ml.deformation import VERSIONS
 from ml.deformation.classical import COMPARED, ground_around, results_at
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.motion.series import WITHIN_90, SeriesMotion
-from ml.selectors import products_of
-from ml.trends import area_motion, motion_as_json
+from ml.runs.selectors import products_of
+from ml.runs.trends import area_motion, motion_as_json
 
 VERSION = "1"  # of the method: if raised, rows are computed anew when their alerts are refreshed
 

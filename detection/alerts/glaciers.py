@@ -13,6 +13,9 @@ from shapely import from_wkb
 from shapely import transform as transform_geometry
 from shapely.geometry.base import BaseGeometry
 
+from core.areas import area_of
+from core.locks import Lock, locked
+from core.projections import transformer
 from detection.alerts import life
 from detection.alerts.describe import data_end, views_of_run
 from detection.alerts.services import alert_end_where_over, carry_into_alert
@@ -34,10 +37,7 @@ from detection.kinds import Kind
 from detection.models import Alert, Detection, GlacierMotion, GlacierSample, GlacierScan, SurgeSeries
 from detection.rules.lifecycle import ViewLife
 from detection.search.areas import to_django
-from ingest.areas import area_of
-from ingest.locks import Lock, locked
 from ingest.models import Glacier, ScenePair
-from ingest.projections import transformer
 from ml.glaciers.surges import Surge
 from ml.models import Prediction, Run
 from ml.offsets.motion import (
@@ -51,7 +51,7 @@ from ml.offsets.motion import (
     stable_ground,
 )
 from ml.rasters.areas import outline, to_geographic
-from ml.stored import StoredRaster, read_prediction
+from ml.runs.stored import StoredRaster, read_prediction
 
 logger = logging.getLogger(__name__)
 

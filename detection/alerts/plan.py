@@ -8,10 +8,10 @@ from typing import NamedTuple
 from shapely import affinity, unary_union
 from shapely.geometry.base import BaseGeometry
 
+from core.areas import join_halves, turn_near
 from detection.kinds import Kind
 from detection.rules.lifecycle import LIVING, State, after_sighting
 from detection.rules.updates import Cause, Change, may_report
-from ingest.areas import join_halves, turn_near
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 
 SAME_PLACE_SHARE = 0.1  # of the smaller area

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from shapely import MultiPolygon, from_wkb, unary_union
 from shapely.geometry.base import BaseGeometry
 
+from core.errors import InputError
 from detection.alerts.describe import describe
 from detection.alerts.glaciers import Sampled, measured, surges_in
 from detection.alerts.importance import terms_of
@@ -24,12 +25,11 @@ from detection.rules.lifecycle import Source
 from detection.rules.severity import Severity
 from detection.search.areas import SEARCHES
 from detection.selectors import detections_current
-from ingest.errors import InputError
 from ingest.models import Glacier
 from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.results import NotRepeatable, RasterResult
+from ml.runs.stored import StoredRaster
 from ml.runtime.code_version import code_version
-from ml.stored import StoredRaster
 
 Again = Callable[[Run], RasterResult]
 WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__secondary")

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from shapely import from_wkb
 
+from core.locks import Lock, lock, locked
 from detection.alerts import life, plan
 from detection.alerts.describe import (
     cause_refresh,
@@ -27,7 +28,6 @@ from detection.rules.lifecycle import LIVING, State
 from detection.search.areas import SEARCHES, search
 from detection.search.known import known_share
 from detection.selectors import alerts_missed, alerts_overtaken, alerts_touching, detections_current, followed_as
-from ingest.locks import Lock, lock, locked
 from ingest.products.selectors import points_count_within
 from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.areas import DEFAULT_THRESHOLDS

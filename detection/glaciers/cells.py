@@ -10,8 +10,8 @@ from rasterio.features import geometry_mask
 from shapely import transform as transform_geometry
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geometry import utm_epsg
-from ingest.projections import transformer
+from core.geometry import utm_epsg
+from core.projections import transformer
 from ml.offsets.motion import GroundMotion
 
 Floats = NDArray[np.float64]

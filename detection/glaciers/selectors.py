@@ -12,7 +12,7 @@ from detection.rules.lifecycle import LIVING
 from ingest.models import ContextLayer, Glacier, ScenePair
 from ingest.readers.context.records import ContextKind
 from ml.models import ModelVersion, Prediction
-from ml.selectors import predictions_finished
+from ml.runs.selectors import predictions_finished
 
 POLARISATIONS = ("VV", "HH", "VH", "HV")  # ice is brighter in like polarisations
 

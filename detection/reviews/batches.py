@@ -11,6 +11,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from core.areas import box_around, join_halves
+from core.geos import geos
 from detection.models import Alert, Detection, Review, ReviewBatch
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Claimed
@@ -18,8 +20,6 @@ from detection.reviews.outlines import distance_m
 from detection.reviews.services import LONGEST_NOTE, alert_review, may_take_back, review_take_back
 from detection.rules.verdicts import Verdict
 from detection.selectors import RUN, alerts_to_review
-from ingest.areas import box_around, join_halves
-from ingest.scenes.services import geos
 
 VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # that several cases can share
 MOST = 11

@@ -14,6 +14,9 @@ from django.utils.translation import gettext as _
 from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
+from core.areas import area_of, box_around
+from core.geos import geos
+from core.locks import Lock, locked
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
@@ -29,10 +32,7 @@ from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
 from detection.search.areas import to_django
 from detection.tables.reviews import SetByHand
-from ingest.areas import area_of, box_around
-from ingest.locks import Lock, locked
 from ingest.models import Product
-from ingest.scenes.services import geos
 
 REASON = "reported by a specialist"
 SAME_PLACE_M = 250.0

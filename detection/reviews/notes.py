@@ -7,10 +7,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from core.errors import InputError
 from detection.models import Alert, CaseFile, CaseNote
 from detection.reviews.audit import audit_write
 from detection.reviews.outlines import Unfit
-from ingest.errors import InputError
 from ingest.jobs.given import NotRead, read_given
 
 LONGEST_NOTE = 4000

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 from shapely.validation import explain_validity
 
-from ingest.areas import area_of, join_halves, on_the_map, turn_near
+from core.areas import area_of, join_halves, on_the_map, turn_near
 
 LEAST_M2, MOST_M2 = 100.0, 2e9  # a house; more than the largest region found so far
 MOST_CORNERS = 5000

@@ -11,6 +11,9 @@ from shapely import MultiPolygon as ShapelyMultiPolygon
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from core.areas import area_of
+from core.geos import geos
+from core.projections import transformer
 from detection.glaciers.selectors import ice_share
 from detection.glaciers.surge import MOSTLY_ICE, slides
 from detection.kinds import Extent, Kind
@@ -18,13 +21,10 @@ from detection.models import Detection
 from detection.search.classify import Evidence, classify, evidence_of
 from detection.search.patches import CHANGE, MOTION, Patch, changed_patches, moving_patches
 from detection.selectors import offsets_of, shorter_pairs_cover
-from ingest.areas import area_of
 from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
-from ingest.projections import transformer
 from ingest.readers.records import Component
-from ingest.scenes.services import geos
 from ml.deformation.filters.still import assumed
 from ml.deformation.places.causes import causes_for, named
 from ml.deformation.places.measure import measure, reach_m
@@ -33,10 +33,10 @@ from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
 from ml.rasters.line_of_sight import line_of_sight_at
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
+from ml.runs.stored import StoredRaster, clusters_of, opened_bands, read_prediction
 from ml.statistics.reasons import track_reason
 from ml.statistics.series import fit_series
-from ml.stored import StoredRaster, clusters_of, opened_bands, read_prediction
 
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations

@@ -9,10 +9,10 @@ from rasterio.features import geometry_mask
 from shapely import from_wkb, transform
 from shapely.geometry.base import BaseGeometry
 
-from ingest.projections import transformer
+from core.projections import transformer
 from ml.models import ModelVersion, Prediction
 from ml.rasters.windows import Window
-from ml.stored import RasterWindows, opened_prediction
+from ml.runs.stored import RasterWindows, opened_prediction
 
 BANDS = {ModelVersion.Task.COHERENCE_CHANGE: "change_sigma", ModelVersion.Task.OFFSETS: "dx_px"}
 

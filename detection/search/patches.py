@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pyproj import Geod
 from shapely import MultiPolygon, Polygon
 
+from core.projections import transformer
 from detection.kinds import Kind
-from ingest.projections import transformer
 from ml.rasters.areas import outline
 from ml.rasters.regions import Region, regions, regions_by_strips
 from ml.rasters.windows import Window

@@ -11,11 +11,11 @@ from rasterio.io import DatasetReader
 from shapely import wkb
 from shapely.geometry.base import BaseGeometry
 
+from core.locks import rows_of
+from core.storage import stored_tiff
 from ingest.context.selectors import ground_at, kinds_loaded, window_of
-from ingest.locks import rows_of
 from ingest.models import ContextLayer, PopulationTile
 from ingest.readers.context.records import ContextKind, LineClass
-from ingest.storage import stored_tiff
 
 MOST_CELLS = 4_000_000  # of the mask; in a larger region each cell counts wholly or not at all
 MOST_PARTS = 10  # most parts into which the side of a cell is cut; fewer for a large area

@@ -7,9 +7,9 @@ from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
+from core.text import search_key
 from ingest.context.selectors import is_named, named
 from ingest.models import AdministrativeRegion, Product
-from ingest.text import search_key
 
 MOST_WITHIN = 200
 MAX_SLUG = 100

@@ -17,16 +17,16 @@ from rasterio.windows import Window
 from shapely import box, clip_by_rect, transform, wkb
 from shapely.geometry.base import BaseGeometry
 
-from ingest.areas import box_around
+from core.areas import box_around
+from core.errors import StorageFailed
+from core.locks import rows_of
+from core.projections import transformer
+from core.storage import stored_tiff
+from core.text import search_key
 from ingest.context.terrain import mean_bearing
-from ingest.errors import StorageFailed
-from ingest.locks import rows_of
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
 from ingest.models.context import NAMES_JOINED, language_code
-from ingest.projections import transformer
 from ingest.readers.context.records import ContextKind
-from ingest.storage import stored_tiff
-from ingest.text import search_key
 
 FARTHEST_PLACE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0

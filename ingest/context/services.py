@@ -17,11 +17,14 @@ from pyproj import CRS
 from shapely.geometry import Point, box
 from shapely.geometry.base import BaseGeometry
 
+from core.errors import AlreadyLoaded, InputError
+from core.geometry import METRES_PER_DEGREE
+from core.locks import Lock, lock
+from core.rasters import copy_as_cog, write_cog
+from core.storage import delete_files, save_with_raster
+from core.text import plain_values, search_key
 from ingest.context import terrain
 from ingest.context.regions import slugs_give
-from ingest.errors import AlreadyLoaded, InputError
-from ingest.geometry import METRES_PER_DEGREE
-from ingest.locks import Lock, lock
 from ingest.models import (
     AdministrativeRegion,
     Building,
@@ -36,11 +39,8 @@ from ingest.models import (
     Water,
 )
 from ingest.models.context import NAMES_JOINED
-from ingest.rasters import copy_as_cog, write_cog
 from ingest.readers.context import elevation, opened, records
 from ingest.readers.files import file_sha256
-from ingest.storage import delete_files, save_with_raster
-from ingest.text import plain_values, search_key
 
 # kind of context: its table, and the columns that `_values` fills
 TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {

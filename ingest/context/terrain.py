@@ -19,9 +19,9 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 from scipy.interpolate import RectBivariateSpline
 
+from core.storage import stored_tiff
 from ingest.models import ElevationTile
 from ingest.readers.records import Float32, Float64
-from ingest.storage import stored_tiff
 
 BLOCK_ROWS = 256
 _GEOD = Geod(ellps="WGS84")

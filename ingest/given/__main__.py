@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ingest.errors import FULL_DISK_ERRNOS, InputError
+from core.errors import FULL_DISK_ERRNOS, InputError
 from ingest.given import boundaries, pictures, sites
 from ingest.jobs.confine import hide_process
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from shapely import coverage_is_valid, coverage_union_all, get_num_coordinates, make_valid, to_wkb, unary_union
 from shapely.geometry.base import BaseGeometry
 
-from ingest.areas import FINEST_BORDER_DEGREES, LARGEST_KM2, MOST_VERTICES, area_of, simple_border
-from ingest.errors import InputError, gettext_noop
+from core.areas import FINEST_BORDER_DEGREES, LARGEST_KM2, MOST_VERTICES, area_of, simple_border
+from core.errors import InputError, gettext_noop
 from ingest.vectors import layers
 from ingest.vectors.features import POLYGONS, read_features
 from ingest.vectors.packages import unpacked

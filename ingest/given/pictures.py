@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from ingest.errors import InputError, gettext_noop
+from core.errors import InputError, gettext_noop
 
 MOST_PIXELS = 25_000_000  # can be re-encoded within 512 MB of memory and five seconds
 MOST_JPEG_PIXELS = 4 * MOST_PIXELS  # a large JPEG is decoded at half its width and height

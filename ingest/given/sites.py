@@ -10,9 +10,9 @@ from pathlib import Path
 
 from shapely import MultiPolygon, to_wkb, unary_union
 
-from ingest.areas import disc, polygons_of, wrap_longitude
-from ingest.errors import InputError, UnusableData, gettext_noop, one_line
-from ingest.text import search_key
+from core.areas import disc, polygons_of, wrap_longitude
+from core.errors import InputError, UnusableData, gettext_noop, one_line
+from core.text import search_key
 
 MOST_ROWS = 2000
 LONGEST_NAME = 120

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from django.db import DataError, connections, transaction
 from django.utils import timezone
 
-from ingest.errors import AlreadyLoaded, InputError, Undeclared, one_line
-from ingest.failures import cause_of, first_line, reason_of
-from ingest.formats import SCENE_READERS, STATION_READERS, recognise
+from core.errors import AlreadyLoaded, InputError, Undeclared, one_line
+from core.failures import cause_of, first_line, reason_of
+from core.leases import NO_FAULT, Overtaken
+from core.storage.inputs import input_path
+from ingest.formats.registry import SCENE_READERS, STATION_READERS, recognise
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
-from ingest.leases import NO_FAULT, Overtaken
 from ingest.models import IngestJob, Product, Scene, StationFile
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import products_load
@@ -22,7 +23,6 @@ from ingest.readers.files import file_sha256
 from ingest.readers.records import PLAIN_SUBMISSION, Declaration, Direction, Submission
 from ingest.scenes.services import scene_refuse, scenes_forget, scenes_load
 from ingest.stations.services import stations_load
-from ingest.storage.inputs import input_path
 
 
 class Loaded(NamedTuple):

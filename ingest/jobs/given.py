@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 
-from ingest.errors import DiskFull, InputError
+from core.errors import DiskFull, InputError
+from core.storage import raster_folder
 from ingest.jobs.confine import Limits, run_confined
-from ingest.storage import raster_folder
 
 HARDENED = {
     # drivers in rasterio's build that read other files or hosts named in a file

@@ -26,11 +26,11 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from core.locks import Lock, short_text_key, try_locked
+from core.storage.inputs import input_delete, input_put
+from ingest.formats.unknown import UNFINISHED
 from ingest.jobs.services import job_queue
-from ingest.locks import Lock, short_text_key, try_locked
 from ingest.models import IngestJob
-from ingest.storage.inputs import input_delete, input_put
-from ingest.unknown import UNFINISHED
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from django.contrib.gis.db import models
 
-from ingest.failures import Cause
+from core.failures import Cause
 from ingest.models.products import DIRECTIONS, Product
 from ingest.models.scenes import Scene
 from ingest.readers.records import Direction

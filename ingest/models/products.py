@@ -3,8 +3,8 @@
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
+from core.storage import raster_storage
 from ingest.readers.records import Component, Direction, Reference, Technique
-from ingest.storage import raster_storage
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 

@@ -4,9 +4,9 @@ from affine import Affine
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
+from core.pixel_grids import PixelGrid
+from core.storage import raster_storage
 from ingest.models.products import DIRECTIONS, FromFile
-from ingest.pixel_grids import PixelGrid
-from ingest.storage import raster_storage
 
 
 class SceneQuerySet(models.QuerySet):

@@ -1,7 +1,7 @@
 """Decomposition of two viewing directions into up and east on a grid of cells, as in EGMS's Ortho product.
 
 Points of one direction within a cell are averaged. In cells with points of both directions, velocities and series are
-solved for up and east, assuming no motion to the north (EGMS algorithm document; `ingest.geometry`).
+solved for up and east, assuming no motion to the north (EGMS algorithm document; `core.geometry`).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from ingest.geometry import LineOfSight, decompose_up_east
+from core.geometry import LineOfSight, decompose_up_east
 from ingest.readers.records import Float32, Float64
 
 

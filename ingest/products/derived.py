@@ -21,14 +21,14 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from shapely import box, get_parts
 
-from ingest.areas import box_around, join_halves, zone_of
-from ingest.geometry import to_degrees
-from ingest.locks import content_key, locked
+from core.areas import box_around, join_halves, zone_of
+from core.geometry import to_degrees
+from core.locks import content_key, locked
+from core.projections import transformer
 from ingest.models import DerivedTile, Product
 from ingest.products.decomposition import Cells, UpEastCells, View, common_dates, decompose_cells
 from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
-from ingest.projections import transformer
 from ingest.readers import raster
 from ingest.readers.records import Component, FieldHeader, PointBatch, Reference, Technique, VelocityField
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 from shapely import MultiPolygon, box, union_all
 
-from ingest.areas import on_the_map
+from core.areas import on_the_map
 from ingest.readers.records import Float64
 
 CELLS = (180, 360)  # of one degree; points in neighbouring cells belong to one group

@@ -13,11 +13,11 @@ import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from ingest.disk import database_room_bytes
-from ingest.errors import DiskFull, InputError
+from core.disk import database_room_bytes
+from core.errors import DiskFull, InputError
+from core.projections import web_mercator
 from ingest.products import encoding, functions, partitions, sampling
 from ingest.products.footprints import Footprint
-from ingest.projections import web_mercator
 from ingest.readers.records import FieldHeader, PointBatch, RefusedRow, VelocityField
 
 # Bytes that PostgreSQL needs for a point and for its series, measured on 200,000 points of random values.

@@ -14,8 +14,8 @@ from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db import OperationalError
 from django.db.models import FloatField, Func
 
-from ingest.disk import database_room_bytes
-from ingest.locks import Held, Lock, rows_of, try_locked
+from core.disk import database_room_bytes
+from core.locks import Held, Lock, rows_of, try_locked
 from ingest.models import Product
 from ingest.products import functions
 from ingest.products.partitions import PARTS, POINTS, SERIES

@@ -8,15 +8,15 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from ingest.areas import zone_of
-from ingest.locks import lock, text_key
+from core.areas import zone_of
+from core.locks import lock, text_key
+from core.projections import transformer
+from core.rasters import write_cog
+from core.storage import delete_files, raster_put
 from ingest.models import Product, ReleaseChange
 from ingest.products.comparison import Released, Verdict, compare
 from ingest.products.functions import releases_order
 from ingest.products.selectors import product_points, usual_velocity_std
-from ingest.projections import transformer
-from ingest.rasters import write_cog
-from ingest.storage import delete_files, raster_put
 
 BAND_UNITS = {
     "gone": "points",

@@ -11,15 +11,15 @@ from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db import connection, transaction
 from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 
-from ingest.areas import box_around
-from ingest.locks import rows_of
+from core.areas import box_around
+from core.locks import rows_of
+from core.projections import transformer
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import sampling
 from ingest.products.decomposition import Cells, View, on_dates
 from ingest.products.encoding import MISSING_INT16, unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.parts import part_points
-from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
 
 STD_SAMPLED = 50_000

@@ -8,16 +8,16 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from ingest.errors import AlreadyLoaded, Undeclared
-from ingest.formats import TITLES, open_velocity_fields
-from ingest.locks import content_key, locked
+from core.errors import AlreadyLoaded, Undeclared
+from core.locks import content_key, locked
+from core.storage import delete_files
+from ingest.formats.registry import TITLES, open_velocity_fields
 from ingest.models import Product, ReleaseChange
 from ingest.products import functions
 from ingest.products.loading import Expect, Progress, Totals, field_copy, fields_check
 from ingest.products.releases import releases_settle
 from ingest.readers.files import files_sha256
 from ingest.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
-from ingest.storage import delete_files
 
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
 # Columns with the name and value of a field of the header.

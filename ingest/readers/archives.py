@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.files import CONTAINER_FAULTS, MAX_MEMBERS, MAX_PACKED_RATIO, names_in
 from ingest.vectors.packages import member_name
 

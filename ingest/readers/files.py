@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.vectors import packages
 
 MAX_RATIO = 10_000  # declared bytes to bytes of the file; a sparse image of a small island stays far below

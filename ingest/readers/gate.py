@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import ProjError
 
-from ingest.errors import InputError, Undeclared
+from core.errors import InputError, Undeclared
 from ingest.readers.raster import COMPONENT_OF_SIGN, FARTHEST_MM, FASTEST_MM_YR, MM_PER_UNIT, TOWARD
 from ingest.readers.records import (
     Component,

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.files import refuse_hollow
 from ingest.readers.records import Float32, Float64
 

@@ -10,9 +10,9 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 from rasterio.io import DatasetReader
 
-from ingest.errors import InputError
-from ingest.geometry import METRES_PER_DEGREE
-from ingest.projections import transformer
+from core.errors import InputError
+from core.geometry import METRES_PER_DEGREE
+from core.projections import transformer
 from ingest.readers import raster
 from ingest.readers.records import Float64
 

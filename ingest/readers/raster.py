@@ -16,9 +16,9 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from ingest.errors import InputError
-from ingest.geometry import METRES_PER_DEGREE
-from ingest.projections import transformer
+from core.errors import InputError
+from core.geometry import METRES_PER_DEGREE
+from core.projections import transformer
 from ingest.readers.files import refuse_hollow
 from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch, Technique
 

@@ -12,12 +12,11 @@ from rasterio.io import DatasetReader
 from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window
 
+from core.pixel_grids import PixelGrid, same_lattice
+from core.rasters import Block, write_cog_blocks
+from core.storage import stored_tiff
 from ingest.models import Scene, ScenePair
-from ingest.pixel_grids import PixelGrid, same_lattice
-from ingest.rasters import write_cog_blocks
-from ingest.readers.images.scenes import Block
 from ingest.readers.records import Float32
-from ingest.storage import stored_tiff
 
 PIECE_PX = 2048
 MARGIN_PX = 4  # around resampled pixels; wider than the kernel

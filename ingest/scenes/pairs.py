@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from ingest.locks import rows_of
+from core.geos import geos
+from core.locks import rows_of
+from core.pixel_grids import common_grid, footprint_of, same_lattice
 from ingest.models import Scene, ScenePair
-from ingest.pixel_grids import common_grid, footprint_of, same_lattice
-from ingest.scenes.services import geos
 
 LEAST_SHARE = 0.3  # of the smaller footprint; neighbouring slices overlap less
 BATCH = 1000

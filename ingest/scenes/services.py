@@ -4,23 +4,21 @@ import logging
 import tempfile
 from pathlib import Path
 
-from django.contrib.gis.geos import GEOSGeometry
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from shapely import to_wkb
-from shapely.geometry.base import BaseGeometry
 
+from core.errors import AlreadyLoaded, InputError
+from core.geos import geos
+from core.locks import content_key, locked
+from core.pixel_grids import footprint_of
+from core.rasters import write_cog_blocks
+from core.storage import delete_files, save_with_raster
 from ingest.context.terrain import elevation_over
-from ingest.errors import AlreadyLoaded, InputError
-from ingest.formats import TITLES, open_scenes, scene_by_name
-from ingest.locks import content_key, locked
+from ingest.formats.registry import TITLES, open_scenes, scene_by_name
 from ingest.models import Scene
-from ingest.pixel_grids import footprint_of
-from ingest.rasters import write_cog_blocks
 from ingest.readers.files import files_sha256
 from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
 from ingest.readers.records import PLAIN_SUBMISSION, Submission
-from ingest.storage import delete_files, save_with_raster
 
 logger = logging.getLogger(__name__)
 
@@ -100,11 +98,6 @@ def scenes_forget(scenes: list[Scene]) -> None:
     """Delete the rasters of scenes whose rows were rolled back."""
     for scene in scenes:
         scene.raster.storage.delete(scene.raster.name)
-
-
-def geos(geometry: BaseGeometry) -> GEOSGeometry:
-    """Convert a shapely geometry in degrees to a Django one (EPSG:4326)."""
-    return GEOSGeometry(memoryview(to_wkb(geometry)), srid=4326)
 
 
 def _files_of(path: Path, file: SceneFile | None) -> list[Path]:

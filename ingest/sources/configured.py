@@ -11,12 +11,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from shapely import Polygon
 
+from core.http.allow_list import AllowList
+from core.http.faults import SearchFailed
+from core.http.transport import Credential, guard
 from ingest.sources.client import asf, geocoder, stac
-from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import SearchFailed
 from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.tokens import Account, Tokens, token_end
-from ingest.sources.client.transport import Credential, guard
 
 SOURCES = (asf.SOURCE, stac.SOURCE)
 IF_DENIED = {

@@ -8,10 +8,10 @@ from pathlib import Path
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
-from ingest.failures import Cause
-from ingest.leases import NO_FAULT, Lease
+from core.failures import Cause
+from core.http.faults import NoRoom
+from core.leases import NO_FAULT, Lease
 from ingest.models import IngestJob, Scene, SceneDownload
-from ingest.sources.client.faults import NoRoom
 from ingest.sources.client.scene import CatalogueScene
 
 State = SceneDownload.State

@@ -14,16 +14,17 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import Polygon
 
-from ingest.disk import disk_full
-from ingest.failures import Cause, cause_of, delay, reason_of
+from core.disk import disk_full
+from core.failures import Cause, cause_of, delay, reason_of
+from core.http.faults import ArchiveAway, Hopeless, HostRefused, Later, NoRoom, SignInRefused, Stopped
+from core.leases import NO_FAULT, Progress, heartbeat
+from core.locks import Lock, locked
+from core.storage.inputs import input_delete, input_put, input_store, is_path
 from ingest.jobs.services import job_queue
-from ingest.leases import NO_FAULT, Progress, heartbeat
-from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
 from ingest.readers.records import Declaration, Direction, Submission
 from ingest.sources import configured
 from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
-from ingest.sources.client.faults import ArchiveAway, Hopeless, HostRefused, Later, NoRoom, SignInRefused, Stopped
 from ingest.sources.client.scene import CatalogueScene, Checksum
 from ingest.sources.queue import (
     LEASE,
@@ -34,7 +35,6 @@ from ingest.sources.queue import (
     is_known,
     make_way,
 )
-from ingest.storage.inputs import input_delete, input_put, input_store, is_path
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib.gis.geos import Point
 from django.db import connection
 
-from ingest.errors import AlreadyLoaded
-from ingest.formats import open_stations, recognise
-from ingest.locks import content_key, locked
+from core.errors import AlreadyLoaded
+from core.locks import content_key, locked
+from ingest.formats.registry import open_stations, recognise
 from ingest.models import Gauge, Station, StationFile
 from ingest.readers.files import file_sha256
 from ingest.readers.records import PLAIN_SUBMISSION, Submission

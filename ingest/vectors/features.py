@@ -11,7 +11,7 @@ from pyproj.exceptions import CRSError
 from shapely import force_2d, from_wkb, get_coordinates, get_parts, transform, union_all
 from shapely.geometry.base import BaseGeometry
 
-from ingest.errors import InputError, gettext_noop
+from core.errors import InputError, gettext_noop
 from ingest.vectors import layers
 from ingest.vectors.layers import EXPORT_4326, UNKNOWN_SYSTEM
 

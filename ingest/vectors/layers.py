@@ -26,7 +26,7 @@ from defusedxml.ElementTree import iterparse
 from pyproj import CRS
 from pyproj.exceptions import ProjError
 
-from ingest.errors import InputError, gettext_noop
+from core.errors import InputError, gettext_noop
 from ingest.vectors.packages import DOWNLOAD
 
 SHAPEFILE, GEOPACKAGE, KML, GEOJSON = ".shp", ".gpkg", ".kml", frozenset({".geojson", ".json"})

@@ -23,8 +23,8 @@ from lab.simulation.seeds import Purpose, generator
 from ml.coherence import SAMPLE_WINDOW, VERSIONS
 from ml.coherence.change import of_scatterers
 from ml.coherence.infer import WEIGHTS, estimate_coherence
-from ml.networks.box_mean import Size
 from ml.rasters.imagery import ImagePair
+from ml.runtime.box_mean import Size
 from ml.statistics.intervals import Float64, bootstrap_over
 
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from shapely import Point, contains_xy
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.records import Declaration
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.alarms.equal import poisson

@@ -21,12 +21,12 @@ from lab.offsets.dataset import BAND, SIZE_PX, Scenes, band_from, make_hard_scen
 from lab.offsets.real_chips import training_scenes
 from lab.simulation.kept import Draw, kept
 from lab.simulation.sar.system import Float32
-from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
 from ml.offsets.evidence import KEPT_LAGS, Evidence, evidence
 from ml.offsets.law import Law, law_from
 from ml.offsets.resampling import at_nodes, gathered, whole
 from ml.offsets.tracking import correlated, prior
+from ml.runtime.box_mean import box_mean
 
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
 MAX_START_PX = 40  # of crops

@@ -17,7 +17,7 @@ import rasterio
 import torch
 from scipy import fft, ndimage
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab.offsets.dataset import Scenes, bands_of
 from lab.real_data import opera_chips
 from lab.simulation.sar.system import Float32

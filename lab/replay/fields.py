@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from ingest.projections import transformer
+from core.projections import transformer
 from lab.replay.places import MIDDLE
 from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.simulation.files.egms import egms_name, write_egms_l2b

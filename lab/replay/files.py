@@ -8,22 +8,22 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 from django.test.utils import override_settings
 
+from core.errors import AlreadyLoaded
+from core.storage import rasters_in
 from detection.alerts.glaciers import glacier_follow, glaciers_measure
 from detection.alerts.services import prediction_scan
 from detection.glaciers.selectors import glaciers_stale, predictions_unmeasured
 from detection.selectors import predictions_unscanned
-from ingest.errors import AlreadyLoaded
 from ingest.models import Product
 from ingest.products.services import product_delete, product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ingest.storage import rasters_in
 from lab.replay.fields import write_field
 from lab.replay.images import Camera
 from lab.replay.pairs import glacier_stated
 from lab.replay.scenario import REPEAT_DAYS, Event, Measure
 from ml.models import ModelVersion
-from ml.services import run_execute, runs_queue
+from ml.runs.services import run_execute, runs_queue
 
 Task = ModelVersion.Task
 HOUR_SECONDS = 3600.0  # other connections do not see what is rolled back: no sign of life

@@ -12,8 +12,8 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from ingest.projections import transformer
-from ingest.rasters import write_cog
+from core.projections import transformer
+from core.rasters import write_cog
 from lab.replay.places import MIDDLE
 from ml.simulation.sar.speckle import Complex, Float32, image, moved, scatterers
 

@@ -11,13 +11,13 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
+from core.areas import box_of
 from detection import tasks
 from detection.alerts import services
 from detection.models import Alert, AlertTransition
 from detection.reviews.services import alert_review, may_go_on_as, review_take_back
 from detection.rules.updates import MUTED_FOR
 from detection.rules.verdicts import REASONS, Verdict
-from ingest.areas import box_of
 from ingest.models import Product
 from ingest.products.releases import releases_settle
 from lab.replay import files, pairs

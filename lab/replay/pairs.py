@@ -8,10 +8,10 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.utils import timezone
 from shapely import from_wkb
 
+from core.areas import box_of
 from detection.alerts import glaciers, services
 from detection.glaciers.cells import cells_of, pack
 from detection.models import GlacierMotion, GlacierSample
-from ingest.areas import box_of
 from ingest.models import ContextLayer, Glacier, Scene, ScenePair
 from lab.replay.found import patches_of
 from lab.replay.places import square

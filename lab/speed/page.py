@@ -26,7 +26,7 @@ from detection.selectors import alerts_public, predictions_unscanned
 from ingest.models import Product
 from lab.speed.drip import gunicorn, proxy
 from lab.speed.measure import figure, report
-from ml.services import run_execute, runs_queue
+from ml.runs.services import run_execute, runs_queue
 from ml.simulation.ground.scatter import Density
 from ml.simulation.nation import NationConfig
 from monitor.operations.management.commands.loaddemo import Command as LoadDemo

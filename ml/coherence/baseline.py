@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import special
 
-from ingest.errors import UnusableData
-from ml.networks.box_mean import Size, area
+from core.errors import UnusableData
 from ml.rasters.imagery import box_mean, pixels_per_cell
+from ml.runtime.box_mean import Size, area
 
 # Spread of the squared coherence over N independent cells is this times (1 - g^2) / sqrt(N): Monte Carlo, 1-9 looks.
 SPREAD_GUARNIERI_PRATI = 1.45

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from ml.networks.box_mean import box_mean
 from ml.networks.coherence_heads import Window
+from ml.runtime.box_mean import box_mean
 
 WIDE_PX = 20  # window of the mean that is taken off, px
 FACTS = 10

@@ -18,10 +18,9 @@ from ml.coherence import (
     baseline,
     network,
 )
-from ml.coherence import VERSIONS as VERSIONS  # for ml.jobs
+from ml.coherence import VERSIONS as VERSIONS  # for ml.runs.jobs
 from ml.coherence.features import SCATTERERS, Facts, temporal
 from ml.coherence.registration import RESAMPLED_PX, facts_of, resampled
-from ml.networks.box_mean import Size, sides
 from ml.networks.coherence_heads import Window
 from ml.networks.residual_unet import REACH_PX
 from ml.rasters.imagery import Float32, ImagePair, PairSource
@@ -30,6 +29,7 @@ from ml.rasters.results import RasterResult
 from ml.rasters.tiling import Tile, over_tiles, squares
 from ml.rasters.windows import inner
 from ml.runtime.ahead import Feed
+from ml.runtime.box_mean import Size, sides
 from ml.runtime.device import precision, shared_threads
 from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from ingest.errors import UnusableData
+from core.errors import UnusableData
 from ml.coherence.baseline import looks_of
 from ml.coherence.features import Facts
 from ml.rasters.imagery import high_pass

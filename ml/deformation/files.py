@@ -13,8 +13,8 @@ import numpy as np
 from shapely.geometry import mapping
 from tqdm import tqdm
 
-from ingest.errors import InputError
-from ingest.rasters import write_cog
+from core.errors import InputError
+from core.rasters import write_cog
 from ingest.readers.files import files_sha256
 from ingest.readers.records import Declaration, Reference
 from ml.deformation import VERSIONS

@@ -12,7 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from ml.deformation import METHODS, classical
-from ml.deformation import VERSIONS as VERSIONS  # for ml.jobs
+from ml.deformation import VERSIONS as VERSIONS  # for ml.runs.jobs
 from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion, proposed
 from ml.deformation.bowls.edges import edges_of
 from ml.deformation.bowls.peaks import LOWEST
@@ -239,7 +239,7 @@ def with_network(
 
 
 class Mosaic(NamedTuple):
-    """Bands, (rows, cols), of the clusters of a plane, with what is stored beside them (`ml.stored.clusters_of`)."""
+    """Bands (rows, cols) of the clusters of a plane, with what is stored beside them (`ml.runs.stored.clusters_of`)."""
 
     bands: Mapping[str, NDArray[np.float32]]
     transform: Affine

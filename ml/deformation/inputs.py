@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.errors import InputError
-from ingest.formats import open_velocity_field
-from ingest.geometry import utm_zone_of
+from core.errors import InputError
+from core.geometry import utm_zone_of
+from ingest.formats.registry import open_velocity_field
 from ingest.readers.gate import FAR
 from ingest.readers.records import Component, Declaration, Direction, Float64, Reference, VelocityField
 from ml.deformation.gridding.clusters import Indices, clusters, on_sphere

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ml.networks.box_mean import box_mean
+from ml.runtime.box_mean import box_mean
 from ml.runtime.fused import mixed
 
 Window = tuple[int, int]  # rows, columns, px, odd

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets import FARTHEST_PX
 from ml.offsets.baseline import SEARCH_PX, chance_peak, grid_of_nodes
@@ -26,6 +25,7 @@ from ml.offsets.correlate import Peaks, correlate, correlate_grid
 from ml.offsets.texture import halved
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window, inner, scaled, slices
+from ml.runtime.box_mean import box_mean
 
 KERNELS_PX = (32, 64)  # of the full-size image; the smallest with a match that stands out is used
 NEAR_PX = SEARCH_PX  # what is searched everywhere

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ml.offsets import FARTHEST_PX, METHODS, POSTING_PX, VERSIONS
 from ml.rasters import pair_arguments
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
-from ml.networks.box_mean import window_sums
+from ml.runtime.box_mean import window_sums
 from ml.runtime.device import in_threads
 
 CELL_PX = 4

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ingest.errors import UnusableData
+from core.errors import UnusableData
 from ml.offsets import FARTHEST_PX, METHODS, ON_NODES, POSTING_PX, baseline, coarse, network, whitened
-from ml.offsets import VERSIONS as VERSIONS  # for ml.jobs
+from ml.offsets import VERSIONS as VERSIONS  # for ml.runs.jobs
 from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, of_source
 from ml.offsets.coarse import NEAR_PX, Reason, Search
 from ml.offsets.motion import PixelScale

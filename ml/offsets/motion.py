@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.projections import transformer
+from core.projections import transformer
 from ingest.readers.raster import north_on_map
 from ml.statistics.robust import MAD_TO_SIGMA
 

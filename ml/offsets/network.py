@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, CCResSiamNet
 from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
@@ -29,6 +28,7 @@ from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
 from ml.rasters.windows import Window, scaled, slices
+from ml.runtime.box_mean import box_mean
 from ml.runtime.checkpoints import WEIGHTS, load, read_card
 from ml.runtime.device import full_precision, low_precision, ready
 from ml.runtime.feeding import window_px

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets.baseline import Offsets
+from ml.runtime.box_mean import box_mean
 
 WIDE_NODES = 31  # surroundings of a node
 

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from ml.networks.box_mean import box, inside
+from ml.runtime.box_mean import box, inside
 
 WINDOW_PX = 21
 MARGIN_PX = 3 * (WINDOW_PX // 2)  # Three windows follow one another, so a texture depends on pixels this far away.

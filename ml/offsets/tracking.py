@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import ADDITIONS, NODE_PX, OFFSETS, STATED, WEIGHTS
 from ml.offsets.correlate import peaks_of
 from ml.offsets.evidence import APART_PX, LEVELS, Evidence, Part, added, nine, parts_of, surfaces, weighted
 from ml.offsets.law import LAGS_PX, MAX_FROM_START_PX, MAX_STEP_PX, Fitted, Law, Matched, fit, match, stepped, tabulated
 from ml.offsets.resampling import at_nodes
+from ml.runtime.box_mean import box_mean
 from ml.runtime.device import in_threads
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
-from ingest.errors import UnusableData
+from core.errors import UnusableData
 from ml.offsets import POSTING_PX
 from ml.offsets.baseline import MOVED_SEARCH_PX, SEARCH_PX, Offsets, chance_peak, grid_of_nodes
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours

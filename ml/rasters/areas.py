@@ -13,7 +13,7 @@ from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
-from ingest.geometry import to_degrees
+from core.geometry import to_degrees
 from ml.rasters.line_of_sight import LineOfSight
 from ml.rasters.regions import Region, regions
 

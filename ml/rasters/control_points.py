@@ -18,9 +18,9 @@ from rasterio.transform import GCPTransformer
 from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window as RasterWindow
 
-from ingest.errors import InputError
-from ingest.geometry import middle_of, utm_epsg
-from ingest.projections import transformer
+from core.errors import InputError
+from core.geometry import middle_of, utm_epsg
+from core.projections import transformer
 from ml.rasters.geotiffs import MAX_PIXELS, TO_POWER
 from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces

@@ -13,7 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterWindow
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.windows import Window
 

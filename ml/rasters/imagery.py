@@ -8,8 +8,8 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.networks.box_mean import Size, box, inside
 from ml.rasters.windows import Window
+from ml.runtime.box_mean import Size, box, inside
 
 Float32 = NDArray[np.float32]
 HIGH_PASS_PX = 21

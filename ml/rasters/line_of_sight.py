@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ingest.projections import transformer
+from core.projections import transformer
 
 EAST_NORTH_UP = {"ascending": (-0.60, -0.13, 0.79), "descending": (0.60, -0.13, 0.79)}  # incidence 38°, heading ±12°
 GEOGRAPHIC = 4326

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import rasterio
 import torch
 
-from ingest.errors import InputError
-from ingest.rasters import CACHE_MB
+from core.errors import InputError
+from core.rasters import CACHE_MB
 from ingest.readers.files import file_sha256
 from ml.rasters.control_points import has_control_points, in_pieces, resampled_to_one_grid
 from ml.rasters.geotiffs import open_pair

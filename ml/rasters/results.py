@@ -9,7 +9,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from ingest.rasters import RasterExtent, write_cog, write_cog_parts
+from core.rasters import RasterExtent, write_cog, write_cog_parts
 from ml.rasters.pieces import PieceBands
 
 

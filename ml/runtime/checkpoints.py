@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.files import file_sha256
 
 WEIGHTS = Path(__file__).parents[1] / "weights"

@@ -16,7 +16,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from ingest.projections import transformer
+from core.projections import transformer
 from ml.simulation.ground.frame import GRID_EPSG, Floats, LocalFrame, Offset
 from ml.simulation.ground.terrain import LandCover, fractal_field
 from ml.simulation.nation import GLACIER, PIT, PIT_HALF_M, Nation, on_glacier

@@ -4,8 +4,8 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 from django.utils.translation import gettext_lazy
 
+from core.storage import raster_storage
 from ingest.models.jobs import CAUSES
-from ingest.storage import raster_storage
 from monitor.models.subscriptions import Holding, language_of_request
 
 

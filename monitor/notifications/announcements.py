@@ -7,10 +7,10 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from core.locks import Lock, locked
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
-from ingest.locks import Lock, locked
-from ingest.steps import Step, attempt, rows_due
+from ingest.jobs.steps import Step, attempt, rows_due
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription

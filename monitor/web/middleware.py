@@ -14,8 +14,8 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import server_error
 
-from ingest.errors import FULL_DISK_ERRNOS, StorageFailed
-from ingest.text import plain_text
+from core.errors import FULL_DISK_ERRNOS, StorageFailed
+from core.text import plain_text
 from monitor.web.deadlines import clock_of
 from monitor.web.places import Busy, place_take
 from monitor.web.request_limits import account_of, network_of, request_kind, seconds_to_wait

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from shapely import Point, Polygon, STRtree, make_valid
 from shapely.geometry.base import BaseGeometry
 
-from ingest.text import search_key
+from core.text import search_key
 from monitor.paths import SITE_DIR
 from monitor.wording.figures import decimal
 

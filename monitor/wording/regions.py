@@ -12,10 +12,10 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from ingest import areas
-from ingest.areas import LARGEST_KM2, MOST_VERTICES, area_of, on_the_map, simple_border
-from ingest.errors import UnusableData
-from ingest.projections import local_system, transformer
+from core import areas
+from core.areas import LARGEST_KM2, MOST_VERTICES, area_of, on_the_map, simple_border
+from core.errors import UnusableData
+from core.projections import local_system, transformer
 from monitor.wording.figures import area_label, decimal, whole
 from monitor.wording.places import coordinates
 from monitor.wording.refusals import Refusal

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from django.contrib.gis.geos import MultiPolygon
 
+from core.storage import raster_storage
 from ingest.models import MeasurementPoint, Product
-from ingest.storage import raster_storage
 from monitor.subscribers.extracts import services
 from monitor.wording.regions import Region, drawn, rectangle
 

@@ -9,15 +9,15 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
 from django.db import connection
 
+from core.locks import Lock
 from detection import selectors, tasks
 from detection.alerts import services
 from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State
-from ingest.locks import Lock
 from ingest.models import SimulatedTruth
 from ingest.products.services import product_load
-from ml import services as ml_services
 from ml.models import ModelVersion, Prediction
+from ml.runs import services as ml_services
 from tests.fixtures.servers import OWN_LOCKS
 from tests.makers.watching import run_all, watch
 

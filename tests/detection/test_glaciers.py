@@ -19,10 +19,10 @@ from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml.offsets.motion import GroundMotion
+from ml.runs.stored import read_prediction
 from ml.simulation.files import nation as nation_files
 from ml.simulation.nation import GLACIER, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import SURGE_M_DAY, simulate_glacier_images
-from ml.stored import read_prediction
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
 from tests.makers.small_nation import small

@@ -14,10 +14,10 @@ from detection.selectors import detections_current
 from ingest.models import Product
 from ml.models import Prediction, Run
 from ml.rasters.results import RasterResult
-from ml.repetition import run_again
+from ml.runs.repetition import run_again
+from ml.runs.selectors import products_of
+from ml.runs.stored import read_prediction
 from ml.runtime.checkpoints import read_card
-from ml.selectors import products_of
-from ml.stored import read_prediction
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
 from tests.makers.watching import watch_images

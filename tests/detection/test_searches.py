@@ -13,8 +13,8 @@ from detection.search import areas
 from ingest.models import StepFailure
 from ingest.products.services import product_load
 from ingest.readers.records import Declaration, Submission
-from ml import services as ml_services
 from ml.models import Prediction, Run
+from ml.runs import services as ml_services
 from tests.makers.towns import town, write_points
 from tests.makers.watching import run_all
 

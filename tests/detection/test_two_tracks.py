@@ -15,8 +15,8 @@ from ingest.models import Product
 from ingest.products.services import product_load
 from ingest.readers.records import Declaration, Submission
 from ml.models import Run
-from ml.repetition import run_repeat
-from ml.selectors import companions_of
+from ml.runs.repetition import run_repeat
+from ml.runs.selectors import companions_of
 from monitor.web.roles import OPERATORS
 from monitor.wording.points import agreement_sentences
 from tests.makers.people import account, signed_in

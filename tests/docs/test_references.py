@@ -7,9 +7,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ml/weights").glob("*.md")])
-TOPS = "detection|docker|docs|ingest|lab|ml|monitor|scripts|static|templates|tests"
+TOPS = "core|detection|docker|docs|ingest|lab|ml|monitor|scripts|static|templates|tests"
 PATH = re.compile(rf"(?:{TOPS})(?:/[\w.*-]+)+/?")
-MODULE = re.compile(r"(?:detection|ingest|lab|ml|monitor)(?:\.\w+)+")
+MODULE = re.compile(r"(?:core|detection|ingest|lab|ml|monitor)(?:\.\w+)+")
 CODE = re.compile(r"`([^`\n]+)`|^ {4,}(\S.*)$", flags=re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"manage\.py (\w+)")
@@ -59,7 +59,8 @@ def test_whatever_a_document_names_exists(document):
 
 
 def test_every_setting_is_read():
-    code = [*(ROOT / "scripts").glob("*"), *(ROOT / "ingest").rglob("*.py"), *(ROOT / "monitor").rglob("*.py")]
+    packages = [path for name in ("core", "ingest", "monitor") for path in (ROOT / name).rglob("*.py")]
+    code = [*(ROOT / "scripts").glob("*"), *packages]
     read = "".join(path.read_text() for path in code if path.is_file())
     read += (ROOT / ".env.example").read_text()
     named = {name for document in DOCUMENTS for name in SETTING.findall(document.read_text())}

@@ -13,16 +13,15 @@ from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from core.pixel_grids import PixelGrid
+from core.rasters import Block, write_cog, write_cog_blocks
 from ingest.jobs import services as jobs
 from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, Scene
-from ingest.pixel_grids import PixelGrid
 from ingest.products.services import product_load
-from ingest.rasters import write_cog, write_cog_blocks
-from ingest.readers.images.scenes import Block
-from ml import services as ml_services
 from ml.models import Prediction, Run
-from ml.queue import runs_retry
+from ml.runs import services as ml_services
+from ml.runs.queue import runs_retry
 from monitor.web.roles import OPERATORS
 from tests.fixtures.storage import fill_up, small_file_system
 from tests.makers.people import account, signed_in

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
-from ingest.formats import open_scenes, open_velocity_fields
+from core.errors import InputError
+from ingest.formats.registry import open_scenes, open_velocity_fields
 from ingest.readers.gate import join_batches
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch
 

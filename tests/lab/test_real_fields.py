@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from shapely import Point
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab.deformation import real_fields
 from lab.deformation.real_fields import Shown, figures_of, judged, show, table, tracks_of
 from ml.deformation.gridding.points import PointCloud, project

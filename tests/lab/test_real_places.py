@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab.deformation.injected.places import place, residual_field, smooth_fit
 
 

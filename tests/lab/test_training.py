@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab.train_command import read_settings
 from lab.training import SETTLED, Schedule, learning_rate_at, train
 

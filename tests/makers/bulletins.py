@@ -14,7 +14,7 @@ from monitor.pages.bulletins.drafts import bulletins_draft
 
 
 def made_place(longitude: float, latitude: float, **figures: Any) -> dict[str, Any]:
-    """A place that sinks faster since the last half year, as `ml.trends` stores it."""
+    """A place that sinks faster since the last half year, as `ml.runs.trends` stores it."""
     first = np.datetime64("2021-01-01")
     dates = [str(first + 12 * at) for at in range(60)]
     values = [-0.1 * at - 0.6 * max(0, at - 46) for at in range(60)]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
-from ingest.formats import open_velocity_field, open_velocity_fields
+from core.errors import InputError
+from ingest.formats.registry import open_velocity_field, open_velocity_fields
 from ingest.readers.records import Declaration, FieldHeader, PointBatch, join_batches
 
 # GDAL's own messages quote damaged bytes; rasterio's logging cannot decode them, and warns where it cannot be caught

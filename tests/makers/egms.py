@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
-from ingest.projections import transformer
+from core.projections import transformer
 from ingest.readers.records import Component
 from tests.makers import geotiff
 from tests.makers.generic import csv_text

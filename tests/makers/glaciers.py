@@ -9,8 +9,8 @@ from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
 from detection.models import Alert, GlacierMotion
 from ingest.models import ContextLayer, Glacier, Scene, ScenePair
-from ml.events import event_report
 from ml.models import GroundEvent
+from ml.runs.events import event_report
 from tests.makers import pairs as made_pairs
 from tests.makers.watching import search_all
 

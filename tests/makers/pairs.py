@@ -14,9 +14,9 @@ from django.utils import timezone
 from pyproj import Transformer
 from rasterio.warp import transform_bounds
 
-from ingest.areas import box_of
+from core.areas import box_of
+from core.rasters import write_cog
 from ingest.models import Scene, ScenePair
-from ingest.rasters import write_cog
 from ml.models import ModelVersion, Prediction, Run
 
 EPSG, POSTING_M, CELL_M = 32629, 10.0, 40.0

@@ -2,9 +2,9 @@
 
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
+from core.text import search_key
 from ingest.context.regions import slugs_give
 from ingest.models import AdministrativeRegion, ContextLayer
-from ingest.text import search_key
 
 AROUND_THE_MADE_ALERT = (-12.1, 46.9, -11.9, 47.1)
 

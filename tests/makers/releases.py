@@ -10,10 +10,10 @@ from affine import Affine
 from django.contrib.gis.geos import MultiPolygon
 from django.core.files.base import ContentFile
 
+from core.projections import transformer
+from core.rasters import write_cog
 from ingest.models import Product, ReleaseChange
 from ingest.products.releases import BAND_UNITS
-from ingest.projections import transformer
-from ingest.rasters import write_cog
 
 SIDE_M, MARGIN = 100.0, 8  # of a cell, EPSG:3857, and cells around the area
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
-from ingest.formats import open_scenes
+from ingest.formats.registry import open_scenes
 from ingest.readers.records import Declaration
 from tests.makers.geotiff import write
 
@@ -90,7 +90,7 @@ def read(path, declaration: Declaration | None = None):
 
 def outcome(path, declaration: Declaration | None = None) -> str:
     """'' for images of sane power, otherwise the line that it was refused with; anything else fails the test."""
-    from ingest.errors import InputError
+    from core.errors import InputError
 
     try:
         for scene in open_scenes(path, declared=declaration):

@@ -64,7 +64,7 @@ def content() -> dict[str, object]:
     """
     from django.db import connection
 
-    from ingest.storage import raster_entries, raster_storage
+    from core.storage import raster_entries, raster_storage
     from monitor.operations.database.rights import as_owner
 
     with as_owner(), connection.cursor() as cursor:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from django.contrib.gis.geos import Point
 
+from core.projections import transformer
 from ingest.models import Station, StationFile
-from ingest.projections import transformer
 from ingest.readers.stations.tenv3 import MODIFIED_JULIAN_0
 
 FIRST, YEARS = date(2018, 1, 1), 5

@@ -8,8 +8,8 @@ from detection.models import Scan
 from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml import services as ml_services
 from ml.models import Run
+from ml.runs import services as ml_services
 
 
 def run_all(method: str, task: str | None = None) -> list[Run]:

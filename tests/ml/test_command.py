@@ -11,7 +11,7 @@ import pytest
 import rasterio
 from shapely.geometry import shape
 
-from ingest.projections import transformer
+from core.projections import transformer
 from ingest.readers.files import file_sha256
 from ml.__main__ import COMMANDS, main
 from ml.rasters.areas import KINDS

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from affine import Affine
 
+from ingest.formats.inspection import inspect
 from ml.__main__ import main
-from ml.inspection.facts import inspect
 from tests.makers import geotiff, licsbas, rtc, stations
 
 UNIT, SIGN, PERIOD = ["--unit", "m/yr"], ["--positive", "away"], ["--period", "2019-01-01/2023-12-31"]

@@ -11,12 +11,12 @@ from django.core.management import CommandError, call_command
 from lab.evaluate_command import TASKS
 from lab.simulation.sar.recipes import homogeneous
 from lab.simulation.seeds import Purpose, generator
-from ml import services
 from ml.__main__ import main
 from ml.coherence import infer as coherence
 from ml.deformation import infer as deformation
-from ml.jobs import JOBS
 from ml.offsets import infer as offsets
+from ml.runs import services
+from ml.runs.jobs import JOBS
 from ml.runtime.methods import MODEL, SHIPPED, method_of
 from tests.makers.geotiff import write
 

@@ -24,8 +24,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.datastructures import MultiValueDict
 from ninja.openapi import get_schema
 
-from ingest.errors import UnusableData
-from ingest.formats import STATION_READERS
+from core.errors import UnusableData
+from ingest.formats.registry import STATION_READERS
 from ingest.given.__main__ import READERS as GIVEN_READERS
 from ingest.readers.records import Declaration
 from ingest.readers.stations.records import MAX_SERIES

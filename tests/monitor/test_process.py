@@ -11,11 +11,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from core.failures import Cause, delay
+from core.locks import Lock, try_locked
 from ingest import tasks as ingest_tasks
-from ingest.failures import Cause, delay
 from ingest.jobs.services import LEASE as OF_FILES
-from ingest.locks import Lock, try_locked
-from ml.queue import LEASE as OF_RUNS
+from ml.runs.queue import LEASE as OF_RUNS
 from monitor import broker
 from monitor.beat import LOOK_AGAIN_SECONDS
 from monitor.celery import app

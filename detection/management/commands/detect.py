@@ -6,8 +6,8 @@ from detection import selectors
 from detection.alerts import glaciers as glacier_services
 from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
+from ingest.jobs.steps import Step, attempt, failures_retry, rows_due
 from ingest.models import StepFailure
-from ingest.steps import Step, attempt, failures_retry, rows_due
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from detection.alerts.recompute import LEAST_IOU, Outcome, Recomputation, Recomp
 from detection.kinds import family
 from detection.models import Alert
 from detection.selectors import PUBLIC_STATES, alert_by_code
-from ml.repetition import run_again
+from ml.runs.repetition import run_again
 
 EXIT_CODES = {Outcome.SAME: 0, Outcome.DIFFERENT: 1, Outcome.IMPOSSIBLE: 2}
 ROW = "{:<5} {:<9} {:<24} {:>7}  {:<34} {}"

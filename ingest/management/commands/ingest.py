@@ -16,10 +16,11 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from tqdm import tqdm
 
-from ingest.arrivals.declared import add_declarations, declaration_of
-from ingest.arrivals.walk import walk
-from ingest.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
-from ingest.failures import Cause, cause_of, reason_of
+from core.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
+from core.failures import Cause, cause_of, reason_of
+from ingest.formats.declared import add_declarations, declaration_of
+from ingest.formats.unknown import listed
+from ingest.formats.walk import walk
 from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
@@ -27,7 +28,6 @@ from ingest.readers.records import Declaration, Submission
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 from ingest.stations.services import stations_settle
-from ingest.unknown import listed
 
 
 class Command(BaseCommand):

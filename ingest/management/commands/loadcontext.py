@@ -6,9 +6,9 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from core.errors import AlreadyLoaded, InputError
 from ingest.context.selectors import layer_states
 from ingest.context.services import context_load
-from ingest.errors import AlreadyLoaded, InputError
 from ingest.readers.context import SUFFIXES
 from ingest.readers.context.records import ContextKind
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.context import glaciers, landslides, outlines, places, streetmap
 from ingest.readers.context.outlines import parts_of, property_names
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark

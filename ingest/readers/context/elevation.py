@@ -20,8 +20,8 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from shapely import MultiPolygon, Polygon, box
 
-from ingest.areas import on_the_map
-from ingest.errors import InputError
+from core.areas import on_the_map
+from core.errors import InputError
 
 
 @contextmanager

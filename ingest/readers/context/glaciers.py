@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pyproj import Geod
 
-from ingest.areas import wrap_longitude
-from ingest.errors import InputError
+from core.areas import wrap_longitude
+from core.errors import InputError
 from ingest.readers.context.outlines import read_outlines, text_of
 from ingest.readers.context.records import GlacierRecord, Remark, Surge
 from ingest.readers.context.tables import column_names, number, position, read_rows

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
+from core.text import repair_mojibake
 from ingest.readers.context.records import LandslideRecord, Remark
 from ingest.readers.context.tables import position, read_rows
-from ingest.text import repair_mojibake
 
 NEEDED = ("date", "latitude", "longitude", "landslide_type", "trigger", "location_accuracy", "landslide_size")
 ATTRIBUTION = "Landslides: NASA Global Landslide Catalog"

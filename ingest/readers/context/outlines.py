@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from shapely import MultiPolygon, Polygon, make_valid
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.context.records import LONGEST_PAGE, PAGE, PHONE, MineRecord, RegionRecord, Remark
 from ingest.readers.context.tables import names_by_language
 from ingest.vectors import layers

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.context.records import PlaceRecord, Remark
 from ingest.readers.context.tables import column_names, names_by_language, number, open_text, position, read_rows
 

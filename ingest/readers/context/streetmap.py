@@ -13,7 +13,7 @@ from typing import Any
 from shapely import LineString, MultiLineString, MultiPolygon, Polygon, get_parts, get_x, get_y, point_on_surface
 from shapely.geometry.base import BaseGeometry
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.context.outlines import text_of
 from ingest.readers.context.records import BuildingRecord, LineClass, LineRecord, Remark, WaterClass, WaterRecord
 from ingest.vectors import features

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from ingest.areas import wrap_longitude
-from ingest.errors import InputError
+from core.areas import wrap_longitude
+from core.errors import InputError
 
 MOST_BYTES_TO_TRY = 64 * 2**20  # larger tables are GeoNames dumps, which are UTF-8
 Row = dict[str, str]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images import scenes

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images import scenes

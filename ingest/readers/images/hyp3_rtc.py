@@ -11,7 +11,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import files, raster
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images import scenes

@@ -6,7 +6,7 @@ Names and contents: NASA/JPL, OPERA RTC-S1 product specification, JPL D-108758. 
 import re
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.scenes import ParsedName, SceneFile, direction_at, time_of

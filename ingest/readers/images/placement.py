@@ -18,10 +18,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj.exceptions import ProjError
 
-from ingest.errors import InputError
-from ingest.geometry import utm_epsg
-from ingest.pixel_grids import PixelGrid
-from ingest.projections import transformer
+from core.errors import InputError
+from core.geometry import utm_epsg
+from core.pixel_grids import PixelGrid
+from core.projections import transformer
 from ingest.readers.records import Float32, Float64
 
 NODE_PIXELS = 32  # places are worked out so far apart and interpolated: within millimetres on the ground

@@ -15,11 +15,12 @@ import numpy as np
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from ingest.errors import InputError
-from ingest.pixel_grids import PixelGrid
+from core.errors import InputError
+from core.pixel_grids import PixelGrid
+from core.rasters import Block
 from ingest.readers import raster
 from ingest.readers.images.placement import Placing, grid_out, middle, places_between, resampled
-from ingest.readers.images.scenes import SCALES, Block, SceneFile, SceneHeader
+from ingest.readers.images.scenes import SCALES, SceneFile, SceneHeader
 from ingest.readers.records import Float32, Float64
 
 MAX_PIXELS = 10**9  # a whole scene at 10 m has about 600 million

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 
-from ingest.pixel_grids import PixelGrid
+from core.pixel_grids import PixelGrid
+from core.rasters import Block
 from ingest.readers.records import Direction, Float32
 
 
@@ -62,14 +63,6 @@ class SceneHeader:
 
 SCALES = ("power", "amplitude", "db")
 POLARISATIONS = ("VV", "VH", "HH", "HV")
-
-
-class Block(NamedTuple):
-    """Block of an image: its first row and column, and linear power (rows, cols), NaN unknown."""
-
-    row: int
-    col: int
-    power: Float32
 
 
 class Placing(NamedTuple):

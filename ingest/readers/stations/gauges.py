@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.context.tables import read_rows
 from ingest.readers.records import Declaration
 from ingest.readers.stations.records import (

@@ -8,7 +8,7 @@ import re
 from itertools import islice
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.records import Declaration
 from ingest.readers.stations.records import (
     Row,

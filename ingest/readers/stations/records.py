@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ingest.errors import InputError
+from core.errors import InputError
+from core.text import distinct_values
 from ingest.readers.context.tables import number, open_text, position
 from ingest.readers.records import Float32
-from ingest.text import distinct_values
 
 MOST_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
 MAX_SERIES = 20_000  # in one file; there are about as many GNSS stations in the world

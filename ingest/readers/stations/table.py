@@ -8,7 +8,7 @@ zero. Errors of different levelling campaigns are taken to be independent.
 from math import nan
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.context.tables import Row as Fields
 from ingest.readers.context.tables import column_names, read_rows
 from ingest.readers.records import Declaration

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 
-from ingest import projections
-from ingest.errors import InputError
+from core import projections
+from core.errors import InputError
 from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch
 from ingest.readers.slopes import slope_mm_yr
 from ingest.readers.tables import text_table

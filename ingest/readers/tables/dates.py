@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import FEW_ROWS, PLACE, Source
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ingest.errors import InputError
-from ingest.projections import is_metric
+from core.errors import InputError
+from core.projections import is_metric
 from ingest.readers import gate
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, Reference, Stated, VelocityField
 from ingest.readers.tables import columns, dates, geoparquet, layers, mapping, text_table

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import files
 from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import GEOMETRY, TEXT, Source, places_of, typed_array

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.files import head_of, names_in
 from ingest.readers.tables.columns import GEOMETRY, Source, places_of, typed_array
 from ingest.vectors import layers

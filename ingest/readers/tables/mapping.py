@@ -13,7 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate
 from ingest.readers.gate import Units
 from ingest.readers.raster import MM_PER_UNIT, TOWARD

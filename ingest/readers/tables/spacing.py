@@ -11,8 +11,8 @@ import scipy
 from numpy.typing import NDArray
 from pyproj import Geod
 
-from ingest import projections
-from ingest.geometry import longitude_near, middle_of, utm_epsg
+from core import projections
+from core.geometry import longitude_near, middle_of, utm_epsg
 from ingest.readers.records import Float64
 
 WGS84 = Geod(ellps="WGS84")

@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from ingest.errors import InputError, one_line
+from core.errors import InputError, one_line
 from ingest.readers.files import CONTAINER_FAULTS, names_in_zip, zip_member
 
 TEXTS = frozenset({".csv", ".txt", ".tsv", ".xy", ".xyz", ".dat", ".asc"})

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring as parse_xml
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate, raster, records
 from ingest.readers.tables import columns, generic, text_table
 from ingest.readers.velocity import geotiff

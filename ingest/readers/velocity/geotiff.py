@@ -10,7 +10,7 @@ import numpy as np
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate, raster
 from ingest.readers.raster import opened
 from ingest.readers.records import Declaration, FieldHeader, PointBatch, Stated, Technique, VelocityField

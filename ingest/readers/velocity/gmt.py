@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 import scipy
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate, hdf5, raster
 from ingest.readers.files import names_in, refuse_hollow
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid, evenly, mapped_epsg

@@ -24,8 +24,8 @@ import numpy as np
 import scipy
 from affine import Affine
 
-from ingest.errors import InputError
-from ingest.pixel_grids import PixelGrid
+from core.errors import InputError
+from core.pixel_grids import PixelGrid
 from ingest.readers import hdf5, raster
 from ingest.readers.files import names_in
 from ingest.readers.hdf5_grids import evenly, mapped_epsg

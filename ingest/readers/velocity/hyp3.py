@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import files, raster
 from ingest.readers.gate import agreed
 from ingest.readers.records import Component, Declaration, Float32, VelocityField

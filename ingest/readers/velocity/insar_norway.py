@@ -8,7 +8,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, Stated, VelocityField
 from ingest.readers.tables import columns, generic, mapping, text_table

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate, hdf5, raster
 from ingest.readers.hdf5_grids import Grid, evenly, mapped_epsg
 from ingest.readers.records import (

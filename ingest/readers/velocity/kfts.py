@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate, hdf5, raster
 from ingest.readers.files import names_in
 from ingest.readers.records import Declaration, FieldHeader, PointBatch, Stated, VelocityField

@@ -8,7 +8,7 @@ al. 2020, doi 10.3390/rs12030424). Phases are rad, plus is away from the satelli
 import re
 from pathlib import Path
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import raster
 from ingest.readers.files import names_in
 from ingest.readers.records import Declaration, Direction, Float32, VelocityField

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rasterio.windows import Window
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import hdf5, raster, records
 from ingest.readers.files import names_in
 from ingest.readers.gate import agreed

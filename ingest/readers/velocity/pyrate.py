@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import raster
 from ingest.readers.files import names_in
 from ingest.readers.records import Declaration, VelocityField

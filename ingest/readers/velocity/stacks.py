@@ -19,8 +19,8 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from ingest.errors import InputError
-from ingest.pixel_grids import PixelGrid
+from core.errors import InputError
+from core.pixel_grids import PixelGrid
 from ingest.readers import gate, raster, records
 from ingest.readers.slopes import DAYS_PER_YEAR, slope_mm_yr
 from ingest.readers.velocity.interferograms import Inverted, inverted, pieces

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from rasterio.windows import Window
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate, raster
 from ingest.readers.files import names_in
 from ingest.readers.records import Component, Declaration, FieldHeader, PointBatch, Technique, VelocityField

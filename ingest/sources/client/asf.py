@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import requests
 from shapely import Polygon
 
+from core.http.allow_list import AllowList
+from core.http.faults import NotInstalled, SearchFailed, SourceError, understood
+from core.http.transport import guard
 from ingest.sources.client import scene as catalogue
-from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError, understood
-from ingest.sources.client.transport import guard
 
 SOURCE = "asf"
 CMR_HOST = "cmr.earthdata.nasa.gov"

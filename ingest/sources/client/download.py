@@ -22,9 +22,9 @@ from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import ProxyError, Timeout
 from urllib3.exceptions import HTTPError as TransferError
 
-from ingest.sources.client.faults import ArchiveAway, Hopeless, HostRefused, Later, SignInRefused, Stopped
+from core.http.faults import ArchiveAway, Hopeless, HostRefused, Later, SignInRefused, Stopped
+from core.http.transport import BUSY, MOST_REDIRECTS, retry_after_seconds
 from ingest.sources.client.scene import Checksum, file_checksum
-from ingest.sources.client.transport import BUSY, MOST_REDIRECTS, retry_after_seconds
 
 MAX_DAMAGED_AT_ONCE, MAX_DAMAGED = 3, 24
 DAMAGED_WAIT_SECONDS = 3600.0

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import SearchFailed, understood
-from ingest.sources.client.transport import USER_AGENT, guard
+from core.http.allow_list import AllowList
+from core.http.faults import SearchFailed, understood
+from core.http.transport import USER_AGENT, guard
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting; between two bytes. Short, because a person waits
 LONGEST_NAME = 120

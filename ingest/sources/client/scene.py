@@ -21,7 +21,7 @@ from shapely import MultiPolygon, Polygon, box, transform, unary_union
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from ingest.areas import on_the_map
+from core.areas import on_the_map
 from ingest.readers.records import Direction
 
 LENGTHS_BYTES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}

@@ -18,9 +18,9 @@ from urllib.parse import urldefrag, urlsplit
 
 import requests
 
-from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import ArchiveAway, HostRefused, Later, SearchFailed, SignInRefused
-from ingest.sources.client.transport import BUSY, guard, retry_after_seconds
+from core.http.allow_list import AllowList
+from core.http.faults import ArchiveAway, HostRefused, Later, SearchFailed, SignInRefused
+from core.http.transport import BUSY, guard, retry_after_seconds
 
 MARGIN_SECONDS = 60.0  # A request takes a while to arrive, so a token is renewed before its end.
 REFUSED_PAUSE_SECONDS = 300.0  # Servers lock an account after a few wrong passwords.

@@ -19,7 +19,7 @@ import torch
 from affine import Affine
 from scipy import ndimage
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab.benchmark import Benchmark
 from lab.real_data import folder
 from lab.simulation.sar.system import Float32, to_pixels

@@ -26,7 +26,7 @@ from ml.coherence.baseline import MOST_LOOKS, Estimate
 from ml.coherence.features import Facts, no_history, temporal
 from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
-from ml.networks.box_mean import box_mean
+from ml.runtime.box_mean import box_mean
 
 NAME, VERSION = "coherence-samples", "4"
 MOST_EARLIER = 8  # images before a pair

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab.coherence.evaluate import EARLIER, EDGE_PX, EVERY_PX, make_even, make_history
 from lab.coherence.training import textures
 from lab.coherence.training.samples import (

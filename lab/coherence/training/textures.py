@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab.real_data import folder
 from lab.simulation.sar.ground import Bools
 from lab.simulation.sar.system import Float32

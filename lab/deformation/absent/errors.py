@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ingest.geometry import METRES_PER_DEGREE
+from core.geometry import METRES_PER_DEGREE
 from lab.deformation.absent.fields import REGION_M, draw_waves, fault_cost, grown, valley_cost
 from lab.simulation.tiles import SIDE_M, Tile, TileTrack
 from ml.deformation.series.product import SeriesReader

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ingest.errors import InputError
-from ingest.formats import open_velocity_field
+from core.errors import InputError
+from ingest.formats.registry import open_velocity_field
 from ingest.readers.records import Declaration
 from lab.real_data import folder
 from ml.deformation.gridding.points import Float64, PointCloud, project

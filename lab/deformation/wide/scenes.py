@@ -19,7 +19,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab.deformation.injected.places import smooth_fit
 from lab.real_data import folder
 from lab.simulation.seeds import Purpose, generator

@@ -14,7 +14,7 @@ from lab.checks import mail, order, review, truth, upload
 from lab.checks import open as open_data
 from lab.checks.site import Site
 from ml.models import Run
-from ml.selectors import inputs_due, runs_unfinished, trend_searches_due
+from ml.runs.selectors import inputs_due, runs_unfinished, trend_searches_due
 from monitor.pages.bulletins.drafts import searches_undrafted
 
 ASK_SECONDS = 3.0  # each query of what is left takes processor time from the workers

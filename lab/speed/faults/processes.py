@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection, connections
 
-from ingest.leases import Lease
+from core.leases import Lease
 
 
 class Forked:

@@ -22,8 +22,9 @@ from ingest.readers.records import Component, Direction, FieldHeader, VelocityFi
 from lab.speed.faults.processes import Forked, lasting
 from lab.speed.measure import figure
 from lab.speed.simulated import DATES, made_batch
-from ml import queue, selectors, services, tasks
+from ml import tasks
 from ml.models import ModelVersion, Prediction, Run
+from ml.runs import queue, selectors, services
 from monitor.celery import app
 
 METHOD, POINTS = "matched-filter", 2_000

@@ -8,7 +8,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ingest.errors import UnusableData
+from core.errors import UnusableData
 from ml.deformation.gridding.despike import NEIGHBOURS, Near, median_of, neighbours
 from ml.deformation.gridding.noise import stated_noise
 from ml.deformation.gridding.points import Float32, Float64, PointCloud

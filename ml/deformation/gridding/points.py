@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.geometry import utm_zone_of
-from ingest.projections import transformer
+from core.geometry import utm_zone_of
+from core.projections import transformer
 from ml.rasters.areas import SortedPoints
 from ml.rasters.line_of_sight import line_of_sight_at
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.geometry import METRES_PER_DEGREE, longitude_near
+from core.geometry import METRES_PER_DEGREE, longitude_near
 from ingest.readers.records import Component, Technique
 from ml.deformation.series.neighbours import agreed
 from ml.deformation.series.regression import Float32, Float64

@@ -2,12 +2,12 @@
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ingest.failures import reason_of
+from core.failures import reason_of
 from ingest.models import Product, ScenePair
-from ml import services
-from ml.jobs import METHODS
 from ml.models import ModelVersion, Run
-from ml.repetition import run_repeat
+from ml.runs import services
+from ml.runs.jobs import METHODS
+from ml.runs.repetition import run_repeat
 from ml.runtime.methods import TASK_OF_NETWORK, method_of
 
 Task = ModelVersion.Task

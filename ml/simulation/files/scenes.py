@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.rasters import write_cog
+from core.rasters import write_cog
 from ml.simulation.nation_scenes import AreaImages
 from ml.simulation.sar.scenes import SceneSeries
 from ml.simulation.velocity.region import ASCENDING

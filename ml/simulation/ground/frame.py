@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.projections import transformer
+from core.projections import transformer
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ingest.projections import transformer
+from core.projections import transformer
 from ml.simulation.ground.frame import GRID_EPSG, Floats
 from ml.simulation.ground.terrain import LandCover, fractal_field
 from ml.simulation.sar.speckle import Complex, Float32, averaged, image, moved, scatterers

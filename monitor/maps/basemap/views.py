@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from ingest.storage import open_part
+from core.storage import open_part
 from monitor.maps.basemap import archive as archives
 from monitor.maps.basemap.ground import (
     FROM_ZOOM,

@@ -14,15 +14,15 @@ from shapely import Point as Spot
 from shapely import from_wkb, transform
 from shapely.ops import nearest_points
 
+from core.areas import wrap_longitude
+from core.geos import geos
 from detection.models import Alert
 from detection.rules.importance import MIN_MOVING
 from detection.selectors import alerts_public
-from ingest.areas import wrap_longitude
 from ingest.context.selectors import Contact
 from ingest.models import Product
 from ingest.products.selectors import AreaSeries
 from ingest.readers.records import Component
-from ingest.scenes.services import geos
 from monitor.maps.charts import words
 from monitor.maps.charts.query import Period
 from monitor.maps.charts.rows import trace_row

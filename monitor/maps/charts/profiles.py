@@ -9,10 +9,10 @@ from django.contrib.gis.geos import Point
 from django.utils.translation import gettext as _
 from shapely import LineString
 
+from core.geos import geos
+from core.projections import local_system, transformer
 from ingest.products.decomposition import on_dates
-from ingest.projections import local_system, transformer
 from ingest.readers.records import Float64
-from ingest.scenes.services import geos
 from ml.statistics.profile import Along, Bins, along_line, binned
 from monitor.maps.charts import selectors
 from monitor.maps.charts.query import ProfileQuery

@@ -11,8 +11,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from ingest.areas import MOST_VERTICES, area_of, wrap_longitude
-from ingest.scenes.services import geos
+from core.areas import MOST_VERTICES, area_of, wrap_longitude
+from core.geos import geos
 from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions

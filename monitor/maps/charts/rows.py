@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 
-from ingest.areas import centre_of
+from core.areas import centre_of
 from ingest.models import Product
 from monitor.maps.charts.query import PointName, SeriesQuery
 from monitor.maps.charts.selectors import NearPoint

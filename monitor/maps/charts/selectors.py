@@ -13,15 +13,15 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from shapely import Point as Spot
 
-from ingest.areas import on_the_map
+from core.areas import on_the_map
+from core.geos import geos
+from core.projections import transformer
 from ingest.models import MeasurementPoint, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.selectors import points_count_within
-from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
-from ingest.scenes.services import geos
 from monitor.maps.imaging.drawing import EARTH, HALF_WORLD_M
 from monitor.maps.map.layers import Layer
 from monitor.wording.figures import whole

@@ -10,10 +10,10 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from core.geos import geos
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_series
 from ingest.readers.records import Float64
-from ingest.scenes.services import geos
 from ml.deformation.motion.series import DatedChange
 from ml.statistics.series import fit_series
 from monitor.maps.charts import selectors

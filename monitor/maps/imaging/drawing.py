@@ -16,7 +16,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
-from ingest.projections import transformer
+from core.projections import transformer
 from monitor.maps.imaging.plan_pictures import FONT, png_of
 
 Float32 = NDArray[np.float32]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from ingest.projections import transformer
+from core.projections import transformer
 from ml.offsets.motion import Nodes, PixelScale, against_stable, ground_motion, stable_ground
 
 Floats = NDArray[np.float64]

@@ -9,11 +9,11 @@ import numpy as np
 from django.core.cache import cache
 from django.template.loader import render_to_string
 
+from core.geometry import longitude_near
 from detection.glaciers.moving_series import series_of
 from detection.kinds import Extent
 from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import detections_shown
-from ingest.geometry import longitude_near
 from ingest.models import Product
 from monitor.maps.imaging import plan_pictures, plans
 from monitor.maps.imaging.charts import curves

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.utils.translation import get_language
 
+from core.areas import wrap_longitude
 from detection.kinds import FAMILIES, KINDS, Family
-from ingest.areas import wrap_longitude
 from monitor.maps.map.layers import PERIOD_FROM_ZOOM
 from monitor.maps.map.selectors import layers_available
 

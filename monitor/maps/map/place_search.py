@@ -16,14 +16,14 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from ingest.areas import box_of, parse_position, wrap_longitude
+from core.areas import box_of, parse_position, wrap_longitude
+from core.http.faults import SourceError
+from core.text import search_key
 from ingest.context.selectors import PlaceMatch, kinds_loaded
 from ingest.context.selectors import place_search as search_loaded
 from ingest.readers.context.records import ContextKind
-from ingest.sources.client.faults import SourceError
 from ingest.sources.client.geocoder import Found
 from ingest.sources.configured import geocode
-from ingest.text import search_key
 from monitor.wording.figures import whole
 from monitor.wording.places import coordinates, countries_named
 

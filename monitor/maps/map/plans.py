@@ -13,12 +13,12 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
+from core.areas import box_of, join_halves
+from core.geos import geos
 from detection.kinds import Kind, row_of
 from detection.models import Alert
-from ingest.areas import box_of, join_halves
 from ingest.models import AdministrativeRegion, Place
 from ingest.readers.records import Float64
-from ingest.scenes.services import geos
 from monitor.maps.imaging import plans
 from monitor.maps.imaging.evidence import full_colour_mm_yr
 from monitor.maps.imaging.plan_pictures import LARGER

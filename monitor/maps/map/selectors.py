@@ -8,11 +8,12 @@ from django.db import connection
 from django.db.models import Count, Q, Sum
 from numpy.typing import NDArray
 
+from core.areas import box_of
+from core.geos import geos
 from detection.kinds import Extent
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from detection.selectors import alerts_public
-from ingest.areas import box_of
 from ingest.models import Product, Scene, ScenePair
 from ingest.products import sampling
 from ingest.products.partitions import POINTS
@@ -20,9 +21,8 @@ from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import PointColumns, area_series, product_points
 from ingest.readers.records import Technique
-from ingest.scenes.services import geos
 from ml.models import Run
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box

@@ -12,8 +12,8 @@ from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
-from ingest.errors import StorageFailed
-from ingest.storage import stored_part
+from core.errors import StorageFailed
+from core.storage import stored_part
 from monitor.maps.rasters.answers import etag_of
 from monitor.wording.refusals import number_or_none
 

@@ -8,7 +8,7 @@ import numpy as np
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from ingest.storage import stored_tiff
+from core.storage import stored_tiff
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Arrow, Bounds, Float32
 from monitor.maps.rasters.answers import etag_of

@@ -18,9 +18,9 @@ from rasterio.transform import from_bounds
 from shapely import STRtree, from_wkb
 from shapely import transform as transform_geometry
 
-from ingest.areas import box_around, join_halves
-from ingest.projections import web_mercator
-from ingest.scenes.services import geos
+from core.areas import box_around, join_halves
+from core.geos import geos
+from core.projections import web_mercator
 from ml.models import Prediction
 from monitor.maps.imaging.drawing import Float32, window_values
 from monitor.maps.rasters.catalogue import RasterSource, newest_of_products

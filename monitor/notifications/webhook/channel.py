@@ -15,8 +15,8 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone, translation
 
+from core.areas import bounds_of
 from detection.models import AlertTransition
-from ingest.areas import bounds_of
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.subscribers.subscriptions import endpoints

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Schema
 
+from core.areas import bounds_of
 from detection.models import Alert, Detection
-from ingest.areas import bounds_of
 from ingest.models import Product, ScenePair, Station
 from ml.models import Run
 from monitor.maps.map.series import product_summary

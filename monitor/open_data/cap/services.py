@@ -17,9 +17,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from core.text import plain_text
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
-from ingest.text import plain_text
 from monitor.models.messages import CapMessage
 from monitor.wording.cards.cards import alert_card, alert_title
 from monitor.wording.cards.steps import update_sentences

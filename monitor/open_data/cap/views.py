@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from ingest.text import plain_text, plain_values
+from core.text import plain_text, plain_values
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.services import headline
 from monitor.wording.cards.filters import alert_or_404, touching_region

@@ -17,9 +17,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Event, vText
 
+from core.text import plain_text, plain_values
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
-from ingest.text import plain_text, plain_values
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
 from monitor.open_data.cap.views import cap_feed

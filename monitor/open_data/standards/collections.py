@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Max, Min, QuerySet
 
-from ingest.areas import bounds_of
+from core.areas import bounds_of
 from monitor.maps.rasters.bounds import BoundsOf
 from monitor.open_data.standards.cql2 import Queryables, expression_of, field_of, narrowed, schema_of
 from monitor.open_data.standards.queries import FEW, Filter, Query

@@ -16,9 +16,9 @@ from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db.models import BooleanField, DateField, DateTimeField, F, Field, FloatField, IntegerField, Q, QuerySet
 from shapely.geometry import box, shape
 
-from ingest.geometry import split_at_180
-from ingest.scenes.services import geos
-from ingest.text import plain_values
+from core.geometry import split_at_180
+from core.geos import geos
+from core.text import plain_values
 from monitor.wording.refusals import Refusal, moment, too_many, values_of
 
 Tree = Any  # CQL2 as JSON

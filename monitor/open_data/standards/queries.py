@@ -13,7 +13,7 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
 
-from ingest.projections import SEMI_MAJOR_M, web_mercator
+from core.projections import SEMI_MAJOR_M, web_mercator
 from monitor.open_data.standards import cql2
 from monitor.wording.refusals import (
     BIGGEST_KEY,

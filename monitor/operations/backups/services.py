@@ -26,8 +26,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
-from ingest.locks import Lock, try_locked
-from ingest.storage import file_fields, raster_put_back, raster_storage, rasters_named
+from core.locks import Lock, try_locked
+from core.storage import file_fields, raster_put_back, raster_storage, rasters_named
 from ml.runtime.code_version import code_version
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from psycopg import sql
 
-from ingest.locks import Lock, lock
+from core.locks import Lock, lock
 from ingest.products import pyramid
 from ingest.products.functions import CREATE_FUNCTIONS
 from ingest.products.partitions import POINTS, SERIES

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from ingest.errors import one_line
-from ingest.failures import Cause
+from core.errors import one_line
+from core.failures import Cause
 from ingest.models import SceneDownload
 from ingest.sources.configured import token_ends
 from monitor.operations.health.condition import Wrong, condition

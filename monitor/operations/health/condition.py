@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from ingest.errors import one_line
+from core.errors import one_line
 
 
 class Wrong(Exception):

@@ -20,9 +20,9 @@ from django.db.backends.utils import CursorWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from ingest.sources.client.faults import SourceError
+from core.http.faults import SourceError
+from core.storage import raster_folder
 from ingest.sources.configured import geocode, geocoder_kind
-from ingest.storage import raster_folder
 from monitor import broker as brokers
 from monitor.maps.basemap.archive import fault_of
 from monitor.maps.map.place_search import geocoder_host

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from ingest.locks import Lock, try_locked
+from core.locks import Lock, try_locked
 from monitor.models.operations import Alarm
 from monitor.operations.health import alarms
 from monitor.operations.health.condition import examine

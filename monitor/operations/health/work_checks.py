@@ -4,8 +4,8 @@ import re
 
 from django.conf import settings
 
-from ingest.disk import disk_full, disk_places
-from ingest.errors import one_line
+from core.disk import disk_full, disk_places
+from core.errors import one_line
 from monitor.celery import app
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.notifications.outbox import BACK_OFF

@@ -14,16 +14,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
+from core.failures import Cause
 from detection.reviews.audit import audit_write
-from ingest.failures import Cause
 from ingest.jobs.services import LEASE as JOB_LEASE
 from ingest.jobs.services import jobs_retry
+from ingest.jobs.steps import failures_retry
 from ingest.models import IngestJob, SceneDownload, StepFailure
 from ingest.sources.queue import LEASE as DOWNLOAD_LEASE
 from ingest.sources.queue import downloads_retry
-from ingest.steps import failures_retry
 from ml.models import Run
-from ml.queue import runs_cancel, runs_retry
+from ml.runs.queue import runs_cancel, runs_retry
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.notifications.outbox import messages_cancel, messages_retry

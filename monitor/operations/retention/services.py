@@ -19,17 +19,17 @@ from django.db.models.functions import RowNumber
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
+from core.locks import Lock, try_locked
+from core.storage import Entry, delete_files, raster_entries, raster_storage, rasters_named
+from core.storage.inputs import input_delete, input_store
 from detection.glaciers.selectors import predictions_unmeasured
 from detection.models import Detection, GlacierSample
 from detection.rules.lifecycle import State as AlertState
-from ingest.locks import Lock, try_locked
 from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
 from ingest.products.parts import product_bytes
 from ingest.products.releases import releases_older_than
 from ingest.products.services import product_delete, product_points_delete
 from ingest.scenes.services import scene_image_delete
-from ingest.storage import Entry, delete_files, raster_entries, raster_storage, rasters_named
-from ingest.storage.inputs import input_delete, input_store
 from ml.models import ModelVersion, Prediction, Run
 from monitor.subscribers.reports.selectors import reports_over
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core.areas import bounds_of
 from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
@@ -16,11 +17,10 @@ from detection.kinds import Extent, Kind
 from detection.models import Alert, Detection
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
-from ingest.areas import bounds_of
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product, ScenePair
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.evidence import full_colour_mm_yr

@@ -13,16 +13,16 @@ from shapely import box
 from shapely import transform as transform_geometry
 from shapely.geometry import MultiPolygon
 
+from core.areas import join_halves, polygons_of, zone_of
+from core.geometry import to_degrees
+from core.pixel_grids import PixelGrid
+from core.projections import transformer
+from core.storage import stored_tiff
 from detection.kinds import Extent
 from detection.models import Detection
-from ingest.areas import join_halves, polygons_of, zone_of
-from ingest.geometry import to_degrees
 from ingest.models import Product, ScenePair
-from ingest.pixel_grids import PixelGrid
-from ingest.projections import transformer
 from ingest.scenes.images import PairImages, read_scene
-from ingest.storage import stored_tiff
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 from monitor.maps.imaging import evidence
 from monitor.maps.imaging.drawing import Bounds, arrows, window_values
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db

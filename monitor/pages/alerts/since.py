@@ -12,12 +12,12 @@ from rasterio.features import geometry_mask
 from rasterio.transform import from_bounds
 from shapely import transform as transform_geometry
 
+from core.areas import bounds_of, join_halves
+from core.projections import web_mercator
 from detection.models import Alert, Detection
-from ingest.areas import bounds_of, join_halves
 from ingest.models import ReleaseChange
 from ingest.products.comparison import Verdict
-from ingest.projections import web_mercator
-from ml.selectors import products_of
+from ml.runs.selectors import products_of
 from monitor.maps.imaging.drawing import window_values
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import etag_of, png_response

@@ -13,16 +13,16 @@ from shapely import from_wkb, union_all
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from core.text import plain_text
 from detection.kinds import Family, family
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
 from ingest.context.selectors import regions_at
+from ingest.jobs.steps import Step, rows_due
 from ingest.models import AdministrativeRegion
-from ingest.steps import Step, rows_due
-from ingest.text import plain_text
 from ml.models import TrendSearch
-from ml.selectors import trend_searches_due
+from ml.runs.selectors import trend_searches_due
 from monitor.models.bulletins import Bulletin
 from monitor.pages.bulletins.gauges import PlaceAndPeriod, gauges_around
 from monitor.wording.cards.whereabouts import area_names

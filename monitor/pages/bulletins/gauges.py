@@ -10,7 +10,7 @@ import numpy as np
 from django.contrib.gis.geos import MultiPoint, Point
 from numpy.typing import NDArray
 
-from ingest.geometry import METRES_PER_DEGREE
+from core.geometry import METRES_PER_DEGREE
 from ingest.models import Gauge
 from ingest.readers.records import Float32
 from ingest.readers.stations.records import GaugeKind

@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ingest.areas import bounds_of
+from core.areas import bounds_of
+from core.geos import geos
 from ingest.models import Product
-from ingest.scenes.services import geos
 from monitor.maps.charts.query import LARGEST_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
 from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS

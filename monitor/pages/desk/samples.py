@@ -15,7 +15,9 @@ from django.db.models import QuerySet
 from django.utils.translation import get_language
 from plotly.io.json import to_json_plotly
 
-from ingest.areas import box_around, join_halves
+from core.areas import box_around, join_halves
+from core.geos import geos
+from core.projections import transformer
 from ingest.models import DisplacementSeries, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
@@ -23,9 +25,7 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import rows_sampled, usual_velocity_std
-from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
-from ingest.scenes.services import geos
 from ml.runtime.code_version import code_version
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.maps.imaging.drawing import HALF_WORLD_M

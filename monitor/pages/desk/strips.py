@@ -9,8 +9,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from core.geos import geos
 from ingest.models import Product
-from ingest.scenes.services import geos
 from ml.statistics.profile import Bins, binned, piece_of
 from monitor.maps.charts.profiles import AVERAGED, bins_of, highest_of, places_along
 from monitor.maps.charts.query import Line, line_query

@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from ingest.areas import join_halves
-from ingest.geometry import LineOfSight, decompose_up_east
+from core.areas import join_halves
+from core.geometry import LineOfSight, decompose_up_east
+from core.projections import local_system, transformer
 from ingest.models import Product
 from ingest.products.decomposition import Cells, UpEastCells, cells_around, common_dates, decompose_cells, on_dates
 from ingest.products.decomposition import View as TrackPoints
-from ingest.projections import local_system, transformer
 from ml.statistics.relations import relation
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words

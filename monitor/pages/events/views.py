@@ -19,17 +19,17 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 from rasterio.errors import RasterioError
 
+from core.areas import bounds_of
+from core.storage import stored_tiff
 from detection import pairs as pair_selectors
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
-from ingest.areas import bounds_of
 from ingest.models import ScenePair
-from ingest.storage import stored_tiff
-from ml import events
-from ml.events import event_report
 from ml.models import GroundEvent, Prediction
 from ml.offsets.motion import PixelScale
+from ml.runs import events
+from ml.runs.events import event_report
 from monitor.maps.imaging.event_figures import Around, near_coherence, near_motion
 from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import NumberField, PlaceForm
@@ -79,7 +79,7 @@ class EventForm(PlaceForm):
         return radius_km
 
     def report(self) -> dict[str, Any]:
-        """Return the arguments of `ml.events.event_report`. Without a time, the period is that day, 0 to 24 h UTC."""
+        """Return the arguments of `event_report`. Without a time, the period is that day, 0 to 24 h UTC."""
         cleaned = self.cleaned_data
         moment = cleaned.get("happened_at")
         first = datetime.combine(cleaned["happened_on"], moment or time(), tzinfo=UTC)

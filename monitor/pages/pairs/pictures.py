@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from rasterio.errors import RasterioError
 
+from core.pixel_grids import PixelGrid
+from core.storage import stored_tiff
 from ingest.models import Scene, ScenePair
-from ingest.pixel_grids import PixelGrid
 from ingest.scenes.images import read_pair, read_scene
-from ingest.storage import stored_tiff
 from ml.models import Prediction
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging import pixels

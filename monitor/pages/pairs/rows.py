@@ -8,10 +8,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
+from core.areas import bounds_of
 from detection import pairs as pair_selectors
 from detection.models import Alert
-from ingest.areas import bounds_of
-from ingest.formats import TITLES
+from ingest.formats.registry import TITLES
 from ingest.models import Scene, ScenePair
 from ml.models import Run
 from monitor.maps.map.config import map_at

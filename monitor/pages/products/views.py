@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from ingest.areas import bounds_of
-from ingest.formats import TITLES
+from core.areas import bounds_of
+from ingest.formats.registry import TITLES
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import products
 from ingest.stations.selectors import has_stations
 from ml.models import Run
-from ml.selectors import runs_of_products
+from ml.runs.selectors import runs_of_products
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.ranges import ranged_file

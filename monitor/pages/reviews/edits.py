@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core.areas import bounds_of
 from detection.by_hand import as_json, by_hand_of
 from detection.kinds import Kind, row_of
 from detection.models import Alert, CaseFile, Proposal
@@ -27,7 +28,6 @@ from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
-from ingest.areas import bounds_of
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
 from monitor.pages.reviews.visits import files_of

@@ -9,12 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.text import distinct_values
 from detection.models import Alert, FieldVisit
 from detection.reviews.claims import Overtaken
 from detection.reviews.notes import LONGEST_NOTE, MOST_BYTES, MOST_FILES, SUFFIXES, Given, too_many_files
 from detection.reviews.outlines import Unfit
 from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
-from ingest.text import distinct_values
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request
 from monitor.subscribers.accounts.selectors import reviewers

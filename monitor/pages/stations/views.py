@@ -9,12 +9,12 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from ingest.formats import TITLES
+from ingest.formats.registry import TITLES
 from ingest.models import Product, Station
 from ingest.readers.records import Reference, Technique
 from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import stations_in
-from ml.stations import MOST_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
+from ml.runs.stations import MOST_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
 from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from ingest.formats import TITLES
+from ingest.formats.registry import TITLES
 from ingest.jobs.services import may_retry
 from ingest.models import DIRECTIONS, IngestJob
 from ingest.readers.images.scenes import POLARISATIONS

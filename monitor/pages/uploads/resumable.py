@@ -19,7 +19,7 @@ from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpl
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ingest.formats import SUFFIXES_OF_ONE_FILE
+from ingest.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.jobs.services import folder_delete
 from monitor.wording.figures import short, whole
 

@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ingest.errors import DiskFull
-from ingest.formats import SUFFIXES_OF_ONE_FILE
+from core.errors import DiskFull
+from core.storage.inputs import input_put
+from ingest.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.jobs import services as job_selectors
 from ingest.jobs.services import UPLOADS, job_queue, job_retry, job_withdraw
 from ingest.models import IngestJob
-from ingest.storage.inputs import input_put
 from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
 from monitor.web.guards import loaders_only

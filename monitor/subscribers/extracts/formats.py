@@ -26,7 +26,7 @@ from pyarrow.csv import CSVWriter
 from pyarrow.parquet import ParquetWriter
 from pyproj import CRS
 
-from ingest.errors import UnusableData
+from core.errors import UnusableData
 
 GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # version 1, little-endian, no envelope
 GEOMETRY = {"encoding": "WKB", "geometry_types": ["Point"]}  # coordinates are OGC:CRS84 where nothing else is stated

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from django.conf import settings
 
-from ingest.errors import UnusableData
+from core.errors import UnusableData
 from ingest.models import Product
 from ingest.products.encoding import STEP_MM
 from ingest.products.selectors import VALUES, points_batches

@@ -18,13 +18,13 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ingest.disk import work_room_bytes
-from ingest.failures import Cause, cause_of, reason_of
-from ingest.leases import NO_FAULT, Lease, Overtaken, heartbeat
+from core.disk import work_room_bytes
+from core.failures import Cause, cause_of, reason_of
+from core.geos import geos
+from core.leases import NO_FAULT, Lease, Overtaken, heartbeat
+from core.storage import delete_files, raster_put
 from ingest.models import MeasurementPoint
-from ingest.scenes.services import geos
-from ingest.storage import delete_files, raster_put
-from ml.sharing import folder_of, store_delete, store_names, store_of
+from ml.runs.sharing import folder_of, store_delete, store_names, store_of
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract

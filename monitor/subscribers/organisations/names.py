@@ -7,7 +7,7 @@ at the end of a word, and not before an ending of internet addresses; each word 
 import re
 import unicodedata
 
-from ingest.errors import one_line
+from core.errors import one_line
 
 LONGEST_TITLE = 60
 _TITLE = re.compile(r"\w[\w \-–'’&,.()/+]*")

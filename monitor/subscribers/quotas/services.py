@@ -8,7 +8,7 @@ from django.db.models import QuerySet, Sum
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy
 
-from ingest.locks import Lock, locked
+from core.locks import Lock, locked
 from monitor.models.subscriptions import Holding
 from monitor.subscribers.quotas.stores import DISK_SHARE, Store
 from monitor.wording.refusals import Refusal

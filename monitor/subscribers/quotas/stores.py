@@ -17,7 +17,7 @@ from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from ingest.disk import database_room_bytes, work_room_bytes
+from core.disk import database_room_bytes, work_room_bytes
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import CapMessage, Endpoint
 from monitor.models.operations import Extract

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from shapely import MultiPolygon, from_wkb
 
-from ingest.errors import InputError, one_line
+from core.errors import InputError, one_line
 from ingest.jobs.given import NotRead, read_given
 from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from shapely import from_wkb
 
+from core.text import distinct_values
 from ingest.context.regions import region_by_name, region_by_slug, regions_listed
 from ingest.models import AdministrativeRegion
-from ingest.text import distinct_values
 from monitor.maps.map.place_search import Hit, NumberField, place_search
 from monitor.subscribers.subscriptions import assets, given_files
 from monitor.wording import regions

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from shapely import to_wkb
 
+from core.areas import FARTHEST_M
+from core.errors import one_line
+from core.geos import geos
 from detection.kinds import KIND_LABELS
-from ingest.areas import FARTHEST_M
-from ingest.errors import one_line
-from ingest.scenes.services import geos
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.operations import Extract, RequestCount
 from monitor.models.reports import ResidentReport

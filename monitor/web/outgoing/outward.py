@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 from django.utils import timezone
 
-from ingest.sources.client.allow_list import is_public
+from core.http.allow_list import is_public
 from monitor.web.outgoing.deadlines import Deadline
 
 LOOKUP_SECONDS = 3.0  # a visitor waits for the page meanwhile

@@ -5,12 +5,12 @@ from datetime import date
 
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
+from core.text import repair_mojibake, search_key
 from ingest.readers.context import opened, recognise
 from ingest.readers.context.glaciers import position_in_glims_id
 from ingest.readers.context.landslides import accuracy
 from ingest.readers.context.records import ContextKind, Remark, Surge
-from ingest.text import repair_mojibake, search_key
 from tests.ingest.context.conftest import square
 from tests.makers.damage import zip_of
 

@@ -5,9 +5,9 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from shapely import LineString, MultiLineString, Point, box
 
+from core.errors import InputError
 from ingest.context.exposure import exposed_in
 from ingest.context.services import context_load
-from ingest.errors import InputError
 from ingest.models import Building, ContextLayer, PopulationTile, TransportLine
 from ingest.readers.context.records import ContextKind, LineClass, WaterClass
 from tests.ingest.context.conftest import square

@@ -5,8 +5,8 @@ import pytest
 from affine import Affine
 from pyproj import CRS, Geod, Transformer
 
+from core.errors import InputError
 from ingest.context.terrain import mean_bearing, slope_and_aspect
-from ingest.errors import InputError
 from ingest.readers.context.elevation import footprint, read
 
 GRIDS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.jobs.given import LIMITS, NotRead, read_given
 from tests.makers.hostile_boundaries import geojson, random_star
 
@@ -61,7 +61,7 @@ import os, subprocess, sys
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", sys.argv[1]], check=True)
 import django
 django.setup()
-from ingest.errors import DiskFull
+from core.errors import DiskFull
 from ingest.jobs.given import read_given
 try:
     read_given("boundary", b"{" + b" " * 100_000)

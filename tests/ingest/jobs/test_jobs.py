@@ -11,8 +11,9 @@ from affine import Affine
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from core.errors import MAX_LINE, one_line
+from core.storage import raster_entries
 from ingest import tasks
-from ingest.errors import MAX_LINE, one_line
 from ingest.jobs import child as job_child
 from ingest.jobs import services as jobs
 from ingest.jobs.confine import Limits
@@ -20,7 +21,6 @@ from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
 from ingest.products.services import product_delete
 from ingest.readers.records import Declaration, Submission
-from ingest.storage import raster_entries
 from tests.makers import generic, geotiff
 from tests.waiting import HANG_SECONDS, Elsewhere, wait_until
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from core.locks import Lock, short_text_key, try_locked
+from core.storage.inputs import input_exists
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
-from ingest.locks import Lock, short_text_key, try_locked
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_load
-from ingest.storage.inputs import input_exists
 from tests.waiting import HANG_SECONDS, Elsewhere
 
 State = IngestJob.State

@@ -13,7 +13,7 @@ from ingest.products.decomposition import Cells, View, decompose_cells, on_dates
 from ingest.products.derived import derived_make
 from ingest.products.selectors import point_series
 from ingest.products.services import product_delete, product_load
-from ml.services import runs_queue
+from ml.runs.services import runs_queue
 
 ASCENDING, DESCENDING = (-0.62, -0.10, 0.78), (0.59, -0.12, 0.80)
 GRID = Cells(0.0, 1000.0, 100.0, 10, 10)

@@ -14,8 +14,8 @@ import shapely
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from ingest import disk
-from ingest.errors import DiskFull, InputError
+from core import disk
+from core.errors import DiskFull, InputError
 from ingest.jobs import services as jobs
 from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, Product

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from ingest.errors import AlreadyLoaded, InputError
+from core.errors import AlreadyLoaded, InputError
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import selectors, services
 from ingest.readers.tables import columns

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from django.core.management import call_command
 
-from ingest.arrivals.walk import walk
+from ingest.formats.walk import walk
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from tests.makers import generic as made_generic
 from tests.makers import geotiff as made_geotiff

@@ -8,12 +8,12 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 
-from ingest.locks import Lock, try_locked
+from core.locks import Lock, try_locked
+from core.projections import transformer
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import functions, partitions, parts, pyramid, selectors
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.services import product_delete, product_load
-from ingest.projections import transformer
 from monitor.maps.map.layers import BY_NAME
 from monitor.maps.map.selectors import layer_products, points_tile
 from monitor.pages.desk import samples

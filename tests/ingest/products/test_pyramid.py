@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from mapbox_vector_tile import decode
 
+from core.projections import transformer
 from ingest.models import PyramidCell
 from ingest.products import pyramid
 from ingest.products.selectors import product_points
 from ingest.products.services import product_delete, product_load
-from ingest.projections import transformer
 from monitor.maps.map import selectors
 from monitor.maps.map.layers import BY_NAME
 

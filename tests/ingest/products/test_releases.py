@@ -9,7 +9,7 @@ from ingest.models import MeasurementPoint, Product, ReleaseChange
 from ingest.products.comparison import Change, Released, Verdict, compare
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_delete, product_load
-from ml.services import runs_queue
+from ml.runs.services import runs_queue
 from monitor.maps.map.layers import BY_NAME
 from monitor.maps.map.selectors import layer_products
 from tests.makers import geotiff as made_geotiff

@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from ingest.formats import open_velocity_fields, recognise
+from ingest.formats.registry import open_velocity_fields, recognise
 from ingest.readers import archives
 from tests.makers import shapefiles
 from tests.makers.damage import outcome, the_batch

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.errors import InputError, Undeclared
+from core.errors import InputError, Undeclared
 from ingest.readers import gate
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, Stated, VelocityField
 

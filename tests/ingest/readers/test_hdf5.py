@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import hdf5
 
 

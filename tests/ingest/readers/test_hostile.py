@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from ingest.errors import InputError
-from ingest.formats import SCENE_READERS, open_scenes, open_velocity_fields, recognise
+from core.errors import InputError
+from ingest.formats.registry import SCENE_READERS, open_scenes, open_velocity_fields, recognise
 from ingest.jobs import services as jobs
 from ingest.jobs.given import HARDENED, job_environment
 from ingest.models import IngestJob, Product, Scene

@@ -6,7 +6,7 @@ The rows stand beside their makers: see tests/makers/sources.py.
 import numpy as np
 import pytest
 
-from ingest.formats import READERS, REGISTERED, VELOCITY_READERS, recognise
+from ingest.formats.registry import READERS, REGISTERED, VELOCITY_READERS, recognise
 from tests.makers.damage import all_points
 from tests.makers.sources import SINKS, every
 

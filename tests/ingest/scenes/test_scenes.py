@@ -7,8 +7,8 @@ from affine import Affine
 from django.core.management import CommandError, call_command
 from pyproj import Transformer
 
+from core.errors import AlreadyLoaded, InputError
 from ingest import tasks
-from ingest.errors import AlreadyLoaded, InputError
 from ingest.models import Scene, ScenePair
 from ingest.scenes import pairs
 from ingest.scenes.images import read_pair, read_scene

@@ -9,10 +9,10 @@ from contextlib import suppress
 import pytest
 import requests
 
-from ingest.sources.client import transport
-from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import HostRefused, SearchFailed, without_secrets
-from ingest.sources.client.transport import Credential, guard
+from core.http import transport
+from core.http.allow_list import AllowList
+from core.http.faults import HostRefused, SearchFailed, without_secrets
+from core.http.transport import Credential, guard
 from tests.ingest.sources import replay
 
 LIST = AllowList.of(

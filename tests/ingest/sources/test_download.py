@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from core.http.faults import Hopeless, HostRefused, Later, NoRoom, SignInRefused
 from ingest.sources.client.download import Fetched, Known
-from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, SignInRefused
 from tests.ingest.sources import replay
 from tests.ingest.sources.transfers import DATA, MD5, SHA256
 from tests.waiting import HANG_SECONDS
@@ -243,10 +243,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import requests
-from ingest.sources.client.allow_list import AllowList
+from core.http.allow_list import AllowList
 from ingest.sources.client.scene import Checksum
 from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
-from ingest.sources.client.transport import guard
+from core.http.transport import guard
 
 address, path, digest, size = sys.argv[1:]
 

@@ -6,11 +6,11 @@ import threading
 import pytest
 import requests
 
+from core.http import transport
+from core.http.allow_list import AllowList
+from core.http.faults import ArchiveAway, HostRefused, Later, SourceError
+from core.http.transport import Credential, guard
 from ingest.sources import configured
-from ingest.sources.client import transport
-from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import ArchiveAway, HostRefused, Later, SourceError
-from ingest.sources.client.transport import Credential, guard
 from tests.ingest.sources import replay, tunnel
 from tests.waiting import HANG_SECONDS
 

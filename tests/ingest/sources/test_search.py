@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from shapely import box
 
+from core.http.allow_list import AllowList
+from core.http.faults import HostRefused, NotInstalled, SearchFailed
+from core.http.transport import Credential
 from ingest.readers.records import Direction
 from ingest.sources.client import asf, stac
-from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import HostRefused, NotInstalled, SearchFailed
 from ingest.sources.client.scene import Checksum
-from ingest.sources.client.transport import Credential
 from tests.ingest.sources import recorded, replay
 from tests.waiting import HANG_SECONDS
 

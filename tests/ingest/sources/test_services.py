@@ -8,11 +8,11 @@ import pytest
 from django.utils import timezone
 from shapely import box
 
+from core.http.faults import NoRoom
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources import services
-from ingest.sources.client.faults import NoRoom
 from ingest.sources.queue import downloads_retry
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, scene, settle_job, wanted

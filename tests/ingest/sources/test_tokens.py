@@ -9,13 +9,13 @@ from urllib.parse import parse_qs
 import pytest
 import requests
 
+from core.http.allow_list import AllowList
+from core.http.faults import ArchiveAway, SignInRefused
+from core.http.transport import Credential, guard
 from ingest.models import SceneDownload
 from ingest.sources import configured as sources
 from ingest.sources.client import tokens
-from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.faults import ArchiveAway, SignInRefused
 from ingest.sources.client.tokens import Account, Tokens, token_end
-from ingest.sources.client.transport import Credential, guard
 from tests.ingest.sources import replay
 from tests.ingest.sources.archives import TokenServer
 from tests.ingest.sources.wanted import DATA, State, fetched, wanted

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import requests
 
-from ingest.sources.client.allow_list import AllowList
+from core.http.allow_list import AllowList
+from core.http.transport import guard
 from ingest.sources.client.download import Fetched, Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.scene import Checksum
-from ingest.sources.client.transport import guard
 from tests.ingest.sources import replay
 
 DATA = random.Random(5).randbytes(700_001)  # larger than two pieces, and not a round number

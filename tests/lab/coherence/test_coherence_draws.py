@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab import real_data
 from lab.coherence.training import samples, task, textures
 from lab.coherence.training.samples import Drawing, Sample, Samples, coherence_over, sample_of

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from ingest.errors import InputError
+from core.errors import InputError
 from lab import compare_command
 from lab.coherence import evaluate
 from lab.coherence.change import chips

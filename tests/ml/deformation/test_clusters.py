@@ -12,14 +12,14 @@ import pytest
 import rasterio
 from shapely.geometry import shape
 
-from ingest.geometry import joined_at_180, utm_epsg
+from core.geometry import joined_at_180, utm_epsg
 from ml.__main__ import main
 from ml.deformation.filters.baseline import DeformationMaps
 from ml.deformation.gridding.clusters import clustered, clusters, on_sphere
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import DeformationResult, laid_out
 from ml.rasters.results import RasterResult, write_result
-from ml.stored import StoredRaster, clusters_of
+from ml.runs.stored import StoredRaster, clusters_of
 from tests.makers.towns import METRES_PER_DEGREE, town, write_points
 
 KM = 1_000.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from ingest.geometry import utm_epsg
+from core.geometry import utm_epsg
 from ml.deformation.filters.baseline import background_and_noise
 from ml.deformation.filters.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.gridding.cells import RobustGrid, grid_robust

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from ingest.errors import InputError
-from ingest.formats import open_velocity_field
+from core.errors import InputError
+from core.projections import transformer
+from ingest.formats.registry import open_velocity_field
 from ingest.models import Product
 from ingest.products import selectors
 from ingest.products.services import product_load
-from ingest.projections import transformer
 from ingest.readers.records import Declaration
-from ml import jobs, services
 from ml.deformation import inputs
 from ml.deformation.inputs import read_clusters
 from ml.deformation.series import product as product_module
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.rasters.pieces import Pieces
+from ml.runs import jobs, services
 from tests.makers.egms import DATES
 
 FIRST = date(2020, 1, 3)

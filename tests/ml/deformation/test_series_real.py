@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.formats import open_velocity_field
+from ingest.formats.registry import open_velocity_field
 from ingest.readers.records import Declaration
 from ml.deformation.series.product import SeriesReader, half_wave_mm
 from ml.deformation.series.steps import HALF_WAVE_MM

@@ -7,8 +7,8 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from ingest.errors import InputError
-from ingest.projections import transformer
+from core.errors import InputError
+from core.projections import transformer
 from lab.simulation.sar.recipes import constant_shift
 from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main

@@ -9,8 +9,8 @@ import pytest
 
 from ml.rasters.pieces import Folder, Memory, PieceBands, Pieces, packed
 from ml.rasters.windows import Window, cut, grown, inner
+from ml.runs.sharing import Objects
 from ml.runtime.ahead import AT_ONCE, Feed
-from ml.sharing import Objects
 from ml.statistics.quantiles import quantile
 
 

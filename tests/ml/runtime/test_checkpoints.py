@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card, save
 
 CARD = Card("offsets", "tiny", "1", network={"width": 2})

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 from scipy import ndimage
 
-from ingest.formats import open_scenes
+from ingest.formats.registry import open_scenes
 from ml.simulation.files.scenes import write_pair, write_series
 from ml.simulation.sar.scenes import SceneConfig, SceneSeries, simulate_scenes
 

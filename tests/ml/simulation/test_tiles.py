@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from ingest.formats import open_velocity_field
+from ingest.formats.registry import open_velocity_field
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
 from ml.deformation.gridding.points import project

@@ -22,7 +22,7 @@ import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.files import CONTAINER_FAULTS
 from ingest.readers.records import Float64
 from ingest.vectors.packages import member_name

@@ -23,8 +23,8 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from ingest.pixel_grids import PixelGrid
-from ingest.projections import transformer
+from core.pixel_grids import PixelGrid
+from core.projections import transformer
 from ingest.readers import raster
 from ingest.readers.images.sentinel1.calibration import LEAST_POWER, Window
 from ingest.readers.records import Float32, Float64

@@ -12,8 +12,8 @@ ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
 import math
 from pathlib import Path
 
-from ingest.geometry import utm_zone_of
-from ingest.pixel_grids import PixelGrid
+from core.geometry import utm_zone_of
+from core.pixel_grids import PixelGrid
 from ingest.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHeader, relative_orbit, time_of
 from ingest.readers.images.sentinel1 import safe as contents
 from ingest.readers.images.sentinel1.container import PRODUCT_NAME, Safe, is_safe, opened, product_name

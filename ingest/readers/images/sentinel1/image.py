@@ -18,8 +18,8 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterWindow
 
-from ingest.pixel_grids import PixelGrid
-from ingest.readers.images.scenes import Block
+from core.pixel_grids import PixelGrid
+from core.rasters import Block
 from ingest.readers.images.sentinel1 import geolocation
 from ingest.readers.images.sentinel1.calibration import Noise, Table, Window, sigma0_amplitude
 from ingest.readers.images.sentinel1.container import Safe

@@ -24,9 +24,9 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.warp import Resampling, reproject
 
-from ingest.errors import InputError
-from ingest.pixel_grids import PixelGrid
-from ingest.projections import transformer
+from core.errors import InputError
+from core.pixel_grids import PixelGrid
+from core.projections import transformer
 from ingest.readers import raster
 from ingest.readers.images.sentinel1.geolocation import Locator, Piece, Positions, Sighting
 from ingest.readers.images.sentinel1.safe import Annotation

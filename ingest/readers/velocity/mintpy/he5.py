@@ -10,7 +10,7 @@ from pathlib import Path
 
 import h5py
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import hdf5
 from ingest.readers.hdf5_grids import Grid
 from ingest.readers.records import Component, Declaration, FieldHeader, VelocityField

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate, hdf5
 from ingest.readers.files import names_in
 from ingest.readers.hdf5_grids import Grid

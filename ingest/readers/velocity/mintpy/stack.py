@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate, hdf5, raster
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid, metric_crs
 from ingest.readers.records import Component, Declaration, Direction, Float32, Float64, PointBatch, Stated

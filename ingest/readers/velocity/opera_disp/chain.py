@@ -13,7 +13,7 @@ from pathlib import Path
 
 import h5py
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import hdf5
 from ingest.readers.files import names_in
 from ingest.readers.records import Direction

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers import gate, hdf5, raster
 from ingest.readers.hdf5_grids import Grid, evenly, mapped_epsg
 from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, Stated, VelocityField

@@ -3,9 +3,9 @@
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core.http.faults import SourceError
 from ingest.models import SceneDownload
 from ingest.sources import services
-from ingest.sources.client.faults import SourceError
 from ingest.sources.client.scene import coarse
 from ingest.sources.queue import downloads_retry
 from monitor.subscribers.subscriptions.watched_areas import area_of, watched_areas

@@ -10,9 +10,9 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from core.errors import AlreadyLoaded
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_load
-from ingest.errors import AlreadyLoaded
 from ingest.models import ContextLayer, Product, Scene, SimulatedTruth
 from ingest.products.derived import derived_make
 from ingest.products.services import product_load

@@ -10,8 +10,8 @@ import pytest
 import rasterio
 from affine import Affine
 
-from ingest.errors import InputError
-from ingest.formats import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_by_name
+from core.errors import InputError
+from ingest.formats.registry import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_by_name
 from ingest.readers.images import opera_rtc
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.scenes import ParsedName, direction_at, granules_in, relative_orbit

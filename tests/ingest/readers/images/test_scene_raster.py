@@ -10,7 +10,7 @@ from pyproj import Transformer
 from rasterio.warp import Resampling, reproject
 from scipy.ndimage import binary_erosion
 
-from ingest.formats import open_scenes
+from ingest.formats.registry import open_scenes
 from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.placement import resampled
 from ingest.readers.images.raster import SCALES

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
-from ingest.formats import open_scenes, recognise, scene_by_name
+from core.errors import InputError
+from ingest.formats.registry import open_scenes, recognise, scene_by_name
 from ingest.readers.images.sentinel1 import container as sentinel1_container
 from ingest.readers.images.sentinel1 import safe as sentinel1_safe
 from ingest.readers.records import Declaration

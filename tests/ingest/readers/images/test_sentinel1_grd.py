@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ingest.errors import InputError
-from ingest.formats import open_scenes, recognise
+from core.errors import InputError
+from ingest.formats.registry import open_scenes, recognise
 from ingest.readers import raster
 from ingest.readers.images.scenes import Placing
 from ingest.readers.images.sentinel1 import geolocation

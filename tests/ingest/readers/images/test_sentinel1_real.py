@@ -8,8 +8,8 @@ import pytest
 from pyproj import Transformer
 from shapely import Polygon
 
-from ingest.errors import InputError
-from ingest.formats import open_scenes, scene_by_name
+from core.errors import InputError
+from ingest.formats.registry import open_scenes, scene_by_name
 from ingest.readers.images.sentinel1 import terrain as sentinel1_terrain
 from ingest.readers.images.sentinel1.container import opened
 from ingest.readers.images.sentinel1.geolocation import positions_of

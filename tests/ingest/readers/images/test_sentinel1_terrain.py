@@ -7,9 +7,9 @@ import pytest
 import rasterio
 from affine import Affine
 
-from ingest.errors import InputError
-from ingest.formats import open_scenes
-from ingest.projections import transformer
+from core.errors import InputError
+from core.projections import transformer
+from ingest.formats.registry import open_scenes
 from ingest.readers.images.scenes import Placing
 from ingest.readers.images.sentinel1 import terrain as sentinel1_terrain
 from ingest.readers.images.sentinel1.container import opened

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
-from ingest.formats import STATION_READERS, open_stations, open_velocity_fields, recognise
+from core.errors import InputError
+from ingest.formats.registry import STATION_READERS, open_stations, open_velocity_fields, recognise
 from ingest.readers.stations.records import StationTechnique
 from tests.makers import stations as made
 from tests.makers.damage import NOISY, flipped, truncated

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors import InputError
+from core.errors import InputError
 from ingest.readers.tables.dates import EXCEL_DAY_0, MATLAB_DAYS_BEFORE_YEAR_1, dates_by_name
 
 DAYS = [date(2019, 1, 4) + timedelta(days=24 * step) for step in range(12)]

@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
-from ingest.formats import open_velocity_field, recognise
+from core.errors import InputError
+from ingest.formats.registry import open_velocity_field, recognise
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
 from ingest.readers.records import Component, Declaration, Direction, Submission, join_batches

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from ingest.formats import open_velocity_field
+from ingest.formats.registry import open_velocity_field
 from ingest.readers.records import join_batches
 from ingest.readers.tables import geoparquet
 from tests.makers.damage import outcome

@@ -8,8 +8,8 @@ import shapefile
 from django.core.management import call_command
 from pyproj import CRS, Transformer
 
-from ingest.errors import InputError
-from ingest.formats import recognise
+from core.errors import InputError
+from ingest.formats.registry import recognise
 from ingest.readers.records import Direction
 from tests.makers import damage, shapefiles
 from tests.makers.damage import the_field

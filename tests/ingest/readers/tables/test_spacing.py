@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ingest.formats import open_velocity_field
+from ingest.formats.registry import open_velocity_field
 from ingest.readers.tables.spacing import Spacing, lattice_of, spacing_of
 from tests.makers.damage import the_batch
 from tests.makers.generic import TOWARD, csv_text, mapping

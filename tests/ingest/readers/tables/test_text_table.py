@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ingest.formats import open_velocity_fields, recognise
+from ingest.formats.registry import open_velocity_fields, recognise
 from ingest.readers.records import Component, Declaration
 from ingest.readers.tables import text_table
 from tests.makers import damage

@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
-from ingest.formats import open_velocity_field
+from core.errors import InputError
+from ingest.formats.registry import open_velocity_field
 from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers import egms as made

@@ -6,8 +6,8 @@ import rasterio
 from affine import Affine
 from pyproj import Transformer
 
-from ingest.errors import InputError
-from ingest.formats import open_scenes, open_velocity_field, open_velocity_fields, recognise
+from core.errors import InputError
+from ingest.formats.registry import open_scenes, open_velocity_field, open_velocity_fields, recognise
 from ingest.readers.records import Component, Declaration, Technique
 from tests.makers import damage, simulated_safe
 from tests.makers import geotiff as made_geotiff

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.formats import recognise
+from ingest.formats.registry import recognise
 from ingest.readers.records import Component, Declaration
 from tests.makers import gmt as made_gmt
 from tests.makers.damage import outcome, points

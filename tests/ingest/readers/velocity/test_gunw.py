@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.formats import open_velocity_field, recognise
+from ingest.formats.registry import open_velocity_field, recognise
 from ingest.readers.records import Direction
 from tests.makers import gunw as made_gunw
 from tests.makers import interferograms as ground

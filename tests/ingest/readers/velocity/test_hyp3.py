@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
-from ingest.formats import open_velocity_field, recognise
+from core.errors import InputError
+from ingest.formats.registry import open_velocity_field, recognise
 from ingest.readers.records import Component, Direction
 from tests.makers import damage
 from tests.makers import hyp3 as made_hyp3

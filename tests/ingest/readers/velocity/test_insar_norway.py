@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ingest.formats import open_velocity_field, recognise
+from ingest.formats.registry import open_velocity_field, recognise
 from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers import generic as made_generic

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pyproj import CRS
 
-from ingest.errors import InputError
-from ingest.formats import open_velocity_fields, recognise
+from core.errors import InputError
+from ingest.formats.registry import open_velocity_fields, recognise
 from ingest.readers.records import Component, Declaration, Technique
 from tests.makers import damage
 from tests.makers import its_live as made_its_live

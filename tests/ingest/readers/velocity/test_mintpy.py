@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ingest.arrivals.walk import walk
-from ingest.errors import InputError
-from ingest.formats import open_velocity_field, recognise
+from core.errors import InputError
+from ingest.formats.registry import open_velocity_field, recognise
+from ingest.formats.walk import walk
 from ingest.readers.records import Declaration, Direction
 from ingest.readers.velocity.mintpy.stack import los_vector
 from tests.makers import mintpy as made_mintpy

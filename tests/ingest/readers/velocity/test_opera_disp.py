@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ingest.formats import open_velocity_field, recognise
+from ingest.formats.registry import open_velocity_field, recognise
 from ingest.readers.records import Direction
 from ingest.readers.velocity.opera_disp import frame as opera_disp
 from tests.makers import opera_disp as made_opera_disp

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.errors import InputError
-from ingest.formats import recognise
+from core.errors import InputError
+from ingest.formats.registry import recognise
 from ingest.readers.records import Declaration
 from tests.makers import damage
 from tests.makers import interferograms as ground

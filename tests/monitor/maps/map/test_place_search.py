@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import translation
 
-from ingest.areas import parse_position
+from core.areas import parse_position
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from ingest.sources.client.geocoder import kind_of

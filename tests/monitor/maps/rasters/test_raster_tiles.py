@@ -11,10 +11,10 @@ from django.core.files.base import ContentFile
 from django.urls import reverse
 from rasterio.io import MemoryFile
 
-from ingest.rasters import write_cog
-from ingest.storage import save_with_raster
+from core.rasters import write_cog
+from core.storage import save_with_raster
 from ml.models import Prediction, Run
-from ml.stored import read_prediction
+from ml.runs.stored import read_prediction
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.maps.rasters.layers import RASTER_LAYERS, RASTER_LAYERS_BY_NAME

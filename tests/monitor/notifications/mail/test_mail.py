@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from ingest.locks import Lock, try_locked
+from core.locks import Lock, try_locked
 from monitor import tasks
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import Subscription

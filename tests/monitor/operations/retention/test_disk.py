@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from django.core.files.storage import storages
 
-from ingest.disk import disk_full, disk_places
+from core.disk import disk_full, disk_places
 from ingest.jobs.services import job_claim
 from ingest.models import IngestJob, SceneDownload
 from ingest.sources.services import download_claim
 from ml.models import ModelVersion, Prediction, Run
-from ml.services import run_claim, run_execute, runs_queue
+from ml.runs.services import run_claim, run_execute, runs_queue
 from tests.fixtures.storage import small_file_system
 from tests.makers import pairs as made
 from tests.waiting import reread
@@ -78,7 +78,7 @@ def test_what_runs_when_the_room_ends_is_finished(small_disk, monkeypatch):
         fill(small_disk, SIZE - SPARE + 2**20)
         return claimed
 
-    monkeypatch.setattr("ml.services.run_claim", then_the_disk_fills)
+    monkeypatch.setattr("ml.runs.services.run_claim", then_the_disk_fills)
     assert run_execute(run_id=run.pk).pk == run.pk
     assert reread(run).state == Run.State.SUCCEEDED
     assert disk_full()

@@ -13,6 +13,7 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
+from core.storage import raster_storage
 from detection.models import Alert, Detection, GlacierSample, Scan
 from ingest.models import (
     ContextLayer,
@@ -29,9 +30,8 @@ from ingest.products.releases import release_changes_make
 from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ingest.storage import raster_storage
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
-from ml.selectors import inputs_due
+from ml.runs.selectors import inputs_due
 from monitor.operations.retention import services
 from tests.makers import pairs as made
 

@@ -19,7 +19,7 @@ from ingest.models import AdministrativeRegion, Product
 from ingest.products.services import product_load
 from ingest.stations.services import stations_load
 from ml.models import TrendSearch
-from ml.selectors import trend_searches_due
+from ml.runs.selectors import trend_searches_due
 from ml.simulation import nation
 from ml.simulation.files.egms import egms_name, write_egms_l2b
 from ml.simulation.files.nation import part_of

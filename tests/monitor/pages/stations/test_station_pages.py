@@ -8,14 +8,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from ingest.errors import AlreadyLoaded
+from core.errors import AlreadyLoaded
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product, Station, StationFile
 from ingest.products.services import product_load
 from ingest.readers.records import Submission
 from ingest.stations import selectors
 from ingest.stations.services import stations_load, stations_settle
-from ml.stations import Left, comparisons_of, plane_of
+from ml.runs.stations import Left, comparisons_of, plane_of
 from ml.statistics.stations import agreement
 from tests.makers import stations as made
 from tests.makers.egms import LOS_ASCENDING

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
+from ingest.formats.inspection import inspect
 from ingest.models import IngestJob
-from ml.inspection.facts import inspect
 from tests.makers import geotiff
 
 pytestmark = pytest.mark.django_db

@@ -14,11 +14,11 @@ from django.contrib.gis.geos import MultiPolygon
 from django.core import mail
 from django.utils import timezone
 
-from ingest.errors import UnusableData
+from core.errors import UnusableData
+from core.storage import raster_storage
 from ingest.models import DisplacementSeries, MeasurementPoint
 from ingest.products.encoding import unpack_series
-from ingest.storage import raster_storage
-from ml.sharing import store_names, store_of
+from ml.runs.sharing import store_names, store_of
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.notifications.rounds import messages_send

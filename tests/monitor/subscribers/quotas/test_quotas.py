@@ -9,13 +9,13 @@ from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from ingest.disk import disk_full
+from core.disk import disk_full
+from core.storage import raster_entries, raster_storage
 from ingest.jobs.services import job_claim
 from ingest.models import IngestJob
 from ingest.products.services import product_delete, product_load
-from ingest.storage import raster_entries, raster_storage
 from ml.models import ModelVersion, Run
-from ml.services import run_claim
+from ml.runs.services import run_claim
 from monitor.models.operations import Extract
 from monitor.models.reports import ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Asset, Subscription

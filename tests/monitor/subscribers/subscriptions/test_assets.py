@@ -8,10 +8,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from core.areas import area_of
 from detection.alerts.services import alert_transition
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
-from ingest.areas import area_of
 from monitor import tasks
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Asset, Subscription

@@ -16,8 +16,8 @@ from pyproj import CRS, Transformer
 from shapely.geometry import shape
 
 import ingest
-from ingest.areas import area_of
-from ingest.errors import InputError
+from core.areas import area_of
+from core.errors import InputError
 from ingest.jobs.given import LIMITS
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import given_files

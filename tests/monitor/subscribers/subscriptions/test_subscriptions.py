@@ -10,10 +10,10 @@ from django.core import mail, signing
 from django.test import Client
 from django.utils import timezone
 
+from core.areas import area_of
+from core.geos import geos
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
-from ingest.areas import area_of
-from ingest.scenes.services import geos
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import RequestCount
 from monitor.models.subscriptions import Subscription

@@ -1,0 +1,276 @@
+"""Registry of formats, one module each; `recognise` finds the format of a file by content. Does not use Django.
+
+A reader is a module with the members of `VelocityReader`, `SceneReader` or `StationReader`; mypy checks this. A new
+format needs its module, a line in REGISTERED, a maker in tests/makers and a test: see CONTRIBUTING.md.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
+
+from core.errors import InputError
+from ingest.formats.unknown import refuse_evident, unknown
+from ingest.readers import archives, gate
+from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
+from ingest.readers.images import geotiff as image_geotiff
+from ingest.readers.images.scenes import ParsedName, SceneFile
+from ingest.readers.images.sentinel1 import grd as sentinel1_grd
+from ingest.readers.records import Declaration, VelocityField
+from ingest.readers.stations import gauges, pos, tenv3
+from ingest.readers.stations import table as station_table
+from ingest.readers.stations.records import GaugeSeries, StationSeries
+from ingest.readers.tables import generic, text_table
+from ingest.readers.tables.mapping import mapping_beside
+from ingest.readers.velocity import (
+    egms,
+    geotiff,
+    gmt,
+    gunw,
+    hyp3,
+    insar_norway,
+    its_live,
+    kfts,
+    licsar,
+    licsbas,
+    pyrate,
+    vx_vy,
+)
+from ingest.readers.velocity.mintpy import he5 as mintpy_he5
+from ingest.readers.velocity.mintpy import native as mintpy
+from ingest.readers.velocity.opera_disp import frame as opera_disp
+from ingest.vectors import layers
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """Interface that readers of velocities and of images have in common.
+
+    NAME: the format's name in --format and in the database. TITLE: its name on pages. SUFFIXES: of its files, in lower
+    case with the dot; empty if a product is always a folder.
+    """
+
+    NAME: str
+    TITLE: str
+    SUFFIXES: frozenset[str]
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the content is of this format, complete or not. Never raises."""
+
+
+class VelocityReader(Reader, Protocol):
+    """A reader of one format of velocity fields."""
+
+    def read(self, path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+        """Read the header of each component; points are read later, in mm/yr and our sign. Raises InputError."""
+
+
+@runtime_checkable
+class SceneReader(Reader, Protocol):
+    """A reader of one format of radar images."""
+
+    def read(self, path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
+        """Read the header of each polarisation; images are read later, as blocks of linear power. Raises InputError."""
+
+    def parse_name(self, path: Path) -> ParsedName:
+        """Return what the name states about an image that cannot be read. Never raises."""
+
+
+@runtime_checkable
+class StationReader(Reader, Protocol):
+    """A reader of one format of series of GNSS stations, levelling benchmarks or gauges."""
+
+    def read_stations(self, path: Path, declared: Declaration) -> tuple[StationSeries | GaugeSeries, ...]:
+        """Read the whole series of every station or gauge in a file. Raises InputError."""
+
+
+# Readers are tried in this order: specific ones before general ones.
+REGISTERED: tuple[VelocityReader | SceneReader | StationReader, ...] = (
+    sentinel1_grd,  # first, because its folder or zip holds files that other readers would recognise
+    tenv3,
+    pos,
+    station_table,
+    gauges,
+    egms,
+    insar_norway,
+    licsbas,
+    mintpy,
+    mintpy_he5,
+    opera_disp,
+    gunw,
+    licsar,
+    pyrate,
+    hyp3,
+    its_live,
+    vx_vy,
+    kfts,
+    gmt,
+    opera_rtc,
+    hyp3_rtc,
+    earth_engine,
+    image_geotiff,
+    geotiff,
+    generic,
+)
+GENERAL = frozenset({geotiff.NAME, generic.NAME})  # these also read files that a specific reader recognises
+READERS = {reader.NAME: reader for reader in REGISTERED}
+SCENE_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, SceneReader)}
+STATION_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, StationReader)}
+VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstance(reader, SceneReader | StationReader)}
+FORMATS = tuple(READERS)
+TITLES = {reader.NAME: reader.TITLE for reader in REGISTERED}
+SUFFIXES = archives.SUFFIXES.union(*(reader.SUFFIXES for reader in REGISTERED))
+SUFFIXES_OF_ONE_FILE = SUFFIXES - {layers.SHAPEFILE}  # a shapefile is several files; it is sent as a zip
+
+
+def recognise(path: Path, declared: Declaration | None = None) -> str:
+    """Return the name of the reader for a file or folder, by its content and declarations. Raises InputError."""
+    with _within(path) as (inner, _):
+        return _recognise(inner, declared)
+
+
+def _recognise(path: Path, declared: Declaration | None) -> str:
+    mapping = (declared.mapping if declared else None) or mapping_beside(path)
+    name = next((reader.NAME for reader in REGISTERED if reader.recognises(path)), None)
+    if mapping and name in {None, *GENERAL} and path.suffix.lower() in generic.SUFFIXES:
+        return generic.NAME
+    if name is None:
+        raise unknown(path)
+    return image_geotiff.NAME if name == geotiff.NAME and declared and declared.scale else name
+
+
+@contextmanager
+def _within(path: Path) -> Iterator[tuple[Path, archives.Unpacked | None]]:
+    """Yield the product in an archive and what keeps it on the disk, or the path itself. Errors name the archive."""
+    refuse_evident(path)
+    if not path.is_file() or path.suffix.lower() not in archives.SUFFIXES:
+        yield path, None
+        return
+    try:
+        if path.suffix.lower() == ".zip" and (text_table.is_one_table(path) or sentinel1_grd.recognises(path)):
+            yield path, None
+            return
+        unpacked = archives.Unpacked(path)
+        yield _only_product(path, unpacked.folder), unpacked
+    except InputError as fault:
+        raise fault.named(path) from fault.__cause__
+
+
+def _only_product(path: Path, folder: Path) -> Path:
+    """Return the one product in an unpacked folder: the folder, or a file or folder in it. Raises InputError."""
+    while not _is_known(folder) and len(inside := archives.products_in(folder)) == 1:
+        if (folder := inside[0]).is_file():
+            break
+    if not _is_known(folder) and folder.suffix.lower() in archives.SUFFIXES and folder.is_file():
+        raise InputError(path, f"it holds another archive, {folder.name:.80}", "Unpack it, and give that one")
+    if folder.is_file() or _is_known(folder):
+        return folder
+    inside = archives.products_in(folder)
+    found = [one for one in inside if _is_known(one)]
+    if len(found) != 1:
+        if not inside:
+            raise InputError(path, "it holds no file", "Pack the files again")
+        listed = ", ".join(one.name for one in (found or inside)[:4])
+        what = f"{len(found)} products" if found else "no product at its top"
+        raise InputError(path, f"it holds {what}: {listed:.120}", "Unpack it, and give what it holds")
+    return found[0]
+
+
+def _is_known(path: Path) -> bool:
+    return any(reader.recognises(path) for reader in REGISTERED)
+
+
+def _of_another_kind(path: Path, name: str, wanted: str, other_way: str) -> InputError:
+    """Return the error for a file whose format, `name`, holds something else than what is wanted."""
+    of_the_rest = "a file of stations" if name in STATION_READERS else "a velocity field"
+    actual = "an image" if name in SCENE_READERS else of_the_rest
+    return InputError(path, f"this is {actual} ({TITLES[name]}), not {wanted}", other_way)
+
+
+def open_velocity_fields(
+    path: Path, source_format: str = "auto", declared: Declaration | None = None
+) -> tuple[VelocityField, ...]:
+    """Read the headers of a file's components; return fields whose points are read on demand. Raises InputError."""
+    with _within(path) as (inner, unpacked):
+        name = _chosen(inner, source_format, declared)
+        reader = VELOCITY_READERS.get(name)
+        if reader is None:
+            raise _of_another_kind(path, name, "a velocity field", "Give velocities")
+        fields = reader.read(inner, declared or Declaration())
+    if unpacked is not None:
+        fields = tuple(
+            replace(field, files=(), batches=partial(_while_kept, path, unpacked, field.batches)) for field in fields
+        )
+    return tuple(gate.admit(path, field) for field in fields)
+
+
+def _while_kept(path: Path, unpacked: archives.Unpacked, read: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """Yield what is read from an unpacked archive, which stays until then. Errors name the archive."""
+    try:
+        yield from read()
+    except InputError as fault:
+        raise fault.named(path) from fault.__cause__
+    del unpacked
+
+
+def open_velocity_field(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> VelocityField:
+    """Read the header of a file with one component. Raises InputError, also if it has several."""
+    fields = open_velocity_fields(path, source_format, declared)
+    if len(fields) > 1:
+        problem = f"it holds {len(fields)} components: {', '.join(field.header.component for field in fields)}"
+        raise InputError(path, problem, "Give a file of one component")
+    return fields[0]
+
+
+def open_scenes(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> tuple[SceneFile, ...]:
+    """Read the headers of a file's images (one per polarisation), to be read on demand. Raises InputError."""
+    with _within(path) as (inner, unpacked):
+        name = _chosen(inner, source_format, declared)
+        reader = SCENE_READERS.get(name)
+        if reader is None:
+            raise _of_another_kind(path, name, "an image", "Give an image")
+        scenes = reader.read(inner, declared or Declaration())
+    if unpacked is None:
+        return scenes
+    return tuple(
+        replace(scene, files=(), blocks=partial(_while_kept, path, unpacked, scene.blocks)) for scene in scenes
+    )
+
+
+def open_stations(
+    path: Path, source_format: str = "auto", declared: Declaration | None = None
+) -> tuple[StationSeries | GaugeSeries, ...]:
+    """Read the series of a file's stations or gauges. Raises InputError."""
+    with _within(path) as (inner, _):
+        name = _chosen(inner, source_format, declared)
+        reader = STATION_READERS.get(name)
+        if reader is None:
+            raise _of_another_kind(path, name, "a file of stations", "Give series of stations")
+        return reader.read_stations(inner, declared or Declaration())
+
+
+def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:
+    """Return (format, facts in the name) of an image, even of a damaged file; None if it is no image. Never raises."""
+    try:
+        with _within(path) as (inner, _):
+            recognised = _chosen(inner, "auto", declared)
+            if recognised not in SCENE_READERS:
+                return None
+            parsed = SCENE_READERS[recognised].parse_name(path)
+            return recognised, parsed if parsed.platform else SCENE_READERS[recognised].parse_name(inner)
+    except InputError:
+        named = ((name, reader.parse_name(path)) for name, reader in SCENE_READERS.items())
+        return next(((name, parsed) for name, parsed in named if parsed.platform), None)
+
+
+def _chosen(path: Path, source_format: str, declared: Declaration | None = None) -> str:
+    """Return the reader's name: the recognised or the requested one. Raises InputError if the two contradict."""
+    recognised = _recognise(path, declared)
+    if source_format in {"auto", recognised}:
+        return recognised
+    if recognised in GENERAL or source_format in GENERAL:
+        return source_format
+    raise InputError(path, f"this is not a file of format {source_format!r} but {recognised!r}", "Leave --format out")

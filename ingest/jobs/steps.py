@@ -1,0 +1,70 @@
+"""Scheduled tasks, each run by one worker at a time, and their steps, which fail and are tried again row by row.
+
+A step selects its due rows. A failure is recorded as a `StepFailure`, which holds the row back until its next attempt.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TypeVar
+
+from celery import shared_task
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+
+from core.failures import cause_of, next_step, reason_of
+from core.locks import Lock, short_text_key, try_locked
+from ingest.models import StepFailure
+
+logger = logging.getLogger(__name__)
+
+Step, State = StepFailure.Step, StepFailure.State
+Row = TypeVar("Row", bound=Model)
+
+
+def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
+    """Return a step's pending rows that are not held back by a failure; delete failures of rows not pending."""
+    failures = StepFailure.objects.filter(step=step)
+    if not failures.exists():
+        return pending
+    failures.exclude(subject_id__in=pending.order_by().values("pk")).delete()
+    now_due = Q(state=State.QUEUED) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
+    return pending.exclude(pk__in=failures.exclude(now_due).values("subject_id"))
+
+
+@contextmanager
+def attempt(step: Step, row: Model) -> Iterator[None]:
+    """Run the block for one row; record an exception instead of raising it, so that other rows are worked on."""
+    try:
+        yield
+    except Exception as fault:
+        logger.exception("%s of %s (%s) failed", step.label, row, row.pk)
+        about = {"subject": str(row)[:200]}
+        failure, _ = StepFailure.objects.get_or_create(step=step, subject_id=row.pk, defaults=about)
+        cause = cause_of(fault)
+        following = next_step(cause, faults=failure.faults, cause_before=failure.cause, now=timezone.now())
+        failure.state = State.QUEUED if following.next_try_at else State.FAILED
+        failure.faults, failure.next_try_at = following
+        failure.cause, failure.error = cause, reason_of(fault)
+        failure.save()
+
+
+def failures_retry(*, failures: QuerySet[StepFailure]) -> int:
+    """Make failed and delayed steps due now; return their number."""
+    return failures.update(state=State.QUEUED, faults=0, next_try_at=None)
+
+
+def stage(work: Callable[[], None]) -> Callable[[], None]:
+    """Return a Celery task that runs `work`, or returns at once if another worker is running the same task."""
+
+    @shared_task(ignore_result=True)
+    @wraps(work)
+    def once_at_a_time() -> None:
+        with try_locked(Lock.STAGE, short_text_key(f"{work.__module__}.{work.__name__}")) as alone:
+            if alone:
+                work()
+            else:
+                logger.info("%s is going on elsewhere", work.__name__)
+
+    return once_at_a_time

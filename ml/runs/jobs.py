@@ -1,0 +1,279 @@
+"""Computation of a run for each task, from database rows to a raster. JOBS registers every method once."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import date
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from django.conf import settings
+from django.contrib.gis.geos import GEOSGeometry
+
+from core.areas import box_around
+from core.geos import geos
+from ingest.models import Product, ScenePair
+from ingest.products import selectors as ingest_selectors
+from ingest.readers.records import Component, Reference
+from ingest.scenes.images import read_pair
+from ml.coherence import WITH_WINDOW, window_of
+from ml.coherence import change as change_infer
+from ml.coherence import infer as coherence_infer
+from ml.coherence.change import Stack
+from ml.coherence.compared import Beside, Compared, compared
+from ml.deformation import infer as deformation_infer
+from ml.deformation.gridding.clusters import clustered
+from ml.deformation.gridding.points import PointCloud, project, usual
+from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
+from ml.deformation.wide.search import Track, confirmed_regions
+from ml.models import ModelVersion, Prediction, Run
+from ml.offsets import infer as offsets_infer
+from ml.offsets.motion import PixelScale
+from ml.rasters.imagery import Float32, PairSource
+from ml.rasters.pair_command import pair_sha256
+from ml.rasters.pieces import Pieces
+from ml.rasters.results import NotRepeatable, RasterResult
+from ml.rasters.windows import Window
+from ml.runs import selectors
+from ml.runs.stations import plane_of
+from ml.runs.stored import RasterWindows, opened_prediction
+from ml.statistics.stations import Plane
+
+Task = ModelVersion.Task
+BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
+COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
+WINDOW = "window"  # rows x columns, px
+STATIONS = "stations"  # planes by which products exceed the stations on their ground
+MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
+
+
+class Job(NamedTuple):
+    """What computes the runs of a task.
+
+    methods: a module with METHODS, VERSIONS, parameters and, if it has networks, WEIGHTS (method -> name of the card);
+    work: function of a run that returns its result and computes each piece only once.
+    """
+
+    methods: ModuleType
+    work: Callable[[Run, torch.device, Pieces], RasterResult]
+
+
+def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
+    """Detect deformation in a product, together with products of another track on the same ground, if there are any."""
+    product = run.product
+    chosen = pieces.once("companions", lambda: [one.pk for one in selectors.companions_of(run=run)])
+    companions = list(Product.objects.filter(pk__in=chosen).order_by("pk"))  # in the order of a finished run
+    postings = [one.posting_m for one in [product, *companions] if one.posting_m]
+    posting_m = max(postings, default=None)  # all tracks lie on cells of one size
+    cloud, corrected = _cloud(product, product.grid_epsg, posting_m)
+    around = geos(box_around(product.footprint, BESIDE_M))
+    beside = [_cloud(one, cloud.epsg, posting_m, around)[0] for one in companions]
+    seen = [(one, points) for one, points in zip(companions, beside, strict=True) if points.x.size]
+    tracks = [(product, cloud), *seen]
+    planes = pieces.once(STATIONS, lambda: _planes(run, [one for one, _ in tracks], cloud.epsg))
+    places = [parts for parts in clustered([points for _, points in tracks]) if parts[0].x.size] or [[cloud]]
+    results, regions = [], []
+    for number, parts in enumerate(places):
+        clouds = [points for points in parts if points.x.size]
+        result = deformation_infer.detect_tracks(
+            clouds, run.model_version.method, device, pieces=pieces.of_part(number)
+        )
+        reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
+        own, *others = (
+            _track(one, points, planes.get(str(one.pk)))
+            for (one, _), points in zip(tracks, parts, strict=False)
+            if points.x.size
+        )
+        regions += [region.feature(result.epsg) for region in confirmed_regions(own, others, reported)]
+        results.append(result)
+    whole = deformation_infer.laid_out(results)
+    statistics = {} if corrected is None else {"points_corrected": corrected}
+    hashes = [product.file_sha256, *(one.file_sha256 for one, _ in seen)]
+    tags = {
+        "input_sha256": hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest(),
+        "product": product.name,
+        "companions": ", ".join(one.name for one, _ in seen),
+        "component": product.component,
+        "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
+    }
+    return RasterResult(
+        whole.bands,
+        results[0].units(),
+        whole.transform,
+        cloud.epsg,
+        tags,
+        whole.statistics | statistics,
+        regions,
+        parameters={STATIONS: planes} if planes else {},
+        companions=[one.pk for one, _ in seen],
+    )
+
+
+def _planes(run: Run, products: list[Product], epsg: int) -> dict[str, Plane]:
+    """Return primary key of a product -> plane that ties it to stations; a finished run keeps the planes it used."""
+    if run.state == Run.State.SUCCEEDED:
+        return run.parameters.get(STATIONS, {})
+    planes = ((str(one.pk), plane_of(product=one, epsg=epsg)) for one in products)
+    return {number: plane for number, plane in planes if plane}
+
+
+def _track(product: Product, points: PointCloud, plane: list[float] | None) -> Track:
+    """Return a track for the search of wide regions; the plane, if any, replaces its zero by that of stations."""
+    if plane is None:
+        return Track(points, Reference(product.reference))
+    zero = Plane(*plane).at(points.x, points.y).astype(np.float32)
+    return Track(points._replace(velocity_mm_yr=points.velocity_mm_yr - zero), Reference.GNSS, float(zero.mean()))
+
+
+def _cloud(
+    product: Product, epsg: int | None, posting_m: float | None, area: GEOSGeometry | None = None
+) -> tuple[PointCloud, int | None]:
+    """Read a product's points, or those in an area's box; correct their rates for unwrapping errors.
+
+    Return the points and how many rates were corrected, None if the series were not searched for such errors.
+    """
+    points = ingest_selectors.product_points(product=product, area=area)
+    if not points.longitude.size:
+        return PointCloud(points.longitude, points.latitude, points.velocity_mm_yr, epsg or 0), None
+    cloud = project(*points, epsg=epsg, posting_m=posting_m)
+    if product.component == Component.LOS:
+        cloud = cloud._replace(direction=product.direction)
+    cycles = has_cycles(product.has_series, product.component, product.technique)
+    if not cycles or cloud.x.size > MOST_POINTS_WITH_SERIES:
+        return cloud._replace(sigma_mm_yr=ingest_selectors.usual_velocity_std(product=product)), None
+    reader = SeriesReader(product.dates, half_wave_mm(product.header))
+    for block in ingest_selectors.product_series(product=product, area=area):
+        reader.add(block)
+    summary = reader.summary(points.longitude, points.latitude)
+    velocity = cloud.velocity_mm_yr - summary.step_mm_yr
+    corrected = int((summary.step_mm_yr != 0).sum())
+    sigma = usual(summary.noise_mm_yr)
+    return cloud._replace(velocity_mm_yr=velocity, sigma_mm_yr=sigma, cycles_undone=reader.all_undone), corrected
+
+
+def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
+    """Estimate a pair's coherence; methods WITH_WINDOW use COHERENCE_WINDOW, a repeated run its former window."""
+    method, looks = run.model_version.method, looks_of(run.pair)
+    first = {WINDOW: settings.COHERENCE_WINDOW} if method in WITH_WINDOW else {}
+    kept = pieces.once(WINDOW, lambda: first | run.parameters)
+    window = window_of(kept[WINDOW]) if method in WITH_WINDOW else None
+    result = coherence_infer.estimate_coherence(_images(run.pair), method, device, window, looks, pieces)
+    return _with_pair(result._replace(parameters=result.parameters | {name: kept[name] for name in first}), run.pair)
+
+
+def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
+    """Measure a pair's offsets within the reach of motion expected there; a repeated run keeps its search range."""
+    fastest = selectors.fastest_motion(pair=run.pair)
+    scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
+    first = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)}
+    requested = pieces.once("requested", lambda: first | run.parameters)
+    search, method = requested["search_px"], run.model_version.method
+    result = offsets_infer.track_offsets(_images(run.pair), method, device, search, pieces=pieces)
+    return _with_pair(result._replace(parameters=requested | result.parameters), run.pair)
+
+
+def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
+    """Compare a pair's coherence with that of its predecessors; changes of other pairs confirm it."""
+    own, predecessors, beside = _compared(pieces.once("compared", lambda: run.parameters or _due(run)))
+    share = np.float32(coherence_infer.area_share(own.run.model_version.method))
+    with ExitStack() as stack:
+        now = stack.enter_context(opened_prediction(own))
+        past = [stack.enter_context(opened_prediction(one, now)) for one in predecessors]
+        others = [stack.enter_context(opened_prediction(one, now)) for one in beside]
+        coherence_of, sigma_of = change_infer.of_scatterers(now.names)
+
+        def past_at(at: Window) -> tuple[Float32, Float32]:
+            read = [[one.read(name, at) for name in change_infer.of_scatterers(one.names)] for one in past]
+            history, sigma = (np.stack(bands) for bands in zip(*read, strict=True))
+            return history, sigma
+
+        def changes(one: Prediction, raster: RasterWindows) -> Beside:
+            names = ("change_sigma", "coherence_before")
+            return Beside(*_dates(one.run.pair), lambda at: tuple(raster.read(name, at) for name in names))
+
+        these = Compared(
+            Stack(now.shape, past_at, lambda at: now.read(coherence_of, at)),
+            len(past),
+            _dates(run.pair),
+            [changes(*one) for one in zip(beside, others, strict=True)],
+            lambda at: now.read(sigma_of, at) * share,
+            _images(run.pair),
+        )
+        result = compared(these, now.transform, now.epsg, device, pieces)
+    hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
+    tags = {
+        "input_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
+        "predecessors": str(len(predecessors)),
+        "confirming_pairs": str(len(beside)),
+    }
+    ids = dict(zip(COMPARED, ([one.pk for one in each] for each in ([own], predecessors, beside)), strict=True))
+    return _with_pair(result._replace(tags=result.tags | tags, parameters=ids), run.pair)
+
+
+def _due(run: Run) -> dict[str, list[int]]:
+    """Return the ids of the predictions that a new run compares, by the names in COMPARED.
+
+    These are the coherence of its pair, that of the predecessors, and the changes of overlapping pairs.
+    """
+    own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
+    newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
+    groups = ([own], predecessors, newest.values())
+    return dict(zip(COMPARED, ([one.pk for one in each] for each in groups), strict=True))
+
+
+def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
+    """Load the predictions named by `_due`, so that a run that is repeated or resumed compares the same ones.
+
+    Raises NotRepeatable if some are no longer stored.
+    """
+    kept = Prediction.objects.select_related(
+        "run__model_version", "run__pair__reference", "run__pair__secondary"
+    ).in_bulk([pk for name in COMPARED for pk in ids[name]])
+    own, predecessors, beside = ([kept.get(pk) for pk in ids[name]] for name in COMPARED)
+    if None in (*own, *predecessors, *beside):
+        raise NotRepeatable(
+            "results of other pairs that the run compared are no longer stored", "missing: results of other pairs"
+        )
+    return own[0], predecessors, beside
+
+
+def _dates(pair: ScenePair) -> tuple[date, date]:
+    return pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
+
+
+def looks_of(pair: ScenePair) -> float | None:
+    """Return the equivalent number of looks of both images; None (to estimate it) if it is unknown or they differ."""
+    first, second = pair.reference.looks, pair.secondary.looks
+    return first if first == second else None
+
+
+def _images(pair: ScenePair) -> PairSource:
+    grid = pair.pixel_grid
+    return PairSource(
+        (grid.rows, grid.cols), grid.transform, grid.epsg, lambda at: np.stack(read_pair(pair, grid.part(*at)))
+    )
+
+
+def _with_pair(result: RasterResult, pair: ScenePair) -> RasterResult:
+    tags = {
+        "input_sha256": pair_sha256(pair.reference.file_sha256, pair.secondary.file_sha256),
+        "reference": pair.reference.name,
+        "secondary": pair.secondary.name,
+        "temporal_baseline_days": str(pair.temporal_baseline_days),
+        "input_posting_m": f"{pair.reference.posting_m:g}",
+    }
+    return result._replace(tags=tags | result.tags)
+
+
+JOBS = {
+    Task.DEFORMATION: Job(deformation_infer, deformation),
+    Task.COHERENCE: Job(coherence_infer, coherence),
+    Task.COHERENCE_CHANGE: Job(change_infer, coherence_change),
+    Task.OFFSETS: Job(offsets_infer, offsets),
+}
+METHODS: dict[str, list[ModelVersion.Task]] = {}  # name of a method -> tasks with a method of that name
+for _task, _job in JOBS.items():
+    for _method in _job.methods.METHODS:
+        METHODS.setdefault(_method, []).append(_task)

@@ -1,0 +1,56 @@
+"""Runs as rows of a queue: claimed, requeued, retried, cancelled. Nothing here imports torch."""
+
+from datetime import timedelta
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from core.disk import disk_full
+from core.leases import NO_FAULT, Lease
+from ml.models import Prediction, Run
+
+LEASE = Lease(
+    model=Run,
+    queued=Run.State.QUEUED,
+    running=Run.State.RUNNING,
+    failed=Run.State.FAILED,
+    cancelled=Run.State.CANCELLED,
+    duration=timedelta(seconds=90),
+)
+
+
+def run_claim(*, run_id: int) -> Run | None:
+    """Claim a waiting run for this worker.
+
+    Return None if the run has a result already or is not due, another worker has it, or a disk is full.
+    """
+    with_result = Run.objects.filter(pk=run_id, prediction__isnull=False)
+    made_at = Subquery(Prediction.objects.filter(run=OuterRef("pk")).values("created_at"))
+    ended = {"finished_at": Coalesce("finished_at", made_at), "share_done": 1.0}  # its place in the list of runs stays
+    if LEASE.keep(with_result, Run.State.SUCCEEDED, **ended) or disk_full():
+        return None
+    waiting = Run.objects.filter(LEASE.due(), pk=run_id)
+    if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, shared_key="", error=""):
+        return None
+    return Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version").get(pk=run_id)
+
+
+def is_finished(run: Run) -> bool:
+    """Return whether this attempt at a run has succeeded."""
+    return Run.objects.filter(pk=run.pk, attempts=run.attempts, state=Run.State.SUCCEEDED).exists()
+
+
+def runs_requeue_expired() -> int:
+    """Return runs with an expired lease (their worker died) to the queue; return their number."""
+    return LEASE.return_expired(error="The worker that computed it ended without a result.")
+
+
+def runs_retry(*, runs: QuerySet[Run]) -> int:
+    """Put failed, cancelled and delayed runs back into the queue; return their number."""
+    return LEASE.retry(runs, **NO_FAULT, queued_at=None, finished_at=None, share_done=0.0)
+
+
+def runs_cancel(*, runs: QuerySet[Run], by: str) -> int:
+    """Cancel waiting and running runs; return their number. A running one ends at its worker's next heartbeat."""
+    return LEASE.cancel(runs, by=by, finished_at=timezone.now())

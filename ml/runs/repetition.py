@@ -1,0 +1,121 @@
+"""Repetition of finished runs: what is missing for it, and comparison of the results. Nothing is stored."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from django.conf import settings
+
+from ingest.models import Product, Scene
+from ml.models import ModelVersion, Prediction, Run
+from ml.rasters.results import NotRepeatable, RasterResult
+from ml.runs.jobs import JOBS, METHODS
+from ml.runs.selectors import products_of
+from ml.runs.services import card_of, run_compute
+from ml.runs.stored import read_prediction
+from ml.runtime.checkpoints import read_card
+from ml.runtime.device import choose_device
+
+Task = ModelVersion.Task
+SHORT = 12  # letters of a hash
+
+
+class Missing(NamedTuple):
+    """Reason why a run cannot be repeated exactly, in a sentence and in a few words."""
+
+    reason: str
+    brief: str
+
+
+class Repetition(NamedTuple):
+    """Comparison of a repeated run. same: whether all cells of all bands are equal; largest_difference: over all."""
+
+    same: bool
+    largest_difference: float
+    seconds: float
+    device: str
+
+
+def run_repeat(*, run: Run) -> Repetition:
+    """Repeat a finished run and compare the results. LookupError if the run has no stored result.
+
+    InputError if the weights on this machine are no longer those of the run.
+    """
+    prediction = Prediction.objects.filter(run=run).first()
+    if prediction is None:
+        raise LookupError(f"run {run.pk} has no result to compare with; it is {run.get_state_display()}")
+    stored, started = read_prediction(prediction).bands, time.monotonic()
+    result, device = run_compute(run, choose_device(settings.ML_DEVICE))
+    bands = result.bands
+    same = set(bands) == set(stored)
+    largest = 0.0
+    for name in set(bands) & set(stored):
+        if bands[name].shape != stored[name].shape or (np.isnan(bands[name]) != np.isnan(stored[name])).any():
+            same, largest = False, math.inf
+        elif np.isfinite(stored[name]).any():
+            largest = max(largest, float(np.nanmax(np.abs(bands[name] - stored[name]))))
+    return Repetition(same and largest == 0.0, largest, time.monotonic() - started, str(device))
+
+
+def run_again(*, run: Run) -> RasterResult:
+    """Repeat a finished run on the same input; return its result. NotRepeatable, which names what is missing."""
+    if missing := [*_missing_of_method(run.model_version), *_missing_of_input(run)]:
+        raise NotRepeatable(*("; ".join(texts) for texts in zip(*missing, strict=True)))
+    result, _ = run_compute(run, choose_device(settings.ML_DEVICE))
+    was, read = run.input_sha256, result.tags["input_sha256"]
+    if read != was:
+        reason = f"what run {run.pk} reads has changed: its SHA-256 was {was}, and is {read}"
+        raise NotRepeatable(reason, _change("input", was[:SHORT], read[:SHORT]))
+    return result
+
+
+def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
+    """Yield the first difference between this version of a method and the method on this machine, if they differ."""
+    name, task = version.method, Task(version.task)
+    if task not in METHODS.get(name, []):
+        yield Missing(f"the method {name} is not part of this code any more", f"missing: method {name}")
+        return
+    if weights := card_of(task, name):
+        was, here = version.weights_sha256, read_card(weights).weights_sha256
+        if here != was:
+            reason = f"the weights have changed: their SHA-256 was {was}, and here is {here}"
+            yield Missing(reason, _change("weights", was[:SHORT], here[:SHORT]))
+            return
+    methods = JOBS[task].methods
+    if methods.VERSIONS[name] != version.version:
+        reason = f"{name} was version {version.version}, and here is {methods.VERSIONS[name]}"
+        yield Missing(reason, _change(f"version of {name}", version.version, methods.VERSIONS[name]))
+        return
+    today: dict[str, Any] = json.loads(json.dumps(methods.parameters(name)))
+    changed = sorted(one for one in today | version.parameters if today.get(one) != version.parameters.get(one))
+    if changed:
+        reason = f"constants of {name} have changed without a new version: {', '.join(changed)}"
+        yield Missing(reason, f"constants of {name} changed")
+
+
+def _missing_of_input(run: Run) -> Iterator[Missing]:
+    """Yield the products or images of a run that are no longer stored."""
+    if run.pair is None:
+        for product in products_of(run=run):
+            if product.points_deleted_at:
+                yield Missing(_deleted(product), f"missing: {product.file_name}")
+        return
+    for scene in (run.pair.reference, run.pair.secondary):
+        if not (scene.raster and scene.raster.storage.exists(scene.raster.name)):
+            yield Missing(f"the image of {_file(scene)} is no longer stored", f"missing: {scene.file_name}")
+
+
+def _change(what: str, was: str, here: str) -> str:
+    return f"{what} changed: {was} → {here}"
+
+
+def _deleted(product: Product) -> str:
+    newer = f"; {product.superseded_by} superseded it" if product.superseded_by else ""
+    return f"the points of {_file(product)} were deleted on {product.points_deleted_at:%Y-%m-%d}{newer}"
+
+
+def _file(source: Product | Scene) -> str:
+    return f"{source.file_name} (SHA-256 {source.file_sha256})"

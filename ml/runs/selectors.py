@@ -1,0 +1,277 @@
+"""Selectors of runs and predictions."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.gis.db.models import MultiPolygonField
+from django.contrib.gis.geos import MultiPolygon
+from django.db.models import Count, Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Subquery, Value, Window
+from django.db.models.functions import Coalesce, Now, RowNumber
+from django.db.models.lookups import GreaterThanOrEqual
+
+from ingest.models import Glacier, Product, Scene, ScenePair
+from ingest.readers.records import Component, Technique
+from ml.coherence.change import FEWEST_PREDECESSORS, in_season
+from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
+from ml.runs.queue import LEASE
+
+Task = ModelVersion.Task
+MOST_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
+MOST_COMPANIONS = 8  # neighbouring files of one track; each counts as a track, because it has its own zero
+
+
+def velocity_fields() -> QuerySet[Product]:
+    """Return the current products to be searched: not derived ones, which add nothing, and not those of glaciers."""
+    return Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
+
+
+def inputs_due(
+    *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
+) -> QuerySet[Product] | QuerySet[ScenePair]:
+    """Return products or pairs that are ready for a task and have no run of this version (None: of any version) yet.
+
+    A network with other weights is another version.
+    """
+    runs = Run.objects.filter(model_version__task=task, model_version__method=method)
+    if version is not None:
+        runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
+    if task == Task.DEFORMATION:
+        return velocity_fields().exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
+    pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
+    pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
+    unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
+    in_turn = unseen.order_by("secondary__acquired_at", "-reference__acquired_at", "id")  # as `_earlier` counts
+    return in_turn.select_related("reference", "secondary")
+
+
+def trend_searches_due() -> QuerySet[Product]:
+    """Return the current velocity fields with series that have not been searched, without derived ones."""
+    fields = Product.objects.current().filter(has_series=True, technique=Technique.INSAR, points_deleted_at=None)
+    return fields.filter(derived_from=None, trend_search=None).order_by("pk")
+
+
+def companions_of(*, run: Run) -> list[Product]:
+    """Return the products of one other track, on the same ground, that a run uses; largest shared area first.
+
+    Only one other track is used, because the network was trained with two tracks: if possible one of the other
+    direction, then the one that shares most ground. Both tracks measure the line of sight, in the same period, and are
+    both real or both simulated. For a finished run, the products that it used are returned.
+    """
+    if run.state == Run.State.SUCCEEDED:
+        return list(run.companions.order_by("id"))
+    product = run.product
+    if product.component != Component.LOS or not product.direction:
+        return []
+    shared = _shared_area(_polygon(product.footprint))
+    beside = (
+        velocity_fields()
+        .filter(component=Component.LOS, simulated=product.simulated, footprint__intersects=product.footprint)
+        .exclude(direction="")
+        .annotate(shared=shared)
+        .filter(shared__gt=0)
+        .order_by("-shared", "id")
+    )
+    tracks: dict[tuple[bool, int | None], list[Product]] = {}
+    for one in beside:
+        if _is_another_track(one, product) and _at_the_same_time(one, product):
+            tracks.setdefault((one.direction != product.direction, one.track), []).append(one)
+    if not tracks:
+        return []
+    best = max(tracks, key=lambda track: (track[0], sum(one.shared for one in tracks[track])))
+    return tracks[best][:MOST_COMPANIONS]
+
+
+def products_of(*, run: Run) -> list[Product]:
+    """Return the products that a run on a velocity field used: its own product first, then its companions."""
+    return [run.product, *run.companions.order_by("id")]
+
+
+def _is_another_track(one: Product, other: Product) -> bool:
+    if one.direction != other.direction:
+        return True
+    return None not in (one.track, other.track) and one.track != other.track
+
+
+def _at_the_same_time(one: Product, other: Product) -> bool:
+    """Return whether at least half of the shorter product's period lies in the other's."""
+    shorter = min(one.dates[-1] - one.dates[0], other.dates[-1] - other.dates[0])
+    common = min(one.dates[-1], other.dates[-1]) - max(one.dates[0], other.dates[0])
+    return common >= shorter / 2
+
+
+def pairs_with_history() -> QuerySet[ScenePair]:
+    """Return pairs whose coherence, and that of enough predecessors, is known, while no predecessor's is still to come.
+
+    All coherence is by one version of one method, because figures of different methods cannot be compared.
+    """
+    coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
+    before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
+    to_come = before.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)  # images are kept
+    alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
+    ready = coherence.filter(prediction__isnull=False).annotate(  # old results are deleted, their runs are not
+        waited_for=Exists(to_come.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
+        enough=_at_least(FEWEST_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
+    )
+    return ScenePair.objects.filter(pk__in=ready.filter(waited_for=False, enough=True).values("pair"))
+
+
+def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
+    """Return a pair's coherence and that of at most `most` predecessors by the same version, latest first.
+
+    These are predecessors of the pair's season if there are enough (`ml.coherence.change.in_season`), else the latest.
+    If several versions have results, the newest with enough predecessors counts. LookupError if none has enough.
+    """
+    coherence = Prediction.objects.filter(
+        run__state=Run.State.SUCCEEDED, run__model_version__task=Task.COHERENCE
+    ).order_by("-run__pair__secondary__acquired_at", "-id")
+    before = list(_predecessors(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
+    for own in coherence.filter(run__pair=pair):
+        same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)
+        known = list(same_version.select_related("run__pair__secondary"))
+        if len(known) >= FEWEST_PREDECESSORS:
+            days = [one.run.pair.secondary.acquired_at.date() for one in known]
+            return own, [known[index] for index in in_season(days, pair.secondary.acquired_at.date(), most)]
+    raise LookupError(f"{pair} has too few predecessors whose coherence is known")
+
+
+def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
+    """Return coherence changes of earlier pairs of the same ground whose period overlaps or touches that of a pair.
+
+    Pairs whose period only touches share an image with the pair, and so reveal whether that image is bad. Earlier
+    means: ended before the pair, or with it and shorter; thus a run's input does not depend on the speed of workers.
+    """
+    beside = list(_beside(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
+    changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)
+    return changes.select_related("run__pair__reference", "run__pair__secondary").order_by("id")
+
+
+def changes_held_up() -> QuerySet[Run]:
+    """Return unfinished runs of coherence change that wait for results of earlier pairs."""
+    to_come = Run.objects.filter(
+        pair=OuterRef("pk"), model_version__task__in=(Task.COHERENCE, Task.COHERENCE_CHANGE), state__in=Run.UNSETTLED
+    )
+    earlier = _earlier(lambda name: OuterRef(f"pair__{name}")).filter(Exists(to_come))
+    return Run.objects.filter(Exists(earlier), model_version__task=Task.COHERENCE_CHANGE, state__in=Run.UNSETTLED)
+
+
+def fastest_motion(*, pair: ScenePair) -> float:
+    """Return the speed up to which a pair's motion is searched, m/day: that of its fastest glacier, or the default."""
+    shown = Glacier.objects.filter(shown=True, outline__intersects=pair.footprint, layer__simulated=pair.simulated)
+    of_glaciers = Coalesce("reach_m_day", Value(settings.OFFSETS_REACH_GLACIER_M_DAY))
+    fastest: float | None = shown.aggregate(fastest=Max(of_glaciers))["fastest"]
+    return max(fastest or 0.0, settings.OFFSETS_REACH_M_DAY)
+
+
+SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
+LEAST_SHARE = 0.5  # of a pair's ground that a predecessor must show, because slices of one track overlap a little
+
+
+def _fields_of(pair: ScenePair) -> dict[str, object]:
+    """Return the fields by which a pair is compared with others, as name -> value."""
+    return {
+        "pk": pair.pk,
+        "reference__acquired_at": pair.reference.acquired_at,
+        "secondary__acquired_at": pair.secondary.acquired_at,
+        "temporal_baseline_days": pair.temporal_baseline_days,
+        "footprint": _polygon(pair.footprint),
+        **{f"reference__{name}": getattr(pair.reference, name) for name in SAME_GROUND},
+    }
+
+
+def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+    """Return pairs of the same ground and temporal baseline that ended earlier. value: field name -> value."""
+    return _same_ground(value).filter(
+        secondary__acquired_at__lt=value("secondary__acquired_at"),
+        temporal_baseline_days=value("temporal_baseline_days"),
+    )
+
+
+def _earlier(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+    """Return pairs of the same ground that ended earlier, or together and are shorter. value: field name -> value."""
+    began, ended = (value(f"{image}__acquired_at") for image in ("reference", "secondary"))
+    together = Q(reference__acquired_at__gt=began) | Q(reference__acquired_at=began, pk__lt=value("pk"))
+    return _same_ground(value).filter(Q(secondary__acquired_at__lt=ended) | Q(together, secondary__acquired_at=ended))
+
+
+def _beside(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+    """Return earlier pairs whose period overlaps or meets that of a pair. value: field name -> value."""
+    return _earlier(value).filter(secondary__acquired_at__gte=value("reference__acquired_at"))
+
+
+def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+    """Return pairs of the same track, polarisation and place. value: field name -> value."""
+    same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
+    ground = value("footprint")
+    whole = Func(ground, function="ST_Area", output_field=FloatField())
+    enough = GreaterThanOrEqual(_shared_area(ground), whole * LEAST_SHARE)  # slow, and true of equal footprints
+    return ScenePair.objects.filter(Q(footprint__equals=ground) | Q(enough), **same)
+
+
+def _polygon(ground: MultiPolygon) -> Value:
+    return Value(ground, output_field=MultiPolygonField(srid=4326))
+
+
+def _shared_area(ground: object) -> Func:
+    """Return the area that a footprint shares with other ground, in square degrees, for comparisons only."""
+    intersection = "ST_Area(ST_Intersection(%(expressions)s))"
+    return Func(F("footprint"), ground, template=intersection, output_field=FloatField())
+
+
+def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
+    """Return a query condition: a subquery, correlated with the outer one, has at least n rows."""
+    return Exists(rows.order_by("id")[n - 1 : n])
+
+
+def runs_to_announce(*, queued_before: datetime) -> list[Run]:
+    """Return due runs that were never announced to the broker, or last announced before this time.
+
+    Only the first MOST_ANNOUNCED due runs are considered, so that messages do not pile up: first those on pairs that
+    span an event, then one of each track in turn, so that a nation with many runs does not keep a single burst waiting.
+    """
+    grounds = [Coalesce(f"pair__reference__{name}", f"product__{name}") for name in ("source_format", "track")]
+    in_turn = Window(RowNumber(), partition_by=[*grounds, "pair__reference__burst"], order_by="id")
+    first = runs_due().annotate(urgent=Exists(_events_of_pair()), turn=in_turn).order_by("-urgent", "turn", "id")
+    waiting = first.select_related("model_version")[:MOST_ANNOUNCED]
+    return [run for run in waiting if run.queued_at is None or run.queued_at < queued_before]
+
+
+def _events_of_pair() -> QuerySet[GroundEvent]:
+    return GroundEvent.objects.filter(pairs=OuterRef("pair"))
+
+
+def runs_due() -> QuerySet[Run]:
+    """Return runs that a worker may begin now."""
+    return Run.objects.filter(LEASE.due()).exclude(pk__in=changes_held_up().values("pk"))
+
+
+def runs_shared() -> QuerySet[Run]:
+    """Return running runs that can use more helpers: those on pairs that span an event first, then the oldest."""
+    at_work = PieceClaim.objects.filter(run=OuterRef("pk"), until__gt=Now()).order_by().values("run")
+    workers = Subquery(at_work.annotate(n=Count("worker", distinct=True)).values("n"))
+    shared = LEASE.alive().exclude(shared_key="").annotate(workers=Coalesce(workers, Value(0)))
+    shared = shared.annotate(urgent=Exists(_events_of_pair()))
+    rows = shared.filter(workers__lt=settings.RUN_WORKERS).order_by("-urgent", "id")
+    return rows.select_related("product", "pair__reference", "pair__secondary", "model_version")
+
+
+def runs_of_products() -> dict[int, list[Run]]:
+    """Return product's key -> all runs on that velocity field, the newest first, by one query."""
+    runs: dict[int, list[Run]] = {}
+    for run in Run.objects.filter(pair=None).select_related("model_version", "prediction"):
+        runs.setdefault(run.product_id, []).append(run)
+    return runs
+
+
+def runs_unfinished() -> QuerySet[Run]:
+    """Return runs that are queued or running."""
+    return Run.objects.filter(state__in=Run.UNSETTLED)
+
+
+def predictions_finished() -> QuerySet[Prediction]:
+    """Return predictions of succeeded runs, oldest first."""
+    return (
+        Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
+        .select_related("run__product", "run__model_version", "run__pair__reference", "run__pair__secondary")
+        .order_by("id")
+    )

@@ -1,0 +1,147 @@
+"""Comparison of products with the stations on their ground. This module does not import torch: pages use it."""
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from core.areas import join_halves
+from core.projections import transformer
+from ingest.models import Product, Station
+from ingest.readers.records import Float64, Reference
+from ingest.readers.stations.records import StationTechnique
+from ingest.stations.selectors import PointsAround, points_around, stations_in
+from ml.statistics.stations import DAYS_A_YEAR, Difference, Plane, along, points_rate, reference_plane, series_rate
+
+SHORTEST_YEARS = 2.0  # of the common period; in a shorter one, a yearly wave and a rate cannot be separated
+MOST_STATIONS = 100
+MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # in these, stations move with their continent
+
+
+class Left(StrEnum):
+    """Reason why a station is not compared with a product."""
+
+    POINTS = "points"
+    PERIOD = "period"
+    DATES = "dates"
+    DIRECTION = "direction"
+
+
+class Comparison(NamedTuple):
+    """Station with its difference from the points around it, or with the reason why there is none."""
+
+    station: Station
+    difference: Difference | None = None
+    left: Left | None = None
+
+
+class Curves(NamedTuple):
+    """Displacements of a station and mean displacements of the points around it, in a product's direction, mm.
+
+    Each curve has a mean of zero over the common period.
+    """
+
+    station_dates: Sequence[date]
+    station_mm: Float64
+    point_dates: Sequence[date]
+    points_mm: Float64
+
+
+def comparisons_of(*, product: Product) -> list[Comparison]:
+    """Compare a product with the stations on its ground, at most MOST_STATIONS."""
+    stations = list(stations_in(product=product)[:MOST_STATIONS])
+    around = points_around(product=product, stations=stations)
+    return [_compared(product, *both)[0] for both in zip(stations, around, strict=True)]
+
+
+def compared_with_curves(*, product: Product, station: Station) -> tuple[Comparison, Curves | None]:
+    """Return the comparison with a station, and both series; None instead of the series where there are none."""
+    (around,) = points_around(product=product, stations=[station])
+    return _compared(product, station, around)
+
+
+def _compared(product: Product, station: Station, around: PointsAround | None) -> tuple[Comparison, Curves | None]:
+    """Compare the rates of a station and of the product's points around it over their common period."""
+    if around is None:
+        return Comparison(station, left=Left.POINTS), None
+    if not np.isfinite(around.direction).all() or not _is_measured(station, product):
+        return Comparison(station, left=Left.DIRECTION), None
+    dates, values, sigmas = _of_station(product, station, around)
+    days, series = _of_points(product, station, around)
+    curves = _curves(dates, values, days, series)
+    if min(_years(dates), _years(days)) < SHORTEST_YEARS:
+        return Comparison(station, left=Left.PERIOD), curves
+    own = series_rate(dates, values, sigmas)
+    theirs = points_rate(days, series, around.velocity_mm_yr, around.velocity_std_mm_yr)
+    if own is None or theirs is None:
+        return Comparison(station, left=Left.DATES), curves
+    return Comparison(station, Difference(own, theirs, around.n_points, around.radius_m)), curves
+
+
+def _curves(dates: Sequence[date], values: Float64, days: Sequence[date], series: Float64) -> Curves | None:
+    """Return the series of a station (dates,) and the mean of the points' (n, days), mm; None where one is empty."""
+    known = np.isfinite(series).any(axis=0)
+    if not dates or not known.any() or not np.isfinite(values).any():
+        return None
+    mean = np.nanmean(series[:, known], axis=0, dtype=np.float64)
+    shown = [day for day, keep in zip(days, known, strict=True) if keep]
+    return Curves(dates, values - np.nanmean(values), shown, mean - mean.mean())
+
+
+def plane_of(*, product: Product, epsg: int) -> Plane | None:
+    """Return the plane (coordinates in epsg, metres) by which a product with a local zero exceeds GNSS stations.
+
+    None with too few stations, or if the product is already tied to stations. Stations in a global or unknown frame
+    are left out, because still ground drifts with its continent there.
+    """
+    if product.reference != Reference.LOCAL:
+        return None
+    fixed = [
+        (one.station.position.coords, one.difference)
+        for one in comparisons_of(product=product)
+        if one.difference and one.station.technique == StationTechnique.GNSS and _is_plate_fixed(one.station.frame)
+    ]
+    if not fixed:
+        return None
+    project = transformer(4326, epsg).transform
+    places, differences = zip(*fixed, strict=True)
+    x, y = project(*np.array(places).T)
+    west, south, east, north = join_halves(product.footprint).bounds
+    corners = list(zip(*project([west, east, east, west], [south, south, north, north]), strict=True))
+    return reference_plane(x, y, differences, corners)
+
+
+def _is_plate_fixed(frame: str) -> bool:
+    return bool(frame.strip()) and not frame.strip().upper().startswith(MOVING_FRAMES)
+
+
+def _is_measured(station: Station, product: Product) -> bool:
+    """Return whether a station measures a product's component; heights stand for the line of sight, too."""
+    return station.technique == StationTechnique.GNSS or product.component in {"los", "up"}
+
+
+def _of_station(product: Product, station: Station, around: PointsAround) -> tuple[list[date], Float64, Float64]:
+    """Return dates of a station within a product's period, and displacements with sigmas in its direction, mm."""
+    series, (east, north, up) = station.series, around.direction
+    if station.technique == StationTechnique.LEVELLING:
+        east = north = 0.0  # the ground is taken to move straight up or down
+    inside = [product.dates[0] <= day <= product.dates[-1] for day in series.dates]
+    columns = series.columns_mm[:, inside].astype(np.float64)
+    values = along((east, north, up), *columns[:3])
+    sigmas = np.sqrt(along((east**2, north**2, up**2), *columns[3:] ** 2))
+    return [day for day, keep in zip(series.dates, inside, strict=True) if keep], values, sigmas
+
+
+def _of_points(product: Product, station: Station, around: PointsAround) -> tuple[list[date], Float64]:
+    """Return a product's dates within a station's period, and the series of its points on them, mm."""
+    if not around.series_mm.shape[1]:
+        return list(product.dates), around.series_mm.astype(np.float64)
+    inside = [station.dates[0] <= day <= station.dates[-1] for day in product.dates]
+    days = [day for day, keep in zip(product.dates, inside, strict=True) if keep]
+    return days, around.series_mm[:, inside].astype(np.float64)
+
+
+def _years(days: Sequence[date]) -> float:
+    return (days[-1] - days[0]).days / DAYS_A_YEAR if days else 0.0

@@ -1,0 +1,119 @@
+"""Search of velocity products for places whose trend changed in their newest period; the motion of an area's points."""
+
+from datetime import date, timedelta
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import shapely
+from django.contrib.gis.geos import GEOSGeometry
+from shapely.geometry import mapping
+
+from core.areas import zone_of
+from core.geometry import to_degrees
+from core.geos import geos
+from core.projections import transformer
+from ingest.models import Product
+from ingest.products.selectors import product_points, product_series, series_within
+from ml.deformation.motion.area import series_of_area
+from ml.deformation.motion.series import WITHIN_90, DatedChange, SeriesMotion, Trend, series_motion
+from ml.deformation.series.product import half_wave_mm, has_cycles
+from ml.deformation.series.trend_changes import (
+    NEWEST_DAYS,
+    ChangedPlace,
+    changed_places,
+    enough_dates,
+    joined,
+    point_changes,
+)
+from ml.models import TrendSearch
+from ml.rasters.areas import to_geographic
+from ml.statistics.reasons import reach_of
+
+MOST_SERIES = 600  # points inside an area, and as many around it
+MOST_PLACES = 200  # of one product, the surest first
+DIGITS = 2
+SIMPLIFIED_DEGREES = 1e-5
+
+
+def trend_search_make(*, product: Product) -> TrendSearch:
+    """Search a product for changes of trend; store the places with their curves. Series are read in blocks."""
+    days = np.array([(day - product.dates[0]).days for day in product.dates])
+    first = product.dates[-1] - timedelta(days=NEWEST_DAYS)
+    row = TrendSearch(product=product, first_day=first, last_day=product.dates[-1], n_clusters=0, places=[])
+    if enough_dates(days):
+        epsg = product.grid_epsg or zone_of(product.footprint)
+        changes = joined([point_changes(block, days) for block in product_series(product=product)])
+        points = product_points(product=product)
+        found = changed_places(*transformer(4326, epsg).transform(points.longitude, points.latitude), changes)
+        sure = (_place(product, one, epsg, first) for one in found.places)
+        row.places = list(islice((one for one in sure if one), MOST_PLACES))
+        row.n_clusters = found.n_clusters
+        if found.sampled:
+            row.sampled = geos(to_degrees(shapely.MultiPoint(found.sampled), epsg))
+    row.save(force_insert=True)
+    return row
+
+
+def area_motion(*, product: Product, area: GEOSGeometry, local: bool) -> SeriesMotion | None:
+    """Return the motion of a product's points in an area (EPSG:4326), if `local` relative to the ground around it."""
+    _, inside = series_within(product=product, area=area, most=MOST_SERIES)
+    around = series_within(product=product, area=_ring(area), most=MOST_SERIES)[1] if local else None
+    days = np.array([(day - product.dates[0]).days for day in product.dates])
+    cycles = has_cycles(product.has_series, product.component, product.technique)
+    cycle_mm = half_wave_mm(product.header) if cycles else None
+    return series_motion(product.dates, series_of_area(inside, around, days, cycle_mm), cycle_mm)
+
+
+def motion_as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
+    """Return chart data: the series relative to the ground around it, the fitted curve, and every change."""
+    return {
+        "dates": [day.isoformat() for day in product.dates],
+        "displacement_mm": [None if np.isnan(one) else round(float(one), DIGITS) for one in motion.values_mm],
+        "fit_mm": [round(float(one), DIGITS) for one in motion.fit_mm],
+        "changes": [one.as_dict() for one in motion.changes],
+        "noise_mm": round(motion.noise_mm, DIGITS),
+        "noise_share": motion.noise.share,
+        "noise_days": motion.noise.days,
+    }
+
+
+def _ring(area: GEOSGeometry) -> GEOSGeometry:
+    """Return the ring around an area, degrees, whose points `ml.statistics.reasons` compares with those inside."""
+    geographic = shapely.from_wkb(bytes(area.wkb))
+    epsg = zone_of(area)
+    metric = shapely.transform(geographic, transformer(4326, epsg).transform, interleaved=False)
+    near_m, far_m = reach_of(metric)
+    ring = metric.buffer(far_m).simplify(near_m / 4) - metric.buffer(near_m).simplify(near_m / 4)
+    return geos(to_geographic(ring, epsg))
+
+
+def _place(product: Product, place: ChangedPlace, epsg: int, first: date) -> dict[str, Any] | None:
+    """Describe a place for JSON; None if the curve of its points shows no such change in the newest period."""
+    outline = to_geographic(place.outline, epsg)
+    motion = area_motion(product=product, area=geos(outline), local=True)
+    change = motion and _newest_change(motion, first)
+    if not motion or not change or motion.before is None or motion.trend == Trend.STEADY:
+        return None
+    if (motion.now.mm_yr - motion.before.mm_yr) * place.change_mm_yr <= 0:
+        return None
+    return {
+        "outline": mapping(outline.simplify(SIMPLIFIED_DEGREES)),
+        "n_points": place.n_points,
+        "n_changed": place.n_changed,
+        "sigmas": round(place.sigmas, 1),
+        "trend": motion.trend.value,
+        "rate_mm_yr": round(motion.now.mm_yr, DIGITS),
+        "rate_sigma_mm_yr": round(motion.now.sigma_mm_yr, DIGITS),
+        "before_mm_yr": round(motion.before.mm_yr, DIGITS),
+        "before_sigma_mm_yr": round(motion.before.sigma_mm_yr, DIGITS),
+        "changed_on": change.day.isoformat(),
+        "changed_sigma_days": round((change.last - change.first).days / 2 / WITHIN_90, 1),
+        "fit": motion_as_json(product, motion),
+    }
+
+
+def _newest_change(motion: SeriesMotion, first: date) -> DatedChange | None:
+    """Return the last change of rate, if it may have happened in the newest period, which begins on `first`."""
+    rates = [one for one in motion.changes if one.kind == "rate"]
+    return rates[-1] if rates and rates[-1].last >= first else None
