@@ -1,47 +1,24 @@
-"""Settings. Variables of the environment set what people may change (monitor/start/variables.csv)."""
+"""Settings, as a flat list. Variables of the environment set what people may change (monitor/start/variables.csv)."""
 
-import gc
 import os
-import re
-import secrets
 from datetime import timedelta
 from email.utils import formataddr
 from pathlib import Path
 
 import rasterio  # It must come before GeoDjango, because it brings the one GDAL of this process.
 from csp.constants import NONCE, NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
 from ml.coherence import window_of
 from monitor import broker, paths
 from monitor.notifications.text.gateway import gateway_of
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.start import servers, variables
+from monitor.start.process import kept_text, push_key, wheel_library
 from monitor.storages import storages_of
 from monitor.web.identity import site_file
 
-gc.disable()  # until `MonitorConfig.ready`: nothing imported is garbage, and the search for it takes a quarter longer
 BASE_DIR, SITE_DIR = paths.BASE_DIR, paths.SITE_DIR
 VAR_DIR = variables.state_folder()
-
-
-def _own_secret() -> str:
-    """Return the SECRET_KEY of this installation, from a file readable by its owner only; make the file if missing."""
-    path = VAR_DIR / "secret_key"
-    if not path.exists():
-        VAR_DIR.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
-    return path.read_text()
-
-
-def _wheel_library(prefix: str) -> str:
-    """Return the path of a shared library in rasterio's wheel, so that GeoDjango and rasterio share one GDAL."""
-    folder = Path(rasterio.__file__).resolve().parent.parent / "rasterio.libs"
-    return str(next(folder.glob(f"{prefix}*")))
-
-
-os.environ.setdefault("GDAL_CACHEMAX", "256")  # MB in each process; GDAL's own is a share of all memory
 
 # Tests and benchmarks change these limits in the processes that they start.
 OF_TESTS = (
@@ -58,7 +35,7 @@ OF_TESTS = (
 TEST_SETTINGS = variables.json_object("TEST_SETTINGS", OF_TESTS)
 
 # The site and its names.
-SECRET_KEY = variables.text("SECRET_KEY", "") or _own_secret()
+SECRET_KEY = variables.text("SECRET_KEY", "") or kept_text(VAR_DIR / "secret_key")
 DEBUG = variables.switch("DEBUG")
 ALLOWED_HOSTS = variables.texts("ALLOWED_HOSTS")
 PUBLIC_URL = variables.text("PUBLIC_URL").rstrip("/")
@@ -66,8 +43,8 @@ BEHIND_HTTPS = variables.switch("BEHIND_HTTPS")
 SITE = site_file.site_of(variables.text("GROUND_MOTION_SITE"))
 PROXIES = variables.whole_number("PROXIES")
 
-GDAL_LIBRARY_PATH = _wheel_library("libgdal-")
-GEOS_LIBRARY_PATH = _wheel_library("libgeos_c-")
+GDAL_LIBRARY_PATH = wheel_library(rasterio, "libgdal-")
+GEOS_LIBRARY_PATH = wheel_library(rasterio, "libgeos_c-")
 
 # Three roles, docs/decisions/0006. Migrations are the owner's, the process that reads a file is the reader; all else is
 # the application. Where only DATABASE_URL is set, its role is all three.
@@ -84,8 +61,6 @@ DATABASE_ROLES = {
 
 ANYMAIL = variables.pairs("ANYMAIL")  # django-anymail takes WEBHOOK_SECRET=name:password and others.
 COUNTS_REQUESTS = "PROMETHEUS_MULTIPROC_DIR" in os.environ  # The web processes share their counts in that folder.
-if COUNTS_REQUESTS:
-    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)  # before it is imported
 
 INSTALLED_APPS = [
     "monitor.apps.GuardedAdminConfig",  # django.contrib.admin, for those who may
@@ -419,10 +394,7 @@ WEBHOOK_SECONDS = TEXT_SECONDS = 10.0  # that a delivery may take
 WEBHOOKS_AT_ONCE = 64  # deliveries that are waited for
 ENDPOINTS_PRIVATE = variables.switch("ENDPOINTS_PRIVATE")
 PUSH_KEY_FILE = VAR_DIR / "push_key"  # made by manage.py prepare
-_kept_key = PUSH_KEY_FILE.read_text().strip() if PUSH_KEY_FILE.is_file() else ""
-PUSH_PRIVATE_KEY = variables.text("PUSH_PRIVATE_KEY", "") or _kept_key
-if PUSH_PRIVATE_KEY and not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", PUSH_PRIVATE_KEY):
-    raise ImproperlyConfigured(f"PUSH_PRIVATE_KEY (or {PUSH_KEY_FILE}) is not 32 bytes in base64url.")
+PUSH_PRIVATE_KEY = push_key(PUSH_KEY_FILE)
 TEXT_GATEWAY = gateway_of(VAR_DIR / "text_gateway.toml")  # of messages as text (SMS); None: there are none
 # Of whoever hears at once: for so many minutes news is gathered into one message, and for so many no other follows.
 GATHERING = {"mail": (0.5 if DEMO else 5.0, 60.0)}

@@ -113,6 +113,14 @@ def test_the_table_knows_the_names_of_other_modules():
     assert f"deformation={DEFAULT_METHOD}," in variables()["METHODS"].default
 
 
+def test_the_settings_are_a_flat_list():
+    """No statement but imports and assignments: nothing is chosen, repeated, updated or written."""
+    body = ast.parse((ROOT / "monitor" / "settings.py").read_text()).body
+    assert {type(statement) for statement in body[1:]} == {ast.Import, ast.ImportFrom, ast.Assign}
+    called = {ast.unparse(node.func) for node in ast.walk(ast.Module(body, [])) if isinstance(node, ast.Call)}
+    assert {name for name in called if re.search(r"globals|vars\b|gc\.|write|mkdir|touch|setdefault", name)} == set()
+
+
 @pytest.mark.parametrize("name", NO_SETTINGS_ANY_MORE)
 def test_what_is_no_setting_any_more_is_neither_read_nor_listed(name):
     assert name not in READ
