@@ -1,6 +1,5 @@
 """The program `ground-motion`: runs methods on files, like python -m ml, and the service's commands, like manage.py."""
 
-import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -22,10 +21,12 @@ def main() -> int | None:
         return 0
     if name in COMMANDS:
         return run_method([name, *arguments], prog="ground-motion")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from monitor.start.process import process_prepare
+
+    process_prepare()
     called = ["ground-motion manage", *arguments] if name == "manage" else ["ground-motion", name, *arguments]
     try:
         execute_from_command_line(called)

@@ -4,8 +4,11 @@ import os
 
 from celery import Celery
 
+from monitor.start.process import process_prepare
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
 
 app = Celery("monitor")
+app.on_configure.connect(process_prepare)  # just before Celery reads the settings
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

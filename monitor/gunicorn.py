@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from monitor.start import variables
 from monitor.web import THREADS, in_hand
 
-bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
-workers = int(os.environ.get("WEB_WORKERS", "2"))
+bind = f"127.0.0.1:{variables.whole_number('PORT')}"
+workers = variables.whole_number("WEB_WORKERS")
 threads = THREADS
 worker_tmp_dir = "/dev/shm"  # noqa: S108 (a heartbeat must not wait for a disk)
 timeout = 60  # without a heartbeat; the deadline of a request is in monitor/web/deadlines.py

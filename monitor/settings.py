@@ -1,73 +1,66 @@
-"""Settings. Those that people may set come from the environment (.env.example); default servers are those of var/."""
+"""Settings, as a flat list. Variables of the environment set what people may change (monitor/start/variables.csv)."""
 
-import gc
 import os
-import re
-import secrets
 from datetime import timedelta
 from email.utils import formataddr
 from pathlib import Path
 
-import environ
-import rasterio  # before GeoDjango: brings the one GDAL of this process
+import rasterio  # It must come before GeoDjango, because it brings the one GDAL of this process.
 from csp.constants import NONCE, NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
-from detection.rules.severity import Severity
 from ml.coherence import window_of
-from ml.deformation import DEFAULT_METHOD
-from monitor import broker
+from monitor import broker, paths
 from monitor.notifications.text.gateway import gateway_of
-from monitor.paths import BASE_DIR, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
+from monitor.start import servers, variables
+from monitor.start.process import kept_text, push_key, wheel_library
 from monitor.storages import storages_of
 from monitor.web.identity import site_file
 
-gc.disable()  # until `MonitorConfig.ready`: nothing imported is garbage, and the search for it takes a quarter longer
-VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", BASE_DIR / "var"))
+BASE_DIR, SITE_DIR = paths.BASE_DIR, paths.SITE_DIR
+VAR_DIR = variables.state_folder()
 
-if "GROUND_MOTION_CONFINED" not in os.environ:  # a process that reads a given file is told all that it may know
-    environ.Env.read_env(BASE_DIR / ".env")  # does not override what is set
-    environ.Env.read_env(VAR_DIR / "services.env")  # written by scripts/services
-env = environ.Env()
-POSTGIS = "django.contrib.gis.db.backends.postgis"
-
-
-def _own_secret() -> str:
-    """Return the SECRET_KEY of this installation, from a file readable by its owner only; make the file if missing."""
-    path = VAR_DIR / "secret_key"
-    if not path.exists():
-        VAR_DIR.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
-    return path.read_text()
-
-
-def _wheel_library(prefix: str) -> str:
-    """Return the path of a shared library in rasterio's wheel, so that GeoDjango and rasterio share one GDAL."""
-    folder = Path(rasterio.__file__).resolve().parent.parent / "rasterio.libs"
-    return str(next(folder.glob(f"{prefix}*")))
-
-
-for _name in ("DATABASE_URL", "REDIS_URL"):
-    if _name not in os.environ:
-        raise ImproperlyConfigured(
-            f"{_name} is not set and no private server was started. Run scripts/services start, or set it."
-        )
-
-os.environ.setdefault("GDAL_CACHEMAX", "256")  # MB in each process; GDAL's own is a share of all memory
+# Tests and benchmarks change these limits in the processes that they start.
+OF_TESTS = (
+    "ALARM_AFTER_MINUTES",
+    "DISK_SPARE_PERCENT",
+    "EMAIL_TIMEOUT",
+    "REPLICA_LAG_SECONDS",
+    "REQUEST_SECONDS",
+    "RUN_BEAT_SECONDS",
+    "RUN_STALL_MINUTES",
+    "WEB_STATEMENT_TIMEOUT_SECONDS",
+    "WORK_SECONDS_PER_MINUTE",
+)
+TEST_SETTINGS = variables.json_object("TEST_SETTINGS", OF_TESTS)
 
 # The site and its names.
-SECRET_KEY = env("SECRET_KEY", default=None) or _own_secret()
-DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")  # what addresses in messages begin with
-BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
-SITE = site_file.site_of(env("GROUND_MOTION_SITE", default=""))  # name, looks, pages, sign-on; empty: the product's
-PROXIES = env.int("PROXIES", default=0)  # how many of ours stand in front and add to X-Forwarded-For
+SECRET_KEY = variables.text("SECRET_KEY", "") or kept_text(VAR_DIR / "secret_key")
+DEBUG = variables.switch("DEBUG")
+ALLOWED_HOSTS = variables.texts("ALLOWED_HOSTS")
+PUBLIC_URL = variables.text("PUBLIC_URL").rstrip("/")
+BEHIND_HTTPS = variables.switch("BEHIND_HTTPS")
+SITE = site_file.site_of(variables.text("GROUND_MOTION_SITE"))
+PROXIES = variables.whole_number("PROXIES")
 
-GDAL_LIBRARY_PATH = _wheel_library("libgdal-")
-GEOS_LIBRARY_PATH = _wheel_library("libgeos_c-")
+GDAL_LIBRARY_PATH = wheel_library(rasterio, "libgdal-")
+GEOS_LIBRARY_PATH = wheel_library(rasterio, "libgeos_c-")
+
+# Three roles, docs/decisions/0006. Migrations are the owner's, the process that reads a file is the reader; all else is
+# the application. Where only DATABASE_URL is set, its role is all three.
+# PgBouncer in transaction mode: nothing of a session outlives a transaction (docs/decisions/0012)
+DATABASE_POOLER = variables.text("DATABASE_POOLER")
+DATABASES = servers.databases(is_pooled=bool(DATABASE_POOLER))
+DATABASE_OWNER = servers.database(variables.text("DATABASE_OWNER_URL", "") or variables.server("DATABASE_URL"))
+DATABASE_READER_URL = variables.text("DATABASE_READER_URL", "") or variables.server("DATABASE_URL")
+DATABASE_ROLES = {
+    "owner": DATABASE_OWNER["USER"],
+    "application": DATABASES["default"]["USER"],
+    "reader": servers.database(DATABASE_READER_URL)["USER"],
+}
+
+ANYMAIL = variables.pairs("ANYMAIL")  # django-anymail takes WEBHOOK_SECRET=name:password and others.
+COUNTS_REQUESTS = "PROMETHEUS_MULTIPROC_DIR" in os.environ  # The web processes share their counts in that folder.
 
 INSTALLED_APPS = [
     "monitor.apps.GuardedAdminConfig",  # django.contrib.admin, for those who may
@@ -94,10 +87,12 @@ INSTALLED_APPS = [
     "monitor.apps.MonitorConfig",
     "monitor.operations.apps.OperationsConfig",  # management commands of the service
     *(["lab"] if (SITE_DIR / "lab").is_dir() else []),  # commands of the laboratory, in a checkout that has it
+    *(["anymail"] if ANYMAIL else []),
 ]
 
 MIDDLEWARE = [
     "monitor.web.middleware.permissions_policy",
+    *(["django_prometheus.middleware.PrometheusBeforeMiddleware"] if COUNTS_REQUESTS else []),
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -116,6 +111,8 @@ MIDDLEWARE = [
     "monitor.web.middleware.LimitRequests",
     "monitor.web.middleware.AnswerBusy",
     "axes.middleware.AxesMiddleware",
+    *(["monitor.operations.database.replica.ReadReplica"] if "replica" in DATABASES else []),
+    *(["django_prometheus.middleware.PrometheusAfterMiddleware"] if COUNTS_REQUESTS else []),
 ]
 
 ROOT_URLCONF = "monitor.urls"
@@ -140,40 +137,18 @@ TEMPLATES = [
     }
 ]
 
-# Three roles, docs/decisions/0006. Migrations are the owner's, the process that reads a file is the reader; all else is
-# the application. Where only DATABASE_URL is set, its role is all three.
-DATABASES = {"default": env.db_url("DATABASE_URL", engine=POSTGIS)}
-DATABASE_OWNER = environ.Env.db_url_config(env("DATABASE_OWNER_URL", default="") or env("DATABASE_URL"), engine=POSTGIS)
-DATABASE_READER_URL = env("DATABASE_READER_URL", default="") or env("DATABASE_URL")
-DATABASE_ROLES = {
-    "owner": DATABASE_OWNER["USER"],
-    "application": DATABASES["default"]["USER"],
-    "reader": environ.Env.db_url_config(DATABASE_READER_URL, engine=POSTGIS)["USER"],
-}
-DATABASES["default"]["CONN_MAX_AGE"] = 60
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection may have died with its server
-# PgBouncer in transaction mode: nothing of a session outlives a transaction (docs/decisions/0012)
-DATABASE_POOLER = env("DATABASE_POOLER", default="")
-if DATABASE_POOLER not in ("", "transaction"):
-    raise ImproperlyConfigured(f"DATABASE_POOLER is {DATABASE_POOLER!r}; use transaction, or nothing.")
-DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = bool(DATABASE_POOLER)
-if env("DATABASE_REPLICA_URL", default=""):  # public pages read it (monitor.operations.database.replica)
-    _replica = {"OPTIONS": {}, "TEST": {"MIRROR": "default"}, **env.db_url("DATABASE_REPLICA_URL", engine=POSTGIS)}
-    DATABASES["replica"] = {**DATABASES["default"], **_replica}
-    DATABASES["replica"]["OPTIONS"] |= {"connect_timeout": 2}
-    MIDDLEWARE += ["monitor.operations.database.replica.ReadReplica"]
-
 # Limits of the web processes.
-REPLICA_LAG_SECONDS = 5.0  # behind the primary; beyond, the primary answers
-WEB_STATEMENT_TIMEOUT_SECONDS = 10.0  # for one statement of a page, of which most take milliseconds; 0: none
-REQUEST_SECONDS = 60.0  # of computing for a request; then its web process ends
+REPLICA_LAG_SECONDS = TEST_SETTINGS.get("REPLICA_LAG_SECONDS", 5.0)  # behind the primary; beyond, the primary answers
+# Most statements of a page take milliseconds; 0: no limit.
+WEB_STATEMENT_TIMEOUT_SECONDS = TEST_SETTINGS.get("WEB_STATEMENT_TIMEOUT_SECONDS", 10.0)
+REQUEST_SECONDS = TEST_SETTINGS.get("REQUEST_SECONDS", 60.0)  # of computing for a request; then its web process ends
 # For one network on one kind of costly request: what a program uses that requests without a pause. 0: no limit.
-WORK_SECONDS_PER_MINUTE = 60.0
+WORK_SECONDS_PER_MINUTE = TEST_SETTINGS.get("WORK_SECONDS_PER_MINUTE", 60.0)
 PLACES_DIR = VAR_DIR / "places"  # locks of the web processes of one machine
-WEB = env("WEB", default=f"127.0.0.1:{os.environ.get('PORT', '8000')}")  # of the web processes, for beat and workers
+WEB = variables.text("WEB", f"127.0.0.1:{variables.whole_number('PORT')}")
 
 # The cache, and the queues of tasks.
-REDIS_URL = env("REDIS_URL")
+REDIS_URL = variables.server("REDIS_URL")
 CACHES = {
     "default": {
         "BACKEND": "monitor.web.fail_open_cache.FailOpenRedisCache",
@@ -186,7 +161,7 @@ CACHES = {
         },
     }
 }
-CELERY_BROKER_URL = broker.broker_url()  # BROKER_URL: RabbitMQ (amqp://) or another Redis; unset: REDIS_URL
+CELERY_BROKER_URL = broker.broker_url()
 CELERY_TASK_IGNORE_RESULT = True  # the job table is the truth, the broker only a bell
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -235,9 +210,9 @@ AXES_VERBOSE = False  # It logs each start of a process.
 AXES_CLIENT_STR_CALLABLE = "monitor.web.throttle.client_in_log"
 
 # The second factor of operators, administrators and superusers; a demo's accounts are made up. Nobody signs up.
-DEMO = env.bool("GROUND_MOTION_DEMO", default=False)
+DEMO = variables.switch("GROUND_MOTION_DEMO")
 DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
-MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEMO)
+MFA_REQUIRED = variables.switch("MFA_REQUIRED", not DEMO)
 MFA_ADAPTER = "monitor.subscribers.accounts.second_factor.FactorAdapter"
 MFA_FORMS = {
     "authenticate": "monitor.subscribers.accounts.second_factor.CodeForm",
@@ -283,10 +258,10 @@ STATICFILES_FINDERS = [
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "monitor.storages.StaticFiles"},
-    **storages_of(env, VAR_DIR),
+    **storages_of(VAR_DIR),
 }
 
-_basemap = env("BASEMAP", default="")  # empty: the outlines that are loaded
+_basemap = variables.text("BASEMAP")
 BASEMAP_ARCHIVE = _basemap if _basemap.endswith(".pmtiles") and "://" not in _basemap else ""
 BASEMAP_STYLE_URL = "" if BASEMAP_ARCHIVE else _basemap
 
@@ -311,149 +286,115 @@ CONTENT_SECURITY_POLICY = {
 }
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy that speaks HTTPS
-if BEHIND_HTTPS:
-    SECURE_HSTS_SECONDS = 31_536_000
-    SECURE_HSTS_PRELOAD = os.environ.get("HSTS_SUBDOMAINS") == "preload"  # agrees to the lists of browsers
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD or env.bool("HSTS_SUBDOMAINS", default=False)
-    CSRF_TRUSTED_ORIGINS = ["/".join(PUBLIC_URL.split("/")[:3])] if PUBLIC_URL.startswith("https://") else []
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    # browsers take cookies with this prefix from this very host only, and over HTTPS only
-    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-    LANGUAGE_COOKIE_NAME = "__Host-django_language"
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_HTTPS else 0
+_hsts_subdomains = variables.text("HSTS_SUBDOMAINS")
+SECURE_HSTS_PRELOAD = BEHIND_HTTPS and _hsts_subdomains == "preload"  # agrees to the lists of browsers
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD or (BEHIND_HTTPS and variables.switch("HSTS_SUBDOMAINS"))
+_is_public_https = BEHIND_HTTPS and PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = ["/".join(PUBLIC_URL.split("/")[:3])] if _is_public_https else []
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
+# Browsers take cookies with this prefix from this very host only, and over HTTPS only.
+_cookie_prefix = "__Host-" if BEHIND_HTTPS else ""
+SESSION_COOKIE_NAME = f"{_cookie_prefix}sessionid"
+CSRF_COOKIE_NAME = f"{_cookie_prefix}csrftoken"
+LANGUAGE_COOKIE_NAME = f"{_cookie_prefix}django_language"
 
 # Which images become pairs; which methods run on every new product and pair, and on what.
-PAIR_BASELINES_DAYS = env.list("PAIR_BASELINES_DAYS", cast=int, default=[6, 12, 24])
-SCHEDULED_METHODS = {
-    "deformation": DEFAULT_METHOD,
-    "coherence": "residual-unet",
-    "coherence-change": "robust-z",
-    "offsets": "model",
-}
-_methods = env.dict("METHODS", default={})
-if unknown := sorted(_methods.keys() - SCHEDULED_METHODS.keys()):
-    raise ImproperlyConfigured(f"METHODS has {', '.join(unknown)}; use {', '.join(SCHEDULED_METHODS)}.")
-SCHEDULED_METHODS |= _methods
-COHERENCE_WINDOW = env("COHERENCE_WINDOW", default="5x5")  # rows x columns, px, of the coherence on maps
-try:
-    window_of(COHERENCE_WINDOW)
-except ValueError as fault:
-    raise ImproperlyConfigured(f"COHERENCE_WINDOW: {fault}.") from None
+PAIR_BASELINES_DAYS = variables.whole_numbers("PAIR_BASELINES_DAYS")
+SCHEDULED_METHODS = variables.pairs_over_default("METHODS")
+COHERENCE_WINDOW = variables.checked_text("COHERENCE_WINDOW", window_of)  # rows x columns, px, of the coherence on maps
 # How fast ground may move that offsets are looked for.
 OFFSETS_REACH_GLACIER_M_DAY = 50.0  # where a glacier's outline lies whose property reach_m_day says nothing else
 OFFSETS_REACH_M_DAY = 5.0  # and elsewhere
-RUN_STALL_MINUTES = 30.0  # without progress: ended, and tried again
-RUN_BEAT_SECONDS = 20.0  # between two signs of life; a lease lasts 90 seconds
+RUN_STALL_MINUTES = TEST_SETTINGS.get("RUN_STALL_MINUTES", 30.0)  # without progress: ended, and tried again
+RUN_BEAT_SECONDS = TEST_SETTINGS.get("RUN_BEAT_SECONDS", 20.0)  # between two signs of life; a lease lasts 90 seconds
 RUN_WORKERS = 8  # that work on one run together, where they have nothing else to do
-ML_DEVICE = env("ML_DEVICE", default="auto")
-WORK_DIR = env("WORK_DIR", default=str(VAR_DIR / "work"))  # of workers: pieces of runs that have not ended
+ML_DEVICE = variables.text("ML_DEVICE")
+WORK_DIR = variables.text("WORK_DIR", str(VAR_DIR / "work"))
 
 # Reviews.
 REVIEW_CLAIM_MINUTES = 15.0  # that a case is held after the last sign of life
-SECOND_PERSON_FROM = env("SECOND_PERSON_FROM", default="")  # docs/decisions/0009; empty: whoever reviews, publishes
-if SECOND_PERSON_FROM and SECOND_PERSON_FROM not in set(Severity):
-    raise ImproperlyConfigured(f"SECOND_PERSON_FROM is {SECOND_PERSON_FROM!r}; use {', '.join(Severity)}, or nothing.")
+SECOND_PERSON_FROM = variables.text("SECOND_PERSON_FROM")  # docs/decisions/0009; empty: whoever reviews, publishes
 
 # Files that are given: a watched folder, uploads, and the limits of the process that reads one.
-WATCH_FOLDER = env("WATCH_FOLDER", default="")  # empty: none
+WATCH_FOLDER = variables.text("WATCH_FOLDER")
 WATCH_STABLE_SECONDS = 10.0  # unchanged so long: it has arrived
-UPLOAD_DIR = env("UPLOAD_DIR", default=str(VAR_DIR / "uploads"))  # web and worker both reach it; never served
-UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 10**9)
-UPLOAD_KEEP_LOADED = env.bool("UPLOAD_KEEP_LOADED", default=False)
+UPLOAD_DIR = variables.text("UPLOAD_DIR", str(VAR_DIR / "uploads"))
+UPLOAD_MAX_BYTES = variables.whole_number("UPLOAD_MAX_BYTES")
+UPLOAD_KEEP_LOADED = variables.switch("UPLOAD_KEEP_LOADED")
 INSPECT_COMMAND = ["-m", "ml", "inspect"]  # with it a worker looks at an upload that lacks a declaration
 UPLOAD_KEEP_HOURS = 24.0  # refused and failed ones, to be tried again; 0: none
 INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time
-INGEST_JOBS_AT_ONCE = env.int("INGEST_JOBS_AT_ONCE", default=1)  # so that a worker of two has a hand free for the rest
+INGEST_JOBS_AT_ONCE = variables.whole_number("INGEST_JOBS_AT_ONCE")
 INGEST_STALL_MINUTES = 30.0  # neither progress nor computing: tried again
 INGEST_MOST_POINTS = 100_000_000  # of one file: an OPERA frame declares 76 million pixels
 
 # Room on the disks: below what is to stay free, no new run, file or download is begun.
-DISK_SPARE_BYTES = env.int("DISK_SPARE_BYTES", default=2 * 10**9)  # of every disk
-DISK_SPARE_PERCENT = 1.0  # of every disk, where that is more
+DISK_SPARE_BYTES = variables.whole_number("DISK_SPARE_BYTES")
+DISK_SPARE_PERCENT = TEST_SETTINGS.get("DISK_SPARE_PERCENT", 1.0)  # of every disk, where that is more
 UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = DISK_SPARE_BYTES
-DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on the database's; empty: asked of a local server
-DATABASE_MOST_BYTES = env.int("DATABASE_MOST_BYTES", default=0)  # to which it may grow on another host; 0: any
+DATABASE_DISK_PATH = variables.text("DATABASE_DISK_PATH", "")
+DATABASE_MOST_BYTES = variables.whole_number("DATABASE_MOST_BYTES")
 # Room for all files of areas that visitors ask for, but never more than half of what the disk would have free without
 # them. One network may use a fifth of this quota, one mailbox a tenth.
 EXTRACT_QUOTA_BYTES = 20 * 10**9
 
 # For how long what was computed, fetched and replaced is kept; 0: for ever. What an alert, an event, a glacier's series
 # or an unfinished run needs is kept whatever its age (monitor/operations/retention).
-KEEP_PREDICTION_RASTERS_DAYS = env.int("KEEP_PREDICTION_RASTERS_DAYS", default=800)  # two winters: changes need them
-KEEP_SCENE_DAYS = env.int("KEEP_SCENE_DAYS", default=400)
-KEEP_SCENES = env.int("KEEP_SCENES", default=10)  # the newest of each track and polarisation, whatever their age
-KEEP_RELEASES = env.int("KEEP_RELEASES", default=1)  # superseded ones of each tile, besides the one that is shown
+KEEP_PREDICTION_RASTERS_DAYS = variables.whole_number("KEEP_PREDICTION_RASTERS_DAYS")
+KEEP_SCENE_DAYS = variables.whole_number("KEEP_SCENE_DAYS")
+KEEP_SCENES = variables.whole_number("KEEP_SCENES")
+KEEP_RELEASES = variables.whole_number("KEEP_RELEASES")
 KEEP_JOB_DAYS = 90  # rows of files that were loaded, refused or failed
 
 # Images that are fetched (the extra `acquire`). Off unless ACQUIRE_SOURCE is asf or stac.
-ACQUIRE_SOURCE = env("ACQUIRE_SOURCE", default="")
-ACQUIRE_AREA = env("ACQUIRE_AREA", default="")  # WKT or west,south,east,north; besides the areas that people watch
+ACQUIRE_SOURCE = variables.text("ACQUIRE_SOURCE")
+ACQUIRE_AREA = variables.text("ACQUIRE_AREA")
 ACQUIRE_DAYS = 14.0  # how far a search looks back: over one repeat cycle of a satellite
-ACQUIRE_PRODUCT = env.list("ACQUIRE_PRODUCT", default=["RTC"])  # of ASF: RTC, GRD
-ACQUIRE_POLARISATION = env("ACQUIRE_POLARISATION", default="VV")  # of sources with one file for each
+ACQUIRE_PRODUCT = variables.texts("ACQUIRE_PRODUCT")
+ACQUIRE_POLARISATION = variables.text("ACQUIRE_POLARISATION")
 ACQUIRE_ASF_HOST = "cmr.earthdata.nasa.gov"
-_stac_url = env("ACQUIRE_STAC_URL", default="https://stac.dataspace.copernicus.eu/v1/collections/sentinel-1-grd")
-ACQUIRE_STAC_URL, _, _collection = _stac_url.partition("collections/")
+ACQUIRE_STAC_URL, _, _collection = variables.text("ACQUIRE_STAC_URL").partition("collections/")
 ACQUIRE_STAC_COLLECTION = _collection or "sentinel-1-grd"
 ACQUIRE_FOLDER = str(Path(UPLOAD_DIR).parent / "downloads")  # workers only; never served
-ACQUIRE_QUOTA_BYTES = env.int("ACQUIRE_QUOTA_BYTES", default=50 * 10**9)
+ACQUIRE_QUOTA_BYTES = variables.whole_number("ACQUIRE_QUOTA_BYTES")
 ACQUIRE_AT_ONCE = 1
 ACQUIRE_READ_SECONDS = 60.0  # between two bytes
-EARTHDATA_TOKEN = env("EARTHDATA_TOKEN", default="")  # or name:password
+EARTHDATA_TOKEN = variables.text("EARTHDATA_TOKEN")
 EARTHDATA_TOKEN_HOSTS = ["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"]
 EARTHDATA_LOGIN_HOSTS = ["urs.earthdata.nasa.gov"]
-STAC_TOKEN = env("STAC_TOKEN", default="")  # or name:password; or name:password@https://…, as STAC_SIGN_IN_URL
-STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: Copernicus' hosts, or that of ACQUIRE_STAC_URL
+STAC_TOKEN = variables.text("STAC_TOKEN")
+STAC_TOKEN_HOSTS = variables.texts("STAC_TOKEN_HOSTS")
 STAC_SIGN_IN_URL = (  # gives tokens for name and password; the fragment is the public client's id (client/tokens.py)
     "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public"
 )
 # Every host that is contacted to find and fetch images; core/http/allow_list.py says how entries are written.
-OUTBOUND_HOSTS = env.list(
-    "OUTBOUND_HOSTS",
-    default=[
-        "cmr.earthdata.nasa.gov",  # ASF: search
-        "urs.earthdata.nasa.gov",  # ASF: login
-        "datapool.asf.alaska.edu",  # ASF: files, and what they redirect to
-        "sentinel1.asf.alaska.edu",
-        "cumulus.asf.earthdatacloud.nasa.gov",
-        "dy4owt9f80bz7.cloudfront.net",
-        "stac.dataspace.copernicus.eu",  # Copernicus Data Space: search
-        "identity.dataspace.copernicus.eu",  # tokens
-        "download.dataspace.copernicus.eu",  # files, and hosts that redirect to them
-        "catalogue.dataspace.copernicus.eu",
-        "zipper.dataspace.copernicus.eu",
-    ],
-)
+OUTBOUND_HOSTS = variables.texts("OUTBOUND_HOSTS")
 
 # Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.
-GEOCODER_URL = env("GEOCODER_URL", default="")  # …/search of Nominatim, …/api of Photon; or nominatim+https://…
+GEOCODER_URL = variables.text("GEOCODER_URL")
 GEOCODER_SECONDS = 1  # between two questions of all visitors; 0: no limit
 GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds of server search
 
 # The outbox, and what carries its messages: name -> folder. Without EMAIL_URL every mail becomes a file under var/mail
 # and none leaves this machine.
 CHANNELS = {name: f"monitor.notifications.{name}" for name in ("mail", "push", "text", "chat", "webhook")}
-EMAIL_BACKEND, EMAIL_FILE_PATH = "monitor.notifications.mail.files.EmailBackend", VAR_DIR / "mail"
-if env("EMAIL_URL", default=""):
-    _server = env.email_url("EMAIL_URL")
-    if _server["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend":
-        _server["EMAIL_BACKEND"] = "monitor.notifications.mail.server.EmailBackend"
-    vars().update(_server)
+_mail = servers.mail_server(VAR_DIR / "mail")
+EMAIL_BACKEND, EMAIL_FILE_PATH = _mail["EMAIL_BACKEND"], _mail["EMAIL_FILE_PATH"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
 # Seconds to connect and sign in, and again for a mail: no sender may outlast the lease of its message (five minutes),
 # so that no other process sends the same mail.
-EMAIL_TIMEOUT = 30.0
-BOUNCE_ADDRESS = env("BOUNCE_ADDRESS", default="")  # empty: mails come back to DEFAULT_FROM_EMAIL
-DKIM_SELECTOR = env("DKIM_SELECTOR", default="")  # of the key that mails are signed with, for the doctor
-ANYMAIL = env.dict("ANYMAIL", default={})  # of django-anymail: WEBHOOK_SECRET=name:password, and its others
-INSTALLED_APPS += ["anymail"] if ANYMAIL else []
-DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=formataddr((SITE.name, "no-reply@localhost")))
+EMAIL_TIMEOUT = TEST_SETTINGS.get("EMAIL_TIMEOUT", 30.0)
+BOUNCE_ADDRESS = variables.text("BOUNCE_ADDRESS", "")
+DKIM_SELECTOR = variables.text("DKIM_SELECTOR")
+DEFAULT_FROM_EMAIL = variables.text("DEFAULT_FROM_EMAIL", formataddr((SITE.name, "no-reply@localhost")))
 WEBHOOK_SECONDS = TEXT_SECONDS = 10.0  # that a delivery may take
 WEBHOOKS_AT_ONCE = 64  # deliveries that are waited for
-ENDPOINTS_PRIVATE = env.bool("ENDPOINTS_PRIVATE", default=False)  # private addresses, and plain HTTP
+ENDPOINTS_PRIVATE = variables.switch("ENDPOINTS_PRIVATE")
 PUSH_KEY_FILE = VAR_DIR / "push_key"  # made by manage.py prepare
-_kept_key = PUSH_KEY_FILE.read_text().strip() if PUSH_KEY_FILE.is_file() else ""
-PUSH_PRIVATE_KEY = env("PUSH_PRIVATE_KEY", default="") or _kept_key
-if PUSH_PRIVATE_KEY and not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", PUSH_PRIVATE_KEY):
-    raise ImproperlyConfigured(f"PUSH_PRIVATE_KEY (or {PUSH_KEY_FILE}) is not 32 bytes in base64url.")
+PUSH_PRIVATE_KEY = push_key(PUSH_KEY_FILE)
 TEXT_GATEWAY = gateway_of(VAR_DIR / "text_gateway.toml")  # of messages as text (SMS); None: there are none
 # Of whoever hears at once: for so many minutes news is gathered into one message, and for so many no other follows.
 GATHERING = {"mail": (0.5 if DEMO else 5.0, 60.0)}
@@ -468,19 +409,11 @@ TEXT_LIMIT_PER_NUMBER, TEXT_LIMIT_PER_PERSON, TEXT_LIMIT_PER_NETWORK = 3, 5, 20 
 TEXT_LIMIT_OVERALL = 300
 
 # Alarms: who hears of what is wrong, besides administrators who have an address in their account; metrics; the log.
-ADMIN_EMAILS = env.list("ADMIN_EMAILS", default=[])
-ALARM_AFTER_MINUTES = 15.0  # wrong, or right again, for so long
-ALARM_NO_DATA_DAYS = env.float("ALARM_NO_DATA_DAYS", default=0.0)  # 0: none
-if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # there the web processes share what they count of requests
-    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)  # before it is imported
-    MIDDLEWARE = [
-        "monitor.web.middleware.permissions_policy",
-        "django_prometheus.middleware.PrometheusBeforeMiddleware",
-        *MIDDLEWARE,
-        "django_prometheus.middleware.PrometheusAfterMiddleware",
-    ]
+ADMIN_EMAILS = variables.texts("ADMIN_EMAILS")
+ALARM_AFTER_MINUTES = TEST_SETTINGS.get("ALARM_AFTER_MINUTES", 15.0)  # wrong, or right again, for so long
+ALARM_NO_DATA_DAYS = variables.number("ALARM_NO_DATA_DAYS")
 SECURITY_CONTACT = SITE.security_contact  # public; empty: there is no /.well-known/security.txt
-METRICS_TOKEN = env("METRICS_TOKEN", default="")  # empty: there is no /metrics
+METRICS_TOKEN = variables.text("METRICS_TOKEN")
 
 LOGGING = {
     "version": 1,
@@ -492,22 +425,5 @@ LOGGING = {
     | {
         name: {"level": "WARNING"} for name in ("rasterio", "asf_search", "pystac_client", "urllib3")
     },  # they log every start, file and address
-    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": variables.text("LOG_LEVEL")},
 }
-
-# What tests and benchmarks change in the processes that they start.
-OF_TESTS = {
-    "ALARM_AFTER_MINUTES",
-    "DISK_SPARE_PERCENT",
-    "EMAIL_TIMEOUT",
-    "REPLICA_LAG_SECONDS",
-    "REQUEST_SECONDS",
-    "RUN_BEAT_SECONDS",
-    "RUN_STALL_MINUTES",
-    "WEB_STATEMENT_TIMEOUT_SECONDS",
-    "WORK_SECONDS_PER_MINUTE",
-}
-TEST_SETTINGS = env.json("TEST_SETTINGS", default={})
-if unknown := sorted(TEST_SETTINGS.keys() - OF_TESTS):
-    raise ImproperlyConfigured(f"TEST_SETTINGS has {', '.join(unknown)}; use {', '.join(sorted(OF_TESTS))}.")
-globals().update(TEST_SETTINGS)

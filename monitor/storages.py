@@ -7,35 +7,36 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ
 from django.contrib.staticfiles.finders import FileSystemFinder
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
 from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedStaticFilesStorage
 
+from monitor.start import variables
+
 PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the socket of the worker that started it
 
 
-def storages_of(env: environ.Env, var_dir: Path) -> dict[str, dict[str, Any]]:
+def storages_of(var_dir: Path) -> dict[str, dict[str, Any]]:
     """Return STORAGES for rasters and, in an object store, for inputs and pieces. Raises ImproperlyConfigured."""
-    folder = {"location": env("RASTER_DIR", default=str(var_dir / "rasters"))}
+    folder = {"location": variables.text("RASTER_DIR", str(var_dir / "rasters"))}
     on_disk = {"BACKEND": "core.storage.WholeFileStorage", "OPTIONS": folder}
     if PARENT in os.environ:
         parent = {"descriptor": int(os.environ[PARENT])}
         return {"rasters": {"BACKEND": "core.storage.handed.HandedStorage", "OPTIONS": parent}}
-    if not (url := env("RASTER_STORAGE_URL", default="")):
+    if not (url := variables.text("RASTER_STORAGE_URL")):
         return {"rasters": on_disk}
-    address, endpoint = urlsplit(url), env("S3_ENDPOINT_URL", default="")
+    address, endpoint = urlsplit(url), variables.text("S3_ENDPOINT_URL")
     if address.scheme != "s3" or not address.netloc or "?" in url or "#" in url:
         raise ImproperlyConfigured(f"RASTER_STORAGE_URL is {url!r}; write s3://bucket or s3://bucket/prefix.")
     if urlsplit(endpoint).scheme not in ("http", "https") or urlsplit(endpoint).path.strip("/"):
         raise ImproperlyConfigured("RASTER_STORAGE_URL needs S3_ENDPOINT_URL, such as https://s3.example.org.")
     names = ("rasters", "inputs", "pieces")
-    return {name: object_storage(env, address.netloc, address.path, endpoint, name) for name in names}
+    return {name: object_storage(address.netloc, address.path, endpoint, name) for name in names}
 
 
-def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, folder: str) -> dict[str, Any]:
+def object_storage(bucket: str, prefix: str, endpoint: str, folder: str) -> dict[str, Any]:
     """Return Django's storage settings for one folder of an S3 bucket."""
     # Keys that are not set are looked for where boto looks: ~/.aws/credentials, AWS_SHARED_CREDENTIALS_FILE.
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")  # and nowhere on the network
@@ -43,9 +44,9 @@ def object_storage(env: environ.Env, bucket: str, prefix: str, endpoint: str, fo
         "bucket_name": bucket,
         "location": f"{prefix.strip('/')}/{folder}".strip("/"),
         "endpoint_url": endpoint.rstrip("/"),
-        "region_name": env("S3_REGION", default="us-east-1"),
-        "access_key": env("S3_ACCESS_KEY_ID", default="") or None,
-        "secret_key": env("S3_SECRET_ACCESS_KEY", default="") or None,
+        "region_name": variables.text("S3_REGION"),
+        "access_key": variables.text("S3_ACCESS_KEY_ID") or None,
+        "secret_key": variables.text("S3_SECRET_ACCESS_KEY") or None,
     }
     return {"BACKEND": "core.storage.objects.ObjectStorage", "OPTIONS": options}
 

@@ -1,14 +1,14 @@
 """WSGI entry point."""
 
-import os
 import tempfile
 
 from django.core.wsgi import get_wsgi_application
 
+from monitor.start.process import process_prepare
 from monitor.web.deadlines import with_deadline
 from monitor.web.request_limits import limit_statements
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
+process_prepare()
 tempfile.gettempdir()  # cached here: Python would choose another folder once this disk is full
 limit_statements()
 application = with_deadline(get_wsgi_application())

@@ -24,6 +24,10 @@ from ingest.readers.records import PLAIN_SUBMISSION, Declaration, Direction, Sub
 from ingest.scenes.services import scene_refuse, scenes_forget, scenes_load
 from ingest.stations.services import stations_load
 
+logger = logging.getLogger(__name__)
+
+WRITE_SECONDS = 1.0
+
 
 class Loaded(NamedTuple):
     """The products, scenes or stations that were loaded from a file or folder."""
@@ -60,19 +64,14 @@ def arrival_load(
     return Loaded(products_load(path=path, submission=submission, progress=progress, expect=expect), [])
 
 
-logger = logging.getLogger(__name__)
-
-WRITE_SECONDS = 1.0
-
-
-class Progress:
+class PointsCounter:
     """Counter of points that stores their number on its own connection, so that it is visible before the commit."""
 
     def __init__(self, job: IngestJob) -> None:
         self._job, self._points, self._written_at = job, 0, 0.0
         self._connection = connections.create_connection("default")
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "PointsCounter":
         return self
 
     def __call__(self, points: int) -> None:
@@ -138,7 +137,7 @@ def _give_back(job: IngestJob, fault: Exception) -> None:
 def _load(job: IngestJob) -> None:
     loaded = Loaded([], [])
     try:
-        with Progress(job) as progress, transaction.atomic():
+        with PointsCounter(job) as progress, transaction.atomic():
             loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
             _finish(job, loaded.products, loaded.scenes, f"Loaded: {loaded}." if loaded.stations else "")
     except BaseException:  # the rows are rolled back, so the files of images are deleted

@@ -1,9 +1,10 @@
-"""`.env.example` against what the code reads and its defaults; the .env of a public site against doctor and Django."""
+"""The table of variables and `.env.example` against what the code reads; a public site against doctor and Django."""
 
 import ast
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from detection.rules.severity import Severity
+from ml.deformation import DEFAULT_METHOD
 from monitor.operations.health.deployment import NO_SETTINGS_ANY_MORE
+from monitor.start.variables import CHOICE, variables
 from tests.fixtures.servers import python
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,16 +24,27 @@ LISTED = dict(re.findall(r"^# ([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE, re.MULTILINE))
 # what reads settings; other modules take them from django.conf
 READERS = [
     *(ROOT / "monitor" / name for name in ("settings.py", "storages.py", "broker.py", "gunicorn.py")),
+    *(ROOT / "monitor" / "start").glob("*.py"),
     *(ROOT / "ml" / "runtime").glob("*.py"),
 ]
+READERS_OF = {  # type of a variable -> functions that read it
+    "JSON object": {"json_object"},
+    "list of NAME=VALUE": {"pairs", "pairs_over_default"},
+    "list of text": {"texts"},
+    "list of whole numbers": {"whole_numbers"},
+    "number": {"number"},
+    "server": {"server", "text"},
+    "text": {"text", "checked_text"},
+    "whole number": {"whole_number"},
+    "yes or no": {"switch"},
+    "yes, no or preload": {"text", "switch"},
+    **{kind: {"text"} for kind in ("address", "file", "folder", "one of", "secret")},
+}
 SET_BY_SCRIPTS = {"GROUND_MOTION_DEMO"}  # by scripts/demo
 OF_OTHERS = {"CUDA_VISIBLE_DEVICES", "HTTPS_PROXY"}  # read by torch and requests
 PLACES = {"docker", "scripts"}  # containers, the proxy and the installation read some of their own
 MOST = 70  # only ever lowered
-SWITCH = {"yes": "1", "true": "1", "no": "0", "false": "0"}
-IS_NUMBER = re.compile(r"true|false|yes|no|\d+(\.\d+)?").fullmatch
-
-READING = r"^(env|environ|known|os)\b(?!.*setdefault)"
+READING = r"^(variables|known|os)\b(?!.*setdefault)"
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
@@ -63,21 +78,47 @@ def test_there_are_no_more_settings_than_a_person_can_know():
     assert len(READ) <= MOST
 
 
-def test_numbers_and_switches_are_listed_with_their_defaults():
-    different, n_compared = {}, 0
+def test_the_example_is_made_of_the_table():
+    assert runpy.run_path(str(ROOT / "scripts" / "settings"))["example"]() == EXAMPLE
+    assert set(LISTED) == set(variables())
+
+
+@pytest.mark.parametrize("name", variables())
+def test_every_variable_has_a_type_and_a_reason_in_one_sentence(name):
+    variable = variables()[name]
+    assert variable.type in READERS_OF or variable.type.startswith(CHOICE)
+    assert re.fullmatch(r"[^\s].*[^.]\.", variable.reason)
+    assert ". " not in variable.reason.replace("bounce+…@", "")
+    assert LISTED[name] == (variable.stated_default or variable.example)
+
+
+def test_every_variable_is_read_by_its_type_and_its_default_stands_in_the_table_only():
+    wrong, n_compared = [], 0
     for name, call in calls():
-        default = next((one.value for one in call.keywords if one.arg == "default"), None)
-        if default is None or not IS_NUMBER(LISTED.get(name, "")):
+        module, _, reader = ast.unparse(call.func).rpartition(".")
+        if module != "variables" or reader == "fault":
             continue
-        try:
-            value = eval(ast.unparse(default), {"__builtins__": {}})
-        except NameError:
-            continue  # it depends on another setting
         n_compared += 1
-        if float(value) != float(SWITCH.get(LISTED[name], LISTED[name])):
-            different[name] = (LISTED[name], value)
-    assert n_compared > 15
-    assert different == {}
+        variable = variables()[name]
+        kind = "one of" if variable.type.startswith(CHOICE) else variable.type
+        is_computed = reader in ("text", "switch") and len(call.args) + len(call.keywords) > 1
+        if reader not in READERS_OF[kind] or (reader != "server" and is_computed != (variable.stated_default is None)):
+            wrong.append(ast.unparse(call))
+    assert n_compared > 60
+    assert wrong == []
+
+
+def test_the_table_knows_the_names_of_other_modules():
+    assert variables()["SECOND_PERSON_FROM"].type == f"{CHOICE}{', '.join(Severity)}"
+    assert f"deformation={DEFAULT_METHOD}," in variables()["METHODS"].default
+
+
+def test_the_settings_are_a_flat_list():
+    """No statement but imports and assignments: nothing is chosen, repeated, updated or written."""
+    body = ast.parse((ROOT / "monitor" / "settings.py").read_text()).body
+    assert {type(statement) for statement in body[1:]} == {ast.Import, ast.ImportFrom, ast.Assign}
+    called = {ast.unparse(node.func) for node in ast.walk(ast.Module(body, [])) if isinstance(node, ast.Call)}
+    assert {name for name in called if re.search(r"globals|vars\b|gc\.|write|mkdir|touch|setdefault", name)} == set()
 
 
 @pytest.mark.parametrize("name", NO_SETTINGS_ANY_MORE)

@@ -5,12 +5,13 @@ python -m tests.makers.service_state make FILE | content | stop PATH
 
 import hashlib
 import json
-import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import django
+
+from monitor.start.process import process_prepare
 
 
 def make(file: str) -> dict[str, object]:
@@ -106,7 +107,7 @@ def stop(path: str) -> list[tuple[int, int]]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
+    process_prepare()
     django.setup()
     verb, *arguments = sys.argv[1:]
     sys.stdout.write(json.dumps({"make": make, "content": content, "stop": stop}[verb](*arguments)))

@@ -52,7 +52,7 @@ def here(monkeypatch, tmp_path):
         def __exit__(self, *fault):
             pass
 
-    monkeypatch.setattr("ingest.jobs.child.Progress", Apart)
+    monkeypatch.setattr("ingest.jobs.child.PointsCounter", Apart)
 
     def execute(*, job_id):
         job = jobs.job_claim(job_id=job_id)

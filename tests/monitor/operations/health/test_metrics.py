@@ -83,8 +83,8 @@ def test_metrics_without_a_database(metrics, monkeypatch):
 
 
 COUNTED = """
-import multiprocessing, django
-django.setup()
+import multiprocessing
+import monitor.wsgi
 from django.test import Client
 client = Client(headers={"Authorization": "Bearer made-token"})
 fork = multiprocessing.get_context("fork")

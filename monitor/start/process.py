@@ -1,0 +1,59 @@
+"""Start of a process: what exists before its settings are read, and what the settings find on this machine."""
+
+import gc
+import os
+import re
+import secrets
+from pathlib import Path
+from types import ModuleType
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from monitor.start import variables
+
+GDAL_CACHE_MB = "256"  # GDAL's own cache is a share of all memory in each process.
+
+
+def process_prepare(**signal: object) -> None:
+    """Prepare this process for its settings: variables, a folder of counts, a secret key, and a quicker start.
+
+    Entry points call this first: manage.py, ground-motion, monitor/wsgi.py and, by a signal, monitor/celery.py.
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
+    folder = variables.state_folder()
+    os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MB)
+    if counts := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        Path(counts).mkdir(parents=True, exist_ok=True)  # It must exist when prometheus_client is imported.
+    if not settings.configured:
+        # Looking for garbage, of which imports make none, takes a quarter longer. `MonitorConfig.ready` ends this.
+        gc.disable()
+    if {"DATABASE_URL", "REDIS_URL"} <= os.environ.keys() and not os.environ.get("SECRET_KEY"):
+        secret_key_make(folder / "secret_key")
+
+
+def secret_key_make(path: Path) -> None:
+    """Make the SECRET_KEY of this installation if it has none, in a file that only its owner can read."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50))
+
+
+def kept_text(path: Path) -> str:
+    """Return the text of a file of the state folder; empty if there is no such file."""
+    return path.read_text() if path.is_file() else ""
+
+
+def push_key(kept: Path) -> str:
+    """Return the key by which push services recognise this site: PUSH_PRIVATE_KEY, or the one that is kept."""
+    key = variables.text("PUSH_PRIVATE_KEY", "") or kept_text(kept).strip()
+    if key and not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", key):
+        raise ImproperlyConfigured(f"PUSH_PRIVATE_KEY (or {kept}) is not 32 bytes in base64url.")
+    return key
+
+
+def wheel_library(rasterio: ModuleType, prefix: str) -> str:
+    """Return the path of a shared library in rasterio's wheel, so that GeoDjango and rasterio share one GDAL."""
+    folder = Path(str(rasterio.__file__)).resolve().parent.parent / "rasterio.libs"
+    return str(next(folder.glob(f"{prefix}*")))
