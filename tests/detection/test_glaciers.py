@@ -133,6 +133,7 @@ def test_a_slide_goes_down_a_slope(slope_deg, aspect_deg, bearing_deg, slide):
 
 
 SIZE = {"pixels": 128, "sparse_pairs": 6, "dense_dates": 8}
+TONGUE_SHARE = 0.8**2  # Mean speed of the tongue over that of its middle: of (1 - along^4) (1 - across^4).
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +173,7 @@ def test_the_surge_of_the_demo_nation_is_found_on_its_day(glacier_files, tracker
     alert = Alert.objects.get()
     assert (alert.kind, alert.state, alert.onset) == ("glacier-surge", "provisional", onset)
     assert alert.first_motion == onset
-    assert alert.speed_m_day == pytest.approx(SURGE_M_DAY[-1], rel=0.35)  # the mean across the tongue
+    assert alert.speed_m_day == pytest.approx(TONGUE_SHARE * SURGE_M_DAY[-1], rel=0.3)
     assert alert.peak_speed_m_day == pytest.approx(SURGE_M_DAY[-1], rel=0.15)
     assert alert.bearing_deg == pytest.approx(GLACIER.bearing_deg, abs=5)
     assert alert.usual_speed_m_day < 0.6
