@@ -61,7 +61,7 @@ def test_a_pair_of_every_family_is_whole(family):
         assert np.isfinite(part).all()
     assert (pair.power > 0).all()
     assert 0.2 < float(pair.gamma.max()) <= 1
-    has_noise = bool((pair.gamma < foreign_evaluate.LEAST_COHERENCE).any())
+    has_noise = bool((pair.gamma < foreign_evaluate.MIN_COHERENCE).any())
     assert has_noise == (family in ("shadow", "calving"))
 
 
