@@ -133,12 +133,12 @@ def pairs(name: str) -> dict[str, str]:
 def pairs_over_default(name: str) -> dict[str, str]:
     """Return values by name: those of the table's default, except where the variable states others for its names."""
     default = _pairs(variables()[name].default)
-    return default | _with_known_names(name, pairs(name), default)
+    return default | _check_names(name, pairs(name), default)
 
 
 def json_object(name: str, known: Collection[str]) -> dict[str, Any]:
     """Return a JSON object. known: the only names that are allowed in it."""
-    return _with_known_names(name, _parsed(name, lambda value: dict(json.loads(value)), "write a JSON object"), known)
+    return _check_names(name, _parsed(name, lambda value: dict(json.loads(value)), "write a JSON object"), known)
 
 
 def fault(name: str, value: str, remedy: str) -> ImproperlyConfigured:
@@ -162,7 +162,7 @@ def _parsed(name: str, parse: Callable[[str], Value], remedy: str) -> Value:
         raise fault(name, value, f"{remedy}{unit}") from None
 
 
-def _with_known_names(name: str, given: dict[str, Value], known: Collection[str]) -> dict[str, Value]:
+def _check_names(name: str, given: dict[str, Value], known: Collection[str]) -> dict[str, Value]:
     """Return what is given, if it has no other names than the known ones."""
     if unknown := sorted(given.keys() - known):
         wrong, right = _cut(", ".join(unknown), MAX_SHOWN_CHARACTERS), _cut(", ".join(known), MAX_NAMES_CHARACTERS)
