@@ -144,20 +144,13 @@ def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) 
     """Return the law of a pair with these bands along rows and columns."""
     tables = []
     for band in bands:
-        expected, inverse = _expected(band, ridge)
+        expected, inverse, form_px = _expected(band, ridge)
         turning = np.gradient(expected, STEP_PX, axis=2)
         filters, slopes = inverse @ expected, inverse @ turning
         energy = [_products(*both) for both in ((filters, expected), (filters, turning), (slopes, turning))]
-        tables.append((filters, slopes, np.stack(energy)))
+        tables.append((form_px, filters, slopes, np.stack(energy)))
     stacked = (torch.tensor(np.array(part), dtype=torch.float32, device=device) for part in zip(*tables, strict=True))
-    return Law(
-        bands[0].looks, torch.tensor([_form_px(band) for band in bands], dtype=torch.float32, device=device), *stacked
-    )
-
-
-def _form_px(band: Band) -> float:
-    """Return the error of a band's form, px: 0 without texture."""
-    return FORM_PX * (1 - float(band.autocorrelation(np.ones(1))[0])) ** 2 if band.textures else 0.0
+    return Law(bands[0].looks, *stacked)
 
 
 def _products(one: Floats, other: Floats) -> Floats:
@@ -169,8 +162,8 @@ def _products(one: Floats, other: Floats) -> Floats:
     return np.stack([own[0], mixed, own[1]])
 
 
-def _expected(band: Band, ridge: float) -> tuple[Floats, Floats]:
-    """Return the expected correlation along an axis, (2 parts, lags, shifts), and the inverse noise covariance.
+def _expected(band: Band, ridge: float) -> tuple[Floats, Floats, float]:
+    """Return the expected correlation along an axis, (2 parts, lags, shifts), the inverse noise covariance, `form_px`.
 
     Each part is scaled by the root of its share, because a surface is the product of both axes.
     """
@@ -183,7 +176,8 @@ def _expected(band: Band, ridge: float) -> tuple[Floats, Floats]:
     texture = sum(band.textures)
     shares = np.array([(1 - texture) * band.shared, texture])
     parts = _parts(band, COHERENCE)[:, at]
-    return np.sqrt(shares / shares.sum())[:, None, None] * parts, inverse
+    form_px = FORM_PX * (1 - far[len(far) // 2 + 1]) ** 2 if band.textures else 0.0  # Here far is that of lag 1.
+    return np.sqrt(shares / shares.sum())[:, None, None] * parts, inverse, form_px
 
 
 def _parts(band: Band, coherence: float) -> Floats:
