@@ -60,11 +60,12 @@ def one_of_each(**values) -> None:
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_each_kind_shows_its_reason_the_advice_and_the_next_attempt(operator, kind):
-    one_of_each(state="queued", next_try_at=timezone.now() + SOON)
+    next_try_at = timezone.now() + SOON
+    one_of_each(state="queued", next_try_at=next_try_at)
     page = operator.get("/jobs/", {"kind": kind}).content.decode()
     assert "The disk of RASTER_DIR is full: free space." in page
     assert "Waiting to be tried again" in page
-    assert f"{timezone.now() + SOON:%H:%M}" in page
+    assert f"{next_try_at:%H:%M}" in page
     assert "Try now" in page
     if kind != "messages":
         assert "It goes on by itself when there is room again." in page
